@@ -1,0 +1,197 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+
+use super::reminder::words;
+use super::{Code, GatewayName, Outcome, ReminderId, SkipReason, State, UnknownWord};
+
+/// The right to hand one reminder to one gateway once. It is made by a claim, cannot be copied, and is used up by
+/// [`Attempt::settle`]: a claimed reminder cannot be settled without an outcome, nor twice.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a claimed reminder stays `sending` until its attempt is settled"]
+pub struct Attempt {
+    reminder: ReminderId,
+    number: u32,
+    gateway: GatewayName,
+}
+
+impl Attempt {
+    /// Only a store makes one, when it has recorded the claim.
+    pub(crate) fn claimed(reminder: ReminderId, number: u32, gateway: GatewayName) -> Self {
+        Self { reminder, number, gateway }
+    }
+
+    /// Which reminder.
+    #[must_use]
+    pub fn reminder(&self) -> ReminderId {
+        self.reminder
+    }
+
+    /// Which try this is, from 1. Every later write carries it, so that a late zombie overwrites nothing.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The gateway it was claimed for.
+    #[must_use]
+    pub fn gateway(&self) -> &GatewayName {
+        &self.gateway
+    }
+
+    /// Says what the attempt came to and what follows from it.
+    #[must_use]
+    pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
+        Settlement { attempt: self, outcome, next, at }
+    }
+}
+
+/// What follows from an attempt's outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The gateway has it; receipts may follow.
+    Accepted,
+    /// Final.
+    Failed,
+    /// Another try, not before then.
+    Retry {
+        /// When.
+        not_before: DateTime<Utc>,
+    },
+    /// Nobody knows; never tried again without proof.
+    Unknown,
+}
+
+/// An attempt with its outcome, ready to be recorded.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settlement {
+    attempt: Attempt,
+    outcome: Outcome,
+    next: Next,
+    at: DateTime<Utc>,
+}
+
+impl Settlement {
+    /// Which reminder.
+    #[must_use]
+    pub fn reminder(&self) -> ReminderId {
+        self.attempt.reminder
+    }
+
+    /// The fence: the write is void unless the outbox still holds this number.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.attempt.number
+    }
+
+    /// What the gateway said.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// What follows.
+    #[must_use]
+    pub fn next(&self) -> &Next {
+        &self.next
+    }
+
+    /// The event that records it.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        Event {
+            reminder: self.attempt.reminder,
+            attempt: self.attempt.number,
+            at: self.at,
+            kind: match self.next {
+                Next::Accepted => EventKind::Accepted,
+                Next::Failed => EventKind::Failed,
+                Next::Retry { .. } => EventKind::Retry,
+                Next::Unknown => EventKind::Unknown,
+            },
+            gateway: Some(self.attempt.gateway.clone()),
+            provider_id: match &self.outcome {
+                Outcome::Accepted { provider_id } => provider_id.clone(),
+                _ => None,
+            },
+            detail: self.outcome.code().map(Code::to_string),
+        }
+    }
+}
+
+/// What happened to a reminder, once. Events are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// To which reminder.
+    pub reminder: ReminderId,
+    /// At which attempt; 0 before the first.
+    pub attempt: u32,
+    /// When, by the store's clock or the sender's.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub kind: EventKind,
+    /// Through which gateway.
+    pub gateway: Option<GatewayName>,
+    /// The gateway's own number for the message.
+    pub provider_id: Option<String>,
+    /// Why: a [`SkipReason`], a gateway's [`Code`], or why it was deferred. Never personal data.
+    pub detail: Option<String>,
+}
+
+impl Event {
+    /// The event of a reminder that is not sent.
+    #[must_use]
+    pub fn skipped(reminder: ReminderId, attempt: u32, reason: SkipReason, at: DateTime<Utc>) -> Self {
+        Self {
+            reminder,
+            attempt,
+            at,
+            kind: EventKind::Skipped,
+            gateway: None,
+            provider_id: None,
+            detail: Some(reason.to_string()),
+        }
+    }
+}
+
+/// Kinds of [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// Put off to another hour; `detail` says why.
+    Deferred,
+    /// Not taken over; another try follows.
+    Retry,
+    /// May or may not have gone.
+    Unknown,
+    /// The gateway took it over.
+    Accepted,
+    /// A receipt says that it arrived.
+    Delivered,
+    /// A receipt says that it did not.
+    Undelivered,
+    /// Final rejection, or attempts used up.
+    Failed,
+    /// Not sent, for the reason in `detail`.
+    Skipped,
+}
+words!(EventKind {
+    Deferred => "deferred", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
+});
+
+impl EventKind {
+    /// The state that a reminder has after this event when nothing more is to be done with it.
+    #[must_use]
+    pub fn state(self) -> State {
+        match self {
+            Self::Deferred | Self::Retry => State::Planned,
+            Self::Unknown => State::Unknown,
+            Self::Accepted => State::Accepted,
+            Self::Delivered => State::Delivered,
+            Self::Undelivered => State::Undelivered,
+            Self::Failed => State::Failed,
+            Self::Skipped => State::Skipped,
+        }
+    }
+}

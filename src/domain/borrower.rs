@@ -1,0 +1,68 @@
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::{BorrowerId, EmailAddress, Locale, MerchantId, PersonName, Phone};
+
+/// What identifies a borrower: the merchant and its own number for the borrower.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BorrowerKey {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// The merchant's number for the borrower.
+    pub id: BorrowerId,
+}
+
+/// A stop for one borrower, whatever the rules say: a dispute, hardship, a legal matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Why, in the words of who set it.
+    pub reason: String,
+    /// When it ends by itself; `None` holds until somebody lifts it.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Hold {
+    /// Whether the hold still stands at `now`.
+    #[must_use]
+    pub fn stands_at(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Who owes. What is `None` is not known; the merchant's own settings stand in for locale and time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Borrower {
+    /// Merchant and number.
+    pub key: BorrowerKey,
+    /// What the borrower is called.
+    pub name: Option<PersonName>,
+    /// Where SMS go.
+    pub phone: Option<Phone>,
+    /// Where e-mail goes.
+    pub email: Option<EmailAddress>,
+    /// The language of messages.
+    pub locale: Option<Locale>,
+    /// Whose local hours count.
+    pub time_zone: Option<Tz>,
+    /// The number that is bound to the mall account: the one to log into the finance app with.
+    pub account_phone: Option<Phone>,
+    /// A stop for this borrower.
+    pub hold: Option<Hold>,
+}
+
+impl Borrower {
+    /// A borrower of whom only the number is known.
+    #[must_use]
+    pub fn unknown(key: BorrowerKey) -> Self {
+        Self {
+            key,
+            name: None,
+            phone: None,
+            email: None,
+            locale: None,
+            time_zone: None,
+            account_phone: None,
+            hold: None,
+        }
+    }
+}

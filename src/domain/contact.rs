@@ -1,0 +1,114 @@
+use std::fmt;
+
+/// Why a text is no contact address. Never holds the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContactError {
+    /// Not `+` and 7 to 15 digits.
+    #[error("is not a phone number in international form, such as +8613800138000")]
+    NotE164,
+    /// Not `local@domain.tld`.
+    #[error("is not an e-mail address")]
+    NotEmail,
+    /// A control character or more than 200 characters.
+    #[error("contains a control character or is longer than 200 characters")]
+    NotName,
+}
+
+/// A phone number in E.164 form, for example `+8613800138000`. `Debug` shows the last two digits at most.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Phone(Box<str>);
+
+impl Phone {
+    /// Takes a number that already is in E.164 form; [`crate::source`] normalises national forms.
+    ///
+    /// # Errors
+    /// [`ContactError::NotE164`].
+    pub fn new(text: &str) -> Result<Self, ContactError> {
+        let digits = text.strip_prefix('+').ok_or(ContactError::NotE164)?;
+        let plausible = (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if plausible { Ok(Self(text.into())) } else { Err(ContactError::NotE164) }
+    }
+
+    /// The number with its leading `+`.
+    #[must_use]
+    pub fn as_e164(&self) -> &str {
+        &self.0
+    }
+
+    /// The last four digits: what a message may show so that a borrower knows which number is meant.
+    #[must_use]
+    pub fn tail(&self) -> &str {
+        // E.164 is ASCII and has at least seven digits, so the cut is on a character border.
+        &self.0[self.0.len() - 4..]
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Phone(…{})", &self.0[self.0.len() - 2..])
+    }
+}
+
+/// An e-mail address that has a local part and a dotted domain. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EmailAddress(Box<str>);
+
+impl EmailAddress {
+    /// Checks by the rules of RFC 5321 with a domain of at least two labels, no display text and no domain literal. The
+    /// domain is lowered, the local part is kept.
+    ///
+    /// # Errors
+    /// [`ContactError::NotEmail`].
+    pub fn new(text: &str) -> Result<Self, ContactError> {
+        let options = email_address::Options::default()
+            .with_minimum_sub_domains(2)
+            .without_domain_literal()
+            .without_display_text();
+        let parsed = email_address::EmailAddress::parse_with_options(text, options)
+            .map_err(|_| ContactError::NotEmail)?;
+        Ok(Self(format!("{}@{}", parsed.local_part(), parsed.domain().to_lowercase()).into()))
+    }
+
+    /// The address as it is handed to the mail server.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailAddress(…)")
+    }
+}
+
+/// What a borrower is called. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PersonName(Box<str>);
+
+impl PersonName {
+    /// Takes a name of at most 200 characters.
+    ///
+    /// # Errors
+    /// [`ContactError::NotName`].
+    pub fn new(text: &str) -> Result<Self, ContactError> {
+        if text.chars().count() > 200 || text.chars().any(char::is_control) {
+            return Err(ContactError::NotName);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PersonName(…)")
+    }
+}

@@ -1,0 +1,95 @@
+use std::fmt;
+
+use chrono::NaiveDate;
+
+use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey};
+
+/// How an instalment stands in the lender's books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InstallmentStatus {
+    /// Something is still to be paid.
+    Open,
+    /// Paid in full.
+    Paid,
+    /// No longer owed: returned goods, written off, merged into another.
+    Cancelled,
+}
+
+/// A word that is no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of open, paid, cancelled")]
+pub struct UnknownStatus;
+
+impl InstallmentStatus {
+    /// The word in files, the database and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paid => "paid",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for InstallmentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for InstallmentStatus {
+    type Err = UnknownStatus;
+    fn from_str(word: &str) -> Result<Self, UnknownStatus> {
+        [Self::Open, Self::Paid, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// One repayment due on one date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installment {
+    /// In whose name it is collected.
+    pub merchant: MerchantId,
+    /// The merchant's number for it.
+    pub id: InstallmentId,
+    /// Who owes it.
+    pub borrower: BorrowerId,
+    /// The order it belongs to, as the borrower knows it.
+    pub order_ref: Option<String>,
+    /// What was bought, or the credit product.
+    pub product: Option<String>,
+    /// Which instalment of the plan this is, from 1.
+    pub sequence: Option<u32>,
+    /// How many instalments the plan has.
+    pub of: Option<u32>,
+    /// What was to be paid in all.
+    pub amount: Money,
+    /// What was paid already, in the currency of `amount`; may exceed it.
+    pub paid_amount: Money,
+    /// The day on which it falls due, in the borrower's time zone.
+    pub due_date: NaiveDate,
+    /// How it stands.
+    pub status: InstallmentStatus,
+    /// The way to repay it, if not the merchant's first.
+    pub route: Option<RouteKey>,
+}
+
+impl Installment {
+    /// What is still to be paid; zero when paid or cancelled.
+    #[must_use]
+    pub fn outstanding(&self) -> Money {
+        match self.status {
+            InstallmentStatus::Open => self.amount.less(&self.paid_amount),
+            InstallmentStatus::Paid | InstallmentStatus::Cancelled => self.amount.less(&self.amount),
+        }
+    }
+
+    /// Whether a reminder may speak of it: open, and something is left to pay.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        !self.outstanding().amount().is_zero()
+    }
+}

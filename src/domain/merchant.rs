@@ -1,0 +1,67 @@
+use std::fmt;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{EmailAddress, Locale, MerchantId};
+
+/// Whose rules of contact hold; the hours of each stand in [`crate::plan`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Jurisdiction {
+    /// China.
+    Cn,
+    /// United States.
+    Us,
+    /// India.
+    In,
+    /// United Kingdom.
+    Uk,
+}
+
+impl fmt::Display for Jurisdiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cn => "cn",
+            Self::Us => "us",
+            Self::In => "in",
+            Self::Uk => "uk",
+        })
+    }
+}
+
+/// Where a borrower can ask a person. At least one of the two ways is known: a message without any is refused at load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Support {
+    /// The number to call, as it is to be printed: may be a short or national number such as `95188`.
+    pub phone: Option<String>,
+    /// The address to write to.
+    pub email: Option<EmailAddress>,
+    /// When somebody answers, as it is to be printed, for example `9:00–21:00`.
+    pub hours: Option<String>,
+}
+
+/// The brand in whose name a message goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merchant {
+    /// The key of `[merchants.*]`.
+    pub id: MerchantId,
+    /// What borrowers know it as.
+    pub name: String,
+    /// What an SMS begins with, without brackets; the name, if the config gives none.
+    pub signature: String,
+    /// The finance app to open: the first of the three ways to repay.
+    pub app_name: String,
+    /// The language of messages to borrowers who named none.
+    pub locale: Locale,
+    /// The time zone of borrowers who named none.
+    pub time_zone: Tz,
+    /// The country, two letters by ISO 3166, whose national phone numbers are normalised to E.164.
+    pub country: String,
+    /// Whose rules of contact hold.
+    pub jurisdiction: Jurisdiction,
+    /// The https address below which personal links live: `{link_base}/r/{token}`. Without a slash at its end.
+    pub link_base: String,
+    /// The third of the three ways.
+    pub support: Support,
+}

@@ -1,0 +1,80 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Channel, EmailAddress, Phone};
+
+/// Where one message goes. `Debug` is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A phone that receives SMS.
+    Phone(Phone),
+    /// A mailbox.
+    Email(EmailAddress),
+}
+
+impl Address {
+    /// The channel that reaches it.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Phone(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
+
+    /// The address in the clear, as gateways and the suppression list need it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        match self {
+            Self::Phone(phone) => phone.as_e164(),
+            Self::Email(email) => email.as_str(),
+        }
+    }
+}
+
+/// The text of an SMS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SmsText(pub String);
+
+/// The parts of an e-mail.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmailParts {
+    /// One line, no line breaks.
+    pub subject: String,
+    /// The plain-text alternative.
+    pub text: String,
+    /// The HTML alternative.
+    pub html: String,
+}
+
+/// A message as it is handed to a gateway. `Debug` says only how long it is: it holds names, amounts and a link.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Message {
+    /// For a phone.
+    Sms(SmsText),
+    /// For a mailbox.
+    Email(EmailParts),
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sms(SmsText(text)) => write!(f, "Sms({} bytes)", text.len()),
+            Self::Email(parts) => write!(f, "Email({} + {} bytes)", parts.text.len(), parts.html.len()),
+        }
+    }
+}
+
+/// What kind of link a gateway lets through (gateways.md: template-code gateways refuse personal links).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkMode {
+    /// A signed link of the borrower's own.
+    #[default]
+    Personal,
+    /// The address of the merchant's route, the same for everybody.
+    Fixed,
+    /// No link; the message guides to the app and to support.
+    None,
+}

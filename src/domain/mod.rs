@@ -1,0 +1,34 @@
+//! Level 0: what things are. Pure types; no I/O, no async, no clock.
+//!
+//! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so that a
+//! careless `{:?}` in a log or an error cannot leak it.
+
+mod attempt;
+mod borrower;
+mod contact;
+mod ids;
+mod installment;
+mod locale;
+mod merchant;
+mod message;
+mod money;
+mod outcome;
+mod reminder;
+mod route;
+mod suppression;
+
+pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
+pub use borrower::{Borrower, BorrowerKey, Hold};
+pub use contact::{ContactError, EmailAddress, PersonName, Phone};
+pub use ids::{
+    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName, TemplateName,
+};
+pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use locale::{Locale, LocaleError};
+pub use merchant::{Jurisdiction, Merchant, Support};
+pub use message::{Address, EmailParts, LinkMode, Message, SmsText};
+pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
+pub use outcome::{Code, Outcome, RejectScope};
+pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
+pub use route::{Route, RouteKind, Routes};
+pub use suppression::{Suppression, SuppressionReason};

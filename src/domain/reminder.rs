@@ -1,0 +1,241 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{BorrowerKey, ReminderId, RuleName};
+
+/// A word of a closed list that is none of its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of {0}")]
+pub struct UnknownWord(pub(crate) &'static str);
+
+/// Gives a field-less enum its words: `as_str`, `Display`, `FromStr`, `ALL`.
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $name {
+            /// Every value, in the order of the definition.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in config, database, API and output.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|value| value.as_str() == word)
+                    .ok_or(UnknownWord(concat!($($word, " "),+).trim_ascii_end()))
+            }
+        }
+    };
+}
+pub(super) use words;
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// Text to a phone.
+    Sms,
+    /// Mail to a mailbox.
+    Email,
+}
+words!(Channel { Sms => "sms", Email => "email" });
+
+/// Why a reminder was planned: one offset of one rule, or a person's wish.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// `due-soon/-3`: rule `due-soon`, three days before the due date; positive offsets lie after it.
+    Rule {
+        /// The rule.
+        rule: RuleName,
+        /// Days from the due date.
+        offset: i32,
+    },
+    /// `manual/2`: the second resend by hand for that borrower, due date and channel.
+    Manual {
+        /// From 1.
+        number: u32,
+    },
+}
+
+/// The word that no rule may be called: steps of resends by hand begin with it.
+pub const MANUAL: &str = "manual";
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule { rule, offset } => write!(f, "{rule}/{offset}"),
+            Self::Manual { number } => write!(f, "{MANUAL}/{number}"),
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        const FORM: UnknownWord = UnknownWord("RULE/OFFSET, such as due-soon/-3");
+        let (rule, number) = text.rsplit_once('/').ok_or(FORM)?;
+        if rule == MANUAL {
+            return number.parse().map(|number| Self::Manual { number }).map_err(|_| FORM);
+        }
+        Ok(Self::Rule { rule: rule.parse().map_err(|_| FORM)?, offset: number.parse().map_err(|_| FORM)? })
+    }
+}
+
+/// What makes a reminder unique: for one key at most one SMS is ever accepted by a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReminderKey {
+    /// Who is reminded.
+    pub borrower: BorrowerKey,
+    /// Of what falls due on this day.
+    pub due_date: NaiveDate,
+    /// By which step.
+    pub step: Step,
+    /// On which channel.
+    pub channel: Channel,
+}
+
+/// Who asked for a reminder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A rule.
+    Schedule,
+    /// A person; on record for good.
+    Manual {
+        /// Who.
+        actor: String,
+        /// Why.
+        reason: String,
+        /// The reminder that is sent again, if there was one.
+        of: Option<ReminderId>,
+    },
+}
+
+/// A reminder that is to be put into the outbox. It holds no text, amount or link: those are decided at the send instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReminder {
+    /// Its unique key.
+    pub key: ReminderKey,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Not to be sent before.
+    pub not_before: DateTime<Utc>,
+    /// Not to be sent at or after: then it is `expired`.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A reminder in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reminder {
+    /// Its number.
+    pub id: ReminderId,
+    /// When it was planned.
+    pub planned_at: DateTime<Utc>,
+    /// What was planned.
+    pub plan: NewReminder,
+}
+
+/// Where a reminder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Waits for its time, or for another try.
+    Planned,
+    /// Claimed: being handed over, under a lease.
+    Sending,
+    /// May or may not have gone; waits for proof or for a person.
+    Unknown,
+    /// A gateway took it over.
+    Accepted,
+    /// A receipt says that it arrived.
+    Delivered,
+    /// A receipt says that it did not arrive.
+    Undelivered,
+    /// Finally rejected, or out of attempts.
+    Failed,
+    /// Not sent, for a stated reason.
+    Skipped,
+}
+words!(State {
+    Planned => "planned", Sending => "sending", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
+});
+
+impl State {
+    /// Whether the design's state diagram has an arrow from here to `next`.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        use State::{Accepted, Delivered, Failed, Planned, Sending, Skipped, Undelivered, Unknown};
+        match self {
+            Planned => matches!(next, Planned | Sending | Skipped),
+            Sending => matches!(next, Planned | Accepted | Failed | Unknown),
+            Unknown => matches!(next, Planned | Accepted | Delivered | Undelivered | Failed),
+            // Receipts may come in any order; the later truth about one message is the better one.
+            Accepted | Undelivered => matches!(next, Delivered | Undelivered) && self != next,
+            Delivered | Failed | Skipped => false,
+        }
+    }
+}
+
+/// Why a reminder was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SkipReason {
+    /// Everything due that day is paid.
+    Paid,
+    /// Everything due that day was cancelled.
+    Cancelled,
+    /// Nothing is due that day any more: the due date moved.
+    Rescheduled,
+    /// A nearer step of the same rule takes its place, or the rule is no longer in the config.
+    Superseded,
+    /// The borrower asked not to be contacted on this channel.
+    OptedOut,
+    /// The address must not be contacted: bounced, complained, blocked by staff.
+    Suppressed,
+    /// No address for the channel is known.
+    NoContact,
+    /// A frequency cap is reached.
+    Capped,
+    /// The borrower is on hold.
+    OnHold,
+    /// Too late for it to be useful.
+    Expired,
+    /// Its template does not render.
+    BadTemplate,
+    /// The merchant is stopped, or no longer in the config.
+    MerchantStopped,
+}
+words!(SkipReason {
+    Paid => "paid", Cancelled => "cancelled", Rescheduled => "rescheduled", Superseded => "superseded",
+    OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
+    OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::Step;
+
+    #[test]
+    fn a_step_reads_back_as_it_was_written() {
+        for text in ["due-soon/-3", "on-day/0", "late/7", "a/b/1", "manual/2"] {
+            assert_eq!(text.parse::<Step>().map(|step| step.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["due-soon", "due-soon/x", "/1", "manual/-1"] {
+            assert!(text.parse::<Step>().is_err(), "{text:?} is no step");
+        }
+    }
+}

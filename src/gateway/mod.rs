@@ -1,0 +1,65 @@
+//! Level 2: the ends that hand messages over. One trait, one set of tests that every end passes (`tests/it/gateway/`).
+//!
+//! A gateway sends to one recipient per call, follows no redirect, retries nothing by itself, and classifies what it saw as an
+//! [`Outcome`]: refused before the first byte of the request left is [`Outcome::NotSent`], what is documented as a refusal is
+//! [`Outcome::Rejected`] or [`Outcome::RetryAfter`], what is documented as taken over is [`Outcome::Accepted`], and everything
+//! else is [`Outcome::Unknown`].
+
+use async_trait::async_trait;
+
+use crate::clock::Deadline;
+use crate::domain::{Address, Channel, GatewayName, LinkMode, Merchant, Message, Outcome};
+
+/// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a borrower.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The settings do not make a gateway.
+    #[error("{0}")]
+    Settings(String),
+    /// The other side could not be reached or refused us.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// One message on its way out.
+#[derive(Debug)]
+pub struct Handover<'a> {
+    /// In whose name.
+    pub merchant: &'a Merchant,
+    /// To whom.
+    pub to: &'a Address,
+    /// What.
+    pub message: &'a Message,
+    /// Names this reminder to the other side: the same for every attempt, not countable, no personal data. The local part of
+    /// an e-mail's Message-ID, the idempotency key or out-id of an SMS.
+    pub reference: &'a str,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// No byte may leave once it has run out; the whole call ends before.
+    pub deadline: &'a Deadline,
+}
+
+/// One account at one provider.
+#[async_trait]
+pub trait Gateway: Send + Sync + std::fmt::Debug {
+    /// Its key in the config.
+    fn name(&self) -> &GatewayName;
+
+    /// What it carries.
+    fn channel(&self) -> Channel;
+
+    /// What kind of link it lets through.
+    fn link_mode(&self) -> LinkMode;
+
+    /// How many calls may be in flight at once.
+    fn max_in_flight(&self) -> usize;
+
+    /// Hands one message over and says what it came to. Never fails: what cannot be known is [`Outcome::Unknown`].
+    async fn send(&self, handover: &Handover<'_>) -> Outcome;
+
+    /// Connects and, where there are any, shows the credentials, without sending a message.
+    ///
+    /// # Errors
+    /// When the other side cannot be reached or refuses the credentials.
+    async fn check(&self) -> Result<(), GatewayError>;
+}

@@ -1,0 +1,28 @@
+//! dueherald heralds what falls due: it plans reminders of instalments, decides at the send instant what each says and
+//! whether it goes out at all, and hands it to mail and SMS gateways, once.
+//!
+//! Imports go only downwards; modules of one level never import each other (`tests/tidy.rs` holds this).
+//!
+//! | level | modules | what they are |
+//! |---|---|---|
+//! | 0 | [`domain`], [`clock`] | what things are; the only door to time and chance |
+//! | 1 | [`plan`], [`render`] | when to remind and whom; what a message says. Pure |
+//! | 2 | [`source`], [`store`], [`gateway`] | replaceable ends: files, databases, providers |
+//! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
+//! | 4 | [`config`] | the config file, checked as a whole |
+//! | 5 | `app` | the one place that puts concrete ends together |
+//! | 6 | [`http`] | pages, health, metrics |
+//! | 7 | `daemon` | cron ticks, roles, signals |
+//! | 8 | [`cli`] | one file per command |
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod gateway;
+pub mod http;
+pub mod pipeline;
+pub mod plan;
+pub mod render;
+pub mod source;
+pub mod store;

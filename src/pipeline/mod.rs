@@ -1,0 +1,1 @@
+//! Level 3: the work: import, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.

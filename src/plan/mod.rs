@@ -1,0 +1,17 @@
+//! Level 1: when to remind and whom. Pure: the same input gives the same plan, on every database and in the simulation.
+
+mod calendar;
+mod contact_hours;
+mod decide;
+mod jurisdiction;
+mod planner;
+mod retry;
+mod rule;
+
+pub use calendar::{local_date, to_utc};
+pub use contact_hours::ContactHours;
+pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide};
+pub use jurisdiction::contact_hours;
+pub use planner::{Horizon, due_dates, plan};
+pub use retry::{RetryPolicy, follow};
+pub use rule::{ChannelChoice, ChannelMode, Rule};

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{Next, Outcome, RejectScope, ReminderId};
+
+/// How often and how soon a reminder is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included.
+    pub max_attempts: u32,
+    /// Pause after the first attempt; doubled after each further one.
+    pub first_pause: Duration,
+    /// Longest pause.
+    pub longest_pause: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { max_attempts: 6, first_pause: Duration::from_secs(30), longest_pause: Duration::from_secs(30 * 60) }
+    }
+}
+
+/// What follows from an outcome. An unknown one is never tried again (I3); one that is retryable is, with the pause that the
+/// gateway asked for or else with exponential back-off and jitter, while attempts and time are left.
+#[must_use]
+pub fn follow(
+    policy: &RetryPolicy,
+    reminder: ReminderId,
+    attempt: u32,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Next {
+    let asked = match outcome {
+        Outcome::Accepted { .. } => return Next::Accepted,
+        Outcome::Unknown { .. } => return Next::Unknown,
+        Outcome::Rejected { scope: RejectScope::Recipient, .. } => return Next::Failed,
+        Outcome::Rejected { scope: RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
+        Outcome::RetryAfter { after, .. } => *after,
+    };
+    if attempt >= policy.max_attempts {
+        return Next::Failed;
+    }
+    let pause = asked.unwrap_or(TimeDelta::zero()).max(back_off(policy, reminder, attempt));
+    // A retry beyond the end of usefulness is not dropped here: decide skips it as expired, which is the better record.
+    Next::Retry { not_before: (now + pause).min(expires_at.max(now)) }
+}
+
+/// Doubles per attempt up to the longest, of which a quarter at most is taken off by jitter.
+fn back_off(policy: &RetryPolicy, reminder: ReminderId, attempt: u32) -> TimeDelta {
+    let doubled = policy.first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(policy.longest_pause);
+    let millis = i64::try_from(doubled.as_millis()).unwrap_or(i64::MAX);
+    TimeDelta::milliseconds(millis - millis / 4 * i64::from(scatter(reminder, attempt)) / 256)
+}
+
+/// Jitter without chance, so that a simulation replays: a byte that differs between reminders and attempts. Fibonacci hashing
+/// (Knuth, The Art of Computer Programming 3, 6.4).
+fn scatter(reminder: ReminderId, attempt: u32) -> u8 {
+    let seed = reminder.0.cast_unsigned() ^ (u64::from(attempt) << 48);
+    seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RetryPolicy, follow};
+    use crate::domain::{Code, Next, Outcome, RejectScope, ReminderId};
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    fn at(attempt: u32, outcome: &Outcome) -> Next {
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        follow(&RetryPolicy::default(), ReminderId(7), attempt, outcome, now, now + TimeDelta::days(1))
+    }
+
+    fn pause(next: &Next) -> TimeDelta {
+        match next {
+            Next::Retry { not_before } => *not_before - DateTime::<Utc>::UNIX_EPOCH,
+            other => panic!("{other:?} is no retry"),
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_or_final_is_never_tried_again() {
+        let code = Code::new("x");
+        assert_eq!(at(1, &Outcome::Unknown { code: code.clone() }), Next::Unknown);
+        assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::Recipient }), Next::Failed);
+        assert_eq!(at(1, &Outcome::Accepted { provider_id: None }), Next::Accepted);
+        assert_eq!(at(6, &Outcome::NotSent { code }), Next::Failed, "attempts are bounded");
+    }
+
+    #[test]
+    fn pauses_grow_and_honour_what_the_gateway_asks() {
+        let refused = Outcome::NotSent { code: Code::new("connect") };
+        let pauses: Vec<_> = (1..6).map(|attempt| pause(&at(attempt, &refused))).collect();
+        assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "{pauses:?}");
+        let throttled = Outcome::RetryAfter { code: Code::new("429"), after: Some(TimeDelta::hours(2)) };
+        assert_eq!(pause(&at(1, &throttled)), TimeDelta::hours(2));
+        let late = Outcome::RetryAfter { code: Code::new("429"), after: Some(TimeDelta::days(3)) };
+        assert_eq!(pause(&at(1, &late)), TimeDelta::days(1), "it comes back when it expires, to be skipped on record");
+    }
+}

@@ -1,0 +1,120 @@
+//! Level 2: the ledger (who owes what) and the outbox (what is to be sent), behind one trait.
+//!
+//! [`Store`] has operations that say what is meant, in batches; the SQL behind them is nobody else's business. Three ends pass
+//! one conformance suite (`tests/it/store/`): PostgreSQL, SQLite, and memory for tests and the simulation.
+//!
+//! The outbox is a `reminder` row that is inserted once and never updated, a narrow `queue` row that exists only while
+//! something is to be done (planned, sending, unknown), and appended events. The state is the queue row, or else the last event.
+
+mod ledger;
+
+mod outbox;
+
+use std::ops::RangeInclusive;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
+use crate::plan::Account;
+
+pub use ledger::{Change, DueBorrower, DueCursor, ImportMode, InstallmentFilter, LedgerRow, Said, merge};
+
+pub use outbox::{ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView};
+
+/// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, or could not be reached.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed, or the database was made by a newer dueherald.
+    #[error("migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// `migrate` was not run, or not since the last update.
+    #[error("the database has no or an old schema; run `dueherald migrate`")]
+    NotMigrated,
+    /// A value in the database is none that this version writes.
+    #[error("the database holds a value in {column} that this version cannot read")]
+    Corrupt {
+        /// `table.column`.
+        column: &'static str,
+    },
+}
+
+/// The ledger and the outbox.
+///
+/// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
+    async fn migrate(&self) -> Result<usize, StoreError>;
+
+    /// Whether the database answers and has this version's schema.
+    ///
+    /// # Errors
+    /// [`StoreError::NotMigrated`] or [`StoreError::Database`].
+    async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.
+    /// Gives, for each row in its order, what it was. With [`ImportMode::DryRun`] nothing is kept.
+    async fn import(&self, rows: &[LedgerRow], mode: ImportMode) -> Result<Vec<Change>, StoreError>;
+
+    /// Borrowers with open instalments due within `dates`, each with all its open instalments of one due date, in the order
+    /// (due date, merchant, borrower), after `after`, at most `limit` of them (at least 1). An empty page is the end.
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<DueBorrower>, StoreError>;
+
+    /// Instalments of any status that match, ordered by due date and number; at most `filter.limit`.
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError>;
+
+    /// What is known now about one borrower, one due date and one channel: the facts that decide about a reminder.
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError>;
+
+    /// Adds suppressions; the same address for the same merchant is replaced.
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
+
+    /// Puts reminders into the outbox as `planned`. A key that is there already is passed over, whatever its state. Gives the
+    /// numbers of those that were put in.
+    async fn plan(&self, reminders: &[NewReminder], at: DateTime<Utc>) -> Result<Vec<ReminderId>, StoreError>;
+
+    /// Takes due reminders of one channel, reads the facts about each, and asks `decide`, all in one transaction. What is to
+    /// be sent becomes `sending` with the next attempt number and a lease on the store's clock; what is skipped gets its end
+    /// event; what is deferred goes back with its new time. Nobody else gets the same reminder while the lease runs.
+    ///
+    /// Only when this has returned may anything leave: if the claim cannot be recorded, nothing is sent (I9).
+    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError>;
+
+    /// Records outcomes. One whose attempt is no longer the reminder's latest is passed over (I8); one that comes after its
+    /// lease ran out, but before another attempt, counts: it is the proof that `unknown` waits for. Gives how many counted.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError>;
+
+    /// Moves up to `limit` reminders whose lease ran out from `sending` to `unknown`, never back to `planned`. Gives their
+    /// numbers.
+    async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError>;
+
+    /// When the next planned reminder of the channel is to be sent; in the past if one is due now.
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError>;
+
+    /// What is in the queue of each channel, as of the store's clock.
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError>;
+
+    /// Reminders that match, newest first, each with its state.
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError>;
+
+    /// Everything that happened to a reminder, oldest first.
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError>;
+
+    /// Takes or renews the right to do `task` alone (scanning, say) for `lasts`, on the store's clock. `false` if another
+    /// `holder` has it.
+    async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,108 @@
+//! What goes into and comes out of the outbox operations of [`Store`](super::Store).
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::{
+    Attempt, BorrowerId, Channel, Event, GatewayName, MerchantId, NewReminder, Reminder, ReminderId, State,
+};
+use crate::plan::{Account, Decision, ToSend};
+
+/// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this instant?
+/// Pure, and quick: it runs inside the claim's transaction.
+pub type Decide<'a> = &'a (dyn Fn(&NewReminder, &Account, DateTime<Utc>) -> Decision + Send + Sync);
+
+/// What a dispatcher wants to claim.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// Which lane of the queue.
+    pub channel: Channel,
+    /// Through which gateway it will be sent; kept with the attempt, so that an unknown outcome can be looked up there.
+    pub gateway: GatewayName,
+    /// How many at most: as many as there are free sending slots.
+    pub limit: u32,
+    /// How long the sender has, on the store's clock.
+    pub lease: TimeDelta,
+}
+
+/// What a claim came to.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// To be handed over now, each once.
+    pub sending: Vec<ClaimedReminder>,
+    /// What was decided not to be sent now, and how.
+    pub put_aside: Vec<(ReminderId, Decision)>,
+}
+
+impl Claimed {
+    /// How many rows of the queue it took up; fewer than asked for means that nothing more is due.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.sending.len() + self.put_aside.len()
+    }
+}
+
+/// A reminder that this process, and no other, may now hand over.
+#[derive(Debug)]
+pub struct ClaimedReminder {
+    /// The right to do it.
+    pub attempt: Attempt,
+    /// The reminder.
+    pub reminder: NewReminder,
+    /// The facts at the claim.
+    pub account: Account,
+    /// What was decided from them.
+    pub to_send: ToSend,
+}
+
+/// What is in the queue of one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// The channel.
+    pub channel: Channel,
+    /// Waiting, due or not.
+    pub planned: u64,
+    /// Waiting although their time has come.
+    pub due: u64,
+    /// Under a lease.
+    pub sending: u64,
+    /// Waiting for proof or for a person.
+    pub unknown: u64,
+    /// Since when the longest waiting due one has been due.
+    pub oldest_due: Option<DateTime<Utc>>,
+}
+
+/// Which reminders to list. What is `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct ReminderFilter {
+    /// This one only.
+    pub id: Option<ReminderId>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this merchant.
+    pub merchant: Option<MerchantId>,
+    /// To this borrower.
+    pub borrower: Option<BorrowerId>,
+    /// About this due date.
+    pub due_date: Option<NaiveDate>,
+    /// On this channel.
+    pub channel: Option<Channel>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<ReminderId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A reminder with its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderView {
+    /// The reminder.
+    pub reminder: Reminder,
+    /// Where it stands.
+    pub state: State,
+    /// How often it was claimed for sending.
+    pub attempts: u32,
+    /// When it is tried next, while it is planned.
+    pub next_try: Option<DateTime<Utc>>,
+    /// What happened last; `None` while nothing has.
+    pub last: Option<Event>,
+}
