@@ -153,6 +153,13 @@ impl Event {
             detail: Some(reason.to_string()),
         }
     }
+
+    /// The event of a hand-over whose sender was not heard of again while its lease ran.
+    #[must_use]
+    pub fn lease_expired(reminder: ReminderId, attempt: u32, gateway: Option<GatewayName>, at: DateTime<Utc>) -> Self {
+        let detail = Some("lease_expired".to_owned());
+        Self { reminder, attempt, at, kind: EventKind::Unknown, gateway, provider_id: None, detail }
+    }
 }
 
 /// Kinds of [`Event`].

@@ -66,8 +66,8 @@ impl EmailAddress {
             .with_minimum_sub_domains(2)
             .without_domain_literal()
             .without_display_text();
-        let parsed = email_address::EmailAddress::parse_with_options(text, options)
-            .map_err(|_| ContactError::NotEmail)?;
+        let parsed =
+            email_address::EmailAddress::parse_with_options(text, options).map_err(|_| ContactError::NotEmail)?;
         Ok(Self(format!("{}@{}", parsed.local_part(), parsed.domain().to_lowercase()).into()))
     }
 

@@ -21,7 +21,8 @@ pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use ids::{
-    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName, TemplateName,
+    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
+    TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use locale::{Locale, LocaleError};

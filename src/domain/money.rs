@@ -126,10 +126,8 @@ impl Money {
             return Err(MoneyError::TooLarge);
         }
         // Exact: an inexact parse would round a long tail of decimals away without a word.
-        let amount = Decimal::from_str_exact(text).map_err(|_| MoneyError::TooManyDecimals {
-            currency: currency.code(),
-            exponent: currency.exponent(),
-        })?;
+        let amount = Decimal::from_str_exact(text)
+            .map_err(|_| MoneyError::TooManyDecimals { currency: currency.code(), exponent: currency.exponent() })?;
         Self::new(amount, currency)
     }
 

@@ -89,7 +89,8 @@ fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Cha
     match rule.channels.mode {
         ChannelMode::All => order.clone(),
         ChannelMode::FirstAvailable => {
-            let reachable = |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);
+            let reachable =
+                |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);
             order.iter().find(reachable).or(order.first()).copied().into_iter().collect()
         }
     }

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, MerchantId,
-    Money, PersonName, Phone, RouteKey,
+    Borrower, BorrowerId, BorrowerKey, Channel, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale,
+    MerchantId, Money, PersonName, Phone, RouteKey,
 };
 
 /// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value (an

@@ -7,6 +7,7 @@
 //! something is to be done (planned, sending, unknown), and appended events. The state is the queue row, or else the last event.
 
 mod ledger;
+mod memory;
 
 mod outbox;
 
@@ -20,6 +21,7 @@ use crate::plan::Account;
 
 pub use ledger::{Change, DueBorrower, DueCursor, ImportMode, InstallmentFilter, LedgerRow, Said, merge};
 
+pub use memory::MemoryStore;
 pub use outbox::{ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView};
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
