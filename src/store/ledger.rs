@@ -79,12 +79,12 @@ pub enum Change {
     Same,
 }
 
-/// Whether an import is kept.
+/// Whether what is written is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImportMode {
+pub enum WriteMode {
     /// Written.
     Commit,
-    /// Only compared.
+    /// Only compared, to tell what would be written.
     DryRun,
 }
 

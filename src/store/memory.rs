@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueBorrower, DueCursor, ImportMode, InstallmentFilter,
-    LedgerRow, QueueCounts, ReminderFilter, ReminderView, Store, StoreError, merge,
+    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow,
+    QueueCounts, ReminderFilter, ReminderView, Store, StoreError, WriteMode, merge,
 };
 use crate::clock::Clock;
 use crate::domain::{
@@ -196,11 +196,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn import(&self, rows: &[LedgerRow], mode: ImportMode) -> Result<Vec<Change>, StoreError> {
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
         let mut tables = self.tables();
         let mut draft = tables.clone();
         let changes = rows.iter().cloned().map(|row| draft.import(row)).collect();
-        if mode == ImportMode::Commit {
+        if mode == WriteMode::Commit {
             *tables = draft;
         }
         Ok(changes)
@@ -259,7 +259,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn plan(&self, reminders: &[NewReminder], at: DateTime<Utc>) -> Result<Vec<ReminderId>, StoreError> {
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
         let mut tables = self.tables();
         let mut planned = Vec::new();
         for plan in reminders {
@@ -267,11 +272,14 @@ impl Store for MemoryStore {
                 continue;
             }
             let id = ReminderId(tables.reminders.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+            planned.push(id);
+            if mode == WriteMode::DryRun {
+                continue;
+            }
             tables.keys.insert(plan.key.clone(), id);
             let (channel, not_before) = (plan.key.channel, plan.not_before);
             tables.queue.insert(id, Queued { channel, not_before, attempt: 0, gateway: None, stage: Stage::Planned });
             tables.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
-            planned.push(id);
         }
         Ok(planned)
     }

@@ -19,7 +19,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
 use crate::plan::Account;
 
-pub use ledger::{Change, DueBorrower, DueCursor, ImportMode, InstallmentFilter, LedgerRow, Said, merge};
+pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Said, WriteMode, merge};
 
 pub use memory::MemoryStore;
 pub use outbox::{ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView};
@@ -59,8 +59,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn ready(&self) -> Result<(), StoreError>;
 
     /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.
-    /// Gives, for each row in its order, what it was. With [`ImportMode::DryRun`] nothing is kept.
-    async fn import(&self, rows: &[LedgerRow], mode: ImportMode) -> Result<Vec<Change>, StoreError>;
+    /// Gives, for each row in its order, what it was. With [`WriteMode::DryRun`] nothing is kept.
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
 
     /// Borrowers with open instalments due within `dates`, each with all its open instalments of one due date, in the order
     /// (due date, merchant, borrower), after `after`, at most `limit` of them (at least 1). An empty page is the end.
@@ -86,8 +86,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
 
     /// Puts reminders into the outbox as `planned`. A key that is there already is passed over, whatever its state. Gives the
-    /// numbers of those that were put in.
-    async fn plan(&self, reminders: &[NewReminder], at: DateTime<Utc>) -> Result<Vec<ReminderId>, StoreError>;
+    /// numbers of those that were put in. With [`WriteMode::DryRun`] nothing is kept.
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError>;
 
     /// Takes due reminders of one channel, reads the facts about each, and asks `decide`, all in one transaction. What is to
     /// be sent becomes `sending` with the next attempt number and a lease on the store's clock; what is skipped gets its end

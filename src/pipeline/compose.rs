@@ -1,0 +1,67 @@
+//! From a reminder that is to be sent to the message that leaves: the link in the form that the gateway lets through, and the
+//! rendered parts.
+
+use std::sync::Arc;
+
+use crate::domain::{Borrower, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
+use crate::plan::ToSend;
+use crate::render::{LinkKeys, Purpose, RenderError, RenderRequest, Renderer};
+
+/// What makes messages.
+#[derive(Debug, Clone)]
+pub struct Composer {
+    /// The templates.
+    pub renderer: Arc<Renderer>,
+    /// The keys of personal links.
+    pub links: Arc<LinkKeys>,
+    /// The ways to repay.
+    pub routes: Arc<Routes>,
+}
+
+impl Composer {
+    /// Renders the message of one reminder.
+    ///
+    /// # Errors
+    /// When its template does not render.
+    pub fn compose(
+        &self,
+        reminder: ReminderId,
+        merchant: &Merchant,
+        borrower: &Borrower,
+        to_send: &ToSend,
+        mode: LinkMode,
+    ) -> Result<Message, RenderError> {
+        let link = self.link(reminder, merchant, to_send, mode);
+        self.renderer.render(&RenderRequest {
+            merchant,
+            borrower,
+            installments: &to_send.installments,
+            template: to_send.template.as_ref(),
+            channel: to_send.to.channel(),
+            locale: &to_send.locale,
+            today: to_send.today,
+            link: link.as_deref(),
+        })
+    }
+
+    /// How gateways know a reminder: the same for every attempt, and not countable.
+    #[must_use]
+    pub fn reference(&self, reminder: ReminderId) -> String {
+        self.links.seal(Purpose::Reference, reminder)
+    }
+
+    fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
+        match mode {
+            LinkMode::Personal => {
+                Some(format!("{}/r/{}", merchant.link_base, self.links.seal(Purpose::Landing, reminder)))
+            }
+            LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
+                self.routes.open_for(installment).into_iter().find_map(|route| match &route.kind {
+                    RouteKind::Web { url } => Some(url.clone()),
+                    RouteKind::App { .. } => None,
+                })
+            }),
+            LinkMode::None => None,
+        }
+    }
+}

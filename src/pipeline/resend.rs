@@ -1,0 +1,197 @@
+//! Resend by hand: a reminder of its own, with who asked and why, decided by the same rules as any other.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::{
+    BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin, ReminderId,
+    ReminderKey, SkipReason, Step,
+};
+use crate::plan::{Decision, Policy, decide};
+use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError, WriteMode};
+
+/// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
+const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
+
+/// The most instalments or reminders that are looked at for one borrower.
+const LOOK_AT: u32 = 1_000;
+
+/// Whom a resend is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// A borrower, about what is open.
+    Borrower(BorrowerId),
+    /// Who owes this instalment, about the day on which it is due.
+    Installment(InstallmentId),
+}
+
+/// A wish to send once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResendRequest {
+    /// To whom.
+    pub whom: Whom,
+    /// Of which merchant; needed only where the number is not unique.
+    pub merchant: Option<MerchantId>,
+    /// About which due date; needed only where several are open.
+    pub due_date: Option<NaiveDate>,
+    /// On which channel.
+    pub channel: Channel,
+    /// Why; kept for good.
+    pub reason: String,
+    /// Who asks; kept for good.
+    pub actor: String,
+}
+
+/// Why nothing is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It would be skipped.
+    Skip(SkipReason),
+    /// It would be put off: the borrower may not be contacted before then.
+    ContactHours {
+        /// The next allowed moment.
+        until: DateTime<Utc>,
+    },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = match self {
+            Self::ContactHours { until } => {
+                return write!(
+                    f,
+                    "it is outside the borrower's contact hours; try again after {}",
+                    until.format("%F %R UTC")
+                );
+            }
+            Self::Skip(SkipReason::Paid) => "everything due that day is paid",
+            Self::Skip(SkipReason::Cancelled) => "everything due that day was cancelled",
+            Self::Skip(SkipReason::Rescheduled) => "nothing is due on that day any more",
+            Self::Skip(SkipReason::OptedOut) => "the borrower asked not to be contacted on this channel",
+            Self::Skip(SkipReason::Suppressed) => "the address is suppressed on this channel",
+            Self::Skip(SkipReason::OnHold) => "the borrower is on hold",
+            Self::Skip(SkipReason::NoContact) => "no address for this channel is known",
+            Self::Skip(SkipReason::MerchantStopped) => "the merchant is not in the config",
+            Self::Skip(other) => return write!(f, "it would be skipped: {other}"),
+        };
+        f.write_str(words)
+    }
+}
+
+/// Why a resend was not put into the outbox.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendError {
+    /// No such borrower or instalment.
+    #[error("the ledger knows no such borrower or instalment; check the number, or import first")]
+    NotFound,
+    /// The number exists at several merchants.
+    #[error("the number exists at several merchants ({0}); name one with --merchant")]
+    SeveralMerchants(String),
+    /// Several due dates are open.
+    #[error("several due dates are open ({0}); name one with --due-date")]
+    SeveralDueDates(String),
+    /// Actor or reason is missing or too long.
+    #[error("{0} must be given, in 200 characters at most and without line breaks: it is kept on record")]
+    Unsigned(&'static str),
+    /// It would not be sent.
+    #[error("not sent: {0}")]
+    Refused(Refusal),
+    /// Somebody else asked for the same at the same moment.
+    #[error("somebody has just resent the same; look at it with `dueherald reminders list`")]
+    JustResent,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
+///
+/// # Errors
+/// When it is unclear what is meant, or when it would not be sent: [`ResendError::Refused`] says why.
+pub async fn resend(
+    store: &dyn Store,
+    policy: &Policy,
+    request: ResendRequest,
+    now: DateTime<Utc>,
+) -> Result<ReminderId, ResendError> {
+    let actor = signed(&request.actor, "an actor")?;
+    let reason = signed(&request.reason, "a reason")?;
+    let (borrower, due_date) = find(store, &request).await?;
+    let (number, of) = earlier(store, &borrower, due_date, request.channel).await?;
+    let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
+    let origin = Origin::Manual { actor, reason, of };
+    let reminder = NewReminder { key, origin, not_before: now, expires_at: now + USEFUL_FOR };
+    let account = store.account(&reminder.key.borrower, due_date, request.channel).await?;
+    match decide(policy, &reminder, &account, now) {
+        Decision::Send(_) => {}
+        Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
+        Decision::Skip(reason) => return Err(ResendError::Refused(Refusal::Skip(reason))),
+    }
+    let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
+    planned.first().copied().ok_or(ResendError::JustResent)
+}
+
+fn signed(text: &str, what: &'static str) -> Result<String, ResendError> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Err(ResendError::Unsigned(what));
+    }
+    Ok(text.to_owned())
+}
+
+/// Whose debt and which due date are meant.
+async fn find(store: &dyn Store, request: &ResendRequest) -> Result<(BorrowerKey, NaiveDate), ResendError> {
+    let mut filter = InstallmentFilter { merchant: request.merchant.clone(), limit: LOOK_AT, ..Default::default() };
+    match &request.whom {
+        Whom::Borrower(id) => filter.borrower = Some(id.clone()),
+        Whom::Installment(id) => filter.installment = Some(id.clone()),
+    }
+    let found = store.installments(&filter).await?;
+    let merchants: BTreeSet<_> = found.iter().map(|one| one.merchant.as_str()).collect();
+    if merchants.len() > 1 {
+        return Err(ResendError::SeveralMerchants(merchants.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    let first = found.first().ok_or(ResendError::NotFound)?;
+    let borrower = BorrowerKey { merchant: first.merchant.clone(), id: first.borrower.clone() };
+    Ok((borrower, due_date(&found, request.due_date)?))
+}
+
+fn due_date(found: &[Installment], wished: Option<NaiveDate>) -> Result<NaiveDate, ResendError> {
+    if let Some(date) = wished {
+        return Ok(date);
+    }
+    let open: BTreeSet<_> = found.iter().filter(|one| one.is_due()).map(|one| one.due_date).collect();
+    match (open.first(), open.len()) {
+        (Some(date), 1) => Ok(*date),
+        // Nothing is open: the decision about the last one says whether it was paid or cancelled.
+        (None, _) => found.last().map(|one| one.due_date).ok_or(ResendError::NotFound),
+        _ => {
+            let dates = open.iter().take(5).map(NaiveDate::to_string).collect::<Vec<_>>();
+            Err(ResendError::SeveralDueDates(dates.join(", ")))
+        }
+    }
+}
+
+/// The number of the next resend, and the reminder that is sent again.
+async fn earlier(
+    store: &dyn Store,
+    borrower: &BorrowerKey,
+    due_date: NaiveDate,
+    channel: Channel,
+) -> Result<(u32, Option<ReminderId>), StoreError> {
+    let filter = ReminderFilter {
+        merchant: Some(borrower.merchant.clone()),
+        borrower: Some(borrower.id.clone()),
+        due_date: Some(due_date),
+        channel: Some(channel),
+        limit: LOOK_AT,
+        ..Default::default()
+    };
+    let earlier = store.reminders(&filter).await?;
+    let last = earlier.iter().filter_map(|view| match view.reminder.plan.key.step {
+        Step::Manual { number } => Some(number),
+        Step::Rule { .. } => None,
+    });
+    Ok((last.max().unwrap_or(0) + 1, earlier.first().map(|view| view.reminder.id)))
+}
