@@ -1,6 +1,7 @@
 //! Level 0: the only door to time and chance. Everything else asks a [`Clock`]; clippy's disallowed-methods hold that.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -47,7 +48,7 @@ impl Clock for SystemClock {
 /// A clock that stands still until somebody moves it: for tests, the simulation, the demo and `--at`.
 #[derive(Debug, Clone)]
 pub struct SimClock {
-    now: Arc<Mutex<SimTime>>,
+    time: Arc<Mutex<SimTime>>,
     moved: Arc<Notify>,
 }
 
@@ -55,19 +56,35 @@ pub struct SimClock {
 struct SimTime {
     wall: DateTime<Utc>,
     elapsed: Duration,
+    /// When each sleeper wants to wake, with a number that tells equal times apart.
+    sleepers: BTreeSet<(Duration, u64)>,
+    slept: u64,
+}
+
+/// A sleeper's entry, taken out when it wakes or is dropped.
+struct Sleeper<'a> {
+    clock: &'a SimClock,
+    entry: (Duration, u64),
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        self.clock.time().sleepers.remove(&self.entry);
+    }
 }
 
 impl SimClock {
     /// A clock that stands at `start`.
     #[must_use]
     pub fn at(start: DateTime<Utc>) -> Self {
-        let time = SimTime { wall: start.trunc_subsecs(6), elapsed: Duration::ZERO };
-        Self { now: Arc::new(Mutex::new(time)), moved: Arc::new(Notify::new()) }
+        let wall = start.trunc_subsecs(6);
+        let time = SimTime { wall, elapsed: Duration::ZERO, sleepers: BTreeSet::new(), slept: 0 };
+        Self { time: Arc::new(Mutex::new(time)), moved: Arc::new(Notify::new()) }
     }
 
     /// Lets time pass: wall clock and lease clock together. Wakes sleepers whose time has come.
     pub fn advance(&self, by: Duration) {
-        let mut time = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut time = self.time();
         time.elapsed += by;
         time.wall += TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
         drop(time);
@@ -76,29 +93,48 @@ impl SimClock {
 
     /// Steps the wall clock alone, as an administrator or NTP does; no time passes.
     pub fn step_to(&self, wall: DateTime<Utc>) {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).wall = wall.trunc_subsecs(6);
-        self.moved.notify_waiters();
+        self.time().wall = wall.trunc_subsecs(6);
+    }
+
+    /// How long until the first sleeper wakes; `None` when nobody sleeps.
+    #[must_use]
+    pub fn until_next_wake(&self) -> Option<Duration> {
+        let time = self.time();
+        time.sleepers.first().map(|(until, _)| until.saturating_sub(time.elapsed))
+    }
+
+    fn time(&self) -> MutexGuard<'_, SimTime> {
+        // Nothing panics while the lock is held.
+        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fall_asleep(&self, pause: Duration) -> Sleeper<'_> {
+        let mut time = self.time();
+        time.slept += 1;
+        let entry = (time.elapsed + pause, time.slept);
+        time.sleepers.insert(entry);
+        Sleeper { clock: self, entry }
     }
 }
 
 #[async_trait]
 impl Clock for SimClock {
     fn now(&self) -> DateTime<Utc> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).wall
+        self.time().wall
     }
 
     fn elapsed(&self) -> Duration {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).elapsed
+        self.time().elapsed
     }
 
     async fn sleep(&self, pause: Duration) {
-        let until = self.elapsed() + pause;
+        let sleeper = self.fall_asleep(pause);
         loop {
             let moved = self.moved.notified();
             tokio::pin!(moved);
             // Enabled before the look at the clock, so that a move in between is not missed.
             moved.as_mut().enable();
-            if self.elapsed() >= until {
+            if self.elapsed() >= sleeper.entry.0 {
                 return;
             }
             moved.await;
@@ -118,6 +154,12 @@ impl Deadline {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, from: Duration, after: Duration) -> Self {
         Self { clock, at: from + after }
+    }
+
+    /// The same, or `after` the reading `from` if that comes first.
+    #[must_use]
+    pub fn or_sooner(&self, from: Duration, after: Duration) -> Self {
+        Self { clock: Arc::clone(&self.clock), at: self.at.min(from + after) }
     }
 
     /// What is left; `None` when it has run out.

@@ -206,14 +206,16 @@ impl Lane {
         // leaves time to settle.
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
-        let Claimed { sending, put_aside } =
+        let Claimed { now, sending, put_aside } =
             store.claim(&request, &|reminder, account, now| decide(policy, reminder, account, now)).await?;
         let taken = sending.len() + put_aside.len();
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
         }
         for claimed in sending {
-            let (lane, deadline) = (self.clone(), deadline.clone());
+            // What was decent when it was claimed must still be so when it leaves.
+            let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
+            let (lane, deadline) = (self.clone(), deadline.or_sooner(from, useful));
             flight.sending.spawn(async move { lane.hand_over(claimed, &deadline).await });
         }
         Ok(taken)

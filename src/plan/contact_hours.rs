@@ -33,6 +33,12 @@ impl ContactHours {
             .find(|opening| *opening >= instant && self.allow(zone, *opening))
             .unwrap_or(instant + TimeDelta::days(1))
     }
+
+    /// The first moment after `instant`, which must be allowed, that is not: nothing may leave then or later that day.
+    #[must_use]
+    pub fn closing(&self, zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
+        to_utc(zone, local_date(zone, instant).and_time(self.to))
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub struct ToSend {
     pub today: NaiveDate,
     /// The rule's own template, if it names one.
     pub template: Option<TemplateName>,
+    /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
+    pub until: DateTime<Utc>,
 }
 
 /// What is to be done with a reminder at this instant.
@@ -123,7 +125,8 @@ fn weigh(
         return Err(reason.skip_reason());
     }
     let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
-    let allowed = contact_hours(merchant.jurisdiction).next_allowed(zone, now);
+    let hours = contact_hours(merchant.jurisdiction);
+    let allowed = hours.next_allowed(zone, now);
     if allowed > now {
         if allowed >= reminder.expires_at {
             return Err(SkipReason::Expired);
@@ -136,6 +139,7 @@ fn weigh(
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
         today: local_date(zone, now),
         template: rule.and_then(|rule| rule.template.clone()),
+        until: hours.closing(zone, now).min(reminder.expires_at),
     }))
 }
 

@@ -287,7 +287,7 @@ impl Store for MemoryStore {
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
         let now = self.clock.now();
         let mut tables = self.tables();
-        let mut claimed = Claimed::default();
+        let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new() };
         for id in tables.due(request.channel, now).into_iter().take(request.limit as usize) {
             let reminder = tables.reminders[&id].plan.clone();
             let account = tables.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);

@@ -25,8 +25,10 @@ pub struct ClaimRequest {
 }
 
 /// What a claim came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Claimed {
+    /// The instant at which was decided, on the store's clock.
+    pub now: DateTime<Utc>,
     /// To be handed over now, each once.
     pub sending: Vec<ClaimedReminder>,
     /// What was decided not to be sent now, and how.

@@ -1,0 +1,106 @@
+//! Invented merchants, borrowers and instalments. Numbers and addresses are from ranges kept for examples.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use dueherald::domain::{
+    Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Jurisdiction, Locale,
+    Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
+    Support,
+};
+use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+
+/// An instant, from RFC 3339.
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant in a test")
+}
+
+/// A date, from ISO 8601.
+pub(crate) fn day(text: &str) -> NaiveDate {
+    text.parse().expect("a date in a test")
+}
+
+pub(crate) fn merchant() -> Merchant {
+    Merchant {
+        id: MerchantId::new("mall").expect("an id"),
+        name: "示例商城".into(),
+        signature: "示例商城".into(),
+        app_name: "示例金融".into(),
+        locale: Locale::new("zh-CN").expect("a locale"),
+        time_zone: chrono_tz::Asia::Shanghai,
+        country: "CN".into(),
+        jurisdiction: Jurisdiction::Cn,
+        link_base: "https://pay.example.com".into(),
+        support: Support { phone: Some("400-000-0000".into()), email: None, hours: Some("9:00–21:00".into()) },
+    }
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes(vec![Route {
+        key: "bill".parse().expect("a key"),
+        merchant: merchant().id,
+        product: None,
+        kind: RouteKind::Web { url: "https://pay.example.com/bill".into() },
+        closed: false,
+    }])
+}
+
+pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Channel]) -> Rule {
+    Rule {
+        name: name.parse().expect("a rule name"),
+        merchants: Vec::new(),
+        offsets: offsets.to_vec(),
+        at: NaiveTime::from_hms_opt(10, 0, 0).expect("ten o'clock"),
+        channels: ChannelChoice { mode, order: order.to_vec() },
+        template: None,
+        max_lateness: TimeDelta::hours(12),
+    }
+}
+
+/// One merchant, and one rule on SMS alone: three days before, one day before, on the day, one day after.
+pub(crate) fn policy() -> Policy {
+    let merchant = merchant();
+    Policy {
+        merchants: [(merchant.id.clone(), merchant)].into(),
+        rules: vec![rule("due", &[-3, -1, 0, 1], ChannelMode::All, &[Channel::Sms])],
+    }
+}
+
+pub(crate) fn borrower(id: &str) -> Borrower {
+    let key = BorrowerKey { merchant: merchant().id, id: id.parse().expect("an id") };
+    Borrower {
+        name: Some(PersonName::new("张三").expect("a name")),
+        phone: Some(Phone::new("+8613800138000").expect("a number")),
+        email: Some(EmailAddress::new("zhang@example.com").expect("an address")),
+        account_phone: Some(Phone::new("+8613900139000").expect("a number")),
+        ..Borrower::unknown(key)
+    }
+}
+
+pub(crate) fn installment(id: &str, borrower: &str, due: &str) -> Installment {
+    let money = |text| Money::parse(text, Currency::new("CNY").expect("a currency")).expect("an amount");
+    Installment {
+        merchant: merchant().id,
+        id: id.parse().expect("an id"),
+        borrower: borrower.parse().expect("an id"),
+        order_ref: Some("A-1001".into()),
+        product: Some("分期购".into()),
+        sequence: Some(3),
+        of: Some(12),
+        amount: money("1280.50"),
+        paid_amount: money("0"),
+        due_date: day(due),
+        status: InstallmentStatus::Open,
+        route: None,
+    }
+}
+
+pub(crate) fn reminder(borrower: &str, due: &str, step: &str, not_before: &str) -> NewReminder {
+    let key = BorrowerKey { merchant: merchant().id, id: borrower.parse().expect("an id") };
+    let step: Step = step.parse().expect("a step");
+    let not_before = at(not_before);
+    NewReminder {
+        key: ReminderKey { borrower: key, due_date: day(due), step, channel: Channel::Sms },
+        origin: Origin::Schedule,
+        not_before,
+        expires_at: not_before + TimeDelta::hours(12),
+    }
+}
