@@ -17,7 +17,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Only a store makes one, when it has recorded the claim.
+    /// Only a store makes one: when it has recorded the claim, or when it hands out an unknown one to be resolved.
     pub(crate) fn claimed(reminder: ReminderId, number: u32, gateway: GatewayName) -> Self {
         Self { reminder, number, gateway }
     }
@@ -43,7 +43,7 @@ impl Attempt {
     /// Says what the attempt came to and what follows from it.
     #[must_use]
     pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
-        Settlement { attempt: self, outcome, next, at }
+        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None }
     }
 }
 
@@ -54,10 +54,12 @@ pub enum Next {
     Accepted,
     /// Final.
     Failed,
-    /// Another try, not before then.
+    /// Another try.
     Retry {
-        /// When.
+        /// Not before then.
         not_before: DateTime<Utc>,
+        /// Through which of the channel's gateways, counted from 0.
+        place: u16,
     },
     /// Nobody knows; never tried again without proof.
     Unknown,
@@ -70,9 +72,30 @@ pub struct Settlement {
     outcome: Outcome,
     next: Next,
     at: DateTime<Utc>,
+    fall_back_at: Option<DateTime<Utc>>,
+    note: Option<String>,
 }
 
 impl Settlement {
+    /// Says that another channel is to be tried then, unless a receipt says before that the message arrived. Only for an end:
+    /// accepted or failed.
+    #[must_use]
+    pub fn falling_back_at(self, at: DateTime<Utc>) -> Self {
+        Self { fall_back_at: Some(at), ..self }
+    }
+
+    /// Adds why, in words for the record, in place of the gateway's code: who resolved an unknown outcome, and from what.
+    #[must_use]
+    pub fn noted(self, note: String) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
+    /// When another channel is to be tried.
+    #[must_use]
+    pub fn fall_back_at(&self) -> Option<DateTime<Utc>> {
+        self.fall_back_at
+    }
+
     /// Which reminder.
     #[must_use]
     pub fn reminder(&self) -> ReminderId {
@@ -115,7 +138,7 @@ impl Settlement {
                 Outcome::Accepted { provider_id } => provider_id.clone(),
                 _ => None,
             },
-            detail: self.outcome.code().map(Code::to_string),
+            detail: self.note.clone().or_else(|| self.outcome.code().map(Code::to_string)),
         }
     }
 }

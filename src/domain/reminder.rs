@@ -181,8 +181,9 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         use State::{Accepted, Delivered, Failed, Planned, Sending, Skipped, Undelivered, Unknown};
         match self {
-            Planned => matches!(next, Planned | Sending | Skipped),
-            Sending => matches!(next, Planned | Accepted | Failed | Unknown),
+            // A receipt proves that it was sent, whatever the sender believes.
+            Planned => matches!(next, Planned | Sending | Skipped | Delivered),
+            Sending => matches!(next, Planned | Accepted | Failed | Unknown | Delivered | Undelivered),
             Unknown => matches!(next, Planned | Accepted | Delivered | Undelivered | Failed),
             // Receipts may come in any order; the later truth about one message is the better one.
             Accepted | Undelivered => matches!(next, Delivered | Undelivered) && self != next,

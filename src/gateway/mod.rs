@@ -39,6 +39,20 @@ pub struct Handover<'a> {
     pub deadline: &'a Deadline,
 }
 
+/// What a gateway says became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookUp {
+    /// It took it over.
+    Accepted {
+        /// Its own number for it.
+        provider_id: Option<String>,
+    },
+    /// It documents that it never had it.
+    NotSent,
+    /// It cannot be asked, or its answer proves nothing.
+    Unclear,
+}
+
 /// One account at one provider.
 #[async_trait]
 pub trait Gateway: Send + Sync + std::fmt::Debug {
@@ -56,6 +70,12 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
 
     /// Hands one message over and says what it came to. Never fails: what cannot be known is [`Outcome::Unknown`].
     async fn send(&self, handover: &Handover<'_>) -> Outcome;
+
+    /// Asks what became of the message with this reference. Most gateways cannot be asked.
+    async fn look_up(&self, reference: &str) -> LookUp {
+        let _ = reference;
+        LookUp::Unclear
+    }
 
     /// Connects and, where there are any, shows the credentials, without sending a message.
     ///

@@ -1,10 +1,9 @@
-//! Dispatch: claim what is due, decide at the send instant, render, hand over, settle. One [`Lane`] per channel.
+//! Dispatch: claim what is due, decide at the send instant, render, hand over, settle. One [`Lane`] per gateway.
 //!
 //! What is claimed is in doubt after a crash, so only as many are claimed as there are free sending slots, and all of them are
 //! handed over at once. Outcomes are settled in batches as they come. An outcome that cannot be recorded is kept and tried
 //! again; if the process dies first, the lease runs out and the reminder is `unknown`, never sent again blindly.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,15 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Composer;
+use super::breaker::{Admits, Breaker};
+use super::hand_over::Stand;
+use super::poison::Poison;
+use super::{Composer, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, Code, Next, Outcome, Settlement, SkipReason};
-use crate::gateway::{Gateway, Handover};
-use crate::plan::{Decision, Policy, RetryPolicy, decide, follow};
-use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Store, StoreError};
+use crate::domain::{Channel, Settlement};
+use crate::gateway::Gateway;
+use crate::plan::{Policy, RateLimit, RetryPolicy, decide};
+use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
 /// How dispatch behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,8 @@ impl Default for DispatchSettings {
     }
 }
 
-/// Everything that a lane needs beside its gateway.
-#[derive(Debug, Clone)]
+/// What every lane shares.
+#[derive(Debug)]
 pub struct Dispatcher {
     /// The outbox.
     pub store: Arc<dyn Store>,
@@ -57,6 +59,27 @@ pub struct Dispatcher {
     pub clock: Arc<dyn Clock>,
     /// How it behaves.
     pub settings: DispatchSettings,
+    /// The templates that do not render.
+    pub poison: Poison,
+}
+
+/// A gateway with what is known of its health and pace.
+#[derive(Debug)]
+pub struct Post {
+    /// Where messages are handed over.
+    pub gateway: Arc<dyn Gateway>,
+    /// How fast it may be fed by all machines together.
+    pub rate: Option<RateLimit>,
+    /// Whether it is well.
+    pub breaker: Breaker,
+}
+
+impl Post {
+    /// A gateway that is well as far as is known.
+    #[must_use]
+    pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
+        Self { gateway, rate, breaker: Breaker::default() }
+    }
 }
 
 /// When a lane ends by itself.
@@ -68,64 +91,14 @@ pub enum Until {
     Stopped,
 }
 
-/// What a lane did, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Taken over by the gateway.
-    pub accepted: u64,
-    /// To be tried again.
-    pub retried: u64,
-    /// Finally refused.
-    pub failed: u64,
-    /// Nobody knows.
-    pub unknown: u64,
-    /// Put off to a decent hour.
-    pub deferred: u64,
-    /// Not sent, by reason.
-    pub skipped: BTreeMap<SkipReason, u64>,
-}
-
-impl Tally {
-    /// Adds what another lane did.
-    pub fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.retried += other.retried;
-        self.failed += other.failed;
-        self.unknown += other.unknown;
-        self.deferred += other.deferred;
-        for (reason, count) in &other.skipped {
-            *self.skipped.entry(*reason).or_default() += count;
-        }
-    }
-
-    fn put_aside(&mut self, decision: &Decision) {
-        match decision {
-            Decision::Skip(reason) => {
-                *self.skipped.entry(*reason).or_default() += 1;
-                metrics::counter!("dueherald_skipped_total", "reason" => reason.as_str()).increment(1);
-            }
-            Decision::Defer { .. } => self.deferred += 1,
-            Decision::Send(_) => {}
-        }
-    }
-
-    fn settled(&mut self, settlement: &Settlement) {
-        match settlement.next() {
-            Next::Accepted => self.accepted += 1,
-            Next::Retry { .. } => self.retried += 1,
-            Next::Failed => self.failed += 1,
-            Next::Unknown => self.unknown += 1,
-        }
-    }
-}
-
-/// The sending of one channel through one gateway.
+/// The sending of one channel through one of its gateways.
 #[derive(Debug, Clone)]
 pub struct Lane {
-    /// What every lane shares.
-    pub dispatcher: Arc<Dispatcher>,
-    /// Where it sends.
-    pub gateway: Arc<dyn Gateway>,
+    dispatcher: Arc<Dispatcher>,
+    channel: Channel,
+    /// The channel's gateways, in the order in which they are tried.
+    posts: Arc<[Arc<Post>]>,
+    place: u16,
 }
 
 /// What is under way in a lane.
@@ -136,7 +109,30 @@ struct Flight {
     tally: Tally,
 }
 
+/// What a claim found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// All that was asked for: there may be more.
+    Plenty,
+    /// All that the rate allows: there may be more in a moment.
+    Paced,
+    /// Less: nothing more is due.
+    Rest,
+}
+
+/// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
+const PACE: Duration = Duration::from_millis(50);
+
 impl Lane {
+    /// The lanes of a channel, one for each of its gateways.
+    #[must_use]
+    pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, posts: Vec<Post>) -> Vec<Self> {
+        let posts: Arc<[_]> = posts.into_iter().map(Arc::new).collect();
+        let places = 0..u16::try_from(posts.len()).unwrap_or(u16::MAX);
+        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, posts: Arc::clone(&posts), place };
+        places.map(lane).collect()
+    }
+
     /// Sends what is due until it is `until`, or until `stop`. After `stop` nothing is claimed any more, and what is in flight
     /// is waited for and settled, which takes a lease at most.
     ///
@@ -154,7 +150,7 @@ impl Lane {
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::error!(channel = %self.channel(), %error, "the store failed; dispatch waits and tries again");
+                    tracing::error!(channel = %self.channel, %error, "the store failed; dispatch waits and tries again");
                     self.pause(self.dispatcher.settings.poll, stop).await;
                 }
             }
@@ -163,104 +159,105 @@ impl Lane {
         Ok(flight.tally)
     }
 
-    fn channel(&self) -> Channel {
-        self.gateway.channel()
+    fn post(&self) -> &Arc<Post> {
+        &self.posts[usize::from(self.place)]
     }
 
     /// One round: settle, claim, hand over, wait for something to happen. `false` when the lane is drained.
     async fn turn(&self, flight: &mut Flight, until: Until, stop: &CancellationToken) -> Result<bool, StoreError> {
         self.settle(flight).await?;
-        let slots = self.gateway.max_in_flight().max(1);
-        let free = slots - flight.sending.len().min(slots);
-        // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
-        let mut more_due = true;
-        if free * 4 >= slots || flight.sending.is_empty() {
-            let limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
-            let taken = self.claim(flight, limit).await?;
-            more_due = taken >= limit as usize;
-        }
-        if flight.sending.is_empty() {
-            if more_due {
-                return Ok(true);
-            }
-            if until == Until::Drained {
-                return Ok(false);
-            }
-            self.pause(self.until_next_due().await?, stop).await;
+        let found = self.claim(flight).await?;
+        let poll = self.dispatcher.settings.poll;
+        if !flight.sending.is_empty() {
+            let patience = match found {
+                Found::Plenty => None,
+                Found::Paced => Some(PACE),
+                Found::Rest => (until == Until::Stopped).then_some(poll),
+            };
+            self.collect(flight, patience).await;
             return Ok(true);
         }
-        self.collect(flight, (!more_due && until == Until::Stopped).then_some(self.dispatcher.settings.poll)).await;
+        match found {
+            Found::Plenty => {}
+            Found::Paced => self.pause(PACE, stop).await,
+            Found::Rest if until == Until::Drained => return Ok(false),
+            Found::Rest => self.pause(self.until_next_due().await?, stop).await,
+        }
         Ok(true)
     }
 
-    /// Claims up to `limit` and starts handing them over. Gives how many queue rows that took up.
-    async fn claim(&self, flight: &mut Flight, limit: u32) -> Result<usize, StoreError> {
+    /// Claims as much as there are free slots and starts handing it over.
+    async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
+        let slots = self.post().gateway.max_in_flight().max(1);
+        let free = slots - flight.sending.len().min(slots);
+        let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
+        match self.post().breaker.admits(self.dispatcher.clock.elapsed()) {
+            Admits::NothingFor(_) => return Ok(Found::Rest),
+            Admits::OneProbe if !flight.sending.is_empty() => return Ok(Found::Plenty),
+            Admits::OneProbe => limit = 1,
+            // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
+            Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Found::Plenty),
+            Admits::All => {}
+        }
+        let mut found = Found::Rest;
+        for place in self.places() {
+            let (taken, allowed) = self.claim_at(flight, place, limit).await?;
+            if taken >= limit {
+                return Ok(Found::Plenty);
+            }
+            if taken >= allowed {
+                found = Found::Paced;
+            }
+            limit -= taken;
+        }
+        Ok(found)
+    }
+
+    /// The places whose reminders this lane sends: its own, and those of gateways before it that are not well.
+    fn places(&self) -> impl Iterator<Item = u16> {
+        let elapsed = self.dispatcher.clock.elapsed();
+        let count = self.posts.len();
+        let unwell = move |place: &usize| {
+            let post = &self.posts[*place];
+            matches!(post.breaker.admits(elapsed), Admits::NothingFor(_))
+        };
+        let own = usize::from(self.place);
+        let before = (1..count).map(move |back| (own + count - back) % count).take_while(unwell);
+        std::iter::once(own).chain(before).filter_map(|place| u16::try_from(place).ok())
+    }
+
+    /// Claims up to `limit` of one place. Gives how many queue rows that took up, and how many the rate allowed.
+    async fn claim_at(&self, flight: &mut Flight, place: u16, limit: u32) -> Result<(u32, u32), StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
+        let post = self.post();
         let request = ClaimRequest {
-            channel: self.channel(),
-            gateway: self.gateway.name().clone(),
+            channel: self.channel,
+            place,
+            gateway: post.gateway.name().clone(),
             limit,
             lease: TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::MAX),
+            rate: post.rate,
         };
         // Read before the claim, so that our deadline runs out before the store's lease does. The tenth that is kept back
         // leaves time to settle.
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
-        let Claimed { now, sending, put_aside } =
-            store.claim(&request, &|reminder, account, now| decide(policy, reminder, account, now)).await?;
-        let taken = sending.len() + put_aside.len();
+        let claimed = store.claim(&request, &|reminder, account, now| decide(policy, reminder, account, now)).await?;
+        let Claimed { now, sending, put_aside, allowed } = claimed;
+        let taken = u32::try_from(sending.len() + put_aside.len()).unwrap_or(u32::MAX);
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
         }
+        let places = u16::try_from(self.posts.len()).unwrap_or(u16::MAX);
         for claimed in sending {
             // What was decent when it was claimed must still be so when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
-            let (lane, deadline) = (self.clone(), deadline.or_sooner(from, useful));
-            flight.sending.spawn(async move { lane.hand_over(claimed, &deadline).await });
+            let deadline = deadline.or_sooner(from, useful);
+            let (dispatcher, post) = (Arc::clone(&self.dispatcher), Arc::clone(post));
+            let stand = Stand { post, place: self.place, places };
+            flight.sending.spawn(async move { dispatcher.hand_over(claimed, &stand, &deadline).await });
         }
-        Ok(taken)
-    }
-
-    /// Renders and sends one claimed reminder, and says what follows.
-    async fn hand_over(&self, claimed: ClaimedReminder, deadline: &Deadline) -> Settlement {
-        let Dispatcher { policy, composer, clock, settings, .. } = &*self.dispatcher;
-        let ClaimedReminder { attempt, reminder, account, to_send } = claimed;
-        let id = attempt.reminder();
-        let merchant = policy.merchants.get(&reminder.key.borrower.merchant);
-        let (Some(merchant), Some(borrower)) = (merchant, account.borrower.as_ref()) else {
-            // Decide lets neither through; if it ever did, nothing was sent.
-            let code = Code::new("no_merchant_or_borrower");
-            return attempt.settle(Outcome::NotSent { code }, Next::Failed, clock.now());
-        };
-        let message = match composer.compose(id, merchant, borrower, &to_send, self.gateway.link_mode()) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::error!(reminder = %id, template = error.template, "the template does not render; nothing was sent");
-                let code = Code::new(SkipReason::BadTemplate.as_str());
-                return attempt.settle(Outcome::NotSent { code }, Next::Failed, clock.now());
-            }
-        };
-        let reference = composer.reference(id);
-        let handover = Handover {
-            merchant,
-            to: &to_send.to,
-            message: &message,
-            reference: &reference,
-            attempt: attempt.number(),
-            deadline,
-        };
-        let started = clock.elapsed();
-        let outcome = self.gateway.send(&handover).await;
-        self.count(&outcome, clock.elapsed().saturating_sub(started));
-        let now = clock.now();
-        let next = follow(&settings.retry, id, attempt.number(), &outcome, now, reminder.expires_at);
-        attempt.settle(outcome, next, now)
-    }
-
-    fn count(&self, outcome: &Outcome, took: Duration) {
-        let gateway = self.gateway.name().to_string();
-        metrics::histogram!("dueherald_send_seconds", "gateway" => gateway.clone()).record(took);
-        metrics::counter!("dueherald_outcomes_total", "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);
+        Ok((taken, allowed))
     }
 
     /// Waits for one outcome, for `patience` at most, and takes the others that are there already.
@@ -284,7 +281,7 @@ impl Lane {
         let counted = self.dispatcher.store.settle(&flight.outcomes).await?;
         let late = flight.outcomes.len() - counted;
         if late > 0 {
-            tracing::warn!(channel = %self.channel(), late, "outcomes came after another attempt had begun; not counted");
+            tracing::warn!(channel = %self.channel, late, "outcomes came after another attempt had begun; not counted");
         }
         for settlement in flight.outcomes.drain(..) {
             flight.tally.settled(&settlement);
@@ -307,7 +304,7 @@ impl Lane {
                 Ok(()) => return,
                 Err(error) if patience.left().is_none() => {
                     let lost = flight.outcomes.len();
-                    tracing::error!(channel = %self.channel(), lost, %error, "outcomes could not be recorded; they will be unknown");
+                    tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will be unknown");
                     return;
                 }
                 Err(_) => self.dispatcher.clock.sleep(self.dispatcher.settings.poll).await,
@@ -317,7 +314,7 @@ impl Lane {
 
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
         let poll = self.dispatcher.settings.poll;
-        let due = self.dispatcher.store.next_due(self.channel()).await?;
+        let due = self.dispatcher.store.next_due(self.channel).await?;
         let wait = due.and_then(|due| (due - self.dispatcher.clock.now()).to_std().ok());
         Ok(wait.map_or(poll, |wait| wait.min(poll)))
     }

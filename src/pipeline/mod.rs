@@ -1,13 +1,22 @@
 //! Level 3: the work: import, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.
 
+mod breaker;
 mod compose;
 mod dispatch;
+mod hand_over;
+mod poison;
 mod reconcile;
 mod resend;
 mod scan;
+mod signature;
+mod tally;
 
+pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
-pub use dispatch::{DispatchSettings, Dispatcher, Lane, Tally, Until};
-pub use reconcile::{reap, reap_for_ever};
+pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until};
+pub use poison::Poison;
+pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
 pub use scan::{ScanReport, scan};
+pub use signature::{Signature, Unsigned};
+pub use tally::Tally;

@@ -1,44 +1,195 @@
-//! Reconcile: what nobody has been heard of again is brought to light.
+//! Reconcile: what nobody was heard of again is brought to light, what is unknown is asked about, and what did not arrive goes
+//! to the next channel.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::store::{Store, StoreError};
+use super::Dispatcher;
+use crate::domain::{Channel, Code, GatewayName, Next, Outcome, ReminderId, Settlement};
+use crate::gateway::{Gateway, LookUp};
+use crate::plan::fall_back;
+use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
 
-/// How many expired leases one operation moves.
+/// How many rows one operation takes.
 const BATCH: u32 = 500;
 
-/// Moves every reminder whose lease ran out to `unknown`. Gives how many.
-///
-/// # Errors
-/// When the store fails.
-pub async fn reap(store: &dyn Store) -> Result<usize, StoreError> {
-    let mut moved = 0;
-    loop {
-        let batch = store.reap(BATCH).await?.len();
-        moved += batch;
-        if batch < BATCH as usize {
-            return Ok(moved);
+/// What a round of reconciling did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Leases that had run out.
+    pub reaped: usize,
+    /// Unknown ones that could be settled.
+    pub resolved: usize,
+    /// Reminders that went to another channel, or had none left.
+    pub fell_back: usize,
+}
+
+/// Brings unfinished business forward.
+#[derive(Debug, Clone)]
+pub struct Reconciler {
+    /// What dispatch shares.
+    pub dispatcher: Arc<Dispatcher>,
+    /// Every gateway, to ask what became of a message.
+    pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
+}
+
+impl Reconciler {
+    /// One round.
+    ///
+    /// # Errors
+    /// When the store fails; the next round goes on.
+    pub async fn round(&self) -> Result<Reconciled, StoreError> {
+        Ok(Reconciled {
+            reaped: self.reap().await?,
+            resolved: self.resolve_unknown().await?,
+            fell_back: self.fall_back().await?,
+        })
+    }
+
+    /// A round every `every` until `stop`.
+    pub async fn run(self, every: Duration, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.round().await {
+                Ok(Reconciled { reaped: 0, .. }) => {}
+                Ok(Reconciled { reaped, .. }) => {
+                    tracing::warn!(reaped, "the sender of some reminders was not heard of again; they are now unknown");
+                }
+                Err(error) => tracing::error!(%error, "unfinished business could not be looked at; tried again soon"),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = self.dispatcher.clock.sleep(every) => {}
+            }
+        }
+    }
+
+    /// Moves every reminder whose lease ran out to `unknown`.
+    async fn reap(&self) -> Result<usize, StoreError> {
+        let mut reaped = 0;
+        loop {
+            let batch = self.dispatcher.store.reap(BATCH).await?.len();
+            reaped += batch;
+            if batch < BATCH as usize {
+                return Ok(reaped);
+            }
+        }
+    }
+
+    /// Asks about each unknown reminder. What cannot be found out waits for a person.
+    async fn resolve_unknown(&self) -> Result<usize, StoreError> {
+        let store = &self.dispatcher.store;
+        let mut resolved = 0;
+        for channel in Channel::ALL {
+            let mut after = None;
+            loop {
+                let page = store.unknown(*channel, after, BATCH).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.attempt.reminder());
+                let mut settlements = Vec::new();
+                for unknown in page {
+                    settlements.extend(self.find_out(unknown).await?);
+                }
+                if !settlements.is_empty() {
+                    resolved += store.settle(&settlements).await?;
+                }
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// What an unknown reminder turns out to be; `None` leaves it to a person.
+    async fn find_out(&self, unknown: UnknownReminder) -> Result<Option<Settlement>, StoreError> {
+        let UnknownReminder { attempt, reminder, times, .. } = unknown;
+        let now = self.dispatcher.clock.now();
+        if let Some(gateway) = self.gateways.get(attempt.gateway()) {
+            let reference = self.dispatcher.composer.reference(attempt.reminder());
+            match gateway.look_up(&reference).await {
+                LookUp::Accepted { provider_id } => {
+                    return Ok(Some(attempt.settle(Outcome::Accepted { provider_id }, Next::Accepted, now)));
+                }
+                LookUp::NotSent => {
+                    let outcome = Outcome::NotSent { code: Code::new("looked_up") };
+                    return Ok(Some(attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now)));
+                }
+                LookUp::Unclear => {}
+            }
+        }
+        // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always is.
+        let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
+        Ok(second.then(|| {
+            let outcome = Outcome::Unknown { code: Code::new("sent_once_more") };
+            attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now)
+        }))
+    }
+
+    /// Plans on the next channel what did not arrive on this one.
+    async fn fall_back(&self) -> Result<usize, StoreError> {
+        let Dispatcher { store, policy, clock, .. } = &*self.dispatcher;
+        let mut fell_back = 0;
+        loop {
+            let due = store.fallbacks_due(BATCH).await?;
+            if due.is_empty() {
+                return Ok(fell_back);
+            }
+            let now = clock.now();
+            let pairs: Vec<_> = due.iter().map(|one| (one.id, fall_back(policy, &one.plan, now))).collect();
+            store.fall_back(&pairs, now).await?;
+            fell_back += pairs.len();
         }
     }
 }
 
-/// Reaps every `every` until `stop`.
-pub async fn reap_for_ever(store: Arc<dyn Store>, clock: Arc<dyn Clock>, every: Duration, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        match reap(&*store).await {
-            Ok(0) => {}
-            Ok(moved) => {
-                tracing::warn!(moved, "the sender of some reminders was not heard of again; they are now unknown")
-            }
-            Err(error) => tracing::error!(%error, "expired leases could not be looked for; tried again soon"),
-        }
-        tokio::select! {
-            () = clock.sleep(every) => {}
-            () = stop.cancelled() => {}
-        }
+/// What a person found out about an unknown reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// It went out.
+    Sent,
+    /// It did not; it is to be sent again.
+    Resend,
+}
+
+/// Why an unknown reminder could not be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// It is not unknown, or not any more.
+    #[error("reminder {0} is not unknown; look at it with `dueherald reminders show {0}`")]
+    NotUnknown(ReminderId),
+    /// Actor or reason is missing or too long.
+    #[error(transparent)]
+    Unsigned(#[from] super::Unsigned),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Settles an unknown reminder by hand; who and why are on record.
+///
+/// # Errors
+/// When it is not unknown, or actor or reason is missing.
+pub async fn resolve(
+    store: &dyn Store,
+    id: ReminderId,
+    finding: Finding,
+    signature: &super::Signature,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), ResolveError> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    let found = store.reminders(&filter).await?;
+    let channel = found.first().ok_or(ResolveError::NotUnknown(id))?.reminder.plan.key.channel;
+    let unknown = store.unknown(channel, Some(ReminderId(id.0 - 1)), 1).await?;
+    let unknown = unknown.into_iter().find(|unknown| unknown.attempt.reminder() == id);
+    let attempt = unknown.ok_or(ResolveError::NotUnknown(id))?.attempt;
+    let (outcome, next) = match finding {
+        Finding::Sent => (Outcome::Accepted { provider_id: None }, Next::Accepted),
+        Finding::Resend => (Outcome::NotSent { code: Code::new("by_hand") }, Next::Retry { not_before: now, place: 0 }),
+    };
+    let settlement = attempt.settle(outcome, next, now).noted(signature.to_string());
+    match store.settle(&[settlement]).await? {
+        0 => Err(ResolveError::NotUnknown(id)),
+        _ => Ok(()),
     }
 }

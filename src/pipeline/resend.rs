@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::Signature;
 use crate::domain::{
     BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin, ReminderId,
     ReminderKey, SkipReason, Step,
@@ -37,10 +38,8 @@ pub struct ResendRequest {
     pub due_date: Option<NaiveDate>,
     /// On which channel.
     pub channel: Channel,
-    /// Why; kept for good.
-    pub reason: String,
-    /// Who asks; kept for good.
-    pub actor: String,
+    /// Who asks, and why.
+    pub signature: Signature,
 }
 
 /// Why nothing is sent again.
@@ -91,9 +90,6 @@ pub enum ResendError {
     /// Several due dates are open.
     #[error("several due dates are open ({0}); name one with --due-date")]
     SeveralDueDates(String),
-    /// Actor or reason is missing or too long.
-    #[error("{0} must be given, in 200 characters at most and without line breaks: it is kept on record")]
-    Unsigned(&'static str),
     /// It would not be sent.
     #[error("not sent: {0}")]
     Refused(Refusal),
@@ -115,8 +111,7 @@ pub async fn resend(
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<ReminderId, ResendError> {
-    let actor = signed(&request.actor, "an actor")?;
-    let reason = signed(&request.reason, "a reason")?;
+    let Signature { actor, reason } = request.signature.clone();
     let (borrower, due_date) = find(store, &request).await?;
     let (number, of) = earlier(store, &borrower, due_date, request.channel).await?;
     let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
@@ -130,14 +125,6 @@ pub async fn resend(
     }
     let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
     planned.first().copied().ok_or(ResendError::JustResent)
-}
-
-fn signed(text: &str, what: &'static str) -> Result<String, ResendError> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
-        return Err(ResendError::Unsigned(what));
-    }
-    Ok(text.to_owned())
 }
 
 /// Whose debt and which due date are meant.

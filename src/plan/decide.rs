@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{Rule, contact_hours, local_date};
 use crate::domain::{
@@ -37,6 +37,8 @@ pub struct Account {
     pub installments: Vec<Installment>,
     /// Why the borrower's address on that channel must not be contacted.
     pub suppressed: Option<SuppressionReason>,
+    /// Somebody has stopped the sending for this merchant, on this channel or altogether.
+    pub stopped: bool,
 }
 
 /// Why a reminder is put off.
@@ -44,7 +46,13 @@ pub struct Account {
 pub enum DeferReason {
     /// It is outside the borrower's contact hours.
     ContactHours,
+    /// Somebody has stopped the sending.
+    Stopped,
 }
+
+/// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
+/// that a stop over a night does not write a book of events.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 impl DeferReason {
     /// The word in events and output.
@@ -52,6 +60,7 @@ impl DeferReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ContactHours => "contact_hours",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -123,6 +132,11 @@ fn weigh(
     let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
     if let Some(reason) = account.suppressed {
         return Err(reason.skip_reason());
+    }
+    if account.stopped {
+        // Held, not lost: it goes out when the stop is lifted, unless it is too late by then.
+        let until = (now + LOOK_AGAIN).min(reminder.expires_at);
+        return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
     }
     let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
     let hours = contact_hours(merchant.jurisdiction);

@@ -3,15 +3,19 @@
 mod calendar;
 mod contact_hours;
 mod decide;
+mod fallback;
 mod jurisdiction;
 mod planner;
+mod rate;
 mod retry;
 mod rule;
 
 pub use calendar::{local_date, to_utc};
 pub use contact_hours::ContactHours;
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide};
+pub use fallback::{fall_back, fall_back_at};
 pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};
-pub use retry::{RetryPolicy, follow};
+pub use rate::{Permits, RateLimit, RateState};
+pub use retry::{RetryPolicy, Tried, follow};
 pub use rule::{ChannelChoice, ChannelMode, Rule};

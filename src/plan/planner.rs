@@ -88,7 +88,7 @@ fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Cha
     let order = &rule.channels.order;
     match rule.channels.mode {
         ChannelMode::All => order.clone(),
-        ChannelMode::FirstAvailable => {
+        ChannelMode::FirstAvailable | ChannelMode::Fallback { .. } => {
             let reachable =
                 |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);
             order.iter().find(reachable).or(order.first()).copied().into_iter().collect()

@@ -21,17 +21,26 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What follows from an outcome. An unknown one is never tried again (I3); one that is retryable is, with the pause that the
-/// gateway asked for or else with exponential back-off and jitter, while attempts and time are left.
+/// Which attempt an outcome is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// The reminder.
+    pub reminder: ReminderId,
+    /// Its attempt, from 1.
+    pub attempt: u32,
+    /// Through which of the channel's gateways, from 0.
+    pub place: u16,
+    /// How many gateways the channel has.
+    pub places: u16,
+    /// When the reminder ceases to be of use.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What follows from an outcome. An unknown one is never tried again (I3). One that is retryable goes to the channel's next
+/// gateway at once; after the last one, to the first again, with the pause that the gateway asked for or else with exponential
+/// back-off and jitter, while attempts and time are left.
 #[must_use]
-pub fn follow(
-    policy: &RetryPolicy,
-    reminder: ReminderId,
-    attempt: u32,
-    outcome: &Outcome,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Next {
+pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTime<Utc>) -> Next {
     let asked = match outcome {
         Outcome::Accepted { .. } => return Next::Accepted,
         Outcome::Unknown { .. } => return Next::Unknown,
@@ -39,12 +48,19 @@ pub fn follow(
         Outcome::Rejected { scope: RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
         Outcome::RetryAfter { after, .. } => *after,
     };
-    if attempt >= policy.max_attempts {
+    let places = u32::from(tried.places.max(1));
+    // Attempts are counted by rounds over all gateways, so that a second gateway is no loss of patience with the first.
+    if tried.attempt >= policy.max_attempts.saturating_mul(places) {
         return Next::Failed;
     }
-    let pause = asked.unwrap_or(TimeDelta::zero()).max(back_off(policy, reminder, attempt));
+    let place = (tried.place + 1) % tried.places.max(1);
+    if place != 0 {
+        return Next::Retry { not_before: now, place };
+    }
+    let round = tried.attempt.div_ceil(places);
+    let pause = asked.unwrap_or(TimeDelta::zero()).max(back_off(policy, tried.reminder, round));
     // A retry beyond the end of usefulness is not dropped here: decide skips it as expired, which is the better record.
-    Next::Retry { not_before: (now + pause).min(expires_at.max(now)) }
+    Next::Retry { not_before: (now + pause).min(tried.expires_at.max(now)), place }
 }
 
 /// Doubles per attempt up to the longest, of which a quarter at most is taken off by jitter.
@@ -63,18 +79,23 @@ fn scatter(reminder: ReminderId, attempt: u32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{RetryPolicy, follow};
+    use super::{RetryPolicy, Tried, follow};
     use crate::domain::{Code, Next, Outcome, RejectScope, ReminderId};
     use chrono::{DateTime, TimeDelta, Utc};
 
     fn at(attempt: u32, outcome: &Outcome) -> Next {
+        through(attempt, 0, 1, outcome)
+    }
+
+    fn through(attempt: u32, place: u16, places: u16, outcome: &Outcome) -> Next {
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        follow(&RetryPolicy::default(), ReminderId(7), attempt, outcome, now, now + TimeDelta::days(1))
+        let tried = Tried { reminder: ReminderId(7), attempt, place, places, expires_at: now + TimeDelta::days(1) };
+        follow(&RetryPolicy::default(), tried, outcome, now)
     }
 
     fn pause(next: &Next) -> TimeDelta {
         match next {
-            Next::Retry { not_before } => *not_before - DateTime::<Utc>::UNIX_EPOCH,
+            Next::Retry { not_before, .. } => *not_before - DateTime::<Utc>::UNIX_EPOCH,
             other => panic!("{other:?} is no retry"),
         }
     }
@@ -97,5 +118,19 @@ mod tests {
         assert_eq!(pause(&at(1, &throttled)), TimeDelta::hours(2));
         let late = Outcome::RetryAfter { code: Code::new("429"), after: Some(TimeDelta::days(3)) };
         assert_eq!(pause(&at(1, &late)), TimeDelta::days(1), "it comes back when it expires, to be skipped on record");
+    }
+
+    #[test]
+    fn the_next_gateway_is_tried_at_once_and_the_first_again_after_a_pause() {
+        let refused = Outcome::NotSent { code: Code::new("connect") };
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        assert_eq!(through(1, 0, 2, &refused), Next::Retry { not_before: now, place: 1 });
+        assert!(matches!(through(2, 1, 2, &refused), Next::Retry { not_before, place: 0 } if not_before > now));
+        assert_eq!(
+            through(1, 0, 2, &Outcome::Unknown { code: Code::new("silence") }),
+            Next::Unknown,
+            "never elsewhere"
+        );
+        assert_eq!(through(12, 1, 2, &refused), Next::Failed, "six rounds of two gateways");
     }
 }

@@ -9,6 +9,12 @@ pub enum ChannelMode {
     All,
     /// The first for which the borrower has an address that may be contacted.
     FirstAvailable,
+    /// The first available; the next one if the message fails, is reported undelivered, or no receipt says in time that it
+    /// arrived.
+    Fallback {
+        /// How long a receipt is waited for.
+        after: TimeDelta,
+    },
 }
 
 /// The channels of a rule, in the order of preference; one at least.

@@ -16,13 +16,18 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
+use crate::domain::{
+    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
+    Suppression,
+};
 use crate::plan::Account;
 
 pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Said, WriteMode, merge};
 
 pub use memory::MemoryStore;
-pub use outbox::{ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView};
+pub use outbox::{
+    ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
+};
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +109,37 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records outcomes. One whose attempt is no longer the reminder's latest is passed over (I8); one that comes after its
     /// lease ran out, but before another attempt, counts: it is the proof that `unknown` waits for. Gives how many counted.
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError>;
+
+    /// Unknown reminders of a channel, oldest first, at most `limit`, after the number `after`.
+    async fn unknown(
+        &self,
+        channel: Channel,
+        after: Option<ReminderId>,
+        limit: u32,
+    ) -> Result<Vec<UnknownReminder>, StoreError>;
+
+    /// Records what gateways report. A receipt never moves a state backwards, and the same one twice counts once. Gives how
+    /// many counted.
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
+
+    /// Reminders for which another channel is to be tried now: no receipt came in time, or it said that they did not arrive.
+    async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError>;
+
+    /// Puts the second reminder of each pair into the outbox, if there is one, and lets the first rest, in one transaction.
+    async fn fall_back(&self, pairs: &[(ReminderId, Option<NewReminder>)], at: DateTime<Utc>)
+    -> Result<(), StoreError>;
+
+    /// Stops sending; the same scope is replaced. Effective at the next claim.
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError>;
+
+    /// Lifts a stop. `false` if there was none of that scope.
+    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError>;
+
+    /// What is stopped.
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError>;
+
+    /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the config.
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError>;
 
     /// Moves up to `limit` reminders whose lease ran out from `sending` to `unknown`, never back to `planned`. Gives their
     /// numbers.

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::domain::{
     Attempt, BorrowerId, Channel, Event, GatewayName, MerchantId, NewReminder, Reminder, ReminderId, State,
 };
-use crate::plan::{Account, Decision, ToSend};
+use crate::plan::{Account, Decision, RateLimit, ToSend};
 
 /// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this instant?
 /// Pure, and quick: it runs inside the claim's transaction.
@@ -16,12 +16,16 @@ pub type Decide<'a> = &'a (dyn Fn(&NewReminder, &Account, DateTime<Utc>) -> Deci
 pub struct ClaimRequest {
     /// Which lane of the queue.
     pub channel: Channel,
+    /// Which of the channel's gateways a reminder waits for, counted from 0.
+    pub place: u16,
     /// Through which gateway it will be sent; kept with the attempt, so that an unknown outcome can be looked up there.
     pub gateway: GatewayName,
     /// How many at most: as many as there are free sending slots.
     pub limit: u32,
     /// How long the sender has, on the store's clock.
     pub lease: TimeDelta,
+    /// How fast that gateway may be fed by all machines together; permits are taken in the claim's transaction.
+    pub rate: Option<RateLimit>,
 }
 
 /// What a claim came to.
@@ -33,6 +37,8 @@ pub struct Claimed {
     pub sending: Vec<ClaimedReminder>,
     /// What was decided not to be sent now, and how.
     pub put_aside: Vec<(ReminderId, Decision)>,
+    /// How many the gateway's rate allowed; at most what was asked for.
+    pub allowed: u32,
 }
 
 impl Claimed {
@@ -54,6 +60,36 @@ pub struct ClaimedReminder {
     pub account: Account,
     /// What was decided from them.
     pub to_send: ToSend,
+    /// How long after the claim it is to leave, so that the gateway is fed evenly; zero without a rate.
+    pub pause: TimeDelta,
+}
+
+/// A reminder that may or may not have gone, with the right to say what became of it.
+#[derive(Debug)]
+pub struct UnknownReminder {
+    /// The attempt nobody knows about; settling it is fenced like any other.
+    pub attempt: Attempt,
+    /// The reminder.
+    pub reminder: NewReminder,
+    /// Since when it is unknown.
+    pub since: DateTime<Utc>,
+    /// How often it became unknown, this time included.
+    pub times: u32,
+}
+
+/// What is stopped: by merchant, by channel, or, with neither, altogether.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// This merchant only.
+    pub merchant: Option<MerchantId>,
+    /// This channel only.
+    pub channel: Option<Channel>,
+    /// Who stopped it; on record.
+    pub actor: String,
+    /// Why; on record.
+    pub reason: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }
 
 /// What is in the queue of one channel.

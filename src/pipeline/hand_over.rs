@@ -1,0 +1,96 @@
+//! One claimed reminder on its way out: render, send, and what follows from the outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Dispatcher, Post};
+use crate::clock::Deadline;
+use crate::domain::{Attempt, Code, NewReminder, Next, Outcome, Settlement, SkipReason};
+use crate::gateway::Handover;
+use crate::plan::{Tried, fall_back_at, follow};
+use crate::render::RenderError;
+use crate::store::ClaimedReminder;
+
+/// How long a reminder waits whose template is stopped, before it is tried again.
+const MENDING: TimeDelta = TimeDelta::minutes(15);
+
+/// Where among the channel's gateways a reminder is handed over.
+#[derive(Debug, Clone)]
+pub(super) struct Stand {
+    pub(super) post: Arc<Post>,
+    pub(super) place: u16,
+    pub(super) places: u16,
+}
+
+impl Dispatcher {
+    /// Renders and sends one claimed reminder, and says what follows. No byte leaves once the deadline has run out.
+    pub(super) async fn hand_over(&self, claimed: ClaimedReminder, stand: &Stand, deadline: &Deadline) -> Settlement {
+        let ClaimedReminder { attempt, reminder, account, to_send, pause } = claimed;
+        if pause > TimeDelta::zero() {
+            self.clock.sleep(pause.to_std().unwrap_or_default()).await;
+        }
+        let gateway = &stand.post.gateway;
+        let id = attempt.reminder();
+        let merchant = self.policy.merchants.get(&reminder.key.borrower.merchant);
+        let (Some(merchant), Some(borrower)) = (merchant, account.borrower.as_ref()) else {
+            // Decide lets neither through; if it ever did, nothing was sent.
+            let code = Code::new("no_merchant_or_borrower");
+            return attempt.settle(Outcome::NotSent { code }, Next::Failed, self.clock.now());
+        };
+        let message = match self.composer.compose(id, merchant, borrower, &to_send, gateway.link_mode()) {
+            Ok(message) => message,
+            Err(error) => return self.not_rendered(attempt, &error),
+        };
+        let reference = self.composer.reference(id);
+        let number = attempt.number();
+        let handover =
+            Handover { merchant, to: &to_send.to, message: &message, reference: &reference, attempt: number, deadline };
+        let started = self.clock.elapsed();
+        let outcome = gateway.send(&handover).await;
+        self.learn(stand, &outcome, started);
+        self.follow_up(attempt, &reminder, stand, outcome)
+    }
+
+    fn follow_up(&self, attempt: Attempt, reminder: &NewReminder, stand: &Stand, outcome: Outcome) -> Settlement {
+        let now = self.clock.now();
+        let tried = Tried {
+            reminder: attempt.reminder(),
+            attempt: attempt.number(),
+            place: stand.place,
+            places: stand.places,
+            expires_at: reminder.expires_at,
+        };
+        let next = follow(&self.settings.retry, tried, &outcome, now);
+        let fall_back_at = fall_back_at(&self.policy, reminder, &next, now);
+        let settlement = attempt.settle(outcome, next, now);
+        match fall_back_at {
+            Some(at) => settlement.falling_back_at(at),
+            None => settlement,
+        }
+    }
+
+    fn not_rendered(&self, attempt: Attempt, error: &RenderError) -> Settlement {
+        let now = self.clock.now();
+        if self.poison.failed(&error.template) {
+            let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
+            return attempt.settle(outcome, Next::Retry { not_before: now + MENDING, place: 0 }, now);
+        }
+        tracing::error!(reminder = %attempt.reminder(), template = error.template, "the template does not render; nothing was sent");
+        attempt.settle(Outcome::NotSent { code: Code::new(SkipReason::BadTemplate.as_str()) }, Next::Failed, now)
+    }
+
+    /// Lets the breaker and the metrics learn.
+    fn learn(&self, stand: &Stand, outcome: &Outcome, started: Duration) {
+        let name = stand.post.gateway.name();
+        let elapsed = self.clock.elapsed();
+        if stand.post.breaker.saw(outcome, elapsed) {
+            tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a probe goes through");
+        }
+        let gateway = name.to_string();
+        metrics::histogram!("dueherald_send_seconds", "gateway" => gateway.clone())
+            .record(elapsed.saturating_sub(started));
+        metrics::counter!("dueherald_outcomes_total", "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);
+    }
+}

@@ -1,0 +1,39 @@
+use std::fmt;
+
+/// Who did something by hand, and why: kept on record for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is missing from a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} must be given, in 200 characters at most and without line breaks: it is kept on record")]
+pub struct Unsigned(&'static str);
+
+impl Signature {
+    /// Takes both without outer white space.
+    ///
+    /// # Errors
+    /// When one is empty, has more than 200 characters or a control character.
+    pub fn new(actor: &str, reason: &str) -> Result<Self, Unsigned> {
+        Ok(Self { actor: line(actor, "an actor")?, reason: line(reason, "a reason")? })
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.actor, self.reason)
+    }
+}
+
+fn line(text: &str, what: &'static str) -> Result<String, Unsigned> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Err(Unsigned(what));
+    }
+    Ok(text.to_owned())
+}

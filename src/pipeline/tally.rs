@@ -1,0 +1,55 @@
+use std::collections::BTreeMap;
+
+use crate::domain::{Next, Settlement, SkipReason};
+use crate::plan::Decision;
+
+/// What a lane did, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Taken over by the gateway.
+    pub accepted: u64,
+    /// To be tried again.
+    pub retried: u64,
+    /// Finally refused.
+    pub failed: u64,
+    /// Nobody knows.
+    pub unknown: u64,
+    /// Put off to a decent hour, or until a stop is lifted.
+    pub deferred: u64,
+    /// Not sent, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+}
+
+impl Tally {
+    /// Adds what another lane did.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.retried += other.retried;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.deferred += other.deferred;
+        for (reason, count) in &other.skipped {
+            *self.skipped.entry(*reason).or_default() += count;
+        }
+    }
+
+    pub(super) fn put_aside(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Skip(reason) => {
+                *self.skipped.entry(*reason).or_default() += 1;
+                metrics::counter!("dueherald_skipped_total", "reason" => reason.as_str()).increment(1);
+            }
+            Decision::Defer { .. } => self.deferred += 1,
+            Decision::Send(_) => {}
+        }
+    }
+
+    pub(super) fn settled(&mut self, settlement: &Settlement) {
+        match settlement.next() {
+            Next::Accepted => self.accepted += 1,
+            Next::Retry { .. } => self.retried += 1,
+            Next::Failed => self.failed += 1,
+            Next::Unknown => self.unknown += 1,
+        }
+    }
+}

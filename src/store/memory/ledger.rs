@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::domain::{Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
+use crate::plan::Account;
+use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
+
+/// Who owes what, and who must not be contacted.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Ledger {
+    borrowers: BTreeMap<BorrowerKey, Borrower>,
+    installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
+    pub(super) suppressions: Vec<Suppression>,
+    pub(super) stops: Vec<Stop>,
+}
+
+impl Ledger {
+    pub(super) fn import(&mut self, row: LedgerRow) -> Change {
+        let place = (row.borrower.merchant.clone(), row.installment.clone());
+        let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
+        let (borrower, installment) = merge(row, was_borrower.clone(), was.clone());
+        let change = match &was {
+            None => Change::New,
+            Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
+            Some(_) => Change::Changed,
+        };
+        self.borrowers.insert(borrower.key.clone(), borrower);
+        self.installments.insert(place, installment);
+        change
+    }
+
+    pub(super) fn account(
+        &self,
+        key: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        now: DateTime<Utc>,
+    ) -> Account {
+        let borrower = self.borrowers.get(key).cloned();
+        let to = borrower.as_ref().and_then(|borrower| address(borrower, channel));
+        let standing = |one: &&Suppression| {
+            Some(&one.address) == to.as_ref()
+                && one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
+                && one.until.is_none_or(|until| now < until)
+        };
+        let stops = |one: &Stop| {
+            one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
+                && one.channel.is_none_or(|stopped| stopped == channel)
+        };
+        Account {
+            suppressed: self.suppressions.iter().find(standing).map(|one| one.reason),
+            stopped: self.stops.iter().any(stops),
+            installments: self.due_on(key, due_date),
+            borrower,
+        }
+    }
+
+    fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
+        let owed = |one: &&Installment| {
+            one.due_date == due_date && one.borrower == borrower.id && one.merchant == borrower.merchant
+        };
+        self.installments.values().filter(owed).cloned().collect()
+    }
+
+    pub(super) fn due_page(
+        &self,
+        dates: &std::ops::RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Vec<DueBorrower> {
+        let due = self.installments.values().filter(|one| one.is_due() && dates.contains(&one.due_date));
+        let mut cursors: Vec<_> = due
+            .map(|one| DueCursor {
+                due_date: one.due_date,
+                borrower: BorrowerKey { merchant: one.merchant.clone(), id: one.borrower.clone() },
+            })
+            .filter(|cursor| after.is_none_or(|after| cursor > after))
+            .collect();
+        cursors.sort_unstable();
+        cursors.dedup();
+        cursors.into_iter().filter_map(|cursor| self.due_borrower(cursor, now)).take(limit as usize).collect()
+    }
+
+    fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<DueBorrower> {
+        let mut installments = self.due_on(&cursor.borrower, cursor.due_date);
+        installments.retain(Installment::is_due);
+        let is_suppressed =
+            |channel: &Channel| self.account(&cursor.borrower, cursor.due_date, *channel, now).suppressed.is_some();
+        Some(DueBorrower {
+            borrower: self.borrowers.get(&cursor.borrower)?.clone(),
+            due_date: cursor.due_date,
+            suppressed: Channel::ALL.iter().copied().filter(is_suppressed).collect(),
+            installments,
+        })
+    }
+
+    pub(super) fn installments(&self, filter: &InstallmentFilter) -> Vec<Installment> {
+        let matching = |one: &&Installment| {
+            filter.merchant.as_ref().is_none_or(|merchant| *merchant == one.merchant)
+                && filter.borrower.as_ref().is_none_or(|borrower| *borrower == one.borrower)
+                && filter.installment.as_ref().is_none_or(|id| *id == one.id)
+        };
+        let mut found: Vec<_> = self.installments.values().filter(matching).cloned().collect();
+        found.sort_by(|a, b| (a.due_date, &a.id).cmp(&(b.due_date, &b.id)));
+        found.truncate(filter.limit as usize);
+        found
+    }
+
+    pub(super) fn suppress(&mut self, suppressions: &[Suppression]) {
+        for one in suppressions {
+            self.suppressions.retain(|known| known.merchant != one.merchant || known.address != one.address);
+            self.suppressions.push(one.clone());
+        }
+    }
+}
+
+fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
+    match channel {
+        Channel::Sms => borrower.phone.clone().map(Address::Phone),
+        Channel::Email => borrower.email.clone().map(Address::Email),
+    }
+}

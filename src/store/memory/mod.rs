@@ -1,0 +1,235 @@
+//! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
+
+mod ledger;
+mod outbox;
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use self::ledger::Ledger;
+use self::outbox::Outbox;
+use super::{
+    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow,
+    QueueCounts, ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+};
+use crate::clock::Clock;
+use crate::domain::{
+    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
+    Suppression,
+};
+use crate::plan::{Account, Decision};
+
+/// A ledger and an outbox that live as long as the value.
+#[derive(Debug)]
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    ledger: Ledger,
+    outbox: Outbox,
+    turns: HashMap<String, (String, DateTime<Utc>)>,
+}
+
+impl MemoryStore {
+    /// An empty store whose leases run on `clock`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A panic while the lock is held is a failed test already; the tables are whole or the test is over.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn migrate(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        let mut tables = self.tables();
+        let mut draft;
+        let ledger = match mode {
+            WriteMode::Commit => &mut tables.ledger,
+            WriteMode::DryRun => {
+                draft = tables.ledger.clone();
+                &mut draft
+            }
+        };
+        Ok(rows.iter().cloned().map(|row| ledger.import(row)).collect())
+    }
+
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<DueBorrower>, StoreError> {
+        Ok(self.tables().ledger.due_page(&dates, after, limit, self.clock.now()))
+    }
+
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        Ok(self.tables().ledger.installments(filter))
+    }
+
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError> {
+        Ok(self.tables().ledger.account(borrower, due_date, channel, self.clock.now()))
+    }
+
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+        self.tables().ledger.suppress(suppressions);
+        Ok(())
+    }
+
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
+        let mut tables = self.tables();
+        Ok(reminders.iter().filter_map(|plan| tables.outbox.plan(plan, at, mode)).collect())
+    }
+
+    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let Tables { ledger, outbox, .. } = &mut *tables;
+        let state = outbox.rates.get(&request.gateway).copied();
+        let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
+        let allowed = permits.map_or(request.limit, |permits| permits.count);
+        let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
+        for id in outbox.due(request.channel, request.place, now, allowed) {
+            let reminder = outbox.reminders[&id].plan.clone();
+            let account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            match decide(&reminder, &account, now) {
+                Decision::Send(to_send) => {
+                    let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };
+                    let number = u32::try_from(claimed.sending.len()).unwrap_or(u32::MAX);
+                    let pause = permits.map_or(TimeDelta::zero(), |permits| permits.pause(now, number));
+                    claimed.sending.push(ClaimedReminder { attempt, reminder, account, to_send, pause });
+                }
+                Decision::Defer { until, reason } => {
+                    outbox.defer(id, until, reason, now);
+                    claimed.put_aside.push((id, Decision::Defer { until, reason }));
+                }
+                Decision::Skip(reason) => {
+                    outbox.skip(Event::skipped(id, outbox.attempts(id), reason, now));
+                    claimed.put_aside.push((id, Decision::Skip(reason)));
+                }
+            }
+        }
+        if let Some((rate, permits)) = request.rate.zip(permits) {
+            let taken = u32::try_from(claimed.sending.len()).unwrap_or(u32::MAX);
+            outbox.rates.insert(request.gateway.clone(), rate.after(state, now, permits, taken));
+        }
+        Ok(claimed)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        Ok(settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count())
+    }
+
+    async fn unknown(
+        &self,
+        channel: Channel,
+        after: Option<ReminderId>,
+        limit: u32,
+    ) -> Result<Vec<UnknownReminder>, StoreError> {
+        Ok(self.tables().outbox.unknown(channel, after, limit))
+    }
+
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        Ok(receipts.iter().filter(|receipt| tables.outbox.record(receipt, now)).count())
+    }
+
+    async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {
+        Ok(self.tables().outbox.fallbacks_due(self.clock.now(), limit))
+    }
+
+    async fn fall_back(
+        &self,
+        pairs: &[(ReminderId, Option<NewReminder>)],
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        pairs.iter().for_each(|(id, next)| tables.outbox.fall_back(*id, next.as_ref(), at));
+        Ok(())
+    }
+
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
+        let stops = &mut self.tables().ledger.stops;
+        stops.retain(|known| (&known.merchant, known.channel) != (&stop.merchant, stop.channel));
+        stops.push(stop.clone());
+        Ok(())
+    }
+
+    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
+        let stops = &mut self.tables().ledger.stops;
+        let before = stops.len();
+        stops.retain(|known| (known.merchant.as_ref(), known.channel) != (merchant, channel));
+        Ok(stops.len() < before)
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        Ok(self.tables().ledger.stops.clone())
+    }
+
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+        Ok(self.tables().outbox.rehome(channel, places))
+    }
+
+    async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
+        Ok(self.tables().outbox.reap(self.clock.now(), limit))
+    }
+
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.tables().outbox.next_due(channel))
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        let now = self.clock.now();
+        let tables = self.tables();
+        Ok(Channel::ALL.iter().map(|channel| tables.outbox.counts(*channel, now)).collect())
+    }
+
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        Ok(self.tables().outbox.list(filter))
+    }
+
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
+        Ok(self.tables().outbox.events(reminder).to_vec())
+    }
+
+    async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let free = tables.turns.get(task).is_none_or(|(owner, until)| owner == holder || *until <= now);
+        if free {
+            tables.turns.insert(task.to_owned(), (holder.to_owned(), now + lasts));
+        }
+        Ok(free)
+    }
+}

@@ -1,0 +1,302 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::{
+    Attempt, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId, ReminderKey,
+    Settlement, State,
+};
+use crate::plan::{DeferReason, RateState};
+use crate::store::{QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
+
+/// Reminders, the queue and the events.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Outbox {
+    pub(super) reminders: BTreeMap<ReminderId, Reminder>,
+    keys: HashMap<ReminderKey, ReminderId>,
+    queue: BTreeMap<ReminderId, Queued>,
+    /// The planned ones in the order in which they fall due.
+    ready: BTreeSet<(Channel, u16, DateTime<Utc>, ReminderId)>,
+    events: BTreeMap<ReminderId, Vec<Event>>,
+    pub(super) rates: HashMap<GatewayName, RateState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Queued {
+    channel: Channel,
+    place: u16,
+    attempt: u32,
+    gateway: Option<GatewayName>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Planned {
+        not_before: DateTime<Utc>,
+    },
+    Sending {
+        lease_until: DateTime<Utc>,
+    },
+    Unknown,
+    /// Accepted, undelivered or failed; another channel is tried then.
+    FallingBack {
+        at: DateTime<Utc>,
+    },
+}
+
+impl Outbox {
+    fn put(&mut self, id: ReminderId, queued: Queued) {
+        self.take(id);
+        if let Stage::Planned { not_before } = queued.stage {
+            self.ready.insert((queued.channel, queued.place, not_before, id));
+        }
+        self.queue.insert(id, queued);
+    }
+
+    fn take(&mut self, id: ReminderId) -> Option<Queued> {
+        let queued = self.queue.remove(&id)?;
+        if let Stage::Planned { not_before } = queued.stage {
+            self.ready.remove(&(queued.channel, queued.place, not_before, id));
+        }
+        Some(queued)
+    }
+
+    fn append(&mut self, event: Event) {
+        self.events.entry(event.reminder).or_default().push(event);
+    }
+
+    fn finish(&mut self, event: Event) {
+        self.take(event.reminder);
+        self.append(event);
+    }
+
+    pub(super) fn events(&self, id: ReminderId) -> &[Event] {
+        self.events.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn plan(&mut self, plan: &NewReminder, at: DateTime<Utc>, mode: WriteMode) -> Option<ReminderId> {
+        if self.keys.contains_key(&plan.key) {
+            return None;
+        }
+        let id = ReminderId(self.reminders.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+        if mode == WriteMode::Commit {
+            self.keys.insert(plan.key.clone(), id);
+            let stage = Stage::Planned { not_before: plan.not_before };
+            self.put(id, Queued { channel: plan.key.channel, place: 0, attempt: 0, gateway: None, stage });
+            self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
+        }
+        Some(id)
+    }
+
+    pub(super) fn due(&self, channel: Channel, place: u16, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
+        let lane = (channel, place, DateTime::<Utc>::MIN_UTC, ReminderId(i64::MIN))
+            ..=(channel, place, now, ReminderId(i64::MAX));
+        self.ready.range(lane).map(|(.., id)| *id).take(limit as usize).collect()
+    }
+
+    pub(super) fn next_due(&self, channel: Channel) -> Option<DateTime<Utc>> {
+        self.ready.iter().filter(|ready| ready.0 == channel).map(|ready| ready.2).min()
+    }
+
+    pub(super) fn attempts(&self, id: ReminderId) -> u32 {
+        self.queue.get(&id).map_or(0, |queued| queued.attempt)
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        id: ReminderId,
+        gateway: &GatewayName,
+        lease_until: DateTime<Utc>,
+    ) -> Option<Attempt> {
+        let queued = self.take(id)?;
+        let attempt = queued.attempt + 1;
+        let stage = Stage::Sending { lease_until };
+        self.put(id, Queued { attempt, gateway: Some(gateway.clone()), stage, ..queued });
+        Some(Attempt::claimed(id, attempt, gateway.clone()))
+    }
+
+    pub(super) fn defer(&mut self, id: ReminderId, until: DateTime<Utc>, reason: DeferReason, now: DateTime<Utc>) {
+        let Some(queued) = self.take(id) else { return };
+        let (attempt, kind, detail) = (queued.attempt, EventKind::Deferred, Some(reason.as_str().to_owned()));
+        self.put(id, Queued { stage: Stage::Planned { not_before: until }, ..queued });
+        self.append(Event { reminder: id, attempt, at: now, kind, gateway: None, provider_id: None, detail });
+    }
+
+    pub(super) fn skip(&mut self, event: Event) {
+        self.finish(event);
+    }
+
+    pub(super) fn settle(&mut self, settlement: &Settlement) -> bool {
+        let id = settlement.reminder();
+        let open = |queued: &&Queued| matches!(queued.stage, Stage::Sending { .. } | Stage::Unknown);
+        let Some(queued) = self.queue.get(&id).filter(open).cloned() else { return false };
+        if queued.attempt != settlement.number() {
+            return false;
+        }
+        let undelivered = |event: &&Event| event.attempt == queued.attempt && event.kind == EventKind::Undelivered;
+        let early = self.events(id).iter().find(undelivered).map(|event| event.at);
+        match (settlement.next(), settlement.fall_back_at()) {
+            // The receipt was quicker than the answer: what it says stands.
+            (Next::Accepted, Some(_)) if let Some(at) = early => {
+                self.put(id, queued.in_stage(Stage::FallingBack { at }))
+            }
+            (Next::Accepted, None) if early.is_some() => drop(self.take(id)),
+            (Next::Accepted | Next::Failed, Some(at)) => {
+                self.put(id, queued.in_stage(Stage::FallingBack { at }));
+                self.append(settlement.event());
+            }
+            (Next::Accepted | Next::Failed, None) => self.finish(settlement.event()),
+            (Next::Retry { not_before, place }, _) => {
+                let stage = Stage::Planned { not_before: *not_before };
+                self.put(id, Queued { place: *place, stage, ..queued });
+                self.append(settlement.event());
+            }
+            (Next::Unknown, _) if queued.stage == Stage::Unknown => {}
+            (Next::Unknown, _) => {
+                self.put(id, queued.in_stage(Stage::Unknown));
+                self.append(settlement.event());
+            }
+        }
+        true
+    }
+
+    pub(super) fn reap(&mut self, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
+        let dead = |queued: &Queued| matches!(queued.stage, Stage::Sending { lease_until } if lease_until <= now);
+        let expired = self.queue.iter().filter(|(_, queued)| dead(queued)).map(|(id, queued)| (*id, queued.clone()));
+        let expired: Vec<_> = expired.take(limit as usize).collect();
+        for (id, queued) in &expired {
+            self.put(*id, queued.clone().in_stage(Stage::Unknown));
+            self.append(Event::lease_expired(*id, queued.attempt, queued.gateway.clone(), now));
+        }
+        expired.into_iter().map(|(id, _)| id).collect()
+    }
+
+    pub(super) fn unknown(&self, channel: Channel, after: Option<ReminderId>, limit: u32) -> Vec<UnknownReminder> {
+        let wanted = |(id, queued): &(&ReminderId, &Queued)| {
+            queued.stage == Stage::Unknown && queued.channel == channel && after.is_none_or(|after| **id > after)
+        };
+        let found = self.queue.iter().filter(wanted).filter_map(|(id, queued)| {
+            let events = self.events(*id).iter().filter(|event| event.kind == EventKind::Unknown);
+            Some(UnknownReminder {
+                attempt: Attempt::claimed(*id, queued.attempt, queued.gateway.clone()?),
+                reminder: self.reminders.get(id)?.plan.clone(),
+                since: events.clone().next_back()?.at,
+                times: u32::try_from(events.count()).unwrap_or(u32::MAX),
+            })
+        });
+        found.take(limit as usize).collect()
+    }
+
+    pub(super) fn record(&mut self, receipt: &Receipt, now: DateTime<Utc>) -> bool {
+        let Some(reminder) = self.reminders.get(&receipt.reminder) else { return false };
+        let (id, view) = (reminder.id, self.view(reminder));
+        let repeated = self.events(id).iter().any(|event| event.kind == receipt.kind());
+        if repeated || !view.state.may_become(receipt.kind().state()) {
+            return false;
+        }
+        match self.queue.get(&id).cloned() {
+            Some(_) if receipt.arrived => drop(self.take(id)),
+            Some(queued) if matches!(queued.stage, Stage::FallingBack { .. }) => {
+                self.put(id, queued.in_stage(Stage::FallingBack { at: now }));
+            }
+            // Under way: the settlement that follows sees the receipt. Unknown no more: it was taken over, and did not arrive.
+            Some(queued) if queued.stage == Stage::Unknown => drop(self.take(id)),
+            _ => {}
+        }
+        self.append(Event {
+            reminder: id,
+            attempt: view.attempts,
+            at: receipt.at,
+            kind: receipt.kind(),
+            gateway: Some(receipt.gateway.clone()),
+            provider_id: None,
+            detail: receipt.code.as_ref().map(ToString::to_string),
+        });
+        true
+    }
+
+    pub(super) fn fallbacks_due(&self, now: DateTime<Utc>, limit: u32) -> Vec<Reminder> {
+        let due = |queued: &Queued| matches!(queued.stage, Stage::FallingBack { at } if at <= now);
+        let ids = self.queue.iter().filter(|(_, queued)| due(queued)).map(|(id, _)| id);
+        ids.filter_map(|id| self.reminders.get(id).cloned()).take(limit as usize).collect()
+    }
+
+    pub(super) fn fall_back(&mut self, id: ReminderId, next: Option<&NewReminder>, at: DateTime<Utc>) {
+        if matches!(self.queue.get(&id), Some(Queued { stage: Stage::FallingBack { .. }, .. })) {
+            self.take(id);
+            next.map(|next| self.plan(next, at, WriteMode::Commit));
+        }
+    }
+
+    pub(super) fn rehome(&mut self, channel: Channel, places: u16) -> usize {
+        let lost = |queued: &Queued| {
+            queued.channel == channel && queued.place >= places && matches!(queued.stage, Stage::Planned { .. })
+        };
+        let lost: Vec<_> =
+            self.queue.iter().filter(|(_, queued)| lost(queued)).map(|(id, queued)| (*id, queued.clone())).collect();
+        let moved = lost.len();
+        for (id, queued) in lost {
+            self.put(id, Queued { place: 0, ..queued });
+        }
+        moved
+    }
+
+    pub(super) fn counts(&self, channel: Channel, now: DateTime<Utc>) -> QueueCounts {
+        let count = |stage: &dyn Fn(&Stage) -> bool| {
+            self.queue.values().filter(|queued| queued.channel == channel && stage(&queued.stage)).count() as u64
+        };
+        let due = self.ready.iter().filter(|ready| ready.0 == channel && ready.2 <= now);
+        QueueCounts {
+            channel,
+            planned: count(&|stage| matches!(stage, Stage::Planned { .. })),
+            due: due.clone().count() as u64,
+            sending: count(&|stage| matches!(stage, Stage::Sending { .. })),
+            unknown: count(&|stage| *stage == Stage::Unknown),
+            oldest_due: due.map(|ready| ready.2).min(),
+        }
+    }
+
+    pub(super) fn view(&self, reminder: &Reminder) -> ReminderView {
+        let queued = self.queue.get(&reminder.id);
+        let last = self.events(reminder.id).last().cloned();
+        let ended = || last.as_ref().map_or(State::Planned, |event| event.kind.state());
+        ReminderView {
+            state: queued.map_or_else(ended, |queued| match queued.stage {
+                Stage::Planned { .. } => State::Planned,
+                Stage::Sending { .. } => State::Sending,
+                Stage::Unknown => State::Unknown,
+                Stage::FallingBack { .. } => ended(),
+            }),
+            attempts: queued.map_or_else(|| last.as_ref().map_or(0, |event| event.attempt), |queued| queued.attempt),
+            next_try: queued.and_then(|queued| match queued.stage {
+                Stage::Planned { not_before } => Some(not_before),
+                _ => None,
+            }),
+            reminder: reminder.clone(),
+            last,
+        }
+    }
+
+    pub(super) fn list(&self, filter: &ReminderFilter) -> Vec<ReminderView> {
+        let first = filter.id.unwrap_or(ReminderId(i64::MIN));
+        let last = filter.id.unwrap_or(ReminderId(i64::MAX));
+        let matching = |view: &ReminderView| {
+            let key = &view.reminder.plan.key;
+            filter.state.is_none_or(|state| state == view.state)
+                && filter.merchant.as_ref().is_none_or(|merchant| *merchant == key.borrower.merchant)
+                && filter.borrower.as_ref().is_none_or(|borrower| *borrower == key.borrower.id)
+                && filter.due_date.is_none_or(|date| date == key.due_date)
+                && filter.channel.is_none_or(|channel| channel == key.channel)
+                && filter.before.is_none_or(|before| view.reminder.id < before)
+        };
+        let views = self.reminders.range(first..=last).rev().map(|(_, reminder)| self.view(reminder));
+        views.filter(matching).take(filter.limit as usize).collect()
+    }
+}
+
+impl Queued {
+    fn in_stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
+    }
+}
