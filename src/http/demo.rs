@@ -77,7 +77,7 @@ pub fn skip_words(reason: SkipReason) -> Words {
         SkipReason::Paid => ("Already paid, so nothing was sent", "账单已还清，未发送"),
         SkipReason::Cancelled => ("The bill was cancelled, so nothing was sent", "账单已取消，未发送"),
         SkipReason::Rescheduled => {
-            ("The due date moved; the new date gets its own reminder", "还款日已变更，届时另行提醒")
+            ("The due date moved, so nothing was sent", "还款日已变更，未发送")
         }
         SkipReason::Superseded => ("A later reminder takes its place", "已由后续提醒代替"),
         SkipReason::OptedOut => ("Asked not to be contacted this way", "用户已退订此类消息"),

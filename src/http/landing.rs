@@ -54,7 +54,7 @@ struct Way {
     url: String,
     /// Where a web address leads, so that a borrower can see it before the click.
     host: Option<String>,
-    /// What it repays; only where the borrower must choose between two.
+    /// What it repays; shown only where the borrower must choose between two.
     products: Vec<String>,
 }
 
@@ -158,11 +158,10 @@ fn ways(open: &[Installment], routes: &Routes, wanted: fn(&Route) -> Option<&str
         });
         found[place].1.extend(installment.product.as_deref());
     }
-    let choice = found.len() > 1;
     let way = |(url, products): (&str, BTreeSet<&str>)| Way {
         url: url.to_owned(),
         host: host(url),
-        products: products.into_iter().filter(|_| choice).map(str::to_owned).collect(),
+        products: products.into_iter().map(str::to_owned).collect(),
     };
     found.into_iter().map(way).collect()
 }

@@ -75,7 +75,9 @@ async fn a_link_is_called_working_only_if_its_page_is_there() {
     let own = format!("/r/{TOKEN}");
     let demo = || view(vec![sms(&link()), sms("https://l.yunfan.example/r/broken")]);
     let page = get(router(demo(), World::new().public()), "/").await;
-    assert!(page.body.contains("Works: shows the ways to repay") && page.body.contains("Does not work"));
+    assert!(page.body.contains(r#"class="good"><span class="en">Works: shows the ways to repay"#));
+    assert!(page.body.contains(r#"class="bad"><span class="en">Does not work"#));
+    assert!(page.body.contains("<b>1<small>/2</small></b>"), "one link of two works");
     assert_eq!(get(router(demo(), World::new().public()), &own).await.status, StatusCode::OK);
     assert_eq!(get(router(demo(), World::new().public()), "/r/broken").await.status, StatusCode::NOT_FOUND);
 

@@ -171,6 +171,7 @@ async fn nothing_personal_stands_in_any_page() {
     for status in [InstallmentStatus::Open, InstallmentStatus::Paid, InstallmentStatus::Cancelled] {
         for locale in ["zh-CN", "en"] {
             let mut world = World::new();
+            world.store.account.installments = vec![installment("I-1", Some("随心分"))];
             world.set_status(status);
             world.borrower().locale = Locale::new(locale).ok();
             let page = landing(world).await;
@@ -184,6 +185,7 @@ async fn nothing_personal_stands_in_any_page() {
                 "ouyang",
                 "1288",
                 "ORDER",
+                "随心分",
                 "B-1001",
                 "I-1",
                 "due-soon",

@@ -101,7 +101,7 @@ async fn a_stop_lets_the_request_in_flight_finish() {
 async fn a_stop_waits_for_a_request_that_never_ends_no_longer_than_the_drain() {
     let (router, asked, _go) = slow_page();
     let server = start(router).await;
-    let _stream = send(server.address, GET).await;
+    let stream = send(server.address, GET).await;
     asked.notified().await;
     server.stop.cancel();
     // Not before the drain is over: the server is still there after every turn it could take.
@@ -111,4 +111,6 @@ async fn a_stop_waits_for_a_request_that_never_ends_no_longer_than_the_drain() {
     assert!(!server.running.is_finished());
     server.clock.advance(DRAIN);
     server.running.await.expect("no panic").expect("no error");
+    let answered = stream.try_read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(answered, Err(io::ErrorKind::WouldBlock), "the drain ended it, not the request's own time-out");
 }
