@@ -76,9 +76,7 @@ pub fn skip_words(reason: SkipReason) -> Words {
     let (en, zh) = match reason {
         SkipReason::Paid => ("Already paid, so nothing was sent", "账单已还清，未发送"),
         SkipReason::Cancelled => ("The bill was cancelled, so nothing was sent", "账单已取消，未发送"),
-        SkipReason::Rescheduled => {
-            ("The due date moved, so nothing was sent", "还款日已变更，未发送")
-        }
+        SkipReason::Rescheduled => ("The due date moved, so nothing was sent", "还款日已变更，未发送"),
         SkipReason::Superseded => ("A later reminder takes its place", "已由后续提醒代替"),
         SkipReason::OptedOut => ("Asked not to be contacted this way", "用户已退订此类消息"),
         SkipReason::Suppressed => ("This address must not be contacted", "该号码或邮箱已列入禁发名单"),
