@@ -10,7 +10,7 @@ mod rule;
 
 pub use calendar::{local_date, to_utc};
 pub use contact_hours::ContactHours;
-pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide};
+pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
 pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};
 pub use retry::{RetryPolicy, follow};
