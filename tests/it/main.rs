@@ -2,4 +2,7 @@
 
 mod fixtures;
 mod plan;
+mod render;
+mod template_command;
+mod vectors;
 mod web;
