@@ -7,6 +7,7 @@ mod jurisdiction;
 mod planner;
 mod retry;
 mod rule;
+mod schedule;
 
 pub use calendar::{local_date, to_utc};
 pub use contact_hours::ContactHours;
@@ -15,3 +16,4 @@ pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};
 pub use retry::{RetryPolicy, follow};
 pub use rule::{ChannelChoice, ChannelMode, Rule};
+pub use schedule::{Schedule, ScheduleError};

@@ -1,5 +1,6 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod config;
 mod fixtures;
 mod plan;
 mod render;
