@@ -8,6 +8,7 @@ mod borrower;
 mod contact;
 mod ids;
 mod installment;
+mod ledger;
 mod locale;
 mod merchant;
 mod message;
@@ -21,9 +22,11 @@ pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use ids::{
-    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName, TemplateName,
+    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
+    TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use ledger::{LedgerRow, Said, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, SmsText};
