@@ -1,1 +1,3 @@
 //! Level 8: the command line, one file per command.
+
+pub mod import;
