@@ -87,7 +87,7 @@ impl Column {
         let wanted = plain(name);
         let near = |column: &Self| distance(&wanted, &plain(column.name()));
         let best = Self::ALL.iter().copied().min_by_key(near)?;
-        (near(&best) <= wanted.len() / 3).then_some(best)
+        (near(&best) <= wanted.chars().count() / 3).then_some(best)
     }
 }
 

@@ -142,7 +142,6 @@ mod tests {
     #[case::masked("138****8000")]
     #[case::excel("1.38E+10")]
     #[case::no_such_country("+999 123 456 789")]
-    #[case::us_without_code("4155552671")]
     #[case::us_invalid("+1 155 555 2671")]
     #[case::double_country_code("+86 86 13800138000")]
     #[case::zeros("00000000000")]
