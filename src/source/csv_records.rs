@@ -46,6 +46,16 @@ impl CsvRecords {
         if self.record.len() == self.columns.len() { Ok(()) } else { Err(self.columns.len()) }
     }
 
+    /// Whether a line whose last quote is open has as many fields as the header if that quote is an ordinary character. Then it
+    /// is one, and a record of its own: with the quote taken at its word, this line's borrower would get the amount of the line
+    /// that happens to close it.
+    pub(super) fn is_whole_but_for_a_quote(&self, line: &[u8]) -> bool {
+        let fields = split_anyhow(line);
+        let open = fields.iter().next_back().unwrap_or_default();
+        let commas = open.iter().filter(|byte| **byte == b',').count();
+        fields.len() + commas == self.columns.len()
+    }
+
     /// The fields that were split last.
     pub(super) fn record(&self) -> &ByteRecord {
         &self.record

@@ -270,13 +270,14 @@ fn csv_row<R: Read>(
             _ => Original::Fields(split_anyhow(input.bytes(raw))),
         });
     }
-    if let Err(expected) = records.split(input.bytes(raw)) {
-        if raw.lines > 1 {
-            // More likely a stray quote than line breaks in a record with too few commas: read the lines in between again.
-            let first = input.keep_first_line_only(raw);
-            faults.record(problem(Flaw::OpenQuote));
-            return Err(Original::Fields(split_anyhow(input.bytes(&first))));
-        }
+    let whole = records.split(input.bytes(raw));
+    if raw.lines > 1 && (whole.is_err() || records.is_whole_but_for_a_quote(input.first_line(raw))) {
+        // A stray quote, and not line breaks within a text: what it swallowed is read again.
+        let first = input.keep_first_line_only(raw);
+        faults.record(problem(Flaw::OpenQuote));
+        return Err(Original::Fields(split_anyhow(input.bytes(&first))));
+    }
+    if let Err(expected) = whole {
         let found = records.record().len();
         faults.record(format!(
             "the record has {found} fields, the header has {expected}; a text with a comma in it belongs in double quotes"

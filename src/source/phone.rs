@@ -144,6 +144,8 @@ mod tests {
     #[case::no_such_country("+999 123 456 789")]
     #[case::us_invalid("+1 155 555 2671")]
     #[case::double_country_code("+86 86 13800138000")]
+    #[case::trunk_prefix_abroad("+1 1 415 555 2671")]
+    #[case::carrier_prefix_abroad("+86 17951 13800138000")]
     #[case::zeros("00000000000")]
     #[case::endless("138001380001380013800013800138000")]
     fn what_is_no_number_is_refused(#[case] text: &str) {

@@ -90,6 +90,11 @@ impl<R: Read> Splitter<R> {
         &self.buffer[raw.span.clone()]
     }
 
+    /// The first line of the record that was given out last.
+    pub(super) fn first_line(&self, raw: &Raw) -> &[u8] {
+        &self.buffer[raw.span.start..without_break(&self.buffer, raw.span.start..raw.second_line)]
+    }
+
     /// Takes the record that was given out last for its first line alone: the next one begins on its second line.
     pub(super) fn keep_first_line_only(&mut self, raw: &Raw) -> Raw {
         if raw.lines < 2 {

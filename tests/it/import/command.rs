@@ -13,15 +13,15 @@ struct Line {
 }
 
 async fn command(books: &Books, arguments: &[&str]) -> (Result<Ended, ImportFailure>, String) {
-    let args = Line::try_parse_from(["import"].iter().chain(arguments)).unwrap().args;
+    let args = Line::try_parse_from(["import"].iter().chain(arguments)).expect("sound arguments").args;
     let mut out = Vec::new();
     let ended = run(&args, books, &merchants(), &mut out).await;
-    (ended, String::from_utf8(out).unwrap())
+    (ended, String::from_utf8(out).expect("a summary is text"))
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("a folder of the test's own");
     path
 }
 

@@ -8,7 +8,7 @@ use dueherald::source::{Column, Format, Record, Rows};
 use super::{HEADER, SOUND, merchants, read, read_csv, read_json, refused, row, taken};
 
 fn rows(records: Vec<Record>) -> Vec<LedgerRow> {
-    records.into_iter().map(|record| record.read.unwrap()).collect()
+    records.into_iter().map(|record| record.read.expect("a sound record")).collect()
 }
 
 fn text<T>(said: &Said<T>, show: impl Fn(&T) -> String) -> String {

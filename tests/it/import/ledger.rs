@@ -13,13 +13,13 @@ struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Paper {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.lock().expect("no other writer").clone()).expect("it is text")
     }
 }
 
 impl Write for Paper {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("no other writer").write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -179,7 +179,7 @@ async fn a_rejects_file_that_cannot_be_written_is_no_secret() {
 /// The records of a rejects file as they were.
 fn without_line_and_reason(rejects: &str) -> Vec<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(rejects.as_bytes());
-    reader.records().map(|record| record.unwrap().iter().skip(2).map(str::to_owned).collect()).collect()
+    reader.records().map(|record| record.expect("CSV").iter().skip(2).map(str::to_owned).collect()).collect()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod properties;
 mod refusals;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use dueherald::domain::{Jurisdiction, LedgerRow, Locale, Merchant, MerchantId, Support};
@@ -25,11 +25,11 @@ const SOUND: &str = "mall,b1,李伟,13800138000,li.wei@example.com,zh-CN,Asia/Sh
 
 fn merchants() -> BTreeMap<MerchantId, Merchant> {
     let merchant = |id: &str, country: &str| Merchant {
-        id: MerchantId::new(id).unwrap(),
+        id: MerchantId::new(id).expect("an id"),
         name: id.to_owned(),
         signature: id.to_owned(),
         app_name: "Finance".to_owned(),
-        locale: Locale::new("zh-CN").unwrap(),
+        locale: Locale::new("zh-CN").expect("a locale"),
         time_zone: chrono_tz::Asia::Shanghai,
         country: country.to_owned(),
         jurisdiction: Jurisdiction::Cn,
@@ -55,11 +55,11 @@ fn read(input: &[u8], format: Option<Format>) -> Result<Vec<Record>, SourceError
 }
 
 fn read_csv(input: impl AsRef<[u8]>) -> Vec<Record> {
-    read(input.as_ref(), Some(Format::Csv)).unwrap()
+    read(input.as_ref(), Some(Format::Csv)).expect("a CSV that can be imported")
 }
 
 fn read_json(input: impl AsRef<[u8]>) -> Vec<Record> {
-    read(input.as_ref(), Some(Format::JsonLines)).unwrap()
+    read(input.as_ref(), Some(Format::JsonLines)).expect("JSON lines that can be imported")
 }
 
 /// `line: reason` of each record that was refused.
@@ -84,23 +84,23 @@ struct Books {
 
 impl Books {
     fn installments(&self) -> Vec<String> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.rows.lock().expect("one at a time").keys().cloned().collect()
     }
 
     fn batches(&self) -> Vec<usize> {
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.batches.lock().expect("one at a time").clone()
     }
 }
 
 #[async_trait]
 impl Ledger for Books {
     async fn write(&self, rows: &[LedgerRow], mode: ImportMode) -> Result<Vec<Change>, StoreError> {
-        let mut batches = self.batches.lock().unwrap();
+        let mut batches = self.batches.lock().expect("one at a time");
         batches.push(rows.len());
         if self.fails_at == Some(batches.len()) {
             return Err(StoreError::NotMigrated);
         }
-        let mut known = self.rows.lock().unwrap();
+        let mut known = self.rows.lock().expect("one at a time");
         let change = |row: &LedgerRow| {
             let key = format!("{}/{}", row.borrower.merchant, row.installment);
             let change = match known.get(&key) {
