@@ -1,3 +1,4 @@
 //! Level 8: the command line, one file per command.
 
+pub mod import;
 pub mod template;

@@ -8,6 +8,7 @@ mod borrower;
 mod contact;
 mod ids;
 mod installment;
+mod ledger;
 mod locale;
 mod merchant;
 mod message;
@@ -25,6 +26,7 @@ pub use ids::{
     TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use ledger::{LedgerRow, Said, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, SmsText};

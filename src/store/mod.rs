@@ -19,7 +19,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
 use crate::plan::Account;
 
-pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Said, WriteMode, merge};
+pub use crate::domain::{LedgerRow, Said, merge};
+pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, WriteMode};
 
 pub use memory::MemoryStore;
 pub use outbox::{ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView};

@@ -2,6 +2,7 @@
 
 mod config;
 mod fixtures;
+mod import;
 mod plan;
 mod render;
 mod template_command;

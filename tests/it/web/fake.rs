@@ -18,8 +18,8 @@ use dueherald::domain::{
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Policy};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, ImportMode, InstallmentFilter, LedgerRow,
-    QueueCounts, ReminderFilter, ReminderView, Store, StoreError,
+    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
+    ReminderFilter, ReminderView, Store, StoreError, WriteMode,
 };
 
 /// How the store is.
@@ -77,7 +77,7 @@ impl Store for FakeStore {
         unreachable!("no page migrates")
     }
 
-    async fn import(&self, _: &[LedgerRow], _: ImportMode) -> Result<Vec<Change>, StoreError> {
+    async fn import(&self, _: &[LedgerRow], _: WriteMode) -> Result<Vec<Change>, StoreError> {
         unreachable!("no page imports")
     }
 
@@ -98,7 +98,7 @@ impl Store for FakeStore {
         unreachable!("no page suppresses")
     }
 
-    async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>) -> Result<Vec<ReminderId>, StoreError> {
+    async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
         unreachable!("no page plans")
     }
 
