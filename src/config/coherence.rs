@@ -113,7 +113,7 @@ fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         if let Some((timeout, longest)) = too_long.filter(|_| told.insert(name)) {
             let text = format!(
                 "is not longer than gateways.{name}.{timeout} ({}); write a longer lease or a shorter time-out",
-                super::format_duration(longest)
+                crate::domain::duration::format(longest)
             );
             reading.note_at("dispatch.lease", text);
         }

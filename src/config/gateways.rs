@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::gateway_settings::{CaptureSettings, HttpSettings, SmtpSettings};
 use super::reading::Section;
 use super::settings::deserialize;
 use super::value::word;
 use crate::domain::{Channel, GatewayName};
+use crate::gateway::capture::CaptureSettings;
+use crate::gateway::http::HttpSettings;
+use crate::gateway::smtp::SmtpSettings;
 
 /// One entry of `[gateways.*]`, by its `kind`.
 #[derive(Debug, Clone)]

@@ -9,9 +9,7 @@ mod channels;
 mod coherence;
 mod database;
 mod dispatch;
-mod duration;
 mod environment;
-mod gateway_settings;
 mod gateways;
 mod http;
 mod links;
@@ -40,8 +38,6 @@ use crate::plan::Policy;
 
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
-pub(crate) use duration::format as format_duration;
-pub use gateway_settings::{CaptureSettings, Credentials, HttpSettings, Security, SmtpSettings};
 pub use gateways::GatewayConfig;
 pub use http::Http;
 pub use links::{LEAST_KEY_BYTES, LinkKey, Links};

@@ -10,7 +10,6 @@ use chrono_tz::Tz;
 use reqwest::Url;
 use toml::de::DeValue;
 
-use super::duration;
 use super::origin::Raw;
 
 /// A value of the tree, with how it was written if it did not come from the file.
@@ -99,10 +98,10 @@ pub(super) fn flag(value: &Value<'_>) -> Result<bool, String> {
 
 /// A duration longer than nothing.
 pub(super) fn duration(value: &Value<'_>) -> Result<Duration, String> {
-    let wrong = |shown: &str| format!("{shown} is no duration; {}", duration::FORM);
+    let wrong = |shown: &str| format!("{shown} is no duration; {}", crate::domain::duration::FORM);
     let DeValue::String(text) = value.node else { return Err(wrong(value.kind())) };
-    let duration = duration::parse(text).ok_or_else(|| wrong(&value.shown()))?;
-    if duration.is_zero() { Err(format!("is no time at all; {}", duration::FORM)) } else { Ok(duration) }
+    let duration = crate::domain::duration::parse(text).ok_or_else(|| wrong(&value.shown()))?;
+    if duration.is_zero() { Err(format!("is no time at all; {}", crate::domain::duration::FORM)) } else { Ok(duration) }
 }
 
 /// A time of day.

@@ -6,6 +6,7 @@
 mod attempt;
 mod borrower;
 mod contact;
+pub mod duration;
 mod ids;
 mod installment;
 mod ledger;

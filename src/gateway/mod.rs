@@ -6,7 +6,6 @@
 //! else is [`Outcome::Unknown`].
 
 pub mod capture;
-mod duration;
 pub mod http;
 mod mail;
 mod net;

@@ -43,14 +43,14 @@ pub struct HttpSettings {
     #[serde(default)]
     pub ca_pem: Option<String>,
     /// How long connecting may take.
-    #[serde(default = "connect_timeout", with = "crate::gateway::duration")]
+    #[serde(default = "connect_timeout", with = "crate::domain::duration")]
     pub connect_timeout: Duration,
     /// How long the whole call may take, connecting included.
-    #[serde(default = "timeout", with = "crate::gateway::duration")]
+    #[serde(default = "timeout", with = "crate::domain::duration")]
     pub timeout: Duration,
     /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a request that meets
     /// a connection being closed ends as unknown.
-    #[serde(default = "idle_timeout", with = "crate::gateway::duration")]
+    #[serde(default = "idle_timeout", with = "crate::domain::duration")]
     pub idle_timeout: Duration,
     /// How many calls may be in flight at once.
     #[serde(default = "max_in_flight")]
@@ -200,7 +200,7 @@ pub struct RetryRule {
 impl<'de> Deserialize<'de> for RetryRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Pause(#[serde(with = "crate::gateway::duration")] Duration);
+        struct Pause(#[serde(with = "crate::domain::duration")] Duration);
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Fields {

@@ -54,14 +54,14 @@ pub struct SmtpSettings {
     #[serde(default)]
     pub ca_pem: Option<String>,
     /// How long connecting may take, from the look-up of the name to the last word of AUTH.
-    #[serde(default = "connect_timeout", with = "crate::gateway::duration")]
+    #[serde(default = "connect_timeout", with = "crate::domain::duration")]
     pub connect_timeout: Duration,
     /// How long the server may take to answer one command, the message itself included.
-    #[serde(default = "command_timeout", with = "crate::gateway::duration")]
+    #[serde(default = "command_timeout", with = "crate::domain::duration")]
     pub command_timeout: Duration,
     /// How long a connection is kept for the next message. Less than the server's patience (Postfix: 300 s, 10 s under
     /// load).
-    #[serde(default = "idle_timeout", with = "crate::gateway::duration")]
+    #[serde(default = "idle_timeout", with = "crate::domain::duration")]
     pub idle_timeout: Duration,
     /// How many connections may be open at once; so many messages are in flight at once.
     #[serde(default = "max_connections")]

@@ -1,34 +1,45 @@
-//! Durations as people write them: a whole number and a unit, `90s`, `15m`, `12h`, `2d`.
+//! Durations as people write them in settings: a whole number and a unit, `500ms`, `90s`, `15m`, `12h`, `2d`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, de};
+
 /// Why a text is no duration; the way to write one.
-pub(super) const FORM: &str = r#"write a whole number and s, m, h or d, for example "90s", "15m", "12h" or "2d""#;
+pub const FORM: &str = r#"write a whole number and ms, s, m, h or d, for example "90s", "15m", "12h" or "2d""#;
 
 /// The longest that is taken, 10 years: everything above is a slip, and everything below fits every type of duration.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// Reads a duration; `None` for anything else, and for more than ten years.
-pub(super) fn parse(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds: u64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60 * 1_000,
+        "h" => 60 * 60 * 1_000,
+        "d" => 24 * 60 * 60 * 1_000,
         _ => return None,
     };
-    // `parse` alone would take "+5".
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
     let number: u64 = number.parse().ok()?;
-    number.checked_mul(seconds).map(Duration::from_secs).filter(|duration| *duration <= LONGEST)
+    number.checked_mul(millis).map(Duration::from_millis).filter(|duration| *duration <= LONGEST)
+}
+
+/// For `#[serde(with = "crate::domain::duration")]`: a duration longer than nothing.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    parse(&text).filter(|duration| !duration.is_zero()).ok_or_else(|| de::Error::custom(FORM))
 }
 
 /// Writes a duration in the largest unit that leaves a whole number.
-pub(crate) fn format(duration: Duration) -> String {
+#[must_use]
+pub fn format(duration: Duration) -> String {
     let seconds = duration.as_secs();
+    if duration.subsec_millis() > 0 {
+        return format!("{}ms", duration.as_millis());
+    }
     let unit = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
     match unit.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size)) {
         Some((size, letter)) => format!("{}{letter}", seconds / size),
