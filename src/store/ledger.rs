@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, MerchantId,
-    Money, PersonName, Phone, RouteKey,
+    Borrower, BorrowerId, BorrowerKey, Channel, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale,
+    MerchantId, Money, PersonName, Phone, RouteKey,
 };
 
 /// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value (an
@@ -94,6 +94,8 @@ pub enum ImportMode {
 pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Installment>) -> (Borrower, Installment) {
     let known = borrower.unwrap_or_else(|| Borrower::unknown(row.borrower.clone()));
     let zero = row.amount.less(&row.amount);
+    // Both amounts have one currency in the ledger; an amount in another pays nothing.
+    let currency = row.amount.currency();
     let before = installment.as_ref();
     let merged = Installment {
         merchant: row.borrower.merchant.clone(),
@@ -103,7 +105,11 @@ pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Ins
         product: row.product.over(before.and_then(|known| known.product.clone())),
         sequence: row.sequence.over(before.and_then(|known| known.sequence)),
         of: row.of.over(before.and_then(|known| known.of)),
-        paid_amount: row.paid_amount.over(before.map(|known| known.paid_amount)).unwrap_or(zero),
+        paid_amount: row
+            .paid_amount
+            .over(before.map(|known| known.paid_amount))
+            .filter(|paid| paid.currency() == currency)
+            .unwrap_or(zero),
         status: row.status.over(before.map(|known| known.status)).unwrap_or(InstallmentStatus::Open),
         route: row.route.over(before.and_then(|known| known.route.clone())),
         amount: row.amount,
