@@ -1,1 +1,4 @@
+//! The integration tests, one module for each area.
 
+mod postgres;
+mod store;
