@@ -19,7 +19,7 @@ pub enum GatewayConfig {
     /// A mail relay.
     Smtp(SmtpSettings),
     /// An SMS provider or a company's own gateway with an HTTP interface.
-    Http(HttpSettings),
+    Http(Box<HttpSettings>),
     /// Keeps messages and sends nothing.
     Capture(CaptureSettings),
 }
@@ -86,7 +86,7 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
     };
     Some(match kind {
         Kind::Smtp => GatewayConfig::Smtp(deserialize(section)?),
-        Kind::Http => GatewayConfig::Http(deserialize(section)?),
+        Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
         Kind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));

@@ -81,7 +81,12 @@ pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Ins
         product: row.product.over(before.and_then(|known| known.product.clone())),
         sequence: row.sequence.over(before.and_then(|known| known.sequence)),
         of: row.of.over(before.and_then(|known| known.of)),
-        paid_amount: row.paid_amount.over(before.map(|known| known.paid_amount)).unwrap_or(zero),
+        // Both amounts have one currency in the ledger; an amount in another pays nothing.
+        paid_amount: row
+            .paid_amount
+            .over(before.map(|known| known.paid_amount))
+            .filter(|paid| paid.currency() == row.amount.currency())
+            .unwrap_or(zero),
         status: row.status.over(before.map(|known| known.status)).unwrap_or(InstallmentStatus::Open),
         route: row.route.over(before.and_then(|known| known.route.clone())),
         amount: row.amount,
