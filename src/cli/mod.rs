@@ -1,1 +1,4 @@
 //! Level 8: the command line, one file per command.
+
+pub mod check;
+pub mod init;

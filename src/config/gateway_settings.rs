@@ -81,9 +81,14 @@ pub struct HttpSettings {
     /// Headers.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretString>,
-    /// The status codes that mean that the message was taken over.
+    /// What an acceptance looks like.
+    pub accept: toml::Table,
+    /// What refusals look like.
     #[serde(default)]
-    pub accept: Vec<u16>,
+    pub reject: Vec<toml::Table>,
+    /// What "not now" looks like.
+    #[serde(default)]
+    pub retry: Vec<toml::Table>,
     /// How long a call may take.
     #[serde(default = "thirty_seconds", deserialize_with = "read_duration")]
     pub timeout: Duration,
