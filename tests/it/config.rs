@@ -279,7 +279,7 @@ kind = "smtp"
 hosst = "mail.example.com"
 port = 70000
 security = "ssl"
-connect_timeout = "5 s"
+connect_timeout = 5
 credentials = { username = 5, pass = { env = "PASSWORD" } }
 max_connections = "s3cret"
 "#;
@@ -289,7 +289,7 @@ max_connections = "s3cret"
     conf/dueherald.toml:79: gateways.mail.hosst: is no key of the config; did you mean host?
     conf/dueherald.toml:80: gateways.mail.port: is not what is expected here; write a whole number from 0 to 65535
     conf/dueherald.toml:81: gateways.mail.security: is unknown; write "none", "starttls" or "tls"
-    conf/dueherald.toml:82: gateways.mail.connect_timeout: write a whole number and s, m, h or d, for example "90s", "15m", "12h" or "2d"
+    conf/dueherald.toml:82: gateways.mail.connect_timeout: is a whole number; write text in quotes
     conf/dueherald.toml:83: gateways.mail.credentials.pass: is no key of the config; here you can write "username" or "password"
     conf/dueherald.toml:83: gateways.mail.credentials.username: is a whole number; write text in quotes
     conf/dueherald.toml:84: gateways.mail.max_connections: is text; write a whole number, not negative
