@@ -4,97 +4,26 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use chrono::NaiveDate;
+use dueherald::cli::check::{self, Checked, End};
+use dueherald::cli::init;
+use dueherald::clock::SystemClock;
 use dueherald::config::{Config, DatabaseUrl, GatewayConfig, Inputs};
-use dueherald::domain::{Channel, GatewayName};
+use dueherald::domain::{Channel, Currency, GatewayName, Money};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
 const SAMPLE: &str = include_str!("../../deploy/config/dueherald.toml");
 
 /// A small config without mistakes: tests change it, so that a new comment in the sample moves no line here.
-const SOUND: &str = r#"[database]
-url = "sqlite:dueherald.db"
-
-[schedule]
-cron = "*/15 * * * *"
-time_zone = "Asia/Shanghai"
-
-[merchants.mall]
-name = "示例商城"
-app_name = "示例金融"
-locale = "zh-CN"
-time_zone = "Asia/Shanghai"
-country = "CN"
-jurisdiction = "cn"
-link_base = "https://mall.example.com/"
-support = { phone = "400-000-0000" }
-
-[merchants.harbour]
-name = "Harbour Stores"
-app_name = "Harbour Pay"
-locale = "en"
-time_zone = "Europe/London"
-country = "GB"
-jurisdiction = "uk"
-link_base = "http://localhost:8080"
-support = { email = "help@harbour.example.com" }
-
-[routes.mall-web]
-merchant = "mall"
-kind = "web"
-url = "https://pay.mall.example.com/bill"
-
-[routes.mall-app]
-merchant = "mall"
-kind = "app"
-url = "mallfinance://bill"
-
-[routes.harbour-web]
-merchant = "harbour"
-kind = "web"
-url = "https://pay.harbour.example.com/"
-
-[[rules]]
-name = "due-soon"
-offsets = [-3, -1]
-at = "10:00"
-channels = { first_available = ["sms", "email"] }
-
-[[rules]]
-name = "due-today"
-offsets = [0]
-at = "10:30"
-channels = { all = ["sms", "email"] }
-
-[channels.sms]
-gateways = ["capture-sms"]
-
-[channels.email]
-gateways = ["capture-email"]
-
-[gateways.capture-sms]
-kind = "capture"
-channel = "sms"
-folder = "captured"
-
-[gateways.capture-email]
-kind = "capture"
-channel = "email"
-
-[[links.keys]]
-id = 1
-key = { file = "link.key" }
-
-[templates]
-folder = "templates"
-"#;
+const SOUND: &str = include_str!("config/sound.toml");
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment: BTreeMap<_, _> =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let read_file = |path: &Path| match path.to_str() {
         Some("conf/link.key") => Ok("0123456789abcdef0123456789abcdef\n".to_owned()),
-        Some("conf/short.key") => Ok("s3cret".to_owned()),
+        Some("conf/short.key" | "conf/kannel.password") => Ok("s3cret".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("conf/dueherald.toml");
@@ -275,7 +204,7 @@ kind = "smtp"
 hosst = "mail.example.com"
 port = 70000
 security = "ssl"
-connect_timeout = "5 s"
+connect_timeout = 5
 credentials = { username = 5, pass = { env = "PASSWORD" } }
 max_connections = "s3cret"
 "#;
@@ -285,7 +214,7 @@ max_connections = "s3cret"
     conf/dueherald.toml:79: gateways.mail.hosst: is no key of the config; did you mean host?
     conf/dueherald.toml:80: gateways.mail.port: is not what is expected here; write a whole number from 0 to 65535
     conf/dueherald.toml:81: gateways.mail.security: is unknown; write "none", "starttls" or "tls"
-    conf/dueherald.toml:82: gateways.mail.connect_timeout: write a whole number and s, m, h or d, for example "90s", "15m", "12h" or "2d"
+    conf/dueherald.toml:82: gateways.mail.connect_timeout: is a whole number; write text in quotes
     conf/dueherald.toml:83: gateways.mail.credentials.pass: is no key of the config; here you can write "username" or "password"
     conf/dueherald.toml:83: gateways.mail.credentials.username: is a whole number; write text in quotes
     conf/dueherald.toml:84: gateways.mail.max_connections: is text; write a whole number, not negative
@@ -376,6 +305,25 @@ fn the_sample_tells_the_defaults() {
     assert_eq!(told.database.max_connections, left_out.database.max_connections);
 }
 
+/// The gateways that the sample shows as comments are sound as well.
+#[test]
+fn the_examples_of_the_sample_pass() {
+    let mut in_example = false;
+    let uncommented = SAMPLE.lines().map(|line| {
+        in_example = line.starts_with("# [gateways.") || (in_example && line.starts_with('#'));
+        let setting =
+            line.strip_prefix("# ").filter(|rest| in_example && (rest.starts_with('[') || rest.contains(" = ")));
+        setting.unwrap_or(line).to_owned() + "\n"
+    });
+    let config = load(&uncommented.collect::<String>(), &[("SMTP_PASSWORD", "s3cret")]);
+    let kinds: Vec<_> = match &config {
+        Ok(config) => config.gateways.iter().map(|(name, gateway)| (name.as_str(), gateway.kind())).collect(),
+        Err(told) => panic!("{told}"),
+    };
+    let captures = [("capture-email", "capture"), ("capture-sms", "capture")];
+    assert_eq!(kinds, [&captures[..], &[("kannel", "http"), ("mail", "smtp")]].concat());
+}
+
 #[test]
 fn a_template_that_is_not_there_is_told_with_its_line() {
     let config =
@@ -385,4 +333,94 @@ fn a_template_that_is_not_there_is_told_with_its_line() {
     insta::assert_snapshot!(told, @r#"conf/dueherald.toml:52: rules[due-today].template: there is no template "gentle"; make its folder, or leave the key out"#);
     let later = config.mistake("gateways.capture-sms.nothing", "was refused".into()).to_string();
     insta::assert_snapshot!(later, @r#"conf/dueherald.toml:62: gateways.capture-sms.nothing: was refused"#);
+}
+
+async fn checked(config: &Config, ends: Option<Vec<End<'_>>>) -> (Checked, String) {
+    let mut out = Vec::new();
+    let now = "2026-11-22T19:01:00Z".parse().expect("it is a time");
+    let checked = check::run(config, now, ends, &mut out).await.expect("memory can be written");
+    (checked, String::from_utf8(out).expect("it is text"))
+}
+
+#[tokio::test]
+async fn a_check_shows_what_the_config_means() {
+    let text = changed(&[
+        ("sqlite:dueherald.db", "postgres://me:s3cret@db.example.com:5433/dueherald?password=s3cret"),
+        ("at = \"10:30\"", "at = \"21:00\"\nmerchants = [\"harbour\", \"mall\"]"),
+        ("*/15 * * * *", "0 6 * * MON"),
+    ]);
+    let config = load(&format!("{text}{MAIL}"), &[]).expect("it is sound");
+    let (ended, shown) = checked(&config, None).await;
+    insta::assert_snapshot!(shown, @r#"
+    conf/dueherald.toml has no mistakes.
+
+    Database
+      PostgreSQL at db.example.com:5433/dueherald, at most 8 connections
+
+    Scans
+      0 6 * * MON in Asia/Shanghai, 2d ahead
+      next: 2026-11-23 06:00:00 +08:00
+      next: 2026-11-30 06:00:00 +08:00
+      next: 2026-12-07 06:00:00 +08:00
+
+    Merchants
+      harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk)
+        route harbour-web: https://pay.harbour.example.com/
+      mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn)
+        route mall-web: https://pay.mall.example.com/bill
+        route mall-app: mallfinance://bill
+
+    Rules
+      due-soon: 3 days before, 1 day before at 10:00 by sms, or else email
+      due-today: on the due date at 21:00 by sms and email, for harbour, mall
+
+    Gateways
+      sms: capture-sms (capture)
+      email: capture-email (capture)
+
+    Please note
+      merchants.harbour.link_base is on this machine: borrowers cannot open links that begin so
+      rule due-today at 21:00 lies outside the contact hours of harbour: it goes out when they next begin, at 08:00
+      gateways.capture-email keeps messages and sends nothing
+      gateways.capture-sms keeps messages and sends nothing
+      gateways.mail is named by no channel, so nothing is sent by it
+      there is no scan from 2026-11-23 06:00 to 2026-11-30 06:00 +08:00, longer than the horizon of 2d: what falls due in between is planned late
+    "#);
+    assert_eq!(ended.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn a_check_online_asks_every_end_and_fails_if_one_does() {
+    let config = load(SOUND, &[]).expect("it is sound");
+    let ends = vec![
+        End::new("database", async { Err("run `dueherald migrate`".to_owned()) }),
+        End::new("capture-sms", async { Ok(()) }),
+    ];
+    let (ended, shown) = checked(&config, Some(ends)).await;
+    assert!(shown.ends_with("\nOnline\n  database: run `dueherald migrate`\n  capture-sms: ready\n"), "{shown}");
+    assert_eq!(ended.exit_code(), 1);
+}
+
+/// What `init` writes is read as it is, and its sample rows name nothing that the config does not know.
+#[test]
+fn what_init_writes_passes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let args = init::InitArgs { folder: folder.path().to_owned(), force: false };
+    init::run(&args, &SystemClock, &[], &mut Vec::new()).expect("an empty folder");
+    let config = Config::load_file(&folder.path().join("dueherald.toml")).expect("what init writes passes");
+    assert_eq!(config.database.max_connections, 8);
+    let mut rows = csv::Reader::from_path(folder.path().join("sample.csv")).expect("it was written");
+    for row in rows.deserialize::<BTreeMap<String, String>>() {
+        let row = row.expect("a row is sound");
+        let merchant = &config.policy.merchants[row["merchant"].as_str()];
+        let country = merchant.country.parse().ok();
+        for column in
+            ["phone", "account_phone"].map(|name| row[name].as_str()).into_iter().filter(|phone| !phone.is_empty())
+        {
+            let valid = phonenumber::parse(country, column).is_ok_and(|number| phonenumber::is_valid(&number));
+            assert!(valid, "{column:?} is no phone number of {}", merchant.country);
+        }
+        Money::parse(&row["amount"], Currency::new(&row["currency"]).expect("a currency")).expect("an amount");
+        row["due_date"].parse::<NaiveDate>().expect("a date");
+    }
 }
