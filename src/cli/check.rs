@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, DatabaseUrl, GatewayConfig, format_duration};
+use crate::config::{Config, DatabaseUrl, GatewayConfig};
+use crate::domain::duration;
 use crate::domain::{Merchant, RouteKind};
 use crate::gateway::Gateway;
 use crate::plan::{ChannelMode, Rule, contact_hours};
@@ -107,7 +108,7 @@ fn without_secrets(url: &str) -> String {
 fn show_scans(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
     let schedule = &config.scans.schedule;
     let zone = schedule.zone();
-    writeln!(out, "\nScans\n  {} in {zone}, {} ahead", schedule.expression(), format_duration(config.scans.horizon))?;
+    writeln!(out, "\nScans\n  {} in {zone}, {} ahead", schedule.expression(), duration::format(config.scans.horizon))?;
     for scan in scans(config, now).take(3) {
         writeln!(out, "  next: {}", scan.with_timezone(&zone).format("%F %T %:z"))?;
     }
@@ -243,7 +244,7 @@ fn scans_too_far_apart(config: &Config, now: DateTime<Utc>) -> Option<String> {
         "there is no scan from {} to {}, longer than the horizon of {}: what falls due in between is planned late",
         from.with_timezone(&zone).format("%F %R"),
         to.with_timezone(&zone).format("%F %R %:z"),
-        format_duration(config.scans.horizon)
+        duration::format(config.scans.horizon)
     ))
 }
 

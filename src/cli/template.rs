@@ -6,15 +6,21 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::Days;
-use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::{Table, presets};
+use clap::{Args, Subcommand};
 use lettre::message::{Mailbox, MultiPart};
 use serde_json::json;
 
-use crate::domain::{Channel, EmailParts, Locale, Merchant, MerchantId, Message, ReminderId, TemplateName};
+use super::CliError;
+use super::table::{Format, table};
+use crate::app::App;
+use crate::domain::{Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, ReminderId, TemplateName};
+use crate::plan::{local_date, open_installments};
 use crate::render::{
-    Phase, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant, segments,
+    Phase, Purpose, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant,
+    segments,
 };
+
+use crate::store::ReminderFilter;
 
 /// What can be done with templates.
 #[derive(Debug, Subcommand)]
@@ -27,22 +33,12 @@ pub enum TemplateCommand {
     Preview(PreviewArgs),
 }
 
-/// How a list is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
-}
-
 /// `template list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// How to print the list.
     #[arg(long, value_enum, default_value_t)]
-    pub format: ListFormat,
+    pub format: Format,
 }
 
 /// `template check`
@@ -133,7 +129,7 @@ pub enum CheckVerdict {
 /// When `out` cannot be written to.
 pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
     let templates = renderer.templates();
-    if args.format == ListFormat::Json {
+    if args.format == Format::Json {
         let rows: Vec<_> = templates
             .iter()
             .map(|info| {
@@ -295,6 +291,39 @@ pub fn preview(
     Ok(())
 }
 
+/// Prints the message of a real reminder as it would leave now, whether or not it would.
+///
+/// # Errors
+/// When there is no such reminder, or as [`preview`].
+pub(super) async fn preview_reminder(
+    args: &PreviewArgs,
+    id: ReminderId,
+    app: &App,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    let found = app.store.reminders(&filter).await?.pop();
+    let key = found.ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))?.reminder.plan.key;
+    let account = app.store.account(&key.borrower, key.due_date, key.channel).await?;
+    let merchant = app.policy.merchants.get(&key.borrower.merchant);
+    let merchant = merchant.ok_or_else(|| TemplateCommandError::NoMerchant(key.borrower.merchant.clone()))?;
+    let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.borrower.clone()));
+    let installments = open_installments(&account.installments).unwrap_or(account.installments);
+    let link = format!("{}/r/{}", merchant.link_base, app.composer.links.seal(Purpose::Landing, id));
+    let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);
+    let request = RenderRequest {
+        merchant,
+        borrower: &borrower,
+        installments: &installments,
+        template: None,
+        channel: args.channel,
+        locale,
+        today: local_date(borrower.time_zone.unwrap_or(merchant.time_zone), app.clock.now()),
+        link: Some(&link),
+    };
+    Ok(preview(args, &app.composer.renderer, &request, out)?)
+}
+
 fn file_content(path: &Path, message: &Message) -> Result<Vec<u8>, TemplateCommandError> {
     match (message, path.extension().and_then(|extension| extension.to_str())) {
         (Message::Sms(sms), Some("txt")) => Ok(sms.0.clone().into_bytes()),
@@ -337,12 +366,6 @@ fn origin(info: &TemplateInfo) -> &'static str {
         TemplateOrigin::BuiltIn => "built in",
         TemplateOrigin::Folder => "folder",
     }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.iter().copied());
-    table
 }
 
 fn counted(number: usize, thing: &str) -> String {

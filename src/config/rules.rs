@@ -75,25 +75,16 @@ fn id<T>(value: &Value<'_>, make: impl Fn(String) -> Result<T, crate::domain::Id
     make(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
 }
 
-/// `channels = { all = [...] }` or `channels = { first_available = [...] }`.
+/// `channels = { mode = "first_available", order = ["sms", "email"] }`.
 fn channels(section: &mut Section<'_, '_, '_>) -> Option<ChannelChoice> {
-    const EXAMPLE: &str = r#"{ first_available = ["sms", "email"] }"#;
+    const EXAMPLE: &str = r#"{ mode = "first_available", order = ["sms", "email"] }"#;
+    const MODES: [(&str, ChannelMode); 2] =
+        [("all", ChannelMode::All), ("first_available", ChannelMode::FirstAvailable)];
     let mut choice = section.required_section("channels", EXAMPLE)?;
-    let all = choice.list("all", channel);
-    let first = choice.list("first_available", channel);
-    let found = match (all?, first?) {
-        (Some(order), None) => ChannelChoice { mode: ChannelMode::All, order },
-        (None, Some(order)) => ChannelChoice { mode: ChannelMode::FirstAvailable, order },
-        _ => ChannelChoice { mode: ChannelMode::All, order: Vec::new() },
-    };
-    let (reading, path) = (choice.reading, choice.path.clone());
+    let mode = choice.required("mode", r#""first_available""#, |value| word(value, &MODES));
+    let order = choice.required_list("order", r#"["sms", "email"]"#, channel);
     choice.finish();
-    if found.order.is_empty() {
-        reading
-            .note_at(&path, format!("names no channel, or two ways to choose; write for example channels = {EXAMPLE}"));
-        return None;
-    }
-    Some(found)
+    Some(ChannelChoice { mode: mode?, order: order? })
 }
 
 pub(super) fn channel(value: &Value<'_>) -> Result<Channel, String> {

@@ -1,6 +1,7 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
 mod config;
+mod dispatch;
 mod fixtures;
 mod import;
 mod plan;
