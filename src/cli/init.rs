@@ -169,7 +169,7 @@ fn link_key() -> Result<String, getrandom::Error> {
 }
 
 /// The sample with real dates: each row's due date is counted from the local date of its own time zone.
-fn sample_installments(now: DateTime<Utc>) -> Result<String, csv::Error> {
+pub(super) fn sample_installments(now: DateTime<Utc>) -> Result<String, csv::Error> {
     let mut rows = csv::Reader::from_reader(SAMPLE_INSTALLMENTS.as_bytes());
     let header = rows.headers()?.clone();
     let column = |name: &str| header.iter().position(|column| column == name).unwrap_or_default();
