@@ -146,7 +146,7 @@ pub(super) fn rejected(code: &str, scope: RejectScope) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{before, within};
+    use super::{before, connect, within};
     use crate::clock::{Clock, Deadline, SimClock};
     use chrono::{DateTime, Utc};
     use std::future::poll_fn;
@@ -171,6 +171,13 @@ mod tests {
         // A limit that never passes: only the look at the deadline can end it.
         assert_eq!(before(&SimClock::at(DateTime::<Utc>::UNIX_EPOCH), SECOND, &deadline, work).await, None);
         assert_eq!(steps, 1);
+    }
+
+    #[tokio::test]
+    async fn sockets_do_not_hold_small_writes_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(connect("127.0.0.1", port).await.unwrap().nodelay().unwrap());
     }
 
     #[tokio::test]

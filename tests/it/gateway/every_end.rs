@@ -64,7 +64,7 @@ impl Stand {
                     _ => SmtpScript::default(),
                 };
                 let (security, tls) = match end {
-                    End::SmtpStartTls => ("starttls", Tls::StartTls(authority.server)),
+                    End::SmtpStartTls => ("starttls", Tls::Upgrade(authority.server)),
                     End::SmtpTls => ("tls", Tls::Implicit(authority.server)),
                     _ => ("none", Tls::None),
                 };

@@ -31,18 +31,18 @@ const AMPLE: Duration = Duration::from_secs(60);
 
 fn merchant() -> Merchant {
     Merchant {
-        id: MerchantId::new("mall").unwrap(),
+        id: MerchantId::new("mall").expect("an id"),
         name: "示例商城".into(),
         signature: "示例商城".into(),
         app_name: "商城金融".into(),
-        locale: Locale::new("zh-CN").unwrap(),
+        locale: Locale::new("zh-CN").expect("a locale"),
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         jurisdiction: Jurisdiction::Cn,
         link_base: "https://pay.mall.example".into(),
         support: Support {
             phone: Some("95188".into()),
-            email: Some(EmailAddress::new("help@mall.example").unwrap()),
+            email: Some(EmailAddress::new("help@mall.example").expect("an address")),
             hours: None,
         },
     }
@@ -57,11 +57,11 @@ fn email() -> Message {
 }
 
 fn clock() -> SimClock {
-    SimClock::at("2026-11-22T04:00:00Z".parse::<DateTime<Utc>>().unwrap())
+    SimClock::at("2026-11-22T04:00:00Z".parse::<DateTime<Utc>>().expect("a time"))
 }
 
 fn name(text: &str) -> GatewayName {
-    GatewayName::new(text).unwrap()
+    GatewayName::new(text).expect("a name")
 }
 
 fn deadline(clock: &SimClock, after: Duration) -> Deadline {
@@ -71,13 +71,13 @@ fn deadline(clock: &SimClock, after: Duration) -> Deadline {
 /// A gateway to a peer on this machine, by the settings that a config would hold.
 fn smtp_gateway(port: u16, clock: &SimClock, more: &str) -> SmtpGateway {
     let text = format!("host = '127.0.0.1'\nport = {port}\nfrom = 'Mall <repay@mall.example>'\n{more}");
-    let settings: SmtpSettings = toml::from_str(&text).unwrap();
-    SmtpGateway::new(name("mail"), settings, Arc::new(clock.clone())).unwrap()
+    let settings: SmtpSettings = toml::from_str(&text).expect("settings");
+    SmtpGateway::new(name("mail"), settings, Arc::new(clock.clone())).expect("a gateway")
 }
 
 fn http_gateway(text: &str, clock: &SimClock) -> HttpGateway {
-    let settings: HttpSettings = toml::from_str(text).unwrap();
-    HttpGateway::new(name("sms"), settings, Arc::new(clock.clone())).unwrap()
+    let settings: HttpSettings = toml::from_str(text).expect("settings");
+    HttpGateway::new(name("sms"), settings, Arc::new(clock.clone())).expect("a gateway")
 }
 
 fn capture_gateway(channel: Channel, folder: Option<&std::path::Path>, clock: &SimClock) -> CaptureGateway {
@@ -98,8 +98,8 @@ fn kannel(port: u16) -> String {
 /// Hands one message over, to the address and with the message that suit the gateway's channel.
 async fn send_to(gateway: &dyn Gateway, to: &str, reference: &str, deadline: &Deadline) -> Outcome {
     let (to, message) = match gateway.channel() {
-        Channel::Sms => (Address::Phone(Phone::new(to).unwrap()), Message::Sms(SmsText(SMS.into()))),
-        Channel::Email => (Address::Email(EmailAddress::new(to).unwrap()), email()),
+        Channel::Sms => (Address::Phone(Phone::new(to).expect("a phone")), Message::Sms(SmsText(SMS.into()))),
+        Channel::Email => (Address::Email(EmailAddress::new(to).expect("an address")), email()),
     };
     let handover = Handover { merchant: &merchant(), to: &to, message: &message, reference, attempt: 1, deadline };
     gateway.send(&handover).await

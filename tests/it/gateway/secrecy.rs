@@ -96,7 +96,7 @@ async fn http_without_a_peer_tells_nothing() {
 async fn smtp_tells_nothing(#[case] at: At, #[case] act: Act) {
     let (log, _listening) = listening();
     let authority = Authority::local();
-    let script = SmtpScript::default().tls(Tls::StartTls(authority.server)).login("repay", "open sesame").at(at, act);
+    let script = SmtpScript::default().tls(Tls::Upgrade(authority.server)).login("repay", "open sesame").at(at, act);
     let sink = SmtpSink::start(script).await;
     let clock = clock();
     let credentials = "credentials = { username = 'repay', password = 'open sesame' }";

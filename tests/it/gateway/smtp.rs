@@ -60,6 +60,7 @@ async fn nothing_that_a_message_holds_becomes_a_header() {
     let head = raw.split("\r\n\r\n").next().unwrap();
     assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
     assert_eq!(header(&raw, "To"), EMAIL);
+    assert_eq!(header(&raw, "Subject"), "x  Bcc: all@borrower.example    body");
 
     let forged = Handover { reference: "x>\r\nBcc: all@borrower.example", ..handover };
     assert_eq!(shown(&gateway.send(&forged).await), "rejected recipient bad-reference");
@@ -250,7 +251,7 @@ fn with_login(security: &str, authority: &Authority, password: &str) -> String {
 async fn a_password_opens_the_door_and_a_wrong_one_is_our_own_trouble(#[case] security: &str) {
     let authority = Authority::local();
     let server = authority.server.clone();
-    let tls = if security == "tls" { Tls::Implicit(server) } else { Tls::StartTls(server) };
+    let tls = if security == "tls" { Tls::Implicit(server) } else { Tls::Upgrade(server) };
     let sink = SmtpSink::start(Script::default().tls(tls).login("repay", "open sesame")).await;
     let clock = clock();
     let right = smtp_gateway(sink.port(), &clock, &with_login(security, &authority, "open sesame"));
@@ -266,7 +267,7 @@ async fn a_password_opens_the_door_and_a_wrong_one_is_our_own_trouble(#[case] se
 async fn a_server_that_is_busy_at_the_door_is_asked_again_later() {
     let authority = Authority::local();
     let script = Script::default().login("repay", "open sesame").at(At::Auth, Act::Say("454 4.7.0 later"));
-    let sink = SmtpSink::start(script.tls(Tls::StartTls(authority.server.clone()))).await;
+    let sink = SmtpSink::start(script.tls(Tls::Upgrade(authority.server.clone()))).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, &with_login("starttls", &authority, "open sesame"));
     assert_eq!(shown(&send(&gateway, &deadline(&clock, AMPLE)).await), "retry_after smtp-454-4.7.0");
@@ -281,7 +282,7 @@ async fn a_server_that_is_busy_at_the_door_is_asked_again_later() {
 async fn without_sound_encryption_nothing_is_sent(#[case] script: Script, #[case] expected: &str) {
     let authority = Authority::local();
     let offered = expected != "not_sent starttls-missing";
-    let tls = if offered { Tls::StartTls(authority.server.clone()) } else { Tls::None };
+    let tls = if offered { Tls::Upgrade(authority.server.clone()) } else { Tls::None };
     let sink = SmtpSink::start(script.tls(tls).login("repay", "open sesame")).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, &with_login("starttls", &authority, "open sesame"));

@@ -59,7 +59,7 @@ struct Fault {
 pub(crate) enum Tls {
     #[default]
     None,
-    StartTls(Arc<ServerConfig>),
+    Upgrade(Arc<ServerConfig>),
     Implicit(Arc<ServerConfig>),
 }
 
@@ -241,7 +241,7 @@ impl Conversation {
     fn capabilities(&self) -> String {
         let mut lines = vec!["sink.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
         let plain = matches!(self.stream.get_ref(), Wire::Plain(_));
-        if plain && matches!(self.shared.script.tls, Tls::StartTls(_)) {
+        if plain && matches!(self.shared.script.tls, Tls::Upgrade(_)) {
             lines.push("STARTTLS");
         }
         if self.shared.script.login.is_some() {
@@ -262,7 +262,7 @@ impl Conversation {
     }
 
     async fn start_tls(mut self) -> io::Result<(Self, Then)> {
-        let Tls::StartTls(config) = self.shared.script.tls.clone() else {
+        let Tls::Upgrade(config) = self.shared.script.tls.clone() else {
             self.say("502 5.5.1 no").await?;
             return Ok((self, Then::GoOn));
         };

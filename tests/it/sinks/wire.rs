@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -104,10 +105,13 @@ impl<K: Eq + Hash + Copy> Milestones<K> {
         self.0.borrow().get(&milestone).copied().unwrap_or_default()
     }
 
-    /// Returns when it was passed so often.
+    /// Returns when it was passed so often. Gives up after ten seconds: nothing waits for time, but a test that broke should
+    /// say so instead of hanging.
     pub(super) async fn wait(&self, milestone: K, times: usize) {
         let enough = |passed: &HashMap<K, usize>| passed.get(&milestone).is_some_and(|count| *count >= times);
-        self.0.subscribe().wait_for(enough).await.expect("the sender lives in self");
+        let mut passed = self.0.subscribe();
+        let waited = tokio::time::timeout(Duration::from_secs(10), passed.wait_for(enough)).await;
+        waited.expect("the peer came to this moment").expect("the sender lives in self");
     }
 }
 
