@@ -143,3 +143,47 @@ pub(super) fn unknown(code: &str) -> Outcome {
 pub(super) fn rejected(code: &str, scope: RejectScope) -> Outcome {
     Outcome::Rejected { code: Code::new(code), scope }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{before, connect, within};
+    use crate::clock::{Clock, Deadline, SimClock};
+    use chrono::{DateTime, Utc};
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn work_is_not_taken_up_again_after_its_deadline() {
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        let deadline = Deadline::new(Arc::new(clock.clone()), clock.elapsed(), SECOND);
+        let mut steps = 0;
+        let work = poll_fn(|context| {
+            steps += 1;
+            // Stopped here for longer than it may take, then woken.
+            clock.advance(SECOND);
+            context.waker().wake_by_ref();
+            if steps == 1 { Poll::Pending } else { Poll::Ready("sent too late") }
+        });
+        // A limit that never passes: only the look at the deadline can end it.
+        assert_eq!(before(&SimClock::at(DateTime::<Utc>::UNIX_EPOCH), SECOND, &deadline, work).await, None);
+        assert_eq!(steps, 1);
+    }
+
+    #[tokio::test]
+    async fn sockets_do_not_hold_small_writes_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(connect("127.0.0.1", port).await.unwrap().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_wins_over_the_time() {
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        assert_eq!(within(&clock, Duration::ZERO, async { "done" }).await, Some("done"));
+        assert_eq!(within(&clock, Duration::ZERO, std::future::pending::<()>()).await, None);
+    }
+}

@@ -3,10 +3,12 @@
 mod config;
 mod dispatch;
 mod fixtures;
+mod gateway;
 mod import;
 mod plan;
 mod postgres;
 mod render;
+mod sinks;
 mod store;
 mod template_command;
 mod vectors;

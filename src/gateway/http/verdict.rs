@@ -91,7 +91,11 @@ mod tests {
     "#;
 
     fn judge(status: u16, retry_after: Option<&str>, body: Body) -> Outcome {
-        let settings = toml::from_str(RULES).unwrap();
+        judge_by(RULES, status, retry_after, body)
+    }
+
+    fn judge_by(rules: &str, status: u16, retry_after: Option<&str>, body: Body) -> Outcome {
+        let settings = toml::from_str(rules).unwrap();
         let now = DateTime::parse_from_rfc3339("2026-11-22T12:00:00Z").unwrap().with_timezone(&Utc);
         outcome(&settings, &Answer { status, retry_after: retry_after.map(str::to_owned), body }, now)
     }
@@ -134,6 +138,13 @@ mod tests {
     #[test]
     fn half_an_answer_is_no_acceptance() {
         assert_eq!(shown(&judge(202, None, Body::Cut)), "unknown http-202-cut");
+        let by_status = RULES.replace(r#", json = { pointer = "/code", equals = "0" } }"#, " }");
+        assert_eq!(
+            shown(&judge_by(&by_status, 202, None, Body::Cut)),
+            "unknown http-202-cut",
+            "even if only it is looked at"
+        );
+        assert_eq!(shown(&judge_by(&by_status, 202, None, Body::Whole(vec![]))), "accepted None");
         assert_eq!(shown(&judge(200, None, Body::TooLong)), "unknown http-200-too-long");
         assert_eq!(
             shown(&judge(503, None, Body::Cut)),

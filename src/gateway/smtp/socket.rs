@@ -152,3 +152,53 @@ impl AsyncTokioStream for TlsSocket {
         self.0.get_ref().0.peer_addr()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, GatedSocket};
+    use crate::clock::{Clock, Deadline, SimClock};
+    use chrono::{DateTime, Utc};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn pair() -> (GatedSocket, Arc<Gate>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (theirs, _) = listener.accept().await.unwrap();
+        let gate = Arc::new(Gate::default());
+        (GatedSocket::new(ours, Arc::clone(&gate)), gate, theirs)
+    }
+
+    #[tokio::test]
+    async fn no_byte_passes_once_the_deadline_has_run_out() {
+        let (mut socket, gate, mut peer) = pair().await;
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        gate.set_deadline(Some(Deadline::new(Arc::new(clock.clone()), clock.elapsed(), Duration::from_secs(1))));
+        socket.write_all(b"in time").await.unwrap();
+        assert_eq!((gate.written(), gate.was_closed()), (7, false));
+        clock.advance(Duration::from_secs(1));
+        assert!(socket.write_all(b"too late").await.is_err());
+        assert_eq!((gate.written(), gate.was_closed()), (7, true));
+        drop(socket);
+        let mut seen = String::new();
+        peer.read_to_string(&mut seen).await.unwrap();
+        assert_eq!(seen, "in time");
+    }
+
+    #[tokio::test]
+    async fn by_line_nothing_is_read_ahead() {
+        let (mut socket, gate, mut peer) = pair().await;
+        gate.read_by_line(true);
+        peer.write_all(b"220 go ahead\r\n250 injected\r\n").await.unwrap();
+        drop(peer);
+        let mut space = [0; 64];
+        let read = socket.read(&mut space).await.unwrap();
+        assert_eq!(&space[..read], b"220 go ahead\r\n");
+        gate.read_by_line(false);
+        let mut rest = String::new();
+        socket.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest, "250 injected\r\n");
+    }
+}
