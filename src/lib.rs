@@ -10,14 +10,16 @@
 //! | 2 | [`source`], [`store`], [`gateway`] | replaceable ends: files, databases, providers |
 //! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
 //! | 4 | [`config`] | the config file, checked as a whole |
-//! | 5 | `app` | the one place that puts concrete ends together |
+//! | 5 | [`app`] | the one place that puts concrete ends together |
 //! | 6 | [`http`] | pages, health, metrics |
-//! | 7 | `daemon` | cron ticks, roles, signals |
+//! | 7 | [`daemon`] | cron ticks, roles, signals |
 //! | 8 | [`cli`] | one file per command |
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod gateway;
 pub mod http;

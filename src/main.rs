@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `dueherald`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dueherald::cli::main()
+}

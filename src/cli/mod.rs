@@ -1,1 +1,293 @@
 //! Level 8: the command line, one file per command.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong use or wrong config, 3 done in part (the rest is reported).
+
+pub mod check;
+mod demo;
+mod dispatch;
+pub mod import;
+pub mod init;
+mod reminders;
+mod resend;
+mod run;
+mod scan;
+pub mod table;
+pub mod template;
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use clap::{CommandFactory, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{self, App, AppError, Time};
+use crate::clock::{Clock, SimClock, SystemClock};
+use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, Log, LogFormat, locate};
+use crate::render::builtin_templates;
+use crate::store::StoreError;
+
+/// Reminds borrowers of what falls due: the right message, once, at a decent hour, with a way to repay that works.
+#[derive(Debug, Parser)]
+#[command(name = "dueherald", version, about, long_about = None, propagate_version = true)]
+struct Cli {
+    /// The config file [default: $DUEHERALD_CONFIG, else ./dueherald.toml, else /etc/dueherald/dueherald.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show a whole day of reminders on invented data; needs no config and sends nothing
+    Demo(demo::DemoArgs),
+    /// Write a commented config, templates and sample instalments
+    Init(init::InitArgs),
+    /// Check the config as a whole
+    Check(check::CheckArgs),
+    /// Create the database's schema, or bring it up to date
+    Migrate,
+    /// Take instalments and borrowers from CSV or JSON lines
+    Import(import::ImportArgs),
+    /// Plan the reminders that come into view
+    Scan(scan::ScanArgs),
+    /// Send what is due now
+    Dispatch(dispatch::DispatchArgs),
+    /// Run as a background job
+    Run(run::RunArgs),
+    /// Look at reminders: what was sent, and why or why not
+    Reminders(reminders::RemindersArgs),
+    /// Send a reminder once more, by hand
+    Resend(resend::ResendArgs),
+    /// List, check and preview templates
+    Template {
+        #[command(subcommand)]
+        command: template::TemplateCommand,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Everything was done.
+    Done,
+    /// It was found out that something is wrong, and reported.
+    Unwell,
+    /// Part of it was done, and the rest was reported.
+    Partly,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// Wrong use; the text says what to do instead.
+    #[error("{0}")]
+    Use(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Daemon(#[from] crate::daemon::DaemonError),
+    #[error(transparent)]
+    Init(#[from] init::InitError),
+    #[error(transparent)]
+    Import(#[from] import::ImportFailure),
+    #[error(transparent)]
+    Template(#[from] template::TemplateCommandError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Anything else; the text says what.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Use(_) | Self::Config(_) | Self::App(AppError::Config(_) | AppError::Templates(_)) => 2,
+            Self::Init(error) => error.exit_code(),
+            Self::Import(error) => error.exit_code(),
+            _ => 1,
+        }
+    }
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout();
+    match perform(cli, &mut out).and_then(|exit| Ok(out.flush().map(|()| exit)?)) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Unwell) => ExitCode::from(1),
+        Ok(Exit::Partly) => ExitCode::from(3),
+        // Somebody closed the pipe, `| head` say: they have seen what they wanted.
+        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when even this cannot be written.
+            _ = writeln!(io::stderr(), "dueherald: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    let Cli { config, command } = cli;
+    match command {
+        Command::Init(args) => {
+            let templates: Vec<_> = builtin_templates().collect();
+            let templates: Vec<_> = templates.iter().map(|one| (one.path.as_str(), one.text.as_str())).collect();
+            init::run(&args, &SystemClock, &templates, out)?;
+            Ok(Exit::Done)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "dueherald", &mut io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Demo(args) => block_on(demo::run(args, out)),
+        command => {
+            let config = load(config.as_deref())?;
+            start_logging(&config.log, matches!(command, Command::Run(_)));
+            block_on(with_config(command, config, out))
+        }
+    }
+}
+
+/// One thread runs everything: on small machines that is quicker than two that wait for each other (see `benches/`).
+fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
+}
+
+fn load(option: Option<&Path>) -> Result<Config, CliError> {
+    let file = locate(option, std::env::var_os(FILE_VARIABLE), &|path| path.exists())?;
+    Ok(Config::load_file(&file)?)
+}
+
+/// Log lines go to the standard error. A command that ends soon only tells what is wrong.
+fn start_logging(log: &Log, for_long: bool) {
+    let filter = if for_long { EnvFilter::new(&log.filter) } else { EnvFilter::new("warn") };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    match command {
+        Command::Check(args) => check_config(&args, config, out).await,
+        Command::Template { command } => with_templates(command, config, out).await,
+        Command::Dispatch(args) => {
+            let time = rehearsal(&config, args.at)?;
+            dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
+        }
+        command => with_app(command, App::start(config, &Time::Real).await?, out).await,
+    }
+}
+
+async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    match command {
+        Command::Migrate => {
+            match app.store.migrate().await? {
+                0 => writeln!(out, "the schema is up to date")?,
+                applied => writeln!(out, "{applied} migrations applied; the schema is up to date")?,
+            }
+            Ok(Exit::Done)
+        }
+        Command::Import(args) => Ok(match import::run(&args, &*app.store, &app.policy.merchants, out).await? {
+            import::Ended::Whole => Exit::Done,
+            import::Ended::InPart => Exit::Partly,
+        }),
+        Command::Scan(args) => {
+            let now = args.at.unwrap_or_else(|| app.clock.now());
+            scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
+        }
+        Command::Reminders(args) => reminders::run(args, &*app.store, out).await,
+        Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
+        Command::Run(args) => run::run(args, app).await,
+        // What needs no database was done before it was opened.
+        Command::Demo(_)
+        | Command::Init(_)
+        | Command::Check(_)
+        | Command::Dispatch(_)
+        | Command::Template { .. }
+        | Command::Completions { .. } => Ok(Exit::Done),
+    }
+}
+
+/// Rehearsals may set the clock; a real borrower's clock cannot be set.
+fn rehearsal(config: &Config, at: Option<DateTime<Utc>>) -> Result<Time, CliError> {
+    let Some(at) = at else { return Ok(Time::Real) };
+    let real = config.gateways.iter().find(|(_, gateway)| !matches!(gateway, GatewayConfig::Capture(_)));
+    match real {
+        None => Ok(Time::Rehearsal(SimClock::at(at))),
+        Some((name, _)) => Err(CliError::Use(format!(
+            "--at is for rehearsals: gateway {name} sends to real people, whose clocks cannot be set; use capture gateways"
+        ))),
+    }
+}
+
+async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    app::composer(&config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (gateways, _) = app::gateways(&config, &clock)?;
+    let store = if args.online { Some(app::open_store(&config, &Time::Real).await) } else { None };
+    let ends = store.as_ref().map(|store| {
+        let database = match store {
+            Ok(store) => check::End::database(&**store),
+            Err(error) => check::End::new("database", std::future::ready(Err(error.to_string()))),
+        };
+        let gateways = gateways.values().map(|gateway| check::End::gateway(&**gateway));
+        std::iter::once(database).chain(gateways).collect()
+    });
+    Ok(match check::run(&config, clock.now(), ends, out).await? {
+        check::Checked::Well => Exit::Done,
+        check::Checked::Unwell => Exit::Unwell,
+    })
+}
+
+async fn with_templates(
+    command: template::TemplateCommand,
+    config: Config,
+    out: &mut (dyn Write + Send),
+) -> Result<Exit, CliError> {
+    use template::{CheckVerdict, TemplateCommand};
+    match command {
+        TemplateCommand::List(args) => template::list(&args, &app::composer(&config)?.renderer, out)?,
+        TemplateCommand::Check(args) => {
+            let loaded = app::renderer(&config);
+            let checked = match &loaded {
+                Ok(renderer) => Ok(renderer),
+                Err(AppError::Templates(problems)) => Err(problems.as_slice()),
+                Err(_) => return Err(loaded.map(drop).expect_err("it is an error").into()),
+            };
+            return Ok(match template::check(&args, checked, &config.policy.merchants, out)? {
+                CheckVerdict::Sound | CheckVerdict::Long => Exit::Done,
+                CheckVerdict::Broken => Exit::Unwell,
+            });
+        }
+        TemplateCommand::Preview(args) => match args.reminder {
+            None => {
+                let renderer = &app::composer(&config)?.renderer;
+                template::preview_sample(&args, renderer, &config.policy.merchants, out)?;
+            }
+            Some(id) => template::preview_reminder(&args, id, &App::start(config, &Time::Real).await?, out).await?,
+        },
+    }
+    Ok(Exit::Done)
+}

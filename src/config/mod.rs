@@ -1,1 +1,250 @@
 //! Level 4: the config file: sections, environment, secrets; checked as a whole, every mistake with its line.
+//!
+//! The file is parsed once into a tree that knows where each value stands. The environment is laid over it, references to secrets
+//! are resolved in it, and then each section is read key by key (one file per section here) straight into the types of the rooms
+//! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
+//! sections are compared (`coherence.rs`).
+
+mod channels;
+mod coherence;
+mod database;
+mod dispatch;
+mod environment;
+mod gateways;
+mod http;
+mod links;
+mod locate;
+mod log;
+mod merchants;
+mod mistake;
+mod origin;
+mod reading;
+mod routes;
+mod rules;
+mod schedule;
+mod secret;
+mod settings;
+mod templates;
+mod value;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use crate::domain::{Channel, GatewayName, Routes, TemplateName};
+use crate::plan::{Policy, RateLimit};
+
+pub use database::{Database, DatabaseUrl};
+pub use dispatch::Dispatch;
+pub use gateways::GatewayConfig;
+pub use http::Http;
+pub use links::{LEAST_KEY_BYTES, LinkKey, Links};
+pub use locate::{FILE_VARIABLE, locate};
+pub use log::{Log, LogFormat};
+pub use mistake::{Mistake, Mistakes, Place};
+pub use schedule::Scans;
+pub use secret::ReadFile;
+pub use templates::Templates;
+
+use origin::{NOWHERE, Origin};
+use reading::{Reading, Section};
+use secret::Resolver;
+
+/// Why there is no config. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// None of the usual places has one.
+    #[error(
+        "there is no config file: neither {} is there; write one with `dueherald init`, or name one with --config FILE",
+        .tried.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" nor ")
+    )]
+    NoFile {
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// The file is not there or not to be read.
+    #[error("the config file {} cannot be read: {error}", .file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{0}")]
+    Mistakes(Mistakes),
+}
+
+/// What a config is read from.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The file, as errors are to name it; relative paths in it start from its folder.
+    pub file: &'a Path,
+    /// What stands in it.
+    pub text: &'a str,
+    /// Every variable, for `DUEHERALD__…` and `{ env = "…" }`.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Reads what `{ file = "…" }` names.
+    pub read_file: ReadFile<'a>,
+}
+
+/// The config, whole and without mistakes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it was read from.
+    pub file: PathBuf,
+    /// Where ledger and outbox are kept.
+    pub database: Database,
+    /// When the ledger is scanned.
+    pub scans: Scans,
+    /// Merchants and rules.
+    pub policy: Policy,
+    /// The gateways, by name.
+    pub gateways: BTreeMap<GatewayName, GatewayConfig>,
+    /// How fast gateways may be fed by all machines together, for those that name it.
+    pub rates: BTreeMap<GatewayName, RateLimit>,
+    /// By channel, its gateways in the order in which they are tried.
+    pub channels: BTreeMap<Channel, Vec<GatewayName>>,
+    /// The ways to repay.
+    pub routes: Routes,
+    /// Where the daemon listens.
+    pub http: Http,
+    /// What seals links.
+    pub links: Links,
+    /// What messages are made from.
+    pub templates: Templates,
+    /// How reminders are handed over.
+    pub dispatch: Dispatch,
+    /// What the daemon tells.
+    pub log: Log,
+    places: BTreeMap<String, Place>,
+}
+
+impl Config {
+    /// Reads the file with the environment and the files of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], or every mistake.
+    pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
+        let bytes = std::fs::read(file).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|error| not_utf8(file, &error))?;
+        // What is not UTF-8 cannot be ours; `vars` would panic on it.
+        let text_only = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let environment = std::env::vars_os().filter_map(text_only).collect();
+        let read_file = |path: &Path| std::fs::read_to_string(path);
+        Self::load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file })
+    }
+
+    /// Reads a config.
+    ///
+    /// # Errors
+    /// [`ConfigError::Mistakes`] with every mistake.
+    pub fn load(inputs: &Inputs<'_>) -> Result<Self, ConfigError> {
+        let mistaken = |mistakes| ConfigError::Mistakes(Mistakes::new(mistakes));
+        let mut origin = Origin::new(inputs.file, inputs.text);
+        let mut tree = origin.parse().map_err(mistaken)?;
+        let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
+        let mut resolver = Resolver::new(&mut origin, inputs.environment, inputs.read_file);
+        resolver.resolve(&mut tree);
+        mistakes.extend(resolver.mistakes);
+        let spoiled = resolver.spoiled;
+        let reading = Reading::new(&origin, mistakes, spoiled);
+        let parts = read_sections(&reading, tree);
+        let (mistakes, places) = reading.finish();
+        match parts {
+            Some(config) if mistakes.is_empty() => Ok(Self { file: inputs.file.to_owned(), places, ..config }),
+            _ => Err(mistaken(mistakes)),
+        }
+    }
+
+    /// Checks that every template that a rule names is there; `known` says which are.
+    ///
+    /// # Errors
+    /// A mistake for each that is not.
+    pub fn check_templates(&self, known: &dyn Fn(&TemplateName) -> bool) -> Result<(), ConfigError> {
+        let missing = self.policy.rules.iter().filter_map(|rule| {
+            let template = rule.template.as_ref().filter(|template| !known(template))?;
+            let text = format!("there is no template {:?}; make its folder, or leave the key out", template.as_str());
+            Some(self.mistake(&format!("rules[{}].template", rule.name), text))
+        });
+        let missing: Vec<_> = missing.collect();
+        if missing.is_empty() { Ok(()) } else { Err(ConfigError::Mistakes(Mistakes::new(missing))) }
+    }
+
+    /// A mistake that only showed later, at the key (or the section above it) that it is about: `gateways.mail` say.
+    #[must_use]
+    pub fn mistake(&self, key: &str, text: String) -> Mistake {
+        let mut ancestor = key;
+        let place = loop {
+            if let Some(place) = self.places.get(ancestor) {
+                break place.clone();
+            }
+            match ancestor.rfind(['.', '[']) {
+                Some(end) => ancestor = &ancestor[..end],
+                None => break Place::File { file: self.file.display().to_string() },
+            }
+        };
+        Mistake { place, key: key.to_owned(), text }
+    }
+}
+
+/// Reads every section, and compares them; `None` if there was a mistake.
+fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Config> {
+    let folder = reading.origin.folder();
+    let mut root = Section::new(reading, String::new(), NOWHERE, tree);
+    let database = database::read(root.section("database"), folder);
+    let scans = schedule::read(root.section("schedule"));
+    let merchants = merchants::read(&mut root);
+    let rules = rules::read(&mut root);
+    let gateways = gateways::read(&mut root, folder);
+    let channels = channels::read(&mut root);
+    let routes = routes::read(&mut root);
+    let http = http::read(root.section("http"));
+    let links = links::read(root.section("links"));
+    let templates = templates::read(root.section("templates"), folder);
+    let dispatch = dispatch::read(root.section("dispatch"));
+    let log = log::read(root.section("log"));
+    root.finish();
+    coherence::check(
+        reading,
+        &coherence::Parts {
+            merchants: &merchants,
+            rules: &rules,
+            gateways: &gateways,
+            channels: &channels,
+            routes: &routes,
+            dispatch,
+        },
+    );
+    let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
+    Some(Config {
+        file: PathBuf::new(),
+        database: database?,
+        scans: scans?,
+        policy: Policy { merchants, rules: rules.into_iter().map(|read| read.rule).collect::<Option<_>>()? },
+        gateways: gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
+        rates: BTreeMap::new(),
+        channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
+        routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
+        http: http?,
+        links: links?,
+        templates: templates?,
+        dispatch: dispatch?,
+        log: log?,
+        places: BTreeMap::new(),
+    })
+}
+
+fn not_utf8(file: &Path, error: &std::string::FromUtf8Error) -> ConfigError {
+    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let place = Place::Line { file: file.display().to_string(), line, column: None };
+    let text = "is not UTF-8; save the file as UTF-8".to_owned();
+    ConfigError::Mistakes(Mistakes::new(vec![Mistake { place, key: String::new(), text }]))
+}

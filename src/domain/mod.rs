@@ -6,8 +6,10 @@
 mod attempt;
 mod borrower;
 mod contact;
+pub mod duration;
 mod ids;
 mod installment;
+mod ledger;
 mod locale;
 mod merchant;
 mod message;
@@ -26,6 +28,7 @@ pub use ids::{
     TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use ledger::{LedgerRow, Said, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, SmsText};

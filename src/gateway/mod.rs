@@ -5,6 +5,12 @@
 //! [`Outcome::Rejected`] or [`Outcome::RetryAfter`], what is documented as taken over is [`Outcome::Accepted`], and everything
 //! else is [`Outcome::Unknown`].
 
+pub mod capture;
+pub mod http;
+mod mail;
+mod net;
+pub mod smtp;
+
 use async_trait::async_trait;
 
 use crate::clock::Deadline;

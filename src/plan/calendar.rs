@@ -1,4 +1,4 @@
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 /// The instant of a local time. In a daylight-saving gap, where that time does not exist, the first instant after the gap; in a
@@ -7,8 +7,12 @@ use chrono_tz::Tz;
 pub fn to_utc(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     // No zone of the IANA data has ever skipped more than a day (Samoa left out 2011-12-30).
     const STEPS_OF_A_MINUTE: i64 = 25 * 60;
-    for minutes in 0..STEPS_OF_A_MINUTE {
-        match zone.from_local_datetime(&(local + TimeDelta::minutes(minutes))) {
+    // Gaps end on a whole minute, so that is where the steps fall.
+    let minute =
+        local - TimeDelta::seconds(i64::from(local.second())) - TimeDelta::nanoseconds(i64::from(local.nanosecond()));
+    let steps = (1..STEPS_OF_A_MINUTE).map(|minutes| minute + TimeDelta::minutes(minutes));
+    for candidate in std::iter::once(local).chain(steps) {
+        match zone.from_local_datetime(&candidate) {
             LocalResult::Single(instant) => return instant.with_timezone(&Utc),
             LocalResult::Ambiguous(first, _) => return first.with_timezone(&Utc),
             LocalResult::None => {}
@@ -33,6 +37,7 @@ mod tests {
     #[rstest]
     #[case::plain("Asia/Shanghai", "2026-11-22T10:00:00", "2026-11-22T02:00:00Z")]
     #[case::gap("Europe/Berlin", "2027-03-28T02:30:00", "2027-03-28T01:00:00Z")]
+    #[case::gap_between_minutes("Europe/Berlin", "2027-03-28T02:00:01", "2027-03-28T01:00:00Z")]
     #[case::fold("Europe/Berlin", "2026-10-25T02:30:00", "2026-10-25T00:30:00Z")]
     #[case::gap_at_midnight("America/Santiago", "2026-09-06T00:15:00", "2026-09-06T04:00:00Z")]
     #[case::a_day_that_never_was("Pacific/Apia", "2011-12-30T10:00:00", "2011-12-30T10:00:00Z")]

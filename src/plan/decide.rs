@@ -157,8 +157,12 @@ fn weigh(
     }))
 }
 
-/// What may be reminded of, or why nothing.
-fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipReason> {
+/// What may be reminded of among the instalments of one due date, or why nothing: [`SkipReason::Rescheduled`],
+/// [`SkipReason::Cancelled`] or [`SkipReason::Paid`]. The landing page asks the same question.
+///
+/// # Errors
+/// The reason why nothing is open.
+pub fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipReason> {
     let open: Vec<_> = all.iter().filter(|installment| installment.is_due()).cloned().collect();
     if !open.is_empty() {
         return Ok(open);

@@ -9,13 +9,15 @@ mod planner;
 mod rate;
 mod retry;
 mod rule;
+mod schedule;
 
 pub use calendar::{local_date, to_utc};
 pub use contact_hours::ContactHours;
-pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide};
+pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
 pub use fallback::{fall_back, fall_back_at};
 pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};
 pub use rate::{Permits, RateLimit, RateState};
 pub use retry::{RetryPolicy, Tried, follow};
 pub use rule::{ChannelChoice, ChannelMode, Rule};
+pub use schedule::{Schedule, ScheduleError};

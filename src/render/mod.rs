@@ -1,35 +1,152 @@
 //! Level 1: from facts to a message. Pure: templates are handed in as text, nothing is read from a folder here.
+//!
+//! # The message folder
+//!
+//! The built-in templates stand in `templates/messages/` and are compiled in; a folder named in the config is laid over them,
+//! file by file. Paths are relative to it, with `/` between the parts:
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `{template}/sms.{locale}.txt` | an SMS |
+//! | `{template}/email.{locale}.subject.txt`, `.txt`, `.html` | an e-mail; its three parts stand together |
+//! | `merchants/{merchant}/{template}/…` | the same, for one merchant |
+//! | any path with a part that begins with `_` | no message: a layout or a piece that others extend or include by its path |
+//!
+//! A template is called `before-due`, `on-due` or `overdue`, or is named by a rule. Files that end in `.html` are escaped,
+//! others are not. [`is_template_path`] says which files of a folder are meant.
+//!
+//! # Which template a message is made of
+//!
+//! For each language in turn (the one asked for, its parents, `zh-CN` for any Chinese, then the same for the merchant's, then
+//! `en`): the rule's own template of this merchant, then of all; then that of the phase (before, on, after the due date) of
+//! this merchant, then from the folder, then built in. So a text in the right language comes before the rule's own text
+//! in a wrong one, and an e-mail's parts are never mixed. Money and dates follow the template's language.
+//!
+//! # What a template can name
+//!
+//! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
+//! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `days`, `phase`, `link`, `locale`. Money and
+//! dates are text. `support.*`, `borrower.*`, `link`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
+//! are `none`, which is false in `{% if %}` and an error if printed.
+//!
+//! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing.
 
+mod builtin;
+mod catalog;
+mod check;
+mod context;
+mod engine;
+mod format;
 mod link;
+mod renderer;
+mod sample;
+mod scan;
+mod segments;
+
+use std::fmt;
 
 use chrono::NaiveDate;
 
-use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, Message, TemplateName};
+use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateName};
 
-pub use link::{LinkKeys, Purpose};
+pub use builtin::builtin_templates;
+pub use catalog::is_template_path;
+pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
+pub use renderer::Renderer;
+pub use sample::{Sample, sample_merchant};
+pub use segments::{Encoding, Segments, segments, split};
 
 /// Why a message could not be rendered, or a template not be taken. Names the template and the line, never a value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("template {template}: {problem}")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RenderError {
-    /// Which template, as its path below the template folder.
+    /// Which template, as its path below the message folder.
     pub template: String,
-    /// What is wrong, with the line where there is one.
+    /// The line, from 1, where there is one.
+    pub line: Option<usize>,
+    /// What is wrong and what to do.
     pub problem: String,
 }
 
-/// Templates, parsed once.
-#[derive(Debug)]
-pub struct Renderer {}
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "template {}:{line}: {}", self.template, self.problem),
+            None => write!(f, "template {}: {}", self.template, self.problem),
+        }
+    }
+}
 
-impl Renderer {
-    /// Renders one message.
-    ///
-    /// # Errors
-    /// When the template names something that is not there, runs away, or yields an empty or broken message.
-    pub fn render(&self, request: &RenderRequest<'_>) -> Result<Message, RenderError> {
-        let _ = request;
-        Err(RenderError { template: String::new(), problem: "not built yet".into() })
+impl std::error::Error for RenderError {}
+
+/// One file of a message folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateSource {
+    /// Its path relative to the folder, with `/` between the parts.
+    pub path: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// Where a template comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TemplateOrigin {
+    /// Compiled in.
+    BuiltIn,
+    /// From the folder named in the config.
+    Folder,
+}
+
+/// One template of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateInfo {
+    /// Whose it is, if it is not everybody's.
+    pub merchant: Option<String>,
+    /// Its name.
+    pub template: String,
+    /// Its language.
+    pub locale: Locale,
+    /// What it is for.
+    pub channel: Channel,
+    /// Where it comes from.
+    pub origin: TemplateOrigin,
+    /// Its files: of an SMS one; of an e-mail subject, text and HTML.
+    pub files: Vec<String>,
+}
+
+/// How a day lies to a due date; names the template that is used if the rule names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Before the due date.
+    Before,
+    /// On it.
+    On,
+    /// After it.
+    After,
+}
+
+impl Phase {
+    /// Every phase, in the order of time.
+    pub const ALL: [Self; 3] = [Self::Before, Self::On, Self::After];
+
+    /// How `today` lies to `due_date`.
+    #[must_use]
+    pub fn of(today: NaiveDate, due_date: NaiveDate) -> Self {
+        match today.cmp(&due_date) {
+            std::cmp::Ordering::Less => Self::Before,
+            std::cmp::Ordering::Equal => Self::On,
+            std::cmp::Ordering::Greater => Self::After,
+        }
+    }
+
+    /// The name of its template.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before-due",
+            Self::On => "on-due",
+            Self::After => "overdue",
+        }
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod ledger;
 mod memory;
-
 mod outbox;
+mod postgres;
+mod sql;
+mod sqlite;
 
 use std::ops::RangeInclusive;
 
@@ -22,12 +24,14 @@ use crate::domain::{
 };
 use crate::plan::Account;
 
-pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Said, WriteMode, merge};
-
+pub use crate::domain::{LedgerRow, Said, merge};
+pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, WriteMode};
 pub use memory::MemoryStore;
 pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
+pub use postgres::PostgresStore;
+pub use sqlite::SqliteStore;
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +39,31 @@ pub enum StoreError {
     /// The database refused, or could not be reached.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// A migration failed, or the database was made by a newer dueherald.
+    /// The address of the database is none. Does not hold the address: a password may stand in it.
+    #[error("`database.url` is not right: {reason}; write it as {example}")]
+    BadUrl {
+        /// What is wrong with it.
+        reason: String,
+        /// What it may look like.
+        example: &'static str,
+    },
+    /// No connection could be had, or the file could not be opened.
+    #[error(
+        "cannot open the database {place}: {source}; check `database.url`, that the server runs and lets this user in, or \
+         that the folder of the file is there and may be written to"
+    )]
+    Unreachable {
+        /// Where it should be, without the password.
+        place: String,
+        /// What was seen.
+        source: sqlx::Error,
+    },
+    /// A migration failed.
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The schema has migrations that this version does not know.
+    #[error("the database was made by a newer dueherald; install that version here too")]
+    NewerSchema,
     /// `migrate` was not run, or not since the last update.
     #[error("the database has no or an old schema; run `dueherald migrate`")]
     NotMigrated,
@@ -55,12 +81,15 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`], [`StoreError::Migrate`] or [`StoreError::Database`].
     async fn migrate(&self) -> Result<usize, StoreError>;
 
     /// Whether the database answers and has this version's schema.
     ///
     /// # Errors
-    /// [`StoreError::NotMigrated`] or [`StoreError::Database`].
+    /// [`StoreError::NotMigrated`], [`StoreError::NewerSchema`] or [`StoreError::Database`].
     async fn ready(&self) -> Result<(), StoreError>;
 
     /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.

@@ -1,12 +1,17 @@
 //! Invented merchants, borrowers and instalments. Numbers and addresses are from ranges kept for examples.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use dueherald::domain::{
     Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Jurisdiction, Locale,
     Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
     Support,
 };
+use dueherald::pipeline::Composer;
 use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+use dueherald::render::{LinkKeys, Renderer};
+use dueherald::store::{LedgerRow, Said};
 
 /// An instant, from RFC 3339.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -41,6 +46,40 @@ pub(crate) fn routes() -> Routes {
         kind: RouteKind::Web { url: "https://pay.example.com/bill".into() },
         closed: false,
     }])
+}
+
+/// Built-in templates, a link key of zeros, and [`routes`].
+pub(crate) fn composer() -> Composer {
+    Composer {
+        renderer: Arc::new(Renderer::new(Vec::new()).expect("the built-in templates are sound")),
+        links: Arc::new(LinkKeys::new([(1, [0_u8; 32])]).expect("a key")),
+        routes: Arc::new(routes()),
+    }
+}
+
+/// What an import says of an instalment and of the [`borrower`] who owes it.
+pub(crate) fn row(installment: &Installment) -> LedgerRow {
+    let borrower = borrower(installment.borrower.as_str());
+    let installment = installment.clone();
+    LedgerRow {
+        borrower: borrower.key,
+        installment: installment.id,
+        amount: installment.amount,
+        due_date: installment.due_date,
+        name: Said::Value(borrower.name),
+        phone: Said::Value(borrower.phone),
+        email: Said::Value(borrower.email),
+        locale: Said::Nothing,
+        time_zone: Said::Nothing,
+        account_phone: Said::Value(borrower.account_phone),
+        order_ref: Said::Value(installment.order_ref),
+        product: Said::Value(installment.product),
+        sequence: Said::Value(installment.sequence),
+        of: Said::Value(installment.of),
+        paid_amount: Said::Value(Some(installment.paid_amount)),
+        status: Said::Value(Some(installment.status)),
+        route: Said::Value(installment.route),
+    }
 }
 
 pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Channel]) -> Rule {

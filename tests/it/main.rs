@@ -1,4 +1,15 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod config;
+mod dispatch;
 mod fixtures;
+mod gateway;
+mod import;
 mod plan;
+mod postgres;
+mod render;
+mod sinks;
+mod store;
+mod template_command;
+mod vectors;
+mod web;

@@ -1,0 +1,66 @@
+-- The outbox: what is to be sent, what was, and what became of it.
+--
+-- A reminder is inserted once and never updated; its queue row exists only while something is to be done; events are only
+-- appended. So the wide rows are written once, and what changes is narrow. There are no foreign keys among the three: the check
+-- locks the reminder's row, and the lock is written to it at every event.
+
+create table reminder (
+    id          bigint generated always as identity primary key,
+    merchant    text collate "C" not null,
+    borrower_id text collate "C" not null,
+    due_date    date        not null,
+    step        text        not null,
+    channel     text        not null,
+    origin      text        not null, -- schedule, or manual with who, why and which one is sent again
+    actor       text,
+    reason      text,
+    resend_of   bigint,
+    planned_at  timestamptz not null,
+    not_before  timestamptz not null,
+    expires_at  timestamptz not null
+);
+
+-- The key of a reminder. The number comes first: staff look for a borrower without naming the merchant.
+create unique index reminder_once on reminder (borrower_id, merchant, due_date, step, channel);
+
+create table queue (
+    reminder_id bigint primary key,
+    not_before  timestamptz not null,
+    lease_until timestamptz, -- while sending
+    attempt     integer     not null,
+    channel     text        not null,
+    state       text        not null, -- planned, sending or unknown
+    gateway     text -- of the attempt, while sending or unknown
+) with (
+    -- Rows live for minutes and change twice: room on the page for the next version, and dead ones gone at once, or a claim
+    -- would walk over them.
+    fillfactor = 60,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.01,
+    autovacuum_analyze_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+-- What a claim walks, from its head.
+create index queue_due on queue (channel, not_before, reminder_id) where state = 'planned';
+-- What the reaper walks.
+create index queue_lease on queue (lease_until) where state = 'sending';
+
+create table event (
+    reminder_id bigint      not null,
+    id          bigint generated always as identity,
+    at          timestamptz not null,
+    attempt     integer     not null,
+    kind        text        not null,
+    gateway     text,
+    provider_id text,
+    detail      text,
+    primary key (reminder_id, id)
+);
+
+-- The right to do a task alone, for a while.
+create table turn (
+    task        text primary key,
+    holder      text        not null,
+    lease_until timestamptz not null
+);

@@ -1,0 +1,56 @@
+-- The outbox: what is to be sent, what was, and what became of it. Built as on PostgreSQL: a reminder is inserted once and never
+-- updated; its queue row exists only while something is to be done; events are only appended.
+
+create table reminder (
+    id          integer primary key autoincrement, -- never used again, even when the newest is deleted
+    merchant    text not null,
+    borrower_id text not null,
+    due_date    text not null,
+    step        text not null,
+    channel     text not null,
+    origin      text not null, -- schedule, or manual with who, why and which one is sent again
+    actor       text,
+    reason      text,
+    resend_of   integer,
+    planned_at  text not null,
+    not_before  text not null,
+    expires_at  text not null
+) strict;
+
+-- The key of a reminder. The number comes first: staff look for a borrower without naming the merchant.
+create unique index reminder_once on reminder (borrower_id, merchant, due_date, step, channel);
+
+create table queue (
+    reminder_id integer primary key,
+    not_before  text    not null,
+    lease_until text, -- while sending
+    attempt     integer not null,
+    channel     text    not null,
+    state       text    not null, -- planned, sending or unknown
+    gateway     text -- of the attempt, while sending or unknown
+) strict;
+
+-- What a claim walks, from its head.
+create index queue_due on queue (channel, not_before, reminder_id) where state = 'planned';
+-- What the reaper walks.
+create index queue_lease on queue (lease_until) where state = 'sending';
+
+create table event (
+    id          integer primary key autoincrement,
+    reminder_id integer not null,
+    at          text    not null,
+    attempt     integer not null,
+    kind        text    not null,
+    gateway     text,
+    provider_id text,
+    detail      text
+) strict;
+
+create index event_of_reminder on event (reminder_id, id);
+
+-- The right to do a task alone, for a while.
+create table turn (
+    task        text primary key,
+    holder      text not null,
+    lease_until text not null
+) strict, without rowid;

@@ -1,0 +1,262 @@
+//! Level 5: the one place that puts concrete ends together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+
+use crate::clock::{Clock, SimClock, SystemClock};
+use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig};
+use crate::domain::GatewayName;
+use crate::gateway::capture::CaptureGateway;
+use crate::gateway::http::HttpGateway;
+use crate::gateway::smtp::SmtpGateway;
+use crate::gateway::{Gateway, GatewayError};
+use crate::http::public::Public;
+use crate::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler};
+use crate::plan::Policy;
+use crate::render::{LinkKeys, LinkKeysError, Purpose, RenderError, Renderer, TemplateSource, is_template_path};
+use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
+
+/// Why the parts do not come together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Something in the config only shows when the parts are made.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A gateway could not be made.
+    #[error("gateway {name}: {error}")]
+    Gateway {
+        /// Which.
+        name: GatewayName,
+        /// Why.
+        error: GatewayError,
+    },
+    /// Some templates cannot be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Templates(Vec<RenderError>),
+    /// The template folder cannot be read.
+    #[error("the template folder {}: {error}", .folder.display())]
+    TemplateFolder {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The link keys cannot be used.
+    #[error("[links]: {0}")]
+    LinkKeys(#[from] LinkKeysError),
+}
+
+/// Whose time it is.
+#[derive(Debug, Clone)]
+pub enum Time {
+    /// The machine's, and the database's for leases.
+    Real,
+    /// One that is set by hand, for the demo and for rehearsals; it stands for the database's too.
+    Rehearsal(SimClock),
+}
+
+impl Time {
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Real => Arc::new(SystemClock),
+            Self::Rehearsal(clock) => Arc::new(clock.clone()),
+        }
+    }
+}
+
+/// Everything that works, put together from a config.
+#[derive(Debug)]
+pub struct App {
+    /// What it was made from.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ledger and outbox.
+    pub store: Arc<dyn Store>,
+    /// Merchants and rules.
+    pub policy: Arc<Policy>,
+    /// What makes messages.
+    pub composer: Composer,
+    /// The gateways, by name.
+    pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
+    /// Those of them that keep messages instead of sending them.
+    pub captures: Vec<Arc<CaptureGateway>>,
+}
+
+impl App {
+    /// Opens the database and makes everything else; connects to no gateway yet.
+    ///
+    /// # Errors
+    /// When a part cannot be made; the text says which and what to do.
+    pub async fn start(config: Config, time: &Time) -> Result<Self, AppError> {
+        let clock = time.clock();
+        let composer = composer(&config)?;
+        let (gateways, captures) = gateways(&config, &clock)?;
+        let store = open_store(&config, time).await?;
+        let policy = Arc::new(config.policy.clone());
+        Ok(Self { config, clock, store, policy, composer, gateways, captures })
+    }
+
+    /// What the lanes and the reconciler share.
+    #[must_use]
+    pub fn dispatcher(&self) -> Arc<Dispatcher> {
+        let settings = &self.config.dispatch;
+        Arc::new(Dispatcher {
+            store: Arc::clone(&self.store),
+            policy: Arc::clone(&self.policy),
+            composer: self.composer.clone(),
+            clock: Arc::clone(&self.clock),
+            settings: DispatchSettings {
+                lease: settings.lease,
+                retry: settings.retry,
+                poll: settings.idle,
+                claim_batch: settings.batch,
+            },
+            poison: Poison::default(),
+        })
+    }
+
+    /// One lane for each gateway of each channel.
+    #[must_use]
+    pub fn lanes(&self, dispatcher: &Arc<Dispatcher>) -> Vec<Lane> {
+        let post = |name: &GatewayName| {
+            let rate = self.config.rates.get(name).copied();
+            Some(Post::new(Arc::clone(self.gateways.get(name)?), rate))
+        };
+        let lanes = self.config.channels.iter().flat_map(|(channel, names)| {
+            Lane::of_channel(dispatcher, *channel, names.iter().filter_map(post).collect())
+        });
+        lanes.collect()
+    }
+
+    /// What brings unfinished business forward.
+    #[must_use]
+    pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {
+        Reconciler { dispatcher: Arc::clone(dispatcher), gateways: self.gateways.clone() }
+    }
+
+    /// How far ahead a scan plans.
+    #[must_use]
+    pub fn ahead(&self) -> TimeDelta {
+        TimeDelta::from_std(self.config.scans.horizon).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// What landing pages are made from.
+    #[must_use]
+    pub fn public(&self) -> Public {
+        let links = Arc::clone(&self.composer.links);
+        Public {
+            store: Arc::clone(&self.store),
+            open: Arc::new(move |token| links.open(Purpose::Landing, token)),
+            policy: Arc::clone(&self.policy),
+            routes: Arc::clone(&self.composer.routes),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// What makes messages: templates, built in and from the folder, link keys and routes.
+///
+/// # Errors
+/// When a template, the folder or a key cannot be used, or a rule names a template that is not there.
+pub fn composer(config: &Config) -> Result<Composer, AppError> {
+    let renderer = renderer(config)?;
+    config.check_templates(&|name| renderer.has(name))?;
+    let links = LinkKeys::new(config.links.keys.iter().map(|key| (key.id, key.secret.expose_secret())))?;
+    let routes = Arc::new(config.routes.clone());
+    Ok(Composer { renderer: Arc::new(renderer), links: Arc::new(links), routes })
+}
+
+/// The templates: built in, and from the folder of the config.
+///
+/// # Errors
+/// When the folder cannot be read or a template cannot be used.
+pub fn renderer(config: &Config) -> Result<Renderer, AppError> {
+    let sources = match &config.templates.folder {
+        Some(folder) => {
+            read_templates(folder).map_err(|error| AppError::TemplateFolder { folder: folder.clone(), error })?
+        }
+        None => Vec::new(),
+    };
+    Renderer::new(sources).map_err(AppError::Templates)
+}
+
+/// Every template below a folder. Other files are passed over.
+///
+/// # Errors
+/// When a folder or a template cannot be read.
+pub fn read_templates(folder: &Path) -> io::Result<Vec<TemplateSource>> {
+    let mut sources = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(folder).unwrap_or(&path);
+            let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+            let name = parts.join("/");
+            if is_template_path(&name) {
+                sources.push(TemplateSource { path: name, text: fs::read_to_string(&path)? });
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// Opens the database of the config.
+///
+/// # Errors
+/// When it cannot be reached or opened.
+pub async fn open_store(config: &Config, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match &config.database.url {
+        DatabaseUrl::Sqlite { file } => {
+            Arc::new(SqliteStore::open(&format!("sqlite:{}", file.display()), time.clock()).await?)
+        }
+        DatabaseUrl::Postgres { url } => {
+            let clock = match time {
+                Time::Real => None,
+                Time::Rehearsal(_) => Some(time.clock()),
+            };
+            Arc::new(PostgresStore::connect(url, config.database.max_connections, clock).await?)
+        }
+    })
+}
+
+type Gateways = (BTreeMap<GatewayName, Arc<dyn Gateway>>, Vec<Arc<CaptureGateway>>);
+
+/// Makes the gateways of the config; connects to none.
+///
+/// # Errors
+/// When the settings of one do not make a gateway.
+pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, AppError> {
+    let mut gateways: BTreeMap<GatewayName, Arc<dyn Gateway>> = BTreeMap::new();
+    let mut captures = Vec::new();
+    for (name, settings) in &config.gateways {
+        let clock = Arc::clone(clock);
+        let wrong = |error| AppError::Gateway { name: name.clone(), error };
+        let gateway: Arc<dyn Gateway> = match settings.clone() {
+            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name.clone(), settings, clock).map_err(wrong)?),
+            GatewayConfig::Http(settings) => Arc::new(HttpGateway::new(name.clone(), *settings, clock).map_err(wrong)?),
+            GatewayConfig::Capture(settings) => {
+                let capture = Arc::new(CaptureGateway::new(name.clone(), settings, clock));
+                captures.push(Arc::clone(&capture));
+                capture
+            }
+        };
+        gateways.insert(name.clone(), gateway);
+    }
+    Ok((gateways, captures))
+}

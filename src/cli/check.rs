@@ -1,0 +1,264 @@
+//! `dueherald check`: what the config means, and with `--online` whether its ends answer.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use reqwest::Url;
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, DatabaseUrl, GatewayConfig};
+use crate::domain::duration;
+use crate::domain::{Merchant, RouteKind};
+use crate::gateway::Gateway;
+use crate::plan::{ChannelMode, Rule, contact_hours};
+use crate::store::Store;
+
+/// Reads the config and shows what it means, or every mistake in it with its line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    /// Also connect to the database and the gateways. No message is sent.
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// An end that `--online` asks whether it is ready.
+pub struct End<'a> {
+    name: String,
+    answer: BoxFuture<'a, Result<(), String>>,
+}
+
+impl<'a> End<'a> {
+    /// One that answers `answer`, or what is wrong with it.
+    pub fn new(name: impl Into<String>, answer: impl Future<Output = Result<(), String>> + Send + 'a) -> Self {
+        Self { name: name.into(), answer: Box::pin(answer) }
+    }
+
+    /// Ledger and outbox.
+    #[must_use]
+    pub fn database(store: &'a dyn Store) -> Self {
+        Self::new("database", async { store.ready().await.map_err(|error| error.to_string()) })
+    }
+
+    /// A gateway.
+    #[must_use]
+    pub fn gateway(gateway: &'a dyn Gateway) -> Self {
+        Self::new(gateway.name().as_str(), async { gateway.check().await.map_err(|error| error.to_string()) })
+    }
+}
+
+/// How a check of a config without mistakes ended. (One with mistakes does not get here: exit code 2.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// Everything that was asked answered: exit code 0.
+    Well,
+    /// Something did not: exit code 1.
+    Unwell,
+}
+
+impl Checked {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Unwell => 1,
+        }
+    }
+}
+
+/// Shows on `out` what the config means at `now`, and asks the ends, if any are given.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub async fn run(
+    config: &Config,
+    now: DateTime<Utc>,
+    ends: Option<Vec<End<'_>>>,
+    out: &mut (dyn Write + Send),
+) -> io::Result<Checked> {
+    writeln!(out, "{} has no mistakes.", config.file.display())?;
+    show_database(config, out)?;
+    show_scans(config, now, out)?;
+    show_merchants(config, out)?;
+    show_rules(config, out)?;
+    show_gateways(config, out)?;
+    show_remarks(&remarks(config, now), out)?;
+    match ends {
+        Some(ends) => ask(ends, out).await,
+        None => Ok(Checked::Well),
+    }
+}
+
+fn show_database(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let place = match &config.database.url {
+        DatabaseUrl::Sqlite { file } => format!("SQLite in {}", file.display()),
+        DatabaseUrl::Postgres { url } => format!("PostgreSQL {}", without_secrets(url.expose_secret())),
+    };
+    writeln!(out, "\nDatabase\n  {place}, at most {} connections", config.database.max_connections)
+}
+
+/// Host and database: user, password and options stay out.
+fn without_secrets(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return "at an address of its own form".into() };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("at {}{port}{}", url.host_str().unwrap_or("this machine"), url.path())
+}
+
+fn show_scans(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
+    let schedule = &config.scans.schedule;
+    let zone = schedule.zone();
+    writeln!(out, "\nScans\n  {} in {zone}, {} ahead", schedule.expression(), duration::format(config.scans.horizon))?;
+    for scan in scans(config, now).take(3) {
+        writeln!(out, "  next: {}", scan.with_timezone(&zone).format("%F %T %:z"))?;
+    }
+    Ok(())
+}
+
+fn scans(config: &Config, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
+    let schedule = &config.scans.schedule;
+    std::iter::successors(schedule.next_after(now), |scan| schedule.next_after(*scan))
+}
+
+fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nMerchants")?;
+    for merchant in config.policy.merchants.values() {
+        let hours = contact_hours(merchant.jurisdiction);
+        writeln!(
+            out,
+            "  {}: {}, {}, {}, contact {}–{} ({})",
+            merchant.id,
+            merchant.name,
+            merchant.locale,
+            merchant.time_zone,
+            hours.from.format("%H:%M"),
+            hours.to.format("%H:%M"),
+            merchant.jurisdiction
+        )?;
+        for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
+            let (RouteKind::Web { url } | RouteKind::App { url }) = &route.kind;
+            let closed = if route.closed { ", closed" } else { "" };
+            let product = route.product.as_ref().map(|product| format!(", for {product}")).unwrap_or_default();
+            writeln!(out, "    route {}: {url}{product}{closed}", route.key)?;
+        }
+    }
+    Ok(())
+}
+
+fn show_rules(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nRules")?;
+    for rule in &config.policy.rules {
+        let days: Vec<_> = rule.offsets.iter().map(|offset| day(*offset)).collect();
+        let channels: Vec<_> = rule.channels.order.iter().map(|channel| channel.as_str()).collect();
+        let channels = match rule.channels.mode {
+            ChannelMode::All => channels.join(" and "),
+            ChannelMode::FirstAvailable => channels.join(", or else "),
+        };
+        let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
+        let merchants = if merchants.is_empty() { String::new() } else { format!(", for {}", merchants.join(", ")) };
+        writeln!(out, "  {}: {} at {} by {channels}{merchants}", rule.name, days.join(", "), rule.at.format("%H:%M"))?;
+    }
+    Ok(())
+}
+
+fn day(offset: i32) -> String {
+    match offset {
+        0 => "on the due date".into(),
+        before @ ..0 => format!("{} before", days(before.unsigned_abs())),
+        after => format!("{} after", days(after.unsigned_abs())),
+    }
+}
+
+fn days(count: u32) -> String {
+    if count == 1 { "1 day".into() } else { format!("{count} days") }
+}
+
+fn show_gateways(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nGateways")?;
+    for (channel, names) in &config.channels {
+        let names = names.iter().map(|name| match config.gateways.get(name) {
+            Some(gateway) => format!("{name} ({})", gateway.kind()),
+            None => name.to_string(),
+        });
+        writeln!(out, "  {channel}: {}", names.collect::<Vec<_>>().join(", or else "))?;
+    }
+    Ok(())
+}
+
+fn show_remarks(remarks: &[String], out: &mut dyn Write) -> io::Result<()> {
+    if remarks.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nPlease note")?;
+    remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))
+}
+
+/// What is no mistake, but may not be meant.
+fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for merchant in config.policy.merchants.values() {
+        if merchant.link_base.starts_with("http://") {
+            let id = &merchant.id;
+            remarks.push(format!(
+                "merchants.{id}.link_base is on this machine: borrowers cannot open links that begin so"
+            ));
+        }
+        let rules = config.policy.rules.iter().filter(|rule| rule.is_for(&merchant.id));
+        remarks.extend(rules.filter_map(|rule| outside_contact_hours(merchant, rule)));
+    }
+    let used = |name| config.channels.values().flatten().any(|used| used == name);
+    for (name, gateway) in &config.gateways {
+        match gateway {
+            _ if !used(name) => {
+                remarks.push(format!("gateways.{name} is named by no channel, so nothing is sent by it"))
+            }
+            GatewayConfig::Capture(_) => remarks.push(format!("gateways.{name} keeps messages and sends nothing")),
+            GatewayConfig::Smtp(_) | GatewayConfig::Http(_) => {}
+        }
+    }
+    remarks.extend(scans_too_far_apart(config, now));
+    remarks
+}
+
+fn outside_contact_hours(merchant: &Merchant, rule: &Rule) -> Option<String> {
+    let hours = contact_hours(merchant.jurisdiction);
+    if hours.from <= rule.at && rule.at < hours.to {
+        return None;
+    }
+    Some(format!(
+        "rule {} at {} lies outside the contact hours of {}: it goes out when they next begin, at {}",
+        rule.name,
+        rule.at.format("%H:%M"),
+        merchant.id,
+        hours.from.format("%H:%M")
+    ))
+}
+
+fn scans_too_far_apart(config: &Config, now: DateTime<Utc>) -> Option<String> {
+    const LOOKED_AT: usize = 100;
+    let horizon = TimeDelta::from_std(config.scans.horizon).ok()?;
+    let scans: Vec<_> = scans(config, now).take(LOOKED_AT).collect();
+    let zone = config.scans.schedule.zone();
+    let (from, to) = scans.windows(2).map(|pair| (pair[0], pair[1])).find(|(from, to)| *to - from > horizon)?;
+    Some(format!(
+        "there is no scan from {} to {}, longer than the horizon of {}: what falls due in between is planned late",
+        from.with_timezone(&zone).format("%F %R"),
+        to.with_timezone(&zone).format("%F %R %:z"),
+        duration::format(config.scans.horizon)
+    ))
+}
+
+async fn ask(ends: Vec<End<'_>>, out: &mut (dyn Write + Send)) -> io::Result<Checked> {
+    writeln!(out, "\nOnline")?;
+    let mut checked = Checked::Well;
+    for End { name, answer } in ends {
+        match answer.await {
+            Ok(()) => writeln!(out, "  {name}: ready")?,
+            Err(problem) => {
+                checked = Checked::Unwell;
+                writeln!(out, "  {name}: {problem}")?;
+            }
+        }
+    }
+    Ok(checked)
+}

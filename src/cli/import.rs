@@ -1,0 +1,270 @@
+//! `dueherald import FILE`: instalments from a file, or from the standard input, into the ledger.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::domain::{Merchant, MerchantId};
+use crate::pipeline::{self, Import, ImportError, Ledger, Progress, Summary};
+use crate::source::{Format, Rejected};
+use crate::store::WriteMode;
+
+/// Reads instalments and their borrowers from CSV or JSON lines. A line that is not sound is told and does not stop the rest;
+/// the same file twice changes nothing.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImportArgs {
+    /// The file to read; - reads the standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What is in it, csv or jsonl [default: by the file's name, else by its first character].
+    #[arg(long, value_name = "csv|jsonl")]
+    pub format: Option<Format>,
+    /// Check and compare everything, write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write every rejected line to this file, with its line number and reason, to be mended and imported. It holds personal
+    /// data.
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Show at most this many rejected lines.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub max_shown: usize,
+    /// The form of the summary.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub summary: SummaryForm,
+}
+
+/// The form of the summary on the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum SummaryForm {
+    /// Words.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// How an import ended that came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything was taken: exit code 0.
+    Whole,
+    /// Some records were rejected, and reported: exit code 3.
+    InPart,
+}
+
+impl Ended {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Whole => 0,
+            Self::InPart => 3,
+        }
+    }
+}
+
+/// Why an import did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFailure {
+    /// The arguments cannot be meant so: exit code 2.
+    #[error("{0}")]
+    Use(String),
+    /// A file could not be opened: exit code 1.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The import was refused or stopped: exit code 1.
+    #[error("{file}: {source}")]
+    Import {
+        /// The input's name.
+        file: String,
+        /// Why.
+        source: ImportError,
+    },
+    /// The summary could not be written: exit code 1.
+    #[error("the summary could not be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl ImportFailure {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Use(_) => 2,
+            Self::File { .. } | Self::Import { .. } | Self::Output(_) => 1,
+        }
+    }
+}
+
+/// Imports, with a progress bar on the standard error if that is a terminal, and writes the summary to `out`.
+///
+/// # Errors
+/// See [`ImportFailure`].
+pub async fn run<L: Ledger + ?Sized>(
+    args: &ImportArgs,
+    ledger: &L,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    out: &mut (dyn Write + Send),
+) -> Result<Ended, ImportFailure> {
+    let input = Input::open(&args.file)?;
+    let rejects = args.rejects.as_deref().map(|path| open_rejects(path, &args.file)).transpose()?;
+    let job = Import {
+        input: input.reader,
+        format: args.format.or_else(|| Format::of_path(&args.file)),
+        merchants,
+        mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
+        max_shown: args.max_shown,
+        rejects,
+    };
+    let bar = progress_bar(input.length);
+    let told = |progress: Progress| {
+        bar.set_position(progress.bytes);
+        bar.set_message(words_of_progress(progress, bar.elapsed().as_millis()));
+    };
+    let imported = pipeline::import(ledger, job, &told).await;
+    bar.finish_and_clear();
+    let summary = imported.map_err(|source| ImportFailure::Import { file: input.name.clone(), source })?;
+    match args.summary {
+        SummaryForm::Text => write_words(out, &input.name, args, &summary)?,
+        SummaryForm::Json => writeln!(out, "{}", as_json(args, &summary))?,
+    }
+    out.flush()?;
+    Ok(if summary.rejected == 0 { Ended::Whole } else { Ended::InPart })
+}
+
+struct Input {
+    reader: Box<dyn Read + Send>,
+    name: String,
+    /// In bytes; not known of a pipe.
+    length: Option<u64>,
+}
+
+impl Input {
+    fn open(path: &Path) -> Result<Self, ImportFailure> {
+        if path == Path::new("-") {
+            return Ok(Self { reader: Box::new(io::stdin()), name: "standard input".into(), length: None });
+        }
+        let failed = |source| ImportFailure::File { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let about = file.metadata().map_err(failed)?;
+        if about.is_dir() {
+            return Err(ImportFailure::Use(format!(
+                "{} is a folder; name a file, or - for the standard input",
+                path.display()
+            )));
+        }
+        let length = about.is_file().then_some(about.len());
+        Ok(Self { reader: Box::new(file), name: path.display().to_string(), length })
+    }
+}
+
+/// Opens the rejects file, readable by its owner alone: it holds personal data.
+fn open_rejects(path: &Path, input: &Path) -> Result<Box<dyn Write + Send>, ImportFailure> {
+    let same = path.canonicalize().is_ok_and(|rejects| input.canonicalize().is_ok_and(|input| input == rejects));
+    if same {
+        return Err(ImportFailure::Use(format!(
+            "--rejects {} is the file that is read, and would be overwritten; name another one",
+            path.display()
+        )));
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|source| ImportFailure::File { path: path.to_owned(), source })?;
+    Ok(Box::new(file))
+}
+
+fn progress_bar(length: Option<u64>) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match length {
+        Some(length) => (ProgressBar::new(length), "{wide_bar} {bytes}/{total_bytes} {msg} ETA {eta}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {msg}"),
+    };
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn words_of_progress(progress: Progress, milliseconds: u128) -> String {
+    let each_second = u64::try_from(u128::from(progress.records) * 1000 / milliseconds.max(1)).unwrap_or(u64::MAX);
+    let rejected = match progress.rejected {
+        0 => String::new(),
+        some => format!(" {} rejected", HumanCount(some)),
+    };
+    format!("{} rows{rejected} {}/s", HumanCount(progress.records), HumanCount(each_second))
+}
+
+fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Summary) -> io::Result<()> {
+    let total = summary.taken() + summary.rejected;
+    let rows = if total == 1 { "row" } else { "rows" };
+    let dry = if args.dry_run { " (dry run: nothing was written)" } else { "" };
+    writeln!(out, "{input}: {} {rows}{dry}", HumanCount(total))?;
+    let counts =
+        [("new", summary.new), ("changed", summary.changed), ("same", summary.same), ("rejected", summary.rejected)];
+    let width = counts.iter().map(|(_, count)| HumanCount(*count).to_string().len()).max().unwrap_or(0);
+    for (word, count) in counts {
+        writeln!(out, "  {word:<8}  {:>width$}", HumanCount(count).to_string())?;
+    }
+    for unknown in &summary.unknown_columns {
+        writeln!(out, "warning: {unknown}")?;
+    }
+    for rejected in &summary.shown {
+        writeln!(out, "line {}: {}", rejected.line, rejected.reason())?;
+    }
+    write_what_follows(out, args, summary)
+}
+
+/// How many rejected lines were not shown, and where all of them are.
+fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary) -> io::Result<()> {
+    if summary.rejected == 0 {
+        return Ok(());
+    }
+    let hidden = summary.rejected.saturating_sub(summary.shown.len() as u64);
+    if hidden > 0 {
+        let lines = if hidden == 1 { "line" } else { "lines" };
+        writeln!(out, "… and {} more rejected {lines}", HumanCount(hidden))?;
+    }
+    match &args.rejects {
+        Some(path) => writeln!(
+            out,
+            "every rejected line is in {path}; mend it and run: dueherald import {path}",
+            path = path.display()
+        ),
+        None if hidden > 0 => {
+            writeln!(out, "--rejects FILE writes every rejected line to a file that can be mended and imported")
+        }
+        None => Ok(()),
+    }
+}
+
+fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
+    let fault = |rejected: &Rejected| {
+        let problems: Vec<_> = rejected
+            .faults
+            .iter()
+            .map(|fault| json!({ "column": fault.column.map(|column| column.name()), "problem": fault.problem }))
+            .collect();
+        json!({ "line": rejected.line, "problems": problems })
+    };
+    json!({
+        "dry_run": args.dry_run,
+        "new": summary.new,
+        "changed": summary.changed,
+        "same": summary.same,
+        "rejected": summary.rejected,
+        "rejected_shown": summary.shown.iter().map(fault).collect::<Vec<_>>(),
+        "warnings": summary.unknown_columns.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "rejects_file": args.rejects.as_deref().map(|path| path.display().to_string()),
+    })
+}

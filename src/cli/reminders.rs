@@ -1,0 +1,213 @@
+//! `dueherald reminders list|show`: what was, is and will be sent, and why or why not.
+
+use std::io::Write;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::table::{self, Format, Row};
+use super::{CliError, Exit};
+use crate::domain::{BorrowerId, Channel, Event, MerchantId, Origin, ReminderId, State};
+use crate::store::{ReminderFilter, ReminderView, Store};
+
+/// Look at reminders.
+#[derive(Debug, Args)]
+pub(super) struct RemindersArgs {
+    #[command(subcommand)]
+    command: RemindersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RemindersCommand {
+    /// List reminders, newest first
+    List(ListArgs),
+    /// Show one reminder with everything that happened to it
+    Show {
+        /// Its number, as `list` shows it
+        id: ReminderId,
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only those in this state: planned, sending, unknown, accepted, delivered, undelivered, failed or skipped
+    #[arg(long)]
+    state: Option<State>,
+    /// Only those of this merchant
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// Only those to this borrower
+    #[arg(long)]
+    borrower: Option<BorrowerId>,
+    /// Only those about this due date (YYYY-MM-DD)
+    #[arg(long)]
+    due_date: Option<NaiveDate>,
+    /// Only those on this channel: sms or email
+    #[arg(long)]
+    channel: Option<Channel>,
+    /// Only those with a smaller number: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<ReminderId>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Print a table or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Runs it.
+pub(super) async fn run(args: RemindersArgs, store: &dyn Store, out: &mut dyn Write) -> Result<Exit, CliError> {
+    match args.command {
+        RemindersCommand::List(list) => {
+            let filter = ReminderFilter {
+                id: None,
+                state: list.state,
+                merchant: list.merchant,
+                borrower: list.borrower,
+                due_date: list.due_date,
+                channel: list.channel,
+                before: list.before,
+                limit: list.limit,
+            };
+            let rows: Vec<_> = store.reminders(&filter).await?.iter().map(ReminderRow::of).collect();
+            table::print(out, list.format, &rows)?;
+        }
+        RemindersCommand::Show { id, format } => show(id, format, store, out).await?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    let found = store.reminders(&filter).await?;
+    let view = found.first().ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))?;
+    let row = ReminderRow::of(view);
+    let events: Vec<_> = store.events(id).await?.iter().map(EventRow::of).collect();
+    if format == Format::Json {
+        serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "events": events }))?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    writeln!(out, "reminder    {id}  ({})", row.state)?;
+    writeln!(out, "to          {} of {} on {}", row.borrower, row.merchant, row.channel)?;
+    writeln!(out, "about       what is due on {}, step {}", row.due_date, row.step)?;
+    writeln!(out, "planned at  {}", moment(row.planned_at))?;
+    writeln!(out, "not before  {}", moment(view.reminder.plan.not_before))?;
+    writeln!(out, "expires at  {}", moment(view.reminder.plan.expires_at))?;
+    if let Origin::Manual { actor, reason, of } = &view.reminder.plan.origin {
+        let first = of.map_or_else(|| "none before".to_owned(), |of| format!("reminder {of} again"));
+        writeln!(out, "resent by   {actor}: {reason} ({first})")?;
+    }
+    writeln!(out)?;
+    table::print(out, format, &events)?;
+    Ok(())
+}
+
+/// To the second, in UTC: the same on every machine of a cluster.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.format("%F %T UTC").to_string()
+}
+
+/// One reminder as it is listed.
+#[derive(Debug, Serialize)]
+struct ReminderRow {
+    id: ReminderId,
+    merchant: String,
+    borrower: String,
+    due_date: NaiveDate,
+    step: String,
+    channel: &'static str,
+    state: &'static str,
+    /// Why it stands so: a skip reason, a gateway's code.
+    detail: Option<String>,
+    attempts: u32,
+    planned_at: DateTime<Utc>,
+    /// When it is tried next, or else when the last thing happened.
+    at: DateTime<Utc>,
+    gateway: Option<String>,
+}
+
+impl ReminderRow {
+    fn of(view: &ReminderView) -> Self {
+        let key = &view.reminder.plan.key;
+        let last = view.last.as_ref();
+        Self {
+            id: view.reminder.id,
+            merchant: key.borrower.merchant.to_string(),
+            borrower: key.borrower.id.to_string(),
+            due_date: key.due_date,
+            step: key.step.to_string(),
+            channel: key.channel.as_str(),
+            state: view.state.as_str(),
+            detail: last.and_then(|event| event.detail.clone()),
+            attempts: view.attempts,
+            planned_at: view.reminder.planned_at,
+            at: view.next_try.or(last.map(|event| event.at)).unwrap_or(view.reminder.plan.not_before),
+            gateway: last.and_then(|event| event.gateway.as_ref()).map(ToString::to_string),
+        }
+    }
+}
+
+impl Row for ReminderRow {
+    const TITLES: &'static [&'static str] =
+        &["ID", "MERCHANT", "BORROWER", "DUE", "STEP", "CHANNEL", "STATE", "WHY", "TRIES", "NEXT OR LAST"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.merchant.clone(),
+            self.borrower.clone(),
+            self.due_date.to_string(),
+            self.step.clone(),
+            self.channel.to_owned(),
+            self.state.to_owned(),
+            self.detail.clone().unwrap_or_default(),
+            self.attempts.to_string(),
+            moment(self.at),
+        ]
+    }
+}
+
+/// One event as it is listed.
+#[derive(Debug, Serialize)]
+struct EventRow {
+    at: DateTime<Utc>,
+    event: &'static str,
+    attempt: u32,
+    detail: Option<String>,
+    gateway: Option<String>,
+    provider_id: Option<String>,
+}
+
+impl EventRow {
+    fn of(event: &Event) -> Self {
+        Self {
+            at: event.at,
+            event: event.kind.as_str(),
+            attempt: event.attempt,
+            detail: event.detail.clone(),
+            gateway: event.gateway.as_ref().map(ToString::to_string),
+            provider_id: event.provider_id.clone(),
+        }
+    }
+}
+
+impl Row for EventRow {
+    const TITLES: &'static [&'static str] = &["AT", "EVENT", "ATTEMPT", "WHY", "GATEWAY", "PROVIDER'S ID"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            moment(self.at),
+            self.event.to_owned(),
+            self.attempt.to_string(),
+            self.detail.clone().unwrap_or_default(),
+            self.gateway.clone().unwrap_or_default(),
+            self.provider_id.clone().unwrap_or_default(),
+        ]
+    }
+}

@@ -1,0 +1,74 @@
+//! `dueherald resend`: staff sends once more, with a reason, on record.
+
+use std::io::Write;
+
+use chrono::NaiveDate;
+use clap::{ArgGroup, Args};
+
+use super::{CliError, Exit};
+use crate::clock::Clock;
+use crate::domain::{BorrowerId, Channel, InstallmentId, MerchantId};
+use crate::pipeline::{ResendError, ResendRequest, Signature, Whom, resend};
+use crate::plan::Policy;
+use crate::store::Store;
+
+/// Send a reminder once more, by hand.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whom").required(true).args(["borrower", "installment"])))]
+pub(super) struct ResendArgs {
+    /// The borrower's number
+    #[arg(long)]
+    borrower: Option<BorrowerId>,
+    /// The instalment's number
+    #[arg(long)]
+    installment: Option<InstallmentId>,
+    /// The merchant, where the number is not unique
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// The due date (YYYY-MM-DD), where several are open
+    #[arg(long)]
+    due_date: Option<NaiveDate>,
+    /// The channel: sms or email
+    #[arg(long)]
+    channel: Channel,
+    /// Why; kept on record
+    #[arg(long)]
+    reason: String,
+    /// Who asks; kept on record
+    #[arg(long)]
+    actor: String,
+}
+
+/// Runs it.
+pub(super) async fn run(
+    args: ResendArgs,
+    store: &dyn Store,
+    policy: &Policy,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let whom = match (args.borrower, args.installment) {
+        (Some(borrower), _) => Whom::Borrower(borrower),
+        (None, Some(installment)) => Whom::Installment(installment),
+        (None, None) => return Err(CliError::Use("name --borrower or --installment".into())),
+    };
+    let request = ResendRequest {
+        whom,
+        merchant: args.merchant,
+        due_date: args.due_date,
+        channel: args.channel,
+        signature: Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
+    };
+    let id = resend(store, policy, request, clock.now()).await.map_err(|error| match error {
+        ResendError::Store(error) => CliError::Store(error),
+        wrong @ (ResendError::SeveralMerchants(_) | ResendError::SeveralDueDates(_)) => {
+            CliError::Use(wrong.to_string())
+        }
+        other => CliError::Failed(other.to_string()),
+    })?;
+    writeln!(
+        out,
+        "reminder {id} is due now: a running daemon sends it at once, else run `dueherald dispatch --drain`"
+    )?;
+    Ok(Exit::Done)
+}

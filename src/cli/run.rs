@@ -1,0 +1,25 @@
+//! `dueherald run`: the daemon.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{CliError, Exit};
+use crate::app::App;
+use crate::daemon::{self, Role};
+
+/// Run as a background job until SIGTERM.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// What this daemon does; several daemons may share the work on one PostgreSQL
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Scan, Role::Dispatch, Role::Web])]
+    roles: Vec<Role>,
+}
+
+/// Runs it.
+pub(super) async fn run(args: RunArgs, app: App) -> Result<Exit, CliError> {
+    let roles: BTreeSet<_> = args.roles.into_iter().collect();
+    daemon::run(Arc::new(app), &roles).await?;
+    Ok(Exit::Done)
+}

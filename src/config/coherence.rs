@@ -1,0 +1,136 @@
+//! What is only seen when sections are compared. What was mistaken by itself is not held against others: a rule for a merchant
+//! whose time zone is misspelled names a merchant that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dispatch::Dispatch;
+use super::gateways::GatewayConfig;
+use super::mistake::{any_of, nearest};
+use super::reading::Reading;
+use super::routes::ReadRoute;
+use super::rules::ReadRule;
+use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route};
+
+/// What was read; `None` stands for what is there but mistaken.
+pub(super) struct Parts<'p> {
+    pub(super) merchants: &'p BTreeMap<MerchantId, Option<Merchant>>,
+    pub(super) rules: &'p [ReadRule],
+    pub(super) gateways: &'p BTreeMap<GatewayName, Option<GatewayConfig>>,
+    pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
+    pub(super) routes: &'p [ReadRoute],
+    pub(super) dispatch: Option<Dispatch>,
+}
+
+/// Notes what does not fit together.
+pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    something_is_there(reading, parts);
+    rules_name_what_is_there(reading, parts);
+    channels_name_gateways_that_carry_them(reading, parts);
+    routes_belong_to_merchants(reading, parts);
+    every_merchant_has_an_open_route(reading, parts);
+    leases_outlast_calls(reading, parts);
+}
+
+fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    if parts.merchants.is_empty() && !reading.has("merchants") {
+        reading.note_at("merchants", "is missing; write a section for each brand, for example [merchants.mall]");
+    }
+    if parts.rules.is_empty() && !reading.has("rules") {
+        reading.note_at("rules", "is missing; begin at least one rule with a line [[rules]]");
+    }
+}
+
+fn rules_name_what_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for rule in parts.rules {
+        let merchants = format!("{}.merchants", rule.path);
+        for merchant in rule.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &merchants, merchant, parts);
+        }
+        let channels = format!("{}.channels", rule.path);
+        for channel in rule.channels.iter().filter(|channel| !parts.channels.contains_key(channel)) {
+            let text = format!("needs gateways for {channel}; write [channels.{channel}] with gateways = [\"…\"]");
+            reading.note_at(&channels, text);
+        }
+    }
+}
+
+fn channels_name_gateways_that_carry_them(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (channel, names) in parts.channels {
+        let key = format!("channels.{channel}.gateways");
+        for name in names.iter().flatten() {
+            match parts.gateways.get(name) {
+                None => {
+                    let known = parts.gateways.keys().map(GatewayName::as_str);
+                    reading.note_at(&key, none_such("gateway", name.as_str(), known, "gateways"));
+                }
+                Some(Some(gateway)) if gateway.channel() != *channel => {
+                    let text = format!(
+                        "{:?} carries {}, not {channel}; name another gateway",
+                        name.as_str(),
+                        gateway.channel()
+                    );
+                    reading.note_at(&key, text);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn routes_belong_to_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for route in parts.routes {
+        if let Some(merchant) = route.merchant.as_ref().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &format!("{}.merchant", route.path), merchant, parts);
+        }
+    }
+}
+
+/// A message without a way to repay that works must be impossible: whatever the product, one route has to be open.
+fn every_merchant_has_an_open_route(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    // One that is mistaken may be the one that is wanted.
+    let sound: Option<Vec<_>> = parts.routes.iter().map(|route| route.route.as_ref()).collect();
+    let Some(routes) = sound.filter(|routes| routes.iter().all(|route| parts.merchants.contains_key(&route.merchant)))
+    else {
+        return;
+    };
+    let serves_all = |route: &&Route| !route.closed && route.product.is_none();
+    let served: BTreeSet<_> = routes.into_iter().filter(serves_all).map(|route| &route.merchant).collect();
+    for merchant in parts.merchants.keys().filter(|merchant| !served.contains(merchant)) {
+        let text = format!(
+            "has no open way to repay for every product; write a section [routes.…] with merchant = {:?} that is neither closed nor for one product",
+            merchant.as_str()
+        );
+        reading.note_at(&format!("merchants.{merchant}"), text);
+    }
+}
+
+/// A call that ended after its lease would be in doubt even though it came to an end.
+fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    let Some(lease) = parts.dispatch.map(|dispatch| dispatch.lease) else { return };
+    let mut told = BTreeSet::new();
+    for (name, gateway) in parts.gateways.iter().filter_map(|(name, gateway)| Some((name, gateway.as_ref()?))) {
+        let too_long = gateway.timeouts().into_iter().find(|(_, timeout)| *timeout >= lease);
+        if let Some((timeout, longest)) = too_long.filter(|_| told.insert(name)) {
+            let text = format!(
+                "is not longer than gateways.{name}.{timeout} ({}); write a longer lease or a shorter time-out",
+                crate::domain::duration::format(longest)
+            );
+            reading.note_at("dispatch.lease", text);
+        }
+    }
+}
+
+fn no_such_merchant(reading: &Reading<'_, '_>, key: &str, merchant: &MerchantId, parts: &Parts<'_>) {
+    let known = parts.merchants.keys().map(MerchantId::as_str);
+    reading.note_at(key, none_such("merchant", merchant.as_str(), known, "merchants"));
+}
+
+fn none_such<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone, section: &str) -> String {
+    match nearest(name, known.clone()) {
+        Some(meant) => format!("there is no {what} {name:?}; did you mean {meant:?}?"),
+        None if known.clone().next().is_none() => {
+            format!("there is no {what} {name:?}; write a section [{section}.{name}]")
+        }
+        None => format!("there is no {what} {name:?}; write {}", any_of(known)),
+    }
+}

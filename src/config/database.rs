@@ -1,0 +1,59 @@
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::reading::Section;
+use super::value::{Value, integer, text};
+
+/// `[database]`: where ledger and outbox are kept.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Which database.
+    pub url: DatabaseUrl,
+    /// The most connections that are open at once.
+    pub max_connections: u32,
+}
+
+/// One of the two kinds of database.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// `sqlite:FILE`.
+    Sqlite {
+        /// The database file; relative ones were resolved from the config's folder.
+        file: PathBuf,
+    },
+    /// `postgres://…`, which may hold a password.
+    Postgres {
+        /// The whole of it.
+        url: SecretString,
+    },
+}
+
+/// What stands in the config where a database is to be named.
+const FORM: &str = r#""sqlite:dueherald.db" or "postgres://dueherald@127.0.0.1/dueherald""#;
+
+pub(super) fn read(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<Database> {
+    let url = section.required("url", r#""sqlite:dueherald.db""#, |value| url(value, folder));
+    let max_connections = section.or("max_connections", 8, |value| integer(value, 1..=500));
+    section.finish();
+    Some(Database { url: url?, max_connections: max_connections? })
+}
+
+// The value is never quoted: it may hold a password.
+fn url(value: &Value<'_>, folder: &Path) -> Result<DatabaseUrl, String> {
+    let written = text(value)?;
+    if let Some(file) = written.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        if file.is_empty() || file.starts_with(':') || file.contains('?') {
+            return Err(format!("names no file after sqlite:; write for example {FORM}"));
+        }
+        return Ok(DatabaseUrl::Sqlite { file: folder.join(file) });
+    }
+    match Url::parse(&written) {
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => {
+            Ok(DatabaseUrl::Postgres { url: written.into() })
+        }
+        _ => Err(format!("is neither sqlite: nor postgres://; write for example {FORM}")),
+    }
+}

@@ -1,0 +1,96 @@
+//! `[gateways.*]`: one account at one provider each. What a kind of gateway needs is its own business; here its settings are only
+//! read, so that a mistake in them is shown with its line like any other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::reading::Section;
+use super::settings::deserialize;
+use super::value::word;
+use crate::domain::{Channel, GatewayName};
+use crate::gateway::capture::CaptureSettings;
+use crate::gateway::http::HttpSettings;
+use crate::gateway::smtp::SmtpSettings;
+
+/// One entry of `[gateways.*]`, by its `kind`.
+#[derive(Debug, Clone)]
+pub enum GatewayConfig {
+    /// A mail relay.
+    Smtp(SmtpSettings),
+    /// An SMS provider or a company's own gateway with an HTTP interface.
+    Http(Box<HttpSettings>),
+    /// Keeps messages and sends nothing.
+    Capture(CaptureSettings),
+}
+
+impl GatewayConfig {
+    /// What it carries.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Smtp(_) => Channel::Email,
+            Self::Http(_) => Channel::Sms,
+            Self::Capture(settings) => settings.channel,
+        }
+    }
+
+    /// The time-outs by which a call ends, each with its key.
+    pub(super) fn timeouts(&self) -> Vec<(&'static str, Duration)> {
+        match self {
+            Self::Smtp(settings) => {
+                vec![("connect_timeout", settings.connect_timeout), ("command_timeout", settings.command_timeout)]
+            }
+            Self::Http(settings) => vec![("timeout", settings.timeout)],
+            Self::Capture(_) => Vec::new(),
+        }
+    }
+
+    /// The word in `kind`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Smtp(_) => "smtp",
+            Self::Http(_) => "http",
+            Self::Capture(_) => "capture",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Smtp,
+    Http,
+    Capture,
+}
+
+/// Reads `[gateways.*]`. `None` for one with a mistake.
+pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> BTreeMap<GatewayName, Option<GatewayConfig>> {
+    let mut gateways = BTreeMap::new();
+    for (name, section) in root.named("gateways") {
+        match GatewayName::new(&name) {
+            Ok(name) => _ = gateways.insert(name, gateway(section, folder)),
+            Err(problem) => {
+                section.reading.note(&section.span, section.path, format!("the name {problem}; choose another"))
+            }
+        }
+    }
+    gateways
+}
+
+fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
+    let kinds = [("smtp", Kind::Smtp), ("http", Kind::Http), ("capture", Kind::Capture)];
+    let Some(kind) = section.required("kind", r#""capture""#, |value| word(value, &kinds)) else {
+        section.give_up();
+        return None;
+    };
+    Some(match kind {
+        Kind::Smtp => GatewayConfig::Smtp(deserialize(section)?),
+        Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
+        Kind::Capture => {
+            let mut settings: CaptureSettings = deserialize(section)?;
+            settings.folder = settings.folder.map(|named| folder.join(named));
+            GatewayConfig::Capture(settings)
+        }
+    })
+}

@@ -1,0 +1,58 @@
+use secrecy::SecretString;
+
+use super::reading::Section;
+use super::value::{Value, integer, text};
+
+/// `[links]`: what seals the links in messages.
+#[derive(Debug, Clone)]
+pub struct Links {
+    /// The first one seals, all of them open.
+    pub keys: Vec<LinkKey>,
+}
+
+/// One entry of `[[links.keys]]`.
+#[derive(Debug, Clone)]
+pub struct LinkKey {
+    /// Stands in every link that was sealed with the key; an id that was once used is never given to another key.
+    pub id: u8,
+    /// The key's text, [`LEAST_KEY_BYTES`] or more.
+    pub secret: SecretString,
+}
+
+/// The least length of a link key.
+pub const LEAST_KEY_BYTES: usize = 32;
+
+pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
+    let before = section.reading.count();
+    let mut taken = Vec::new();
+    let mut keys = Vec::new();
+    for mut entry in section.elements("keys") {
+        let id = entry.required("id", "1", |value| id(value, &taken));
+        taken.extend(id);
+        let secret = entry.required("key", r#"{ file = "link.key" }"#, secret);
+        entry.finish();
+        keys.extend(id.zip(secret).map(|(id, secret)| LinkKey { id, secret }));
+    }
+    if keys.is_empty() && section.reading.count() == before {
+        let text = r#"is missing; write [[links.keys]] with id = 1 and key = { file = "link.key" }"#;
+        section.reading.note_at(&section.key("keys"), text);
+    }
+    section.finish();
+    (!keys.is_empty()).then_some(Links { keys })
+}
+
+fn id(value: &Value<'_>, taken: &[u8]) -> Result<u8, String> {
+    let id = integer(value, 0..=u8::MAX)?;
+    if taken.contains(&id) {
+        return Err("is the id of another key already; choose another".into());
+    }
+    Ok(id)
+}
+
+fn secret(value: &Value<'_>) -> Result<SecretString, String> {
+    let secret = text(value)?;
+    if secret.len() < LEAST_KEY_BYTES {
+        return Err(format!("is shorter than {LEAST_KEY_BYTES} bytes; make one with `openssl rand -hex 32`"));
+    }
+    Ok(secret.into())
+}

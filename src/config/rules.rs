@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::reading::Section;
+use super::value::{Value, duration, integer, text, time, word};
+use crate::domain::{Channel, MANUAL, MerchantId, RuleName, TemplateName};
+use crate::plan::{ChannelChoice, ChannelMode, Rule};
+
+/// The furthest from its due date that an instalment is reminded of, in days.
+const FURTHEST: i32 = 366;
+
+/// What an entry of `[[rules]]` came to.
+pub(super) struct ReadRule {
+    /// Its key from the root.
+    pub(super) path: String,
+    /// The merchants it names.
+    pub(super) merchants: Vec<MerchantId>,
+    /// The channels it names.
+    pub(super) channels: Vec<Channel>,
+    /// The whole of it, if it is without mistakes.
+    pub(super) rule: Option<Rule>,
+}
+
+/// Reads `[[rules]]`.
+pub(super) fn read(root: &mut Section<'_, '_, '_>) -> Vec<ReadRule> {
+    let mut names = Vec::new();
+    root.elements("rules").into_iter().map(|section| rule(section, &mut names)).collect()
+}
+
+fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>) -> ReadRule {
+    let path = section.path.clone();
+    let name = section.required("name", r#""due-soon""#, |value| name(value, taken));
+    taken.extend(name.clone());
+    let merchants = section.list("merchants", |value| id(value, MerchantId::new));
+    let offset = |value: &Value<'_>| integer(value, -FURTHEST..=FURTHEST);
+    let offsets = section.required_list("offsets", "[-3, -1]", offset);
+    let at = section.required("at", r#""10:00""#, time);
+    let channels = channels(&mut section);
+    let template = section.optional("template", |value| id(value, TemplateName::new));
+    let max_lateness = section.or("max_lateness", Duration::from_secs(12 * 60 * 60), duration);
+    section.finish();
+    let named = ReadRule {
+        path,
+        merchants: merchants.clone().flatten().unwrap_or_default(),
+        channels: channels.as_ref().map(|choice| choice.order.clone()).unwrap_or_default(),
+        rule: None,
+    };
+    let whole = || {
+        Some(Rule {
+            name: name?,
+            merchants: merchants?.unwrap_or_default(),
+            offsets: offsets?,
+            at: at?,
+            channels: channels?,
+            template: template?,
+            max_lateness: TimeDelta::from_std(max_lateness?).ok()?,
+        })
+    };
+    ReadRule { rule: whole(), ..named }
+}
+
+fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {
+    let name = id(value, RuleName::new)?;
+    if name.as_str() == MANUAL {
+        return Err(format!("{MANUAL:?} is what resends by hand are called; choose another name"));
+    }
+    if taken.contains(&name) {
+        return Err(format!("{:?} is the name of another rule already; choose another", name.as_str()));
+    }
+    Ok(name)
+}
+
+fn id<T>(value: &Value<'_>, make: impl Fn(String) -> Result<T, crate::domain::IdError>) -> Result<T, String> {
+    make(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
+}
+
+/// `channels = { mode = "first_available", order = ["sms", "email"] }`.
+fn channels(section: &mut Section<'_, '_, '_>) -> Option<ChannelChoice> {
+    const EXAMPLE: &str = r#"{ mode = "first_available", order = ["sms", "email"] }"#;
+    const MODES: [(&str, ChannelMode); 2] =
+        [("all", ChannelMode::All), ("first_available", ChannelMode::FirstAvailable)];
+    let mut choice = section.required_section("channels", EXAMPLE)?;
+    let mode = choice.required("mode", r#""first_available""#, |value| word(value, &MODES));
+    let order = choice.required_list("order", r#"["sms", "email"]"#, channel);
+    choice.finish();
+    Some(ChannelChoice { mode: mode?, order: order? })
+}
+
+pub(super) fn channel(value: &Value<'_>) -> Result<Channel, String> {
+    word(value, &[("sms", Channel::Sms), ("email", Channel::Email)])
+}

@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+use super::reading::Section;
+use super::value::{duration, text, time_zone};
+use crate::plan::Schedule;
+
+/// `[schedule]`: when the ledger is scanned for what falls due.
+#[derive(Debug, Clone)]
+pub struct Scans {
+    /// When.
+    pub schedule: Schedule,
+    /// How far ahead a scan plans.
+    pub horizon: Duration,
+}
+
+pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Scans> {
+    let zone = section.required("time_zone", r#""Asia/Shanghai""#, time_zone);
+    // A cron expression is checked even where the zone is mistaken.
+    let any_zone = zone.unwrap_or(chrono_tz::UTC);
+    let read =
+        |value: &super::value::Value<'_>| Schedule::new(&text(value)?, any_zone).map_err(|error| error.to_string());
+    let schedule = section.required("cron", r#""*/15 * * * *""#, read);
+    let horizon = section.or("horizon", Duration::from_secs(2 * 24 * 60 * 60), duration);
+    section.finish();
+    zone?;
+    Some(Scans { schedule: schedule?, horizon: horizon? })
+}

@@ -1,0 +1,147 @@
+//! Secrets that stand elsewhere: `{ env = "NAME" }` and `{ file = "path" }` in the place of any value below a section.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::Mistake;
+use super::origin::{Origin, Raw};
+
+/// Reads a file as text.
+pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<String>;
+
+/// Puts what they stand for in the place of all references.
+pub(super) struct Resolver<'r, 'o, 'a> {
+    origin: &'o mut Origin<'a>,
+    environment: &'r BTreeMap<String, String>,
+    read_file: ReadFile<'r>,
+    /// What could not be resolved.
+    pub(super) mistakes: Vec<Mistake>,
+    /// The keys of that: they were taken out of the tree, and are not to be called missing.
+    pub(super) spoiled: BTreeSet<String>,
+}
+
+impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
+    pub(super) fn new(
+        origin: &'o mut Origin<'a>,
+        environment: &'r BTreeMap<String, String>,
+        read_file: ReadFile<'r>,
+    ) -> Self {
+        Self { origin, environment, read_file, mistakes: Vec::new(), spoiled: BTreeSet::new() }
+    }
+
+    /// Resolves everything below the sections of `tree`; a section itself is never a reference.
+    pub(super) fn resolve(&mut self, tree: &mut DeTable<'_>) {
+        for (name, section) in tree.iter_mut() {
+            let path = name.get_ref().as_ref();
+            match section.get_mut() {
+                DeValue::Table(table) => self.resolve_table(table, path),
+                DeValue::Array(items) => self.resolve_list(items, path),
+                _ => {}
+            }
+        }
+    }
+
+    fn resolve_table(&mut self, table: &mut DeTable<'_>, path: &str) {
+        let mut unresolved = Vec::new();
+        for (key, node) in table.iter_mut() {
+            let below = format!("{path}.{}", key.get_ref());
+            if !self.resolve_node(node, &below) {
+                unresolved.push(key.get_ref().to_string());
+                self.spoiled.insert(below);
+            }
+        }
+        for key in unresolved {
+            table.remove(key.as_str());
+        }
+    }
+
+    fn resolve_list(&mut self, items: &mut [Spanned<DeValue<'_>>], path: &str) {
+        for item in items {
+            let below = super::reading::element_path(path, item.get_ref());
+            match item.get_mut() {
+                // An element of `[[rules]]` is a section of its own.
+                DeValue::Table(table) if reference(table).is_none() => self.resolve_table(table, &below),
+                _ => {
+                    if !self.resolve_node(item, path) {
+                        self.spoiled.insert(path.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// `false` if it is a reference to what is not there.
+    fn resolve_node(&mut self, node: &mut Spanned<DeValue<'_>>, path: &str) -> bool {
+        let span = node.span();
+        let found = match node.get_mut() {
+            DeValue::Array(items) => {
+                self.resolve_list(items, path);
+                return true;
+            }
+            DeValue::Table(table) => match reference(table) {
+                Some(reference) => self.look_up(&reference),
+                None => {
+                    self.resolve_table(table, path);
+                    return true;
+                }
+            },
+            _ => return true,
+        };
+        match found {
+            Ok(text) => {
+                *node.get_mut() = DeValue::String(text.clone().into());
+                self.origin.keep_raw(&span, Raw { text, secret: true });
+                true
+            }
+            Err(text) => {
+                self.mistakes.push(Mistake { place: self.origin.place(&span), key: path.to_owned(), text });
+                false
+            }
+        }
+    }
+
+    fn look_up(&self, reference: &Reference) -> Result<String, String> {
+        match reference {
+            Reference::Variable(name) => match self.environment.get(name) {
+                None => Err(format!("the environment variable {name} is not set; set it, or name another")),
+                Some(value) if value.is_empty() => Err(format!("the environment variable {name} is empty; set it")),
+                Some(value) => Ok(value.clone()),
+            },
+            Reference::File(name) => {
+                let path = self.origin.folder().join(name);
+                let shown = path.display();
+                let text = (self.read_file)(&path)
+                    .map_err(|error| format!("the file {shown} cannot be read ({error}); make it, or name another"))?;
+                // One line break at the end is the editor's; more would be the secret's own.
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                if text.is_empty() {
+                    Err(format!("the file {shown} is empty; write the value into it"))
+                } else {
+                    Ok(text.to_owned())
+                }
+            }
+        }
+    }
+}
+
+enum Reference {
+    Variable(String),
+    File(String),
+}
+
+/// A table with exactly the one key `env` or `file`, and text in it.
+fn reference(table: &DeTable<'_>) -> Option<Reference> {
+    let mut entries = table.iter();
+    let (Some((key, value)), None) = (entries.next(), entries.next()) else { return None };
+    let text = value.get_ref().as_str()?.to_owned();
+    match key.get_ref().as_ref() {
+        "env" => Some(Reference::Variable(text)),
+        "file" => Some(Reference::File(text)),
+        _ => None,
+    }
+}

@@ -1,0 +1,207 @@
+//! Level 7: the daemon: cron ticks, dispatch lanes, pages, signals, and a graceful stop.
+//!
+//! The first SIGTERM or SIGINT stops softly: nothing is claimed any more, what is in flight is settled, pages finish. That
+//! takes [`STOP_WITHIN`] at most. The second signal stops at once; what was in flight is then `unknown` when its lease ends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
+use crate::http::{self, ops, public};
+use crate::pipeline::{Until, scan};
+use crate::plan::Horizon;
+use crate::store::WriteMode;
+
+/// What a soft stop takes at most; a lease is shorter, so that everything in flight is settled by then.
+pub const STOP_WITHIN: Duration = Duration::from_secs(75);
+
+/// How long one scan has the turn; another machine may scan after that even if this one died in it.
+const SCAN_TURN: TimeDelta = TimeDelta::minutes(10);
+
+/// What a daemon does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// Plan on the schedule.
+    Scan,
+    /// Send.
+    Dispatch,
+    /// Serve the pages that links lead to.
+    Web,
+}
+
+/// Why the daemon could not start or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The database does not answer or has an old schema.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {error}; is another program using it?")]
+    Listen {
+        /// The address in the config.
+        address: std::net::SocketAddr,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// Signals could not be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[source] std::io::Error),
+    /// The soft stop took too long, or was cut short by a second signal.
+    #[error("stopped before everything in flight was settled; what was in flight will be unknown when its lease ends")]
+    Cut,
+}
+
+/// Runs until a signal says to stop.
+///
+/// # Errors
+/// When it cannot start, or was stopped before everything in flight was settled.
+pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonError> {
+    app.store.ready().await?;
+    let mut signals = Signals::catch()?;
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    listen(&app, roles, &stop, &tasks).await?;
+    if roles.contains(&Role::Dispatch) {
+        let dispatcher = app.dispatcher();
+        for lane in app.lanes(&dispatcher) {
+            let stop = stop.clone();
+            tasks.spawn(async move { lane.run(Until::Stopped, &stop).await });
+        }
+        let every = app.config.dispatch.lease / 2;
+        tasks.spawn(app.reconciler(&dispatcher).run(every, stop.clone()));
+    }
+    if roles.contains(&Role::Scan) {
+        tasks.spawn(scan_on_schedule(Arc::clone(&app), stop.clone()));
+    }
+    tasks.spawn(keep_watchdog_fed(Arc::clone(&app), stop.clone()));
+    tasks.close();
+    tell_service_manager(NotifyState::Ready);
+    tracing::info!(roles = ?roles, "running");
+
+    signals.next().await;
+    tracing::info!("stopping: what is in flight is settled first; a second signal stops at once");
+    tell_service_manager(NotifyState::Stopping);
+    stop.cancel();
+    tokio::select! {
+        () = tasks.wait() => Ok(()),
+        () = signals.next() => Err(DaemonError::Cut),
+        () = app.clock.sleep(STOP_WITHIN) => Err(DaemonError::Cut),
+    }
+}
+
+/// SIGTERM and SIGINT, which mean the same.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, DaemonError> {
+        let catch = |kind| signal(kind).map_err(DaemonError::Signals);
+        Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn listen(
+    app: &Arc<App>,
+    roles: &BTreeSet<Role>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<(), DaemonError> {
+    let figures = Figures::new();
+    if !figures.install() {
+        tracing::warn!("figures are recorded elsewhere already; /metrics shows the queue only");
+    }
+    tasks.spawn(keep_figures(figures.clone(), Arc::clone(&app.clock), stop.clone()));
+    let ops = Ops { store: Arc::clone(&app.store), clock: Arc::clone(&app.clock), figures };
+    let mut servers = vec![(app.config.http.ops, ops::router(ops))];
+    if roles.contains(&Role::Web) {
+        servers.push((app.config.http.public, public::router(app.public())));
+    }
+    for (address, router) in servers {
+        let listener = TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })?;
+        tracing::info!(address = %listener.local_addr().unwrap_or(address), "listening");
+        tasks.spawn(http::serve(listener, router, Arc::clone(&app.clock), stop.clone()));
+    }
+    Ok(())
+}
+
+/// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick.
+async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
+    let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
+    while !stop.is_cancelled() {
+        scan_in_turn(&app, &holder).await;
+        let now = app.clock.now();
+        let Some(next) = app.config.scans.schedule.next_after(now) else {
+            tracing::error!("the schedule never fires again; nothing more is planned");
+            return stop.cancelled().await;
+        };
+        tokio::select! {
+            () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn scan_in_turn(app: &App, holder: &str) {
+    match app.store.take_turn("scan", holder, SCAN_TURN).await {
+        Ok(true) => {}
+        Ok(false) => return tracing::info!("another daemon is scanning"),
+        Err(error) => return tracing::error!(%error, "the scan could not begin; the next tick tries again"),
+    }
+    let now = app.clock.now();
+    let horizon = Horizon { now, until: now + app.ahead() };
+    match scan(&*app.store, &app.policy, horizon, WriteMode::Commit).await {
+        Ok(report) => {
+            metrics::counter!("dueherald_planned_total").increment(report.planned);
+            tracing::info!(planned = report.planned, in_view = report.in_view, looked_at = report.looked_at, "scanned");
+        }
+        Err(error) => tracing::error!(%error, "the scan broke off; the next tick goes on"),
+    }
+}
+
+/// Tells systemd that the event loop turns, twice as often as it asks.
+async fn keep_watchdog_fed(app: Arc<App>, stop: CancellationToken) {
+    let Some(patience) = sd_notify::watchdog_enabled() else { return };
+    while !stop.is_cancelled() {
+        tell_service_manager(NotifyState::Watchdog);
+        tokio::select! {
+            () = app.clock.sleep(patience / 2) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Sorts figures into their buckets, so that memory does not grow while nobody scrapes.
+async fn keep_figures(figures: Figures, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        figures.keep_up();
+        tokio::select! {
+            () = clock.sleep(KEEP_UP_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+fn tell_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}

@@ -1,0 +1,186 @@
+//! The small templates of a request: one value each, parsed once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a template may name.
+pub(super) struct Values<'a> {
+    /// The phone, `+8613800138000`.
+    pub(super) to: &'a str,
+    /// The phone without its `+`.
+    pub(super) to_digits: &'a str,
+    /// The message.
+    pub(super) text: &'a str,
+    /// The same for every attempt at one reminder.
+    pub(super) reference: &'a str,
+    /// From 1.
+    pub(super) attempt: u32,
+    /// The merchant's signature.
+    pub(super) sender: &'a str,
+}
+
+impl Values<'_> {
+    fn context(&self) -> minijinja::Value {
+        let &Self { to, to_digits, text, reference, attempt, sender } = self;
+        minijinja::context! { to, to_digits, text, reference, attempt, sender }
+    }
+}
+
+const NAMES: [&str; 6] = ["to", "to_digits", "text", "reference", "attempt", "sender"];
+
+/// The value of a query parameter, a header, a form field or a JSON string. A text with neither `{{` nor `{%` is taken as it
+/// is, so that a password needs no quoting. `Debug` hides it: it may be one.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Template(Form);
+
+#[derive(Clone)]
+enum Form {
+    Fixed(Arc<str>),
+    /// One template, called [`ONLY`].
+    Parsed(Arc<Environment<'static>>),
+}
+
+const ONLY: &str = "value";
+
+impl Template {
+    pub(super) fn render(&self, values: &Values<'_>) -> Result<String, minijinja::Error> {
+        match &self.0 {
+            Form::Fixed(text) => Ok(text.as_ref().to_owned()),
+            Form::Parsed(environment) => environment.get_template(ONLY)?.render(values.context()),
+        }
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template(…)")
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = String;
+
+    /// The error says what is wrong without repeating the text.
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.contains("{{") && !text.contains("{%") {
+            return Ok(Self(Form::Fixed(text.into())));
+        }
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(10_000));
+        environment.set_debug(false);
+        let broken = |error: minijinja::Error| format!("the template is broken: {}", error.kind());
+        environment.add_template_owned(ONLY, text).map_err(broken)?;
+        let named = environment.get_template(ONLY).map_err(broken)?.undeclared_variables(false);
+        if let Some(stranger) = named.iter().find(|name| !NAMES.contains(&name.as_str())) {
+            return Err(format!("the template names {stranger}; it may name {}", NAMES.join(", ")));
+        }
+        Ok(Self(Form::Parsed(Arc::new(environment))))
+    }
+}
+
+/// A JSON value whose strings are templates. Escaping is the serialiser's work, whatever a message holds.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct JsonTemplate(Node);
+
+#[derive(Clone)]
+enum Node {
+    Text(Template),
+    /// A number, a truth value or null.
+    Plain(Value),
+    List(Vec<JsonTemplate>),
+    Map(BTreeMap<String, JsonTemplate>),
+}
+
+impl JsonTemplate {
+    pub(super) fn render(&self, values: &Values<'_>) -> Result<Value, minijinja::Error> {
+        Ok(match &self.0 {
+            Node::Text(template) => Value::String(template.render(values)?),
+            Node::Plain(value) => value.clone(),
+            Node::List(list) => Value::Array(list.iter().map(|item| item.render(values)).collect::<Result<_, _>>()?),
+            Node::Map(map) => {
+                let fields = map.iter().map(|(name, value)| Ok((name.clone(), value.render(values)?)));
+                Value::Object(fields.collect::<Result<_, minijinja::Error>>()?)
+            }
+        })
+    }
+}
+
+impl fmt::Debug for JsonTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JsonTemplate(…)")
+    }
+}
+
+impl TryFrom<Value> for JsonTemplate {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        Ok(Self(match value {
+            Value::String(text) => Node::Text(text.try_into()?),
+            Value::Array(list) => Node::List(list.into_iter().map(Self::try_from).collect::<Result<_, _>>()?),
+            Value::Object(map) => {
+                let fields = map.into_iter().map(|(name, value)| Ok((name, Self::try_from(value)?)));
+                Node::Map(fields.collect::<Result<_, String>>()?)
+            }
+            plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => Node::Plain(plain),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JsonTemplate, Template, Values};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn values(text: &str) -> Values<'_> {
+        let (to, to_digits) = ("+8613800138000", "8613800138000");
+        Values { to, to_digits, text, reference: "ref-1", attempt: 2, sender: "商城" }
+    }
+
+    fn render(template: &str, text: &str) -> String {
+        Template::try_from(template.to_owned()).unwrap().render(&values(text)).unwrap()
+    }
+
+    #[test]
+    fn a_template_fills_in_and_escapes_nothing() {
+        assert_eq!(
+            render("【{{ sender }}】{{ text }} {{ to_digits }}/{{ attempt }}", "<a & 'b'>"),
+            "【商城】<a & 'b'> 8613800138000/2"
+        );
+        assert_eq!(render("p{#ssw}ord%", ""), "p{#ssw}ord%", "what is no template is taken as it is");
+    }
+
+    #[test]
+    fn mistakes_are_found_at_load() {
+        let problem = Template::try_from("{{ phone }}".to_owned()).unwrap_err();
+        assert!(problem.contains("phone") && problem.contains("to_digits"), "{problem}");
+        let problem = Template::try_from("{{ text ".to_owned()).unwrap_err();
+        assert!(problem.contains("broken"), "{problem}");
+        assert!(JsonTemplate::try_from(json!({ "a": [{ "b": "{{ c }}" }] })).is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let template: JsonTemplate = json!({ "password": "open sesame" }).try_into().unwrap();
+        assert!(!format!("{template:?}").contains("sesame"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_out_of_its_json_string(text: String) {
+            let template: JsonTemplate = json!({ "text": "{{ text }}", "n": 1, "to": ["{{ to }}"] }).try_into().unwrap();
+            let sent = serde_json::to_string(&template.render(&values(&text)).unwrap()).unwrap();
+            let read: Value = serde_json::from_str(&sent).unwrap();
+            prop_assert_eq!(read, json!({ "text": text, "n": 1, "to": ["+8613800138000"] }));
+        }
+    }
+}

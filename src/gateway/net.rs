@@ -1,0 +1,189 @@
+//! What every end on the network shares: sockets, TLS with ring, bounded waiting, and codes for what went wrong below the
+//! protocol.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::GatewayError;
+use crate::clock::{Clock, Deadline};
+use crate::domain::{Code, Outcome, RejectScope};
+
+/// Waits for `work`, at most for `limit`; `None` when the time passed first. What is ready wins over the time.
+pub(super) async fn within<F: Future>(clock: &dyn Clock, limit: Duration, work: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = clock.sleep(limit) => None,
+    }
+}
+
+/// As [`within`], and looks at the deadline before each step of `work`: one that was stopped (SIGSTOP, a suspended machine)
+/// while its connection was being made does not go on to write its request.
+pub(super) async fn before<F: Future>(
+    clock: &dyn Clock,
+    limit: Duration,
+    deadline: &Deadline,
+    work: F,
+) -> Option<F::Output> {
+    let mut work = pin!(work);
+    let checked = std::future::poll_fn(|context| match deadline.left() {
+        None => Poll::Ready(None),
+        Some(_) => work.as_mut().poll(context).map(Some),
+    });
+    within(clock, limit, checked).await.flatten()
+}
+
+/// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer. An error
+/// is the code of what stood in the way.
+pub(super) async fn connect(host: &str, port: u16) -> Result<TcpStream, &'static str> {
+    let mut code = "dns";
+    for address in tokio::net::lookup_host((host, port)).await.map_err(|_| code)? {
+        match TcpStream::connect(address).await.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => code = connect_code(&error),
+        }
+    }
+    Err(code)
+}
+
+/// Speaks TLS on `stream`, with a peer that has to prove that it is `host`.
+pub(super) async fn wrap_tls<S>(
+    tls: &TlsConnector,
+    host: &str,
+    stream: S,
+) -> io::Result<tokio_rustls::client::TlsStream<S>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    tls.connect(name, stream).await
+}
+
+/// TLS 1.2 and 1.3 with ring. Trusts the certificates in `ca_pem` and no others, or else those of the machine.
+///
+/// # Errors
+/// [`GatewayError::Settings`] when there is no certificate to trust.
+pub(super) fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, GatewayError> {
+    let mut roots = RootCertStore::empty();
+    match ca_pem {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let sound = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+                sound.ok_or_else(|| GatewayError::Settings("ca_pem holds a certificate that cannot be read".into()))?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        let problem = "no certificate authority to trust: set ca_pem, or install the machine's (ca-certificates)";
+        return Err(GatewayError::Settings(problem.into()));
+    }
+    Ok(finish(roots))
+}
+
+/// For a client that must be given a TLS configuration but is never to use it.
+pub(super) fn tls_config_without_trust() -> ClientConfig {
+    finish(RootCertStore::empty())
+}
+
+fn finish(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// What stood in the way of a connection, in our own words: the system's text may name addresses.
+pub(super) fn connect_code(error: &(dyn Error + 'static)) -> &'static str {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return "tls";
+        }
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::ConnectionRefused => return "connect-refused",
+                io::ErrorKind::TimedOut => return "connect-timeout",
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => return "connect-unreachable",
+                // An io::Error hides what it wraps from `source`.
+                _ => next = io.get_ref().map(|inner| inner as &(dyn Error + 'static)).or(error.source()),
+            }
+        } else {
+            next = error.source();
+        }
+    }
+    "connect-failed"
+}
+
+/// Proven not sent.
+pub(super) fn not_sent(code: &str) -> Outcome {
+    Outcome::NotSent { code: Code::new(code) }
+}
+
+/// May or may not have gone.
+pub(super) fn unknown(code: &str) -> Outcome {
+    Outcome::Unknown { code: Code::new(code) }
+}
+
+/// Refused for good.
+pub(super) fn rejected(code: &str, scope: RejectScope) -> Outcome {
+    Outcome::Rejected { code: Code::new(code), scope }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{before, connect, within};
+    use crate::clock::{Clock, Deadline, SimClock};
+    use chrono::{DateTime, Utc};
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn work_is_not_taken_up_again_after_its_deadline() {
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        let deadline = Deadline::new(Arc::new(clock.clone()), clock.elapsed(), SECOND);
+        let mut steps = 0;
+        let work = poll_fn(|context| {
+            steps += 1;
+            // Stopped here for longer than it may take, then woken.
+            clock.advance(SECOND);
+            context.waker().wake_by_ref();
+            if steps == 1 { Poll::Pending } else { Poll::Ready("sent too late") }
+        });
+        // A limit that never passes: only the look at the deadline can end it.
+        assert_eq!(before(&SimClock::at(DateTime::<Utc>::UNIX_EPOCH), SECOND, &deadline, work).await, None);
+        assert_eq!(steps, 1);
+    }
+
+    #[tokio::test]
+    async fn sockets_do_not_hold_small_writes_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(connect("127.0.0.1", port).await.unwrap().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_wins_over_the_time() {
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        assert_eq!(within(&clock, Duration::ZERO, async { "done" }).await, Some("done"));
+        assert_eq!(within(&clock, Duration::ZERO, std::future::pending::<()>()).await, None);
+    }
+}

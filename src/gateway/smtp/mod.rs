@@ -1,0 +1,198 @@
+//! E-mail by SMTP: lettre's protocol over our own sockets and a small pool.
+//!
+//! lettre's own pool is left aside on purpose: it does not set TCP_NODELAY, so that each message waits 40 ms for a delayed
+//! acknowledgement, it sends a NOOP at every checkout, and its size bounds parked connections only.
+//!
+//! lettre's feature `tracing` stays off: it logs what goes over the wire, the password included.
+//!
+//! | what happened | outcome |
+//! |---|---|
+//! | no connection, no TLS, no or a wrong greeting; connection lost before the final dot | not sent |
+//! | 5xx while opening, password refused, 5xx to MAIL FROM, relaying denied | rejected, the gateway's trouble |
+//! | 5xx to RCPT, DATA or the message | rejected, the recipient's trouble |
+//! | 4xx anywhere, 421 included | retry after |
+//! | no answer, a lost connection or nonsense after the final dot began to leave | unknown |
+//!
+//! ```toml
+//! [gateways.mail]
+//! kind = "smtp"
+//! host = "smtp.mall.example"
+//! security = "starttls"
+//! credentials = { username = "repay", password = { env = "SMTP_PASSWORD" } }
+//! from = "Mall <repay@mall.example>"
+//! ```
+
+mod connection;
+mod pool;
+mod settings;
+mod socket;
+mod verdict;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::connection::{Connection, Connector};
+use self::pool::{Pool, Slot};
+use self::verdict::{Stage, Trouble, outcome};
+use super::mail::{Composition, Mail, compose};
+use super::{Gateway, GatewayError, Handover, net};
+use crate::clock::{Clock, Deadline};
+use crate::domain::{Address, Channel, GatewayName, LinkMode, Message, Outcome, RejectScope};
+
+pub use self::settings::{Credentials, Security, SmtpSettings};
+
+/// A mail server that takes our mail.
+pub struct SmtpGateway {
+    name: GatewayName,
+    pool: Arc<Pool>,
+}
+
+impl fmt::Debug for SmtpGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmtpGateway").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl SmtpGateway {
+    /// Reads certificates and parses names; connects to nothing.
+    ///
+    /// # Errors
+    /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
+    pub fn new(name: GatewayName, settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+        Ok(Self { name, pool: Arc::new(Pool::new(Connector::new(settings, clock)?)) })
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &**self.pool.connector().clock()
+    }
+
+    fn compose(&self, handover: &Handover<'_>) -> Result<Mail, Outcome> {
+        let (Address::Email(to), Message::Email(parts)) = (handover.to, handover.message) else {
+            return Err(net::not_sent("wrong-channel"));
+        };
+        let composed = compose(&Composition {
+            merchant: handover.merchant,
+            from: &self.pool.connector().settings().from,
+            to,
+            parts,
+            reference: handover.reference,
+            date: self.clock().now(),
+        });
+        composed.map_err(|unsendable| net::rejected(unsendable.0, RejectScope::Recipient))
+    }
+
+    async fn deliver(&self, mail: &Mail, deadline: &Deadline, slot: Slot<'_>) -> Outcome {
+        if let Some(parked) = self.pool.take(&slot) {
+            match self.deliver_over(parked, mail, deadline, slot).await {
+                Delivered::Outcome(outcome) => outcome,
+                // Once, over a fresh connection: no byte of the message had left.
+                Delivered::Stale(slot) => self.deliver_afresh(mail, deadline, slot).await,
+            }
+        } else {
+            self.deliver_afresh(mail, deadline, slot).await
+        }
+    }
+
+    async fn deliver_afresh(&self, mail: &Mail, deadline: &Deadline, slot: Slot<'_>) -> Outcome {
+        let fresh = match self.pool.connector().open(Some(deadline)).await {
+            Ok(fresh) => fresh,
+            Err(trouble) => return outcome(Stage::Opening, &trouble),
+        };
+        match self.deliver_over(fresh, mail, deadline, slot).await {
+            Delivered::Outcome(outcome) => outcome,
+            Delivered::Stale(_) => net::not_sent("smtp-connection-lost"),
+        }
+    }
+
+    async fn deliver_over<'a>(
+        &self,
+        mut connection: Connection,
+        mail: &Mail,
+        deadline: &Deadline,
+        slot: Slot<'a>,
+    ) -> Delivered<'a> {
+        match connection.deliver(mail, deadline).await {
+            Ok(provider_id) => {
+                self.pool.park(connection, slot);
+                Delivered::Outcome(Outcome::Accepted { provider_id })
+            }
+            Err((stage, trouble)) if connection.was_stale(stage, &trouble) => Delivered::Stale(slot),
+            Err((stage, trouble)) => {
+                if Connection::survives(&trouble) {
+                    self.pool.park(connection, slot);
+                }
+                Delivered::Outcome(outcome(stage, &trouble))
+            }
+        }
+    }
+}
+
+/// What came of a message over one connection.
+enum Delivered<'a> {
+    Outcome(Outcome),
+    /// The connection had died while it was parked. Its slot is given back for another one.
+    Stale(Slot<'a>),
+}
+
+#[async_trait]
+impl Gateway for SmtpGateway {
+    fn name(&self) -> &GatewayName {
+        &self.name
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Email
+    }
+
+    fn link_mode(&self) -> LinkMode {
+        self.pool.connector().settings().link_mode
+    }
+
+    fn max_in_flight(&self) -> usize {
+        self.pool.connector().settings().max_connections
+    }
+
+    async fn send(&self, handover: &Handover<'_>) -> Outcome {
+        let mail = match self.compose(handover) {
+            Ok(mail) => mail,
+            Err(outcome) => return outcome,
+        };
+        let Some(left) = handover.deadline.left() else { return net::not_sent("deadline") };
+        match net::within(self.clock(), left, self.pool.slot()).await {
+            Some(slot) => self.deliver(&mail, handover.deadline, slot).await,
+            None => net::not_sent("deadline"),
+        }
+    }
+
+    async fn check(&self) -> Result<(), GatewayError> {
+        let settings = self.pool.connector().settings();
+        let _slot = self.pool.slot().await;
+        let checked = async {
+            let mut connection = self.pool.connector().open(None).await?;
+            connection.probe().await?;
+            connection.quit().await;
+            Ok::<_, Trouble>(())
+        };
+        checked.await.map_err(|trouble| {
+            let outcome = outcome(Stage::Opening, &trouble);
+            let code = outcome.code().map(ToString::to_string).unwrap_or_default();
+            let (host, port) = (&settings.host, settings.port());
+            GatewayError::Unreachable(format!("mail server {host}:{port}: {code}; {}", advice(&code)))
+        })
+    }
+}
+
+/// What to look at first.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "dns" => "there is no such host: check `host`",
+        "tls" => "its certificate does not prove its name: check `host` and `ca_pem`",
+        "starttls-missing" => "it offers no STARTTLS here: check `port` and `security`",
+        "auth-missing" => "it wants no user name and password here: check `port` and `credentials`",
+        _ if code.starts_with("smtp-53") => "it refused us: check `credentials`",
+        _ if code.starts_with("connect") => "it cannot be reached: check `host`, `port` and the firewall",
+        _ => "it answered, but not with a welcome",
+    }
+}

@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use lettre::transport::smtp::extension::ClientId;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::domain::LinkMode;
+use crate::gateway::GatewayError;
+
+/// How the way to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// In the clear: for a relay on this machine.
+    None,
+    /// TLS that is asked for in the clear. Required: where the server does not offer it, nothing is sent.
+    #[default]
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+/// Who we are to the mail server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The account.
+    pub username: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// A `[gateways.*]` section of kind `smtp`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpSettings {
+    /// The mail server; its certificate has to name it.
+    pub host: String,
+    /// Its port; 587 with `starttls`, 465 with `tls`, 25 with `none`, unless said otherwise.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// How the way there is protected.
+    #[serde(default)]
+    pub security: Security,
+    /// Account and password; none for a relay that knows us by our address.
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
+    /// Who the mail is from, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the name
+    /// here is for a merchant without one.
+    #[serde(deserialize_with = "mailbox")]
+    pub from: Mailbox,
+    /// PEM text of the certificate authorities to trust instead of the machine's.
+    #[serde(default)]
+    pub ca_pem: Option<String>,
+    /// How long connecting may take, from the look-up of the name to the last word of AUTH.
+    #[serde(default = "connect_timeout", with = "crate::domain::duration")]
+    pub connect_timeout: Duration,
+    /// How long the server may take to answer one command, the message itself included.
+    #[serde(default = "command_timeout", with = "crate::domain::duration")]
+    pub command_timeout: Duration,
+    /// How long a connection is kept for the next message. Less than the server's patience (Postfix: 300 s, 10 s under
+    /// load).
+    #[serde(default = "idle_timeout", with = "crate::domain::duration")]
+    pub idle_timeout: Duration,
+    /// How many connections may be open at once; so many messages are in flight at once.
+    #[serde(default = "max_connections")]
+    pub max_connections: usize,
+    /// The name in EHLO; the machine's name unless said otherwise.
+    #[serde(default)]
+    pub hello_name: Option<String>,
+    /// What kind of link it lets through.
+    #[serde(default)]
+    pub link_mode: LinkMode,
+}
+
+impl SmtpSettings {
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.security {
+            Security::None => 25,
+            Security::StartTls => 587,
+            Security::Tls => 465,
+        })
+    }
+
+    /// The name for EHLO.
+    pub(super) fn hello(&self) -> Result<ClientId, GatewayError> {
+        match self.hello_name.as_deref() {
+            None => Ok(ClientId::default()),
+            Some(name) if is_host_name(name) => Ok(ClientId::Domain(name.to_owned())),
+            Some(_) => Err(GatewayError::Settings("hello_name has to be a host name such as mail.mall.example".into())),
+        }
+    }
+
+    /// What serde cannot say.
+    pub(super) fn check(&self) -> Result<(), GatewayError> {
+        let problem = if !is_host_name(&self.host) {
+            "host has to be a host name or an IP address, without a port"
+        } else if !(1..=1000).contains(&self.max_connections) {
+            "max_connections has to be between 1 and 1000"
+        } else if self.credentials.is_some() && self.security == Security::None && !is_loopback(&self.host) {
+            "credentials would travel in the clear: set security to \"starttls\" or \"tls\", or take them away"
+        } else {
+            return Ok(());
+        };
+        Err(GatewayError::Settings(problem.into()))
+    }
+}
+
+fn is_host_name(text: &str) -> bool {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
+    (1..=253).contains(&text.len()) && text.bytes().all(kept)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+fn mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mailbox, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| de::Error::custom("write an address such as \"Mall <repay@mall.example>\""))
+}
+
+fn connect_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn command_timeout() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn idle_timeout() -> Duration {
+    Duration::from_secs(8)
+}
+
+fn max_connections() -> usize {
+    4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Security, SmtpSettings};
+    use rstest::rstest;
+
+    const LEAST: &str = "host = 'mail.example'\nfrom = 'Mall <repay@mall.example>'\n";
+
+    fn read(text: &str) -> Result<SmtpSettings, toml::de::Error> {
+        toml::from_str(&format!("{LEAST}{text}"))
+    }
+
+    #[test]
+    fn two_lines_make_a_safe_gateway() {
+        let settings = read("").unwrap();
+        assert_eq!((settings.security, settings.port()), (Security::StartTls, 587), "never in the clear by default");
+        assert!(settings.check().is_ok());
+        assert_eq!(read("security = 'tls'").unwrap().port(), 465);
+        assert_eq!(read("security = 'tls'\nport = 2465").unwrap().port(), 2465);
+    }
+
+    #[rstest]
+    #[case::unknown_key("pasword = 'x'", "pasword")]
+    #[case::no_unit("command_timeout = '30'", "30s")]
+    #[case::no_address("credentials = { username = 'a' }", "password")]
+    #[case::bad_security("security = 'opportunistic'", "starttls")]
+    fn mistakes_are_named(#[case] text: &str, #[case] named: &str) {
+        let problem = read(text).unwrap_err().to_string();
+        assert!(problem.contains(named), "{problem}");
+    }
+
+    #[test]
+    fn a_password_never_travels_in_the_clear_beyond_this_machine() {
+        let credentials = "security = 'none'\ncredentials = { username = 'a', password = 'open sesame' }";
+        let settings = read(credentials).unwrap();
+        assert!(settings.check().is_err());
+        assert!(!format!("{settings:?}").contains("sesame"), "Debug hides the password");
+        assert!(SmtpSettings { host: "127.0.0.1".into(), ..settings }.check().is_ok());
+    }
+
+    #[rstest]
+    #[case("a\r\nRCPT TO:<b>")]
+    #[case("")]
+    #[case("two words")]
+    fn a_hello_name_is_one_word(#[case] name: &str) {
+        let settings = SmtpSettings { hello_name: Some(name.into()), ..read("").unwrap() };
+        assert!(settings.hello().is_err());
+    }
+}

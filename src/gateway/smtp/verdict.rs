@@ -1,0 +1,184 @@
+//! From what a mail server said, and when, to an [`Outcome`].
+
+use std::error::Error;
+use std::io;
+
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::response::Response;
+
+use crate::domain::{Code, Outcome, RejectScope};
+use crate::gateway::net;
+
+/// How far the conversation had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Greeting, EHLO, STARTTLS, AUTH.
+    Opening,
+    /// MAIL FROM.
+    Sender,
+    /// RCPT TO.
+    Recipient,
+    /// DATA, and the message up to its final dot: without the dot no server may take it over (RFC 5321, 4.1.1.4).
+    Content,
+    /// From the first byte of the final dot on, the message may have been taken over (RFC 1047).
+    FinalDot,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The deadline of the hand-over.
+    Deadline,
+    /// No answer in time.
+    Silence,
+    /// The connection ended.
+    Lost,
+    /// An answer that is none, or not to what was asked.
+    Garbage,
+    /// The connection could not be made; the code says why.
+    Connect(&'static str),
+    /// A refusal in due form.
+    Refusal(Refusal),
+}
+
+/// A reply of 4xx or 5xx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: u16,
+    /// RFC 3463, for example `5.1.1`.
+    enhanced: Option<String>,
+    /// Whether the text speaks of relaying: then it is about us, whatever the recipient. No status code tells "Relay access
+    /// denied" (Postfix), "relay not permitted" (Exim), "Unable to relay" (Exchange) from a refused recipient.
+    about_relaying: bool,
+}
+
+impl Refusal {
+    fn new(status: u16, text: &str) -> Self {
+        let enhanced = text.split_whitespace().next().filter(|word| is_enhanced(word)).map(str::to_owned);
+        Self { status, enhanced, about_relaying: text.to_ascii_lowercase().contains("relay") }
+    }
+
+    /// 421 is said before the server hangs up.
+    pub(super) fn ends_connection(&self) -> bool {
+        self.status == 421
+    }
+
+    /// Digits only: the text behind them may quote an address.
+    fn code(&self) -> Code {
+        match &self.enhanced {
+            Some(enhanced) => Code::new(&format!("smtp-{}-{enhanced}", self.status)),
+            None => Code::new(&format!("smtp-{}", self.status)),
+        }
+    }
+
+    fn scope(&self, stage: Stage) -> RejectScope {
+        // Of these none is about a recipient: not understood, wrong order, authentication or encryption wanted (RFC 4954).
+        let about_session = matches!(self.status, 500 | 502 | 503 | 530 | 534 | 535 | 538);
+        match stage {
+            Stage::Opening | Stage::Sender => RejectScope::Gateway,
+            Stage::Recipient if self.about_relaying => RejectScope::Gateway,
+            _ if about_session => RejectScope::Gateway,
+            Stage::Recipient | Stage::Content | Stage::FinalDot => RejectScope::Recipient,
+        }
+    }
+}
+
+fn is_enhanced(word: &str) -> bool {
+    let parts: Vec<_> = word.split('.').collect();
+    let number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(number) && matches!(parts[0], "4" | "5")
+}
+
+/// What the hand-over came to when it met `trouble` at `stage`.
+pub(super) fn outcome(stage: Stage, trouble: &Trouble) -> Outcome {
+    let code = match trouble {
+        Trouble::Refusal(refusal) if refusal.status < 500 => {
+            return Outcome::RetryAfter { code: refusal.code(), after: None };
+        }
+        Trouble::Refusal(refusal) => return Outcome::Rejected { code: refusal.code(), scope: refusal.scope(stage) },
+        Trouble::Deadline => "deadline",
+        Trouble::Silence => "smtp-no-answer",
+        Trouble::Lost => "smtp-connection-lost",
+        Trouble::Garbage => "smtp-garbage",
+        Trouble::Connect(code) => code,
+    };
+    if stage == Stage::FinalDot { net::unknown(code) } else { net::not_sent(code) }
+}
+
+impl From<SmtpError> for Trouble {
+    fn from(error: SmtpError) -> Self {
+        // lettre keeps the reply's text as the error's source.
+        let text = || error.source().map(ToString::to_string).unwrap_or_default();
+        if let Some(status) = error.status() {
+            return Self::Refusal(Refusal::new(status.into(), &text()));
+        }
+        if error.is_response() {
+            return if text() == "incomplete response" { Self::Lost } else { Self::Garbage };
+        }
+        match error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind) {
+            // Bytes that are no UTF-8.
+            Some(io::ErrorKind::InvalidData) => Self::Garbage,
+            _ if error.is_client() => Self::Garbage,
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// The server's own number for a message it took over, where it names one the way Postfix (`queued as 4X1`) or Exim
+/// (`OK id=1a-2b-3c`) does.
+pub(super) fn queue_id(response: &Response) -> Option<String> {
+    let line = response.first_line()?;
+    let rest = ["queued as ", "id="].iter().find_map(|mark| line.split_once(mark))?.1;
+    let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    Some(rest.chars().take_while(kept).take(64).collect::<String>()).filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refusal, Stage, Trouble, outcome, queue_id};
+    use lettre::transport::smtp::response::Response;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Stage::Recipient, 550, "5.1.1 <zhang@mall.example>: unknown", "rejected smtp-550-5.1.1 Recipient")]
+    #[case(Stage::Recipient, 550, "zhang@mall.example unknown", "rejected smtp-550 Recipient")]
+    #[case(Stage::Recipient, 501, "5.1.3 bad address", "rejected smtp-501-5.1.3 Recipient")]
+    #[case(Stage::Recipient, 554, "5.7.1 Relay access denied", "rejected smtp-554-5.7.1 Gateway")]
+    #[case(Stage::Recipient, 554, "5.7.1 looks like spam", "rejected smtp-554-5.7.1 Recipient")]
+    #[case(Stage::Recipient, 530, "5.7.0 Authentication required", "rejected smtp-530-5.7.0 Gateway")]
+    #[case(Stage::Recipient, 450, "4.7.1 greylisted", "retry_after smtp-450-4.7.1 -")]
+    #[case(Stage::Sender, 550, "5.7.1 we do not know you", "rejected smtp-550-5.7.1 Gateway")]
+    #[case(Stage::Opening, 535, "5.7.8 wrong", "rejected smtp-535-5.7.8 Gateway")]
+    #[case(Stage::Opening, 554, "go away", "rejected smtp-554 Gateway")]
+    #[case(Stage::FinalDot, 552, "5.3.4 too big", "rejected smtp-552-5.3.4 Recipient")]
+    #[case(Stage::FinalDot, 451, "4.3.0 queue full", "retry_after smtp-451-4.3.0 -")]
+    fn a_refusal_means(#[case] stage: Stage, #[case] status: u16, #[case] text: &str, #[case] expected: &str) {
+        let outcome = outcome(stage, &Trouble::Refusal(Refusal::new(status, text)));
+        let scope = match &outcome {
+            crate::domain::Outcome::Rejected { scope, .. } => format!("{scope:?}"),
+            _ => "-".into(),
+        };
+        let code = outcome.code().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(format!("{} {code} {scope}", outcome.as_str()), expected);
+    }
+
+    #[test]
+    fn nothing_is_proven_once_the_final_dot_may_have_left() {
+        for trouble in [Trouble::Silence, Trouble::Lost, Trouble::Garbage, Trouble::Deadline] {
+            assert_eq!(outcome(Stage::FinalDot, &trouble).as_str(), "unknown");
+            for stage in [Stage::Opening, Stage::Sender, Stage::Recipient, Stage::Content] {
+                assert_eq!(outcome(stage, &trouble).as_str(), "not_sent");
+            }
+        }
+    }
+
+    #[rstest]
+    #[case("250 2.0.0 Ok: queued as 4X1y2Z\r\n", Some("4X1y2Z"))]
+    #[case("250 OK id=1tB2c3-000-Ab\r\n", Some("1tB2c3-000-Ab"))]
+    #[case("250 thanks, zhang@mall.example\r\n", None)]
+    #[case("250 queued as <zhang@mall.example>\r\n", None)]
+    fn a_queue_number_is_taken_only_where_it_is_one(#[case] reply: &str, #[case] id: Option<&str>) {
+        let response: Response = reply.parse().unwrap();
+        assert_eq!(queue_id(&response).as_deref(), id);
+    }
+}

@@ -1,0 +1,196 @@
+//! For operations, at an address of its own: `/healthz`, `/readyz`, `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use metrics::{
+    Label, Unit, describe_counter, describe_gauge, describe_histogram, gauge, set_global_recorder, with_local_recorder,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use super::{HttpError, within_patience};
+use crate::clock::Clock;
+use crate::domain::Channel;
+use crate::store::{QueueCounts, Store, StoreError};
+
+/// Outcomes of attempts, counted by the pipeline. Labels `gateway`, `outcome`.
+pub const OUTCOMES: &str = "dueherald_outcomes_total";
+/// Reminders that were not sent, counted by the pipeline. Label `reason`.
+pub const SKIPPED: &str = "dueherald_skipped_total";
+/// How long a hand-over to a gateway took, recorded by the pipeline. Label `gateway`.
+pub const SEND_SECONDS: &str = "dueherald_send_seconds";
+
+const STORE_UP: &str = "dueherald_store_up";
+const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
+
+/// A gauge of the queue. Label `channel`.
+struct QueueGauge {
+    name: &'static str,
+    meaning: &'static str,
+    count: fn(&QueueCounts) -> u64,
+}
+
+const QUEUE: &[QueueGauge] = &[
+    QueueGauge {
+        name: "dueherald_queue_planned",
+        meaning: "Reminders that wait to be sent, due or not",
+        count: |counts| counts.planned,
+    },
+    QueueGauge {
+        name: "dueherald_queue_due",
+        meaning: "Reminders that wait although their time has come",
+        count: |counts| counts.due,
+    },
+    QueueGauge {
+        name: "dueherald_queue_sending",
+        meaning: "Reminders being handed over, under a lease",
+        count: |counts| counts.sending,
+    },
+    QueueGauge {
+        name: "dueherald_queue_unknown",
+        meaning: "Reminders that may or may not have gone",
+        count: |counts| counts.unknown,
+    },
+];
+
+/// Upper bounds of the buckets of [`SEND_SECONDS`]: a gateway answers in milliseconds, a greeting delay takes many seconds.
+const SEND_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// How often [`Figures::keep_up`] wants to be called.
+pub const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the `metrics` macros record to, and what `/metrics` shows.
+#[derive(Clone)]
+pub struct Figures {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Figures {
+    /// Figures that nobody records to yet: described, with the buckets set.
+    #[must_use]
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(SEND_SECONDS.to_owned()), SEND_BUCKETS)
+            .expect("there are buckets")
+            .build_recorder();
+        with_local_recorder(&recorder, describe);
+        let handle = recorder.handle();
+        Self { recorder: Arc::new(recorder), handle }
+    }
+
+    /// Makes the `metrics` macros of the whole process record here. Gives `false` if they record elsewhere already.
+    #[must_use]
+    pub fn install(&self) -> bool {
+        set_global_recorder(Arc::clone(&self.recorder)).is_ok()
+    }
+
+    /// Lets the `metrics` macros record here while `body` runs on this thread, wherever they record otherwise.
+    pub fn locally<T>(&self, body: impl FnOnce() -> T) -> T {
+        with_local_recorder(&*self.recorder, body)
+    }
+
+    /// Sorts what was recorded into its buckets; call it every [`KEEP_UP_EVERY`], or memory grows while nobody scrapes.
+    pub fn keep_up(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// Everything in the text form of Prometheus, with the queue as it is now; without the counts the queue's gauges are `NaN`
+    /// rather than old.
+    fn render(&self, counts: Option<&[QueueCounts]>, now: DateTime<Utc>) -> String {
+        self.locally(|| {
+            gauge!(STORE_UP).set(if counts.is_some() { 1.0 } else { 0.0 });
+            for channel in Channel::ALL {
+                let of_channel = counts.map(|all| all.iter().find(|counts| counts.channel == *channel));
+                set_queue_gauges(*channel, of_channel, now);
+            }
+        });
+        self.handle.render()
+    }
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `None`: not known. `Some(None)`: the store names no such channel, so nothing is in its queue.
+fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now: DateTime<Utc>) {
+    let label = || vec![Label::from_static_parts("channel", channel.as_str())];
+    for QueueGauge { name, count, .. } in QUEUE {
+        // Exact up to 2^53 reminders.
+        gauge!(*name, label()).set(counts.map_or(f64::NAN, |counts| counts.map_or(0, count) as f64));
+    }
+    let waited = |counts: Option<&QueueCounts>| {
+        let since = counts.and_then(|counts| counts.oldest_due);
+        since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default().as_secs_f64()
+    };
+    gauge!(OLDEST_DUE, label()).set(counts.map_or(f64::NAN, waited));
+}
+
+/// Says what each figure is, for the `# HELP` lines.
+fn describe() {
+    describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
+    describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
+    describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");
+    describe_gauge!(STORE_UP, "1 if the store answered this scrape, else 0 and the queue's gauges are NaN");
+    describe_gauge!(OLDEST_DUE, Unit::Seconds, "How long the longest waiting due reminder has been due; 0 if none is");
+    for QueueGauge { name, meaning, .. } in QUEUE {
+        describe_gauge!(*name, *meaning);
+    }
+}
+
+/// What operations are shown.
+#[derive(Clone)]
+pub struct Ops {
+    /// The ledger and the outbox; only read.
+    pub store: Arc<dyn Store>,
+    /// Tells how long something has been due, and bounds the wait for the store.
+    pub clock: Arc<dyn Clock>,
+    /// The figures.
+    pub figures: Figures,
+}
+
+/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema), `/metrics`.
+pub fn router(ops: Ops) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics_text))
+        .with_state(ops)
+}
+
+async fn ready(State(ops): State<Ops>) -> Response {
+    match within_patience(&*ops.clock, ops.store.ready()).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", plain_reason(&error))).into_response()
+        }
+    }
+}
+
+/// What may be told to whoever asks. A database's own words stay in the log: they may name a host or a user.
+fn plain_reason(error: &HttpError) -> String {
+    match error {
+        HttpError::Slow | HttpError::Store(StoreError::NotMigrated) => error.to_string(),
+        HttpError::Store(_) => "the database cannot be used; the log says why".to_owned(),
+    }
+}
+
+async fn metrics_text(State(ops): State<Ops>) -> Response {
+    let counts = within_patience(&*ops.clock, ops.store.queue_counts()).await;
+    if let Err(error) = &counts {
+        tracing::warn!(%error, "the queue could not be counted for /metrics");
+    }
+    let text = ops.figures.render(counts.as_deref().ok(), ops.clock.now());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

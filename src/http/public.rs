@@ -1,0 +1,111 @@
+//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page.
+//!
+//! A message carries no way to repay, only a link to here; the way is resolved when the borrower clicks. The page names no
+//! person, amount or contact address: whoever holds the link sees no more than that a merchant has a bill due on a day.
+//!
+//! GET and HEAD change nothing: link previews and mail scanners follow links too. The token is in no log line.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use minijinja::context;
+
+use super::landing::{Landing, Standing};
+use super::page::{Strictness, page, set_headers};
+use super::{HttpError, within_patience};
+use crate::clock::Clock;
+use crate::domain::{ReminderId, Routes};
+use crate::plan::Policy;
+use crate::store::{ReminderFilter, Store, StoreError};
+
+/// Opens the token of a landing page; `None` for anything that was not sealed for that purpose with one of our keys.
+pub type LinkOpener = Arc<dyn Fn(&str) -> Option<ReminderId> + Send + Sync>;
+
+/// What landing pages are made from.
+#[derive(Clone)]
+pub struct Public {
+    /// The ledger and the outbox; only read.
+    pub store: Arc<dyn Store>,
+    /// Opens tokens.
+    pub open: LinkOpener,
+    /// The merchants.
+    pub policy: Arc<Policy>,
+    /// The ways to repay, as they are now.
+    pub routes: Arc<Routes>,
+    /// Tells today, and bounds the wait for the store.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A number that no reminder has: what a token that does not open asks the store for.
+const NO_REMINDER: ReminderId = ReminderId(-1);
+
+/// Serves `/r/{token}`; every other path is the same 404 page.
+pub fn router(public: Public) -> Router {
+    Router::new()
+        .route("/r/{token}", get(landing_page))
+        .fallback(async || not_found())
+        .layer(map_response(with_headers))
+        .with_state(public)
+}
+
+impl Public {
+    /// What the landing page of a token says; `None` where it would be the 404 page.
+    ///
+    /// # Errors
+    /// When the store fails or does not answer in time.
+    pub async fn standing(&self, token: &str) -> Result<Option<Standing>, HttpError> {
+        Ok(self.landing(token).await?.map(|landing| landing.standing()))
+    }
+
+    async fn landing(&self, token: &str) -> Result<Option<Landing>, HttpError> {
+        within_patience(&*self.clock, self.look_up(token)).await
+    }
+
+    async fn look_up(&self, token: &str) -> Result<Option<Landing>, StoreError> {
+        // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
+        // and a merchant that is gone costs no second one.
+        let id = (self.open)(token).unwrap_or(NO_REMINDER);
+        let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+        let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
+        let key = found.reminder.plan.key;
+        let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
+        let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        Ok(Some(Landing::new(merchant, key.due_date, &account, &self.routes, self.clock.now())))
+    }
+}
+
+async fn landing_page(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Response {
+    // What is no text at all (broken percent signs) opens as little as any other garble.
+    let token = token.map(|Path(token)| token).unwrap_or_default();
+    match public.landing(&token).await {
+        Ok(Some(landing)) => page(StatusCode::OK, landing.template(), &landing),
+        Ok(None) => not_found(),
+        Err(error) => {
+            tracing::error!(%error, "a landing page could not be shown");
+            unavailable()
+        }
+    }
+}
+
+/// One page for every link that is not ours, is broken, or is no longer kept: it tells nobody which.
+fn not_found() -> Response {
+    page(StatusCode::NOT_FOUND, "not-found.html", context! {})
+}
+
+fn unavailable() -> Response {
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "unavailable.html", context! {});
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+    response
+}
+
+async fn with_headers(mut response: Response) -> Response {
+    set_headers(response.headers_mut(), Strictness::Strict);
+    response
+}

@@ -1,0 +1,335 @@
+//! Import: from an input to the ledger. Reading and checking run on a thread of their own, a few batches ahead of the database.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::thread;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::domain::{LedgerRow, Merchant, MerchantId};
+use crate::source::{Format, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
+use crate::store::{Change, Store, StoreError, WriteMode};
+
+/// Rows in one transaction.
+const BATCH_ROWS: usize = 1_000;
+
+/// Records after which progress is told although not a whole batch of them was sound.
+const MAX_RECORDS_IN_BATCH: u64 = 10_000;
+
+/// Batches that the reader may be ahead.
+const BATCHES_AHEAD: usize = 2;
+
+/// Where sound rows go: the one operation of a [`Store`] that an import needs.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// As [`Store::import`].
+    ///
+    /// # Errors
+    /// As [`Store::import`]; then nothing of `rows` is kept.
+    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Ledger for S {
+    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        self.import(rows, mode).await
+    }
+}
+
+/// What is to be imported, and how.
+pub struct Import<'a, R> {
+    /// What is read: a file, or the standard input.
+    pub input: R,
+    /// Its format; `None` looks.
+    pub format: Option<Format>,
+    /// The merchants whose rows are taken.
+    pub merchants: &'a BTreeMap<MerchantId, Merchant>,
+    /// Whether it is kept.
+    pub mode: WriteMode,
+    /// How many refused records the summary holds; the others are only counted.
+    pub max_shown: usize,
+    /// Where every refused record goes, to be mended and imported again.
+    pub rejects: Option<Box<dyn Write + Send>>,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the input that are done with.
+    pub bytes: u64,
+    /// Records, sound or not, that are done with.
+    pub records: u64,
+    /// The refused ones among them.
+    pub rejected: u64,
+}
+
+/// What an import came to.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Instalments that were not known.
+    pub new: u64,
+    /// Instalments that were known otherwise, or whose borrower was.
+    pub changed: u64,
+    /// Instalments that the ledger held already, as they are.
+    pub same: u64,
+    /// Records that were refused.
+    pub rejected: u64,
+    /// The first of them, without their originals.
+    pub shown: Vec<Rejected>,
+    /// Columns that were passed over.
+    pub unknown_columns: Vec<UnknownColumn>,
+}
+
+impl Summary {
+    fn count(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::New => self.new += 1,
+                Change::Changed => self.changed += 1,
+                Change::Same => self.same += 1,
+            }
+        }
+    }
+
+    /// Records that were taken.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.new + self.changed + self.same
+    }
+}
+
+/// Why an import did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The input as a whole is refused; nothing was taken from it.
+    #[error("the input was not imported: {0}")]
+    Refused(SourceError),
+    /// It stopped on the way.
+    #[error(
+        "the import stopped before line {line}: {cause}. What stands before that line is done ({} taken, {} rejected). When the cause \
+         is mended, run the same import again: what is in the ledger already is left as it is",
+        so_far.taken(),
+        so_far.rejected
+    )]
+    Stopped {
+        /// Why.
+        cause: StopCause,
+        /// Nothing of this line or what follows it was taken.
+        line: u64,
+        /// What had been done by then.
+        so_far: Box<Summary>,
+    },
+}
+
+/// What stopped an import.
+#[derive(Debug, thiserror::Error)]
+pub enum StopCause {
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The input.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The rejects file.
+    #[error("the rejects file could not be written: {0}")]
+    Rejects(#[source] io::Error),
+    /// The thread that reads.
+    #[error("the reader could not be started or broke off; this is a fault of dueherald")]
+    Reader,
+}
+
+/// Reads an input to its end and puts every sound row into `ledger`, a batch at a time. `progress` is called after each batch.
+///
+/// Running it twice is harmless: rows that the ledger holds already change nothing.
+///
+/// # Errors
+/// [`ImportError::Refused`] when the input is none that can be imported; [`ImportError::Stopped`] when the input, the ledger or
+/// the rejects file failed on the way.
+pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
+    ledger: &L,
+    job: Import<'_, R>,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Summary, ImportError> {
+    let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let reader = Reader {
+        batch: Batch::default(),
+        progress: Progress::default(),
+        left_to_show: job.max_shown,
+        rejects: None,
+        to: sender,
+    };
+    let merchants = job.merchants.clone();
+    let (input, format, rejects) = (job.input, job.format, job.rejects);
+    // Not tokio's pool: a reader that waits for its standard input would hold up the end of the process.
+    let started = thread::Builder::new().name("import".into()).spawn(move || {
+        reader.read(input, format, &merchants, rejects);
+    });
+    let mut summary = Summary::default();
+    let mut line = 1;
+    if started.is_err() {
+        return Err(stopped(StopCause::Reader, line, summary));
+    }
+    while let Some(message) = batches.recv().await {
+        let batch = match message {
+            Message::Batch(batch) => batch,
+            Message::End(end) => return finish(end, summary),
+        };
+        line = batch.first_line;
+        if !batch.rows.is_empty() {
+            match ledger.write(&batch.rows, job.mode).await {
+                Ok(changes) => summary.count(&changes),
+                Err(error) => return Err(stopped(error.into(), line, summary)),
+            }
+        }
+        summary.rejected = batch.progress.rejected;
+        summary.shown.extend(batch.shown);
+        progress(batch.progress);
+    }
+    // The sender is gone without a word: the thread panicked.
+    Err(stopped(StopCause::Reader, line, summary))
+}
+
+fn finish(end: End, mut summary: Summary) -> Result<Summary, ImportError> {
+    summary.unknown_columns = end.unknown_columns;
+    match end.cause {
+        None => Ok(summary),
+        Some((EndCause::Refused(error), _)) => Err(ImportError::Refused(error)),
+        Some((EndCause::Stopped(cause), line)) => Err(stopped(cause, line, summary)),
+    }
+}
+
+fn stopped(cause: StopCause, line: u64, so_far: Summary) -> ImportError {
+    ImportError::Stopped { cause, line, so_far: Box::new(so_far) }
+}
+
+enum Message {
+    Batch(Batch),
+    End(End),
+}
+
+#[derive(Default)]
+struct Batch {
+    rows: Vec<LedgerRow>,
+    /// The line of its first record.
+    first_line: u64,
+    records: u64,
+    /// Refused records for the summary.
+    shown: Vec<Rejected>,
+    /// How far the import is when the batch is done.
+    progress: Progress,
+}
+
+#[derive(Default)]
+struct End {
+    unknown_columns: Vec<UnknownColumn>,
+    /// Why it is the end before the input's, and the first line that was not read.
+    cause: Option<(EndCause, u64)>,
+}
+
+enum EndCause {
+    Refused(SourceError),
+    Stopped(StopCause),
+}
+
+/// The thread that reads: gathers sound rows into batches, and writes refused records to the rejects file.
+struct Reader {
+    batch: Batch,
+    progress: Progress,
+    left_to_show: usize,
+    rejects: Option<RejectsWriter<Box<dyn Write + Send>>>,
+    to: mpsc::Sender<Message>,
+}
+
+/// The other side has gone: it has told why itself.
+struct Gone;
+
+impl Reader {
+    fn read<R: Read>(
+        mut self,
+        input: R,
+        format: Option<Format>,
+        merchants: &BTreeMap<MerchantId, Merchant>,
+        rejects: Option<Box<dyn Write + Send>>,
+    ) {
+        let mut end = End::default();
+        match Rows::open(input, format, merchants) {
+            Err(error) => end.cause = Some((EndCause::Refused(error), 1)),
+            Ok(mut rows) => {
+                let Ok(cause) = self.read_rows(&mut rows, rejects) else { return };
+                end.cause = cause.map(|(cause, line)| (EndCause::Stopped(cause), line));
+                end.unknown_columns = rows.unknown_columns().to_vec();
+            }
+        }
+        // If nobody waits for it any more, there is nobody to tell.
+        let _ = self.to.blocking_send(Message::End(end));
+    }
+
+    /// Reads to the end of the input; or tells what stopped it, and the first line that was not dealt with.
+    fn read_rows<R: Read>(
+        &mut self,
+        rows: &mut Rows<R>,
+        rejects: Option<Box<dyn Write + Send>>,
+    ) -> Result<Option<(StopCause, u64)>, Gone> {
+        let opened = rejects.map(|out| RejectsWriter::new(out, &rows.rejects_layout())).transpose();
+        match opened {
+            Ok(writer) => self.rejects = writer,
+            Err(error) => return Ok(Some((StopCause::Rejects(error), 1))),
+        }
+        let mut cause = None;
+        while let Some(record) = rows.next() {
+            cause = self.take(record).err();
+            if cause.is_some() {
+                break;
+            }
+            if self.batch.rows.len() == BATCH_ROWS || self.batch.records == MAX_RECORDS_IN_BATCH {
+                self.send(rows.bytes_read())?;
+            }
+        }
+        // What was read before the trouble is sound: it is written.
+        self.send(rows.bytes_read())?;
+        let finished = self.rejects.as_mut().map_or(Ok(()), RejectsWriter::finish);
+        Ok(cause.or_else(|| finished.err().map(|error| (StopCause::Rejects(error), rows.line()))))
+    }
+
+    fn take(&mut self, record: Result<Record, SourceError>) -> Result<(), (StopCause, u64)> {
+        let record = record.map_err(|error| {
+            let line = if let SourceError::Read { line, .. } = &error { *line } else { 1 };
+            (StopCause::Source(error), line)
+        })?;
+        if self.batch.records == 0 {
+            self.batch.first_line = record.line;
+        }
+        self.batch.records += 1;
+        self.progress.records += 1;
+        match record.read {
+            Ok(row) => self.batch.rows.push(row),
+            Err(rejected) => self.refuse(rejected).map_err(|error| (StopCause::Rejects(error), record.line))?,
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, rejected: Rejected) -> io::Result<()> {
+        self.progress.rejected += 1;
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write(&rejected)?;
+        }
+        if self.left_to_show > 0 {
+            self.left_to_show -= 1;
+            self.batch.shown.push(rejected.without_original());
+        }
+        Ok(())
+    }
+
+    /// Hands the batch over, when there is room for it.
+    fn send(&mut self, bytes: u64) -> Result<(), Gone> {
+        if self.batch.records == 0 {
+            return Ok(());
+        }
+        self.progress.bytes = bytes;
+        self.batch.progress = self.progress;
+        let next = Batch { rows: Vec::with_capacity(BATCH_ROWS), ..Batch::default() };
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.to.blocking_send(Message::Batch(batch)).map_err(|_| Gone)
+    }
+}

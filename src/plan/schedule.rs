@@ -1,0 +1,359 @@
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+
+use super::to_utc;
+
+/// Why a text is no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// Too few or too many fields.
+    #[error(
+        "has {0} fields; write five, minute hour day month weekday, for example \"*/15 * * * *\", or six with seconds before them"
+    )]
+    Fields(usize),
+    /// A field that is not understood.
+    #[error("the {field} field {text:?} {problem}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// What stands there.
+        text: String,
+        /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// A day that no year has, such as 31 February.
+    #[error("never comes: no year has such a day; write another day or month")]
+    Never,
+}
+
+/// When something recurs, by a cron expression in a time zone.
+///
+/// Five fields (minute, hour, day of month, month, weekday) or six (seconds before them); `*`, lists, ranges, `/` steps after
+/// `*` or a range, and English names of months and weekdays. Weekdays are the standard ones: 0 and 7 are Sunday, 1 is Monday.
+/// Where day of month **and** weekday are restricted, both must hold: `0 9 1-7 * MON` is the first Monday of the month.
+///
+/// Each local time comes once: one that a change of clocks leaves out comes at the first instant after the gap, one that a
+/// change of clocks repeats comes the first time only.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    expression: String,
+    zone: Tz,
+    /// Asked in local time that is passed off as UTC: the crate loses or repeats hours where clocks change.
+    local_times: cron::Schedule,
+}
+
+impl Schedule {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// [`ScheduleError`], also for what never comes.
+    pub fn new(expression: &str, zone: Tz) -> Result<Self, ScheduleError> {
+        let mut texts: Vec<_> = expression.split_whitespace().collect();
+        match texts.len() {
+            5 => texts.insert(0, "0"),
+            6 => {}
+            count => return Err(ScheduleError::Fields(count)),
+        }
+        let fields = texts.iter().zip(&FIELDS).map(|(text, field)| field.read(text)).collect::<Result<Vec<_>, _>>()?;
+        let local_times = fields.join(" ").parse::<cron::Schedule>().map_err(|_| ScheduleError::Never)?;
+        // From a fixed day, so that an expression is sound or not whatever the date.
+        let some_day = NaiveDate::default().and_time(NaiveTime::MIN).and_utc();
+        if local_times.after(&some_day).next().is_none() {
+            return Err(ScheduleError::Never);
+        }
+        Ok(Self { expression: expression.to_owned(), zone, local_times })
+    }
+
+    /// The first time after `instant`; `None` when there is none until the year 2100.
+    #[must_use]
+    pub fn next_after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let local = instant.with_timezone(&self.zone).naive_local();
+        // Local times come in the order of their instants, so those before `local` are past. Of those after it, the ones that
+        // a change of clocks repeats may be past as well.
+        let later = self.local_times.after(&local.and_utc()).map(|time| to_utc(self.zone, time.naive_utc()));
+        later.into_iter().find(|time| *time > instant)
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// Where its times hold.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+}
+
+/// What one field of an expression may say.
+struct Field {
+    name: &'static str,
+    values: RangeInclusive<u32>,
+    /// Names, the first of which stands for the first of `values`.
+    names: &'static [&'static str],
+    /// What the crate makes of a value.
+    for_crate: fn(u32) -> u32,
+}
+
+const FIELDS: [Field; 6] = [
+    Field { name: "second", values: 0..=59, names: &[], for_crate: same },
+    Field { name: "minute", values: 0..=59, names: &[], for_crate: same },
+    Field { name: "hour", values: 0..=23, names: &[], for_crate: same },
+    Field { name: "day", values: 1..=31, names: &[], for_crate: same },
+    Field {
+        name: "month",
+        values: 1..=12,
+        names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+        for_crate: same,
+    },
+    Field {
+        name: "weekday",
+        values: 0..=7,
+        names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
+        for_crate: counted_from_sunday,
+    },
+];
+
+fn same(value: u32) -> u32 {
+    value
+}
+
+/// For the crate 1 is Sunday and 7 is Saturday.
+fn counted_from_sunday(weekday: u32) -> u32 {
+    weekday % 7 + 1
+}
+
+impl Field {
+    /// The field as the crate takes it: every value by itself.
+    fn read(&self, text: &str) -> Result<String, ScheduleError> {
+        let wrong = |problem| ScheduleError::Field { field: self.name, text: text.to_owned(), problem };
+        if text == "*" || (text == "?" && matches!(self.name, "day" | "weekday")) {
+            return Ok("*".to_owned());
+        }
+        let mut values = BTreeSet::new();
+        for item in text.split(',') {
+            values.extend(self.item(item).map_err(wrong)?.into_iter().map(self.for_crate));
+        }
+        let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
+        Ok(values.join(","))
+    }
+
+    /// `*`, `a`, `a-b`, `*/n` or `a-b/n`.
+    fn item(&self, item: &str) -> Result<Vec<u32>, String> {
+        let (range, step) = match item.split_once('/') {
+            None => (item, None),
+            Some((range, step)) => (range, Some(self.step(step)?)),
+        };
+        let (first, last) = match range.split_once('-') {
+            _ if range == "*" => (*self.values.start(), *self.values.end()),
+            None if step.is_some() => {
+                return Err(format!("steps from a single value; write {range}-{}/…", self.values.end()));
+            }
+            None => {
+                let value = self.value(range)?;
+                (value, value)
+            }
+            Some((first, last)) => (self.value(first)?, self.value(last)?),
+        };
+        // Sunday ends a week as well as it begins one.
+        let last = if self.name == "weekday" && last == 0 && first > 0 { 7 } else { last };
+        if last < first {
+            return Err("runs backwards; write two ranges with a comma between them".to_owned());
+        }
+        Ok((first..=last).step_by(step.unwrap_or(1)).collect())
+    }
+
+    fn step(&self, text: &str) -> Result<usize, String> {
+        let longest = self.values.end() - self.values.start();
+        let step = number(text).filter(|step| (1..=longest).contains(step));
+        let step = step.ok_or_else(|| format!("steps by what is no number from 1 to {longest}"))?;
+        Ok(usize::try_from(step).unwrap_or(usize::MAX))
+    }
+
+    fn value(&self, text: &str) -> Result<u32, String> {
+        let named = self.names.iter().zip(self.values.clone()).find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let value = named.map(|(_, value)| value).or_else(|| number(text)).filter(|value| self.values.contains(value));
+        value.ok_or_else(|| {
+            let names = match self.names {
+                [first, .., last] => format!(" or {first} to {last}"),
+                _ => String::new(),
+            };
+            let (first, last) = (self.values.start(), self.values.end());
+            format!(
+                "is not understood; write {first} to {last}{names}, with , - * and / (L, W and # are not known here)"
+            )
+        })
+    }
+}
+
+/// Digits only: `parse` alone would take "+5".
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Schedule, ScheduleError};
+    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono_tz::Tz;
+    use croner::parser::{CronParser, Seconds, Year};
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn times(expression: &str, zone: Tz, after: &str, count: usize) -> Vec<String> {
+        let schedule = Schedule::new(expression, zone).expect("the expression is sound");
+        let after: DateTime<Utc> = after.parse().expect("the time is one");
+        let next = |time: &DateTime<Utc>| schedule.next_after(*time);
+        let found = std::iter::successors(schedule.next_after(after), next).take(count);
+        found.map(|time| time.with_timezone(&zone).format("%F %T %:z").to_string()).collect()
+    }
+
+    #[rstest]
+    #[case::five_fields("30 9 * * *", "2026-11-22T01:30:00Z", "2026-11-23 09:30:00")]
+    #[case::six_fields("15 30 9 * * *", "2026-11-22T01:30:00Z", "2026-11-22 09:30:15")]
+    #[case::within_a_second("0 * * * * *", "2026-11-22T00:00:59.999999Z", "2026-11-22 08:01:00")]
+    #[case::monday_is_1("0 9 * * 1", "2026-11-22T12:00:00Z", "2026-11-23 09:00:00")]
+    #[case::sunday_is_0("0 9 * * 0", "2026-11-22T12:00:00Z", "2026-11-29 09:00:00")]
+    #[case::sunday_is_7("0 9 * * 7", "2026-11-22T12:00:00Z", "2026-11-29 09:00:00")]
+    #[case::a_week_may_end_on_sunday("0 9 * * sat-sun", "2026-11-22T12:00:00Z", "2026-11-28 09:00:00")]
+    #[case::names("0 9 * JAN Mon-Fri", "2026-11-22T12:00:00Z", "2027-01-01 09:00:00")]
+    #[case::both_days_must_hold("0 9 1-7 * MON", "2026-11-22T12:00:00Z", "2026-12-07 09:00:00")]
+    #[case::lists_and_steps("5,50-58/4 * * * ?", "2026-11-22T12:06:00Z", "2026-11-22 20:50:00")]
+    #[case::leap_day("0 9 29 2 *", "2026-11-22T12:00:00Z", "2028-02-29 09:00:00")]
+    fn an_expression_means_what_the_standard_says(#[case] cron: &str, #[case] after: &str, #[case] next: &str) {
+        assert_eq!(times(cron, Tz::Asia__Shanghai, after, 1), [format!("{next} +08:00")]);
+    }
+
+    #[rstest]
+    #[case::too_few("* * * *", "has 4 fields")]
+    #[case::years("0 0 9 * * * 2027", "has 7 fields")]
+    #[case::nickname("@daily", "has 1 fields")]
+    #[case::last_day("0 9 L * *", r#"the day field "L" is not understood; write 1 to 31, with , - * and /"#)]
+    #[case::nearest_weekday("0 9 15W * *", "the day field")]
+    #[case::second_friday(
+        "0 9 * * FRI#2",
+        r#"the weekday field "FRI#2" is not understood; write 0 to 7 or SUN to SAT"#
+    )]
+    #[case::out_of_range("60 9 * * *", r#"the minute field "60" is not understood; write 0 to 59"#)]
+    #[case::eighth_day("0 9 * * 8", "the weekday field")]
+    #[case::backwards("0 22-6 * * *", "runs backwards")]
+    #[case::step_of_nothing("*/0 * * * *", "steps by what is no number from 1 to 59")]
+    #[case::step_too_far("*/90 * * * *", "steps by what is no number from 1 to 59")]
+    #[case::step_from_one("5/15 * * * *", "steps from a single value; write 5-59/")]
+    #[case::sign("+5 * * * *", "the minute field")]
+    #[case::nothing_in_a_list("5, * * * *", "the minute field")]
+    #[case::no_such_day("0 0 31 2 *", "never comes")]
+    #[case::no_such_day_of_four_months("0 0 31 2,4,6,9,11 *", "never comes")]
+    fn what_is_no_schedule_is_refused_and_says_why(#[case] expression: &str, #[case] told: &str) {
+        let error = Schedule::new(expression, Tz::UTC).expect_err("it is no schedule");
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(error == ScheduleError::Never, told == "never comes");
+    }
+
+    #[rstest]
+    #[case::gap_daily("30 2 * * *", "Europe/Berlin", "2027-03-27T02:00:00Z",
+        &["2027-03-28 03:00:00 +02:00", "2027-03-29 02:30:00 +02:00"])]
+    #[case::gap_collapses("*/20 2-3 * * *", "Europe/Berlin", "2027-03-28T00:00:00Z",
+        &["2027-03-28 03:00:00 +02:00", "2027-03-28 03:20:00 +02:00"])]
+    #[case::gap_at_midnight("0 0 * * *", "America/Santiago", "2026-09-05T12:00:00Z",
+        &["2026-09-06 01:00:00 -03:00", "2026-09-07 00:00:00 -03:00"])]
+    #[case::gap_of_a_day("0 10 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z",
+        &["2011-12-29 10:00:00 -10:00", "2011-12-31 00:00:00 +14:00", "2011-12-31 10:00:00 +14:00"])]
+    #[case::fold_daily("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z",
+        &["2026-10-25 02:30:00 +02:00", "2026-10-26 02:30:00 +01:00"])]
+    #[case::fold_from_between("30 2 * * *", "Europe/Berlin", "2026-10-25T01:15:00Z", &["2026-10-26 02:30:00 +01:00"])]
+    #[case::fold_half_hourly("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:00:00Z",
+        &["2026-10-25 02:30:00 +02:00", "2026-10-25 03:00:00 +01:00"])]
+    #[case::fold_of_half_an_hour("45 1 * * *", "Australia/Lord_Howe", "2027-04-03T00:00:00Z",
+        &["2027-04-04 01:45:00 +11:00", "2027-04-05 01:45:00 +10:30"])]
+    fn a_change_of_clocks_neither_drops_nor_repeats(
+        #[case] expression: &str,
+        #[case] zone: Tz,
+        #[case] after: &str,
+        #[case] expected: &[&str],
+    ) {
+        assert_eq!(times(expression, zone, after, expected.len()), expected);
+    }
+
+    #[test]
+    fn after_the_calendar_of_the_crate_there_is_none() {
+        let schedule = Schedule::new("0 9 * * *", Tz::UTC).expect("the expression is sound");
+        assert_eq!(schedule.next_after(DateTime::<Utc>::MAX_UTC - TimeDelta::days(2)), None);
+    }
+
+    /// A field: single values, ranges, steps and lists within `first..=last`.
+    fn field(first: u32, last: u32) -> impl Strategy<Value = String> {
+        let value = first..=last;
+        let range = (value.clone(), value.clone()).prop_map(|(a, b)| (a.min(b), a.max(b)));
+        let item = prop_oneof![
+            3 => value.prop_map(|value| value.to_string()),
+            1 => range.clone().prop_map(|(a, b)| format!("{a}-{b}")),
+            1 => (range, 1..=last - first).prop_map(|((a, b), step)| format!("{a}-{b}/{step}")),
+            1 => (1..=last - first).prop_map(|step| format!("*/{step}")),
+        ];
+        prop_oneof![1 => Just("*".to_owned()), 2 => prop::collection::vec(item, 1..3).prop_map(|items| items.join(","))]
+    }
+
+    fn expression(
+        minute: impl Strategy<Value = String>,
+        hour: impl Strategy<Value = String>,
+    ) -> impl Strategy<Value = String> {
+        (field(0, 59), minute, hour, field(1, 31), field(1, 12), field(0, 7)).prop_map(
+            |(second, minute, hour, day, month, weekday)| format!("{second} {minute} {hour} {day} {month} {weekday}"),
+        )
+    }
+
+    /// From 2000 to 2040.
+    fn instant() -> impl Strategy<Value = DateTime<Utc>> {
+        (946_684_800_i64..2_208_988_800).prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default())
+    }
+
+    fn oracle(expression: &str, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true).build();
+        let cron = parser.parse(expression).expect("croner takes what we take");
+        cron.find_next_occurrence(&after.with_timezone(&zone), false).ok().map(|time| time.with_timezone(&Utc))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+        /// Where clocks never change, every expression agrees with the oracle.
+        #[test]
+        fn without_changes_of_clocks_it_agrees_with_croner(
+            expression in expression(field(0, 59), field(0, 23)),
+            after in instant(),
+        ) {
+            for zone in [Tz::UTC, Tz::Asia__Shanghai, Tz::Asia__Kathmandu] {
+                match Schedule::new(&expression, zone) {
+                    Ok(schedule) => prop_assert_eq!(schedule.next_after(after), oracle(&expression, zone, after)),
+                    Err(error) => {
+                        prop_assert_eq!(error, ScheduleError::Never);
+                        prop_assert_eq!(oracle(&expression, zone, after), None);
+                    }
+                }
+            }
+        }
+
+        /// Where clocks change, croner has the same rules for expressions that name one time of day.
+        #[test]
+        fn with_changes_of_clocks_it_agrees_with_croner_on_times_of_day(
+            (second, minute, hour) in (0_u32..60, 0_u32..60, 0_u32..24),
+            weekday in field(0, 7),
+            after in instant(),
+            near_a_change in prop::sample::select(vec![None, Some("2026-10-25T00:00:00Z"), Some("2027-03-28T00:00:00Z")]),
+        ) {
+            let change = near_a_change.and_then(|change| change.parse::<DateTime<Utc>>().ok());
+            let after = change.map_or(after, |change| change + TimeDelta::seconds(after.timestamp() % 7200));
+            let expression = format!("{second} {minute} {hour} * * {weekday}");
+            for zone in [Tz::Europe__Berlin, Tz::Australia__Sydney] {
+                let schedule = Schedule::new(&expression, zone).expect("the expression is sound");
+                prop_assert_eq!(schedule.next_after(after), oracle(&expression, zone, after), "{} in {}", expression, zone);
+            }
+        }
+    }
+}

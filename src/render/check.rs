@@ -1,0 +1,163 @@
+//! Checks templates when they are loaded, so that none fails at the send instant.
+
+use std::collections::{BTreeMap, HashSet};
+
+use minijinja::{Environment, ErrorKind};
+
+use super::catalog::FileKind;
+use super::context::{BorrowerFields, InstallmentFields, MerchantFields, Root, SupportFields};
+use super::sample::{Sample, sample_merchant};
+use super::scan::{Name, Uses, scan};
+use super::{RenderError, Renderer, TemplateInfo, TemplateOrigin};
+use crate::domain::{Merchant, MerchantId, Message};
+
+/// What a loop offers beside its variable.
+const LOOP_FIELDS: [&str; 13] = [
+    "index",
+    "index0",
+    "revindex",
+    "revindex0",
+    "first",
+    "last",
+    "length",
+    "depth",
+    "depth0",
+    "previtem",
+    "nextitem",
+    "cycle",
+    "changed",
+];
+
+/// Adds everything that is wrong with the templates that parsed.
+pub(super) fn check(
+    renderer: &Renderer,
+    sources: &BTreeMap<String, (String, TemplateOrigin)>,
+    problems: &mut Vec<RenderError>,
+) {
+    for (path, (text, _)) in sources {
+        check_names(renderer.environment(), sources, path, text, problems);
+    }
+    for info in renderer.templates() {
+        check_samples(renderer, sources, info, problems);
+    }
+}
+
+/// Looks at every name in every branch. Code that no sample reaches is seen here only.
+fn check_names(
+    env: &Environment<'_>,
+    sources: &BTreeMap<String, (String, TemplateOrigin)>,
+    path: &str,
+    text: &str,
+    problems: &mut Vec<RenderError>,
+) {
+    // One that does not parse was reported already.
+    let Ok(template) = env.get_template(path) else { return };
+    let found = scan(text);
+    let mut unknown = template.undeclared_variables(false);
+    let globals: HashSet<&str> = env.globals().map(|(name, _)| name).collect();
+    unknown.retain(|name| {
+        let name = name.as_str();
+        !Root::FIELDS.contains(&name) && !globals.contains(name) && !found.own.contains(name)
+    });
+    // What a shared piece does not declare itself, the file that includes it may; only samples can tell.
+    if matches!(FileKind::of(path), Ok(FileKind::Shared)) {
+        unknown.clear();
+    }
+    for used in &found.uses {
+        let problem = match &used.name {
+            Name::Path(parts) if unknown.contains(parts[0]) => Some(no_such("name", parts[0], Root::FIELDS)),
+            Name::Path(parts) => wrong_field(parts, &found),
+            Name::Filter(filter) => {
+                let tried = env.empty_state().apply_filter(filter, &[]);
+                let unknown = tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter);
+                unknown.then(|| format!("uses the filter `{filter}`, which does not exist"))
+            }
+            Name::Test(test) => {
+                let tried = env.empty_state().perform_test(test, &[]);
+                let unknown = tried.is_err_and(|error| error.kind() == ErrorKind::UnknownTest);
+                unknown.then(|| format!("uses the test `{test}`, which does not exist"))
+            }
+            Name::Template(other) => (!sources.contains_key(*other)).then(|| {
+                format!("includes or extends `{other}`, which does not exist; paths begin at the message folder")
+            }),
+        };
+        problems.extend(problem.map(|problem| RenderError {
+            template: path.to_owned(),
+            line: Some(used.line),
+            problem,
+        }));
+    }
+}
+
+/// Whether a path such as `merchant.support.fax` names a field that its object does not have.
+fn wrong_field(parts: &[&str], found: &Uses<'_>) -> Option<String> {
+    let (root, fields) = parts.split_first()?;
+    let first = fields.first()?;
+    let known: &[&str] = match *root {
+        "merchant" if *first == "support" => {
+            return fields
+                .get(1)
+                .filter(|field| !SupportFields::FIELDS.contains(field))
+                .map(|field| no_such("field", &format!("merchant.support.{field}"), SupportFields::FIELDS));
+        }
+        "merchant" => MerchantFields::FIELDS,
+        "borrower" => BorrowerFields::FIELDS,
+        "loop" => &LOOP_FIELDS,
+        variable if found.installments.contains(variable) => InstallmentFields::FIELDS,
+        _ => return None,
+    };
+    (!known.contains(first)).then(|| no_such("field", &format!("{root}.{first}"), known))
+}
+
+fn no_such(what: &str, name: &str, known: &[&str]) -> String {
+    format!("uses `{name}`, which does not exist; the {what}s are {}", known.join(", "))
+}
+
+/// Renders the template with every kind of sample and looks at what comes out.
+fn check_samples(
+    renderer: &Renderer,
+    sources: &BTreeMap<String, (String, TemplateOrigin)>,
+    info: &TemplateInfo,
+    problems: &mut Vec<RenderError>,
+) {
+    let merchant = sample_merchant(&info.locale);
+    let merchant = match info.merchant.as_ref().and_then(|id| MerchantId::new(id).ok()) {
+        Some(id) => Merchant { id, ..merchant },
+        None => merchant,
+    };
+    for sample in Sample::variations(&merchant, &info.locale) {
+        match renderer.render_from(info, &sample.request(info.channel, &info.locale)) {
+            Ok(message) => check_ways_to_repay(info, &sample, &message, problems),
+            Err(fault) => {
+                let error = fault.in_full();
+                // What fails because another file does not parse is that file's problem, which is reported already.
+                if !sources.contains_key(&error.template)
+                    || renderer.environment().get_template(&error.template).is_ok()
+                {
+                    problems.push(error);
+                }
+            }
+        }
+    }
+}
+
+/// No message without a working way to repay and a support contact in it.
+fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, problems: &mut Vec<RenderError>) {
+    let texts: Vec<(&String, &str)> = match message {
+        Message::Sms(sms) => vec![(&info.files[0], &sms.0)],
+        Message::Email(mail) => vec![(&info.files[1], &mail.text), (&info.files[2], &mail.html)],
+    };
+    let support = &sample.merchant.support;
+    let contacts = [support.phone.as_deref(), support.email.as_ref().map(|email| email.as_str())];
+    for (path, text) in texts {
+        let holds = |part: Option<&str>| part.is_some_and(|part| text.contains(part));
+        let problem = if !contacts.into_iter().any(holds) {
+            "leaves customer service out; print merchant.support.phone if it is there, and else merchant.support.email"
+        } else if !holds(Some(&sample.merchant.app_name)) && !holds(sample.link.as_deref()) {
+            "holds no way to repay where there is no link; print merchant.app_name"
+        } else {
+            continue;
+        };
+        problems.push(RenderError { template: path.clone(), line: None, problem: problem.to_owned() });
+    }
+}

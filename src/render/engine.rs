@@ -1,0 +1,131 @@
+//! The template engine as this project uses it: strict, escaping by file type, bounded.
+
+use std::fmt;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
+
+use super::RenderError;
+
+/// What one part of a message may cost: the built-in mails pass with 4,000 instalments and not with 8,000, and a runaway
+/// template is stopped long before anybody waits for it.
+const FUEL: u64 = 500_000;
+
+/// Printed in place of a guess where a template prints what is not there.
+const NOT_ALWAYS_THERE: &str = "prints a value that is not always known; put it in {% if … %}";
+
+pub(super) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|path| if path.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    env.set_formatter(format_value);
+    env.set_fuel(Some(FUEL));
+    // A tag alone on its line leaves no line behind.
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    env.set_syntax(syntax.expect("the usual delimiters are valid"));
+    // The engine's debug information copies the whole context, names and amounts included.
+    env.set_debug(false);
+    env
+}
+
+/// Prints text as it is or escaped for HTML, and refuses `none`, which would read "Dear none".
+fn format_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if value.is_none() {
+        return Err(Error::new(ErrorKind::InvalidOperation, NOT_ALWAYS_THERE));
+    }
+    let written = match (state.auto_escape(), value.as_str()) {
+        (AutoEscape::Html, Some(text)) if !value.is_safe() => write_html(out, text),
+        (AutoEscape::None, Some(text)) => out.write_str(text),
+        _ if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
+            return Err(Error::new(ErrorKind::InvalidOperation, "prints a whole object; name one of its fields"));
+        }
+        _ => return escape_formatter(out, state, value),
+    };
+    written.map_err(Error::from)
+}
+
+/// Escapes what has a meaning in HTML text and quoted attributes. Not the slash: links stay readable in the source.
+fn write_html(out: &mut Output<'_>, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        let (plain, special) = rest.split_at(at);
+        out.write_str(plain)?;
+        out.write_str(match special.as_bytes()[0] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = &special[1..];
+    }
+    out.write_str(rest)
+}
+
+/// Why a message could not be made: still with the engine's own words, which may quote data.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The engine gave up on this file or on one that it includes.
+    Engine(String, Box<Error>),
+    /// The result of this file is no message.
+    Result(String, &'static str),
+}
+
+impl Fault {
+    pub(super) fn engine(path: &str, error: Error) -> Self {
+        Self::Engine(path.to_owned(), Box::new(error))
+    }
+
+    /// For the time of sending: fixed words and names only, no value.
+    pub(super) fn masked(self) -> RenderError {
+        self.worded(false)
+    }
+
+    /// For the time of loading, when all data is made up: with what the engine says.
+    pub(super) fn in_full(self) -> RenderError {
+        self.worded(true)
+    }
+
+    fn worded(self, in_full: bool) -> RenderError {
+        match self {
+            Self::Result(template, problem) => RenderError { template, line: None, problem: problem.to_owned() },
+            Self::Engine(path, error) => {
+                let error = innermost(&error);
+                RenderError {
+                    template: error.name().map_or(path, str::to_owned),
+                    line: error.line(),
+                    problem: wording(error, in_full),
+                }
+            }
+        }
+    }
+}
+
+/// An error in a block or an included file comes wrapped; the one that counts is at the bottom.
+fn innermost(error: &Error) -> &Error {
+    let mut inner = error;
+    while let Some(cause) = std::error::Error::source(inner).and_then(|source| source.downcast_ref::<Error>()) {
+        inner = cause;
+    }
+    inner
+}
+
+fn wording(error: &Error, in_full: bool) -> String {
+    let hint = match error.kind() {
+        ErrorKind::UndefinedError => "uses a name that does not exist here",
+        ErrorKind::SyntaxError => "is not well formed",
+        ErrorKind::TemplateNotFound => "includes or extends a file that does not exist",
+        ErrorKind::OutOfFuel => "does too much work for one message; look for a loop that does not end",
+        ErrorKind::UnknownFilter => "uses a filter that does not exist",
+        ErrorKind::UnknownTest => "uses a test that does not exist",
+        ErrorKind::UnknownFunction => "calls a function that does not exist",
+        ErrorKind::UnknownMethod => "calls a method that does not exist",
+        ErrorKind::InvalidOperation if error.detail() == Some(NOT_ALWAYS_THERE) => return NOT_ALWAYS_THERE.to_owned(),
+        _ => "asks for something that cannot be done",
+    };
+    match error.detail() {
+        Some(detail) if in_full => format!("{hint} ({detail})"),
+        _ => hint.to_owned(),
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, Value};
+
+use super::builtin::is_builtin;
+use super::catalog::{Catalog, FileKind, Wanted, gather};
+use super::context::{breaks_line, context};
+use super::engine::{Fault, environment};
+use super::segments::plain_punctuation;
+use super::{
+    Phase, RenderError, RenderRequest, TemplateInfo, TemplateOrigin, TemplateSource, builtin_templates, check,
+};
+use crate::domain::{Channel, EmailParts, Message, SmsText, TemplateName};
+
+/// Templates, parsed and checked once. Cheap to render from on any number of threads.
+#[derive(Debug)]
+pub struct Renderer {
+    env: Environment<'static>,
+    catalog: Catalog,
+}
+
+impl Renderer {
+    /// The built-in templates with those of a message folder laid over them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them, ordered by path and line: names that are none of a template, text that does
+    /// not parse, names that a message does not have (in any branch), what fails or says nothing with sample data, a message
+    /// without a way to repay or without customer service.
+    pub fn new(overrides: Vec<TemplateSource>) -> Result<Self, Vec<RenderError>> {
+        let mut problems = Vec::new();
+        let mut sources: BTreeMap<String, (String, TemplateOrigin)> = builtin_templates()
+            .map(|source| (source.path, (unix_lines(&source.text), TemplateOrigin::BuiltIn)))
+            .collect();
+        for source in overrides {
+            let laid = (unix_lines(&source.text), TemplateOrigin::Folder);
+            if let Some((_, TemplateOrigin::Folder)) = sources.insert(source.path.clone(), laid) {
+                problems.push(problem(source.path, None, "is given twice"));
+            }
+        }
+        let renderer = Self { env: parse(&sources, &mut problems), catalog: catalog(&sources, &mut problems) };
+        check::check(&renderer, &sources, &mut problems);
+        problems.sort_unstable();
+        problems.dedup_by(|second, first| (&second.template, second.line) == (&first.template, first.line));
+        if problems.is_empty() { Ok(renderer) } else { Err(problems) }
+    }
+
+    /// Renders one message.
+    ///
+    /// # Errors
+    /// When the template names something that is not there, runs away, or yields an empty message. The error holds no data of
+    /// the borrower.
+    pub fn render(&self, request: &RenderRequest<'_>) -> Result<Message, RenderError> {
+        let info = self.find(request).ok_or_else(|| {
+            let name = request.template.map_or("before-due", TemplateName::as_str);
+            problem(format!("{name}/{}", request.channel), None, "is asked for a message about no instalment")
+        })?;
+        self.render_from(info, request).map_err(Fault::masked)
+    }
+
+    /// The template that [`Renderer::render`] would use; `None` if there is no instalment.
+    #[must_use]
+    pub fn find(&self, request: &RenderRequest<'_>) -> Option<&TemplateInfo> {
+        let due_date = request.installments.first()?.due_date;
+        self.catalog.find(Wanted {
+            merchant: request.merchant.id.as_str(),
+            template: request.template.map(TemplateName::as_str),
+            phase: Phase::of(request.today, due_date),
+            channel: request.channel,
+            locale: request.locale.as_str(),
+            merchant_locale: request.merchant.locale.as_str(),
+        })
+    }
+
+    /// Whether there is such a template in some language, for some channel: a rule that names another one would always be
+    /// given the phase's.
+    #[must_use]
+    pub fn has(&self, template: &TemplateName) -> bool {
+        self.catalog.has(template.as_str())
+    }
+
+    /// Every template: those for all first, then by merchant, name, language and channel.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&TemplateInfo> {
+        self.catalog.all()
+    }
+
+    /// Renders a message from one template, whatever the request would find.
+    pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, Fault> {
+        let first = &info.files[0];
+        let about = request
+            .installments
+            .first()
+            .and_then(|installment| context(request, Phase::of(request.today, installment.due_date), &info.locale));
+        let context =
+            about.ok_or_else(|| Fault::Result(first.clone(), "is asked for no instalment or too much money"))?;
+        match (info.channel, &info.files[..]) {
+            (Channel::Email, [subject, text, html]) => Ok(Message::Email(EmailParts {
+                subject: filled(subject, one_line(&self.part(subject, &context)?))?,
+                text: filled(text, self.part(text, &context)? + "\n")?,
+                html: filled(html, self.part(html, &context)? + "\n")?,
+            })),
+            _ => Ok(Message::Sms(SmsText(filled(first, plain_punctuation(self.part(first, &context)?))?))),
+        }
+    }
+
+    fn part(&self, path: &str, context: &Value) -> Result<String, Fault> {
+        let rendered = self.env.get_template(path).and_then(|template| template.render(context.clone()));
+        let mut text = rendered.map_err(|error| Fault::engine(path, error))?;
+        text.truncate(text.trim_end().len());
+        if text.starts_with(char::is_whitespace) {
+            text = text.trim_start().to_owned();
+        }
+        Ok(text)
+    }
+
+    pub(super) fn environment(&self) -> &Environment<'static> {
+        &self.env
+    }
+}
+
+fn problem(template: String, line: Option<usize>, problem: impl Into<String>) -> RenderError {
+    RenderError { template, line, problem: problem.into() }
+}
+
+fn parse(
+    sources: &BTreeMap<String, (String, TemplateOrigin)>,
+    problems: &mut Vec<RenderError>,
+) -> Environment<'static> {
+    let mut env = environment();
+    for (path, (text, _)) in sources {
+        if let Err(error) = env.add_template_owned(path.clone(), text.clone()) {
+            problems.push(Fault::engine(path, error).in_full());
+        }
+    }
+    env
+}
+
+fn catalog(sources: &BTreeMap<String, (String, TemplateOrigin)>, problems: &mut Vec<RenderError>) -> Catalog {
+    let mut catalog = Catalog::default();
+    for origin in [TemplateOrigin::BuiltIn, TemplateOrigin::Folder] {
+        let mut files = Vec::new();
+        for (path, (_, from)) in sources {
+            // A built-in file that the folder replaces still makes up its message, until the folder's message replaces that.
+            let counts = match origin {
+                TemplateOrigin::BuiltIn => is_builtin(path),
+                TemplateOrigin::Folder => *from == origin,
+            };
+            if !counts {
+                continue;
+            }
+            match FileKind::of(path) {
+                Ok(FileKind::Message(file)) => files.push((path.as_str(), file)),
+                Ok(FileKind::Shared) => {}
+                Err(wrong) => problems.push(problem(path.clone(), None, wrong)),
+            }
+        }
+        gather(&mut catalog, files, origin, problems);
+    }
+    catalog
+}
+
+/// An editor's byte-order mark and line ends do not belong to the message.
+fn unix_lines(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
+}
+
+/// A subject is one line whatever the template and the data: white space and what breaks a line become one space.
+fn one_line(text: &str) -> String {
+    let parts = text.split(|character: char| character.is_whitespace() || breaks_line(character));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn filled(path: &str, text: String) -> Result<String, Fault> {
+    if text.trim().is_empty() { Err(Fault::Result(path.to_owned(), "says nothing; give it a text")) } else { Ok(text) }
+}

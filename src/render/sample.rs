@@ -1,0 +1,165 @@
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::{Phase, RenderRequest};
+use crate::domain::{
+    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus,
+    Jurisdiction, Locale, Merchant, MerchantId, Money, PersonName, Phone, Support,
+};
+
+/// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// In whose name.
+    pub merchant: Merchant,
+    /// Nobody.
+    pub borrower: Borrower,
+    /// What is due, all on one day.
+    pub installments: Vec<Installment>,
+    /// The day on which the message goes out.
+    pub today: NaiveDate,
+    /// The link; of the length of a real one, and opens nothing.
+    pub link: Option<String>,
+}
+
+/// Why a text of this file is one of its kind.
+const FIXED: &str = "a fixed text, which the tests try";
+
+impl Sample {
+    /// A reminder of `count` instalments, at least one, with everything that can be known: three days before the due date,
+    /// on it, or five days after.
+    #[must_use]
+    pub fn new(merchant: &Merchant, locale: &Locale, phase: Phase, count: u32) -> Self {
+        let due_date = NaiveDate::from_ymd_opt(2026, 11, 25).expect(FIXED);
+        let today = match phase {
+            Phase::Before => due_date - Days::new(3),
+            Phase::On => due_date,
+            Phase::After => due_date + Days::new(5),
+        };
+        let installments = (1..=count.max(1)).map(|number| installment(merchant, locale, number, due_date)).collect();
+        let link = Some(format!("{}/r/AWk3x_sample_sample_sample_sample_", merchant.link_base));
+        Self { merchant: merchant.clone(), borrower: borrower(merchant, locale), installments, today, link }
+    }
+
+    /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each single
+    /// thing missing.
+    pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
+        let without: [fn(&mut Self); 11] = [
+            |_| {},
+            Self::strip,
+            |sample| sample.borrower.name = None,
+            |sample| sample.borrower.account_phone = None,
+            |sample| sample.link = None,
+            |sample| sample.merchant.support.phone = None,
+            |sample| sample.merchant.support.email = None,
+            |sample| sample.merchant.support.hours = None,
+            |sample| sample.installments.iter_mut().for_each(|installment| installment.order_ref = None),
+            |sample| sample.installments.iter_mut().for_each(|installment| installment.product = None),
+            |sample| sample.installments.iter_mut().for_each(|installment| installment.of = None),
+        ];
+        let mut all = Vec::with_capacity(Phase::ALL.len() * 2 * without.len());
+        for phase in Phase::ALL {
+            for count in [1, 3] {
+                for leave_out in without {
+                    let mut sample = Self::new(merchant, locale, phase, count);
+                    leave_out(&mut sample);
+                    all.push(sample);
+                }
+            }
+        }
+        all
+    }
+
+    /// Takes away all that need not be known; one way to reach customer service always is.
+    fn strip(&mut self) {
+        self.borrower.name = None;
+        self.borrower.account_phone = None;
+        self.link = None;
+        self.merchant.support.email = None;
+        self.merchant.support.hours = None;
+        for installment in &mut self.installments {
+            (installment.order_ref, installment.product) = (None, None);
+            (installment.sequence, installment.of) = (None, None);
+        }
+    }
+
+    /// The request that renders it.
+    #[must_use]
+    pub fn request<'a>(&'a self, channel: Channel, locale: &'a Locale) -> RenderRequest<'a> {
+        RenderRequest {
+            merchant: &self.merchant,
+            borrower: &self.borrower,
+            installments: &self.installments,
+            template: None,
+            channel,
+            locale,
+            today: self.today,
+            link: self.link.as_deref(),
+        }
+    }
+}
+
+/// A merchant that does not exist, for previews where the config has none.
+#[must_use]
+pub fn sample_merchant(locale: &Locale) -> Merchant {
+    let (name, app_name, phone, hours) = if locale.is_chinese() {
+        ("示例商城", "示例金融", "400-000-0000", "9:00–21:00")
+    } else {
+        ("Example Mall", "Example Finance", "555-0100", "9:00-21:00")
+    };
+    Merchant {
+        id: MerchantId::new("example").expect(FIXED),
+        name: name.into(),
+        signature: name.into(),
+        app_name: app_name.into(),
+        locale: locale.clone(),
+        time_zone: Tz::Asia__Shanghai,
+        country: "CN".into(),
+        jurisdiction: Jurisdiction::Cn,
+        link_base: "https://pay.example.com".into(),
+        support: Support {
+            phone: Some(phone.into()),
+            email: Some(EmailAddress::new("help@example.com").expect(FIXED)),
+            hours: Some(hours.into()),
+        },
+    }
+}
+
+fn borrower(merchant: &Merchant, locale: &Locale) -> Borrower {
+    let name = if locale.is_chinese() { "张三" } else { "Jane Sample" };
+    let key = BorrowerKey { merchant: merchant.id.clone(), id: BorrowerId::new("SAMPLE-1").expect(FIXED) };
+    Borrower {
+        name: Some(PersonName::new(name).expect(FIXED)),
+        phone: Some(Phone::new("+8613800138000").expect(FIXED)),
+        email: Some(EmailAddress::new("jane.sample@example.com").expect(FIXED)),
+        locale: Some(locale.clone()),
+        account_phone: Some(Phone::new("+8613800138000").expect(FIXED)),
+        ..Borrower::unknown(key)
+    }
+}
+
+/// The first is paid in part; products and amounts repeat after the third.
+fn installment(merchant: &Merchant, locale: &Locale, number: u32, due_date: NaiveDate) -> Installment {
+    let currency = Currency::new(if locale.is_chinese() { "CNY" } else { "USD" }).expect(FIXED);
+    let money = |cents: i64| Money::new(Decimal::new(cents, 2), currency).expect(FIXED);
+    let (chinese, english, amount, paid) = match number % 3 {
+        1 => ("蓝牙耳机", "Wireless earphones", 128_050, 28_050),
+        2 => ("扫地机器人", "Robot vacuum", 24_999, 0),
+        _ => ("电饭煲", "Rice cooker", 9_900, 0),
+    };
+    Installment {
+        merchant: merchant.id.clone(),
+        id: InstallmentId::new(format!("SAMPLE-{number}")).expect(FIXED),
+        borrower: BorrowerId::new("SAMPLE-1").expect(FIXED),
+        order_ref: Some(format!("A10{number:02}")),
+        product: Some(if locale.is_chinese() { chinese } else { english }.into()),
+        sequence: Some(number + 2),
+        of: Some(12),
+        amount: money(amount),
+        paid_amount: money(paid),
+        due_date,
+        status: InstallmentStatus::Open,
+        route: None,
+    }
+}

@@ -1,0 +1,285 @@
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDate};
+use phonenumber::country;
+
+use super::Column;
+use super::fault::Faults;
+use super::phone;
+use super::seen::Seen;
+use crate::domain::{
+    BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale, Merchant,
+    MerchantId, Money, PersonName, Phone, RouteKey, Said,
+};
+
+/// The longest cell that is read, in bytes.
+pub(super) const MAX_FIELD: usize = 64 * 1024;
+
+/// The most characters of an order number or a product: long enough for a list of goods, short enough for a message.
+const MAX_TEXT_CHARS: usize = 1000;
+
+/// Years outside these are slips of the pen; no lender has an instalment due in them.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
+
+/// Plans of more instalments than this are slips of the pen.
+const MAX_SEQUENCE: u32 = 9999;
+
+/// What a record says, column by column: `None` is nothing, an empty text is an empty cell. Without outer white space.
+pub(super) type Cells<'a> = [Option<&'a str>; Column::COUNT];
+
+/// Turns cells into sound rows. Knows the merchants and what stood in the file before.
+#[derive(Debug)]
+pub(super) struct Checker {
+    /// The merchants, each with the country whose national phone numbers are meant.
+    merchants: BTreeMap<MerchantId, Option<country::Id>>,
+    seen: Seen,
+    /// The last locale, as written and as understood: most files have one or two.
+    locale: Option<(Box<str>, Locale)>,
+}
+
+impl Checker {
+    pub(super) fn new(merchants: &BTreeMap<MerchantId, Merchant>) -> Self {
+        let country = |merchant: &Merchant| merchant.country.to_ascii_uppercase().parse().ok();
+        let merchants = merchants.iter().map(|(id, merchant)| (id.clone(), country(merchant))).collect();
+        Self { merchants, seen: Seen::default(), locale: None }
+    }
+
+    /// The row that `cells` make, or every fault of theirs in `faults`. A row that came out is remembered: the same instalment
+    /// further down is a fault.
+    pub(super) fn check(&mut self, line: u64, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
+        for column in Column::ALL {
+            check_form(*column, cells[*column as usize], faults);
+        }
+        let merchant = self.merchant(cells, faults);
+        let borrower = required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(text).map_err(fault_text));
+        let installment =
+            required(cells, Column::InstallmentId, faults, |text| InstallmentId::new(text).map_err(fault_text));
+        let currency = required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text));
+        // Without a currency nothing more can be said about the amounts, nor about phone numbers without a merchant.
+        let (amount, paid_amount) = match currency {
+            Some(currency) => {
+                let money = |text: &str| Money::parse(text, currency).map_err(fault_text);
+                (required(cells, Column::Amount, faults, money), said(cells, Column::PaidAmount, faults, money))
+            }
+            None => {
+                required(cells, Column::Amount, faults, |_| Ok(()));
+                (None, Said::Nothing)
+            }
+        };
+        let due_date = required(cells, Column::DueDate, faults, date);
+        let (phone, account_phone) = match &merchant {
+            Some((_, country)) => phones(cells, *country, faults),
+            None => (Said::Nothing, Said::Nothing),
+        };
+        let name = said(cells, Column::Name, faults, |text| PersonName::new(&one_line(text)).map_err(fault_text));
+        let email = said(cells, Column::Email, faults, |text| {
+            EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
+        });
+        let locale = said(cells, Column::Locale, faults, |text| self.locale(text));
+        let time_zone = said(cells, Column::TimeZone, faults, |text| {
+            text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
+        });
+        let sequence = said(cells, Column::Sequence, faults, count);
+        let of = said(cells, Column::Of, faults, count);
+        if let (Said::Value(Some(sequence)), Said::Value(Some(of))) = (&sequence, &of)
+            && sequence > of
+        {
+            faults.column(Column::Sequence, "is greater than of: the third of twelve is sequence 3, of 12");
+        }
+        let order_ref = said(cells, Column::OrderRef, faults, short_text);
+        let product = said(cells, Column::Product, faults, short_text);
+        let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
+        let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
+        if !faults.is_empty() {
+            return None;
+        }
+        let (merchant, _) = merchant?;
+        let row = LedgerRow {
+            borrower: BorrowerKey { merchant, id: borrower? },
+            installment: installment?,
+            amount: amount?,
+            due_date: due_date?,
+            name,
+            phone,
+            email,
+            locale,
+            time_zone,
+            account_phone,
+            order_ref,
+            product,
+            sequence,
+            of,
+            paid_amount,
+            status,
+            route,
+        };
+        self.once(line, row, faults)
+    }
+
+    fn once(&mut self, line: u64, row: LedgerRow, faults: &mut Faults) -> Option<LedgerRow> {
+        let key = (row.borrower.merchant.as_str(), row.installment.as_str());
+        match self.seen.at(&key, line) {
+            Some(first) => {
+                let problem = format!("stands in line {first} already, which was taken; keep one of the two");
+                faults.column(Column::InstallmentId, problem);
+                None
+            }
+            None => Some(row),
+        }
+    }
+
+    fn merchant(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<(MerchantId, Option<country::Id>)> {
+        required(cells, Column::Merchant, faults, |text| {
+            let known = self.merchants.get_key_value(text).map(|(id, country)| (id.clone(), *country));
+            known.ok_or_else(|| format!("is none of the config's merchants ({})", self.merchant_list()))
+        })
+    }
+
+    fn merchant_list(&self) -> String {
+        const SHOWN: usize = 5;
+        let mut list: Vec<_> = self.merchants.keys().take(SHOWN).map(MerchantId::as_str).collect();
+        match self.merchants.len() {
+            0 => list.push("it has none"),
+            SHOWN.. if self.merchants.len() > SHOWN => list.push("…"),
+            _ => {}
+        }
+        list.join(", ")
+    }
+
+    fn locale(&mut self, text: &str) -> Result<Locale, String> {
+        if let Some((written, locale)) = &self.locale
+            && **written == *text
+        {
+            return Ok(locale.clone());
+        }
+        let locale = Locale::new(text).map_err(fault_text)?;
+        self.locale = Some((text.into(), locale.clone()));
+        Ok(locale)
+    }
+}
+
+/// What is wrong with a cell whatever its column means.
+fn check_form(column: Column, cell: Option<&str>, faults: &mut Faults) {
+    let Some(text) = cell else { return };
+    if text.len() > MAX_FIELD {
+        faults.column(column, "is longer than 64 KiB");
+    }
+    if text.contains('\0') {
+        faults.column(column, "contains a NUL character");
+    }
+}
+
+fn required<T>(
+    cells: &Cells<'_>,
+    column: Column,
+    faults: &mut Faults,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    match cells[column as usize] {
+        None => {
+            faults.column(column, "is missing");
+            None
+        }
+        Some("") => {
+            faults.column(column, "is empty");
+            None
+        }
+        Some(text) => sound(text, column, faults, read),
+    }
+}
+
+fn said<T>(
+    cells: &Cells<'_>,
+    column: Column,
+    faults: &mut Faults,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Said<T> {
+    match cells[column as usize] {
+        None => Said::Nothing,
+        Some("") => Said::Value(None),
+        Some(text) => Said::Value(sound(text, column, faults, read)),
+    }
+}
+
+fn sound<T>(
+    text: &str,
+    column: Column,
+    faults: &mut Faults,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    if text.len() > MAX_FIELD {
+        return None;
+    }
+    match read(text) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            faults.column(column, problem);
+            None
+        }
+    }
+}
+
+fn fault_text(error: impl std::error::Error) -> String {
+    error.to_string()
+}
+
+/// Both numbers of a row; mostly they are the same.
+fn phones(cells: &Cells<'_>, country: Option<country::Id>, faults: &mut Faults) -> (Said<Phone>, Said<Phone>) {
+    let phone = said(cells, Column::Phone, faults, |text| phone_number(text, country));
+    if cells[Column::AccountPhone as usize] == cells[Column::Phone as usize] {
+        return (phone.clone(), phone);
+    }
+    (phone, said(cells, Column::AccountPhone, faults, |text| phone_number(text, country)))
+}
+
+fn phone_number(text: &str, country: Option<country::Id>) -> Result<Phone, String> {
+    phone::normalise(text, country).ok_or_else(|| match country {
+        Some(country) => format!(
+            "is not a valid phone number in {}; one of another country begins with + and the country's code",
+            country.as_ref()
+        ),
+        None => "is not a valid phone number in international form such as +8613800138000".to_owned(),
+    })
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    let shaped = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    if !shaped {
+        return Err("is not a date in the form 2026-03-31".to_owned());
+    }
+    text.parse()
+        .ok()
+        .filter(|date: &NaiveDate| YEARS.contains(&date.year()))
+        .ok_or_else(|| "is not a day of the calendar between 1970 and 2199".to_owned())
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|number| digits && (1..=MAX_SEQUENCE).contains(number))
+        .ok_or_else(|| format!("is not a whole number from 1 to {MAX_SEQUENCE}"))
+}
+
+fn short_text(text: &str) -> Result<String, String> {
+    let text = one_line(text);
+    if text.chars().any(char::is_control) {
+        return Err("contains a control character".to_owned());
+    }
+    if text.len() > MAX_TEXT_CHARS && text.chars().count() > MAX_TEXT_CHARS {
+        return Err(format!("is longer than {MAX_TEXT_CHARS} characters"));
+    }
+    Ok(text.into_owned())
+}
+
+/// Line breaks and tabs, which spreadsheets allow within a cell, become one space each run.
+fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(['\n', '\r', '\t']) {
+        return text.into();
+    }
+    text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").into()
+}

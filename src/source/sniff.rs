@@ -1,0 +1,67 @@
+use std::io::Read;
+
+use super::splitter::Splitter;
+use super::{Format, SourceError};
+
+/// How many bytes are looked at to tell what an input is.
+const LOOK: usize = 4096;
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What was seen at the beginning of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) format: Format,
+    /// Whether there was a UTF-8 byte order mark; it is passed over.
+    pub(super) bom: bool,
+}
+
+/// Tells the format, unless it is `given`, and refuses what surely is something else, with advice.
+pub(super) fn sniff<R: Read>(input: &mut Splitter<R>, given: Option<Format>) -> Result<Seen, SourceError> {
+    let read = |source| SourceError::Read { line: 1, source };
+    let head = input.peek(LOOK).map_err(read)?;
+    if let Some((what, advice)) = foreign(head) {
+        return Err(SourceError::Foreign { what, advice });
+    }
+    let bom = head.starts_with(BOM);
+    let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+    let format = match (given, text.first()) {
+        (None, None) => return Err(SourceError::Empty),
+        (None, Some(b'{' | b'[')) => Format::JsonLines,
+        (None, Some(_)) => Format::Csv,
+        (Some(format), _) => format,
+    };
+    if let Some((what, advice)) = other_shape(text, format) {
+        return Err(SourceError::Foreign { what, advice });
+    }
+    if bom {
+        input.skip(BOM.len());
+    }
+    Ok(Seen { format, bom })
+}
+
+type Advice = (&'static str, &'static str);
+
+fn foreign(head: &[u8]) -> Option<Advice> {
+    const AS_UTF8: &str = "save it as “CSV UTF-8”, or convert it: iconv -f UTF-16 -t UTF-8";
+    match head {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(("is UTF-16 text", AS_UTF8)),
+        // Without a mark: every other byte of ASCII text is zero.
+        [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => Some(("is UTF-16 text", AS_UTF8)),
+        [b'P', b'K', 3, 4, ..] => Some(("is an Excel workbook or a zip file", "save it as “CSV UTF-8”")),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some(("is an old Excel workbook", "save it as “CSV UTF-8”")),
+        [0x1f, 0x8b, ..] => Some(("is compressed", "unpack it on the way: gzip -dc FILE | dueherald import -")),
+        _ => None,
+    }
+}
+
+fn other_shape(text: &[u8], format: Format) -> Option<Advice> {
+    const AS_LINES: &str = "write one object per line, with jq -c '.[]' for an array and jq -c . for objects";
+    let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    match (format, first_line) {
+        (Format::JsonLines, [b'[', ..]) => Some(("is one JSON array", AS_LINES)),
+        (Format::JsonLines, b"{") => Some(("has JSON objects over several lines", AS_LINES)),
+        (Format::Csv, [b'{', ..]) => Some(("is JSON, not CSV", "pass --format jsonl")),
+        _ => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! The ledger operations.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use chrono::NaiveDate;
+
+use super::{Batch, Db, Tx, borrower, installment, suppression};
+use crate::domain::{Borrower, BorrowerKey, Channel, Installment, Suppression};
+use crate::plan::Account;
+use crate::store::sql::account::{ACCOUNT, AccountRow};
+use crate::store::sql::books::Books;
+use crate::store::sql::borrower::BorrowerRow;
+use crate::store::sql::clauses::narrowed;
+use crate::store::sql::installment::{DUE_PAGE, DueRow, InstallmentRow, MATCHING, narrow};
+use crate::store::sql::suppression::last_words;
+use crate::store::sql::value::{Amount, Moment};
+use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, StoreError};
+
+pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Vec<Change>, StoreError> {
+    let mut books = read_books(tx, rows).await?;
+    let changes = rows.iter().map(|row| books.apply(row)).collect();
+    // Borrowers first: an instalment refers to one.
+    write_borrowers(tx, &books.dirty_borrowers()).await?;
+    write_installments(tx, &books.dirty_installments()).await?;
+    Ok(changes)
+}
+
+async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError> {
+    let keys: BTreeSet<_> = rows.iter().map(|row| &row.borrower).collect();
+    let keys = Vec::from_iter(keys);
+    let borrowers: Vec<BorrowerRow> = Batch::of(&keys)
+        .column(|key| key.merchant.as_str())?
+        .column(|key| key.id.as_str())?
+        .query_as(borrower::OF_BATCH)?
+        .fetch_all(&mut **tx)
+        .await?;
+    let keys: BTreeSet<_> = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
+    let keys = Vec::from_iter(keys);
+    let installments: Vec<InstallmentRow> = Batch::of(&keys)
+        .column(|(merchant, _)| merchant.as_str())?
+        .column(|(_, id)| id.as_str())?
+        .query_as(installment::OF_BATCH)?
+        .fetch_all(&mut **tx)
+        .await?;
+    let borrowers = borrowers.into_iter().map(BorrowerRow::borrower).collect::<Result<_, _>>()?;
+    Ok(Books::known(borrowers, read_installments(installments)?))
+}
+
+async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), StoreError> {
+    if borrowers.is_empty() {
+        return Ok(());
+    }
+    Batch::of(borrowers)
+        .column(|borrower| borrower.key.merchant.as_str())?
+        .column(|borrower| borrower.key.id.as_str())?
+        .column(|borrower| borrower.name.as_ref().map(|name| name.as_str()))?
+        .column(|borrower| borrower.phone.as_ref().map(|phone| phone.as_e164()))?
+        .column(|borrower| borrower.email.as_ref().map(|email| email.as_str()))?
+        .column(|borrower| borrower.locale.as_ref().map(|locale| locale.as_str()))?
+        .column(|borrower| borrower.time_zone.map(|zone| zone.name()))?
+        .column(|borrower| borrower.account_phone.as_ref().map(|phone| phone.as_e164()))?
+        .query(borrower::UPSERT)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn write_installments(tx: &mut Tx, installments: &[&Installment]) -> Result<(), StoreError> {
+    if installments.is_empty() {
+        return Ok(());
+    }
+    Batch::of(installments)
+        .column(|installment| installment.merchant.as_str())?
+        .column(|installment| installment.id.as_str())?
+        .column(|installment| installment.borrower.as_str())?
+        .column(|installment| installment.order_ref.as_deref())?
+        .column(|installment| installment.product.as_deref())?
+        .column(|installment| installment.sequence.map(i64::from))?
+        .column(|installment| installment.of.map(i64::from))?
+        .column(|installment| installment.amount.currency().code())?
+        .column(|installment| Amount(installment.amount.amount()))?
+        .column(|installment| Amount(installment.paid_amount.amount()))?
+        .column(|installment| installment.due_date)?
+        .column(|installment| installment.status.as_str())?
+        .column(|installment| installment.route.as_ref().map(|route| route.as_str()))?
+        .query(installment::UPSERT)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn due_page(
+    tx: &mut Tx,
+    now: Moment,
+    dates: &RangeInclusive<NaiveDate>,
+    after: Option<&DueCursor>,
+    limit: u32,
+) -> Result<Vec<DueBorrower>, StoreError> {
+    // No key is empty, so the empty one stands before all others of a date.
+    let start = (*dates.start(), "", "");
+    let end_of_last_page =
+        after.map(|after| (after.due_date, after.borrower.merchant.as_str(), after.borrower.id.as_str()));
+    let (date, merchant, borrower) = end_of_last_page.filter(|after| *after > start).unwrap_or(start);
+    let rows: Vec<DueRow> = sqlx::query_as::<Db, _>(DUE_PAGE)
+        .bind(date)
+        .bind(merchant)
+        .bind(borrower)
+        .bind(*dates.end())
+        .bind(i64::from(limit.max(1)))
+        .bind(now)
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut page: Vec<DueBorrower> = Vec::new();
+    for row in rows {
+        let (due_date, key, suppressed) = (row.installment.due_date(), row.borrower.key()?, row.suppressed());
+        let installment = row.installment.installment()?;
+        match page.last_mut().filter(|last| last.due_date == due_date && last.borrower.key == key) {
+            Some(last) => last.installments.extend(installment),
+            None => page.push(DueBorrower {
+                borrower: row.borrower.borrower()?,
+                due_date,
+                installments: Vec::from_iter(installment),
+                suppressed,
+            }),
+        }
+    }
+    Ok(page)
+}
+
+pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+    let rows: Vec<InstallmentRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
+        .bind(filter.merchant.as_ref().map(|merchant| merchant.as_str()))
+        .bind(filter.borrower.as_ref().map(|borrower| borrower.as_str()))
+        .bind(filter.installment.as_ref().map(|installment| installment.as_str()))
+        .bind(i64::from(filter.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    read_installments(rows)
+}
+
+fn read_installments(rows: Vec<InstallmentRow>) -> Result<Vec<Installment>, StoreError> {
+    rows.into_iter().filter_map(|row| row.installment().transpose()).collect()
+}
+
+pub(super) async fn account(
+    tx: &mut Tx,
+    now: Moment,
+    borrower: &BorrowerKey,
+    due_date: NaiveDate,
+    channel: Channel,
+) -> Result<Account, StoreError> {
+    let rows: Vec<AccountRow> = sqlx::query_as::<Db, _>(ACCOUNT)
+        .bind(now)
+        .bind(borrower.merchant.as_str())
+        .bind(borrower.id.as_str())
+        .bind(due_date)
+        .bind(channel.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut rows = rows.into_iter();
+    let mut account = rows.next().map(AccountRow::open).transpose()?.unwrap_or_default();
+    for row in rows {
+        row.add_to(&mut account)?;
+    }
+    Ok(account)
+}
+
+pub(super) async fn suppress(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
+    Batch::of(&last_words(suppressions))
+        .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
+        .column(|suppression| suppression.address.channel().as_str())?
+        .column(|suppression| suppression.address.reveal())?
+        .column(|suppression| suppression.reason.as_str())?
+        .column(|suppression| suppression.source.as_str())?
+        .column(|suppression| Moment(suppression.since))?
+        .column(|suppression| suppression.until.map(Moment))?
+        .query(suppression::UPSERT)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

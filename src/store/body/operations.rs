@@ -1,0 +1,144 @@
+//! Each operation of [`Store`] as one transaction.
+
+use std::ops::RangeInclusive;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::{Db, End, Tx, ledger, outbox, views};
+use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
+use crate::plan::Account;
+use crate::store::sql::queue::Move;
+use crate::store::sql::turn;
+use crate::store::sql::value::Moment;
+use crate::store::{
+    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
+    ReminderFilter, ReminderView, Store, StoreError, WriteMode,
+};
+
+async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
+    match mode {
+        WriteMode::Commit => tx.commit().await?,
+        WriteMode::DryRun => tx.rollback().await?,
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Store for End {
+    async fn migrate(&self) -> Result<usize, StoreError> {
+        self.apply_migrations().await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.check_schema().await
+    }
+
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let changes = ledger::import(&mut tx, rows).await?;
+        end(tx, mode).await?;
+        Ok(changes)
+    }
+
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<DueBorrower>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        ledger::due_page(&mut tx, now, &dates, after, limit).await
+    }
+
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        ledger::installments(&mut self.read().await?, filter).await
+    }
+
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        ledger::account(&mut tx, now, borrower, due_date, channel).await
+    }
+
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        ledger::suppress(&mut tx, suppressions).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
+        let mut tx = self.write().await?;
+        let planned = outbox::plan(&mut tx, reminders, at).await?;
+        end(tx, mode).await?;
+        Ok(planned)
+    }
+
+    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let claimed = outbox::claim(&mut tx, now, request, decide).await?;
+        // Before it is handed out: what is not recorded as claimed must not be sent (I9).
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
+        let settled = outbox::record(&mut tx, &moves).await?;
+        tx.commit().await?;
+        Ok(settled.len())
+    }
+
+    async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let reaped = outbox::reap(&mut tx, now, limit).await?;
+        tx.commit().await?;
+        Ok(reaped)
+    }
+
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        views::next_due(&mut self.read().await?, channel).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        views::queue_counts(&mut tx, now).await
+    }
+
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        views::reminders(&mut self.read().await?, filter).await
+    }
+
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
+        views::events(&mut self.read().await?, reminder).await
+    }
+
+    async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let taken = sqlx::query::<Db>(turn::TAKE)
+            .bind(task)
+            .bind(holder)
+            .bind(Moment(now.0 + lasts))
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(taken.rows_affected() == 1)
+    }
+}

@@ -1,0 +1,172 @@
+//! The outbox operations that change something.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::{Batch, Db, Tx, queue, reminder};
+use crate::domain::{Attempt, Event, EventKind, GatewayName, NewReminder, ReminderId};
+use crate::plan::{Account, Decision, DeferReason, ToSend};
+use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow};
+use crate::store::sql::reminder::OriginColumns;
+use crate::store::sql::value::Moment;
+use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, StoreError};
+
+pub(super) async fn plan(
+    tx: &mut Tx,
+    reminders: &[NewReminder],
+    at: DateTime<Utc>,
+) -> Result<Vec<ReminderId>, StoreError> {
+    let columns = Batch::of(reminders)
+        .column(|new| new.key.borrower.merchant.as_str())?
+        .column(|new| new.key.borrower.id.as_str())?
+        .column(|new| new.key.due_date)?
+        .column(|new| new.key.step.to_string())?
+        .column(|new| new.key.channel.as_str())?
+        .column(|new| OriginColumns::of(&new.origin).origin)?
+        .column(|new| OriginColumns::of(&new.origin).actor)?
+        .column(|new| OriginColumns::of(&new.origin).reason)?
+        .column(|new| OriginColumns::of(&new.origin).resend_of)?
+        .column(|_| Moment(at))?
+        .column(|new| Moment(new.not_before))?
+        .column(|new| Moment(new.expires_at))?;
+    reminder::insert(tx, columns).await
+}
+
+/// A due reminder with the facts about it, before anything is decided.
+struct Due {
+    id: ReminderId,
+    /// The number of the latest attempt.
+    attempt: u32,
+    reminder: NewReminder,
+    account: Account,
+}
+
+pub(super) async fn claim(
+    tx: &mut Tx,
+    now: Moment,
+    request: &ClaimRequest,
+    decide: Decide<'_>,
+) -> Result<Claimed, StoreError> {
+    let (mut to_send, mut put_aside, mut moves) = (Vec::new(), Vec::new(), Vec::new());
+    for due in take_due(tx, now, request).await? {
+        match decide(&due.reminder, &due.account, now.0) {
+            Decision::Send(message) => to_send.push((due, message)),
+            decision => {
+                moves.extend(set_aside(&due, &decision, now.0));
+                put_aside.push((due.id, decision));
+            }
+        }
+    }
+    let moved = BTreeSet::from_iter(record(tx, &moves).await?);
+    put_aside.retain(|(id, _)| moved.contains(id));
+    Ok(Claimed { now: now.0, sending: lease(tx, now, request, to_send).await?, put_aside })
+}
+
+async fn take_due(tx: &mut Tx, now: Moment, request: &ClaimRequest) -> Result<Vec<Due>, StoreError> {
+    let rows: Vec<ClaimRow> = sqlx::query_as::<Db, _>(queue::CLAIMABLE)
+        .bind(now)
+        .bind(request.channel.as_str())
+        .bind(i64::from(request.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut taken: Vec<Due> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
+            Some(last) => row.account.add_to(&mut last.account)?,
+            None => taken.push(Due {
+                id: row.reminder.id(),
+                attempt: row.attempt()?,
+                reminder: row.reminder.reminder()?.plan,
+                account: row.account.open()?,
+            }),
+        }
+    }
+    Ok(taken)
+}
+
+/// What becomes of a due reminder that is not to be sent now.
+fn set_aside(due: &Due, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
+    match decision {
+        Decision::Send(_) => None,
+        Decision::Skip(reason) => {
+            Some(Move { event: Event::skipped(due.id, due.attempt, *reason, now), not_before: None })
+        }
+        Decision::Defer { until, reason } => {
+            Some(Move { event: deferred(due.id, due.attempt, *reason, now), not_before: Some(*until) })
+        }
+    }
+}
+
+fn deferred(reminder: ReminderId, attempt: u32, reason: DeferReason, at: DateTime<Utc>) -> Event {
+    Event {
+        reminder,
+        attempt,
+        at,
+        kind: EventKind::Deferred,
+        gateway: None,
+        provider_id: None,
+        detail: Some(reason.as_str().to_owned()),
+    }
+}
+
+/// Puts what is to be sent under a lease. What somebody else changed since it was read is left for the next claim.
+async fn lease(
+    tx: &mut Tx,
+    now: Moment,
+    request: &ClaimRequest,
+    to_send: Vec<(Due, ToSend)>,
+) -> Result<Vec<ClaimedReminder>, StoreError> {
+    if to_send.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leased: Vec<(i64,)> = Batch::of(&to_send)
+        .column(|(due, _)| due.id.0)?
+        .column(|(due, _)| stored(due.attempt))?
+        .query_as(queue::LEASE)?
+        .bind(Moment(now.0 + request.lease))
+        .bind(request.gateway.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    let leased: BTreeSet<i64> = leased.into_iter().map(|(id,)| id).collect();
+    let claimed = |(due, message): (Due, ToSend)| ClaimedReminder {
+        attempt: Attempt::claimed(due.id, due.attempt + 1, request.gateway.clone()),
+        reminder: due.reminder,
+        account: due.account,
+        to_send: message,
+    };
+    Ok(to_send.into_iter().filter(|(due, _)| leased.contains(&due.id.0)).map(claimed).collect())
+}
+
+pub(super) async fn reap(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
+    let overdue: Vec<OverdueRow> =
+        sqlx::query_as::<Db, _>(OVERDUE).bind(now).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
+    let moves = overdue.into_iter().map(|row| row.doubt(now.0)).collect::<Result<Vec<_>, _>>()?;
+    record(tx, &moves).await
+}
+
+/// Moves queue rows by events and records the events. Gives the reminders that were moved; a move that another attempt or
+/// another state forbids is passed over.
+pub(super) async fn record(tx: &mut Tx, moves: &[Move]) -> Result<Vec<ReminderId>, StoreError> {
+    if moves.is_empty() {
+        return Ok(Vec::new());
+    }
+    // In one order everywhere, so that two transactions cannot lock each other out.
+    let mut moves = Vec::from_iter(moves);
+    moves.sort_by_key(|step| step.event.reminder);
+    let columns = Batch::of(&moves)
+        .column(|step| step.event.reminder.0)?
+        .column(|step| stored(step.event.attempt))?
+        .column(|step| Moment(step.event.at))?
+        .column(|step| step.event.kind.as_str())?
+        .column(|step| step.event.gateway.as_ref().map(GatewayName::as_str))?
+        .column(|step| step.event.provider_id.as_deref())?
+        .column(|step| step.event.detail.as_deref())?
+        .column(|step| step.not_before.map(Moment))?;
+    Ok(queue::record(tx, columns).await?.into_iter().map(ReminderId).collect())
+}
+
+/// Attempts are few: 2^31 of them are out of reach.
+fn stored(attempt: u32) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,43 @@
+//! The outbox operations that only look.
+
+use chrono::{DateTime, Utc};
+
+use super::{Db, Tx};
+use crate::domain::{Channel, Event, ReminderId, State};
+use crate::store::sql::clauses::narrowed;
+use crate::store::sql::event::{EventRow, HISTORY};
+use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, counts};
+use crate::store::sql::reminder::{MATCHING, ViewRow, narrow};
+use crate::store::sql::value::Moment;
+use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError};
+
+pub(super) async fn next_due(tx: &mut Tx, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let head: Option<(Moment,)> =
+        sqlx::query_as::<Db, _>(NEXT_DUE).bind(channel.as_str()).fetch_optional(&mut **tx).await?;
+    Ok(head.map(|(not_before,)| not_before.0))
+}
+
+pub(super) async fn queue_counts(tx: &mut Tx, now: Moment) -> Result<Vec<QueueCounts>, StoreError> {
+    let rows: Vec<CountRow> = sqlx::query_as::<Db, _>(COUNTS).bind(now).fetch_all(&mut **tx).await?;
+    Ok(counts(&rows))
+}
+
+pub(super) async fn reminders(tx: &mut Tx, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+    let rows: Vec<ViewRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
+        .bind(filter.id.map(|id| id.0))
+        .bind(filter.state.map(State::as_str))
+        .bind(filter.merchant.as_ref().map(|merchant| merchant.as_str()))
+        .bind(filter.borrower.as_ref().map(|borrower| borrower.as_str()))
+        .bind(filter.due_date)
+        .bind(filter.channel.map(Channel::as_str))
+        .bind(filter.before.map(|before| before.0))
+        .bind(i64::from(filter.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(ViewRow::view).collect()
+}
+
+pub(super) async fn events(tx: &mut Tx, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as::<Db, _>(HISTORY).bind(reminder.0).fetch_all(&mut **tx).await?;
+    rows.into_iter().filter_map(|row| row.event().transpose()).collect()
+}

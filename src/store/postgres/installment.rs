@@ -1,0 +1,28 @@
+//! Statements on `installment` that take a batch: PostgreSQL takes it as one array for each column.
+
+use crate::store::sql::installment::installment_columns;
+
+/// What is known of a batch's instalments. Binds: merchants, numbers.
+pub(super) const OF_BATCH: &str = concat!(
+    "select i.merchant, i.borrower_id, i.due_date, ",
+    installment_columns!(),
+    r#"
+    from unnest($1::text[], $2::text[]) as k (merchant, installment_id)
+    join installment i on i.installment_id = k.installment_id and i.merchant = k.merchant"#
+);
+
+/// Writes instalments. Binds: the columns in the order of the insert.
+pub(super) const UPSERT: &str = r#"
+    insert into installment (
+        merchant, installment_id, borrower_id, order_ref, product, sequence, of,
+        currency, amount, paid_amount, due_date, status, route
+    )
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+        $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[]
+    )
+    on conflict (installment_id, merchant) do update set
+        borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
+        sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
+        paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
+        route = excluded.route"#;

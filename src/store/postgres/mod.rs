@@ -1,0 +1,121 @@
+//! The PostgreSQL end: native types, rows locked one by one, any number of daemons on one database.
+
+mod batch;
+mod borrower;
+mod connect;
+mod installment;
+#[path = "../body/ledger.rs"]
+mod ledger;
+#[path = "../body/operations.rs"]
+mod operations;
+#[path = "../body/outbox.rs"]
+mod outbox;
+mod queue;
+mod reminder;
+mod suppression;
+#[path = "../body/views.rs"]
+mod views;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Transaction};
+
+use super::StoreError;
+use super::sql::schema;
+use super::sql::value::Moment;
+use crate::clock::Clock;
+use batch::Batch;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// What the body calls the database, this end and a transaction.
+type Db = Postgres;
+type End = PostgresStore;
+type Tx = Transaction<'static, Postgres>;
+
+/// Lists and pages are planned for the values they come with, and may read whole tables where that is best.
+const BEGIN_READ: &str =
+    "begin read only; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on";
+
+/// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
+/// have no row to lock, and the later would undo the earlier.
+const IMPORT_LOCK: &str = "select pg_advisory_xact_lock(hashtext('dueherald import'))";
+
+/// Whether anything was ever migrated, in the schema that this connection works in.
+const HAS_MIGRATIONS: &str = "select to_regclass('_sqlx_migrations') is not null";
+
+/// The ledger and the outbox on PostgreSQL 15 or newer.
+pub struct PostgresStore {
+    pool: PgPool,
+    /// For a migration: it has a connection of its own, without the pool's time-outs.
+    options: PgConnectOptions,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The options hold the password.
+        f.debug_struct("PostgresStore").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Connects to `url` (`postgres://user:password@host:5432/name`) with `max_connections` at most. Leases, expiries and turns
+    /// go by `clock`; by the database's own, which all machines share, when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`]; [`StoreError::Unreachable`] if no connection can be had now.
+    pub async fn connect(
+        url: &SecretString,
+        max_connections: u32,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, StoreError> {
+        let options = connect::options(url)?;
+        let pool = connect::pool(&options, max_connections).await?;
+        Ok(Self { pool, options, clock })
+    }
+
+    async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin_with(BEGIN_READ).await?)
+    }
+
+    async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    async fn write_ledger(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.write().await?;
+        sqlx::query(IMPORT_LOCK).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// The time at which the transaction began: what was committed before it is seen by every statement of it.
+    async fn now(&self, tx: &mut Tx) -> Result<Moment, StoreError> {
+        if let Some(clock) = &self.clock {
+            return Ok(Moment(clock.now()));
+        }
+        let (now,): (DateTime<Utc>,) = sqlx::query_as("select now()").fetch_one(&mut **tx).await?;
+        Ok(Moment(now))
+    }
+
+    async fn apply_migrations(&self) -> Result<usize, StoreError> {
+        let mut connection = self.options.connect().await?;
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut connection).await?;
+        let before = if exists { schema::applied(&mut connection, &MIGRATIONS).await?.len() } else { 0 };
+        let applied = schema::migrate(&mut connection, &MIGRATIONS, before).await?;
+        connection.close().await?;
+        Ok(applied)
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
+        let applied = if exists { schema::applied(&mut *connection, &MIGRATIONS).await? } else { Vec::new() };
+        schema::check(&MIGRATIONS, &applied)
+    }
+}

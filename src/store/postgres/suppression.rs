@@ -1,0 +1,10 @@
+//! Statements on `suppression` that take a batch: PostgreSQL takes it as one array for each column.
+
+/// Adds suppressions, or gives those that are there their new reason and time. Binds: the columns in the order of the insert.
+pub(super) const UPSERT: &str = r#"
+    insert into suppression (merchant, channel, address, reason, source, since, until)
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+    )
+    on conflict (channel, address, coalesce(merchant, '')) do update set
+        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until"#;

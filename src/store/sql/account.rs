@@ -1,0 +1,78 @@
+//! The facts that decide about a reminder, over the tables `borrower`, `installment` and `suppression`.
+
+use sqlx::FromRow;
+
+use super::borrower::BorrowerRow;
+use super::installment::InstallmentRow;
+use crate::plan::Account;
+use crate::store::StoreError;
+
+/// The facts about the key `r` (merchant, borrower, due date, channel); `$1` is now. A merchant's own suppression goes before one
+/// for all.
+macro_rules! account_columns {
+    () => {
+        concat!(
+            "r.merchant, r.borrower_id, r.due_date, b.borrower_id is not null as known, ",
+            $crate::store::sql::borrower::borrower_columns!(),
+            ", ",
+            $crate::store::sql::installment::installment_columns!(),
+            r#",
+            (
+                select s.reason from suppression s
+                where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email end
+                  and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > $1, true)
+                order by s.merchant is null limit 1
+            ) as suppressed"#
+        )
+    };
+}
+pub(in crate::store) use account_columns;
+
+/// Where [`account_columns`] come from: one row for each instalment, one at least.
+macro_rules! account_joins {
+    () => {
+        r#"
+        left join borrower b on b.borrower_id = r.borrower_id and b.merchant = r.merchant
+        left join installment i
+          on i.borrower_id = r.borrower_id and i.merchant = r.merchant and i.due_date = r.due_date"#
+    };
+}
+pub(in crate::store) use account_joins;
+
+/// The facts about one key. Binds: now, merchant, borrower, due date, channel.
+pub(in crate::store) const ACCOUNT: &str = concat!(
+    "select ",
+    account_columns!(),
+    " from (select $2 as merchant, $3 as borrower_id, $4 as due_date, $5 as channel) r",
+    account_joins!(),
+    " order by i.installment_id"
+);
+
+#[derive(FromRow)]
+pub(in crate::store) struct AccountRow {
+    known: bool,
+    suppressed: Option<String>,
+    #[sqlx(flatten)]
+    borrower: BorrowerRow,
+    #[sqlx(flatten)]
+    installment: InstallmentRow,
+}
+
+impl AccountRow {
+    /// The facts as of the first row of a key.
+    pub(in crate::store) fn open(self) -> Result<Account, StoreError> {
+        const COLUMN: &str = "suppression.reason";
+        let reason = self.suppressed.map(|word| word.parse().map_err(|_| StoreError::Corrupt { column: COLUMN }));
+        Ok(Account {
+            borrower: if self.known { Some(self.borrower.borrower()?) } else { None },
+            installments: Vec::from_iter(self.installment.installment()?),
+            suppressed: reason.transpose()?,
+        })
+    }
+
+    /// Adds what a further row of the same key says.
+    pub(in crate::store) fn add_to(self, account: &mut Account) -> Result<(), StoreError> {
+        account.installments.extend(self.installment.installment()?);
+        Ok(())
+    }
+}

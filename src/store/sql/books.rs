@@ -1,0 +1,67 @@
+//! One batch of an import, worked out in memory: what was known, what the rows say over it, and what is then to be written.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Borrower, BorrowerKey, Installment, InstallmentId, MerchantId};
+use crate::store::{Change, LedgerRow, merge};
+
+/// What a batch touches. Sorted by key, so that two imports write in the same order and cannot lock each other out.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Books {
+    borrowers: BTreeMap<BorrowerKey, Page<Borrower>>,
+    installments: BTreeMap<(MerchantId, InstallmentId), Page<Installment>>,
+}
+
+#[derive(Debug)]
+struct Page<T> {
+    holds: T,
+    /// Whether it differs from what the database has.
+    dirty: bool,
+}
+
+impl Books {
+    /// What the ledger knows of the batch's borrowers and instalments.
+    pub(in crate::store) fn known(borrowers: Vec<Borrower>, installments: Vec<Installment>) -> Self {
+        let clean_borrower = |borrower: Borrower| (borrower.key.clone(), Page { holds: borrower, dirty: false });
+        let clean_installment = |installment: Installment| {
+            ((installment.merchant.clone(), installment.id.clone()), Page { holds: installment, dirty: false })
+        };
+        Self {
+            borrowers: borrowers.into_iter().map(clean_borrower).collect(),
+            installments: installments.into_iter().map(clean_installment).collect(),
+        }
+    }
+
+    /// Lays a row over what is known by now, earlier rows of the batch included.
+    pub(in crate::store) fn apply(&mut self, row: &LedgerRow) -> Change {
+        let key = (row.borrower.merchant.clone(), row.installment.clone());
+        let known_borrower = self.borrowers.get(&row.borrower);
+        let known = self.installments.get(&key);
+        let (borrower, installment) =
+            merge(row.clone(), known_borrower.map(|page| page.holds.clone()), known.map(|page| page.holds.clone()));
+        let is_new = known.is_none();
+        let borrower_differs = known_borrower.is_none_or(|page| page.holds != borrower);
+        let installment_differs = known.is_none_or(|page| page.holds != installment);
+        if borrower_differs {
+            self.borrowers.insert(borrower.key.clone(), Page { holds: borrower, dirty: true });
+        }
+        if installment_differs {
+            self.installments.insert(key, Page { holds: installment, dirty: true });
+        }
+        match (is_new, borrower_differs || installment_differs) {
+            (true, _) => Change::New,
+            (false, true) => Change::Changed,
+            (false, false) => Change::Same,
+        }
+    }
+
+    /// The borrowers that are to be written.
+    pub(in crate::store) fn dirty_borrowers(&self) -> Vec<&Borrower> {
+        self.borrowers.values().filter(|page| page.dirty).map(|page| &page.holds).collect()
+    }
+
+    /// The instalments that are to be written.
+    pub(in crate::store) fn dirty_installments(&self) -> Vec<&Installment> {
+        self.installments.values().filter(|page| page.dirty).map(|page| &page.holds).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! The table `borrower`.
+
+use sqlx::FromRow;
+
+use super::value::Moment;
+use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, Locale, PersonName, Phone};
+use crate::store::StoreError;
+
+/// What is known of a borrower `b`, without the key.
+macro_rules! borrower_columns {
+    () => {
+        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.hold_reason, b.hold_until"
+    };
+}
+pub(in crate::store) use borrower_columns;
+
+#[derive(FromRow)]
+pub(in crate::store) struct BorrowerRow {
+    merchant: String,
+    borrower_id: String,
+    name: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+    locale: Option<String>,
+    time_zone: Option<String>,
+    account_phone: Option<String>,
+    hold_reason: Option<String>,
+    hold_until: Option<Moment>,
+}
+
+impl BorrowerRow {
+    pub(in crate::store) fn key(&self) -> Result<BorrowerKey, StoreError> {
+        read_key(&self.merchant, &self.borrower_id)
+    }
+
+    pub(in crate::store) fn borrower(self) -> Result<Borrower, StoreError> {
+        let until = self.hold_until.map(|until| until.0);
+        Ok(Borrower {
+            key: self.key()?,
+            name: read_if_known(self.name, "borrower.name", PersonName::new)?,
+            phone: read_if_known(self.phone, "borrower.phone", Phone::new)?,
+            email: read_if_known(self.email, "borrower.email", EmailAddress::new)?,
+            locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
+            time_zone: read_if_known(self.time_zone, "borrower.time_zone", str::parse)?,
+            account_phone: read_if_known(self.account_phone, "borrower.account_phone", Phone::new)?,
+            hold: self.hold_reason.map(|reason| Hold { reason, until }),
+        })
+    }
+}
+
+pub(in crate::store) fn read_key(merchant: &str, borrower: &str) -> Result<BorrowerKey, StoreError> {
+    Ok(BorrowerKey {
+        merchant: read(merchant, "borrower.merchant", str::parse)?,
+        id: read(borrower, "borrower.borrower_id", str::parse)?,
+    })
+}
+
+/// Reads what this version wrote; anything else is [`StoreError::Corrupt`].
+pub(in crate::store) fn read<T, E>(
+    text: &str,
+    column: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, StoreError> {
+    parse(text).map_err(|_| StoreError::Corrupt { column })
+}
+
+pub(in crate::store) fn read_if_known<T, E>(
+    text: Option<String>,
+    column: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, StoreError> {
+    text.map(|text| read(&text, column, parse)).transpose()
+}

@@ -1,0 +1,133 @@
+//! The table `installment`.
+
+use chrono::NaiveDate;
+use sqlx::FromRow;
+
+use super::borrower::{BorrowerRow, borrower_columns, read, read_if_known};
+use super::clauses::Clause;
+use super::value::Amount;
+use crate::domain::{Channel, Currency, Installment, Money};
+use crate::store::{InstallmentFilter, StoreError};
+
+/// What is known of an instalment `i`, without borrower and due date.
+macro_rules! installment_columns {
+    () => {
+        "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, i.route"
+    };
+}
+pub(in crate::store) use installment_columns;
+
+/// One page of borrowers with what is open on one due date. The groups are chosen first, along the index, so that a page never
+/// splits one. Binds: end of the page before (due date, merchant, borrower), last due date, groups, now.
+pub(in crate::store) const DUE_PAGE: &str = concat!(
+    "select i.merchant, i.borrower_id, i.due_date, ",
+    borrower_columns!(),
+    ", ",
+    installment_columns!(),
+    r#",
+    exists (
+        select 1 from suppression s
+        where s.channel = 'sms' and s.address = b.phone
+          and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > $6, true)
+    ) as no_sms,
+    exists (
+        select 1 from suppression s
+        where s.channel = 'email' and s.address = b.email
+          and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > $6, true)
+    ) as no_email
+    from (
+        select distinct due_date, merchant, borrower_id from installment
+        where status = 'open' and (due_date, merchant, borrower_id) > ($1, $2, $3) and due_date <= $4
+        order by due_date, merchant, borrower_id limit $5
+    ) page
+    join borrower b on b.borrower_id = page.borrower_id and b.merchant = page.merchant
+    join installment i
+      on i.borrower_id = page.borrower_id and i.merchant = page.merchant and i.due_date = page.due_date
+     and i.status = 'open'
+    order by i.due_date, i.merchant, i.borrower_id, i.installment_id"#
+);
+
+/// What matches a filter; its clauses come in between. Binds: merchant, borrower, number, limit.
+pub(in crate::store) const MATCHING: [&str; 2] = [
+    concat!("select i.merchant, i.borrower_id, i.due_date, ", installment_columns!(), " from installment i where true"),
+    " order by i.due_date, i.installment_id, i.merchant limit $4",
+];
+
+/// The clauses of a filter.
+pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 3] {
+    [
+        (filter.merchant.is_some(), "i.merchant = $1"),
+        (filter.borrower.is_some(), "i.borrower_id = $2"),
+        (filter.installment.is_some(), "i.installment_id = $3"),
+    ]
+}
+
+/// An instalment, or in an outer join the lack of one.
+#[derive(FromRow)]
+pub(in crate::store) struct InstallmentRow {
+    merchant: String,
+    borrower_id: String,
+    due_date: NaiveDate,
+    installment_id: Option<String>,
+    order_ref: Option<String>,
+    product: Option<String>,
+    sequence: Option<i64>,
+    of: Option<i64>,
+    currency: Option<String>,
+    amount: Option<Amount>,
+    paid_amount: Option<Amount>,
+    status: Option<String>,
+    route: Option<String>,
+}
+
+impl InstallmentRow {
+    pub(in crate::store) fn due_date(&self) -> NaiveDate {
+        self.due_date
+    }
+
+    pub(in crate::store) fn installment(self) -> Result<Option<Installment>, StoreError> {
+        let Some(id) = self.installment_id else { return Ok(None) };
+        let currency = read(&self.currency.unwrap_or_default(), "installment.currency", Currency::new)?;
+        Ok(Some(Installment {
+            merchant: read(&self.merchant, "installment.merchant", str::parse)?,
+            id: read(&id, "installment.installment_id", str::parse)?,
+            borrower: read(&self.borrower_id, "installment.borrower_id", str::parse)?,
+            order_ref: self.order_ref,
+            product: self.product,
+            sequence: read_count(self.sequence, "installment.sequence")?,
+            of: read_count(self.of, "installment.of")?,
+            amount: read_money(self.amount, currency, "installment.amount")?,
+            paid_amount: read_money(self.paid_amount, currency, "installment.paid_amount")?,
+            due_date: self.due_date,
+            status: read(&self.status.unwrap_or_default(), "installment.status", str::parse)?,
+            route: read_if_known(self.route, "installment.route", str::parse)?,
+        }))
+    }
+}
+
+fn read_money(amount: Option<Amount>, currency: Currency, column: &'static str) -> Result<Money, StoreError> {
+    let amount = amount.ok_or(StoreError::Corrupt { column })?;
+    Money::new(amount.0, currency).map_err(|_| StoreError::Corrupt { column })
+}
+
+fn read_count(number: Option<i64>, column: &'static str) -> Result<Option<u32>, StoreError> {
+    number.map(u32::try_from).transpose().map_err(|_| StoreError::Corrupt { column })
+}
+
+/// A row of [`DUE_PAGE`].
+#[derive(FromRow)]
+pub(in crate::store) struct DueRow {
+    no_sms: bool,
+    no_email: bool,
+    #[sqlx(flatten)]
+    pub(in crate::store) borrower: BorrowerRow,
+    #[sqlx(flatten)]
+    pub(in crate::store) installment: InstallmentRow,
+}
+
+impl DueRow {
+    pub(in crate::store) fn suppressed(&self) -> Vec<Channel> {
+        let told = [(Channel::Sms, self.no_sms), (Channel::Email, self.no_email)];
+        told.into_iter().filter(|(_, suppressed)| *suppressed).map(|(channel, _)| channel).collect()
+    }
+}

@@ -1,0 +1,16 @@
+//! What the two relational ends share and what is compiled once: how values and rows are read, how an import is worked out, the
+//! state of the schema, and the statements that both databases take as they are. Statements of one database only stand in its
+//! own folder; the operations themselves in `body`, which is compiled once for each.
+
+pub(super) mod account;
+pub(super) mod books;
+pub(super) mod borrower;
+pub(super) mod clauses;
+pub(super) mod event;
+pub(super) mod installment;
+pub(super) mod queue;
+pub(super) mod reminder;
+pub(super) mod schema;
+pub(super) mod suppression;
+pub(super) mod turn;
+pub(super) mod value;

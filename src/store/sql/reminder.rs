@@ -1,0 +1,169 @@
+//! The table `reminder`, and the listing over it, `queue` and `event`.
+
+use chrono::NaiveDate;
+use sqlx::FromRow;
+
+use super::borrower::{read, read_key};
+use super::clauses::Clause;
+use super::event::{EventRow, event_columns, read_attempt};
+use super::value::Moment;
+use crate::domain::{NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
+use crate::store::{ReminderFilter, ReminderView, StoreError};
+
+/// What is known of a reminder `r`, without merchant, borrower and due date.
+macro_rules! reminder_columns {
+    () => {
+        r#"r.id as reminder_id, r.step, r.channel, r.origin, r.actor, r.reason, r.resend_of,
+        r.planned_at, r.not_before, r.expires_at"#
+    };
+}
+pub(in crate::store) use reminder_columns;
+
+/// What matches a filter, with its queue row or else its last event; the clauses come in between. Binds: id, state, merchant,
+/// borrower, due date, channel, before, limit.
+pub(in crate::store) const MATCHING: [&str; 2] = [
+    concat!(
+        "select r.merchant, r.borrower_id, r.due_date, ",
+        reminder_columns!(),
+        ", ",
+        event_columns!(),
+        r#", q.state, q.attempt, q.not_before as next_try
+        from reminder r
+        left join queue q on q.reminder_id = r.id
+        left join event e
+          on e.reminder_id = r.id and e.id = (select max(l.id) from event l where l.reminder_id = r.id)
+        where true"#
+    ),
+    " order by r.id desc limit $8",
+];
+
+/// The clauses of a filter.
+pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 8] {
+    let queued = |state: &State| matches!(state, State::Planned | State::Sending | State::Unknown);
+    [
+        (filter.id.is_some(), "r.id = $1"),
+        (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
+        (filter.state.is_some_and(|state| !queued(&state)), "q.state is null and e.kind = $2"),
+        (filter.merchant.is_some(), "r.merchant = $3"),
+        (filter.borrower.is_some(), "r.borrower_id = $4"),
+        (filter.due_date.is_some(), "r.due_date = $5"),
+        (filter.channel.is_some(), "r.channel = $6"),
+        (filter.before.is_some(), "r.id < $7"),
+    ]
+}
+
+#[derive(FromRow)]
+pub(in crate::store) struct ReminderRow {
+    reminder_id: i64,
+    merchant: String,
+    borrower_id: String,
+    due_date: NaiveDate,
+    step: String,
+    channel: String,
+    origin: String,
+    actor: Option<String>,
+    reason: Option<String>,
+    resend_of: Option<i64>,
+    planned_at: Moment,
+    not_before: Moment,
+    expires_at: Moment,
+}
+
+impl ReminderRow {
+    pub(in crate::store) fn id(&self) -> ReminderId {
+        ReminderId(self.reminder_id)
+    }
+
+    pub(in crate::store) fn reminder(self) -> Result<Reminder, StoreError> {
+        Ok(Reminder {
+            id: self.id(),
+            planned_at: self.planned_at.0,
+            plan: NewReminder {
+                key: ReminderKey {
+                    borrower: read_key(&self.merchant, &self.borrower_id)?,
+                    due_date: self.due_date,
+                    step: read(&self.step, "reminder.step", str::parse)?,
+                    channel: read(&self.channel, "reminder.channel", str::parse)?,
+                },
+                not_before: self.not_before.0,
+                expires_at: self.expires_at.0,
+                origin: self.origin()?,
+            },
+        })
+    }
+
+    fn origin(self) -> Result<Origin, StoreError> {
+        let origin = OriginColumns {
+            origin: &self.origin,
+            actor: self.actor.as_deref(),
+            reason: self.reason.as_deref(),
+            resend_of: self.resend_of,
+        };
+        origin.read()
+    }
+}
+
+/// An [`Origin`] as its four columns.
+pub(in crate::store) struct OriginColumns<'a> {
+    pub(in crate::store) origin: &'a str,
+    pub(in crate::store) actor: Option<&'a str>,
+    pub(in crate::store) reason: Option<&'a str>,
+    pub(in crate::store) resend_of: Option<i64>,
+}
+
+impl<'a> OriginColumns<'a> {
+    const SCHEDULE: &'static str = "schedule";
+    const MANUAL: &'static str = "manual";
+
+    pub(in crate::store) fn of(origin: &'a Origin) -> Self {
+        match origin {
+            Origin::Schedule => Self { origin: Self::SCHEDULE, actor: None, reason: None, resend_of: None },
+            Origin::Manual { actor, reason, of } => Self {
+                origin: Self::MANUAL,
+                actor: Some(actor),
+                reason: Some(reason),
+                resend_of: of.map(|reminder| reminder.0),
+            },
+        }
+    }
+
+    fn read(self) -> Result<Origin, StoreError> {
+        match (self.origin, self.actor, self.reason) {
+            (Self::SCHEDULE, None, None) => Ok(Origin::Schedule),
+            (Self::MANUAL, Some(actor), Some(reason)) => Ok(Origin::Manual {
+                actor: actor.to_owned(),
+                reason: reason.to_owned(),
+                of: self.resend_of.map(ReminderId),
+            }),
+            _ => Err(StoreError::Corrupt { column: "reminder.origin" }),
+        }
+    }
+}
+
+/// A row of [`MATCHING`].
+#[derive(FromRow)]
+pub(in crate::store) struct ViewRow {
+    state: Option<String>,
+    attempt: Option<i32>,
+    next_try: Option<Moment>,
+    #[sqlx(flatten)]
+    reminder: ReminderRow,
+    #[sqlx(flatten)]
+    last: EventRow,
+}
+
+impl ViewRow {
+    pub(in crate::store) fn view(self) -> Result<ReminderView, StoreError> {
+        let last = self.last.event()?;
+        let (state, attempts) = match (self.state, self.attempt, &last) {
+            (Some(state), Some(attempt), _) => {
+                (read(&state, "queue.state", str::parse)?, read_attempt(attempt, "queue.attempt")?)
+            }
+            (_, _, Some(event)) => (event.kind.state(), event.attempt),
+            // Nothing to do and nothing done: what no transaction leaves behind.
+            _ => return Err(StoreError::Corrupt { column: "queue.state" }),
+        };
+        let next_try = self.next_try.filter(|_| state == State::Planned).map(|next| next.0);
+        Ok(ReminderView { reminder: self.reminder.reminder()?, state, attempts, next_try, last })
+    }
+}

@@ -1,0 +1,21 @@
+//! Statements on `borrower` that take a batch: SQLite takes it as JSON. `cross join` keeps the batch the outer loop.
+
+use crate::store::sql::borrower::borrower_columns;
+
+/// What is known of a batch's borrowers. Rows: merchant, number.
+pub(super) const OF_BATCH: &str = concat!(
+    "select b.merchant, b.borrower_id, ",
+    borrower_columns!(),
+    r#"
+    from json_each($1) k
+    cross join borrower b on b.borrower_id = k.value ->> 1 and b.merchant = k.value ->> 0"#
+);
+
+/// Writes borrowers as an import has them; a hold is not the import's business. Rows: the columns in the order of the insert.
+pub(super) const UPSERT: &str = r#"
+    insert into borrower (merchant, borrower_id, name, phone, email, locale, time_zone, account_phone)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+    from json_each($1) where true
+    on conflict (borrower_id, merchant) do update set
+        name = excluded.name, phone = excluded.phone, email = excluded.email, locale = excluded.locale,
+        time_zone = excluded.time_zone, account_phone = excluded.account_phone"#;

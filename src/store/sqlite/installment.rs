@@ -1,0 +1,28 @@
+//! Statements on `installment` that take a batch: SQLite takes it as JSON. `cross join` keeps the batch the outer loop.
+
+use crate::store::sql::installment::installment_columns;
+
+/// What is known of a batch's instalments. Rows: merchant, number.
+pub(super) const OF_BATCH: &str = concat!(
+    "select i.merchant, i.borrower_id, i.due_date, ",
+    installment_columns!(),
+    r#"
+    from json_each($1) k
+    cross join installment i on i.installment_id = k.value ->> 1 and i.merchant = k.value ->> 0"#
+);
+
+/// Writes instalments. Rows: the columns in the order of the insert.
+pub(super) const UPSERT: &str = r#"
+    insert into installment (
+        merchant, installment_id, borrower_id, order_ref, product, sequence, of,
+        currency, amount, paid_amount, due_date, status, route
+    )
+    select
+        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
+    from json_each($1) where true
+    on conflict (installment_id, merchant) do update set
+        borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
+        sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
+        paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
+        route = excluded.route"#;

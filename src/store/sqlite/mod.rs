@@ -1,0 +1,101 @@
+//! The SQLite end, for one machine: one file, one writer at a time, readers beside it.
+
+mod batch;
+mod borrower;
+mod connect;
+mod installment;
+#[path = "../body/ledger.rs"]
+mod ledger;
+#[path = "../body/operations.rs"]
+mod operations;
+#[path = "../body/outbox.rs"]
+mod outbox;
+mod queue;
+mod reminder;
+mod suppression;
+#[path = "../body/views.rs"]
+mod views;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::migrate::Migrator;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::StoreError;
+use super::sql::schema;
+use super::sql::value::Moment;
+use crate::clock::Clock;
+use batch::Batch;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// What the body calls the database, this end and a transaction.
+type Db = Sqlite;
+type End = SqliteStore;
+type Tx = Transaction<'static, Sqlite>;
+
+/// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote in between.
+const BEGIN_WRITE: &str = "begin immediate";
+
+/// Whether anything was ever migrated.
+const HAS_MIGRATIONS: &str = "select exists (select 1 from sqlite_master where name = '_sqlx_migrations')";
+
+/// The ledger and the outbox in one SQLite file.
+pub struct SqliteStore {
+    /// One connection: writers queue up here and not at the file's lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file of `url` (`sqlite:dueherald.db`, `sqlite:///var/lib/dueherald/dueherald.db`) and makes it if it is not
+    /// there. Leases, expiries and turns go by `clock`.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`]; [`StoreError::Unreachable`] if the file can be neither opened nor made.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let options = connect::options(url)?;
+        let (writer, readers) = connect::pools(&options).await?;
+        Ok(Self { writer, readers, clock })
+    }
+
+    async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(self.readers.begin().await?)
+    }
+
+    async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(self.writer.begin_with(BEGIN_WRITE).await?)
+    }
+
+    async fn write_ledger(&self) -> Result<Tx, StoreError> {
+        self.write().await
+    }
+
+    /// The time within a transaction that has begun. A writing one is alone by now, so it sees all that was committed before.
+    #[expect(clippy::unused_async, reason = "PostgreSQL may have to ask its server")]
+    async fn now(&self, _tx: &mut Tx) -> Result<Moment, StoreError> {
+        Ok(Moment(self.clock.now()))
+    }
+
+    async fn apply_migrations(&self) -> Result<usize, StoreError> {
+        let mut connection = self.writer.acquire().await?;
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
+        let before = if exists { schema::applied(&mut *connection, &MIGRATIONS).await?.len() } else { 0 };
+        schema::migrate(&mut *connection, &MIGRATIONS, before).await
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
+        let applied = if exists { schema::applied(&mut *connection, &MIGRATIONS).await? } else { Vec::new() };
+        schema::check(&MIGRATIONS, &applied)
+    }
+}

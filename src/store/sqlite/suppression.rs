@@ -1,0 +1,9 @@
+//! Statements on `suppression` that take a batch: SQLite takes it as JSON.
+
+/// Adds suppressions, or gives those that are there their new reason and time. Rows: the columns in the order of the insert.
+pub(super) const UPSERT: &str = r#"
+    insert into suppression (merchant, channel, address, reason, source, since, until)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    from json_each($1) where true
+    on conflict (channel, address, coalesce(merchant, '')) do update set
+        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until"#;

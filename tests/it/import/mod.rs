@@ -1,0 +1,118 @@
+//! Import: what comes in, what is refused and how it is told, and what a second run does.
+
+mod command;
+mod input;
+mod ledger;
+mod properties;
+mod refusals;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use dueherald::domain::{Jurisdiction, LedgerRow, Locale, Merchant, MerchantId, Support};
+use dueherald::pipeline::Ledger;
+use dueherald::source::{Format, Record, Rejected, Rows, SourceError};
+use dueherald::store::{Change, StoreError, WriteMode};
+
+/// A header with the required columns and those that most tests speak of.
+const HEADER: &str = "merchant,borrower_id,name,phone,email,locale,time_zone,account_phone,installment_id,order_ref,product,\
+                      sequence,of,currency,amount,paid_amount,due_date,status,route";
+
+/// A sound record for [`HEADER`].
+const SOUND: &str = "mall,b1,李伟,13800138000,li.wei@example.com,zh-CN,Asia/Shanghai,13800138000,i1,o1,空调,3,12,CNY,128.50,0,\
+                     2026-03-31,open,app";
+
+fn merchants() -> BTreeMap<MerchantId, Merchant> {
+    let merchant = |id: &str, country: &str| Merchant {
+        id: MerchantId::new(id).expect("an id"),
+        name: id.to_owned(),
+        signature: id.to_owned(),
+        app_name: "Finance".to_owned(),
+        locale: Locale::new("zh-CN").expect("a locale"),
+        time_zone: chrono_tz::Asia::Shanghai,
+        country: country.to_owned(),
+        jurisdiction: Jurisdiction::Cn,
+        link_base: "https://pay.example.com".to_owned(),
+        support: Support { phone: Some("95188".to_owned()), email: None, hours: None },
+    };
+    [merchant("mall", "CN"), merchant("shop", "US")]
+        .into_iter()
+        .map(|merchant| (merchant.id.clone(), merchant))
+        .collect()
+}
+
+/// [`SOUND`] with other cells in some columns.
+fn row(changes: &[(&str, &str)]) -> String {
+    let cells = HEADER.split(',').zip(SOUND.split(',')).map(|(column, cell)| {
+        changes.iter().find(|(changed, _)| *changed == column).map_or(cell, |(_, cell)| *cell).to_owned()
+    });
+    cells.collect::<Vec<_>>().join(",")
+}
+
+fn read(input: &[u8], format: Option<Format>) -> Result<Vec<Record>, SourceError> {
+    Rows::open(input, format, &merchants())?.collect()
+}
+
+fn read_csv(input: impl AsRef<[u8]>) -> Vec<Record> {
+    read(input.as_ref(), Some(Format::Csv)).expect("a CSV that can be imported")
+}
+
+fn read_json(input: impl AsRef<[u8]>) -> Vec<Record> {
+    read(input.as_ref(), Some(Format::JsonLines)).expect("JSON lines that can be imported")
+}
+
+/// `line: reason` of each record that was refused.
+fn refused(records: &[Record]) -> Vec<String> {
+    let told = |rejected: &Rejected| format!("{}: {}", rejected.line, rejected.reason());
+    records.iter().filter_map(|record| record.read.as_ref().err().map(told)).collect()
+}
+
+/// The lines of the records that were taken.
+fn taken(records: &[Record]) -> Vec<u64> {
+    records.iter().filter(|record| record.read.is_ok()).map(|record| record.line).collect()
+}
+
+/// A ledger in memory: it knows a row by its instalment, and holds what it was last told of it.
+#[derive(Debug, Default)]
+struct Books {
+    rows: Mutex<BTreeMap<String, LedgerRow>>,
+    /// Fails at this batch, counted from 1.
+    fails_at: Option<usize>,
+    batches: Mutex<Vec<usize>>,
+}
+
+impl Books {
+    fn installments(&self) -> Vec<String> {
+        self.rows.lock().expect("one at a time").keys().cloned().collect()
+    }
+
+    fn batches(&self) -> Vec<usize> {
+        self.batches.lock().expect("one at a time").clone()
+    }
+}
+
+#[async_trait]
+impl Ledger for Books {
+    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        let mut batches = self.batches.lock().expect("one at a time");
+        batches.push(rows.len());
+        if self.fails_at == Some(batches.len()) {
+            return Err(StoreError::NotMigrated);
+        }
+        let mut known = self.rows.lock().expect("one at a time");
+        let change = |row: &LedgerRow| {
+            let key = format!("{}/{}", row.borrower.merchant, row.installment);
+            let change = match known.get(&key) {
+                None => Change::New,
+                Some(before) if before == row => Change::Same,
+                Some(_) => Change::Changed,
+            };
+            if mode == WriteMode::Commit {
+                known.insert(key, row.clone());
+            }
+            change
+        };
+        Ok(rows.iter().map(change).collect())
+    }
+}

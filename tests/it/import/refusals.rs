@@ -1,0 +1,283 @@
+use dueherald::source::SourceError;
+use rstest::rstest;
+
+use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
+
+/// What is wrong with each cell, as it is told. The record before and the one behind are taken all the same.
+#[rstest]
+#[case::no_merchant("merchant", "", "merchant is empty")]
+#[case::unknown_merchant("merchant", "bazaar", "merchant is none of the config's merchants (mall, shop)")]
+#[case::no_borrower("borrower_id", " ", "borrower_id is empty")]
+#[case::no_installment("installment_id", "", "installment_id is empty")]
+#[case::control_character(
+    "installment_id",
+    "i\u{7}1",
+    "installment_id contains a control character or begins or ends with white space"
+)]
+#[case::nul("product", "a\0b", "product contains a NUL character")]
+#[case::no_amount("amount", "", "amount is empty")]
+#[case::nan("amount", "NaN", "amount is not a plain decimal number such as 1280.50")]
+#[case::exponent("amount", "1e3", "amount is not a plain decimal number such as 1280.50")]
+#[case::grouping("amount", "\"1,280.50\"", "amount is not a plain decimal number such as 1280.50")]
+#[case::sign("amount", "￥5", "amount is not a plain decimal number such as 1280.50")]
+#[case::negative("amount", "-1", "amount is negative")]
+#[case::too_fine("amount", "1.005", "amount has more than 2 decimals, which is all that CNY has")]
+#[case::too_large("amount", "100000000000000", "amount is larger than 14 digits before the point")]
+#[case::overflow(
+    "amount",
+    "99999999999999999999999999999999999999999",
+    "amount is larger than 14 digits before the point"
+)]
+#[case::paid_negative("paid_amount", "-0.01", "paid_amount is negative")]
+#[case::paid_nan("paid_amount", "none", "paid_amount is not a plain decimal number such as 1280.50")]
+#[case::no_currency("currency", "", "currency is empty")]
+#[case::unknown_currency("currency", "RMB", "currency is not a currency code of ISO 4217 such as CNY")]
+#[case::no_date("due_date", "", "due_date is empty")]
+#[case::no_such_day("due_date", "2026-02-30", "due_date is not a day of the calendar between 1970 and 2199")]
+#[case::no_such_month("due_date", "2026-13-01", "due_date is not a day of the calendar between 1970 and 2199")]
+#[case::slip_in_year("due_date", "0226-03-31", "due_date is not a day of the calendar between 1970 and 2199")]
+#[case::slashes("due_date", "2026/03/31", "due_date is not a date in the form 2026-03-31")]
+#[case::american("due_date", "03-31-2026", "due_date is not a date in the form 2026-03-31")]
+#[case::short_date("due_date", "2026-3-31", "due_date is not a date in the form 2026-03-31")]
+#[case::with_time("due_date", "2026-03-31T00:00:00", "due_date is not a date in the form 2026-03-31")]
+#[case::serial_number("due_date", "46112", "due_date is not a date in the form 2026-03-31")]
+#[case::phone(
+    "phone",
+    "1380013800",
+    "phone is not a valid phone number in CN; one of another country begins with + and the country's code"
+)]
+#[case::phone_text(
+    "phone",
+    "ask Li Wei",
+    "phone is not a valid phone number in CN; one of another country begins with + and the country's code"
+)]
+#[case::account_phone(
+    "account_phone",
+    "95588",
+    "account_phone is not a valid phone number in CN; one of another country begins with + and the country's code"
+)]
+#[case::email("email", "li.wei", "email is not an e-mail address such as li.wei@example.com")]
+#[case::email_without_dot("email", "li@wei", "email is not an e-mail address such as li.wei@example.com")]
+#[case::two_emails("email", "a@b.cn;c@d.cn", "email is not an e-mail address such as li.wei@example.com")]
+#[case::locale("locale", "Chinese (PRC)", "locale is not a language tag such as zh-CN or en")]
+#[case::time_zone("time_zone", "UTC+8", "time_zone is not a time zone such as Asia/Shanghai")]
+#[case::status("status", "overdue", "status is not one of open, paid, cancelled")]
+#[case::sequence("sequence", "13", "sequence is greater than of: the third of twelve is sequence 3, of 12")]
+#[case::sequence_zero("sequence", "0", "sequence is not a whole number from 1 to 9999")]
+#[case::sequence_sign("sequence", "+3", "sequence is not a whole number from 1 to 9999")]
+#[case::of("of", "twelve", "of is not a whole number from 1 to 9999")]
+fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
+    #[case] column: &str,
+    #[case] cell: &str,
+    #[case] reason: &str,
+) {
+    let after = row(&[("installment_id", "i3")]);
+    let records =
+        read_csv(format!("{HEADER}\n{SOUND}\n{}\n{after}\n", row(&[(column, cell), ("installment_id", "i2")])));
+    assert_eq!(refused(&records), [format!("3: {reason}")]);
+    assert_eq!(taken(&records), [2, 4]);
+}
+
+#[test]
+fn a_refusal_repeats_nothing_that_may_be_personal() {
+    for (column, cell) in [
+        ("name", "张\u{1}秘密"),
+        ("phone", "555-secret"),
+        ("account_phone", "555-secret"),
+        ("email", "secret at home"),
+        ("amount", "12secret"),
+        ("paid_amount", "12secret"),
+        ("merchant", "secret"),
+        ("locale", "sécret"),
+        ("time_zone", "secret"),
+        ("status", "secret"),
+    ] {
+        let records = read_csv(format!("{HEADER}\n{}\n", row(&[(column, cell)])));
+        let told = format!("{:?} {:?}", refused(&records), records);
+        assert_eq!(refused(&records).len(), 1, "{column}");
+        assert!(!told.contains("secret") && !told.contains("秘密"), "{column} is repeated in {told}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_record_is_told_at_once() {
+    let bad =
+        row(&[("merchant", "bazaar"), ("phone", "x"), ("currency", "RMB"), ("amount", "-1"), ("due_date", "soon")]);
+    assert_eq!(
+        refused(&read_csv(format!("{HEADER}\n{bad}\n"))),
+        [
+            "2: merchant is none of the config's merchants (mall, shop); currency is not a currency code of ISO 4217 such as CNY; \
+          due_date is not a date in the form 2026-03-31"
+        ],
+        "what depends on the merchant or the currency is not told beside them"
+    );
+}
+
+#[test]
+fn a_record_that_is_out_of_form_is_told_by_its_line() {
+    let long = "x".repeat(65 * 1024);
+    let huge = "y".repeat(3 << 20);
+    let lines = [
+        "mall,b1,i1".to_owned(),
+        format!("{SOUND},more"),
+        row(&[("product", "\"5\" pipe\"")]),
+        row(&[("product", " \"pipe\"")]),
+        row(&[("product", "\"pipe")]),
+        row(&[("product", &long)]),
+        row(&[("product", &huge)]),
+        row(&[("installment_id", "i9")]),
+    ];
+    let records = read_csv(format!("{HEADER}\n{}\n", lines.join("\n")));
+    assert_eq!(
+        refused(&records),
+        [
+            "2: the record has 3 fields, the header has 19; a text with a comma in it belongs in double quotes",
+            "3: the record has 20 fields, the header has 19; a text with a comma in it belongs in double quotes",
+            "4: the record has text after a closing quote; write a quote within a quoted text as two quotes",
+            "5: the record has white space before an opening quote; begin the field with the quote",
+            "6: a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two",
+            "7: product is longer than 64 KiB",
+            "8: the record is longer than 1 MiB; it was skipped to the end of its line",
+        ]
+    );
+    assert_eq!(taken(&records), [9]);
+}
+
+/// The last record has a quote that would close, in one way or another, the one that the first left open.
+#[rstest]
+#[case::a_quoted_field("\"pipe, 5 m\"")]
+#[case::a_quote_at_the_end_of_a_field("pipe 5\"")]
+fn lines_that_a_stray_quote_swallowed_are_read_again(#[case] closing: &str) {
+    let lines: Vec<_> = (0..500).map(|number| row(&[("installment_id", &format!("i{number}"))])).collect();
+    let open = row(&[("installment_id", "a"), ("product", "\"pipe")]);
+    let last = row(&[("installment_id", "b"), ("product", closing)]);
+    let records = read_csv(format!("{HEADER}\n{open}\n{}\n{last}\n", lines.join("\n")));
+    assert_eq!(refused(&records).len(), 1);
+    assert_eq!(taken(&records), (3..=503).collect::<Vec<_>>());
+}
+
+#[test]
+fn bytes_that_are_no_text_cost_their_record_only() {
+    let mut input = format!("{HEADER},note\n").into_bytes();
+    // 李 in GBK.
+    input.extend(row(&[("name", "\u{1}"), ("installment_id", "i1")]).into_bytes());
+    let at = input.iter().position(|byte| *byte == 1).unwrap();
+    input.splice(at..=at, [0xc0, 0xee]);
+    input.extend(b",\n");
+    input.extend(format!("{},", row(&[("installment_id", "i2")])).as_bytes());
+    input.extend([0xff, b'\n']);
+    input.extend(format!("{},\0\n{SOUND},fine\n", row(&[("installment_id", "i3")])).as_bytes());
+    let records = read_csv(&input);
+    assert_eq!(
+        refused(&records),
+        [
+            "2: name is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)",
+            "3: field 20 is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)",
+            "4: field 20 contains a NUL character",
+        ]
+    );
+    assert_eq!(taken(&records), [5]);
+}
+
+#[test]
+fn the_same_instalment_twice_is_told_with_the_line_of_the_first() {
+    let unsound = row(&[("amount", "-1")]);
+    let other_merchant = row(&[("merchant", "shop"), ("phone", ""), ("account_phone", "")]);
+    let again = row(&[("amount", "1.00")]);
+    let records = read_csv(format!("{HEADER}\n{unsound}\n{SOUND}\n{other_merchant}\n{again}\n"));
+    assert_eq!(taken(&records), [3, 4], "one that was refused is no first, and another merchant has its own numbers");
+    assert_eq!(
+        refused(&records)[1..],
+        ["5: installment_id stands in line 3 already, which was taken; keep one of the two"]
+    );
+}
+
+/// One line of JSON each, and what is told of it.
+#[rstest]
+#[case::bare_amount(
+    r#""amount":128.50"#,
+    "amount is a bare number, which loses its form on the way; put it in quotes: \"128.50\""
+)]
+#[case::bare_paid_amount(
+    r#""amount":"1","paid_amount":0"#,
+    "paid_amount is a bare number, which loses its form on the way; put it in quotes: \"128.50\""
+)]
+#[case::bare_phone(r#""amount":"1","phone":13800138000"#, "phone is a bare number; put it in quotes")]
+#[case::truth(r#""amount":"1","status":true"#, "status is true or false; put a text in quotes")]
+#[case::nested(r#""amount":"1","name":{"first":"Wei"}"#, "name is an array or an object; put a text in quotes")]
+#[case::missing(r#""name":"Wei""#, "amount is missing")]
+#[case::null(r#""amount":null"#, "amount is empty")]
+#[case::twice(r#""amount":"1","amount":"2""#, "amount stands twice in the object")]
+#[case::nul(r#""amount":"1","product":"a\u0000b""#, "product contains a NUL character")]
+fn a_bad_value_in_json_is_told_by_column(#[case] pairs: &str, #[case] reason: &str) {
+    let rest = r#""merchant":"mall","borrower_id":"b1","installment_id":"i1","currency":"CNY","due_date":"2026-03-31""#;
+    let records = read_json(format!("{{{rest},{pairs}}}\n"));
+    assert_eq!(refused(&records), [format!("1: {reason}")]);
+}
+
+#[rstest]
+#[case::cut(r#"{"merchant":"mall""#, "the line ends before its JSON object does; write one object per line")]
+#[case::text("mall,b1,i1", "the line is not valid JSON from character 1 on")]
+#[case::two(r#"{"a":"1"} {"b":"2"}"#, "the line is not valid JSON from character 11 on")]
+#[case::array(r#"["mall","b1"]"#, "the line is JSON, but not an object of columns, {\"merchant\":…}")]
+#[case::deep(&"[".repeat(5000), "the line is JSON, but not an object of columns, {\"merchant\":…}")]
+#[case::huge_number(r#"{"amount":1e999}"#, "the line is not valid JSON from character 15 on")]
+fn a_line_that_is_no_object_is_told(#[case] line: &str, #[case] reason: &str) {
+    let records = read_json(format!("{{}}\n{line}\n"));
+    assert_eq!(refused(&records)[1..], [format!("2: {reason}")]);
+}
+
+#[rstest]
+#[case::empty("", "it is empty; a CSV file needs a header line, even without records")]
+#[case::blank("\n \n", "it is empty; a CSV file needs a header line, even without records")]
+#[case::no_header(
+    "mall,b1,李伟,13800138000\n",
+    "its first line names no column; it must be a header line such as merchant,borrower_id,installment_id,amount,currency,due_date"
+)]
+#[case::missing_one(
+    "merchant,borrower_id,installment_id,amount,currency\n",
+    "its header line lacks the column due_date"
+)]
+#[case::missing_with_slips(
+    "merchant,BorrowerID,instalment_id,amount,13800138000,due_date\n",
+    "its header line lacks the columns borrower_id, installment_id, currency; is “BorrowerID” meant for borrower_id?; is “instalment_id” meant for installment_id?"
+)]
+#[case::twice("merchant,amount,Amount\n", "its header line has the column amount twice; keep one")]
+#[case::semicolons(
+    "merchant;borrower_id;installment_id;amount;currency;due_date\n",
+    "it is separated by semicolons; save it with commas (Excel: choose “CSV UTF-8” in a locale whose list separator is a comma)"
+)]
+#[case::tabs("merchant\tborrower_id\tamount\n", "it is separated by tabs; save it with commas")]
+#[case::separator_line(
+    "sep=,\nmerchant,amount\n",
+    "it begins with a line “sep=…”; delete that line; the separator is a comma"
+)]
+#[case::old_mac(
+    "merchant,amount\rmall,1\r",
+    "it has line ends of CR alone; save it with line ends of LF or CRLF: tr '\\r' '\\n'"
+)]
+#[case::json_as_csv("{\"merchant\":\"mall\"}\n", "it is JSON, not CSV; pass --format jsonl")]
+fn a_csv_that_cannot_be_imported_at_all_says_what_to_do(#[case] input: &str, #[case] told: &str) {
+    let error = read(input.as_bytes(), Some(dueherald::source::Format::Csv)).unwrap_err();
+    assert_eq!(error.to_string(), told);
+}
+
+#[rstest]
+#[case::utf16_with_mark(b"\xff\xfem\0e\0", "is UTF-16 text")]
+#[case::utf16_big_endian(b"\xfe\xff\0m\0e", "is UTF-16 text")]
+#[case::utf16_without_mark(b"m\0e\0r\0", "is UTF-16 text")]
+#[case::workbook(b"PK\x03\x04....", "is an Excel workbook or a zip file")]
+#[case::old_workbook(b"\xd0\xcf\x11\xe0\xa1", "is an old Excel workbook")]
+#[case::gzip(b"\x1f\x8b\x08", "is compressed")]
+#[case::gbk_header(b"merchant,\xc0\xee\n", "is not UTF-8 text")]
+#[case::array(b"[{\"merchant\":\"mall\"}]", "is one JSON array")]
+#[case::pretty(b"{\n  \"merchant\": \"mall\"\n}\n", "has JSON objects over several lines")]
+fn another_kind_of_file_is_recognised(#[case] input: &[u8], #[case] is: &str) {
+    match read(input, None) {
+        Err(SourceError::Foreign { what, advice }) => {
+            assert_eq!(what, is);
+            assert!(!advice.is_empty());
+        }
+        other => panic!("{other:?}"),
+    }
+}

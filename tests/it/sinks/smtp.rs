@@ -1,0 +1,368 @@
+//! A mail server that records what it takes over and misbehaves by script. Speaks PIPELINING, 8BITMIME, SMTPUTF8, STARTTLS
+//! and AUTH PLAIN.
+
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::ServerConfig;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use super::wire::{Connections, Milestones, Served, Wire, listen};
+
+/// A moment of a conversation: the sink has read the command, or the whole message at [`At::Dot`], and is about to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    Greeting,
+    Ehlo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Dot,
+    Rset,
+    Noop,
+    Quit,
+}
+
+/// What is done instead of the usual answer. At [`At::Dot`] the message is taken over all the same, unless it is refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    /// One line.
+    Say(&'static str),
+    /// One line, then hang up.
+    SayThenClose(&'static str),
+    /// One line, then neither read nor write.
+    SayThenStall(&'static str),
+    /// No answer.
+    Silence,
+    /// Hang up.
+    Close,
+    /// Hang up with a reset.
+    Reset,
+}
+
+#[derive(Debug, Clone)]
+struct Fault {
+    at: At,
+    act: Act,
+    /// For this recipient only: the last that RCPT named on the connection.
+    to: Option<String>,
+}
+
+/// How the way to the sink is protected.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Tls {
+    #[default]
+    None,
+    Upgrade(Arc<ServerConfig>),
+    Implicit(Arc<ServerConfig>),
+}
+
+/// How the sink behaves. Without faults it takes everything over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script {
+    faults: Vec<Fault>,
+    tls: Tls,
+    login: Option<(&'static str, &'static str)>,
+    /// Written behind the answer to STARTTLS, in the clear, as somebody in the middle could.
+    injected: &'static str,
+}
+
+impl Script {
+    pub(crate) fn at(mut self, at: At, act: Act) -> Self {
+        self.faults.push(Fault { at, act, to: None });
+        self
+    }
+
+    pub(crate) fn for_recipient(mut self, to: &str, at: At, act: Act) -> Self {
+        self.faults.push(Fault { at, act, to: Some(to.to_owned()) });
+        self
+    }
+
+    pub(crate) fn tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Wants AUTH before MAIL, with this user and password.
+    pub(crate) fn login(self, user: &'static str, password: &'static str) -> Self {
+        Self { login: Some((user, password)), ..self }
+    }
+
+    pub(crate) fn inject_behind_starttls(self, injected: &'static str) -> Self {
+        Self { injected, ..self }
+    }
+}
+
+/// A message that the sink took over.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) message_id: String,
+    /// Without dot-stuffing, lines ended by CRLF.
+    pub(crate) raw: String,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    script: Script,
+    received: Mutex<Vec<Received>>,
+    milestones: Milestones<At>,
+    connections: Arc<Connections>,
+}
+
+/// The mail server.
+#[derive(Debug)]
+pub(crate) struct SmtpSink {
+    port: u16,
+    shared: Arc<Shared>,
+    _served: Served,
+}
+
+impl SmtpSink {
+    pub(crate) async fn start(script: Script) -> Self {
+        let shared = Arc::new(Shared { script, ..Shared::default() });
+        let serving = Arc::clone(&shared);
+        let serve = move |stream| serve(stream, Arc::clone(&serving));
+        let (port, served) = listen(Arc::clone(&shared.connections), serve).await;
+        Self { port, shared, _served: served }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often a message with this Message-ID, without its angle brackets, was taken over.
+    pub(crate) fn accepted(&self, message_id: &str) -> usize {
+        self.received().iter().filter(|received| received.message_id == message_id).count()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.made()
+    }
+
+    pub(crate) fn most_connections(&self) -> usize {
+        self.shared.connections.most()
+    }
+
+    /// How often a conversation came to this moment.
+    pub(crate) fn count(&self, at: At) -> usize {
+        self.shared.milestones.count(at)
+    }
+
+    /// Returns when conversations came to this moment so often.
+    pub(crate) async fn reached(&self, at: At, times: usize) {
+        self.shared.milestones.wait(at, times).await;
+    }
+}
+
+/// One conversation.
+struct Conversation {
+    stream: BufReader<Wire>,
+    shared: Arc<Shared>,
+    from: String,
+    to: String,
+}
+
+/// Whether the conversation goes on.
+enum Then {
+    GoOn,
+    Reset,
+    Close,
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let mut wire = Wire::Plain(stream);
+    if let Tls::Implicit(config) = &shared.script.tls {
+        wire = wire.encrypted(config).await?;
+    }
+    let (from, to) = (String::new(), String::new());
+    let mut conversation = Conversation { stream: BufReader::new(wire), shared, from, to };
+    let mut then = conversation.answer(At::Greeting, "220 sink.example ESMTP").await?;
+    loop {
+        match then {
+            Then::GoOn => {}
+            Then::Reset => return conversation.stream.into_inner().reset(),
+            Then::Close => return conversation.stream.shutdown().await,
+        }
+        let mut line = String::new();
+        if conversation.stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end();
+        if line.eq_ignore_ascii_case("STARTTLS") {
+            (conversation, then) = conversation.start_tls().await?;
+        } else {
+            then = conversation.command(line).await?;
+        }
+    }
+}
+
+impl Conversation {
+    async fn command(&mut self, line: &str) -> io::Result<Then> {
+        let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+        match verb.as_str() {
+            "EHLO" => {
+                let capabilities = self.capabilities();
+                self.answer(At::Ehlo, &capabilities).await
+            }
+            "AUTH" => {
+                let answer = if self.knows(line) { "235 2.7.0 welcome" } else { "535 5.7.8 who are you" };
+                self.answer(At::Auth, answer).await
+            }
+            "MAIL" => {
+                self.from = address(line);
+                self.answer(At::Mail, "250 2.1.0 ok").await
+            }
+            "RCPT" => {
+                self.to = address(line);
+                self.answer(At::Rcpt, "250 2.1.5 ok").await
+            }
+            "DATA" => self.data().await,
+            "RSET" => self.answer(At::Rset, "250 2.0.0 ok").await,
+            "NOOP" => self.answer(At::Noop, "250 2.0.0 ok").await,
+            "QUIT" => match self.answer(At::Quit, "221 2.0.0 bye").await? {
+                Then::GoOn => Ok(Then::Close),
+                then => Ok(then),
+            },
+            _ => self.say("502 5.5.2 what").await.map(|()| Then::GoOn),
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let mut lines = vec!["sink.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
+        let plain = matches!(self.stream.get_ref(), Wire::Plain(_));
+        if plain && matches!(self.shared.script.tls, Tls::Upgrade(_)) {
+            lines.push("STARTTLS");
+        }
+        if self.shared.script.login.is_some() {
+            lines.push("AUTH PLAIN");
+        }
+        let last = lines.len() - 1;
+        let numbered = lines.iter().enumerate().map(|(index, line)| match index == last {
+            true => format!("250 {line}"),
+            false => format!("250-{line}"),
+        });
+        numbered.collect::<Vec<_>>().join("\r\n")
+    }
+
+    fn knows(&self, line: &str) -> bool {
+        let Some((user, password)) = self.shared.script.login else { return false };
+        let shown = line.rsplit(' ').next().and_then(|word| STANDARD.decode(word).ok());
+        shown == Some(format!("\0{user}\0{password}").into_bytes())
+    }
+
+    async fn start_tls(mut self) -> io::Result<(Self, Then)> {
+        let Tls::Upgrade(config) = self.shared.script.tls.clone() else {
+            self.say("502 5.5.1 no").await?;
+            return Ok((self, Then::GoOn));
+        };
+        let ready = format!("220 2.0.0 go ahead\r\n{}", self.shared.script.injected);
+        match self.answer(At::StartTls, ready.trim_end()).await? {
+            Then::GoOn => {}
+            then => return Ok((self, then)),
+        }
+        let wire = self.stream.into_inner().encrypted(&config).await?;
+        Ok((Self { stream: BufReader::new(wire), ..self }, Then::GoOn))
+    }
+
+    async fn data(&mut self) -> io::Result<Then> {
+        match self.fault(At::Data) {
+            Some(act) => {
+                let then = self.misbehave(act).await?;
+                let goes_on = matches!(act, Act::Say(line) if line.starts_with('3'));
+                if !goes_on {
+                    return Ok(then);
+                }
+            }
+            None => self.say("354 go ahead").await?,
+        }
+        let raw = self.message().await?;
+        let refused = |line: &str| line.starts_with(['4', '5']);
+        let taken = !matches!(self.peek(At::Dot), Some(Act::Say(line) | Act::SayThenClose(line)) if refused(line));
+        if taken {
+            let message_id = header(&raw, "Message-ID").trim_matches(['<', '>']).to_owned();
+            let (from, to) = (self.from.clone(), self.to.clone());
+            let received = Received { from, to, message_id, raw };
+            self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+        }
+        self.answer(At::Dot, "250 2.0.0 Ok: queued as 4SiNK").await
+    }
+
+    async fn message(&mut self) -> io::Result<String> {
+        let mut raw = Vec::with_capacity(4096);
+        loop {
+            let begin = raw.len();
+            if self.stream.read_until(b'\n', &mut raw).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if raw[begin..] == *b".\r\n" {
+                raw.truncate(begin);
+                return String::from_utf8(raw).map_err(|_| io::ErrorKind::InvalidData.into());
+            }
+            if raw[begin] == b'.' {
+                raw.remove(begin);
+            }
+        }
+    }
+
+    async fn answer(&mut self, at: At, usual: &str) -> io::Result<Then> {
+        match self.fault(at) {
+            Some(act) => self.misbehave(act).await,
+            None => self.say(usual).await.map(|()| Then::GoOn),
+        }
+    }
+
+    async fn misbehave(&mut self, act: Act) -> io::Result<Then> {
+        match act {
+            Act::Say(line) => self.say(line).await.map(|()| Then::GoOn),
+            Act::SayThenClose(line) => self.say(line).await.map(|()| Then::Close),
+            Act::SayThenStall(line) => {
+                self.say(line).await?;
+                pending().await
+            }
+            Act::Silence => pending().await,
+            Act::Close => Ok(Then::Close),
+            Act::Reset => Ok(Then::Reset),
+        }
+    }
+
+    async fn say(&mut self, line: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).await?;
+        self.stream.get_mut().flush().await
+    }
+
+    fn fault(&self, at: At) -> Option<Act> {
+        self.shared.milestones.passed(at);
+        self.peek(at)
+    }
+
+    fn peek(&self, at: At) -> Option<Act> {
+        let applies = |fault: &&Fault| fault.at == at && fault.to.as_ref().is_none_or(|to| *to == self.to);
+        self.shared.script.faults.iter().find(applies).map(|fault| fault.act)
+    }
+}
+
+fn address(line: &str) -> String {
+    line.split(['<', '>']).nth(1).unwrap_or_default().to_owned()
+}
+
+/// The value of a header that is not folded.
+pub(crate) fn header<'a>(raw: &'a str, name: &str) -> &'a str {
+    let head = raw.split("\r\n\r\n").next().unwrap_or_default();
+    let named = head.lines().filter_map(|line| line.split_once(": "));
+    named
+        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+        .next()
+        .unwrap_or_default()
+}

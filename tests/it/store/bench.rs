@@ -1,0 +1,47 @@
+//! The stores under test, each empty, migrated, and on a clock that the case moves.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use dueherald::clock::SimClock;
+use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use tempfile::TempDir;
+
+use super::sample::instant;
+
+/// A store, its clock, and what must live as long as they do.
+pub(crate) struct Bench {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) clock: SimClock,
+    _lives_as_long: Box<dyn Any>,
+}
+
+/// When every case begins.
+pub(super) const START: &str = "2026-11-22T02:00:00Z";
+
+pub(crate) async fn postgres() -> Bench {
+    let (database, clock) = (crate::postgres::database().await, SimClock::at(instant(START)));
+    let store = PostgresStore::connect(&database.url().into(), 4, Some(Arc::new(clock.clone()))).await;
+    migrated(Box::new(store.expect("the test database is there")), clock, Box::new(database)).await
+}
+
+pub(crate) async fn memory() -> Bench {
+    let clock = SimClock::at(instant(START));
+    migrated(Box::new(MemoryStore::new(Arc::new(clock.clone()))), clock, Box::new(())).await
+}
+
+pub(crate) async fn sqlite() -> Bench {
+    let (folder, clock) = (TempDir::new().expect("a temporary folder"), SimClock::at(instant(START)));
+    let store = SqliteStore::open(&sqlite_url(&folder), Arc::new(clock.clone())).await;
+    migrated(Box::new(store.expect("the file can be made")), clock, Box::new(folder)).await
+}
+
+/// A file in a folder of the test's own.
+pub(super) fn sqlite_url(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("dueherald.db").display())
+}
+
+async fn migrated(store: Box<dyn Store>, clock: SimClock, lives_as_long: Box<dyn Any>) -> Bench {
+    store.migrate().await.expect("the migrations run");
+    Bench { store, clock, _lives_as_long: lives_as_long }
+}

@@ -1,0 +1,86 @@
+//! Several dispatchers on one PostgreSQL, on the database's own clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use dueherald::domain::{Next, Outcome, ReminderId};
+use dueherald::store::{PostgresStore, ReminderFilter, Store};
+
+use super::bench::START;
+use super::sample::{claim, instant, plan, send, sms};
+
+const REMINDERS: usize = 2_000;
+const DISPATCHERS: u32 = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dispatchers_send_every_reminder_once() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), DISPATCHERS, None).await.expect("the database is there");
+    let store: Arc<dyn Store> = Arc::new(store);
+    store.migrate().await.expect("the migrations run");
+    let reminders: Vec<_> =
+        (0..REMINDERS).map(|number| sms(&format!("b{number:04}"), "2020-01-01T00:00:00Z")).collect();
+    assert_eq!(plan(&*store, &reminders).await.len(), REMINDERS);
+
+    let dispatchers = (0..DISPATCHERS).map(|_| tokio::spawn(drain(store.clone())));
+    let mut sent: HashMap<ReminderId, u32> = HashMap::new();
+    for taken in futures_util::future::join_all(dispatchers).await {
+        for id in taken.expect("the dispatcher ends") {
+            *sent.entry(id).or_default() += 1;
+        }
+    }
+    assert_eq!(sent.len(), REMINDERS);
+    assert!(sent.values().all(|times| *times == 1), "one reminder went to two dispatchers");
+    let left = store.reminders(&ReminderFilter { limit: 10_000, ..ReminderFilter::default() }).await.expect("a list");
+    assert!(left.iter().all(|view| view.attempts == 1 && view.state.as_str() == "accepted"));
+}
+
+/// Claims and settles until nothing is left.
+async fn drain(store: Arc<dyn Store>) -> Vec<ReminderId> {
+    let mut taken = Vec::new();
+    loop {
+        let claimed = claim(&*store, 50, &send).await;
+        if claimed.sending.is_empty() {
+            return taken;
+        }
+        taken.extend(claimed.sending.iter().map(|one| one.attempt.reminder()));
+        let accepted = || Outcome::Accepted { provider_id: None };
+        let settled: Vec<_> = claimed
+            .sending
+            .into_iter()
+            .map(|one| one.attempt.settle(accepted(), Next::Accepted, instant(START)))
+            .collect();
+        assert_eq!(store.settle(&settled).await.expect("outcomes are recorded"), settled.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scanners_plan_every_key_once() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), DISPATCHERS, None).await.expect("the database is there");
+    let store: Arc<dyn Store> = Arc::new(store);
+    store.migrate().await.expect("the migrations run");
+    let scanners = (0..DISPATCHERS).map(|_| {
+        let store = store.clone();
+        let reminders: Vec<_> = (0..500).map(|number| sms(&format!("b{number:03}"), START)).collect();
+        tokio::spawn(async move { plan(&*store, &reminders).await.len() })
+    });
+    let planned: usize =
+        futures_util::future::join_all(scanners).await.into_iter().map(|count| count.expect("the scan ends")).sum();
+    assert_eq!(planned, 500);
+}
+
+#[tokio::test]
+async fn the_database_clock_counts_when_no_other_is_given() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    plan(&store, &[sms("past", "2020-01-01T00:00:00Z"), sms("future", "2199-01-01T00:00:00Z")]).await;
+    assert_eq!(claim(&store, 10, &send).await.sending.len(), 1);
+    assert!(store.take_turn("scan", "a", TimeDelta::seconds(-1)).await.expect("the turn is asked for"));
+    assert!(store.take_turn("scan", "b", TimeDelta::hours(1)).await.expect("the turn is asked for"), "it had run out");
+    assert!(!store.take_turn("scan", "a", TimeDelta::hours(1)).await.expect("the turn is asked for"));
+    let due: u64 = store.queue_counts().await.expect("the queue is counted").iter().map(|lane| lane.due).sum();
+    assert_eq!(due, 0);
+}

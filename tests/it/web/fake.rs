@@ -1,0 +1,279 @@
+//! The least of a store that the pages need: one reminder and one account, only read. Everything else panics, which is the proof
+//! that no page writes.
+
+use std::future::pending;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use dueherald::clock::SimClock;
+use dueherald::domain::{
+    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
+    InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
+    Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
+    Suppression,
+};
+use dueherald::http::public::Public;
+use dueherald::plan::{Account, Policy};
+use dueherald::store::{
+    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
+    ReminderFilter, ReminderView, Store, StoreError, WriteMode,
+};
+
+/// How the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    Well,
+    Failing,
+    NotMigrated,
+    Silent,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeStore {
+    pub(crate) health: Health,
+    pub(crate) reminders: Vec<ReminderView>,
+    pub(crate) account: Account,
+    pub(crate) counts: Vec<QueueCounts>,
+    /// How many questions were put to it.
+    pub(crate) asked: Arc<AtomicUsize>,
+}
+
+impl FakeStore {
+    async fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match self.health {
+            Health::Well => Ok(answer),
+            // What a database says of itself is not for the world.
+            Health::Failing => Err(StoreError::Database(sqlx::Error::Configuration("db.internal:5432 secret".into()))),
+            Health::NotMigrated => Err(StoreError::NotMigrated),
+            Health::Silent => pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.answer(()).await
+    }
+
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        let asked = |view: &&ReminderView| filter.id == Some(view.reminder.id);
+        self.answer(self.reminders.iter().filter(asked).take(filter.limit as usize).cloned().collect()).await
+    }
+
+    async fn account(&self, _: &BorrowerKey, _: NaiveDate, _: Channel) -> Result<Account, StoreError> {
+        self.answer(self.account.clone()).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        self.answer(self.counts.clone()).await
+    }
+
+    async fn migrate(&self) -> Result<usize, StoreError> {
+        unreachable!("no page migrates")
+    }
+
+    async fn import(&self, _: &[LedgerRow], _: WriteMode) -> Result<Vec<Change>, StoreError> {
+        unreachable!("no page imports")
+    }
+
+    async fn due_page(
+        &self,
+        _: RangeInclusive<NaiveDate>,
+        _: Option<&DueCursor>,
+        _: u32,
+    ) -> Result<Vec<DueBorrower>, StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn installments(&self, _: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        unreachable!("no page lists instalments")
+    }
+
+    async fn suppress(&self, _: &[Suppression]) -> Result<(), StoreError> {
+        unreachable!("no page suppresses")
+    }
+
+    async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
+        unreachable!("no page plans")
+    }
+
+    async fn claim(&self, _: &ClaimRequest, _: Decide<'_>) -> Result<Claimed, StoreError> {
+        unreachable!("no page claims")
+    }
+
+    async fn settle(&self, _: &[Settlement]) -> Result<usize, StoreError> {
+        unreachable!("no page settles")
+    }
+
+    async fn reap(&self, _: u32) -> Result<Vec<ReminderId>, StoreError> {
+        unreachable!("no page reaps")
+    }
+
+    async fn next_due(&self, _: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        unreachable!("no page sends")
+    }
+
+    async fn events(&self, _: ReminderId) -> Result<Vec<Event>, StoreError> {
+        unreachable!("no page tells the history")
+    }
+
+    async fn take_turn(&self, _: &str, _: &str, _: TimeDelta) -> Result<bool, StoreError> {
+        unreachable!("no page takes a turn")
+    }
+}
+
+/// The token that opens to [`REMINDER`]; every other opens to nothing, but for [`FORGOTTEN`].
+pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
+/// A sealed token whose reminder is no longer kept.
+pub(crate) const FORGOTTEN: &str = "k1_9aaaaaaaaaaaaaaaaaaaaaaa";
+const REMINDER: ReminderId = ReminderId(7);
+
+/// What a page is made from, before it is served: a test changes what it is about.
+pub(crate) struct World {
+    pub(crate) store: FakeStore,
+    pub(crate) merchant: Merchant,
+    pub(crate) merchant_known: bool,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) clock: SimClock,
+}
+
+impl World {
+    /// One open bill of a borrower of whom everything is known, due on 25 November 2026, three days from now.
+    pub(crate) fn new() -> Self {
+        let merchant = merchant();
+        let key = BorrowerKey { merchant: merchant.id.clone(), id: BorrowerId::new("B-1001").expect("sound") };
+        let due_date = date("2026-11-25");
+        let borrower = Borrower {
+            name: PersonName::new("欧阳晓雯").ok(),
+            phone: Phone::new("+8613800138000").ok(),
+            email: EmailAddress::new("ouyang@mail.example").ok(),
+            account_phone: Phone::new("+8613911112222").ok(),
+            ..Borrower::unknown(key.clone())
+        };
+        let reminder = Reminder {
+            id: REMINDER,
+            planned_at: instant("2026-11-20T00:00:00Z"),
+            plan: NewReminder {
+                key: ReminderKey {
+                    borrower: key,
+                    due_date,
+                    step: "due-soon/-3".parse::<Step>().expect("a step"),
+                    channel: Channel::Sms,
+                },
+                origin: Origin::Schedule,
+                not_before: instant("2026-11-22T01:00:00Z"),
+                expires_at: instant("2026-11-23T01:00:00Z"),
+            },
+        };
+        let view = ReminderView { reminder, state: State::Accepted, attempts: 1, next_try: None, last: None };
+        let installments = vec![installment("I-1", None)];
+        Self {
+            store: FakeStore {
+                health: Health::Well,
+                reminders: vec![view],
+                account: Account { borrower: Some(borrower), installments, suppressed: None },
+                counts: Vec::new(),
+                asked: Arc::default(),
+            },
+            merchant,
+            merchant_known: true,
+            routes: vec![
+                app("app", "mallpay://repay?from=r"),
+                web("web", None, "https://pay.yunfan.example/bill?x=1&y=2"),
+            ],
+            clock: SimClock::at(instant("2026-11-22T01:00:00Z")),
+        }
+    }
+
+    pub(crate) fn borrower(&mut self) -> &mut Borrower {
+        self.store.account.borrower.as_mut().expect("the borrower is known")
+    }
+
+    pub(crate) fn set_status(&mut self, status: InstallmentStatus) {
+        for installment in &mut self.store.account.installments {
+            installment.status = status;
+        }
+    }
+
+    pub(crate) fn public(self) -> Public {
+        let merchants = self.merchant_known.then(|| (self.merchant.id.clone(), self.merchant));
+        Public {
+            store: Arc::new(self.store),
+            open: Arc::new(|token| match token {
+                TOKEN => Some(REMINDER),
+                FORGOTTEN => Some(ReminderId(8)),
+                _ => None,
+            }),
+            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), rules: Vec::new() }),
+            routes: Arc::new(Routes(self.routes)),
+            clock: Arc::new(self.clock),
+        }
+    }
+}
+
+fn merchant() -> Merchant {
+    Merchant {
+        id: merchant_id(),
+        name: "云帆商城".into(),
+        signature: "云帆商城".into(),
+        app_name: "云帆金融".into(),
+        locale: Locale::new("zh-CN").expect("a tag"),
+        time_zone: chrono_tz::Asia::Shanghai,
+        country: "CN".into(),
+        jurisdiction: Jurisdiction::Cn,
+        link_base: "https://l.yunfan.example".into(),
+        support: Support {
+            phone: Some("400-820-8820".into()),
+            email: EmailAddress::new("help@yunfan.example").ok(),
+            hours: Some("9:00–21:00".into()),
+        },
+    }
+}
+
+fn merchant_id() -> MerchantId {
+    MerchantId::new("yunfan").expect("sound")
+}
+
+pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
+    let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
+    Installment {
+        merchant: merchant_id(),
+        id: InstallmentId::new(id).expect("sound"),
+        borrower: BorrowerId::new("B-1001").expect("sound"),
+        order_ref: Some("ORDER-778899".into()),
+        product: product.map(str::to_owned),
+        sequence: Some(2),
+        of: Some(6),
+        amount: cny("1288.66"),
+        paid_amount: cny("0"),
+        due_date: date("2026-11-25"),
+        status: InstallmentStatus::Open,
+        route: None,
+    }
+}
+
+pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
+    route(key, product, RouteKind::Web { url: url.into() })
+}
+
+pub(crate) fn app(key: &str, url: &str) -> Route {
+    route(key, None, RouteKind::App { url: url.into() })
+}
+
+fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
+    let key = RouteKey::new(key).expect("sound");
+    Route { key, merchant: merchant_id(), product: product.map(str::to_owned), kind, closed: false }
+}
+
+pub(crate) fn date(text: &str) -> NaiveDate {
+    text.parse().expect("a date")
+}
+
+pub(crate) fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}

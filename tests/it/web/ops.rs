@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use dueherald::domain::Channel;
+use dueherald::http::STORE_PATIENCE;
+use dueherald::http::ops::{Figures, OUTCOMES, Ops, SEND_SECONDS, SKIPPED, router};
+use dueherald::store::QueueCounts;
+use futures_util::FutureExt;
+use rstest::rstest;
+
+use super::fake::{Health, World, instant};
+use super::get;
+
+fn ops(world: World) -> Ops {
+    let public = world.public();
+    Ops { store: public.store, clock: public.clock, figures: Figures::new() }
+}
+
+fn with_health(health: Health) -> World {
+    let mut world = World::new();
+    world.store.health = health;
+    world
+}
+
+#[tokio::test]
+async fn the_process_lives_whatever_the_store_does() {
+    let answer = get(router(ops(with_health(Health::Failing))), "/healthz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "ok\n"));
+}
+
+#[rstest]
+#[case::well(Health::Well, StatusCode::OK, "ready\n")]
+#[case::not_migrated(
+    Health::NotMigrated,
+    StatusCode::SERVICE_UNAVAILABLE,
+    "not ready: the database has no or an old schema; run `dueherald migrate`\n"
+)]
+#[case::failing(
+    Health::Failing,
+    StatusCode::SERVICE_UNAVAILABLE,
+    "not ready: the database cannot be used; the log says why\n"
+)]
+#[tokio::test]
+async fn ready_says_what_is_wrong_and_no_secret(
+    #[case] health: Health,
+    #[case] status: StatusCode,
+    #[case] said: &str,
+) {
+    let answer = get(router(ops(with_health(health))), "/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (status, said));
+}
+
+#[tokio::test]
+async fn ready_does_not_wait_for_a_silent_store() {
+    let world = with_health(Health::Silent);
+    let clock = world.clock.clone();
+    let mut answer = Box::pin(get(router(ops(world)), "/readyz"));
+    assert!((&mut answer).now_or_never().is_none());
+    clock.advance(STORE_PATIENCE);
+    assert_eq!(answer.await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+fn sms(planned: u64, oldest_due: Option<&str>) -> QueueCounts {
+    QueueCounts { channel: Channel::Sms, planned, due: 3, sending: 2, unknown: 1, oldest_due: oldest_due.map(instant) }
+}
+
+#[tokio::test]
+async fn metrics_show_the_queue_as_it_is_now_and_what_the_pipeline_recorded() {
+    let mut world = World::new();
+    world.clock.step_to(instant("2026-11-22T01:00:00Z"));
+    world.store.counts = vec![sms(1204, Some("2026-11-22T00:58:30Z"))];
+    let ops = ops(world);
+    record(&ops.figures);
+    let answer = get(router(ops), "/metrics").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    insta::assert_snapshot!(sorted(&answer.body));
+}
+
+/// Records what the pipeline would, by the same macros.
+fn record(figures: &Figures) {
+    figures.locally(|| {
+        metrics::counter!(OUTCOMES, "gateway" => "aliyun", "outcome" => "accepted").increment(7);
+        metrics::counter!(SKIPPED, "reason" => "paid").increment(2);
+        metrics::histogram!(SEND_SECONDS, "gateway" => "aliyun").record(0.03);
+    });
+}
+
+/// The exporter writes families and label sets in no fixed order; a family's lines stay together.
+fn sorted(text: &str) -> String {
+    let mut families: Vec<String> = text
+        .split("\n\n")
+        .filter(|family| !family.trim().is_empty())
+        .map(|family| {
+            let (help, mut samples): (Vec<_>, Vec<_>) = family.trim().lines().partition(|line| line.starts_with('#'));
+            if !family.contains("_bucket{") {
+                samples.sort_unstable();
+            }
+            [help, samples].concat().join("\n")
+        })
+        .collect();
+    families.sort_unstable();
+    families.join("\n\n")
+}
+
+#[tokio::test]
+async fn without_the_store_the_counters_stay_and_the_queue_is_not_a_number() {
+    let mut world = World::new();
+    world.store.counts = vec![sms(5, None)];
+    let well = ops(world);
+    record(&well.figures);
+    let figures = well.figures.clone();
+    assert!(get(router(well), "/metrics").await.body.contains(r#"dueherald_queue_planned{channel="sms"} 5"#));
+
+    let failing = Ops { figures, ..ops(with_health(Health::Failing)) };
+    let answer = get(router(failing), "/metrics").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for line in [
+        "dueherald_store_up 0",
+        r#"dueherald_queue_planned{channel="sms"} NaN"#,
+        r#"dueherald_oldest_due_seconds{channel="email"} NaN"#,
+        r#"dueherald_outcomes_total{gateway="aliyun",outcome="accepted"} 7"#,
+    ] {
+        assert!(answer.body.contains(line), "no line {line} in\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn figures_are_shared_by_their_copies() {
+    let figures = Figures::new();
+    record(&figures.clone());
+    figures.keep_up();
+    let world = World::new().public();
+    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures };
+    assert!(get(router(ops), "/metrics").await.body.contains("dueherald_send_seconds_count"));
+}
