@@ -153,6 +153,10 @@ fn show_rules(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         let channels = match rule.channels.mode {
             ChannelMode::All => channels.join(" and "),
             ChannelMode::FirstAvailable => channels.join(", or else "),
+            ChannelMode::Fallback { after } => {
+                let after = duration::format(after.to_std().unwrap_or_default());
+                format!("{}, the next one if it has not arrived after {after}", channels.join(", then "))
+            }
         };
         let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
         let merchants = if merchants.is_empty() { String::new() } else { format!(", for {}", merchants.join(", ")) };

@@ -1,6 +1,6 @@
 //! Dispatch over the store in memory: what leaves, what does not, and what is on record afterwards.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use dueherald::domain::{
     Channel, Code, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, SkipReason, State,
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover};
-use dueherald::pipeline::{DispatchSettings, Dispatcher, Lane, Tally, Until, reap};
+use dueherald::pipeline::{DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler, Tally, Until};
 use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,7 @@ struct Bench {
     store: Arc<MemoryStore>,
     gateway: Arc<Scripted>,
     lane: Lane,
+    reconciler: Reconciler,
 }
 
 impl Bench {
@@ -95,8 +96,11 @@ impl Bench {
             composer: composer(),
             clock: Arc::new(clock.clone()),
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
+            poison: Poison::default(),
         };
-        let lane = Lane { dispatcher: Arc::new(dispatcher), gateway: gateway.clone() };
+        let dispatcher = Arc::new(dispatcher);
+        let lane = Lane::of_channel(&dispatcher, Channel::Sms, vec![Post::new(gateway.clone(), None)]).remove(0);
+        let reconciler = Reconciler { dispatcher, gateways: BTreeMap::new() };
         for number in 0..reminders {
             let who = format!("b{number}");
             store
@@ -106,7 +110,7 @@ impl Bench {
             let planned = store.plan(&[reminder(&who, DUE, "due/-3", TEN)], at(TEN), WriteMode::Commit).await;
             assert_eq!(planned.expect("planned").len(), 1);
         }
-        Self { clock, store, gateway, lane }
+        Self { clock, store, gateway, lane, reconciler }
     }
 
     async fn drain(&self) -> Tally {
@@ -141,7 +145,7 @@ async fn what_is_due_is_sent_once_and_never_again() {
     assert_eq!(bench.drain().await.accepted, 10);
     assert_eq!(bench.drain().await, Tally::default());
     bench.clock.advance(Duration::from_secs(3600));
-    assert_eq!(reap(&*bench.store).await.expect("reaped"), 0);
+    assert_eq!(bench.reconciler.round().await.expect("reconciled").reaped, 0);
     assert_eq!(bench.drain().await, Tally::default());
     let references: std::collections::BTreeSet<_> = bench.seen().into_iter().map(|(reference, ..)| reference).collect();
     assert_eq!((bench.seen().len(), references.len()), (10, 10));
@@ -206,7 +210,7 @@ async fn an_unknown_outcome_is_kept_and_never_sent_again() {
     assert_eq!(bench.drain().await.unknown, 1);
     for _ in 0..20 {
         bench.clock.advance(Duration::from_secs(3600));
-        reap(&*bench.store).await.expect("reaped");
+        bench.reconciler.round().await.expect("reconciled").reaped;
         assert_eq!(bench.drain().await, Tally::default());
     }
     assert_eq!(bench.seen().len(), 1);
@@ -235,11 +239,11 @@ async fn a_sender_that_dies_leaves_unknown_behind_and_nothing_is_sent_again() {
     sender.abort();
     assert!(sender.await.is_err());
     assert_eq!(bench.view(1).await.state, State::Sending);
-    assert_eq!(reap(&*bench.store).await.expect("reaped"), 0, "the lease still runs");
+    assert_eq!(bench.reconciler.round().await.expect("reconciled").reaped, 0, "the lease still runs");
 
     bench.gateway.silent.store(false, Ordering::SeqCst);
     bench.clock.advance(Duration::from_secs(61));
-    assert_eq!(reap(&*bench.store).await.expect("reaped"), 3);
+    assert_eq!(bench.reconciler.round().await.expect("reconciled").reaped, 3);
     assert_eq!(bench.drain().await, Tally::default());
     assert_eq!(bench.story(1).await, ["1 unknown lease_expired"]);
     assert_eq!(bench.seen().len(), 3);

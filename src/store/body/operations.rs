@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{Db, End, Tx, ledger, outbox, views};
-use crate::domain::{BorrowerKey, Channel, Event, Installment, NewReminder, ReminderId, Settlement, Suppression};
+use crate::domain::{
+    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
+    Suppression,
+};
 use crate::plan::Account;
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
     Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Store, StoreError, WriteMode,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -100,6 +103,38 @@ impl Store for End {
         let settled = outbox::record(&mut tx, &moves).await?;
         tx.commit().await?;
         Ok(settled.len())
+    }
+
+    async fn unknown(&self, _: Channel, _: Option<ReminderId>, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn record(&self, _: &[Receipt]) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn fallbacks_due(&self, _: u32) -> Result<Vec<Reminder>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn fall_back(&self, _: &[(ReminderId, Option<NewReminder>)], _: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn stop(&self, _: &Stop) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn lift_stop(&self, _: Option<&MerchantId>, _: Option<Channel>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {

@@ -60,7 +60,7 @@ pub(super) async fn claim(
     }
     let moved = BTreeSet::from_iter(record(tx, &moves).await?);
     put_aside.retain(|(id, _)| moved.contains(id));
-    Ok(Claimed { now: now.0, sending: lease(tx, now, request, to_send).await?, put_aside })
+    Ok(Claimed { now: now.0, allowed: request.limit, sending: lease(tx, now, request, to_send).await?, put_aside })
 }
 
 async fn take_due(tx: &mut Tx, now: Moment, request: &ClaimRequest) -> Result<Vec<Due>, StoreError> {
@@ -134,6 +134,7 @@ async fn lease(
         reminder: due.reminder,
         account: due.account,
         to_send: message,
+        pause: chrono::TimeDelta::zero(),
     };
     Ok(to_send.into_iter().filter(|(due, _)| leased.contains(&due.id.0)).map(claimed).collect())
 }

@@ -67,6 +67,7 @@ impl AccountRow {
             borrower: if self.known { Some(self.borrower.borrower()?) } else { None },
             installments: Vec::from_iter(self.installment.installment()?),
             suppressed: reason.transpose()?,
+            stopped: false,
         })
     }
 

@@ -144,7 +144,7 @@ pub(in crate::store) struct Move {
 impl From<&Settlement> for Move {
     fn from(settlement: &Settlement) -> Self {
         let not_before = match settlement.next() {
-            Next::Retry { not_before } => Some(*not_before),
+            Next::Retry { not_before, .. } => Some(*not_before),
             Next::Accepted | Next::Failed | Next::Unknown => None,
         };
         Self { event: settlement.event(), not_before }

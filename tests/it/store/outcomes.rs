@@ -27,7 +27,7 @@ fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
 
 fn retry(claimed: ClaimedReminder, clock: &SimClock, after: TimeDelta) -> Settlement {
     let outcome = Outcome::NotSent { code: Code::new("connect-refused") };
-    claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after }, clock.now())
+    claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after, place: 0 }, clock.now())
 }
 
 async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {

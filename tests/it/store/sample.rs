@@ -124,6 +124,8 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         gateway: "kannel".parse().expect("a gateway"),
         limit,
         lease: TimeDelta::seconds(60),
+        place: 0,
+        rate: None,
     }
 }
 

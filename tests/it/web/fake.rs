@@ -12,14 +12,14 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
     InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
-    Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
+    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
     Suppression,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Policy};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Store, StoreError, WriteMode,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 /// How the store is.
@@ -110,6 +110,38 @@ impl Store for FakeStore {
         unreachable!("no page settles")
     }
 
+    async fn unknown(&self, _: Channel, _: Option<ReminderId>, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        unreachable!("no page resolves")
+    }
+
+    async fn record(&self, _: &[Receipt]) -> Result<usize, StoreError> {
+        unreachable!("no page records receipts")
+    }
+
+    async fn fallbacks_due(&self, _: u32) -> Result<Vec<Reminder>, StoreError> {
+        unreachable!("no page falls back")
+    }
+
+    async fn fall_back(&self, _: &[(ReminderId, Option<NewReminder>)], _: DateTime<Utc>) -> Result<(), StoreError> {
+        unreachable!("no page falls back")
+    }
+
+    async fn stop(&self, _: &Stop) -> Result<(), StoreError> {
+        unreachable!("no page stops")
+    }
+
+    async fn lift_stop(&self, _: Option<&MerchantId>, _: Option<Channel>) -> Result<bool, StoreError> {
+        unreachable!("no page stops")
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        unreachable!("no page stops")
+    }
+
+    async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
+        unreachable!("no page rehomes")
+    }
+
     async fn reap(&self, _: u32) -> Result<Vec<ReminderId>, StoreError> {
         unreachable!("no page reaps")
     }
@@ -176,7 +208,7 @@ impl World {
             store: FakeStore {
                 health: Health::Well,
                 reminders: vec![view],
-                account: Account { borrower: Some(borrower), installments, suppressed: None },
+                account: Account { borrower: Some(borrower), installments, suppressed: None, stopped: false },
                 counts: Vec::new(),
                 asked: Arc::default(),
             },
