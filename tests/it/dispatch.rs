@@ -210,7 +210,7 @@ async fn an_unknown_outcome_is_kept_and_never_sent_again() {
     assert_eq!(bench.drain().await.unknown, 1);
     for _ in 0..20 {
         bench.clock.advance(Duration::from_secs(3600));
-        bench.reconciler.round().await.expect("reconciled").reaped;
+        bench.reconciler.round().await.expect("reconciled");
         assert_eq!(bench.drain().await, Tally::default());
     }
     assert_eq!(bench.seen().len(), 1);

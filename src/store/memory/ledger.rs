@@ -49,7 +49,13 @@ impl Ledger {
                 && one.channel.is_none_or(|stopped| stopped == channel)
         };
         Account {
-            suppressed: self.suppressions.iter().find(standing).map(|one| one.reason),
+            // The merchant's own goes before the one for all.
+            suppressed: self
+                .suppressions
+                .iter()
+                .filter(standing)
+                .max_by_key(|one| one.merchant.is_some())
+                .map(|one| one.reason),
             stopped: self.stops.iter().any(stops),
             installments: self.due_on(key, due_date),
             borrower,

@@ -152,7 +152,7 @@ impl Outbox {
                 self.put(id, Queued { place: *place, stage, ..queued });
                 self.append(settlement.event());
             }
-            (Next::Unknown, _) if queued.stage == Stage::Unknown => {}
+            (Next::Unknown, _) if queued.stage == Stage::Unknown => return false,
             (Next::Unknown, _) => {
                 self.put(id, queued.in_stage(Stage::Unknown));
                 self.append(settlement.event());
