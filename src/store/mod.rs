@@ -10,6 +10,7 @@ mod ledger;
 mod outbox;
 mod postgres;
 mod sql;
+#[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
 
 use std::ops::RangeInclusive;
