@@ -31,7 +31,8 @@ create table installment (
     due_date       date           not null,
     status         text           not null,
     route          text,
-    primary key (installment_id, merchant)
+    primary key (installment_id, merchant),
+    foreign key (borrower_id, merchant) references borrower
 );
 
 -- What a claim reads: all that one borrower has to pay on one day.

@@ -30,7 +30,8 @@ create table installment (
     due_date       text not null,
     status         text not null,
     route          text,
-    primary key (installment_id, merchant)
+    primary key (installment_id, merchant),
+    foreign key (borrower_id, merchant) references borrower
 ) strict, without rowid;
 
 -- What a claim reads: all that one borrower has to pay on one day.

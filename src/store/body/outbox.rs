@@ -110,7 +110,7 @@ fn deferred(reminder: ReminderId, attempt: u32, reason: DeferReason, at: DateTim
     }
 }
 
-/// Puts what is to be sent under a lease. What somebody else changed since it was read is left for the next claim.
+/// Puts what is to be sent under a lease. Only what the database says it has put under one is handed out (I9).
 async fn lease(
     tx: &mut Tx,
     now: Moment,
