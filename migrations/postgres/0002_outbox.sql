@@ -24,13 +24,15 @@ create table reminder (
 create unique index reminder_once on reminder (borrower_id, merchant, due_date, step, channel);
 
 create table queue (
-    reminder_id bigint primary key,
-    not_before  timestamptz not null,
-    lease_until timestamptz, -- while sending
-    attempt     integer     not null,
-    channel     text        not null,
-    state       text        not null, -- planned, sending or unknown
-    gateway     text -- of the attempt, while sending or unknown
+    reminder_id    bigint primary key,
+    not_before     timestamptz not null, -- while falling back: of another channel
+    lease_until    timestamptz, -- while sending
+    undelivered_at timestamptz, -- a receipt of this attempt that was quicker than the answer
+    attempt        integer     not null,
+    place          smallint    not null, -- of the channel's gateways, from 0
+    channel        text        not null,
+    state          text        not null, -- planned, sending, unknown; falling_back: ended, and another channel may be tried
+    gateway        text -- of the attempt, while sending or unknown
 ) with (
     -- Rows live for minutes and change twice: room on the page for the next version, and dead ones gone at once, or a claim
     -- would walk over them.
@@ -41,10 +43,14 @@ create table queue (
     autovacuum_vacuum_cost_delay = 0
 );
 
--- What a claim walks, from its head.
-create index queue_due on queue (channel, not_before, reminder_id) where state = 'planned';
+-- What a claim walks, from the head of its lane.
+create index queue_due on queue (channel, place, not_before, reminder_id) where state = 'planned';
 -- What the reaper walks.
 create index queue_lease on queue (lease_until) where state = 'sending';
+
+-- What waits for proof, and what for another channel: few, so the lists are short.
+create index queue_unknown on queue (channel, reminder_id) where state = 'unknown';
+create index queue_falling_back on queue (not_before, reminder_id) where state = 'falling_back';
 
 create table event (
     reminder_id bigint      not null,
@@ -64,3 +70,23 @@ create table turn (
     holder      text        not null,
     lease_until timestamptz not null
 );
+
+-- What is kept of each gateway's rate: one row, locked and written by every claim through it.
+create table rate (
+    gateway text primary key,
+    next    timestamptz not null, -- when the next message would leave if they left evenly
+    day     date        not null, -- which is counted
+    used    bigint      not null  -- on it
+) with (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- What is stopped. A handful of rows at most.
+create table stop (
+    merchant text collate "C", -- null: every merchant
+    channel  text, -- null: every channel
+    actor    text        not null,
+    reason   text        not null,
+    since    timestamptz not null
+);
+
+-- One per scope; "every" counts as one more merchant and channel.
+create unique index stop_once on stop (coalesce(merchant, ''), coalesce(channel, ''));

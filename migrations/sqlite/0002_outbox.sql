@@ -21,19 +21,25 @@ create table reminder (
 create unique index reminder_once on reminder (borrower_id, merchant, due_date, step, channel);
 
 create table queue (
-    reminder_id integer primary key,
-    not_before  text    not null,
-    lease_until text, -- while sending
-    attempt     integer not null,
-    channel     text    not null,
-    state       text    not null, -- planned, sending or unknown
-    gateway     text -- of the attempt, while sending or unknown
+    reminder_id    integer primary key,
+    not_before     text    not null, -- while falling back: of another channel
+    lease_until    text, -- while sending
+    undelivered_at text, -- a receipt of this attempt that was quicker than the answer
+    attempt        integer not null,
+    place          integer not null, -- of the channel's gateways, from 0
+    channel        text    not null,
+    state          text    not null, -- planned, sending, unknown; falling_back: ended, and another channel may be tried
+    gateway        text -- of the attempt, while sending or unknown
 ) strict;
 
--- What a claim walks, from its head.
-create index queue_due on queue (channel, not_before, reminder_id) where state = 'planned';
+-- What a claim walks, from the head of its lane.
+create index queue_due on queue (channel, place, not_before, reminder_id) where state = 'planned';
 -- What the reaper walks.
 create index queue_lease on queue (lease_until) where state = 'sending';
+
+-- What waits for proof, and what for another channel: few, so the lists are short.
+create index queue_unknown on queue (channel, reminder_id) where state = 'unknown';
+create index queue_falling_back on queue (not_before, reminder_id) where state = 'falling_back';
 
 create table event (
     id          integer primary key autoincrement,
@@ -54,3 +60,23 @@ create table turn (
     holder      text not null,
     lease_until text not null
 ) strict, without rowid;
+
+-- What is kept of each gateway's rate: one row, written by every claim through it.
+create table rate (
+    gateway text primary key,
+    next    text    not null, -- when the next message would leave if they left evenly
+    day     text    not null, -- which is counted
+    used    integer not null  -- on it
+) strict, without rowid;
+
+-- What is stopped. A handful of rows at most.
+create table stop (
+    merchant text, -- null: every merchant
+    channel  text, -- null: every channel
+    actor    text not null,
+    reason   text not null,
+    since    text not null
+) strict;
+
+-- One per scope; "every" counts as one more merchant and channel.
+create unique index stop_once on stop (coalesce(merchant, ''), coalesce(channel, ''));

@@ -152,7 +152,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// many counted.
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
 
-    /// Reminders for which another channel is to be tried now: no receipt came in time, or it said that they did not arrive.
+    /// Reminders for which another channel is to be tried now, the longest waiting first: no receipt came in time, or it said that
+    /// they did not arrive.
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError>;
 
     /// Puts the second reminder of each pair into the outbox, if there is one, and lets the first rest, in one transaction.
@@ -165,14 +166,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Lifts a stop. `false` if there was none of that scope.
     async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError>;
 
-    /// What is stopped.
+    /// What is stopped, the oldest stop first.
     async fn stops(&self) -> Result<Vec<Stop>, StoreError>;
 
     /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the config.
     async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError>;
 
-    /// Moves up to `limit` reminders whose lease ran out from `sending` to `unknown`, never back to `planned`. Gives their
-    /// numbers.
+    /// Moves up to `limit` reminders whose lease ran out from `sending` to `unknown`, never back to `planned`; one of which a
+    /// receipt has said that it did not arrive is done, and stays `undelivered`. Gives their numbers.
     async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError>;
 
     /// When the next planned reminder of the channel is to be sent; in the past if one is due now.

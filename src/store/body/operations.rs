@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, ledger, outbox, views};
+use super::{Db, End, Tx, fallback, ledger, outbox, receipts, stops, views};
 use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
     Suppression,
@@ -90,51 +90,75 @@ impl Store for End {
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
         let mut tx = self.write().await?;
-        let now = self.now(&mut tx).await?;
-        let claimed = outbox::claim(&mut tx, now, request, decide).await?;
+        let claimed = outbox::claim(self, &mut tx, request, decide).await?;
         // Before it is handed out: what is not recorded as claimed must not be sent (I9).
         tx.commit().await?;
         Ok(claimed)
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
-        let mut tx = self.write().await?;
         let moves: Vec<_> = settlements.iter().map(Move::from).collect();
-        let settled = outbox::record(&mut tx, &moves).await?;
-        tx.commit().await?;
+        let mut alone = self.write_alone().await?;
+        let settled = outbox::record(&mut alone, &moves).await?;
+        self.commit_alone(alone).await?;
         Ok(settled.len())
     }
 
-    async fn unknown(&self, _: Channel, _: Option<ReminderId>, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
-        Ok(Vec::new())
+    async fn unknown(
+        &self,
+        channel: Channel,
+        after: Option<ReminderId>,
+        limit: u32,
+    ) -> Result<Vec<UnknownReminder>, StoreError> {
+        views::unknown(&mut self.read().await?, channel, after, limit).await
     }
 
-    async fn record(&self, _: &[Receipt]) -> Result<usize, StoreError> {
-        Ok(0)
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let counted = receipts::record(&mut tx, now, receipts).await?;
+        tx.commit().await?;
+        Ok(counted)
     }
 
-    async fn fallbacks_due(&self, _: u32) -> Result<Vec<Reminder>, StoreError> {
-        Ok(Vec::new())
+    async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        fallback::due(&mut tx, now, limit).await
     }
 
-    async fn fall_back(&self, _: &[(ReminderId, Option<NewReminder>)], _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
+    async fn fall_back(
+        &self,
+        pairs: &[(ReminderId, Option<NewReminder>)],
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        fallback::fall_back(&mut tx, pairs, at).await?;
+        Ok(tx.commit().await?)
     }
 
-    async fn stop(&self, _: &Stop) -> Result<(), StoreError> {
-        Ok(())
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        stops::stop(&mut tx, stop).await?;
+        Ok(tx.commit().await?)
     }
 
-    async fn lift_stop(&self, _: Option<&MerchantId>, _: Option<Channel>) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let lifted = stops::lift(&mut tx, merchant, channel).await?;
+        tx.commit().await?;
+        Ok(lifted)
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        Ok(Vec::new())
+        stops::all(&mut self.read().await?).await
     }
 
-    async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
-        Ok(0)
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let moved = outbox::rehome(&mut tx, channel, places).await?;
+        tx.commit().await?;
+        Ok(moved)
     }
 
     async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {

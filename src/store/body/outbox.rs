@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Batch, Db, Tx, queue, reminder};
-use crate::domain::{Attempt, Event, EventKind, GatewayName, NewReminder, ReminderId};
+use super::{Batch, Connection, Db, End, Tx, permits, queue, reminder};
+use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId};
 use crate::plan::{Account, Decision, DeferReason, ToSend};
-use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow};
+use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
 use crate::store::sql::reminder::OriginColumns;
-use crate::store::sql::value::Moment;
+use crate::store::sql::value::{Moment, stored_attempt, stored_place};
 use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, StoreError};
 
 pub(super) async fn plan(
@@ -43,13 +43,25 @@ struct Due {
 }
 
 pub(super) async fn claim(
+    end: &End,
     tx: &mut Tx,
-    now: Moment,
     request: &ClaimRequest,
     decide: Decide<'_>,
 ) -> Result<Claimed, StoreError> {
+    let given = end.given_now();
+    let rate = permits::lock(tx, given, request).await?;
+    let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
+    let (due, now) = match &rate {
+        Some(rate) if allowed == 0 => (Vec::new(), Some(rate.now)),
+        Some(rate) => take_due(tx, Some(rate.now), request, allowed).await?,
+        None => take_due(tx, given, request, allowed).await?,
+    };
+    let now = match now {
+        Some(now) => now,
+        None => end.now(tx).await?,
+    };
     let (mut to_send, mut put_aside, mut moves) = (Vec::new(), Vec::new(), Vec::new());
-    for due in take_due(tx, now, request).await? {
+    for due in due {
         match decide(&due.reminder, &due.account, now.0) {
             Decision::Send(message) => to_send.push((due, message)),
             decision => {
@@ -60,16 +72,29 @@ pub(super) async fn claim(
     }
     let moved = BTreeSet::from_iter(record(tx, &moves).await?);
     put_aside.retain(|(id, _)| moved.contains(id));
-    Ok(Claimed { now: now.0, allowed: request.limit, sending: lease(tx, now, request, to_send).await?, put_aside })
+    let mut sending = lease(tx, now, request, to_send).await?;
+    if let Some(rate) = &rate {
+        sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
+        rate.used(tx, sending.len()).await?;
+    }
+    Ok(Claimed { now: now.0, allowed, sending, put_aside })
 }
 
-async fn take_due(tx: &mut Tx, now: Moment, request: &ClaimRequest) -> Result<Vec<Due>, StoreError> {
+/// Due reminders, and the time as of which they are: the one that is given, or the database's, which comes with the first row.
+async fn take_due(
+    tx: &mut Tx,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    limit: u32,
+) -> Result<(Vec<Due>, Option<Moment>), StoreError> {
     let rows: Vec<ClaimRow> = sqlx::query_as::<Db, _>(queue::CLAIMABLE)
         .bind(now)
         .bind(request.channel.as_str())
-        .bind(i64::from(request.limit))
+        .bind(i64::from(limit))
+        .bind(stored_place(request.place))
         .fetch_all(&mut **tx)
         .await?;
+    let now = now.or(rows.first().map(|row| row.now));
     let mut taken: Vec<Due> = Vec::with_capacity(rows.len());
     for row in rows {
         match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
@@ -82,7 +107,7 @@ async fn take_due(tx: &mut Tx, now: Moment, request: &ClaimRequest) -> Result<Ve
             }),
         }
     }
-    Ok(taken)
+    Ok((taken, now))
 }
 
 /// What becomes of a due reminder that is not to be sent now.
@@ -90,10 +115,11 @@ fn set_aside(due: &Due, decision: &Decision, now: DateTime<Utc>) -> Option<Move>
     match decision {
         Decision::Send(_) => None,
         Decision::Skip(reason) => {
-            Some(Move { event: Event::skipped(due.id, due.attempt, *reason, now), not_before: None })
+            Some(Move { event: Event::skipped(due.id, due.attempt, *reason, now), not_before: None, place: None })
         }
         Decision::Defer { until, reason } => {
-            Some(Move { event: deferred(due.id, due.attempt, *reason, now), not_before: Some(*until) })
+            let event = deferred(due.id, due.attempt, *reason, now);
+            Some(Move { event, not_before: Some(*until), place: None })
         }
     }
 }
@@ -122,7 +148,7 @@ async fn lease(
     }
     let leased: Vec<(i64,)> = Batch::of(&to_send)
         .column(|(due, _)| due.id.0)?
-        .column(|(due, _)| stored(due.attempt))?
+        .column(|(due, _)| stored_attempt(due.attempt))?
         .query_as(queue::LEASE)?
         .bind(Moment(now.0 + request.lease))
         .bind(request.gateway.as_str())
@@ -148,26 +174,29 @@ pub(super) async fn reap(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<Rem
 
 /// Moves queue rows by events and records the events. Gives the reminders that were moved; a move that another attempt or
 /// another state forbids is passed over.
-pub(super) async fn record(tx: &mut Tx, moves: &[Move]) -> Result<Vec<ReminderId>, StoreError> {
+pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Result<Vec<ReminderId>, StoreError> {
     if moves.is_empty() {
         return Ok(Vec::new());
     }
     // In one order everywhere, so that two transactions cannot lock each other out.
     let mut moves = Vec::from_iter(moves);
     moves.sort_by_key(|step| step.event.reminder);
+    // Two words on one attempt: the first counts.
+    moves.dedup_by_key(|step| (step.event.reminder, step.event.attempt));
     let columns = Batch::of(&moves)
         .column(|step| step.event.reminder.0)?
-        .column(|step| stored(step.event.attempt))?
+        .column(|step| stored_attempt(step.event.attempt))?
         .column(|step| Moment(step.event.at))?
         .column(|step| step.event.kind.as_str())?
         .column(|step| step.event.gateway.as_ref().map(GatewayName::as_str))?
         .column(|step| step.event.provider_id.as_deref())?
         .column(|step| step.event.detail.as_deref())?
-        .column(|step| step.not_before.map(Moment))?;
-    Ok(queue::record(tx, columns).await?.into_iter().map(ReminderId).collect())
+        .column(|step| step.not_before.map(Moment))?
+        .column(|step| step.place.map(stored_place))?;
+    Ok(queue::record(connection, columns).await?.into_iter().map(ReminderId).collect())
 }
 
-/// Attempts are few: 2^31 of them are out of reach.
-fn stored(attempt: u32) -> i32 {
-    i32::try_from(attempt).unwrap_or(i32::MAX)
+pub(super) async fn rehome(tx: &mut Tx, channel: Channel, places: u16) -> Result<usize, StoreError> {
+    let moved = sqlx::query::<Db>(REHOME).bind(channel.as_str()).bind(stored_place(places)).execute(&mut **tx).await?;
+    Ok(usize::try_from(moved.rows_affected()).unwrap_or(usize::MAX))
 }

@@ -6,15 +6,30 @@ use super::{Db, Tx};
 use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
-use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, counts};
+use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UnknownRow, counts};
 use crate::store::sql::reminder::{MATCHING, ViewRow, narrow};
 use crate::store::sql::value::Moment;
-use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError};
+use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError, UnknownReminder};
 
 pub(super) async fn next_due(tx: &mut Tx, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let head: Option<(Moment,)> =
-        sqlx::query_as::<Db, _>(NEXT_DUE).bind(channel.as_str()).fetch_optional(&mut **tx).await?;
-    Ok(head.map(|(not_before,)| not_before.0))
+    let (head,): (Option<Moment>,) =
+        sqlx::query_as::<Db, _>(NEXT_DUE).bind(channel.as_str()).fetch_one(&mut **tx).await?;
+    Ok(head.map(|not_before| not_before.0))
+}
+
+pub(super) async fn unknown(
+    tx: &mut Tx,
+    channel: Channel,
+    after: Option<ReminderId>,
+    limit: u32,
+) -> Result<Vec<UnknownReminder>, StoreError> {
+    let rows: Vec<UnknownRow> = sqlx::query_as::<Db, _>(UNKNOWN)
+        .bind(channel.as_str())
+        .bind(after.map_or(i64::MIN, |after| after.0))
+        .bind(i64::from(limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(UnknownRow::unknown).collect()
 }
 
 pub(super) async fn queue_counts(tx: &mut Tx, now: Moment) -> Result<Vec<QueueCounts>, StoreError> {

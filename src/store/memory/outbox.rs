@@ -134,8 +134,7 @@ impl Outbox {
         if queued.attempt != settlement.number() {
             return false;
         }
-        let undelivered = |event: &&Event| event.attempt == queued.attempt && event.kind == EventKind::Undelivered;
-        let early = self.events(id).iter().find(undelivered).map(|event| event.at);
+        let early = self.early(id, queued.attempt);
         match (settlement.next(), settlement.fall_back_at()) {
             // The receipt was quicker than the answer: what it says stands.
             (Next::Accepted, Some(_)) if let Some(at) = early => {
@@ -153,6 +152,8 @@ impl Outbox {
                 self.append(settlement.event());
             }
             (Next::Unknown, _) if queued.stage == Stage::Unknown => return false,
+            // The receipt proves that it was taken over.
+            (Next::Unknown, _) if early.is_some() => drop(self.take(id)),
             (Next::Unknown, _) => {
                 self.put(id, queued.in_stage(Stage::Unknown));
                 self.append(settlement.event());
@@ -161,11 +162,21 @@ impl Outbox {
         true
     }
 
+    /// When a receipt said that the attempt did not arrive, although no answer to it is known.
+    fn early(&self, id: ReminderId, attempt: u32) -> Option<DateTime<Utc>> {
+        let undelivered = |event: &&Event| event.attempt == attempt && event.kind == EventKind::Undelivered;
+        self.events(id).iter().find(undelivered).map(|event| event.at)
+    }
+
     pub(super) fn reap(&mut self, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
         let dead = |queued: &Queued| matches!(queued.stage, Stage::Sending { lease_until } if lease_until <= now);
         let expired = self.queue.iter().filter(|(_, queued)| dead(queued)).map(|(id, queued)| (*id, queued.clone()));
         let expired: Vec<_> = expired.take(limit as usize).collect();
         for (id, queued) in &expired {
+            if self.early(*id, queued.attempt).is_some() {
+                self.take(*id);
+                continue;
+            }
             self.put(*id, queued.clone().in_stage(Stage::Unknown));
             self.append(Event::lease_expired(*id, queued.attempt, queued.gateway.clone(), now));
         }
@@ -217,9 +228,12 @@ impl Outbox {
     }
 
     pub(super) fn fallbacks_due(&self, now: DateTime<Utc>, limit: u32) -> Vec<Reminder> {
-        let due = |queued: &Queued| matches!(queued.stage, Stage::FallingBack { at } if at <= now);
-        let ids = self.queue.iter().filter(|(_, queued)| due(queued)).map(|(id, _)| id);
-        ids.filter_map(|id| self.reminders.get(id).cloned()).take(limit as usize).collect()
+        let due = |(id, queued): (&ReminderId, &Queued)| match queued.stage {
+            Stage::FallingBack { at } if at <= now => Some((at, *id)),
+            _ => None,
+        };
+        let due: BTreeSet<_> = self.queue.iter().filter_map(due).collect();
+        due.into_iter().filter_map(|(_, id)| self.reminders.get(&id).cloned()).take(limit as usize).collect()
     }
 
     pub(super) fn fall_back(&mut self, id: ReminderId, next: Option<&NewReminder>, at: DateTime<Utc>) {

@@ -3,6 +3,8 @@
 mod batch;
 mod borrower;
 mod connect;
+#[path = "../body/fallback.rs"]
+mod fallback;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
@@ -10,8 +12,16 @@ mod ledger;
 mod operations;
 #[path = "../body/outbox.rs"]
 mod outbox;
+#[path = "../body/permits.rs"]
+mod permits;
 mod queue;
+mod rate;
+mod receipt;
+#[path = "../body/receipts.rs"]
+mod receipts;
 mod reminder;
+#[path = "../body/stops.rs"]
+mod stops;
 mod suppression;
 #[path = "../body/views.rs"]
 mod views;
@@ -22,8 +32,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::StoreError;
 use super::sql::schema;
@@ -33,7 +44,8 @@ use batch::Batch;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// What the body calls the database, this end and a transaction.
+/// What the body calls a connection, the database, this end and a transaction.
+type Connection = PgConnection;
 type Db = Postgres;
 type End = PostgresStore;
 type Tx = Transaction<'static, Postgres>;
@@ -89,6 +101,16 @@ impl PostgresStore {
         Ok(self.pool.begin().await?)
     }
 
+    /// For a single statement, which is a transaction by itself: spares the round trips of begin and commit.
+    async fn write_alone(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    #[expect(clippy::unused_async, reason = "SQLite commits here")]
+    async fn commit_alone(&self, _connection: PoolConnection<Postgres>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn write_ledger(&self) -> Result<Tx, StoreError> {
         let mut tx = self.write().await?;
         sqlx::query(IMPORT_LOCK).execute(&mut *tx).await?;
@@ -97,11 +119,16 @@ impl PostgresStore {
 
     /// The time at which the transaction began: what was committed before it is seen by every statement of it.
     async fn now(&self, tx: &mut Tx) -> Result<Moment, StoreError> {
-        if let Some(clock) = &self.clock {
-            return Ok(Moment(clock.now()));
+        if let Some(now) = self.given_now() {
+            return Ok(now);
         }
         let (now,): (DateTime<Utc>,) = sqlx::query_as("select now()").fetch_one(&mut **tx).await?;
         Ok(Moment(now))
+    }
+
+    /// The time, if it need not be asked for.
+    fn given_now(&self) -> Option<Moment> {
+        self.clock.as_ref().map(|clock| Moment(clock.now()))
     }
 
     async fn apply_migrations(&self) -> Result<usize, StoreError> {

@@ -30,8 +30,8 @@ const INSERT: &str = r#"
         on conflict (borrower_id, merchant, due_date, step, channel) do nothing
         returning id, channel, not_before
     )
-    insert into queue (reminder_id, not_before, attempt, channel, state)
-    select id, not_before, 0, channel, 'planned' from planned
+    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    select id, not_before, 0, 0, channel, 'planned' from planned
     returning reminder_id"#;
 
 /// Puts in what is not there yet. Gives the numbers of what was put in.

@@ -1,4 +1,5 @@
-//! The facts that decide about a reminder, over the tables `borrower`, `installment` and `suppression`.
+//! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression` and
+//! `stop`.
 
 use sqlx::FromRow;
 
@@ -7,10 +8,10 @@ use super::installment::InstallmentRow;
 use crate::plan::Account;
 use crate::store::StoreError;
 
-/// The facts about the key `r` (merchant, borrower, due date, channel); `$1` is now. A merchant's own suppression goes before one
+/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`. A merchant's own suppression goes before one
 /// for all.
 macro_rules! account_columns {
-    () => {
+    ($now:literal) => {
         concat!(
             "r.merchant, r.borrower_id, r.due_date, b.borrower_id is not null as known, ",
             $crate::store::sql::borrower::borrower_columns!(),
@@ -20,9 +21,15 @@ macro_rules! account_columns {
             (
                 select s.reason from suppression s
                 where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email end
-                  and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > $1, true)
+                  and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > "#,
+            $now,
+            r#", true)
                 order by s.merchant is null limit 1
-            ) as suppressed"#
+            ) as suppressed,
+            exists (
+                select 1 from stop t
+                where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
+            ) as stopped"#
         )
     };
 }
@@ -42,7 +49,7 @@ pub(in crate::store) use account_joins;
 /// The facts about one key. Binds: now, merchant, borrower, due date, channel.
 pub(in crate::store) const ACCOUNT: &str = concat!(
     "select ",
-    account_columns!(),
+    account_columns!("$1"),
     " from (select $2 as merchant, $3 as borrower_id, $4 as due_date, $5 as channel) r",
     account_joins!(),
     " order by i.installment_id"
@@ -52,6 +59,7 @@ pub(in crate::store) const ACCOUNT: &str = concat!(
 pub(in crate::store) struct AccountRow {
     known: bool,
     suppressed: Option<String>,
+    stopped: bool,
     #[sqlx(flatten)]
     borrower: BorrowerRow,
     #[sqlx(flatten)]
@@ -67,7 +75,7 @@ impl AccountRow {
             borrower: if self.known { Some(self.borrower.borrower()?) } else { None },
             installments: Vec::from_iter(self.installment.installment()?),
             suppressed: reason.transpose()?,
-            stopped: false,
+            stopped: self.stopped,
         })
     }
 

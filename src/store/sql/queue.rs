@@ -8,23 +8,31 @@ use super::borrower::read;
 use super::event::read_attempt;
 use super::reminder::ReminderRow;
 use super::value::Moment;
-use crate::domain::{Channel, Event, EventKind, GatewayName, Next, ReminderId, Settlement};
-use crate::store::{QueueCounts, StoreError};
+use crate::domain::{Attempt, Channel, Event, GatewayName, Next, ReminderId, Settlement};
+use crate::store::{QueueCounts, StoreError, UnknownReminder};
 
-/// Due reminders of one channel, the longest waiting first, with all facts about each in one row for each instalment. `$open`
-/// and `$close` make a table of the chosen rows. Binds: now, channel, limit.
+/// The state of a row that is done but for another channel, which may be tried; people see the last event's.
+pub(in crate::store) const FALLING_BACK: &str = "falling_back";
+
+/// Due reminders of one lane, the longest waiting first, with all facts about each at `$now` in one row for each instalment.
+/// `$open` and `$close` make a table of the chosen rows. Binds: now, channel, limit, place.
 macro_rules! claimable {
-    ($open:literal, $close:literal) => {
+    ($now:literal, $open:literal, $close:literal) => {
         concat!(
             "select q.attempt, ",
+            $now,
+            " as now, ",
             $crate::store::sql::reminder::reminder_columns!(),
             ", ",
-            $crate::store::sql::account::account_columns!(),
+            $crate::store::sql::account::account_columns!($now),
             " from ",
             $open,
             r#"
-                from queue q where q.channel = $2 and q.state = 'planned' and q.not_before <= $1
-                order by q.channel, q.not_before, q.reminder_id limit $3"#,
+                from queue q
+                where q.channel = $2 and q.place = $4 and q.state = 'planned' and q.not_before <= "#,
+            $now,
+            r#"
+                order by q.channel, q.place, q.not_before, q.reminder_id limit $3"#,
             $close,
             " q join reminder r on r.id = q.reminder_id",
             $crate::store::sql::account::account_joins!(),
@@ -34,9 +42,36 @@ macro_rules! claimable {
 }
 pub(in crate::store) use claimable;
 
-/// The time of the head of a lane. Binds: channel.
-pub(in crate::store) const NEXT_DUE: &str =
-    "select not_before from queue where channel = $1 and state = 'planned' order by not_before limit 1";
+/// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds: channel.
+pub(in crate::store) const NEXT_DUE: &str = r#"
+    with recursive lane (place) as (
+        select min(place) from queue where channel = $1 and state = 'planned'
+        union all
+        select (select min(q.place) from queue q where q.channel = $1 and q.state = 'planned' and q.place > lane.place)
+        from lane where lane.place is not null
+    )
+    select min((
+        select min(q.not_before) from queue q where q.channel = $1 and q.state = 'planned' and q.place = lane.place
+    )) as next_due
+    from lane where lane.place is not null"#;
+
+/// Moves waiting reminders of lanes that are no more to the first. Binds: channel, places.
+pub(in crate::store) const REHOME: &str =
+    "update queue set place = 0 where channel = $1 and state = 'planned' and place >= $2";
+
+/// Reminders whose outcome nobody knows, after a number, with their story. Binds: channel, number, limit.
+pub(in crate::store) const UNKNOWN: &str = concat!(
+    "select r.merchant, r.borrower_id, r.due_date, ",
+    super::reminder::reminder_columns!(),
+    r#", q.attempt, q.gateway,
+    (
+        select e.at from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown' order by e.id desc limit 1
+    ) as since,
+    (select count(*) from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown') as times
+    from queue q join reminder r on r.id = q.reminder_id
+    where q.channel = $1 and q.state = 'unknown' and q.reminder_id > $2
+    order by q.reminder_id limit $3"#
+);
 
 /// Figures of each lane that has rows. Binds: now.
 pub(in crate::store) const COUNTS: &str = r#"
@@ -57,6 +92,7 @@ pub(in crate::store) const OVERDUE: &str = r#"
 #[derive(FromRow)]
 pub(in crate::store) struct ClaimRow {
     attempt: i32,
+    pub(in crate::store) now: Moment,
     #[sqlx(flatten)]
     pub(in crate::store) reminder: ReminderRow,
     #[sqlx(flatten)]
@@ -67,6 +103,30 @@ impl ClaimRow {
     /// The number of the latest attempt, 0 if there was none.
     pub(in crate::store) fn attempt(&self) -> Result<u32, StoreError> {
         read_attempt(self.attempt, "queue.attempt")
+    }
+}
+
+/// A row of [`UNKNOWN`].
+#[derive(FromRow)]
+pub(in crate::store) struct UnknownRow {
+    attempt: i32,
+    gateway: String,
+    since: Moment,
+    times: i64,
+    #[sqlx(flatten)]
+    reminder: ReminderRow,
+}
+
+impl UnknownRow {
+    pub(in crate::store) fn unknown(self) -> Result<UnknownReminder, StoreError> {
+        let number = read_attempt(self.attempt, "queue.attempt")?;
+        let gateway = read(&self.gateway, "queue.gateway", str::parse)?;
+        Ok(UnknownReminder {
+            attempt: Attempt::claimed(self.reminder.id(), number, gateway),
+            since: self.since.0,
+            times: u32::try_from(self.times).unwrap_or(u32::MAX),
+            reminder: self.reminder.reminder()?.plan,
+        })
     }
 }
 
@@ -82,16 +142,9 @@ impl OverdueRow {
     /// The end of the lease as an event.
     pub(in crate::store) fn doubt(self, at: DateTime<Utc>) -> Result<Move, StoreError> {
         let gateway = self.gateway.map(|name| read(&name, "queue.gateway", str::parse::<GatewayName>)).transpose()?;
-        let event = Event {
-            reminder: ReminderId(self.reminder_id),
-            attempt: read_attempt(self.attempt, "queue.attempt")?,
-            at,
-            kind: EventKind::Unknown,
-            gateway,
-            provider_id: None,
-            detail: Some("lease_expired".into()),
-        };
-        Ok(Move { event, not_before: None })
+        let attempt = read_attempt(self.attempt, "queue.attempt")?;
+        let event = Event::lease_expired(ReminderId(self.reminder_id), attempt, gateway, at);
+        Ok(Move { event, not_before: None, place: None })
     }
 }
 
@@ -129,23 +182,27 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Vec<QueueCounts> {
 /// |---|---|---|
 /// | skipped | planned | gone |
 /// | deferred | planned | planned, at `not_before` |
-/// | accepted, failed | sending, unknown | gone |
-/// | retry | sending, unknown | planned, at `not_before` |
+/// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
+/// | retry | sending, unknown | planned, at `not_before`, in `place` |
 /// | unknown | sending | unknown |
 ///
-/// A row with another attempt number is never moved, and an event that moves no row is not recorded.
+/// A row with another attempt number is never moved, and an event that moves no row is not recorded. Where a receipt was quicker
+/// and said that the message did not arrive, it stands: then accepted is not recorded and falls back at once, and unknown,
+/// which is disproved, only takes the row out.
 #[derive(Debug)]
 pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,
     pub(in crate::store) not_before: Option<DateTime<Utc>>,
+    pub(in crate::store) place: Option<u16>,
 }
 
 impl From<&Settlement> for Move {
     fn from(settlement: &Settlement) -> Self {
-        let not_before = match settlement.next() {
-            Next::Retry { not_before, .. } => Some(*not_before),
-            Next::Accepted | Next::Failed | Next::Unknown => None,
+        let (not_before, place) = match settlement.next() {
+            Next::Retry { not_before, place } => (Some(*not_before), Some(*place)),
+            Next::Accepted | Next::Failed => (settlement.fall_back_at(), None),
+            Next::Unknown => (None, None),
         };
-        Self { event: settlement.event(), not_before }
+        Self { event: settlement.event(), not_before, place }
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::store) const MATCHING: [&str; 2] = [
         reminder_columns!(),
         ", ",
         event_columns!(),
-        r#", q.state, q.attempt, q.not_before as next_try
+        r#", nullif(q.state, 'falling_back') as state, q.attempt, q.not_before as next_try
         from reminder r
         left join queue q on q.reminder_id = r.id
         left join event e
@@ -44,7 +44,7 @@ pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 8] {
     [
         (filter.id.is_some(), "r.id = $1"),
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
-        (filter.state.is_some_and(|state| !queued(&state)), "coalesce(q.state, e.kind) = $2"),
+        (filter.state.is_some_and(|state| !queued(&state)), "coalesce(nullif(q.state, 'falling_back'), e.kind) = $2"),
         (filter.merchant.is_some(), "r.merchant = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),
         (filter.due_date.is_some(), "r.due_date = $5"),

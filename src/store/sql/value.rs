@@ -38,6 +38,16 @@ impl Amount {
     }
 }
 
+/// An attempt's number as it is stored. Attempts are few: 2^31 of them are out of reach.
+pub(in crate::store) fn stored_attempt(attempt: u32) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
+}
+
+/// A gateway's place as it is stored. No channel has 2^15 gateways.
+pub(in crate::store) fn stored_place(place: u16) -> i16 {
+    i16::try_from(place).unwrap_or(i16::MAX)
+}
+
 /// Maps a value to `$native` on PostgreSQL and to its text on SQLite and in JSON.
 macro_rules! native_or_text {
     ($value:ident, $native:ty) => {

@@ -3,6 +3,8 @@
 mod batch;
 mod borrower;
 mod connect;
+#[path = "../body/fallback.rs"]
+mod fallback;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
@@ -10,8 +12,16 @@ mod ledger;
 mod operations;
 #[path = "../body/outbox.rs"]
 mod outbox;
+#[path = "../body/permits.rs"]
+mod permits;
 mod queue;
+mod rate;
+mod receipt;
+#[path = "../body/receipts.rs"]
+mod receipts;
 mod reminder;
+#[path = "../body/stops.rs"]
+mod stops;
 mod suppression;
 #[path = "../body/views.rs"]
 mod views;
@@ -20,7 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::StoreError;
 use super::sql::schema;
@@ -30,7 +40,8 @@ use batch::Batch;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// What the body calls the database, this end and a transaction.
+/// What the body calls a connection, the database, this end and a transaction.
+type Connection = SqliteConnection;
 type Db = Sqlite;
 type End = SqliteStore;
 type Tx = Transaction<'static, Sqlite>;
@@ -75,6 +86,15 @@ impl SqliteStore {
         Ok(self.writer.begin_with(BEGIN_WRITE).await?)
     }
 
+    /// For what is a single statement on PostgreSQL.
+    async fn write_alone(&self) -> Result<Tx, StoreError> {
+        self.write().await
+    }
+
+    async fn commit_alone(&self, tx: Tx) -> Result<(), StoreError> {
+        Ok(tx.commit().await?)
+    }
+
     async fn write_ledger(&self) -> Result<Tx, StoreError> {
         self.write().await
     }
@@ -83,6 +103,12 @@ impl SqliteStore {
     #[expect(clippy::unused_async, reason = "PostgreSQL may have to ask its server")]
     async fn now(&self, _tx: &mut Tx) -> Result<Moment, StoreError> {
         Ok(Moment(self.clock.now()))
+    }
+
+    /// The time; it never has to be asked for.
+    #[expect(clippy::unnecessary_wraps, reason = "PostgreSQL may not know it")]
+    fn given_now(&self) -> Option<Moment> {
+        Some(Moment(self.clock.now()))
     }
 
     async fn apply_migrations(&self) -> Result<usize, StoreError> {

@@ -2,11 +2,12 @@
 
 use crate::store::StoreError;
 use crate::store::sql::queue::claimable;
+use crate::store::sql::value::Moment;
 
-use super::{Batch, Tx};
+use super::{Batch, Connection};
 
 /// Takes due rows. Nothing to lock or to skip: the writing transaction is alone.
-pub(super) const CLAIMABLE: &str = claimable!("(select q.*", ")");
+pub(super) const CLAIMABLE: &str = claimable!("$1", "(select q.*", ")");
 
 /// Puts rows under a lease. Rows: number, attempt so far; then binds: end of the lease, gateway.
 pub(super) const LEASE: &str = r#"
@@ -20,41 +21,60 @@ const END: &str = r#"
     where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1) where value ->> 3 = 'skipped')
       and state = 'planned'
        or (reminder_id, attempt) in (
-            select value ->> 0, value ->> 1 from json_each($1) where value ->> 3 in ('accepted', 'failed')
+            select value ->> 0, value ->> 1 from json_each($1)
+            where value ->> 3 in ('accepted', 'failed') and value ->> 7 is null
           )
       and state in ('sending', 'unknown')
-    returning reminder_id, attempt"#;
+       or (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1) where value ->> 3 = 'unknown')
+      and state = 'sending' and undelivered_at is not null
+    returning reminder_id, attempt, undelivered_at"#;
 
 /// Moves rows by the events that leave something to be done. Rows: as of [`END`].
 const KEEP: &str = r#"
     update queue set
-        state = case s.kind when 'unknown' then 'unknown' else 'planned' end,
+        state = case s.kind
+            when 'unknown' then 'unknown' when 'accepted' then 'falling_back' when 'failed' then 'falling_back'
+            else 'planned'
+        end,
         gateway = case s.kind when 'unknown' then queue.gateway end,
-        not_before = coalesce(s.not_before, queue.not_before),
+        not_before = coalesce(
+            case s.kind when 'accepted' then queue.undelivered_at end, s.not_before, queue.not_before
+        ),
+        place = coalesce(s.place, queue.place),
+        undelivered_at = case s.kind when 'accepted' then queue.undelivered_at end,
         lease_until = null
     from (
-        select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 7 as not_before
+        select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 7 as not_before,
+            value ->> 8 as place
         from json_each($1)
     ) s
     where queue.reminder_id = s.reminder_id and queue.attempt = s.attempt and (
         s.kind = 'deferred' and queue.state = 'planned'
         or s.kind = 'retry' and queue.state in ('sending', 'unknown')
+        or s.kind in ('accepted', 'failed') and s.not_before is not null and queue.state in ('sending', 'unknown')
         or s.kind = 'unknown' and queue.state = 'sending'
     )
-    returning reminder_id, attempt"#;
+    returning reminder_id, attempt, undelivered_at"#;
 
-/// Records the events that moved a row. Rows: as of [`END`]; then bind: the moved numbers and attempts, as rows.
+/// Lets rows rest for which another channel is tried now. Rows: number.
+pub(super) const RELEASE: &str = r#"
+    delete from queue where reminder_id in (select value ->> 0 from json_each($1)) and state = 'falling_back'
+    returning reminder_id"#;
+
+/// Records the events that moved a row, unless an early receipt stands. Rows: as of [`END`]; then bind: the moved rows.
 const APPEND: &str = r#"
     insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
     from json_each($1)
-    where (value ->> 0, value ->> 1) in (select value ->> 0, value ->> 1 from json_each($2))"#;
+    where (value ->> 0, value ->> 1) in (select value ->> 0, value ->> 1 from json_each($2) where value ->> 2 is null)
+       or (value ->> 0, value ->> 1) in (select value ->> 0, value ->> 1 from json_each($2))
+      and value ->> 3 not in ('accepted', 'unknown')"#;
 
 /// Records the moves that are still legal. Gives the numbers of the reminders that were moved.
-pub(super) async fn record<R>(tx: &mut Tx, moves: Batch<'_, R>) -> Result<Vec<i64>, StoreError> {
-    let mut moved: Vec<(i64, i32)> = moves.query_as(END)?.fetch_all(&mut **tx).await?;
-    moved.extend(moves.query_as::<(i64, i32)>(KEEP)?.fetch_all(&mut **tx).await?);
-    let rows = Batch::of(&moved).column(|(id, _)| *id)?.column(|(_, attempt)| *attempt)?;
-    moves.query(APPEND)?.bind(rows.json()).execute(&mut **tx).await?;
-    Ok(moved.into_iter().map(|(id, _)| id).collect())
+pub(super) async fn record<R>(connection: &mut Connection, moves: Batch<'_, R>) -> Result<Vec<i64>, StoreError> {
+    let mut moved: Vec<(i64, i32, Option<Moment>)> = moves.query_as(END)?.fetch_all(&mut *connection).await?;
+    moved.extend(moves.query_as::<(i64, i32, Option<Moment>)>(KEEP)?.fetch_all(&mut *connection).await?);
+    let rows = Batch::of(&moved).column(|row| row.0)?.column(|row| row.1)?.column(|row| row.2)?;
+    moves.query(APPEND)?.bind(rows.json()).execute(&mut *connection).await?;
+    Ok(moved.into_iter().map(|(id, ..)| id).collect())
 }

@@ -20,8 +20,8 @@ const INSERT: &str = r#"
 
 /// Gives the reminders that were put in their queue rows: SQLite has no insert within a `with`. Rows: number.
 const ENQUEUE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, channel, state)
-    select r.id, r.not_before, 0, r.channel, 'planned'
+    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    select r.id, r.not_before, 0, 0, r.channel, 'planned'
     from json_each($1) k cross join reminder r on r.id = k.value ->> 0"#;
 
 /// Puts in what is not there yet. Gives the numbers of what was put in.
