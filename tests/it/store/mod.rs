@@ -2,13 +2,19 @@
 
 mod bench;
 mod claims;
+mod fallbacks;
 mod import;
+mod lanes;
 mod ledger;
 mod listing;
 mod opening;
 mod outcomes;
 mod race;
+mod rates;
+mod receipts;
 mod sample;
+mod stops;
+mod unknowns;
 
 /// One test for each case of each area.
 macro_rules! tests {
@@ -67,6 +73,49 @@ macro_rules! every_case_on {
                 a_late_proof_counts_until_the_next_attempt,
                 an_unknown_stays_for_proof,
                 only_leases_that_ran_out_are_reaped,
+            }
+            lanes {
+                a_retry_waits_for_the_gateway_it_names,
+                the_next_due_one_may_wait_for_any_gateway,
+                a_gateway_that_is_no_more_gives_its_reminders_to_the_first,
+            }
+            rates {
+                claimers_share_a_gateways_permits,
+                what_is_not_sent_uses_no_permit,
+                a_gateways_day_has_its_end,
+                after_a_pause_a_burst_leaves_at_once,
+            }
+            stops {
+                a_stop_holds_for_its_scope_until_it_is_lifted,
+                stops_are_listed_and_lifted_one_by_one,
+                the_next_claim_sees_a_stop,
+            }
+            unknowns {
+                unknown_ones_are_listed_with_their_story,
+                an_unknown_counts_its_times,
+                an_unknown_is_resolved_by_settling_it,
+                what_was_resolved_before_the_next_attempt_does_not_touch_it,
+            }
+            receipts {
+                a_receipt_after_the_acceptance_tells_the_end,
+                the_later_truth_is_the_better_one,
+                an_early_undelivered_stands_when_the_answer_comes,
+                an_early_delivered_is_the_end,
+                an_early_undelivered_leaves_nothing_unknown,
+                an_early_undelivered_is_about_its_own_attempt,
+                a_receipt_for_a_planned_retry_proves_that_it_arrived,
+                a_receipt_resolves_an_unknown,
+                a_receipt_wakes_nothing_that_ended_otherwise,
+            }
+            fallbacks {
+                without_a_receipt_another_channel_is_tried_in_time,
+                a_receipt_in_time_spares_the_other_channel,
+                what_did_not_arrive_is_tried_elsewhere_at_once,
+                an_early_undelivered_is_tried_elsewhere_at_once,
+                what_failed_is_tried_elsewhere_at_once,
+                a_second_is_planned_once,
+                only_what_is_falling_back_has_a_second,
+                a_first_may_rest_without_a_second,
             }
             listing {
                 every_state_is_shown_and_found,

@@ -10,31 +10,31 @@ use dueherald::store::{ClaimedReminder, Store};
 use super::sample::{claim_all, instant, plan_due, view};
 
 /// Plans and claims one.
-async fn one(store: &dyn Store) -> (ReminderId, ClaimedReminder) {
+pub(super) async fn one(store: &dyn Store) -> (ReminderId, ClaimedReminder) {
     let id = plan_due(store, 1).await[0];
     let mut claimed = claim_all(store).await.sending;
     assert_eq!(view(store, id).await.state, State::Sending);
     (id, claimed.pop().expect("it was due"))
 }
 
-fn accepted(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
+pub(super) fn accepted(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
     claimed.attempt.settle(Outcome::Accepted { provider_id: Some("p-1".into()) }, Next::Accepted, clock.now())
 }
 
-fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
+pub(super) fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
     claimed.attempt.settle(Outcome::Unknown { code: Code::new("timeout") }, Next::Unknown, clock.now())
 }
 
-fn retry(claimed: ClaimedReminder, clock: &SimClock, after: TimeDelta) -> Settlement {
+pub(super) fn retry(claimed: ClaimedReminder, clock: &SimClock, after: TimeDelta) -> Settlement {
     let outcome = Outcome::NotSent { code: Code::new("connect-refused") };
     claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after, place: 0 }, clock.now())
 }
 
-async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {
+pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {
     store.settle(std::slice::from_ref(settlement)).await.expect("the outcome is recorded")
 }
 
-async fn kinds(store: &dyn Store, id: ReminderId) -> Vec<EventKind> {
+pub(super) async fn kinds(store: &dyn Store, id: ReminderId) -> Vec<EventKind> {
     store.events(id).await.expect("events are read").into_iter().map(|event| event.kind).collect()
 }
 

@@ -1,0 +1,87 @@
+//! A reminder waits for one of its channel's gateways.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use dueherald::clock::{Clock, SimClock};
+use dueherald::domain::{Channel, NewReminder, Next, Outcome, ReminderId};
+use dueherald::plan::{Account, Decision, DeferReason};
+use dueherald::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, Store};
+
+use super::bench::START;
+use super::outcomes::{retry, settle};
+use super::sample::{claim_all, instant, plan, plan_due, request, send, sms};
+
+async fn claim_place(store: &dyn Store, place: u16, decide: Decide<'_>) -> Claimed {
+    let request = ClaimRequest { place, ..request(100) };
+    store.claim(&request, decide).await.expect("the claim is recorded")
+}
+
+async fn waiting(store: &dyn Store, place: u16) -> Vec<ReminderId> {
+    claim_place(store, place, &send).await.sending.iter().map(|one| one.attempt.reminder()).collect()
+}
+
+async fn fail_over(store: &dyn Store, claimed: ClaimedReminder, place: u16, clock: &SimClock) {
+    let outcome = Outcome::NotSent { code: dueherald::domain::Code::new("connect") };
+    let settlement = claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now(), place }, clock.now());
+    assert_eq!(settle(store, &settlement).await, 1);
+}
+
+pub(super) async fn a_retry_waits_for_the_gateway_it_names(store: &dyn Store, clock: &SimClock) {
+    let ids = plan_due(store, 3).await;
+    assert!(waiting(store, 1).await.is_empty(), "all begin with the first gateway");
+    for (place, claimed) in [2, 0, 1].into_iter().zip(claim_all(store).await.sending) {
+        fail_over(store, claimed, place, clock).await;
+    }
+    let until = clock.now() + TimeDelta::minutes(1);
+    let defer = |_: &NewReminder, _: &Account, _| Decision::Defer { until, reason: DeferReason::ContactHours };
+    assert_eq!(claim_place(store, 1, &defer).await.put_aside.len(), 1);
+    assert_eq!(waiting(store, 0).await, [ids[1]]);
+    let second = claim_place(store, 2, &send).await.sending.pop().expect("it waits for the third");
+    assert_eq!((second.attempt.reminder(), second.attempt.number()), (ids[0], 2));
+    clock.advance(Duration::from_secs(60));
+    assert!(waiting(store, 0).await.is_empty());
+    assert_eq!(waiting(store, 1).await, [ids[2]], "put off, it waits for the same");
+    assert_eq!(settle(store, &retry(second, clock, TimeDelta::zero())).await, 1);
+    assert_eq!(waiting(store, 0).await, [ids[0]], "and it may go back to the first");
+}
+
+pub(super) async fn the_next_due_one_may_wait_for_any_gateway(store: &dyn Store, clock: &SimClock) {
+    assert_eq!(store.next_due(Channel::Sms).await.expect("the head is read"), None);
+    let later = instant("2026-11-22T03:00:00Z");
+    plan_due(store, 2).await;
+    plan(store, &[sms("later", "2026-11-22T03:00:00Z")]).await;
+    for (place, claimed) in [3, 1].into_iter().zip(claim_all(store).await.sending) {
+        let not_before = later - TimeDelta::minutes(i64::from(place));
+        let outcome = Outcome::NotSent { code: dueherald::domain::Code::new("connect") };
+        let settlement = claimed.attempt.settle(outcome, Next::Retry { not_before, place }, clock.now());
+        assert_eq!(settle(store, &settlement).await, 1);
+    }
+    let head = async || store.next_due(Channel::Sms).await.expect("the head is read");
+    assert_eq!(head().await, Some(later - TimeDelta::minutes(3)));
+    assert_eq!(store.next_due(Channel::Email).await.expect("the head is read"), None);
+    clock.step_to(later);
+    assert_eq!(waiting(store, 3).await.len(), 1);
+    assert_eq!(head().await, Some(later - TimeDelta::minutes(1)));
+    assert_eq!(waiting(store, 1).await.len(), 1);
+    assert_eq!(head().await, Some(later));
+}
+
+pub(super) async fn a_gateway_that_is_no_more_gives_its_reminders_to_the_first(store: &dyn Store, clock: &SimClock) {
+    let ids = plan_due(store, 4).await;
+    for (place, claimed) in [0, 1, 2, 3].into_iter().zip(claim_all(store).await.sending) {
+        fail_over(store, claimed, place, clock).await;
+    }
+    let mut by_mail = sms("b00", START);
+    by_mail.key.channel = Channel::Email;
+    plan(store, &[by_mail]).await;
+    let under_way = waiting(store, 3).await;
+    assert_eq!(under_way, [ids[3]]);
+    let rehome = async |channel, places| store.rehome(channel, places).await.expect("the lanes are written");
+    assert_eq!(rehome(Channel::Email, 0).await, 1);
+    assert_eq!(rehome(Channel::Sms, 2).await, 1, "the third gateway's; what is under way stays so");
+    assert_eq!(rehome(Channel::Sms, 2).await, 0);
+    assert_eq!(waiting(store, 2).await, []);
+    assert_eq!(waiting(store, 1).await, [ids[1]]);
+    assert_eq!(waiting(store, 0).await, [ids[0], ids[2]]);
+}
