@@ -111,7 +111,8 @@ impl Tables {
                     && one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
                     && one.until.is_none_or(|until| now < until)
             };
-            self.suppressions.iter().find(standing).map(|one| one.reason)
+            // The merchant's own goes before the one for all.
+            self.suppressions.iter().filter(standing).max_by_key(|one| one.merchant.is_some()).map(|one| one.reason)
         });
         Account { borrower, installments: self.due_on(key, due_date), suppressed }
     }
@@ -162,6 +163,7 @@ impl Tables {
                 queued.stage = Stage::Planned;
                 self.append(event);
             }
+            Next::Unknown if queued.stage == Stage::Unknown => return false,
             Next::Unknown => {
                 queued.stage = Stage::Unknown;
                 self.append(event);
