@@ -17,6 +17,8 @@ create table borrower (
     primary key (borrower_id, merchant)
 );
 
+-- No foreign key to the borrower: an import writes both in one transaction, borrowers first, and the check would double what an
+-- instalment costs.
 create table installment (
     merchant       text collate "C" not null,
     installment_id text collate "C" not null,

@@ -16,6 +16,7 @@ create table borrower (
     primary key (borrower_id, merchant)
 ) strict, without rowid;
 
+-- No foreign key to the borrower, as on PostgreSQL: an import writes both in one transaction.
 create table installment (
     merchant       text not null,
     installment_id text not null,

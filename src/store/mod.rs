@@ -11,6 +11,7 @@ mod memory;
 mod outbox;
 mod postgres;
 mod sql;
+#[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
 
 use std::ops::RangeInclusive;

@@ -1,5 +1,6 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod commands;
 mod config;
 mod dispatch;
 mod fixtures;
@@ -8,6 +9,7 @@ mod import;
 mod plan;
 mod postgres;
 mod render;
+mod resend;
 mod sinks;
 mod store;
 mod template_command;

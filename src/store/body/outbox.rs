@@ -58,8 +58,7 @@ pub(super) async fn claim(
             }
         }
     }
-    let moved = BTreeSet::from_iter(record(tx, &moves).await?);
-    put_aside.retain(|(id, _)| moved.contains(id));
+    record(tx, &moves).await?;
     Ok(Claimed { now: now.0, sending: lease(tx, now, request, to_send).await?, put_aside })
 }
 
@@ -110,7 +109,7 @@ fn deferred(reminder: ReminderId, attempt: u32, reason: DeferReason, at: DateTim
     }
 }
 
-/// Puts what is to be sent under a lease. What somebody else changed since it was read is left for the next claim.
+/// Puts what is to be sent under a lease. Only what the database says it has put under one is handed out (I9).
 async fn lease(
     tx: &mut Tx,
     now: Moment,

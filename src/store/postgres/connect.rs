@@ -17,9 +17,10 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
 /// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner
 /// would rather read them whole.
-const WORKING: [(&str, &str); 6] = [
+const WORKING: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
     ("jit", "off"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "10s"),

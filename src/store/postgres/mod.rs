@@ -38,9 +38,10 @@ type Db = Postgres;
 type End = PostgresStore;
 type Tx = Transaction<'static, Postgres>;
 
-/// Lists and pages are planned for the values they come with, and may read whole tables where that is best.
-const BEGIN_READ: &str =
-    "begin read only; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on";
+/// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an index and
+/// stop at their limit; a hash join would read the tables whole before the first row.
+const BEGIN_READ: &str = "begin read only; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
+                          set local enable_hashjoin = off; set local enable_mergejoin = off";
 
 /// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
 /// have no row to lock, and the later would undo the earlier.

@@ -12,7 +12,7 @@ use crate::domain::{Channel, Event, EventKind, GatewayName, Next, ReminderId, Se
 use crate::store::{QueueCounts, StoreError};
 
 /// Due reminders of one channel, the longest waiting first, with all facts about each in one row for each instalment. `$open`
-/// and `$close` enclose the choice of the rows. Binds: now, channel, limit.
+/// and `$close` make a table of the chosen rows. Binds: now, channel, limit.
 macro_rules! claimable {
     ($open:literal, $close:literal) => {
         concat!(
@@ -20,15 +20,14 @@ macro_rules! claimable {
             $crate::store::sql::reminder::reminder_columns!(),
             ", ",
             $crate::store::sql::account::account_columns!(),
-            " from queue q join reminder r on r.id = q.reminder_id",
-            $crate::store::sql::account::account_joins!(),
-            " where q.reminder_id ",
+            " from ",
             $open,
             r#"
-                select reminder_id from queue
-                where channel = $2 and state = 'planned' and not_before <= $1
-                order by channel, not_before, reminder_id limit $3"#,
+                from queue q where q.channel = $2 and q.state = 'planned' and q.not_before <= $1
+                order by q.channel, q.not_before, q.reminder_id limit $3"#,
             $close,
+            " q join reminder r on r.id = q.reminder_id",
+            $crate::store::sql::account::account_joins!(),
             " order by q.not_before, q.reminder_id, i.installment_id"
         )
     };

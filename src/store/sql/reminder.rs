@@ -37,13 +37,14 @@ pub(in crate::store) const MATCHING: [&str; 2] = [
     " order by r.id desc limit $8",
 ];
 
-/// The clauses of a filter.
+/// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
+/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all.
 pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 8] {
     let queued = |state: &State| matches!(state, State::Planned | State::Sending | State::Unknown);
     [
         (filter.id.is_some(), "r.id = $1"),
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
-        (filter.state.is_some_and(|state| !queued(&state)), "q.state is null and e.kind = $2"),
+        (filter.state.is_some_and(|state| !queued(&state)), "coalesce(q.state, e.kind) = $2"),
         (filter.merchant.is_some(), "r.merchant = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),
         (filter.due_date.is_some(), "r.due_date = $5"),

@@ -6,7 +6,7 @@ use crate::store::sql::queue::claimable;
 use super::{Batch, Tx};
 
 /// Takes due rows. Nothing to lock or to skip: the writing transaction is alone.
-pub(super) const CLAIMABLE: &str = claimable!("in (", ")");
+pub(super) const CLAIMABLE: &str = claimable!("(select q.*", ")");
 
 /// Puts rows under a lease. Rows: number, attempt so far; then binds: end of the lease, gateway.
 pub(super) const LEASE: &str = r#"

@@ -78,6 +78,28 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
     assert_eq!(import(store, &[row("b1", "i1")]).await, [Change::Same], "what a row does not say stays");
     assert_eq!((borrower(store, "b1").await, installments(store).await), (known.clone(), held));
 
+    let other = LedgerRow {
+        name: name("Wang"),
+        phone: phone("+8613800138001"),
+        email: email("other@example.com"),
+        locale: said("en"),
+        time_zone: said("Europe/Berlin"),
+        account_phone: phone("+8613900139001"),
+        order_ref: said("order-8"),
+        product: said("sofa"),
+        sequence: said("4"),
+        of: said("13"),
+        paid_amount: Said::Value(Some(money("1", "CNY"))),
+        status: said("cancelled"),
+        route: said("app"),
+        amount: money("2", "CNY"),
+        due_date: date("2026-11-26"),
+        ..row("b1", "i1")
+    };
+    assert_eq!(import(store, std::slice::from_ref(&other)).await, [Change::Changed]);
+    assert_eq!(import(store, &[other]).await, [Change::Same], "every field took its new value");
+    assert_eq!(import(store, std::slice::from_ref(&full)).await, [Change::Changed]);
+
     let emptied = LedgerRow {
         phone: Said::Value(None),
         time_zone: Said::Value(None),

@@ -41,7 +41,9 @@ async fn all_pages(store: &dyn Store, limit: u32) -> Vec<DueBorrower> {
         let page = store.due_page(days, after.as_ref(), limit).await.expect("the page is read");
         assert!(page.len() <= limit as usize);
         let Some(last) = page.last() else { return all };
-        after = Some(last.cursor());
+        let cursor = last.cursor();
+        assert!(after.as_ref() < Some(&cursor), "a page goes on from the one before");
+        after = Some(cursor);
         all.extend(page);
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dueherald::domain::{Next, Outcome, ReminderId};
-use dueherald::store::{PostgresStore, ReminderFilter, Store};
+use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store};
 
 use super::bench::START;
-use super::sample::{claim, instant, plan, send, sms};
+use super::sample::{DUE, claim, date, import, instant, plan, row, row_with_phone, said, send, sms};
 
 const REMINDERS: usize = 2_000;
 const DISPATCHERS: u32 = 4;
@@ -69,6 +69,28 @@ async fn scanners_plan_every_key_once() {
     let planned: usize =
         futures_util::future::join_all(scanners).await.into_iter().map(|count| count.expect("the scan ends")).sum();
     assert_eq!(planned, 500);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imports_do_not_undo_each_other() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
+    let store: Arc<dyn Store> = Arc::new(store);
+    store.migrate().await.expect("the migrations run");
+    // Nobody is known yet, so there is no row to lock: one says the number of each borrower, the other the locale.
+    let numbers: Vec<_> = (0..500).map(|n| row_with_phone(&format!("b{n:03}"), &format!("n{n:03}"))).collect();
+    let locale = |n| LedgerRow { locale: said("en"), ..row(&format!("b{n:03}"), &format!("l{n:03}")) };
+    let locales: Vec<_> = (0..500).map(locale).collect();
+    let importers = [numbers, locales].map(|rows| {
+        let store = store.clone();
+        tokio::spawn(async move { import(&*store, &rows).await })
+    });
+    for importer in importers {
+        importer.await.expect("the import ends");
+    }
+    let page = store.due_page(date(DUE)..=date(DUE), None, 1_000).await.expect("the page is read");
+    assert_eq!(page.len(), 500);
+    assert!(page.iter().all(|due| due.borrower.phone.is_some() && due.borrower.locale.is_some()));
 }
 
 #[tokio::test]
