@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod daemon;
 mod dispatch;
 mod fixtures;
 mod gateway;
@@ -14,4 +15,5 @@ mod sinks;
 mod store;
 mod template_command;
 mod vectors;
+mod way;
 mod web;
