@@ -15,10 +15,9 @@ use crate::gateway::capture::CaptureGateway;
 use crate::gateway::http::HttpGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
-use crate::http::public::Public;
 use crate::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler};
 use crate::plan::Policy;
-use crate::render::{LinkKeys, LinkKeysError, Purpose, RenderError, Renderer, TemplateSource, is_template_path};
+use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
 
 /// Why the parts do not come together.
@@ -149,19 +148,6 @@ impl App {
     #[must_use]
     pub fn ahead(&self) -> TimeDelta {
         TimeDelta::from_std(self.config.scans.horizon).unwrap_or(TimeDelta::MAX)
-    }
-
-    /// What landing pages are made from.
-    #[must_use]
-    pub fn public(&self) -> Public {
-        let links = Arc::clone(&self.composer.links);
-        Public {
-            store: Arc::clone(&self.store),
-            open: Arc::new(move |token| links.open(Purpose::Landing, token)),
-            policy: Arc::clone(&self.policy),
-            routes: Arc::clone(&self.composer.routes),
-            clock: Arc::clone(&self.clock),
-        }
     }
 }
 

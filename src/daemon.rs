@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
+use crate::http::public::Public;
 use crate::http::{self, ops, public};
 use crate::pipeline::{Until, scan};
 use crate::plan::Horizon;
@@ -133,7 +134,7 @@ async fn listen(
     let ops = Ops { store: Arc::clone(&app.store), clock: Arc::clone(&app.clock), figures };
     let mut servers = vec![(app.config.http.ops, ops::router(ops))];
     if roles.contains(&Role::Web) {
-        servers.push((app.config.http.public, public::router(app.public())));
+        servers.push((app.config.http.public, public::router(Public::of(app))));
     }
     for (address, router) in servers {
         let listener = TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })?;

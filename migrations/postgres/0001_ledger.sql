@@ -17,6 +17,8 @@ create table borrower (
     primary key (borrower_id, merchant)
 );
 
+-- No foreign key to the borrower: an import writes both in one transaction, borrowers first, and the check would double what an
+-- instalment costs.
 create table installment (
     merchant       text collate "C" not null,
     installment_id text collate "C" not null,
@@ -31,8 +33,7 @@ create table installment (
     due_date       date           not null,
     status         text           not null,
     route          text,
-    primary key (installment_id, merchant),
-    foreign key (borrower_id, merchant) references borrower
+    primary key (installment_id, merchant)
 );
 
 -- What a claim reads: all that one borrower has to pay on one day.

@@ -16,6 +16,7 @@ create table borrower (
     primary key (borrower_id, merchant)
 ) strict, without rowid;
 
+-- No foreign key to the borrower, as on PostgreSQL: an import writes both in one transaction.
 create table installment (
     merchant       text not null,
     installment_id text not null,
@@ -30,8 +31,7 @@ create table installment (
     due_date       text not null,
     status         text not null,
     route          text,
-    primary key (installment_id, merchant),
-    foreign key (borrower_id, merchant) references borrower
+    primary key (installment_id, merchant)
 ) strict, without rowid;
 
 -- What a claim reads: all that one borrower has to pay on one day.

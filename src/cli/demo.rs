@@ -23,6 +23,7 @@ use crate::clock::{Clock, SimClock, SystemClock, entropy};
 use crate::config::{Config, Inputs};
 use crate::domain::{Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::http;
+use crate::http::public::Public;
 use crate::pipeline::{Import, Summary, import, scan};
 use crate::plan::{Horizon, local_date, to_utc};
 use crate::source::Format;
@@ -87,7 +88,7 @@ pub(super) async fn run(args: DemoArgs, out: &mut (dyn Write + Send)) -> Result<
 
     let view = show::view(&app, args.input.is_none()).await?;
     let Some(listener) = listener else {
-        show::table(&view, &app.public(), out).await?;
+        show::table(&view, &Public::of(&app), out).await?;
         return Ok(Exit::Done);
     };
     writeln!(out, "{} messages captured. Look at them: http://{address}/   (Ctrl-C ends)", view.messages.len())?;
@@ -221,7 +222,7 @@ fn step(clock: &SimClock, to: DateTime<Utc>) {
 
 async fn serve(listener: TcpListener, view: http::demo::DemoView, app: &App) -> Result<(), CliError> {
     let stop = CancellationToken::new();
-    let router = http::demo::router(view, app.public());
+    let router = http::demo::router(view, Public::of(app));
     let server = http::serve(listener, router, std::sync::Arc::new(SystemClock), stop.clone());
     tokio::select! {
         ended = server => ended?,

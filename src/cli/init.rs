@@ -86,8 +86,14 @@ impl InitError {
 }
 
 fn is_there(paths: &[PathBuf]) -> String {
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+    const SHOWN: usize = 3;
+    let names: Vec<_> = paths.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = paths.len().saturating_sub(SHOWN);
+    match (names.join(", "), paths.len()) {
+        (name, 1) => format!("{name} is"),
+        (names, _) if more > 0 => format!("{names} and {more} more are"),
+        (names, _) => format!("{names} are"),
+    }
 }
 
 /// A file to be written.

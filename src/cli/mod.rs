@@ -168,7 +168,7 @@ fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     }
 }
 
-/// One thread runs everything: on small machines that is quicker than two that wait for each other (see `benches/`).
+/// One thread runs everything: on two cores beside a database that was measured to be quicker than two threads.
 fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
 }

@@ -20,9 +20,11 @@ use minijinja::context;
 use super::landing::{Landing, Standing};
 use super::page::{Strictness, page, set_headers};
 use super::{HttpError, within_patience};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{ReminderId, Routes};
 use crate::plan::Policy;
+use crate::render::Purpose;
 use crate::store::{ReminderFilter, Store, StoreError};
 
 /// Opens the token of a landing page; `None` for anything that was not sealed for that purpose with one of our keys.
@@ -56,6 +58,19 @@ pub fn router(public: Public) -> Router {
 }
 
 impl Public {
+    /// What landing pages are made from in this process.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let links = Arc::clone(&app.composer.links);
+        Self {
+            store: Arc::clone(&app.store),
+            open: Arc::new(move |token| links.open(Purpose::Landing, token)),
+            policy: Arc::clone(&app.policy),
+            routes: Arc::clone(&app.composer.routes),
+            clock: Arc::clone(&app.clock),
+        }
+    }
+
     /// What the landing page of a token says; `None` where it would be the 404 page.
     ///
     /// # Errors

@@ -116,13 +116,15 @@ pub async fn resend(
     let (number, of) = earlier(store, &borrower, due_date, request.channel).await?;
     let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
     let origin = Origin::Manual { actor, reason, of };
-    let reminder = NewReminder { key, origin, not_before: now, expires_at: now + USEFUL_FOR };
-    let account = store.account(&reminder.key.borrower, due_date, request.channel).await?;
-    match decide(policy, &reminder, &account, now) {
+    // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by then.
+    let endless = NewReminder { key, origin, not_before: now, expires_at: DateTime::<Utc>::MAX_UTC };
+    let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
+    match decide(policy, &endless, &account, now) {
         Decision::Send(_) => {}
         Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
         Decision::Skip(reason) => return Err(ResendError::Refused(Refusal::Skip(reason))),
     }
+    let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };
     let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
     planned.first().copied().ok_or(ResendError::JustResent)
 }

@@ -1,6 +1,8 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod commands;
 mod config;
+mod daemon;
 mod dispatch;
 mod fixtures;
 mod gateway;
@@ -8,8 +10,10 @@ mod import;
 mod plan;
 mod postgres;
 mod render;
+mod resend;
 mod sinks;
 mod store;
 mod template_command;
 mod vectors;
+mod way;
 mod web;

@@ -68,7 +68,11 @@ impl House {
 
 /// `name` in `folder`, where the root is the empty string.
 pub(crate) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    match name.strip_prefix("../") {
+        Some(beyond) => join(folder_of(folder), beyond),
+        None if folder.is_empty() => name.to_owned(),
+        None => format!("{folder}/{name}"),
+    }
 }
 
 /// The folder that a file stands in.

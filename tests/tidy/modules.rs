@@ -164,7 +164,8 @@ mod tests {
         let house = [
             ("src/lib.rs", ""),
             ("tests/tidy.rs", "#[path = \"tidy/docs.rs\"]\nmod docs;\n"),
-            ("tests/tidy/docs.rs", "mod words;"),
+            ("tests/tidy/docs.rs", "mod words;\n#[path = \"../shared/body.rs\"]\nmod body;\n"),
+            ("tests/shared/body.rs", ""),
             ("tests/tidy/words.rs", ""),
             ("tests/tidy/stray.rs", ""),
         ];

@@ -159,7 +159,7 @@ mod tests {
 
     #[rstest]
     #[case::unknown_key("pasword = 'x'", "pasword")]
-    #[case::no_unit("command_timeout = '30'", "30s")]
+    #[case::no_unit("command_timeout = '30'", "90s")]
     #[case::no_address("credentials = { username = 'a' }", "password")]
     #[case::bad_security("security = 'opportunistic'", "starttls")]
     fn mistakes_are_named(#[case] text: &str, #[case] named: &str) {

@@ -1,0 +1,245 @@
+//! The commands in the order in which a user types them, with the real binary, on both databases.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use assert_cmd::cargo::cargo_bin;
+use chrono::{Days, NaiveDate};
+use dueherald::clock::{Clock, SystemClock};
+use tempfile::TempDir;
+
+/// A folder with what `init` writes, and the database that its commands use.
+struct Desk {
+    folder: TempDir,
+    database: Option<String>,
+}
+
+/// What a command did.
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn new(database: Option<String>) -> Self {
+        let desk = Self { folder: TempDir::new().expect("a temporary folder"), database };
+        desk.run(&["init"]).went_well();
+        desk
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
+        let mut command = Command::new(cargo_bin!("dueherald"));
+        command.current_dir(self.folder.path()).args(arguments).env_remove("DUEHERALD_CONFIG");
+        if let Some(url) = &self.database {
+            command.env("DUEHERALD__DATABASE__URL", url);
+        }
+        let Output { status, stdout, stderr } =
+            command.envs(environment.iter().copied()).output().expect("the binary starts");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Done { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+
+    fn reminders(&self, filter: &[&str]) -> Vec<serde_json::Value> {
+        let listed =
+            self.run(&[&["reminders", "list", "--limit", "1000", "--format", "json"], filter].concat()).went_well();
+        serde_json::from_str(&listed).expect("JSON")
+    }
+
+    fn captured(&self) -> Vec<String> {
+        let folder = self.path("captured");
+        let files = std::fs::read_dir(folder).map(|files| files.flatten().collect::<Vec<_>>()).unwrap_or_default();
+        files.iter().map(|file| std::fs::read_to_string(file.path()).expect("a message")).collect()
+    }
+}
+
+impl Done {
+    #[track_caller]
+    fn went_well(self) -> String {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self.out
+    }
+}
+
+/// Today in Shanghai, and half past ten there: when the sample's reminders of the day have fallen due.
+fn today() -> (NaiveDate, String) {
+    let shanghai = chrono_tz::Asia::Shanghai;
+    let today = SystemClock.now().with_timezone(&shanghai).date_naive();
+    (today, format!("{today}T10:30:00+08:00"))
+}
+
+fn walk_through(desk: &Desk) {
+    let (_, at) = today();
+    desk.run(&["check"]).went_well();
+    assert_eq!(desk.run(&["scan"]).code, 1, "not migrated yet");
+    desk.run(&["migrate"]).went_well();
+    assert!(desk.run(&["migrate"]).went_well().contains("up to date"));
+    desk.run(&["check", "--online"]).went_well();
+    desk.run(&["import", "sample.csv"]).went_well();
+    assert!(desk.run(&["import", "sample.csv"]).went_well().contains("same      9"), "the same file changes nothing");
+
+    let tried = desk.run(&["scan", "--at", &at, "--dry-run"]).went_well();
+    assert!(desk.reminders(&[]).is_empty(), "{tried}");
+    let planned = desk.run(&["scan", "--at", &at]).went_well();
+    assert_eq!(tried.split(' ').next(), planned.split(' ').next(), "a dry run says what would be: {tried}{planned}");
+    assert!(desk.run(&["scan", "--at", &at]).went_well().starts_with("0 planned"));
+
+    let sent = desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    let accepted = desk.reminders(&["--state", "accepted"]).len();
+    assert!(accepted > 0 && sent.starts_with(&format!("{accepted} sent")), "{sent}");
+    let messages = desk.captured();
+    assert!(!messages.is_empty());
+    desk.run(&["scan", "--at", &at]).went_well();
+    assert!(desk.run(&["dispatch", "--drain", "--at", &at]).went_well().starts_with("0 sent, 0 skipped"));
+    assert_eq!(desk.captured().len(), messages.len(), "nothing more is sent");
+
+    // Two instalments of one borrower, due on one day, are one SMS that names both and their sum.
+    let texts: Vec<_> = messages.iter().filter(|text| text.contains("345.90")).collect();
+    assert!(texts.iter().any(|text| text.starts_with("【示例商城】") && text.contains("2笔")), "{messages:?}");
+}
+
+#[test]
+fn the_commands_work_in_order_on_sqlite() {
+    walk_through(&Desk::new(None));
+}
+
+#[tokio::test]
+async fn the_commands_work_in_order_on_postgresql() {
+    let database = crate::postgres::database().await;
+    let url = database.url();
+    tokio::task::spawn_blocking(move || walk_through(&Desk::new(Some(url)))).await.expect("it went well");
+    drop(database);
+}
+
+/// A desk with one instalment of the mall, due in three days, planned for today.
+fn planned(status: &str) -> (Desk, String) {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    write_installment(&desk, status);
+    desk.run(&["import", "one.csv"]).went_well();
+    let (_, at) = today();
+    desk.run(&["scan", "--at", &at]).went_well();
+    (desk, at)
+}
+
+fn write_installment(desk: &Desk, status: &str) {
+    let (today, _) = today();
+    let due = today + Days::new(3);
+    let rows = format!(
+        "merchant,borrower_id,installment_id,amount,currency,due_date,phone,status\n\
+         mall,B1,I1,128.50,CNY,{due},13800100500,{status}\n"
+    );
+    std::fs::write(desk.path("one.csv"), rows).expect("a file");
+}
+
+#[test]
+fn what_is_paid_between_scan_and_dispatch_is_skipped() {
+    let (desk, at) = planned("open");
+    write_installment(&desk, "paid");
+    assert!(desk.run(&["import", "one.csv"]).went_well().contains("changed   1"));
+    let told = desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    assert!(told.contains("skipped 1: paid"), "{told}");
+    assert!(desk.captured().is_empty());
+    let shown = desk.run(&["reminders", "show", "1"]).went_well();
+    assert!(shown.contains("skipped") && shown.contains("paid"), "{shown}");
+}
+
+#[test]
+fn a_real_borrowers_clock_cannot_be_set() {
+    let (desk, at) = planned("open");
+    let config = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
+    let real = "[gateways.mail]\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nfrom = \"a@example.com\"\n";
+    std::fs::write(desk.path("dueherald.toml"), format!("{config}\n{real}")).expect("written");
+    let refused = desk.run(&["dispatch", "--drain", "--at", &at]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("gateway mail sends to real people"), "{}", refused.err);
+}
+
+#[test]
+fn a_config_with_three_mistakes_shows_all_three_with_their_lines() {
+    let desk = Desk::new(None);
+    let config = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
+    let broken = config
+        .replacen("cron = \"*/15 * * * *\"", "cron = \"61 * * * *\"", 1)
+        .replacen("time_zone = \"America/New_York\"", "time_zone = \"America/Boston\"", 1)
+        .replacen("kind = \"capture\"", "kind = \"captured\"", 1);
+    std::fs::write(desk.path("dueherald.toml"), &broken).expect("written");
+    let refused = desk.run(&["check"]);
+    assert_eq!(refused.code, 2);
+    for wrong in ["61 * * * *", "America/Boston", "\"captured\""] {
+        let line = broken.lines().position(|line| line.contains(wrong)).expect("it is there") + 1;
+        assert!(refused.err.contains(&format!("dueherald.toml:{line}:")), "{wrong} at line {line}: {}", refused.err);
+    }
+}
+
+#[test]
+fn a_resend_is_refused_or_on_record() {
+    let (desk, _) = planned("open");
+    let staff = ["--channel", "sms", "--reason", "called in", "--actor", "li.na"];
+    let unknown = desk.run(&[&["resend", "--borrower", "nobody"], &staff[..]].concat());
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("knows no such borrower"), "{}", unknown.err);
+    let unsigned = desk.run(&["resend", "--borrower", "B1", "--channel", "sms", "--reason", " ", "--actor", "li.na"]);
+    assert_eq!((unsigned.code, unsigned.err.contains("a reason must be given")), (2, true), "{}", unsigned.err);
+
+    // Whether it is a decent hour now depends on when the test runs: both answers are right, each at its time.
+    let hour = SystemClock.now().with_timezone(&chrono_tz::Asia::Shanghai).format("%H").to_string();
+    let asked = desk.run(&[&["resend", "--installment", "I1"], &staff[..]].concat());
+    if ("08".."22").contains(&hour.as_str()) {
+        asked.went_well();
+        let shown = desk.run(&["reminders", "show", "2"]).went_well();
+        assert!(shown.contains("li.na: called in"), "{shown}");
+    } else {
+        assert!(asked.code == 1 && asked.err.contains("contact hours"), "{}", asked.err);
+    }
+
+    write_installment(&desk, "paid");
+    desk.run(&["import", "one.csv"]).went_well();
+    let paid = desk.run(&[&["resend", "--borrower", "B1"], &staff[..]].concat());
+    assert_eq!((paid.code, paid.err.contains("is paid")), (1, true), "{}", paid.err);
+}
+
+#[test]
+fn the_demo_ends_well_and_shows_what_was_sent_and_what_was_not() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let desk = Desk { folder, database: None };
+    let shown = desk.run(&["demo", "--once"]).went_well();
+    for told in [
+        "messages captured",
+        "【示例商城】",
+        "Harbor Stores",
+        "Already paid",
+        "Asked not to be contacted",
+        "ways to repay",
+    ] {
+        assert!(shown.contains(told), "{told} is missing:\n{shown}");
+    }
+    assert!(!shown.contains("nowhere!"), "every link leads somewhere:\n{shown}");
+    assert_eq!(entries(desk.folder.path()), 0, "it leaves nothing behind");
+}
+
+#[test]
+fn the_demo_plays_somebodys_own_file() {
+    let (today, _) = today();
+    let folder = TempDir::new().expect("a temporary folder");
+    let rows = format!(
+        "merchant,borrower_id,installment_id,amount,currency,due_date,phone\n\
+         corner-shop,7,a,12.30,CNY,{today},13800100500\ncorner-shop,8,b,-1,CNY,{today},13800100501\n"
+    );
+    std::fs::write(folder.path().join("own.csv"), rows).expect("a file");
+    let shown = Desk { folder, database: None }.run(&["demo", "--once", "--input", "own.csv"]).went_well();
+    assert!(shown.contains("【corner-shop】") && shown.contains("12.30元"), "{shown}");
+    assert!(shown.contains("1 rejected") && shown.contains("line 3"), "{shown}");
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("a folder").count()
+}

@@ -1,0 +1,100 @@
+//! Resend by hand: what staff may send once more, what is refused and why, and what stays on record.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use dueherald::clock::SimClock;
+use dueherald::domain::{
+    Address, Channel, InstallmentStatus, Origin, ReminderId, SkipReason, Suppression, SuppressionReason,
+};
+use dueherald::pipeline::{Refusal, ResendError, ResendRequest, Signature, Whom, resend};
+use dueherald::store::{MemoryStore, ReminderFilter, Store, WriteMode};
+
+use crate::fixtures::{at, borrower, day, installment, policy, reminder, row};
+
+const TEN: &str = "2026-11-22T02:00:00Z";
+const DUE: &str = "2026-11-25";
+
+async fn ledger() -> MemoryStore {
+    let store = MemoryStore::new(Arc::new(SimClock::at(at(TEN))));
+    store.import(&[row(&installment("i1", "b1", DUE))], WriteMode::Commit).await.expect("imported");
+    store
+}
+
+fn wish(whom: Whom) -> ResendRequest {
+    ResendRequest {
+        whom,
+        merchant: None,
+        due_date: None,
+        channel: Channel::Sms,
+        signature: Signature::new("li.na", "called in").expect("it is signed"),
+    }
+}
+
+fn to_borrower() -> ResendRequest {
+    wish(Whom::Borrower("b1".parse().expect("an id")))
+}
+
+async fn asked(store: &MemoryStore, request: ResendRequest, now: &str) -> Result<ReminderId, ResendError> {
+    resend(store, &policy(), request, at(now)).await
+}
+
+#[tokio::test]
+async fn it_is_due_at_once_and_names_who_asked_and_what_is_sent_again() {
+    let store = ledger().await;
+    let first =
+        store.plan(&[reminder("b1", DUE, "due/-3", TEN)], at(TEN), WriteMode::Commit).await.expect("planned")[0];
+    let id = asked(&store, wish(Whom::Installment("i1".parse().expect("an id"))), TEN).await.expect("it may be sent");
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    let plan = store.reminders(&filter).await.expect("listed").remove(0).reminder.plan;
+    assert_eq!((plan.not_before, plan.expires_at), (at(TEN), at(TEN) + TimeDelta::hours(1)));
+    assert_eq!(plan.key.step.to_string(), "manual/1");
+    let (actor, reason) = ("li.na".to_owned(), "called in".to_owned());
+    assert_eq!(plan.origin, Origin::Manual { actor, reason, of: Some(first) });
+    asked(&store, to_borrower(), TEN).await.expect("a second wish is a second resend");
+}
+
+#[tokio::test]
+async fn outside_contact_hours_it_says_when_to_try_again() {
+    let refused = asked(&ledger().await, to_borrower(), "2026-11-22T16:00:00Z").await.expect_err("it is midnight");
+    let until = at("2026-11-23T00:00:00Z");
+    assert!(matches!(refused, ResendError::Refused(Refusal::ContactHours { until: at }) if at == until), "{refused}");
+}
+
+#[tokio::test]
+async fn what_would_not_be_sent_is_refused_with_its_reason() {
+    let store = ledger().await;
+    let phone = borrower("b1").phone.expect("the fixture has one");
+    let suppression = Suppression {
+        merchant: None,
+        address: Address::Phone(phone),
+        reason: SuppressionReason::Bounced,
+        source: "test".into(),
+        since: at(TEN),
+        until: None,
+    };
+    store.suppress(&[suppression]).await.expect("suppressed");
+    let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is suppressed");
+    assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Suppressed))), "{refused}");
+
+    let store = ledger().await;
+    let mut paid = installment("i1", "b1", DUE);
+    paid.status = InstallmentStatus::Paid;
+    store.import(&[row(&paid)], WriteMode::Commit).await.expect("imported");
+    let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is paid");
+    assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Paid))), "{refused}");
+    let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
+    assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
+}
+
+#[tokio::test]
+async fn what_is_not_clear_is_asked_for() {
+    let store = ledger().await;
+    store.import(&[row(&installment("i2", "b1", "2026-12-25"))], WriteMode::Commit).await.expect("imported");
+    let unclear = asked(&store, to_borrower(), TEN).await.expect_err("two dates are open");
+    assert!(unclear.to_string().contains("2026-11-25, 2026-12-25"), "{unclear}");
+    let named = ResendRequest { due_date: Some(day("2026-12-25")), ..to_borrower() };
+    asked(&store, named, TEN).await.expect("the date is named");
+    let nobody = wish(Whom::Borrower("nobody".parse().expect("an id")));
+    assert!(matches!(asked(&store, nobody, TEN).await, Err(ResendError::NotFound)));
+}
