@@ -23,7 +23,8 @@ use crate::pipeline::{Until, scan};
 use crate::plan::Horizon;
 use crate::store::WriteMode;
 
-/// What a soft stop takes at most; a lease is shorter, so that everything in flight is settled by then.
+/// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and shorter
+/// than what service managers wait before they kill (90 s with systemd).
 pub const STOP_WITHIN: Duration = Duration::from_secs(75);
 
 /// How long one scan has the turn; another machine may scan after that even if this one died in it.

@@ -18,9 +18,9 @@ pub struct Dispatch {
 }
 
 pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Dispatch> {
-    let lease = section.or("lease", Duration::from_secs(120), duration);
+    let lease = section.or("lease", Duration::from_secs(60), duration);
     let batch = section.or("batch", 64, |value| integer(value, 1..=1000));
-    let idle = section.or("idle", Duration::from_secs(5), duration);
+    let idle = section.or("idle", Duration::from_secs(1), duration);
     let retry = retry(section.section("retry"));
     section.finish();
     Some(Dispatch { lease: lease?, batch: batch?, idle: idle?, retry: retry? })
