@@ -186,7 +186,8 @@ fn show_gateways(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             Some(gateway) => format!("{name} ({})", gateway.kind()),
             None => name.to_string(),
         });
-        let order = if names.len() > 1 { "; the next takes over what one refuses as a whole or cannot take" } else { "" };
+        let order =
+            if names.len() > 1 { "; the next takes over what one refuses as a whole or cannot take" } else { "" };
         writeln!(out, "  {channel}: {}{order}", shown.collect::<Vec<_>>().join(", or else "))?;
     }
     for (name, rate) in &config.rates {

@@ -54,14 +54,21 @@ async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
 async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, CliError> {
     let waiting = store.queue_counts().await?.iter().map(|counts| counts.due).sum();
     if waiting > 0 {
-        writeln!(out, "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day")?;
+        writeln!(
+            out,
+            "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day"
+        )?;
     }
     Ok(waiting)
 }
 
 fn report(tally: &Tally, out: &mut dyn Write) -> Result<(), CliError> {
     let skipped: u64 = tally.skipped.values().sum();
-    writeln!(out, "{} sent, {skipped} skipped, {} put off to a decent hour or by a stop", tally.accepted, tally.deferred)?;
+    writeln!(
+        out,
+        "{} sent, {skipped} skipped, {} put off to a decent hour or by a stop",
+        tally.accepted, tally.deferred
+    )?;
     for (reason, count) in &tally.skipped {
         writeln!(out, "  skipped {count}: {reason}")?;
     }

@@ -231,9 +231,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
-        Command::Suppress(args) => {
-            suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await
-        }
+        Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.
         Command::Demo(_)

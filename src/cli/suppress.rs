@@ -175,6 +175,7 @@ mod tests {
     use super::{SuppressArgs, run};
     use crate::cli::CliError;
     use crate::clock::SimClock;
+    use crate::domain::Locale;
     use crate::render::sample_merchant;
     use crate::store::MemoryStore;
     use chrono::{DateTime, Utc};
@@ -195,7 +196,7 @@ mod tests {
     async fn told(lines: &[&str]) -> String {
         let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
         let store = MemoryStore::new(Arc::new(clock.clone()));
-        let merchant = sample_merchant();
+        let merchant = sample_merchant(&Locale::new("en").expect("a locale"));
         let merchants = [(merchant.id.clone(), merchant)].into();
         let mut out = Vec::new();
         for line in lines {

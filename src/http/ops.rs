@@ -133,7 +133,10 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
 /// Says what each figure is, for the `# HELP` lines.
 fn describe() {
     describe_counter!(PLANNED, "Reminders that scans put into the outbox");
-    describe_gauge!(BREAKER_OPEN, "1 while a gateway gets nothing but probes, because it failed again and again; else 0");
+    describe_gauge!(
+        BREAKER_OPEN,
+        "1 while a gateway gets nothing but probes, because it failed again and again; else 0"
+    );
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");
