@@ -138,6 +138,20 @@ impl App {
         lanes.collect()
     }
 
+    /// Lets reminders that wait for a gateway which their channel no longer has wait for its first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn rehome(&self) -> Result<(), StoreError> {
+        for (channel, names) in &self.config.channels {
+            let moved = self.store.rehome(*channel, u16::try_from(names.len()).unwrap_or(u16::MAX)).await?;
+            if moved > 0 {
+                tracing::info!(%channel, moved, "the channel has fewer gateways than before; what waited for those moved");
+            }
+        }
+        Ok(())
+    }
+
     /// What brings unfinished business forward.
     #[must_use]
     pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {

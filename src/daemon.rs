@@ -16,12 +16,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::domain::Channel;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, ops, public};
+use crate::pipeline::figures::PLANNED;
 use crate::pipeline::{Until, scan};
 use crate::plan::Horizon;
-use crate::store::WriteMode;
+use crate::store::{Stop, WriteMode};
 
 /// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and shorter
 /// than what service managers wait before they kill (90 s with systemd).
@@ -29,6 +31,9 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(75);
 
 /// How long one scan has the turn; another machine may scan after that even if this one died in it.
 const SCAN_TURN: TimeDelta = TimeDelta::minutes(10);
+
+/// How often it is looked at what is stopped, to log it; every claim looks for itself.
+const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
 
 /// What a daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -74,6 +79,7 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
     let tasks = TaskTracker::new();
     listen(&app, roles, &stop, &tasks).await?;
     if roles.contains(&Role::Dispatch) {
+        app.rehome().await?;
         let dispatcher = app.dispatcher();
         for lane in app.lanes(&dispatcher) {
             let stop = stop.clone();
@@ -81,6 +87,7 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
         }
         let every = app.config.dispatch.lease / 2;
         tasks.spawn(app.reconciler(&dispatcher).run(every, stop.clone()));
+        tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
     }
     if roles.contains(&Role::Scan) {
         tasks.spawn(scan_on_schedule(Arc::clone(&app), stop.clone()));
@@ -145,6 +152,30 @@ async fn listen(
     Ok(())
 }
 
+/// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the database:
+/// they are people's own words.
+async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
+    let mut known = Vec::new();
+    while !stop.is_cancelled() {
+        // A store that fails is told by the lanes.
+        if let Ok(stops) = app.store.stops().await {
+            let merchant = |stop: &Stop| stop.merchant.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+            let channel = |stop: &Stop| stop.channel.map_or("all", Channel::as_str);
+            for stop in stops.iter().filter(|stop| !known.contains(*stop)) {
+                tracing::warn!(merchant = merchant(stop), channel = channel(stop), since = %stop.since, "sending is stopped");
+            }
+            for stop in known.iter().filter(|stop| !stops.contains(*stop)) {
+                tracing::info!(merchant = merchant(stop), channel = channel(stop), "a stop was lifted or changed");
+            }
+            known = stops;
+        }
+        tokio::select! {
+            () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
 /// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick.
 async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
     let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
@@ -172,7 +203,7 @@ async fn scan_in_turn(app: &App, holder: &str) {
     let horizon = Horizon { now, until: now + app.ahead() };
     match scan(&*app.store, &app.policy, horizon, WriteMode::Commit).await {
         Ok(report) => {
-            metrics::counter!("dueherald_planned_total").increment(report.planned);
+            metrics::counter!(PLANNED).increment(report.planned);
             tracing::info!(planned = report.planned, in_view = report.in_view, looked_at = report.looked_at, "scanned");
         }
         Err(error) => tracing::error!(%error, "the scan broke off; the next tick goes on"),

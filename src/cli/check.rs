@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
+use super::gateway::pace;
 use crate::config::{Config, DatabaseUrl, GatewayConfig};
 use crate::domain::duration;
 use crate::domain::{Merchant, RouteKind};
@@ -126,14 +127,15 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         let hours = contact_hours(merchant.jurisdiction);
         writeln!(
             out,
-            "  {}: {}, {}, {}, contact {}–{} ({})",
+            "  {}: {}, {}, {}, contact {}–{} ({}){}",
             merchant.id,
             merchant.name,
             merchant.locale,
             merchant.time_zone,
             hours.from.format("%H:%M"),
             hours.to.format("%H:%M"),
-            merchant.jurisdiction
+            merchant.jurisdiction,
+            if merchant.stopped { ", stopped" } else { "" },
         )?;
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
             let (RouteKind::Web { url } | RouteKind::App { url }) = &route.kind;
@@ -180,11 +182,16 @@ fn days(count: u32) -> String {
 fn show_gateways(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nGateways")?;
     for (channel, names) in &config.channels {
-        let names = names.iter().map(|name| match config.gateways.get(name) {
+        let shown = names.iter().map(|name| match config.gateways.get(name) {
             Some(gateway) => format!("{name} ({})", gateway.kind()),
             None => name.to_string(),
         });
-        writeln!(out, "  {channel}: {}", names.collect::<Vec<_>>().join(", or else "))?;
+        let order =
+            if names.len() > 1 { "; the next takes over what one refuses as a whole or cannot take" } else { "" };
+        writeln!(out, "  {channel}: {}{order}", shown.collect::<Vec<_>>().join(", or else "))?;
+    }
+    for (name, rate) in &config.rates {
+        writeln!(out, "  {name}: {}, by all machines together", pace(rate))?;
     }
     Ok(())
 }
@@ -206,6 +213,10 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
             remarks.push(format!(
                 "merchants.{id}.link_base is on this machine: borrowers cannot open links that begin so"
             ));
+        }
+        if merchant.stopped {
+            let id = &merchant.id;
+            remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
         let rules = config.policy.rules.iter().filter(|rule| rule.is_for(&merchant.id));
         remarks.extend(rules.filter_map(|rule| outside_contact_hours(merchant, rule)));

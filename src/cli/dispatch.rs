@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::suppress::Scope;
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::pipeline::{Tally, Until};
+use crate::pipeline::{self, Tally};
+use crate::store::Store;
 
 /// Send what is due now.
 #[derive(Debug, Args)]
@@ -24,25 +26,49 @@ pub(super) struct DispatchArgs {
 /// Runs it: all channels at once, until nothing more is due.
 pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write) -> Result<Exit, CliError> {
     app.reconciler(&app.dispatcher()).round().await?;
+    app.rehome().await?;
+    tell_stops(app, out).await?;
     let tally = drain(app, stop).await?;
     report(&tally, out)?;
-    Ok(if tally.failed + tally.unknown + tally.retried == 0 { Exit::Done } else { Exit::Partly })
+    let waiting = tell_waiting(&*app.store, out).await?;
+    Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 { Exit::Done } else { Exit::Partly })
 }
 
 /// Drains every channel.
 pub(super) async fn drain(app: &App, stop: &CancellationToken) -> Result<Tally, CliError> {
-    let lanes = app.lanes(&app.dispatcher());
-    let tallies = futures_util::future::join_all(lanes.iter().map(|lane| lane.run(Until::Drained, stop))).await;
-    let mut total = Tally::default();
-    for tally in tallies {
-        total.add(&tally?);
+    Ok(pipeline::drain(&app.lanes(&app.dispatcher()), stop).await?)
+}
+
+/// Says what somebody has stopped, so that nobody wonders why nothing leaves.
+async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    for stop in app.store.stops().await? {
+        writeln!(out, "stopped: {}, by {}: {}", Scope::of(&stop), stop.actor, stop.reason)?;
     }
-    Ok(total)
+    for merchant in app.policy.merchants.values().filter(|merchant| merchant.stopped) {
+        writeln!(out, "stopped in the config: {}; its reminders are skipped", merchant.id)?;
+    }
+    Ok(())
+}
+
+/// Says how many are due and were not sent, and gives their number.
+async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, CliError> {
+    let waiting = store.queue_counts().await?.iter().map(|counts| counts.due).sum();
+    if waiting > 0 {
+        writeln!(
+            out,
+            "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day"
+        )?;
+    }
+    Ok(waiting)
 }
 
 fn report(tally: &Tally, out: &mut dyn Write) -> Result<(), CliError> {
     let skipped: u64 = tally.skipped.values().sum();
-    writeln!(out, "{} sent, {skipped} skipped, {} put off to a decent hour", tally.accepted, tally.deferred)?;
+    writeln!(
+        out,
+        "{} sent, {skipped} skipped, {} put off to a decent hour or by a stop",
+        tally.accepted, tally.deferred
+    )?;
     for (reason, count) in &tally.skipped {
         writeln!(out, "  skipped {count}: {reason}")?;
     }

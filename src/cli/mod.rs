@@ -5,12 +5,14 @@
 pub mod check;
 mod demo;
 mod dispatch;
+mod gateway;
 pub mod import;
 pub mod init;
 mod reminders;
 mod resend;
 mod run;
 mod scan;
+mod suppress;
 pub mod table;
 pub mod template;
 
@@ -69,6 +71,10 @@ enum Command {
         #[command(subcommand)]
         command: template::TemplateCommand,
     },
+    /// Stop sending, by merchant, channel or altogether, and lift it again
+    Suppress(suppress::SuppressArgs),
+    /// Look at gateways
+    Gateway(gateway::GatewayArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -192,8 +198,14 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
     match command {
         Command::Check(args) => check_config(&args, config, out).await,
         Command::Template { command } => with_templates(command, config, out).await,
+        Command::Gateway(args) => gateway::run(&args, &config, out),
         Command::Dispatch(args) => {
             let time = rehearsal(&config, args.at)?;
+            let mut config = config;
+            if args.at.is_some() {
+                // No permit ever comes on a clock that stands still.
+                config.rates.clear();
+            }
             dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
         }
         command => with_app(command, App::start(config, &Time::Real).await?, out).await,
@@ -217,14 +229,16 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             let now = args.at.unwrap_or_else(|| app.clock.now());
             scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
         }
-        Command::Reminders(args) => reminders::run(args, &*app.store, out).await,
+        Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
+        Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.
         Command::Demo(_)
         | Command::Init(_)
         | Command::Check(_)
         | Command::Dispatch(_)
+        | Command::Gateway(_)
         | Command::Template { .. }
         | Command::Completions { .. } => Ok(Exit::Done),
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::reading::Section;
 use super::settings::deserialize;
-use super::value::word;
+use super::value::{integer, word};
 use crate::domain::{Channel, GatewayName};
 use crate::gateway::capture::CaptureSettings;
 use crate::gateway::http::HttpSettings;
 use crate::gateway::smtp::SmtpSettings;
+use crate::plan::RateLimit;
 
 /// One entry of `[gateways.*]`, by its `kind`.
 #[derive(Debug, Clone)]
@@ -64,18 +65,40 @@ enum Kind {
     Capture,
 }
 
-/// Reads `[gateways.*]`. `None` for one with a mistake.
-pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> BTreeMap<GatewayName, Option<GatewayConfig>> {
-    let mut gateways = BTreeMap::new();
-    for (name, section) in root.named("gateways") {
+/// What `[gateways.*]` came to.
+#[derive(Default)]
+pub(super) struct ReadGateways {
+    /// Each by its name; `None` for one with a mistake.
+    pub(super) gateways: BTreeMap<GatewayName, Option<GatewayConfig>>,
+    /// The rates of those that name one.
+    pub(super) rates: BTreeMap<GatewayName, RateLimit>,
+}
+
+/// Reads `[gateways.*]`.
+pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateways {
+    let mut read = ReadGateways::default();
+    for (name, mut section) in root.named("gateways") {
         match GatewayName::new(&name) {
-            Ok(name) => _ = gateways.insert(name, gateway(section, folder)),
+            Ok(name) => {
+                read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
+                read.gateways.insert(name, gateway(section, folder));
+            }
             Err(problem) => {
                 section.reading.note(&section.span, section.path, format!("the name {problem}; choose another"))
             }
         }
     }
-    gateways
+    read
+}
+
+/// `rate = { per_second = 50, burst = 10, per_day = 100000 }`, which any kind of gateway may have.
+fn rate(section: &mut Section<'_, '_, '_>) -> Option<RateLimit> {
+    let mut rate = section.optional_section("rate")??;
+    let per_second = rate.required("per_second", "50", |value| integer(value, 1..=100_000));
+    let burst = rate.or("burst", 1, |value| integer(value, 1..=100_000));
+    let per_day = rate.optional("per_day", |value| integer(value, 1..=u32::MAX));
+    rate.finish();
+    Some(RateLimit { per_second: per_second?, burst: burst?, per_day: per_day? })
 }
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::reading::Section;
-use super::value::{Value, base_address, text, time_zone, word};
+use super::value::{Value, base_address, flag, text, time_zone, word};
 use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, Support};
 
 /// Reads `[merchants.*]`. Gives the ones without mistakes, and the names of all.
@@ -28,6 +28,7 @@ fn merchant(id: MerchantId, mut section: Section<'_, '_, '_>) -> Option<Merchant
     let jurisdiction = section.required("jurisdiction", r#""cn""#, jurisdiction);
     let link_base = section.required("link_base", r#""https://repay.example.com""#, base_address);
     let support = support(section.section("support"));
+    let stopped = section.or("stopped", false, flag);
     section.finish();
     let name = name?;
     Some(Merchant {
@@ -41,6 +42,7 @@ fn merchant(id: MerchantId, mut section: Section<'_, '_, '_>) -> Option<Merchant
         jurisdiction: jurisdiction?,
         link_base: link_base?,
         support: support?,
+        stopped: stopped?,
     })
 }
 

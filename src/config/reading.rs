@@ -244,6 +244,14 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         None
     }
 
+    /// The table below `key`, which may be left out; `None` for what is no table.
+    pub(super) fn optional_section(&mut self, key: &'static str) -> Option<Option<Section<'r, 'o, 'a>>> {
+        let is_there = self.entries.contains_key(key);
+        let before = self.reading.count();
+        let section = self.section(key);
+        (self.reading.count() == before).then_some(is_there.then_some(section))
+    }
+
     fn below(&self, path: String, at: &Span, node: Spanned<DeValue<'a>>) -> Section<'r, 'o, 'a> {
         let span = node.span();
         match node.into_inner() {

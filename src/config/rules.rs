@@ -75,16 +75,39 @@ fn id<T>(value: &Value<'_>, make: impl Fn(String) -> Result<T, crate::domain::Id
     make(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
 }
 
-/// `channels = { mode = "first_available", order = ["sms", "email"] }`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    All,
+    FirstAvailable,
+    Fallback,
+}
+
+/// `channels = { mode = "first_available", order = ["sms", "email"] }`, or with mode `"fallback"` and `after = "30m"`.
 fn channels(section: &mut Section<'_, '_, '_>) -> Option<ChannelChoice> {
     const EXAMPLE: &str = r#"{ mode = "first_available", order = ["sms", "email"] }"#;
-    const MODES: [(&str, ChannelMode); 2] =
-        [("all", ChannelMode::All), ("first_available", ChannelMode::FirstAvailable)];
+    const MODES: [(&str, Mode); 3] =
+        [("all", Mode::All), ("first_available", Mode::FirstAvailable), ("fallback", Mode::Fallback)];
     let mut choice = section.required_section("channels", EXAMPLE)?;
     let mode = choice.required("mode", r#""first_available""#, |value| word(value, &MODES));
     let order = choice.required_list("order", r#"["sms", "email"]"#, channel);
+    let after = match mode {
+        Some(Mode::Fallback) => choice.required("after", r#""30m""#, duration).map(Some),
+        _ => choice.optional("after", duration),
+    };
+    let note = |key, text: &str| choice.reading.note_at(&choice.key(key), text);
+    if mode == Some(Mode::Fallback) && order.as_ref().is_some_and(|order| order.len() < 2) {
+        note("order", r#"names one channel, and a fallback needs another; write for example ["sms", "email"]"#);
+    }
+    if mode.is_some_and(|mode| mode != Mode::Fallback) && matches!(after, Some(Some(_))) {
+        note("after", r#"is for mode "fallback" only; leave it out, or write mode = "fallback""#);
+    }
     choice.finish();
-    Some(ChannelChoice { mode: mode?, order: order? })
+    let mode = match (mode?, after?) {
+        (Mode::All, _) => ChannelMode::All,
+        (Mode::FirstAvailable, _) => ChannelMode::FirstAvailable,
+        (Mode::Fallback, after) => ChannelMode::Fallback { after: TimeDelta::from_std(after?).ok()? },
+    };
+    Some(ChannelChoice { mode, order: order? })
 }
 
 pub(super) fn channel(value: &Value<'_>) -> Result<Channel, String> {

@@ -64,4 +64,6 @@ pub struct Merchant {
     pub link_base: String,
     /// The third of the three ways.
     pub support: Support,
+    /// Nothing is sent in its name: its reminders are skipped, not kept for later.
+    pub stopped: bool,
 }

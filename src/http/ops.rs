@@ -18,14 +18,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use super::{HttpError, within_patience};
 use crate::clock::Clock;
 use crate::domain::Channel;
+pub use crate::pipeline::figures::{BREAKER_OPEN, OUTCOMES, PLANNED, SEND_SECONDS, SKIPPED};
 use crate::store::{QueueCounts, Store, StoreError};
-
-/// Outcomes of attempts, counted by the pipeline. Labels `gateway`, `outcome`.
-pub const OUTCOMES: &str = "dueherald_outcomes_total";
-/// Reminders that were not sent, counted by the pipeline. Label `reason`.
-pub const SKIPPED: &str = "dueherald_skipped_total";
-/// How long a hand-over to a gateway took, recorded by the pipeline. Label `gateway`.
-pub const SEND_SECONDS: &str = "dueherald_send_seconds";
 
 const STORE_UP: &str = "dueherald_store_up";
 const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
@@ -138,6 +132,11 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
 
 /// Says what each figure is, for the `# HELP` lines.
 fn describe() {
+    describe_counter!(PLANNED, "Reminders that scans put into the outbox");
+    describe_gauge!(
+        BREAKER_OPEN,
+        "1 while a gateway gets nothing but probes, because it failed again and again; else 0"
+    );
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");

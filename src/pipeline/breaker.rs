@@ -53,6 +53,12 @@ impl Breaker {
         }
     }
 
+    /// Whether it lets through nothing, or probes at most.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(*self.circuit(), Circuit::Open { .. })
+    }
+
     /// Learns from an outcome. Gives `true` when that opened it.
     pub fn saw(&self, outcome: &Outcome, elapsed: Duration) -> bool {
         let mut circuit = self.circuit();

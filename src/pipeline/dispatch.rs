@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -101,12 +102,33 @@ pub struct Lane {
     place: u16,
 }
 
+/// Lets every lane send what is due now, and again while one hands something on to another.
+///
+/// # Errors
+/// When the store fails; what is in flight is settled or given up.
+pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, StoreError> {
+    let mut total = Tally::default();
+    loop {
+        let tallies = join_all(lanes.iter().map(|lane| lane.run(Until::Drained, stop))).await;
+        let mut round = Tally::default();
+        for tally in tallies {
+            round.add(&tally?);
+        }
+        total.add(&round);
+        if round.passed_on == 0 || stop.is_cancelled() {
+            return Ok(total);
+        }
+    }
+}
+
 /// What is under way in a lane.
 #[derive(Default)]
 struct Flight {
     sending: JoinSet<Settlement>,
     outcomes: Vec<Settlement>,
     tally: Tally,
+    /// Since when the rate has allowed nothing, on the clock's elapsed time.
+    barred_since: Option<Duration>,
 }
 
 /// What a claim found.
@@ -122,6 +144,9 @@ enum Found {
 
 /// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
 const PACE: Duration = Duration::from_millis(50);
+
+/// When no permit has come for so long it is the day's share that is used up: the slowest pace is one a second.
+const BARRED: Duration = Duration::from_secs(2);
 
 impl Lane {
     /// The lanes of a channel, one for each of its gateways.
@@ -141,6 +166,7 @@ impl Lane {
     /// a failing store is logged and tried again.
     pub async fn run(&self, until: Until, stop: &CancellationToken) -> Result<Tally, StoreError> {
         let mut flight = Flight::default();
+        self.post().show_breaker();
         while !stop.is_cancelled() {
             match self.turn(&mut flight, until, stop).await {
                 Ok(true) => {}
@@ -205,7 +231,9 @@ impl Lane {
             if taken >= limit {
                 return Ok(Found::Plenty);
             }
-            if taken >= allowed {
+            let now = self.dispatcher.clock.elapsed();
+            let barred = flight.barred_since.is_some_and(|since| now.saturating_sub(since) >= BARRED);
+            if taken >= allowed && !barred {
                 found = Found::Paced;
             }
             limit -= taken;
@@ -244,6 +272,7 @@ impl Lane {
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
         let claimed = store.claim(&request, &|reminder, account, now| decide(policy, reminder, account, now)).await?;
         let Claimed { now, sending, put_aside, allowed } = claimed;
+        flight.barred_since = (allowed == 0).then(|| flight.barred_since.unwrap_or(from));
         let taken = u32::try_from(sending.len() + put_aside.len()).unwrap_or(u32::MAX);
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
@@ -315,7 +344,8 @@ impl Lane {
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
         let poll = self.dispatcher.settings.poll;
         let due = self.dispatcher.store.next_due(self.channel).await?;
-        let wait = due.and_then(|due| (due - self.dispatcher.clock.now()).to_std().ok());
+        // What is due already and was not claimed waits for something else: asking again at once would spin.
+        let wait = due.and_then(|due| (due - self.dispatcher.clock.now()).to_std().ok()).filter(|wait| !wait.is_zero());
         Ok(wait.map_or(poll, |wait| wait.min(poll)))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::figures::{BREAKER_OPEN, OUTCOMES, SEND_SECONDS};
 use super::{Dispatcher, Post};
 use crate::clock::Deadline;
 use crate::domain::{Attempt, Code, NewReminder, Next, Outcome, Settlement, SkipReason};
@@ -88,9 +89,17 @@ impl Dispatcher {
         if stand.post.breaker.saw(outcome, elapsed) {
             tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a probe goes through");
         }
+        stand.post.show_breaker();
         let gateway = name.to_string();
-        metrics::histogram!("dueherald_send_seconds", "gateway" => gateway.clone())
-            .record(elapsed.saturating_sub(started));
-        metrics::counter!("dueherald_outcomes_total", "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);
+        metrics::histogram!(SEND_SECONDS, "gateway" => gateway.clone()).record(elapsed.saturating_sub(started));
+        metrics::counter!(OUTCOMES, "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);
+    }
+}
+
+impl Post {
+    /// Puts the breaker's state into the metrics.
+    pub(super) fn show_breaker(&self) {
+        let open = if self.breaker.is_open() { 1.0 } else { 0.0 };
+        metrics::gauge!(BREAKER_OPEN, "gateway" => self.gateway.name().to_string()).set(open);
     }
 }

@@ -3,6 +3,7 @@
 mod breaker;
 mod compose;
 mod dispatch;
+pub mod figures;
 mod hand_over;
 mod import;
 mod poison;
@@ -14,7 +15,7 @@ mod tally;
 
 pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
-pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until};
+pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use poison::Poison;
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};

@@ -71,7 +71,7 @@ impl std::fmt::Display for Refusal {
             Self::Skip(SkipReason::Suppressed) => "the address is suppressed on this channel",
             Self::Skip(SkipReason::OnHold) => "the borrower is on hold",
             Self::Skip(SkipReason::NoContact) => "no address for this channel is known",
-            Self::Skip(SkipReason::MerchantStopped) => "the merchant is not in the config",
+            Self::Skip(SkipReason::MerchantStopped) => "the merchant is stopped, or not in the config",
             Self::Skip(other) => return write!(f, "it would be skipped: {other}"),
         };
         f.write_str(words)

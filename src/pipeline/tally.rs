@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::figures::SKIPPED;
 use crate::domain::{Next, Settlement, SkipReason};
 use crate::plan::Decision;
 
@@ -8,8 +9,10 @@ use crate::plan::Decision;
 pub struct Tally {
     /// Taken over by the gateway.
     pub accepted: u64,
-    /// To be tried again.
+    /// To be tried again after a pause.
     pub retried: u64,
+    /// Not taken over, and handed on to the channel's next gateway.
+    pub passed_on: u64,
     /// Finally refused.
     pub failed: u64,
     /// Nobody knows.
@@ -25,6 +28,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.retried += other.retried;
+        self.passed_on += other.passed_on;
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.deferred += other.deferred;
@@ -37,7 +41,7 @@ impl Tally {
         match decision {
             Decision::Skip(reason) => {
                 *self.skipped.entry(*reason).or_default() += 1;
-                metrics::counter!("dueherald_skipped_total", "reason" => reason.as_str()).increment(1);
+                metrics::counter!(SKIPPED, "reason" => reason.as_str()).increment(1);
             }
             Decision::Defer { .. } => self.deferred += 1,
             Decision::Send(_) => {}
@@ -47,7 +51,8 @@ impl Tally {
     pub(super) fn settled(&mut self, settlement: &Settlement) {
         match settlement.next() {
             Next::Accepted => self.accepted += 1,
-            Next::Retry { .. } => self.retried += 1,
+            Next::Retry { place: 0, .. } => self.retried += 1,
+            Next::Retry { .. } => self.passed_on += 1,
             Next::Failed => self.failed += 1,
             Next::Unknown => self.unknown += 1,
         }

@@ -116,6 +116,9 @@ fn weigh(
 ) -> Result<Decision, SkipReason> {
     let key = &reminder.key;
     let merchant = policy.merchants.get(&key.borrower.merchant).ok_or(SkipReason::MerchantStopped)?;
+    if merchant.stopped {
+        return Err(SkipReason::MerchantStopped);
+    }
     let rule = policy.rule_of(&key.step);
     if rule.is_none() && matches!(key.step, Step::Rule { .. }) {
         return Err(SkipReason::Superseded);

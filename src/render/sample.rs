@@ -117,6 +117,7 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         time_zone: Tz::Asia__Shanghai,
         country: "CN".into(),
         jurisdiction: Jurisdiction::Cn,
+        stopped: false,
         link_base: "https://pay.example.com".into(),
         support: Support {
             phone: Some(phone.into()),

@@ -33,6 +33,7 @@ pub(crate) fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         jurisdiction: Jurisdiction::Cn,
+        stopped: false,
         link_base: "https://pay.example.com".into(),
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: Some("9:00–21:00".into()) },
     }

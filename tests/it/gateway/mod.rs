@@ -39,6 +39,7 @@ fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         jurisdiction: Jurisdiction::Cn,
+        stopped: false,
         link_base: "https://pay.mall.example".into(),
         support: Support {
             phone: Some("95188".into()),

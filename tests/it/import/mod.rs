@@ -33,6 +33,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         time_zone: chrono_tz::Asia::Shanghai,
         country: country.to_owned(),
         jurisdiction: Jurisdiction::Cn,
+        stopped: false,
         link_base: "https://pay.example.com".to_owned(),
         support: Support { phone: Some("95188".to_owned()), email: None, hours: None },
     };

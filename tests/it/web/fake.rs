@@ -258,6 +258,7 @@ fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         jurisdiction: Jurisdiction::Cn,
+        stopped: false,
         link_base: "https://l.yunfan.example".into(),
         support: Support {
             phone: Some("400-820-8820".into()),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use dueherald::domain::Channel;
 use dueherald::http::STORE_PATIENCE;
-use dueherald::http::ops::{Figures, OUTCOMES, Ops, SEND_SECONDS, SKIPPED, router};
+use dueherald::http::ops::{BREAKER_OPEN, Figures, OUTCOMES, Ops, PLANNED, SEND_SECONDS, SKIPPED, router};
 use dueherald::store::QueueCounts;
 use futures_util::FutureExt;
 use rstest::rstest;
@@ -81,7 +81,9 @@ async fn metrics_show_the_queue_as_it_is_now_and_what_the_pipeline_recorded() {
 fn record(figures: &Figures) {
     figures.locally(|| {
         metrics::counter!(OUTCOMES, "gateway" => "aliyun", "outcome" => "accepted").increment(7);
+        metrics::counter!(PLANNED).increment(9);
         metrics::counter!(SKIPPED, "reason" => "paid").increment(2);
+        metrics::gauge!(BREAKER_OPEN, "gateway" => "aliyun").set(1.0);
         metrics::histogram!(SEND_SECONDS, "gateway" => "aliyun").record(0.03);
     });
 }

@@ -1,0 +1,241 @@
+//! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args, Subcommand};
+use serde::Serialize;
+
+use super::reminders::moment;
+use super::table::{self, Format, Row};
+use super::{CliError, Exit};
+use crate::clock::Clock;
+use crate::domain::{Channel, Merchant, MerchantId};
+use crate::pipeline::Signature;
+use crate::store::{Stop, Store};
+
+/// Stop sending, and lift it again.
+#[derive(Debug, Args)]
+pub(super) struct SuppressArgs {
+    #[command(subcommand)]
+    command: SuppressCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SuppressCommand {
+    /// Stop sending from the next claim on; what is due waits until the stop is lifted, or expires
+    Stop(StopArgs),
+    /// Lift a stop
+    Lift(Scope),
+    /// List what is stopped
+    Stops {
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+struct StopArgs {
+    #[command(flatten)]
+    scope: Scope,
+    /// Why; kept on record
+    #[arg(long)]
+    reason: String,
+    /// Who stops it; kept on record
+    #[arg(long)]
+    actor: String,
+}
+
+/// What a stop is about.
+#[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("scope").required(true).multiple(true).args(["merchant", "channel", "all"])))]
+pub(super) struct Scope {
+    /// Of this merchant only
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// On this channel only: sms or email
+    #[arg(long)]
+    channel: Option<Channel>,
+    /// Of every merchant on every channel
+    #[arg(long, conflicts_with_all = ["merchant", "channel"])]
+    all: bool,
+}
+
+impl Scope {
+    pub(super) fn of(stop: &Stop) -> Self {
+        let all = stop.merchant.is_none() && stop.channel.is_none();
+        Self { merchant: stop.merchant.clone(), channel: stop.channel, all }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.merchant, self.channel) {
+            (None, None) => f.write_str("everything"),
+            (Some(merchant), None) => write!(f, "everything of {merchant}"),
+            (None, Some(channel)) => write!(f, "everything on {channel}"),
+            (Some(merchant), Some(channel)) => write!(f, "everything of {merchant} on {channel}"),
+        }
+    }
+}
+
+/// Runs it.
+pub(super) async fn run(
+    args: SuppressArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    match args.command {
+        SuppressCommand::Stop(args) => stop(args, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Lift(scope) => lift(&scope, store, out).await?,
+        SuppressCommand::Stops { format } => {
+            let rows: Vec<_> = store.stops().await?.iter().map(StopRow::of).collect();
+            table::print(out, format, &rows)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn stop(
+    args: StopArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let StopArgs { scope, reason, actor } = args;
+    // A misspelled name would stop nothing while everybody believes it did.
+    if let Some(merchant) = scope.merchant.as_ref().filter(|merchant| !merchants.contains_key(*merchant)) {
+        let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
+        return Err(CliError::Use(format!("there is no merchant {merchant}; there is {}", known.join(", "))));
+    }
+    let Signature { actor, reason } =
+        Signature::new(&actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let (merchant, channel) = (scope.merchant.clone(), scope.channel);
+    store.stop(&Stop { merchant, channel, actor, reason, since: now }).await?;
+    writeln!(out, "{scope} is stopped; what is with a gateway already cannot be called back")?;
+    Ok(())
+}
+
+async fn lift(scope: &Scope, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+    if !store.lift_stop(scope.merchant.as_ref(), scope.channel).await? {
+        let text = format!("no stop of {scope} is set; `dueherald suppress stops` lists what is");
+        return Err(CliError::Failed(text));
+    }
+    writeln!(out, "the stop of {scope} is lifted; what waited goes out within ten minutes")?;
+    for other in store.stops().await? {
+        writeln!(out, "still stopped: {}", Scope::of(&other))?;
+    }
+    Ok(())
+}
+
+/// A stop as it is listed.
+#[derive(Debug, Serialize)]
+struct StopRow {
+    merchant: Option<String>,
+    channel: Option<&'static str>,
+    since: DateTime<Utc>,
+    actor: String,
+    reason: String,
+}
+
+impl StopRow {
+    fn of(stop: &Stop) -> Self {
+        Self {
+            merchant: stop.merchant.as_ref().map(ToString::to_string),
+            channel: stop.channel.map(Channel::as_str),
+            since: stop.since,
+            actor: stop.actor.clone(),
+            reason: stop.reason.clone(),
+        }
+    }
+}
+
+impl Row for StopRow {
+    const TITLES: &'static [&'static str] = &["MERCHANT", "CHANNEL", "SINCE", "BY", "WHY"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.merchant.clone().unwrap_or_else(|| "all".to_owned()),
+            self.channel.unwrap_or("all").to_owned(),
+            moment(self.since),
+            self.actor.clone(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SuppressArgs, run};
+    use crate::cli::CliError;
+    use crate::clock::SimClock;
+    use crate::domain::Locale;
+    use crate::render::sample_merchant;
+    use crate::store::MemoryStore;
+    use chrono::{DateTime, Utc};
+    use clap::Parser;
+    use rstest::rstest;
+    use std::sync::Arc;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SuppressArgs,
+    }
+
+    fn parse(line: &str) -> Result<SuppressArgs, clap::Error> {
+        Line::try_parse_from(std::iter::once("suppress").chain(line.split(' '))).map(|line| line.args)
+    }
+
+    async fn told(lines: &[&str]) -> String {
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        let store = MemoryStore::new(Arc::new(clock.clone()));
+        let merchant = sample_merchant(&Locale::new("en").expect("a locale"));
+        let merchants = [(merchant.id.clone(), merchant)].into();
+        let mut out = Vec::new();
+        for line in lines {
+            let args = parse(line).expect("sound arguments");
+            if let Err(error) = run(args, &store, &merchants, &clock, &mut out).await {
+                let code = if matches!(error, CliError::Use(_)) { 2 } else { 1 };
+                out.extend(format!("({code}) {error}\n").bytes());
+            }
+        }
+        String::from_utf8(out).expect("it is text")
+    }
+
+    #[tokio::test]
+    async fn what_is_stopped_is_listed_until_it_is_lifted() {
+        let lines = [
+            "stop --channel sms --actor wang --reason trial",
+            "stop --all --actor li --reason fire",
+            "stops",
+            "lift --all",
+            "lift --all",
+            "lift --channel sms",
+            "stops --format json",
+        ];
+        insta::assert_snapshot!(told(&lines).await, @"");
+    }
+
+    #[tokio::test]
+    async fn a_merchant_that_is_not_there_is_not_stopped() {
+        let told = told(&["stop --merchant mal --actor wang --reason x", "stops"]).await;
+        assert!(told.starts_with("(2) there is no merchant mal; there is "), "{told}");
+        assert!(told.ends_with("nothing to show\n"), "{told}");
+    }
+
+    #[rstest]
+    #[case::nobody_stops_everything_by_accident("stop --actor wang --reason x")]
+    #[case::nor_lifts_everything("lift")]
+    #[case::all_is_all("stop --all --channel sms --actor wang --reason x")]
+    #[case::who_is_on_record("stop --all --reason x")]
+    fn a_stop_has_to_say_what_and_who(#[case] line: &str) {
+        assert!(parse(line).is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! The names of what the pipeline counts and measures, for whoever shows them.
+
+/// Reminders that scans put into the outbox.
+pub const PLANNED: &str = "dueherald_planned_total";
+/// Outcomes of attempts. Labels `gateway`, `outcome`.
+pub const OUTCOMES: &str = "dueherald_outcomes_total";
+/// Reminders that were not sent. Label `reason`.
+pub const SKIPPED: &str = "dueherald_skipped_total";
+/// How long a hand-over to a gateway took. Label `gateway`.
+pub const SEND_SECONDS: &str = "dueherald_send_seconds";
+/// 1 while this process hands a gateway nothing but probes, because it failed again and again; else 0. Label `gateway`.
+pub const BREAKER_OPEN: &str = "dueherald_breaker_open";
