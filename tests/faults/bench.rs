@@ -1,0 +1,317 @@
+//! A database with reminders that are due now, a sink, a config for daemons, and what must hold when all is over.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono_tz::Tz;
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::domain::{
+    BorrowerKey, Channel, Currency, EmailAddress, EventKind, LedgerRow, MerchantId, Money, NewReminder, Origin, Phone,
+    ReminderId, ReminderKey, Said, State,
+};
+use dueherald::plan::local_date;
+use dueherald::render::{LinkKeys, Purpose};
+use dueherald::store::{PostgresStore, QueueCounts, ReminderFilter, ReminderView, SqliteStore, Store, WriteMode};
+use tempfile::TempDir;
+
+use crate::daemon::Daemon;
+use crate::patience::until_lasting;
+use crate::postgres::{TestDatabase, database};
+use crate::sink::Sink;
+
+/// How many messages each daemon has in flight at most.
+pub(crate) const IN_FLIGHT: usize = 8;
+
+const LINK_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// How long things take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) lease: Duration,
+    /// How long a gateway may take to answer.
+    pub(crate) timeout: Duration,
+}
+
+/// Short, so that what was in flight at a fault is soon known to be unknown.
+pub(crate) const QUICK: Pace = Pace { lease: Duration::from_secs(3), timeout: Duration::from_secs(2) };
+
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sink: Sink,
+    pub(crate) folder: PathBuf,
+    channel: Channel,
+    pace: Pace,
+    zone: Tz,
+    keys: LinkKeys,
+    /// What was planned.
+    ids: Vec<ReminderId>,
+    _temporary: Vec<TempDir>,
+    _database: Option<TestDatabase>,
+}
+
+impl Bench {
+    pub(crate) async fn on_postgres(channel: Channel, pace: Pace) -> Self {
+        let database = database().await;
+        let url = database.url();
+        Self { _database: Some(database), ..Self::on(&url, channel, pace).await }
+    }
+
+    pub(crate) async fn on_sqlite(channel: Channel, pace: Pace) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let url = sqlite_in(folder.path());
+        let mut bench = Self::on(&url, channel, pace).await;
+        bench._temporary.push(folder);
+        bench
+    }
+
+    /// On the database of that URL, which is empty.
+    pub(crate) async fn on(url: &str, channel: Channel, pace: Pace) -> Self {
+        let store: Arc<dyn Store> = match url.starts_with("sqlite:") {
+            true => Arc::new(SqliteStore::open(url, Arc::new(SystemClock)).await.expect("the file can be opened")),
+            false => {
+                Arc::new(PostgresStore::connect(&url.to_owned().into(), 2, None).await.expect("the server answers"))
+            }
+        };
+        store.migrate().await.expect("the schema can be made");
+        let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+        let bench = Self {
+            store,
+            sink: Sink::start(channel).await,
+            folder: temporary.path().to_owned(),
+            channel,
+            pace,
+            zone: where_it_is_noon(SystemClock.now()),
+            keys: LinkKeys::new([(1, LINK_KEY)]).expect("a key"),
+            ids: Vec::new(),
+            _temporary: vec![temporary],
+            _database: None,
+        };
+        fs::write(bench.config(), bench.config_text(url)).expect("the config can be written");
+        bench
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.join("dueherald.toml")
+    }
+
+    fn config_text(&self, url: &str) -> String {
+        let (port, channel, zone) = (self.sink.port(), self.channel, self.zone);
+        let timeout = self.pace.timeout.as_millis();
+        let gateway = match channel {
+            Channel::Sms => format!(
+                "kind = \"http\"\nurl = \"http://127.0.0.1:{port}/send\"\nmethod = \"POST\"\n\
+                 headers = {{ X-Reference = \"{{{{ reference }}}}\" }}\nbody = {{ json = {{ text = \"{{{{ text }}}}\" }} }}\n\
+                 accept = {{ status = 200, body = \"^OK$\" }}\ntimeout = \"{timeout}ms\"\nconnect_timeout = \"1s\"\n\
+                 max_in_flight = {IN_FLIGHT}"
+            ),
+            Channel::Email => format!(
+                "kind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nfrom = \"pay@mall.example\"\n\
+                 hello_name = \"test.example\"\ncommand_timeout = \"{timeout}ms\"\nconnect_timeout = \"1s\"\n\
+                 max_connections = {IN_FLIGHT}"
+            ),
+        };
+        format!(
+            r#"
+            [database]
+            url = "{url}"
+            max_connections = 4
+            [schedule]
+            cron = "0 0 1 1 *"
+            time_zone = "UTC"
+            [merchants.mall]
+            name = "示例商城"
+            app_name = "示例金融"
+            locale = "zh-CN"
+            time_zone = "{zone}"
+            country = "CN"
+            jurisdiction = "cn"
+            link_base = "https://mall.example"
+            support = {{ phone = "400-000-0000" }}
+            [routes.web]
+            merchant = "mall"
+            kind = "web"
+            url = "https://pay.mall.example/bill"
+            [[rules]]
+            name = "due"
+            offsets = [0]
+            at = "12:00"
+            channels = {{ mode = "all", order = ["{channel}"] }}
+            [channels.{channel}]
+            gateways = ["sink"]
+            [http]
+            public = "127.0.0.1:0"
+            ops = "127.0.0.1:0"
+            [[links.keys]]
+            id = 1
+            key = "{LINK_KEY}"
+            [dispatch]
+            lease = "{}ms"
+            idle = "100ms"
+            [gateways.sink]
+            {gateway}
+            "#,
+            self.pace.lease.as_millis()
+        )
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("daemons.log")
+    }
+
+    pub(crate) fn start_daemon(&self) -> Daemon {
+        Daemon::start(&self.config(), &self.log())
+    }
+
+    /// Plans so many more reminders, each to a borrower of its own, due now.
+    pub(crate) async fn plan(&mut self, count: usize) {
+        let now = SystemClock.now();
+        let begin = self.ids.len();
+        let numbers: Vec<_> = (begin..begin + count).collect();
+        for numbers in numbers.chunks(500) {
+            let rows: Vec<_> = numbers.iter().map(|number| self.row(*number, now)).collect();
+            self.store.import(&rows, WriteMode::Commit).await.expect("imported");
+            let reminders: Vec<_> = rows.iter().map(|row| self.reminder(row, now)).collect();
+            self.ids.extend(self.store.plan(&reminders, now, WriteMode::Commit).await.expect("planned"));
+        }
+        assert_eq!(self.ids.len(), begin + count);
+    }
+
+    fn row(&self, number: usize, now: DateTime<Utc>) -> LedgerRow {
+        let merchant = MerchantId::new("mall").expect("an id");
+        LedgerRow {
+            borrower: BorrowerKey { merchant, id: format!("b{number}").parse().expect("an id") },
+            installment: format!("i{number}").parse().expect("an id"),
+            amount: Money::parse("128.50", Currency::new("CNY").expect("a currency")).expect("an amount"),
+            due_date: local_date(self.zone, now),
+            name: Said::Nothing,
+            phone: Said::Value(Some(Phone::new("+8613800138000").expect("a number"))),
+            email: Said::Value(Some(EmailAddress::new("zhang@example.com").expect("an address"))),
+            locale: Said::Nothing,
+            time_zone: Said::Nothing,
+            account_phone: Said::Nothing,
+            order_ref: Said::Nothing,
+            product: Said::Nothing,
+            sequence: Said::Nothing,
+            of: Said::Nothing,
+            paid_amount: Said::Nothing,
+            status: Said::Nothing,
+            route: Said::Nothing,
+        }
+    }
+
+    fn reminder(&self, row: &LedgerRow, now: DateTime<Utc>) -> NewReminder {
+        let step = "due/0".parse().expect("a step");
+        NewReminder {
+            key: ReminderKey { borrower: row.borrower.clone(), due_date: row.due_date, step, channel: self.channel },
+            origin: Origin::Schedule,
+            not_before: now,
+            expires_at: now + TimeDelta::hours(8),
+        }
+    }
+
+    /// How the sink knows the reminder that was planned as the so-manieth.
+    pub(crate) fn reference(&self, number: usize) -> String {
+        self.keys.seal(Purpose::Reference, self.ids[number])
+    }
+
+    /// What waits in the queue; `None` while the database does not answer.
+    pub(crate) async fn queue(&self) -> Option<QueueCounts> {
+        let counts = self.store.queue_counts().await.ok()?;
+        counts.into_iter().find(|counts| counts.channel == self.channel)
+    }
+
+    /// Returns when nothing is planned or being sent, for as long as it takes the reconcilers to look at everything twice.
+    pub(crate) async fn drained(&self) {
+        until_lasting("all is sent or unknown", self.pace.lease, async || {
+            self.queue().await.is_some_and(|counts| counts.planned + counts.sending == 0)
+        })
+        .await;
+    }
+
+    /// Every reminder with its state.
+    pub(crate) async fn views(&self) -> BTreeMap<ReminderId, ReminderView> {
+        let mut views = BTreeMap::new();
+        let mut before = None;
+        loop {
+            let filter = ReminderFilter { before, limit: 1_000, ..ReminderFilter::default() };
+            let page = self.store.reminders(&filter).await.expect("listed");
+            let Some(last) = page.last() else { return views };
+            before = Some(last.reminder.id);
+            views.extend(page.into_iter().map(|view| (view.reminder.id, view)));
+        }
+    }
+
+    /// That nothing was sent twice and nothing is lost, and that no more than `most_unknown` are unknown.
+    pub(crate) async fn assert_once_each(&self, most_unknown: usize) {
+        let (taken, views) = (self.sink.taken(), self.views().await);
+        let mut known = 0;
+        let mut unknown = 0;
+        for id in &self.ids {
+            let state = views.get(id).expect("nothing planned vanishes").state;
+            let times = taken.get(&self.keys.seal(Purpose::Reference, *id)).copied().unwrap_or_default();
+            known += times;
+            unknown += usize::from(state == State::Unknown);
+            match (self.channel, times, state) {
+                (_, 0 | 1, State::Unknown) | (_, 1, State::Accepted) => {}
+                (Channel::Email, 2, State::Accepted | State::Unknown) => {
+                    assert!(self.was_unknown(*id).await, "{id} was sent twice and had not been unknown before");
+                }
+                _ => panic!("{id} was taken over {times} times and is {state}: {}", self.story(*id).await),
+            }
+        }
+        assert_eq!(known, self.sink.total(), "the sink got only what was planned");
+        assert!(unknown <= most_unknown, "{unknown} are unknown, and at most {most_unknown} were in flight at a fault");
+        println!("{} reminders: {} taken over, {unknown} unknown (at most {most_unknown})", self.ids.len(), known);
+    }
+
+    async fn was_unknown(&self, id: ReminderId) -> bool {
+        let events = self.store.events(id).await.expect("listed");
+        events.iter().any(|event| event.kind == EventKind::Unknown && event.attempt == 1)
+            || events
+                .iter()
+                .any(|event| event.kind == EventKind::Retry && event.detail.as_deref() == Some("sent_once_more"))
+    }
+
+    /// What happened to a reminder, in words.
+    pub(crate) async fn story(&self, id: ReminderId) -> String {
+        let events = self.store.events(id).await.expect("listed");
+        let told = |event: &dueherald::domain::Event| {
+            format!("{} {} {}", event.attempt, event.kind, event.detail.as_deref().unwrap_or("-"))
+        };
+        events.iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The stories of all.
+    pub(crate) async fn stories(&self) -> BTreeMap<ReminderId, String> {
+        let mut stories = BTreeMap::new();
+        for id in &self.ids {
+            stories.insert(*id, self.story(*id).await);
+        }
+        stories
+    }
+
+    pub(crate) fn planned(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(crate) fn id(&self, number: usize) -> ReminderId {
+        self.ids[number]
+    }
+}
+
+/// A zone of whole hours where contact hours have just half passed.
+fn where_it_is_noon(now: DateTime<Utc>) -> Tz {
+    let hour = now.hour();
+    // The signs of these names are the wrong way round: Etc/GMT-3 is three hours ahead.
+    let name = if hour <= 12 { format!("Etc/GMT-{}", 12 - hour) } else { format!("Etc/GMT+{}", hour - 12) };
+    name.parse().expect("a zone of the database")
+}
+
+/// The URL of an SQLite database in that folder.
+pub(crate) fn sqlite_in(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("dueherald.db").display())
+}

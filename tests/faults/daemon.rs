@@ -1,0 +1,84 @@
+//! The real binary as a process of its own, which ends with the test.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::patience::until;
+
+/// A running `dueherald run --roles dispatch`.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one with that config. What it logs is appended to `log`.
+    pub(crate) fn start(config: &Path, log: &Path) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log)
+    }
+
+    /// The same, with a limit on the size of the files that it may write, in KiB. It may be lifted again.
+    pub(crate) fn start_with_quota(config: &Path, log: &Path, kib: usize) -> Self {
+        let mut shell = Command::new("bash");
+        // Without the trap the process would be ended by the signal, not told that the disk is full.
+        let script = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_dueherald"));
+        Self::start_by(shell, config, log)
+    }
+
+    fn start_by(mut command: Command, config: &Path, log: &Path) -> Self {
+        let file = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
+        let copy = file.try_clone().expect("a handle can be copied");
+        command.arg("--config").arg(config).args(["run", "--roles", "dispatch"]);
+        command.stdin(Stdio::null()).stdout(file).stderr(copy);
+        let child = command.spawn().expect("the binary can be started");
+        Self { child, log: log.to_owned() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// Sends it a signal by name: `STOP`, `CONT`, `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Whether it ended by itself.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_some()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        until("a daemon ends", async || self.is_gone()).await;
+        self.child.wait().expect("it is ours")
+    }
+
+    /// Whether a line of its log holds `text`.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        fs::read_to_string(&self.log).is_ok_and(|log| log.contains(text))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // SIGKILL ends a stopped process too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a process that the test started a signal by name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+    assert!(sent.expect("kill can be run").success(), "process {pid} is there");
+}

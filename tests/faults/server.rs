@@ -1,0 +1,110 @@
+//! A PostgreSQL server of a test's own, to be stopped the hard way.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::daemon::signal;
+use crate::patience::until;
+
+/// The folder of the server's programs; `./tests/run` says which.
+const PROGRAMS: &str = "DUEHERALD_TEST_POSTGRES_BIN";
+
+pub(crate) struct Server {
+    programs: PathBuf,
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut server = Self { programs: programs(), folder, process: None };
+        let home = server.home();
+        fs::create_dir(&home).expect("a folder can be made in it");
+        fs::set_permissions(server.folder.path(), Permissions::from_mode(0o711)).expect("it is ours");
+        if is_root() {
+            let given = Command::new("chown").arg("postgres").arg(&home).status().expect("chown can be run");
+            assert!(given.success(), "PostgreSQL's user can be given a folder");
+        }
+        let mut initdb = server.program("initdb");
+        initdb.arg("--pgdata").arg(home.join("data")).args(["--username=postgres", "--auth=trust", "--no-sync"]);
+        initdb.args(["--encoding=UTF8", "--locale=C"]).stdout(Stdio::null());
+        assert!(initdb.status().expect("initdb can be run").success());
+        server.resume().await;
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@localhost/postgres?host={}", self.home().display())
+    }
+
+    /// What `pg_ctl stop -m immediate` does: every session ends where it stands, and nothing is written down any more.
+    pub(crate) async fn stop_immediately(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        signal(process.id(), "QUIT");
+        until("the server is gone", async || process.try_wait().expect("it is ours").is_some()).await;
+    }
+
+    /// Starts it, and waits until it has recovered.
+    pub(crate) async fn resume(&mut self) {
+        let home = self.home();
+        let mut postgres = self.program("postgres");
+        // A commit is in the system's hands when it is answered; that the disk has it only matters when the machine fails.
+        postgres.arg("-D").arg(home.join("data")).args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        postgres.args(["-c", &format!("unix_socket_directories={}", home.display())]);
+        let log = File::options().create(true).append(true).open(self.folder.path().join("server.log"));
+        postgres.stdout(Stdio::null()).stderr(log.expect("the log can be written"));
+        self.process = Some(postgres.spawn().expect("postgres can be started"));
+        let mut ready = Command::new(self.programs.join("pg_isready"));
+        ready.arg("--quiet").arg("--host").arg(&home);
+        until("the server answers", async || ready.status().expect("pg_isready can be run").success()).await;
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
+    /// A program of the server's, run as its user: PostgreSQL refuses to run as root.
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = match is_root() {
+            true => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGQUIT, not SIGKILL: the server's children must go with it.
+        if let Some(mut process) = self.process.take() {
+            let _ = Command::new("kill").arg("-QUIT").arg(process.id().to_string()).status();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id can be run");
+    id.stdout.starts_with(b"0\n")
+}
+
+fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os(PROGRAMS) {
+        return folder.into();
+    }
+    let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let newest = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok()).max();
+    let newest = newest.unwrap_or_else(|| panic!("run ./tests/run, or set {PROGRAMS} to the folder that holds initdb"));
+    Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin")
+}

@@ -1,0 +1,50 @@
+//! A daemon that is stopped for longer than its lease and then goes on.
+
+use dueherald::domain::Channel;
+
+use crate::bench::{Bench, IN_FLIGHT, QUICK};
+use crate::chance::{Chance, of};
+use crate::patience::{pause, until};
+use crate::sink::Reply;
+
+const DAEMONS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing() {
+    let mut chance = Chance::seeded("zombies");
+    let mut bench = Bench::on_postgres(Channel::Sms, QUICK).await;
+    let slow = chance.moment();
+    bench.sink.behave(move |_, _| Reply::Accept(slow));
+    let rounds = of(4, 40);
+    for _ in 0..rounds {
+        let before = bench.sink.total();
+        bench.plan(150).await;
+        let mut zombies: Vec<_> = (0..DAEMONS).map(|_| bench.start_daemon()).collect();
+        let place = before + chance.below(100);
+        until("the moment to stop", async || bench.sink.total() > place).await;
+        pause(chance.moment()).await;
+        zombies.iter().for_each(|zombie| zombie.signal("STOP"));
+
+        // Another one sends the rest, and finds that nothing was heard of the leases.
+        let mut heir = bench.start_daemon();
+        bench.drained().await;
+        heir.kill();
+        let (taken, stories) = (bench.sink.taken(), bench.stories().await);
+
+        zombies.iter().for_each(|zombie| zombie.signal("CONT"));
+        for zombie in &mut zombies {
+            // A soft stop waits for all that is in flight: when it has ended, it has done what it was going to do.
+            zombie.signal("TERM");
+            let status = zombie.ended().await;
+            assert!(status.success(), "{status}");
+        }
+        assert_eq!(bench.sink.taken(), taken, "nothing left after the lease");
+        for (id, after) in bench.stories().await {
+            let before = &stories[&id];
+            // The answer that came in while nobody listened: the proof that unknown waits for, from the same attempt.
+            let proven = before.ends_with("unknown lease_expired") && after == format!("{before}, 1 accepted -");
+            assert!(*before == after || proven, "{id}: {before}, then {after}");
+        }
+    }
+    bench.assert_once_each(rounds * DAEMONS * IN_FLIGHT).await;
+}
