@@ -1,0 +1,119 @@
+//! The other side: responders that take everything and do next to nothing, each in a process of its own, so that what they cost
+//! is not counted as ours.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::Anyhow;
+
+/// Which protocol a sink speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Smtp,
+    Http,
+}
+
+impl Protocol {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A sink that runs until this is dropped.
+pub(crate) struct Sink {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Sink {
+    /// Starts this very program once more, as a sink.
+    pub(crate) fn start(protocol: Protocol) -> Anyhow<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.args(["--sink", protocol.word()]).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        Ok(Self { port: line.trim().parse()?, child })
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// What a sink process does: prints its port, then answers until it is ended.
+pub(crate) async fn serve(protocol: &str) -> Anyhow<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", listener.local_addr()?.port())?;
+    out.flush()?;
+    let smtp = protocol == Protocol::Smtp.word();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // A peer that goes away ends its conversation and nothing else.
+        tokio::spawn(
+            async move { if smtp { smtp_conversation(stream).await } else { http_conversation(stream).await } },
+        );
+    }
+}
+
+async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"220 sink ESMTP\r\n").await?;
+    let mut seen = Vec::with_capacity(16 * 1024);
+    let mut in_message = false;
+    loop {
+        if stream.read_buf(&mut seen).await? == 0 {
+            return Ok(());
+        }
+        loop {
+            let end: &[u8] = if in_message { b"\r\n.\r\n" } else { b"\r\n" };
+            // What ends a message stands at the end of what is there: nobody here pipelines.
+            let whole = seen.ends_with(end);
+            if !whole {
+                break;
+            }
+            let reply: &[u8] = match (in_message, seen.first().map(u8::to_ascii_uppercase)) {
+                (true, _) => b"250 2.0.0 Ok: queued as 4F2A\r\n",
+                (false, Some(b'E')) => b"250-sink\r\n250 8BITMIME\r\n",
+                (false, Some(b'D')) => b"354 End data with <CR><LF>.<CR><LF>\r\n",
+                (false, Some(b'Q')) => b"221 2.0.0 Bye\r\n",
+                (false, _) => b"250 2.1.0 Ok\r\n",
+            };
+            in_message = reply.starts_with(b"354");
+            seen.clear();
+            stream.write_all(reply).await?;
+        }
+    }
+}
+
+async fn http_conversation(mut stream: TcpStream) -> std::io::Result<()> {
+    const REPLY: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n{\"code\":0,\"id\":\"4F2A\"}";
+    let mut seen = Vec::with_capacity(4 * 1024);
+    loop {
+        if stream.read_buf(&mut seen).await? == 0 {
+            return Ok(());
+        }
+        if is_whole(&seen) {
+            seen.clear();
+            stream.write_all(REPLY).await?;
+        }
+    }
+}
+
+/// Whether head and body of a request are there.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(head) = request.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+    let length = text.split("content-length:").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    request.len() >= head + 4 + length.unwrap_or(0_usize)
+}

@@ -1,0 +1,257 @@
+//! The stages in the order of the data: import, plan, render, send; each beside a bare counterpart in the same run.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use dueherald::app::{App, Time};
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::domain::{Channel, LinkMode, Message, ReminderId};
+use dueherald::plan::{Account, Decision, Horizon, decide, plan};
+use dueherald::store::InstallmentFilter;
+use sqlx::Executor;
+
+use crate::bare::{self, Building, Letter};
+use crate::postgres::{Server, connect};
+use crate::process::Ran;
+use crate::report::Report;
+use crate::report::Target::{AtLeast, AtMost};
+use crate::world::{COLUMNS, CONNECTIONS, IN_FLIGHT, World};
+use crate::{Anyhow, Sizes};
+
+/// Import and plan: lines and rows a second on both databases.
+pub(crate) async fn ledger(report: &mut Report, server: &Server, sizes: Sizes) -> Anyhow<()> {
+    let url = server.database("bench_ledger").await?;
+    let copied = copy_rate(&url, sizes).await?;
+    report.add("import", "bare COPY of the same lines into one table", copied, "lines/s");
+    for (name, database) in [("PostgreSQL", Some(url.clone())), ("SQLite", None)] {
+        let world = World::new(database, 1, 1)?;
+        let config = world.config();
+        let (binary, file) = (world.binary(&config), world.write_installments(sizes.ledger)?);
+        let file = file.to_str().ok_or("a path of this machine is text")?.to_owned();
+        binary.run(&["migrate"]).await?;
+        let rate = |ran: &Ran| sizes.ledger as f64 / ran.seconds;
+        let first = binary.run(&["import", &file]).await?;
+        report.add("import", format!("{name}, all new"), rate(&first), "lines/s");
+        if name == "PostgreSQL" {
+            report.judge("import", "of the bare COPY", rate(&first) / copied, "ratio", AtLeast(0.3));
+        }
+        let again = binary.run(&["import", &file]).await?;
+        report.add("import", format!("{name}, all the same"), rate(&again), "lines/s");
+        if name == "PostgreSQL" {
+            let bare = insert_rate(&url, sizes).await?;
+            report.add("plan", "bare INSERT ... SELECT of the same shape", bare, "rows/s");
+            let scanned = binary.run(&["scan"]).await?;
+            report.add("plan", format!("{name}, all new"), rate(&scanned), "rows/s");
+            report.add("plan", "of the bare INSERT", rate(&scanned) / bare, "ratio");
+        } else {
+            report.add("plan", format!("{name}, all new"), rate(&binary.run(&["scan"]).await?), "rows/s");
+        }
+        let again = binary.run(&["scan"]).await?;
+        report.add("plan", format!("{name}, all planned before"), rate(&again), "rows/s");
+    }
+    Ok(())
+}
+
+/// Lines a second that COPY takes into a table with the columns of an import and its key.
+async fn copy_rate(url: &str, sizes: Sizes) -> Anyhow<f64> {
+    let world = World::new(Some(url.to_owned()), 1, 1)?;
+    let text = std::fs::read(world.write_installments(sizes.ledger)?)?;
+    let mut connection = connect(url).await?;
+    let columns = COLUMNS.map(|column| match column {
+        "sequence" | "of" => format!("{column} bigint"),
+        "amount" | "paid_amount" => format!("{column} numeric(18, 4)"),
+        "due_date" => format!("{column} date"),
+        text => format!("{text} text"),
+    });
+    let table = format!("create table bare ({}, primary key (installment_id, merchant))", columns.join(", "));
+    connection.execute(sqlx::AssertSqlSafe(table)).await?;
+    let begun = SystemClock.elapsed();
+    let mut copy = connection.copy_in_raw("copy bare from stdin (format csv, header)").await?;
+    for chunk in text.chunks(64 * 1024) {
+        copy.send(chunk).await?;
+    }
+    copy.finish().await?;
+    let seconds = (SystemClock.elapsed() - begun).as_secs_f64();
+    connection.execute("drop table bare").await?;
+    Ok(sizes.ledger as f64 / seconds)
+}
+
+/// Rows a second that one statement puts into twins of `reminder` and `queue`, with all their keys and indexes.
+async fn insert_rate(url: &str, sizes: Sizes) -> Anyhow<f64> {
+    let mut connection = connect(url).await?;
+    connection.execute("create table bare_reminder (like reminder including all)").await?;
+    connection.execute("create table bare_queue (like queue including all)").await?;
+    let begun = SystemClock.elapsed();
+    connection
+        .execute(
+            r#"
+            with planned as (
+                insert into bare_reminder (
+                    merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at
+                )
+                select i.merchant, i.borrower_id, i.due_date, 'due/-3', 'sms', 'schedule', now(), now(), now()
+                from installment i join borrower b using (borrower_id, merchant) where i.status = 'open'
+                on conflict do nothing
+                returning id, channel, not_before
+            )
+            insert into bare_queue (reminder_id, not_before, attempt, channel, state)
+            select id, not_before, 0, channel, 'planned' from planned"#,
+        )
+        .await?;
+    let seconds = (SystemClock.elapsed() - begun).as_secs_f64();
+    connection.execute("drop table bare_reminder, bare_queue").await?;
+    Ok(sizes.ledger as f64 / seconds)
+}
+
+/// Messages a second that one thread renders.
+pub(crate) async fn render(report: &mut Report, sizes: Sizes) -> Anyhow<()> {
+    for (channel, mode) in [(Channel::Sms, LinkMode::Personal), (Channel::Email, LinkMode::Personal)] {
+        let samples = Samples::make(channel).await?;
+        let begun = SystemClock.elapsed();
+        for number in 0..sizes.renders {
+            samples.compose(i64::try_from(number)?, mode)?;
+        }
+        let seconds = (SystemClock.elapsed() - begun).as_secs_f64();
+        report.add("render", channel.as_str(), sizes.renders as f64 / seconds, "messages/s");
+    }
+    Ok(())
+}
+
+/// One borrower with one open instalment, and all that makes a message of it.
+struct Samples {
+    app: App,
+    reminder: dueherald::domain::NewReminder,
+    account: Account,
+    _world: World,
+}
+
+impl Samples {
+    async fn make(channel: Channel) -> Anyhow<Self> {
+        let world = World::new(None, 1, 1)?;
+        world.write_config(channel)?;
+        let config = world.config();
+        let file = world.write_installments(1)?;
+        world.binary(&config).run(&["migrate"]).await?;
+        world.binary(&config).run(&["import", file.to_str().ok_or("text")?]).await?;
+        let app = App::start(world.read_config()?, &Time::Real).await?;
+        let filter = InstallmentFilter { limit: 1, ..InstallmentFilter::default() };
+        let installment = app.store.installments(&filter).await?.pop().ok_or("nothing was imported")?;
+        let key =
+            dueherald::domain::BorrowerKey { merchant: installment.merchant.clone(), id: installment.borrower.clone() };
+        let account = app.store.account(&key, installment.due_date, channel).await?;
+        let borrower = account.borrower.clone().ok_or("no borrower")?;
+        let now = app.clock.now();
+        let horizon = Horizon { now, until: now + TimeDelta::days(1) };
+        let reminder =
+            plan(&app.policy, &borrower, installment.due_date, &[], horizon).pop().ok_or("nothing is planned")?;
+        Ok(Self { app, reminder, account, _world: world })
+    }
+
+    fn compose(&self, id: i64, mode: LinkMode) -> Anyhow<Message> {
+        let Self { app, reminder, account, .. } = self;
+        let merchant = app.policy.merchants.get(&reminder.key.borrower.merchant).ok_or("no merchant")?;
+        let Decision::Send(to_send) = decide(&app.policy, reminder, account, app.clock.now()) else {
+            return Err("it is not sent".into());
+        };
+        let borrower = account.borrower.as_ref().ok_or("no borrower")?;
+        Ok(app.composer.compose(ReminderId(id), merchant, borrower, &to_send, mode)?)
+    }
+}
+
+/// SMS and e-mail from the outbox to the gateway and back into the books, on both databases.
+pub(crate) async fn send(report: &mut Report, server: &Server, sizes: Sizes) -> Anyhow<()> {
+    let sinks = Arc::new((crate::Sink::start(crate::Protocol::Smtp)?, crate::Sink::start(crate::Protocol::Http)?));
+    let (smtp, http) = (sinks.0.port, sinks.1.port);
+    let sms = bare_sms(report, http, sizes).await?;
+    let (email, pool) = bare_email(report, smtp, sizes).await?;
+    for (name, database) in [("PostgreSQL", Some(server.database("bench_send").await?)), ("SQLite", None)] {
+        let world = World::new(database, smtp, http)?;
+        let config = world.config();
+        let (binary, file) = (world.binary(&config), world.write_installments(sizes.messages)?);
+        binary.run(&["migrate"]).await?;
+        binary.run(&["import", file.to_str().ok_or("text")?]).await?;
+        for channel in [Channel::Sms, Channel::Email] {
+            world.write_config(channel)?;
+            binary.run(&["scan"]).await?;
+            let before = server.cpu();
+            let ran = binary.run(&["dispatch", "--drain"]).await?;
+            let database_cpu = if name == "PostgreSQL" { server.cpu() - before } else { 0.0 };
+            if !ran.output.starts_with(&format!("{} sent, 0 skipped", sizes.messages)) {
+                return Err(format!("not everything was sent: {}", ran.output).into());
+            }
+            let figures = Sent { name, ran, database_cpu, count: sizes.messages };
+            match channel {
+                Channel::Sms => figures.report(report, "sms", &[("a bare reqwest loop", sms, 0.40)]),
+                Channel::Email => {
+                    let against = [
+                        ("a bare lettre loop with TCP_NODELAY", email, 0.55),
+                        ("lettre's pool as shipped", pool, 25.0),
+                    ];
+                    figures.report(report, "email", &against);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Sent {
+    name: &'static str,
+    ran: Ran,
+    database_cpu: f64,
+    count: u64,
+}
+
+impl Sent {
+    /// Only PostgreSQL is held to the targets: SQLite is for one small machine.
+    fn report(&self, report: &mut Report, group: &'static str, against: &[(&str, f64, f64)]) {
+        let Self { name, ran, database_cpu, count } = self;
+        let (rate, thousands) = (*count as f64 / ran.seconds, *count as f64 / 1000.0);
+        let is_judged = *name == "PostgreSQL";
+        report.add(group, format!("{name}, end to end"), rate, "messages/s");
+        for (what, bare, least) in against {
+            let what = format!("{name}, of {what}");
+            match is_judged {
+                true => report.judge(group, what, rate / bare, "ratio", AtLeast(*least)),
+                false => report.add(group, what, rate / bare, "ratio"),
+            }
+        }
+        report.add(group, format!("{name}, worker"), ran.cpu / thousands, "CPU s/1000");
+        let whole = (ran.cpu + database_cpu) / thousands;
+        let what = format!("{name}, worker and database");
+        match is_judged && group == "email" {
+            true => report.judge(group, what, whole, "CPU s/1000", AtMost(0.13)),
+            false => report.add(group, what, whole, "CPU s/1000"),
+        }
+        report.add(group, format!("{name}, peak memory"), ran.peak_mb, "MB");
+    }
+}
+
+async fn bare_sms(report: &mut Report, port: u16, sizes: Sizes) -> Anyhow<f64> {
+    let Message::Sms(text) = Samples::make(Channel::Sms).await?.compose(1, LinkMode::Personal)? else {
+        return Err("no SMS".into());
+    };
+    let reference = "x".repeat(34);
+    let body = serde_json::json!({ "to": "+8613800138000", "text": text.0, "reference": reference }).to_string();
+    let rate = bare::reqwest_loop(port, IN_FLIGHT, sizes.messages * 2, &body).await?;
+    let what = format!("bare reqwest, {IN_FLIGHT} in flight, {} bytes", body.len());
+    report.add("sms", what, rate, "messages/s");
+    Ok(rate)
+}
+
+/// The loop that builds nothing, which is what ours is held to, and lettre's own pool.
+async fn bare_email(report: &mut Report, port: u16, sizes: Sizes) -> Anyhow<(f64, f64)> {
+    let Message::Email(parts) = Samples::make(Channel::Email).await?.compose(1, LinkMode::Personal)? else {
+        return Err("no e-mail".into());
+    };
+    let letter = Letter { subject: parts.subject, text: parts.text, html: parts.html };
+    let bytes = letter.build()?.formatted().len();
+    let each = bare::lettre_loop(port, CONNECTIONS, sizes.messages, &letter, Building::EachTime).await?;
+    let what = format!("bare lettre, nodelay, each built, {bytes} bytes");
+    report.add("email", what, each, "messages/s");
+    let once = bare::lettre_loop(port, CONNECTIONS, sizes.messages, &letter, Building::Once).await?;
+    report.add("email", format!("bare lettre, nodelay, built once, {bytes} bytes"), once, "messages/s");
+    let pool = bare::lettre_pool(port, u32::try_from(CONNECTIONS)?, sizes.messages / 25, &letter).await?;
+    report.add("email", "bare lettre, its own pool as shipped", pool, "messages/s");
+    Ok((once, pool))
+}

@@ -1,0 +1,211 @@
+//! What is measured on: a config, invented borrowers, and reminders that are due.
+
+use std::fs;
+use std::path::PathBuf;
+
+use chrono::{NaiveDate, TimeDelta, Timelike};
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::config::Config;
+use dueherald::domain::Channel;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use tempfile::TempDir;
+
+use crate::Anyhow;
+use crate::process::Binary;
+
+/// A folder with a config for one database.
+pub(crate) struct World {
+    folder: TempDir,
+    database: String,
+    /// Where it is early afternoon now, so that contact hours keep nothing back whenever this runs.
+    zone: String,
+    smtp: u16,
+    http: u16,
+}
+
+/// E-mail connections, as in the targets.
+pub(crate) const CONNECTIONS: usize = 16;
+/// SMS calls in flight, as in the targets.
+pub(crate) const IN_FLIGHT: usize = 64;
+
+impl World {
+    /// `database` as in `database.url`; SQLite if it is none. The ports are those of the sinks.
+    pub(crate) fn new(database: Option<String>, smtp: u16, http: u16) -> Anyhow<Self> {
+        let folder = tempfile::tempdir()?;
+        let database = database.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
+        let behind = i64::from(SystemClock.now().hour()) - 13;
+        // The sign of these zones is the other way round: Etc/GMT+5 is five hours behind.
+        let world = Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http };
+        world.write_config(Channel::Sms)?;
+        Ok(world)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("dueherald.toml")
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the config, with one rule that is for `channel`.
+    pub(crate) fn write_config(&self, channel: Channel) -> Anyhow<()> {
+        let Self { database, zone, smtp, http, .. } = self;
+        let text = format!(
+            r#"
+[database]
+url = "{database}"
+
+[schedule]
+cron = "*/15 * * * *"
+time_zone = "{zone}"
+
+[http]
+public = "127.0.0.1:0"
+ops = "127.0.0.1:0"
+
+[merchants.mall]
+name = "Harbour Stores"
+app_name = "Harbour Pay"
+locale = "en"
+time_zone = "{zone}"
+country = "GB"
+jurisdiction = "uk"
+link_base = "https://pay.example.com"
+support = {{ phone = "0800 000 000", email = "help@example.com" }}
+
+[routes.web]
+merchant = "mall"
+kind = "web"
+url = "https://pay.example.com/bill"
+
+[[rules]]
+name = "due"
+offsets = [-3]
+at = "08:30"
+channels = {{ all = ["{channel}"] }}
+
+[channels.sms]
+gateways = ["sms"]
+
+[channels.email]
+gateways = ["mail"]
+
+[gateways.mail]
+kind = "smtp"
+host = "127.0.0.1"
+port = {smtp}
+security = "none"
+from = "Mall <repay@mall.example>"
+max_connections = {CONNECTIONS}
+
+[gateways.sms]
+kind = "http"
+url = "http://127.0.0.1:{http}/send"
+method = "POST"
+body = {{ json = {{ to = "{{{{ to }}}}", text = "{{{{ text }}}}", reference = "{{{{ reference }}}}" }} }}
+accept = {{ status = 200, json = {{ pointer = "/code", equals = 0 }} }}
+message_id = {{ pointer = "/id" }}
+max_in_flight = {IN_FLIGHT}
+
+[[links.keys]]
+id = 1
+key = "0123456789abcdef0123456789abcdef"
+"#
+        );
+        Ok(fs::write(self.config(), text)?)
+    }
+
+    pub(crate) fn read_config(&self) -> Anyhow<Config> {
+        Ok(Config::load_file(&self.config())?)
+    }
+
+    /// The local date on which everything is three days from being due.
+    pub(crate) fn due_date(&self) -> Anyhow<NaiveDate> {
+        let zone: chrono_tz::Tz = self.zone.parse()?;
+        Ok(SystemClock.now().with_timezone(&zone).date_naive() + TimeDelta::days(3))
+    }
+
+    /// Runs a command of the binary under this config.
+    pub(crate) fn binary<'a>(&self, config: &'a PathBuf) -> Binary<'a> {
+        Binary { config }
+    }
+
+    /// A file of instalments, each of a borrower of its own.
+    pub(crate) fn write_installments(&self, count: u64) -> Anyhow<PathBuf> {
+        let due = self.due_date()?;
+        let mut text = format!("{}\n", COLUMNS.join(","));
+        for number in 0..count {
+            text += &format!(
+                "mall,b{number:08},Li Lei,+86138{number:08},b{number:08}@example.com,,,,i{number:08},A-{number:08},Sofa,3,12,\
+                 CNY,1280.50,0,{due},open,\n"
+            );
+        }
+        let file = self.file("installments.csv");
+        fs::write(&file, text)?;
+        Ok(file)
+    }
+
+    /// Puts `count` due reminders of one channel into an empty PostgreSQL, in bulk: a hundred steps for each borrower.
+    pub(crate) async fn fill(&self, connection: &mut PgConnection, channel: Channel, count: u64) -> Anyhow<()> {
+        let (due, borrowers) = (self.due_date()?, count.div_ceil(100));
+        for statement in [BORROWERS, INSTALLMENTS, REMINDERS, QUEUE, "analyze"] {
+            let text = statement
+                .replace("$borrowers", &borrowers.to_string())
+                .replace("$count", &count.to_string())
+                .replace("$due", &due.to_string())
+                .replace("$channel", channel.as_str());
+            connection.execute(AssertSqlSafe(text)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The columns of an import, in the order of the sample file.
+pub(crate) const COLUMNS: [&str; 19] = [
+    "merchant",
+    "borrower_id",
+    "name",
+    "phone",
+    "email",
+    "locale",
+    "time_zone",
+    "account_phone",
+    "installment_id",
+    "order_ref",
+    "product",
+    "sequence",
+    "of",
+    "currency",
+    "amount",
+    "paid_amount",
+    "due_date",
+    "status",
+    "route",
+];
+
+const BORROWERS: &str = r#"
+    insert into borrower (merchant, borrower_id, name, phone, email)
+    select 'mall', 'b' || lpad(n::text, 8, '0'), 'Li Lei', '+86138' || lpad(n::text, 8, '0'),
+        'b' || lpad(n::text, 8, '0') || '@example.com'
+    from generate_series(0, $borrowers) n"#;
+
+const INSTALLMENTS: &str = r#"
+    insert into installment (
+        merchant, installment_id, borrower_id, order_ref, product, sequence, of, currency, amount, paid_amount, due_date, status
+    )
+    select 'mall', 'i' || lpad(n::text, 8, '0'), 'b' || lpad(n::text, 8, '0'), 'A-1001', 'Sofa', 3, 12, 'CNY', 1280.50, 0,
+        '$due', 'open'
+    from generate_series(0, $borrowers) n"#;
+
+const REMINDERS: &str = r#"
+    insert into reminder (
+        merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at
+    )
+    select 'mall', 'b' || lpad((n / 100)::text, 8, '0'), '$due', 'due/-' || n % 100, '$channel', 'schedule', now(),
+        now() - interval '1 hour' + n * interval '10 us', now() + interval '6 hours'
+    from generate_series(0, $count - 1) n"#;
+
+const QUEUE: &str = r#"
+    insert into queue (reminder_id, not_before, attempt, channel, state)
+    select id, not_before, 0, channel, 'planned' from reminder order by id"#;
