@@ -220,7 +220,18 @@ mod tests {
             "lift --channel sms",
             "stops --format json",
         ];
-        insta::assert_snapshot!(told(&lines).await, @"");
+        insta::assert_snapshot!(told(&lines).await, @r#"
+        everything on sms is stopped; what is with a gateway already cannot be called back
+        everything is stopped; what is with a gateway already cannot be called back
+        MERCHANT  CHANNEL  SINCE                    BY    WHY    
+        all       sms      1970-01-01 00:00:00 UTC  wang  trial  
+        all       all      1970-01-01 00:00:00 UTC  li    fire   
+        the stop of everything is lifted; what waited goes out within ten minutes
+        still stopped: everything on sms
+        (1) no stop of everything is set; `dueherald suppress stops` lists what is
+        the stop of everything on sms is lifted; what waited goes out within ten minutes
+        []
+        "#);
     }
 
     #[tokio::test]

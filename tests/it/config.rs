@@ -1,5 +1,7 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
+mod sending;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;

@@ -98,6 +98,14 @@ fn at_night_it_waits_for_the_morning_and_expires_when_that_is_too_late() {
 }
 
 #[test]
+fn a_merchant_that_is_stopped_sends_nothing() {
+    let mut policy = policy();
+    policy.merchants.values_mut().for_each(|merchant| merchant.stopped = true);
+    let decision = decide(&policy, &reminder("b1", DUE, "due/-3", TEN), &account(), at(TEN));
+    assert_eq!(decision, Decision::Skip(SkipReason::MerchantStopped));
+}
+
+#[test]
 fn a_rule_or_merchant_that_is_gone_sends_nothing() {
     let gone = reminder("b1", DUE, "old-rule/-3", TEN);
     assert_eq!(decide(&policy(), &gone, &account(), at(TEN)), Decision::Skip(SkipReason::Superseded));

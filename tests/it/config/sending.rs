@@ -1,0 +1,102 @@
+//! Rates, fallback, failover and stopped merchants.
+
+use chrono::TimeDelta;
+use dueherald::domain::Channel;
+use dueherald::plan::{ChannelMode, RateLimit};
+use rstest::rstest;
+
+use super::{MAIL, changed, checked, load, told};
+
+const FIRST: &str = r#"{ mode = "first_available", order = ["sms", "email"] }"#;
+const SMS: &str = "[gateways.capture-sms]\n";
+
+#[test]
+fn any_kind_of_gateway_may_have_a_rate() {
+    let text = changed(&[(SMS, "[gateways.capture-sms]\nrate = { per_second = 50, burst = 10, per_day = 100000 }\n")]);
+    let config = load(&format!("{text}{MAIL}rate.per_second = 20\n"), &[]).expect("it is sound");
+    let rates: Vec<_> = config.rates.iter().map(|(name, rate)| (name.as_str(), *rate)).collect();
+    let texts = RateLimit { per_second: 50, burst: 10, per_day: Some(100_000) };
+    let mails = RateLimit { per_second: 20, burst: 1, per_day: None };
+    assert_eq!(rates, [("capture-sms", texts), ("mail", mails)]);
+    let environment = [("DUEHERALD__GATEWAYS__CAPTURE_SMS__RATE__PER_SECOND", "7")];
+    let config = load(&text, &environment).expect("it is sound");
+    assert_eq!(config.rates["capture-sms"], RateLimit { per_second: 7, ..texts });
+}
+
+#[rstest]
+#[case::empty("{}", "rate.per_second: is missing; write for example per_second = 50")]
+#[case::none("{ per_second = 0 }", "rate.per_second: is out of range; write a whole number from 1 to 100000")]
+#[case::no_burst("{ per_second = 5, burst = 0 }", "rate.burst: is out of range")]
+#[case::no_day("{ per_second = 5, per_day = 0 }", "rate.per_day: is out of range")]
+#[case::misspelled("{ per_second = 5, per_dai = 9 }", "rate.per_dai: is no key of the config; did you mean per_day?")]
+#[case::no_table("50", "rate: is a whole number; write a section: [gateways.capture-sms.rate]")]
+fn a_mistaken_rate_is_told_with_its_line(#[case] rate: &str, #[case] expected: &str) {
+    let told = told(&changed(&[(SMS, &format!("{SMS}rate = {rate}\n"))]), &[]);
+    assert!(told.starts_with(&format!("conf/dueherald.toml:62: gateways.capture-sms.{expected}")), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_fallback_names_channels_and_how_long_a_receipt_is_waited_for() {
+    let fallback = r#"{ mode = "fallback", order = ["sms", "email"], after = "30m" }"#;
+    let config = load(&changed(&[(FIRST, fallback)]), &[]).expect("it is sound");
+    let channels = &config.policy.rules[0].channels;
+    assert_eq!(channels.mode, ChannelMode::Fallback { after: TimeDelta::minutes(30) });
+    assert_eq!(channels.order, [Channel::Sms, Channel::Email]);
+}
+
+#[rstest]
+#[case::no_time(
+    r#"mode = "fallback", order = ["sms", "email"]"#,
+    r#"after: is missing; write for example after = "30m""#
+)]
+#[case::one_channel(
+    r#"mode = "fallback", order = ["sms"], after = "30m""#,
+    "order: names one channel, and a fallback needs another"
+)]
+#[case::of_all(r#"mode = "all", order = ["sms", "email"], after = "30m""#, r#"after: is for mode "fallback" only"#)]
+#[case::of_the_first(
+    r#"mode = "first_available", order = ["sms"], after = "1h""#,
+    r#"after: is for mode "fallback" only"#
+)]
+#[case::unknown(
+    r#"mode = "falback", order = ["sms"]"#,
+    r#"mode: "falback" is unknown; write "all", "first_available" or "fallback""#
+)]
+fn a_mistaken_choice_of_channels_is_told(#[case] channels: &str, #[case] expected: &str) {
+    let told = told(&changed(&[(FIRST, &format!("{{ {channels} }}"))]), &[]);
+    assert!(told.starts_with(&format!("conf/dueherald.toml:47: rules[due-soon].channels.{expected}")), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_merchant_is_stopped_only_if_the_config_says_so() {
+    let config = load(&changed(&[("name = \"Harbour Stores\"", "name = \"Harbour Stores\"\nstopped = true")]), &[]);
+    let merchants = config.expect("it is sound").policy.merchants;
+    assert!(merchants["harbour"].stopped && !merchants["mall"].stopped);
+    let told = told(&changed(&[("name = \"Harbour Stores\"", "name = \"Harbour Stores\"\nstopped = 1")]), &[]);
+    assert!(told.contains("merchants.harbour.stopped: is a whole number; write true or false"), "{told}");
+}
+
+#[tokio::test]
+async fn a_check_shows_rates_fallback_failover_and_what_is_stopped() {
+    let text = changed(&[
+        (FIRST, r#"{ mode = "fallback", order = ["sms", "email"], after = "30m" }"#),
+        (r#"gateways = ["capture-sms"]"#, r#"gateways = ["capture-sms", "spare"]"#),
+        (SMS, "[gateways.capture-sms]\nrate = { per_second = 50, burst = 10, per_day = 100000 }\n"),
+        ("name = \"Harbour Stores\"", "name = \"Harbour Stores\"\nstopped = true"),
+    ]);
+    let config = load(&format!("{text}\n[gateways.spare]\nkind = \"capture\"\nchannel = \"sms\"\n"), &[]);
+    let (_, shown) = checked(&config.expect("it is sound"), None).await;
+    let lines = [
+        "  harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk), stopped",
+        "  due-soon: 3 days before, 1 day before at 10:00 by sms, then email, the next one if it has not arrived after 30m",
+        "  sms: capture-sms (capture), or else spare (capture); the next takes over what one refuses as a whole or cannot take",
+        "  email: capture-email (capture)",
+        "  capture-sms: at most 50 a second, 10 at once, 100000 a day, by all machines together",
+        "  merchants.harbour is stopped: its reminders are skipped, not kept for later",
+    ];
+    for line in lines {
+        assert!(shown.lines().any(|shown| shown == line), "no line {line:?} in\n{shown}");
+    }
+}
