@@ -8,7 +8,7 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Receipt, ReminderId, Settlement, State};
 use dueherald::plan::RateLimit;
 use dueherald::store::{ClaimRequest, Claimed, PostgresStore, ReminderFilter, Store};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::bench::START;
 use super::outcomes::accepted;
@@ -137,25 +137,18 @@ async fn a_receipt_stands_that_crosses_the_answer() {
         if number % 2 == 0 { settlement.falling_back_at(at) } else { settlement }
     };
     let settlements: Vec<_> = claim_all(&*daemons[0]).await.sending.into_iter().enumerate().map(settle).collect();
-    let answers = {
-        let daemon = daemons[1].clone();
-        tokio::spawn(async move {
-            for batch in settlements.chunks(4) {
-                assert_eq!(daemon.settle(batch).await.expect("outcomes are recorded"), batch.len());
-            }
-        })
-    };
-    let receipts = {
+    // Answers one by one, receipts in batches: some of a batch are answered before it is recorded, some meanwhile, some after.
+    for (answers, reminders) in settlements.chunks(8).zip(ids.chunks(8)) {
         let receipt = |id: &ReminderId| Receipt { at: instant(START), ..undelivered(*id) };
-        let (daemon, receipts) = (daemons[2].clone(), ids.iter().map(receipt).collect::<Vec<_>>());
-        tokio::spawn(async move {
-            for batch in receipts.chunks(4) {
-                assert_eq!(daemon.record(batch).await.expect("receipts are recorded"), batch.len());
+        let receipts: Vec<_> = reminders.iter().map(receipt).collect();
+        let settle = async {
+            for answer in answers {
+                assert_eq!(daemons[1].settle(std::slice::from_ref(answer)).await.expect("it is recorded"), 1);
             }
-        })
-    };
-    answers.await.expect("the answers are settled");
-    receipts.await.expect("the receipts are recorded");
+        };
+        let (recorded, ()) = join(daemons[2].record(&receipts), settle).await;
+        assert_eq!(recorded.expect("receipts are recorded"), receipts.len());
+    }
     let filter = ReminderFilter { state: Some(State::Undelivered), limit: 1_000, ..ReminderFilter::default() };
     assert_eq!(list(&*daemons[0], filter).await.len(), 400);
     assert_eq!(daemons[3].fallbacks_due(1_000).await.expect("fallbacks are listed").len(), 200);
