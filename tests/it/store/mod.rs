@@ -2,6 +2,7 @@
 
 mod bench;
 mod claims;
+mod crossing;
 mod fallbacks;
 mod import;
 mod lanes;
