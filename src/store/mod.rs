@@ -4,7 +4,8 @@
 //! one conformance suite (`tests/it/store/`): PostgreSQL, SQLite, and memory for tests and the simulation.
 //!
 //! The outbox is a `reminder` row that is inserted once and never updated, a narrow `queue` row that exists only while
-//! something is to be done (planned, sending, unknown), and appended events. The state is the queue row, or else the last event.
+//! something is to be done (planned, sending, unknown, falling back to another channel), and appended events. The state is the
+//! queue row, or else the last event; of what falls back it is the last event too.
 
 mod ledger;
 mod memory;
