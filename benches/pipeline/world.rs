@@ -83,7 +83,7 @@ url = "https://pay.example.com/bill"
 name = "due"
 offsets = [-3]
 at = "08:30"
-channels = {{ all = ["{channel}"] }}
+channels = {{ mode = "all", order = ["{channel}"] }}
 
 [channels.sms]
 gateways = ["sms"]
