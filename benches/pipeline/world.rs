@@ -60,6 +60,9 @@ url = "{database}"
 cron = "*/15 * * * *"
 time_zone = "{zone}"
 
+[log]
+filter = "warn"
+
 [http]
 public = "127.0.0.1:0"
 ops = "127.0.0.1:0"
