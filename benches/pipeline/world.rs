@@ -60,6 +60,9 @@ url = "{database}"
 cron = "*/15 * * * *"
 time_zone = "{zone}"
 
+[log]
+filter = "warn"
+
 [http]
 public = "127.0.0.1:0"
 ops = "127.0.0.1:0"
@@ -83,7 +86,7 @@ url = "https://pay.example.com/bill"
 name = "due"
 offsets = [-3]
 at = "08:30"
-channels = {{ all = ["{channel}"] }}
+channels = {{ mode = "all", order = ["{channel}"] }}
 
 [channels.sms]
 gateways = ["sms"]

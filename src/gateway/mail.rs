@@ -57,8 +57,8 @@ pub(super) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsendable> {
     }
     let body = MultiPart::builder()
         .header(alternative(mail.reference)?)
-        .singlepart(SinglePart::plain(mail.parts.text.clone()))
-        .singlepart(SinglePart::html(mail.parts.html.clone()));
+        .singlepart(SinglePart::plain(with_wire_lines(&mail.parts.text)))
+        .singlepart(SinglePart::html(with_wire_lines(&mail.parts.html)));
     let message = message.multipart(body).map_err(|_| Unsendable("bad-address"))?;
     Ok(Mail { from: mail.from.email.clone(), to, raw: message.formatted() })
 }
@@ -75,6 +75,21 @@ pub(super) fn is_token(reference: &str) -> bool {
     (1..=64).contains(&reference.len()) && reference.bytes().all(kept)
 }
 
+/// Ends every line by CRLF, in one go: lettre would put the CRs in one by one, moving all that follows each time.
+fn with_wire_lines(text: &str) -> String {
+    let mut wire = String::with_capacity(text.len() + text.len() / 16);
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(ended) => {
+                wire.push_str(ended.strip_suffix('\r').unwrap_or(ended));
+                wire.push_str("\r\n");
+            }
+            None => wire.push_str(line),
+        }
+    }
+    wire
+}
+
 /// Control characters, line breaks among them, become spaces.
 fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -83,7 +98,13 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_token, one_line};
+    use super::{is_token, one_line, with_wire_lines};
+
+    #[test]
+    fn every_line_ends_as_on_the_wire() {
+        assert_eq!(with_wire_lines("a\n\nb\r\nc"), "a\r\n\r\nb\r\nc");
+        assert_eq!(with_wire_lines("\n"), "\r\n");
+    }
 
     #[test]
     fn a_line_break_never_survives_in_a_header() {

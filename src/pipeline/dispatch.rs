@@ -1,14 +1,16 @@
 //! Dispatch: claim what is due, decide at the send instant, render, hand over, settle. One [`Lane`] per gateway.
 //!
 //! What is claimed is in doubt after a crash, so only as many are claimed as there are free sending slots, and all of them are
-//! handed over at once. Outcomes are settled in batches as they come. An outcome that cannot be recorded is kept and tried
-//! again; if the process dies first, the lease runs out and the reminder is `unknown`, never sent again blindly.
+//! handed over at once. For e-mail, whose doubt ends by itself, a few more are claimed: those that leave while the store is busy.
+//! Outcomes are settled in batches as they come, while the next claim is made. An outcome that cannot be recorded is kept and
+//! tried again; if the process dies first, the lease runs out and the reminder is `unknown`, never sent again blindly.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -122,10 +124,15 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
 }
 
 /// What is under way in a lane.
-#[derive(Default)]
 struct Flight {
     sending: JoinSet<Settlement>,
+    /// What may be on its way to the gateway at once; what was claimed ahead waits for a permit.
+    slots: Arc<Semaphore>,
     outcomes: Vec<Settlement>,
+    /// Whether the outcomes could not be recorded the last time.
+    owes: bool,
+    /// How many outcomes came while the store was busy the last time.
+    pace: usize,
     tally: Tally,
     /// Since when the rate has allowed nothing, on the clock's elapsed time.
     barred_since: Option<Duration>,
@@ -141,6 +148,9 @@ enum Found {
     /// Less: nothing more is due.
     Rest,
 }
+
+/// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
 const PACE: Duration = Duration::from_millis(50);
@@ -165,7 +175,15 @@ impl Lane {
     /// With [`Until::Drained`], when the store fails and everything in flight is settled or given up. With [`Until::Stopped`]
     /// a failing store is logged and tried again.
     pub async fn run(&self, until: Until, stop: &CancellationToken) -> Result<Tally, StoreError> {
-        let mut flight = Flight::default();
+        let mut flight = Flight {
+            sending: JoinSet::new(),
+            slots: Arc::new(Semaphore::new(self.slots())),
+            outcomes: Vec::new(),
+            owes: false,
+            pace: 0,
+            tally: Tally::default(),
+            barred_since: None,
+        };
         self.post().show_breaker();
         while !stop.is_cancelled() {
             match self.turn(&mut flight, until, stop).await {
@@ -189,10 +207,18 @@ impl Lane {
         &self.posts[usize::from(self.place)]
     }
 
-    /// One round: settle, claim, hand over, wait for something to happen. `false` when the lane is drained.
+    fn slots(&self) -> usize {
+        self.post().gateway.max_in_flight().max(1)
+    }
+
+    /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
     async fn turn(&self, flight: &mut Flight, until: Until, stop: &CancellationToken) -> Result<bool, StoreError> {
-        self.settle(flight).await?;
-        let found = self.claim(flight).await?;
+        if flight.owes {
+            // Nothing more is taken on while what is done cannot be recorded.
+            self.settle(flight).await?;
+        }
+        let anything_done = !flight.outcomes.is_empty();
+        let found = self.settle_and_claim(flight).await?;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -206,15 +232,34 @@ impl Lane {
         match found {
             Found::Plenty => {}
             Found::Paced => self.pause(PACE, stop).await,
+            // The claim did not see what was settled beside it.
+            Found::Rest if anything_done => {}
             Found::Rest if until == Until::Drained => return Ok(false),
             Found::Rest => self.pause(self.until_next_due().await?, stop).await,
         }
         Ok(true)
     }
 
+    /// Records what is done while it claims what is next: two transactions at once, for reminders that have nothing to do with
+    /// each other.
+    async fn settle_and_claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
+        let outcomes = std::mem::take(&mut flight.outcomes);
+        let (settled, found) = tokio::join!(self.record(&outcomes), self.claim(flight));
+        flight.take_note(outcomes, settled)?;
+        found
+    }
+
+    /// How many may be claimed beyond what the gateway takes at once. An SMS in doubt needs a person, so there it is none.
+    fn ahead(&self, flight: &Flight) -> usize {
+        match self.channel {
+            Channel::Sms => 0,
+            Channel::Email => flight.pace.min(self.dispatcher.settings.claim_batch as usize),
+        }
+    }
+
     /// Claims as much as there are free slots and starts handing it over.
     async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
-        let slots = self.post().gateway.max_in_flight().max(1);
+        let slots = self.slots() + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
         match self.post().breaker.admits(self.dispatcher.clock.elapsed()) {
@@ -284,36 +329,58 @@ impl Lane {
             let deadline = deadline.or_sooner(from, useful);
             let (dispatcher, post) = (Arc::clone(&self.dispatcher), Arc::clone(post));
             let stand = Stand { post, place: self.place, places };
-            flight.sending.spawn(async move { dispatcher.hand_over(claimed, &stand, &deadline).await });
+            let slots = Arc::clone(&flight.slots);
+            flight.sending.spawn(async move {
+                let _slot = slots.acquire_owned().await;
+                dispatcher.hand_over(claimed, &stand, &deadline).await
+            });
         }
         Ok((taken, allowed))
     }
 
-    /// Waits for one outcome, for `patience` at most, and takes the others that are there already.
+    /// Waits for one outcome, for `patience` at most, takes the others that are there already, and gathers a few more.
     async fn collect(&self, flight: &mut Flight, patience: Option<Duration>) {
+        let clock = &self.dispatcher.clock;
         let Flight { sending, outcomes, .. } = flight;
         let first = match patience {
             None => sending.join_next().await,
             Some(patience) => tokio::select! {
                 first = sending.join_next() => first,
-                () = self.dispatcher.clock.sleep(patience) => None,
+                () = clock.sleep(patience) => None,
             },
         };
+        let Some(first) = first else { return };
         // A hand-over that panicked has no outcome: its lease runs out and it becomes unknown, which is the truth.
-        outcomes.extend(first.into_iter().chain(std::iter::from_fn(|| sending.try_join_next())).flatten());
+        outcomes.extend(std::iter::once(first).chain(std::iter::from_fn(|| sending.try_join_next())).flatten());
+        flight.pace = outcomes.len();
+        let worth_a_round_trip = self.slots().div_ceil(4);
+        let mut gathered = clock.sleep(GATHER);
+        while outcomes.len() < worth_a_round_trip {
+            tokio::select! {
+                biased;
+                next = sending.join_next() => match next {
+                    Some(next) => outcomes.extend(next),
+                    None => return,
+                },
+                () = &mut gathered => return,
+            }
+        }
     }
 
     async fn settle(&self, flight: &mut Flight) -> Result<(), StoreError> {
-        if flight.outcomes.is_empty() {
+        let outcomes = std::mem::take(&mut flight.outcomes);
+        let settled = self.record(&outcomes).await;
+        flight.take_note(outcomes, settled)
+    }
+
+    async fn record(&self, outcomes: &[Settlement]) -> Result<(), StoreError> {
+        if outcomes.is_empty() {
             return Ok(());
         }
-        let counted = self.dispatcher.store.settle(&flight.outcomes).await?;
-        let late = flight.outcomes.len() - counted;
+        let counted = self.dispatcher.store.settle(outcomes).await?;
+        let late = outcomes.len() - counted;
         if late > 0 {
             tracing::warn!(channel = %self.channel, late, "outcomes came after another attempt had begun; not counted");
-        }
-        for settlement in flight.outcomes.drain(..) {
-            flight.tally.settled(&settlement);
         }
         Ok(())
     }
@@ -354,5 +421,17 @@ impl Lane {
             () = self.dispatcher.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
         }
+    }
+}
+
+impl Flight {
+    /// Counts outcomes that were recorded, or keeps them for another try.
+    fn take_note(&mut self, outcomes: Vec<Settlement>, settled: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.owes = settled.is_err();
+        match &settled {
+            Ok(()) => outcomes.iter().for_each(|settlement| self.tally.settled(settlement)),
+            Err(_) => self.outcomes = outcomes,
+        }
+        settled
     }
 }
