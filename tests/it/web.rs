@@ -12,10 +12,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use tower::ServiceExt;
 
 /// An answer as a browser gets it.
-struct Answer {
+pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -36,7 +36,7 @@ async fn ask(router: Router, method: Method, path: &str) -> Answer {
     }
 }
 
-async fn get(router: Router, path: &str) -> Answer {
+pub(crate) async fn get(router: Router, path: &str) -> Answer {
     ask(router, Method::GET, path).await
 }
 

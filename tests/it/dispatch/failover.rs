@@ -1,16 +1,19 @@
 //! A channel with two gateways, and gateways that are not well.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Outcome, RejectScope, ReminderId, State};
+use dueherald::http::ops::{Figures, Ops, router};
 use dueherald::pipeline::Tally;
 use dueherald::store::Store;
 use rstest::rstest;
 
 use super::bench::{Bench, Setup, TEN, code, not_sent, rejected, unknown};
 use crate::fixtures::at;
+use crate::web::get;
 
 #[rstest]
 #[case::not_sent(not_sent())]
@@ -104,4 +107,28 @@ async fn the_reminders_of_a_single_dead_gateway_wait_without_using_up_their_atte
 
     bench.gateway("script").answers(vec![]);
     assert_eq!(bench.live(Duration::from_secs(60), 60).await.accepted, 10);
+}
+
+#[test]
+fn whether_a_gateway_rests_is_among_the_metrics() {
+    let figures = Figures::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let shown = |bench: &Bench, name: &str| {
+        let ops = Ops { store: bench.store.clone(), clock: Arc::new(bench.clock.clone()), figures: figures.clone() };
+        let text = runtime.block_on(get(router(ops), "/metrics")).body;
+        let line = format!("dueherald_breaker_open{{gateway=\"{name}\"}} ");
+        text.lines().find_map(|found| found.strip_prefix(&line).map(str::to_owned))
+    };
+    figures.locally(|| {
+        let bench = Bench::of(Setup::pair());
+        bench.gateway("first").answers(vec![not_sent(); 100]);
+        runtime.block_on(bench.add(20));
+        runtime.block_on(bench.drain());
+        assert_eq!((shown(&bench, "first").as_deref(), shown(&bench, "second").as_deref()), (Some("1"), Some("0")));
+        bench.gateway("first").answers(vec![]);
+        bench.clock.advance(Duration::from_secs(10));
+        runtime.block_on(bench.add(1));
+        runtime.block_on(bench.drain());
+        assert_eq!(shown(&bench, "first").as_deref(), Some("0"), "the probe went through");
+    });
 }

@@ -7,6 +7,7 @@ use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, Channel, InstallmentStatus, Outcome, Receipt, RejectScope, ReminderId, Suppression, SuppressionReason,
 };
+use dueherald::gateway::LookUp;
 use dueherald::plan::ChannelMode;
 use dueherald::store::{Store, WriteMode};
 
@@ -105,4 +106,14 @@ async fn the_last_channel_is_followed_by_nothing() {
     bench.gateway("mails").answers(vec![rejected(RejectScope::Recipient)]);
     bench.live(10 * MINUTE, 60).await;
     assert_eq!(bench.states().await, ["sms accepted", "email failed"]);
+}
+
+#[tokio::test]
+async fn what_a_look_up_finds_accepted_has_half_an_hour_to_arrive_like_any_other() {
+    let bench = texted(vec![unknown()]).await;
+    bench.gateway("texts").looks_up(LookUp::Accepted { provider_id: None });
+    bench.live(MINUTE, 30).await;
+    assert_eq!(bench.states().await, ["sms accepted"]);
+    bench.live(MINUTE, 1).await;
+    assert_eq!(bench.states().await, ["sms accepted", "email accepted"]);
 }
