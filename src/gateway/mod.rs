@@ -10,6 +10,7 @@ pub mod http;
 mod mail;
 mod net;
 pub mod smtp;
+mod socket;
 
 use async_trait::async_trait;
 

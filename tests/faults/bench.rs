@@ -151,6 +151,9 @@ impl Bench {
             [dispatch]
             lease = "{}ms"
             idle = "100ms"
+            [dispatch.retry]
+            first_pause = "4s"
+            longest_pause = "4s"
             [gateways.sink]
             {gateway}
             "#,
@@ -228,6 +231,19 @@ impl Bench {
     pub(crate) async fn drained(&self) {
         until_lasting("all is sent or unknown", self.pace.lease, async || {
             self.queue().await.is_some_and(|counts| counts.planned + counts.sending == 0)
+        })
+        .await;
+    }
+
+    /// Returns when nothing is being sent and nothing changes any more, for a lease. What is planned may be locked by a daemon
+    /// that was stopped in the middle of a claim, until the server ends its session after a minute.
+    pub(crate) async fn at_rest(&self) {
+        let mut last = None;
+        until_lasting("nothing moves any more", self.pace.lease, async || {
+            let counts = self.queue().await;
+            let rests = counts.as_ref().is_some_and(|counts| counts.sending == 0 && last.as_ref() == Some(counts));
+            last = counts;
+            rests
         })
         .await;
     }

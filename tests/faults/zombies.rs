@@ -1,5 +1,7 @@
 //! A daemon that is stopped for longer than its lease and then goes on.
 
+use std::os::unix::process::ExitStatusExt;
+
 use dueherald::domain::Channel;
 
 use crate::bench::{Bench, IN_FLIGHT, QUICK};
@@ -15,7 +17,7 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
     let mut bench = Bench::on_postgres(Channel::Sms, QUICK).await;
     let slow = chance.moment();
     bench.sink.behave(move |_, _| Reply::Accept(slow));
-    let rounds = of(4, 40);
+    let rounds = of(2, 40);
     for _ in 0..rounds {
         let before = bench.sink.total();
         bench.plan(150).await;
@@ -27,7 +29,7 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
 
         // Another one sends the rest, and finds that nothing was heard of the leases.
         let mut heir = bench.start_daemon();
-        bench.drained().await;
+        bench.at_rest().await;
         heir.kill();
         let (taken, stories) = (bench.sink.taken(), bench.stories().await);
 
@@ -36,15 +38,22 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
             // A soft stop waits for all that is in flight: when it has ended, it has done what it was going to do.
             zombie.signal("TERM");
             let status = zombie.ended().await;
-            assert!(status.success(), "{status}");
+            // One that was stopped while it started had not yet learned to stop softly, nor sent anything.
+            assert!(status.success() || status.signal() == Some(15), "{status}");
         }
-        assert_eq!(bench.sink.taken(), taken, "nothing left after the lease");
+        let late: Vec<_> = bench.sink.taken().into_iter().filter(|(id, times)| taken.get(id) != Some(times)).collect();
+        assert!(late.is_empty(), "left after the lease: {late:?}");
         for (id, after) in bench.stories().await {
             let before = &stories[&id];
-            // The answer that came in while nobody listened: the proof that unknown waits for, from the same attempt.
-            let proven = before.ends_with("unknown lease_expired") && after == format!("{before}, 1 accepted -");
+            // The proof that unknown waits for, from the same attempt: an answer that came in while nobody listened, or that
+            // nothing had left yet. One that was stopped in the middle of a claim finds that it has no time left.
+            let proofs = ["accepted -", "retry deadline"].map(|proof| format!("{before}, 1 {proof}"));
+            let proven = before.ends_with("unknown lease_expired") && proofs.contains(&after)
+                || before.is_empty() && after == "1 retry deadline";
             assert!(*before == after || proven, "{id}: {before}, then {after}");
         }
     }
+    let _heir = bench.start_daemon();
+    bench.drained().await;
     bench.assert_once_each(rounds * DAEMONS * IN_FLIGHT).await;
 }

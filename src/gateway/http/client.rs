@@ -1,13 +1,30 @@
 //! The HTTP client of gateways: it follows no redirect, retries nothing, goes through no proxy, keeps no cookie, and reads no
 //! more of an answer than it needs.
+//!
+//! reqwest makes the requests; they leave by hyper over our own sockets, since reqwest writes them in a task of its own, out of
+//! reach of a deadline: a process that was stopped past its lease would send what it had handed to that task before.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use reqwest::{Client, Request, Response, redirect, retry};
-use rustls::ClientConfig;
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use hyper::header::{ACCEPT, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Response, Uri};
+use hyper_util::rt::TokioIo;
+use reqwest::Request;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
 
+use super::settings::HttpSettings;
+use crate::clock::{Clock, Deadline};
+use crate::gateway::socket::{Gate, GatedSocket};
 use crate::gateway::{GatewayError, net};
 
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
@@ -50,7 +67,7 @@ impl Answer {
     }
 }
 
-/// Why there is no answer. Holds our own words only: reqwest's error would name the URL, and with it the phone and the text.
+/// Why there is no answer. Holds our own words only: hyper's error may quote what it saw.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     /// No connection, so nothing of the request left.
@@ -59,59 +76,188 @@ pub(super) enum NoAnswer {
     Lost(&'static str),
 }
 
-/// Makes the client.
-pub(super) fn build(
-    tls: ClientConfig,
+/// Connections to one gateway.
+pub(super) struct Client {
+    requests: reqwest::Client,
+    host: String,
+    port: u16,
+    tls: Option<TlsConnector>,
     connect_timeout: Duration,
     idle_timeout: Duration,
-    max_idle: usize,
-) -> Result<Client, GatewayError> {
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("dueherald/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .no_proxy()
-        .http1_only()
-        .tcp_nodelay(true)
-        .connect_timeout(connect_timeout)
-        .pool_idle_timeout(idle_timeout)
-        .pool_max_idle_per_host(max_idle)
-        .build();
-    client.map_err(|_| GatewayError::Settings("the HTTP client cannot be made from these settings".into()))
+    clock: Arc<dyn Clock>,
+    /// Connections that wait for the next request, the latest used last. As many as were ever in flight at most.
+    idle: Mutex<Vec<Idle>>,
 }
 
-/// Sends the request and reads the answer.
-pub(super) async fn exchange(client: &Client, request: Request) -> Result<Answer, NoAnswer> {
-    let response = client.execute(request).await.map_err(|error| no_answer(&error.without_url()))?;
+struct Idle {
+    line: Line,
+    since: Duration,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Connects to nothing yet.
+    pub(super) fn new(settings: &HttpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+        let (host, port) = settings.url.host_and_port();
+        let tls = match settings.url.is_https() {
+            true => Some(TlsConnector::from(Arc::new(net::tls_config(settings.ca_pem.as_deref())?))),
+            false => None,
+        };
+        let requests = reqwest::Client::builder().tls_backend_preconfigured(net::tls_config_without_trust()).build();
+        let unfit = |_| GatewayError::Settings("the HTTP client cannot be made from these settings".into());
+        Ok(Self {
+            requests: requests.map_err(unfit)?,
+            host: host.to_owned(),
+            port,
+            tls,
+            connect_timeout: settings.connect_timeout,
+            idle_timeout: settings.idle_timeout,
+            clock,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// What makes requests. It sends none.
+    pub(super) fn requests(&self) -> &reqwest::Client {
+        &self.requests
+    }
+
+    /// Sends the request and reads the answer. No byte leaves once the deadline has run out.
+    pub(super) async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, NoAnswer> {
+        let request = wire_form(request).ok_or(NoAnswer::NotConnected("bad-request"))?;
+        let mut line = match self.idle_line() {
+            Some(line) => line,
+            None => self.connect(deadline).await?,
+        };
+        line.gate.set_deadline(Some(deadline.clone()));
+        let answer = line.converse(request).await?;
+        if matches!(answer.body, Body::Whole(_)) {
+            let since = self.clock.elapsed();
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(Idle { line, since });
+        }
+        Ok(answer)
+    }
+
+    /// The connection that was used last, if it is still fit for use.
+    fn idle_line(&self) -> Option<Line> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.elapsed();
+        idle.retain(|idle| now.saturating_sub(idle.since) < self.idle_timeout);
+        while let Some(Idle { mut line, .. }) = idle.pop() {
+            if line.is_fit() {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self, deadline: &Deadline) -> Result<Line, NoAnswer> {
+        let connected = net::within(&*self.clock, self.connect_timeout, self.open(deadline)).await;
+        connected.unwrap_or(Err("connect-timeout")).map_err(NoAnswer::NotConnected)
+    }
+
+    async fn open(&self, deadline: &Deadline) -> Result<Line, &'static str> {
+        let gate = Arc::new(Gate::default());
+        gate.set_deadline(Some(deadline.clone()));
+        let socket = GatedSocket::new(net::connect(&self.host, self.port).await?, Arc::clone(&gate));
+        let stream: Stream = match &self.tls {
+            None => Box::new(socket),
+            Some(tls) => {
+                let wrapped = net::wrap_tls(tls, &self.host, socket).await;
+                Box::new(wrapped.map_err(|error| net::connect_code(&error))?)
+            }
+        };
+        // Writes nothing: HTTP/1 has no handshake of its own.
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| "connect-failed")?;
+        Ok(Line { sender, driver: Some(Box::pin(driver)), gate })
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
+type Stream = Box<dyn Duplex>;
+
+/// One connection. It moves only while somebody converses on it.
+struct Line {
+    sender: SendRequest<reqwest::Body>,
+    /// What reads and writes; `None` when it has ended.
+    driver: Option<Pin<Box<Connection<TokioIo<Stream>, reqwest::Body>>>>,
+    gate: Arc<Gate>,
+}
+
+impl Line {
+    /// Whether the gateway has not hung up meanwhile, and the answer before was read to its end.
+    fn is_fit(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if self.driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+            self.driver = None;
+        }
+    }
+
+    async fn converse(&mut self, request: hyper::Request<reqwest::Body>) -> Result<Answer, NoAnswer> {
+        let mut talk = pin!(talk(self.sender.send_request(request)));
+        let driver = &mut self.driver;
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(answer) = talk.as_mut().poll(context) {
+                    return Poll::Ready(answer);
+                }
+                match driver.as_mut().map(|driver| driver.as_mut().poll(context)) {
+                    // Its end tells the talk how it ended.
+                    Some(Poll::Ready(_)) => *driver = None,
+                    Some(Poll::Pending) => return Poll::Pending,
+                    None => return Poll::Ready(Err(LOST)),
+                }
+            }
+        })
+        .await
+    }
+}
+
+const LOST: NoAnswer = NoAnswer::Lost("http-connection-lost");
+
+async fn talk(response: impl Future<Output = hyper::Result<Response<Incoming>>>) -> Result<Answer, NoAnswer> {
+    let response = response.await.map_err(|_| LOST)?;
     let status = response.status().as_u16();
-    let header = response.headers().get(reqwest::header::RETRY_AFTER);
-    let retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Answer { status, retry_after, body: read(response).await })
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Answer { status, retry_after, body: read(response.into_body()).await })
 }
 
-async fn read(mut response: Response) -> Body {
+async fn read(mut body: Incoming) -> Body {
     let mut bytes = Vec::new();
     loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_ANSWER_BYTES => return Body::TooLong,
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(bytes),
-            Err(_) => return Body::Cut,
+        match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            Some(Ok(frame)) => match frame.data_ref() {
+                Some(chunk) if bytes.len() + chunk.len() > MAX_ANSWER_BYTES => return Body::TooLong,
+                Some(chunk) => bytes.extend_from_slice(chunk),
+                None => {}
+            },
+            None => return Body::Whole(bytes),
+            Some(Err(_)) => return Body::Cut,
         }
     }
 }
 
-fn no_answer(error: &reqwest::Error) -> NoAnswer {
-    if error.is_builder() {
-        NoAnswer::NotConnected("bad-request")
-    } else if error.is_dns() {
-        NoAnswer::NotConnected("dns")
-    } else if error.is_connect() {
-        let timed_out = error.is_timeout();
-        NoAnswer::NotConnected(if timed_out { "connect-timeout" } else { net::connect_code(error) })
-    } else {
-        NoAnswer::Lost("http-connection-lost")
-    }
+/// The request as it stands on the wire: the path alone, and the headers that every request has.
+fn wire_form(request: Request) -> Option<hyper::Request<reqwest::Body>> {
+    let host = request.url().host_str()?;
+    let host = request.url().port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let mut request: hyper::Request<reqwest::Body> = request.try_into().ok()?;
+    *request.uri_mut() = Uri::from(request.uri().path_and_query()?.clone());
+    let headers = request.headers_mut();
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    let agent = HeaderValue::from_static(concat!("dueherald/", env!("CARGO_PKG_VERSION")));
+    headers.entry(USER_AGENT).or_insert(agent);
+    headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
+    Some(request)
 }

@@ -65,11 +65,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use reqwest::Request;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Request};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
+use self::client::Client;
 use self::template::Values;
 use super::{Gateway, GatewayError, Handover, net};
 use crate::clock::Clock;
@@ -101,11 +102,7 @@ impl HttpGateway {
     /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
     pub fn new(name: GatewayName, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         settings.check()?;
-        let tls = match settings.url.is_https() {
-            true => net::tls_config(settings.ca_pem.as_deref())?,
-            false => net::tls_config_without_trust(),
-        };
-        let client = client::build(tls, settings.connect_timeout, settings.idle_timeout, settings.max_in_flight)?;
+        let client = Client::new(&settings, Arc::clone(&clock))?;
         Ok(Self { name, client, slots: Semaphore::new(settings.max_in_flight), settings, clock })
     }
 
@@ -131,7 +128,8 @@ impl HttpGateway {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let mut request = self.client.request(method, settings.url.url().clone()).headers(self.headers(values)?);
+        let mut request =
+            self.client.requests().request(method, settings.url.url().clone()).headers(self.headers(values)?);
         if !settings.query.is_empty() {
             request = request.query(&fields(&settings.query, values)?);
         }
@@ -201,7 +199,7 @@ impl Gateway for HttpGateway {
             return net::not_sent("deadline");
         };
         let Some(left) = deadline.left() else { return net::not_sent("deadline") };
-        let call = client::exchange(&self.client, request);
+        let call = self.client.exchange(request, deadline);
         match net::before(&*self.clock, left.min(self.settings.timeout), deadline, call).await {
             Some(Ok(answer)) => verdict::outcome(&self.settings, &answer, self.clock.now()),
             Some(Err(no_answer)) => verdict::without_answer(&no_answer),

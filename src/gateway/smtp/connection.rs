@@ -15,9 +15,9 @@ use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
 
 use super::settings::{Security, SmtpSettings};
-use super::socket::{Gate, GatedSocket, TlsSocket};
 use super::verdict::{Stage, Trouble, queue_id};
 use crate::clock::{Clock, Deadline};
+use crate::gateway::socket::{Gate, GatedSocket, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
 
 /// What a conversation is opened with; made once.

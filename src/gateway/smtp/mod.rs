@@ -25,7 +25,6 @@
 mod connection;
 mod pool;
 mod settings;
-mod socket;
 mod verdict;
 
 use std::fmt;
