@@ -266,6 +266,7 @@ impl Lane {
         let first = match patience {
             None => sending.join_next().await,
             Some(patience) => tokio::select! {
+                biased;
                 first = sending.join_next() => first,
                 () = self.dispatcher.clock.sleep(patience) => None,
             },
@@ -321,6 +322,7 @@ impl Lane {
 
     async fn pause(&self, pause: Duration, stop: &CancellationToken) {
         tokio::select! {
+            biased;
             () = self.dispatcher.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
         }

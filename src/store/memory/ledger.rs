@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -11,6 +11,8 @@ use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow,
 pub(super) struct Ledger {
     borrowers: BTreeMap<BorrowerKey, Borrower>,
     installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
+    /// Which instalments a borrower has, by number.
+    owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
 }
@@ -25,6 +27,11 @@ impl Ledger {
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
             Some(_) => Change::Changed,
         };
+        if let Some(before) = was.filter(|was| was.borrower != installment.borrower) {
+            let former = BorrowerKey { merchant: before.merchant, id: before.borrower };
+            self.owed.entry(former).or_default().remove(&before.id);
+        }
+        self.owed.entry(borrower.key.clone()).or_default().insert(installment.id.clone());
         self.borrowers.insert(borrower.key.clone(), borrower);
         self.installments.insert(place, installment);
         change
@@ -63,10 +70,9 @@ impl Ledger {
     }
 
     fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
-        let owed = |one: &&Installment| {
-            one.due_date == due_date && one.borrower == borrower.id && one.merchant == borrower.merchant
-        };
-        self.installments.values().filter(owed).cloned().collect()
+        let owed = self.owed.get(borrower).into_iter().flatten();
+        let known = owed.filter_map(|id| self.installments.get(&(borrower.merchant.clone(), id.clone())));
+        known.filter(|one| one.due_date == due_date).cloned().collect()
     }
 
     pub(super) fn due_page(
