@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Dispatcher;
 use crate::domain::{Channel, Code, GatewayName, Next, Outcome, ReminderId, Settlement};
 use crate::gateway::{Gateway, LookUp};
-use crate::plan::fall_back;
+use crate::plan::{fall_back, fall_back_at};
 use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
 
 /// How many rows one operation takes.
@@ -109,7 +109,13 @@ impl Reconciler {
             let reference = self.dispatcher.composer.reference(attempt.reminder());
             match gateway.look_up(&reference).await {
                 LookUp::Accepted { provider_id } => {
-                    return Ok(Some(attempt.settle(Outcome::Accepted { provider_id }, Next::Accepted, now)));
+                    let next = Next::Accepted;
+                    let fall_back_at = fall_back_at(&self.dispatcher.policy, &reminder, &next, now);
+                    let settlement = attempt.settle(Outcome::Accepted { provider_id }, next, now);
+                    return Ok(Some(match fall_back_at {
+                        Some(at) => settlement.falling_back_at(at),
+                        None => settlement,
+                    }));
                 }
                 LookUp::NotSent => {
                     let outcome = Outcome::NotSent { code: Code::new("looked_up") };

@@ -60,7 +60,7 @@ impl Gateway for FaultyGateway {
             return refusal;
         }
         if world.strikes(world.faults.slow) {
-            let pause = Duration::from_secs(world.rng().u64(1..900));
+            let pause = Duration::from_secs(world.draw(|rng| rng.u64(1..900)));
             self.life.sleep(pause).await;
         }
         self.life.point().await;
@@ -113,7 +113,8 @@ impl FaultyGateway {
             return Some(Outcome::NotSent { code });
         }
         if world.strikes(faults.throttle) {
-            let after = world.rng().bool().then(|| TimeDelta::seconds(world.rng().i64(1..3_600)));
+            let (asks, seconds) = (world.strikes(5_000), world.draw(|rng| rng.i64(1..3_600)));
+            let after = asks.then_some(TimeDelta::seconds(seconds));
             return Some(Outcome::RetryAfter { code, after });
         }
         if world.strikes(faults.reject_recipient) {
@@ -128,7 +129,7 @@ impl FaultyGateway {
             return Answer::Silence;
         }
         if world.strikes(faults.garbage) {
-            return Answer::Garbage { taken: world.rng().bool() };
+            return Answer::Garbage { taken: world.draw(|rng| rng.bool()) };
         }
         Answer::Plain
     }
@@ -170,7 +171,7 @@ impl FaultyGateway {
         let pause = if early { Duration::ZERO } else { world.minutes(0, 90) };
         world.after(pause, Act::Receipt(receipt(arrived)));
         if world.strikes(faults.second_receipt) {
-            let other = world.rng().bool();
+            let other = world.draw(|rng| rng.bool());
             let pause = world.minutes(0, 180);
             world.after(pause, Act::Receipt(receipt(other)));
         }

@@ -35,7 +35,7 @@ impl Life {
     pub(crate) async fn point(&self) {
         let world = &self.world;
         world.activity.fetch_add(1, Ordering::Relaxed);
-        let turns = world.rng().u32(0..3);
+        let turns = world.draw(|rng| rng.u32(0..3));
         for _ in 0..turns {
             tokio::task::yield_now().await;
             world.activity.fetch_add(1, Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl Life {
             self.die();
         }
         if world.strikes(world.faults.freeze) {
-            let (least, most) = if world.rng().bool() { (1, 10) } else { (10, 300) };
+            let (least, most) = if world.draw(|rng| rng.bool()) { (1, 10) } else { (10, 300) };
             let pause = world.minutes(least, most);
             world.note(format!("daemon {} is stopped for {} s", self.number, pause.as_secs()));
             *lock(&self.frozen_until) = world.clock.elapsed() + pause;

@@ -110,15 +110,15 @@ impl Driver {
                 }
             }
             if world.strikes(faults.flap) {
-                let (moment, days) = (world.minutes(0, whole), world.rng().i64(-3..=3));
+                let (moment, days) = (world.minutes(0, whole), world.draw(|rng| rng.i64(-3..=3)));
                 world.after(moment, Act::Move(place, days));
-                if world.rng().bool() {
+                if world.draw(|rng| rng.bool()) {
                     let back = world.minutes(1, 3 * 24 * 60);
                     world.after(moment + back, Act::Move(place, -days));
                 }
             }
             if world.strikes(faults.opt_out) {
-                let channel = if world.rng().bool() { Channel::Sms } else { Channel::Email };
+                let channel = if world.draw(|rng| rng.bool()) { Channel::Sms } else { Channel::Email };
                 let moment = world.minutes(0, whole);
                 world.after(moment, Act::OptOut(place, channel));
             }
@@ -139,19 +139,19 @@ impl Driver {
                 world.after(moment(), Act::Reload(daemon));
             }
             if world.strikes(faults.clock_step) {
-                let seconds = world.rng().i64(-120..=120);
+                let seconds = world.draw(|rng| rng.i64(-120..=120));
                 world.after(moment(), Act::StepClock(daemon, TimeDelta::seconds(seconds)));
             }
         }
         if world.strikes(faults.stop) {
-            let whose = world.rng().bool().then(|| merchants()[world.rng().usize(0..2)].id.clone());
-            let channel = world.rng().bool().then_some(Channel::Sms);
+            let (whose, channel) = (world.draw(|rng| rng.usize(0..3)), world.strikes(5_000).then_some(Channel::Sms));
+            let whose = merchants().into_iter().nth(whose).map(|merchant| merchant.id);
             let (from, hours) = (moment(), world.minutes(10, 20 * 60));
             world.after(from, Act::Stop(whose.clone(), channel));
             world.after(from + hours, Act::Lift(whose, channel));
         }
         if world.strikes(faults.outage) {
-            let (gateway, hours) = (world.rng().usize(0..3), world.minutes(10, 12 * 60));
+            let (gateway, hours) = (world.draw(|rng| rng.usize(0..3)), world.minutes(10, 12 * 60));
             world.after(moment(), Act::Outage(gateway, hours));
         }
     }
@@ -224,7 +224,7 @@ impl Driver {
         if self.daemons[place].is_none() {
             self.lives += 1;
             let ahead = if self.world.strikes(self.world.faults.clock_step) {
-                TimeDelta::milliseconds(self.world.rng().i64(-20_000..=20_000))
+                TimeDelta::milliseconds(self.world.draw(|rng| rng.i64(-20_000..=20_000)))
             } else {
                 TimeDelta::zero()
             };

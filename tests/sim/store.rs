@@ -82,7 +82,7 @@ impl FaultyStore {
         let world = self.world();
         self.0.point().await;
         if world.strikes(world.faults.store_slow) {
-            let pause = Duration::from_millis(world.rng().u64(1..30_000));
+            let pause = Duration::from_millis(world.draw(|rng| rng.u64(1..30_000)));
             self.0.sleep(pause).await;
         }
         if world.strikes(world.faults.store_error) {

@@ -100,13 +100,14 @@ impl World {
         }
     }
 
-    pub(crate) fn rng(&self) -> MutexGuard<'_, Rng> {
-        lock(&self.rng)
+    /// Asks chance; holds no lock afterwards.
+    pub(crate) fn draw<T>(&self, ask: impl FnOnce(&mut Rng) -> T) -> T {
+        ask(&mut lock(&self.rng))
     }
 
     /// Whether a fault of this probability strikes now; never once the faults have stopped.
     pub(crate) fn strikes(&self, per_ten_thousand: u32) -> bool {
-        per_ten_thousand > 0 && !self.is_calm() && self.rng().u32(0..10_000) < per_ten_thousand
+        per_ten_thousand > 0 && !self.is_calm() && self.draw(|rng| rng.u32(0..10_000)) < per_ten_thousand
     }
 
     pub(crate) fn has(&self, bug: Bug) -> bool {
@@ -118,7 +119,7 @@ impl World {
     }
 
     pub(crate) fn minutes(&self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.rng().u64(least * 60_000..=most * 60_000))
+        Duration::from_millis(self.draw(|rng| rng.u64(least * 60_000..=most * 60_000)))
     }
 
     pub(crate) fn note(&self, line: String) {

@@ -136,14 +136,7 @@ impl Outbox {
         if queued.attempt != settlement.number() {
             return false;
         }
-        let undelivered = |event: &&Event| event.attempt == queued.attempt && event.kind == EventKind::Undelivered;
-        let early = self.events(id).iter().find(undelivered).map(|event| event.at);
         match (settlement.next(), settlement.fall_back_at()) {
-            // The receipt was quicker than the answer: what it says stands.
-            (Next::Accepted, Some(_)) if let Some(at) = early => {
-                self.put(id, queued.in_stage(Stage::FallingBack { at }))
-            }
-            (Next::Accepted, None) if early.is_some() => drop(self.take(id)),
             (Next::Accepted | Next::Failed, Some(at)) => {
                 self.put(id, queued.in_stage(Stage::FallingBack { at }));
                 self.append(settlement.event());
@@ -199,12 +192,10 @@ impl Outbox {
         }
         match self.queue.get(&id).cloned() {
             Some(_) if receipt.arrived => drop(self.take(id)),
-            Some(queued) if matches!(queued.stage, Stage::FallingBack { .. }) => {
-                self.put(id, queued.in_stage(Stage::FallingBack { at: now }));
-            }
-            // Under way: the settlement that follows sees the receipt. Unknown no more: it was taken over, and did not arrive.
-            Some(queued) if queued.stage == Stage::Unknown => drop(self.take(id)),
-            _ => {}
+            // Whatever the sender still believes: it was taken over, and did not arrive. Its own answer comes too late to count;
+            // the next channel is tried, if the rule names one.
+            Some(queued) => self.put(id, queued.in_stage(Stage::FallingBack { at: now })),
+            None => {}
         }
         self.append(Event {
             reminder: id,
