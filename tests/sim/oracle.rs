@@ -102,9 +102,8 @@ impl Oracle {
 
     fn open(&self, key: &ReminderKey) -> BTreeSet<InstallmentId> {
         let places = self.of.get(&key.borrower).into_iter().flatten();
-        let open = |row: &&LedgerRow| {
-            row.due_date == key.due_date && row.status == Said::Value(Some(InstallmentStatus::Open))
-        };
+        let open =
+            |row: &&LedgerRow| row.due_date == key.due_date && row.status == Said::Value(Some(InstallmentStatus::Open));
         places.map(|place| &self.rows[*place]).filter(open).map(|row| row.installment.clone()).collect()
     }
 
@@ -130,7 +129,8 @@ impl Oracle {
         let meant: BTreeSet<_> = claimed.to_send.installments.iter().map(|one| one.id.clone()).collect();
         let open = self.open(&key);
         let stopped = self.stops.iter().any(|(whose, channel)| {
-            whose.as_ref().is_none_or(|whose| *whose == merchant) && channel.is_none_or(|channel| channel == key.channel)
+            whose.as_ref().is_none_or(|whose| *whose == merchant)
+                && channel.is_none_or(|channel| channel == key.channel)
         });
         let phone = self.of.get(&key.borrower).and_then(|places| match &self.rows[places[0]].phone {
             Said::Value(Some(phone)) => Some(phone.as_e164().to_owned()),
@@ -224,9 +224,7 @@ impl Oracle {
         }
         for count in counts {
             let of = |state| {
-                let is = |view: &&ReminderView| {
-                    view.state == state && view.reminder.plan.key.channel == count.channel
-                };
+                let is = |view: &&ReminderView| view.state == state && view.reminder.plan.key.channel == count.channel;
                 views.iter().filter(is).count() as u64
             };
             let seen = (of(State::Planned), of(State::Sending), of(State::Unknown));

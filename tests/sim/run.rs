@@ -49,14 +49,19 @@ pub(crate) fn run(seed: u64, faults: Option<Faults>, bug: Option<Bug>, whole_tra
     let world = Arc::new(World::new(clock, rng, faults, bug, oracle));
     lock(&world.trace).whole = whole_trace.then(Vec::new);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
-    let mut driver = Driver { world: Arc::clone(&world), daemons: [None, None], leaving: Vec::new(), lives: 0, steps: 0, rules: 0 };
+    let mut driver =
+        Driver { world: Arc::clone(&world), daemons: [None, None], leaving: Vec::new(), lives: 0, steps: 0, rules: 0 };
     runtime.block_on(driver.drive());
     drop(runtime);
     let mut trace = lock(&world.trace);
     let oracle = lock(&world.oracle);
     let last = || trace.last.iter().map(|line| format!("\n  {line}")).collect::<String>();
     let failure = oracle.failure.as_ref().map(|what| {
-        format!("seed {seed}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast events:{}", driver.steps, last())
+        format!(
+            "seed {seed}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast events:{}",
+            driver.steps,
+            last()
+        )
     });
     let hash = trace.hash();
     Report { hash, acceptances: oracle.acceptances, failure, trace: trace.whole.take().unwrap_or_default() }
@@ -190,7 +195,8 @@ impl Driver {
             before = now;
             turns += 1;
             if turns > MOST_TURNS {
-                return lock(&self.world.oracle).fail("I10", "the daemons work and work while no time passes".to_owned());
+                return lock(&self.world.oracle)
+                    .fail("I10", "the daemons work and work while no time passes".to_owned());
             }
         }
         if self.daemons.iter().flatten().any(Daemon::has_lost_a_task) {
@@ -212,7 +218,8 @@ impl Driver {
                 gone.kill();
             }
             if self.world.has(Bug::MarkAfterSend) {
-                let sending: Vec<_> = self.views().await.into_iter().filter(|view| view.state == State::Sending).collect();
+                let sending: Vec<_> =
+                    self.views().await.into_iter().filter(|view| view.state == State::Sending).collect();
                 for view in sending {
                     plan_again(&self.world, view.reminder.id).await;
                 }

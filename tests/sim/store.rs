@@ -133,7 +133,8 @@ impl FaultyStore {
             Some(Bug::ClaimedByTwo) => {
                 let fork = self.inner().fork(Arc::new(world.clock.clone()));
                 let mut claimed = self.inner().claim(request, decide).await?;
-                let copies = if claimed.sending.is_empty() { Vec::new() } else { fork.claim(request, decide).await?.sending };
+                let copies =
+                    if claimed.sending.is_empty() { Vec::new() } else { fork.claim(request, decide).await?.sending };
                 let mut stolen = lock(&world.stolen);
                 let mine = |(from, copy): &mut (u32, dueherald::store::ClaimedReminder)| {
                     *from != self.0.number && copy.reminder.key.channel == request.channel
@@ -235,7 +236,10 @@ impl Store for FaultyStore {
         let claimed = self.claim_as(request, decide).await?;
         let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
         for one in &claimed.sending {
-            if view(self.inner(), one.attempt.reminder()).await.is_some_and(|view| view.attempts == one.attempt.number()) {
+            if view(self.inner(), one.attempt.reminder())
+                .await
+                .is_some_and(|view| view.attempts == one.attempt.number())
+            {
                 world.note(format!("{} claims {} #{}", self.0.number, one.attempt.reminder(), one.attempt.number()));
                 let parent = self.parent_of(&one.reminder.key).await;
                 lock(&world.oracle).claimed(world, self.0.number, one, request.lease, parent);

@@ -28,7 +28,8 @@ const ABROAD: [Tz; 8] = [
 
 /// The first day: most often one whose month has a change of the clocks in it.
 pub(crate) fn first_day(rng: &mut Rng) -> NaiveDate {
-    let (year, month, day) = [(2026, 10, 8), (2027, 2, 25), (2027, 3, 10), (2026, 8, 20), (2027, 6, 1)][rng.usize(0..5)];
+    let (year, month, day) =
+        [(2026, 10, 8), (2027, 2, 25), (2027, 3, 10), (2026, 8, 20), (2027, 6, 1)][rng.usize(0..5)];
     NaiveDate::from_ymd_opt(year, month, day).expect("a date of the calendar") + TimeDelta::days(rng.i64(0..10))
 }
 

@@ -201,7 +201,9 @@ impl Store for MemoryStore {
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        Ok(self.tables().ledger.stops.clone())
+        let mut stops = self.tables().ledger.stops.clone();
+        stops.sort_by_key(|stop| stop.since);
+        Ok(stops)
     }
 
     async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {

@@ -136,7 +136,13 @@ impl Outbox {
         if queued.attempt != settlement.number() {
             return false;
         }
+        let early = self.early(id, queued.attempt);
         match (settlement.next(), settlement.fall_back_at()) {
+            // The receipt was quicker than the answer: what it says stands.
+            (Next::Accepted, Some(_)) if let Some(at) = early => {
+                self.put(id, queued.in_stage(Stage::FallingBack { at }))
+            }
+            (Next::Accepted, None) if early.is_some() => drop(self.take(id)),
             (Next::Accepted | Next::Failed, Some(at)) => {
                 self.put(id, queued.in_stage(Stage::FallingBack { at }));
                 self.append(settlement.event());
@@ -148,6 +154,8 @@ impl Outbox {
                 self.append(settlement.event());
             }
             (Next::Unknown, _) if queued.stage == Stage::Unknown => return false,
+            // The receipt proves that it was taken over.
+            (Next::Unknown, _) if early.is_some() => drop(self.take(id)),
             (Next::Unknown, _) => {
                 self.put(id, queued.in_stage(Stage::Unknown));
                 self.append(settlement.event());
@@ -156,11 +164,21 @@ impl Outbox {
         true
     }
 
+    /// When a receipt said that the attempt did not arrive, although no answer to it is known.
+    fn early(&self, id: ReminderId, attempt: u32) -> Option<DateTime<Utc>> {
+        let undelivered = |event: &&Event| event.attempt == attempt && event.kind == EventKind::Undelivered;
+        self.events(id).iter().find(undelivered).map(|event| event.at)
+    }
+
     pub(super) fn reap(&mut self, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
         let dead = |queued: &Queued| matches!(queued.stage, Stage::Sending { lease_until } if lease_until <= now);
         let expired = self.queue.iter().filter(|(_, queued)| dead(queued)).map(|(id, queued)| (*id, queued.clone()));
         let expired: Vec<_> = expired.take(limit as usize).collect();
         for (id, queued) in &expired {
+            if self.early(*id, queued.attempt).is_some() {
+                self.take(*id);
+                continue;
+            }
             self.put(*id, queued.clone().in_stage(Stage::Unknown));
             self.append(Event::lease_expired(*id, queued.attempt, queued.gateway.clone(), now));
         }
@@ -192,10 +210,12 @@ impl Outbox {
         }
         match self.queue.get(&id).cloned() {
             Some(_) if receipt.arrived => drop(self.take(id)),
-            // Whatever the sender still believes: it was taken over, and did not arrive. Its own answer comes too late to count;
-            // the next channel is tried, if the rule names one.
-            Some(queued) => self.put(id, queued.in_stage(Stage::FallingBack { at: now })),
-            None => {}
+            Some(queued) if matches!(queued.stage, Stage::FallingBack { .. }) => {
+                self.put(id, queued.in_stage(Stage::FallingBack { at: now }));
+            }
+            // Under way: the settlement that follows sees the receipt. Unknown no more: it was taken over, and did not arrive.
+            Some(queued) if queued.stage == Stage::Unknown => drop(self.take(id)),
+            _ => {}
         }
         self.append(Event {
             reminder: id,
@@ -210,9 +230,12 @@ impl Outbox {
     }
 
     pub(super) fn fallbacks_due(&self, now: DateTime<Utc>, limit: u32) -> Vec<Reminder> {
-        let due = |queued: &Queued| matches!(queued.stage, Stage::FallingBack { at } if at <= now);
-        let ids = self.queue.iter().filter(|(_, queued)| due(queued)).map(|(id, _)| id);
-        ids.filter_map(|id| self.reminders.get(id).cloned()).take(limit as usize).collect()
+        let due = |(id, queued): (&ReminderId, &Queued)| match queued.stage {
+            Stage::FallingBack { at } if at <= now => Some((at, *id)),
+            _ => None,
+        };
+        let due: BTreeSet<_> = self.queue.iter().filter_map(due).collect();
+        due.into_iter().filter_map(|(_, id)| self.reminders.get(&id).cloned()).take(limit as usize).collect()
     }
 
     pub(super) fn fall_back(&mut self, id: ReminderId, next: Option<&NewReminder>, at: DateTime<Utc>) {
