@@ -88,7 +88,7 @@ impl Driver {
         self.until(end + DAY * u32::try_from(CALM_DAYS).unwrap_or_default()).await;
         if !self.failed() {
             let views = self.views().await;
-            lock(&self.world.oracle).rest(&views);
+            lock(&self.world.oracle).rest(&views, self.world.clock.now());
         }
     }
 
