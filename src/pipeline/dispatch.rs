@@ -345,6 +345,7 @@ impl Lane {
         let first = match patience {
             None => sending.join_next().await,
             Some(patience) => tokio::select! {
+                biased;
                 first = sending.join_next() => first,
                 () = clock.sleep(patience) => None,
             },
@@ -418,6 +419,7 @@ impl Lane {
 
     async fn pause(&self, pause: Duration, stop: &CancellationToken) {
         tokio::select! {
+            biased;
             () = self.dispatcher.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
         }

@@ -183,11 +183,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 type Stream = Box<dyn Duplex>;
 
+/// What reads and writes on a connection.
+type Driver = Pin<Box<Connection<TokioIo<Stream>, reqwest::Body>>>;
+
 /// One connection. It moves only while somebody converses on it.
 struct Line {
     sender: SendRequest<reqwest::Body>,
     /// What reads and writes; `None` when it has ended.
-    driver: Option<Pin<Box<Connection<TokioIo<Stream>, reqwest::Body>>>>,
+    driver: Option<Driver>,
     gate: Arc<Gate>,
 }
 

@@ -1,8 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::domain::{Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
+use crate::domain::{
+    Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression, SuppressionReason,
+};
 use crate::plan::Account;
 use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
 
@@ -11,6 +13,8 @@ use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow,
 pub(super) struct Ledger {
     borrowers: BTreeMap<BorrowerKey, Borrower>,
     installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
+    /// Which instalments a borrower has, by number.
+    owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
 }
@@ -25,6 +29,11 @@ impl Ledger {
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
             Some(_) => Change::Changed,
         };
+        if let Some(before) = was.filter(|was| was.borrower != installment.borrower) {
+            let former = BorrowerKey { merchant: before.merchant, id: before.borrower };
+            self.owed.entry(former).or_default().remove(&before.id);
+        }
+        self.owed.entry(borrower.key.clone()).or_default().insert(installment.id.clone());
         self.borrowers.insert(borrower.key.clone(), borrower);
         self.installments.insert(place, installment);
         change
@@ -38,35 +47,33 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Account {
         let borrower = self.borrowers.get(key).cloned();
-        let to = borrower.as_ref().and_then(|borrower| address(borrower, channel));
-        let standing = |one: &&Suppression| {
-            Some(&one.address) == to.as_ref()
-                && one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
-                && one.until.is_none_or(|until| now < until)
-        };
         let stops = |one: &Stop| {
             one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
                 && one.channel.is_none_or(|stopped| stopped == channel)
         };
         Account {
-            // The merchant's own goes before the one for all.
-            suppressed: self
-                .suppressions
-                .iter()
-                .filter(standing)
-                .max_by_key(|one| one.merchant.is_some())
-                .map(|one| one.reason),
+            suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
             stopped: self.stops.iter().any(stops),
             installments: self.due_on(key, due_date),
             borrower,
         }
     }
 
-    fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
-        let owed = |one: &&Installment| {
-            one.due_date == due_date && one.borrower == borrower.id && one.merchant == borrower.merchant
+    fn suppressed(&self, borrower: &Borrower, channel: Channel, now: DateTime<Utc>) -> Option<SuppressionReason> {
+        let to = address(borrower, channel)?;
+        let standing = |one: &&Suppression| {
+            one.address == to
+                && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
+                && one.until.is_none_or(|until| now < until)
         };
-        self.installments.values().filter(owed).cloned().collect()
+        // The merchant's own goes before the one for all.
+        self.suppressions.iter().filter(standing).max_by_key(|one| one.merchant.is_some()).map(|one| one.reason)
+    }
+
+    fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
+        let owed = self.owed.get(borrower).into_iter().flatten();
+        let known = owed.filter_map(|id| self.installments.get(&(borrower.merchant.clone(), id.clone())));
+        known.filter(|one| one.due_date == due_date).cloned().collect()
     }
 
     pub(super) fn due_page(
@@ -92,10 +99,10 @@ impl Ledger {
     fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<DueBorrower> {
         let mut installments = self.due_on(&cursor.borrower, cursor.due_date);
         installments.retain(Installment::is_due);
-        let is_suppressed =
-            |channel: &Channel| self.account(&cursor.borrower, cursor.due_date, *channel, now).suppressed.is_some();
+        let borrower = self.borrowers.get(&cursor.borrower)?;
+        let is_suppressed = |channel: &Channel| self.suppressed(borrower, *channel, now).is_some();
         Some(DueBorrower {
-            borrower: self.borrowers.get(&cursor.borrower)?.clone(),
+            borrower: borrower.clone(),
             due_date: cursor.due_date,
             suppressed: Channel::ALL.iter().copied().filter(is_suppressed).collect(),
             installments,

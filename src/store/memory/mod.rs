@@ -30,7 +30,7 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Tables {
     ledger: Ledger,
     outbox: Outbox,
@@ -42,6 +42,13 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, tables: Mutex::default() }
+    }
+
+    /// A copy that goes its own way from here on, on a clock of its own: for planting faults in the simulation.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fork(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::new(self.tables().clone()) }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

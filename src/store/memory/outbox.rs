@@ -96,7 +96,9 @@ impl Outbox {
     }
 
     pub(super) fn next_due(&self, channel: Channel) -> Option<DateTime<Utc>> {
-        self.ready.iter().filter(|ready| ready.0 == channel).map(|ready| ready.2).min()
+        let lanes = (channel, 0, DateTime::<Utc>::MIN_UTC, ReminderId(i64::MIN))
+            ..=(channel, u16::MAX, DateTime::<Utc>::MAX_UTC, ReminderId(i64::MAX));
+        self.ready.range(lanes).map(|ready| ready.2).min()
     }
 
     pub(super) fn attempts(&self, id: ReminderId) -> u32 {

@@ -1,0 +1,125 @@
+//! The simulation: the real planner, decision, renderer, dispatch and reconciliation over the store in memory, on a simulated
+//! clock, with faults at every await. One seed is one world of 100 borrowers over 30 days, and gives the same run every time.
+//!
+//! `SIM_SEEDS=n` sets how many seeds are run, `SIM_SEED=s` runs one and prints all that happened.
+
+#[path = "sim/daemon.rs"]
+mod daemon;
+#[path = "sim/faults.rs"]
+mod faults;
+#[path = "sim/gateway.rs"]
+mod gateway;
+#[path = "sim/life.rs"]
+mod life;
+#[path = "sim/oracle.rs"]
+mod oracle;
+#[path = "sim/run.rs"]
+mod run;
+#[path = "sim/store.rs"]
+mod store;
+#[path = "sim/town.rs"]
+mod town;
+#[path = "sim/world.rs"]
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use faults::{Bug, Faults};
+use run::{Report, run};
+
+/// How many seeds are run where nothing else is said.
+const SEEDS: u64 = 2_000;
+
+/// A planted bug is found within so many seeds, the first that CI runs.
+const FOUND_WITHIN: u64 = 200;
+
+fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number")))
+}
+
+#[expect(clippy::print_stdout, reason = "a replay is asked for to be read")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Runs seeds on all processors, from 0, until `enough` says so or all are run.
+fn run_all(seeds: u64, bug: Option<Bug>, see: impl Fn(u64, Report) -> bool + Sync) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || !see(seed, run(seed, None, bug, false)) {
+                        next.store(seeds, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn whatever_goes_wrong_the_invariants_hold() {
+    if let Some(seed) = from_env("SIM_SEED") {
+        let report = run(seed, None, None, true);
+        let last = format!("hash {:016x}, {} accepted", report.hash, report.acceptances);
+        say(&format!("{}\n{last}", report.trace.join("\n")));
+        return assert!(report.failure.is_none(), "{}", report.failure.unwrap_or_default());
+    }
+    let failures = Mutex::new(Vec::new());
+    let accepted = AtomicU64::new(0);
+    run_all(from_env("SIM_SEEDS").unwrap_or(SEEDS), None, |_, report| {
+        accepted.fetch_add(report.acceptances, Ordering::Relaxed);
+        let mut failures = failures.lock().expect("no panic");
+        failures.extend(report.failure);
+        failures.len() < 3
+    });
+    let failures = failures.into_inner().expect("no panic");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(accepted.into_inner() > 0, "something was sent");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in 0..5 {
+        let (one, other) = (run(seed, None, None, false), run(seed, None, None, false));
+        assert_eq!((one.hash, one.acceptances), (other.hash, other.acceptances), "seed {seed}");
+    }
+    assert_ne!(run(0, None, None, false).hash, run(1, None, None, false).hash);
+}
+
+#[test]
+fn without_faults_everything_that_is_due_is_sent() {
+    let report = run(7, Some(Faults::default()), None, true);
+    assert!(report.failure.is_none(), "{}", report.failure.unwrap_or_default());
+    let aside = report.trace.iter().filter(|line| line.contains("aside")).count() as u64;
+    let settled = report.trace.iter().filter(|line| line.contains("Accepted")).count() as u64;
+    assert!(report.acceptances > 200, "{} sent, {aside} put aside", report.acceptances);
+    assert_eq!(settled, report.acceptances);
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let found_at = |bug| {
+        let found = Mutex::new(None);
+        run_all(FOUND_WITHIN, Some(bug), |seed, report| match report.failure {
+            Some(what) => {
+                let mut found = found.lock().expect("no panic");
+                found.get_or_insert((seed, what));
+                false
+            }
+            None => true,
+        });
+        found.into_inner().expect("no panic")
+    };
+    for bug in Bug::ALL {
+        let found = found_at(bug);
+        let (seed, what) = found.unwrap_or_else(|| panic!("{bug:?} was not found within {FOUND_WITHIN} seeds"));
+        say(&format!("{bug:?}: {}", what.lines().next().unwrap_or_default()));
+        assert!(seed < FOUND_WITHIN);
+    }
+}

@@ -1,0 +1,131 @@
+//! A daemon: the real lanes, reconciler and scanner of the pipeline, over the fakes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use dueherald::clock::Clock;
+use dueherald::domain::{Channel, GatewayName, LinkMode};
+use dueherald::gateway::Gateway;
+use dueherald::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler, Until, scan};
+use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
+use dueherald::render::Renderer;
+use dueherald::store::{Store, WriteMode};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::FaultyGateway;
+use crate::life::Life;
+use crate::store::FaultyStore;
+use crate::town::{policy, routes};
+use crate::world::World;
+
+/// How long a claim lasts.
+const LEASE: Duration = Duration::from_secs(4 * 60);
+/// How often an idle lane looks; what is planned wakes it in time.
+const POLL: Duration = Duration::from_secs(4 * 3600);
+const RECONCILE: Duration = Duration::from_secs(2 * 3600);
+const SCAN: Duration = Duration::from_secs(12 * 3600);
+/// How far ahead is planned.
+const AHEAD: TimeDelta = TimeDelta::hours(30);
+
+static RENDERER: LazyLock<Arc<Renderer>> =
+    LazyLock::new(|| Arc::new(Renderer::new(Vec::new()).expect("the built-in templates are sound")));
+
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) life: Arc<Life>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Starts one with the rules of `version`.
+    pub(crate) fn start(world: &Arc<World>, number: u32, version: u32, ahead: TimeDelta) -> Self {
+        let life = Life::begin(world, number, ahead);
+        world.note(format!("daemon {number} starts with rules {version}"));
+        let dispatcher = Arc::new(Dispatcher {
+            store: Arc::new(FaultyStore(Arc::clone(&life))),
+            policy: Arc::new(policy(version)),
+            composer: Composer {
+                renderer: Arc::clone(&RENDERER),
+                links: Arc::clone(&world.links),
+                routes: Arc::new(routes()),
+            },
+            clock: Arc::clone(&life) as Arc<dyn Clock>,
+            settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
+            poison: Poison::default(),
+        });
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
+        let posts = posts(&life);
+        let gateways: BTreeMap<GatewayName, Arc<dyn Gateway>> =
+            posts.iter().map(|(post, _)| (post.name.clone(), Arc::clone(post) as Arc<dyn Gateway>)).collect();
+        for channel in Channel::ALL {
+            let own = posts.iter().filter(|(gateway, _)| gateway.channel == *channel);
+            let own = own.map(|(gateway, rate)| Post::new(Arc::clone(gateway) as Arc<dyn Gateway>, *rate)).collect();
+            for lane in Lane::of_channel(&dispatcher, *channel, own) {
+                let stop = stop.clone();
+                tasks.push(tokio::spawn(async move { drop(lane.run(Until::Stopped, &stop).await) }));
+            }
+        }
+        let reconciler = Reconciler { dispatcher: Arc::clone(&dispatcher), gateways };
+        tasks.push(tokio::spawn(reconciler.run(RECONCILE, stop.clone())));
+        tasks.push(tokio::spawn(scan_in_turn(
+            Arc::clone(&life),
+            Arc::clone(&dispatcher.store),
+            Arc::clone(&dispatcher.policy),
+            stop.clone(),
+        )));
+        Self { life, tasks, stop }
+    }
+
+    /// Asks it to end by itself: nothing more is claimed, what is in flight is settled.
+    pub(crate) fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends it at whatever await it stands.
+    pub(crate) fn kill(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+
+    /// Whether a task of it has ended although nobody asked: it panicked, or left its work.
+    pub(crate) fn has_lost_a_task(&self) -> bool {
+        !self.stop.is_cancelled() && self.tasks.iter().any(JoinHandle::is_finished)
+    }
+}
+
+/// The town's gateways, as this life sees them.
+fn posts(life: &Arc<Life>) -> Vec<(Arc<FaultyGateway>, Option<RateLimit>)> {
+    let gateway = |number, name: &str, channel, link_mode, can_be_asked| {
+        let name = name.parse().expect("a name");
+        Arc::new(FaultyGateway { life: Arc::clone(life), name, number, channel, link_mode, can_be_asked })
+    };
+    let rate = RateLimit { per_second: 20, burst: 10, per_day: None };
+    vec![
+        (gateway(0, "alpha", Channel::Sms, LinkMode::Personal, true), Some(rate)),
+        (gateway(1, "beta", Channel::Sms, LinkMode::Fixed, false), None),
+        (gateway(2, "mail", Channel::Email, LinkMode::Personal, false), None),
+    ]
+}
+
+async fn scan_in_turn(life: Arc<Life>, store: Arc<dyn Store>, policy: Arc<Policy>, stop: CancellationToken) {
+    let world = &life.world;
+    let holder = life.number.to_string();
+    while !stop.is_cancelled() {
+        let turn = store.take_turn("scan", &holder, TimeDelta::minutes(10)).await;
+        if turn.unwrap_or_default() || world.strikes(world.faults.two_scanners) {
+            let horizon = Horizon { now: life.now(), until: life.now() + AHEAD };
+            if let Ok(report) = scan(&*store, &policy, horizon, WriteMode::Commit).await {
+                world.note(format!("{} scanned: {} planned", life.number, report.planned));
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = life.sleep(SCAN) => {}
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What may go wrong, how often, and the bugs that are planted to see the invariants go red.
+
+use fastrand::Rng;
+
+/// Probabilities in ten-thousandths, each per occasion.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    /// The process dies at this await.
+    pub(crate) crash: u32,
+    /// The process is stopped at this await, for up to hours.
+    pub(crate) freeze: u32,
+    /// The database refuses, nothing is applied.
+    pub(crate) store_error: u32,
+    /// The database commits, and the answer is lost.
+    pub(crate) answer_lost: u32,
+    /// The database takes seconds.
+    pub(crate) store_slow: u32,
+    /// The gateway lets nobody connect.
+    pub(crate) refuse: u32,
+    /// The gateway throttles.
+    pub(crate) throttle: u32,
+    /// The gateway refuses the recipient.
+    pub(crate) reject_recipient: u32,
+    /// The gateway refuses us.
+    pub(crate) reject_account: u32,
+    /// The gateway accepts and never answers.
+    pub(crate) silence: u32,
+    /// The gateway answers with what proves nothing; it took the message over in half the cases.
+    pub(crate) garbage: u32,
+    /// The gateway takes minutes, beyond the lease too, before it reads what we send.
+    pub(crate) slow: u32,
+    /// The receipt comes before the answer.
+    pub(crate) early_receipt: u32,
+    /// The receipt says that it did not arrive.
+    pub(crate) undelivered: u32,
+    /// The receipt comes again, or a contrary one.
+    pub(crate) second_receipt: u32,
+    /// No receipt ever comes.
+    pub(crate) no_receipt: u32,
+    /// A scan begins although another daemon has the turn.
+    pub(crate) two_scanners: u32,
+    /// Per day: the daemon is restarted with other rules.
+    pub(crate) reload: u32,
+    /// Per day: the daemon's clock steps.
+    pub(crate) clock_step: u32,
+    /// Per day: somebody stops a merchant or a channel for some hours.
+    pub(crate) stop: u32,
+    /// Per day: a gateway is down for some hours.
+    pub(crate) outage: u32,
+    /// Per instalment: paid at some moment.
+    pub(crate) pay: u32,
+    /// Per instalment: cancelled at some moment.
+    pub(crate) cancel: u32,
+    /// Per instalment: the due date moves, and perhaps back.
+    pub(crate) flap: u32,
+    /// Per borrower: asks not to be contacted on a channel.
+    pub(crate) opt_out: u32,
+}
+
+impl Faults {
+    /// A mix of its own for each seed: every kind is left out in some runs, so that it hides no other.
+    pub(crate) fn drawn(rng: &mut Rng) -> Self {
+        let mut up_to = |most: u32| if rng.bool() { rng.u32(0..=most) } else { 0 };
+        Self {
+            crash: up_to(40),
+            freeze: up_to(40),
+            store_error: up_to(150),
+            answer_lost: up_to(150),
+            store_slow: up_to(100),
+            refuse: up_to(1_000),
+            throttle: up_to(1_000),
+            reject_recipient: up_to(300),
+            reject_account: up_to(500),
+            silence: up_to(800),
+            garbage: up_to(800),
+            slow: up_to(800),
+            early_receipt: up_to(2_000),
+            undelivered: up_to(3_000),
+            second_receipt: up_to(2_000),
+            no_receipt: up_to(3_000),
+            two_scanners: up_to(5_000),
+            reload: up_to(800),
+            clock_step: up_to(2_000),
+            stop: up_to(800),
+            outage: up_to(800),
+            pay: up_to(6_000),
+            cancel: up_to(1_500),
+            flap: up_to(2_000),
+            opt_out: up_to(2_000),
+        }
+    }
+}
+
+/// A mistake that is made on purpose, in the fakes around the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The claim is only on record once the outcome is: a crash in between sends again.
+    MarkAfterSend,
+    /// An outcome of an older attempt counts.
+    NoFence,
+    /// A lease that ran out makes the reminder `planned`.
+    ReapToPlanned,
+    /// A gateway that does not answer counts as one that was never reached.
+    UnknownAsNotSent,
+    /// Bytes leave after the deadline.
+    DeadlineIgnored,
+    /// What could not be claimed is sent all the same.
+    CommitErrorIgnored,
+    /// The decision is made from the books of yesterday.
+    StaleFacts,
+    /// Contact hours are those of UTC.
+    HoursInUtc,
+    /// Suppressions are not looked at.
+    SuppressionIgnored,
+    /// Two daemons are given the same reminder.
+    ClaimedByTwo,
+    /// The second e-mail has another Message-ID.
+    FreshReference,
+    /// What is unknown goes to the next channel.
+    FallbackForUnknown,
+    /// A receipt that is quicker than the answer is lost.
+    EarlyReceiptLost,
+    /// Nobody looks for leases that ran out.
+    ReaperAsleep,
+}
+
+impl Bug {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::MarkAfterSend,
+        Self::NoFence,
+        Self::ReapToPlanned,
+        Self::UnknownAsNotSent,
+        Self::DeadlineIgnored,
+        Self::CommitErrorIgnored,
+        Self::StaleFacts,
+        Self::HoursInUtc,
+        Self::SuppressionIgnored,
+        Self::ClaimedByTwo,
+        Self::FreshReference,
+        Self::FallbackForUnknown,
+        Self::EarlyReceiptLost,
+        Self::ReaperAsleep,
+    ];
+}

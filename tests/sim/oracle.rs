@@ -1,0 +1,256 @@
+//! What must always hold (design.md, section 5), checked against the simulation's own truth at every event.
+//!
+//! I7, frequency caps, has no check yet: there are no caps before issue 4; its place is [`Oracle::accepted`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono_tz::Tz;
+use dueherald::clock::Clock;
+use dueherald::domain::{
+    Address, BorrowerKey, Channel, Event, EventKind, GatewayName, Installment, InstallmentId, InstallmentStatus,
+    LedgerRow, MerchantId, ReminderId, ReminderKey, Said, State, Step, merge,
+};
+use dueherald::gateway::Handover;
+use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
+
+use crate::gateway::FaultyGateway;
+use crate::world::World;
+
+/// Whether a step belongs to the rule that falls back to e-mail.
+pub(crate) fn is_late(step: &Step) -> bool {
+    matches!(step, Step::Rule { rule, .. } if rule.as_str() == "late")
+}
+
+/// A claim that is on record, and whether what it led to was right at that instant.
+#[derive(Debug)]
+struct Claim {
+    life: u32,
+    key: ReminderKey,
+    lease_ends: Duration,
+    wrong: Option<(&'static str, String)>,
+    used: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    /// The lender's books, as they are.
+    pub(crate) rows: Vec<LedgerRow>,
+    former: Vec<LedgerRow>,
+    of: HashMap<BorrowerKey, Vec<usize>>,
+    pub(crate) suppressed: BTreeSet<(MerchantId, String)>,
+    pub(crate) stops: BTreeSet<(Option<MerchantId>, Option<Channel>)>,
+    claims: HashMap<(ReminderId, u32), Claim>,
+    /// Which gateways took a reminder over, in order.
+    taken: HashMap<ReminderId, Vec<(GatewayName, String)>>,
+    states: BTreeMap<ReminderId, State>,
+    numbers: HashMap<ReminderKey, ReminderId>,
+    pub(crate) failure: Option<String>,
+    pub(crate) acceptances: u64,
+}
+
+impl Oracle {
+    pub(crate) fn of(rows: Vec<LedgerRow>) -> Self {
+        let mut of: HashMap<_, Vec<_>> = HashMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            of.entry(row.borrower.clone()).or_default().push(place);
+        }
+        Self { former: rows.clone(), rows, of, ..Self::default() }
+    }
+
+    /// The first thing that is wrong ends the run.
+    pub(crate) fn fail(&mut self, invariant: &str, what: String) {
+        self.failure.get_or_insert(format!("{invariant}: {what}"));
+    }
+
+    fn expect(&mut self, holds: bool, invariant: &str, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(invariant, what());
+        }
+    }
+
+    pub(crate) fn number_of(&self, key: &ReminderKey) -> Option<ReminderId> {
+        self.numbers.get(key).copied()
+    }
+
+    pub(crate) fn was_accepted_by(&self, id: ReminderId, gateway: &GatewayName) -> bool {
+        self.taken.get(&id).is_some_and(|taken| taken.iter().any(|(name, _)| name == gateway))
+    }
+
+    pub(crate) fn a_day_passes(&mut self) {
+        self.former.clone_from(&self.rows);
+    }
+
+    /// Planted bug: the instalments of a key as they were when the day began.
+    pub(crate) fn yesterday(&self) -> impl Fn(&ReminderKey) -> Option<Vec<Installment>> + Send + Sync + 'static {
+        let (rows, of) = (self.former.clone(), self.of.clone());
+        move |key| {
+            let places = of.get(&key.borrower)?.iter();
+            let due = places.map(|place| rows[*place].clone()).filter(|row| row.due_date == key.due_date);
+            Some(due.map(|row| merge(row, None, None).1).collect())
+        }
+    }
+
+    /// I2: each state follows from the one before.
+    pub(crate) fn observe(&mut self, view: &ReminderView) {
+        let (id, next) = (view.reminder.id, view.state);
+        self.numbers.entry(view.reminder.plan.key.clone()).or_insert(id);
+        let before = self.states.insert(id, next).unwrap_or(State::Planned);
+        self.expect(before == next || before.may_become(next), "I2", || format!("{id} went from {before} to {next}"));
+    }
+
+    fn open(&self, key: &ReminderKey) -> BTreeSet<InstallmentId> {
+        let places = self.of.get(&key.borrower).into_iter().flatten();
+        let open =
+            |row: &&LedgerRow| row.due_date == key.due_date && row.status == Said::Value(Some(InstallmentStatus::Open));
+        places.map(|place| &self.rows[*place]).filter(open).map(|row| row.installment.clone()).collect()
+    }
+
+    fn is_suppressed(&self, merchant: &MerchantId, address: &str) -> bool {
+        self.suppressed.contains(&(merchant.clone(), address.to_owned()))
+    }
+
+    /// A claim was committed: I5, I6, I3 and the fallback are judged now, and tell when something is accepted for it.
+    pub(crate) fn claimed(
+        &mut self,
+        world: &World,
+        life: u32,
+        claimed: &ClaimedReminder,
+        lease: TimeDelta,
+        parent: Option<State>,
+    ) {
+        let place = (claimed.attempt.reminder(), claimed.attempt.number());
+        if self.claims.contains_key(&place) {
+            return;
+        }
+        let key = claimed.reminder.key.clone();
+        let merchant = key.borrower.merchant.clone();
+        let meant: BTreeSet<_> = claimed.to_send.installments.iter().map(|one| one.id.clone()).collect();
+        let open = self.open(&key);
+        let stopped = self.stops.iter().any(|(whose, channel)| {
+            whose.as_ref().is_none_or(|whose| *whose == merchant)
+                && channel.is_none_or(|channel| channel == key.channel)
+        });
+        let phone = self.of.get(&key.borrower).and_then(|places| match &self.rows[places[0]].phone {
+            Said::Value(Some(phone)) => Some(phone.as_e164().to_owned()),
+            _ => None,
+        });
+        let phone_serves = phone.is_some_and(|phone| !self.is_suppressed(&merchant, &phone));
+        let wrong = if meant.is_empty() || meant != open {
+            Some(("I5", format!("{meant:?} were meant, {open:?} were open")))
+        } else if self.is_suppressed(&merchant, claimed.to_send.to.reveal()) {
+            Some(("I6", "the address is suppressed".to_owned()))
+        } else if stopped {
+            Some(("I6", "the sending was stopped".to_owned()))
+        } else if phone_serves && matches!(parent, Some(State::Unknown | State::Sending | State::Planned)) {
+            Some(("I3", format!("the next channel was tried while the SMS was {parent:?}")))
+        } else {
+            None
+        };
+        let lease_ends = world.clock.elapsed() + lease.to_std().unwrap_or_default();
+        self.claims.insert(place, Claim { life, key, lease_ends, wrong, used: false });
+    }
+
+    /// The sink took a message over: from here on it cannot be taken back.
+    pub(crate) fn accepted(
+        &mut self,
+        world: &World,
+        gateway: &FaultyGateway,
+        handover: &Handover<'_>,
+        id: Option<ReminderId>,
+        events: &[Event],
+    ) {
+        self.acceptances += 1;
+        let Some(id) = id else {
+            return self.fail("I1", "a message bears a reference that names no reminder".to_owned());
+        };
+        let number = handover.attempt;
+        let Some(claim) = self.claims.get_mut(&(id, number)) else {
+            return self.fail("I9", format!("{id} #{number} was sent, and no claim is on record"));
+        };
+        let (mine, again) = (claim.life == gateway.life.number, std::mem::replace(&mut claim.used, true));
+        let (key, lease_ends, wrong) = (claim.key.clone(), claim.lease_ends, claim.wrong.clone());
+        self.expect(mine, "I9", || format!("{id} #{number} was sent by another than who claimed it"));
+        self.expect(!again, "I1", || format!("{id} #{number} was sent twice"));
+        if let Some((invariant, what)) = wrong {
+            self.fail(invariant, format!("{id} #{number}: {what}"));
+        }
+        let late = world.clock.elapsed() >= lease_ends;
+        self.expect(!late, "I8", || format!("{id} #{number} was sent after its lease"));
+        self.accepted_once(id, gateway, handover, events);
+        self.accepted_at_a_decent_hour(world, id, &key);
+    }
+
+    /// I1 and I3.
+    fn accepted_once(&mut self, id: ReminderId, gateway: &FaultyGateway, handover: &Handover<'_>, events: &[Event]) {
+        let taken = self.taken.entry(id).or_default();
+        taken.push((gateway.name.clone(), handover.reference.to_owned()));
+        let (times, same) = (taken.len(), taken.iter().all(|(_, reference)| reference == handover.reference));
+        let unknown = events.iter().any(|event| event.kind == EventKind::Unknown);
+        let channel = handover.to.channel();
+        match channel {
+            Channel::Sms => self.expect(times == 1, "I1", || format!("SMS {id} was accepted {times} times")),
+            Channel::Email => {
+                self.expect(times <= 2, "I1", || format!("e-mail {id} was accepted {times} times"));
+                self.expect(times == 1 || unknown, "I1", || format!("e-mail {id} went twice without an unknown"));
+                self.expect(same, "I1", || format!("e-mail {id} went twice under two names"));
+            }
+        }
+    }
+
+    /// I4, at the true time of the place where the borrower is.
+    fn accepted_at_a_decent_hour(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
+        let chinese = key.borrower.merchant.as_str() == "cn";
+        let home = if chinese { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
+        let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
+        let zone: Tz = match row.map(|row| &row.time_zone) {
+            Some(Said::Value(Some(zone))) => *zone,
+            _ => home,
+        };
+        let hour = world.clock.now().with_timezone(&zone).hour();
+        let decent = if chinese { 8..22 } else { 8..21 };
+        self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
+    }
+
+    /// I2 as a whole: every key that was ever seen is there once, and the counts add up.
+    pub(crate) fn audit(&mut self, views: &[ReminderView], counts: &[QueueCounts]) {
+        let keys: BTreeSet<_> = views.iter().map(|view| &view.reminder.plan.key).collect();
+        self.expect(keys.len() == views.len(), "I2", || "a key is there twice".to_owned());
+        let lost = self.numbers.keys().find(|key| !keys.contains(key)).map(|key| key.step.to_string());
+        self.expect(lost.is_none(), "I2", || format!("a reminder of {lost:?} has vanished"));
+        for view in views {
+            self.observe(view);
+        }
+        for count in counts {
+            let of = |state| {
+                let is = |view: &&ReminderView| view.state == state && view.reminder.plan.key.channel == count.channel;
+                views.iter().filter(is).count() as u64
+            };
+            let seen = (of(State::Planned), of(State::Sending), of(State::Unknown));
+            let told = (count.planned, count.sending, count.unknown);
+            self.expect(seen == told, "I2", || format!("{told:?} are in the queue, {seen:?} are listed"));
+        }
+    }
+
+    /// I10: some days after the last fault all is done that the machine can do.
+    pub(crate) fn rest(&mut self, views: &[ReminderView], now: DateTime<Utc>) {
+        for view in views {
+            // The last scan plans ahead: what is not due yet may wait.
+            let waits = view.next_try.is_some_and(|next| next > now) && view.attempts == 0;
+            let open = matches!(view.state, State::Planned | State::Sending) && !waits;
+            let id = view.reminder.id;
+            self.expect(!open, "I10", || format!("{id} is still {} at the end", view.state));
+        }
+    }
+
+    /// What a borrower's address on a channel is.
+    pub(crate) fn address(&self, place: usize, channel: Channel) -> Option<Address> {
+        let row = &self.rows[place];
+        match (channel, &row.phone, &row.email) {
+            (Channel::Sms, Said::Value(Some(phone)), _) => Some(Address::Phone(phone.clone())),
+            (Channel::Email, _, Said::Value(Some(email))) => Some(Address::Email(email.clone())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to the
+//! oracle. The planted bugs of dispatch live here, around the real store.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use dueherald::clock::{Clock, SimClock};
+use dueherald::domain::{
+    Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
+    Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression,
+};
+use dueherald::plan::Account;
+use dueherald::store::{
+    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, MemoryStore, QueueCounts,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+};
+
+use crate::faults::Bug;
+use crate::life::Life;
+use crate::oracle::is_late;
+use crate::world::{World, lock};
+
+#[derive(Debug)]
+pub(crate) struct FaultyStore(pub(crate) Arc<Life>);
+
+fn refusal() -> StoreError {
+    StoreError::Database(sqlx::Error::PoolTimedOut)
+}
+
+/// One reminder with its state, from the real store.
+pub(crate) async fn view(store: &MemoryStore, id: ReminderId) -> Option<ReminderView> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    store.reminders(&filter).await.expect("memory does not fail").pop()
+}
+
+/// Tells the oracle how these reminders stand after a commit.
+pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
+    for id in ids {
+        if let Some(view) = view(&world.store, *id).await {
+            lock(&world.oracle).observe(&view);
+        }
+    }
+}
+
+/// The right to write about a reminder that is being sent or unknown, for bugs that have lost or kept it wrongly.
+pub(crate) async fn mint(world: &World, id: ReminderId) -> Option<Attempt> {
+    let far = SimClock::at(world.clock.now() + TimeDelta::days(400));
+    let fork = world.store.fork(Arc::new(far));
+    fork.reap(u32::MAX).await.ok()?;
+    for channel in Channel::ALL {
+        let unknown = fork.unknown(*channel, Some(ReminderId(id.0 - 1)), 1).await.ok()?;
+        if let Some(found) = unknown.into_iter().find(|found| found.attempt.reminder() == id) {
+            return Some(found.attempt);
+        }
+    }
+    None
+}
+
+/// Planted: makes a reminder `planned` again.
+pub(crate) async fn plan_again(world: &World, id: ReminderId) {
+    if let Some(attempt) = mint(world, id).await {
+        let now = world.clock.now();
+        let outcome = Outcome::NotSent { code: Code::new("planted") };
+        let settlement = attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now);
+        world.store.settle(&[settlement]).await.expect("memory does not fail");
+    }
+}
+
+impl FaultyStore {
+    fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    fn inner(&self) -> &MemoryStore {
+        &self.world().store
+    }
+
+    async fn before(&self) -> Result<(), StoreError> {
+        let world = self.world();
+        self.0.point().await;
+        if world.strikes(world.faults.store_slow) {
+            let pause = Duration::from_millis(world.draw(|rng| rng.u64(1..30_000)));
+            self.0.sleep(pause).await;
+        }
+        if world.strikes(world.faults.store_error) {
+            world.note(format!("the store refuses {}", self.0.number));
+            return Err(refusal());
+        }
+        Ok(())
+    }
+
+    async fn after(&self) -> Result<(), StoreError> {
+        let world = self.world();
+        let lost = world.strikes(world.faults.answer_lost);
+        self.0.point().await;
+        if lost {
+            world.note(format!("the store's answer to {} is lost", self.0.number));
+            return Err(refusal());
+        }
+        Ok(())
+    }
+
+    /// The real claim, or what a planted bug makes of it.
+    async fn claim_as(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let world = self.world();
+        match world.bug {
+            Some(Bug::StaleFacts) => {
+                let yesterday = lock(&world.oracle).yesterday();
+                let stale = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.installments = yesterday(&reminder.key).unwrap_or(account.installments);
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &stale).await
+            }
+            Some(Bug::HoursInUtc) => {
+                let abroad = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.borrower.iter_mut().for_each(|borrower| borrower.time_zone = Some(chrono_tz::UTC));
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &abroad).await
+            }
+            Some(Bug::SuppressionIgnored) => {
+                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    decide(reminder, &Account { suppressed: None, ..account.clone() }, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
+            Some(Bug::ClaimedByTwo) => {
+                let fork = self.inner().fork(Arc::new(world.clock.clone()));
+                let mut claimed = self.inner().claim(request, decide).await?;
+                let copies =
+                    if claimed.sending.is_empty() { Vec::new() } else { fork.claim(request, decide).await?.sending };
+                let mut stolen = lock(&world.stolen);
+                let mine = |(from, copy): &mut (u32, dueherald::store::ClaimedReminder)| {
+                    *from != self.0.number && copy.reminder.key.channel == request.channel
+                };
+                claimed.sending.extend(stolen.extract_if(.., mine).map(|(_, copy)| copy));
+                stolen.extend(copies.into_iter().map(|copy| (self.0.number, copy)));
+                Ok(claimed)
+            }
+            _ => self.inner().claim(request, decide).await,
+        }
+    }
+
+    async fn settle_as(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let world = self.world();
+        if world.has(Bug::NoFence) {
+            for late in settlements {
+                let Some(view) = view(self.inner(), late.reminder()).await else { continue };
+                if view.attempts != late.number()
+                    && let Some(attempt) = mint(world, late.reminder()).await
+                {
+                    let forged = attempt.settle(late.outcome().clone(), late.next().clone(), self.0.now());
+                    self.inner().settle(&[forged]).await?;
+                }
+            }
+        }
+        let counted = self.inner().settle(settlements).await?;
+        if world.has(Bug::FallbackForUnknown) {
+            for unknown in settlements.iter().filter(|one| *one.next() == Next::Unknown) {
+                let Some(view) = view(self.inner(), unknown.reminder()).await else { continue };
+                let key = view.reminder.plan.key.clone();
+                if key.channel == Channel::Sms && is_late(&key.step) {
+                    let key = ReminderKey { channel: Channel::Email, ..key };
+                    let next = NewReminder { key, ..view.reminder.plan };
+                    self.inner().plan(&[next], self.0.now(), WriteMode::Commit).await?;
+                }
+            }
+        }
+        Ok(counted)
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn migrate(&self) -> Result<usize, StoreError> {
+        self.inner().migrate().await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner().ready().await
+    }
+
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        self.inner().import(rows, mode).await
+    }
+
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<DueBorrower>, StoreError> {
+        self.before().await?;
+        self.inner().due_page(dates, after, limit).await
+    }
+
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        self.inner().installments(filter).await
+    }
+
+    async fn account(&self, who: &BorrowerKey, due: NaiveDate, channel: Channel) -> Result<Account, StoreError> {
+        self.inner().account(who, due, channel).await
+    }
+
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+        self.inner().suppress(suppressions).await
+    }
+
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
+        self.before().await?;
+        let planned = self.inner().plan(reminders, at, mode).await?;
+        observe(self.world(), &planned).await;
+        self.after().await?;
+        Ok(planned)
+    }
+
+    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let world = self.world();
+        if let Err(error) = self.before().await {
+            if !world.has(Bug::CommitErrorIgnored) {
+                return Err(error);
+            }
+            return self.inner().fork(Arc::new(world.clock.clone())).claim(request, decide).await;
+        }
+        let claimed = self.claim_as(request, decide).await?;
+        let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
+        for one in &claimed.sending {
+            if view(self.inner(), one.attempt.reminder())
+                .await
+                .is_some_and(|view| view.attempts == one.attempt.number())
+            {
+                world.note(format!("{} claims {} #{}", self.0.number, one.attempt.reminder(), one.attempt.number()));
+                let parent = self.parent_of(&one.reminder.key).await;
+                lock(&world.oracle).claimed(world, self.0.number, one, request.lease, parent);
+            }
+        }
+        for (id, decision) in &aside {
+            world.note(format!("{} puts {id} aside: {decision:.60}", self.0.number));
+        }
+        let mut seen: Vec<_> = claimed.sending.iter().map(|one| one.attempt.reminder()).collect();
+        seen.extend(aside.iter().map(|(id, _)| *id));
+        observe(world, &seen).await;
+        self.after().await?;
+        Ok(claimed)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let world = self.world();
+        self.before().await?;
+        let mut late = Vec::new();
+        for one in settlements {
+            let id = one.reminder();
+            world.note(format!("{} settles {id} #{} {:?}", self.0.number, one.number(), one.next()));
+            if view(self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
+                late.push((id, self.inner().events(id).await?.len()));
+            }
+        }
+        let counted = self.settle_as(settlements).await?;
+        for (id, events) in late {
+            if self.inner().events(id).await?.len() != events {
+                lock(&world.oracle).fail("I8", format!("an outcome of an older attempt of {id} counted"));
+            }
+        }
+        let seen: Vec<_> = settlements.iter().map(Settlement::reminder).collect();
+        observe(world, &seen).await;
+        self.after().await?;
+        Ok(counted)
+    }
+
+    async fn unknown(
+        &self,
+        channel: Channel,
+        after: Option<ReminderId>,
+        limit: u32,
+    ) -> Result<Vec<UnknownReminder>, StoreError> {
+        self.before().await?;
+        self.inner().unknown(channel, after, limit).await
+    }
+
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
+        self.inner().record(receipts).await
+    }
+
+    async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {
+        self.before().await?;
+        self.inner().fallbacks_due(limit).await
+    }
+
+    async fn fall_back(
+        &self,
+        pairs: &[(ReminderId, Option<NewReminder>)],
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.before().await?;
+        self.inner().fall_back(pairs, at).await?;
+        for (id, next) in pairs {
+            self.world().note(format!("{} lets {id} fall back: {}", self.0.number, next.is_some()));
+        }
+        let seen: Vec<_> = pairs.iter().map(|(id, _)| *id).collect();
+        observe(self.world(), &seen).await;
+        self.after().await
+    }
+
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
+        self.inner().stop(stop).await
+    }
+
+    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
+        self.inner().lift_stop(merchant, channel).await
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        self.inner().stops().await
+    }
+
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+        self.before().await?;
+        self.inner().rehome(channel, places).await
+    }
+
+    async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
+        self.before().await?;
+        if self.world().has(Bug::ReaperAsleep) {
+            return Ok(Vec::new());
+        }
+        let reaped = self.inner().reap(limit).await?;
+        for id in &reaped {
+            self.world().note(format!("{} reaps {id}", self.0.number));
+        }
+        observe(self.world(), &reaped).await;
+        if self.world().has(Bug::ReapToPlanned) {
+            for id in &reaped {
+                plan_again(self.world(), *id).await;
+            }
+        }
+        self.after().await?;
+        Ok(reaped)
+    }
+
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.before().await?;
+        self.inner().next_due(channel).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        self.inner().queue_counts().await
+    }
+
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        self.inner().reminders(filter).await
+    }
+
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
+        self.inner().events(reminder).await
+    }
+
+    async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {
+        self.before().await?;
+        self.inner().take_turn(task, holder, lasts).await
+    }
+}
+
+impl FaultyStore {
+    /// How the SMS stands that this e-mail would be the fallback of.
+    async fn parent_of(&self, key: &ReminderKey) -> Option<State> {
+        if key.channel == Channel::Sms || !is_late(&key.step) {
+            return None;
+        }
+        let parent = ReminderKey { channel: Channel::Sms, ..key.clone() };
+        let id = lock(&self.world().oracle).number_of(&parent)?;
+        view(self.inner(), id).await.map(|view| view.state)
+    }
+}

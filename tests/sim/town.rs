@@ -1,0 +1,138 @@
+//! Who lives in the simulation: merchants, borrowers in many time zones, what they owe, and the rules.
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+use dueherald::domain::{
+    BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Jurisdiction, Locale, Merchant, Money, PersonName,
+    Phone, Route, RouteKind, Routes, Said, Support,
+};
+use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+use dueherald::store::LedgerRow;
+use fastrand::Rng;
+
+/// How long the simulated time is, before the faults stop.
+pub(crate) const DAYS: u32 = 30;
+
+const BORROWERS: u32 = 100;
+
+const ABROAD: [Tz; 8] = [
+    chrono_tz::America::New_York,
+    chrono_tz::America::Los_Angeles,
+    chrono_tz::America::Chicago,
+    chrono_tz::Europe::Berlin,
+    chrono_tz::Europe::London,
+    chrono_tz::America::Santiago,
+    chrono_tz::Australia::Lord_Howe,
+    chrono_tz::Asia::Kathmandu,
+];
+
+/// The first day: most often one whose month has a change of the clocks in it.
+pub(crate) fn first_day(rng: &mut Rng) -> NaiveDate {
+    let (year, month, day) =
+        [(2026, 10, 8), (2027, 2, 25), (2027, 3, 10), (2026, 8, 20), (2027, 6, 1)][rng.usize(0..5)];
+    NaiveDate::from_ymd_opt(year, month, day).expect("a date of the calendar") + TimeDelta::days(rng.i64(0..10))
+}
+
+/// Chinese and American merchant.
+pub(crate) fn merchants() -> [Merchant; 2] {
+    let merchant = |id: &str, locale, zone, country: &str, jurisdiction| Merchant {
+        id: id.parse().expect("an id"),
+        name: "Example Mall".into(),
+        signature: "Example".into(),
+        app_name: "Example Finance".into(),
+        locale: Locale::new(locale).expect("a locale"),
+        time_zone: zone,
+        country: country.into(),
+        jurisdiction,
+        link_base: "https://pay.example.com".into(),
+        support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },
+        stopped: false,
+    };
+    [
+        merchant("cn", "zh-CN", chrono_tz::Asia::Shanghai, "CN", Jurisdiction::Cn),
+        merchant("us", "en", chrono_tz::America::New_York, "US", Jurisdiction::Us),
+    ]
+}
+
+/// One page for each merchant on which to pay.
+pub(crate) fn routes() -> Routes {
+    let route = |merchant: Merchant| Route {
+        key: merchant.id.as_str().parse().expect("a key"),
+        merchant: merchant.id,
+        product: None,
+        kind: RouteKind::Web { url: "https://pay.example.com/bill".into() },
+        closed: false,
+    };
+    Routes(merchants().into_iter().map(route).collect())
+}
+
+/// The rules, as they are at first (0) and after changes of the config.
+pub(crate) fn policy(version: u32) -> Policy {
+    let both = [Channel::Sms, Channel::Email];
+    let rule = |name: &str, offsets: &[i32], (hour, minute), mode, hours| Rule {
+        name: name.parse().expect("a rule name"),
+        merchants: Vec::new(),
+        offsets: offsets.to_vec(),
+        at: NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day"),
+        channels: ChannelChoice { mode, order: both.to_vec() },
+        template: None,
+        max_lateness: TimeDelta::hours(hours),
+    };
+    let late = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
+    let mut rules = vec![
+        rule("due-soon", &[-3], (10, 0), ChannelMode::FirstAvailable, 12),
+        rule("on-day", &[0], (2, 30), ChannelMode::All, 10),
+        rule("late", &[2], (18, 30), late, 24),
+    ];
+    match version % 3 {
+        0 => {}
+        1 => rules[2] = rule("late", &[1, 2], (17, 0), late, 20),
+        _ => drop(rules.remove(0)),
+    }
+    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules }
+}
+
+/// What everybody owes at the start.
+pub(crate) fn books(rng: &mut Rng, first: NaiveDate) -> Vec<LedgerRow> {
+    (0..BORROWERS).flat_map(|number| debts(rng, first, number)).collect()
+}
+
+fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
+    let home = &merchants()[rng.usize(0..2)];
+    let zone = match rng.u32(0..4) {
+        0 => None,
+        1 => Some(home.time_zone),
+        _ => Some(ABROAD[rng.usize(0..ABROAD.len())]),
+    };
+    let phone = (rng.u32(0..10) > 0).then(|| Phone::new(&format!("+8613800{number:06}")).expect("a number"));
+    let email = (rng.u32(0..10) > 1).then(|| EmailAddress::new(&format!("b{number}@example.com")).expect("an address"));
+    let locale = rng.bool().then(|| Locale::new("en").expect("a locale"));
+    let currency = Currency::new(if home.id.as_str() == "cn" { "CNY" } else { "USD" }).expect("a currency");
+    let mut due_date = first;
+    let mut rows = Vec::new();
+    for part in 1..=rng.u32(1..=3) {
+        if part == 1 || rng.u32(0..3) > 0 {
+            due_date = first + TimeDelta::days(rng.i64(0..i64::from(DAYS)));
+        }
+        rows.push(LedgerRow {
+            borrower: BorrowerKey { merchant: home.id.clone(), id: format!("b{number}").parse().expect("an id") },
+            installment: format!("b{number}-{part}").parse().expect("an id"),
+            amount: Money::parse("128.50", currency).expect("an amount"),
+            due_date,
+            name: Said::Value(Some(PersonName::new("Ann Example").expect("a name"))),
+            phone: Said::Value(phone.clone()),
+            email: Said::Value(email.clone()),
+            locale: Said::Value(locale.clone()),
+            time_zone: Said::Value(zone),
+            account_phone: Said::Value(phone.clone()),
+            order_ref: Said::Nothing,
+            product: Said::Nothing,
+            sequence: Said::Value(Some(part)),
+            of: Said::Value(Some(3)),
+            paid_amount: Said::Nothing,
+            status: Said::Value(Some(InstallmentStatus::Open)),
+            route: Said::Nothing,
+        });
+    }
+    rows
+}
