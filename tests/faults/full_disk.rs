@@ -54,7 +54,7 @@ impl Drop for SmallDisk {
 
 async fn bench_in(folder: &Path) -> Bench {
     let mut bench = Bench::on(&sqlite_in(folder), Channel::Sms, QUICK).await;
-    bench.plan(2_000).await;
+    bench.plan(400).await;
     bench.sink.behave(|_, _| Reply::Accept(Duration::from_millis(5)));
     bench
 }
