@@ -18,6 +18,7 @@ use dueherald::render::{LinkKeys, Purpose};
 use dueherald::store::{PostgresStore, QueueCounts, ReminderFilter, ReminderView, SqliteStore, Store, WriteMode};
 use tempfile::TempDir;
 
+use crate::chance::tell;
 use crate::daemon::Daemon;
 use crate::patience::until_lasting;
 use crate::postgres::{TestDatabase, database};
@@ -281,7 +282,11 @@ impl Bench {
         }
         assert_eq!(known, self.sink.total(), "the sink got only what was planned");
         assert!(unknown <= most_unknown, "{unknown} are unknown, and at most {most_unknown} were in flight at a fault");
-        println!("{} reminders: {} taken over, {unknown} unknown (at most {most_unknown})", self.ids.len(), known);
+        tell(&format!(
+            "{} reminders: {} taken over, {unknown} unknown (at most {most_unknown})",
+            self.ids.len(),
+            known
+        ));
     }
 
     async fn was_unknown(&self, id: ReminderId) -> bool {

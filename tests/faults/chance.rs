@@ -18,7 +18,7 @@ impl Chance {
     /// The seed of the run, printed so that a failure can be played again.
     pub(crate) fn seeded(case: &str) -> Self {
         let seed = std::env::var("DUEHERALD_FAULTS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
-        println!("{case}: DUEHERALD_FAULTS_SEED={seed}");
+        tell(&format!("{case}: DUEHERALD_FAULTS_SEED={seed}"));
         Self(seed)
     }
 
@@ -46,4 +46,10 @@ impl Chance {
     pub(crate) fn moment(&mut self) -> Duration {
         Duration::from_micros(self.next() % 20_000)
     }
+}
+
+/// Tells what happened, beside the test's result: the seed above all.
+#[expect(clippy::print_stdout, reason = "the harness shows it when the test fails, or with --nocapture")]
+pub(crate) fn tell(text: &str) {
+    println!("{text}");
 }

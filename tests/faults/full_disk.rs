@@ -10,6 +10,7 @@ use dueherald::domain::Channel;
 use tempfile::TempDir;
 
 use crate::bench::{Bench, IN_FLIGHT, QUICK, sqlite_in};
+use crate::chance::tell;
 use crate::daemon::Daemon;
 use crate::patience::{until, until_lasting};
 use crate::sink::Reply;
@@ -53,7 +54,7 @@ impl Drop for SmallDisk {
 
 async fn bench_in(folder: &Path) -> Bench {
     let mut bench = Bench::on(&sqlite_in(folder), Channel::Sms, QUICK).await;
-    bench.plan(2_000).await;
+    bench.plan(400).await;
     bench.sink.behave(|_, _| Reply::Accept(Duration::from_millis(5)));
     bench
 }
@@ -69,7 +70,7 @@ async fn assert_nothing_unrecorded(bench: &Bench, daemon: &Daemon) {
     .await;
     let claimed = bench.views().await.values().filter(|view| view.attempts > 0).count();
     let sent = bench.sink.total();
-    println!("disk full: {sent} sent, {claimed} claimed");
+    tell(&format!("disk full: {sent} sent, {claimed} claimed"));
     assert!(sent <= claimed, "{sent} were sent and only {claimed} claims recorded");
     assert!(sent < bench.planned(), "the disk was full before all was sent");
 }
@@ -77,7 +78,7 @@ async fn assert_nothing_unrecorded(bench: &Bench, daemon: &Daemon) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_that_a_full_disk_cannot_record() {
     let Some(disk) = SmallDisk::mount() else {
-        println!("not allowed to mount a small disk; the quota of the other case stands for it");
+        tell("not allowed to mount a small disk; the quota of the other case stands for it");
         return;
     };
     let bench = bench_in(disk.folder.path()).await;

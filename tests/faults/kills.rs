@@ -3,7 +3,7 @@
 use dueherald::domain::Channel;
 
 use crate::bench::{Bench, IN_FLIGHT, QUICK};
-use crate::chance::{Chance, of};
+use crate::chance::{Chance, of, tell};
 use crate::patience::{pause, until};
 use crate::sink::Reply;
 
@@ -23,7 +23,7 @@ async fn survive(case: &str, mut bench: Bench, reminders: usize, daemons: usize,
         running[victim] = bench.start_daemon();
     }
     bench.drained().await;
-    println!("{case}: {kills} kills");
+    tell(&format!("{case}: {kills} kills"));
     bench.assert_once_each(kills * IN_FLIGHT).await;
 }
 

@@ -183,14 +183,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 type Stream = Box<dyn Duplex>;
 
-/// What reads and writes on a connection.
-type Driver = Pin<Box<Connection<TokioIo<Stream>, reqwest::Body>>>;
+/// What reads and writes on a connection when it is polled.
+type Driver = Connection<TokioIo<Stream>, reqwest::Body>;
 
 /// One connection. It moves only while somebody converses on it.
 struct Line {
     sender: SendRequest<reqwest::Body>,
-    /// What reads and writes; `None` when it has ended.
-    driver: Option<Driver>,
+    /// `None` when it has ended.
+    driver: Option<Pin<Box<Driver>>>,
     gate: Arc<Gate>,
 }
 
