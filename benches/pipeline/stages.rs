@@ -173,9 +173,9 @@ pub(crate) async fn send(report: &mut Report, server: &Server, sizes: Sizes) -> 
         for channel in [Channel::Sms, Channel::Email] {
             world.write_config(channel)?;
             binary.run(&["scan"]).await?;
-            let before = server.cpu();
+            let before = server.cpu().await;
             let ran = binary.run(&["dispatch", "--drain"]).await?;
-            let database_cpu = if name == "PostgreSQL" { server.cpu() - before } else { 0.0 };
+            let database_cpu = if name == "PostgreSQL" { server.cpu().await - before } else { 0.0 };
             if !ran.output.starts_with(&format!("{} sent, 0 skipped", sizes.messages)) {
                 return Err(format!("not everything was sent: {}", ran.output).into());
             }

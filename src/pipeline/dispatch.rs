@@ -2,8 +2,8 @@
 //!
 //! What is claimed is in doubt after a crash, so only as many are claimed as there are free sending slots, and all of them are
 //! handed over at once. For e-mail, whose doubt ends by itself, a few more are claimed: those that leave while the store is busy.
-//! Outcomes are settled in batches as they come, while the next claim is made. An outcome that cannot be recorded is kept and
-//! tried again; if the process dies first, the lease runs out and the reminder is `unknown`, never sent again blindly.
+//! Outcomes are settled in batches as they come. An outcome that cannot be recorded is kept and tried again; if the process dies
+//! first, the lease runs out and the reminder is `unknown`, never sent again blindly.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,8 +129,6 @@ struct Flight {
     /// What may be on its way to the gateway at once; what was claimed ahead waits for a permit.
     slots: Arc<Semaphore>,
     outcomes: Vec<Settlement>,
-    /// Whether the outcomes could not be recorded the last time.
-    owes: bool,
     /// How many outcomes came while the store was busy the last time.
     pace: usize,
     tally: Tally,
@@ -179,7 +177,6 @@ impl Lane {
             sending: JoinSet::new(),
             slots: Arc::new(Semaphore::new(self.slots())),
             outcomes: Vec::new(),
-            owes: false,
             pace: 0,
             tally: Tally::default(),
             barred_since: None,
@@ -213,12 +210,9 @@ impl Lane {
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
     async fn turn(&self, flight: &mut Flight, until: Until, stop: &CancellationToken) -> Result<bool, StoreError> {
-        if flight.owes {
-            // Nothing more is taken on while what is done cannot be recorded.
-            self.settle(flight).await?;
-        }
-        let anything_done = !flight.outcomes.is_empty();
-        let found = self.settle_and_claim(flight).await?;
+        // One after the other: side by side, the claim would see fewer free slots, and both would be made more often.
+        self.settle(flight).await?;
+        let found = self.claim(flight).await?;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -232,21 +226,10 @@ impl Lane {
         match found {
             Found::Plenty => {}
             Found::Paced => self.pause(PACE, stop).await,
-            // The claim did not see what was settled beside it.
-            Found::Rest if anything_done => {}
             Found::Rest if until == Until::Drained => return Ok(false),
             Found::Rest => self.pause(self.until_next_due().await?, stop).await,
         }
         Ok(true)
-    }
-
-    /// Records what is done while it claims what is next: two transactions at once, for reminders that have nothing to do with
-    /// each other.
-    async fn settle_and_claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
-        let outcomes = std::mem::take(&mut flight.outcomes);
-        let (settled, found) = tokio::join!(self.record(&outcomes), self.claim(flight));
-        flight.take_note(outcomes, settled)?;
-        found
     }
 
     /// How many may be claimed beyond what the gateway takes at once. An SMS in doubt needs a person, so there it is none.
@@ -354,7 +337,7 @@ impl Lane {
         // A hand-over that panicked has no outcome: its lease runs out and it becomes unknown, which is the truth.
         outcomes.extend(std::iter::once(first).chain(std::iter::from_fn(|| sending.try_join_next())).flatten());
         flight.pace = outcomes.len();
-        let worth_a_round_trip = self.slots().div_ceil(4);
+        let worth_a_round_trip = self.slots().div_ceil(2);
         let mut gathered = clock.sleep(GATHER);
         while outcomes.len() < worth_a_round_trip {
             tokio::select! {
@@ -369,19 +352,16 @@ impl Lane {
     }
 
     async fn settle(&self, flight: &mut Flight) -> Result<(), StoreError> {
-        let outcomes = std::mem::take(&mut flight.outcomes);
-        let settled = self.record(&outcomes).await;
-        flight.take_note(outcomes, settled)
-    }
-
-    async fn record(&self, outcomes: &[Settlement]) -> Result<(), StoreError> {
-        if outcomes.is_empty() {
+        if flight.outcomes.is_empty() {
             return Ok(());
         }
-        let counted = self.dispatcher.store.settle(outcomes).await?;
-        let late = outcomes.len() - counted;
+        let counted = self.dispatcher.store.settle(&flight.outcomes).await?;
+        let late = flight.outcomes.len() - counted;
         if late > 0 {
             tracing::warn!(channel = %self.channel, late, "outcomes came after another attempt had begun; not counted");
+        }
+        for settlement in flight.outcomes.drain(..) {
+            flight.tally.settled(&settlement);
         }
         Ok(())
     }
@@ -423,17 +403,5 @@ impl Lane {
             () = self.dispatcher.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
         }
-    }
-}
-
-impl Flight {
-    /// Counts outcomes that were recorded, or keeps them for another try.
-    fn take_note(&mut self, outcomes: Vec<Settlement>, settled: Result<(), StoreError>) -> Result<(), StoreError> {
-        self.owes = settled.is_err();
-        match &settled {
-            Ok(()) => outcomes.iter().for_each(|settlement| self.tally.settled(settlement)),
-            Err(_) => self.outcomes = outcomes,
-        }
-        settled
     }
 }
