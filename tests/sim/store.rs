@@ -263,12 +263,13 @@ impl Store for FaultyStore {
             let id = one.reminder();
             world.note(format!("{} settles {id} #{} {:?}", self.0.number, one.number(), one.next()));
             if view(self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
-                late.push((id, self.inner().events(id).await?.len()));
+                late.push((id, one.number(), self.told_of(id, one.number()).await?));
             }
         }
         let counted = self.settle_as(settlements).await?;
-        for (id, events) in late {
-            if self.inner().events(id).await?.len() != events {
+        // One batch may hold the outcome of the older attempt and that of the latest: only the latter may leave an event.
+        for (id, attempt, events) in late {
+            if self.told_of(id, attempt).await? != events {
                 lock(&world.oracle).fail("I8", format!("an outcome of an older attempt of {id} counted"));
             }
         }
@@ -372,6 +373,11 @@ impl Store for FaultyStore {
 }
 
 impl FaultyStore {
+    /// How much is on record about one attempt.
+    async fn told_of(&self, id: ReminderId, attempt: u32) -> Result<usize, StoreError> {
+        Ok(self.inner().events(id).await?.iter().filter(|event| event.attempt == attempt).count())
+    }
+
     /// How the SMS stands that this e-mail would be the fallback of.
     async fn parent_of(&self, key: &ReminderKey) -> Option<State> {
         if key.channel == Channel::Sms || !is_late(&key.step) {
