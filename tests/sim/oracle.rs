@@ -236,8 +236,8 @@ impl Oracle {
     /// I10: some days after the last fault all is done that the machine can do.
     pub(crate) fn rest(&mut self, views: &[ReminderView], now: DateTime<Utc>) {
         for view in views {
-            // The last scan plans ahead: what is not due yet may wait.
-            let waits = view.next_try.is_some_and(|next| next > now) && view.attempts == 0;
+            // The last scan plans ahead: what is not due before the last instant may wait.
+            let waits = view.next_try.is_some_and(|next| next >= now) && view.attempts == 0;
             let open = matches!(view.state, State::Planned | State::Sending) && !waits;
             let id = view.reminder.id;
             self.expect(!open, "I10", || format!("{id} is still {} at the end", view.state));
