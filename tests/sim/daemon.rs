@@ -24,7 +24,7 @@ use crate::world::World;
 /// How long a claim lasts.
 const LEASE: Duration = Duration::from_secs(4 * 60);
 /// How often an idle lane looks; what is planned wakes it in time.
-const POLL: Duration = Duration::from_secs(4 * 3600);
+pub(crate) const POLL: Duration = Duration::from_secs(4 * 3600);
 const RECONCILE: Duration = Duration::from_secs(2 * 3600);
 const SCAN: Duration = Duration::from_secs(12 * 3600);
 /// How far ahead is planned.
