@@ -6,8 +6,6 @@
 //! the sequence of messages, drawn from a seed that is printed; `DUEHERALD_FAULTS_SEED` plays it again. Processes cannot be
 //! waited for other than by looking, so conditions are polled with a short pause in between, and given up after minutes.
 
-#![expect(clippy::print_stdout, reason = "seeds and counts of a run are shown to whoever replays it")]
-
 #[path = "faults/bench.rs"]
 mod bench;
 #[path = "faults/chance.rs"]
