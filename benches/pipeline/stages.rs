@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Channel, LinkMode, Message, ReminderId};
-use dueherald::plan::{Account, Decision, Horizon, decide, plan};
+use dueherald::plan::{Account, Decision, Due, Horizon, decide, plan};
 use dueherald::store::InstallmentFilter;
 use sqlx::Executor;
 
@@ -139,11 +139,15 @@ impl Samples {
         let key =
             dueherald::domain::BorrowerKey { merchant: installment.merchant.clone(), id: installment.borrower.clone() };
         let account = app.store.account(&key, installment.due_date, channel).await?;
-        let borrower = account.borrower.clone().ok_or("no borrower")?;
+        let due = Due {
+            borrower: account.borrower.clone().ok_or("no borrower")?,
+            due_date: installment.due_date,
+            installments: account.installments.clone(),
+            suppressed: Vec::new(),
+        };
         let now = app.clock.now();
         let horizon = Horizon { now, until: now + TimeDelta::days(1) };
-        let reminder =
-            plan(&app.policy, &borrower, installment.due_date, &[], horizon).pop().ok_or("nothing is planned")?;
+        let reminder = plan(&app.policy, &due, horizon).pop().ok_or("nothing is planned")?;
         Ok(Self { app, reminder, account, _world: world })
     }
 

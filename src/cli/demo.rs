@@ -25,9 +25,9 @@ use crate::domain::{Channel, Merchant, MerchantId, Suppression, SuppressionReaso
 use crate::http;
 use crate::http::public::Public;
 use crate::pipeline::{Import, Summary, import, scan};
-use crate::plan::{Horizon, local_date, to_utc};
+use crate::plan::{Due, Horizon, local_date, to_utc};
 use crate::source::Format;
-use crate::store::{DueBorrower, WriteMode};
+use crate::store::WriteMode;
 
 /// The merchant whose day is played and who stands in for merchants of a file that the sample config does not know.
 const HOUSE: &str = "mall";
@@ -185,7 +185,7 @@ async fn opt_out(app: &App, now: DateTime<Utc>) -> Result<(), CliError> {
     };
     let day = now.date_naive();
     let found = app.store.due_page(day - TimeDelta::days(30)..=day + TimeDelta::days(30), None, 1_000).await?;
-    let borrower = found.into_iter().map(|DueBorrower { borrower, .. }| borrower).find(|one| one.key == key);
+    let borrower = found.into_iter().map(|Due { borrower, .. }| borrower).find(|one| one.key == key);
     let Some(phone) = borrower.and_then(|borrower| borrower.phone) else { return Ok(()) };
     let suppression = Suppression {
         merchant: Some(key.merchant),

@@ -1,7 +1,7 @@
 //! Scan: look at what falls due, and put the reminders that come into view into the outbox.
 
 use crate::plan::{Horizon, Policy, due_dates, plan};
-use crate::store::{Store, StoreError, WriteMode};
+use crate::store::{DueCursor, Store, StoreError, WriteMode};
 
 /// How many borrowers are read, and how many reminders are written, at once.
 const PAGE: u32 = 1_000;
@@ -34,10 +34,9 @@ pub async fn scan(
     loop {
         let page = store.due_page(dates.clone(), after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(report) };
-        after = Some(last.cursor());
+        after = Some(DueCursor::after(last));
         report.looked_at += page.len() as u64;
-        let reminders: Vec<_> =
-            page.iter().flat_map(|due| plan(policy, &due.borrower, due.due_date, &due.suppressed, horizon)).collect();
+        let reminders: Vec<_> = page.iter().flat_map(|due| plan(policy, due, horizon)).collect();
         report.in_view += reminders.len() as u64;
         for batch in reminders.chunks(PAGE as usize) {
             report.planned += store.plan(batch, horizon.now, mode).await?.len() as u64;

@@ -3,6 +3,7 @@
 mod calendar;
 mod contact_hours;
 mod decide;
+mod due;
 mod fallback;
 mod jurisdiction;
 mod planner;
@@ -14,6 +15,7 @@ mod schedule;
 pub use calendar::{local_date, to_utc};
 pub use contact_hours::ContactHours;
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
+pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
 pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};

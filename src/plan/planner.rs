@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::decide::address;
-use super::{ChannelMode, Policy, Rule, contact_hours, to_utc};
+use super::{ChannelMode, Due, Policy, Rule, contact_hours, to_utc};
 use crate::domain::{Borrower, BorrowerKey, Channel, Merchant, NewReminder, Origin, ReminderKey, Step};
 
 /// Which reminders a scan plans: those whose time lies before `until` and which are still of use at `now`.
@@ -33,28 +33,22 @@ pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<Nai
     bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map(|(first, last)| first..=last)
 }
 
-/// What one borrower is to be reminded of about one due date. `suppressed` names the channels on which the borrower must not be
-/// contacted; it only steers which channel is the first available.
+/// What one borrower is to be reminded of about one due date.
 #[must_use]
-pub fn plan(
-    policy: &Policy,
-    borrower: &Borrower,
-    due_date: NaiveDate,
-    suppressed: &[Channel],
-    horizon: Horizon,
-) -> Vec<NewReminder> {
+pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
+    let Due { borrower, due_date, suppressed, .. } = due;
     let Some(merchant) = policy.merchants.get(&borrower.key.merchant) else { return Vec::new() };
     let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
     let mut planned = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.is_for(&merchant.id)) {
         for offset in rule.offsets.iter().copied().collect::<BTreeSet<_>>() {
-            let Some((not_before, expires_at)) = window(rule, merchant, zone, due_date, offset) else { continue };
+            let Some((not_before, expires_at)) = window(rule, merchant, zone, *due_date, offset) else { continue };
             if horizon.until <= not_before || expires_at <= horizon.now {
                 continue;
             }
             let step = Step::Rule { rule: rule.name.clone(), offset };
             planned.extend(channels(rule, borrower, suppressed).into_iter().map(|channel| NewReminder {
-                key: key(&borrower.key, due_date, &step, channel),
+                key: key(&borrower.key, *due_date, &step, channel),
                 origin: Origin::Schedule,
                 not_before,
                 expires_at,

@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::{Borrower, BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId};
+use crate::domain::{BorrowerId, BorrowerKey, InstallmentId, MerchantId};
+use crate::plan::Due;
 
 /// What an import row was, compared with the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,20 +25,7 @@ pub enum WriteMode {
     DryRun,
 }
 
-/// A borrower and what is open on one due date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DueBorrower {
-    /// Who.
-    pub borrower: Borrower,
-    /// When.
-    pub due_date: NaiveDate,
-    /// What; one at least, all open.
-    pub installments: Vec<Installment>,
-    /// The channels on which the borrower's address must not be contacted.
-    pub suppressed: Vec<Channel>,
-}
-
-/// The place of a [`DueBorrower`] in the order of pages.
+/// The place of a [`Due`] in the order of pages.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueCursor {
     /// The due date.
@@ -46,11 +34,11 @@ pub struct DueCursor {
     pub borrower: BorrowerKey,
 }
 
-impl DueBorrower {
+impl DueCursor {
     /// Where the next page begins when this is the last of a page.
     #[must_use]
-    pub fn cursor(&self) -> DueCursor {
-        DueCursor { due_date: self.due_date, borrower: self.borrower.key.clone() }
+    pub fn after(last: &Due) -> Self {
+        Self { due_date: last.due_date, borrower: last.borrower.key.clone() }
     }
 }
 

@@ -24,10 +24,10 @@ use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
     Suppression,
 };
-use crate::plan::Account;
+use crate::plan::{Account, Due};
 
 pub use crate::domain::{LedgerRow, Said, merge};
-pub use ledger::{Change, DueBorrower, DueCursor, InstallmentFilter, WriteMode};
+pub use ledger::{Change, DueCursor, InstallmentFilter, WriteMode};
 pub use memory::MemoryStore;
 pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
@@ -105,7 +105,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         dates: RangeInclusive<NaiveDate>,
         after: Option<&DueCursor>,
         limit: u32,
-    ) -> Result<Vec<DueBorrower>, StoreError>;
+    ) -> Result<Vec<Due>, StoreError>;
 
     /// Instalments of any status that match, ordered by due date and number; at most `filter.limit`.
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError>;

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use dueherald::domain::{
     Borrower, Channel, Currency, Hold, Installment, InstallmentStatus, Money, SkipReason, SuppressionReason,
 };
-use dueherald::plan::{Account, ChannelMode, Decision, DeferReason, Horizon, Policy, decide, due_dates, plan};
+use dueherald::plan::{Account, ChannelMode, Decision, DeferReason, Due, Horizon, Policy, decide, due_dates, plan};
 use rstest::rstest;
 
 /// Ten in the morning in Shanghai, three days before the due date: the instant at which the first step is due.
@@ -123,12 +123,17 @@ fn too_late_is_expired_but_paid_is_said_first() {
     assert_eq!(decided(&paid, late), Decision::Skip(SkipReason::Paid));
 }
 
+fn due(borrower: Borrower, due_date: &str, suppressed: &[Channel]) -> Due {
+    let installments = vec![installment("i1", borrower.key.id.as_str(), due_date)];
+    Due { borrower, due_date: day(due_date), installments, suppressed: suppressed.to_vec() }
+}
+
 fn horizon(now: &str, hours: i64) -> Horizon {
     Horizon { now: at(now), until: at(now) + TimeDelta::hours(hours) }
 }
 
 fn steps(policy: &Policy, who: &Borrower, horizon: Horizon) -> Vec<String> {
-    plan(policy, who, day(DUE), &[], horizon)
+    plan(policy, &due(who.clone(), DUE, &[]), horizon)
         .into_iter()
         .map(|planned| {
             format!("{} {} {}", planned.key.step, planned.key.channel, planned.not_before.format("%dT%H:%M"))
@@ -181,7 +186,7 @@ fn channels_follow_the_rule(
     let mut who = borrower("b1");
     who.phone = who.phone.filter(|_| phone);
     who.email = who.email.filter(|_| email);
-    let planned = plan(&policy, &who, day(DUE), suppressed, horizon(TEN, 1));
+    let planned = plan(&policy, &due(who, DUE, suppressed), horizon(TEN, 1));
     assert_eq!(planned.iter().map(|one| one.key.channel).collect::<Vec<_>>(), expected);
 }
 
@@ -192,8 +197,9 @@ fn the_span_of_due_dates_covers_every_zone() {
     for zone in chrono_tz::TZ_VARIANTS {
         let mut who = borrower("b1");
         who.time_zone = Some(zone);
+        let about = due(who, DUE, &[]);
         for due in (0..40).map(|days| day("2026-11-01") + TimeDelta::days(days)) {
-            let planned = plan(&policy(), &who, due, &[], horizon("2026-11-22T00:00:00Z", 24));
+            let planned = plan(&policy(), &Due { due_date: due, ..about.clone() }, horizon("2026-11-22T00:00:00Z", 24));
             assert!(planned.is_empty() || span.contains(&due), "{zone} {due} is planned but never looked at");
         }
     }

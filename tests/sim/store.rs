@@ -12,10 +12,10 @@ use dueherald::domain::{
     Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
     Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression,
 };
-use dueherald::plan::Account;
+use dueherald::plan::{Account, Due};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, MemoryStore, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, QueueCounts, ReminderFilter,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -195,7 +195,7 @@ impl Store for FaultyStore {
         dates: RangeInclusive<NaiveDate>,
         after: Option<&DueCursor>,
         limit: u32,
-    ) -> Result<Vec<DueBorrower>, StoreError> {
+    ) -> Result<Vec<Due>, StoreError> {
         self.before().await?;
         self.inner().due_page(dates, after, limit).await
     }

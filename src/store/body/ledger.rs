@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::{Batch, Db, Tx, borrower, installment, suppression};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, Suppression};
-use crate::plan::Account;
+use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
 use crate::store::sql::books::Books;
 use crate::store::sql::borrower::BorrowerRow;
@@ -15,7 +15,7 @@ use crate::store::sql::clauses::narrowed;
 use crate::store::sql::installment::{DUE_PAGE, DueRow, InstallmentRow, MATCHING, narrow};
 use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
-use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, StoreError};
+use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
 
 pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Vec<Change>, StoreError> {
     let mut books = read_books(tx, rows).await?;
@@ -96,7 +96,7 @@ pub(super) async fn due_page(
     dates: &RangeInclusive<NaiveDate>,
     after: Option<&DueCursor>,
     limit: u32,
-) -> Result<Vec<DueBorrower>, StoreError> {
+) -> Result<Vec<Due>, StoreError> {
     // No key is empty, so the empty one stands before all others of a date.
     let start = (*dates.start(), "", "");
     let end_of_last_page =
@@ -111,13 +111,13 @@ pub(super) async fn due_page(
         .bind(now)
         .fetch_all(&mut **tx)
         .await?;
-    let mut page: Vec<DueBorrower> = Vec::new();
+    let mut page: Vec<Due> = Vec::new();
     for row in rows {
         let (due_date, key, suppressed) = (row.installment.due_date(), row.borrower.key()?, row.suppressed());
         let installment = row.installment.installment()?;
         match page.last_mut().filter(|last| last.due_date == due_date && last.borrower.key == key) {
             Some(last) => last.installments.extend(installment),
-            None => page.push(DueBorrower {
+            None => page.push(Due {
                 borrower: row.borrower.borrower()?,
                 due_date,
                 installments: Vec::from_iter(installment),

@@ -10,13 +10,13 @@ use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
     Suppression,
 };
-use crate::plan::Account;
+use crate::plan::{Account, Due};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -49,7 +49,7 @@ impl Store for End {
         dates: RangeInclusive<NaiveDate>,
         after: Option<&DueCursor>,
         limit: u32,
-    ) -> Result<Vec<DueBorrower>, StoreError> {
+    ) -> Result<Vec<Due>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
         ledger::due_page(&mut tx, now, &dates, after, limit).await

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::domain::{
     Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression, SuppressionReason,
 };
-use crate::plan::Account;
-use crate::store::{Change, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
+use crate::plan::{Account, Due};
+use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
 
 /// Who owes what, and who must not be contacted.
 #[derive(Debug, Default, Clone)]
@@ -82,7 +82,7 @@ impl Ledger {
         after: Option<&DueCursor>,
         limit: u32,
         now: DateTime<Utc>,
-    ) -> Vec<DueBorrower> {
+    ) -> Vec<Due> {
         let due = self.installments.values().filter(|one| one.is_due() && dates.contains(&one.due_date));
         let mut cursors: Vec<_> = due
             .map(|one| DueCursor {
@@ -96,12 +96,12 @@ impl Ledger {
         cursors.into_iter().filter_map(|cursor| self.due_borrower(cursor, now)).take(limit as usize).collect()
     }
 
-    fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<DueBorrower> {
+    fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<Due> {
         let mut installments = self.due_on(&cursor.borrower, cursor.due_date);
         installments.retain(Installment::is_due);
         let borrower = self.borrowers.get(&cursor.borrower)?;
         let is_suppressed = |channel: &Channel| self.suppressed(borrower, *channel, now).is_some();
-        Some(DueBorrower {
+        Some(Due {
             borrower: borrower.clone(),
             due_date: cursor.due_date,
             suppressed: Channel::ALL.iter().copied().filter(is_suppressed).collect(),

@@ -13,15 +13,15 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use self::ledger::Ledger;
 use self::outbox::Outbox;
 use super::{
-    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow,
-    QueueCounts, ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
     Suppression,
 };
-use crate::plan::{Account, Decision};
+use crate::plan::{Account, Decision, Due};
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Store for MemoryStore {
         dates: RangeInclusive<NaiveDate>,
         after: Option<&DueCursor>,
         limit: u32,
-    ) -> Result<Vec<DueBorrower>, StoreError> {
+    ) -> Result<Vec<Due>, StoreError> {
         Ok(self.tables().ledger.due_page(&dates, after, limit, self.clock.now()))
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{Address, Channel, EmailAddress, InstallmentStatus, Phone, SuppressionReason};
-use dueherald::plan::Account;
-use dueherald::store::{DueBorrower, InstallmentFilter, LedgerRow, Said, Store};
+use dueherald::plan::{Account, Due};
+use dueherald::store::{DueCursor, InstallmentFilter, LedgerRow, Said, Store};
 
 use super::sample::{DUE, PHONE, date, import, instant, key, merchant, row, row_with_phone, said, suppression};
 
@@ -34,14 +34,14 @@ async fn import_groups(store: &dyn Store) {
 }
 
 /// Every page of the days 24 to 26.
-async fn all_pages(store: &dyn Store, limit: u32) -> Vec<DueBorrower> {
+async fn all_pages(store: &dyn Store, limit: u32) -> Vec<Due> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let days = date("2026-11-24")..=date("2026-11-26");
         let page = store.due_page(days, after.as_ref(), limit).await.expect("the page is read");
         assert!(page.len() <= limit as usize);
         let Some(last) = page.last() else { return all };
-        let cursor = last.cursor();
+        let cursor = DueCursor::after(last);
         assert!(after.as_ref() < Some(&cursor), "a page goes on from the one before");
         after = Some(cursor);
         all.extend(page);
@@ -80,13 +80,13 @@ pub(super) async fn pages_hold_every_open_group_once_and_whole(store: &dyn Store
 pub(super) async fn pages_stay_within_their_dates(store: &dyn Store, _: &SimClock) {
     import_groups(store).await;
     let days = date("2026-11-26")..=date("2026-11-26");
-    let early = DueBorrower {
+    let early = Due {
         borrower: dueherald::domain::Borrower::unknown(key("b1")),
         due_date: date("2026-11-24"),
         installments: Vec::new(),
         suppressed: Vec::new(),
     };
-    for after in [None, Some(early.cursor())] {
+    for after in [None, Some(DueCursor::after(&early))] {
         let page = store.due_page(days.clone(), after.as_ref(), 100).await.expect("the page is read");
         assert_eq!(page.len(), 1, "a place before the first date does not widen the dates");
         assert_eq!(page[0].due_date, date("2026-11-26"));

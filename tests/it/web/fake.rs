@@ -16,10 +16,10 @@ use dueherald::domain::{
     Suppression,
 };
 use dueherald::http::public::Public;
-use dueherald::plan::{Account, Policy};
+use dueherald::plan::{Account, Due, Policy};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, DueBorrower, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 /// How the store is.
@@ -86,7 +86,7 @@ impl Store for FakeStore {
         _: RangeInclusive<NaiveDate>,
         _: Option<&DueCursor>,
         _: u32,
-    ) -> Result<Vec<DueBorrower>, StoreError> {
+    ) -> Result<Vec<Due>, StoreError> {
         unreachable!("no page scans")
     }
 
