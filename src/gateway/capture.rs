@@ -141,7 +141,7 @@ impl CaptureGateway {
                 };
                 let mail = compose(&composition);
                 let mail = mail.map_err(|unsendable| net::rejected(unsendable.0, RejectScope::Recipient))?;
-                Ok(vec![("eml", mail.raw), ("html", parts.html.clone().into_bytes())])
+                Ok(vec![("eml", mail.raw.into_bytes()), ("html", parts.html.clone().into_bytes())])
             }
             (Message::Email(_), Address::Phone(_)) => Err(net::not_sent("wrong-channel")),
         }

@@ -1,9 +1,11 @@
 //! An e-mail as it goes over the wire: multipart/alternative, pure ASCII, the same bytes for every attempt but the date.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::{Address, Message};
+use lettre::Address;
+use lettre::message::header::{ContentTransferEncoding, From, Headers, ReplyTo, Subject, To};
+use lettre::message::{Body, Mailbox, Mailboxes};
 
 use crate::domain::{EmailAddress, EmailParts, Merchant};
 
@@ -27,7 +29,7 @@ pub(super) struct Composition<'a> {
 pub(super) struct Mail {
     pub(super) from: Address,
     pub(super) to: Address,
-    pub(super) raw: Vec<u8>,
+    pub(super) raw: String,
 }
 
 /// The code of a message that can be sent to nobody.
@@ -36,37 +38,77 @@ pub(super) struct Unsendable(pub(super) &'static str);
 
 /// Writes the message. No text in it, whatever it holds, can begin a header of its own.
 pub(super) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsendable> {
-    if !is_token(mail.reference) {
+    let Composition { merchant, parts, reference, .. } = mail;
+    if !is_token(reference) {
         return Err(Unsendable("bad-reference"));
     }
     let to: Address = mail.to.as_str().parse().map_err(|_| Unsendable("bad-address"))?;
-    let name = match one_line(&mail.merchant.name) {
+    let mut raw = String::with_capacity(1024 + (parts.text.len() + parts.html.len()) * 9 / 8);
+    let domain = mail.from.email.domain();
+    // RFC 3834 has `Auto-Submitted`: so that nobody's holiday notice answers it. The boundary follows from the reference, which
+    // nobody who writes a template or a name can know, and `=_` cannot stand in encoded text (RFC 2045, 6.7).
+    let written = write!(
+        raw,
+        "Message-ID: <{reference}@{domain}>\r\nDate: {date}\r\n{addressed}Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/alternative;\r\n boundary=\"=_{reference}\"\r\n\r\n",
+        date = mail.date.to_rfc2822(),
+        addressed = addressed(mail, &to, merchant),
+    );
+    written.map_err(|_| Unsendable("bad-reference"))?;
+    push_part(&mut raw, reference, "plain", &parts.text);
+    push_part(&mut raw, reference, "html", &parts.html);
+    raw.extend(["--=_", reference, "--\r\n"]);
+    Ok(Mail { from: mail.from.email.clone(), to, raw })
+}
+
+/// The headers that hold names and addresses, encoded by lettre.
+fn addressed(mail: &Composition<'_>, to: &Address, merchant: &Merchant) -> Headers {
+    let name = match one_line(&merchant.name) {
         name if name.is_empty() => mail.from.name.clone(),
         name => Some(name),
     };
-    let mut message = Message::builder()
-        .message_id(Some(format!("<{}@{}>", mail.reference, mail.from.email.domain())))
-        .date(mail.date.into())
-        .from(Mailbox::new(name, mail.from.email.clone()))
-        .to(Mailbox::new(None, to.clone()))
-        .subject(one_line(&mail.parts.subject))
-        // RFC 3834: so that nobody's holiday notice answers it.
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()));
-    if let Some(support) = mail.merchant.support.email.as_ref().and_then(|support| support.as_str().parse().ok()) {
-        message = message.reply_to(Mailbox::new(None, support));
+    let mut headers = Headers::with_capacity(4);
+    headers.set(From::from(Mailboxes::from(Mailbox::new(name, mail.from.email.clone()))));
+    headers.set(To::from(Mailboxes::from(Mailbox::new(None, to.clone()))));
+    headers.set(Subject::from(one_line(&mail.parts.subject)));
+    if let Some(support) = merchant.support.email.as_ref().and_then(|support| support.as_str().parse().ok()) {
+        headers.set(ReplyTo::from(Mailboxes::from(Mailbox::new(None, support))));
     }
-    let body = MultiPart::builder()
-        .header(alternative(mail.reference)?)
-        .singlepart(SinglePart::plain(with_wire_lines(&mail.parts.text)))
-        .singlepart(SinglePart::html(with_wire_lines(&mail.parts.html)));
-    let message = message.multipart(body).map_err(|_| Unsendable("bad-address"))?;
-    Ok(Mail { from: mail.from.email.clone(), to, raw: message.formatted() })
+    headers
 }
 
-/// The boundary follows from the reference, and `=_` cannot stand in quoted-printable or base64 text (RFC 2045, 6.7).
-fn alternative(reference: &str) -> Result<ContentType, Unsendable> {
-    let text = format!("multipart/alternative; boundary=\"=_{reference}\"");
-    ContentType::parse(&text).map_err(|_| Unsendable("bad-reference"))
+/// Adds one of the alternatives: as it is where it may be, else encoded so that all of it is ASCII.
+fn push_part(raw: &mut String, reference: &str, subtype: &str, text: &str) {
+    raw.extend(["--=_", reference, "\r\nContent-Type: text/", subtype, "; charset=utf-8\r\n"]);
+    if is_seven_bit(text) {
+        raw.push_str("Content-Transfer-Encoding: 7bit\r\n\r\n");
+        push_wire_lines(raw, text);
+    } else {
+        let mut lines = String::with_capacity(text.len() + text.len() / 16);
+        push_wire_lines(&mut lines, text);
+        let encoding = encoding(text);
+        raw.extend(["Content-Transfer-Encoding: ", &encoding.to_string(), "\r\n\r\n"]);
+        // Neither of the two encodings is ever refused.
+        let body = Body::new_with_encoding(lines, encoding).unwrap_or_else(Body::new);
+        raw.push_str(&String::from_utf8_lossy(&body.into_vec()));
+    }
+    raw.push_str("\r\n");
+}
+
+/// The shorter one: three bytes for one that is not ASCII, or four for any three.
+fn encoding(text: &str) -> ContentTransferEncoding {
+    let foreign = text.bytes().filter(|byte| !byte.is_ascii()).count();
+    if foreign * 6 > text.len() { ContentTransferEncoding::Base64 } else { ContentTransferEncoding::QuotedPrintable }
+}
+
+/// Whether a text may go over the wire without an encoding (RFC 2045, 2.7, and RFC 5321, 4.5.3.1.6).
+fn is_seven_bit(text: &str) -> bool {
+    const LONGEST_LINE: usize = 998;
+    let bytes = text.as_bytes();
+    bytes.is_ascii()
+        && !bytes.contains(&0)
+        && !bytes.contains(&b'\r')
+        && text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
 /// Whether a reference may stand in a Message-ID, a boundary and a file's name as it is.
@@ -75,19 +117,14 @@ pub(super) fn is_token(reference: &str) -> bool {
     (1..=64).contains(&reference.len()) && reference.bytes().all(kept)
 }
 
-/// Ends every line by CRLF, in one go: lettre would put the CRs in one by one, moving all that follows each time.
-fn with_wire_lines(text: &str) -> String {
-    let mut wire = String::with_capacity(text.len() + text.len() / 16);
+/// Adds the text with every line ended by CRLF.
+fn push_wire_lines(wire: &mut String, text: &str) {
     for line in text.split_inclusive('\n') {
         match line.strip_suffix('\n') {
-            Some(ended) => {
-                wire.push_str(ended.strip_suffix('\r').unwrap_or(ended));
-                wire.push_str("\r\n");
-            }
+            Some(ended) => wire.extend([ended.strip_suffix('\r').unwrap_or(ended), "\r\n"]),
             None => wire.push_str(line),
         }
     }
-    wire
 }
 
 /// Control characters, line breaks among them, become spaces.
@@ -98,12 +135,24 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_token, one_line, with_wire_lines};
+    use super::{is_seven_bit, is_token, one_line, push_part, push_wire_lines};
 
     #[test]
     fn every_line_ends_as_on_the_wire() {
-        assert_eq!(with_wire_lines("a\n\nb\r\nc"), "a\r\n\r\nb\r\nc");
-        assert_eq!(with_wire_lines("\n"), "\r\n");
+        let mut wire = String::new();
+        push_wire_lines(&mut wire, "a\n\nb\r\nc\n");
+        assert_eq!(wire, "a\r\n\r\nb\r\nc\r\n");
+    }
+
+    #[test]
+    fn only_what_every_server_takes_goes_without_an_encoding() {
+        assert!(is_seven_bit("pay\nby Friday\n") && is_seven_bit(&"a".repeat(998)));
+        for text in ["还款", "pay\rnow", "pay\0", &"a".repeat(999)] {
+            assert!(!is_seven_bit(text), "{text:?}");
+            let mut raw = String::new();
+            push_part(&mut raw, "r", "plain", text);
+            assert!(raw.is_ascii() && !raw.contains("7bit") && raw.lines().all(|line| line.len() <= 998), "{raw}");
+        }
     }
 
     #[test]

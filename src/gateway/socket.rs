@@ -3,10 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf, BytesMut};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -21,6 +22,8 @@ pub(super) struct Gate {
     deadline: Mutex<Option<Deadline>>,
     /// Bytes that the system took from us, as they were on the wire.
     written: AtomicU64,
+    /// Bytes that were written and that the system has not taken yet.
+    held: AtomicUsize,
     /// Whether a write came after the deadline and was refused.
     closed: AtomicBool,
     /// Whether a read ends at a line break.
@@ -36,8 +39,16 @@ impl Gate {
         self.written.load(Ordering::Relaxed)
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     pub(super) fn was_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+
+    fn took(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// While on, nothing beyond a line is read ahead. Needed around STARTTLS: what somebody in the middle wrote behind the
@@ -57,16 +68,43 @@ impl Gate {
     }
 }
 
+/// When what is written leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// With each write.
+    AtOnce,
+    /// All together, when the next answer is read or the conversation ends: for protocols where each side speaks in its turn, so
+    /// that what was written in pieces is one packet.
+    WhenAnAnswerIsAwaited,
+}
+
 /// A TCP stream behind a [`Gate`].
 #[derive(Debug)]
 pub(super) struct GatedSocket {
     tcp: TcpStream,
     gate: Arc<Gate>,
+    leaves: Leaves,
+    held: BytesMut,
 }
 
 impl GatedSocket {
-    pub(super) fn new(tcp: TcpStream, gate: Arc<Gate>) -> Self {
-        Self { tcp, gate }
+    pub(super) fn new(tcp: TcpStream, gate: Arc<Gate>, leaves: Leaves) -> Self {
+        Self { tcp, gate, leaves, held: BytesMut::new() }
+    }
+
+    /// Hands what is held to the system.
+    fn poll_let_go(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.held.is_empty() {
+            self.gate.pass()?;
+            let written = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.held))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.held.advance(written);
+            self.gate.took(written);
+            self.gate.held.store(self.held.len(), Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_read_line(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -89,6 +127,7 @@ impl AsyncRead for GatedSocket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        ready!(self.poll_let_go(context))?;
         if self.gate.by_line.load(Ordering::Relaxed) {
             return self.poll_read_line(context, buffer);
         }
@@ -99,16 +138,23 @@ impl AsyncRead for GatedSocket {
 impl AsyncWrite for GatedSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.gate.pass()?;
+        if self.leaves == Leaves::WhenAnAnswerIsAwaited {
+            self.held.extend_from_slice(bytes);
+            self.gate.held.store(self.held.len(), Ordering::Relaxed);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = ready!(Pin::new(&mut self.tcp).poll_write(context, bytes))?;
-        self.gate.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.gate.took(written);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What is held leaves when an answer is awaited, whatever lettre flushes before.
         Pin::new(&mut self.tcp).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_let_go(context))?;
         Pin::new(&mut self.tcp).poll_shutdown(context)
     }
 }
@@ -155,7 +201,7 @@ impl AsyncTokioStream for TlsSocket {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, GatedSocket};
+    use super::{Gate, GatedSocket, Leaves};
     use crate::clock::{Clock, Deadline, SimClock};
     use chrono::{DateTime, Utc};
     use std::sync::Arc;
@@ -163,17 +209,17 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn pair() -> (GatedSocket, Arc<Gate>, TcpStream) {
+    async fn pair(leaves: Leaves) -> (GatedSocket, Arc<Gate>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (theirs, _) = listener.accept().await.unwrap();
         let gate = Arc::new(Gate::default());
-        (GatedSocket::new(ours, Arc::clone(&gate)), gate, theirs)
+        (GatedSocket::new(ours, Arc::clone(&gate), leaves), gate, theirs)
     }
 
     #[tokio::test]
     async fn no_byte_passes_once_the_deadline_has_run_out() {
-        let (mut socket, gate, mut peer) = pair().await;
+        let (mut socket, gate, mut peer) = pair(Leaves::AtOnce).await;
         let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
         gate.set_deadline(Some(Deadline::new(Arc::new(clock.clone()), clock.elapsed(), Duration::from_secs(1))));
         socket.write_all(b"in time").await.unwrap();
@@ -188,8 +234,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_held_leaves_with_the_next_read_unless_it_is_too_late() {
+        let (mut socket, gate, mut peer) = pair(Leaves::WhenAnAnswerIsAwaited).await;
+        let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
+        gate.set_deadline(Some(Deadline::new(Arc::new(clock.clone()), clock.elapsed(), Duration::from_secs(1))));
+        socket.write_all(b"body").await.unwrap();
+        socket.write_all(b"\r\n.\r\n").await.unwrap();
+        socket.flush().await.unwrap();
+        assert_eq!((gate.written(), gate.held()), (0, 9));
+        peer.write_all(b"250 ok\r\n").await.unwrap();
+        let mut answer = [0; 8];
+        socket.read_exact(&mut answer).await.unwrap();
+        assert_eq!((gate.written(), gate.held()), (9, 0));
+
+        socket.write_all(b"late").await.unwrap();
+        clock.advance(Duration::from_secs(1));
+        assert!(socket.read_exact(&mut answer).await.is_err());
+        assert_eq!((gate.written(), gate.held(), gate.was_closed()), (9, 4, true));
+        drop(socket);
+        let mut seen = String::new();
+        peer.read_to_string(&mut seen).await.unwrap();
+        assert_eq!(seen, "body\r\n.\r\n");
+    }
+
+    #[tokio::test]
     async fn by_line_nothing_is_read_ahead() {
-        let (mut socket, gate, mut peer) = pair().await;
+        let (mut socket, gate, mut peer) = pair(Leaves::AtOnce).await;
         gate.read_by_line(true);
         peer.write_all(b"220 go ahead\r\n250 injected\r\n").await.unwrap();
         drop(peer);

@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 
 use super::settings::HttpSettings;
 use crate::clock::{Clock, Deadline};
-use crate::gateway::socket::{Gate, GatedSocket};
+use crate::gateway::socket::{Gate, GatedSocket, Leaves};
 use crate::gateway::{GatewayError, net};
 
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
@@ -164,7 +164,7 @@ impl Client {
     async fn open(&self, deadline: &Deadline) -> Result<Line, &'static str> {
         let gate = Arc::new(Gate::default());
         gate.set_deadline(Some(deadline.clone()));
-        let socket = GatedSocket::new(net::connect(&self.host, self.port).await?, Arc::clone(&gate));
+        let socket = GatedSocket::new(net::connect(&self.host, self.port).await?, Arc::clone(&gate), Leaves::AtOnce);
         let stream: Stream = match &self.tls {
             None => Box::new(socket),
             Some(tls) => {

@@ -1,9 +1,8 @@
 //! One conversation with a mail server, over lettre's protocol and our own socket.
 
+use std::fmt;
 use std::future::Future;
-use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -17,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::settings::{Security, SmtpSettings};
 use super::verdict::{Stage, Trouble, queue_id};
 use crate::clock::{Clock, Deadline};
-use crate::gateway::socket::{Gate, GatedSocket, TlsSocket};
+use crate::gateway::socket::{Gate, GatedSocket, Leaves, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
 
 /// What a conversation is opened with; made once.
@@ -78,7 +77,7 @@ impl Connector {
     async fn converse(&self, gate: &Arc<Gate>) -> Result<AsyncSmtpConnection, Trouble> {
         let host = &self.settings.host;
         let tcp = net::connect(host, self.settings.port()).await.map_err(Trouble::Connect)?;
-        let socket = GatedSocket::new(tcp, Arc::clone(gate));
+        let socket = GatedSocket::new(tcp, Arc::clone(gate), Leaves::WhenAnAnswerIsAwaited);
         let mut smtp = match &self.tls {
             Tls::None => AsyncSmtpConnection::connect_with_transport(Box::new(socket), &self.hello).await?,
             Tls::Upgrade(parameters) => self.start_tls(gate, socket, parameters).await?,
@@ -214,15 +213,12 @@ impl Connection {
         let data = pace.bound(patience, smtp.command(Data)).await;
         data.and_then(go_ahead).map_err(|trouble| (Stage::Content, trouble))?;
 
-        // lettre asks for the part after the last one when all of the message has left and the final dot is next.
-        let before_dot = AtomicU64::new(u64::MAX);
-        let dot_is_next = iter::from_fn(|| {
-            before_dot.store(self.gate.written(), Ordering::Relaxed);
-            None
-        });
-        let parts = iter::once(mail.raw.as_slice()).chain(dot_is_next);
-        let taken = pace.bound(patience, smtp.message_iter(parts)).await.and_then(completed);
-        let dot_left = self.gate.written() > before_dot.load(Ordering::Relaxed);
+        let before = self.gate.written();
+        let taken = pace.bound(patience, smtp.command(Content(&mail.raw))).await.and_then(completed);
+        // The dot is the last of what was to leave.
+        let dot_left = self.gate.written() > before && self.gate.held() == 0;
+        // An answer that was there before the message had left is no answer to it.
+        let taken = taken.and_then(|response| if dot_left { Ok(response) } else { Err(Trouble::Garbage) });
         let stage = if dot_left { Stage::FinalDot } else { Stage::Content };
         taken.map(|response| queue_id(&response)).map_err(|trouble| (stage, trouble))
     }
@@ -259,6 +255,28 @@ impl Connection {
         self.gate.set_deadline(None);
         let pace = Pace { clock: &*self.clock, deadline: None, gate: &self.gate };
         let _ = pace.bound(self.command_timeout, self.smtp.command(Quit)).await;
+    }
+}
+
+/// A message as it stands on the wire, the final dot with it (RFC 5321, 4.5.2): one write, where lettre makes two and goes over it
+/// byte by byte.
+struct Content<'a>(&'a str);
+
+impl fmt::Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        if rest.starts_with('.') {
+            f.write_str(".")?;
+        }
+        while let Some(end) = memchr::memmem::find(rest.as_bytes(), b"\r\n.") {
+            let (line, next) = rest.split_at(end + 2);
+            f.write_str(line)?;
+            f.write_str(".")?;
+            f.write_str(&next[..1])?;
+            rest = &next[1..];
+        }
+        f.write_str(rest)?;
+        f.write_str(if self.0.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" })
     }
 }
 
