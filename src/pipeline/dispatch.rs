@@ -129,9 +129,13 @@ struct Flight {
     /// What may be on its way to the gateway at once; what was claimed ahead waits for a permit.
     slots: Arc<Semaphore>,
     outcomes: Vec<Settlement>,
-    /// How many outcomes came while the store was busy the last time.
+    /// How many outcomes came in [`AHEAD`] of late.
     pace: usize,
+    /// When outcomes were last collected, on the clock's elapsed time.
+    collected_at: Duration,
     tally: Tally,
+    /// Outcomes are recorded with the next claim, unless the last one failed.
+    claim_failed: bool,
     /// Since when the rate has allowed nothing, on the clock's elapsed time.
     barred_since: Option<Duration>,
 }
@@ -148,7 +152,10 @@ enum Found {
 }
 
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(4);
+
+/// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit into it.
+const AHEAD: Duration = Duration::from_millis(10);
 
 /// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
 const PACE: Duration = Duration::from_millis(50);
@@ -178,7 +185,9 @@ impl Lane {
             slots: Arc::new(Semaphore::new(self.slots())),
             outcomes: Vec::new(),
             pace: 0,
+            collected_at: self.dispatcher.clock.elapsed(),
             tally: Tally::default(),
+            claim_failed: false,
             barred_since: None,
         };
         self.post().show_breaker();
@@ -210,9 +219,13 @@ impl Lane {
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
     async fn turn(&self, flight: &mut Flight, until: Until, stop: &CancellationToken) -> Result<bool, StoreError> {
-        // One after the other: side by side, the claim would see fewer free slots, and both would be made more often.
-        self.settle(flight).await?;
+        if flight.claim_failed {
+            // What stands in the way of a claim, such as a rate that somebody holds, must not keep the outcomes from being recorded.
+            self.settle(flight).await?;
+            flight.claim_failed = false;
+        }
         let found = self.claim(flight).await?;
+        self.settle(flight).await?;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -240,7 +253,7 @@ impl Lane {
         }
     }
 
-    /// Claims as much as there are free slots and starts handing it over.
+    /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.
     async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
         let slots = self.slots() + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
@@ -282,7 +295,7 @@ impl Lane {
         std::iter::once(own).chain(before).filter_map(|place| u16::try_from(place).ok())
     }
 
-    /// Claims up to `limit` of one place. Gives how many queue rows that took up, and how many the rate allowed.
+    /// Claims up to `limit` of one place, and records the outcomes. Gives how many queue rows that took up, and how many the rate allowed.
     async fn claim_at(&self, flight: &mut Flight, place: u16, limit: u32) -> Result<(u32, u32), StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let post = self.post();
@@ -298,7 +311,11 @@ impl Lane {
         // leaves time to settle.
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
-        let claimed = store.claim(&request, &|reminder, account, now| decide(policy, reminder, account, now)).await?;
+        flight.claim_failed = true;
+        let decide = |reminder: &_, account: &_, now| decide(policy, reminder, account, now);
+        let (counted, claimed) = store.settle_and_claim(&flight.outcomes, &request, &decide).await?;
+        flight.claim_failed = false;
+        self.count(flight, counted);
         let Claimed { now, sending, put_aside, allowed } = claimed;
         flight.barred_since = (allowed == 0).then(|| flight.barred_since.unwrap_or(from));
         let taken = u32::try_from(sending.len() + put_aside.len()).unwrap_or(u32::MAX);
@@ -324,22 +341,31 @@ impl Lane {
     /// Waits for one outcome, for `patience` at most, takes the others that are there already, and gathers a few more.
     async fn collect(&self, flight: &mut Flight, patience: Option<Duration>) {
         let clock = &self.dispatcher.clock;
-        let Flight { sending, outcomes, .. } = flight;
         let first = match patience {
-            None => sending.join_next().await,
+            None => flight.sending.join_next().await,
             Some(patience) => tokio::select! {
                 biased;
-                first = sending.join_next() => first,
+                first = flight.sending.join_next() => first,
                 () = clock.sleep(patience) => None,
             },
         };
         let Some(first) = first else { return };
         // A hand-over that panicked has no outcome: its lease runs out and it becomes unknown, which is the truth.
-        outcomes.extend(std::iter::once(first).chain(std::iter::from_fn(|| sending.try_join_next())).flatten());
-        flight.pace = outcomes.len();
-        let worth_a_round_trip = self.slots().div_ceil(2);
-        let mut gathered = clock.sleep(GATHER);
-        while outcomes.len() < worth_a_round_trip {
+        flight.outcomes.extend(first);
+        let worth_a_round_trip = (self.slots() + self.ahead(flight)).div_ceil(2);
+        self.gather(flight, worth_a_round_trip).await;
+        let now = clock.elapsed();
+        let took = now.saturating_sub(std::mem::replace(&mut flight.collected_at, now)).max(Duration::from_millis(1));
+        let came = flight.outcomes.len() as u128;
+        flight.pace = usize::try_from(came * AHEAD.as_micros() / took.as_micros()).unwrap_or(usize::MAX);
+    }
+
+    /// Takes the outcomes that are there, and waits a little for more until there are `enough`.
+    async fn gather(&self, flight: &mut Flight, enough: usize) {
+        let Flight { sending, outcomes, .. } = flight;
+        outcomes.extend(std::iter::from_fn(|| sending.try_join_next()).flatten());
+        let mut gathered = self.dispatcher.clock.sleep(GATHER);
+        while outcomes.len() < enough {
             tokio::select! {
                 biased;
                 next = sending.join_next() => match next {
@@ -356,6 +382,12 @@ impl Lane {
             return Ok(());
         }
         let counted = self.dispatcher.store.settle(&flight.outcomes).await?;
+        self.count(flight, counted);
+        Ok(())
+    }
+
+    /// Counts the outcomes, which are recorded now.
+    fn count(&self, flight: &mut Flight, counted: usize) {
         let late = flight.outcomes.len() - counted;
         if late > 0 {
             tracing::warn!(channel = %self.channel, late, "outcomes came after another attempt had begun; not counted");
@@ -363,7 +395,6 @@ impl Lane {
         for settlement in flight.outcomes.drain(..) {
             flight.tally.settled(&settlement);
         }
-        Ok(())
     }
 
     /// Waits for everything in flight and records it, trying again while the store fails, for a lease at most.

@@ -137,6 +137,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Only when this has returned may anything leave: if the claim cannot be recorded, nothing is sent (I9).
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError>;
 
+    /// Records outcomes and claims, in one transaction, so that both cost one commit. Gives how many outcomes counted. What fails
+    /// has done neither.
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: Decide<'_>,
+    ) -> Result<(usize, Claimed), StoreError>;
+
     /// Records outcomes. One whose attempt is no longer the reminder's latest is passed over (I8); one that comes after its
     /// lease ran out, but before another attempt, counts: it is the proof that `unknown` waits for. Gives how many counted.
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError>;

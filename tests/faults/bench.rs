@@ -237,7 +237,7 @@ impl Bench {
     }
 
     /// Returns when nothing is being sent and nothing changes any more, for a lease. What is planned may be locked by a daemon
-    /// that was stopped in the middle of a claim, until the server ends its session after a minute.
+    /// that was stopped in the middle of a claim, until the server ends its session after some seconds.
     pub(crate) async fn at_rest(&self) {
         let mut last = None;
         until_lasting("nothing moves any more", self.pace.lease, async || {

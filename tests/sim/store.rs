@@ -103,6 +103,53 @@ impl FaultyStore {
         Ok(())
     }
 
+    /// Claims, and tells the oracle.
+    async fn claim_observed(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let world = self.world();
+        let claimed = self.claim_as(request, decide).await?;
+        let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
+        for one in &claimed.sending {
+            if view(self.inner(), one.attempt.reminder())
+                .await
+                .is_some_and(|view| view.attempts == one.attempt.number())
+            {
+                world.note(format!("{} claims {} #{}", self.0.number, one.attempt.reminder(), one.attempt.number()));
+                let parent = self.parent_of(&one.reminder.key).await;
+                lock(&world.oracle).claimed(world, self.0.number, one, request.lease, parent);
+            }
+        }
+        for (id, decision) in &aside {
+            world.note(format!("{} puts {id} aside: {decision:.60}", self.0.number));
+        }
+        let mut seen: Vec<_> = claimed.sending.iter().map(|one| one.attempt.reminder()).collect();
+        seen.extend(aside.iter().map(|(id, _)| *id));
+        observe(world, &seen).await;
+        Ok(claimed)
+    }
+
+    /// Settles, and tells the oracle.
+    async fn settle_observed(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let world = self.world();
+        let mut late = Vec::new();
+        for one in settlements {
+            let id = one.reminder();
+            world.note(format!("{} settles {id} #{} {:?}", self.0.number, one.number(), one.next()));
+            if view(self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
+                late.push((id, one.number(), self.told_of(id, one.number()).await?));
+            }
+        }
+        let counted = self.settle_as(settlements).await?;
+        // One batch may hold the outcome of the older attempt and that of the latest: only the latter may leave an event.
+        for (id, attempt, events) in late {
+            if self.told_of(id, attempt).await? != events {
+                lock(&world.oracle).fail("I8", format!("an outcome of an older attempt of {id} counted"));
+            }
+        }
+        let seen: Vec<_> = settlements.iter().map(Settlement::reminder).collect();
+        observe(world, &seen).await;
+        Ok(counted)
+    }
+
     /// The real claim, or what a planted bug makes of it.
     async fn claim_as(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
         let world = self.world();
@@ -226,55 +273,33 @@ impl Store for FaultyStore {
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
-        let world = self.world();
-        if let Err(error) = self.before().await {
-            if !world.has(Bug::CommitErrorIgnored) {
-                return Err(error);
-            }
-            return self.inner().fork(Arc::new(world.clock.clone())).claim(request, decide).await;
-        }
-        let claimed = self.claim_as(request, decide).await?;
-        let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
-        for one in &claimed.sending {
-            if view(self.inner(), one.attempt.reminder())
-                .await
-                .is_some_and(|view| view.attempts == one.attempt.number())
-            {
-                world.note(format!("{} claims {} #{}", self.0.number, one.attempt.reminder(), one.attempt.number()));
-                let parent = self.parent_of(&one.reminder.key).await;
-                lock(&world.oracle).claimed(world, self.0.number, one, request.lease, parent);
-            }
-        }
-        for (id, decision) in &aside {
-            world.note(format!("{} puts {id} aside: {decision:.60}", self.0.number));
-        }
-        let mut seen: Vec<_> = claimed.sending.iter().map(|one| one.attempt.reminder()).collect();
-        seen.extend(aside.iter().map(|(id, _)| *id));
-        observe(world, &seen).await;
-        self.after().await?;
+        let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
         Ok(claimed)
     }
 
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: Decide<'_>,
+    ) -> Result<(usize, Claimed), StoreError> {
+        if let Err(error) = self.before().await {
+            let world = self.world();
+            if !world.has(Bug::CommitErrorIgnored) {
+                return Err(error);
+            }
+            let claimed = self.inner().fork(Arc::new(world.clock.clone())).claim(request, decide).await?;
+            return Ok((0, claimed));
+        }
+        let counted = self.settle_observed(settlements).await?;
+        let claimed = self.claim_observed(request, decide).await?;
+        self.after().await?;
+        Ok((counted, claimed))
+    }
+
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
-        let world = self.world();
         self.before().await?;
-        let mut late = Vec::new();
-        for one in settlements {
-            let id = one.reminder();
-            world.note(format!("{} settles {id} #{} {:?}", self.0.number, one.number(), one.next()));
-            if view(self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
-                late.push((id, one.number(), self.told_of(id, one.number()).await?));
-            }
-        }
-        let counted = self.settle_as(settlements).await?;
-        // One batch may hold the outcome of the older attempt and that of the latest: only the latter may leave an event.
-        for (id, attempt, events) in late {
-            if self.told_of(id, attempt).await? != events {
-                lock(&world.oracle).fail("I8", format!("an outcome of an older attempt of {id} counted"));
-            }
-        }
-        let seen: Vec<_> = settlements.iter().map(Settlement::reminder).collect();
-        observe(world, &seen).await;
+        let counted = self.settle_observed(settlements).await?;
         self.after().await?;
         Ok(counted)
     }

@@ -89,11 +89,23 @@ impl Store for End {
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
+        Ok(claimed)
+    }
+
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: Decide<'_>,
+    ) -> Result<(usize, Claimed), StoreError> {
+        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
         let mut tx = self.write().await?;
+        let settled = outbox::record(&mut tx, &moves).await?;
         let claimed = outbox::claim(self, &mut tx, request, decide).await?;
         // Before it is handed out: what is not recorded as claimed must not be sent (I9).
         tx.commit().await?;
-        Ok(claimed)
+        Ok((settled.len(), claimed))
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {

@@ -1,8 +1,6 @@
 //! The outbox operations that change something.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, permits, queue, reminder};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId};
@@ -33,10 +31,10 @@ pub(super) async fn plan(
     reminder::insert(tx, columns).await
 }
 
-/// A due reminder with the facts about it, before anything is decided.
-struct Due {
+/// A due reminder under a lease, with the facts about it, before anything is decided.
+struct Leased {
     id: ReminderId,
-    /// The number of the latest attempt.
+    /// The number of the attempt that the lease is for.
     attempt: u32,
     reminder: NewReminder,
     account: Account,
@@ -51,28 +49,21 @@ pub(super) async fn claim(
     let given = end.given_now();
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
-    let (due, now) = match &rate {
-        Some(rate) if allowed == 0 => (Vec::new(), Some(rate.now)),
-        Some(rate) => take_due(tx, Some(rate.now), request, allowed).await?,
-        None => take_due(tx, given, request, allowed).await?,
-    };
-    let now = match now {
+    let given = rate.as_ref().map(|rate| rate.now).or(given);
+    let rows = if allowed == 0 { Vec::new() } else { queue::claim(tx, given, request, allowed).await? };
+    // The time comes with the first row; only when there is none it has to be asked for.
+    let now = match given.or(rows.first().map(|row| row.now)) {
         Some(now) => now,
         None => end.now(tx).await?,
     };
-    let (mut to_send, mut put_aside, mut moves) = (Vec::new(), Vec::new(), Vec::new());
-    for due in due {
-        match decide(&due.reminder, &due.account, now.0) {
-            Decision::Send(message) => to_send.push((due, message)),
-            decision => {
-                moves.extend(set_aside(&due, &decision, now.0));
-                put_aside.push((due.id, decision));
-            }
+    let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
+    for leased in leased(rows)? {
+        match decide(&leased.reminder, &leased.account, now.0) {
+            Decision::Send(to_send) => sending.push(leased.claimed(request, to_send)),
+            decision => put_aside.push((leased, decision)),
         }
     }
-    let moved = BTreeSet::from_iter(record(tx, &moves).await?);
-    put_aside.retain(|(id, _)| moved.contains(id));
-    let mut sending = lease(tx, now, request, to_send).await?;
+    let put_aside = give_back(tx, put_aside, now).await?;
     if let Some(rate) = &rate {
         sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
         rate.used(tx, sending.len()).await?;
@@ -80,26 +71,13 @@ pub(super) async fn claim(
     Ok(Claimed { now: now.0, allowed, sending, put_aside })
 }
 
-/// Due reminders, and the time as of which they are: the one that is given, or the database's, which comes with the first row.
-async fn take_due(
-    tx: &mut Tx,
-    now: Option<Moment>,
-    request: &ClaimRequest,
-    limit: u32,
-) -> Result<(Vec<Due>, Option<Moment>), StoreError> {
-    let rows: Vec<ClaimRow> = sqlx::query_as::<Db, _>(queue::CLAIMABLE)
-        .bind(now)
-        .bind(request.channel.as_str())
-        .bind(i64::from(limit))
-        .bind(stored_place(request.place))
-        .fetch_all(&mut **tx)
-        .await?;
-    let now = now.or(rows.first().map(|row| row.now));
-    let mut taken: Vec<Due> = Vec::with_capacity(rows.len());
+/// Puts the rows of each reminder together.
+fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
+    let mut taken: Vec<Leased> = Vec::with_capacity(rows.len());
     for row in rows {
         match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
             Some(last) => row.account.add_to(&mut last.account)?,
-            None => taken.push(Due {
+            None => taken.push(Leased {
                 id: row.reminder.id(),
                 attempt: row.attempt()?,
                 reminder: row.reminder.reminder()?.plan,
@@ -107,18 +85,46 @@ async fn take_due(
             }),
         }
     }
-    Ok((taken, now))
+    Ok(taken)
+}
+
+impl Leased {
+    fn claimed(self, request: &ClaimRequest, to_send: ToSend) -> ClaimedReminder {
+        ClaimedReminder {
+            attempt: Attempt::claimed(self.id, self.attempt, request.gateway.clone()),
+            reminder: self.reminder,
+            account: self.account,
+            to_send,
+            pause: TimeDelta::zero(),
+        }
+    }
+}
+
+/// What is not to be sent now has not been attempted: its lease is undone, and it is skipped or deferred.
+async fn give_back(
+    tx: &mut Tx,
+    put_aside: Vec<(Leased, Decision)>,
+    now: Moment,
+) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
+    if put_aside.is_empty() {
+        return Ok(Vec::new());
+    }
+    Batch::of(&put_aside).column(|(leased, _)| leased.id.0)?.query(queue::GIVE_BACK)?.execute(&mut **tx).await?;
+    let moves: Vec<_> = put_aside.iter().filter_map(|(leased, decision)| set_aside(leased, decision, now.0)).collect();
+    record(tx, &moves).await?;
+    Ok(put_aside.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
 }
 
 /// What becomes of a due reminder that is not to be sent now.
-fn set_aside(due: &Due, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
+fn set_aside(leased: &Leased, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
+    let before = leased.attempt - 1;
     match decision {
         Decision::Send(_) => None,
         Decision::Skip(reason) => {
-            Some(Move { event: Event::skipped(due.id, due.attempt, *reason, now), not_before: None, place: None })
+            Some(Move { event: Event::skipped(leased.id, before, *reason, now), not_before: None, place: None })
         }
         Decision::Defer { until, reason } => {
-            let event = deferred(due.id, due.attempt, *reason, now);
+            let event = deferred(leased.id, before, *reason, now);
             Some(Move { event, not_before: Some(*until), place: None })
         }
     }
@@ -134,35 +140,6 @@ fn deferred(reminder: ReminderId, attempt: u32, reason: DeferReason, at: DateTim
         provider_id: None,
         detail: Some(reason.as_str().to_owned()),
     }
-}
-
-/// Puts what is to be sent under a lease. Only what the database says it has put under one is handed out (I9).
-async fn lease(
-    tx: &mut Tx,
-    now: Moment,
-    request: &ClaimRequest,
-    to_send: Vec<(Due, ToSend)>,
-) -> Result<Vec<ClaimedReminder>, StoreError> {
-    if to_send.is_empty() {
-        return Ok(Vec::new());
-    }
-    let leased: Vec<(i64,)> = Batch::of(&to_send)
-        .column(|(due, _)| due.id.0)?
-        .column(|(due, _)| stored_attempt(due.attempt))?
-        .query_as(queue::LEASE)?
-        .bind(Moment(now.0 + request.lease))
-        .bind(request.gateway.as_str())
-        .fetch_all(&mut **tx)
-        .await?;
-    let leased: BTreeSet<i64> = leased.into_iter().map(|(id,)| id).collect();
-    let claimed = |(due, message): (Due, ToSend)| ClaimedReminder {
-        attempt: Attempt::claimed(due.id, due.attempt + 1, request.gateway.clone()),
-        reminder: due.reminder,
-        account: due.account,
-        to_send: message,
-        pause: chrono::TimeDelta::zero(),
-    };
-    Ok(to_send.into_iter().filter(|(due, _)| leased.contains(&due.id.0)).map(claimed).collect())
 }
 
 pub(super) async fn reap(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
@@ -193,7 +170,8 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
         .column(|step| step.event.detail.as_deref())?
         .column(|step| step.not_before.map(Moment))?
         .column(|step| step.place.map(stored_place))?;
-    Ok(queue::record(connection, columns).await?.into_iter().map(ReminderId).collect())
+    let all_end = moves.iter().all(|step| step.ends());
+    Ok(queue::record(connection, columns, all_end).await?.into_iter().map(ReminderId).collect())
 }
 
 pub(super) async fn rehome(tx: &mut Tx, channel: Channel, places: u16) -> Result<usize, StoreError> {

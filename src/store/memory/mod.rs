@@ -118,8 +118,19 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
+        Ok(claimed)
+    }
+
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: Decide<'_>,
+    ) -> Result<(usize, Claimed), StoreError> {
         let now = self.clock.now();
         let mut tables = self.tables();
+        let settled = settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count();
         let Tables { ledger, outbox, .. } = &mut *tables;
         let state = outbox.rates.get(&request.gateway).copied();
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
@@ -149,7 +160,7 @@ impl Store for MemoryStore {
             let taken = u32::try_from(claimed.sending.len()).unwrap_or(u32::MAX);
             outbox.rates.insert(request.gateway.clone(), rate.after(state, now, permits, taken));
         }
-        Ok(claimed)
+        Ok((settled, claimed))
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {

@@ -16,7 +16,8 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
 /// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner
-/// would rather read them whole.
+/// would rather read them whole. A transaction of ours waits for nothing outside the database: one that idles for seconds is that of
+/// a process that stands still, and keeps others from what it has locked.
 const WORKING: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -24,7 +25,7 @@ const WORKING: [(&str, &str); 7] = [
     ("jit", "off"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "5s"),
 ];
 
 pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {

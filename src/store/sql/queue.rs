@@ -8,16 +8,30 @@ use super::borrower::read;
 use super::event::read_attempt;
 use super::reminder::ReminderRow;
 use super::value::Moment;
-use crate::domain::{Attempt, Channel, Event, GatewayName, Next, ReminderId, Settlement};
+use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, Next, ReminderId, Settlement};
 use crate::store::{QueueCounts, StoreError, UnknownReminder};
 
 /// The state of a row that is done but for another channel, which may be tried; people see the last event's.
 pub(in crate::store) const FALLING_BACK: &str = "falling_back";
 
-/// Due reminders of one lane, the longest waiting first, with all facts about each at `$now` in one row for each instalment.
-/// `$open` and `$close` make a table of the chosen rows. Binds: now, channel, limit, place.
-macro_rules! claimable {
-    ($now:literal, $open:literal, $close:literal) => {
+/// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first. Binds: now, channel, limit, place.
+macro_rules! head_of_lane {
+    ($now:literal) => {
+        concat!(
+            r#"
+                from queue q
+                where q.channel = $2 and q.place = $4 and q.state = 'planned' and q.not_before <= "#,
+            $now,
+            r#"
+                order by q.channel, q.place, q.not_before, q.reminder_id limit $3"#
+        )
+    };
+}
+pub(in crate::store) use head_of_lane;
+
+/// All facts at `$now` about each reminder of the rows `q`, in one row for each instalment.
+macro_rules! facts {
+    ($now:literal, $($rows:tt)+) => {
         concat!(
             "select q.attempt, ",
             $now,
@@ -26,21 +40,14 @@ macro_rules! claimable {
             ", ",
             $crate::store::sql::account::account_columns!($now),
             " from ",
-            $open,
-            r#"
-                from queue q
-                where q.channel = $2 and q.place = $4 and q.state = 'planned' and q.not_before <= "#,
-            $now,
-            r#"
-                order by q.channel, q.place, q.not_before, q.reminder_id limit $3"#,
-            $close,
+            $($rows)+,
             " q join reminder r on r.id = q.reminder_id",
             $crate::store::sql::account::account_joins!(),
             " order by q.not_before, q.reminder_id, i.installment_id"
         )
     };
 }
-pub(in crate::store) use claimable;
+pub(in crate::store) use facts;
 
 /// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds: channel.
 pub(in crate::store) const NEXT_DUE: &str = r#"
@@ -88,10 +95,10 @@ pub(in crate::store) const OVERDUE: &str = r#"
     select reminder_id, attempt, gateway from queue
     where state = 'sending' and lease_until <= $1 order by lease_until limit $2"#;
 
-/// A row of [`claimable`].
+/// A row of [`facts`].
 #[derive(FromRow)]
 pub(in crate::store) struct ClaimRow {
-    attempt: i32,
+    pub(in crate::store) attempt: i32,
     pub(in crate::store) now: Moment,
     #[sqlx(flatten)]
     pub(in crate::store) reminder: ReminderRow,
@@ -100,7 +107,7 @@ pub(in crate::store) struct ClaimRow {
 }
 
 impl ClaimRow {
-    /// The number of the latest attempt, 0 if there was none.
+    /// The number of the attempt that was claimed, from 1.
     pub(in crate::store) fn attempt(&self) -> Result<u32, StoreError> {
         read_attempt(self.attempt, "queue.attempt")
     }
@@ -194,6 +201,17 @@ pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,
     pub(in crate::store) not_before: Option<DateTime<Utc>>,
     pub(in crate::store) place: Option<u16>,
+}
+
+impl Move {
+    /// Whether it takes the row out, if it does anything.
+    pub(in crate::store) fn ends(&self) -> bool {
+        match self.event.kind {
+            EventKind::Skipped => true,
+            EventKind::Accepted | EventKind::Failed => self.not_before.is_none(),
+            _ => false,
+        }
+    }
 }
 
 impl From<&Settlement> for Move {

@@ -1,19 +1,56 @@
 //! Statements on `queue` that lock, or that take a batch: SQLite takes it as JSON.
 
-use crate::store::StoreError;
-use crate::store::sql::queue::claimable;
-use crate::store::sql::value::Moment;
+use std::collections::BTreeMap;
+
+use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
+use crate::store::sql::value::{Moment, stored_place};
+use crate::store::{ClaimRequest, StoreError};
 
 use super::{Batch, Connection};
 
-/// Takes due rows. Nothing to lock or to skip: the writing transaction is alone.
-pub(super) const CLAIMABLE: &str = claimable!("$1", "(select q.*", ")");
+/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: as of `head_of_lane`.
+const CLAIMABLE: &str = facts!("$1", concat!("(select q.*", head_of_lane!("$1"), ")"));
 
-/// Puts rows under a lease. Rows: number, attempt so far; then binds: end of the lease, gateway.
-pub(super) const LEASE: &str = r#"
+/// Puts rows under a lease. Rows: number; then binds: end of the lease, gateway.
+const LEASE: &str = r#"
     update queue set state = 'sending', attempt = attempt + 1, lease_until = $2, gateway = $3
-    where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1)) and state = 'planned'
-    returning reminder_id"#;
+    where reminder_id in (select value ->> 0 from json_each($1)) and state = 'planned'
+    returning reminder_id, attempt"#;
+
+/// Takes back what was claimed in the same transaction. Rows: number.
+pub(super) const GIVE_BACK: &str = r#"
+    update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
+    where reminder_id in (select value ->> 0 from json_each($1)) and state = 'sending'"#;
+
+/// Puts up to `limit` due rows under a lease. Gives the facts about each.
+pub(super) async fn claim(
+    connection: &mut Connection,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    limit: u32,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let claimable = sqlx::query_as(CLAIMABLE)
+        .bind(now)
+        .bind(request.channel.as_str())
+        .bind(i64::from(limit))
+        .bind(stored_place(request.place));
+    let mut rows: Vec<ClaimRow> = claimable.fetch_all(&mut *connection).await?;
+    let Some(now) = rows.first().map(|row| row.now) else { return Ok(rows) };
+    let leased: Vec<(i64, i32)> = Batch::of(&rows)
+        .column(|row| row.reminder.id().0)?
+        .query_as(LEASE)?
+        .bind(Moment(now.0 + request.lease))
+        .bind(request.gateway.as_str())
+        .fetch_all(connection)
+        .await?;
+    let leased = BTreeMap::from_iter(leased);
+    rows.retain_mut(|row| {
+        let attempt = leased.get(&row.reminder.id().0);
+        row.attempt = attempt.copied().unwrap_or_default();
+        attempt.is_some()
+    });
+    Ok(rows)
+}
 
 /// Takes rows out by the events that end a reminder. Rows: the columns of an event and `not_before`.
 const END: &str = r#"
@@ -71,9 +108,15 @@ const APPEND: &str = r#"
       and value ->> 3 not in ('accepted', 'unknown')"#;
 
 /// Records the moves that are still legal. Gives the numbers of the reminders that were moved.
-pub(super) async fn record<R>(connection: &mut Connection, moves: Batch<'_, R>) -> Result<Vec<i64>, StoreError> {
+pub(super) async fn record(
+    connection: &mut Connection,
+    moves: Batch<'_, &Move>,
+    all_end: bool,
+) -> Result<Vec<i64>, StoreError> {
     let mut moved: Vec<(i64, i32, Option<Moment>)> = moves.query_as(END)?.fetch_all(&mut *connection).await?;
-    moved.extend(moves.query_as::<(i64, i32, Option<Moment>)>(KEEP)?.fetch_all(&mut *connection).await?);
+    if !all_end {
+        moved.extend(moves.query_as::<(i64, i32, Option<Moment>)>(KEEP)?.fetch_all(&mut *connection).await?);
+    }
     let rows = Batch::of(&moved).column(|row| row.0)?.column(|row| row.1)?.column(|row| row.2)?;
     moves.query(APPEND)?.bind(rows.json()).execute(&mut *connection).await?;
     Ok(moved.into_iter().map(|(id, ..)| id).collect())

@@ -106,6 +106,15 @@ impl Store for FakeStore {
         unreachable!("no page claims")
     }
 
+    async fn settle_and_claim(
+        &self,
+        _: &[Settlement],
+        _: &ClaimRequest,
+        _: Decide<'_>,
+    ) -> Result<(usize, Claimed), StoreError> {
+        unreachable!("no page claims")
+    }
+
     async fn settle(&self, _: &[Settlement]) -> Result<usize, StoreError> {
         unreachable!("no page settles")
     }
