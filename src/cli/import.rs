@@ -220,7 +220,7 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
         writeln!(out, "warning: {unknown}")?;
     }
     for rejected in &summary.shown {
-        writeln!(out, "line {}: {}", rejected.line, rejected.reason())?;
+        writeln!(out, "{}: {}", rejected.place(), rejected.reason())?;
     }
     write_what_follows(out, args, summary)
 }
