@@ -213,14 +213,14 @@ impl SqlPages {
         if rows.len() > self.limit as usize {
             return Err(Problem::TooMany);
         }
-        let mut before = self.after.instant(self.zone);
+        // The first page may begin a little earlier: SQLite is asked to the second.
+        let mut before = (self.key != Key::First).then(|| self.after.instant(self.zone));
         for row in rows {
             let stamp = Stamp::of(self.answer.updated_at(row), self.zone)?.instant(self.zone);
-            // What was asked for to the second may begin a little earlier.
-            if stamp < before && self.key != Key::First {
+            if before.is_some_and(|before| stamp < before) {
                 return Err(Problem::Disorder);
             }
-            before = stamp;
+            before = Some(stamp);
         }
         let key = Key::of(self.answer.key(last)).ok_or(Problem::Key(self.answer.key_name()))?;
         let end = (Stamp::of(self.answer.updated_at(last), self.zone)?, key);

@@ -13,7 +13,7 @@ use super::get;
 
 fn ops(world: World) -> Ops {
     let public = world.public();
-    Ops { store: public.store, clock: public.clock, figures: Figures::new() }
+    Ops { store: public.store, clock: public.clock, figures: Figures::new(), freshness: Arc::default() }
 }
 
 fn with_health(health: Health) -> World {
@@ -133,6 +133,6 @@ async fn figures_are_shared_by_their_copies() {
     record(&figures.clone());
     figures.keep_up();
     let world = World::new().public();
-    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures };
+    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures, freshness: Arc::default() };
     assert!(get(router(ops), "/metrics").await.body.contains("dueherald_send_seconds_count"));
 }
