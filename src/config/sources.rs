@@ -47,7 +47,11 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let kind = section.required("kind", r#""sql""#, |value| word(value, &[("sql", ())]));
     let name = section.required("name", r#""core""#, |value| {
         let name = SourceName::new(text(value)?).map_err(|problem| format!("{problem}; choose another name"))?;
-        if taken.contains(&name) { Err("is the name of another source too; choose another name".into()) } else { Ok(name) }
+        if taken.contains(&name) {
+            Err("is the name of another source too; choose another name".into())
+        } else {
+            Ok(name)
+        }
     });
     taken.extend(name.clone());
     let url = section.required("url", r#"{ env = "CORE_URL" }"#, |value| url(value, folder));
@@ -83,9 +87,11 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
 
 // The value is never quoted: it may hold a password.
 fn url(value: &Value<'_>, folder: &Path) -> Result<(Dialect, SecretString), String> {
-    const FORM: &str = r#""postgres://reader@db.example.com/lending", "mysql://reader@db.example.com/lending" or "sqlite:lending.db""#;
+    const FORM: &str =
+        r#""postgres://reader@db.example.com/lending", "mysql://reader@db.example.com/lending" or "sqlite:lending.db""#;
     let written = text(value)?;
-    let other = || format!("is no address of a PostgreSQL, MySQL, MariaDB or SQLite database; write for example {FORM}");
+    let other =
+        || format!("is no address of a PostgreSQL, MySQL, MariaDB or SQLite database; write for example {FORM}");
     let dialect = Dialect::of_url(&written).ok_or_else(other)?;
     if let Some(file) = written.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);

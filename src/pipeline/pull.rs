@@ -144,7 +144,9 @@ impl Task<'_> {
         let (column, problem) = match amended {
             Amended::Changed => return summary.count(&[Change::Changed]),
             Amended::Same => return summary.count(&[Change::Same]),
-            Amended::Unknown => (Column::InstallmentId, "is not in the ledger; the source of instalments must bring it first"),
+            Amended::Unknown => {
+                (Column::InstallmentId, "is not in the ledger; the source of instalments must bring it first")
+            }
             Amended::OtherCurrency => (Column::Currency, "is not that of the instalment in the ledger"),
         };
         let fault = Fault { column: Some(column), problem: Cow::Borrowed(problem) };

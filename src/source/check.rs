@@ -8,8 +8,8 @@ use super::fault::Faults;
 use super::phone;
 use super::seen::Seen;
 use crate::domain::{
-    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale, Merchant,
-    MerchantId, Money, PersonName, Phone, RouteKey, Said,
+    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
+    Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said,
 };
 
 /// The longest cell that is read, in bytes.

@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
-use dueherald::pipeline::{Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Until, scan};
+use dueherald::pipeline::{
+    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Until, scan,
+};
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
 use dueherald::store::{Store, WriteMode};

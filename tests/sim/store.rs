@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Amended, Amendment, Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
-    Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression,
+    Amended, Amendment, Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder,
+    Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression,
 };
 use dueherald::plan::{Account, Due};
 use dueherald::store::{

@@ -61,9 +61,8 @@ impl Answer {
         if merchant.is_some() && places[Column::Merchant as usize].is_some() {
             return Err(Problem::Twice(Column::Merchant.name()));
         }
-        let has = |column: Column| {
-            places[column as usize].is_some() || (column == Column::Merchant && merchant.is_some())
-        };
+        let has =
+            |column: Column| places[column as usize].is_some() || (column == Column::Merchant && merchant.is_some());
         let yields = what_it_yields(has, updated_at.is_some(), unknown)?;
         let Some(updated_at) = updated_at else { return Err(missing(vec![UPDATED_AT], unknown)) };
         let key = match (row_key, places[Column::InstallmentId as usize]) {

@@ -54,7 +54,9 @@ pub enum Problem {
         advice: &'static str,
     },
     /// A row without `updated_at`.
-    #[error("a row has no updated_at, or none that can be read as a time; leave such rows out, or give them one: coalesce(updated_at, created_at)")]
+    #[error(
+        "a row has no updated_at, or none that can be read as a time; leave such rows out, or give them one: coalesce(updated_at, created_at)"
+    )]
     NoUpdatedAt,
     /// A key that does not suit the parameter that it is compared with.
     #[error("the column {0} is not what the query compares with :after_key; yield that as row_key")]
@@ -76,9 +78,9 @@ pub enum Problem {
     NotBuiltIn,
 }
 
-/// Classes of SQLSTATE whose messages speak of the query and of the server, never of a value: connections (08), users (28),
+/// Classes of SQLSTATE whose messages speak of the query and of the server, never of a value: connections (08), writing (25), users (28),
 /// database names (3D), syntax and names (42), resources (53, 54), locks (55), operators and time-outs (57, 70).
-const WORDED: [&str; 9] = ["08", "28", "3D", "42", "53", "54", "55", "57", "70"];
+const WORDED: [&str; 10] = ["08", "25", "28", "3D", "42", "53", "54", "55", "57", "70"];
 
 /// The error without any value that the database may have put into its words.
 pub(super) fn plain(error: &sqlx::Error) -> String {

@@ -23,10 +23,10 @@ use chrono_tz::Tz;
 use futures_util::future::{Either, select};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Rejected;
 use super::check::Checker;
 use super::fault::Faults;
 use super::unknown::{UnknownColumn, UnknownNames};
-use super::Rejected;
 use crate::clock::Clock;
 use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, SourceName};
 use answer::{Answer, Yields};

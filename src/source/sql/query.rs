@@ -154,7 +154,11 @@ mod tests {
         assert_eq!(mysql.text, format!("{kept}u >= ? and (u > ? or id > ?) /* :x */ order by u, id limit ?"));
         let [after, key, limit] = Parameter::ALL;
         assert_eq!((postgres.binds, mysql.binds), (vec![after, key, limit], vec![after, after, key, limit]));
-        assert!(rewritten(Dialect::Sqlite).text.ends_with("u >= ?1 and (u > ?1 or id > ?2) /* :x */ order by u, id limit ?3"));
+        assert!(
+            rewritten(Dialect::Sqlite)
+                .text
+                .ends_with("u >= ?1 and (u > ?1 or id > ?2) /* :x */ order by u, id limit ?3")
+        );
     }
 
     #[test]

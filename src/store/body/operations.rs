@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{Db, End, Tx, fallback, ledger, outbox, receipts, sources, stops, views};
 use crate::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    SourceState, Suppression,
+    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    ReminderId, Settlement, SourceState, Suppression,
 };
 use crate::plan::{Account, Due};
 use crate::store::sql::queue::Move;

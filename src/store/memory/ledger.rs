@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression, SuppressionReason,
+    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression,
+    SuppressionReason,
 };
 use crate::plan::{Account, Due};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    SourceName, SourceState, Suppression,
+    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    ReminderId, Settlement, SourceName, SourceState, Suppression,
 };
 use crate::plan::{Account, Decision, Due};
 

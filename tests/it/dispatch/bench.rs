@@ -13,7 +13,9 @@ use dueherald::domain::{
     Channel, Code, Event, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, ReminderKey, SourceName,
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, LookUp};
-use dueherald::pipeline::{Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Tally, drain};
+use dueherald::pipeline::{
+    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Tally, drain,
+};
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
 use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
 use tokio::sync::Notify;

@@ -31,8 +31,7 @@ pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store:
         Amendment { paid_amount: paid("1.00", "KWD"), ..amendment("i1") },
         Amendment { status: Said::Value(None), ..amendment("nobody's") },
     ];
-    let expected =
-        [Amended::Changed, Amended::Changed, Amended::Same, Amended::OtherCurrency, Amended::Unknown];
+    let expected = [Amended::Changed, Amended::Changed, Amended::Same, Amended::OtherCurrency, Amended::Unknown];
     assert_eq!(store.amend(&amendments, WriteMode::DryRun).await.expect("amended"), expected);
     assert_eq!(store.installments(&filter).await.expect("listed"), before, "it was a trial");
 

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
-    InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
-    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, SourceState, State, Step, Support,
-    Suppression,
+    Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
+    InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
+    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
+    SourceState, State, Step, Support, Suppression,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
