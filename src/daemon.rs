@@ -189,8 +189,7 @@ async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick. What is being written is finished
-/// before a stop.
+/// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick.
 async fn pull_on_schedule(app: Arc<App>, source: Source, stop: CancellationToken) {
     let Source { settings, schedule, overlap, .. } = source;
     let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
@@ -206,6 +205,7 @@ async fn pull_on_schedule(app: Arc<App>, source: Source, stop: CancellationToken
                 mode: WriteMode::Commit,
                 max_shown: SHOWN_OF_A_PULL,
                 holder: &holder,
+                stop: &stop,
             };
             tell_pulled(source.name(), pull(&*app.store, &*app.clock, job).await);
         }
@@ -233,6 +233,7 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
     let summary = match pulled {
         Ok(summary) => summary,
         Err(PullError::Busy(_)) => return tracing::info!(%source, "another process is pulling"),
+        Err(PullError::Stopped(_)) => return tracing::info!(%source, "the pull was stopped; the next one goes on"),
         Err(error) => return tracing::error!(%source, %error, "the pull broke off; the next tick goes on"),
     };
     for rejected in &summary.shown {

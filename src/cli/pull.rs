@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::import::{Ended, ImportArgs, ImportFailure, tell};
 use crate::app::App;
 use crate::domain::SourceName;
@@ -35,6 +37,7 @@ pub(super) async fn run(
         mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
         max_shown: args.max_shown,
         holder: &format!("{}-by-hand", std::process::id()),
+        stop: &CancellationToken::new(),
     };
     let summary = pull(&*app.store, &*app.clock, job).await?;
     tell(out, &format!("source {name}"), args, &summary)

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
@@ -40,6 +41,8 @@ pub struct Pull<'a> {
     pub max_shown: usize,
     /// Who pulls.
     pub holder: &'a str,
+    /// Ends it before its end.
+    pub stop: &'a CancellationToken,
 }
 
 /// Why a pull did not come to its end. What was done by then stays, and the next pull goes on.
@@ -59,6 +62,9 @@ pub enum PullError {
     /// Another has the turn.
     #[error("source {0} is being pulled by another process; try again when it is done")]
     Busy(SourceName),
+    /// It was told to stop.
+    #[error("source {0}: the pull was stopped; the next one goes on")]
+    Stopped(SourceName),
 }
 
 /// Reads what was changed since the last pull, and puts every sound row into the ledger.
@@ -68,7 +74,7 @@ pub enum PullError {
 pub async fn pull(store: &dyn Store, clock: &dyn Clock, job: Pull<'_>) -> Result<Summary, PullError> {
     let task = Task { store, job, started: clock.now() };
     let pulled = task.run().await;
-    if pulled.is_err() {
+    if matches!(pulled, Err(PullError::Source(_) | PullError::Store { .. })) {
         metrics::counter!(PULL_FAILURES, "source" => job.source.name().to_string()).increment(1);
     }
     pulled
@@ -102,13 +108,18 @@ impl Task<'_> {
     }
 
     async fn read(&self, pages: &mut SqlPages, summary: &mut Summary) -> Result<(), PullError> {
-        while let Some(page) = pages.next().await? {
+        loop {
+            let page = tokio::select! {
+                biased;
+                () = self.job.stop.cancelled() => return Err(PullError::Stopped(self.job.source.name().clone())),
+                page = pages.next() => page?,
+            };
+            let Some(page) = page else { return Ok(()) };
             self.take_turn(TURN).await?;
             let read_to = page.read_to;
             self.write(page, summary).await?;
             self.note(Some(read_to.min(self.started)), None).await?;
         }
-        Ok(())
     }
 
     /// `None` is the beginning.

@@ -53,11 +53,14 @@ impl PostgresSource {
 impl Connection for PostgresSource {
     async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
         let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
-        if let Some(Either::Left([after, key, ..])) = prepared.parameters() {
+        if let Some(Either::Left([after, key, limit])) = prepared.parameters() {
             self.after = kind(after.name(), after.kind());
             if !matches!(self.after, Kind::Instant | Kind::Local) {
                 let advice = "compare it with a timestamptz or a timestamp";
                 return Err(wrong(":after", after.name(), advice));
+            }
+            if limit.name() != "INT8" {
+                return Err(wrong(":limit", limit.name(), "write limit :limit and nothing more"));
             }
             self.key = key.name().to_owned();
             if !matches!(self.key.as_str(), "INT2" | "INT4" | "INT8" | "TEXT" | "VARCHAR" | "CHAR" | "NAME") {

@@ -14,6 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::fixtures::{at, policy};
 
@@ -161,6 +162,7 @@ impl Lender {
             mode: WriteMode::Commit,
             max_shown: 20,
             holder: "test",
+            stop: &CancellationToken::new(),
         };
         pull(&*self.ledger, &self.clock, job).await
     }

@@ -143,6 +143,7 @@ async fn a_trial_keeps_nothing(lender: Lender) {
         mode: dueherald::store::WriteMode::DryRun,
         max_shown: 20,
         holder: "test",
+        stop: &tokio_util::sync::CancellationToken::new(),
     };
     let summary = dueherald::pipeline::pull(&*lender.ledger, &lender.clock, job).await.expect("pulled");
     assert_eq!(summary.new, 2);
@@ -172,4 +173,27 @@ async fn one_pulls_at_a_time() {
     lender.run("drop table instalment").await;
     lender.pull(&source).await.expect_err("there is no table");
     assert!(lender.ledger.take_turn("pull core", "another", turn).await.expect("asked"));
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_pull_and_gives_the_turn_back() {
+    let lender = Lender::sqlite().await;
+    lender.owes(1..9, "2026-11-22 01:00:00").await;
+    let (source, stop) = (lender.in_pages(2), tokio_util::sync::CancellationToken::new());
+    stop.cancel();
+    let merchants = crate::fixtures::policy().merchants;
+    let job = dueherald::pipeline::Pull {
+        source: &source,
+        merchants: &merchants,
+        overlap: TimeDelta::minutes(5),
+        from_start: false,
+        mode: dueherald::store::WriteMode::Commit,
+        max_shown: 20,
+        holder: "test",
+        stop: &stop,
+    };
+    let ended = dueherald::pipeline::pull(&*lender.ledger, &lender.clock, job).await;
+    assert!(matches!(ended, Err(PullError::Stopped(_))), "{ended:?}");
+    assert!(!lender.was_pulled_now().await);
+    assert!(lender.ledger.take_turn("pull core", "another", TimeDelta::minutes(1)).await.expect("asked"));
 }
