@@ -34,7 +34,7 @@ async fn bad_rows_are_told_by_their_number_and_the_rest_goes_on(lender: Lender) 
 }
 
 async fn columns_that_are_missing_are_named(lender: Lender) {
-    let columns = COLUMNS.replace("amount, ", "amount as amunt, ").replace("due as due_date", "due");
+    let columns = COLUMNS.replace(" amount,", " amount as amunt,").replace("due as due_date", "due");
     assert_eq!(
         lender.refusal(&format!("select {columns} from instalment {PAGED}")).await,
         "source core: the query yields no column amount, due_date; add it to the query, with `as` if it has another name \
@@ -72,7 +72,10 @@ async fn a_query_that_does_not_page_is_told_how_to(lender: Lender) {
             "the same rows come again and again;",
         ),
         (&*format!("{all} order by updated_at desc, id limit :limit"), "the rows do not come in order;"),
-        (&*format!("{all} order by updated_at, id limit 5 + 0 * cast(:limit as bigint)"), "more rows come than the page holds;"),
+        (
+            &*format!("{all} order by updated_at, id limit 5 + 0 * cast(:limit as bigint)"),
+            "more rows come than the page holds;",
+        ),
     ] {
         if lender.dialect == Dialect::MySql && rest.contains("5 +") {
             // There a limit is a number or a parameter and nothing else.
@@ -124,7 +127,7 @@ async fn types_that_cannot_be_read_are_named_with_what_to_write() {
 async fn a_float_in_sqlite_is_a_fault_of_its_row() {
     let lender = Lender::sqlite().await;
     lender.owes(1..3, "2026-11-22 01:00:00").await;
-    let columns = COLUMNS.replace("amount,", "case id when 1 then 0.1 else amount end as amount,");
+    let columns = COLUMNS.replace(" amount,", " case id when 1 then 0.1 else amount end as amount,");
     let summary =
         lender.pull(&lender.source(&format!("select {columns} from instalment {PAGED}"))).await.expect("pulled");
     assert_eq!(counts(&summary), (1, 0, 0, 1));
