@@ -15,7 +15,7 @@ use crate::gateway::capture::CaptureGateway;
 use crate::gateway::http::HttpGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
-use crate::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler};
+use crate::pipeline::{Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler};
 use crate::plan::Policy;
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
@@ -122,7 +122,14 @@ impl App {
                 claim_batch: settings.batch,
             },
             poison: Poison::default(),
+            freshness: self.freshness(),
         })
+    }
+
+    /// How old what each source brought may be.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        Freshness::new(self.config.sources.iter().map(|source| (source.settings.name.clone(), source.max_ledger_age)))
     }
 
     /// One lane for each gateway of each channel.

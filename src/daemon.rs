@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,13 +16,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::Channel;
+use crate::config::Source;
+use crate::domain::{Channel, SourceName};
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, ops, public};
 use crate::pipeline::figures::PLANNED;
-use crate::pipeline::{Until, scan};
+use crate::pipeline::{Pull, PullError, Summary, Until, pull, scan};
 use crate::plan::Horizon;
+use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
 /// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and shorter
@@ -32,12 +34,17 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(75);
 /// How long one scan has the turn; another machine may scan after that even if this one died in it.
 const SCAN_TURN: TimeDelta = TimeDelta::minutes(10);
 
+/// How many rejected rows of a pull are logged; all are counted.
+const SHOWN_OF_A_PULL: usize = 20;
+
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
 
 /// What a daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
+    /// Pull the sources, each on its schedule.
+    Pull,
     /// Plan on the schedule.
     Scan,
     /// Send.
@@ -89,6 +96,11 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
         tasks.spawn(app.reconciler(&dispatcher).run(every, stop.clone()));
         tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
     }
+    if roles.contains(&Role::Pull) {
+        for source in app.config.sources.clone() {
+            tasks.spawn(pull_on_schedule(Arc::clone(&app), source, stop.clone()));
+        }
+    }
     if roles.contains(&Role::Scan) {
         tasks.spawn(scan_on_schedule(Arc::clone(&app), stop.clone()));
     }
@@ -139,7 +151,8 @@ async fn listen(
         tracing::warn!("figures are recorded elsewhere already; /metrics shows the queue only");
     }
     tasks.spawn(keep_figures(figures.clone(), Arc::clone(&app.clock), stop.clone()));
-    let ops = Ops { store: Arc::clone(&app.store), clock: Arc::clone(&app.clock), figures };
+    let freshness = Arc::new(app.freshness());
+    let ops = Ops { store: Arc::clone(&app.store), clock: Arc::clone(&app.clock), figures, freshness };
     let mut servers = vec![(app.config.http.ops, ops::router(ops))];
     if roles.contains(&Role::Web) {
         servers.push((app.config.http.public, public::router(Public::of(app))));
@@ -174,6 +187,60 @@ async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick.
+async fn pull_on_schedule(app: Arc<App>, source: Source, stop: CancellationToken) {
+    let Source { settings, schedule, overlap, .. } = source;
+    let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
+    let source = SqlSource::new(settings, Arc::clone(&app.clock));
+    let mut tick = app.clock.now();
+    while !stop.is_cancelled() {
+        if !was_pulled_since(&app, source.name(), tick).await {
+            let job = Pull {
+                source: &source,
+                merchants: &app.policy.merchants,
+                overlap,
+                from_start: false,
+                mode: WriteMode::Commit,
+                max_shown: SHOWN_OF_A_PULL,
+                holder: &holder,
+                stop: &stop,
+            };
+            tell_pulled(source.name(), pull(&*app.store, &*app.clock, job).await);
+        }
+        let now = app.clock.now();
+        let Some(next) = schedule.next_after(now) else {
+            tracing::error!(source = %source.name(), "its schedule never fires again; it is pulled no more");
+            return stop.cancelled().await;
+        };
+        tick = next;
+        tokio::select! {
+            () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Whether another daemon has done this tick already.
+async fn was_pulled_since(app: &App, source: &SourceName, tick: DateTime<Utc>) -> bool {
+    // A store that fails is told by the pull.
+    let states = app.store.sources().await.unwrap_or_default();
+    states.iter().any(|state| state.name == *source && state.pulled_at.is_some_and(|at| at >= tick))
+}
+
+fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
+    let summary = match pulled {
+        Ok(summary) => summary,
+        Err(PullError::Busy(_)) => return tracing::info!(%source, "another process is pulling"),
+        Err(PullError::Stopped(_)) => return tracing::info!(%source, "the pull was stopped; the next one goes on"),
+        Err(error) => return tracing::error!(%source, %error, "the pull broke off; the next tick goes on"),
+    };
+    for rejected in &summary.shown {
+        tracing::warn!(%source, row = rejected.place(), reason = rejected.reason(), "a row was rejected");
+    }
+    let Summary { new, changed, same, rejected, .. } = summary;
+    tracing::info!(%source, new, changed, same, rejected, "pulled");
 }
 
 /// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick.

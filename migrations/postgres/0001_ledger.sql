@@ -53,3 +53,10 @@ create table suppression (
 
 -- One per address and merchant; "for every merchant" counts as one more merchant.
 create unique index suppression_once on suppression (channel, address, coalesce(merchant, ''));
+
+-- How far each source of `[[sources]]` has been read.
+create table source (
+    name      text collate "C" not null primary key,
+    read_to   timestamptz, -- the latest updated_at among the rows that are in the ledger
+    pulled_at timestamptz -- when the last pull began that came to its end
+);

@@ -51,3 +51,10 @@ create table suppression (
 
 -- One per address and merchant; "for every merchant" counts as one more merchant.
 create unique index suppression_once on suppression (channel, address, coalesce(merchant, ''));
+
+-- How far each source of `[[sources]]` has been read.
+create table source (
+    name      text not null primary key,
+    read_to   text, -- the latest updated_at among the rows that are in the ledger
+    pulled_at text -- when the last pull began that came to its end
+) strict;

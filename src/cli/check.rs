@@ -1,6 +1,8 @@
 //! `dueherald check`: what the config means, and with `--online` whether its ends answer.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
@@ -8,11 +10,14 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 
 use super::gateway::pace;
-use crate::config::{Config, DatabaseUrl, GatewayConfig};
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
 use crate::domain::duration;
-use crate::domain::{Merchant, RouteKind};
+use crate::domain::{Merchant, MerchantId, RouteKind};
 use crate::gateway::Gateway;
+use crate::pipeline::Freshness;
 use crate::plan::{ChannelMode, Rule, contact_hours};
+use crate::source::sql::{Dialect, SqlSource};
 use crate::store::Store;
 
 /// Reads the config and shows what it means, or every mistake in it with its line.
@@ -39,6 +44,32 @@ impl<'a> End<'a> {
     #[must_use]
     pub fn database(store: &'a dyn Store) -> Self {
         Self::new("database", async { store.ready().await.map_err(|error| error.to_string()) })
+    }
+
+    /// A source: whether its query can be used, and what it brought is young enough to remind from, as far as `store` knows.
+    pub fn source(
+        source: &'a Source,
+        merchants: &'a BTreeMap<MerchantId, Merchant>,
+        store: Option<&'a dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let name = source.settings.name.clone();
+        Self::new(format!("source {name}"), async move {
+            let sql = SqlSource::new(source.settings.clone(), Arc::clone(&clock));
+            let pages = sql.open(merchants, None).await.map_err(|error| error.problem.to_string())?;
+            let passed_over: Vec<_> = pages.unknown_columns().iter().map(ToString::to_string).collect();
+            pages.close().await;
+            if !passed_over.is_empty() {
+                return Err(passed_over.join("; "));
+            }
+            let Some(store) = store else { return Ok(()) };
+            let states = store.sources().await.map_err(|error| error.to_string())?;
+            let freshness = Freshness::new([(name, source.max_ledger_age)]);
+            match freshness.stale(&states, clock.now()).first() {
+                None => Ok(()),
+                Some(stale) => Err(format!("nothing is sent: {stale}")),
+            }
+        })
     }
 
     /// A gateway.
@@ -80,6 +111,7 @@ pub async fn run(
 ) -> io::Result<Checked> {
     writeln!(out, "{} has no mistakes.", config.file.display())?;
     show_database(config, out)?;
+    show_sources(config, out)?;
     show_scans(config, now, out)?;
     show_merchants(config, out)?;
     show_rules(config, out)?;
@@ -104,6 +136,35 @@ fn without_secrets(url: &str) -> String {
     let Ok(url) = Url::parse(url) else { return "at an address of its own form".into() };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("at {}{port}{}", url.host_str().unwrap_or("this machine"), url.path())
+}
+
+fn show_sources(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    if config.sources.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nSources")?;
+    for Source { settings, schedule, overlap, max_ledger_age } in &config.sources {
+        let place = match settings.dialect {
+            Dialect::Postgres => format!("PostgreSQL {}", without_secrets(settings.url.expose_secret())),
+            Dialect::MySql => format!("MySQL {}", without_secrets(settings.url.expose_secret())),
+            Dialect::Sqlite => format!("SQLite in {}", settings.url.expose_secret().trim_start_matches("sqlite:")),
+        };
+        let words = |span: &TimeDelta| duration::format(span.to_std().unwrap_or_default());
+        let limit = match max_ledger_age {
+            Some(age) => format!("nothing is sent when it was not pulled for {}", words(age)),
+            None => "reminders go out however old it is".to_owned(),
+        };
+        writeln!(
+            out,
+            "  {}: {place}, {} in {}, pages of {}, read again from {} before; {limit}",
+            settings.name,
+            schedule.expression(),
+            schedule.zone(),
+            settings.page,
+            words(overlap),
+        )?;
+    }
+    Ok(())
 }
 
 fn show_scans(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {

@@ -28,6 +28,7 @@ pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write
     app.reconciler(&app.dispatcher()).round().await?;
     app.rehome().await?;
     tell_stops(app, out).await?;
+    tell_stale(app, out).await?;
     let tally = drain(app, stop).await?;
     report(&tally, out)?;
     let waiting = tell_waiting(&*app.store, out).await?;
@@ -50,13 +51,24 @@ async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Says which sources are too old to remind from.
+async fn tell_stale(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    if app.config.sources.is_empty() {
+        return Ok(());
+    }
+    for stale in app.freshness().stale(&app.store.sources().await?, app.clock.now()) {
+        writeln!(out, "nothing is sent: {stale}; pull it with `dueherald import --source {}`", stale.source)?;
+    }
+    Ok(())
+}
+
 /// Says how many are due and were not sent, and gives their number.
 async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, CliError> {
     let waiting = store.queue_counts().await?.iter().map(|counts| counts.due).sum();
     if waiting > 0 {
         writeln!(
             out,
-            "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day"
+            "{waiting} are due and wait: their gateway rests after failures, its rate is used up for the day, or the ledger is too old"
         )?;
     }
     Ok(waiting)

@@ -1,4 +1,5 @@
-//! `dueherald import FILE`: instalments from a file, or from the standard input, into the ledger.
+//! `dueherald import FILE`: instalments from a file, or from the standard input, into the ledger; `--source NAME` pulls a source of
+//! the config instead (`pull.rs`).
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::domain::{Merchant, MerchantId};
-use crate::pipeline::{self, Import, ImportError, Ledger, Progress, Summary};
+use crate::domain::{Merchant, MerchantId, SourceName};
+use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary};
 use crate::source::{Format, Rejected};
 use crate::store::WriteMode;
 
@@ -18,8 +19,14 @@ use crate::store::WriteMode;
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportArgs {
     /// The file to read; - reads the standard input.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "source")]
+    pub file: Option<PathBuf>,
+    /// Pull this source of the config once, instead of reading a file.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "format", "rejects"])]
+    pub source: Option<SourceName>,
+    /// Pull all of the source again, not only what was changed.
+    #[arg(long, requires = "source")]
+    pub from_start: bool,
     /// What is in it, csv or jsonl [default: by the file's name, else by its first character].
     #[arg(long, value_name = "csv|jsonl")]
     pub format: Option<Format>,
@@ -90,6 +97,9 @@ pub enum ImportFailure {
         /// Why.
         source: ImportError,
     },
+    /// The source could not be pulled: exit code 1.
+    #[error(transparent)]
+    Pull(#[from] PullError),
     /// The summary could not be written: exit code 1.
     #[error("the summary could not be written: {0}")]
     Output(#[from] io::Error),
@@ -101,7 +111,7 @@ impl ImportFailure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Use(_) => 2,
-            Self::File { .. } | Self::Import { .. } | Self::Output(_) => 1,
+            Self::File { .. } | Self::Import { .. } | Self::Pull(_) | Self::Output(_) => 1,
         }
     }
 }
@@ -116,11 +126,14 @@ pub async fn run<L: Ledger + ?Sized>(
     merchants: &BTreeMap<MerchantId, Merchant>,
     out: &mut (dyn Write + Send),
 ) -> Result<Ended, ImportFailure> {
-    let input = Input::open(&args.file)?;
-    let rejects = args.rejects.as_deref().map(|path| open_rejects(path, &args.file)).transpose()?;
+    let Some(file) = args.file.as_deref() else {
+        return Err(ImportFailure::Use("name a file, or a source of the config with --source".into()));
+    };
+    let input = Input::open(file)?;
+    let rejects = args.rejects.as_deref().map(|path| open_rejects(path, file)).transpose()?;
     let job = Import {
         input: input.reader,
-        format: args.format.or_else(|| Format::of_path(&args.file)),
+        format: args.format.or_else(|| Format::of_path(file)),
         merchants,
         mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
         max_shown: args.max_shown,
@@ -134,9 +147,19 @@ pub async fn run<L: Ledger + ?Sized>(
     let imported = pipeline::import(ledger, job, &told).await;
     bar.finish_and_clear();
     let summary = imported.map_err(|source| ImportFailure::Import { file: input.name.clone(), source })?;
+    tell(out, &input.name, args, &summary)
+}
+
+/// Writes what became of `input`.
+pub(super) fn tell(
+    out: &mut dyn Write,
+    input: &str,
+    args: &ImportArgs,
+    summary: &Summary,
+) -> Result<Ended, ImportFailure> {
     match args.summary {
-        SummaryForm::Text => write_words(out, &input.name, args, &summary)?,
-        SummaryForm::Json => writeln!(out, "{}", as_json(args, &summary))?,
+        SummaryForm::Text => write_words(out, input, args, summary)?,
+        SummaryForm::Json => writeln!(out, "{}", as_json(args, summary))?,
     }
     out.flush()?;
     Ok(if summary.rejected == 0 { Ended::Whole } else { Ended::InPart })
@@ -220,7 +243,7 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
         writeln!(out, "warning: {unknown}")?;
     }
     for rejected in &summary.shown {
-        writeln!(out, "line {}: {}", rejected.line, rejected.reason())?;
+        writeln!(out, "{}: {}", rejected.place(), rejected.reason())?;
     }
     write_what_follows(out, args, summary)
 }
@@ -241,7 +264,7 @@ fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary)
             "every rejected line is in {path}; mend it and run: dueherald import {path}",
             path = path.display()
         ),
-        None if hidden > 0 => {
+        None if hidden > 0 && args.source.is_none() => {
             writeln!(out, "--rejects FILE writes every rejected line to a file that can be mended and imported")
         }
         None => Ok(()),
@@ -255,7 +278,10 @@ fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
             .iter()
             .map(|fault| json!({ "column": fault.column.map(|column| column.name()), "problem": fault.problem }))
             .collect();
-        json!({ "line": rejected.line, "problems": problems })
+        match &rejected.key {
+            Some(key) => json!({ "installment_id": key, "problems": problems }),
+            None => json!({ "line": rejected.line, "problems": problems }),
+        }
     };
     json!({
         "dry_run": args.dry_run,

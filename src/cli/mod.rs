@@ -8,6 +8,7 @@ mod dispatch;
 mod gateway;
 pub mod import;
 pub mod init;
+mod pull;
 mod reminders;
 mod resend;
 mod run;
@@ -54,7 +55,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Create the database's schema, or bring it up to date
     Migrate,
-    /// Take instalments and borrowers from CSV or JSON lines
+    /// Take instalments and borrowers from CSV, JSON lines, or the lender's own database
     Import(import::ImportArgs),
     /// Plan the reminders that come into view
     Scan(scan::ScanArgs),
@@ -203,8 +204,9 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
             let time = rehearsal(&config, args.at)?;
             let mut config = config;
             if args.at.is_some() {
-                // No permit ever comes on a clock that stands still.
+                // No permit ever comes on a clock that stands still, and no ledger is fresh on one that is far ahead.
                 config.rates.clear();
+                config.sources.clear();
             }
             dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
         }
@@ -221,10 +223,16 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             }
             Ok(Exit::Done)
         }
-        Command::Import(args) => Ok(match import::run(&args, &*app.store, &app.policy.merchants, out).await? {
-            import::Ended::Whole => Exit::Done,
-            import::Ended::InPart => Exit::Partly,
-        }),
+        Command::Import(args) => {
+            let ended = match &args.source {
+                Some(name) => pull::run(name, &args, &app, out).await?,
+                None => import::run(&args, &*app.store, &app.policy.merchants, out).await?,
+            };
+            Ok(match ended {
+                import::Ended::Whole => Exit::Done,
+                import::Ended::InPart => Exit::Partly,
+            })
+        }
         Command::Scan(args) => {
             let now = args.at.unwrap_or_else(|| app.clock.now());
             scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
@@ -267,7 +275,10 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
             Err(error) => check::End::new("database", std::future::ready(Err(error.to_string()))),
         };
         let gateways = gateways.values().map(|gateway| check::End::gateway(&**gateway));
-        std::iter::once(database).chain(gateways).collect()
+        let sources = config.sources.iter().map(|source| {
+            check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
+        });
+        std::iter::once(database).chain(gateways).chain(sources).collect()
     });
     Ok(match check::run(&config, clock.now(), ends, out).await? {
         check::Checked::Well => Exit::Done,

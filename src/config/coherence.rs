@@ -9,6 +9,7 @@ use super::mistake::{any_of, nearest};
 use super::reading::Reading;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
+use super::sources::ReadSource;
 use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route};
 
 /// What was read; `None` stands for what is there but mistaken.
@@ -18,6 +19,7 @@ pub(super) struct Parts<'p> {
     pub(super) gateways: &'p BTreeMap<GatewayName, Option<GatewayConfig>>,
     pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
     pub(super) routes: &'p [ReadRoute],
+    pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
 }
 
@@ -27,6 +29,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     rules_name_what_is_there(reading, parts);
     channels_name_gateways_that_carry_them(reading, parts);
     routes_belong_to_merchants(reading, parts);
+    sources_bring_rows_of_merchants(reading, parts);
     every_merchant_has_an_open_route(reading, parts);
     leases_outlast_calls(reading, parts);
 }
@@ -81,6 +84,14 @@ fn routes_belong_to_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for route in parts.routes {
         if let Some(merchant) = route.merchant.as_ref().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &format!("{}.merchant", route.path), merchant, parts);
+        }
+    }
+}
+
+fn sources_bring_rows_of_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for source in parts.sources {
+        if let Some(merchant) = source.merchant.as_ref().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &format!("{}.merchant", source.path), merchant, parts);
         }
     }
 }

@@ -24,6 +24,7 @@ mod rules;
 mod schedule;
 mod secret;
 mod settings;
+mod sources;
 mod templates;
 mod value;
 
@@ -46,6 +47,7 @@ pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use schedule::Scans;
 pub use secret::ReadFile;
+pub use sources::Source;
 pub use templates::Templates;
 
 use origin::{NOWHERE, Origin};
@@ -100,6 +102,8 @@ pub struct Config {
     pub database: Database,
     /// When the ledger is scanned.
     pub scans: Scans,
+    /// Where the ledger is pulled from.
+    pub sources: Vec<Source>,
     /// Merchants and rules.
     pub policy: Policy,
     /// The gateways, by name.
@@ -200,6 +204,8 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
     let mut root = Section::new(reading, String::new(), NOWHERE, tree);
     let database = database::read(root.section("database"), folder);
     let scans = schedule::read(root.section("schedule"));
+    let zone = scans.as_ref().map(|scans| scans.schedule.zone());
+    let sources = sources::read(&mut root, zone, folder);
     let merchants = merchants::read(&mut root);
     let rules = rules::read(&mut root);
     let gateways = gateways::read(&mut root, folder);
@@ -219,6 +225,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
             gateways: &gateways.gateways,
             channels: &channels,
             routes: &routes,
+            sources: &sources,
             dispatch,
         },
     );
@@ -227,6 +234,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
         file: PathBuf::new(),
         database: database?,
         scans: scans?,
+        sources: sources.into_iter().map(|read| read.source).collect::<Option<_>>()?,
         policy: Policy { merchants, rules: rules.into_iter().map(|read| read.rule).collect::<Option<_>>()? },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,

@@ -66,6 +66,12 @@ pub(super) fn text(value: &Value<'_>) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Text of one or many lines that is not empty.
+pub(super) fn lines(value: &Value<'_>) -> Result<String, String> {
+    let text = value.text()?;
+    if text.trim().is_empty() { Err("is empty; write it".into()) } else { Ok(text.to_owned()) }
+}
+
 /// Any text that [`FromStr`] takes: `what` it is to be, `example` as TOML.
 pub(super) fn parsed<T: FromStr>(value: &Value<'_>, what: &str, example: &str) -> Result<T, String> {
     let wrong = || format!("{} is {what}; write for example {example}", value.shown());

@@ -119,6 +119,10 @@ text_id!(
     GatewayName
 );
 text_id!(
+    /// The name of a source: `name` in `[[sources]]`.
+    SourceName
+);
+text_id!(
     /// The key of `[routes.*]`: one way to repay.
     RouteKey
 );

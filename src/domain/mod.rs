@@ -18,6 +18,7 @@ mod outcome;
 mod receipt;
 mod reminder;
 mod route;
+mod source;
 mod suppression;
 
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
@@ -25,7 +26,7 @@ pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
-    TemplateName,
+    SourceName, TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use ledger::{LedgerRow, Said, merge};
@@ -37,4 +38,5 @@ pub use outcome::{Code, Outcome, RejectScope};
 pub use receipt::Receipt;
 pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
 pub use route::{Route, RouteKind, Routes};
+pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{Suppression, SuppressionReason};

@@ -17,12 +17,16 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use super::{HttpError, within_patience};
 use crate::clock::Clock;
-use crate::domain::Channel;
-pub use crate::pipeline::figures::{BREAKER_OPEN, OUTCOMES, PLANNED, SEND_SECONDS, SKIPPED};
+use crate::domain::{Channel, SourceState};
+use crate::pipeline::Freshness;
+pub use crate::pipeline::figures::{BREAKER_OPEN, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, SEND_SECONDS, SKIPPED};
 use crate::store::{QueueCounts, Store, StoreError};
 
 const STORE_UP: &str = "dueherald_store_up";
 const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
+const HELD: &str = "dueherald_sending_held";
+const SOURCE_AGE: &str = "dueherald_source_age_seconds";
+const SOURCE_LAG: &str = "dueherald_source_lag_seconds";
 
 /// A gauge of the queue. Label `channel`.
 struct QueueGauge {
@@ -97,9 +101,15 @@ impl Figures {
     }
 
     /// Everything in the text form of Prometheus, with the queue as it is now; without the counts the queue's gauges are `NaN`
-    /// rather than old.
-    fn render(&self, counts: Option<&[QueueCounts]>, now: DateTime<Utc>) -> String {
+    /// rather than old, and so are those of the sources without `states`.
+    fn render(
+        &self,
+        counts: Option<&[QueueCounts]>,
+        (freshness, states): (&Freshness, Option<&[SourceState]>),
+        now: DateTime<Utc>,
+    ) -> String {
         self.locally(|| {
+            set_source_gauges(freshness, states, now);
             gauge!(STORE_UP).set(if counts.is_some() { 1.0 } else { 0.0 });
             for channel in Channel::ALL {
                 let of_channel = counts.map(|all| all.iter().find(|counts| counts.channel == *channel));
@@ -130,6 +140,26 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
     gauge!(OLDEST_DUE, label()).set(counts.map_or(f64::NAN, waited));
 }
 
+/// Nothing without sources. What never came is infinitely old.
+fn set_source_gauges(freshness: &Freshness, states: Option<&[SourceState]>, now: DateTime<Utc>) {
+    for source in freshness.sources() {
+        let state = states.map(|states| states.iter().find(|state| state.name == *source));
+        let set = |name: &'static str, at: fn(&SourceState) -> Option<DateTime<Utc>>| {
+            let seconds = state.map_or(f64::NAN, |state| {
+                let at = state.and_then(at);
+                at.map_or(f64::INFINITY, |at| (now - at).to_std().unwrap_or_default().as_secs_f64())
+            });
+            gauge!(name, "source" => source.to_string()).set(seconds);
+        };
+        set(SOURCE_AGE, |state| state.pulled_at);
+        set(SOURCE_LAG, |state| state.read_to);
+    }
+    if freshness.sources().next().is_some() {
+        let held = |states: &[SourceState]| if freshness.stale(states, now).is_empty() { 0.0 } else { 1.0 };
+        gauge!(HELD).set(states.map_or(f64::NAN, held));
+    }
+}
+
 /// Says what each figure is, for the `# HELP` lines.
 fn describe() {
     describe_counter!(PLANNED, "Reminders that scans put into the outbox");
@@ -142,6 +172,11 @@ fn describe() {
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");
     describe_gauge!(STORE_UP, "1 if the store answered this scrape, else 0 and the queue's gauges are NaN");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "How long the longest waiting due reminder has been due; 0 if none is");
+    describe_counter!(PULLED, "Rows that pulls took from sources, by result");
+    describe_counter!(PULL_FAILURES, "Pulls that did not come to their end, by source");
+    describe_gauge!(HELD, "1 while nothing is sent because a source is older than its max_ledger_age, else 0");
+    describe_gauge!(SOURCE_AGE, Unit::Seconds, "How long ago the last pull began that came to its end, by source");
+    describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
     for QueueGauge { name, meaning, .. } in QUEUE {
         describe_gauge!(*name, *meaning);
     }
@@ -156,9 +191,22 @@ pub struct Ops {
     pub clock: Arc<dyn Clock>,
     /// The figures.
     pub figures: Figures,
+    /// The sources, and how old what they brought may be.
+    pub freshness: Arc<Freshness>,
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema), `/metrics`.
+impl Ops {
+    /// How far the sources were read; without any, nobody is asked.
+    async fn states(&self) -> Result<Vec<SourceState>, HttpError> {
+        match self.freshness.sources().next() {
+            None => Ok(Vec::new()),
+            Some(_) => within_patience(&*self.clock, self.store.sources()).await,
+        }
+    }
+}
+
+/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema; it also says when sending is
+/// held, which is no reason to take the pages away from borrowers), `/metrics`.
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -168,8 +216,17 @@ pub fn router(ops: Ops) -> Router {
 }
 
 async fn ready(State(ops): State<Ops>) -> Response {
-    match within_patience(&*ops.clock, ops.store.ready()).await {
-        Ok(()) => "ready\n".into_response(),
+    let is_ready = within_patience(&*ops.clock, ops.store.ready()).await;
+    let states = match is_ready {
+        Ok(()) => ops.states().await,
+        Err(error) => Err(error),
+    };
+    match states {
+        Ok(states) => {
+            let held = ops.freshness.stale(&states, ops.clock.now());
+            let held = held.iter().map(|stale| format!("sending is held: {stale}\n"));
+            std::iter::once("ready\n".to_owned()).chain(held).collect::<String>().into_response()
+        }
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", plain_reason(&error))).into_response()
@@ -190,6 +247,8 @@ async fn metrics_text(State(ops): State<Ops>) -> Response {
     if let Err(error) = &counts {
         tracing::warn!(%error, "the queue could not be counted for /metrics");
     }
-    let text = ops.figures.render(counts.as_deref().ok(), ops.clock.now());
+    let states = ops.states().await;
+    let sources = (&*ops.freshness, states.as_deref().ok());
+    let text = ops.figures.render(counts.as_deref().ok(), sources, ops.clock.now());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

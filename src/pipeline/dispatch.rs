@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::{Admits, Breaker};
 use super::hand_over::Stand;
 use super::poison::Poison;
-use super::{Composer, Tally};
+use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Channel, Settlement};
 use crate::gateway::Gateway;
@@ -64,6 +64,8 @@ pub struct Dispatcher {
     pub settings: DispatchSettings,
     /// The templates that do not render.
     pub poison: Poison,
+    /// How old the ledger may be.
+    pub freshness: Freshness,
 }
 
 /// A gateway with what is known of its health and pace.
@@ -255,6 +257,10 @@ impl Lane {
 
     /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.
     async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
+        let Dispatcher { store, clock, freshness, .. } = &*self.dispatcher;
+        if freshness.holds(&**store, clock.now()).await? {
+            return Ok(Found::Rest);
+        }
         let slots = self.slots() + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);

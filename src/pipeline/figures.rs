@@ -10,3 +10,7 @@ pub const SKIPPED: &str = "dueherald_skipped_total";
 pub const SEND_SECONDS: &str = "dueherald_send_seconds";
 /// 1 while this process hands a gateway nothing but probes, because it failed again and again; else 0. Label `gateway`.
 pub const BREAKER_OPEN: &str = "dueherald_breaker_open";
+/// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected.
+pub const PULLED: &str = "dueherald_source_rows_total";
+/// Pulls that did not come to their end. Label `source`.
+pub const PULL_FAILURES: &str = "dueherald_source_failures_total";

@@ -82,7 +82,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn count(&mut self, changes: &[Change]) {
+    pub(super) fn count(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::New => self.new += 1,

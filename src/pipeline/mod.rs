@@ -1,12 +1,14 @@
-//! Level 3: the work: import, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
 mod dispatch;
 pub mod figures;
+mod freshness;
 mod hand_over;
 mod import;
 mod poison;
+mod pull;
 mod reconcile;
 mod resend;
 mod scan;
@@ -16,8 +18,10 @@ mod tally;
 pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
+pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use poison::Poison;
+pub use pull::{Pull, PullError, pull};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
 pub use scan::{ScanReport, scan};

@@ -8,8 +8,8 @@ use super::fault::Faults;
 use super::phone;
 use super::seen::Seen;
 use crate::domain::{
-    BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale, Merchant,
-    MerchantId, Money, PersonName, Phone, RouteKey, Said,
+    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
+    Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said,
 };
 
 /// The longest cell that is read, in bytes.
@@ -47,9 +47,13 @@ impl Checker {
     /// The row that `cells` make, or every fault of theirs in `faults`. A row that came out is remembered: the same instalment
     /// further down is a fault.
     pub(super) fn check(&mut self, line: u64, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
-        for column in Column::ALL {
-            check_form(*column, cells[*column as usize], faults);
-        }
+        let row = self.row(cells, faults)?;
+        self.once(line, row, faults)
+    }
+
+    /// The same for an input in which an instalment may come again, and the later row counts.
+    pub(super) fn row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
+        check_forms(cells, faults);
         let merchant = self.merchant(cells, faults);
         let borrower = required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(text).map_err(fault_text));
         let installment =
@@ -94,7 +98,7 @@ impl Checker {
             return None;
         }
         let (merchant, _) = merchant?;
-        let row = LedgerRow {
+        Some(LedgerRow {
             borrower: BorrowerKey { merchant, id: borrower? },
             installment: installment?,
             amount: amount?,
@@ -112,8 +116,28 @@ impl Checker {
             paid_amount,
             status,
             route,
+        })
+    }
+
+    /// What `cells` say of an instalment that the ledger knows, or every fault of theirs in `faults`.
+    pub(super) fn amendment(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<Amendment> {
+        check_forms(cells, faults);
+        let merchant = self.merchant(cells, faults);
+        let installment =
+            required(cells, Column::InstallmentId, faults, |text| InstallmentId::new(text).map_err(fault_text));
+        let paid_amount = match cells[Column::PaidAmount as usize] {
+            None => Said::Nothing,
+            Some(_) => {
+                let currency =
+                    required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text))?;
+                said(cells, Column::PaidAmount, faults, |text| Money::parse(text, currency).map_err(fault_text))
+            }
         };
-        self.once(line, row, faults)
+        let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
+        if !faults.is_empty() {
+            return None;
+        }
+        Some(Amendment { merchant: merchant?.0, installment: installment?, paid_amount, status })
     }
 
     fn once(&mut self, line: u64, row: LedgerRow, faults: &mut Faults) -> Option<LedgerRow> {
@@ -155,6 +179,12 @@ impl Checker {
         let locale = Locale::new(text).map_err(fault_text)?;
         self.locale = Some((text.into(), locale.clone()));
         Ok(locale)
+    }
+}
+
+fn check_forms(cells: &Cells<'_>, faults: &mut Faults) {
+    for column in Column::ALL {
+        check_form(*column, cells[*column as usize], faults);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Level 2: where instalments come from: CSV and JSON lines, record by record.
+//! Level 2: where instalments come from: CSV and JSON lines, record by record, and the lender's own database ([`sql`]).
 //!
 //! [`Rows`] reads an input of any size in bounded memory and gives, for each record, a sound [`LedgerRow`] or a [`Rejected`] with
 //! everything that is wrong with it; a bad record never stops the rest. What is wrong is told by column and kind: the
@@ -18,6 +18,7 @@ mod rejects;
 mod seen;
 mod sniff;
 mod splitter;
+pub mod sql;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -134,14 +135,31 @@ impl Format {
 /// A record that is refused.
 #[derive(Debug, Clone)]
 pub struct Rejected {
-    /// The line of the input on which it begins, from 1.
+    /// The line of the input on which it begins, or the row of the query's answers, from 1.
     pub line: u64,
+    /// The lender's number for the instalment, where a row has no place in a file to be found by.
+    pub key: Option<String>,
     /// What is wrong with it: one fault at least, one at most for each column.
     pub faults: Vec<Fault>,
     original: Original,
 }
 
 impl Rejected {
+    /// A row of a database.
+    #[must_use]
+    pub fn row(line: u64, key: Option<String>, faults: Vec<Fault>) -> Self {
+        Self { line, key, faults, original: Original::Lost }
+    }
+
+    /// Where to look for it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.key {
+            Some(key) => format!("instalment {key}"),
+            None => format!("line {}", self.line),
+        }
+    }
+
     /// Everything that is wrong with it, in one line.
     #[must_use]
     pub fn reason(&self) -> String {
@@ -236,7 +254,7 @@ impl<R: Read> Rows<R> {
             Form::Csv(records) => csv_row(records, &mut self.input, &raw, &mut self.checker, &mut faults),
             Form::JsonLines => json_row(&self.input, &raw, &mut self.checker, &mut self.unknown, &mut faults),
         };
-        let read = row.map_err(|original| Rejected { line, faults: faults.0, original });
+        let read = row.map_err(|original| Rejected { line, key: None, faults: faults.0, original });
         Ok(Some(Record { line, read }))
     }
 }

@@ -21,8 +21,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    Suppression,
+    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    ReminderId, Settlement, SourceState, Suppression,
 };
 use crate::plan::{Account, Due};
 
@@ -97,6 +97,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.
     /// Gives, for each row in its order, what it was. With [`WriteMode::DryRun`] nothing is kept.
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
+
+    /// Writes what a source says of instalments that the ledger knows. Gives, for each in its order, what became of it. With
+    /// [`WriteMode::DryRun`] nothing is kept.
+    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError>;
+
+    /// Keeps how far a source has been read. What is `None`, or earlier than what is known, changes nothing.
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError>;
+
+    /// How far each source has been read that ever was, by name.
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError>;
 
     /// Borrowers with open instalments due within `dates`, each with all its open instalments of one due date, in the order
     /// (due date, merchant, borrower), after `after`, at most `limit` of them (at least 1). An empty page is the end.

@@ -1,6 +1,7 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
 mod sending;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::io;

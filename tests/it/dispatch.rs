@@ -3,6 +3,7 @@
 mod bench;
 mod failover;
 mod fallback;
+mod ledger_age;
 mod rates;
 mod stops;
 mod unknown;

@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
-use dueherald::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler, Until, scan};
+use dueherald::pipeline::{
+    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Until, scan,
+};
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
 use dueherald::store::{Store, WriteMode};
@@ -56,6 +58,7 @@ impl Daemon {
             clock: Arc::clone(&life) as Arc<dyn Clock>,
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
             poison: Poison::default(),
+            freshness: Freshness::default(),
         });
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
-    Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression,
+    Amended, Amendment, Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder,
+    Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression,
 };
 use dueherald::plan::{Account, Due};
 use dueherald::store::{
@@ -235,6 +235,18 @@ impl Store for FaultyStore {
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
         self.inner().import(rows, mode).await
+    }
+
+    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
+        self.inner().amend(amendments, mode).await
+    }
+
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
+        self.inner().note_source(state).await
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        self.inner().sources().await
     }
 
     async fn due_page(

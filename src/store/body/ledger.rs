@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 
 use super::{Batch, Db, Tx, borrower, installment, suppression};
-use crate::domain::{Borrower, BorrowerKey, Channel, Installment, Suppression};
+use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
 use crate::store::sql::books::Books;
@@ -35,16 +35,24 @@ async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError
         .query_as(borrower::OF_BATCH)?
         .fetch_all(&mut **tx)
         .await?;
-    let keys: BTreeSet<_> = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
-    let keys = Vec::from_iter(keys);
-    let installments: Vec<InstallmentRow> = Batch::of(&keys)
+    let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
+    let installments = known_installments(tx, &keys).await?;
+    let borrowers = borrowers.into_iter().map(BorrowerRow::borrower).collect::<Result<_, _>>()?;
+    Ok(Books::known(borrowers, installments))
+}
+
+pub(super) async fn known_installments(
+    tx: &mut Tx,
+    keys: &BTreeSet<(&MerchantId, &InstallmentId)>,
+) -> Result<Vec<Installment>, StoreError> {
+    let keys: Vec<_> = keys.iter().collect();
+    let rows: Vec<InstallmentRow> = Batch::of(&keys)
         .column(|(merchant, _)| merchant.as_str())?
         .column(|(_, id)| id.as_str())?
         .query_as(installment::OF_BATCH)?
         .fetch_all(&mut **tx)
         .await?;
-    let borrowers = borrowers.into_iter().map(BorrowerRow::borrower).collect::<Result<_, _>>()?;
-    Ok(Books::known(borrowers, read_installments(installments)?))
+    read_installments(rows)
 }
 
 async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), StoreError> {
@@ -66,7 +74,7 @@ async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), Sto
     Ok(())
 }
 
-async fn write_installments(tx: &mut Tx, installments: &[&Installment]) -> Result<(), StoreError> {
+pub(super) async fn write_installments(tx: &mut Tx, installments: &[&Installment]) -> Result<(), StoreError> {
     if installments.is_empty() {
         return Ok(());
     }

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, fallback, ledger, outbox, receipts, stops, views};
+use super::{Db, End, Tx, fallback, ledger, outbox, receipts, sources, stops, views};
 use crate::domain::{
-    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    Suppression,
+    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    ReminderId, Settlement, SourceState, Suppression,
 };
 use crate::plan::{Account, Due};
 use crate::store::sql::queue::Move;
@@ -42,6 +42,23 @@ impl Store for End {
         let changes = ledger::import(&mut tx, rows).await?;
         end(tx, mode).await?;
         Ok(changes)
+    }
+
+    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let amended = sources::amend(&mut tx, amendments).await?;
+        end(tx, mode).await?;
+        Ok(amended)
+    }
+
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        sources::note(&mut tx, state).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        sources::all(&mut self.read().await?).await
     }
 
     async fn due_page(

@@ -3,10 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression, SuppressionReason,
+    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression,
+    SuppressionReason,
 };
 use crate::plan::{Account, Due};
-use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
+use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
 
 /// Who owes what, and who must not be contacted.
 #[derive(Debug, Default, Clone)]
@@ -37,6 +38,19 @@ impl Ledger {
         self.borrowers.insert(borrower.key.clone(), borrower);
         self.installments.insert(place, installment);
         change
+    }
+
+    pub(super) fn amend(&mut self, amendments: &[Amendment], mode: WriteMode) -> Vec<Amended> {
+        let mut draft = self.installments.clone();
+        let amended = amendments.iter().map(|amendment| {
+            let known = draft.get_mut(&(amendment.merchant.clone(), amendment.installment.clone()));
+            known.map_or(Amended::Unknown, |known| amendment.lay_over(known))
+        });
+        let amended = amended.collect();
+        if mode == WriteMode::Commit {
+            self.installments = draft;
+        }
+        amended
     }
 
     pub(super) fn account(

@@ -3,7 +3,7 @@
 mod ledger;
 mod outbox;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,8 +18,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    Suppression,
+    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    ReminderId, Settlement, SourceName, SourceState, Suppression,
 };
 use crate::plan::{Account, Decision, Due};
 
@@ -35,6 +35,7 @@ struct Tables {
     ledger: Ledger,
     outbox: Outbox,
     turns: HashMap<String, (String, DateTime<Utc>)>,
+    sources: BTreeMap<SourceName, SourceState>,
 }
 
 impl MemoryStore {
@@ -78,6 +79,22 @@ impl Store for MemoryStore {
             }
         };
         Ok(rows.iter().cloned().map(|row| ledger.import(row)).collect())
+    }
+
+    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
+        Ok(self.tables().ledger.amend(amendments, mode))
+    }
+
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let known = tables.sources.entry(state.name.clone()).or_insert_with(|| state.clone());
+        known.read_to = known.read_to.max(state.read_to);
+        known.pulled_at = known.pulled_at.max(state.pulled_at);
+        Ok(())
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        Ok(self.tables().sources.values().cloned().collect())
     }
 
     async fn due_page(

@@ -20,6 +20,8 @@ mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
 mod reminder;
+#[path = "../body/sources.rs"]
+mod sources;
 #[path = "../body/stops.rs"]
 mod stops;
 mod suppression;

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Channel, Code, Event, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, ReminderKey,
+    Channel, Code, Event, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, ReminderKey, SourceName,
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, LookUp};
-use dueherald::pipeline::{Composer, DispatchSettings, Dispatcher, Lane, Poison, Post, Reconciler, Tally, drain};
+use dueherald::pipeline::{
+    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Tally, drain,
+};
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
 use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
 use tokio::sync::Notify;
@@ -168,6 +170,8 @@ pub(super) struct Setup {
     pub(super) machines: usize,
     /// How long reminders are of use.
     pub(super) lasts: TimeDelta,
+    /// How old what each source brought may be.
+    pub(super) ledger_age: Vec<(SourceName, Option<TimeDelta>)>,
 }
 
 impl Default for Setup {
@@ -179,6 +183,7 @@ impl Default for Setup {
             rate: None,
             machines: 1,
             lasts: TimeDelta::hours(12),
+            ledger_age: Vec::new(),
         }
     }
 }
@@ -322,6 +327,7 @@ fn daemons(
             clock: Arc::new(clock.clone()),
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
             poison: Poison::default(),
+            freshness: Freshness::new(setup.ledger_age.clone()),
         })
     };
     let lanes_of = |dispatcher: &Arc<Dispatcher>, channel: Channel| {

@@ -114,7 +114,12 @@ fn whether_a_gateway_rests_is_among_the_metrics() {
     let figures = Figures::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let shown = |bench: &Bench, name: &str| {
-        let ops = Ops { store: bench.store.clone(), clock: Arc::new(bench.clock.clone()), figures: figures.clone() };
+        let ops = Ops {
+            store: bench.store.clone(),
+            clock: Arc::new(bench.clock.clone()),
+            figures: figures.clone(),
+            freshness: Arc::default(),
+        };
         let text = runtime.block_on(get(router(ops), "/metrics")).body;
         let line = format!("dueherald_breaker_open{{gateway=\"{name}\"}} ");
         text.lines().find_map(|found| found.strip_prefix(&line).map(str::to_owned))

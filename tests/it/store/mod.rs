@@ -14,6 +14,7 @@ mod race;
 mod rates;
 mod receipts;
 mod sample;
+mod sources;
 mod stops;
 mod unknowns;
 
@@ -85,6 +86,10 @@ macro_rules! every_case_on {
                 what_is_not_sent_uses_no_permit,
                 a_gateways_day_has_its_end,
                 after_a_pause_a_burst_leaves_at_once,
+            }
+            sources {
+                a_known_installment_is_amended_and_nothing_else_of_it,
+                a_source_is_read_forward_only,
             }
             stops {
                 a_stop_holds_for_its_scope_until_it_is_lifted,

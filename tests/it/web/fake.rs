@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
-    InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
-    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
-    Suppression,
+    Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
+    InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
+    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
+    SourceState, State, Step, Support, Suppression,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
@@ -37,6 +37,7 @@ pub(crate) struct FakeStore {
     pub(crate) reminders: Vec<ReminderView>,
     pub(crate) account: Account,
     pub(crate) counts: Vec<QueueCounts>,
+    pub(crate) sources: Vec<SourceState>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -79,6 +80,18 @@ impl Store for FakeStore {
 
     async fn import(&self, _: &[LedgerRow], _: WriteMode) -> Result<Vec<Change>, StoreError> {
         unreachable!("no page imports")
+    }
+
+    async fn amend(&self, _: &[Amendment], _: WriteMode) -> Result<Vec<Amended>, StoreError> {
+        unreachable!("no page amends")
+    }
+
+    async fn note_source(&self, _: &SourceState) -> Result<(), StoreError> {
+        unreachable!("no page pulls")
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        self.answer(self.sources.clone()).await
     }
 
     async fn due_page(
@@ -219,6 +232,7 @@ impl World {
                 reminders: vec![view],
                 account: Account { borrower: Some(borrower), installments, suppressed: None, stopped: false },
                 counts: Vec::new(),
+                sources: Vec::new(),
                 asked: Arc::default(),
             },
             merchant,

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use dueherald::domain::Channel;
+use chrono::TimeDelta;
+use dueherald::domain::{Channel, SourceName, SourceState};
 use dueherald::http::STORE_PATIENCE;
 use dueherald::http::ops::{BREAKER_OPEN, Figures, OUTCOMES, Ops, PLANNED, SEND_SECONDS, SKIPPED, router};
+use dueherald::pipeline::Freshness;
 use dueherald::store::QueueCounts;
 use futures_util::FutureExt;
 use rstest::rstest;
@@ -13,7 +15,7 @@ use super::get;
 
 fn ops(world: World) -> Ops {
     let public = world.public();
-    Ops { store: public.store, clock: public.clock, figures: Figures::new() }
+    Ops { store: public.store, clock: public.clock, figures: Figures::new(), freshness: Arc::default() }
 }
 
 fn with_health(health: Health) -> World {
@@ -128,11 +130,39 @@ async fn without_the_store_the_counters_stay_and_the_queue_is_not_a_number() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_is_too_old_is_told_and_its_age_measured() {
+    let source = |name: &str| name.parse::<SourceName>().expect("a name");
+    let mut world = World::new();
+    world.clock.step_to(instant("2026-11-22T02:00:00Z"));
+    world.store.sources = vec![SourceState {
+        name: source("core"),
+        read_to: Some(instant("2026-11-21T23:00:00Z")),
+        pulled_at: Some(instant("2026-11-22T00:30:00Z")),
+    }];
+    let limits = [(source("core"), Some(TimeDelta::hours(1))), (source("payments"), None)];
+    let ops = Ops { freshness: Arc::new(Freshness::new(limits)), ..ops(world) };
+    let answer = get(router(ops.clone()), "/readyz").await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (StatusCode::OK, "ready\nsending is held: source core was last pulled 90m ago, and its max_ledger_age is 1h\n")
+    );
+    let answer = get(router(ops), "/metrics").await;
+    for line in [
+        "dueherald_sending_held 1",
+        r#"dueherald_source_age_seconds{source="core"} 5400"#,
+        r#"dueherald_source_lag_seconds{source="core"} 10800"#,
+        r#"dueherald_source_age_seconds{source="payments"} inf"#,
+    ] {
+        assert!(answer.body.lines().any(|told| told == line), "no line {line} in\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn figures_are_shared_by_their_copies() {
     let figures = Figures::new();
     record(&figures.clone());
     figures.keep_up();
     let world = World::new().public();
-    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures };
+    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures, freshness: Arc::default() };
     assert!(get(router(ops), "/metrics").await.body.contains("dueherald_send_seconds_count"));
 }

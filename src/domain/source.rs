@@ -1,0 +1,57 @@
+use chrono::{DateTime, Utc};
+
+use super::{Installment, InstallmentId, InstallmentStatus, MerchantId, Money, Said, SourceName};
+
+/// What a source says of an instalment that the ledger knows: what was paid of it, or how it stands. Everything else stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// The merchant's number for the instalment.
+    pub installment: InstallmentId,
+    /// What was paid in all; an empty cell is zero.
+    pub paid_amount: Said<Money>,
+    /// How it stands; an empty cell is open.
+    pub status: Said<InstallmentStatus>,
+}
+
+/// What became of an [`Amendment`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Amended {
+    /// The ledger holds what it says now.
+    Changed,
+    /// The ledger held it before.
+    Same,
+    /// The ledger does not know the instalment; nothing was written.
+    Unknown,
+    /// What was paid is in another currency than the instalment; nothing was written.
+    OtherCurrency,
+}
+
+impl Amendment {
+    /// Lays it over `known`, the instalment that it is about.
+    pub fn lay_over(&self, known: &mut Installment) -> Amended {
+        let zero = known.amount.less(&known.amount);
+        let paid_amount = self.paid_amount.clone().over(Some(known.paid_amount)).unwrap_or(zero);
+        if paid_amount.currency() != known.amount.currency() {
+            return Amended::OtherCurrency;
+        }
+        let status = self.status.clone().over(Some(known.status)).unwrap_or(InstallmentStatus::Open);
+        if (paid_amount, status) == (known.paid_amount, known.status) {
+            return Amended::Same;
+        }
+        (known.paid_amount, known.status) = (paid_amount, status);
+        Amended::Changed
+    }
+}
+
+/// How far a source has been read. `None`: not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceState {
+    /// Which.
+    pub name: SourceName,
+    /// The latest `updated_at` among the rows that are in the ledger: the cursor.
+    pub read_to: Option<DateTime<Utc>>,
+    /// When the last pull began that came to its end: the ledger is at least as young as this.
+    pub pulled_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,116 @@
+//! How old the ledger is, and whether that is too old to remind anybody: who paid since would be reminded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{SourceName, SourceState, duration};
+use crate::store::{Store, StoreError};
+
+/// The sources, each with the age of the ledger up to which reminders go out.
+#[derive(Debug, Default)]
+pub struct Freshness {
+    limits: BTreeMap<SourceName, Option<TimeDelta>>,
+    /// When the last pull of each began, as far as is known here. It only ever becomes later, so what is fresh by it is fresh.
+    known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
+    holds: AtomicBool,
+}
+
+/// A source that was not pulled for too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// Which.
+    pub source: SourceName,
+    /// How long ago its last pull began that came to its end; `None` if there was none.
+    pub age: Option<TimeDelta>,
+    /// How old the ledger may be.
+    pub limit: TimeDelta,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |span: TimeDelta| duration::format(span.to_std().unwrap_or_default());
+        let limit = words(self.limit);
+        match self.age {
+            Some(age) => {
+                let age = words(TimeDelta::seconds(age.num_seconds()));
+                write!(f, "source {} was last pulled {age} ago, and its max_ledger_age is {limit}", self.source)
+            }
+            None => write!(f, "source {} was never pulled, and its max_ledger_age is {limit}", self.source),
+        }
+    }
+}
+
+impl Freshness {
+    /// Of these sources; those without a limit hold nothing.
+    #[must_use]
+    pub fn new(limits: impl IntoIterator<Item = (SourceName, Option<TimeDelta>)>) -> Self {
+        Self { limits: limits.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The sources.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        self.limits.keys()
+    }
+
+    /// Which sources are too old at `now`, if this is how far they were read.
+    #[must_use]
+    pub fn stale(&self, states: &[SourceState], now: DateTime<Utc>) -> Vec<Stale> {
+        let pulled_at =
+            |source: &SourceName| states.iter().find(|state| state.name == *source).and_then(|state| state.pulled_at);
+        self.stale_by(&pulled_at, now)
+    }
+
+    fn stale_by(&self, pulled_at: &dyn Fn(&SourceName) -> Option<DateTime<Utc>>, now: DateTime<Utc>) -> Vec<Stale> {
+        let stale = |(source, limit): (&SourceName, &Option<TimeDelta>)| {
+            let limit = (*limit)?;
+            let age = pulled_at(source).map(|at| now - at);
+            age.is_none_or(|age| age > limit).then(|| Stale { source: source.clone(), age, limit })
+        };
+        self.limits.iter().filter_map(stale).collect()
+    }
+
+    /// Whether nothing may be sent at `now`. Asks the store only when what is known here is too old, and tells when it changes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn holds(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        if self.limits.values().all(Option::is_none) || self.stale_as_known(now).is_empty() {
+            self.tell(&[]);
+            return Ok(false);
+        }
+        for state in store.sources().await? {
+            if let Some(at) = state.pulled_at {
+                self.known().insert(state.name, at);
+            }
+        }
+        let stale = self.stale_as_known(now);
+        self.tell(&stale);
+        Ok(!stale.is_empty())
+    }
+
+    fn stale_as_known(&self, now: DateTime<Utc>) -> Vec<Stale> {
+        let known = self.known();
+        self.stale_by(&|source| known.get(source).copied(), now)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, DateTime<Utc>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, stale: &[Stale]) {
+        let holds = !stale.is_empty();
+        if self.holds.swap(holds, Ordering::Relaxed) == holds {
+            return;
+        }
+        for stale in stale {
+            tracing::error!(%stale, "the ledger is too old to remind from: nothing is sent until it was pulled again");
+        }
+        if !holds {
+            tracing::info!("the ledger is fresh again: sending goes on");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Pull: from the lender's own database to the ledger, page by page, through the same checks and the same merge as an import.
+//!
+//! The cursor is moved when the rows before it are in the ledger, so what breaks off in between is read again, which changes
+//! nothing. It never passes the beginning of the pull: what commits while it runs, with a time that lies before, comes within the
+//! overlap of the next one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::figures::{PULL_FAILURES, PULLED};
+use super::import::Summary;
+use crate::clock::Clock;
+use crate::domain::{Amended, Amendment, Merchant, MerchantId, SourceName, SourceState};
+use crate::source::sql::{Pulled, SqlError, SqlPage, SqlPages, SqlSource};
+use crate::source::{Column, Fault, Rejected};
+use crate::store::{Change, Store, StoreError, WriteMode};
+
+/// How long a page may take before another may go on in its stead.
+const TURN: TimeDelta = TimeDelta::minutes(3);
+
+/// Rows in one transaction.
+const BATCH_ROWS: usize = 1_000;
+
+/// What is to be pulled, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Pull<'a> {
+    /// From where.
+    pub source: &'a SqlSource,
+    /// The merchants whose rows are taken.
+    pub merchants: &'a BTreeMap<MerchantId, Merchant>,
+    /// How far before the cursor is read again.
+    pub overlap: TimeDelta,
+    /// Whether all of it is read again.
+    pub from_start: bool,
+    /// Whether it is kept.
+    pub mode: WriteMode,
+    /// How many refused rows the summary holds; the others are only counted.
+    pub max_shown: usize,
+    /// Who pulls.
+    pub holder: &'a str,
+    /// Ends it before its end.
+    pub stop: &'a CancellationToken,
+}
+
+/// Why a pull did not come to its end. What was done by then stays, and the next pull goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The lender's database.
+    #[error(transparent)]
+    Source(#[from] SqlError),
+    /// The ledger.
+    #[error("source {name}: {error}")]
+    Store {
+        /// Which source was read.
+        name: SourceName,
+        /// What the ledger said.
+        error: StoreError,
+    },
+    /// Another has the turn.
+    #[error("source {0} is being pulled by another process; try again when it is done")]
+    Busy(SourceName),
+    /// It was told to stop.
+    #[error("source {0}: the pull was stopped; the next one goes on")]
+    Stopped(SourceName),
+}
+
+/// Reads what was changed since the last pull, and puts every sound row into the ledger.
+///
+/// # Errors
+/// [`PullError`]; then the ledger holds the pages that were written, and the cursor stands behind them.
+pub async fn pull(store: &dyn Store, clock: &dyn Clock, job: Pull<'_>) -> Result<Summary, PullError> {
+    let task = Task { store, job, started: clock.now() };
+    let pulled = task.run().await;
+    if matches!(pulled, Err(PullError::Source(_) | PullError::Store { .. })) {
+        metrics::counter!(PULL_FAILURES, "source" => job.source.name().to_string()).increment(1);
+    }
+    pulled
+}
+
+struct Task<'a> {
+    store: &'a dyn Store,
+    job: Pull<'a>,
+    started: DateTime<Utc>,
+}
+
+impl Task<'_> {
+    async fn run(&self) -> Result<Summary, PullError> {
+        self.take_turn(TURN).await?;
+        let pulled = self.in_turn().await;
+        // Whoever wants to may pull again at once; if this fails too, when the turn has run out.
+        let given_back = self.take_turn(TimeDelta::zero()).await;
+        pulled.and_then(|summary| given_back.map(|()| summary))
+    }
+
+    async fn in_turn(&self) -> Result<Summary, PullError> {
+        let from = self.place_to_begin().await?;
+        let mut pages = self.job.source.open(self.job.merchants, from).await?;
+        let mut summary = Summary { unknown_columns: pages.unknown_columns().to_vec(), ..Summary::default() };
+        let read = self.read(&mut pages, &mut summary).await;
+        pages.close().await;
+        self.count(&summary);
+        read?;
+        self.note(None, Some(self.started)).await?;
+        Ok(summary)
+    }
+
+    async fn read(&self, pages: &mut SqlPages, summary: &mut Summary) -> Result<(), PullError> {
+        loop {
+            let page = tokio::select! {
+                biased;
+                () = self.job.stop.cancelled() => return Err(PullError::Stopped(self.job.source.name().clone())),
+                page = pages.next() => page?,
+            };
+            let Some(page) = page else { return Ok(()) };
+            self.take_turn(TURN).await?;
+            let read_to = page.read_to;
+            self.write(page, summary).await?;
+            self.note(Some(read_to.min(self.started)), None).await?;
+        }
+    }
+
+    /// `None` is the beginning.
+    async fn place_to_begin(&self) -> Result<Option<DateTime<Utc>>, PullError> {
+        if self.job.from_start {
+            return Ok(None);
+        }
+        let states = self.store.sources().await.map_err(|error| self.failed(error))?;
+        let known = states.into_iter().find(|state| state.name == *self.job.source.name());
+        Ok(known.and_then(|state| state.read_to).map(|read_to| read_to - self.job.overlap))
+    }
+
+    async fn write(&self, page: SqlPage, summary: &mut Summary) -> Result<(), PullError> {
+        page.rejected.into_iter().for_each(|rejected| self.refuse(rejected, summary));
+        match page.pulled {
+            Pulled::Rows(rows) => {
+                for batch in rows.chunks(BATCH_ROWS) {
+                    let changes = self.store.import(batch, self.job.mode).await.map_err(|error| self.failed(error))?;
+                    summary.count(&changes);
+                }
+            }
+            Pulled::Amendments(amendments) => {
+                for batch in amendments.chunks(BATCH_ROWS) {
+                    let amended = self.store.amend(batch, self.job.mode).await.map_err(|error| self.failed(error))?;
+                    batch.iter().zip(amended).for_each(|(one, amended)| self.count_amended(one, amended, summary));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count_amended(&self, amendment: &Amendment, amended: Amended, summary: &mut Summary) {
+        let (column, problem) = match amended {
+            Amended::Changed => return summary.count(&[Change::Changed]),
+            Amended::Same => return summary.count(&[Change::Same]),
+            Amended::Unknown => {
+                (Column::InstallmentId, "is not in the ledger; the source of instalments must bring it first")
+            }
+            Amended::OtherCurrency => (Column::Currency, "is not that of the instalment in the ledger"),
+        };
+        let fault = Fault { column: Some(column), problem: Cow::Borrowed(problem) };
+        self.refuse(Rejected::row(0, Some(amendment.installment.to_string()), vec![fault]), summary);
+    }
+
+    fn refuse(&self, rejected: Rejected, summary: &mut Summary) {
+        summary.rejected += 1;
+        if summary.shown.len() < self.job.max_shown {
+            summary.shown.push(rejected);
+        }
+    }
+
+    async fn note(&self, read_to: Option<DateTime<Utc>>, pulled_at: Option<DateTime<Utc>>) -> Result<(), PullError> {
+        if self.job.mode == WriteMode::DryRun {
+            return Ok(());
+        }
+        let state = SourceState { name: self.job.source.name().clone(), read_to, pulled_at };
+        self.store.note_source(&state).await.map_err(|error| self.failed(error))
+    }
+
+    /// A trial writes nothing, so it needs no turn.
+    async fn take_turn(&self, lasts: TimeDelta) -> Result<(), PullError> {
+        if self.job.mode == WriteMode::DryRun {
+            return Ok(());
+        }
+        let name = self.job.source.name();
+        let taken = self.store.take_turn(&format!("pull {name}"), self.job.holder, lasts).await;
+        if taken.map_err(|error| self.failed(error))? { Ok(()) } else { Err(PullError::Busy(name.clone())) }
+    }
+
+    fn failed(&self, error: StoreError) -> PullError {
+        PullError::Store { name: self.job.source.name().clone(), error }
+    }
+
+    fn count(&self, summary: &Summary) {
+        let results = [
+            ("new", summary.new),
+            ("changed", summary.changed),
+            ("same", summary.same),
+            ("rejected", summary.rejected),
+        ];
+        for (result, count) in results {
+            let source = self.job.source.name().to_string();
+            metrics::counter!(PULLED, "source" => source, "result" => result).increment(count);
+        }
+    }
+}

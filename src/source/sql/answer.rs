@@ -1,0 +1,169 @@
+use super::error::Problem;
+use super::field::{Answered, Field, Kind, ROW_KEY, UPDATED_AT, unsuited};
+use crate::domain::{MAX_ID_CHARS, MerchantId};
+use crate::source::Column;
+use crate::source::check::Cells;
+use crate::source::fault::Faults;
+use crate::source::unknown::UnknownNames;
+
+/// What a query yields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Yields {
+    /// Whole instalments.
+    Rows,
+    /// What was paid, or how it stands, of instalments that the ledger knows.
+    Amendments,
+}
+
+/// What an amendment may say.
+const AMENDED: [Column; 5] =
+    [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::Status];
+
+/// The columns of a query's answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) yields: Yields,
+    /// Where each column of an import stands.
+    places: [Option<usize>; Column::COUNT],
+    updated_at: usize,
+    /// Where the key stands, and its column's name.
+    key: (usize, &'static str),
+    /// The merchant of every row.
+    merchant: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        columns: &[Answered],
+        merchant: Option<&MerchantId>,
+        unknown: &mut UnknownNames,
+    ) -> Result<Self, Problem> {
+        let mut places = [None; Column::COUNT];
+        let (mut updated_at, mut row_key) = (None, None);
+        for (at, answered) in columns.iter().enumerate() {
+            let (name, known) = (answered.name.as_str(), Column::find(&answered.name));
+            let twice = match known {
+                Some(column) => places[column as usize].replace(at).map(|_| column.name()),
+                None if name.eq_ignore_ascii_case(UPDATED_AT) => updated_at.replace(at).map(|_| UPDATED_AT),
+                None if name.eq_ignore_ascii_case(ROW_KEY) => row_key.replace(at).map(|_| ROW_KEY),
+                None => {
+                    unknown.note(name);
+                    None
+                }
+            };
+            if let Some(name) = twice {
+                return Err(Problem::Twice(name));
+            }
+            if let Some(advice) = known.and_then(|column| unsuited(column, answered.kind)) {
+                return Err(of_wrong_type(answered, advice));
+            }
+        }
+        if merchant.is_some() && places[Column::Merchant as usize].is_some() {
+            return Err(Problem::Twice(Column::Merchant.name()));
+        }
+        let has =
+            |column: Column| places[column as usize].is_some() || (column == Column::Merchant && merchant.is_some());
+        let yields = what_it_yields(has, updated_at.is_some(), unknown)?;
+        let Some(updated_at) = updated_at else { return Err(missing(vec![UPDATED_AT], unknown)) };
+        let key = match (row_key, places[Column::InstallmentId as usize]) {
+            (Some(at), _) => (at, ROW_KEY),
+            (None, Some(at)) => (at, Column::InstallmentId.name()),
+            (None, None) => return Err(missing(vec![Column::InstallmentId.name()], unknown)),
+        };
+        if !matches!(columns[updated_at].kind, Kind::Instant | Kind::Local | Kind::Any) {
+            let advice = "it must be a timestamp (with or without a zone), a datetime, in SQLite a text such as 2026-03-31 08:00:00";
+            return Err(of_wrong_type(&columns[updated_at], advice));
+        }
+        if !matches!(columns[key.0].kind, Kind::Text | Kind::Whole | Kind::Any) {
+            return Err(of_wrong_type(&columns[key.0], "a key is a whole number or a text; write it so"));
+        }
+        Ok(Self { yields, places, updated_at, key, merchant: merchant.map(ToString::to_string) })
+    }
+
+    pub(super) fn updated_at<'r>(&self, row: &'r [Field]) -> &'r Field {
+        row.get(self.updated_at).unwrap_or(&Field::Null)
+    }
+
+    pub(super) fn key<'r>(&self, row: &'r [Field]) -> &'r Field {
+        row.get(self.key.0).unwrap_or(&Field::Null)
+    }
+
+    pub(super) fn key_name(&self) -> &'static str {
+        self.key.1
+    }
+
+    /// What a row says, column by column. Values of a type that is not read are faults.
+    pub(super) fn texts(&self, row: &[Field], faults: &mut Faults) -> Texts {
+        let mut texts = Texts(Default::default());
+        for column in Column::ALL {
+            let Some(field) = self.places[*column as usize].and_then(|at| row.get(at)) else { continue };
+            if let Some(advice) = unsuited(*column, field.kind()) {
+                faults.column(*column, format!("has a value that cannot be taken; {advice}"));
+            }
+            texts.0[*column as usize] = Some(field.cell());
+        }
+        if let Some(merchant) = &self.merchant {
+            texts.0[Column::Merchant as usize] = Some(merchant.clone());
+        }
+        texts
+    }
+}
+
+/// The cells of a row.
+pub(super) struct Texts([Option<String>; Column::COUNT]);
+
+impl Texts {
+    pub(super) fn cells(&self) -> Cells<'_> {
+        let mut cells = Cells::default();
+        for (cell, text) in cells.iter_mut().zip(&self.0) {
+            *cell = text.as_deref();
+        }
+        cells
+    }
+
+    /// The lender's number for the instalment, as it may be shown.
+    pub(super) fn key(&self) -> Option<String> {
+        let text = self.0[Column::InstallmentId as usize].as_ref()?;
+        let shown = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+        Some(text.chars().map(shown).take(MAX_ID_CHARS).collect())
+    }
+}
+
+fn what_it_yields(
+    has: impl Fn(Column) -> bool,
+    has_updated_at: bool,
+    unknown: &UnknownNames,
+) -> Result<Yields, Problem> {
+    let lacking: Vec<_> = Column::REQUIRED.into_iter().filter(|column| !has(*column)).collect();
+    if lacking.is_empty() {
+        return Ok(Yields::Rows);
+    }
+    let amends = has(Column::InstallmentId) && (has(Column::PaidAmount) || has(Column::Status));
+    let whole = [Column::BorrowerId, Column::Amount, Column::DueDate].into_iter().any(&has);
+    if !amends || whole {
+        let updated_at = (!has_updated_at).then_some(UPDATED_AT);
+        return Err(missing(lacking.into_iter().map(Column::name).chain(updated_at).collect(), unknown));
+    }
+    if !has(Column::Merchant) {
+        return Err(missing(vec![Column::Merchant.name()], unknown));
+    }
+    if has(Column::PaidAmount) && !has(Column::Currency) {
+        return Err(missing(vec![Column::Currency.name()], unknown));
+    }
+    match Column::ALL.iter().copied().find(|column| has(*column) && !AMENDED.contains(column)) {
+        Some(column) => Err(Problem::NotAmended(column.name())),
+        None => Ok(Yields::Amendments),
+    }
+}
+
+fn missing(columns: Vec<&'static str>, unknown: &UnknownNames) -> Problem {
+    let meant = unknown.names().iter().filter_map(|slip| {
+        let column = slip.nearest.filter(|column| columns.contains(&column.name()))?;
+        Some(format!("; is “{}” meant for {column}?", slip.name))
+    });
+    Problem::Missing { hint: meant.collect(), columns }
+}
+
+fn of_wrong_type(answered: &Answered, advice: &'static str) -> Problem {
+    Problem::Type { column: answered.name.clone(), found: answered.found.clone(), advice }
+}

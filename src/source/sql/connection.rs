@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::{Problem, plain};
+use super::field::{Answered, Field, Key, Stamp};
+
+/// What a page may take: the lender's database has other work to do. It is told so where it can be told.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What connecting may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a connection did not do it.
+pub(super) struct Trouble(pub(super) Problem);
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self(Problem::Refused(plain(&error)))
+    }
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+/// A connection to the lender's database, for reading only.
+#[async_trait]
+pub(super) trait Connection: Send {
+    /// Lets the database look at the query; gives its columns.
+    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble>;
+
+    /// The rows after a place, at most `limit`, each with a field for every column.
+    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble>;
+
+    /// Ends it.
+    async fn close(self: Box<Self>);
+}

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use crate::domain::{SourceName, duration};
+
+/// Why a source could not be read. Names the source and what to do; repeats no value of the lender's.
+#[derive(Debug, thiserror::Error)]
+#[error("source {name}: {problem}")]
+pub struct SqlError {
+    /// Which source.
+    pub name: SourceName,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a source.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No connection.
+    #[error("cannot connect: {0}; check its url, that the server runs and that it lets this user in")]
+    Unreachable(String),
+    /// The database did not take the query or broke it off.
+    #[error("the database did not answer the query: {0}; try the query by hand, as the same user")]
+    Refused(String),
+    /// The database took its time.
+    #[error("no answer within {}; see to an index on updated_at and the key, or make its page smaller", duration::format(*.0))]
+    Slow(Duration),
+    /// Columns without which nothing can be imported.
+    #[error(
+        "the query yields no column {}; add it to the query, with `as` if it has another name there{hint}", columns.join(", ")
+    )]
+    Missing {
+        /// Every one that is missing.
+        columns: Vec<&'static str>,
+        /// What may be meant instead.
+        hint: String,
+    },
+    /// A column that stands twice, or in the query and in the config.
+    #[error("the column {0} comes twice; keep one (a `merchant` in the config counts as a column)")]
+    Twice(&'static str),
+    /// A source that amends names a column that it cannot amend.
+    #[error(
+        "the column {0} is of no use without borrower_id, amount, currency and due_date: such a query updates paid_amount (with \
+         currency) and status of instalments that are known; leave {0} out, or add the others"
+    )]
+    NotAmended(&'static str),
+    /// A column of a type that is not read.
+    #[error("the column {column} is of the type {found}; {advice}")]
+    Type {
+        /// Which.
+        column: String,
+        /// The database's word for the type.
+        found: String,
+        /// What to write in the query.
+        advice: &'static str,
+    },
+    /// A row without `updated_at`.
+    #[error(
+        "a row has no updated_at, or none that can be read as a time; leave such rows out, or give them one: coalesce(updated_at, created_at)"
+    )]
+    NoUpdatedAt,
+    /// A key that does not suit the parameter that it is compared with.
+    #[error("the column {0} is not what the query compares with :after_key; yield that as row_key")]
+    Key(&'static str),
+    /// Rows before the place that was asked for, or not in order.
+    #[error("the rows do not come in order; end the query with: order by updated_at, KEY limit :limit")]
+    Disorder,
+    /// The same page again.
+    #[error(
+        "the same rows come again and again; the query must say: where updated_at >= :after and (updated_at > :after or KEY > \
+         :after_key), with the KEY that it yields as installment_id or row_key"
+    )]
+    Stuck,
+    /// More rows than asked for.
+    #[error("more rows come than the page holds; end the query with: limit :limit")]
+    TooMany,
+    /// Not built in.
+    #[error("this dueherald was built without MySQL; build it with the feature `mysql`")]
+    NotBuiltIn,
+}
+
+/// Classes of SQLSTATE whose messages speak of the query and of the server, never of a value: connections (08), writing (25), users (28),
+/// database names (3D), syntax and names (42), resources (53, 54), locks (55), operators and time-outs (57, 70).
+const WORDED: [&str; 10] = ["08", "25", "28", "3D", "42", "53", "54", "55", "57", "70"];
+
+/// The error without any value that the database may have put into its words.
+pub(super) fn plain(error: &sqlx::Error) -> String {
+    let database = match error {
+        sqlx::Error::Database(database) => database,
+        // Its own text may quote what could not be read.
+        sqlx::Error::ColumnDecode { index, .. } => return format!("the column {index} cannot be read"),
+        sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => return "a value cannot be read".into(),
+        other => return other.to_string(),
+    };
+    let code = database.code().unwrap_or_default();
+    let is_sqlite = code.bytes().all(|byte| byte.is_ascii_digit()) && code.len() < 5;
+    if is_sqlite || WORDED.iter().any(|class| code.starts_with(class)) {
+        database.message().to_owned()
+    } else {
+        format!("error {code}")
+    }
+}

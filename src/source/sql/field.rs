@@ -1,0 +1,198 @@
+//! What a database's column holds, and how it becomes a cell of an import.
+
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::error::Problem;
+use crate::source::Column;
+
+/// The name of the column that the pages go by.
+pub(super) const UPDATED_AT: &str = "updated_at";
+/// The name of the column that tells rows of one instant apart, if it is not `installment_id`.
+pub(super) const ROW_KEY: &str = "row_key";
+
+/// The type of a column, as far as an import needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Whole,
+    Decimal,
+    Float,
+    Date,
+    /// A time with a zone.
+    Instant,
+    /// A time without.
+    Local,
+    /// Of each value its own.
+    Any,
+    Other,
+}
+
+/// A column of the query's answer.
+#[derive(Debug, Clone)]
+pub(super) struct Answered {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// The database's word for its type.
+    pub(super) found: String,
+}
+
+/// One value.
+#[derive(Clone)]
+pub(super) enum Field {
+    Null,
+    Text(String),
+    Whole(i128),
+    Decimal(String),
+    Float,
+    Date(NaiveDate),
+    Instant(DateTime<Utc>),
+    Local(NaiveDateTime),
+    /// Of a type that is not read, or a date that no calendar has.
+    Unreadable,
+}
+
+impl Field {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Null => Kind::Any,
+            Self::Text(_) => Kind::Text,
+            Self::Whole(_) => Kind::Whole,
+            Self::Decimal(_) => Kind::Decimal,
+            Self::Float => Kind::Float,
+            Self::Date(_) => Kind::Date,
+            Self::Instant(_) => Kind::Instant,
+            Self::Local(_) => Kind::Local,
+            Self::Unreadable => Kind::Other,
+        }
+    }
+
+    /// As a cell; null is an empty one.
+    pub(super) fn cell(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Decimal(text) => text.trim().to_owned(),
+            Self::Whole(number) => number.to_string(),
+            Self::Date(date) => date.to_string(),
+            Self::Null | Self::Float | Self::Instant(_) | Self::Local(_) | Self::Unreadable => String::new(),
+        }
+    }
+}
+
+/// What to write instead if the column cannot be of that kind; reads on from what it is.
+pub(super) fn unsuited(column: Column, kind: Kind) -> Option<&'static str> {
+    let is_amount = matches!(column, Column::Amount | Column::PaidAmount);
+    match (column, kind) {
+        (_, Kind::Any | Kind::Text) | (Column::DueDate, Kind::Date) => None,
+        (Column::DueDate, _) => Some("write cast(… as date), or a text such as 2026-03-31"),
+        (_, Kind::Whole | Kind::Decimal) => None,
+        _ if is_amount => Some("amounts must be exact: write cast(… as decimal(18, 2)), or a text such as 128.50"),
+        _ => Some("write it as text: cast(… as char(64)), in PostgreSQL …::text"),
+    }
+}
+
+/// The place of a row in the order of pages, in the database's own form, so that it compares equal to itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stamp {
+    Instant(DateTime<Utc>),
+    Local(NaiveDateTime),
+    /// SQLite: with the text as it stands there; `None` before the first row.
+    Text(Option<String>, DateTime<Utc>),
+}
+
+impl Stamp {
+    pub(super) fn of(field: &Field, zone: Tz) -> Result<Self, Problem> {
+        match field {
+            Field::Instant(instant) => Ok(Self::Instant(*instant)),
+            Field::Local(local) => Ok(Self::Local(*local)),
+            Field::Text(text) => {
+                Ok(Self::Text(Some(text.clone()), instant_of_text(text, zone).ok_or(Problem::NoUpdatedAt)?))
+            }
+            _ => Err(Problem::NoUpdatedAt),
+        }
+    }
+
+    pub(super) fn instant(&self, zone: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Instant(instant) | Self::Text(_, instant) => *instant,
+            Self::Local(local) => instant_of_local(*local, zone),
+        }
+    }
+
+    pub(super) fn local(&self, zone: Tz) -> NaiveDateTime {
+        match self {
+            Self::Local(local) => *local,
+            other => other.instant(zone).with_timezone(&zone).naive_local(),
+        }
+    }
+
+    /// For SQLite, which compares letter by letter. The first one is a little early rather than late, whatever form the column has.
+    pub(super) fn text(&self, zone: Tz) -> String {
+        match self {
+            Self::Text(Some(text), _) => text.clone(),
+            other => other.local(zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+        }
+    }
+}
+
+/// A local time that a change of clocks repeats is the first of the two, one that it leaves out the instant of the change.
+fn instant_of_local(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => one.to_utc(),
+        LocalResult::None => local.and_utc() - chrono::Offset::fix(&zone.offset_from_utc_datetime(&local)),
+    }
+}
+
+fn instant_of_text(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
+        return Some(zoned.to_utc());
+    }
+    let forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
+    let local = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
+    Some(instant_of_local(local, zone))
+}
+
+/// What tells the rows of one instant apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Before every other.
+    First,
+    Whole(i128),
+    Text(String),
+}
+
+impl Key {
+    pub(super) fn of(field: &Field) -> Option<Self> {
+        match field {
+            Field::Whole(number) => Some(Self::Whole(*number)),
+            Field::Text(text) => Some(Self::Text(text.clone())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::First => String::new(),
+            Self::Whole(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    /// As a whole number of the parameter's size; `None` if it is none.
+    pub(super) fn whole<T: TryFrom<i128> + Bounded>(&self) -> Option<T> {
+        match self {
+            Self::First => Some(T::LEAST),
+            Self::Whole(number) => T::try_from(*number).ok(),
+            Self::Text(text) => T::try_from(text.trim().parse().ok()?).ok(),
+        }
+    }
+}
+
+/// A whole number as databases have them.
+pub(super) trait Bounded {
+    const LEAST: Self;
+}
+
+macro_rules! bounded {
+    ($($integer:ty),+) => { $(impl Bounded for $integer { const LEAST: Self = <$integer>::MIN; })+ };
+}
+bounded!(i16, i32, i64, u64);

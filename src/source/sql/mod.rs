@@ -1,0 +1,260 @@
+//! The lender's own database as a source: instalments, or payments for instalments that are known, by a query of the lender's.
+//!
+//! The query yields the columns of an import by their names, and `updated_at`. It is asked in pages, in the order of
+//! (`updated_at`, key), each from the place after the last row of the one before, so that many rows of one instant neither stall
+//! nor are lost. The key is `installment_id`, or the column `row_key` if there is one. Nothing is ever written there.
+
+mod answer;
+mod connection;
+mod error;
+mod field;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod postgres;
+mod query;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use futures_util::future::{Either, select};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Rejected;
+use super::check::Checker;
+use super::fault::Faults;
+use super::unknown::{UnknownColumn, UnknownNames};
+use crate::clock::Clock;
+use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, SourceName};
+use answer::{Answer, Yields};
+use connection::{CONNECT_TIMEOUT, Connection, STATEMENT_TIMEOUT, Trouble};
+use error::plain;
+use field::{Field, Key, Stamp};
+use postgres::PostgresSource;
+use sqlite::SqliteSource;
+
+pub use error::{Problem, SqlError};
+pub use query::{Dialect, Query};
+
+/// What a source is made from.
+#[derive(Debug, Clone)]
+pub struct SqlSettings {
+    /// Its name, which its cursor is kept by.
+    pub name: SourceName,
+    /// Which kind of database.
+    pub dialect: Dialect,
+    /// Where it is; may hold a password.
+    pub url: SecretString,
+    /// What is asked.
+    pub query: Query,
+    /// The merchant of every row, if the query yields none.
+    pub merchant: Option<MerchantId>,
+    /// What times without a zone are in.
+    pub zone: Tz,
+    /// The most rows that are asked for at once.
+    pub page: u32,
+}
+
+/// A database that can be asked.
+#[derive(Debug)]
+pub struct SqlSource {
+    settings: SqlSettings,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqlSource {
+    /// Connects to nothing yet.
+    #[must_use]
+    pub fn new(settings: SqlSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, clock }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &SourceName {
+        &self.settings.name
+    }
+
+    /// Connects and lets the database look at the query, to read what was changed at `from` or later: all of it without.
+    ///
+    /// # Errors
+    /// When there is no connection, or the query cannot be used; the text says why and what to do.
+    pub async fn open(
+        &self,
+        merchants: &BTreeMap<MerchantId, Merchant>,
+        from: Option<DateTime<Utc>>,
+    ) -> Result<SqlPages, SqlError> {
+        let asking = Asking { name: self.settings.name.clone(), clock: Arc::clone(&self.clock) };
+        let mut connection = asking.within(CONNECT_TIMEOUT, connect(&self.settings)).await?;
+        let columns = asking.within(CONNECT_TIMEOUT, connection.prepare()).await?;
+        let mut unknown = UnknownNames::default();
+        let answer = Answer::new(&columns, self.settings.merchant.as_ref(), &mut unknown);
+        Ok(SqlPages {
+            answer: answer.map_err(|problem| asking.error(problem))?,
+            asking,
+            connection,
+            checker: Checker::new(merchants),
+            unknown,
+            zone: self.settings.zone,
+            limit: self.settings.page.max(1),
+            after: Stamp::Instant(from.unwrap_or(DateTime::UNIX_EPOCH)),
+            key: Key::First,
+            rows: 0,
+            ended: false,
+        })
+    }
+}
+
+async fn connect(settings: &SqlSettings) -> Result<Box<dyn Connection>, Trouble> {
+    let (url, query, zone) = (settings.url.expose_secret(), settings.query.clone(), settings.zone);
+    let unreachable = |error: sqlx::Error| Trouble(Problem::Unreachable(plain(&error)));
+    Ok(match settings.dialect {
+        Dialect::Postgres => Box::new(PostgresSource::connect(url, query, zone).await.map_err(unreachable)?),
+        Dialect::Sqlite => Box::new(SqliteSource::connect(url, query, zone).await.map_err(unreachable)?),
+        #[cfg(feature = "mysql")]
+        Dialect::MySql => Box::new(mysql::MySqlSource::connect(url, query, zone).await.map_err(unreachable)?),
+        #[cfg(not(feature = "mysql"))]
+        Dialect::MySql => return Err(Problem::NotBuiltIn.into()),
+    })
+}
+
+/// Whose errors they are, and what waiting is measured by.
+struct Asking {
+    name: SourceName,
+    clock: Arc<dyn Clock>,
+}
+
+impl Asking {
+    fn error(&self, problem: Problem) -> SqlError {
+        SqlError { name: self.name.clone(), problem }
+    }
+
+    /// Gives up after `patience`: a server that has gone quietly would else be waited for without end.
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        answer: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, SqlError> {
+        match select(Box::pin(answer), self.clock.sleep(patience)).await {
+            Either::Left((answer, _)) => answer.map_err(|trouble| self.error(trouble.0)),
+            Either::Right(_) => Err(self.error(Problem::Slow(patience))),
+        }
+    }
+}
+
+/// The sound rows of a page, in their order.
+#[derive(Debug)]
+pub enum Pulled {
+    /// The query yields instalments.
+    Rows(Vec<LedgerRow>),
+    /// The query yields what was paid of known instalments, or how they stand.
+    Amendments(Vec<Amendment>),
+}
+
+/// A page of a source.
+#[derive(Debug)]
+pub struct SqlPage {
+    /// What can be taken.
+    pub pulled: Pulled,
+    /// What cannot.
+    pub rejected: Vec<Rejected>,
+    /// The `updated_at` of its last row.
+    pub read_to: DateTime<Utc>,
+}
+
+/// The pages of a source, one after the other.
+pub struct SqlPages {
+    asking: Asking,
+    connection: Box<dyn Connection>,
+    answer: Answer,
+    checker: Checker,
+    unknown: UnknownNames,
+    zone: Tz,
+    limit: u32,
+    after: Stamp,
+    key: Key,
+    rows: u64,
+    ended: bool,
+}
+
+impl SqlPages {
+    /// The columns that are passed over.
+    #[must_use]
+    pub fn unknown_columns(&self) -> &[UnknownColumn] {
+        self.unknown.names()
+    }
+
+    /// The next page; `None` at the end, which is a page that is not full.
+    ///
+    /// # Errors
+    /// When the database fails, or the rows are not those that were asked for.
+    pub async fn next(&mut self) -> Result<Option<SqlPage>, SqlError> {
+        if self.ended {
+            return Ok(None);
+        }
+        // The database's own limit, and a little for the way.
+        let patience = STATEMENT_TIMEOUT + Duration::from_secs(5);
+        let asked = self.connection.page(&self.after, &self.key, self.limit.into());
+        let rows = self.asking.within(patience, asked).await?;
+        self.ended = rows.len() < self.limit as usize;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let end = self.places_in_order(&rows, last).map_err(|problem| self.asking.error(problem))?;
+        let page = self.check(&rows, end.0.instant(self.zone));
+        (self.after, self.key) = end;
+        Ok(Some(page))
+    }
+
+    /// The place of the last row, if the rows go on from where they should and in their order. Keys are compared only for being the
+    /// same: how texts sort is the database's business.
+    fn places_in_order(&self, rows: &[Vec<Field>], last: &[Field]) -> Result<(Stamp, Key), Problem> {
+        if rows.len() > self.limit as usize {
+            return Err(Problem::TooMany);
+        }
+        // The first page may begin a little earlier: SQLite is asked to the second.
+        let mut before = (self.key != Key::First).then(|| self.after.instant(self.zone));
+        for row in rows {
+            let stamp = Stamp::of(self.answer.updated_at(row), self.zone)?.instant(self.zone);
+            if before.is_some_and(|before| stamp < before) {
+                return Err(Problem::Disorder);
+            }
+            before = Some(stamp);
+        }
+        let key = Key::of(self.answer.key(last)).ok_or(Problem::Key(self.answer.key_name()))?;
+        let end = (Stamp::of(self.answer.updated_at(last), self.zone)?, key);
+        if (&end.0, &end.1) == (&self.after, &self.key) {
+            return Err(Problem::Stuck);
+        }
+        Ok(end)
+    }
+
+    fn check(&mut self, rows: &[Vec<Field>], read_to: DateTime<Utc>) -> SqlPage {
+        let (mut whole, mut amendments, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            self.rows += 1;
+            let mut faults = Faults::default();
+            let texts = self.answer.texts(row, &mut faults);
+            let cells = texts.cells();
+            let is_sound = match self.answer.yields {
+                Yields::Rows => self.checker.row(&cells, &mut faults).map(|row| whole.push(row)),
+                Yields::Amendments => self.checker.amendment(&cells, &mut faults).map(|one| amendments.push(one)),
+            };
+            if is_sound.is_none() {
+                rejected.push(Rejected::row(self.rows, texts.key(), faults.0));
+            }
+        }
+        let pulled = match self.answer.yields {
+            Yields::Rows => Pulled::Rows(whole),
+            Yields::Amendments => Pulled::Amendments(amendments),
+        };
+        SqlPage { pulled, rejected, read_to }
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        let end = self.connection.close();
+        _ = select(end, self.asking.clock.sleep(CONNECT_TIMEOUT)).await;
+    }
+}

@@ -1,0 +1,139 @@
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgTypeKind};
+use sqlx::query::Query as Statement;
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Either, Executor, PgConnection, Postgres, Row,
+    SqlSafeStr, Statement as _, TypeInfo, ValueRef,
+};
+
+use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
+use super::error::Problem;
+use super::field::{Answered, Field, Key, Kind, Stamp};
+use super::query::Query;
+
+/// PostgreSQL: it tells the types of the parameters, which are bound as it wants them.
+pub(super) struct PostgresSource {
+    connection: PgConnection,
+    query: Query,
+    zone: Tz,
+    after: Kind,
+    key: String,
+}
+
+impl PostgresSource {
+    pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
+        let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+        let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("dueherald").options([
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", timeout.as_str()),
+            ("timezone", "UTC"),
+        ]);
+        Ok(Self { connection: options.connect().await?, query, zone, after: Kind::Instant, key: String::new() })
+    }
+
+    fn bind_key<'q>(
+        &self,
+        statement: Statement<'q, Postgres, PgArguments>,
+        key: &Key,
+    ) -> Option<Statement<'q, Postgres, PgArguments>> {
+        Some(match self.key.as_str() {
+            "INT2" => statement.bind(key.whole::<i16>()?),
+            "INT4" => statement.bind(key.whole::<i32>()?),
+            "INT8" => statement.bind(key.whole::<i64>()?),
+            _ => statement.bind(key.text()),
+        })
+    }
+}
+
+#[async_trait]
+impl Connection for PostgresSource {
+    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+        let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+        if let Some(Either::Left([after, key, limit])) = prepared.parameters() {
+            self.after = kind(after.name(), after.kind());
+            if !matches!(self.after, Kind::Instant | Kind::Local) {
+                let advice = "compare it with a timestamptz or a timestamp";
+                return Err(wrong(":after", after.name(), advice));
+            }
+            if limit.name() != "INT8" {
+                return Err(wrong(":limit", limit.name(), "write limit :limit and nothing more"));
+            }
+            self.key = key.name().to_owned();
+            if !matches!(self.key.as_str(), "INT2" | "INT4" | "INT8" | "TEXT" | "VARCHAR" | "CHAR" | "NAME") {
+                let advice = "compare it with a whole number or a text: KEY::text > :after_key";
+                return Err(wrong(":after_key", key.name(), advice));
+            }
+        }
+        let columns = prepared.columns().iter().map(|column| Answered {
+            name: column.name().to_owned(),
+            kind: kind(column.type_info().name(), column.type_info().kind()),
+            found: column.type_info().name().to_lowercase(),
+        });
+        Ok(columns.collect())
+    }
+
+    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
+        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone()));
+        let statement = match self.after {
+            Kind::Local => statement.bind(after.local(self.zone)),
+            _ => statement.bind(after.instant(self.zone)),
+        };
+        let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
+        let rows = statement.fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(fields).collect())
+    }
+
+    async fn close(self: Box<Self>) {
+        // Nothing is lost if it does not close nicely: it only read.
+        _ = self.connection.close().await;
+    }
+}
+
+fn wrong(parameter: &str, found: &str, advice: &'static str) -> Trouble {
+    Problem::Type { column: parameter.into(), found: found.to_lowercase(), advice }.into()
+}
+
+fn kind(name: &str, kind: &PgTypeKind) -> Kind {
+    match name {
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => Kind::Text,
+        "INT2" | "INT4" | "INT8" => Kind::Whole,
+        "NUMERIC" => Kind::Decimal,
+        "FLOAT4" | "FLOAT8" => Kind::Float,
+        "DATE" => Kind::Date,
+        "TIMESTAMPTZ" => Kind::Instant,
+        "TIMESTAMP" => Kind::Local,
+        _ if matches!(kind, PgTypeKind::Enum(_)) => Kind::Text,
+        _ => Kind::Other,
+    }
+}
+
+fn fields(row: &PgRow) -> Vec<Field> {
+    (0..row.len()).map(|at| field(row, at).unwrap_or(Field::Unreadable)).collect()
+}
+
+fn field(row: &PgRow, at: usize) -> Result<Field, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(Field::Null);
+    }
+    let info = value.type_info().into_owned();
+    Ok(match kind(info.name(), info.kind()) {
+        // Unchecked: a text of another type, such as an enumeration, comes as the same bytes.
+        Kind::Text => Field::Text(row.try_get_unchecked(at)?),
+        Kind::Whole => Field::Whole(match info.name() {
+            "INT2" => row.try_get::<i16, _>(at)?.into(),
+            "INT4" => row.try_get::<i32, _>(at)?.into(),
+            _ => row.try_get::<i64, _>(at)?.into(),
+        }),
+        Kind::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
+        Kind::Float => Field::Float,
+        Kind::Date => Field::Date(row.try_get::<NaiveDate, _>(at)?),
+        Kind::Instant => Field::Instant(row.try_get::<DateTime<Utc>, _>(at)?),
+        Kind::Local => Field::Local(row.try_get::<NaiveDateTime, _>(at)?),
+        Kind::Any | Kind::Other => Field::Unreadable,
+    })
+}

@@ -1,0 +1,74 @@
+use async_trait::async_trait;
+use chrono_tz::Tz;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, Row, SqlSafeStr, SqliteConnection,
+    Statement as _, TypeInfo, ValueRef,
+};
+
+use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
+use super::field::{Answered, Field, Key, Kind, Stamp};
+use super::query::Query;
+
+/// SQLite: each value has a type of its own, and so have the parameters.
+pub(super) struct SqliteSource {
+    connection: SqliteConnection,
+    query: Query,
+    zone: Tz,
+}
+
+impl SqliteSource {
+    pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
+        let options: SqliteConnectOptions = url.parse()?;
+        let options = options.read_only(true).busy_timeout(STATEMENT_TIMEOUT).pragma("query_only", "on");
+        Ok(Self { connection: options.connect().await?, query, zone })
+    }
+}
+
+#[async_trait]
+impl Connection for SqliteSource {
+    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+        let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+        let columns = prepared.columns().iter().map(|column| Answered {
+            name: column.name().to_owned(),
+            kind: Kind::Any,
+            found: column.type_info().name().to_lowercase(),
+        });
+        Ok(columns.collect())
+    }
+
+    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
+        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).bind(after.text(self.zone));
+        let statement = match key {
+            // Numbers come before texts.
+            Key::First => statement.bind(i64::MIN),
+            Key::Text(text) => statement.bind(text.clone()),
+            Key::Whole(number) => statement.bind(i64::try_from(*number).unwrap_or(i64::MAX)),
+        };
+        let rows = statement.bind(limit).fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(fields).collect())
+    }
+
+    async fn close(self: Box<Self>) {
+        // Nothing is lost if it does not close nicely: it only read.
+        _ = self.connection.close().await;
+    }
+}
+
+fn fields(row: &SqliteRow) -> Vec<Field> {
+    (0..row.len()).map(|at| field(row, at).unwrap_or(Field::Unreadable)).collect()
+}
+
+fn field(row: &SqliteRow, at: usize) -> Result<Field, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(Field::Null);
+    }
+    let info = value.type_info().into_owned();
+    Ok(match info.name() {
+        "TEXT" => Field::Text(row.try_get_unchecked(at)?),
+        "INTEGER" => Field::Whole(row.try_get_unchecked::<i64, _>(at)?.into()),
+        "REAL" => Field::Float,
+        _ => Field::Unreadable,
+    })
+}

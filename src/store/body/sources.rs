@@ -1,0 +1,44 @@
+//! What sources say of known instalments, and how far they have been read.
+
+use std::collections::BTreeMap;
+
+use super::ledger::{known_installments, write_installments};
+use super::{Db, Tx};
+use crate::domain::{Amended, Amendment, SourceState};
+use crate::store::StoreError;
+use crate::store::sql::source::{ALL, NOTE, SourceRow};
+use crate::store::sql::value::Moment;
+
+pub(super) async fn amend(tx: &mut Tx, amendments: &[Amendment]) -> Result<Vec<Amended>, StoreError> {
+    let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
+    let known = known_installments(tx, &keys).await?;
+    let mut known: BTreeMap<_, _> =
+        known.into_iter().map(|one| ((one.merchant.clone(), one.id.clone()), (one, false))).collect();
+    let amended = amendments.iter().map(|amendment| {
+        let Some((one, dirty)) = known.get_mut(&(amendment.merchant.clone(), amendment.installment.clone())) else {
+            return Amended::Unknown;
+        };
+        let amended = amendment.lay_over(one);
+        *dirty |= amended == Amended::Changed;
+        amended
+    });
+    let amended = amended.collect();
+    let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
+    write_installments(tx, &dirty).await?;
+    Ok(amended)
+}
+
+pub(super) async fn note(tx: &mut Tx, state: &SourceState) -> Result<(), StoreError> {
+    sqlx::query::<Db>(NOTE)
+        .bind(state.name.as_str())
+        .bind(state.read_to.map(Moment))
+        .bind(state.pulled_at.map(Moment))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn all(tx: &mut Tx) -> Result<Vec<SourceState>, StoreError> {
+    let rows: Vec<SourceRow> = sqlx::query_as::<Db, _>(ALL).fetch_all(&mut **tx).await?;
+    rows.into_iter().map(SourceRow::state).collect()
+}

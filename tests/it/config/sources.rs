@@ -1,0 +1,105 @@
+//! `[[sources]]`.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use dueherald::cli::check;
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::source::sql::Dialect;
+use secrecy::ExposeSecret;
+
+use super::{SAMPLE, SOUND, load, told};
+
+const SOURCES: &str = r#"
+[[sources]]
+name = "core"
+kind = "sql"
+url = { env = "CORE_URL" }
+merchant = "mall"
+cron = "*/5 * * * *"
+time_zone = "Asia/Shanghai"
+page = 500
+overlap = "10m"
+max_ledger_age = "2h"
+query = """
+select id as installment_id from t
+where u >= :after and (u > :after or id > :after_key) order by u, id limit :limit
+"""
+
+[[sources]]
+name = "payments"
+kind = "sql"
+url = "sqlite:lending.db"
+cron = "@hourly"
+query = "select :after, :after_key, :limit"
+"#;
+
+const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending");
+
+#[tokio::test]
+async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
+    let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *"));
+    let config = load(&text, &[URL]).expect("it is sound");
+    let [core, payments] = config.sources.as_slice() else { panic!("there are two") };
+    assert_eq!(core.settings.dialect, Dialect::MySql);
+    assert_eq!((core.settings.page, core.settings.zone), (500, chrono_tz::Asia::Shanghai));
+    assert_eq!((core.overlap, core.max_ledger_age), (TimeDelta::minutes(10), Some(TimeDelta::hours(2))));
+    assert_eq!((payments.overlap, payments.max_ledger_age), (TimeDelta::minutes(5), None));
+    assert_eq!(payments.settings.url.expose_secret(), "sqlite:conf/lending.db", "from the folder of the config");
+    assert!(!format!("{config:?}").contains("s3cret"));
+
+    let mut out = Vec::new();
+    check::run(&config, SystemClock.now(), None, &mut out).await.expect("it can be written");
+    let shown = String::from_utf8(out).expect("UTF-8");
+    let sources = shown.split("\n\n").find(|part| part.starts_with("Sources")).expect("they are shown");
+    insta::assert_snapshot!(sources, @"
+    Sources
+      core: MySQL at db.example.com/lending, */5 * * * * in Asia/Shanghai, pages of 500, read again from 10m before; nothing is sent when it was not pulled for 2h
+      payments: SQLite in conf/lending.db, 0 * * * * in Asia/Shanghai, pages of 1000, read again from 5m before; reminders go out however old it is
+    ");
+}
+
+#[test]
+fn a_source_shows_all_its_mistakes() {
+    let text = format!("{SOUND}{}", SOURCES)
+        .replace("merchant = \"mall\"\ncron", "merchant = \"mal\"\ncron")
+        .replace(":after_key) order", ":after_ky) order")
+        .replace("page = 500", "page = 0")
+        .replace("max_ledger_age = \"2h\"", "max_ledger_age = \"2 hours\"")
+        .replace("name = \"payments\"", "name = \"core\"")
+        .replace("sqlite:lending.db", "oracle://s3cret@db");
+    let told = told(&text, &[URL]);
+    insta::assert_snapshot!(told, @r#"
+    conf/dueherald.toml:81: sources[core].merchant: there is no merchant "mal"; did you mean "mall"?
+    conf/dueherald.toml:84: sources[core].page: is out of range; write a whole number from 1 to 100000
+    conf/dueherald.toml:86: sources[core].max_ledger_age: "2 hours" is no duration; write a whole number and ms, s, m, h or d, for example "90s", "15m", "12h" or "2d"
+    conf/dueherald.toml:87: sources[core].query: has a parameter :after_ky that is not known; there are :after, :after_key and :limit
+    conf/dueherald.toml:93: sources[core].name: is the name of another source too; choose another name
+    conf/dueherald.toml:95: sources[core].url: is no address of a PostgreSQL, MySQL, MariaDB or SQLite database; write for example "postgres://reader@db.example.com/lending", "mysql://reader@db.example.com/lending" or "sqlite:lending.db"
+    conf/dueherald.toml:96: sources[core].cron: has 1 fields; write five, minute hour day month weekday, for example "*/15 * * * *", or six with seconds before them
+    "#);
+    assert!(!told.contains("s3cret"), "{told}");
+}
+
+#[test]
+fn a_query_must_page() {
+    let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *").replace("select :after, ", "select "));
+    insta::assert_snapshot!(told(&text, &[URL]), @"conf/dueherald.toml:97: sources[payments].query: must read on from a place and in pages; end it with: where updated_at >= :after and (updated_at > :after or KEY > :after_key) order by updated_at, KEY limit :limit (it has no :after)");
+}
+
+/// The source that the sample shows as comments is sound as well.
+#[test]
+fn the_example_of_the_sample_passes() {
+    let example = SAMPLE.lines().skip_while(|line| *line != "# [[sources]]");
+    let example = example.take_while(|line| !line.starts_with("# A query without")).map(|line| &line[2..]);
+    let text = format!("{SAMPLE}\n{}", example.collect::<Vec<_>>().join("\n"));
+    let config = load(&text, &[("CORE_URL", "postgres://reader@db/lending")]).expect("it is sound");
+    assert_eq!(config.sources[0].max_ledger_age, Some(TimeDelta::hours(2)));
+}
+
+#[test]
+fn durations_are_as_long_as_they_say() {
+    let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *").replace("\"10m\"", "\"1d\""));
+    let config = load(&text, &[URL]).expect("it is sound");
+    assert_eq!(config.sources[0].overlap.to_std(), Ok(Duration::from_secs(24 * 60 * 60)));
+}

@@ -1,0 +1,46 @@
+//! Nothing is sent from a ledger that is too old.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use dueherald::clock::Clock;
+use dueherald::domain::{SourceName, SourceState};
+use dueherald::pipeline::Tally;
+use dueherald::store::Store;
+
+use super::bench::{Bench, Setup};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+fn source(name: &str) -> SourceName {
+    name.parse().expect("a name")
+}
+
+async fn pulled(bench: &Bench, name: &str) {
+    let state = SourceState { name: source(name), read_to: None, pulled_at: Some(bench.clock.now()) };
+    bench.store.note_source(&state).await.expect("noted");
+}
+
+#[tokio::test]
+async fn dispatch_holds_while_a_source_is_too_old_and_goes_on_by_itself() {
+    let limit = Some(TimeDelta::hours(2));
+    let ledger_age = vec![(source("core"), limit), (source("payments"), limit), (source("archive"), None)];
+    let bench = Bench::of(Setup { ledger_age, lasts: TimeDelta::days(2), ..Setup::default() });
+    bench.add(2).await;
+    assert_eq!(bench.drain().await, Tally::default(), "neither was ever pulled");
+    pulled(&bench, "core").await;
+    assert_eq!(bench.drain().await, Tally::default(), "one is not enough");
+    pulled(&bench, "payments").await;
+    assert_eq!(bench.drain().await.accepted, 2, "what may be old does not hold");
+
+    bench.clock.advance(HOUR);
+    pulled(&bench, "core").await;
+    bench.clock.advance(HOUR);
+    bench.add(1).await;
+    assert_eq!(bench.drain().await.accepted, 1, "two hours is not longer than two hours");
+    bench.clock.advance(Duration::from_secs(1));
+    bench.add(1).await;
+    assert_eq!(bench.drain().await, Tally::default());
+    pulled(&bench, "payments").await;
+    assert_eq!(bench.drain().await.accepted, 1);
+}

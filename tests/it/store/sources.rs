@@ -1,0 +1,66 @@
+//! What sources say of known instalments, and how far they have been read.
+
+use dueherald::clock::SimClock;
+use dueherald::domain::{Amended, Amendment, Currency, InstallmentStatus, Money, Said, SourceState};
+use dueherald::store::{InstallmentFilter, Store, WriteMode};
+
+use super::sample::{import, instant, merchant, row_with_phone};
+
+fn amendment(id: &str) -> Amendment {
+    Amendment {
+        merchant: merchant("mall"),
+        installment: id.parse().expect("an id"),
+        paid_amount: Said::Nothing,
+        status: Said::Nothing,
+    }
+}
+
+fn paid(amount: &str, currency: &str) -> Said<Money> {
+    let currency = Currency::new(currency).expect("a currency");
+    Said::Value(Some(Money::parse(amount, currency).expect("an amount")))
+}
+
+pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store: &dyn Store, _: &SimClock) {
+    import(store, &[row_with_phone("b00", "i1"), row_with_phone("b00", "i2")]).await;
+    let filter = InstallmentFilter { limit: 10, ..InstallmentFilter::default() };
+    let before = store.installments(&filter).await.expect("listed");
+    let amendments = [
+        Amendment { paid_amount: paid("20.00", before[0].amount.currency().code()), ..amendment("i1") },
+        Amendment { status: Said::Value(Some(InstallmentStatus::Paid)), ..amendment("i2") },
+        Amendment { status: Said::Value(Some(InstallmentStatus::Paid)), ..amendment("i2") },
+        Amendment { paid_amount: paid("1.00", "KWD"), ..amendment("i1") },
+        Amendment { status: Said::Value(None), ..amendment("nobody's") },
+    ];
+    let expected = [Amended::Changed, Amended::Changed, Amended::Same, Amended::OtherCurrency, Amended::Unknown];
+    assert_eq!(store.amend(&amendments, WriteMode::DryRun).await.expect("amended"), expected);
+    assert_eq!(store.installments(&filter).await.expect("listed"), before, "it was a trial");
+
+    assert_eq!(store.amend(&amendments, WriteMode::Commit).await.expect("amended"), expected);
+    let mut after = before.clone();
+    after[0].paid_amount = Money::parse("20.00", before[0].amount.currency()).expect("an amount");
+    after[1].status = InstallmentStatus::Paid;
+    assert_eq!(store.installments(&filter).await.expect("listed"), after);
+    let again = store.amend(&amendments[..2], WriteMode::Commit).await.expect("amended");
+    assert_eq!(again, [Amended::Same, Amended::Same]);
+}
+
+pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimClock) {
+    assert_eq!(store.sources().await.expect("listed"), []);
+    let state = |name: &str, read_to: Option<&str>, pulled_at: Option<&str>| SourceState {
+        name: name.parse().expect("a name"),
+        read_to: read_to.map(instant),
+        pulled_at: pulled_at.map(instant),
+    };
+    let (early, late) = (Some("2026-11-22T01:00:00.000001Z"), Some("2026-11-22T01:00:00.5Z"));
+    for noted in [
+        state("payments", None, early),
+        state("core", late, None),
+        state("core", early, None),
+        state("core", None, late),
+        state("core", early, early),
+    ] {
+        store.note_source(&noted).await.expect("noted");
+    }
+    let known = store.sources().await.expect("listed");
+    assert_eq!(known, [state("core", late, late), state("payments", None, early)]);
+}
