@@ -147,7 +147,7 @@ fn the_environment_goes_before_the_file() {
     ];
     let config = load(&text, &environment).expect("the file's mistake is not read");
     assert_eq!(config.database.max_connections, 4);
-    assert_eq!(config.policy.rules[0].at.to_string(), "09:30:00");
+    assert_eq!(config.policy.rules[0].at.earliest().to_string(), "09:30:00");
     assert_eq!(config.policy.merchants["mall"].support.phone.as_deref(), Some("95188"));
     let sms: Vec<_> = config.channels[&Channel::Sms].iter().map(GatewayName::as_str).collect();
     assert_eq!(sms, ["second", "capture-sms"]);

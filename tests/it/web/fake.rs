@@ -13,7 +13,7 @@ use dueherald::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
     InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
     Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
-    Suppression,
+    Suppression, Tags,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
@@ -241,7 +241,7 @@ impl World {
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),
-            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), rules: Vec::new() }),
+            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Routes(self.routes)),
             clock: Arc::new(self.clock),
         }
@@ -287,6 +287,7 @@ pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
         due_date: date("2026-11-25"),
         status: InstallmentStatus::Open,
         route: None,
+        tags: Tags::default(),
     }
 }
 
