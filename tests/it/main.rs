@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod contact_hours;
 mod daemon;
 mod dispatch;
 mod fixtures;
@@ -11,6 +12,7 @@ mod plan;
 mod postgres;
 mod render;
 mod resend;
+mod rules;
 mod sinks;
 mod store;
 mod template_command;
