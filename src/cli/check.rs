@@ -126,22 +126,23 @@ fn scans(config: &Config, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<U
 fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nMerchants")?;
     for merchant in config.policy.merchants.values() {
-        let hours = config.policy.hours_of(merchant);
+        let (hours, pack) = (config.policy.hours_of(merchant), pack(merchant.jurisdiction));
+        let own = if hours == pack.contact_hours { "" } else { "the merchant's own; " };
         writeln!(
             out,
-            "  {}: {}, {}, {}, contact {} ({}){}",
+            "  {}: {}, {}, {}, contact {}–{} ({own}{}: {}){}",
             merchant.id,
             merchant.name,
             merchant.locale,
             merchant.time_zone,
-            hours,
+            hours.from().format("%H:%M"),
+            hours.to().format("%H:%M"),
             merchant.jurisdiction,
+            pack.source,
             if merchant.stopped { ", stopped" } else { "" },
         )?;
-        let pack = pack(merchant.jurisdiction);
-        writeln!(out, "    {}: contact {}: {}", merchant.jurisdiction, pack.contact_hours, pack.source)?;
         for duty in &pack.duties {
-            writeln!(out, "    {}: {}: {}", merchant.jurisdiction, duty.duty, duty.source)?;
+            writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
         }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
             let (RouteKind::Web { url } | RouteKind::App { url }) = &route.kind;

@@ -1,5 +1,6 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
+mod calendars;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let read_file = |path: &Path| match path.to_str() {
         Some("conf/link.key") => Ok("0123456789abcdef0123456789abcdef\n".to_owned()),
         Some("conf/short.key" | "conf/kannel.password") => Ok("s3cret".to_owned()),
+        Some("conf/holidays.ics") => Ok(include_str!("config/holidays.ics").to_owned()),
+        Some("conf/broken.ics") => Ok(include_str!("config/broken.ics").to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("conf/dueherald.toml");
@@ -366,9 +369,11 @@ async fn a_check_shows_what_the_config_means() {
       next: 2026-12-07 06:00:00 +08:00
 
     Merchants
-      harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk)
+      harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk: the house's own choice: FCA CONC 7.9 names no hours, but forbids unreasonable times)
+        duty: honour the customer's wishes about when and how to be contacted (FCA CONC 7.9)
         route harbour-web: https://pay.harbour.example.com/
-      mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn)
+      mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn: national standard announced 2025-03-13: no collection contact from 22:00 to 08:00)
+        duty: contact the debtor only (the same standard)
         route mall-web: https://pay.mall.example.com/bill
         route mall-app: mallfinance://bill
 
