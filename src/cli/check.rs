@@ -127,10 +127,10 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nMerchants")?;
     for merchant in config.policy.merchants.values() {
         let (hours, pack) = (config.policy.hours_of(merchant), pack(merchant.jurisdiction));
-        let own = if hours == pack.contact_hours { "" } else { "the merchant's own; " };
+        let own = if hours == pack.contact_hours { "hours" } else { "hours, but for its own" };
         writeln!(
             out,
-            "  {}: {}, {}, {}, contact {}–{} ({own}{}: {}){}",
+            "  {}: {}, {}, {}, contact {}–{} ({}){}",
             merchant.id,
             merchant.name,
             merchant.locale,
@@ -138,9 +138,9 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             hours.from().format("%H:%M"),
             hours.to().format("%H:%M"),
             merchant.jurisdiction,
-            pack.source,
             if merchant.stopped { ", stopped" } else { "" },
         )?;
+        writeln!(out, "    {own}: {}", pack.source)?;
         for duty in &pack.duties {
             writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
         }

@@ -369,10 +369,12 @@ async fn a_check_shows_what_the_config_means() {
       next: 2026-12-07 06:00:00 +08:00
 
     Merchants
-      harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk: the house's own choice: FCA CONC 7.9 names no hours, but forbids unreasonable times)
+      harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk)
+        hours: the house's own choice: FCA CONC 7.9 names no hours, but forbids unreasonable times
         duty: honour the customer's wishes about when and how to be contacted (FCA CONC 7.9)
         route harbour-web: https://pay.harbour.example.com/
-      mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn: national standard announced 2025-03-13: no collection contact from 22:00 to 08:00)
+      mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn)
+        hours: national standard announced 2025-03-13: no collection contact from 22:00 to 08:00
         duty: contact the debtor only (the same standard)
         route mall-web: https://pay.mall.example.com/bill
         route mall-app: mallfinance://bill

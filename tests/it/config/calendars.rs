@@ -20,14 +20,18 @@ fn with_calendar(lines: &str) -> String {
 #[test]
 fn a_rule_may_ask_for_all_of_this() {
     let config = load(
-        &changed(&[]).replace("time_zone = \"Asia/Shanghai\"\n\n[merchants.mall]", "time_zone = \"Asia/Shanghai\"\nrules_match = \"first\"\n\n[merchants.mall]")
-        .replace(
-            DUE_TODAY,
-            "weekdays = [\"monday\", \"thursday\"]\nwithin = { from = -7, to = 30 }\nspread = \"09:00-11:30\"\n\
+        &changed(&[])
+            .replace(
+                "time_zone = \"Asia/Shanghai\"\n\n[merchants.mall]",
+                "time_zone = \"Asia/Shanghai\"\nrules_match = \"first\"\n\n[merchants.mall]",
+            )
+            .replace(
+                DUE_TODAY,
+                "weekdays = [\"monday\", \"thursday\"]\nwithin = { from = -7, to = 30 }\nspread = \"09:00-11:30\"\n\
              products = [\"Sofa\"]\ntags = [\"vip\"]\nsequence = { from = 1, to = 3 }\noverdue_days = { to = 20 }\n\
              amount = { currency = \"CNY\", at_least = \"100.50\", at_most = 5000 }\nstop_after = \"60d\"\n\
              on_holiday = \"next_working_day\"\npriority = 5\n",
-        ),
+            ),
         &[],
     )
     .expect("it is sound");
@@ -44,15 +48,36 @@ fn a_rule_may_ask_for_all_of_this() {
 }
 
 #[rstest]
-#[case::both_days("offsets = [0]\nweekdays = [\"monday\"]\nat = \"10:30\"\n", "offsets: does not go with weekdays; leave one of the two out")]
-#[case::both_times("offsets = [0]\nspread = \"09:00-10:00\"\nat = \"10:30\"\n", "at: does not go with spread; leave one of the two out")]
-#[case::no_span("offsets = [0]\nspread = \"11:00-10:00\"\n", "spread: \"11:00-10:00\" is no span of a day from an earlier to a later time, such as \"08:00-20:00\"")]
+#[case::both_days(
+    "offsets = [0]\nweekdays = [\"monday\"]\nat = \"10:30\"\n",
+    "offsets: does not go with weekdays; leave one of the two out"
+)]
+#[case::both_times(
+    "offsets = [0]\nspread = \"09:00-10:00\"\nat = \"10:30\"\n",
+    "at: does not go with spread; leave one of the two out"
+)]
+#[case::no_span(
+    "offsets = [0]\nspread = \"11:00-10:00\"\n",
+    "spread: \"11:00-10:00\" is no span of a day from an earlier to a later time, such as \"08:00-20:00\""
+)]
 #[case::no_day("weekdays = [\"mo\"]\nat = \"10:30\"\n", "weekdays: \"mo\" is unknown; write \"monday\", \"tuesday\"")]
-#[case::empty_range("offsets = [0]\nat = \"10:30\"\nsequence = { from = 3, to = 1 }\n", "sequence: ends before it begins")]
-#[case::empty_amount("offsets = [0]\nat = \"10:30\"\namount = { currency = \"CNY\", at_least = 5, at_most = 1 }\n", "amount: ends before it begins")]
-#[case::no_amount("offsets = [0]\nat = \"10:30\"\namount = { currency = \"CNY\", at_least = \"five\" }\n", "amount.at_least: \"five\" is no amount")]
+#[case::empty_range(
+    "offsets = [0]\nat = \"10:30\"\nsequence = { from = 3, to = 1 }\n",
+    "sequence: ends before it begins"
+)]
+#[case::empty_amount(
+    "offsets = [0]\nat = \"10:30\"\namount = { currency = \"CNY\", at_least = 5, at_most = 1 }\n",
+    "amount: ends before it begins"
+)]
+#[case::no_amount(
+    "offsets = [0]\nat = \"10:30\"\namount = { currency = \"CNY\", at_least = \"five\" }\n",
+    "amount.at_least: \"five\" is no amount"
+)]
 #[case::half_a_day("offsets = [0]\nat = \"10:30\"\nstop_after = \"36h\"\n", "stop_after: is no whole number of days")]
-#[case::no_calendar("offsets = [0]\nat = \"10:30\"\ncalendar = \"cn\"\n", "calendar: there is no calendar \"cn\"; write a section [calendars.cn]")]
+#[case::no_calendar(
+    "offsets = [0]\nat = \"10:30\"\ncalendar = \"cn\"\n",
+    "calendar: there is no calendar \"cn\"; write a section [calendars.cn]"
+)]
 fn a_rule_that_is_mistaken_is_told(#[case] lines: &str, #[case] text: &str) {
     let told = told(&with_rule(lines), &[]);
     assert!(told.contains(&format!("rules[due-today].{text}")) && told.lines().count() == 1, "{told}");
@@ -60,7 +85,9 @@ fn a_rule_that_is_mistaken_is_told(#[case] lines: &str, #[case] text: &str) {
 
 #[test]
 fn a_calendar_is_a_list_or_a_file_or_both() {
-    let text = with_calendar("file = \"holidays.ics\"\nholidays = [2027-06-09]\nworking_days = [\"2027-02-20\"]\nweekend = [\"sunday\"]");
+    let text = with_calendar(
+        "file = \"holidays.ics\"\nholidays = [2027-06-09]\nworking_days = [\"2027-02-20\"]\nweekend = [\"sunday\"]",
+    );
     let config = load(&text, &[]).expect("it is sound");
     let terms = config.policy.terms.values().next().expect("the mall has a calendar");
     let calendar = terms.calendar.as_deref().expect("it was read");
@@ -107,7 +134,8 @@ fn hours_may_be_narrower_and_wider_only_when_it_is_said_twice() {
 #[tokio::test]
 async fn a_check_warns_of_what_may_not_be_meant_with_its_line() {
     let text = with_rule("offsets = [-1, 0]\nat = \"10:30\"\non_holiday = \"next_working_day\"\n");
-    let text = format!("{text}\n[calendars.old]\nholidays = [\"2026-10-01\"]\n").replace(MALL, &format!("{MALL}calendar = \"old\"\n"));
+    let text = format!("{text}\n[calendars.old]\nholidays = [\"2026-10-01\"]\n")
+        .replace(MALL, &format!("{MALL}calendar = \"old\"\n"));
     let config = load(&text, &[]).expect("it is sound");
     assert!(matches!(doubts(&config.policy)[..], [Doubt::Overlap { .. }]));
     let (_, shown) = checked(&config, None).await;
