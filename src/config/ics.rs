@@ -39,6 +39,8 @@ struct Event {
     yearly: Option<Yearly>,
     is_working_day: bool,
     is_cancelled: bool,
+    /// A line of it was not understood.
+    is_flawed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +76,10 @@ pub(super) fn read(text: &str) -> Result<NamedDays, Vec<Flaw>> {
                 event.add_to(&mut days).unwrap_or_else(|text| flaws.push((event.line, text)));
             }
             (_, Some(event)) if inner == 0 => {
-                event.take(&property).unwrap_or_else(|text| flaws.push((property.line, text)));
+                event.take(&property).unwrap_or_else(|text| {
+                    event.is_flawed = true;
+                    flaws.push((property.line, text));
+                });
             }
             _ => {}
         }
@@ -107,6 +112,9 @@ impl Event {
     }
 
     fn add_to(&self, days: &mut NamedDays) -> Result<(), String> {
+        if self.is_flawed {
+            return Ok(());
+        }
         let first = self.first.ok_or("is an event without DTSTART")?;
         let end = self.end.unwrap_or_else(|| first.succ_opt().unwrap_or(first));
         let length = usize::try_from((end - first).num_days()).unwrap_or_default();

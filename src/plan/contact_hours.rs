@@ -93,12 +93,12 @@ impl DayHours {
     }
 }
 
-/// The whole minutes after `from` and before `to`, if the clocks change between the two; else nothing, as then the clock on the
-/// wall tells all. Clocks change on whole minutes.
+/// The whole minutes after `from` and before `to`, if the clocks change between the two or changed on the day before, so that an
+/// hour may come twice; else nothing, as then the clock on the wall tells all. Clocks change on whole minutes.
 fn minutes_around_a_change(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
     let offset = |instant: DateTime<Utc>| zone.offset_from_utc_datetime(&instant.naive_utc()).fix();
     let first = from.duration_trunc(TimeDelta::minutes(1)).unwrap_or(from) + TimeDelta::minutes(1);
-    let changes = offset(from) != offset(to);
+    let changes = offset(from - TimeDelta::days(1)) != offset(to);
     std::iter::successors(changes.then_some(first), |minute| Some(*minute + TimeDelta::minutes(1)))
         .take_while(move |minute| *minute < to)
 }
@@ -128,11 +128,11 @@ impl ContactHours<'_> {
         self.working_days.is_some_and(|days| !days.is_working_day(local_date(self.zones.home(), instant)))
     }
 
-    /// The first allowed moment at or after `instant`; `None` if within a week of working days there is no hour that is allowed in
-    /// every zone.
+    /// The first allowed moment at or after `instant`; `None` if within two working days there is no hour that is allowed in
+    /// every zone: then there is none on any day.
     #[must_use]
     pub fn next_allowed(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        const FURTHEST: TimeDelta = TimeDelta::days(8);
+        const FURTHEST: TimeDelta = TimeDelta::days(2);
         let (mut moment, mut last) = (instant, instant + FURTHEST);
         while moment < last {
             let day = self.next_day(moment);
