@@ -88,7 +88,10 @@ impl DayHours {
     }
 
     fn closing(&self, zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
-        let closing = to_utc(zone, local_date(zone, instant).and_time(self.to));
+        let end = local_date(zone, instant).and_time(self.to);
+        let (first, second) = (to_utc(zone, end), zone.from_local_datetime(&end).latest());
+        // An end that comes twice may be behind the first time.
+        let closing = if first > instant { first } else { second.map_or(first, |second| second.to_utc()) };
         minutes_around_a_change(zone, instant, closing).find(|minute| !self.allow(zone, *minute)).unwrap_or(closing)
     }
 }
