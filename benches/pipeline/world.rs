@@ -72,7 +72,7 @@ name = "Harbour Stores"
 app_name = "Harbour Pay"
 locale = "en"
 time_zone = "{zone}"
-country = "GB"
+country = "CN"
 jurisdiction = "uk"
 link_base = "https://pay.example.com"
 support = {{ phone = "0800 000 000", email = "help@example.com" }}
@@ -164,7 +164,7 @@ key = "0123456789abcdef0123456789abcdef"
     }
 }
 
-/// The columns of an import, in the order of the sample file.
+/// The columns of an import, in the order of the sample file, whose last (tags) is left out.
 pub(crate) const COLUMNS: [&str; 19] = [
     "merchant",
     "borrower_id",

@@ -33,6 +33,7 @@ create table installment (
     due_date       date           not null,
     status         text           not null,
     route          text,
+    tags           text, -- in order, with semicolons between them
     primary key (installment_id, merchant)
 );
 

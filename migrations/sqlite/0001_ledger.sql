@@ -31,6 +31,7 @@ create table installment (
     due_date       text not null,
     status         text not null,
     route          text,
+    tags           text, -- in order, with semicolons between them
     primary key (installment_id, merchant)
 ) strict, without rowid;
 

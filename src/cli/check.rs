@@ -1,5 +1,7 @@
 //! `dueherald check`: what the config means, and with `--online` whether its ends answer.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use crate::domain::duration;
 use crate::domain::{Merchant, MerchantId, RouteKind};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
-use crate::plan::{ChannelMode, Rule, contact_hours};
+use crate::plan::pack;
 use crate::source::sql::{Dialect, SqlSource};
 use crate::store::Store;
 
@@ -114,7 +116,7 @@ pub async fn run(
     show_sources(config, out)?;
     show_scans(config, now, out)?;
     show_merchants(config, out)?;
-    show_rules(config, out)?;
+    rules::show(config, out)?;
     show_gateways(config, out)?;
     show_remarks(&remarks(config, now), out)?;
     match ends {
@@ -185,7 +187,8 @@ fn scans(config: &Config, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<U
 fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nMerchants")?;
     for merchant in config.policy.merchants.values() {
-        let hours = contact_hours(merchant.jurisdiction);
+        let (hours, pack) = (config.policy.hours_of(merchant), pack(merchant.jurisdiction));
+        let own = if hours == pack.contact_hours { "hours" } else { "hours, but for its own" };
         writeln!(
             out,
             "  {}: {}, {}, {}, contact {}–{} ({}){}",
@@ -193,11 +196,15 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             merchant.name,
             merchant.locale,
             merchant.time_zone,
-            hours.from.format("%H:%M"),
-            hours.to.format("%H:%M"),
+            hours.from().format("%H:%M"),
+            hours.to().format("%H:%M"),
             merchant.jurisdiction,
             if merchant.stopped { ", stopped" } else { "" },
         )?;
+        writeln!(out, "    {own}: {}", pack.source)?;
+        for duty in &pack.duties {
+            writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
+        }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
             let (RouteKind::Web { url } | RouteKind::App { url }) = &route.kind;
             let closed = if route.closed { ", closed" } else { "" };
@@ -206,38 +213,6 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn show_rules(config: &Config, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nRules")?;
-    for rule in &config.policy.rules {
-        let days: Vec<_> = rule.offsets.iter().map(|offset| day(*offset)).collect();
-        let channels: Vec<_> = rule.channels.order.iter().map(|channel| channel.as_str()).collect();
-        let channels = match rule.channels.mode {
-            ChannelMode::All => channels.join(" and "),
-            ChannelMode::FirstAvailable => channels.join(", or else "),
-            ChannelMode::Fallback { after } => {
-                let after = duration::format(after.to_std().unwrap_or_default());
-                format!("{}, the next one if it has not arrived after {after}", channels.join(", then "))
-            }
-        };
-        let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
-        let merchants = if merchants.is_empty() { String::new() } else { format!(", for {}", merchants.join(", ")) };
-        writeln!(out, "  {}: {} at {} by {channels}{merchants}", rule.name, days.join(", "), rule.at.format("%H:%M"))?;
-    }
-    Ok(())
-}
-
-fn day(offset: i32) -> String {
-    match offset {
-        0 => "on the due date".into(),
-        before @ ..0 => format!("{} before", days(before.unsigned_abs())),
-        after => format!("{} after", days(after.unsigned_abs())),
-    }
-}
-
-fn days(count: u32) -> String {
-    if count == 1 { "1 day".into() } else { format!("{count} days") }
 }
 
 fn show_gateways(config: &Config, out: &mut dyn Write) -> io::Result<()> {
@@ -279,9 +254,8 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
             let id = &merchant.id;
             remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
-        let rules = config.policy.rules.iter().filter(|rule| rule.is_for(&merchant.id));
-        remarks.extend(rules.filter_map(|rule| outside_contact_hours(merchant, rule)));
     }
+    remarks.extend(rules::remarks(config, now));
     let used = |name| config.channels.values().flatten().any(|used| used == name);
     for (name, gateway) in &config.gateways {
         match gateway {
@@ -294,20 +268,6 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     }
     remarks.extend(scans_too_far_apart(config, now));
     remarks
-}
-
-fn outside_contact_hours(merchant: &Merchant, rule: &Rule) -> Option<String> {
-    let hours = contact_hours(merchant.jurisdiction);
-    if hours.from <= rule.at && rule.at < hours.to {
-        return None;
-    }
-    Some(format!(
-        "rule {} at {} lies outside the contact hours of {}: it goes out when they next begin, at {}",
-        rule.name,
-        rule.at.format("%H:%M"),
-        merchant.id,
-        hours.from.format("%H:%M")
-    ))
 }
 
 fn scans_too_far_apart(config: &Config, now: DateTime<Utc>) -> Option<String> {

@@ -1,24 +1,43 @@
 use std::collections::BTreeMap;
 
+use super::calendars::Calendars;
 use super::reading::Section;
-use super::value::{Value, base_address, flag, text, time_zone, word};
+use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
 use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, Support};
+use crate::plan::{DayHours, Terms, pack};
 
-/// Reads `[merchants.*]`. Gives the ones without mistakes, and the names of all.
-pub(super) fn read(root: &mut Section<'_, '_, '_>) -> BTreeMap<MerchantId, Option<Merchant>> {
-    let mut merchants = BTreeMap::new();
+/// What stands in `[merchants.*]`.
+#[derive(Default)]
+pub(super) struct Merchants {
+    /// By name; `None` where there was a mistake.
+    pub(super) merchants: BTreeMap<MerchantId, Option<Merchant>>,
+    /// Of those that have some.
+    pub(super) terms: BTreeMap<MerchantId, Terms>,
+}
+
+/// Reads `[merchants.*]`.
+pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Merchants {
+    let mut read = Merchants::default();
     for (name, section) in root.named("merchants") {
         match MerchantId::new(&name) {
-            Ok(id) => _ = merchants.insert(id.clone(), merchant(id, section)),
+            Ok(id) => {
+                let (merchant, terms) = merchant(id.clone(), section, calendars);
+                read.merchants.insert(id.clone(), merchant);
+                read.terms.extend(terms.filter(|terms| *terms != Terms::default()).map(|terms| (id, terms)));
+            }
             Err(problem) => {
                 section.reading.note(&section.span, section.path, format!("the name {problem}; choose another"))
             }
         }
     }
-    merchants
+    read
 }
 
-fn merchant(id: MerchantId, mut section: Section<'_, '_, '_>) -> Option<Merchant> {
+fn merchant(
+    id: MerchantId,
+    mut section: Section<'_, '_, '_>,
+    calendars: &Calendars,
+) -> (Option<Merchant>, Option<Terms>) {
     let name = section.required("name", r#""示例商城""#, text);
     let signature = section.optional("signature", signature);
     let app_name = section.required("app_name", r#""示例金融""#, text);
@@ -29,21 +48,51 @@ fn merchant(id: MerchantId, mut section: Section<'_, '_, '_>) -> Option<Merchant
     let link_base = section.required("link_base", r#""https://repay.example.com""#, base_address);
     let support = support(section.section("support"));
     let stopped = section.or("stopped", false, flag);
+    let terms = terms(&mut section, jurisdiction, calendars);
     section.finish();
-    let name = name?;
-    Some(Merchant {
-        id,
-        signature: signature?.unwrap_or_else(|| name.clone()),
-        name,
-        app_name: app_name?,
-        locale: locale?,
-        time_zone: time_zone?,
-        country: country?,
-        jurisdiction: jurisdiction?,
-        link_base: link_base?,
-        support: support?,
-        stopped: stopped?,
-    })
+    let whole = || {
+        let name = name?;
+        Some(Merchant {
+            id,
+            signature: signature?.unwrap_or_else(|| name.clone()),
+            name,
+            app_name: app_name?,
+            locale: locale?,
+            time_zone: time_zone?,
+            country: country?,
+            jurisdiction: jurisdiction?,
+            link_base: link_base?,
+            support: support?,
+            stopped: stopped?,
+        })
+    };
+    (whole(), terms)
+}
+
+/// Hours narrower than the jurisdiction's are anybody's choice; wider ones are said twice.
+fn terms(
+    section: &mut Section<'_, '_, '_>,
+    jurisdiction: Option<Jurisdiction>,
+    calendars: &Calendars,
+) -> Option<Terms> {
+    let hours = section.optional("contact_hours", day_hours);
+    let may_be_wider = section.or("contact_hours_may_be_wider", false, flag);
+    let calendar = section.optional("calendar", |value| calendars.named(value));
+    if let (Some(Some(hours)), Some(jurisdiction), Some(false)) = (hours, jurisdiction, may_be_wider)
+        && !hours.lie_within(&pack(jurisdiction).contact_hours)
+    {
+        section.reading.note_at(&section.key("contact_hours"), wider_than(jurisdiction));
+    }
+    Some(Terms { hours: hours?, calendar: calendar?.flatten() })
+}
+
+fn wider_than(jurisdiction: Jurisdiction) -> String {
+    let pack = pack(jurisdiction);
+    let hours: DayHours = pack.contact_hours;
+    format!(
+        "lies outside {hours}, the hours of {jurisdiction} ({}); write narrower hours, or contact_hours_may_be_wider = true if you are sure",
+        pack.source
+    )
 }
 
 fn support(mut section: Section<'_, '_, '_>) -> Option<Support> {

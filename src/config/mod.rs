@@ -5,6 +5,7 @@
 //! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
 //! sections are compared (`coherence.rs`).
 
+mod calendars;
 mod channels;
 mod coherence;
 mod database;
@@ -12,6 +13,7 @@ mod dispatch;
 mod environment;
 mod gateways;
 mod http;
+mod ics;
 mod links;
 mod locate;
 mod log;
@@ -50,6 +52,7 @@ pub use secret::ReadFile;
 pub use sources::Source;
 pub use templates::Templates;
 
+use merchants::Merchants;
 use origin::{NOWHERE, Origin};
 use reading::{Reading, Section};
 use secret::Resolver;
@@ -159,7 +162,7 @@ impl Config {
         mistakes.extend(resolver.mistakes);
         let spoiled = resolver.spoiled;
         let reading = Reading::new(&origin, mistakes, spoiled);
-        let parts = read_sections(&reading, tree);
+        let parts = read_sections(&reading, tree, inputs.read_file);
         let (mistakes, places) = reading.finish();
         match parts {
             Some(config) if mistakes.is_empty() => Ok(Self { file: inputs.file.to_owned(), places, ..config }),
@@ -199,15 +202,16 @@ impl Config {
 }
 
 /// Reads every section, and compares them; `None` if there was a mistake.
-fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Config> {
+fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: ReadFile<'_>) -> Option<Config> {
     let folder = reading.origin.folder();
     let mut root = Section::new(reading, String::new(), NOWHERE, tree);
     let database = database::read(root.section("database"), folder);
     let scans = schedule::read(root.section("schedule"));
-    let zone = scans.as_ref().map(|scans| scans.schedule.zone());
+    let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
-    let merchants = merchants::read(&mut root);
-    let rules = rules::read(&mut root);
+    let calendars = calendars::read(&mut root, folder, read_file);
+    let Merchants { merchants, terms } = merchants::read(&mut root, &calendars);
+    let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
     let routes = routes::read(&mut root);
@@ -230,12 +234,14 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
         },
     );
     let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
+    let (scans, rules_match) = scans?;
+    let rules = rules.into_iter().map(|read| read.rule).collect::<Option<_>>()?;
     Some(Config {
         file: PathBuf::new(),
         database: database?,
-        scans: scans?,
+        scans,
         sources: sources.into_iter().map(|read| read.source).collect::<Option<_>>()?,
-        policy: Policy { merchants, rules: rules.into_iter().map(|read| read.rule).collect::<Option<_>>()? },
+        policy: Policy { merchants, rules, rules_match, terms },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,

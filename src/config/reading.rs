@@ -33,6 +33,11 @@ impl<'o, 'a> Reading<'o, 'a> {
         self.mistakes.borrow_mut().push(mistake);
     }
 
+    /// Notes a mistake in another file than the config's own.
+    pub(super) fn note_elsewhere(&self, mistake: Mistake) {
+        self.mistakes.borrow_mut().push(mistake);
+    }
+
     /// Notes a mistake at a key that was read, or else at the section it would stand in.
     pub(super) fn note_at(&self, key: &str, text: impl Into<String>) {
         let mut ancestor = key;

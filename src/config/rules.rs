@@ -1,11 +1,15 @@
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Weekday};
 
+use super::calendars::Calendars;
+use super::mistake::Place;
 use super::reading::Section;
-use super::value::{Value, duration, integer, text, time, word};
-use crate::domain::{Channel, MANUAL, MerchantId, RuleName, TemplateName};
-use crate::plan::{ChannelChoice, ChannelMode, Rule};
+use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
+use crate::domain::{Channel, Currency, MANUAL, MerchantId, RuleName, TemplateName};
+use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Rule, TimeOfDay};
 
 /// The furthest from its due date that an instalment is reminded of, in days.
 const FURTHEST: i32 = 366;
@@ -23,22 +27,36 @@ pub(super) struct ReadRule {
 }
 
 /// Reads `[[rules]]`.
-pub(super) fn read(root: &mut Section<'_, '_, '_>) -> Vec<ReadRule> {
+pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Vec<ReadRule> {
     let mut names = Vec::new();
-    root.elements("rules").into_iter().map(|section| rule(section, &mut names)).collect()
+    root.elements("rules").into_iter().map(|section| rule(section, &mut names, calendars)).collect()
 }
 
-fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>) -> ReadRule {
+fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: &Calendars) -> ReadRule {
     let path = section.path.clone();
+    let line = match section.reading.origin.place(&section.span) {
+        Place::Line { line, .. } => u32::try_from(line).unwrap_or_default(),
+        _ => 0,
+    };
     let name = section.required("name", r#""due-soon""#, |value| name(value, taken));
     taken.extend(name.clone());
     let merchants = section.list("merchants", |value| id(value, MerchantId::new));
-    let offset = |value: &Value<'_>| integer(value, -FURTHEST..=FURTHEST);
-    let offsets = section.required_list("offsets", "[-3, -1]", offset);
-    let at = section.required("at", r#""10:00""#, time);
+    let filters = filters(&mut section);
+    let days_of_rule = days_of(&mut section);
+    let at = time_of_day(&mut section);
+    let overdue_days = range(&mut section, "overdue_days", 1, FURTHEST);
+    let stop_after = section.optional("stop_after", days);
+    let words = [
+        ("send", OnHoliday::Send),
+        ("next_working_day", OnHoliday::NextWorkingDay),
+        ("previous_working_day", OnHoliday::PreviousWorkingDay),
+    ];
+    let on_holiday = section.or("on_holiday", OnHoliday::Send, |value| word(value, &words));
+    let calendar = section.optional("calendar", |value| calendars.named(value));
     let channels = channels(&mut section);
     let template = section.optional("template", |value| id(value, TemplateName::new));
     let max_lateness = section.or("max_lateness", Duration::from_secs(12 * 60 * 60), duration);
+    let priority = section.or("priority", 0, |value| integer(value, -100..=100));
     section.finish();
     let named = ReadRule {
         path,
@@ -49,12 +67,19 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>) -> ReadRule
     let whole = || {
         Some(Rule {
             name: name?,
+            line,
             merchants: merchants?.unwrap_or_default(),
-            offsets: offsets?,
+            filters: filters?,
+            days: days_of_rule?,
             at: at?,
+            overdue_days: overdue_days?,
+            stop_after: stop_after?,
+            on_holiday: on_holiday?,
+            calendar: calendar?.flatten(),
             channels: channels?,
             template: template?,
             max_lateness: TimeDelta::from_std(max_lateness?).ok()?,
+            priority: priority?,
         })
     };
     ReadRule { rule: whole(), ..named }
@@ -73,6 +98,94 @@ fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {
 
 fn id<T>(value: &Value<'_>, make: impl Fn(String) -> Result<T, crate::domain::IdError>) -> Result<T, String> {
     make(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
+}
+
+/// `offsets = [-3, -1]`, or `weekdays = ["monday"]` with `within = { from = 1, to = 60 }`, which is by default while overdue.
+fn days_of(section: &mut Section<'_, '_, '_>) -> Option<Days> {
+    let offset = |value: &Value<'_>| integer(value, -FURTHEST..=FURTHEST);
+    if !section.entries.contains_key("weekdays") {
+        let offsets = section.required_list("offsets", "[-3, -1]", offset);
+        return Some(Days::Offsets(offsets?.into_iter().collect::<BTreeSet<i32>>()));
+    }
+    let weekdays: Option<Vec<Weekday>> = section.required_list("weekdays", r#"["monday", "thursday"]"#, weekday);
+    let within = range(section, "within", -FURTHEST, FURTHEST);
+    if section.list("offsets", offset) != Some(None) {
+        section.reading.note_at(&section.key("offsets"), "does not go with weekdays; leave one of the two out");
+        return None;
+    }
+    Some(Days::Weekdays { days: weekdays?.into_iter().collect(), span: within?.unwrap_or(1..=FURTHEST) })
+}
+
+/// `at = "10:00"`, or `spread = "09:00-11:30"`.
+fn time_of_day(section: &mut Section<'_, '_, '_>) -> Option<TimeOfDay> {
+    if !section.entries.contains_key("spread") {
+        return section.required("at", r#""10:00""#, time).map(TimeOfDay::At);
+    }
+    let spread = section.optional("spread", day_hours);
+    if section.optional("at", time) != Some(None) {
+        section.reading.note_at(&section.key("at"), "does not go with spread; leave one of the two out");
+        return None;
+    }
+    spread?.map(|span| TimeOfDay::Spread { from: span.from(), to: span.to() })
+}
+
+/// `{ from = 1, to = 3 }`; what is left out is `least` or `most`.
+fn range<T>(
+    section: &mut Section<'_, '_, '_>,
+    key: &'static str,
+    least: T,
+    most: T,
+) -> Option<Option<RangeInclusive<T>>>
+where
+    T: TryFrom<i64> + PartialOrd + std::fmt::Display + Copy,
+{
+    let Some(mut ends) = section.optional_section(key)? else { return Some(None) };
+    let from = ends.or("from", least, |value| integer(value, least..=most));
+    let to = ends.or("to", most, |value| integer(value, least..=most));
+    let (path, reading) = (ends.path.clone(), ends.reading);
+    ends.finish();
+    let range = from?..=to?;
+    if range.is_empty() {
+        reading.note_at(&path, "ends before it begins, so nothing matches; write for example { from = 1, to = 3 }");
+        return None;
+    }
+    Some(Some(range))
+}
+
+fn filters(section: &mut Section<'_, '_, '_>) -> Option<Filters> {
+    let products = section.list("products", text);
+    let tags = section.list("tags", tag);
+    let sequence = range(section, "sequence", 1, 9999);
+    let amount = amount(section);
+    Some(Filters {
+        products: products?.unwrap_or_default(),
+        sequence: sequence?,
+        tags: tags?.unwrap_or_default(),
+        amount: amount?,
+    })
+}
+
+fn tag(value: &Value<'_>) -> Result<String, String> {
+    let tag = text(value)?;
+    if tag.contains(';') { Err(r#"has a semicolon in it; write one tag, for example "vip""#.into()) } else { Ok(tag) }
+}
+
+/// `{ currency = "CNY", at_least = "100", at_most = "5000" }`.
+fn amount(section: &mut Section<'_, '_, '_>) -> Option<Option<AmountRange>> {
+    let Some(mut ends) = section.optional_section("amount")? else { return Some(None) };
+    let currency = ends.required("currency", r#""CNY""#, |value| {
+        Currency::new(&text(value)?).map_err(|problem| format!(r#"{problem}; write for example "CNY""#))
+    });
+    let at_least = ends.optional("at_least", decimal);
+    let at_most = ends.optional("at_most", decimal);
+    let (path, reading) = (ends.path.clone(), ends.reading);
+    ends.finish();
+    let range = AmountRange { currency: currency?, at_least: at_least?, at_most: at_most? };
+    if !range.meets(&range) {
+        reading.note_at(&path, "ends before it begins, so nothing matches; write the smaller one as at_least");
+        return None;
+    }
+    Some(Some(range))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

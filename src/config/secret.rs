@@ -38,6 +38,14 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
         for (name, section) in tree.iter_mut() {
             let path = name.get_ref().as_ref();
             match section.get_mut() {
+                // A calendar is a section too, even one that holds nothing but `file`.
+                DeValue::Table(calendars) if path == "calendars" => {
+                    for (name, calendar) in calendars.iter_mut() {
+                        if let DeValue::Table(table) = calendar.get_mut() {
+                            self.resolve_table(table, &format!("{path}.{}", name.get_ref()));
+                        }
+                    }
+                }
                 DeValue::Table(table) => self.resolve_table(table, path),
                 DeValue::Array(items) => self.resolve_list(items, path),
                 _ => {}

@@ -5,12 +5,14 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, Weekday};
 use chrono_tz::Tz;
 use reqwest::Url;
+use rust_decimal::Decimal;
 use toml::de::DeValue;
 
 use super::origin::Raw;
+use crate::plan::DayHours;
 
 /// A value of the tree, with how it was written if it did not come from the file.
 pub(super) struct Value<'v> {
@@ -120,6 +122,44 @@ pub(super) fn time(value: &Value<'_>) -> Result<NaiveTime, String> {
     let time =
         NaiveTime::parse_from_str(&written, "%H:%M").or_else(|_| NaiveTime::parse_from_str(&written, "%H:%M:%S"));
     time.map_err(|_| format!(r#"{} is no time of day; write for example "10:00""#, value.shown()))
+}
+
+/// A span of a day.
+pub(super) fn day_hours(value: &Value<'_>) -> Result<DayHours, String> {
+    text(value)?.parse().map_err(|problem| format!("{} {problem}", value.shown()))
+}
+
+/// A whole number of days, written as a duration.
+pub(super) fn days(value: &Value<'_>) -> Result<i32, String> {
+    const DAY: u64 = 24 * 60 * 60;
+    let seconds = duration(value)?.as_secs();
+    let days = i32::try_from(seconds / DAY).ok().filter(|_| seconds.is_multiple_of(DAY));
+    days.ok_or_else(|| r#"is no whole number of days; write for example "60d""#.to_owned())
+}
+
+/// A day of the week.
+pub(super) fn weekday(value: &Value<'_>) -> Result<Weekday, String> {
+    use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
+    let words = [
+        ("monday", Mon),
+        ("tuesday", Tue),
+        ("wednesday", Wed),
+        ("thursday", Thu),
+        ("friday", Fri),
+        ("saturday", Sat),
+        ("sunday", Sun),
+    ];
+    word(value, &words)
+}
+
+/// An amount of money without its currency, not negative.
+pub(super) fn decimal(value: &Value<'_>) -> Result<Decimal, String> {
+    let written = match value.node {
+        DeValue::Integer(digits) => digits.as_str().to_owned(),
+        _ => value.text()?.to_owned(),
+    };
+    let amount = Decimal::from_str_exact(&written).ok().filter(|amount| !amount.is_sign_negative());
+    amount.ok_or_else(|| format!(r#"{} is no amount; write for example "99.50""#, value.shown()))
 }
 
 /// A time zone.

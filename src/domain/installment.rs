@@ -2,7 +2,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey};
+use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey, Tags};
 
 /// How an instalment stands in the lender's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +75,8 @@ pub struct Installment {
     pub status: InstallmentStatus,
     /// The way to repay it, if not the merchant's first.
     pub route: Option<RouteKey>,
+    /// What the lender calls it, for rules to ask for.
+    pub tags: Tags,
 }
 
 impl Installment {

@@ -2,7 +2,7 @@ use chrono::NaiveDate;
 
 use super::{
     Borrower, BorrowerKey, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, Money, PersonName,
-    Phone, RouteKey,
+    Phone, RouteKey, Tags,
 };
 
 /// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value (an
@@ -64,6 +64,8 @@ pub struct LedgerRow {
     pub status: Said<InstallmentStatus>,
     /// The way to repay.
     pub route: Said<RouteKey>,
+    /// What the lender calls it.
+    pub tags: Said<Tags>,
 }
 
 /// Lays `row` over what is known. The result is what the ledger is to hold; compare it with what was there to see whether
@@ -89,6 +91,7 @@ pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Ins
             .unwrap_or(zero),
         status: row.status.over(before.map(|known| known.status)).unwrap_or(InstallmentStatus::Open),
         route: row.route.over(before.and_then(|known| known.route.clone())),
+        tags: row.tags.over(before.map(|known| known.tags.clone())).unwrap_or_default(),
         amount: row.amount,
         due_date: row.due_date,
     };

@@ -20,6 +20,7 @@ mod reminder;
 mod route;
 mod source;
 mod suppression;
+mod tags;
 
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
@@ -40,3 +41,4 @@ pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, 
 pub use route::{Route, RouteKind, Routes};
 pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{Suppression, SuppressionReason};
+pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};

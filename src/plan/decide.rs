@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Rule, contact_hours, local_date};
+use super::{Rule, RulesMatch, Terms, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
     Step, SuppressionReason, TemplateName,
@@ -15,6 +15,10 @@ pub struct Policy {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     /// The rules, in the order of the config.
     pub rules: Vec<Rule>,
+    /// Which of the rules that match remind.
+    pub rules_match: RulesMatch,
+    /// What merchants have agreed on beyond their jurisdictions' rules of contact.
+    pub terms: BTreeMap<MerchantId, Terms>,
 }
 
 impl Policy {
@@ -46,6 +50,8 @@ pub struct Account {
 pub enum DeferReason {
     /// It is outside the borrower's contact hours.
     ContactHours,
+    /// It is a day off, and its rule sends on working days only.
+    Holiday,
     /// Somebody has stopped the sending.
     Stopped,
 }
@@ -60,6 +66,7 @@ impl DeferReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ContactHours => "contact_hours",
+            Self::Holiday => "holiday",
             Self::Stopped => "stopped",
         }
     }
@@ -141,22 +148,19 @@ fn weigh(
         let until = (now + LOOK_AGAIN).min(reminder.expires_at);
         return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
     }
-    let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
-    let hours = contact_hours(merchant.jurisdiction);
-    let allowed = hours.next_allowed(zone, now);
-    if allowed > now {
-        if allowed >= reminder.expires_at {
-            return Err(SkipReason::Expired);
-        }
-        return Ok(Decision::Defer { until: allowed, reason: DeferReason::ContactHours });
+    let hours = policy.contact_hours(merchant, borrower, rule);
+    if !hours.allow(now) {
+        let reason = if hours.is_day_off(now) { DeferReason::Holiday } else { DeferReason::ContactHours };
+        let allowed = hours.next_allowed(now).filter(|allowed| *allowed < reminder.expires_at);
+        return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
     }
     Ok(Decision::Send(ToSend {
         to,
         installments,
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
-        today: local_date(zone, now),
+        today: local_date(hours.zones.home(), now),
         template: rule.and_then(|rule| rule.template.clone()),
-        until: hours.closing(zone, now).min(reminder.expires_at),
+        until: hours.closing(now).min(reminder.expires_at),
     }))
 }
 

@@ -1,21 +1,67 @@
-use chrono::NaiveTime;
+use std::sync::LazyLock;
 
-use super::ContactHours;
+use serde::Deserialize;
+
+use super::DayHours;
 use crate::domain::Jurisdiction;
 
-/// The local hours in which a jurisdiction lets a debtor be contacted. Defaults that follow the sources; not legal advice.
+/// A jurisdiction's rules of contact. Defaults that follow the sources; not legal advice.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    /// The local hours in which a debtor may be contacted.
+    pub contact_hours: DayHours,
+    /// Where the hours come from.
+    pub source: String,
+    /// What else is owed to a debtor who is contacted.
+    #[serde(default)]
+    pub duties: Vec<Duty>,
+}
+
+/// Something that is owed to a debtor who is contacted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Duty {
+    /// What.
+    pub duty: String,
+    /// Where it stands.
+    pub source: String,
+}
+
+/// The pack of a jurisdiction; the data are the files in `src/plan/packs/`.
 #[must_use]
-pub fn contact_hours(jurisdiction: Jurisdiction) -> ContactHours {
-    let (from, to) = match jurisdiction {
-        // National standard announced 2025-03-13: no collection contact from 22:00 to 08:00.
-        Jurisdiction::Cn => (8, 22),
-        // 12 CFR 1006.6(b)(1)(i), Regulation F: inconvenient before 8 and after 21 o'clock.
-        Jurisdiction::Us => (8, 21),
-        // Reserve Bank of India, 2022: 8 to 19 o'clock.
-        Jurisdiction::In => (8, 19),
-        // FCA CONC 7.9 names no hours ("no unreasonable times"); the house's own choice.
-        Jurisdiction::Uk => (8, 20),
-    };
-    let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
-    ContactHours { from: hour(from), to: hour(to) }
+pub fn pack(jurisdiction: Jurisdiction) -> &'static Pack {
+    static CN: LazyLock<Pack> = LazyLock::new(|| read(include_str!("packs/cn.toml")));
+    static US: LazyLock<Pack> = LazyLock::new(|| read(include_str!("packs/us.toml")));
+    static IN: LazyLock<Pack> = LazyLock::new(|| read(include_str!("packs/in.toml")));
+    static UK: LazyLock<Pack> = LazyLock::new(|| read(include_str!("packs/uk.toml")));
+    match jurisdiction {
+        Jurisdiction::Cn => &CN,
+        Jurisdiction::Us => &US,
+        Jurisdiction::In => &IN,
+        Jurisdiction::Uk => &UK,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the files are compiled in, and a test reads each")]
+fn read(text: &str) -> Pack {
+    toml::from_str(text).expect("a compiled-in pack is sound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pack;
+    use crate::domain::Jurisdiction;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Jurisdiction::Cn, "08:00-22:00")]
+    #[case(Jurisdiction::Us, "08:00-21:00")]
+    #[case(Jurisdiction::In, "08:00-19:00")]
+    #[case(Jurisdiction::Uk, "08:00-20:00")]
+    fn every_pack_has_hours_and_names_its_sources(#[case] jurisdiction: Jurisdiction, #[case] hours: &str) {
+        let pack = pack(jurisdiction);
+        assert_eq!(pack.contact_hours.to_string(), hours);
+        assert!(!pack.source.is_empty() && pack.duties.iter().all(|duty| !duty.source.is_empty()));
+    }
 }

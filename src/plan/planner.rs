@@ -1,12 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::decide::address;
-use super::{ChannelMode, Due, Policy, Rule, contact_hours, to_utc};
-use crate::domain::{Borrower, BorrowerKey, Channel, Merchant, NewReminder, Origin, ReminderKey, Step};
+use super::rule::day;
+use super::{Calendar, ChannelMode, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
+use crate::domain::{Borrower, Channel, Merchant, NewReminder, Origin, ReminderKey, RuleName, Step};
 
 /// Which reminders a scan plans: those whose time lies before `until` and which are still of use at `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +17,67 @@ pub struct Horizon {
     pub until: DateTime<Utc>,
 }
 
+/// Why a rule, or a step of one, plans nothing about a due date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyNot {
+    /// The borrower's merchant is not in the config.
+    UnknownMerchant,
+    /// The rule is for other merchants.
+    Merchant,
+    /// Nothing that is due is of the rule's products.
+    Product,
+    /// Nothing (of the product) is an instalment of that number.
+    Sequence,
+    /// Nothing (of the product and number) has one of the rule's tags.
+    Tag,
+    /// What is open on the day is too little or too much.
+    Amount,
+    /// This rule matched before, and only the first one reminds.
+    EarlierRule(RuleName),
+    /// The step is not so many days after the due date as the rule asks for.
+    OverdueDays,
+    /// The step lies behind the end of the ladder, so many days after the due date.
+    StoppedAfter(i32),
+    /// Its day is yet to come into view.
+    NotYet {
+        /// The local date.
+        day: NaiveDate,
+    },
+    /// It is too late for it.
+    Expired {
+        /// The local date on which it was to go out.
+        day: NaiveDate,
+    },
+    /// Another step of the rule goes out on the same day, and comes later in the rule.
+    Superseded {
+        /// That one.
+        by: i32,
+    },
+    /// There is no hour that is allowed in every zone in which the borrower may live.
+    NoCommonHour,
+}
+
+/// What a rule came to about a due date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Considered<'p> {
+    /// The rule.
+    pub rule: &'p Rule,
+    /// Its step; `None` where the rule as a whole does not apply.
+    pub offset: Option<i32>,
+    /// The reminders, one for each channel; or why there is none.
+    pub verdict: Result<Vec<NewReminder>, WhyNot>,
+}
+
 /// The due dates that any rule could plan for within the horizon, whatever the time zone; `None` without rules.
 #[must_use]
 pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<NaiveDate>> {
-    // Local dates differ from the UTC date by one day at most; contact hours may move a reminder to the next day.
-    let slack = TimeDelta::days(2);
     let bounds = policy.rules.iter().flat_map(|rule| {
-        rule.offsets.iter().map(move |offset| {
-            let first = (horizon.now - rule.max_lateness - slack).date_naive();
-            let last = (horizon.until + slack).date_naive();
-            let shift = TimeDelta::days(i64::from(*offset));
-            (first - shift, last - shift)
-        })
+        let merchants = policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id));
+        let calendar =
+            merchants.map(|merchant| policy.calendar_of(rule, merchant)).max_by_key(|days| days.longest_break());
+        let days = days_in_view(rule, calendar?, horizon);
+        let (first, last) = rule.days.span().into_inner();
+        Some((day(*days.start(), -last)?, day(*days.end(), -first)?))
     });
     bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map(|(first, last)| first..=last)
 }
@@ -36,44 +85,155 @@ pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<Nai
 /// What one borrower is to be reminded of about one due date.
 #[must_use]
 pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
-    let Due { borrower, due_date, suppressed, .. } = due;
-    let Some(merchant) = policy.merchants.get(&borrower.key.merchant) else { return Vec::new() };
-    let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
-    let mut planned = Vec::new();
-    for rule in policy.rules.iter().filter(|rule| rule.is_for(&merchant.id)) {
-        for offset in rule.offsets.iter().copied().collect::<BTreeSet<_>>() {
-            let Some((not_before, expires_at)) = window(rule, merchant, zone, *due_date, offset) else { continue };
-            if horizon.until <= not_before || expires_at <= horizon.now {
-                continue;
-            }
-            let step = Step::Rule { rule: rule.name.clone(), offset };
-            planned.extend(channels(rule, borrower, suppressed).into_iter().map(|channel| NewReminder {
-                key: key(&borrower.key, *due_date, &step, channel),
-                origin: Origin::Schedule,
-                not_before,
-                expires_at,
-            }));
-        }
-    }
-    planned
+    let Ok(merchant) = merchant(policy, due) else { return Vec::new() };
+    let rules = matching(policy, due).filter(|(_, why_not)| why_not.is_none()).map(|(rule, _)| rule);
+    rules.flat_map(|rule| in_view(policy, rule, merchant, due, horizon).into_values().flatten().flatten()).collect()
 }
 
-/// When a step may go out, and when it is too late; `None` for a date outside the calendar.
-fn window(
+/// What every rule and every step comes to about one due date, in the order of the config: what [`plan`] plans, and why not the
+/// rest.
+#[must_use]
+pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<Considered<'p>> {
+    let whole = |rule, why_not| vec![Considered { rule, offset: None, verdict: Err(why_not) }];
+    let merchant = match merchant(policy, due) {
+        Ok(merchant) => merchant,
+        Err(why_not) => return policy.rules.iter().flat_map(|rule| whole(rule, why_not.clone())).collect(),
+    };
+    let steps = |(rule, why_not): (&'p Rule, Option<WhyNot>)| match why_not {
+        Some(why_not) => whole(rule, why_not),
+        None => every_step(policy, rule, merchant, due, horizon),
+    };
+    matching(policy, due).flat_map(steps).collect()
+}
+
+fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, WhyNot> {
+    policy.merchants.get(&due.borrower.key.merchant).ok_or(WhyNot::UnknownMerchant)
+}
+
+/// Every rule, with what keeps it as a whole from the due date.
+fn matching<'p>(policy: &'p Policy, due: &Due) -> impl Iterator<Item = (&'p Rule, Option<WhyNot>)> {
+    let mut first: Option<&RuleName> = None;
+    policy.rules.iter().map(move |rule| {
+        if !rule.is_for(&due.borrower.key.merchant) {
+            return (rule, Some(WhyNot::Merchant));
+        }
+        if let Some(why_not) = rule.filters.mismatch(due) {
+            return (rule, Some(why_not));
+        }
+        match (policy.rules_match, first) {
+            (RulesMatch::First, Some(first)) => (rule, Some(WhyNot::EarlierRule(first.clone()))),
+            _ => {
+                first = Some(&rule.name);
+                (rule, None)
+            }
+        }
+    })
+}
+
+/// Every step of a rule: those far from the horizon are told by their day alone.
+fn every_step<'p>(
+    policy: &'p Policy,
+    rule: &'p Rule,
+    merchant: &Merchant,
+    due: &Due,
+    horizon: Horizon,
+) -> Vec<Considered<'p>> {
+    let mut near = in_view(policy, rule, merchant, due, horizon);
+    let calendar = policy.calendar_of(rule, merchant);
+    let view = days_in_view(rule, calendar, horizon);
+    let step = |offset| {
+        let far = || {
+            let day = rule.shifted(day(due.due_date, offset)?, calendar);
+            let kept = withheld(rule, offset);
+            Some(kept.unwrap_or(if day < *view.start() { WhyNot::Expired { day } } else { WhyNot::NotYet { day } }))
+        };
+        let verdict = near.remove(&offset).or_else(|| far().map(Err))?;
+        Some(Considered { rule, offset: Some(offset), verdict })
+    };
+    rule.days.steps(due.due_date, rule.days.span()).filter_map(step).collect()
+}
+
+/// The steps of a rule whose day is near the horizon, by offset.
+fn in_view(
+    policy: &Policy,
     rule: &Rule,
     merchant: &Merchant,
-    zone: Tz,
-    due_date: NaiveDate,
-    offset: i32,
-) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let day = due_date.checked_add_signed(TimeDelta::try_days(i64::from(offset))?)?;
-    let wished = to_utc(zone, day.and_time(rule.at));
-    let not_before = contact_hours(merchant.jurisdiction).next_allowed(zone, wished);
-    Some((not_before, not_before + rule.max_lateness))
+    due: &Due,
+    horizon: Horizon,
+) -> BTreeMap<i32, Result<Vec<NewReminder>, WhyNot>> {
+    let calendar = policy.calendar_of(rule, merchant);
+    let (first, last) = days_in_view(rule, calendar, horizon).into_inner();
+    let distance = |day: NaiveDate| i32::try_from((day - due.due_date).num_days()).unwrap_or_default();
+    let mut offsets = rule.days.steps(due.due_date, distance(first)..=distance(last)).peekable();
+    if offsets.peek().is_none() {
+        return BTreeMap::new();
+    }
+    let hours = policy.contact_hours(merchant, &due.borrower, Some(rule));
+    let home = hours.zones.home();
+    // By offset when it may go out, and on which day which step is the last.
+    let (mut times, mut last_of_day) = (BTreeMap::new(), BTreeMap::new());
+    for offset in offsets {
+        let time = withheld(rule, offset).map_or(Ok(()), Err).and_then(|()| {
+            // Nothing in view is beyond the calendar.
+            let day = rule.shifted(day(due.due_date, offset).unwrap_or(due.due_date), calendar);
+            let wished = to_utc(home, day.and_time(rule.at.of(&due.borrower.key)));
+            hours.next_allowed(wished).ok_or(WhyNot::NoCommonHour)
+        });
+        if let Ok(time) = time {
+            last_of_day.insert(local_date(home, time), offset);
+        }
+        times.insert(offset, time);
+    }
+    let verdict = |offset: i32, time: Result<DateTime<Utc>, WhyNot>| {
+        let not_before = time?;
+        let (day, expires_at) = (local_date(home, not_before), not_before + rule.max_lateness);
+        match last_of_day.get(&day) {
+            Some(by) if *by != offset => Err(WhyNot::Superseded { by: *by }),
+            _ if horizon.until <= not_before => Err(WhyNot::NotYet { day }),
+            _ if expires_at <= horizon.now => Err(WhyNot::Expired { day }),
+            _ => Ok(reminders(rule, due, offset, not_before, expires_at)),
+        }
+    };
+    times.into_iter().map(|(offset, time)| (offset, verdict(offset, time))).collect()
 }
 
-fn key(borrower: &BorrowerKey, due_date: NaiveDate, step: &Step, channel: Channel) -> ReminderKey {
-    ReminderKey { borrower: borrower.clone(), due_date, step: step.clone(), channel }
+/// What keeps a step back whatever the day.
+pub(super) fn withheld(rule: &Rule, offset: i32) -> Option<WhyNot> {
+    if let Some(last) = rule.stop_after.filter(|last| offset > *last) {
+        return Some(WhyNot::StoppedAfter(last));
+    }
+    rule.overdue_days.as_ref().filter(|days| !days.contains(&offset)).map(|_| WhyNot::OverdueDays)
+}
+
+/// The days of steps that may lie within the horizon, whatever the time zone and the holidays.
+fn days_in_view(rule: &Rule, calendar: &Calendar, horizon: Horizon) -> RangeInclusive<NaiveDate> {
+    // Local dates differ from the UTC date by one day at most; contact hours may move a reminder to the next day.
+    let mut slack = TimeDelta::days(2);
+    if rule.on_holiday != OnHoliday::Send {
+        // Once for its day, and once more where contact hours move it on.
+        slack += TimeDelta::days(2 * i64::from(calendar.longest_break()));
+    }
+    (horizon.now - rule.max_lateness - slack).date_naive()..=(horizon.until + slack).date_naive()
+}
+
+fn reminders(
+    rule: &Rule,
+    due: &Due,
+    offset: i32,
+    not_before: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Vec<NewReminder> {
+    let step = Step::Rule { rule: rule.name.clone(), offset };
+    let key = |channel| ReminderKey {
+        borrower: due.borrower.key.clone(),
+        due_date: due.due_date,
+        step: step.clone(),
+        channel,
+    };
+    channels(rule, &due.borrower, &due.suppressed)
+        .into_iter()
+        .map(|channel| NewReminder { key: key(channel), origin: Origin::Schedule, not_before, expires_at })
+        .collect()
 }
 
 /// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and an

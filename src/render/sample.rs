@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::{Phase, RenderRequest};
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus,
-    Jurisdiction, Locale, Merchant, MerchantId, Money, PersonName, Phone, Support,
+    Jurisdiction, Locale, Merchant, MerchantId, Money, PersonName, Phone, Support, Tags,
 };
 
 /// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
@@ -162,5 +162,6 @@ fn installment(merchant: &Merchant, locale: &Locale, number: u32, due_date: Naiv
         due_date,
         status: InstallmentStatus::Open,
         route: None,
+        tags: Tags::default(),
     }
 }

@@ -9,7 +9,7 @@ use super::phone;
 use super::seen::Seen;
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
-    Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said,
+    Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said, Tags,
 };
 
 /// The longest cell that is read, in bytes.
@@ -94,6 +94,7 @@ impl Checker {
         let product = said(cells, Column::Product, faults, short_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
+        let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
         if !faults.is_empty() {
             return None;
         }
@@ -116,6 +117,7 @@ impl Checker {
             paid_amount,
             status,
             route,
+            tags,
         })
     }
 

@@ -61,6 +61,8 @@ columns! {
     Status => "status",
     /// The way to repay.
     Route => "route",
+    /// What the lender calls it, with semicolons between the words.
+    Tags => "tags",
 }
 
 impl Column {

@@ -1,5 +1,6 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
+mod calendars;
 mod sending;
 mod sources;
 
@@ -27,6 +28,8 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let read_file = |path: &Path| match path.to_str() {
         Some("conf/link.key") => Ok("0123456789abcdef0123456789abcdef\n".to_owned()),
         Some("conf/short.key" | "conf/kannel.password") => Ok("s3cret".to_owned()),
+        Some("conf/holidays.ics") => Ok(include_str!("config/holidays.ics").to_owned()),
+        Some("conf/broken.ics") => Ok(include_str!("config/broken.ics").to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("conf/dueherald.toml");
@@ -148,7 +151,7 @@ fn the_environment_goes_before_the_file() {
     ];
     let config = load(&text, &environment).expect("the file's mistake is not read");
     assert_eq!(config.database.max_connections, 4);
-    assert_eq!(config.policy.rules[0].at.to_string(), "09:30:00");
+    assert_eq!(config.policy.rules[0].at.earliest().to_string(), "09:30:00");
     assert_eq!(config.policy.merchants["mall"].support.phone.as_deref(), Some("95188"));
     let sms: Vec<_> = config.channels[&Channel::Sms].iter().map(GatewayName::as_str).collect();
     assert_eq!(sms, ["second", "capture-sms"]);
@@ -368,8 +371,12 @@ async fn a_check_shows_what_the_config_means() {
 
     Merchants
       harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk)
+        hours: the house's own choice: FCA CONC 7.9 names no hours, but forbids unreasonable times
+        duty: honour the customer's wishes about when and how to be contacted (FCA CONC 7.9)
         route harbour-web: https://pay.harbour.example.com/
       mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn)
+        hours: national standard announced 2025-03-13: no collection contact from 22:00 to 08:00
+        duty: contact the debtor only (the same standard)
         route mall-web: https://pay.mall.example.com/bill
         route mall-app: mallfinance://bill
 

@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use dueherald::domain::{
     Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Jurisdiction, Locale,
     Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
-    Support,
+    Support, Tags,
 };
 use dueherald::pipeline::Composer;
-use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
 use dueherald::render::{LinkKeys, Renderer};
 use dueherald::store::{LedgerRow, Said};
 
@@ -80,18 +80,26 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         paid_amount: Said::Value(Some(installment.paid_amount)),
         status: Said::Value(Some(installment.status)),
         route: Said::Value(installment.route),
+        tags: Said::Value(Some(installment.tags)),
     }
 }
 
 pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Channel]) -> Rule {
     Rule {
         name: name.parse().expect("a rule name"),
+        line: 0,
         merchants: Vec::new(),
-        offsets: offsets.to_vec(),
-        at: NaiveTime::from_hms_opt(10, 0, 0).expect("ten o'clock"),
+        filters: Filters::default(),
+        days: Days::Offsets(offsets.iter().copied().collect()),
+        at: TimeOfDay::At(NaiveTime::from_hms_opt(10, 0, 0).expect("ten o'clock")),
+        overdue_days: None,
+        stop_after: None,
+        on_holiday: OnHoliday::Send,
+        calendar: None,
         channels: ChannelChoice { mode, order: order.to_vec() },
         template: None,
         max_lateness: TimeDelta::hours(12),
+        priority: 0,
     }
 }
 
@@ -101,6 +109,7 @@ pub(crate) fn policy() -> Policy {
     Policy {
         merchants: [(merchant.id.clone(), merchant)].into(),
         rules: vec![rule("due", &[-3, -1, 0, 1], ChannelMode::All, &[Channel::Sms])],
+        ..Policy::default()
     }
 }
 
@@ -130,6 +139,7 @@ pub(crate) fn installment(id: &str, borrower: &str, due: &str) -> Installment {
         due_date: day(due),
         status: InstallmentStatus::Open,
         route: None,
+        tags: Tags::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod contact_hours;
 mod daemon;
 mod dispatch;
 mod fixtures;
@@ -12,6 +13,7 @@ mod plan;
 mod postgres;
 mod render;
 mod resend;
+mod rules;
 mod sinks;
 mod sources;
 mod store;

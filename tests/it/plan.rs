@@ -5,7 +5,9 @@ use chrono::TimeDelta;
 use dueherald::domain::{
     Borrower, Channel, Currency, Hold, Installment, InstallmentStatus, Money, SkipReason, SuppressionReason,
 };
-use dueherald::plan::{Account, ChannelMode, Decision, DeferReason, Due, Horizon, Policy, decide, due_dates, plan};
+use dueherald::plan::{
+    Account, ChannelMode, Decision, DeferReason, Due, Horizon, Policy, TimeOfDay, decide, due_dates, plan,
+};
 use rstest::rstest;
 
 /// Ten in the morning in Shanghai, three days before the due date: the instant at which the first step is due.
@@ -163,7 +165,7 @@ fn only_what_is_in_view_and_still_of_use_is_planned() {
 #[test]
 fn a_time_outside_contact_hours_moves_to_the_opening() {
     let mut policy = policy();
-    policy.rules[0].at = "06:30:00".parse().expect("a time");
+    policy.rules[0].at = TimeOfDay::At("06:30:00".parse().expect("a time"));
     assert_eq!(steps(&policy, &borrower("b1"), horizon("2026-11-21T20:00:00Z", 24)), ["due/-3 sms 22T00:00"]);
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use dueherald::clock::Clock;
 use dueherald::domain::{
@@ -17,7 +17,19 @@ use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
 
 use crate::daemon::POLL;
 use crate::gateway::FaultyGateway;
+use crate::town::{HOLIDAYS, WORKING_DAYS};
 use crate::world::World;
+
+/// Where a borrower of the American merchant may live whose phone is American.
+const AMERICA: [Tz; 7] = [
+    chrono_tz::America::New_York,
+    chrono_tz::America::Chicago,
+    chrono_tz::America::Denver,
+    chrono_tz::America::Phoenix,
+    chrono_tz::America::Los_Angeles,
+    chrono_tz::America::Anchorage,
+    chrono_tz::Pacific::Honolulu,
+];
 
 /// Whether a step belongs to the rule that falls back to e-mail.
 pub(crate) fn is_late(step: &Step) -> bool {
@@ -205,13 +217,29 @@ impl Oracle {
         let chinese = key.borrower.merchant.as_str() == "cn";
         let home = if chinese { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
         let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
-        let zone: Tz = match row.map(|row| &row.time_zone) {
-            Some(Said::Value(Some(zone))) => *zone,
-            _ => home,
+        let phone_is_chinese = |row: &LedgerRow| match &row.phone {
+            Said::Value(Some(phone)) => phone.as_e164().starts_with("+86"),
+            _ => false,
         };
-        let hour = world.clock.now().with_timezone(&zone).hour();
+        let zones = match row.map(|row| &row.time_zone) {
+            Some(Said::Value(Some(zone))) => vec![*zone],
+            _ if chinese => vec![home],
+            _ if row.is_some_and(phone_is_chinese) => [&AMERICA[..], &[chrono_tz::Asia::Shanghai]].concat(),
+            _ => AMERICA.to_vec(),
+        };
+        let now = world.clock.now();
         let decent = if chinese { 8..22 } else { 8..21 };
-        self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
+        for zone in &zones {
+            let hour = now.with_timezone(zone).hour();
+            self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
+        }
+        let at_home = if zones.len() == 1 { zones[0] } else { home };
+        let day = now.with_timezone(&at_home).date_naive();
+        let named = |days: [&str; 3]| chinese && days.contains(&day.to_string().as_str());
+        let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+        let is_off = named(HOLIDAYS) || weekend && !named(WORKING_DAYS);
+        let for_working_days = matches!(&key.step, Step::Rule { rule, .. } if rule.as_str() == "due-soon");
+        self.expect(!(is_off && for_working_days), "I4", || format!("{id} was sent on {day}, a day off"));
     }
 
     /// I2 as a whole: every key that was ever seen is there once, and the counts add up.

@@ -1,12 +1,16 @@
 //! Who lives in the simulation: merchants, borrowers in many time zones, what they owe, and the rules.
 
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday, WeekdaySet};
 use chrono_tz::Tz;
 use dueherald::domain::{
     BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Jurisdiction, Locale, Merchant, Money, PersonName,
     Phone, Route, RouteKind, Routes, Said, Support,
 };
-use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+use dueherald::plan::{
+    Calendar, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms, TimeOfDay,
+};
 use dueherald::store::LedgerRow;
 use fastrand::Rng;
 
@@ -66,30 +70,61 @@ pub(crate) fn routes() -> Routes {
     Routes(merchants().into_iter().map(route).collect())
 }
 
+/// Days off of the Chinese merchant beside weekends, and weekend days that are worked.
+pub(crate) const HOLIDAYS: [&str; 3] = ["2026-10-26", "2027-03-08", "2026-08-27"];
+pub(crate) const WORKING_DAYS: [&str; 3] = ["2026-10-17", "2027-03-06", "2026-08-29"];
+
+fn terms() -> Terms {
+    let days = |days: [&str; 3]| days.iter().map(|day| day.parse().expect("a date")).collect();
+    let weekend = WeekdaySet::from_array([Weekday::Sat, Weekday::Sun]);
+    Terms { hours: None, calendar: Some(Arc::new(Calendar::new(weekend, days(HOLIDAYS), days(WORKING_DAYS)))) }
+}
+
 /// The rules, as they are at first (0) and after changes of the config.
 pub(crate) fn policy(version: u32) -> Policy {
     let both = [Channel::Sms, Channel::Email];
+    let time = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day");
     let rule = |name: &str, offsets: &[i32], (hour, minute), mode, hours| Rule {
         name: name.parse().expect("a rule name"),
+        line: 0,
         merchants: Vec::new(),
-        offsets: offsets.to_vec(),
-        at: NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day"),
+        filters: Filters::default(),
+        days: Days::Offsets(offsets.iter().copied().collect()),
+        at: TimeOfDay::At(time(hour, minute)),
+        overdue_days: None,
+        stop_after: None,
+        on_holiday: OnHoliday::Send,
+        calendar: None,
+        priority: 0,
         channels: ChannelChoice { mode, order: both.to_vec() },
         template: None,
         max_lateness: TimeDelta::hours(hours),
     };
     let late = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
     let mut rules = vec![
-        rule("due-soon", &[-3], (10, 0), ChannelMode::FirstAvailable, 12),
+        Rule {
+            at: TimeOfDay::Spread { from: time(9, 0), to: time(11, 30) },
+            on_holiday: OnHoliday::NextWorkingDay,
+            ..rule("due-soon", &[-4, -3], (10, 0), ChannelMode::FirstAvailable, 12)
+        },
         rule("on-day", &[0], (2, 30), ChannelMode::All, 10),
         rule("late", &[2], (18, 30), late, 24),
     ];
     match version % 3 {
         0 => {}
-        1 => rules[2] = rule("late", &[1, 2], (17, 0), late, 20),
+        1 => {
+            let days = WeekdaySet::from_array([Weekday::Tue, Weekday::Sat]);
+            rules[2] = Rule {
+                days: Days::Weekdays { days, span: 1..=10 },
+                stop_after: Some(8),
+                ..rule("late", &[], (17, 0), late, 20)
+            };
+        }
         _ => drop(rules.remove(0)),
     }
-    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules }
+    let merchants = merchants().map(|merchant| (merchant.id.clone(), merchant)).into();
+    let terms = [("cn".parse().expect("an id"), terms())].into();
+    Policy { merchants, rules, rules_match: RulesMatch::All, terms }
 }
 
 /// What everybody owes at the start.
@@ -104,7 +139,10 @@ fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
         1 => Some(home.time_zone),
         _ => Some(ABROAD[rng.usize(0..ABROAD.len())]),
     };
-    let phone = (rng.u32(0..10) > 0).then(|| Phone::new(&format!("+8613800{number:06}")).expect("a number"));
+    // An American borrower's phone tells several zones, a Chinese one's of the American merchant these and one more.
+    let american = home.id.as_str() == "us" && rng.u32(0..4) > 0;
+    let number_of = if american { format!("+1202555{number:04}") } else { format!("+8613800{number:06}") };
+    let phone = (rng.u32(0..10) > 0).then(|| Phone::new(&number_of).expect("a number"));
     let email = (rng.u32(0..10) > 1).then(|| EmailAddress::new(&format!("b{number}@example.com")).expect("an address"));
     let locale = rng.bool().then(|| Locale::new("en").expect("a locale"));
     let currency = Currency::new(if home.id.as_str() == "cn" { "CNY" } else { "USD" }).expect("a currency");
@@ -132,6 +170,7 @@ fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
             paid_amount: Said::Nothing,
             status: Said::Value(Some(InstallmentStatus::Open)),
             route: Said::Nothing,
+            tags: Said::Nothing,
         });
     }
     rows

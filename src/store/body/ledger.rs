@@ -92,6 +92,7 @@ pub(super) async fn write_installments(tx: &mut Tx, installments: &[&Installment
         .column(|installment| installment.due_date)?
         .column(|installment| installment.status.as_str())?
         .column(|installment| installment.route.as_ref().map(|route| route.as_str()))?
+        .column(|installment| (!installment.tags.is_empty()).then(|| installment.tags.to_string()))?
         .query(installment::UPSERT)?
         .execute(&mut **tx)
         .await?;

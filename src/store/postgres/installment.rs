@@ -15,14 +15,14 @@ pub(super) const OF_BATCH: &str = concat!(
 pub(super) const UPSERT: &str = r#"
     insert into installment (
         merchant, installment_id, borrower_id, order_ref, product, sequence, of,
-        currency, amount, paid_amount, due_date, status, route
+        currency, amount, paid_amount, due_date, status, route, tags
     )
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[]
+        $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[], $14::text[]
     )
     on conflict (installment_id, merchant) do update set
         borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
         sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
         paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
-        route = excluded.route"#;
+        route = excluded.route, tags = excluded.tags"#;

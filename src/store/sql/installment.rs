@@ -12,7 +12,7 @@ use crate::store::{InstallmentFilter, StoreError};
 /// What is known of an instalment `i`, without borrower and due date.
 macro_rules! installment_columns {
     () => {
-        "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, i.route"
+        "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, i.route, i.tags"
     };
 }
 pub(in crate::store) use installment_columns;
@@ -78,6 +78,7 @@ pub(in crate::store) struct InstallmentRow {
     paid_amount: Option<Amount>,
     status: Option<String>,
     route: Option<String>,
+    tags: Option<String>,
 }
 
 impl InstallmentRow {
@@ -101,6 +102,7 @@ impl InstallmentRow {
             due_date: self.due_date,
             status: read(&self.status.unwrap_or_default(), "installment.status", str::parse)?,
             route: read_if_known(self.route, "installment.route", str::parse)?,
+            tags: read_if_known(self.tags, "installment.tags", str::parse)?.unwrap_or_default(),
         }))
     }
 }

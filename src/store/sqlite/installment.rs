@@ -15,14 +15,14 @@ pub(super) const OF_BATCH: &str = concat!(
 pub(super) const UPSERT: &str = r#"
     insert into installment (
         merchant, installment_id, borrower_id, order_ref, product, sequence, of,
-        currency, amount, paid_amount, due_date, status, route
+        currency, amount, paid_amount, due_date, status, route, tags
     )
     select
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
+        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
     from json_each($1) where true
     on conflict (installment_id, merchant) do update set
         borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
         sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
         paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
-        route = excluded.route"#;
+        route = excluded.route, tags = excluded.tags"#;

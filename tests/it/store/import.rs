@@ -64,6 +64,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
         paid_amount: Said::Value(Some(money("28.5", "CNY"))),
         status: said("open"),
         route: said("web"),
+        tags: said("vip;furniture"),
         ..row("b1", "i1")
     };
     import(store, std::slice::from_ref(&full)).await;
@@ -73,6 +74,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
     assert_eq!((held[0].sequence, held[0].of), (Some(3), Some(12)));
     assert_eq!((held[0].order_ref.as_deref(), held[0].product.as_deref()), (Some("order-7"), Some("phone")));
     assert_eq!(held[0].route.as_ref().map(|route| route.as_str()), Some("web"));
+    assert_eq!(held[0].tags.to_string(), "furniture;vip");
     assert_eq!(held[0].paid_amount, money("28.50", "CNY"));
 
     assert_eq!(import(store, &[row("b1", "i1")]).await, [Change::Same], "what a row does not say stays");
@@ -92,6 +94,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
         paid_amount: Said::Value(Some(money("1", "CNY"))),
         status: said("cancelled"),
         route: said("app"),
+        tags: said("late payer"),
         amount: money("2", "CNY"),
         due_date: date("2026-11-26"),
         ..row("b1", "i1")
@@ -105,6 +108,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
         time_zone: Said::Value(None),
         product: Said::Value(None),
         sequence: Said::Value(None),
+        tags: Said::Value(None),
         paid_amount: Said::Value(None),
         ..full
     };
@@ -112,6 +116,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
     let (after, held) = (borrower(store, "b1").await, installments(store).await);
     assert_eq!((after.phone, after.time_zone, after.email), (None, None, known.email));
     assert_eq!((held[0].product.as_deref(), held[0].sequence, held[0].of), (None, None, Some(12)));
+    assert!(held[0].tags.is_empty());
     assert_eq!(held[0].paid_amount, money("0", "CNY"));
 }
 

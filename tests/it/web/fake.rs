@@ -13,7 +13,7 @@ use dueherald::domain::{
     Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
     InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
     PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
-    SourceState, State, Step, Support, Suppression,
+    SourceState, State, Step, Support, Suppression, Tags,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
@@ -264,7 +264,7 @@ impl World {
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),
-            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), rules: Vec::new() }),
+            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Routes(self.routes)),
             clock: Arc::new(self.clock),
         }
@@ -310,6 +310,7 @@ pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
         due_date: date("2026-11-25"),
         status: InstallmentStatus::Open,
         route: None,
+        tags: Tags::default(),
     }
 }
 

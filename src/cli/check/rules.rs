@@ -1,0 +1,166 @@
+//! What the rules mean, and what about them may not be meant.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, TimeDelta, Utc, Weekday};
+
+use crate::config::Config;
+use crate::domain::{Merchant, duration};
+use crate::plan::{ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date};
+
+pub(super) fn show(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let first = match config.policy.rules_match {
+        RulesMatch::All => "",
+        RulesMatch::First => " (of those that match, the first reminds)",
+    };
+    writeln!(out, "\nRules{first}")?;
+    for rule in &config.policy.rules {
+        writeln!(out, "  {}: {} {} by {}{}", rule.name, days(rule), time(&rule.at), channels(rule), conditions(rule))?;
+    }
+    Ok(())
+}
+
+fn days(rule: &Rule) -> String {
+    let days = match &rule.days {
+        Days::Offsets(offsets) => offsets.iter().map(|offset| day(*offset)).collect::<Vec<_>>().join(", "),
+        Days::Weekdays { days, span } => {
+            let days: Vec<_> = days.iter(Weekday::Mon).map(|day| day.to_string()).collect();
+            format!("{} from {} to {}", days.join(", "), day(*span.start()), day(*span.end()))
+        }
+    };
+    let off = match rule.on_holiday {
+        OnHoliday::Send => "",
+        OnHoliday::NextWorkingDay => " (on a day off: the next working day)",
+        OnHoliday::PreviousWorkingDay => " (on a day off: the working day before)",
+    };
+    days + off
+}
+
+fn day(offset: i32) -> String {
+    match offset {
+        0 => "on the due date".into(),
+        before @ ..0 => format!("{} before", count(before.unsigned_abs())),
+        after => format!("{} after", count(after.unsigned_abs())),
+    }
+}
+
+fn count(days: u32) -> String {
+    if days == 1 { "1 day".into() } else { format!("{days} days") }
+}
+
+fn time(at: &TimeOfDay) -> String {
+    match at {
+        TimeOfDay::At(time) => format!("at {}", time.format("%H:%M")),
+        TimeOfDay::Spread { from, to } => format!("between {} and {}", from.format("%H:%M"), to.format("%H:%M")),
+    }
+}
+
+fn channels(rule: &Rule) -> String {
+    let channels: Vec<_> = rule.channels.order.iter().map(|channel| channel.as_str()).collect();
+    match rule.channels.mode {
+        ChannelMode::All => channels.join(" and "),
+        ChannelMode::FirstAvailable => channels.join(", or else "),
+        ChannelMode::Fallback { after } => {
+            let after = duration::format(after.to_std().unwrap_or_default());
+            format!("{}, the next one if it has not arrived after {after}", channels.join(", then "))
+        }
+    }
+}
+
+/// For whom, of what and until when.
+fn conditions(rule: &Rule) -> String {
+    fn span<T: std::fmt::Display + PartialEq>(span: &RangeInclusive<T>) -> String {
+        if span.start() == span.end() {
+            span.start().to_string()
+        } else {
+            format!("{} to {}", span.start(), span.end())
+        }
+    }
+    let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
+    let filters = &rule.filters;
+    let mut all = Vec::new();
+    let mut say = |is: bool, text: String| all.extend(is.then_some(text));
+    say(!merchants.is_empty(), format!(", for {}", merchants.join(", ")));
+    say(!filters.products.is_empty(), format!(", of {}", filters.products.join(" or ")));
+    say(!filters.tags.is_empty(), format!(", tagged {}", filters.tags.join(" or ")));
+    say(
+        filters.sequence.is_some(),
+        format!(", instalment {}", filters.sequence.as_ref().map(span).unwrap_or_default()),
+    );
+    if let Some(amount) = &filters.amount {
+        let bound = |word: &str, bound: Option<rust_decimal::Decimal>| {
+            bound.map(|bound| format!(" {word} {bound}")).unwrap_or_default()
+        };
+        let (least, most) = (bound("at least", amount.at_least), bound("at most", amount.at_most));
+        say(true, format!(", open{least}{most} {}", amount.currency.code()));
+    }
+    let overdue = rule.overdue_days.as_ref().map(span).unwrap_or_default();
+    say(rule.overdue_days.is_some(), format!(", {overdue} days overdue"));
+    say(rule.stop_after.is_some(), format!(", until {}", day(rule.stop_after.unwrap_or_default())));
+    say(rule.priority != 0, format!(", priority {}", rule.priority));
+    all.concat()
+}
+
+/// What is no mistake, but may not be meant, with its line.
+pub(super) fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
+    let policy = &config.policy;
+    let mut remarks: Vec<_> = doubts(policy).iter().map(|doubt| doubted(config, doubt)).collect();
+    let mut old_calendars = BTreeSet::new();
+    for rule in &policy.rules {
+        for merchant in policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id)) {
+            remarks.extend(outside_contact_hours(config, merchant, rule));
+            old_calendars.extend(calendar_ends(config, merchant, rule, now));
+        }
+    }
+    remarks.extend(old_calendars);
+    remarks
+}
+
+fn doubted(config: &Config, doubt: &Doubt) -> String {
+    let text = match doubt {
+        Doubt::Overlap { earlier, merchant, offset, channel, .. } => format!(
+            "reminds as rule {earlier} does: borrowers of {merchant} may get two {channel} {}; narrow one of them, or write rules_match = \"first\"",
+            day(*offset)
+        ),
+        Doubt::NoDay { .. } => "never reminds: overdue_days and stop_after leave it no day".to_owned(),
+        Doubt::Behind { earlier, .. } => {
+            format!("never reminds: rule {earlier}, which stands before it, matches all that it matches")
+        }
+    };
+    config.mistake(&format!("rules[{}]", doubt.rule()), text).to_string()
+}
+
+fn outside_contact_hours(config: &Config, merchant: &Merchant, rule: &Rule) -> Option<String> {
+    let hours = config.policy.hours_of(merchant);
+    let early = |from| {
+        format!(
+            "rule {} {} lies outside the contact hours of {}: it goes out when they next begin, at {}",
+            rule.name,
+            time(&rule.at),
+            merchant.id,
+            from
+        )
+    };
+    let is_inside = match rule.at {
+        TimeOfDay::At(time) => hours.contain(time),
+        TimeOfDay::Spread { from, to } => hours.from() <= from && to <= hours.to(),
+    };
+    (!is_inside).then(|| early(hours.from().format("%H:%M")))
+}
+
+/// A calendar that is not kept up lets messages out on next year's holidays.
+fn calendar_ends(config: &Config, merchant: &Merchant, rule: &Rule, now: DateTime<Utc>) -> Option<String> {
+    const AHEAD: TimeDelta = TimeDelta::days(60);
+    if rule.on_holiday == OnHoliday::Send {
+        return None;
+    }
+    let last = config.policy.calendar_of(rule, merchant).last_named()?;
+    (last < local_date(merchant.time_zone, now) + AHEAD).then(|| {
+        format!(
+            "the calendar of rule {} for {} names no day after {last}: add the holidays that follow",
+            rule.name, merchant.id
+        )
+    })
+}
