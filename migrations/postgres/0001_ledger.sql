@@ -17,6 +17,10 @@ create table borrower (
     primary key (borrower_id, merchant)
 );
 
+-- The same person at several merchants, where frequency caps count that.
+create index borrower_phone on borrower (phone) where phone is not null;
+create index borrower_email on borrower (email) where email is not null;
+
 -- No foreign key to the borrower: an import writes both in one transaction, borrowers first, and the check would double what an
 -- instalment costs.
 create table installment (

@@ -16,6 +16,10 @@ create table borrower (
     primary key (borrower_id, merchant)
 ) strict, without rowid;
 
+-- The same person at several merchants, where frequency caps count that.
+create index borrower_phone on borrower (phone) where phone is not null;
+create index borrower_email on borrower (email) where email is not null;
+
 -- No foreign key to the borrower, as on PostgreSQL: an import writes both in one transaction.
 create table installment (
     merchant       text not null,

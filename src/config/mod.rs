@@ -5,6 +5,7 @@
 //! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
 //! sections are compared (`coherence.rs`).
 
+mod caps;
 mod channels;
 mod coherence;
 mod database;
@@ -210,6 +211,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
     let log = log::read(root.section("log"));
+    let caps = caps::read(&mut root);
     root.finish();
     coherence::check(
         reading,
@@ -227,7 +229,11 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>) -> Option<Con
         file: PathBuf::new(),
         database: database?,
         scans: scans?,
-        policy: Policy { merchants, rules: rules.into_iter().map(|read| read.rule).collect::<Option<_>>()? },
+        policy: Policy {
+            merchants,
+            rules: rules.into_iter().map(|read| read.rule).collect::<Option<_>>()?,
+            caps: caps?,
+        },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,

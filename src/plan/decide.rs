@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Rule, contact_hours, local_date};
+use super::digest::joined;
+use super::frequency_cap::is_capped;
+use super::{Caps, Contact, Rule, contact_hours, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
     Step, SuppressionReason, TemplateName,
@@ -15,6 +17,8 @@ pub struct Policy {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     /// The rules, in the order of the config.
     pub rules: Vec<Rule>,
+    /// How many messages a person may get.
+    pub caps: Option<Caps>,
 }
 
 impl Policy {
@@ -39,6 +43,10 @@ pub struct Account {
     pub suppressed: Option<SuppressionReason>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
+    /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::beside`]), in no order.
+    pub contacts: Vec<Contact>,
+    /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked for.
+    pub following: Vec<Installment>,
 }
 
 /// Why a reminder is put off.
@@ -124,7 +132,8 @@ fn weigh(
         return Err(SkipReason::Superseded);
     }
     // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
-    let installments = open_installments(&account.installments)?;
+    let mut installments = open_installments(&account.installments)?;
+    installments.extend(joined(rule, key, account, now)?);
     if now >= reminder.expires_at {
         return Err(SkipReason::Expired);
     }
@@ -149,6 +158,9 @@ fn weigh(
             return Err(SkipReason::Expired);
         }
         return Ok(Decision::Defer { until: allowed, reason: DeferReason::ContactHours });
+    }
+    if is_capped(policy, reminder, &account.contacts, zone, now) {
+        return Err(SkipReason::Capped);
     }
     Ok(Decision::Send(ToSend {
         to,

@@ -1,10 +1,13 @@
 //! Level 1: when to remind and whom. Pure: the same input gives the same plan, on every database and in the simulation.
 
 mod calendar;
+mod contact;
 mod contact_hours;
 mod decide;
+mod digest;
 mod due;
 mod fallback;
+mod frequency_cap;
 mod jurisdiction;
 mod planner;
 mod rate;
@@ -13,10 +16,12 @@ mod rule;
 mod schedule;
 
 pub use calendar::{local_date, to_utc};
+pub use contact::{Beside, Contact, Progress};
 pub use contact_hours::ContactHours;
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
 pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
+pub use frequency_cap::{Cap, Caps};
 pub use jurisdiction::contact_hours;
 pub use planner::{Horizon, due_dates, plan};
 pub use rate::{Permits, RateLimit, RateState};

@@ -41,6 +41,10 @@ pub struct Rule {
     pub channels: ChannelChoice,
     /// Its own template; by default the one for before, on or after the due date.
     pub template: Option<TemplateName>,
+    /// Which of two reminders goes when a frequency cap allows one: the one whose rule has the greater number.
+    pub priority: i32,
+    /// Joins what falls due within so many days after the earliest date into one message.
+    pub digest: Option<u16>,
     /// How late it may go out after its time and still be of use; then it is `expired`.
     pub max_lateness: TimeDelta,
 }

@@ -91,6 +91,8 @@ pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Chan
         at: NaiveTime::from_hms_opt(10, 0, 0).expect("ten o'clock"),
         channels: ChannelChoice { mode, order: order.to_vec() },
         template: None,
+        priority: 0,
+        digest: None,
         max_lateness: TimeDelta::hours(12),
     }
 }
@@ -101,6 +103,7 @@ pub(crate) fn policy() -> Policy {
     Policy {
         merchants: [(merchant.id.clone(), merchant)].into(),
         rules: vec![rule("due", &[-3, -1, 0, 1], ChannelMode::All, &[Channel::Sms])],
+        caps: None,
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) fn policy(version: u32) -> Policy {
         at: NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day"),
         channels: ChannelChoice { mode, order: both.to_vec() },
         template: None,
+        priority: if name == "late" { 1 } else { 0 },
+        digest: None,
         max_lateness: TimeDelta::hours(hours),
     };
     let late = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
@@ -89,7 +91,7 @@ pub(crate) fn policy(version: u32) -> Policy {
         1 => rules[2] = rule("late", &[1, 2], (17, 0), late, 20),
         _ => drop(rules.remove(0)),
     }
-    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules }
+    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules, caps: None }
 }
 
 /// What everybody owes at the start.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Batch, Connection, Db, End, Tx, permits, queue, reminder};
+use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId};
 use crate::plan::{Account, Decision, DeferReason, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
@@ -34,12 +34,12 @@ pub(super) async fn plan(
 }
 
 /// A due reminder with the facts about it, before anything is decided.
-struct Due {
-    id: ReminderId,
+pub(super) struct Due {
+    pub(super) id: ReminderId,
     /// The number of the latest attempt.
     attempt: u32,
-    reminder: NewReminder,
-    account: Account,
+    pub(super) reminder: NewReminder,
+    pub(super) account: Account,
 }
 
 pub(super) async fn claim(
@@ -51,7 +51,7 @@ pub(super) async fn claim(
     let given = end.given_now();
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
-    let (due, now) = match &rate {
+    let (mut due, now) = match &rate {
         Some(rate) if allowed == 0 => (Vec::new(), Some(rate.now)),
         Some(rate) => take_due(tx, Some(rate.now), request, allowed).await?,
         None => take_due(tx, given, request, allowed).await?,
@@ -60,9 +60,17 @@ pub(super) async fn claim(
         Some(now) => now,
         None => end.now(tx).await?,
     };
+    if let Some(beside) = request.beside.filter(|_| !due.is_empty()) {
+        contacts::read(tx, now, beside, &mut due).await?;
+    }
     let (mut to_send, mut put_aside, mut moves) = (Vec::new(), Vec::new(), Vec::new());
-    for due in due {
-        match decide(&due.reminder, &due.account, now.0) {
+    let mut rest = due.into_iter();
+    while let Some(due) = rest.next() {
+        let decision = decide(&due.reminder, &due.account, now.0);
+        if request.beside.is_some() {
+            contacts::tell(rest.as_mut_slice(), due.id, &decision);
+        }
+        match decision {
             Decision::Send(message) => to_send.push((due, message)),
             decision => {
                 moves.extend(set_aside(&due, &decision, now.0));

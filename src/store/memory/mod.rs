@@ -127,7 +127,11 @@ impl Store for MemoryStore {
         let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
         for id in outbox.due(request.channel, request.place, now, allowed) {
             let reminder = outbox.reminders[&id].plan.clone();
-            let account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            if let Some(beside) = request.beside {
+                account.contacts = outbox.contacts(&ledger.same_person(&reminder.key.borrower, beside), beside, now);
+                account.following = ledger.following(&reminder.key, beside);
+            }
             match decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {
                     let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };

@@ -3,6 +3,9 @@
 mod batch;
 mod borrower;
 mod connect;
+mod contact;
+#[path = "../body/contacts.rs"]
+mod contacts;
 #[path = "../body/fallback.rs"]
 mod fallback;
 mod installment;

@@ -6,6 +6,7 @@ pub(super) mod account;
 pub(super) mod books;
 pub(super) mod borrower;
 pub(super) mod clauses;
+pub(super) mod contact;
 pub(super) mod event;
 pub(super) mod fallback;
 pub(super) mod installment;

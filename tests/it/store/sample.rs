@@ -126,6 +126,7 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         lease: TimeDelta::seconds(60),
         place: 0,
         rate: None,
+        beside: None,
     }
 }
 

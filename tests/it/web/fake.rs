@@ -208,7 +208,7 @@ impl World {
             store: FakeStore {
                 health: Health::Well,
                 reminders: vec![view],
-                account: Account { borrower: Some(borrower), installments, suppressed: None, stopped: false },
+                account: Account { borrower: Some(borrower), installments, ..Account::default() },
                 counts: Vec::new(),
                 asked: Arc::default(),
             },
@@ -241,7 +241,7 @@ impl World {
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),
-            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), rules: Vec::new() }),
+            policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Routes(self.routes)),
             clock: Arc::new(self.clock),
         }
