@@ -12,7 +12,7 @@ use dueherald::domain::{
     Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
     Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression,
 };
-use dueherald::plan::{Account, Due};
+use dueherald::plan::{Account, Due, Progress};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, QueueCounts, ReminderFilter,
     ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
@@ -127,6 +127,14 @@ impl FaultyStore {
             Some(Bug::SuppressionIgnored) => {
                 let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
                     decide(reminder, &Account { suppressed: None, ..account.clone() }, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
+            Some(Bug::CapsBlindToFlight) => {
+                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.contacts.retain(|contact| contact.progress != Progress::Sending);
+                    decide(reminder, &account, now)
                 };
                 self.inner().claim(request, &blind).await
             }

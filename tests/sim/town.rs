@@ -1,12 +1,14 @@
 //! Who lives in the simulation: merchants, borrowers in many time zones, what they owe, and the rules.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use dueherald::domain::{
     BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Jurisdiction, Locale, Merchant, Money, PersonName,
     Phone, Route, RouteKind, Routes, Said, Support,
 };
-use dueherald::plan::{ChannelChoice, ChannelMode, Policy, Rule};
+use dueherald::plan::{Cap, Caps, ChannelChoice, ChannelMode, Policy, Rule};
 use dueherald::store::LedgerRow;
 use fastrand::Rng;
 
@@ -66,8 +68,17 @@ pub(crate) fn routes() -> Routes {
     Routes(merchants().into_iter().map(route).collect())
 }
 
+/// How many messages one may get: in some towns there is no limit, so that it hides nothing.
+pub(crate) fn caps(rng: &mut Rng) -> Option<Caps> {
+    let all = [Cap { per_day: Some(1), per_7_days: Some(3) }, Cap { per_day: Some(2), per_7_days: Some(4) }];
+    let sms = Cap { per_day: Some(1), per_7_days: Some(2) };
+    let all = all.get(rng.usize(0..4)).copied()?;
+    let channels = if rng.bool() { [(Channel::Sms, sms)].into() } else { BTreeMap::new() };
+    Some(Caps { all, channels, across_merchants: rng.bool() })
+}
+
 /// The rules, as they are at first (0) and after changes of the config.
-pub(crate) fn policy(version: u32) -> Policy {
+pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     let both = [Channel::Sms, Channel::Email];
     let rule = |name: &str, offsets: &[i32], (hour, minute), mode, hours| Rule {
         name: name.parse().expect("a rule name"),
@@ -91,7 +102,7 @@ pub(crate) fn policy(version: u32) -> Policy {
         1 => rules[2] = rule("late", &[1, 2], (17, 0), late, 20),
         _ => drop(rules.remove(0)),
     }
-    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules, caps: None }
+    Policy { merchants: merchants().map(|merchant| (merchant.id.clone(), merchant)).into(), rules, caps }
 }
 
 /// What everybody owes at the start.
