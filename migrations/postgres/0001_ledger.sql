@@ -14,6 +14,8 @@ create table borrower (
     account_phone text,
     hold_reason   text, -- on hold while this is not null and hold_until not past
     hold_until    timestamptz,
+    preferred_channel text,
+    preferred_hours   text, -- local, HH:MM-HH:MM,
     primary key (borrower_id, merchant)
 );
 
@@ -57,3 +59,15 @@ create table suppression (
 
 -- One per address and merchant; "for every merchant" counts as one more merchant.
 create unique index suppression_once on suppression (channel, address, coalesce(merchant, ''));
+
+-- What people have said by hand about how a borrower is to be contacted. Only appended.
+create table wish (
+    id          bigint generated always as identity primary key,
+    merchant    text collate "C" not null,
+    borrower_id text collate "C" not null,
+    at          timestamptz not null,
+    actor       text not null,
+    said        text not null
+);
+
+create index wish_of_borrower on wish (borrower_id, merchant, id);

@@ -19,6 +19,7 @@ mod receipt;
 mod reminder;
 mod route;
 mod suppression;
+mod wishes;
 
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
@@ -38,3 +39,4 @@ pub use receipt::Receipt;
 pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
 pub use route::{Route, RouteKind, Routes};
 pub use suppression::{Suppression, SuppressionReason};
+pub use wishes::{HoursError, PreferredHours, Wishes, WishesByHand};

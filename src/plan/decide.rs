@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::digest::joined;
 use super::frequency_cap::is_capped;
+use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, contact_hours, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
@@ -56,6 +57,8 @@ pub enum DeferReason {
     ContactHours,
     /// Somebody has stopped the sending.
     Stopped,
+    /// The borrower is on hold, and will not be any more while it is still of use.
+    OnHold,
 }
 
 /// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
@@ -69,6 +72,7 @@ impl DeferReason {
         match self {
             Self::ContactHours => "contact_hours",
             Self::Stopped => "stopped",
+            Self::OnHold => "on_hold",
         }
     }
 }
@@ -138,8 +142,10 @@ fn weigh(
         return Err(SkipReason::Expired);
     }
     let borrower = account.borrower.as_ref().ok_or(SkipReason::NoContact)?;
-    if borrower.hold.as_ref().is_some_and(|hold| hold.stands_at(now)) {
-        return Err(SkipReason::OnHold);
+    if let Some(hold) = borrower.hold.as_ref().filter(|hold| hold.stands_at(now)) {
+        // Of use after the hold as well: a dispute that ends in the morning does not lose the evening's reminder.
+        let end = hold.until.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::OnHold)?;
+        return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
     let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
     if let Some(reason) = account.suppressed {
@@ -151,7 +157,11 @@ fn weigh(
         return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
     }
     let zone = borrower.time_zone.unwrap_or(merchant.time_zone);
-    let hours = contact_hours(merchant.jurisdiction);
+    let mut hours = narrowed(contact_hours(merchant.jurisdiction), borrower.preferred_hours);
+    if hours.next_allowed(zone, now) >= reminder.expires_at {
+        // Better at another hour than never.
+        hours = contact_hours(merchant.jurisdiction);
+    }
     let allowed = hours.next_allowed(zone, now);
     if allowed > now {
         if allowed >= reminder.expires_at {

@@ -14,6 +14,7 @@ mod rate;
 mod retry;
 mod rule;
 mod schedule;
+mod wishes;
 
 pub use calendar::{local_date, to_utc};
 pub use contact::{Beside, Contact, Progress};
@@ -28,3 +29,4 @@ pub use rate::{Permits, RateLimit, RateState};
 pub use retry::{RetryPolicy, Tried, follow};
 pub use rule::{ChannelChoice, ChannelMode, Rule};
 pub use schedule::{Schedule, ScheduleError};
+pub use wishes::hold_end;

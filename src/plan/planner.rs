@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::decide::address;
+use super::wishes::{preferred_first, time_of_day};
 use super::{ChannelMode, Due, Policy, Rule, contact_hours, to_utc};
 use crate::domain::{Borrower, BorrowerKey, Channel, Merchant, NewReminder, Origin, ReminderKey, Step};
 
@@ -42,7 +43,8 @@ pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
     let mut planned = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.is_for(&merchant.id)) {
         for offset in rule.offsets.iter().copied().collect::<BTreeSet<_>>() {
-            let Some((not_before, expires_at)) = window(rule, merchant, zone, *due_date, offset) else { continue };
+            let at = time_of_day(rule.at, contact_hours(merchant.jurisdiction), borrower.preferred_hours);
+            let Some((not_before, expires_at)) = window(rule, at, merchant, zone, *due_date, offset) else { continue };
             if horizon.until <= not_before || expires_at <= horizon.now {
                 continue;
             }
@@ -61,13 +63,14 @@ pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
 /// When a step may go out, and when it is too late; `None` for a date outside the calendar.
 fn window(
     rule: &Rule,
+    at: NaiveTime,
     merchant: &Merchant,
     zone: Tz,
     due_date: NaiveDate,
     offset: i32,
 ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let day = due_date.checked_add_signed(TimeDelta::try_days(i64::from(offset))?)?;
-    let wished = to_utc(zone, day.and_time(rule.at));
+    let wished = to_utc(zone, day.and_time(at));
     let not_before = contact_hours(merchant.jurisdiction).next_allowed(zone, wished);
     Some((not_before, not_before + rule.max_lateness))
 }
@@ -79,9 +82,9 @@ fn key(borrower: &BorrowerKey, due_date: NaiveDate, step: &Step, channel: Channe
 /// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and an
 /// address that comes in before the send instant is used.
 fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Channel> {
-    let order = &rule.channels.order;
+    let order = preferred_first(&rule.channels.order, borrower.preferred_channel);
     match rule.channels.mode {
-        ChannelMode::All => order.clone(),
+        ChannelMode::All => rule.channels.order.clone(),
         ChannelMode::FirstAvailable | ChannelMode::Fallback { .. } => {
             let reachable =
                 |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);

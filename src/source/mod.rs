@@ -19,6 +19,7 @@ mod seen;
 mod sniff;
 mod splitter;
 mod unknown;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};

@@ -204,6 +204,7 @@ impl Bench {
             paid_amount: Said::Nothing,
             status: Said::Nothing,
             route: Said::Nothing,
+            wishes: dueherald::domain::Wishes::default(),
         }
     }
 

@@ -80,6 +80,7 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         paid_amount: Said::Value(Some(installment.paid_amount)),
         status: Said::Value(Some(installment.status)),
         route: Said::Value(installment.route),
+        wishes: dueherald::domain::Wishes::default(),
     }
 }
 

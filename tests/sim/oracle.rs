@@ -229,9 +229,12 @@ impl Oracle {
         let got = self.got.entry(key.borrower.clone()).or_default();
         got.push((today, key.clone()));
         let since = |days: i64| got.iter().filter(move |(day, _)| *day > today - TimeDelta::days(days));
-        let message = |key: &ReminderKey| (key.due_date, key.step.clone(), (!is_late(&key.step)).then_some(key.channel));
+        let message =
+            |key: &ReminderKey| (key.due_date, key.step.clone(), (!is_late(&key.step)).then_some(key.channel));
         let all = |days| since(days).map(|(_, key)| message(key)).collect::<BTreeSet<_>>().len();
-        let same = |days| since(days).map(|(_, one)| one).filter(|one| one.channel == key.channel).collect::<BTreeSet<_>>().len();
+        let same = |days| {
+            since(days).map(|(_, one)| one).filter(|one| one.channel == key.channel).collect::<BTreeSet<_>>().len()
+        };
         let own = caps.channels.get(&key.channel).copied().unwrap_or_default();
         let too_many = |most: Option<u32>, count: usize| most.is_some_and(|most| count > most as usize);
         let broken = too_many(caps.all.per_day, all(1))

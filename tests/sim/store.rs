@@ -10,12 +10,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder, Next, Outcome,
-    Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression,
+    Receipt, Reminder, ReminderId, ReminderKey, Settlement, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Due, Progress};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -218,6 +218,14 @@ impl Store for FaultyStore {
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.inner().suppress(suppressions).await
+    }
+
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        self.inner().wish(said).await
+    }
+
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        self.inner().wishes(borrower).await
     }
 
     async fn plan(

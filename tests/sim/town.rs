@@ -145,6 +145,7 @@ fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
             paid_amount: Said::Nothing,
             status: Said::Value(Some(InstallmentStatus::Open)),
             route: Said::Nothing,
+            wishes: dueherald::domain::Wishes::default(),
         });
     }
     rows

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, ReminderKey, Suppression,
-    SuppressionReason,
+    SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
@@ -18,6 +18,7 @@ pub(super) struct Ledger {
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
+    pub(super) wishes: Vec<WishesByHand>,
 }
 
 impl Ledger {
@@ -38,6 +39,13 @@ impl Ledger {
         self.borrowers.insert(borrower.key.clone(), borrower);
         self.installments.insert(place, installment);
         change
+    }
+
+    pub(super) fn wish(&mut self, said: &WishesByHand) -> bool {
+        let Some(known) = self.borrowers.get_mut(&said.borrower) else { return false };
+        *known = said.wishes.clone().over(known.clone());
+        self.wishes.push(said.clone());
+        true
     }
 
     pub(super) fn account(

@@ -14,12 +14,12 @@ use self::ledger::Ledger;
 use self::outbox::Outbox;
 use super::{
     Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
-    Suppression,
+    Suppression, WishesByHand,
 };
 use crate::plan::{Account, Decision, Due};
 
@@ -105,6 +105,18 @@ impl Store for MemoryStore {
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.tables().ledger.suppress(suppressions);
         Ok(())
+    }
+
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        Ok(self.tables().ledger.wish(said))
+    }
+
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        let tables = self.tables();
+        let theirs = tables.ledger.wishes.iter().filter(|said| said.borrower == *borrower);
+        let record =
+            |said: &WishesByHand| WishRecord { at: said.at, actor: said.actor.clone(), said: said.wishes.to_string() };
+        Ok(theirs.map(record).collect())
     }
 
     async fn plan(

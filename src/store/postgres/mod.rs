@@ -28,6 +28,8 @@ mod stops;
 mod suppression;
 #[path = "../body/views.rs"]
 mod views;
+#[path = "../body/wishes.rs"]
+mod wishes;
 
 use std::fmt;
 use std::sync::Arc;

@@ -19,3 +19,4 @@ pub(super) mod stop;
 pub(super) mod suppression;
 pub(super) mod turn;
 pub(super) mod value;
+pub(super) mod wish;

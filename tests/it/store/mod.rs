@@ -17,6 +17,7 @@ mod receipts;
 mod sample;
 mod stops;
 mod unknowns;
+mod wishes;
 
 /// One test for each case of each area.
 macro_rules! tests {
@@ -126,6 +127,11 @@ macro_rules! every_case_on {
                 a_second_is_planned_once,
                 only_what_is_falling_back_has_a_second,
                 a_first_may_rest_without_a_second,
+            }
+            wishes {
+                the_books_may_wish_and_an_empty_cell_takes_it_back,
+                what_people_wish_is_on_record,
+                nobody_is_made_up_by_a_wish,
             }
             listing {
                 every_state_is_shown_and_found,

@@ -54,6 +54,7 @@ pub(super) fn row(borrower: &str, installment: &str) -> LedgerRow {
         paid_amount: Said::Nothing,
         status: Said::Nothing,
         route: Said::Nothing,
+        wishes: dueherald::domain::Wishes::default(),
     }
 }
 

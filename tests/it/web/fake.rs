@@ -98,6 +98,14 @@ impl Store for FakeStore {
         unreachable!("no page suppresses")
     }
 
+    async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
+        unreachable!("no page wishes")
+    }
+
+    async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        unreachable!("no page reads wishes")
+    }
+
     async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
         unreachable!("no page plans")
     }
