@@ -13,13 +13,13 @@ use dueherald::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment, InstallmentId,
     InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone,
     Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement, State, Step, Support,
-    Suppression,
+    Suppression, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 /// How the store is.
@@ -91,7 +91,7 @@ impl Store for FakeStore {
     }
 
     async fn installments(&self, _: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
-        unreachable!("no page lists instalments")
+        self.answer(self.account.installments.clone()).await
     }
 
     async fn suppress(&self, _: &[Suppression]) -> Result<(), StoreError> {
