@@ -90,6 +90,7 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
             limit: BATCH,
             lease: TimeDelta::seconds(60),
             rate: None,
+            beside: None,
         };
         let begun = SystemClock.elapsed();
         let claimed = app.store.claim(&request, &|new, account, now| decide(&app.policy, new, account, now)).await?;

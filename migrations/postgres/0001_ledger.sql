@@ -14,8 +14,14 @@ create table borrower (
     account_phone text,
     hold_reason   text, -- on hold while this is not null and hold_until not past
     hold_until    timestamptz,
+    preferred_channel text,
+    preferred_hours   text, -- local, HH:MM-HH:MM,
     primary key (borrower_id, merchant)
 );
+
+-- The same person at several merchants, where frequency caps count that.
+create index borrower_phone on borrower (phone) where phone is not null;
+create index borrower_email on borrower (email) where email is not null;
 
 -- No foreign key to the borrower: an import writes both in one transaction, borrowers first, and the check would double what an
 -- instalment costs.
@@ -61,3 +67,15 @@ create table source (
     read_to   timestamptz, -- the latest updated_at among the rows that are in the ledger
     pulled_at timestamptz -- when the last pull began that came to its end
 );
+
+-- What people have said by hand about how a borrower is to be contacted. Only appended.
+create table wish (
+    id          bigint generated always as identity primary key,
+    merchant    text collate "C" not null,
+    borrower_id text collate "C" not null,
+    at          timestamptz not null,
+    actor       text not null,
+    said        text not null
+);
+
+create index wish_of_borrower on wish (borrower_id, merchant, id);

@@ -13,8 +13,14 @@ create table borrower (
     account_phone text,
     hold_reason   text, -- on hold while this is not null and hold_until not past
     hold_until    text,
+    preferred_channel text,
+    preferred_hours   text, -- local, HH:MM-HH:MM,
     primary key (borrower_id, merchant)
 ) strict, without rowid;
+
+-- The same person at several merchants, where frequency caps count that.
+create index borrower_phone on borrower (phone) where phone is not null;
+create index borrower_email on borrower (email) where email is not null;
 
 -- No foreign key to the borrower, as on PostgreSQL: an import writes both in one transaction.
 create table installment (
@@ -59,3 +65,15 @@ create table source (
     read_to   text, -- the latest updated_at among the rows that are in the ledger
     pulled_at text -- when the last pull began that came to its end
 ) strict;
+
+-- What people have said by hand about how a borrower is to be contacted. Only appended.
+create table wish (
+    id          integer primary key autoincrement,
+    merchant    text not null,
+    borrower_id text not null,
+    at          text not null,
+    actor       text not null,
+    said        text not null
+) strict;
+
+create index wish_of_borrower on wish (borrower_id, merchant, id);

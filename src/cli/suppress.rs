@@ -1,4 +1,7 @@
-//! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine.
+//! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine; `hold|release` for one
+//! borrower.
+
+mod hold;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +19,7 @@ use crate::domain::{Channel, Merchant, MerchantId};
 use crate::pipeline::Signature;
 use crate::store::{Stop, Store};
 
-/// Stop sending, and lift it again.
+/// Stop sending, altogether or to one borrower, and lift it again.
 #[derive(Debug, Args)]
 pub(super) struct SuppressArgs {
     #[command(subcommand)]
@@ -29,6 +32,10 @@ enum SuppressCommand {
     Stop(StopArgs),
     /// Lift a stop
     Lift(Scope),
+    /// Send nothing to one borrower for a while: a dispute, hardship, a legal matter
+    Hold(hold::HoldArgs),
+    /// End a borrower's hold
+    Release(hold::Who),
     /// List what is stopped
     Stops {
         /// Print a table or JSON
@@ -92,6 +99,8 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     match args.command {
         SuppressCommand::Stop(args) => stop(args, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Hold(args) => hold::hold(args, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Release(who) => hold::release(who, store, merchants, clock.now(), out).await?,
         SuppressCommand::Lift(scope) => lift(&scope, store, out).await?,
         SuppressCommand::Stops { format } => {
             let rows: Vec<_> = store.stops().await?.iter().map(StopRow::of).collect();
@@ -110,9 +119,8 @@ async fn stop(
 ) -> Result<(), CliError> {
     let StopArgs { scope, reason, actor } = args;
     // A misspelled name would stop nothing while everybody believes it did.
-    if let Some(merchant) = scope.merchant.as_ref().filter(|merchant| !merchants.contains_key(*merchant)) {
-        let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
-        return Err(CliError::Use(format!("there is no merchant {merchant}; there is {}", known.join(", "))));
+    if let Some(merchant) = &scope.merchant {
+        known(merchants, merchant)?;
     }
     let Signature { actor, reason } =
         Signature::new(&actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
@@ -120,6 +128,14 @@ async fn stop(
     store.stop(&Stop { merchant, channel, actor, reason, since: now }).await?;
     writeln!(out, "{scope} is stopped; what is with a gateway already cannot be called back")?;
     Ok(())
+}
+
+/// The merchant of that name in the config.
+fn known<'m>(merchants: &'m BTreeMap<MerchantId, Merchant>, name: &MerchantId) -> Result<&'m Merchant, CliError> {
+    merchants.get(name).ok_or_else(|| {
+        let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
+        CliError::Use(format!("there is no merchant {name}; there is {}", known.join(", ")))
+    })
 }
 
 async fn lift(scope: &Scope, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {

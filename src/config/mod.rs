@@ -6,6 +6,7 @@
 //! sections are compared (`coherence.rs`).
 
 mod calendars;
+mod caps;
 mod channels;
 mod coherence;
 mod database;
@@ -220,6 +221,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
     let log = log::read(root.section("log"));
+    let caps = caps::read(&mut root);
     root.finish();
     coherence::check(
         reading,
@@ -241,7 +243,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         database: database?,
         scans,
         sources: sources.into_iter().map(|read| read.source).collect::<Option<_>>()?,
-        policy: Policy { merchants, rules, rules_match, terms },
+        policy: Policy { merchants, rules, rules_match, terms, caps: caps? },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,

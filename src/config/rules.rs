@@ -55,8 +55,9 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
     let calendar = section.optional("calendar", |value| calendars.named(value));
     let channels = channels(&mut section);
     let template = section.optional("template", |value| id(value, TemplateName::new));
+    let priority = section.or("priority", 0, |value| integer(value, -1000..=1000));
+    let digest = section.optional("digest", digest);
     let max_lateness = section.or("max_lateness", Duration::from_secs(12 * 60 * 60), duration);
-    let priority = section.or("priority", 0, |value| integer(value, -100..=100));
     section.finish();
     let named = ReadRule {
         path,
@@ -78,11 +79,27 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
             calendar: calendar?.flatten(),
             channels: channels?,
             template: template?,
+            digest: digest?,
             max_lateness: TimeDelta::from_std(max_lateness?).ok()?,
             priority: priority?,
         })
     };
     ReadRule { rule: whole(), ..named }
+}
+
+/// The longest span of due dates in one message, in days.
+const LONGEST_DIGEST: u64 = 31;
+
+/// Whole days.
+fn digest(value: &Value<'_>) -> Result<u16, String> {
+    const DAY: u64 = 24 * 60 * 60;
+    let span = duration(value)?;
+    let days = span.as_secs() / DAY;
+    let whole = span == Duration::from_secs(days * DAY) && days <= LONGEST_DIGEST;
+    u16::try_from(days)
+        .ok()
+        .filter(|_| whole)
+        .ok_or_else(|| format!("is not in whole days, or more than {LONGEST_DIGEST}; write for example \"3d\""))
 }
 
 fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {

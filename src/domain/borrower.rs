@@ -1,7 +1,9 @@
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{BorrowerId, EmailAddress, Locale, MerchantId, PersonName, Phone};
+use super::{BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours};
 
 /// What identifies a borrower: the merchant and its own number for the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +31,13 @@ impl Hold {
     }
 }
 
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        self.until.map_or(Ok(()), |until| write!(f, " until {}", until.to_rfc3339()))
+    }
+}
+
 /// Who owes. What is `None` is not known; the merchant's own settings stand in for locale and time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Borrower {
@@ -48,6 +57,10 @@ pub struct Borrower {
     pub account_phone: Option<Phone>,
     /// A stop for this borrower.
     pub hold: Option<Hold>,
+    /// The channel that goes first where a rule chooses one.
+    pub preferred_channel: Option<Channel>,
+    /// When this borrower likes to be contacted, within the contact hours.
+    pub preferred_hours: Option<PreferredHours>,
 }
 
 impl Borrower {
@@ -63,6 +76,8 @@ impl Borrower {
             time_zone: None,
             account_phone: None,
             hold: None,
+            preferred_channel: None,
+            preferred_hours: None,
         }
     }
 }

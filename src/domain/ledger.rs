@@ -2,7 +2,7 @@ use chrono::NaiveDate;
 
 use super::{
     Borrower, BorrowerKey, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, Money, PersonName,
-    Phone, RouteKey, Tags,
+    Phone, RouteKey, Tags, Wishes,
 };
 
 /// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value (an
@@ -66,13 +66,15 @@ pub struct LedgerRow {
     pub route: Said<RouteKey>,
     /// What the lender calls it.
     pub tags: Said<Tags>,
+    /// How the borrower is to be contacted.
+    pub wishes: Wishes,
 }
 
 /// Lays `row` over what is known. The result is what the ledger is to hold; compare it with what was there to see whether
 /// anything is to be written.
 #[must_use]
 pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Installment>) -> (Borrower, Installment) {
-    let known = borrower.unwrap_or_else(|| Borrower::unknown(row.borrower.clone()));
+    let known = row.wishes.over(borrower.unwrap_or_else(|| Borrower::unknown(row.borrower.clone())));
     let zero = row.amount.less(&row.amount);
     let before = installment.as_ref();
     let merged = Installment {
@@ -102,8 +104,7 @@ pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Ins
         locale: row.locale.over(known.locale),
         time_zone: row.time_zone.over(known.time_zone),
         account_phone: row.account_phone.over(known.account_phone),
-        hold: known.hold,
-        key: known.key,
+        ..known
     };
     (borrower, merged)
 }

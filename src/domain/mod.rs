@@ -21,6 +21,7 @@ mod route;
 mod source;
 mod suppression;
 mod tags;
+mod wishes;
 
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
@@ -42,3 +43,4 @@ pub use route::{Route, RouteKind, Routes};
 pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{Suppression, SuppressionReason};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
+pub use wishes::{HoursError, PreferredHours, Wishes, WishesByHand};

@@ -15,6 +15,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
+use chrono::TimeDelta;
 use minijinja::context;
 
 use super::landing::{Landing, Standing};
@@ -22,10 +23,10 @@ use super::page::{Strictness, page, set_headers};
 use super::{HttpError, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::{ReminderId, Routes};
+use crate::domain::{Installment, ReminderId, ReminderKey, Routes};
 use crate::plan::Policy;
 use crate::render::Purpose;
-use crate::store::{ReminderFilter, Store, StoreError};
+use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
 
 /// Opens the token of a landing page; `None` for anything that was not sealed for that purpose with one of our keys.
 pub type LinkOpener = Arc<dyn Fn(&str) -> Option<ReminderId> + Send + Sync>;
@@ -91,8 +92,24 @@ impl Public {
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
         let key = found.reminder.plan.key;
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
-        let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
-        Ok(Some(Landing::new(merchant, key.due_date, &account, &self.routes, self.clock.now())))
+        let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        let mut due_date = key.due_date;
+        if let Some(days) = self.policy.rule_of(&key.step).and_then(|rule| rule.digest) {
+            account.installments = self.of_digest(&key, days).await?;
+            // When the first is paid, the page goes on to the next that its message spoke of.
+            due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);
+        }
+        Ok(Some(Landing::new(merchant, due_date, &account, &self.routes, self.clock.now())))
+    }
+
+    /// What a digest may have spoken of, ordered by due date.
+    async fn of_digest(&self, key: &ReminderKey, days: u16) -> Result<Vec<Installment>, StoreError> {
+        let (merchant, borrower) = (Some(key.borrower.merchant.clone()), Some(key.borrower.id.clone()));
+        let filter = InstallmentFilter { merchant, borrower, installment: None, limit: 1_000 };
+        let span = key.due_date..=key.due_date + TimeDelta::days(i64::from(days));
+        let mut owed = self.store.installments(&filter).await?;
+        owed.retain(|one| span.contains(&one.due_date));
+        Ok(owed)
     }
 }
 

@@ -312,6 +312,7 @@ impl Lane {
             limit,
             lease: TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::MAX),
             rate: post.rate,
+            beside: policy.beside(),
         };
         // Read before the claim, so that our deadline runs out before the store's lease does. The tenth that is kept back
         // leaves time to settle.

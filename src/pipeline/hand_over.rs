@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::figures::{BREAKER_OPEN, OUTCOMES, SEND_SECONDS};
 use super::{Dispatcher, Post};
 use crate::clock::Deadline;
-use crate::domain::{Attempt, Code, NewReminder, Next, Outcome, Settlement, SkipReason};
+use crate::domain::{Attempt, Channel, Code, NewReminder, Next, Outcome, Settlement, SkipReason};
 use crate::gateway::Handover;
 use crate::plan::{Tried, fall_back_at, follow};
 use crate::render::RenderError;
@@ -51,10 +51,17 @@ impl Dispatcher {
         let started = self.clock.elapsed();
         let outcome = gateway.send(&handover).await;
         self.learn(stand, &outcome, started);
-        self.follow_up(attempt, &reminder, stand, outcome)
+        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, outcome)
     }
 
-    fn follow_up(&self, attempt: Attempt, reminder: &NewReminder, stand: &Stand, outcome: Outcome) -> Settlement {
+    fn follow_up(
+        &self,
+        attempt: Attempt,
+        reminder: &NewReminder,
+        preferred: Option<Channel>,
+        stand: &Stand,
+        outcome: Outcome,
+    ) -> Settlement {
         let now = self.clock.now();
         let tried = Tried {
             reminder: attempt.reminder(),
@@ -64,7 +71,7 @@ impl Dispatcher {
             expires_at: reminder.expires_at,
         };
         let next = follow(&self.settings.retry, tried, &outcome, now);
-        let fall_back_at = fall_back_at(&self.policy, reminder, &next, now);
+        let fall_back_at = fall_back_at(&self.policy, reminder, preferred, &next, now);
         let settlement = attempt.settle(outcome, next, now);
         match fall_back_at {
             Some(at) => settlement.falling_back_at(at),

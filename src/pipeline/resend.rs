@@ -9,7 +9,7 @@ use crate::domain::{
     BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin, ReminderId,
     ReminderKey, SkipReason, Step,
 };
-use crate::plan::{Decision, Policy, decide};
+use crate::plan::{Decision, DeferReason, Policy, decide};
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError, WriteMode};
 
 /// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
@@ -121,6 +121,9 @@ pub async fn resend(
     let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
     match decide(policy, &endless, &account, now) {
         Decision::Send(_) => {}
+        Decision::Defer { reason: DeferReason::OnHold, .. } => {
+            return Err(ResendError::Refused(Refusal::Skip(SkipReason::OnHold)));
+        }
         Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
         Decision::Skip(reason) => return Err(ResendError::Refused(Refusal::Skip(reason))),
     }

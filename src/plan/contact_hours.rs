@@ -70,6 +70,13 @@ impl DayHours {
         other.from <= self.from && self.to <= other.to
     }
 
+    /// Those of them that lie from `from` (included) to `to` (excluded), if any.
+    #[must_use]
+    pub fn between(&self, from: NaiveTime, to: NaiveTime) -> Option<Self> {
+        let both = Self { from: self.from.max(from), to: self.to.min(to) };
+        (both.from < both.to).then_some(both)
+    }
+
     fn allow(&self, zone: Tz, instant: DateTime<Utc>) -> bool {
         self.contain(instant.with_timezone(&zone).time())
     }

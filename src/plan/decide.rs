@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Rule, RulesMatch, Terms, local_date};
+use super::digest::joined;
+use super::frequency_cap::is_capped;
+use super::wishes::narrowed;
+use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
     Step, SuppressionReason, TemplateName,
@@ -19,6 +22,8 @@ pub struct Policy {
     pub rules_match: RulesMatch,
     /// What merchants have agreed on beyond their jurisdictions' rules of contact.
     pub terms: BTreeMap<MerchantId, Terms>,
+    /// How many messages a person may get.
+    pub caps: Option<Caps>,
 }
 
 impl Policy {
@@ -43,6 +48,10 @@ pub struct Account {
     pub suppressed: Option<SuppressionReason>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
+    /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::beside`]), in no order.
+    pub contacts: Vec<Contact>,
+    /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked for.
+    pub following: Vec<Installment>,
 }
 
 /// Why a reminder is put off.
@@ -54,6 +63,8 @@ pub enum DeferReason {
     Holiday,
     /// Somebody has stopped the sending.
     Stopped,
+    /// The borrower is on hold, and will not be any more while it is still of use.
+    OnHold,
 }
 
 /// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
@@ -68,6 +79,7 @@ impl DeferReason {
             Self::ContactHours => "contact_hours",
             Self::Holiday => "holiday",
             Self::Stopped => "stopped",
+            Self::OnHold => "on_hold",
         }
     }
 }
@@ -131,13 +143,16 @@ fn weigh(
         return Err(SkipReason::Superseded);
     }
     // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
-    let installments = open_installments(&account.installments)?;
+    let mut installments = open_installments(&account.installments)?;
+    installments.extend(joined(rule, key, account, now)?);
     if now >= reminder.expires_at {
         return Err(SkipReason::Expired);
     }
     let borrower = account.borrower.as_ref().ok_or(SkipReason::NoContact)?;
-    if borrower.hold.as_ref().is_some_and(|hold| hold.stands_at(now)) {
-        return Err(SkipReason::OnHold);
+    if let Some(hold) = borrower.hold.as_ref().filter(|hold| hold.stands_at(now)) {
+        // Of use after the hold as well: a dispute that ends in the morning does not lose the evening's reminder.
+        let end = hold.until.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::OnHold)?;
+        return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
     let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
     if let Some(reason) = account.suppressed {
@@ -148,11 +163,20 @@ fn weigh(
         let until = (now + LOOK_AGAIN).min(reminder.expires_at);
         return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
     }
-    let hours = policy.contact_hours(merchant, borrower, rule);
+    let mut hours = policy.contact_hours(merchant, borrower, rule);
+    let decent = hours.hours;
+    hours.hours = narrowed(decent, borrower.preferred_hours);
+    if hours.next_allowed(now).is_none_or(|allowed| allowed >= reminder.expires_at) {
+        // Better at another hour than never.
+        hours.hours = decent;
+    }
     if !hours.allow(now) {
         let reason = if hours.is_day_off(now) { DeferReason::Holiday } else { DeferReason::ContactHours };
         let allowed = hours.next_allowed(now).filter(|allowed| *allowed < reminder.expires_at);
         return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
+    }
+    if is_capped(policy, reminder, &account.contacts, hours.zones.home(), now) {
+        return Err(SkipReason::Capped);
     }
     Ok(Decision::Send(ToSend {
         to,

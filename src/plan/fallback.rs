@@ -1,12 +1,24 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::wishes::preferred_first;
 use super::{ChannelMode, Policy};
-use crate::domain::{Channel, NewReminder, Next, ReminderKey, Step};
+use crate::domain::{Channel, NewReminder, Next, ReminderKey};
 
-/// When another channel is to be tried after an attempt came to `next`; `None` if the rule names none.
+/// When another channel is to be tried after an attempt came to `next`; `None` if the rule, with the borrower's preferred channel
+/// first, names none after this.
 #[must_use]
-pub fn fall_back_at(policy: &Policy, reminder: &NewReminder, next: &Next, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let (after, _) = next_channel(policy, reminder)?;
+pub fn fall_back_at(
+    policy: &Policy,
+    reminder: &NewReminder,
+    preferred: Option<Channel>,
+    next: &Next,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let (after, order) = fallback(policy, reminder)?;
+    let order = preferred_first(order, preferred);
+    if order.last() == Some(&reminder.key.channel) {
+        return None;
+    }
     match next {
         Next::Accepted => Some(now + after),
         Next::Failed => Some(now),
@@ -15,19 +27,20 @@ pub fn fall_back_at(policy: &Policy, reminder: &NewReminder, next: &Next, now: D
     }
 }
 
-/// The reminder on the next channel; `None` if the rule names none any more. It is decided afresh when it is claimed, and its
-/// key makes it the only one.
+/// The reminder on the next channel, after the last the first: a borrower may have wished for another order. `None` if the rule
+/// names no fallback any more. It is decided afresh when it is claimed, and its key makes it the only one.
 #[must_use]
 pub fn fall_back(policy: &Policy, reminder: &NewReminder, now: DateTime<Utc>) -> Option<NewReminder> {
-    let (_, channel) = next_channel(policy, reminder)?;
+    let (_, order) = fallback(policy, reminder)?;
+    let this = order.iter().position(|channel| *channel == reminder.key.channel)?;
+    let channel = order.iter().copied().cycle().nth(this + 1).filter(|next| *next != reminder.key.channel)?;
     let key = ReminderKey { channel, ..reminder.key.clone() };
     Some(NewReminder { key, origin: reminder.origin.clone(), not_before: now, expires_at: reminder.expires_at })
 }
 
-fn next_channel(policy: &Policy, reminder: &NewReminder) -> Option<(TimeDelta, Channel)> {
-    let Step::Rule { .. } = reminder.key.step else { return None };
+/// How long a receipt is waited for, and the rule's channels.
+fn fallback<'p>(policy: &'p Policy, reminder: &NewReminder) -> Option<(TimeDelta, &'p [Channel])> {
     let channels = &policy.rule_of(&reminder.key.step)?.channels;
     let ChannelMode::Fallback { after } = channels.mode else { return None };
-    let this = channels.order.iter().position(|channel| *channel == reminder.key.channel)?;
-    channels.order.get(this + 1).map(|next| (after, *next))
+    channels.order.contains(&reminder.key.channel).then_some((after, &channels.order))
 }

@@ -1,12 +1,15 @@
 //! Level 1: when to remind and whom. Pure: the same input gives the same plan, on every database and in the simulation.
 
 mod calendar;
+mod contact;
 mod contact_hours;
 mod decide;
+mod digest;
 mod doubts;
 mod due;
 mod fallback;
 mod filter;
+mod frequency_cap;
 mod jurisdiction;
 mod local_time;
 mod planner;
@@ -15,15 +18,18 @@ mod retry;
 mod rule;
 mod schedule;
 mod terms;
+mod wishes;
 mod zones;
 
 pub use calendar::Calendar;
+pub use contact::{Beside, Contact, Progress};
 pub use contact_hours::{ContactHours, DayHours, NoDayHours};
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
 pub use doubts::{Doubt, doubts};
 pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
 pub use filter::{AmountRange, Filters};
+pub use frequency_cap::{Cap, Caps};
 pub use jurisdiction::{Duty, Pack, pack};
 pub use local_time::{local_date, to_utc};
 pub use planner::{Considered, Horizon, WhyNot, consider, due_dates, plan};
@@ -32,4 +38,5 @@ pub use retry::{RetryPolicy, Tried, follow};
 pub use rule::{ChannelChoice, ChannelMode, Days, OnHoliday, Rule, RulesMatch, TimeOfDay};
 pub use schedule::{Schedule, ScheduleError};
 pub use terms::Terms;
+pub use wishes::hold_end;
 pub use zones::Zones;

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::decide::address;
 use super::rule::day;
+use super::wishes::{preferred_first, time_of_day};
 use super::{Calendar, ChannelMode, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
 use crate::domain::{Borrower, Channel, Merchant, NewReminder, Origin, ReminderKey, RuleName, Step};
 
@@ -176,7 +177,10 @@ fn in_view(
         let time = withheld(rule, offset).map_or(Ok(()), Err).and_then(|()| {
             // Nothing in view is beyond the calendar.
             let day = rule.shifted(day(due.due_date, offset).unwrap_or(due.due_date), calendar);
-            let wished = to_utc(home, day.and_time(rule.at.of(&due.borrower.key)));
+            let wished = to_utc(
+                home,
+                day.and_time(time_of_day(rule.at.of(&due.borrower.key), hours.hours, due.borrower.preferred_hours)),
+            );
             hours.next_allowed(wished).ok_or(WhyNot::NoCommonHour)
         });
         if let Ok(time) = time {
@@ -239,9 +243,9 @@ fn reminders(
 /// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and an
 /// address that comes in before the send instant is used.
 fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Channel> {
-    let order = &rule.channels.order;
+    let order = preferred_first(&rule.channels.order, borrower.preferred_channel);
     match rule.channels.mode {
-        ChannelMode::All => order.clone(),
+        ChannelMode::All => rule.channels.order.clone(),
         ChannelMode::FirstAvailable | ChannelMode::Fallback { .. } => {
             let reachable =
                 |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);

@@ -159,9 +159,11 @@ pub struct Rule {
     pub channels: ChannelChoice,
     /// Its own template; by default the one for before, on or after the due date.
     pub template: Option<TemplateName>,
+    /// Joins what falls due within so many days after the earliest date into one message.
+    pub digest: Option<u16>,
     /// How late it may go out after its time and still be of use; then it is `expired`.
     pub max_lateness: TimeDelta,
-    /// What goes first where not all may go: the higher, the sooner. 0 by default.
+    /// What goes first where a frequency cap does not let all go: the higher, the sooner. 0 by default.
     pub priority: i32,
 }
 

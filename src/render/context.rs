@@ -57,6 +57,8 @@ context_object!(
         due_date,
         /// `2026年11月25日`, `25 November 2026`.
         due_date_full,
+        /// The last due date where they differ; optional: all fall due on one day. Then the other two are the first.
+        last_due_date,
         /// Days until the due date, or since; 0 on the day itself.
         days,
         /// `before-due`, `on-due` or `overdue`.
@@ -100,7 +102,7 @@ context_object!(
         paid,
         /// What is left to pay.
         outstanding,
-        /// As in the root.
+        /// Its own, in the root's short form.
         due_date,
     }
 );
@@ -112,13 +114,15 @@ const MAX_FIELD_CHARS: usize = 80;
 pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale) -> Option<Value> {
     let form = Form::of(locale);
     let due_date = request.installments.first()?.due_date;
-    let due_date_text = Value::from(form.date(due_date, request.today));
+    let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
     let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
     let installments: Vec<Value> = request
         .installments
         .iter()
         .zip(&outstanding)
-        .map(|(installment, outstanding)| installment_value(form, installment, outstanding, &due_date_text))
+        .map(|(installment, outstanding)| {
+            installment_value(form, installment, outstanding, &form.date(installment.due_date, request.today))
+        })
         .collect();
     Some(Value::from_object(Root {
         merchant: merchant_value(request.merchant),
@@ -130,7 +134,8 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         installments: Value::from(installments),
         total: Value::from(form.total(outstanding.iter())?),
         due_date_full: Value::from(form.date_full(due_date)),
-        due_date: due_date_text,
+        due_date: Value::from(form.date(due_date, request.today)),
+        last_due_date: optional(last.map(|last| form.date(last, request.today)).as_deref()),
         days: Value::from((due_date - request.today).num_days().unsigned_abs()),
         phase: Value::from(phase.as_str()),
         link: optional(request.link),
@@ -151,7 +156,7 @@ fn merchant_value(merchant: &Merchant) -> Value {
     })
 }
 
-fn installment_value(form: Form, installment: &Installment, outstanding: &Money, due_date: &Value) -> Value {
+fn installment_value(form: Form, installment: &Installment, outstanding: &Money, due_date: &str) -> Value {
     let paid = &installment.paid_amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
@@ -162,7 +167,7 @@ fn installment_value(form: Form, installment: &Installment, outstanding: &Money,
         amount: Value::from(form.money(&installment.amount)),
         paid: if paid.amount().is_zero() { Value::from(()) } else { Value::from(form.money(paid)) },
         outstanding: Value::from(form.money(outstanding)),
-        due_date: due_date.clone(),
+        due_date: Value::from(due_date),
     })
 }
 

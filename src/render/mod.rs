@@ -26,7 +26,7 @@
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
-//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `days`, `phase`, `link`, `locale`. Money and
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `locale`. Money and
 //! dates are text. `support.*`, `borrower.*`, `link`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
 //! are `none`, which is false in `{% if %}` and an error if printed.
 //!
@@ -157,7 +157,7 @@ pub struct RenderRequest<'a> {
     pub merchant: &'a Merchant,
     /// To whom; a name and the bound number are used if known.
     pub borrower: &'a Borrower,
-    /// What is due: one at least, all open, all on one due date.
+    /// What is due: one at least, all open, in the order of the due dates. The first is what the message is about.
     pub installments: &'a [Installment],
     /// The rule's own template, if it names one.
     pub template: Option<&'a TemplateName>,

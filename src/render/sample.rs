@@ -15,7 +15,7 @@ pub struct Sample {
     pub merchant: Merchant,
     /// Nobody.
     pub borrower: Borrower,
-    /// What is due, all on one day.
+    /// What is due: all on one day, until [`Sample::spread`].
     pub installments: Vec<Installment>,
     /// The day on which the message goes out.
     pub today: NaiveDate,
@@ -45,8 +45,9 @@ impl Sample {
     /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each single
     /// thing missing.
     pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
-        let without: [fn(&mut Self); 11] = [
+        let without: [fn(&mut Self); 12] = [
             |_| {},
+            Self::spread,
             Self::strip,
             |sample| sample.borrower.name = None,
             |sample| sample.borrower.account_phone = None,
@@ -69,6 +70,13 @@ impl Sample {
             }
         }
         all
+    }
+
+    /// Several due dates in one message, two days apart.
+    pub fn spread(&mut self) {
+        for (number, installment) in (0..).zip(&mut self.installments) {
+            installment.due_date = installment.due_date + Days::new(2 * number);
+        }
     }
 
     /// Takes away all that need not be known; one way to reach customer service always is.

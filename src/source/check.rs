@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
+use chrono_tz::Tz;
 use phonenumber::country;
 
-use super::Column;
 use super::fault::Faults;
 use super::phone;
 use super::seen::Seen;
+use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
     Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said, Tags,
@@ -32,6 +33,8 @@ pub(super) type Cells<'a> = [Option<&'a str>; Column::COUNT];
 pub(super) struct Checker {
     /// The merchants, each with the country whose national phone numbers are meant.
     merchants: BTreeMap<MerchantId, Option<country::Id>>,
+    /// Where each is at home: a date that ends a hold ends there.
+    zones: BTreeMap<MerchantId, Tz>,
     seen: Seen,
     /// The last locale, as written and as understood: most files have one or two.
     locale: Option<(Box<str>, Locale)>,
@@ -39,9 +42,10 @@ pub(super) struct Checker {
 
 impl Checker {
     pub(super) fn new(merchants: &BTreeMap<MerchantId, Merchant>) -> Self {
+        let zones = merchants.iter().map(|(id, merchant)| (id.clone(), merchant.time_zone)).collect();
         let country = |merchant: &Merchant| merchant.country.to_ascii_uppercase().parse().ok();
         let merchants = merchants.iter().map(|(id, merchant)| (id.clone(), country(merchant))).collect();
-        Self { merchants, seen: Seen::default(), locale: None }
+        Self { merchants, zones, seen: Seen::default(), locale: None }
     }
 
     /// The row that `cells` make, or every fault of theirs in `faults`. A row that came out is remembered: the same instalment
@@ -93,6 +97,11 @@ impl Checker {
         let order_ref = said(cells, Column::OrderRef, faults, short_text);
         let product = said(cells, Column::Product, faults, short_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
+        let zone = match &time_zone {
+            Said::Value(Some(zone)) => *zone,
+            _ => merchant.as_ref().and_then(|(id, _)| self.zones.get(id)).copied().unwrap_or_default(),
+        };
+        let wishes = wishes::read(cells, zone, faults);
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
         let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
         if !faults.is_empty() {
@@ -118,6 +127,7 @@ impl Checker {
             status,
             route,
             tags,
+            wishes,
         })
     }
 
@@ -220,7 +230,7 @@ fn required<T>(
     }
 }
 
-fn said<T>(
+pub(super) fn said<T>(
     cells: &Cells<'_>,
     column: Column,
     faults: &mut Faults,
@@ -251,7 +261,7 @@ fn sound<T>(
     }
 }
 
-fn fault_text(error: impl std::error::Error) -> String {
+pub(super) fn fault_text(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
@@ -297,7 +307,7 @@ fn count(text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("is not a whole number from 1 to {MAX_SEQUENCE}"))
 }
 
-fn short_text(text: &str) -> Result<String, String> {
+pub(super) fn short_text(text: &str) -> Result<String, String> {
     let text = one_line(text);
     if text.chars().any(char::is_control) {
         return Err("contains a control character".to_owned());

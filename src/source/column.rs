@@ -63,6 +63,14 @@ columns! {
     Route => "route",
     /// What the lender calls it, with semicolons between the words.
     Tags => "tags",
+    /// Why nothing is to be sent to the borrower.
+    Hold => "hold",
+    /// Until when.
+    HoldUntil => "hold_until",
+    /// The channel that goes first.
+    PreferredChannel => "preferred_channel",
+    /// When the borrower likes to be contacted.
+    PreferredHours => "preferred_hours",
 }
 
 impl Column {
@@ -81,7 +89,7 @@ impl Column {
 
     /// The column whose name is so near that `name` may be a slip of the pen for it.
     pub(super) fn nearest(name: &str) -> Option<Self> {
-        // Beyond this length nothing is a slip of the pen for names of at most 14 letters.
+        // Beyond this length nothing is a slip of the pen for names of at most 17 letters.
         if name.chars().count() > 24 {
             return None;
         }

@@ -20,6 +20,7 @@ mod sniff;
 mod splitter;
 pub mod sql;
 mod unknown;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};

@@ -1,6 +1,6 @@
 //! What goes into and comes out of the ledger operations of [`Store`](super::Store).
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{BorrowerId, BorrowerKey, InstallmentId, MerchantId};
 use crate::plan::Due;
@@ -40,6 +40,17 @@ impl DueCursor {
     pub fn after(last: &Due) -> Self {
         Self { due_date: last.due_date, borrower: last.borrower.key.clone() }
     }
+}
+
+/// What a person put in by hand about a borrower, as it is on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WishRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: String,
+    /// What, in words: the text of [`Wishes`](crate::domain::Wishes).
+    pub said: String,
 }
 
 /// Which instalments to list. What is `None` does not narrow.

@@ -22,12 +22,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, Settlement, SourceState, Suppression,
+    ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Due};
 
 pub use crate::domain::{LedgerRow, Said, merge};
-pub use ledger::{Change, DueCursor, InstallmentFilter, WriteMode};
+pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
 pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
@@ -130,6 +130,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Adds suppressions; the same address for the same merchant is replaced.
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
+
+    /// Lays wishes that a person put in over what is known of a borrower, and records who did. `false`, and nothing is recorded, if
+    /// the ledger does not know the borrower.
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError>;
+
+    /// What people have put in by hand about a borrower, oldest first.
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;
 
     /// Puts reminders into the outbox as `planned`. A key that is there already is passed over, whatever its state. Gives the
     /// numbers of those that were put in. With [`WriteMode::DryRun`] nothing is kept.

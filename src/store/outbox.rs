@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::domain::{
     Attempt, BorrowerId, Channel, Event, GatewayName, MerchantId, NewReminder, Reminder, ReminderId, State,
 };
-use crate::plan::{Account, Decision, RateLimit, ToSend};
+use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
 
 /// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this instant?
 /// Pure, and quick: it runs inside the claim's transaction.
@@ -26,6 +26,9 @@ pub struct ClaimRequest {
     pub lease: TimeDelta,
     /// How fast that gateway may be fed by all machines together; permits are taken in the claim's transaction.
     pub rate: Option<RateLimit>,
+    /// What is to be read beside the facts about each reminder. Claims that ask for it take turns over a person, so that what
+    /// one decides the next one sees. `None` costs nothing.
+    pub beside: Option<Beside>,
 }
 
 /// What a claim came to.

@@ -205,6 +205,7 @@ impl Bench {
             status: Said::Nothing,
             route: Said::Nothing,
             tags: Said::Nothing,
+            wishes: dueherald::domain::Wishes::default(),
         }
     }
 

@@ -243,3 +243,35 @@ fn the_demo_plays_somebodys_own_file() {
 fn entries(folder: &Path) -> usize {
     std::fs::read_dir(folder).expect("a folder").count()
 }
+
+#[test]
+fn a_borrower_on_hold_is_sent_nothing_until_released() {
+    let desk = Desk::new(None);
+    let (_, at) = today();
+    desk.run(&["migrate"]).went_well();
+    desk.run(&["import", "sample.csv"]).went_well();
+    desk.run(&["scan", "--at", &at]).went_well();
+    let who = ["--merchant", "mall", "--borrower", "B1001", "--actor", "wang"];
+    let hold = |more: &[&str]| desk.run(&[&["suppress", "hold"], more, &who].concat());
+    let past = hold(&["--reason", "dispute", "--until", "2020-01-01"]);
+    assert!(past.code == 2 && past.err.contains("--until is not a day to come"), "{}", past.err);
+    assert_eq!(hold(&["--reason", "dispute"]).went_well(), "B1001 of mall is on hold until it is released\n");
+    let nobody = desk.run(&[
+        "suppress",
+        "hold",
+        "--merchant",
+        "mall",
+        "--borrower",
+        "B9",
+        "--actor",
+        "wang",
+        "--reason",
+        "dispute",
+    ]);
+    assert!(nobody.code == 1 && nobody.err.contains("the ledger knows no borrower B9 of mall"), "{}", nobody.err);
+    desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    let theirs = desk.reminders(&["--borrower", "B1001"]);
+    assert!(!theirs.is_empty() && theirs.iter().all(|one| one.to_string().contains("on_hold")), "{theirs:?}");
+    let released = desk.run(&[&["suppress", "release"], &who[..]].concat()).went_well();
+    assert!(released.starts_with("B1001 of mall is released"), "{released}");
+}

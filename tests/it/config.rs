@@ -434,3 +434,25 @@ fn what_init_writes_passes() {
         row["due_date"].parse::<NaiveDate>().expect("a date");
     }
 }
+
+#[test]
+fn caps_and_digests_are_read() {
+    let text = changed(&[("name = \"due-soon\"\n", "name = \"due-soon\"\npriority = 5\ndigest = \"3d\"\n")]);
+    let caps = "\n[caps]\nper_day = 2\nper_7_days = 5\nacross_merchants = true\nsms = { per_day = 1 }\n";
+    let policy = load(&format!("{text}{caps}"), &[]).expect("it is sound").policy;
+    let caps = policy.caps.as_ref().expect("there are caps");
+    assert_eq!((caps.all.per_day, caps.all.per_7_days, caps.across_merchants), (Some(2), Some(5), true));
+    assert_eq!(caps.channels[&Channel::Sms].per_day, Some(1));
+    assert_eq!((policy.rules[0].priority, policy.rules[0].digest), (5, Some(3)));
+    let beside = policy.beside().expect("there is something to read");
+    assert!(beside.across_merchants && beside.days_ahead == 3);
+    assert_eq!(load(SOUND, &[]).expect("it is sound").policy.beside(), None, "nothing is read for nothing");
+}
+
+#[test]
+fn mistaken_caps_are_told() {
+    let text = changed(&[("name = \"due-soon\"\n", "name = \"due-soon\"\ndigest = \"36h\"\n")]);
+    let caps = "\n[caps]\nper_day = 3\nper_7_days = 2\nsms = { per_week = 1 }\n";
+    insta::assert_snapshot!(told(&format!("{text}{caps}"), &[]), @"");
+    insta::assert_snapshot!(told(&format!("{SOUND}\n[caps]\n"), &[]), @"");
+}

@@ -81,6 +81,7 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         status: Said::Value(Some(installment.status)),
         route: Said::Value(installment.route),
         tags: Said::Value(Some(installment.tags)),
+        wishes: dueherald::domain::Wishes::default(),
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Chan
         calendar: None,
         channels: ChannelChoice { mode, order: order.to_vec() },
         template: None,
+        digest: None,
         max_lateness: TimeDelta::hours(12),
         priority: 0,
     }
@@ -109,6 +111,7 @@ pub(crate) fn policy() -> Policy {
     Policy {
         merchants: [(merchant.id.clone(), merchant)].into(),
         rules: vec![rule("due", &[-3, -1, 0, 1], ChannelMode::All, &[Channel::Sms])],
+        caps: None,
         ..Policy::default()
     }
 }

@@ -1,9 +1,11 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod caps;
 mod commands;
 mod config;
 mod contact_hours;
 mod daemon;
+mod digest;
 mod dispatch;
 mod fixtures;
 mod gateway;
@@ -21,3 +23,4 @@ mod template_command;
 mod vectors;
 mod way;
 mod web;
+mod wishes;

@@ -18,8 +18,7 @@ fn account() -> Account {
     Account {
         borrower: Some(borrower("b1")),
         installments: vec![installment("i1", "b1", DUE), installment("i2", "b1", DUE)],
-        suppressed: None,
-        stopped: false,
+        ..Account::default()
     }
 }
 

@@ -49,7 +49,7 @@ impl Daemon {
         world.note(format!("daemon {number} starts with rules {version}"));
         let dispatcher = Arc::new(Dispatcher {
             store: Arc::new(FaultyStore(Arc::clone(&life))),
-            policy: Arc::new(policy(version)),
+            policy: Arc::new(policy(version, world.caps.clone())),
             composer: Composer {
                 renderer: Arc::clone(&RENDERER),
                 links: Arc::clone(&world.links),

@@ -120,12 +120,14 @@ pub(crate) enum Bug {
     FallbackForUnknown,
     /// A receipt that is quicker than the answer is lost.
     EarlyReceiptLost,
+    /// What is just being handed over does not count against a cap.
+    CapsBlindToFlight,
     /// Nobody looks for leases that ran out.
     ReaperAsleep,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::MarkAfterSend,
         Self::NoFence,
         Self::ReapToPlanned,
@@ -139,6 +141,7 @@ impl Bug {
         Self::FreshReference,
         Self::FallbackForUnknown,
         Self::EarlyReceiptLost,
+        Self::CapsBlindToFlight,
         Self::ReaperAsleep,
     ];
 }

@@ -1,11 +1,9 @@
 //! What must always hold (design.md, section 5), checked against the simulation's own truth at every event.
-//!
-//! I7, frequency caps, has no check yet: there are no caps before issue 4; its place is [`Oracle::accepted`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use dueherald::clock::Clock;
 use dueherald::domain::{
@@ -13,6 +11,7 @@ use dueherald::domain::{
     LedgerRow, MerchantId, ReminderId, ReminderKey, Said, State, Step, merge,
 };
 use dueherald::gateway::Handover;
+use dueherald::plan::local_date;
 use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
 
 use crate::daemon::POLL;
@@ -57,6 +56,8 @@ pub(crate) struct Oracle {
     claims: HashMap<(ReminderId, u32), Claim>,
     /// Which gateways took a reminder over, in order.
     taken: HashMap<ReminderId, Vec<(GatewayName, String)>>,
+    /// What each borrower got: on which local day, and by which reminder.
+    got: HashMap<BorrowerKey, Vec<(NaiveDate, ReminderKey)>>,
     states: BTreeMap<ReminderId, State>,
     numbers: HashMap<ReminderKey, ReminderId>,
     pub(crate) failure: Option<String>,
@@ -193,6 +194,7 @@ impl Oracle {
         self.expect(!late, "I8", || format!("{id} #{number} was sent after its lease"));
         self.accepted_once(id, gateway, handover, events);
         self.accepted_at_a_decent_hour(world, id, &key);
+        self.accepted_within_caps(world, id, &key);
     }
 
     /// I1 and I3.
@@ -212,34 +214,71 @@ impl Oracle {
         }
     }
 
-    /// I4, at the true time of the place where the borrower is.
-    fn accepted_at_a_decent_hour(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
+    /// Where the borrower is.
+    fn zone(&self, key: &ReminderKey) -> Tz {
         let chinese = key.borrower.merchant.as_str() == "cn";
         let home = if chinese { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
+        let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
+        match row.map(|row| &row.time_zone) {
+            Some(Said::Value(Some(zone))) => *zone,
+            _ => home,
+        }
+    }
+
+    /// Where the borrower may be.
+    fn zones(&self, key: &ReminderKey) -> Vec<Tz> {
         let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
         let phone_is_chinese = |row: &LedgerRow| match &row.phone {
             Said::Value(Some(phone)) => phone.as_e164().starts_with("+86"),
             _ => false,
         };
-        let zones = match row.map(|row| &row.time_zone) {
+        match row.map(|row| &row.time_zone) {
             Some(Said::Value(Some(zone))) => vec![*zone],
-            _ if chinese => vec![home],
+            _ if key.borrower.merchant.as_str() == "cn" => vec![self.zone(key)],
             _ if row.is_some_and(phone_is_chinese) => [&AMERICA[..], &[chrono_tz::Asia::Shanghai]].concat(),
             _ => AMERICA.to_vec(),
-        };
+        }
+    }
+
+    /// I4, at the true time of each place where the borrower may be, and on no day off of a rule for working days.
+    fn accepted_at_a_decent_hour(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
+        let chinese = key.borrower.merchant.as_str() == "cn";
         let now = world.clock.now();
         let decent = if chinese { 8..22 } else { 8..21 };
-        for zone in &zones {
-            let hour = now.with_timezone(zone).hour();
+        for zone in self.zones(key) {
+            let hour = now.with_timezone(&zone).hour();
             self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
         }
-        let at_home = if zones.len() == 1 { zones[0] } else { home };
-        let day = now.with_timezone(&at_home).date_naive();
+        let day = now.with_timezone(&self.zone(key)).date_naive();
         let named = |days: [&str; 3]| chinese && days.contains(&day.to_string().as_str());
         let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         let is_off = named(HOLIDAYS) || weekend && !named(WORKING_DAYS);
         let for_working_days = matches!(&key.step, Step::Rule { rule, .. } if rule.as_str() == "due-soon");
         self.expect(!(is_off && for_working_days), "I4", || format!("{id} was sent on {day}, a day off"));
+    }
+
+    /// I7: no span of days has more than its cap. A second e-mail of one reminder is the same message, and so is the fallback of an
+    /// SMS, except against the cap of its channel.
+    fn accepted_within_caps(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
+        let Some(caps) = &world.caps else { return };
+        let today = local_date(self.zone(key), world.clock.now());
+        let got = self.got.entry(key.borrower.clone()).or_default();
+        got.push((today, key.clone()));
+        let since = |days: i64| got.iter().filter(move |(day, _)| *day > today - TimeDelta::days(days));
+        let message =
+            |key: &ReminderKey| (key.due_date, key.step.clone(), (!is_late(&key.step)).then_some(key.channel));
+        let all = |days| since(days).map(|(_, key)| message(key)).collect::<BTreeSet<_>>().len();
+        let same = |days| {
+            since(days).map(|(_, one)| one).filter(|one| one.channel == key.channel).collect::<BTreeSet<_>>().len()
+        };
+        let own = caps.channels.get(&key.channel).copied().unwrap_or_default();
+        let too_many = |most: Option<u32>, count: usize| most.is_some_and(|most| count > most as usize);
+        let broken = too_many(caps.all.per_day, all(1))
+            || too_many(caps.all.per_7_days, all(7))
+            || too_many(own.per_day, same(1))
+            || too_many(own.per_7_days, same(7));
+        let counts = (all(1), all(7), same(1), same(7));
+        self.expect(!broken, "I7", || format!("{id} was one too many on {today}: {counts:?} of {caps:?}"));
     }
 
     /// I2 as a whole: every key that was ever seen is there once, and the counts add up.

@@ -11,11 +11,12 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Amended, Amendment, Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder,
     Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression,
+    WishesByHand,
 };
-use dueherald::plan::{Account, Due};
+use dueherald::plan::{Account, Due, Progress};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -177,6 +178,14 @@ impl FaultyStore {
                 };
                 self.inner().claim(request, &blind).await
             }
+            Some(Bug::CapsBlindToFlight) => {
+                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.contacts.retain(|contact| contact.progress != Progress::Sending);
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
             Some(Bug::ClaimedByTwo) => {
                 let fork = self.inner().fork(Arc::new(world.clock.clone()));
                 let mut claimed = self.inner().claim(request, decide).await?;
@@ -269,6 +278,14 @@ impl Store for FaultyStore {
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.inner().suppress(suppressions).await
+    }
+
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        self.inner().wish(said).await
+    }
+
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        self.inner().wishes(borrower).await
     }
 
     async fn plan(

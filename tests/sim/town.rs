@@ -1,5 +1,6 @@
 //! Who lives in the simulation: merchants, borrowers in many time zones, what they owe, and the rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday, WeekdaySet};
@@ -9,7 +10,8 @@ use dueherald::domain::{
     Phone, Route, RouteKind, Routes, Said, Support,
 };
 use dueherald::plan::{
-    Calendar, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms, TimeOfDay,
+    Calendar, Cap, Caps, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms,
+    TimeOfDay,
 };
 use dueherald::store::LedgerRow;
 use fastrand::Rng;
@@ -80,8 +82,17 @@ fn terms() -> Terms {
     Terms { hours: None, calendar: Some(Arc::new(Calendar::new(weekend, days(HOLIDAYS), days(WORKING_DAYS)))) }
 }
 
+/// How many messages one may get: in some towns there is no limit, so that it hides nothing.
+pub(crate) fn caps(rng: &mut Rng) -> Option<Caps> {
+    let all = [Cap { per_day: Some(1), per_7_days: Some(3) }, Cap { per_day: Some(2), per_7_days: Some(4) }];
+    let sms = Cap { per_day: Some(1), per_7_days: Some(2) };
+    let all = all.get(rng.usize(0..4)).copied()?;
+    let channels = if rng.bool() { [(Channel::Sms, sms)].into() } else { BTreeMap::new() };
+    Some(Caps { all, channels, across_merchants: rng.bool() })
+}
+
 /// The rules, as they are at first (0) and after changes of the config.
-pub(crate) fn policy(version: u32) -> Policy {
+pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     let both = [Channel::Sms, Channel::Email];
     let time = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day");
     let rule = |name: &str, offsets: &[i32], (hour, minute), mode, hours| Rule {
@@ -95,9 +106,10 @@ pub(crate) fn policy(version: u32) -> Policy {
         stop_after: None,
         on_holiday: OnHoliday::Send,
         calendar: None,
-        priority: 0,
         channels: ChannelChoice { mode, order: both.to_vec() },
         template: None,
+        priority: if name == "late" { 1 } else { 0 },
+        digest: None,
         max_lateness: TimeDelta::hours(hours),
     };
     let late = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
@@ -124,7 +136,7 @@ pub(crate) fn policy(version: u32) -> Policy {
     }
     let merchants = merchants().map(|merchant| (merchant.id.clone(), merchant)).into();
     let terms = [("cn".parse().expect("an id"), terms())].into();
-    Policy { merchants, rules, rules_match: RulesMatch::All, terms }
+    Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps }
 }
 
 /// What everybody owes at the start.
@@ -171,6 +183,7 @@ fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
             status: Said::Value(Some(InstallmentStatus::Open)),
             route: Said::Nothing,
             tags: Said::Nothing,
+            wishes: dueherald::domain::Wishes::default(),
         });
     }
     rows

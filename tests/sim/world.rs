@@ -10,12 +10,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, MerchantId, Receipt};
+use dueherald::plan::Caps;
 use dueherald::render::LinkKeys;
 use dueherald::store::{ClaimedReminder, MemoryStore};
 use fastrand::Rng;
 
 use crate::faults::{Bug, Faults};
 use crate::oracle::Oracle;
+use crate::town::caps;
 
 /// Something that happens to the daemons or in the lender's books at a moment.
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ impl Trace {
 pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) bug: Option<Bug>,
+    /// The frequency caps of every daemon's config.
+    pub(crate) caps: Option<Caps>,
     /// The true time, which is also the store's.
     pub(crate) clock: SimClock,
     pub(crate) store: Arc<MemoryStore>,
@@ -81,10 +85,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    pub(crate) fn new(clock: SimClock, rng: Rng, faults: Faults, bug: Option<Bug>, oracle: Oracle) -> Self {
+    pub(crate) fn new(clock: SimClock, mut rng: Rng, faults: Faults, bug: Option<Bug>, oracle: Oracle) -> Self {
         Self {
             faults,
             bug,
+            caps: caps(&mut rng),
             store: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
             clock,
             links: Arc::new(LinkKeys::new([(1, [0_u8; 32])]).expect("a key")),

@@ -55,7 +55,7 @@ pub(super) async fn known_installments(
     read_installments(rows)
 }
 
-async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), StoreError> {
+pub(super) async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), StoreError> {
     if borrowers.is_empty() {
         return Ok(());
     }
@@ -68,6 +68,10 @@ async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), Sto
         .column(|borrower| borrower.locale.as_ref().map(|locale| locale.as_str()))?
         .column(|borrower| borrower.time_zone.map(|zone| zone.name()))?
         .column(|borrower| borrower.account_phone.as_ref().map(|phone| phone.as_e164()))?
+        .column(|borrower| borrower.hold.as_ref().map(|hold| hold.reason.as_str()))?
+        .column(|borrower| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
+        .column(|borrower| borrower.preferred_channel.map(Channel::as_str))?
+        .column(|borrower| borrower.preferred_hours.map(|hours| hours.to_string()))?
         .query(borrower::UPSERT)?
         .execute(&mut **tx)
         .await?;

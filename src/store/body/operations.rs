@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, fallback, ledger, outbox, receipts, sources, stops, views};
+use super::{Db, End, Tx, fallback, ledger, outbox, receipts, sources, stops, views, wishes};
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, Settlement, SourceState, Suppression,
+    ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Due};
 use crate::store::sql::queue::Move;
@@ -16,7 +16,7 @@ use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -91,6 +91,17 @@ impl Store for End {
         let mut tx = self.write().await?;
         ledger::suppress(&mut tx, suppressions).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let known = wishes::wish(&mut tx, said).await?;
+        tx.commit().await?;
+        Ok(known)
+    }
+
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        wishes::record(&mut self.read().await?, borrower).await
     }
 
     async fn plan(

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Connection, Db, End, Tx, permits, queue, reminder};
+use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId};
 use crate::plan::{Account, Decision, DeferReason, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
@@ -32,12 +32,12 @@ pub(super) async fn plan(
 }
 
 /// A due reminder under a lease, with the facts about it, before anything is decided.
-struct Leased {
-    id: ReminderId,
+pub(super) struct Leased {
+    pub(super) id: ReminderId,
     /// The number of the attempt that the lease is for.
     attempt: u32,
-    reminder: NewReminder,
-    account: Account,
+    pub(super) reminder: NewReminder,
+    pub(super) account: Account,
 }
 
 pub(super) async fn claim(
@@ -56,9 +56,18 @@ pub(super) async fn claim(
         Some(now) => now,
         None => end.now(tx).await?,
     };
+    let mut leased = leased(rows)?;
+    if let Some(beside) = request.beside.filter(|_| !leased.is_empty()) {
+        contacts::read(tx, now, beside, &mut leased).await?;
+    }
     let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
-    for leased in leased(rows)? {
-        match decide(&leased.reminder, &leased.account, now.0) {
+    let mut rest = leased.into_iter();
+    while let Some(leased) = rest.next() {
+        let decision = decide(&leased.reminder, &leased.account, now.0);
+        if request.beside.is_some() {
+            contacts::tell(rest.as_mut_slice(), leased.id, &decision);
+        }
+        match decision {
             Decision::Send(to_send) => sending.push(leased.claimed(request, to_send)),
             decision => put_aside.push((leased, decision)),
         }

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression,
-    SuppressionReason,
+    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, ReminderKey,
+    Suppression, SuppressionReason, WishesByHand,
 };
-use crate::plan::{Account, Due};
+use crate::plan::{Account, Beside, Due};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
 
 /// Who owes what, and who must not be contacted.
@@ -18,6 +18,7 @@ pub(super) struct Ledger {
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
+    pub(super) wishes: Vec<WishesByHand>,
 }
 
 impl Ledger {
@@ -53,6 +54,13 @@ impl Ledger {
         amended
     }
 
+    pub(super) fn wish(&mut self, said: &WishesByHand) -> bool {
+        let Some(known) = self.borrowers.get_mut(&said.borrower) else { return false };
+        *known = said.wishes.clone().over(known.clone());
+        self.wishes.push(said.clone());
+        true
+    }
+
     pub(super) fn account(
         &self,
         key: &BorrowerKey,
@@ -70,6 +78,7 @@ impl Ledger {
             stopped: self.stops.iter().any(stops),
             installments: self.due_on(key, due_date),
             borrower,
+            ..Account::default()
         }
     }
 
@@ -88,6 +97,25 @@ impl Ledger {
         let owed = self.owed.get(borrower).into_iter().flatten();
         let known = owed.filter_map(|id| self.installments.get(&(borrower.merchant.clone(), id.clone())));
         known.filter(|one| one.due_date == due_date).cloned().collect()
+    }
+
+    /// The borrower, and whoever has the same phone or e-mail address if that is asked for.
+    pub(super) fn same_person(&self, key: &BorrowerKey, beside: Beside) -> BTreeSet<BorrowerKey> {
+        let known = self.borrowers.get(key).filter(|_| beside.across_merchants);
+        let same = |other: &&Borrower| {
+            known.is_some_and(|known| {
+                (known.phone.is_some() && known.phone == other.phone)
+                    || (known.email.is_some() && known.email == other.email)
+            })
+        };
+        let others = self.borrowers.values().filter(same).map(|other| other.key.clone());
+        others.chain(std::iter::once(key.clone())).collect()
+    }
+
+    /// What falls due on the days after.
+    pub(super) fn following(&self, key: &ReminderKey, beside: Beside) -> Vec<Installment> {
+        let days = (1..=i64::from(beside.days_ahead)).map(|days| key.due_date + TimeDelta::days(days));
+        days.flat_map(|day| self.due_on(&key.borrower, day)).collect()
     }
 
     pub(super) fn due_page(

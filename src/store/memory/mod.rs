@@ -14,12 +14,12 @@ use self::ledger::Ledger;
 use self::outbox::Outbox;
 use super::{
     Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, Settlement, SourceName, SourceState, Suppression,
+    ReminderId, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Decision, Due};
 
@@ -124,6 +124,18 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        Ok(self.tables().ledger.wish(said))
+    }
+
+    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        let tables = self.tables();
+        let theirs = tables.ledger.wishes.iter().filter(|said| said.borrower == *borrower);
+        let record =
+            |said: &WishesByHand| WishRecord { at: said.at, actor: said.actor.clone(), said: said.wishes.to_string() };
+        Ok(theirs.map(record).collect())
+    }
+
     async fn plan(
         &self,
         reminders: &[NewReminder],
@@ -155,7 +167,11 @@ impl Store for MemoryStore {
         let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
         for id in outbox.due(request.channel, request.place, now, allowed) {
             let reminder = outbox.reminders[&id].plan.clone();
-            let account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            if let Some(beside) = request.beside {
+                account.contacts = outbox.contacts(&ledger.same_person(&reminder.key.borrower, beside), beside, now);
+                account.following = ledger.following(&reminder.key, beside);
+            }
             match decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {
                     let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };

@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Attempt, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId, ReminderKey,
-    Settlement, State,
+    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId,
+    ReminderKey, Settlement, State,
 };
-use crate::plan::{DeferReason, RateState};
+use crate::plan::{Beside, Contact, DeferReason, Progress, RateState};
 use crate::store::{QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
 
 /// Reminders, the queue and the events.
@@ -243,6 +243,28 @@ impl Outbox {
             self.take(id);
             next.map(|next| self.plan(next, at, WriteMode::Commit));
         }
+    }
+
+    /// What these borrowers got and are to get.
+    pub(super) fn contacts(&self, who: &BTreeSet<BorrowerKey>, beside: Beside, now: DateTime<Utc>) -> Vec<Contact> {
+        let since = now - beside.contacts_within;
+        let theirs =
+            self.reminders.values().filter(|one| who.contains(&one.plan.key.borrower) && one.plan.expires_at > since);
+        let contact = |one: &Reminder| {
+            let left = |event: &&Event| {
+                use EventKind::{Accepted, Delivered, Undelivered, Unknown};
+                matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
+            };
+            let left = self.events(one.id).iter().filter(left).map(|event| event.at).max();
+            let progress = match (self.queue.get(&one.id).map(|queued| queued.stage), left) {
+                (Some(Stage::Sending { .. }), _) => Progress::Sending,
+                (_, Some(at)) => Progress::Sent(at),
+                (Some(Stage::Planned { not_before }), None) => Progress::Planned(not_before),
+                _ => return None,
+            };
+            Some(Contact { id: one.id, key: one.plan.key.clone(), progress })
+        };
+        theirs.filter_map(contact).collect()
     }
 
     pub(super) fn rehome(&mut self, channel: Channel, places: u16) -> usize {

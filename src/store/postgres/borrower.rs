@@ -11,10 +11,14 @@ pub(super) const OF_BATCH: &str = concat!(
     join borrower b on b.borrower_id = k.borrower_id and b.merchant = k.merchant"#
 );
 
-/// Writes borrowers as an import has them; a hold is not the import's business. Binds: the columns in the order of the insert.
+/// Writes borrowers. Binds: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
-    insert into borrower (merchant, borrower_id, name, phone, email, locale, time_zone, account_phone)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+    insert into borrower (merchant, borrower_id, name, phone, email, locale, time_zone, account_phone, hold_reason, hold_until,
+        preferred_channel, preferred_hours)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+        $9::text[], $10::timestamptz[], $11::text[], $12::text[])
     on conflict (borrower_id, merchant) do update set
         name = excluded.name, phone = excluded.phone, email = excluded.email, locale = excluded.locale,
-        time_zone = excluded.time_zone, account_phone = excluded.account_phone"#;
+        time_zone = excluded.time_zone, account_phone = excluded.account_phone,
+        hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
+        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#;

@@ -3,6 +3,9 @@
 mod batch;
 mod borrower;
 mod connect;
+mod contact;
+#[path = "../body/contacts.rs"]
+mod contacts;
 #[path = "../body/fallback.rs"]
 mod fallback;
 mod installment;
@@ -27,6 +30,8 @@ mod stops;
 mod suppression;
 #[path = "../body/views.rs"]
 mod views;
+#[path = "../body/wishes.rs"]
+mod wishes;
 
 use std::fmt;
 use std::sync::Arc;

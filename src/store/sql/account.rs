@@ -76,6 +76,7 @@ impl AccountRow {
             installments: Vec::from_iter(self.installment.installment()?),
             suppressed: reason.transpose()?,
             stopped: self.stopped,
+            ..Account::default()
         })
     }
 

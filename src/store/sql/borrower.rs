@@ -9,7 +9,8 @@ use crate::store::StoreError;
 /// What is known of a borrower `b`, without the key.
 macro_rules! borrower_columns {
     () => {
-        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.hold_reason, b.hold_until"
+        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.hold_reason, b.hold_until, \
+         b.preferred_channel, b.preferred_hours"
     };
 }
 pub(in crate::store) use borrower_columns;
@@ -26,6 +27,8 @@ pub(in crate::store) struct BorrowerRow {
     account_phone: Option<String>,
     hold_reason: Option<String>,
     hold_until: Option<Moment>,
+    preferred_channel: Option<String>,
+    preferred_hours: Option<String>,
 }
 
 impl BorrowerRow {
@@ -43,6 +46,8 @@ impl BorrowerRow {
             locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
             time_zone: read_if_known(self.time_zone, "borrower.time_zone", str::parse)?,
             account_phone: read_if_known(self.account_phone, "borrower.account_phone", Phone::new)?,
+            preferred_channel: read_if_known(self.preferred_channel, "borrower.preferred_channel", str::parse)?,
+            preferred_hours: read_if_known(self.preferred_hours, "borrower.preferred_hours", str::parse)?,
             hold: self.hold_reason.map(|reason| Hold { reason, until }),
         })
     }

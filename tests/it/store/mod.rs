@@ -1,6 +1,7 @@
 //! What every store must do. Each case is written once, against the trait, and runs on every store.
 
 mod bench;
+mod caps;
 mod claims;
 mod crossing;
 mod fallbacks;
@@ -17,6 +18,7 @@ mod sample;
 mod sources;
 mod stops;
 mod unknowns;
+mod wishes;
 
 /// One test for each case of each area.
 macro_rules! tests {
@@ -66,6 +68,14 @@ macro_rules! every_case_on {
                 a_resend_keeps_who_and_why,
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
+            }
+            caps {
+                within_one_batch_the_counts_go_on,
+                priority_chooses_within_one_batch,
+                what_is_under_way_or_sent_on_any_channel_counts,
+                doubt_counts_and_proof_that_nothing_left_does_not,
+                a_person_is_counted_over_all_merchants_if_so_set,
+                what_is_beside_is_read_only_when_asked_for,
             }
             outcomes {
                 an_accepted_one_is_done,
@@ -122,6 +132,11 @@ macro_rules! every_case_on {
                 a_second_is_planned_once,
                 only_what_is_falling_back_has_a_second,
                 a_first_may_rest_without_a_second,
+            }
+            wishes {
+                the_books_may_wish_and_an_empty_cell_takes_it_back,
+                what_people_wish_is_on_record,
+                nobody_is_made_up_by_a_wish,
             }
             listing {
                 every_state_is_shown_and_found,

@@ -55,6 +55,7 @@ pub(super) fn row(borrower: &str, installment: &str) -> LedgerRow {
         status: Said::Nothing,
         route: Said::Nothing,
         tags: Said::Nothing,
+        wishes: dueherald::domain::Wishes::default(),
     }
 }
 
@@ -127,6 +128,7 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         lease: TimeDelta::seconds(60),
         place: 0,
         rate: None,
+        beside: None,
     }
 }
 

@@ -13,13 +13,13 @@ use dueherald::domain::{
     Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
     InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
     PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
-    SourceState, State, Step, Support, Suppression, Tags,
+    SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Due, Policy};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 /// How the store is.
@@ -104,11 +104,19 @@ impl Store for FakeStore {
     }
 
     async fn installments(&self, _: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
-        unreachable!("no page lists instalments")
+        self.answer(self.account.installments.clone()).await
     }
 
     async fn suppress(&self, _: &[Suppression]) -> Result<(), StoreError> {
         unreachable!("no page suppresses")
+    }
+
+    async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
+        unreachable!("no page wishes")
+    }
+
+    async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+        unreachable!("no page reads wishes")
     }
 
     async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
@@ -230,7 +238,7 @@ impl World {
             store: FakeStore {
                 health: Health::Well,
                 reminders: vec![view],
-                account: Account { borrower: Some(borrower), installments, suppressed: None, stopped: false },
+                account: Account { borrower: Some(borrower), installments, ..Account::default() },
                 counts: Vec::new(),
                 sources: Vec::new(),
                 asked: Arc::default(),

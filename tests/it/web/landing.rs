@@ -7,14 +7,16 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dueherald::domain::{InstallmentStatus, Locale, RouteKey};
+use dueherald::domain::{Channel, Installment, InstallmentStatus, Locale, RouteKey};
 use dueherald::http::{STORE_PATIENCE, public};
+use dueherald::plan::{ChannelMode, Policy, Rule};
 use futures_util::FutureExt;
 use rstest::rstest;
 use sha2::{Digest, Sha256};
 
 use super::fake::{FORGOTTEN, Health, TOKEN, World, app, date, installment, instant, web};
 use super::{Answer, ask, get, without_style};
+use crate::fixtures::rule;
 
 fn router(world: World) -> Router {
     public::router(world.public())
@@ -357,4 +359,27 @@ async fn a_borrowers_own_time_zone_counts() {
     world.clock.step_to(instant("2026-11-25T16:00:00Z"));
     assert_eq!(world.store.reminders[0].reminder.plan.key.due_date, date("2026-11-25"));
     assert!(landing(world).await.body.contains("今天到期"));
+}
+
+#[tokio::test]
+async fn the_page_of_a_digest_goes_on_to_what_is_still_open() {
+    let page = async |second_is_paid: bool| {
+        let mut world = World::new();
+        world.set_status(InstallmentStatus::Paid);
+        for (id, due) in [("I-2", "2026-11-27"), ("I-3", "2026-12-24")] {
+            world.store.account.installments.push(Installment { due_date: date(due), ..installment(id, None) });
+        }
+        if second_is_paid {
+            world.store.account.installments[1].status = InstallmentStatus::Paid;
+        }
+        let mut public = world.public();
+        let rule = rule("due-soon", &[-3], ChannelMode::All, &[Channel::Sms]);
+        let rules = vec![Rule { digest: Some(3), ..rule }];
+        public.policy = Arc::new(Policy { rules, ..(*public.policy).clone() });
+        get(public::router(public), &link()).await.body
+    };
+    let body = page(false).await;
+    assert!(body.contains("2026年11月27日") && body.contains("还有 5 天"), "{body}");
+    let body = page(true).await;
+    assert!(body.contains("已全部还清"), "what is due in a month was not spoken of: {body}");
 }

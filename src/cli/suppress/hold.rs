@@ -1,0 +1,92 @@
+//! `dueherald suppress hold|release`: nothing is sent to one borrower for a while.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use super::CliError;
+use crate::domain::{BorrowerId, BorrowerKey, Hold, Merchant, MerchantId, Said, Wishes, WishesByHand};
+use crate::pipeline::Signature;
+use crate::plan::hold_end;
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    #[command(flatten)]
+    who: Who,
+    /// Why: dispute, hardship, legal, or other words; kept on record
+    #[arg(long)]
+    reason: String,
+    /// The last day of the hold (YYYY-MM-DD, the merchant's local day), or an instant; without it until released
+    #[arg(long)]
+    until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The merchant
+    #[arg(long)]
+    merchant: MerchantId,
+    /// The borrower's number
+    #[arg(long)]
+    borrower: BorrowerId,
+    /// Who asks; kept on record
+    #[arg(long)]
+    actor: String,
+}
+
+pub(super) async fn hold(
+    args: HoldArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let HoldArgs { who, reason, until } = args;
+    let merchant = super::known(merchants, &who.merchant)?;
+    let until = match until {
+        None => None,
+        Some(text) => Some(hold_end(&text, merchant.time_zone).filter(|until| *until > now).ok_or_else(|| {
+            CliError::Use("--until is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00".to_owned())
+        })?),
+    };
+    let Signature { reason, .. } =
+        Signature::new(&who.actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let name = say(&who, Some(Hold { reason, until }), store, now).await?;
+    match until {
+        Some(until) => writeln!(out, "{name} is on hold until {}", super::moment(until))?,
+        None => writeln!(out, "{name} is on hold until it is released")?,
+    }
+    Ok(())
+}
+
+pub(super) async fn release(
+    who: Who,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    super::known(merchants, &who.merchant)?;
+    let name = say(&who, None, store, now).await?;
+    writeln!(
+        out,
+        "{name} is released; what was put off to the end of the hold goes out then, what comes due goes out in time"
+    )?;
+    Ok(())
+}
+
+async fn say(who: &Who, hold: Option<Hold>, store: &dyn Store, at: DateTime<Utc>) -> Result<String, CliError> {
+    let Signature { actor, .. } = Signature::new(&who.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+    let borrower = BorrowerKey { merchant: who.merchant.clone(), id: who.borrower.clone() };
+    let wishes = Wishes { hold: Said::Value(hold), ..Wishes::default() };
+    let name = format!("{} of {}", borrower.id, borrower.merchant);
+    if !store.wish(&WishesByHand { borrower, wishes, actor, at }).await? {
+        return Err(CliError::Failed(format!(
+            "the ledger knows no borrower {name}; check the number, or import first"
+        )));
+    }
+    Ok(name)
+}

@@ -1,0 +1,64 @@
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Policy;
+use super::frequency_cap::COUNTED_DAYS;
+use crate::domain::{ReminderId, ReminderKey};
+
+/// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at beside the
+/// facts about the reminder itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Its number.
+    pub id: ReminderId,
+    /// What it is; with caps across merchants it may be of another merchant.
+    pub key: ReminderKey,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a [`Contact`] has come. What was not sent and will not be is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits for its time.
+    Planned(DateTime<Utc>),
+    /// It is being handed over.
+    Sending,
+    /// It was sent, or nobody knows that it was not: as of the last that is on record about that.
+    Sent(DateTime<Utc>),
+}
+
+impl Progress {
+    /// When it went to the borrower, as seen at `now`; `None` while it waits.
+    pub(super) fn left_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Planned(_) => None,
+            Self::Sending => Some(now),
+            Self::Sent(at) => Some(at.min(now)),
+        }
+    }
+}
+
+/// What a claim reads beside the facts about each reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beside {
+    /// Contacts that may have left within so long before the claim.
+    pub contacts_within: TimeDelta,
+    /// Contacts of every borrower of any merchant with the same phone or e-mail address, not of the borrower alone.
+    pub across_merchants: bool,
+    /// Instalments due within so many days after the reminder's due date.
+    pub days_ahead: u16,
+}
+
+impl Policy {
+    /// What a claim has to read so that [`super::decide`] can keep caps and join digests; `None` without either, which costs
+    /// nothing.
+    #[must_use]
+    pub fn beside(&self) -> Option<Beside> {
+        let days_ahead = self.rules.iter().filter_map(|rule| rule.digest).max().unwrap_or(0);
+        (self.caps.is_some() || days_ahead > 0).then(|| Beside {
+            contacts_within: TimeDelta::days(COUNTED_DAYS + i64::from(days_ahead)),
+            across_merchants: self.caps.as_ref().is_some_and(|caps| caps.across_merchants),
+            days_ahead,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! The columns about how a borrower is to be contacted.
+
+use chrono_tz::Tz;
+
+use super::Column;
+use super::check::{Cells, fault_text, said, short_text};
+use super::fault::Faults;
+use crate::domain::{Channel, Hold, PreferredHours, Said, Wishes};
+use crate::plan::hold_end;
+
+/// What a row wishes; `zone` is where a date of `hold_until` ends. A hold and its end are one thing: who says the hold says when
+/// it ends, and an empty or missing end is none.
+pub(super) fn read(cells: &Cells<'_>, zone: Tz, faults: &mut Faults) -> Wishes {
+    let until = said(cells, Column::HoldUntil, faults, |text| {
+        hold_end(text, zone).ok_or_else(|| {
+            "is not a date such as 2026-03-31, nor an instant such as 2026-03-31T18:00:00+08:00".to_owned()
+        })
+    });
+    let until = until.over(None);
+    let hold = match said(cells, Column::Hold, faults, short_text) {
+        Said::Nothing => Said::Nothing,
+        Said::Value(reason) => Said::Value(reason.map(|reason| Hold { reason, until })),
+    };
+    if until.is_some() && !matches!(hold, Said::Value(Some(_))) {
+        faults.column(Column::HoldUntil, "needs the reason of the hold in the column hold");
+    }
+    Wishes {
+        hold,
+        locale: Said::Nothing,
+        preferred_channel: said(cells, Column::PreferredChannel, faults, |text| {
+            text.parse::<Channel>().map_err(fault_text)
+        }),
+        preferred_hours: said(cells, Column::PreferredHours, faults, |text| {
+            text.parse::<PreferredHours>().map_err(fault_text)
+        }),
+    }
+}

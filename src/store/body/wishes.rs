@@ -1,0 +1,40 @@
+//! What people say by hand about how a borrower is to be contacted.
+
+use super::{Batch, Db, Tx, borrower, ledger};
+use crate::domain::{BorrowerKey, WishesByHand};
+use crate::store::sql::borrower::BorrowerRow;
+use crate::store::sql::value::Moment;
+use crate::store::sql::wish::{APPEND, OF_BORROWER, WishRow};
+use crate::store::{StoreError, WishRecord};
+
+/// Within a transaction that holds the ledger against imports: they write back what they have read of a borrower.
+pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand) -> Result<bool, StoreError> {
+    let WishesByHand { borrower: key, wishes, actor, at } = said;
+    let known: Option<BorrowerRow> = Batch::of(&[key])
+        .column(|key| key.merchant.as_str())?
+        .column(|key| key.id.as_str())?
+        .query_as(borrower::OF_BATCH)?
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(known) = known else { return Ok(false) };
+    let changed = wishes.clone().over(known.borrower()?);
+    ledger::write_borrowers(tx, &[&changed]).await?;
+    sqlx::query::<Db>(APPEND)
+        .bind(key.merchant.as_str())
+        .bind(key.id.as_str())
+        .bind(Moment(*at))
+        .bind(actor.as_str())
+        .bind(wishes.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(true)
+}
+
+pub(super) async fn record(tx: &mut Tx, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+    let rows: Vec<WishRow> = sqlx::query_as::<Db, _>(OF_BORROWER)
+        .bind(borrower.merchant.as_str())
+        .bind(borrower.id.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.into_iter().map(WishRow::record).collect())
+}

@@ -1,0 +1,27 @@
+//! The table `wish`.
+
+use sqlx::FromRow;
+
+use super::value::Moment;
+use crate::store::WishRecord;
+
+/// Records what a person put in by hand. Binds: merchant, borrower, at, actor, words.
+pub(in crate::store) const APPEND: &str =
+    "insert into wish (merchant, borrower_id, at, actor, said) values ($1, $2, $3, $4, $5)";
+
+/// What people put in about one borrower, oldest first. Binds: merchant, borrower.
+pub(in crate::store) const OF_BORROWER: &str =
+    "select at, actor, said from wish where merchant = $1 and borrower_id = $2 order by id";
+
+#[derive(FromRow)]
+pub(in crate::store) struct WishRow {
+    at: Moment,
+    actor: String,
+    said: String,
+}
+
+impl WishRow {
+    pub(in crate::store) fn record(self) -> WishRecord {
+        WishRecord { at: self.at.0, actor: self.actor, said: self.said }
+    }
+}

@@ -1,0 +1,20 @@
+//! Statements for what is read beside a claim's reminders: SQLite takes a batch as JSON.
+
+use crate::store::StoreError;
+use crate::store::sql::contact::{contacts, following};
+
+use super::Tx;
+
+/// Rows: the columns of the batch; then binds: since when.
+pub(super) const CONTACTS: &str =
+    contacts!("select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)", "$2");
+
+/// Rows: the columns of the batch.
+pub(super) const FOLLOWING: &str =
+    following!("select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)");
+
+/// Nobody to wait for: the writing transaction is alone.
+#[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "PostgreSQL has to lock")]
+pub(super) async fn take_turns(_tx: &mut Tx, _people: &[String]) -> Result<(), StoreError> {
+    Ok(())
+}
