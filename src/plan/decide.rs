@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Rule, contact_hours, local_date};
+use super::{Rule, contact_hours, is_overtaken, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
     Step, SuppressionReason, TemplateName,
@@ -129,6 +129,9 @@ fn weigh(
         return Err(SkipReason::Expired);
     }
     let borrower = account.borrower.as_ref().ok_or(SkipReason::NoContact)?;
+    if is_overtaken(policy, key, borrower, now) {
+        return Err(SkipReason::Superseded);
+    }
     if borrower.hold.as_ref().is_some_and(|hold| hold.stands_at(now)) {
         return Err(SkipReason::OnHold);
     }

@@ -25,7 +25,8 @@ pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<Nai
     let bounds = policy.rules.iter().flat_map(|rule| {
         rule.offsets.iter().map(move |offset| {
             let first = (horizon.now - rule.max_lateness - slack).date_naive();
-            let last = (horizon.until + slack).date_naive();
+            // A local day begins 14 hours before the UTC day at most; nothing moves a reminder to an earlier day.
+            let last = (horizon.until + TimeDelta::hours(14)).date_naive();
             let shift = TimeDelta::days(i64::from(*offset));
             (first - shift, last - shift)
         })
@@ -59,7 +60,7 @@ pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
 }
 
 /// When a step may go out, and when it is too late; `None` for a date outside the calendar.
-fn window(
+pub(super) fn window(
     rule: &Rule,
     merchant: &Merchant,
     zone: Tz,

@@ -5,23 +5,29 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, BorrowerKey, Channel, Event, EventKind, GatewayName, Installment, InstallmentId, InstallmentStatus,
-    LedgerRow, MerchantId, ReminderId, ReminderKey, Said, State, Step, merge,
+    LedgerRow, MerchantId, ReminderId, ReminderKey, RuleName, Said, State, Step, merge,
 };
 use dueherald::gateway::Handover;
+use dueherald::plan::{Due, Horizon, plan};
 use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
 
 use crate::daemon::POLL;
 use crate::gateway::FaultyGateway;
+use crate::town::policy;
 use crate::world::World;
 
 /// Whether a step belongs to the rule that falls back to e-mail.
 pub(crate) fn is_late(step: &Step) -> bool {
     matches!(step, Step::Rule { rule, .. } if rule.as_str() == "late")
+}
+
+fn is_chinese(borrower: &BorrowerKey) -> bool {
+    borrower.merchant.as_str() == "cn"
 }
 
 /// A claim that is on record, and whether what it led to was right at that instant.
@@ -38,6 +44,10 @@ struct Claim {
 pub(crate) struct Oracle {
     /// The lender's books, as they are.
     pub(crate) rows: Vec<LedgerRow>,
+    /// When the instalment of that place was paid, cancelled or moved last.
+    pub(crate) changed: HashMap<usize, DateTime<Utc>>,
+    /// On which local day a borrower was last reminded of a due date by a rule, and by which step.
+    steps: HashMap<(BorrowerKey, NaiveDate, RuleName), (NaiveDate, i32)>,
     former: Vec<LedgerRow>,
     of: HashMap<BorrowerKey, Vec<usize>>,
     pub(crate) suppressed: BTreeSet<(MerchantId, String)>,
@@ -180,7 +190,27 @@ impl Oracle {
         let late = world.clock.elapsed() >= lease_ends;
         self.expect(!late, "I8", || format!("{id} #{number} was sent after its lease"));
         self.accepted_once(id, gateway, handover, events);
-        self.accepted_at_a_decent_hour(world, id, &key);
+        let now = world.clock.now().with_timezone(&self.zone_of(&key.borrower));
+        self.accepted_at_a_decent_hour(id, &key, now.hour());
+        self.accepted_as_the_only_step_of_the_day(id, &key, now.date_naive());
+    }
+
+    fn zone_of(&self, borrower: &BorrowerKey) -> Tz {
+        let home = if is_chinese(borrower) { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
+        let row = self.of.get(borrower).map(|places| &self.rows[places[0]]);
+        match row.map(|row| &row.time_zone) {
+            Some(Said::Value(Some(zone))) => *zone,
+            _ => home,
+        }
+    }
+
+    /// Catch-up: nobody gets two steps of one rule on one day.
+    fn accepted_as_the_only_step_of_the_day(&mut self, id: ReminderId, key: &ReminderKey, today: NaiveDate) {
+        let Step::Rule { rule, offset } = &key.step else { return };
+        let place = (key.borrower.clone(), key.due_date, rule.clone());
+        let before = self.steps.insert(place, (today, *offset));
+        let alone = before.is_none_or(|(day, step)| day != today || step == *offset);
+        self.expect(alone, "I7", || format!("{id} is the second step of {rule} on {today}"));
     }
 
     /// I1 and I3.
@@ -201,17 +231,9 @@ impl Oracle {
     }
 
     /// I4, at the true time of the place where the borrower is.
-    fn accepted_at_a_decent_hour(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
-        let chinese = key.borrower.merchant.as_str() == "cn";
-        let home = if chinese { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
-        let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
-        let zone: Tz = match row.map(|row| &row.time_zone) {
-            Some(Said::Value(Some(zone))) => *zone,
-            _ => home,
-        };
-        let hour = world.clock.now().with_timezone(&zone).hour();
-        let decent = if chinese { 8..22 } else { 8..21 };
-        self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
+    fn accepted_at_a_decent_hour(&mut self, id: ReminderId, key: &ReminderKey, hour: u32) {
+        let decent = if is_chinese(&key.borrower) { 8..22 } else { 8..21 };
+        self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock"));
     }
 
     /// I2 as a whole: every key that was ever seen is there once, and the counts add up.
@@ -248,6 +270,29 @@ impl Oracle {
                 )
             });
         }
+    }
+
+    /// I2: what the books called for while somebody could plan it is in the outbox, planned or on record as missed. Judged by the
+    /// rule that no version of the rules changes.
+    pub(crate) fn nothing_was_missed(&mut self, start: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        let policy = policy(0);
+        let always = Horizon { now: DateTime::UNIX_EPOCH, until: now };
+        let mut missed = Vec::new();
+        for (place, row) in self.rows.iter().enumerate() {
+            let (borrower, installment) = merge(row.clone(), None, None);
+            if !installment.is_due() {
+                continue;
+            }
+            let (due_date, installments) = (installment.due_date, vec![installment]);
+            let changed = self.changed.get(&place).copied().unwrap_or_default();
+            let called = plan(&policy, &Due { borrower, due_date, installments, suppressed: Vec::new() }, always);
+            let called = called.into_iter().filter(|one| one.key.step.to_string() == "on-day/0");
+            missed.extend(called.filter(|one| {
+                let was_of_use = one.expires_at > changed && start.is_some_and(|start| one.not_before >= start);
+                was_of_use && !self.numbers.contains_key(&one.key)
+            }));
+        }
+        self.expect(missed.is_empty(), "I2", || format!("nobody planned {missed:?}"));
     }
 
     /// What a borrower's address on a channel is.

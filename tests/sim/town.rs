@@ -80,7 +80,7 @@ pub(crate) fn policy(version: u32) -> Policy {
     };
     let late = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
     let mut rules = vec![
-        rule("due-soon", &[-3], (10, 0), ChannelMode::FirstAvailable, 12),
+        rule("due-soon", &[-3, -2], (10, 0), ChannelMode::FirstAvailable, 30),
         rule("on-day", &[0], (2, 30), ChannelMode::All, 10),
         rule("late", &[2], (18, 30), late, 24),
     ];

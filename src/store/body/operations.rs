@@ -5,18 +5,18 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, fallback, ledger, outbox, receipts, stops, views};
+use super::{Db, End, Tx, fallback, ledger, outbox, receipts, scan, stops, views};
 use crate::domain::{
     BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
     Suppression,
 };
-use crate::plan::{Account, Due};
+use crate::plan::{Account, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
+    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -39,7 +39,7 @@ impl Store for End {
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let changes = ledger::import(&mut tx, rows).await?;
+        let changes = ledger::import(&mut tx, rows, self.given_now()).await?;
         end(tx, mode).await?;
         Ok(changes)
     }
@@ -86,6 +86,43 @@ impl Store for End {
         let planned = outbox::plan(&mut tx, reminders, at).await?;
         end(tx, mode).await?;
         Ok(planned)
+    }
+
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        scan::state(&mut self.read().await?).await
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let state = scan::announce(&mut tx, in_view, first_day).await?;
+        tx.commit().await?;
+        Ok(state)
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        scan::passed(&mut tx, marks).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        scan::changes(&mut tx, now, after, limit).await
+    }
+
+    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+        let mut tx = self.write_behind().await?;
+        let put = outbox::put_in(&mut tx, planned, at).await?;
+        end(tx, mode).await?;
+        Ok(put)
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let done = scan::done_with(&mut tx, changes, rules).await?;
+        tx.commit().await?;
+        Ok(done)
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -6,7 +7,9 @@ use crate::domain::{
     Address, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression, SuppressionReason,
 };
 use crate::plan::{Account, Due};
-use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
+use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, merge};
+
+use super::scans::Scans;
 
 /// Who owes what, and who must not be contacted.
 #[derive(Debug, Default, Clone)]
@@ -17,10 +20,11 @@ pub(super) struct Ledger {
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
+    pub(super) scans: Scans,
 }
 
 impl Ledger {
-    pub(super) fn import(&mut self, row: LedgerRow) -> Change {
+    pub(super) fn import(&mut self, row: LedgerRow, now: DateTime<Utc>) -> Change {
         let place = (row.borrower.merchant.clone(), row.installment.clone());
         let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
         let (borrower, installment) = merge(row, was_borrower.clone(), was.clone());
@@ -29,9 +33,19 @@ impl Ledger {
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
             Some(_) => Change::Changed,
         };
-        if let Some(before) = was.filter(|was| was.borrower != installment.borrower) {
+        if let Some(before) = was.clone().filter(|was| was.borrower != installment.borrower) {
             let former = BorrowerKey { merchant: before.merchant, id: before.borrower };
             self.owed.entry(former).or_default().remove(&before.id);
+        }
+        if was.as_ref() != Some(&installment) && installment.is_due() {
+            self.scans.write_down((borrower.key.clone(), installment.due_date), now);
+        }
+        if was_borrower.is_some_and(|known| known != borrower) {
+            let owed = self.owed.get(&borrower.key).into_iter().flatten();
+            let owed = owed.filter_map(|id| self.installments.get(&(borrower.key.merchant.clone(), id.clone())));
+            for date in owed.filter(|one| one.is_due()).map(|one| one.due_date).collect::<BTreeSet<_>>() {
+                self.scans.write_down((borrower.key.clone(), date), now);
+            }
         }
         self.owed.entry(borrower.key.clone()).or_default().insert(installment.id.clone());
         self.borrowers.insert(borrower.key.clone(), borrower);
@@ -94,6 +108,20 @@ impl Ledger {
         cursors.sort_unstable();
         cursors.dedup();
         cursors.into_iter().filter_map(|cursor| self.due_borrower(cursor, now)).take(limit as usize).collect()
+    }
+
+    pub(super) fn changes(&self, after: Option<i64>, limit: u32, now: DateTime<Utc>) -> Changes {
+        let later = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let read: Vec<_> = self.scans.changed.range(later).take(limit as usize).collect();
+        let mut since = BTreeMap::new();
+        for (_, (cursor, at)) in &read {
+            since.entry(cursor).and_modify(|first: &mut DateTime<Utc>| *first = (*at).min(*first)).or_insert(*at);
+        }
+        let due = since.into_iter().filter_map(|(cursor, at)| Some((at, self.due_borrower(cursor.clone(), now)?)));
+        Changes {
+            ids: read.iter().map(|(id, _)| **id).collect(),
+            due: due.filter(|(_, due)| !due.installments.is_empty()).collect(),
+        }
     }
 
     fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<Due> {

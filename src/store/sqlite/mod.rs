@@ -2,6 +2,7 @@
 
 mod batch;
 mod borrower;
+mod changed;
 mod connect;
 #[path = "../body/fallback.rs"]
 mod fallback;
@@ -20,6 +21,8 @@ mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
 mod reminder;
+#[path = "../body/scan.rs"]
+mod scan;
 #[path = "../body/stops.rs"]
 mod stops;
 mod suppression;
@@ -84,6 +87,11 @@ impl SqliteStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         Ok(self.writer.begin_with(BEGIN_WRITE).await?)
+    }
+
+    /// For what need not be on the disk at once on PostgreSQL.
+    async fn write_behind(&self) -> Result<Tx, StoreError> {
+        self.write().await
     }
 
     /// For what is a single statement on PostgreSQL.
