@@ -239,7 +239,7 @@ impl<'a> Scan<'a> {
 
     /// Puts in what is called for, each kind by itself so that it can be counted; almost always there is one kind.
     async fn put_in(&self, mut called: Vec<Planned>) -> Result<ScanReport, StoreError> {
-        let kind = |one: &Planned| (Reverse(one.skip.map(SkipReason::as_str)), one.reminder.not_before <= self.now());
+        let kind = |one: &Planned| (Reverse(one.skip.map(SkipReason::as_str)), one.reminder.not_before > self.now());
         called.sort_by_key(kind);
         let mut report = ScanReport {
             in_view: called.iter().filter(|one| one.skip.is_none()).count() as u64,
