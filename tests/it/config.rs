@@ -304,7 +304,7 @@ fn the_sample_tells_the_defaults() {
     assert_eq!(format!("{:?}", told.policy), format!("{:?}", left_out.policy));
     assert_eq!((told.http, told.dispatch, told.log), (left_out.http, left_out.dispatch, left_out.log));
     assert_eq!(told.scans.horizon, left_out.scans.horizon);
-    assert_eq!(told.scans.full_check, left_out.scans.full_check);
+    assert_eq!(told.scans.full_check.expression(), left_out.scans.full_check.expression());
     assert_eq!(told.database.max_connections, left_out.database.max_connections);
 }
 
