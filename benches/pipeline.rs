@@ -15,6 +15,8 @@ mod postgres;
 mod process;
 #[path = "pipeline/report.rs"]
 mod report;
+#[path = "pipeline/scan.rs"]
+mod scan;
 #[path = "pipeline/sinks.rs"]
 mod sinks;
 #[path = "pipeline/stages.rs"]
@@ -58,6 +60,8 @@ struct Args {
 enum Part {
     /// Import and plan
     Ledger,
+    /// Scans of a large ledger
+    Scan,
     /// Rendering
     Render,
     /// SMS and e-mail end to end
@@ -72,6 +76,8 @@ enum Part {
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
     ledger: u64,
+    /// Instalments, of which a tenth comes into view.
+    scanned: u64,
     renders: u64,
     messages: u64,
     small_outbox: u64,
@@ -82,6 +88,7 @@ struct Sizes {
 
 const FULL: Sizes = Sizes {
     ledger: 200_000,
+    scanned: 1_000_000,
     renders: 200_000,
     messages: 50_000,
     small_outbox: 100_000,
@@ -92,6 +99,7 @@ const FULL: Sizes = Sizes {
 
 const QUICK: Sizes = Sizes {
     ledger: 20_000,
+    scanned: 100_000,
     renders: 20_000,
     messages: 10_000,
     small_outbox: 50_000,
@@ -123,6 +131,9 @@ async fn measure(args: &Args) -> Anyhow<()> {
     }
     if wanted(Part::Ledger) {
         stages::ledger(&mut report, &server, sizes).await?;
+    }
+    if wanted(Part::Scan) {
+        scan::large_ledger(&mut report, &server, sizes).await?;
     }
     if wanted(Part::Send) {
         stages::send(&mut report, &server, sizes).await?;

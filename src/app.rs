@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use crate::clock::{Clock, SimClock, SystemClock};
@@ -15,10 +15,12 @@ use crate::gateway::capture::CaptureGateway;
 use crate::gateway::http::HttpGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
-use crate::pipeline::{Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler};
-use crate::plan::Policy;
+use crate::pipeline::{
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, ScanOrder,
+};
+use crate::plan::{Horizon, Policy};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
-use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
+use crate::store::{PostgresStore, SqliteStore, Store, StoreError, WriteMode};
 
 /// Why the parts do not come together.
 #[derive(Debug, thiserror::Error)]
@@ -165,10 +167,18 @@ impl App {
         Reconciler { dispatcher: Arc::clone(dispatcher), gateways: self.gateways.clone() }
     }
 
-    /// How far ahead a scan plans.
+    /// A scan as of `now` that is kept.
     #[must_use]
-    pub fn ahead(&self) -> TimeDelta {
-        TimeDelta::from_std(self.config.scans.horizon).unwrap_or(TimeDelta::MAX)
+    pub fn scan_order(&self, now: DateTime<Utc>, extent: Extent) -> ScanOrder {
+        let scans = &self.config.scans;
+        let ahead = TimeDelta::from_std(scans.horizon).unwrap_or(TimeDelta::MAX);
+        ScanOrder {
+            horizon: Horizon { now, until: now + ahead },
+            extent,
+            mode: WriteMode::Commit,
+            start_from: scans.start_from.map(|day| scans.start_of(day)),
+            first_day: scans.today(now),
+        }
     }
 }
 

@@ -21,9 +21,8 @@ use crate::domain::{Channel, SourceName};
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, ops, public};
-use crate::pipeline::figures::PLANNED;
-use crate::pipeline::{Pull, PullError, Summary, Until, pull, scan};
-use crate::plan::Horizon;
+use crate::pipeline::figures::{MISSED, PLANNED};
+use crate::pipeline::{Extent, Pull, PullError, ScanReport, Summary, Until, pull, scan};
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
@@ -243,16 +242,22 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
     tracing::info!(%source, new, changed, same, rejected, "pulled");
 }
 
-/// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick.
+/// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick; at a tick of the full
+/// check it looks at everything in view.
 async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
     let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
+    let scans = &app.config.scans;
+    let mut extent = Extent::News;
     while !stop.is_cancelled() {
-        scan_in_turn(&app, &holder).await;
+        scan_in_turn(&app, &holder, extent).await;
         let now = app.clock.now();
-        let Some(next) = app.config.scans.schedule.next_after(now) else {
+        let Some(next) = scans.schedule.next_after(now) else {
             tracing::error!("the schedule never fires again; nothing more is planned");
             return stop.cancelled().await;
         };
+        let full = scans.full_check.next_after(now).filter(|full| *full <= next);
+        extent = if full.is_some() { Extent::Full } else { Extent::News };
+        let next = full.unwrap_or(next);
         tokio::select! {
             () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
             () = stop.cancelled() => {}
@@ -260,20 +265,31 @@ async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-async fn scan_in_turn(app: &App, holder: &str) {
+async fn scan_in_turn(app: &App, holder: &str, extent: Extent) {
     match app.store.take_turn("scan", holder, SCAN_TURN).await {
         Ok(true) => {}
         Ok(false) => return tracing::info!("another daemon is scanning"),
         Err(error) => return tracing::error!(%error, "the scan could not begin; the next tick tries again"),
     }
-    let now = app.clock.now();
-    let horizon = Horizon { now, until: now + app.ahead() };
-    match scan(&*app.store, &app.policy, horizon, WriteMode::Commit).await {
-        Ok(report) => {
-            metrics::counter!(PLANNED).increment(report.planned);
-            tracing::info!(planned = report.planned, in_view = report.in_view, looked_at = report.looked_at, "scanned");
-        }
+    match scan(&*app.store, &app.policy, &app.scan_order(app.clock.now(), extent)).await {
+        Ok(report) => tell_scan(&report),
         Err(error) => tracing::error!(%error, "the scan broke off; the next tick goes on"),
+    }
+}
+
+fn tell_scan(report: &ScanReport) {
+    let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, found } = *report;
+    metrics::counter!(PLANNED).increment(planned);
+    metrics::counter!(MISSED).increment(found);
+    tracing::info!(planned, in_view, looked_at, revived, "scanned");
+    if late + expired + superseded > 0 {
+        tracing::warn!(late, expired, superseded, "the time of some reminders passed before they were planned");
+    }
+    if found > 0 {
+        tracing::error!(
+            found,
+            "the full check found reminders that scans had missed and planned them; please report this"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Channel, LinkMode, Message, ReminderId};
@@ -38,7 +38,7 @@ pub(crate) async fn ledger(report: &mut Report, server: &Server, sizes: Sizes) -
         let again = binary.run(&["import", &file]).await?;
         report.add("import", format!("{name}, all the same"), rate(&again), "lines/s");
         if name == "PostgreSQL" {
-            let bare = insert_rate(&url, sizes).await?;
+            let bare = insert_rate(&url, world.due_date()?, sizes.ledger).await?;
             report.add("plan", "bare INSERT ... SELECT of the same shape", bare, "rows/s");
             let scanned = binary.run(&["scan"]).await?;
             report.add("plan", format!("{name}, all new"), rate(&scanned), "rows/s");
@@ -76,31 +76,29 @@ async fn copy_rate(url: &str, sizes: Sizes) -> Anyhow<f64> {
     Ok(sizes.ledger as f64 / seconds)
 }
 
-/// Rows a second that one statement puts into twins of `reminder` and `queue`, with all their keys and indexes.
-async fn insert_rate(url: &str, sizes: Sizes) -> Anyhow<f64> {
+/// Rows a second that one statement puts into twins of `reminder` and `queue`, with all their keys and indexes, for `count`
+/// instalments of that due date.
+pub(crate) async fn insert_rate(url: &str, due: NaiveDate, count: u64) -> Anyhow<f64> {
     let mut connection = connect(url).await?;
     connection.execute("create table bare_reminder (like reminder including all)").await?;
     connection.execute("create table bare_queue (like queue including all)").await?;
     let begun = SystemClock.elapsed();
-    connection
-        .execute(
-            r#"
+    let statement = r#"
             with planned as (
                 insert into bare_reminder (
                     merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at
                 )
                 select i.merchant, i.borrower_id, i.due_date, 'due/-3', 'sms', 'schedule', now(), now(), now()
-                from installment i join borrower b using (borrower_id, merchant) where i.status = 'open'
+                from installment i join borrower b using (borrower_id, merchant) where i.status = 'open' and i.due_date = '$due'
                 on conflict do nothing
                 returning id, channel, not_before
             )
             insert into bare_queue (reminder_id, not_before, attempt, channel, state)
-            select id, not_before, 0, channel, 'planned' from planned"#,
-        )
-        .await?;
+            select id, not_before, 0, channel, 'planned' from planned"#;
+    connection.execute(sqlx::AssertSqlSafe(statement.replace("$due", &due.to_string()))).await?;
     let seconds = (SystemClock.elapsed() - begun).as_secs_f64();
     connection.execute("drop table bare_reminder, bare_queue").await?;
-    Ok(sizes.ledger as f64 / seconds)
+    Ok(count as f64 / seconds)
 }
 
 /// Messages a second that one thread renders.

@@ -64,6 +64,32 @@ create table event (
     primary key (reminder_id, id)
 );
 
+-- How far scans have come with each step of a rule. A handful of rows, read by every import.
+create table mark (
+    step        text collate "C" primary key,
+    fingerprint text not null, -- of what in the config decides about the step
+    first       date not null, -- due dates in view
+    last        date not null,
+    passed      date -- through which all was planned
+);
+
+-- When scans began. One row.
+create table scan (
+    start timestamptz not null
+);
+
+create unique index scan_once on scan ((true));
+
+-- What the ledger changed within the view since it was planned for. A queue: a scan takes rows out as it plans, so that one whose
+-- transaction commits late is seen all the same.
+create table changed (
+    id          bigint generated always as identity primary key,
+    merchant    text collate "C" not null,
+    borrower_id text collate "C" not null,
+    due_date    date        not null,
+    at          timestamptz not null
+) with (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01);
+
 -- The right to do a task alone, for a while.
 create table turn (
     task        text primary key,

@@ -54,6 +54,31 @@ create table event (
 
 create index event_of_reminder on event (reminder_id, id);
 
+-- How far scans have come with each step of a rule. A handful of rows, read by every import.
+create table mark (
+    step        text primary key,
+    fingerprint text not null, -- of what in the config decides about the step
+    first       text not null, -- due dates in view
+    last        text not null,
+    passed      text -- through which all was planned
+) strict, without rowid;
+
+-- When scans began. One row.
+create table scan (
+    start text not null
+) strict;
+
+create unique index scan_once on scan (true);
+
+-- What the ledger changed within the view since it was planned for. A scan takes rows out as it plans.
+create table changed (
+    id          integer primary key autoincrement,
+    merchant    text not null,
+    borrower_id text not null,
+    due_date    text not null,
+    at          text not null
+) strict;
+
 -- The right to do a task alone, for a while.
 create table turn (
     task        text primary key,

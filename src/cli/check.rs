@@ -173,6 +173,10 @@ fn show_scans(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::R
     let schedule = &config.scans.schedule;
     let zone = schedule.zone();
     writeln!(out, "\nScans\n  {} in {zone}, {} ahead", schedule.expression(), duration::format(config.scans.horizon))?;
+    writeln!(out, "  full check: {}", config.scans.full_check.expression())?;
+    if let Some(day) = config.scans.start_from {
+        writeln!(out, "  nothing from before {day}")?;
+    }
     for scan in scans(config, now).take(3) {
         writeln!(out, "  next: {}", scan.with_timezone(&zone).format("%F %T %:z"))?;
     }

@@ -24,8 +24,8 @@ use crate::config::{Config, Inputs};
 use crate::domain::{Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::http;
 use crate::http::public::Public;
-use crate::pipeline::{Import, Summary, import, scan};
-use crate::plan::{Due, Horizon, local_date, to_utc};
+use crate::pipeline::{Extent, Import, Summary, import, scan};
+use crate::plan::{Due, local_date, to_utc};
 use crate::source::Format;
 use crate::store::WriteMode;
 
@@ -174,7 +174,7 @@ async fn take<R: Read + Send + 'static>(app: &App, input: R, format: Option<Form
 }
 
 async fn plan(app: &App, now: DateTime<Utc>) -> Result<(), CliError> {
-    scan(&*app.store, &app.policy, Horizon { now, until: now + app.ahead() }, WriteMode::Commit).await?;
+    scan(&*app.store, &app.policy, &app.scan_order(now, Extent::News)).await?;
     Ok(())
 }
 

@@ -235,7 +235,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Scan(args) => {
             let now = args.at.unwrap_or_else(|| app.clock.now());
-            scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
+            scan::run(&args, &*app.store, &app.policy, app.scan_order(now, args.extent()), out).await
         }
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,

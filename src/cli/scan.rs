@@ -2,45 +2,68 @@
 
 use std::io::Write;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::{CliError, Exit, reminders::moment};
-use crate::pipeline::scan;
-use crate::plan::{Horizon, Policy};
+use crate::pipeline::{Extent, ScanOrder, ScanReport, scan};
+use crate::plan::Policy;
 use crate::store::{Store, WriteMode};
 
 /// Plan the reminders that come into view.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Plan as if it were this time (RFC 3339, for example 2026-11-22T10:00:00+08:00)
-    #[arg(long, value_name = "TIME")]
+    /// Plan everything that is in view at this time (RFC 3339, for example 2026-11-22T10:00:00+08:00), apart from the regular scans
+    #[arg(long, value_name = "TIME", conflicts_with = "full")]
     pub(super) at: Option<DateTime<Utc>>,
+    /// Then check everything in view: plan and report what was missed (exit code 3)
+    #[arg(long)]
+    full: bool,
     /// Only say what would be planned
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Runs it at `now`, planning `ahead`.
+impl ScanArgs {
+    /// What is to be looked at.
+    pub(super) fn extent(&self) -> Extent {
+        match self {
+            Self { at: Some(_), .. } => Extent::Aside,
+            Self { full: true, .. } => Extent::Full,
+            Self { .. } => Extent::News,
+        }
+    }
+}
+
+/// Runs it.
 pub(super) async fn run(
     args: &ScanArgs,
     store: &dyn Store,
     policy: &Policy,
-    now: DateTime<Utc>,
-    ahead: TimeDelta,
+    order: ScanOrder,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
-    let horizon = Horizon { now, until: now + ahead };
     let mode = if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit };
-    let report = scan(store, policy, horizon, mode).await?;
+    let report = scan(store, policy, &ScanOrder { mode, ..order }).await?;
+    let ScanReport { looked_at, planned, late, expired, superseded, revived, found, .. } = report;
     let verb = if args.dry_run { "would be planned" } else { "planned" };
     writeln!(
         out,
-        "{} {verb}, {} were planned before; looked at {} due dates of borrowers, up to {}",
-        report.planned,
-        report.in_view - report.planned,
-        report.looked_at,
-        moment(horizon.until),
+        "{planned} {verb}, up to {}; looked at {looked_at} due dates of borrowers",
+        moment(order.horizon.until)
     )?;
+    if late + expired + superseded > 0 {
+        writeln!(out, "planned after their time: {late} to be sent late, {expired} expired, {superseded} superseded")?;
+    }
+    if revived > 0 {
+        writeln!(out, "{revived} planned again: what they were skipped for is no longer so")?;
+    }
+    if found > 0 {
+        writeln!(
+            out,
+            "{found} of these had been missed by earlier scans; please report this with the log of the daemon"
+        )?;
+        return Ok(Exit::Partly);
+    }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use reqwest::Url;
 use rust_decimal::Decimal;
@@ -110,6 +110,16 @@ pub(super) fn duration(value: &Value<'_>) -> Result<Duration, String> {
     let DeValue::String(text) = value.node else { return Err(wrong(value.kind())) };
     let duration = crate::domain::duration::parse(text).ok_or_else(|| wrong(&value.shown()))?;
     if duration.is_zero() { Err(format!("is no time at all; {}", crate::domain::duration::FORM)) } else { Ok(duration) }
+}
+
+/// A date.
+pub(super) fn date(value: &Value<'_>) -> Result<NaiveDate, String> {
+    let written = match value.node {
+        // TOML knows dates of its own, without quotes.
+        DeValue::Datetime(date) => date.to_string(),
+        _ => value.text()?.to_owned(),
+    };
+    written.parse().map_err(|_| format!(r#"{} is no date; write for example "2026-11-22""#, value.shown()))
 }
 
 /// A time of day.

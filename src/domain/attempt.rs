@@ -190,6 +190,8 @@ impl Event {
 pub enum EventKind {
     /// Put off to another hour; `detail` says why.
     Deferred,
+    /// Planned again: what it was skipped for is no longer so.
+    Revived,
     /// Not taken over; another try follows.
     Retry,
     /// May or may not have gone.
@@ -206,7 +208,7 @@ pub enum EventKind {
     Skipped,
 }
 words!(EventKind {
-    Deferred => "deferred", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Deferred => "deferred", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 
@@ -215,7 +217,7 @@ impl EventKind {
     #[must_use]
     pub fn state(self) -> State {
         match self {
-            Self::Deferred | Self::Retry => State::Planned,
+            Self::Deferred | Self::Revived | Self::Retry => State::Planned,
             Self::Unknown => State::Unknown,
             Self::Accepted => State::Accepted,
             Self::Delivered => State::Delivered,

@@ -187,7 +187,9 @@ impl State {
             Unknown => matches!(next, Planned | Accepted | Delivered | Undelivered | Failed),
             // Receipts may come in any order; the later truth about one message is the better one.
             Accepted | Undelivered => matches!(next, Delivered | Undelivered) && self != next,
-            Delivered | Failed | Skipped => false,
+            // The due date may come back that it was skipped for.
+            Skipped => next == Planned,
+            Delivered | Failed => false,
         }
     }
 }
@@ -225,6 +227,14 @@ words!(SkipReason {
     OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
     OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
 });
+
+impl SkipReason {
+    /// Whether it is what the lender's books said, and may unsay.
+    #[must_use]
+    pub fn is_of_the_books(self) -> bool {
+        matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled)
+    }
+}
 
 #[cfg(test)]
 mod tests {

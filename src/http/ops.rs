@@ -19,7 +19,9 @@ use super::{HttpError, within_patience};
 use crate::clock::Clock;
 use crate::domain::{Channel, SourceState};
 use crate::pipeline::Freshness;
-pub use crate::pipeline::figures::{BREAKER_OPEN, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, SEND_SECONDS, SKIPPED};
+pub use crate::pipeline::figures::{
+    BREAKER_OPEN, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, SEND_SECONDS, SKIPPED,
+};
 use crate::store::{QueueCounts, Store, StoreError};
 
 const STORE_UP: &str = "dueherald_store_up";
@@ -163,6 +165,7 @@ fn set_source_gauges(freshness: &Freshness, states: Option<&[SourceState]>, now:
 /// Says what each figure is, for the `# HELP` lines.
 fn describe() {
     describe_counter!(PLANNED, "Reminders that scans put into the outbox");
+    describe_counter!(MISSED, "Reminders that a full check found to be missing; more than 0 is a fault of dueherald");
     describe_gauge!(
         BREAKER_OPEN,
         "1 while a gateway gets nothing but probes, because it failed again and again; else 0"

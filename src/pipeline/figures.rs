@@ -2,6 +2,8 @@
 
 /// Reminders that scans put into the outbox.
 pub const PLANNED: &str = "dueherald_planned_total";
+/// Reminders that a full check found to be missing: a fault of dueherald.
+pub const MISSED: &str = "dueherald_missed_total";
 /// Outcomes of attempts. Labels `gateway`, `outcome`.
 pub const OUTCOMES: &str = "dueherald_outcomes_total";
 /// Reminders that were not sent. Label `reason`.

@@ -24,6 +24,6 @@ pub use poison::Poison;
 pub use pull::{Pull, PullError, pull};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
-pub use scan::{ScanReport, scan};
+pub use scan::{Extent, ScanOrder, ScanReport, scan};
 pub use signature::{Signature, Unsigned};
 pub use tally::Tally;

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
     Step, SuppressionReason, TemplateName,
@@ -149,6 +149,9 @@ fn weigh(
         return Err(SkipReason::Expired);
     }
     let borrower = account.borrower.as_ref().ok_or(SkipReason::NoContact)?;
+    if is_overtaken(policy, key, borrower, now) {
+        return Err(SkipReason::Superseded);
+    }
     if let Some(hold) = borrower.hold.as_ref().filter(|hold| hold.stands_at(now)) {
         // Of use after the hold as well: a dispute that ends in the morning does not lose the evening's reminder.
         let end = hold.until.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::OnHold)?;

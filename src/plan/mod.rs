@@ -1,6 +1,7 @@
 //! Level 1: when to remind and whom. Pure: the same input gives the same plan, on every database and in the simulation.
 
 mod calendar;
+mod catch_up;
 mod contact;
 mod contact_hours;
 mod decide;
@@ -17,11 +18,13 @@ mod rate;
 mod retry;
 mod rule;
 mod schedule;
+mod slices;
 mod terms;
 mod wishes;
 mod zones;
 
 pub use calendar::Calendar;
+pub use catch_up::{Planned, Span, call_for, is_overtaken};
 pub use contact::{Beside, Contact, Progress};
 pub use contact_hours::{ContactHours, DayHours, NoDayHours};
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
@@ -37,6 +40,7 @@ pub use rate::{Permits, RateLimit, RateState};
 pub use retry::{RetryPolicy, Tried, follow};
 pub use rule::{ChannelChoice, ChannelMode, Days, OnHoliday, Rule, RulesMatch, TimeOfDay};
 pub use schedule::{Schedule, ScheduleError};
+pub use slices::{Mark, Pass, announced, full_pass, in_view, passes, rules_of};
 pub use terms::Terms;
 pub use wishes::hold_end;
 pub use zones::Zones;

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::decide::address;
 use super::rule::day;
 use super::wishes::{preferred_first, time_of_day};
-use super::{Calendar, ChannelMode, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
+use super::{Calendar, ChannelMode, ContactHours, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
 use crate::domain::{Borrower, Channel, Merchant, NewReminder, Origin, ReminderKey, RuleName, Step};
 
 /// Which reminders a scan plans: those whose time lies before `until` and which are still of use at `now`.
@@ -72,15 +72,24 @@ pub struct Considered<'p> {
 /// The due dates that any rule could plan for within the horizon, whatever the time zone; `None` without rules.
 #[must_use]
 pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<NaiveDate>> {
-    let bounds = policy.rules.iter().flat_map(|rule| {
-        let merchants = policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id));
-        let calendar =
-            merchants.map(|merchant| policy.calendar_of(rule, merchant)).max_by_key(|days| days.longest_break());
-        let days = days_in_view(rule, calendar?, horizon);
-        let (first, last) = rule.days.span().into_inner();
-        Some((day(*days.start(), -last)?, day(*days.end(), -first)?))
+    let bounds = policy.rules.iter().filter_map(|rule| {
+        let dates = due_dates_of(policy, rule, rule.days.span(), horizon)?;
+        Some(dates.into_inner())
     });
     bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map(|(first, last)| first..=last)
+}
+
+/// The due dates that the steps of a rule could be planned for within the horizon; `None` if the rule is for no known merchant.
+pub(super) fn due_dates_of(
+    policy: &Policy,
+    rule: &Rule,
+    offsets: RangeInclusive<i32>,
+    horizon: Horizon,
+) -> Option<RangeInclusive<NaiveDate>> {
+    let merchants = policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id));
+    let calendar = merchants.map(|merchant| policy.calendar_of(rule, merchant)).max_by_key(|days| days.longest_break());
+    let days = days_in_view(rule, calendar?, horizon);
+    Some(day(*days.start(), -*offsets.end())?..=day(*days.end(), -*offsets.start())?)
 }
 
 /// What one borrower is to be reminded of about one due date.
@@ -174,15 +183,7 @@ fn in_view(
     // By offset when it may go out, and on which day which step is the last.
     let (mut times, mut last_of_day) = (BTreeMap::new(), BTreeMap::new());
     for offset in offsets {
-        let time = withheld(rule, offset).map_or(Ok(()), Err).and_then(|()| {
-            // Nothing in view is beyond the calendar.
-            let day = rule.shifted(day(due.due_date, offset).unwrap_or(due.due_date), calendar);
-            let wished = to_utc(
-                home,
-                day.and_time(time_of_day(rule.at.of(&due.borrower.key), hours.hours, due.borrower.preferred_hours)),
-            );
-            hours.next_allowed(wished).ok_or(WhyNot::NoCommonHour)
-        });
+        let time = time_of_step(rule, calendar, &hours, &due.borrower, due.due_date, offset);
         if let Ok(time) = time {
             last_of_day.insert(local_date(home, time), offset);
         }
@@ -201,6 +202,46 @@ fn in_view(
     times.into_iter().map(|(offset, time)| (offset, verdict(offset, time))).collect()
 }
 
+/// When a step may go out.
+fn time_of_step(
+    rule: &Rule,
+    calendar: &Calendar,
+    hours: &ContactHours<'_>,
+    borrower: &Borrower,
+    due_date: NaiveDate,
+    offset: i32,
+) -> Result<DateTime<Utc>, WhyNot> {
+    withheld(rule, offset).map_or(Ok(()), Err)?;
+    // Nothing in view is beyond the calendar.
+    let day = rule.shifted(day(due_date, offset).unwrap_or(due_date), calendar);
+    let at = time_of_day(rule.at.of(&borrower.key), hours.hours, borrower.preferred_hours);
+    hours.next_allowed(to_utc(hours.zones.home(), day.and_time(at))).ok_or(WhyNot::NoCommonHour)
+}
+
+/// Whether a step of the rule after the one at `offset` goes out before the borrower's day of `now` ends, or has gone.
+pub(super) fn a_later_step_is_due(
+    policy: &Policy,
+    rule: &Rule,
+    merchant: &Merchant,
+    borrower: &Borrower,
+    (due_date, offset): (NaiveDate, i32),
+    now: DateTime<Utc>,
+) -> bool {
+    let calendar = policy.calendar_of(rule, merchant);
+    let hours = policy.contact_hours(merchant, borrower, Some(rule));
+    let home = hours.zones.home();
+    let today = local_date(home, now);
+    // Only a day off moves a step to an earlier day.
+    let ahead = if rule.on_holiday == OnHoliday::PreviousWorkingDay { calendar.longest_break() } else { 0 };
+    let last = i32::try_from((today - due_date).num_days() + i64::from(ahead)).unwrap_or(i32::MAX);
+    let Some(tomorrow) = today.succ_opt() else { return false };
+    let tomorrow = to_utc(home, tomorrow.and_time(NaiveTime::MIN));
+    rule.days
+        .steps(due_date, offset.saturating_add(1)..=last)
+        .filter_map(|later| time_of_step(rule, calendar, &hours, borrower, due_date, later).ok())
+        .any(|time| time < tomorrow)
+}
+
 /// What keeps a step back whatever the day.
 pub(super) fn withheld(rule: &Rule, offset: i32) -> Option<WhyNot> {
     if let Some(last) = rule.stop_after.filter(|last| offset > *last) {
@@ -217,7 +258,12 @@ fn days_in_view(rule: &Rule, calendar: &Calendar, horizon: Horizon) -> RangeIncl
         // Once for its day, and once more where contact hours move it on.
         slack += TimeDelta::days(2 * i64::from(calendar.longest_break()));
     }
-    (horizon.now - rule.max_lateness - slack).date_naive()..=(horizon.until + slack).date_naive()
+    // A local day begins 14 hours before the UTC day at most; only a day off moves a reminder to an earlier day.
+    let ahead = match rule.on_holiday {
+        OnHoliday::PreviousWorkingDay => slack,
+        OnHoliday::Send | OnHoliday::NextWorkingDay => TimeDelta::hours(14),
+    };
+    (horizon.now - rule.max_lateness - slack).date_naive()..=(horizon.until + ahead).date_naive()
 }
 
 fn reminders(

@@ -11,6 +11,7 @@ mod ledger;
 mod memory;
 mod outbox;
 mod postgres;
+mod scan;
 mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
@@ -24,7 +25,7 @@ use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Due};
+use crate::plan::{Account, Due, Mark, Planned};
 
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
@@ -33,6 +34,7 @@ pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
 pub use postgres::PostgresStore;
+pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
@@ -146,6 +148,28 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         at: DateTime<Utc>,
         mode: WriteMode,
     ) -> Result<Vec<ReminderId>, StoreError>;
+
+    /// How far scans have come.
+    async fn scan_state(&self) -> Result<ScanState, StoreError>;
+
+    /// Says what is in view, so that imports from now on write down what they change there; gives the state that follows, see
+    /// [`announced`](crate::plan::announced). `first_day` is remembered as the start if this is the first time.
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError>;
+
+    /// Records that every slice of these marks was passed over, for those that still have the same fingerprint.
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError>;
+
+    /// Changes within the view after the number `after`, and what is open there; of at most `limit` changes.
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError>;
+
+    /// Puts what a scan found into the outbox: what is not there yet, and again what was skipped because the books said so and is
+    /// still of use. With [`WriteMode::DryRun`] nothing is kept. What was put in may be lost in a crash of the database until
+    /// [`Store::passed`] or [`Store::done_with`] has returned.
+    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError>;
+
+    /// Takes out changes when all that they call for is in the outbox. `rules` are those that was planned by, see
+    /// [`rules_of`](crate::plan::rules_of): `false`, and nothing is taken out, if scanners plan by others now.
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError>;
 
     /// Takes due reminders of one channel, reads the facts about each, and asks `decide`, all in one transaction. What is to
     /// be sent becomes `sending` with the next attempt number and a lease on the store's clock; what is skipped gets its end

@@ -308,6 +308,7 @@ fn the_sample_tells_the_defaults() {
     assert_eq!(format!("{:?}", told.policy), format!("{:?}", left_out.policy));
     assert_eq!((told.http, told.dispatch, told.log), (left_out.http, left_out.dispatch, left_out.log));
     assert_eq!(told.scans.horizon, left_out.scans.horizon);
+    assert_eq!(told.scans.full_check.expression(), left_out.scans.full_check.expression());
     assert_eq!(told.database.max_connections, left_out.database.max_connections);
 }
 
@@ -365,6 +366,7 @@ async fn a_check_shows_what_the_config_means() {
 
     Scans
       0 6 * * MON in Asia/Shanghai, 2d ahead
+      full check: 30 3 * * *
       next: 2026-11-23 06:00:00 +08:00
       next: 2026-11-30 06:00:00 +08:00
       next: 2026-12-07 06:00:00 +08:00

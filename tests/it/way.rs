@@ -9,8 +9,7 @@ use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Config, Inputs};
 use dueherald::domain::{Channel, ReminderId, State};
-use dueherald::pipeline::{Import, Until, import, scan};
-use dueherald::plan::Horizon;
+use dueherald::pipeline::{Extent, Import, Until, import, scan};
 use dueherald::source::Format;
 use dueherald::store::{ReminderFilter, WriteMode};
 use tempfile::TempDir;
@@ -124,8 +123,8 @@ async fn the_whole_way(database: Option<String>) {
     let app = App::start(config, &Time::Rehearsal(clock.clone())).await.expect("the app comes together");
     app.store.migrate().await.expect("migrated");
     take_in(&app, INSTALLMENTS).await;
-    let horizon = Horizon { now: clock.now(), until: clock.now() + app.ahead() };
-    let report = scan(&*app.store, &app.policy, horizon, WriteMode::Commit).await.expect("scanned");
+    let order = || app.scan_order(clock.now(), Extent::News);
+    let report = scan(&*app.store, &app.policy, &order()).await.expect("scanned");
     assert_eq!(report.planned, 6, "three borrowers, two channels");
     send_what_is_due(&app).await;
 
@@ -151,14 +150,7 @@ async fn the_whole_way(database: Option<String>) {
     // Later the same day: what was full is tried again, what is unknown is not, and nothing is sent twice.
     for _ in 0..3 {
         clock.advance(std::time::Duration::from_secs(1800));
-        scan(
-            &*app.store,
-            &app.policy,
-            Horizon { now: clock.now(), until: clock.now() + app.ahead() },
-            WriteMode::Commit,
-        )
-        .await
-        .expect("scanned");
+        scan(&*app.store, &app.policy, &order()).await.expect("scanned");
         send_what_is_due(&app).await;
     }
     assert_eq!(http.received().len(), 3, "each text left once");

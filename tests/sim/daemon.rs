@@ -9,7 +9,7 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Until, scan,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, ScanOrder, Until, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -21,7 +21,7 @@ use crate::gateway::FaultyGateway;
 use crate::life::Life;
 use crate::store::FaultyStore;
 use crate::town::{policy, routes};
-use crate::world::World;
+use crate::world::{World, lock};
 
 /// How long a claim lasts.
 const LEASE: Duration = Duration::from_secs(4 * 60);
@@ -120,15 +120,28 @@ async fn scan_in_turn(life: Arc<Life>, store: Arc<dyn Store>, policy: Arc<Policy
     while !stop.is_cancelled() {
         let turn = store.take_turn("scan", &holder, TimeDelta::minutes(10)).await;
         if turn.unwrap_or_default() || world.strikes(world.faults.two_scanners) {
-            let horizon = Horizon { now: life.now(), until: life.now() + AHEAD };
-            if let Ok(report) = scan(&*store, &policy, horizon, WriteMode::Commit).await {
-                world.note(format!("{} scanned: {} planned", life.number, report.planned));
+            let now = life.now();
+            let order = ScanOrder {
+                horizon: Horizon { now, until: now + AHEAD },
+                extent: if world.draw(|rng| rng.u32(0..4)) == 0 { Extent::Full } else { Extent::News },
+                mode: WriteMode::Commit,
+                start_from: None,
+                first_day: now,
+            };
+            let begun = life.world.clock.elapsed();
+            if let Ok(report) = scan(&*store, &policy, &order).await {
+                world.note(format!("{} scanned: {report:?}", life.number));
+                // What is read, frozen for hours and then written may be out of date: that is not meant.
+                if report.found > 0 && life.world.clock.elapsed() - begun < Duration::from_secs(300) {
+                    lock(&world.oracle).fail("I2", format!("{} reminders were missed by scans", report.found));
+                }
             }
         }
+        let pause = world.minutes(SCAN.as_secs() / 120, SCAN.as_secs() / 40);
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = life.sleep(SCAN) => {}
+            () = life.sleep(pause) => {}
         }
     }
 }

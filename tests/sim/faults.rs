@@ -47,6 +47,8 @@ pub(crate) struct Faults {
     pub(crate) stop: u32,
     /// Per day: a gateway is down for some hours.
     pub(crate) outage: u32,
+    /// Per day: everything is down for hours or days.
+    pub(crate) downtime: u32,
     /// Per instalment: paid at some moment.
     pub(crate) pay: u32,
     /// Per instalment: cancelled at some moment.
@@ -83,6 +85,7 @@ impl Faults {
             clock_step: up_to(2_000),
             stop: up_to(800),
             outage: up_to(800),
+            downtime: up_to(400),
             pay: up_to(6_000),
             cancel: up_to(1_500),
             flap: up_to(2_000),
@@ -124,10 +127,16 @@ pub(crate) enum Bug {
     CapsBlindToFlight,
     /// Nobody looks for leases that ran out.
     ReaperAsleep,
+    /// A pass is recorded when it begins: who breaks off leaves a gap.
+    MarkBeforePass,
+    /// What changed is taken out before what it calls for is in the outbox.
+    ChangesGoneBeforePlan,
+    /// A late step goes out although a nearer one of the same rule goes out that day.
+    OvertakenSent,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::MarkAfterSend,
         Self::NoFence,
         Self::ReapToPlanned,
@@ -143,5 +152,8 @@ impl Bug {
         Self::EarlyReceiptLost,
         Self::CapsBlindToFlight,
         Self::ReaperAsleep,
+        Self::MarkBeforePass,
+        Self::ChangesGoneBeforePlan,
+        Self::OvertakenSent,
     ];
 }

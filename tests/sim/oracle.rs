@@ -8,15 +8,15 @@ use chrono_tz::Tz;
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, BorrowerKey, Channel, Event, EventKind, GatewayName, Installment, InstallmentId, InstallmentStatus,
-    LedgerRow, MerchantId, ReminderId, ReminderKey, Said, State, Step, merge,
+    LedgerRow, MerchantId, ReminderId, ReminderKey, RuleName, Said, State, Step, merge,
 };
 use dueherald::gateway::Handover;
-use dueherald::plan::local_date;
+use dueherald::plan::{Due, Horizon, local_date, plan};
 use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
 
 use crate::daemon::POLL;
 use crate::gateway::FaultyGateway;
-use crate::town::{HOLIDAYS, WORKING_DAYS};
+use crate::town::{HOLIDAYS, WORKING_DAYS, policy};
 use crate::world::World;
 
 /// Where a borrower of the American merchant may live whose phone is American.
@@ -35,6 +35,10 @@ pub(crate) fn is_late(step: &Step) -> bool {
     matches!(step, Step::Rule { rule, .. } if rule.as_str() == "late")
 }
 
+fn is_chinese(borrower: &BorrowerKey) -> bool {
+    borrower.merchant.as_str() == "cn"
+}
+
 /// A claim that is on record, and whether what it led to was right at that instant.
 #[derive(Debug)]
 struct Claim {
@@ -49,6 +53,10 @@ struct Claim {
 pub(crate) struct Oracle {
     /// The lender's books, as they are.
     pub(crate) rows: Vec<LedgerRow>,
+    /// When the instalment of that place was paid, cancelled or moved last.
+    pub(crate) changed: HashMap<usize, DateTime<Utc>>,
+    /// On which local day a borrower was last reminded of a due date by a rule, and by which step.
+    steps: HashMap<(BorrowerKey, NaiveDate, RuleName), (NaiveDate, i32)>,
     former: Vec<LedgerRow>,
     of: HashMap<BorrowerKey, Vec<usize>>,
     pub(crate) suppressed: BTreeSet<(MerchantId, String)>,
@@ -195,6 +203,17 @@ impl Oracle {
         self.accepted_once(id, gateway, handover, events);
         self.accepted_at_a_decent_hour(world, id, &key);
         self.accepted_within_caps(world, id, &key);
+        let today = local_date(self.zone(&key.borrower), world.clock.now());
+        self.accepted_as_the_only_step_of_the_day(id, &key, today);
+    }
+
+    /// Catch-up: nobody gets two steps of one rule on one day.
+    fn accepted_as_the_only_step_of_the_day(&mut self, id: ReminderId, key: &ReminderKey, today: NaiveDate) {
+        let Step::Rule { rule, offset } = &key.step else { return };
+        let place = (key.borrower.clone(), key.due_date, rule.clone());
+        let before = self.steps.insert(place, (today, *offset));
+        let alone = before.is_none_or(|(day, step)| day != today || step == *offset);
+        self.expect(alone, "I7", || format!("{id} is the second step of {rule} on {today}"));
     }
 
     /// I1 and I3.
@@ -215,10 +234,9 @@ impl Oracle {
     }
 
     /// Where the borrower is.
-    fn zone(&self, key: &ReminderKey) -> Tz {
-        let chinese = key.borrower.merchant.as_str() == "cn";
-        let home = if chinese { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
-        let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
+    fn zone(&self, borrower: &BorrowerKey) -> Tz {
+        let home = if is_chinese(borrower) { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
+        let row = self.of.get(borrower).map(|places| &self.rows[places[0]]);
         match row.map(|row| &row.time_zone) {
             Some(Said::Value(Some(zone))) => *zone,
             _ => home,
@@ -234,7 +252,7 @@ impl Oracle {
         };
         match row.map(|row| &row.time_zone) {
             Some(Said::Value(Some(zone))) => vec![*zone],
-            _ if key.borrower.merchant.as_str() == "cn" => vec![self.zone(key)],
+            _ if is_chinese(&key.borrower) => vec![self.zone(&key.borrower)],
             _ if row.is_some_and(phone_is_chinese) => [&AMERICA[..], &[chrono_tz::Asia::Shanghai]].concat(),
             _ => AMERICA.to_vec(),
         }
@@ -242,14 +260,14 @@ impl Oracle {
 
     /// I4, at the true time of each place where the borrower may be, and on no day off of a rule for working days.
     fn accepted_at_a_decent_hour(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
-        let chinese = key.borrower.merchant.as_str() == "cn";
+        let chinese = is_chinese(&key.borrower);
         let now = world.clock.now();
         let decent = if chinese { 8..22 } else { 8..21 };
         for zone in self.zones(key) {
             let hour = now.with_timezone(&zone).hour();
             self.expect(decent.contains(&hour), "I4", || format!("{id} was sent at {hour} o'clock in {zone}"));
         }
-        let day = now.with_timezone(&self.zone(key)).date_naive();
+        let day = now.with_timezone(&self.zone(&key.borrower)).date_naive();
         let named = |days: [&str; 3]| chinese && days.contains(&day.to_string().as_str());
         let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         let is_off = named(HOLIDAYS) || weekend && !named(WORKING_DAYS);
@@ -261,7 +279,7 @@ impl Oracle {
     /// SMS, except against the cap of its channel.
     fn accepted_within_caps(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
         let Some(caps) = &world.caps else { return };
-        let today = local_date(self.zone(key), world.clock.now());
+        let today = local_date(self.zone(&key.borrower), world.clock.now());
         let got = self.got.entry(key.borrower.clone()).or_default();
         got.push((today, key.clone()));
         let since = |days: i64| got.iter().filter(move |(day, _)| *day > today - TimeDelta::days(days));
@@ -315,6 +333,29 @@ impl Oracle {
                 )
             });
         }
+    }
+
+    /// I2: what the books called for while somebody could plan it is in the outbox, planned or on record as missed. Judged by the
+    /// rule that no version of the rules changes.
+    pub(crate) fn nothing_was_missed(&mut self, start: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        let policy = policy(0, None);
+        let always = Horizon { now: DateTime::UNIX_EPOCH, until: now };
+        let mut missed = Vec::new();
+        for (place, row) in self.rows.iter().enumerate() {
+            let (borrower, installment) = merge(row.clone(), None, None);
+            if !installment.is_due() {
+                continue;
+            }
+            let (due_date, installments) = (installment.due_date, vec![installment]);
+            let changed = self.changed.get(&place).copied().unwrap_or_default();
+            let called = plan(&policy, &Due { borrower, due_date, installments, suppressed: Vec::new() }, always);
+            let called = called.into_iter().filter(|one| one.key.step.to_string() == "on-day/0");
+            missed.extend(called.filter(|one| {
+                let was_of_use = one.expires_at > changed && start.is_some_and(|start| one.not_before >= start);
+                was_of_use && !self.numbers.contains_key(&one.key)
+            }));
+        }
+        self.expect(missed.is_empty(), "I2", || format!("nobody planned {missed:?}"));
     }
 
     /// What a borrower's address on a channel is.

@@ -32,6 +32,8 @@ pub(crate) struct Report {
 
 /// After the faults have stopped, everything is done within so many days.
 const CALM_DAYS: u64 = 4;
+/// The first scans are done by then.
+pub(crate) const SETTLED_IN: Duration = Duration::from_secs(3 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Far more than a run needs: who gets here turns in circles.
 const MOST_STEPS: u64 = 1_000_000;
@@ -49,8 +51,15 @@ pub(crate) fn run(seed: u64, faults: Option<Faults>, bug: Option<Bug>, whole_tra
     let world = Arc::new(World::new(clock, rng, faults, bug, oracle));
     lock(&world.trace).whole = whole_trace.then(Vec::new);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
-    let mut driver =
-        Driver { world: Arc::clone(&world), daemons: [None, None], leaving: Vec::new(), lives: 0, steps: 0, rules: 0 };
+    let mut driver = Driver {
+        world: Arc::clone(&world),
+        daemons: [None, None],
+        leaving: Vec::new(),
+        lives: 0,
+        steps: 0,
+        rules: 0,
+        down_until: Duration::ZERO,
+    };
     runtime.block_on(driver.drive());
     drop(runtime);
     let mut trace = lock(&world.trace);
@@ -76,6 +85,8 @@ struct Driver {
     steps: u64,
     /// The version of the rules in the config file.
     rules: u32,
+    /// Nothing starts before.
+    down_until: Duration,
 }
 
 impl Driver {
@@ -88,7 +99,10 @@ impl Driver {
         self.until(end + DAY * u32::try_from(CALM_DAYS).unwrap_or_default()).await;
         if !self.failed() {
             let views = self.views().await;
-            lock(&self.world.oracle).rest(&views, self.world.clock.now());
+            let start = self.world.store.scan_state().await.expect("memory does not fail").start;
+            let mut oracle = lock(&self.world.oracle);
+            oracle.rest(&views, self.world.clock.now());
+            oracle.nothing_was_missed(start.map(|start| start + SETTLED_IN), self.world.clock.now());
         }
     }
 
@@ -154,6 +168,10 @@ impl Driver {
             let (from, hours) = (moment(), world.minutes(10, 20 * 60));
             world.after(from, Act::Stop(whose.clone(), channel));
             world.after(from + hours, Act::Lift(whose, channel));
+        }
+        if morning > SETTLED_IN && world.strikes(faults.downtime) {
+            let lasts = world.minutes(60, 4 * 24 * 60);
+            world.after(moment(), Act::Downtime(lasts));
         }
         if world.strikes(faults.outage) {
             let (gateway, hours) = (world.draw(|rng| rng.usize(0..3)), world.minutes(10, 12 * 60));
@@ -228,7 +246,7 @@ impl Driver {
     }
 
     fn start(&mut self, place: usize) {
-        if self.daemons[place].is_none() {
+        if self.daemons[place].is_none() && self.world.clock.elapsed() >= self.down_until {
             self.lives += 1;
             let ahead = if self.world.strikes(self.world.faults.clock_step) {
                 TimeDelta::milliseconds(self.world.draw(|rng| rng.i64(-20_000..=20_000)))
@@ -276,6 +294,12 @@ impl Driver {
                 }
             }
             Act::Outage(gateway, lasts) => lock(&world.down)[gateway] = world.clock.elapsed() + lasts,
+            Act::Downtime(lasts) => {
+                world.note(format!("everything is down for {} h", lasts.as_secs() / 3600));
+                self.down_until = self.down_until.max(world.clock.elapsed() + lasts);
+                self.daemons.iter().flatten().for_each(|daemon| daemon.life.die());
+                (0..2).for_each(|place| world.after(lasts, Act::Start(place)));
+            }
             Act::Receipt(receipt) => self.receive(receipt).await,
             Act::Audit => self.audit().await,
         }
@@ -286,6 +310,7 @@ impl Driver {
         let row = {
             let mut oracle = lock(&self.world.oracle);
             change(&mut oracle.rows[place]);
+            oracle.changed.insert(place, self.world.clock.now());
             oracle.rows[place].clone()
         };
         self.world.note(format!("{} is now due {} {:?}", row.installment, row.due_date, row.status));
@@ -343,6 +368,7 @@ impl Driver {
     /// The faults stop: whoever is dead is started, and every stop is lifted.
     async fn calm_down(&mut self) {
         self.world.calm.store(true, Ordering::Relaxed);
+        self.down_until = Duration::ZERO;
         let stops = lock(&self.world.oracle).stops.clone();
         for (merchant, channel) in stops {
             self.act(Act::Lift(merchant, channel)).await;

@@ -10,13 +10,13 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Amended, Amendment, Attempt, BorrowerKey, Channel, Code, Event, Installment, LedgerRow, MerchantId, NewReminder,
-    Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression,
+    Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Step, Suppression,
     WishesByHand,
 };
-use dueherald::plan::{Account, Due, Progress};
+use dueherald::plan::{Account, Due, Mark, Planned, Progress, rules_of};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, PutIn, QueueCounts,
+    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -199,6 +199,16 @@ impl FaultyStore {
                 stolen.extend(copies.into_iter().map(|copy| (self.0.number, copy)));
                 Ok(claimed)
             }
+            Some(Bug::OvertakenSent) => {
+                let last = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut reminder = reminder.clone();
+                    if let Step::Rule { offset, .. } = &mut reminder.key.step {
+                        *offset = i32::MAX;
+                    }
+                    decide(&reminder, account, now)
+                };
+                self.inner().claim(request, &last).await
+            }
             _ => self.inner().claim(request, decide).await,
         }
     }
@@ -299,6 +309,57 @@ impl Store for FaultyStore {
         observe(self.world(), &planned).await;
         self.after().await?;
         Ok(planned)
+    }
+
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        self.before().await?;
+        self.inner().scan_state().await
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        self.before().await?;
+        let state = self.inner().announce(in_view, first_day).await?;
+        if self.world().has(Bug::MarkBeforePass) {
+            self.inner().passed(&state.marks).await?;
+        }
+        self.after().await?;
+        Ok(state)
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        self.before().await?;
+        self.inner().passed(marks).await?;
+        self.after().await
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        self.before().await?;
+        let changes = self.inner().changes(after, limit).await?;
+        if self.world().has(Bug::ChangesGoneBeforePlan) {
+            let state = self.inner().scan_state().await?;
+            self.inner().done_with(&changes.ids, &rules_of(&state.marks)).await?;
+        }
+        Ok(changes)
+    }
+
+    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+        self.before().await?;
+        let put = self.inner().put_in(planned, at, mode).await?;
+        for id in &put.revived {
+            self.world().note(format!("{} revives {id}", self.0.number));
+        }
+        for ids in [&put.planned, &put.skipped, &put.revived] {
+            observe(self.world(), ids).await;
+        }
+        self.after().await?;
+        Ok(put)
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        self.before().await?;
+        let done = self.inner().done_with(changes, rules).await?;
+        self.after().await?;
+        Ok(done)
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {

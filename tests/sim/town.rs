@@ -117,7 +117,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
         Rule {
             at: TimeOfDay::Spread { from: time(9, 0), to: time(11, 30) },
             on_holiday: OnHoliday::NextWorkingDay,
-            ..rule("due-soon", &[-4, -3], (10, 0), ChannelMode::FirstAvailable, 12)
+            ..rule("due-soon", &[-3, -2], (10, 0), ChannelMode::FirstAvailable, 30)
         },
         rule("on-day", &[0], (2, 30), ChannelMode::All, 10),
         rule("late", &[2], (18, 30), late, 24),

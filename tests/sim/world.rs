@@ -32,6 +32,7 @@ pub(crate) enum Act {
     Reload(usize),
     StepClock(usize, TimeDelta),
     Outage(usize, Duration),
+    Downtime(Duration),
     Receipt(Receipt),
     Audit,
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 
-use super::{Batch, Db, Tx, borrower, installment, suppression};
+use super::{Batch, Db, Tx, borrower, installment, scan, suppression};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
@@ -17,12 +17,15 @@ use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
 
-pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Vec<Change>, StoreError> {
+pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow], now: Option<Moment>) -> Result<Vec<Change>, StoreError> {
     let mut books = read_books(tx, rows).await?;
     let changes = rows.iter().map(|row| books.apply(row)).collect();
     // Borrowers first: an instalment refers to one.
     write_borrowers(tx, &books.dirty_borrowers()).await?;
-    write_installments(tx, &books.dirty_installments()).await?;
+    let installments = books.dirty_installments();
+    write_installments(tx, &installments).await?;
+    scan::write_down_installments(tx, &installments, now).await?;
+    scan::write_down_borrowers(tx, &books.changed_borrowers(), now).await?;
     Ok(changes)
 }
 
@@ -126,19 +129,28 @@ pub(super) async fn due_page(
         .await?;
     let mut page: Vec<Due> = Vec::new();
     for row in rows {
-        let (due_date, key, suppressed) = (row.installment.due_date(), row.borrower.key()?, row.suppressed());
-        let installment = row.installment.installment()?;
-        match page.last_mut().filter(|last| last.due_date == due_date && last.borrower.key == key) {
-            Some(last) => last.installments.extend(installment),
-            None => page.push(Due {
-                borrower: row.borrower.borrower()?,
-                due_date,
-                installments: Vec::from_iter(installment),
-                suppressed,
-            }),
-        }
+        let next = group(row, page.last_mut())?;
+        page.extend(next);
     }
     Ok(page)
+}
+
+/// Adds what a row says to the group before, if it belongs to it; else gives its own.
+pub(super) fn group(row: DueRow, before: Option<&mut Due>) -> Result<Option<Due>, StoreError> {
+    let (due_date, suppressed) = (row.installment.due_date(), row.suppressed());
+    let same = |due: &&mut Due| due.due_date == due_date && row.borrower.is_of(&due.borrower.key);
+    let before = before.filter(same);
+    let installment = row.installment.installment()?;
+    match before {
+        Some(due) => {
+            due.installments.extend(installment);
+            Ok(None)
+        }
+        None => {
+            let borrower = row.borrower.borrower()?;
+            Ok(Some(Due { borrower, due_date, installments: Vec::from_iter(installment), suppressed }))
+        }
+    }
 }
 
 pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {

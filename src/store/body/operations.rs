@@ -5,18 +5,18 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, fallback, ledger, outbox, receipts, sources, stops, views, wishes};
+use super::{Db, End, Tx, fallback, ledger, outbox, receipts, scan, sources, stops, views, wishes};
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Due};
+use crate::plan::{Account, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
+    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -39,14 +39,14 @@ impl Store for End {
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let changes = ledger::import(&mut tx, rows).await?;
+        let changes = ledger::import(&mut tx, rows, self.given_now()).await?;
         end(tx, mode).await?;
         Ok(changes)
     }
 
     async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let amended = sources::amend(&mut tx, amendments).await?;
+        let amended = sources::amend(&mut tx, amendments, self.given_now()).await?;
         end(tx, mode).await?;
         Ok(amended)
     }
@@ -95,7 +95,7 @@ impl Store for End {
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let known = wishes::wish(&mut tx, said).await?;
+        let known = wishes::wish(&mut tx, said, self.given_now()).await?;
         tx.commit().await?;
         Ok(known)
     }
@@ -114,6 +114,43 @@ impl Store for End {
         let planned = outbox::plan(&mut tx, reminders, at).await?;
         end(tx, mode).await?;
         Ok(planned)
+    }
+
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        scan::state(&mut self.read().await?).await
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let state = scan::announce(&mut tx, in_view, first_day).await?;
+        tx.commit().await?;
+        Ok(state)
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        scan::passed(&mut tx, marks).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        scan::changes(&mut tx, now, after, limit).await
+    }
+
+    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+        let mut tx = self.write_behind().await?;
+        let put = outbox::put_in(&mut tx, planned, at).await?;
+        end(tx, mode).await?;
+        Ok(put)
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let done = scan::done_with(&mut tx, changes, rules).await?;
+        tx.commit().await?;
+        Ok(done)
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {

@@ -3,32 +3,64 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
-use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId};
-use crate::plan::{Account, Decision, DeferReason, ToSend};
+use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, SkipReason};
+use crate::plan::{Account, Decision, DeferReason, Planned, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
-use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, StoreError};
+use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, PutIn, StoreError};
 
 pub(super) async fn plan(
     tx: &mut Tx,
     reminders: &[NewReminder],
     at: DateTime<Utc>,
 ) -> Result<Vec<ReminderId>, StoreError> {
-    let columns = Batch::of(reminders)
-        .column(|new| new.key.borrower.merchant.as_str())?
-        .column(|new| new.key.borrower.id.as_str())?
-        .column(|new| new.key.due_date)?
-        .column(|new| new.key.step.to_string())?
-        .column(|new| new.key.channel.as_str())?
-        .column(|new| OriginColumns::of(&new.origin).origin)?
-        .column(|new| OriginColumns::of(&new.origin).actor)?
-        .column(|new| OriginColumns::of(&new.origin).reason)?
-        .column(|new| OriginColumns::of(&new.origin).resend_of)?
+    reminder::insert(tx, columns(reminders, |new| (new, false), at)?).await
+}
+
+/// Each with whether its rule wants one channel at first.
+fn columns<'r, R>(
+    rows: &'r [R],
+    read: impl Fn(&'r R) -> (&'r NewReminder, bool) + Copy,
+    at: DateTime<Utc>,
+) -> Result<Batch<'r, R>, StoreError> {
+    let new = move |row| read(row).0;
+    Batch::of(rows)
+        .column(|row| new(row).key.borrower.merchant.as_str())?
+        .column(|row| new(row).key.borrower.id.as_str())?
+        .column(|row| new(row).key.due_date)?
+        .column(|row| new(row).key.step.to_string())?
+        .column(|row| new(row).key.channel.as_str())?
+        .column(|row| OriginColumns::of(&new(row).origin).origin)?
+        .column(|row| OriginColumns::of(&new(row).origin).actor)?
+        .column(|row| OriginColumns::of(&new(row).origin).reason)?
+        .column(|row| OriginColumns::of(&new(row).origin).resend_of)?
         .column(|_| Moment(at))?
-        .column(|new| Moment(new.not_before))?
-        .column(|new| Moment(new.expires_at))?;
-    reminder::insert(tx, columns).await
+        .column(|row| Moment(new(row).not_before))?
+        .column(|row| Moment(new(row).expires_at))?
+        .column(|row| read(row).1)
+}
+
+fn read_planned<'r>(one: &'r &Planned) -> (&'r NewReminder, bool) {
+    (&one.reminder, one.is_sole)
+}
+
+/// Puts in what a scan found. What is there already costs a second look: it may be planned again.
+pub(super) async fn put_in(tx: &mut Tx, found: &[Planned], at: DateTime<Utc>) -> Result<PutIn, StoreError> {
+    let (mut missed, to_plan): (Vec<_>, Vec<_>) = found.iter().partition(|one| one.skip.is_some());
+    missed.sort_by_key(|one| one.skip.map(SkipReason::as_str));
+    let mut put = PutIn::default();
+    if !to_plan.is_empty() {
+        put.planned = reminder::insert(tx, columns(&to_plan, read_planned, at)?).await?;
+    }
+    if put.planned.len() < to_plan.len() {
+        put.revived = reminder::revive(tx, columns(&to_plan, read_planned, at)?, Moment(at)).await?;
+    }
+    for missed in missed.chunk_by(|a, b| a.skip == b.skip) {
+        let Some(reason) = missed.first().and_then(|one| one.skip) else { continue };
+        put.skipped.extend(reminder::insert_skipped(tx, columns(missed, read_planned, at)?, reason, Moment(at)).await?);
+    }
+    Ok(put)
 }
 
 /// A due reminder under a lease, with the facts about it, before anything is decided.

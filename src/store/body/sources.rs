@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, Tx};
+use super::{Db, Tx, scan};
 use crate::domain::{Amended, Amendment, SourceState};
 use crate::store::StoreError;
 use crate::store::sql::source::{ALL, NOTE, SourceRow};
 use crate::store::sql::value::Moment;
 
-pub(super) async fn amend(tx: &mut Tx, amendments: &[Amendment]) -> Result<Vec<Amended>, StoreError> {
+pub(super) async fn amend(
+    tx: &mut Tx,
+    amendments: &[Amendment],
+    now: Option<Moment>,
+) -> Result<Vec<Amended>, StoreError> {
     let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
     let known = known_installments(tx, &keys).await?;
     let mut known: BTreeMap<_, _> =
@@ -25,6 +29,7 @@ pub(super) async fn amend(tx: &mut Tx, amendments: &[Amendment]) -> Result<Vec<A
     let amended = amended.collect();
     let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
     write_installments(tx, &dirty).await?;
+    scan::write_down_installments(tx, &dirty, now).await?;
     Ok(amended)
 }
 

@@ -1,6 +1,6 @@
 //! What people say by hand about how a borrower is to be contacted.
 
-use super::{Batch, Db, Tx, borrower, ledger};
+use super::{Batch, Db, Tx, borrower, ledger, scan};
 use crate::domain::{BorrowerKey, WishesByHand};
 use crate::store::sql::borrower::BorrowerRow;
 use crate::store::sql::value::Moment;
@@ -8,7 +8,7 @@ use crate::store::sql::wish::{APPEND, OF_BORROWER, WishRow};
 use crate::store::{StoreError, WishRecord};
 
 /// Within a transaction that holds the ledger against imports: they write back what they have read of a borrower.
-pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand) -> Result<bool, StoreError> {
+pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) -> Result<bool, StoreError> {
     let WishesByHand { borrower: key, wishes, actor, at } = said;
     let known: Option<BorrowerRow> = Batch::of(&[key])
         .column(|key| key.merchant.as_str())?
@@ -19,6 +19,7 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand) -> Result<bool, Store
     let Some(known) = known else { return Ok(false) };
     let changed = wishes.clone().over(known.borrower()?);
     ledger::write_borrowers(tx, &[&changed]).await?;
+    scan::write_down_borrowers(tx, &[key], now).await?;
     sqlx::query::<Db>(APPEND)
         .bind(key.merchant.as_str())
         .bind(key.id.as_str())

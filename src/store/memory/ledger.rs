@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -7,7 +8,9 @@ use crate::domain::{
     Suppression, SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due};
-use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
+use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
+
+use super::scans::Scans;
 
 /// Who owes what, and who must not be contacted.
 #[derive(Debug, Default, Clone)]
@@ -19,10 +22,11 @@ pub(super) struct Ledger {
     pub(super) suppressions: Vec<Suppression>,
     pub(super) stops: Vec<Stop>,
     pub(super) wishes: Vec<WishesByHand>,
+    pub(super) scans: Scans,
 }
 
 impl Ledger {
-    pub(super) fn import(&mut self, row: LedgerRow) -> Change {
+    pub(super) fn import(&mut self, row: LedgerRow, now: DateTime<Utc>) -> Change {
         let place = (row.borrower.merchant.clone(), row.installment.clone());
         let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
         let (borrower, installment) = merge(row, was_borrower.clone(), was.clone());
@@ -31,9 +35,15 @@ impl Ledger {
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
             Some(_) => Change::Changed,
         };
-        if let Some(before) = was.filter(|was| was.borrower != installment.borrower) {
+        if let Some(before) = was.clone().filter(|was| was.borrower != installment.borrower) {
             let former = BorrowerKey { merchant: before.merchant, id: before.borrower };
             self.owed.entry(former).or_default().remove(&before.id);
+        }
+        if was.as_ref() != Some(&installment) && installment.is_due() {
+            self.scans.write_down((borrower.key.clone(), installment.due_date), now);
+        }
+        if was_borrower.is_some_and(|known| known != borrower) {
+            self.write_down_borrower(&borrower.key, now);
         }
         self.owed.entry(borrower.key.clone()).or_default().insert(installment.id.clone());
         self.borrowers.insert(borrower.key.clone(), borrower);
@@ -41,7 +51,15 @@ impl Ledger {
         change
     }
 
-    pub(super) fn amend(&mut self, amendments: &[Amendment], mode: WriteMode) -> Vec<Amended> {
+    fn write_down_borrower(&mut self, key: &BorrowerKey, now: DateTime<Utc>) {
+        let owed = self.owed.get(key).into_iter().flatten();
+        let owed = owed.filter_map(|id| self.installments.get(&(key.merchant.clone(), id.clone())));
+        for date in owed.filter(|one| one.is_due()).map(|one| one.due_date).collect::<BTreeSet<_>>() {
+            self.scans.write_down((key.clone(), date), now);
+        }
+    }
+
+    pub(super) fn amend(&mut self, amendments: &[Amendment], mode: WriteMode, now: DateTime<Utc>) -> Vec<Amended> {
         let mut draft = self.installments.clone();
         let amended = amendments.iter().map(|amendment| {
             let known = draft.get_mut(&(amendment.merchant.clone(), amendment.installment.clone()));
@@ -49,15 +67,22 @@ impl Ledger {
         });
         let amended = amended.collect();
         if mode == WriteMode::Commit {
+            for one in draft.values().filter(|one| one.is_due()) {
+                if self.installments.get(&(one.merchant.clone(), one.id.clone())) != Some(one) {
+                    let borrower = BorrowerKey { merchant: one.merchant.clone(), id: one.borrower.clone() };
+                    self.scans.write_down((borrower, one.due_date), now);
+                }
+            }
             self.installments = draft;
         }
         amended
     }
 
-    pub(super) fn wish(&mut self, said: &WishesByHand) -> bool {
+    pub(super) fn wish(&mut self, said: &WishesByHand, now: DateTime<Utc>) -> bool {
         let Some(known) = self.borrowers.get_mut(&said.borrower) else { return false };
         *known = said.wishes.clone().over(known.clone());
         self.wishes.push(said.clone());
+        self.write_down_borrower(&said.borrower, now);
         true
     }
 
@@ -136,6 +161,20 @@ impl Ledger {
         cursors.sort_unstable();
         cursors.dedup();
         cursors.into_iter().filter_map(|cursor| self.due_borrower(cursor, now)).take(limit as usize).collect()
+    }
+
+    pub(super) fn changes(&self, after: Option<i64>, limit: u32, now: DateTime<Utc>) -> Changes {
+        let later = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let read: Vec<_> = self.scans.changed.range(later).take(limit as usize).collect();
+        let mut since = BTreeMap::new();
+        for (_, (cursor, at)) in &read {
+            since.entry(cursor).and_modify(|first: &mut DateTime<Utc>| *first = (*at).min(*first)).or_insert(*at);
+        }
+        let due = since.into_iter().filter_map(|(cursor, at)| Some((at, self.due_borrower(cursor.clone(), now)?)));
+        Changes {
+            ids: read.iter().map(|(id, _)| **id).collect(),
+            due: due.filter(|(_, due)| !due.installments.is_empty()).collect(),
+        }
     }
 
     fn due_borrower(&self, cursor: DueCursor, now: DateTime<Utc>) -> Option<Due> {

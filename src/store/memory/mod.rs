@@ -2,6 +2,7 @@
 
 mod ledger;
 mod outbox;
+mod scans;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -13,15 +14,16 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use self::ledger::Ledger;
 use self::outbox::Outbox;
 use super::{
-    Change, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts,
-    ReminderFilter, ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord,
+    WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Decision, Due};
+use crate::plan::{Account, Decision, Due, Mark, Planned};
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Store for MemoryStore {
     }
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        let now = self.clock.now();
         let mut tables = self.tables();
         let mut draft;
         let ledger = match mode {
@@ -78,11 +81,11 @@ impl Store for MemoryStore {
                 &mut draft
             }
         };
-        Ok(rows.iter().cloned().map(|row| ledger.import(row)).collect())
+        Ok(rows.iter().cloned().map(|row| ledger.import(row, now)).collect())
     }
 
     async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
-        Ok(self.tables().ledger.amend(amendments, mode))
+        Ok(self.tables().ledger.amend(amendments, mode, self.clock.now()))
     }
 
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
@@ -125,7 +128,7 @@ impl Store for MemoryStore {
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
-        Ok(self.tables().ledger.wish(said))
+        Ok(self.tables().ledger.wish(said, self.clock.now()))
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
@@ -144,6 +147,39 @@ impl Store for MemoryStore {
     ) -> Result<Vec<ReminderId>, StoreError> {
         let mut tables = self.tables();
         Ok(reminders.iter().filter_map(|plan| tables.outbox.plan(plan, at, mode)).collect())
+    }
+
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        Ok(self.tables().ledger.scans.state.clone())
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        Ok(self.tables().ledger.scans.announce(in_view, first_day))
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        self.tables().ledger.scans.passed(marks);
+        Ok(())
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        Ok(self.tables().ledger.changes(after, limit, self.clock.now()))
+    }
+
+    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+        let mut tables = self.tables();
+        let mut put = PutIn::default();
+        planned.iter().for_each(|one| tables.outbox.put_in(one, at, mode, &mut put));
+        Ok(put)
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        let scans = &mut self.tables().ledger.scans;
+        let same = scans.rules() == rules;
+        if same {
+            changes.iter().for_each(|id| drop(scans.changed.remove(id)));
+        }
+        Ok(same)
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId,
-    ReminderKey, Settlement, State,
+    ReminderKey, Settlement, SkipReason, State,
 };
-use crate::plan::{Beside, Contact, DeferReason, Progress, RateState};
-use crate::store::{QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
+use crate::plan::{Beside, Contact, DeferReason, Planned, Progress, RateState};
+use crate::store::{PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
 
 /// Reminders, the queue and the events.
 #[derive(Debug, Default, Clone)]
@@ -87,6 +87,51 @@ impl Outbox {
             self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
         }
         Some(id)
+    }
+
+    pub(super) fn put_in(&mut self, one: &Planned, at: DateTime<Utc>, mode: WriteMode, put: &mut PutIn) {
+        let key = &one.reminder.key;
+        let elsewhere = |channel: &Channel| self.keys.contains_key(&ReminderKey { channel: *channel, ..key.clone() });
+        if let Some(id) = self.keys.get(key).copied() {
+            if one.skip.is_none() && self.may_revive(id, at) {
+                put.revived.push(id);
+                if mode == WriteMode::Commit {
+                    self.revive(id, one.reminder.not_before, at);
+                }
+            }
+        } else if !(one.is_sole && Channel::ALL.iter().any(elsewhere)) {
+            let Some(id) = self.plan(&one.reminder, at, mode) else { return };
+            let Some(reason) = one.skip else { return put.planned.push(id) };
+            put.skipped.push(id);
+            if mode == WriteMode::Commit {
+                self.skip(Event::skipped(id, 0, reason, at));
+            }
+        }
+    }
+
+    fn may_revive(&self, id: ReminderId, at: DateTime<Utc>) -> bool {
+        let by_the_books = |event: &Event| {
+            let reason = event.detail.as_deref().and_then(|word| word.parse::<SkipReason>().ok());
+            event.kind == EventKind::Skipped && reason.is_some_and(SkipReason::is_of_the_books)
+        };
+        !self.queue.contains_key(&id)
+            && self.events(id).last().is_some_and(by_the_books)
+            && self.reminders.get(&id).is_some_and(|reminder| reminder.plan.expires_at > at)
+    }
+
+    fn revive(&mut self, id: ReminderId, not_before: DateTime<Utc>, at: DateTime<Utc>) {
+        let Some(attempt) = self.events(id).last().map(|event| event.attempt) else { return };
+        let channel = self.reminders[&id].plan.key.channel;
+        self.put(id, Queued { channel, place: 0, attempt, gateway: None, stage: Stage::Planned { not_before } });
+        self.append(Event {
+            reminder: id,
+            attempt,
+            at,
+            kind: EventKind::Revived,
+            gateway: None,
+            provider_id: None,
+            detail: None,
+        });
     }
 
     pub(super) fn due(&self, channel: Channel, place: u16, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod borrower;
+mod changed;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
@@ -23,6 +24,8 @@ mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
 mod reminder;
+#[path = "../body/scan.rs"]
+mod scan;
 #[path = "../body/sources.rs"]
 mod sources;
 #[path = "../body/stops.rs"]
@@ -61,6 +64,9 @@ type Tx = Transaction<'static, Postgres>;
 /// stop at their limit; a hash join would read the tables whole before the first row.
 const BEGIN_READ: &str = "begin read only; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
                           set local enable_hashjoin = off; set local enable_mergejoin = off";
+
+/// A commit that does not wait for the disk; the next one that does waits for both.
+const BEGIN_WRITE_BEHIND: &str = "begin; set local synchronous_commit = off";
 
 /// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
 /// have no row to lock, and the later would undo the earlier.
@@ -106,6 +112,11 @@ impl PostgresStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin().await?)
+    }
+
+    /// For what the same scan makes lasting by a later commit, its mark: what is lost before that is planned again.
+    async fn write_behind(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin_with(BEGIN_WRITE_BEHIND).await?)
     }
 
     /// For a single statement, which is a transaction by itself: spares the round trips of begin and commit.

@@ -17,14 +17,20 @@ struct Page<T> {
     holds: T,
     /// Whether it differs from what the database has.
     dirty: bool,
+    /// Whether the database has nothing of it.
+    is_new: bool,
 }
 
 impl Books {
     /// What the ledger knows of the batch's borrowers and instalments.
     pub(in crate::store) fn known(borrowers: Vec<Borrower>, installments: Vec<Installment>) -> Self {
-        let clean_borrower = |borrower: Borrower| (borrower.key.clone(), Page { holds: borrower, dirty: false });
+        let clean_borrower =
+            |borrower: Borrower| (borrower.key.clone(), Page { holds: borrower, dirty: false, is_new: false });
         let clean_installment = |installment: Installment| {
-            ((installment.merchant.clone(), installment.id.clone()), Page { holds: installment, dirty: false })
+            (
+                (installment.merchant.clone(), installment.id.clone()),
+                Page { holds: installment, dirty: false, is_new: false },
+            )
         };
         Self {
             borrowers: borrowers.into_iter().map(clean_borrower).collect(),
@@ -43,10 +49,11 @@ impl Books {
         let borrower_differs = known_borrower.is_none_or(|page| page.holds != borrower);
         let installment_differs = known.is_none_or(|page| page.holds != installment);
         if borrower_differs {
-            self.borrowers.insert(borrower.key.clone(), Page { holds: borrower, dirty: true });
+            let is_new = known_borrower.is_none_or(|page| page.is_new);
+            self.borrowers.insert(borrower.key.clone(), Page { holds: borrower, dirty: true, is_new });
         }
         if installment_differs {
-            self.installments.insert(key, Page { holds: installment, dirty: true });
+            self.installments.insert(key, Page { holds: installment, dirty: true, is_new });
         }
         match (is_new, borrower_differs || installment_differs) {
             (true, _) => Change::New,
@@ -58,6 +65,11 @@ impl Books {
     /// The borrowers that are to be written.
     pub(in crate::store) fn dirty_borrowers(&self) -> Vec<&Borrower> {
         self.borrowers.values().filter(|page| page.dirty).map(|page| &page.holds).collect()
+    }
+
+    /// The borrowers that were known otherwise.
+    pub(in crate::store) fn changed_borrowers(&self) -> Vec<&BorrowerKey> {
+        self.borrowers.iter().filter(|(_, page)| page.dirty && !page.is_new).map(|(key, _)| key).collect()
     }
 
     /// The instalments that are to be written.

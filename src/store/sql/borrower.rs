@@ -36,6 +36,10 @@ impl BorrowerRow {
         read_key(&self.merchant, &self.borrower_id)
     }
 
+    pub(in crate::store) fn is_of(&self, key: &BorrowerKey) -> bool {
+        (self.merchant.as_str(), self.borrower_id.as_str()) == (key.merchant.as_str(), key.id.as_str())
+    }
+
     pub(in crate::store) fn borrower(self) -> Result<Borrower, StoreError> {
         let until = self.hold_until.map(|until| until.0);
         Ok(Borrower {

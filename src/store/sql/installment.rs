@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sqlx::FromRow;
 
-use super::borrower::{BorrowerRow, borrower_columns, read, read_if_known};
+use super::borrower::{BorrowerRow, read, read_if_known};
 use super::clauses::Clause;
 use super::value::Amount;
 use crate::domain::{Channel, Currency, Installment, Money};
@@ -17,34 +17,51 @@ macro_rules! installment_columns {
 }
 pub(in crate::store) use installment_columns;
 
+/// What is open for each borrower and due date of `$page`, as of `$now`, and `$more` of the page.
+macro_rules! due_rows {
+    ($page:literal, $now:literal, $more:literal) => {
+        concat!(
+            "select i.merchant, i.borrower_id, i.due_date, ",
+            $crate::store::sql::borrower::borrower_columns!(),
+            ", ",
+            $crate::store::sql::installment::installment_columns!(),
+            r#",
+            exists (
+                select 1 from suppression s
+                where s.channel = 'sms' and s.address = b.phone
+                  and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
+            $now,
+            r#", true)
+            ) as no_sms,
+            exists (
+                select 1 from suppression s
+                where s.channel = 'email' and s.address = b.email
+                  and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
+            $now,
+            ", true)) as no_email",
+            $more,
+            " from (",
+            $page,
+            r#") page
+            join borrower b on b.borrower_id = page.borrower_id and b.merchant = page.merchant
+            join installment i
+              on i.borrower_id = page.borrower_id and i.merchant = page.merchant and i.due_date = page.due_date
+             and i.status = 'open'
+            order by i.due_date, i.merchant, i.borrower_id, i.installment_id"#
+        )
+    };
+}
+pub(in crate::store) use due_rows;
+
 /// One page of borrowers with what is open on one due date. The groups are chosen first, along the index, so that a page never
 /// splits one. Binds: end of the page before (due date, merchant, borrower), last due date, groups, now.
-pub(in crate::store) const DUE_PAGE: &str = concat!(
-    "select i.merchant, i.borrower_id, i.due_date, ",
-    borrower_columns!(),
-    ", ",
-    installment_columns!(),
-    r#",
-    exists (
-        select 1 from suppression s
-        where s.channel = 'sms' and s.address = b.phone
-          and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > $6, true)
-    ) as no_sms,
-    exists (
-        select 1 from suppression s
-        where s.channel = 'email' and s.address = b.email
-          and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > $6, true)
-    ) as no_email
-    from (
+pub(in crate::store) const DUE_PAGE: &str = due_rows!(
+    r#"
         select distinct due_date, merchant, borrower_id from installment
         where status = 'open' and (due_date, merchant, borrower_id) > ($1, $2, $3) and due_date <= $4
-        order by due_date, merchant, borrower_id limit $5
-    ) page
-    join borrower b on b.borrower_id = page.borrower_id and b.merchant = page.merchant
-    join installment i
-      on i.borrower_id = page.borrower_id and i.merchant = page.merchant and i.due_date = page.due_date
-     and i.status = 'open'
-    order by i.due_date, i.merchant, i.borrower_id, i.installment_id"#
+        order by due_date, merchant, borrower_id limit $5"#,
+    "$6",
+    ""
 );
 
 /// What matches a filter; its clauses come in between. Binds: merchant, borrower, number, limit.
@@ -116,7 +133,7 @@ fn read_count(number: Option<i64>, column: &'static str) -> Result<Option<u32>, 
     number.map(u32::try_from).transpose().map_err(|_| StoreError::Corrupt { column })
 }
 
-/// A row of [`DUE_PAGE`].
+/// A row of [`due_rows`].
 #[derive(FromRow)]
 pub(in crate::store) struct DueRow {
     no_sms: bool,

@@ -2,6 +2,7 @@
 
 mod batch;
 mod borrower;
+mod changed;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
@@ -23,6 +24,8 @@ mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
 mod reminder;
+#[path = "../body/scan.rs"]
+mod scan;
 #[path = "../body/sources.rs"]
 mod sources;
 #[path = "../body/stops.rs"]
@@ -91,6 +94,11 @@ impl SqliteStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         Ok(self.writer.begin_with(BEGIN_WRITE).await?)
+    }
+
+    /// For what need not be on the disk at once on PostgreSQL.
+    async fn write_behind(&self) -> Result<Tx, StoreError> {
+        self.write().await
     }
 
     /// For what is a single statement on PostgreSQL.

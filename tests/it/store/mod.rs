@@ -2,6 +2,7 @@
 
 mod bench;
 mod caps;
+mod catch_up;
 mod claims;
 mod crossing;
 mod fallbacks;
@@ -15,6 +16,7 @@ mod race;
 mod rates;
 mod receipts;
 mod sample;
+mod scans;
 mod sources;
 mod stops;
 mod unknowns;
@@ -137,6 +139,24 @@ macro_rules! every_case_on {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,
                 what_people_wish_is_on_record,
                 nobody_is_made_up_by_a_wish,
+            }
+            scans {
+                what_changes_within_the_view_is_written_down,
+                what_changes_no_plan_is_not_written_down,
+                a_change_while_others_are_taken_stays,
+                marks_follow_what_is_announced,
+                what_was_missed_is_on_record,
+                a_sole_step_is_planned_on_one_channel,
+                what_the_books_give_back_is_planned_again,
+            }
+            catch_up {
+                after_three_days_each_gets_the_nearest_step,
+                what_is_of_no_use_after_a_downtime_is_on_record,
+                a_late_step_gives_way_on_the_day_of_a_nearer_one,
+                an_old_ledger_starts_no_storm,
+                a_scan_looks_at_what_is_new_or_has_changed,
+                a_due_date_that_comes_back_is_reminded_of,
+                a_full_check_plans_and_tells_what_was_missed,
             }
             listing {
                 every_state_is_shown_and_found,

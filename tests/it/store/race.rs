@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dueherald::domain::{Next, Outcome, ReminderId};
-use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store};
+use dueherald::pipeline::{Extent, ScanOrder, scan};
+use dueherald::plan::Horizon;
+use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMode};
+use sqlx::{Connection, PgConnection};
 
 use super::bench::START;
 use super::sample::{DUE, claim, date, import, instant, plan, row, row_with_phone, said, send, sms};
+use crate::fixtures::policy;
 
 const REMINDERS: usize = 2_000;
 const DISPATCHERS: u32 = 4;
@@ -105,4 +109,42 @@ async fn the_database_clock_counts_when_no_other_is_given() {
     assert!(!store.take_turn("scan", "a", TimeDelta::hours(1)).await.expect("the turn is asked for"));
     let due: u64 = store.queue_counts().await.expect("the queue is counted").iter().map(|lane| lane.due).sum();
     assert_eq!(due, 0);
+}
+
+/// Every version of every row, by where it stands and which transaction wrote it.
+const ROWS: &str = r#"
+    select count(*), md5(string_agg(place, ',' order by place)) from (
+        select 'reminder' || ctid::text || xmin::text as place from reminder
+        union all select 'queue' || ctid::text || xmin::text from queue
+        union all select 'event' || ctid::text || xmin::text from event
+        union all select 'mark' || ctid::text || xmin::text from mark
+        union all select 'scan' || ctid::text || xmin::text from scan
+        union all select 'changed' || ctid::text || xmin::text from changed
+    ) rows"#;
+
+#[tokio::test]
+async fn a_scan_without_news_writes_no_row() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    let rows: Vec<_> = (0..2_500).map(|n| row_with_phone(&format!("b{n:04}"), &format!("i{n:04}"))).collect();
+    for batch in rows.chunks(500) {
+        import(&store, batch).await;
+    }
+    let now = instant(START);
+    let order = ScanOrder {
+        horizon: Horizon { now, until: now + TimeDelta::hours(12) },
+        extent: Extent::News,
+        mode: WriteMode::Commit,
+        start_from: None,
+        first_day: now - TimeDelta::days(10),
+    };
+    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let first = scan(&store, &policy(), &order).await.expect("scanned");
+    assert!(first.planned >= 2_500, "{first:?}");
+    let before: (i64, Option<String>) = sqlx::query_as(ROWS).fetch_one(&mut connection).await.expect("counted");
+    assert!(before.0 > 5_000);
+    assert_eq!(scan(&store, &policy(), &order).await.expect("scanned").looked_at, 0);
+    let after: (i64, Option<String>) = sqlx::query_as(ROWS).fetch_one(&mut connection).await.expect("counted");
+    assert_eq!(before, after);
 }

@@ -16,10 +16,10 @@ use dueherald::domain::{
     SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
-use dueherald::plan::{Account, Due, Policy};
+use dueherald::plan::{Account, Due, Mark, Planned, Policy};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, QueueCounts, ReminderFilter,
-    ReminderView, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
+    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
 };
 
 /// How the store is.
@@ -121,6 +121,30 @@ impl Store for FakeStore {
 
     async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
         unreachable!("no page plans")
+    }
+
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn announce(&self, _: &[Mark], _: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn passed(&self, _: &[Mark]) -> Result<(), StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn changes(&self, _: Option<i64>, _: u32) -> Result<Changes, StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn put_in(&self, _: &[Planned], _: DateTime<Utc>, _: WriteMode) -> Result<PutIn, StoreError> {
+        unreachable!("no page scans")
+    }
+
+    async fn done_with(&self, _: &[i64], _: &str) -> Result<bool, StoreError> {
+        unreachable!("no page scans")
     }
 
     async fn claim(&self, _: &ClaimRequest, _: Decide<'_>) -> Result<Claimed, StoreError> {

@@ -1,0 +1,71 @@
+//! What a scan makes of the steps that the rules call for: which are planned, and which have been missed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::planner::a_later_step_is_due;
+use super::{ChannelMode, Due, Horizon, Policy, plan};
+use crate::domain::{Borrower, NewReminder, ReminderKey, SkipReason, Step};
+
+/// Time zones, contact hours and holidays spread the times of one slice; all of it is planned at once.
+const WHOLE_SLICE: TimeDelta = TimeDelta::days(30);
+
+/// What a scan puts into the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The reminder.
+    pub reminder: NewReminder,
+    /// Its rule wants one channel at first: nothing is planned if the step is in the outbox on any channel.
+    pub is_sole: bool,
+    /// It is put in only to be on record: nobody planned it in time.
+    pub skip: Option<SkipReason>,
+}
+
+/// When a scan plans, and from when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The instant of the scan, and how far it plans ahead.
+    pub horizon: Horizon,
+    /// Nothing whose time lies before it is planned or put on record.
+    pub start: DateTime<Utc>,
+}
+
+/// What is to be put into the outbox about one due date. `since` says of each step from when on what was missed is put on record;
+/// `None` leaves the step out.
+pub fn call_for(
+    policy: &Policy,
+    due: &Due,
+    span: Span,
+    since: impl Fn(&Step) -> Option<DateTime<Utc>>,
+    oldest: DateTime<Utc>,
+) -> impl Iterator<Item = Planned> {
+    let Horizon { now, until } = span.horizon;
+    let called = plan(policy, due, Horizon { now: oldest, until: until + WHOLE_SLICE });
+    called.into_iter().filter_map(move |reminder| {
+        let of_use = since(&reminder.key.step).is_some_and(|since| reminder.expires_at > since);
+        if !of_use || reminder.not_before < span.start {
+            return None;
+        }
+        let skip = missed(policy, &reminder, &due.borrower, now);
+        let mode = policy.rule_of(&reminder.key.step).map(|rule| rule.channels.mode);
+        Some(Planned { is_sole: mode != Some(ChannelMode::All), reminder, skip })
+    })
+}
+
+/// Why a reminder that nobody planned before `now` is not sent any more.
+fn missed(policy: &Policy, reminder: &NewReminder, borrower: &Borrower, now: DateTime<Utc>) -> Option<SkipReason> {
+    if reminder.expires_at <= now {
+        return Some(SkipReason::Expired);
+    }
+    let is_late = reminder.not_before <= now;
+    (is_late && is_overtaken(policy, &reminder.key, borrower, now)).then_some(SkipReason::Superseded)
+}
+
+/// Whether a nearer step of the same rule takes the place of this one: its time comes on the borrower's day of `now`, or has come.
+/// So nobody gets two steps of one rule on one day.
+#[must_use]
+pub fn is_overtaken(policy: &Policy, key: &ReminderKey, borrower: &Borrower, now: DateTime<Utc>) -> bool {
+    let Step::Rule { offset, .. } = &key.step else { return false };
+    let Some(rule) = policy.rule_of(&key.step) else { return false };
+    let Some(merchant) = policy.merchants.get(&key.borrower.merchant) else { return false };
+    a_later_step_is_due(policy, rule, merchant, borrower, (key.due_date, *offset), now)
+}

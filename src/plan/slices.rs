@@ -1,0 +1,126 @@
+//! What scans have to look at: slices, each one due date of one step of a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+
+use super::planner::due_dates_of;
+use super::{Horizon, Policy, Rule, RulesMatch};
+use crate::domain::Step;
+
+/// How far back a scan after a downtime looks for steps that nobody planned in time.
+const LOOK_BACK: TimeDelta = TimeDelta::days(60);
+
+/// How far scans have come with one step of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Which.
+    pub step: Step,
+    /// Of all that decides about the step in the config: another one, and its slices are passed over again.
+    pub fingerprint: String,
+    /// The first due date in view: what changes before it is of no use to the step any more.
+    pub first: NaiveDate,
+    /// The last due date in view.
+    pub last: NaiveDate,
+    /// The due date through which everything was planned; `None` before the first pass.
+    pub passed: Option<NaiveDate>,
+}
+
+/// The slices in view, as marks that nothing was passed of yet. `start_from` is the setting of that name: another one calls for
+/// another pass.
+#[must_use]
+pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Utc>>) -> Vec<Mark> {
+    // Where a rule stands in the file decides about nothing.
+    let placeless = |rule: &Rule| Rule { line: 0, ..rule.clone() };
+    let before: Vec<_> = match policy.rules_match {
+        RulesMatch::All => Vec::new(),
+        RulesMatch::First => policy.rules.iter().map(placeless).collect(),
+    };
+    let common = hash(&format!("{:?} {:?} {before:?} {start_from:?}", policy.merchants, policy.terms));
+    let marks = policy.rules.iter().flat_map(|rule| {
+        let fingerprint = hash(&format!("{common} {:?}", placeless(rule)));
+        rule.days.offsets().into_iter().filter_map(move |offset| {
+            let (first, last) = due_dates_of(policy, rule, offset..=offset, horizon)?.into_inner();
+            let step = Step::Rule { rule: rule.name.clone(), offset };
+            Some(Mark { step, fingerprint: fingerprint.clone(), first, last, passed: None })
+        })
+    });
+    let mut marks: Vec<_> = marks.collect();
+    // As the stores give them.
+    marks.sort_by_key(|mark| mark.step.to_string());
+    marks
+}
+
+/// What the known marks become when these slices are in view: what was passed stays so while the fingerprint does, the view of a
+/// step never shrinks at its end, and a step that is gone has no mark.
+#[must_use]
+pub fn announced(known: &[Mark], in_view: &[Mark]) -> Vec<Mark> {
+    let same =
+        |mark: &Mark| known.iter().find(|known| (&known.step, &known.fingerprint) == (&mark.step, &mark.fingerprint));
+    let announced = in_view.iter().map(|mark| match same(mark) {
+        Some(known) => Mark { last: mark.last.max(known.last), passed: known.passed, ..mark.clone() },
+        None => mark.clone(),
+    });
+    announced.collect()
+}
+
+/// One fingerprint for all steps: who plans by others is told by it.
+#[must_use]
+pub fn rules_of(marks: &[Mark]) -> String {
+    hash(&marks.iter().map(|mark| format!("{} {}\n", mark.step, mark.fingerprint)).collect::<String>())
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Due dates that are to be passed over, and for which steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// The due dates.
+    pub dates: RangeInclusive<NaiveDate>,
+    /// The steps; what could have been sent until the instant beside each is put on record even if it is too late now.
+    pub steps: BTreeMap<Step, DateTime<Utc>>,
+}
+
+/// What has to be passed over so that everything in view is planned: the slices that came into view since the last pass. Where
+/// there was none, what was missed before `now` is nobody's fault and leaves no record.
+#[must_use]
+pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<Pass> {
+    let news = marks.iter().map(|mark| match mark.passed {
+        Some(passed) => {
+            let missed = mark.first.checked_sub_signed(LOOK_BACK).unwrap_or(mark.first);
+            (&mark.step, day_after(passed).max(missed)..=mark.last, now - LOOK_BACK)
+        }
+        None => (&mark.step, mark.first..=mark.last, now),
+    });
+    split(news.collect())
+}
+
+/// A pass over everything in view, for what is still of use.
+#[must_use]
+pub fn full_pass(marks: &[Mark], now: DateTime<Utc>) -> Vec<Pass> {
+    split(marks.iter().map(|mark| (&mark.step, mark.first..=mark.last, now)).collect())
+}
+
+/// Cuts the steps' dates where one begins or ends, so that each due date is read once for all its steps.
+fn split(steps: Vec<(&Step, RangeInclusive<NaiveDate>, DateTime<Utc>)>) -> Vec<Pass> {
+    let filled = steps.iter().filter(|(_, dates, _)| !dates.is_empty());
+    let cuts: BTreeSet<_> = filled.flat_map(|(_, dates, _)| [*dates.start(), day_after(*dates.end())]).collect();
+    let starts = cuts.iter().zip(cuts.iter().skip(1));
+    let passes = starts.map(|(start, end)| Pass {
+        dates: *start..=end.pred_opt().unwrap_or(*end),
+        steps: steps
+            .iter()
+            .filter(|(_, dates, _)| dates.contains(start))
+            .map(|(step, _, since)| ((*step).clone(), *since))
+            .collect(),
+    });
+    passes.filter(|pass| !pass.steps.is_empty()).collect()
+}
+
+fn day_after(date: NaiveDate) -> NaiveDate {
+    date.checked_add_days(Days::new(1)).unwrap_or(date)
+}

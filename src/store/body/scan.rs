@@ -1,0 +1,116 @@
+//! How far scans have come, and what changed within their view.
+
+use chrono::{DateTime, Utc};
+
+use super::{Batch, Db, Tx, changed, ledger};
+use crate::domain::{BorrowerKey, Installment};
+use crate::plan::{Due, Mark, announced, rules_of};
+use crate::store::sql::scan::{BEGIN, CHANGES, ChangedRow, DUE_CHANGED, FORGET, MARKS, MarkRow, PASS, REMEMBER, START};
+use crate::store::sql::value::Moment;
+use crate::store::{Changes, ScanState, StoreError};
+
+/// Writes down which open due dates in view these instalments change. `now` is the end's own clock, if it has one.
+pub(super) async fn write_down_installments(
+    tx: &mut Tx,
+    installments: &[&Installment],
+    now: Option<Moment>,
+) -> Result<(), StoreError> {
+    let open: Vec<_> = installments.iter().filter(|installment| installment.is_due()).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    Batch::of(&open)
+        .column(|installment| installment.merchant.as_str())?
+        .column(|installment| installment.borrower.as_str())?
+        .column(|installment| installment.due_date)?
+        .query(changed::WRITE_DOWN)?
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes down the open due dates in view of borrowers of whom something else has changed. Whatever writes borrowers calls it.
+pub(super) async fn write_down_borrowers(
+    tx: &mut Tx,
+    borrowers: &[&BorrowerKey],
+    now: Option<Moment>,
+) -> Result<(), StoreError> {
+    if borrowers.is_empty() {
+        return Ok(());
+    }
+    Batch::of(borrowers)
+        .column(|key| key.merchant.as_str())?
+        .column(|key| key.id.as_str())?
+        .query(changed::WRITE_DOWN_BORROWERS)?
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn state(tx: &mut Tx) -> Result<ScanState, StoreError> {
+    let start: Option<(Moment,)> = sqlx::query_as::<Db, _>(START).fetch_optional(&mut **tx).await?;
+    Ok(ScanState { start: start.map(|(start,)| start.0), marks: marks(tx).await? })
+}
+
+async fn marks(tx: &mut Tx) -> Result<Vec<Mark>, StoreError> {
+    let rows: Vec<MarkRow> = sqlx::query_as::<Db, _>(MARKS).fetch_all(&mut **tx).await?;
+    rows.into_iter().map(MarkRow::mark).collect()
+}
+
+/// The transaction must have taken its turn among the imports: who writes after it sees the view.
+pub(super) async fn announce(tx: &mut Tx, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+    let marks = announced(&marks(tx).await?, in_view);
+    sqlx::query::<Db>(BEGIN).bind(Moment(first_day)).execute(&mut **tx).await?;
+    sqlx::query::<Db>(FORGET).execute(&mut **tx).await?;
+    for mark in &marks {
+        sqlx::query::<Db>(REMEMBER)
+            .bind(mark.step.to_string())
+            .bind(mark.fingerprint.as_str())
+            .bind(mark.first)
+            .bind(mark.last)
+            .bind(mark.passed)
+            .execute(&mut **tx)
+            .await?;
+    }
+    state(tx).await
+}
+
+pub(super) async fn passed(tx: &mut Tx, marks: &[Mark]) -> Result<(), StoreError> {
+    for mark in marks {
+        sqlx::query::<Db>(PASS)
+            .bind(mark.step.to_string())
+            .bind(mark.fingerprint.as_str())
+            .bind(mark.last)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+    let after = after.unwrap_or(i64::MIN);
+    let ids: Vec<(i64,)> =
+        sqlx::query_as::<Db, _>(CHANGES).bind(after).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
+    let ids: Vec<i64> = ids.into_iter().map(|(id,)| id).collect();
+    let Some(last) = ids.last() else { return Ok(Changes::default()) };
+    // One that commits in between is looked at twice.
+    let rows: Vec<ChangedRow> =
+        sqlx::query_as::<Db, _>(DUE_CHANGED).bind(after).bind(last).bind(now).fetch_all(&mut **tx).await?;
+    let mut due: Vec<(DateTime<Utc>, Due)> = Vec::new();
+    for row in rows {
+        let next = ledger::group(row.due, due.last_mut().map(|(_, due)| due))?;
+        due.extend(next.map(|next| (row.since.0, next)));
+    }
+    Ok(Changes { ids, due })
+}
+
+/// What changed before this look at the rules is seen by a pass that begins after it: one by other rules takes nothing away.
+pub(super) async fn done_with(tx: &mut Tx, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+    if rules_of(&marks(tx).await?) != rules {
+        return Ok(false);
+    }
+    Batch::of(changes).column(|id| *id)?.query(changed::TAKE)?.execute(&mut **tx).await?;
+    Ok(true)
+}

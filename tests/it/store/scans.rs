@@ -1,0 +1,186 @@
+//! What scans keep of how far they have come, and what they put into the outbox.
+
+use std::time::Duration;
+
+use dueherald::clock::SimClock;
+use dueherald::domain::{Channel, EventKind, NewReminder, ReminderKey, SkipReason, State};
+use dueherald::plan::{Decision, Mark, Planned, rules_of};
+use dueherald::store::{LedgerRow, PutIn, ScanState, Store, WriteMode};
+
+use super::bench::START;
+use super::sample::{
+    claim, claim_all, date, import, instant, phone, plan, row, row_with_phone, said, sms, suppression, view,
+};
+
+fn mark(step: &str, fingerprint: &str, first: &str, last: &str) -> Mark {
+    let step = step.parse().expect("a step");
+    Mark { step, fingerprint: fingerprint.into(), first: date(first), last: date(last), passed: None }
+}
+
+/// The days 20 to 26 of November are in view.
+async fn announce(store: &dyn Store) -> ScanState {
+    let view = [mark("due/-3", "a", "2026-11-24", "2026-11-26"), mark("due/1", "a", "2026-11-20", "2026-11-22")];
+    store.announce(&view, instant(START)).await.expect("it is announced")
+}
+
+/// Borrower and due date of each change that is there.
+async fn changed(store: &dyn Store) -> Vec<String> {
+    let changes = store.changes(None, 100).await.expect("changes are read");
+    changes.due.iter().map(|(_, due)| format!("{} {}", due.borrower.key.id, due.due_date)).collect()
+}
+
+async fn take_all(store: &dyn Store, state: &ScanState) {
+    let ids = store.changes(None, 100).await.expect("changes are read").ids;
+    assert!(store.done_with(&ids, &rules_of(&state.marks)).await.expect("they are taken out"));
+}
+
+pub(super) async fn what_changes_within_the_view_is_written_down(store: &dyn Store, clock: &SimClock) {
+    let due = |id: &str, day: &str| LedgerRow { due_date: date(day), ..row("b1", id) };
+    import(store, &[due("before", "2026-11-25")]).await;
+    assert_eq!(changed(store).await, Vec::<String>::new(), "nothing is in view yet");
+    let state = announce(store).await;
+    let rows = [due("i1", "2026-11-24"), due("gap", "2026-11-23"), due("far", "2026-11-27"), due("old", "2026-11-19")];
+    import(store, &rows).await;
+    import(store, &[LedgerRow { status: said("paid"), ..due("paid", "2026-11-24") }]).await;
+    assert_eq!(changed(store).await, ["b1 2026-11-24"]);
+    take_all(store, &state).await;
+    import(store, &rows).await;
+    assert_eq!(changed(store).await, Vec::<String>::new(), "the same changes nothing");
+
+    import(store, &[LedgerRow { phone: phone("+8613900139000"), ..due("i1", "2026-11-24") }]).await;
+    assert_eq!(changed(store).await, ["b1 2026-11-24", "b1 2026-11-25"], "all that the borrower has open in view");
+    clock.advance(Duration::from_secs(60));
+    import(store, &[due("i1", "2026-11-26")]).await;
+    let changes = store.changes(None, 100).await.expect("changes are read");
+    let since: Vec<_> = changes.due.iter().map(|(since, due)| (due.due_date.to_string(), *since)).collect();
+    let (before, now) = (instant(START), instant("2026-11-22T02:01:00Z"));
+    assert_eq!(since, [("2026-11-25".into(), before), ("2026-11-26".into(), now)], "of the 24th nothing is left");
+    take_all(store, &state).await;
+    store.import(&[due("dry", "2026-11-24")], WriteMode::DryRun).await.expect("compared");
+    assert_eq!(changed(store).await, Vec::<String>::new(), "a dry run keeps nothing");
+}
+
+pub(super) async fn a_change_while_others_are_taken_stays(store: &dyn Store, _: &SimClock) {
+    let state = announce(store).await;
+    import(store, &[LedgerRow { due_date: date("2026-11-24"), ..row("b1", "i1") }]).await;
+    let read = store.changes(None, 100).await.expect("changes are read");
+    import(store, &[LedgerRow { due_date: date("2026-11-24"), ..row("b1", "i2") }]).await;
+    assert!(!store.done_with(&read.ids, "other rules").await.expect("asked"), "others take nothing away");
+    assert!(store.done_with(&read.ids, &rules_of(&state.marks)).await.expect("taken out"));
+    assert_eq!(changed(store).await, ["b1 2026-11-24"]);
+    let rest = store.changes(None, 1).await.expect("changes are read");
+    let after = rest.ids.last().copied();
+    assert_eq!(store.changes(after, 1).await.expect("changes are read").ids, Vec::<i64>::new());
+}
+
+pub(super) async fn marks_follow_what_is_announced(store: &dyn Store, _: &SimClock) {
+    assert_eq!(store.scan_state().await.expect("read"), ScanState::default());
+    let state = announce(store).await;
+    assert_eq!(store.scan_state().await.expect("read"), state);
+    store.passed(&state.marks).await.expect("recorded");
+    let passed: Vec<_> = store.scan_state().await.expect("read").marks.iter().map(|mark| mark.passed).collect();
+    assert_eq!(passed, [Some(date("2026-11-26")), Some(date("2026-11-22"))]);
+    // One step is gone, one is new, one comes from a scanner whose clock is behind.
+    let behind = mark("due/-3", "a", "2026-11-23", "2026-11-25");
+    let next = [behind, mark("late/2", "a", "2026-11-20", "2026-11-21")];
+    let state = store.announce(&next, instant("2026-11-23T00:00:00Z")).await.expect("announced");
+    assert_eq!(state.start, Some(instant(START)), "the first day is remembered");
+    let told: Vec<_> = state.marks.iter().map(|mark| (mark.step.to_string(), mark.last, mark.passed)).collect();
+    let passed = Some(date("2026-11-26"));
+    let expected = [("due/-3", date("2026-11-26"), passed), ("late/2", date("2026-11-21"), None)];
+    assert_eq!(told, expected.map(|(step, last, passed)| (step.to_owned(), last, passed)));
+    // Another fingerprint: passed over again, and who passed the old one has passed nothing.
+    let other = [mark("due/-3", "b", "2026-11-23", "2026-11-25")];
+    store.announce(&other, instant(START)).await.expect("announced");
+    store.passed(&state.marks).await.expect("recorded");
+    let marks = store.scan_state().await.expect("read").marks;
+    assert_eq!(marks, other);
+}
+
+fn planned(reminder: NewReminder) -> Planned {
+    Planned { reminder, is_sole: false, skip: None }
+}
+
+fn by_email(reminder: &NewReminder) -> NewReminder {
+    let key = ReminderKey { channel: Channel::Email, ..reminder.key.clone() };
+    NewReminder { key, ..reminder.clone() }
+}
+
+async fn put_in(store: &dyn Store, found: &[Planned]) -> PutIn {
+    store.put_in(found, instant(START), WriteMode::Commit).await.expect("it is put in")
+}
+
+pub(super) async fn what_was_missed_is_on_record(store: &dyn Store, _: &SimClock) {
+    let missed = |id: &str, reason| Planned { skip: Some(reason), ..planned(sms(id, "2026-11-20T02:00:00Z")) };
+    let (expired, superseded) = (missed("b1", SkipReason::Expired), missed("b2", SkipReason::Superseded));
+    let found = [expired, planned(sms("b3", START)), superseded];
+    let tried = store.put_in(&found, instant(START), WriteMode::DryRun).await.expect("it is tried");
+    assert_eq!((tried.planned.len(), tried.skipped.len()), (1, 2));
+    let put = put_in(store, &found).await;
+    assert_eq!((put.planned.len(), put.skipped.len(), put.revived.len()), (1, 2, 0));
+    let mut reasons = Vec::new();
+    for id in &put.skipped {
+        let view = view(store, *id).await;
+        assert_eq!((view.state, view.attempts, view.next_try), (State::Skipped, 0, None));
+        reasons.push(view.last.expect("an event").detail.expect("a reason"));
+    }
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["expired", "superseded"]);
+    assert_eq!(put_in(store, &found).await, PutIn::default(), "once");
+    assert_eq!(claim_all(store).await.sending.len(), 1, "what was missed is not sent");
+}
+
+pub(super) async fn a_sole_step_is_planned_on_one_channel(store: &dyn Store, _: &SimClock) {
+    let (one, other) = (sms("b1", START), sms("b2", START));
+    plan(store, &[one.clone(), other.clone()]).await;
+    let sole = Planned { is_sole: true, ..planned(by_email(&one)) };
+    let put = put_in(store, &[sole.clone(), planned(by_email(&other))]).await;
+    assert_eq!(put.planned.len(), 1, "the step is in the outbox on another channel");
+    assert_eq!(view(store, put.planned[0]).await.reminder.plan.key.borrower.id.as_str(), "b2");
+    let alone = Planned { reminder: by_email(&sms("b3", START)), ..sole };
+    assert_eq!(put_in(store, &[alone]).await.planned.len(), 1);
+}
+
+pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store, _: &SimClock) {
+    let reasons = [
+        ("b0", SkipReason::Rescheduled),
+        ("b1", SkipReason::Paid),
+        ("b2", SkipReason::OptedOut),
+        ("b3", SkipReason::Rescheduled),
+    ];
+    let mut reminders: Vec<_> = reasons.iter().map(|(id, _)| sms(id, START)).collect();
+    // Of no use any more when it comes back.
+    reminders[3].expires_at = instant("2026-11-22T02:00:30Z");
+    let ids = plan(store, &reminders).await;
+    let skip = |reminder: &NewReminder, _: &_, _| {
+        let of = reasons.iter().find(|(id, _)| *id == reminder.key.borrower.id.as_str());
+        Decision::Skip(of.expect("one of them").1)
+    };
+    assert_eq!(claim(store, 10, &skip).await.put_aside.len(), 4);
+    let found: Vec<_> = reminders.iter().cloned().map(planned).collect();
+    let later = instant("2026-11-22T02:01:00Z");
+    let tried = store.put_in(&found, later, WriteMode::DryRun).await.expect("it is tried");
+    assert_eq!(tried.revived.len(), 2);
+    let put = store.put_in(&found, later, WriteMode::Commit).await.expect("it is put in");
+    let mut revived = put.revived.clone();
+    revived.sort_unstable();
+    assert_eq!((revived, put.planned.len()), (ids[..2].to_vec(), 0), "only what the books had said");
+    let told = store.events(ids[0]).await.expect("events");
+    assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::Skipped, EventKind::Revived]);
+    assert_eq!(view(store, ids[0]).await.state, State::Planned);
+    let again = store.put_in(&found, later, WriteMode::Commit).await.expect("it is put in");
+    assert_eq!(again, PutIn::default(), "it is planned already");
+    assert_eq!(claim_all(store).await.sending.len(), 2);
+}
+
+/// A suppression of a number changes no plan, and a row that is told twice changes nothing.
+pub(super) async fn what_changes_no_plan_is_not_written_down(store: &dyn Store, _: &SimClock) {
+    import(store, &[LedgerRow { due_date: date("2026-11-24"), ..row_with_phone("b1", "i1") }]).await;
+    announce(store).await;
+    let number = dueherald::domain::Phone::new(super::sample::PHONE).expect("a number");
+    let bounced = dueherald::domain::SuppressionReason::Bounced;
+    let address = dueherald::domain::Address::Phone(number);
+    store.suppress(&[suppression(Some("mall"), address, bounced)]).await.expect("written");
+    import(store, &[LedgerRow { due_date: date("2026-11-24"), ..row_with_phone("b1", "i1") }]).await;
+    assert_eq!(changed(store).await, Vec::<String>::new());
+}
