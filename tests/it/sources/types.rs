@@ -61,13 +61,13 @@ async fn a_row_key_tells_rows_apart(lender: Lender) {
 /// Times without a zone are in the zone of the source, and those with one are not.
 #[tokio::test]
 async fn times_without_a_zone_are_in_the_sources_zone() {
-    let (local, zoned) = ("2026-11-22T00:00:00+00:00", "2026-11-22T01:00:00+00:00");
+    let (local, zoned) = ("2026-11-21T13:00:00+00:00", "2026-11-22T01:00:00+00:00");
     for (lender, without, with) in [
         (Lender::postgres().await, "timestamp", "timestamptz"),
         (Lender::mariadb().await, "datetime(6)", "timestamp(6)"),
     ] {
         lender.run(&format!("create table t (id int primary key, a {without}, b {with})")).await;
-        lender.run("insert into t (id, a, b) values (1, '2026-11-22 08:00:00', '2026-11-22 01:00:00'), (2, '2026-11-22 08:00:00', '2026-11-22 01:00:00')").await;
+        lender.run("insert into t (id, a, b) values (1, '2026-11-21 08:00:00', '2026-11-22 01:00:00'), (2, '2026-11-21 08:00:00', '2026-11-22 01:00:00')").await;
         for (column, expected) in [("a", local), ("b", zoned)] {
             let query = format!(
                 "select id as installment_id, 'b' as borrower_id, 1 as amount, 'CNY' as currency, '2026-12-01' as due_date, \
@@ -75,7 +75,7 @@ async fn times_without_a_zone_are_in_the_sources_zone() {
                  order by {column}, id limit :limit"
             );
             let mut settings = lender.settings(&query, 1);
-            settings.zone = chrono_tz::Asia::Shanghai;
+            settings.zone = chrono_tz::America::New_York;
             settings.name = column.parse().expect("a name");
             let source = lender.source_of(settings);
             let summary = lender.pull(&source).await.expect("pulled");
