@@ -109,7 +109,11 @@ impl Reconciler {
             let reference = self.dispatcher.composer.reference(attempt.reminder());
             match gateway.look_up(&reference).await {
                 LookUp::Accepted { provider_id } => {
-                    let falls_back = fall_back_at(&self.dispatcher.policy, &reminder, &Next::Accepted, now);
+                    let key = &reminder.key;
+                    let account = self.dispatcher.store.account(&key.borrower, key.due_date, key.channel).await?;
+                    let preferred = account.borrower.and_then(|borrower| borrower.preferred_channel);
+                    let policy = &self.dispatcher.policy;
+                    let falls_back = fall_back_at(policy, &reminder, preferred, &Next::Accepted, now);
                     let settlement = attempt.settle(Outcome::Accepted { provider_id }, Next::Accepted, now);
                     return Ok(Some(match falls_back {
                         Some(at) => settlement.falling_back_at(at),
