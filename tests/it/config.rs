@@ -455,6 +455,10 @@ fn caps_and_digests_are_read() {
 fn mistaken_caps_are_told() {
     let text = changed(&[("name = \"due-soon\"\n", "name = \"due-soon\"\ndigest = \"36h\"\n")]);
     let caps = "\n[caps]\nper_day = 3\nper_7_days = 2\nsms = { per_week = 1 }\n";
-    insta::assert_snapshot!(told(&format!("{text}{caps}"), &[]), @"");
-    insta::assert_snapshot!(told(&format!("{SOUND}\n[caps]\n"), &[]), @"");
+    insta::assert_snapshot!(told(&format!("{text}{caps}"), &[]), @r#"
+    conf/dueherald.toml:45: rules[due-soon].digest: is not in whole days, or more than 31; write for example "3d"
+    conf/dueherald.toml:79: caps.per_day: is more than per_7_days; write a smaller number
+    conf/dueherald.toml:81: caps.sms.per_week: is no key of the config; here you can write "per_day" or "per_7_days"
+    "#);
+    insta::assert_snapshot!(told(&format!("{SOUND}\n[caps]\n"), &[]), @"conf/dueherald.toml:77: caps: caps nothing; write for example per_day = 2, or sms = { per_7_days = 4 }, or leave the section out");
 }
