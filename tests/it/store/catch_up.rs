@@ -170,7 +170,7 @@ pub(super) async fn a_scan_looks_at_what_is_new_or_has_changed(store: &dyn Store
     let moved = LedgerRow { due_date: day("2026-12-21"), ..rows[1].clone() };
     import(store, &[paid, moved, owes("new", "2026-12-23"), owes("far", "2027-02-23")]).await;
     let third = scan_at(store, &policy, clock, Extent::News).await;
-    assert_eq!((third.planned, third.looked_at), (2, 2), "who is new, and whose date moved: {third:?}");
+    assert_eq!((third.planned, third.looked_at), (3, 2), "who is new, and two steps of whose date moved: {third:?}");
     assert_eq!(scan_at(store, &policy, clock, Extent::Full).await.found, 0);
 
     // Another rule is passed over again; what it says is in the outbox already.
