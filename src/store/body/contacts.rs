@@ -43,7 +43,7 @@ pub(super) async fn read(tx: &mut Tx, now: Moment, beside: Beside, due: &mut [Le
         .await?;
     for row in contacts {
         if let Some(one) = usize::try_from(row.place).ok().and_then(|place| due.get_mut(place)) {
-            one.account.contacts.push(row.contact()?);
+            one.account.contacts.extend(row.contact()?);
         }
     }
     if beside.days_ahead == 0 {

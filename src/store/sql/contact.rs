@@ -12,8 +12,8 @@ use crate::plan::{Contact, Progress};
 use crate::store::StoreError;
 
 /// Contacts of a batch of people. `$batch` is a table `k` of a place in the batch, merchant, borrower and, where people are counted
-/// over all merchants, phone and e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What expired before `$since` left before it. A failed or skipped reminder is a
-/// contact only if it was once in doubt: then it may have gone.
+/// over all merchants, phone and e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What expired before
+/// `$since` left before it. `left_at` is when it left at the latest, or was in doubt: then it may have gone.
 macro_rules! contacts {
     ($batch:literal, $since:literal) => {
         concat!(
@@ -26,20 +26,16 @@ macro_rules! contacts {
                 union
                 select k.place, b.merchant, b.borrower_id from k cross join borrower b where b.email = k.email
             )
-            select * from (
-                select p.place, r.id as reminder_id, r.merchant, r.borrower_id, r.due_date, r.step, r.channel,
-                    q.state, q.not_before, (
-                        select max(e.at) from event e
-                        where e.reminder_id = r.id and e.kind in ('accepted', 'delivered', 'undelivered', 'unknown')
-                    ) as left_at
-                from person p
-                cross join reminder r
-                left join queue q on q.reminder_id = r.id
-                where r.borrower_id = p.borrower_id and r.merchant = p.merchant and r.expires_at > "#,
-            $since,
-            r#"
-            ) c
-            where left_at is not null or state in ('planned', 'sending')"#
+            select p.place, r.id as reminder_id, r.merchant, r.borrower_id, r.due_date, r.step, r.channel,
+                q.state, q.not_before, (
+                    select max(e.at) from event e
+                    where e.reminder_id = r.id and e.kind in ('accepted', 'delivered', 'undelivered', 'unknown')
+                ) as left_at
+            from person p
+            cross join reminder r
+            left join queue q on q.reminder_id = r.id
+            where r.borrower_id = p.borrower_id and r.merchant = p.merchant and r.expires_at > "#,
+            $since
         )
     };
 }
@@ -80,14 +76,15 @@ pub(in crate::store) struct ContactRow {
 }
 
 impl ContactRow {
-    pub(in crate::store) fn contact(self) -> Result<Contact, StoreError> {
+    /// `None` for what failed or was skipped without ever being in doubt.
+    pub(in crate::store) fn contact(self) -> Result<Option<Contact>, StoreError> {
         let progress = match (self.state.as_deref(), self.left_at, self.not_before) {
             (Some("sending"), ..) => Progress::Sending,
             (_, Some(at), _) => Progress::Sent(at.0),
-            (_, None, Some(at)) => Progress::Planned(at.0),
-            (_, None, None) => return Err(StoreError::Corrupt { column: "queue.not_before" }),
+            (Some("planned"), None, Some(at)) => Progress::Planned(at.0),
+            _ => return Ok(None),
         };
-        Ok(Contact {
+        Ok(Some(Contact {
             id: ReminderId(self.reminder_id),
             key: ReminderKey {
                 borrower: read_key(&self.merchant, &self.borrower_id)?,
@@ -96,7 +93,7 @@ impl ContactRow {
                 channel: read(&self.channel, "reminder.channel", str::parse)?,
             },
             progress,
-        })
+        }))
     }
 }
 
