@@ -191,8 +191,9 @@ impl<'a> Scan<'a> {
             }
             report.looked_at += changes.due.len() as u64;
             let called = changes.due.iter().flat_map(|(changed, due)| {
-                let is_in_view = |mark: &&Mark| (mark.first..=mark.last).contains(&due.due_date);
-                let steps: Vec<_> = self.marks.iter().filter(is_in_view).map(|mark| &mark.step).collect();
+                // What was in view then may lie before the view now.
+                let was_in_view = |mark: &&Mark| due.due_date <= mark.last;
+                let steps: Vec<_> = self.marks.iter().filter(was_in_view).map(|mark| &mark.step).collect();
                 let since = *changed.min(&self.now());
                 call_for(self.policy, due, self.span, move |step| steps.contains(&step).then_some(since), since)
             });

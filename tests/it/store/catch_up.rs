@@ -132,6 +132,17 @@ pub(super) async fn what_is_of_no_use_after_a_downtime_is_on_record(store: &dyn 
     assert_eq!(skipped(store).await.len(), 7);
 }
 
+pub(super) async fn what_came_in_before_a_downtime_is_on_record(store: &dyn Store, clock: &SimClock) {
+    let policy = ladder(12);
+    go_to(clock, "2026-12-20T08:00:00");
+    scan_at(store, &policy, clock, Extent::News).await;
+    import(store, &[owes("a", "2026-12-21")]).await;
+    go_to(clock, "2026-12-26T09:00:00");
+    let report = scan_at(store, &policy, clock, Extent::News).await;
+    assert_eq!((report.planned, report.expired), (0, 3), "{report:?}");
+    assert_eq!(skipped(store).await, ["a due/-1 expired", "a due/0 expired", "a due/1 expired"]);
+}
+
 pub(super) async fn a_late_step_gives_way_on_the_day_of_a_nearer_one(store: &dyn Store, clock: &SimClock) {
     let policy = ladder(36);
     go_to(clock, "2026-12-20T08:00:00");

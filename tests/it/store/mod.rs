@@ -152,6 +152,7 @@ macro_rules! every_case_on {
             catch_up {
                 after_three_days_each_gets_the_nearest_step,
                 what_is_of_no_use_after_a_downtime_is_on_record,
+                what_came_in_before_a_downtime_is_on_record,
                 a_late_step_gives_way_on_the_day_of_a_nearer_one,
                 an_old_ledger_starts_no_storm,
                 a_scan_looks_at_what_is_new_or_has_changed,
