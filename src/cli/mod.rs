@@ -5,6 +5,7 @@
 pub mod check;
 mod demo;
 mod dispatch;
+mod explain;
 mod gateway;
 pub mod import;
 pub mod init;
@@ -65,6 +66,8 @@ enum Command {
     Run(run::RunArgs),
     /// Look at reminders: what was sent, and why or why not
     Reminders(reminders::RemindersArgs),
+    /// Say why a borrower was, is and will be reminded, or not, rule by rule
+    Explain(explain::ExplainArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
     /// List, check and preview templates
@@ -238,6 +241,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
         }
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
+        Command::Explain(args) => explain::run(args, &app, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Run(args) => run::run(args, app).await,

@@ -19,6 +19,7 @@ mod rule;
 mod schedule;
 mod terms;
 mod wishes;
+mod words;
 mod zones;
 
 pub use calendar::Calendar;
@@ -39,4 +40,5 @@ pub use rule::{ChannelChoice, ChannelMode, Days, OnHoliday, Rule, RulesMatch, Ti
 pub use schedule::{Schedule, ScheduleError};
 pub use terms::Terms;
 pub use wishes::hold_end;
+pub use words::{Moved, step_in_words};
 pub use zones::Zones;
