@@ -30,7 +30,7 @@ pub(super) struct ExplainArgs {
     date: Option<NaiveDate>,
     /// Answer as if it were this time (RFC 3339, for example 2026-11-22T10:00:00+08:00)
     #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
+    pub(super) at: Option<DateTime<Utc>>,
     /// Print a text or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -47,10 +47,10 @@ struct Printed<'a> {
     explanation: &'a Explanation,
 }
 
-/// Runs it.
+/// Runs it as of the app's time.
 pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let ExplainArgs { borrower, merchant, date, at, format } = args;
-    let now = at.unwrap_or_else(|| app.clock.now());
+    let now = app.clock.now();
     let request = ExplainRequest { borrower, merchant, date };
     let horizon = Horizon { now, until: now + app.ahead() };
     let explanation = explain(&*app.store, &app.policy, &request, horizon).await.map_err(|error| match error {
@@ -92,9 +92,10 @@ impl Text<'_> {
         if explanation.due_dates.is_empty() {
             text += "\nNothing is open, and there are no reminders, about these days.\n";
         }
-        if explanation.left_out > 0 {
-            let count = explanation.left_out;
-            text += &format!("\n{count} more due dates are further away; name a day with --date.\n");
+        match explanation.left_out {
+            0 => {}
+            1 => text += "\n1 more due date is further away; name a day with --date.\n",
+            more => text += &format!("\n{more} more due dates are further away; name a day with --date.\n"),
         }
         text
     }

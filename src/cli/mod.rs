@@ -213,6 +213,10 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
             }
             dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
         }
+        Command::Explain(args) => {
+            let time = args.at.map_or(Time::Real, |at| Time::Rehearsal(SimClock::at(at)));
+            explain::run(args, &App::start(config, &time).await?, out).await
+        }
         command => with_app(command, App::start(config, &Time::Real).await?, out).await,
     }
 }
@@ -241,7 +245,6 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             scan::run(&args, &*app.store, &app.policy, now, app.ahead(), out).await
         }
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
-        Command::Explain(args) => explain::run(args, &app, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Run(args) => run::run(args, app).await,
@@ -250,6 +253,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Init(_)
         | Command::Check(_)
         | Command::Dispatch(_)
+        | Command::Explain(_)
         | Command::Gateway(_)
         | Command::Template { .. }
         | Command::Completions { .. } => Ok(Exit::Done),
