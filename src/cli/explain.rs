@@ -64,7 +64,8 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
         serde_json::to_writer_pretty(&mut *out, &printed)?;
         writeln!(out)?;
     } else {
-        write!(out, "{}", Text { config: &app.config.file, zone: explanation.time_zone }.whole(&explanation, &stale))?;
+        let text = Text { config: &app.config.file, zone: explanation.time_zone, now };
+        write!(out, "{}", text.whole(&explanation, &stale))?;
     }
     Ok(Exit::Done)
 }
@@ -73,6 +74,7 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
 struct Text<'a> {
     config: &'a Path,
     zone: Tz,
+    now: DateTime<Utc>,
 }
 
 /// A line of a step: what, on which channel, when, its status; then what there is to say about it, and what happened.
@@ -148,7 +150,9 @@ impl Text<'_> {
         let name = rule.rule.as_ref().map_or("by hand", |name| name.as_str());
         let place = rule.line.map(|line| format!(" ({}:{line})", self.config.display())).unwrap_or_default();
         let why_not = rule.why_not.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
-        format!("  {name}{place}{why_not}\n")
+        let joins = rule.digest.filter(|_| rule.why_not.is_none());
+        let joins = joins.map(|days| format!(", joins what falls due within {days} days")).unwrap_or_default();
+        format!("  {name}{place}{joins}{why_not}\n")
     }
 
     fn lines(&self, rule: &RuleTold) -> Vec<Line> {
@@ -199,6 +203,7 @@ impl Text<'_> {
     fn answer(&self, answer: &Answer) -> String {
         let why = answer.why.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
         match (answer.decision, answer.until) {
+            ("send", _) if answer.at == self.now => "would be sent now".to_owned(),
             ("send", _) => "would be sent".to_owned(),
             ("defer", Some(until)) => format!("would be put off until {}{why}", self.minute(until)),
             _ => format!("would not be sent{why}"),

@@ -15,7 +15,8 @@ use crate::plan::{Account, Horizon, Policy, due_dates};
 use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, StoreError};
 
 pub use story::{Asked, Happened, Story};
-pub use telling::{Answer, StepTold, about};
+use telling::about;
+pub use telling::{Answer, StepTold};
 
 /// The most instalments or reminders that are looked at for one borrower.
 const LOOK_AT: u32 = 1_000;
@@ -112,6 +113,8 @@ pub struct RuleTold {
     pub rule: Option<RuleName>,
     /// The line of the config on which it begins.
     pub line: Option<u32>,
+    /// It joins what falls due within so many days after the earliest due date into one message.
+    pub digest: Option<u16>,
     /// What keeps the rule as a whole from the due date.
     pub why_not: Option<Why>,
     /// Its steps by day.
@@ -119,16 +122,13 @@ pub struct RuleTold {
 }
 
 /// What is known about one due date: what [`about`] tells from.
-#[derive(Debug)]
-pub struct Facts {
-    /// The day.
-    pub due_date: NaiveDate,
-    /// Who owes.
-    pub borrower: Borrower,
+struct Facts {
+    due_date: NaiveDate,
+    borrower: Borrower,
     /// What decides on each channel, with what stands beside it.
-    pub accounts: BTreeMap<Channel, Account>,
-    /// What the outbox has, each with its events.
-    pub reminders: Vec<(ReminderView, Vec<Event>)>,
+    accounts: BTreeMap<Channel, Account>,
+    /// What the outbox has, oldest first, each with its events.
+    reminders: Vec<(ReminderView, Vec<Event>)>,
 }
 
 /// Tells everything about one borrower as of `horizon.now`; what lies before `horizon.until` the next scan plans.

@@ -20,8 +20,8 @@ pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
 pub use explain::{
-    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Facts, Happened, RuleTold, StepTold, Story, Why,
-    about, explain,
+    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
+    explain,
 };
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};

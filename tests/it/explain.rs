@@ -189,7 +189,7 @@ fn a_filter_that_does_not_match_with_its_line() {
     let furniture = rule(&told, "furniture");
     let line = CONFIG.lines().position(|line| line.contains("furniture")).expect("it is there");
     assert_eq!((&furniture["why_not"]["word"], &furniture["line"]), (&"product".into(), &line.into()));
-    let text = format!("furniture (dueherald.toml:{line}): it is for sofa or table, and nothing of that is due");
+    let text = format!("furniture (./dueherald.toml:{line}): it is for sofa or table, and nothing of that is due");
     assert!(desk.text(MONDAY).contains(&text), "{}", desk.text(MONDAY));
 }
 
@@ -198,7 +198,10 @@ fn busy() -> Desk {
     let desk = Desk::with(&row("2026-11-25", "open"));
     desk.scan("2026-11-22T09:00:00+08:00");
     desk.dispatch("2026-11-22T10:00:05+08:00");
-    desk.import(&format!("{}\nmall,B1,I2,70,CNY,2026-12-13,,,,open,", row("2026-11-25", "open")));
+    desk.import(&format!(
+        "{}\nmall,B1,I2,70,CNY,2026-12-13,13800100500,b1@example.com,,open,",
+        row("2026-11-25", "open")
+    ));
     desk.scan("2026-11-23T23:30:00+08:00");
     desk
 }

@@ -55,8 +55,7 @@ pub struct Answer {
 }
 
 /// Tells about one due date as of `horizon.now`. Pure.
-#[must_use]
-pub fn about(policy: &Policy, facts: &Facts, horizon: Horizon) -> DueDate {
+pub(super) fn about(policy: &Policy, facts: &Facts, horizon: Horizon) -> DueDate {
     let telling = Telling { policy, facts, horizon };
     let all = telling.installments();
     let open = all.iter().filter(|one| one.is_due()).count();
@@ -127,7 +126,7 @@ impl Telling<'_> {
             there.into_iter().chain(to_come)
         });
         let line = Some(rule.line).filter(|line| *line > 0);
-        RuleTold { rule: Some(rule.name.clone()), line, why_not, steps: steps.collect() }
+        RuleTold { rule: Some(rule.name.clone()), line, digest: rule.digest, why_not, steps: steps.collect() }
     }
 
     /// Rules that left reminders and are no longer in the config.
@@ -146,6 +145,7 @@ impl Telling<'_> {
             RuleTold {
                 rule: Some(name.clone()),
                 line: None,
+                digest: None,
                 why_not: Some(Why { word: "gone".to_owned(), text }),
                 steps: reminders.map(|(view, events)| self.planned(view, events)).collect(),
             }
@@ -157,7 +157,7 @@ impl Telling<'_> {
         let manual =
             self.facts.reminders.iter().filter(|(view, _)| matches!(view.reminder.plan.key.step, Step::Manual { .. }));
         let steps: Vec<_> = manual.map(|(view, events)| self.planned(view, events)).collect();
-        (!steps.is_empty()).then_some(RuleTold { rule: None, line: None, why_not: None, steps })
+        (!steps.is_empty()).then_some(RuleTold { rule: None, line: None, digest: None, why_not: None, steps })
     }
 
     fn reminders_of(&self, step: Step) -> impl Iterator<Item = &(ReminderView, Vec<Event>)> {
