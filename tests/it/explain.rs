@@ -114,6 +114,11 @@ fn capped() {
     let told = desk.json(MONDAY);
     assert_eq!(step(&told, "due-soon", -3)["answer"]["decision"], "send", "it has the higher priority");
     assert_eq!(step(&told, "furniture", -3)["answer"]["why"]["word"], "capped");
+    assert_eq!(
+        step(&told, "office", -1)["answer"]["decision"],
+        "send",
+        "what goes out on Monday is no matter on Wednesday"
+    );
     desk.dispatch(MONDAY);
     assert_eq!(step(&desk.json(MONDAY), "furniture", -3)["why"]["word"], "capped");
 }

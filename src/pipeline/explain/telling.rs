@@ -11,7 +11,7 @@ use crate::domain::{
     Channel, Event, Installment, InstallmentStatus, NewReminder, Next, RuleName, SkipReason, State, Step,
 };
 use crate::plan::{
-    Account, Considered, Decision, Due, Horizon, Moved, Policy, Rule, WhyNot, consider, decide, fall_back_at,
+    Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, WhyNot, consider, decide, fall_back_at,
     local_date, open_installments, step_in_words,
 };
 use crate::store::ReminderView;
@@ -230,9 +230,7 @@ impl Telling<'_> {
 
     fn answer(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Answer {
         let at = at.max(self.horizon.now);
-        let nothing = Account::default();
-        let account = self.facts.accounts.get(&reminder.key.channel).unwrap_or(&nothing);
-        let (decision, until, why) = match decide(self.policy, reminder, account, at) {
+        let (decision, until, why) = match decide(self.policy, reminder, &self.account(reminder.key.channel, at), at) {
             Decision::Send(_) => ("send", None, None),
             Decision::Defer { until, reason } => {
                 let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
@@ -241,6 +239,20 @@ impl Telling<'_> {
             Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
         };
         Answer { at, decision, until, why }
+    }
+
+    /// The facts as they stand now. Of what waits it is taken that it goes out in its time: else what is planned for today would
+    /// stand in the way of tomorrow's.
+    fn account(&self, channel: Channel, at: DateTime<Utc>) -> Account {
+        let mut account = self.facts.accounts.get(&channel).cloned().unwrap_or_default();
+        for contact in &mut account.contacts {
+            if let Progress::Planned(planned) = contact.progress
+                && planned.max(self.horizon.now) < at
+            {
+                contact.progress = Progress::Sent(planned.max(self.horizon.now));
+            }
+        }
+        account
     }
 
     fn moved(&self, offset: i32, reminder: &NewReminder) -> Option<Why> {
