@@ -14,7 +14,7 @@ pub(super) const FOLLOWING: &str =
     following!("select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)");
 
 /// Nobody to wait for: the writing transaction is alone.
-#[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "PostgreSQL has to lock")]
+#[expect(clippy::unused_async, reason = "PostgreSQL has to lock")]
 pub(super) async fn take_turns(_tx: &mut Tx, _people: &[String]) -> Result<(), StoreError> {
     Ok(())
 }
