@@ -53,13 +53,19 @@ async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
 
 /// Says which sources are too old to remind from.
 async fn tell_stale(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    Ok(stale(app).await?.iter().try_for_each(|source| writeln!(out, "{source}"))?)
+}
+
+/// Which sources are too old to remind from, each with what to do.
+pub(super) async fn stale(app: &App) -> Result<Vec<String>, CliError> {
     if app.config.sources.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    for stale in app.freshness().stale(&app.store.sources().await?, app.clock.now()) {
-        writeln!(out, "nothing is sent: {stale}; pull it with `dueherald import --source {}`", stale.source)?;
-    }
-    Ok(())
+    let stale = app.freshness().stale(&app.store.sources().await?, app.clock.now());
+    let told = stale
+        .iter()
+        .map(|stale| format!("nothing is sent: {stale}; pull it with `dueherald import --source {}`", stale.source));
+    Ok(told.collect())
 }
 
 /// Says how many are due and were not sent, and gives their number.

@@ -5,6 +5,7 @@
 pub mod check;
 mod demo;
 mod dispatch;
+mod explain;
 mod gateway;
 pub mod import;
 pub mod init;
@@ -65,6 +66,8 @@ enum Command {
     Run(run::RunArgs),
     /// Look at reminders: what was sent, and why or why not
     Reminders(reminders::RemindersArgs),
+    /// Say why a borrower was, is and will be reminded, or not, rule by rule
+    Explain(explain::ExplainArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
     /// List, check and preview templates
@@ -210,6 +213,10 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
             }
             dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
         }
+        Command::Explain(args) => {
+            let time = args.at.map_or(Time::Real, |at| Time::Rehearsal(SimClock::at(at)));
+            explain::run(args, &App::start(config, &time).await?, out).await
+        }
         command => with_app(command, App::start(config, &Time::Real).await?, out).await,
     }
 }
@@ -246,6 +253,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Init(_)
         | Command::Check(_)
         | Command::Dispatch(_)
+        | Command::Explain(_)
         | Command::Gateway(_)
         | Command::Template { .. }
         | Command::Completions { .. } => Ok(Exit::Done),

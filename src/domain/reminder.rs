@@ -234,6 +234,25 @@ impl SkipReason {
     pub fn is_of_the_books(self) -> bool {
         matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled)
     }
+
+    /// The reason as a colleague would say it.
+    #[must_use]
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::Paid => "everything due that day is paid",
+            Self::Cancelled => "everything due that day was cancelled",
+            Self::Rescheduled => "nothing is due on that day any more",
+            Self::Superseded => "another message takes its place, or its rule is no longer in the config",
+            Self::OptedOut => "the borrower asked not to be contacted on this channel",
+            Self::Suppressed => "the address is suppressed on this channel",
+            Self::NoContact => "no address for this channel is known",
+            Self::Capped => "a frequency cap is reached",
+            Self::OnHold => "the borrower is on hold",
+            Self::Expired => "it is too late for it to be of use",
+            Self::BadTemplate => "its template does not render",
+            Self::MerchantStopped => "the merchant is stopped, or not in the config",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Level 3: the work: import, pull, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, dispatch, resend, explain. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
 mod dispatch;
+mod explain;
 pub mod figures;
 mod freshness;
 mod hand_over;
@@ -18,6 +19,10 @@ mod tally;
 pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
+pub use explain::{
+    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
+    explain,
+};
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use poison::Poison;

@@ -56,25 +56,12 @@ pub enum Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words = match self {
+        match self {
             Self::ContactHours { until } => {
-                return write!(
-                    f,
-                    "it is outside the borrower's contact hours; try again after {}",
-                    until.format("%F %R UTC")
-                );
+                write!(f, "it is outside the borrower's contact hours; try again after {}", until.format("%F %R UTC"))
             }
-            Self::Skip(SkipReason::Paid) => "everything due that day is paid",
-            Self::Skip(SkipReason::Cancelled) => "everything due that day was cancelled",
-            Self::Skip(SkipReason::Rescheduled) => "nothing is due on that day any more",
-            Self::Skip(SkipReason::OptedOut) => "the borrower asked not to be contacted on this channel",
-            Self::Skip(SkipReason::Suppressed) => "the address is suppressed on this channel",
-            Self::Skip(SkipReason::OnHold) => "the borrower is on hold",
-            Self::Skip(SkipReason::NoContact) => "no address for this channel is known",
-            Self::Skip(SkipReason::MerchantStopped) => "the merchant is stopped, or not in the config",
-            Self::Skip(other) => return write!(f, "it would be skipped: {other}"),
-        };
-        f.write_str(words)
+            Self::Skip(reason) => f.write_str(reason.explained()),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod schedule;
 mod slices;
 mod terms;
 mod wishes;
+mod words;
 mod zones;
 
 pub use calendar::Calendar;
@@ -43,4 +44,5 @@ pub use schedule::{Schedule, ScheduleError};
 pub use slices::{Mark, Pass, announced, full_pass, in_view, passes, rules_of};
 pub use terms::Terms;
 pub use wishes::hold_end;
+pub use words::{Moved, step_in_words};
 pub use zones::Zones;

@@ -25,7 +25,7 @@ use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Due, Mark, Planned};
 
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
@@ -128,6 +128,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         borrower: &BorrowerKey,
         due_date: NaiveDate,
         channel: Channel,
+    ) -> Result<Account, StoreError>;
+
+    /// The same as [`Store::account`], with what a claim is to read beside it. Only looks, and waits for no claim.
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        beside: Beside,
     ) -> Result<Account, StoreError>;
 
     /// Adds suppressions; the same address for the same merchant is replaced.

@@ -7,6 +7,7 @@ mod contact_hours;
 mod daemon;
 mod digest;
 mod dispatch;
+mod explain;
 mod fixtures;
 mod gateway;
 mod import;

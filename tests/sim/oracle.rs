@@ -207,9 +207,13 @@ impl Oracle {
         self.accepted_as_the_only_step_of_the_day(id, &key, today);
     }
 
-    /// Catch-up: nobody gets two steps of one rule on one day.
+    /// Catch-up: nobody gets two steps of one rule on one day. Judged by the rule of several steps that no version of the rules
+    /// changes: where a rule is changed, the step of before may have gone in the morning.
     fn accepted_as_the_only_step_of_the_day(&mut self, id: ReminderId, key: &ReminderKey, today: NaiveDate) {
         let Step::Rule { rule, offset } = &key.step else { return };
+        if rule.as_str() != "due-soon" {
+            return;
+        }
         let place = (key.borrower.clone(), key.due_date, rule.clone());
         let before = self.steps.insert(place, (today, *offset));
         let alone = before.is_none_or(|(day, step)| day != today || step == *offset);

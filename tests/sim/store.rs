@@ -13,7 +13,7 @@ use dueherald::domain::{
     Next, Outcome, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Step, Suppression,
     WishesByHand,
 };
-use dueherald::plan::{Account, Due, Mark, Planned, Progress, rules_of};
+use dueherald::plan::{Account, Beside, Due, Mark, Planned, Progress, rules_of};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, PutIn, QueueCounts,
     ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
@@ -284,6 +284,16 @@ impl Store for FaultyStore {
 
     async fn account(&self, who: &BorrowerKey, due: NaiveDate, channel: Channel) -> Result<Account, StoreError> {
         self.inner().account(who, due, channel).await
+    }
+
+    async fn account_beside(
+        &self,
+        who: &BorrowerKey,
+        due: NaiveDate,
+        channel: Channel,
+        beside: Beside,
+    ) -> Result<Account, StoreError> {
+        self.inner().account_beside(who, due, channel, beside).await
     }
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {

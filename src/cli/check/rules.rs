@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc, Weekday};
 
 use crate::config::Config;
 use crate::domain::{Merchant, duration};
-use crate::plan::{ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date};
+use crate::plan::{
+    ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date, step_in_words,
+};
 
 pub(super) fn show(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     let first = match config.policy.rules_match {
@@ -24,10 +26,10 @@ pub(super) fn show(config: &Config, out: &mut dyn Write) -> io::Result<()> {
 
 fn days(rule: &Rule) -> String {
     let days = match &rule.days {
-        Days::Offsets(offsets) => offsets.iter().map(|offset| day(*offset)).collect::<Vec<_>>().join(", "),
+        Days::Offsets(offsets) => offsets.iter().map(|offset| step_in_words(*offset)).collect::<Vec<_>>().join(", "),
         Days::Weekdays { days, span } => {
             let days: Vec<_> = days.iter(Weekday::Mon).map(|day| day.to_string()).collect();
-            format!("{} from {} to {}", days.join(", "), day(*span.start()), day(*span.end()))
+            format!("{} from {} to {}", days.join(", "), step_in_words(*span.start()), step_in_words(*span.end()))
         }
     };
     let off = match rule.on_holiday {
@@ -36,18 +38,6 @@ fn days(rule: &Rule) -> String {
         OnHoliday::PreviousWorkingDay => " (on a day off: the working day before)",
     };
     days + off
-}
-
-fn day(offset: i32) -> String {
-    match offset {
-        0 => "on the due date".into(),
-        before @ ..0 => format!("{} before", count(before.unsigned_abs())),
-        after => format!("{} after", count(after.unsigned_abs())),
-    }
-}
-
-fn count(days: u32) -> String {
-    if days == 1 { "1 day".into() } else { format!("{days} days") }
 }
 
 fn time(at: &TimeOfDay) -> String {
@@ -98,7 +88,7 @@ fn conditions(rule: &Rule) -> String {
     }
     let overdue = rule.overdue_days.as_ref().map(span).unwrap_or_default();
     say(rule.overdue_days.is_some(), format!(", {overdue} days overdue"));
-    say(rule.stop_after.is_some(), format!(", until {}", day(rule.stop_after.unwrap_or_default())));
+    say(rule.stop_after.is_some(), format!(", until {}", step_in_words(rule.stop_after.unwrap_or_default())));
     say(rule.priority != 0, format!(", priority {}", rule.priority));
     all.concat()
 }
@@ -122,7 +112,7 @@ fn doubted(config: &Config, doubt: &Doubt) -> String {
     let text = match doubt {
         Doubt::Overlap { earlier, merchant, offset, channel, .. } => format!(
             "reminds as rule {earlier} does: borrowers of {merchant} may get two {channel} {}; narrow one of them, or write rules_match = \"first\"",
-            day(*offset)
+            step_in_words(*offset)
         ),
         Doubt::NoDay { .. } => "never reminds: overdue_days and stop_after leave it no day".to_owned(),
         Doubt::Behind { earlier, .. } => {

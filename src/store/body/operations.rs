@@ -1,16 +1,17 @@
 //! Each operation of [`Store`] as one transaction.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, fallback, ledger, outbox, receipts, scan, sources, stops, views, wishes};
+use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, scan, sources, stops, views, wishes};
 use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
@@ -85,6 +86,21 @@ impl Store for End {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
         ledger::account(&mut tx, now, borrower, due_date, channel).await
+    }
+
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        beside: Beside,
+    ) -> Result<Account, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let mut account = ledger::account(&mut tx, now, borrower, due_date, channel).await?;
+        let asked = contacts::Asked { borrower, due_date, account: &mut account };
+        contacts::read(&mut tx, now, beside, &mut [asked], &BTreeSet::new()).await?;
+        Ok(account)
     }
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {

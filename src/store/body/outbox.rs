@@ -90,7 +90,10 @@ pub(super) async fn claim(
     };
     let mut leased = leased(rows)?;
     if let Some(beside) = request.beside.filter(|_| !leased.is_empty()) {
-        contacts::read(tx, now, beside, &mut leased).await?;
+        let undecided = leased.iter().map(|one| one.id).collect();
+        let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
+        contacts::take_turns(tx, beside, &asked).await?;
+        contacts::read(tx, now, beside, &mut asked, &undecided).await?;
     }
     let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
     let mut rest = leased.into_iter();
@@ -130,6 +133,11 @@ fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
 }
 
 impl Leased {
+    fn asked(&mut self) -> contacts::Asked<'_> {
+        let key = &self.reminder.key;
+        contacts::Asked { borrower: &key.borrower, due_date: key.due_date, account: &mut self.account }
+    }
+
     fn claimed(self, request: &ClaimRequest, to_send: ToSend) -> ClaimedReminder {
         ClaimedReminder {
             attempt: Attempt::claimed(self.id, self.attempt, request.gateway.clone()),

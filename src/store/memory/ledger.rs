@@ -4,8 +4,8 @@ use std::ops::Bound;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, ReminderKey,
-    Suppression, SuppressionReason, WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression,
+    SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
@@ -138,9 +138,9 @@ impl Ledger {
     }
 
     /// What falls due on the days after.
-    pub(super) fn following(&self, key: &ReminderKey, beside: Beside) -> Vec<Installment> {
-        let days = (1..=i64::from(beside.days_ahead)).map(|days| key.due_date + TimeDelta::days(days));
-        days.flat_map(|day| self.due_on(&key.borrower, day)).collect()
+    pub(super) fn following(&self, borrower: &BorrowerKey, due_date: NaiveDate, beside: Beside) -> Vec<Installment> {
+        let days = (1..=i64::from(beside.days_ahead)).map(|days| due_date + TimeDelta::days(days));
+        days.flat_map(|day| self.due_on(borrower, day)).collect()
     }
 
     pub(super) fn due_page(

@@ -23,7 +23,7 @@ use crate::domain::{
     Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Decision, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -122,6 +122,21 @@ impl Store for MemoryStore {
         Ok(self.tables().ledger.account(borrower, due_date, channel, self.clock.now()))
     }
 
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        beside: Beside,
+    ) -> Result<Account, StoreError> {
+        let now = self.clock.now();
+        let tables = self.tables();
+        let Tables { ledger, outbox, .. } = &*tables;
+        let account = ledger.account(borrower, due_date, channel, now);
+        let contacts = outbox.contacts(&ledger.same_person(borrower, beside), beside, now);
+        Ok(Account { contacts, following: ledger.following(borrower, due_date, beside), ..account })
+    }
+
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.tables().ledger.suppress(suppressions);
         Ok(())
@@ -206,7 +221,7 @@ impl Store for MemoryStore {
             let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
             if let Some(beside) = request.beside {
                 account.contacts = outbox.contacts(&ledger.same_person(&reminder.key.borrower, beside), beside, now);
-                account.following = ledger.following(&reminder.key, beside);
+                account.following = ledger.following(&reminder.key.borrower, reminder.key.due_date, beside);
             }
             match decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {

@@ -1,6 +1,8 @@
 //! What is read beside the facts about a claim's reminders: what the same people got and are to get, over the tables `reminder`,
 //! `queue`, `event` and `borrower`, and what falls due on the days after.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use sqlx::FromRow;
 
@@ -77,8 +79,10 @@ pub(in crate::store) struct ContactRow {
 
 impl ContactRow {
     /// `None` for what failed or was skipped without ever being in doubt.
-    pub(in crate::store) fn contact(self) -> Result<Option<Contact>, StoreError> {
-        let progress = match (self.state.as_deref(), self.left_at, self.not_before) {
+    pub(in crate::store) fn contact(self, undecided: &BTreeSet<ReminderId>) -> Result<Option<Contact>, StoreError> {
+        let waits = undecided.contains(&ReminderId(self.reminder_id));
+        let state = if waits { Some("planned") } else { self.state.as_deref() };
+        let progress = match (state, self.left_at, self.not_before) {
             (Some("sending"), ..) => Progress::Sending,
             (_, Some(at), _) => Progress::Sent(at.0),
             (Some("planned"), None, Some(at)) => Progress::Planned(at.0),

@@ -163,6 +163,26 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
     }
 }
 
+pub(super) async fn an_account_tells_what_a_claim_would_read(store: &dyn Store, _: &SimClock) {
+    let next_day = LedgerRow { due_date: date("2026-11-26"), ..both_addresses("i2") };
+    import(store, &[both_addresses("i1"), next_day]).await;
+    plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("due-soon/-1", Channel::Sms, "mall")]).await;
+    let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
+    let key = sms("b1", START).key;
+    let told = store.account_beside(&key.borrower, key.due_date, key.channel, beside).await.expect("it is read");
+    let claimed = std::sync::Mutex::new(None);
+    let look = |_: &NewReminder, account: &Account, now: DateTime<Utc>| {
+        claimed.lock().expect("nobody panicked").get_or_insert(account.clone());
+        Decision::Defer { until: now + TimeDelta::minutes(1), reason: dueherald::plan::DeferReason::Stopped }
+    };
+    store.claim(&ClaimRequest { beside: Some(beside), ..request(1) }, &look).await.expect("the claim is recorded");
+    let claimed = claimed.into_inner().expect("nobody panicked").expect("one was due");
+    assert_eq!((told.contacts.len(), told.following.len()), (2, 1));
+    assert_eq!((&told.borrower, &told.installments), (&claimed.borrower, &claimed.installments));
+    assert_eq!((&told.following, told.stopped), (&claimed.following, claimed.stopped));
+    assert!(told.contacts.iter().all(|one| matches!(one.progress, Progress::Planned(_))), "nothing was claimed by it");
+}
+
 /// Claims on both channels until nothing is due; gives the phone number behind each reminder that it may send.
 async fn send_all(store: PostgresStore, policy: Arc<Policy>, first: Channel) -> Vec<String> {
     let mut sent = Vec::new();

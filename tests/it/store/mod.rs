@@ -78,6 +78,7 @@ macro_rules! every_case_on {
                 doubt_counts_and_proof_that_nothing_left_does_not,
                 a_person_is_counted_over_all_merchants_if_so_set,
                 what_is_beside_is_read_only_when_asked_for,
+                an_account_tells_what_a_claim_would_read,
             }
             outcomes {
                 an_accepted_one_is_done,

@@ -16,7 +16,7 @@ use dueherald::domain::{
     SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
-use dueherald::plan::{Account, Due, Mark, Planned, Policy};
+use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
     ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
@@ -68,6 +68,16 @@ impl Store for FakeStore {
 
     async fn account(&self, _: &BorrowerKey, _: NaiveDate, _: Channel) -> Result<Account, StoreError> {
         self.answer(self.account.clone()).await
+    }
+
+    async fn account_beside(
+        &self,
+        _: &BorrowerKey,
+        _: NaiveDate,
+        _: Channel,
+        _: Beside,
+    ) -> Result<Account, StoreError> {
+        unreachable!("no page decides")
     }
 
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {

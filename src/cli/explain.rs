@@ -1,0 +1,240 @@
+//! `dueherald explain`: why a borrower was, is and will be reminded, or not, rule by rule.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use clap::Args;
+use serde::Serialize;
+
+use super::table::Format;
+use super::{CliError, Exit, dispatch};
+use crate::app::App;
+use crate::domain::{BorrowerId, MerchantId};
+use crate::pipeline::{
+    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RuleTold, StepTold, Story, explain,
+};
+
+/// Say why a borrower was, is and will be reminded, or not, rule by rule.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The borrower's number
+    #[arg(long)]
+    borrower: BorrowerId,
+    /// The merchant, where the number is not unique
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// A day (YYYY-MM-DD): only the due dates that rules may remind of on it [default: what is open within 90 days]
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    /// Answer as if it were this time (RFC 3339, for example 2026-11-22T10:00:00+08:00)
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<DateTime<Utc>>,
+    /// Print a text or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    /// The config whose lines are named.
+    config: &'a Path,
+    /// Why nothing is sent at all now.
+    nothing_is_sent: Vec<String>,
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+}
+
+/// Runs it as of the app's time.
+pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let ExplainArgs { borrower, merchant, date, at, format } = args;
+    let now = app.clock.now();
+    let request = ExplainRequest { borrower, merchant, date };
+    let horizon = app.scan_order(now, Extent::Aside).horizon;
+    let explanation = explain(&*app.store, &app.policy, &request, horizon).await.map_err(|error| match error {
+        ExplainError::Store(error) => CliError::Store(error),
+        ExplainError::SeveralMerchants(_) => CliError::Use(error.to_string()),
+        ExplainError::NotFound => CliError::Failed(error.to_string()),
+    })?;
+    let stale = if at.is_none() { dispatch::stale(app).await? } else { Vec::new() };
+    if format == Format::Json {
+        let printed = Printed { config: &app.config.file, nothing_is_sent: stale, explanation: &explanation };
+        serde_json::to_writer_pretty(&mut *out, &printed)?;
+        writeln!(out)?;
+    } else {
+        let text = Text { config: &app.config.file, zone: explanation.time_zone, now };
+        write!(out, "{}", text.whole(&explanation, &stale))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A text for people: dates and times are the borrower's.
+struct Text<'a> {
+    config: &'a Path,
+    zone: Tz,
+    now: DateTime<Utc>,
+}
+
+/// A line of a step: what, on which channel, when, its status; then what there is to say about it, and what happened.
+struct Line {
+    cells: [String; 4],
+    remarks: String,
+    events: Vec<String>,
+}
+
+impl Text<'_> {
+    fn whole(&self, explanation: &Explanation, stale: &[String]) -> String {
+        let mut text = self.profile(explanation);
+        stale.iter().for_each(|stale| text += &format!("  {stale}\n"));
+        for due_date in &explanation.due_dates {
+            text += &self.due_date(due_date);
+        }
+        if explanation.due_dates.is_empty() {
+            text += "\nNothing is open, and there are no reminders, about these days.\n";
+        }
+        match explanation.left_out {
+            0 => {}
+            1 => text += "\n1 more due date is further away; name a day with --date.\n",
+            more => text += &format!("\n{more} more due dates are further away; name a day with --date.\n"),
+        }
+        text
+    }
+
+    fn profile(&self, who: &Explanation) -> String {
+        let now = self.minute(who.at);
+        let mut text = format!("{} of {}, as of {now} ({}; {})\n", who.borrower, who.merchant, self.zone, utc(who.at));
+        let mut contact = Vec::new();
+        match &who.contact_hours {
+            Some(hours) if who.other_zones > 0 => {
+                contact.push(format!("contact {hours}, here and in {} other time zones", who.other_zones));
+            }
+            Some(hours) => contact.push(format!("contact {hours}")),
+            None => contact.push("the merchant is not in the config".to_owned()),
+        }
+        contact.extend(who.preferred_hours.as_ref().map(|hours| format!("{hours} preferred")));
+        contact.extend(who.preferred_channel.map(|channel| format!("{channel} preferred")));
+        let phone = who.phone_ends.as_ref();
+        contact.push(phone.map_or("no phone".to_owned(), |tail| format!("phone ending in {tail}")));
+        contact.push(if who.has_email { "an e-mail address" } else { "no e-mail address" }.to_owned());
+        text += &format!("  {}\n", contact.join("; "));
+        if let Some(reason) = &who.hold {
+            let until =
+                who.hold_until.map_or("until released".to_owned(), |until| format!("until {}", self.minute(until)));
+            text += &format!("  on hold {until}: {reason}\n");
+        }
+        text
+    }
+
+    fn due_date(&self, due: &DueDate) -> String {
+        let counts = [(due.open, "open"), (due.paid, "paid"), (due.cancelled, "cancelled")];
+        let counts: Vec<_> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        let counts = if counts.is_empty() { "nothing is due any more".to_owned() } else { counts.join(", ") };
+        let mut text = format!("\nDue {}: {counts}\n", due.due_date.format("%a %F"));
+        let rules: Vec<_> = due.rules.iter().map(|rule| (rule, self.lines(rule))).collect();
+        let width = |column: usize| {
+            let cells = rules.iter().flat_map(|(_, lines)| lines).map(|line| line.cells[column].chars().count());
+            cells.max().unwrap_or_default()
+        };
+        let widths = [width(0), width(1), width(2), width(3)];
+        for (rule, lines) in rules {
+            text += &self.rule(rule);
+            lines.iter().for_each(|line| text += &line.text(widths));
+        }
+        text
+    }
+
+    fn rule(&self, rule: &RuleTold) -> String {
+        let name = rule.rule.as_ref().map_or("by hand", |name| name.as_str());
+        let place = rule.line.map(|line| format!(" ({}:{line})", self.config.display())).unwrap_or_default();
+        let why_not = rule.why_not.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
+        let joins = rule.digest.filter(|_| rule.why_not.is_none());
+        let joins = joins.map(|days| format!(", joins what falls due within {days} days")).unwrap_or_default();
+        format!("  {name}{place}{joins}{why_not}\n")
+    }
+
+    fn lines(&self, rule: &RuleTold) -> Vec<Line> {
+        rule.steps.iter().map(|step| self.line(step)).collect()
+    }
+
+    fn line(&self, step: &StepTold) -> Line {
+        let day = || step.day.map(|day| day.format("%a %F").to_string()).unwrap_or_default();
+        let channel = step.channel.map_or("", |channel| channel.as_str());
+        let status = if step.status == "none" { "not planned" } else { step.status };
+        let mut remarks: Vec<String> = Vec::new();
+        // Of what is done or under way the last event tells.
+        if step.reminder.is_none() {
+            remarks.extend(step.why.as_ref().map(|why| why.text.clone()));
+        }
+        remarks.extend(step.moved.as_ref().map(|why| why.text.clone()));
+        remarks.extend(step.reminder.as_ref().map(|story| self.story(step, story)).into_iter().flatten());
+        remarks.extend(step.answer.as_ref().map(|answer| self.answer(answer)));
+        let events = step.reminder.iter().flat_map(|story| &story.events);
+        Line {
+            cells: [
+                step.step.clone(),
+                channel.to_owned(),
+                step.at.map_or_else(day, |at| self.minute(at)),
+                status.to_owned(),
+            ],
+            remarks: remarks.join("; "),
+            events: events.map(|event| format!("{}  {}", self.second(event.at), event.text)).collect(),
+        }
+    }
+
+    fn story(&self, step: &StepTold, story: &Story) -> Vec<String> {
+        let mut told = vec![format!("reminder {}", story.id)];
+        told.extend(story.asked.as_ref().map(|asked| format!("asked for by {}: {}", asked.actor, asked.reason)));
+        match step.status {
+            "unknown" => told.push("waits for proof, or for `dueherald reminders resolve`".to_owned()),
+            "sending" => told.push("is being handed over".to_owned()),
+            _ => {}
+        }
+        let next = story.next_try.filter(|next| *next != story.not_before);
+        told.extend(next.map(|next| format!("waits until {}", self.minute(next))));
+        told.extend(story.falls_back_at.map(|at| {
+            format!("another channel is tried at {} unless a receipt says that it arrived", self.minute(at))
+        }));
+        told
+    }
+
+    fn answer(&self, answer: &Answer) -> String {
+        let why = answer.why.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
+        match (answer.decision, answer.until) {
+            ("send", _) if answer.at == self.now => "would be sent now".to_owned(),
+            ("send", _) => "would be sent".to_owned(),
+            ("defer", Some(until)) => format!("would be put off until {}{why}", self.minute(until)),
+            _ => format!("would not be sent{why}"),
+        }
+    }
+
+    fn minute(&self, instant: DateTime<Utc>) -> String {
+        instant.with_timezone(&self.zone).format("%a %F %R").to_string()
+    }
+
+    fn second(&self, instant: DateTime<Utc>) -> String {
+        instant.with_timezone(&self.zone).format("%F %T").to_string()
+    }
+}
+
+impl Line {
+    fn text(&self, widths: [usize; 4]) -> String {
+        let mut line = "   ".to_owned();
+        for (cell, width) in self.cells.iter().zip(widths) {
+            // Writing to a string does not fail.
+            _ = write!(line, " {cell:<width$} ");
+        }
+        line += " ";
+        line += &self.remarks;
+        let mut text = format!("{}\n", line.trim_end());
+        self.events.iter().for_each(|event| text += &format!("        {event}\n"));
+        text
+    }
+}
+
+fn utc(instant: DateTime<Utc>) -> String {
+    instant.format("%F %R UTC").to_string()
+}

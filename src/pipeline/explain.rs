@@ -1,0 +1,240 @@
+//! Explain: what every rule and every step comes to for one borrower, with the reasons: what was sent, what waits, what is to
+//! come, and what does not remind.
+
+mod story;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::domain::{Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, MerchantId, RuleName};
+use crate::plan::{Account, Horizon, Policy, due_dates};
+use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, StoreError};
+
+pub use story::{Asked, Happened, Story};
+use telling::about;
+pub use telling::{Answer, StepTold};
+
+/// The most instalments or reminders that are looked at for one borrower.
+const LOOK_AT: u32 = 1_000;
+
+/// Due dates further away are told only when they are asked for.
+const NEAR: TimeDelta = TimeDelta::days(90);
+
+/// Who and when is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainRequest {
+    /// Who.
+    pub borrower: BorrowerId,
+    /// Of which merchant; needed only where the number is not unique.
+    pub merchant: Option<MerchantId>,
+    /// The due dates of which a rule may remind on this day; without it, those within 90 days that are open or have reminders.
+    pub date: Option<NaiveDate>,
+}
+
+/// Why there is nothing to explain.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// No such borrower.
+    #[error("the ledger knows no such borrower; check the number, or import first")]
+    NotFound,
+    /// The number exists at several merchants.
+    #[error("the number exists at several merchants ({0}); name one with --merchant")]
+    SeveralMerchants(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A reason: a word that stays the same, for programs, and a text for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Why {
+    /// The word: a skip reason, a reason to put off, a gateway's code, or what keeps a rule from a due date.
+    pub word: String,
+    /// The reason as a colleague would say it.
+    pub text: String,
+}
+
+/// Everything about one borrower. Holds no name, amount, address or whole number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Of which merchant.
+    pub merchant: MerchantId,
+    /// Who.
+    pub borrower: BorrowerId,
+    /// As of when.
+    pub at: DateTime<Utc>,
+    /// The zone whose dates and times of day count for rules.
+    pub time_zone: chrono_tz::Tz,
+    /// In how many other zones the borrower may live; contact hours hold in all.
+    pub other_zones: usize,
+    /// The hours of contact there; `None` if the merchant is not in the config.
+    pub contact_hours: Option<String>,
+    /// The end of the phone number, if one is known.
+    pub phone_ends: Option<String>,
+    /// Whether an e-mail address is known.
+    pub has_email: bool,
+    /// Why the borrower is on hold now, in the words of who set it.
+    pub hold: Option<String>,
+    /// When the hold ends by itself.
+    pub hold_until: Option<DateTime<Utc>>,
+    /// The channel that goes first where a rule chooses one.
+    pub preferred_channel: Option<Channel>,
+    /// When the borrower likes to be contacted.
+    pub preferred_hours: Option<String>,
+    /// How many due dates that are open or have reminders are too far away to be told.
+    pub left_out: usize,
+    /// The due dates, in their order.
+    pub due_dates: Vec<DueDate>,
+}
+
+/// What the rules come to about one due date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DueDate {
+    /// The day.
+    pub due_date: NaiveDate,
+    /// How many instalments are open.
+    pub open: usize,
+    /// How many are paid.
+    pub paid: usize,
+    /// How many were cancelled.
+    pub cancelled: usize,
+    /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
+    pub rules: Vec<RuleTold>,
+}
+
+/// What one rule comes to about one due date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleTold {
+    /// Its name; `None` for resends by hand.
+    pub rule: Option<RuleName>,
+    /// The line of the config on which it begins.
+    pub line: Option<u32>,
+    /// It joins what falls due within so many days after the earliest due date into one message.
+    pub digest: Option<u16>,
+    /// What keeps the rule as a whole from the due date.
+    pub why_not: Option<Why>,
+    /// Its steps by day.
+    pub steps: Vec<StepTold>,
+}
+
+/// What is known about one due date: what [`about`] tells from.
+struct Facts {
+    due_date: NaiveDate,
+    borrower: Borrower,
+    /// What decides on each channel, with what stands beside it.
+    accounts: BTreeMap<Channel, Account>,
+    /// What the outbox has, oldest first, each with its events.
+    reminders: Vec<(ReminderView, Vec<Event>)>,
+}
+
+/// Tells everything about one borrower as of `horizon.now`; what lies before `horizon.until` the next scan plans.
+///
+/// # Errors
+/// When it is unclear who is meant, or the store fails.
+pub async fn explain(
+    store: &dyn Store,
+    policy: &Policy,
+    request: &ExplainRequest,
+    horizon: Horizon,
+) -> Result<Explanation, ExplainError> {
+    let (key, installments, reminders) = find(store, request).await?;
+    let account = store.account(&key, horizon.now.date_naive(), Channel::Sms).await?;
+    let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));
+    let open = installments.iter().filter(|one| one.is_due()).map(|one| one.due_date);
+    let mut dates: BTreeSet<_> = open.chain(reminders.iter().map(|view| view.reminder.plan.key.due_date)).collect();
+    if request.date.is_some() {
+        dates.extend(installments.iter().map(|one| one.due_date));
+    }
+    let span = span(policy, request.date, horizon.now);
+    let all = dates.len();
+    dates.retain(|date| span.contains(date));
+    let mut explanation = profile(policy, &borrower, horizon.now);
+    explanation.left_out = if request.date.is_none() { all - dates.len() } else { 0 };
+    for due_date in dates {
+        let facts = facts(store, policy, &borrower, due_date, &reminders).await?;
+        explanation.due_dates.push(about(policy, &facts, horizon));
+    }
+    Ok(explanation)
+}
+
+/// Who is meant, with the instalments and the reminders of that borrower.
+async fn find(
+    store: &dyn Store,
+    request: &ExplainRequest,
+) -> Result<(BorrowerKey, Vec<Installment>, Vec<ReminderView>), ExplainError> {
+    let (merchant, borrower) = (request.merchant.clone(), Some(request.borrower.clone()));
+    let filter = InstallmentFilter {
+        merchant: merchant.clone(),
+        borrower: borrower.clone(),
+        limit: LOOK_AT,
+        ..Default::default()
+    };
+    let installments = store.installments(&filter).await?;
+    let filter = ReminderFilter { merchant, borrower, limit: LOOK_AT, ..Default::default() };
+    let mut reminders = store.reminders(&filter).await?;
+    reminders.reverse();
+    let of_reminders = reminders.iter().map(|view| &view.reminder.plan.key.borrower.merchant);
+    let merchants: BTreeSet<_> = installments.iter().map(|one| &one.merchant).chain(of_reminders).collect();
+    if merchants.len() > 1 {
+        let names: Vec<_> = merchants.iter().map(|merchant| merchant.as_str()).collect();
+        return Err(ExplainError::SeveralMerchants(names.join(", ")));
+    }
+    let merchant = merchants.first().copied().cloned().ok_or(ExplainError::NotFound)?;
+    Ok((BorrowerKey { merchant, id: request.borrower.clone() }, installments, reminders))
+}
+
+/// The due dates that are told.
+fn span(policy: &Policy, date: Option<NaiveDate>, now: DateTime<Utc>) -> RangeInclusive<NaiveDate> {
+    let Some(date) = date else { return (now - NEAR).date_naive()..=(now + NEAR).date_naive() };
+    let now = date.and_time(NaiveTime::MIN).and_utc();
+    let reminded_of = due_dates(policy, Horizon { now, until: now + TimeDelta::days(1) }).unwrap_or(date..=date);
+    date.min(*reminded_of.start())..=date.max(*reminded_of.end())
+}
+
+fn profile(policy: &Policy, borrower: &Borrower, at: DateTime<Utc>) -> Explanation {
+    let merchant = policy.merchants.get(&borrower.key.merchant);
+    let hours = merchant.map(|merchant| policy.contact_hours(merchant, borrower, None));
+    let hold = borrower.hold.as_ref().filter(|hold| hold.stands_at(at));
+    Explanation {
+        merchant: borrower.key.merchant.clone(),
+        borrower: borrower.key.id.clone(),
+        at,
+        time_zone: hours.as_ref().map_or(chrono_tz::UTC, |hours| hours.zones.home()),
+        other_zones: hours.as_ref().map_or(0, |hours| hours.zones.iter().count() - 1),
+        contact_hours: hours.map(|hours| hours.hours.to_string()),
+        phone_ends: borrower.phone.as_ref().map(|phone| phone.tail().to_owned()),
+        has_email: borrower.email.is_some(),
+        hold: hold.map(|hold| hold.reason.clone()),
+        hold_until: hold.and_then(|hold| hold.until),
+        preferred_channel: borrower.preferred_channel,
+        preferred_hours: borrower.preferred_hours.map(|hours| hours.to_string()),
+        left_out: 0,
+        due_dates: Vec::new(),
+    }
+}
+
+async fn facts(
+    store: &dyn Store,
+    policy: &Policy,
+    borrower: &Borrower,
+    due_date: NaiveDate,
+    reminders: &[ReminderView],
+) -> Result<Facts, StoreError> {
+    let mut accounts = BTreeMap::new();
+    for channel in Channel::ALL.iter().copied() {
+        let account = match policy.beside() {
+            Some(beside) => store.account_beside(&borrower.key, due_date, channel, beside).await?,
+            None => store.account(&borrower.key, due_date, channel).await?,
+        };
+        accounts.insert(channel, account);
+    }
+    let mut told = Vec::new();
+    for view in reminders.iter().filter(|view| view.reminder.plan.key.due_date == due_date) {
+        told.push((view.clone(), store.events(view.reminder.id).await?));
+    }
+    Ok(Facts { due_date, borrower: borrower.clone(), accounts, reminders: told })
+}

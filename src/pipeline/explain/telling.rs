@@ -1,0 +1,295 @@
+//! What the rules come to about one due date, from plain data.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::story::{self, Story};
+use super::{DueDate, Facts, RuleTold, Why};
+use crate::domain::{
+    Channel, Event, Installment, InstallmentStatus, NewReminder, Next, RuleName, SkipReason, State, Step,
+};
+use crate::plan::{
+    Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, WhyNot, consider, decide, fall_back_at,
+    local_date, open_installments, step_in_words,
+};
+use crate::store::ReminderView;
+
+/// One step of a rule on one channel, or a resend by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepTold {
+    /// Days from the due date; `None` for a resend by hand.
+    pub offset: Option<i32>,
+    /// The step in words: `3 days before`.
+    pub step: String,
+    /// On which channel; `None` where nothing is planned.
+    pub channel: Option<Channel>,
+    /// On which local date.
+    pub day: Option<NaiveDate>,
+    /// At which instant.
+    pub at: Option<DateTime<Utc>>,
+    /// Its state in the outbox; `coming` if it is yet to be planned, `none` if it will not be.
+    pub status: &'static str,
+    /// Why it stands so.
+    pub why: Option<Why>,
+    /// Why it is at another time than the rule says.
+    pub moved: Option<Why>,
+    /// What would be decided about it, as things stand now.
+    pub answer: Option<Answer>,
+    /// What the outbox has.
+    pub reminder: Option<Story>,
+}
+
+/// What would be decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// At which instant it would be asked.
+    pub at: DateTime<Utc>,
+    /// `send`, `defer` or `skip`.
+    pub decision: &'static str,
+    /// Until when it would be put off.
+    pub until: Option<DateTime<Utc>>,
+    /// Why.
+    pub why: Option<Why>,
+}
+
+/// Tells about one due date as of `horizon.now`. Pure.
+pub(super) fn about(policy: &Policy, facts: &Facts, horizon: Horizon) -> DueDate {
+    let telling = Telling { policy, facts, horizon };
+    let all = telling.installments();
+    let open = all.iter().filter(|one| one.is_due()).count();
+    let cancelled = all.iter().filter(|one| one.status == InstallmentStatus::Cancelled).count();
+    let considered = telling.considered(all);
+    let mut rules: Vec<_> = policy
+        .rules
+        .iter()
+        .map(|rule| telling.rule(rule, considered.iter().filter(|one| one.rule.name == rule.name).collect()))
+        .collect();
+    rules.extend(telling.gone());
+    rules.extend(telling.by_hand());
+    DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rules }
+}
+
+struct Telling<'a> {
+    policy: &'a Policy,
+    facts: &'a Facts,
+    horizon: Horizon,
+}
+
+impl Telling<'_> {
+    fn installments(&self) -> &[Installment] {
+        self.facts.accounts.values().next().map_or(&[], |account| &account.installments)
+    }
+
+    /// What every rule comes to, however far ahead.
+    fn considered(&self, all: &[Installment]) -> Vec<Considered<'_>> {
+        const FURTHEST: TimeDelta = TimeDelta::days(800);
+        let suppressed = |(channel, account): (&Channel, &Account)| account.suppressed.map(|_| *channel);
+        let due = Due {
+            borrower: self.facts.borrower.clone(),
+            due_date: self.facts.due_date,
+            // Of what is closed it is still told which rules were for it.
+            installments: open_installments(all).unwrap_or_else(|_| all.to_vec()),
+            suppressed: self.facts.accounts.iter().filter_map(suppressed).collect(),
+        };
+        let now = self.horizon.now;
+        let until = now.max(self.facts.due_date.and_time(chrono::NaiveTime::MIN).and_utc()) + FURTHEST;
+        consider(self.policy, &due, Horizon { now, until })
+    }
+
+    fn rule(&self, rule: &Rule, considered: Vec<&Considered<'_>>) -> RuleTold {
+        let closed = open_installments(self.installments()).err();
+        let why_not = considered.iter().find_map(|one| match (&one.verdict, one.offset) {
+            // The amount is nothing because all is paid: that is the reason.
+            (Err(WhyNot::Amount), None) if closed.is_some() => None,
+            (Err(why_not), None) => Some(Why::of(why_not, rule)),
+            _ => None,
+        });
+        let why_not = why_not.or_else(|| closed.map(Why::skipped));
+        let planned = |offset| self.reminders_of(Step::Rule { rule: rule.name.clone(), offset });
+        let mut offsets: BTreeSet<_> = self.offsets_of(&rule.name).collect();
+        offsets.extend(considered.iter().filter(|_| closed.is_none()).filter_map(|one| one.offset));
+        let steps = offsets.into_iter().flat_map(|offset| {
+            let there: Vec<_> = planned(offset).map(|(view, events)| self.planned(view, events)).collect();
+            let verdict = considered.iter().find(|one| one.offset == Some(offset)).map(|one| &one.verdict);
+            let verdict = verdict.filter(|_| closed.is_none());
+            let to_come: Vec<_> = match verdict {
+                Some(Ok(reminders)) => {
+                    let missing =
+                        reminders.iter().filter(|one| there.iter().all(|step| step.channel != Some(one.key.channel)));
+                    missing.map(|reminder| self.coming(offset, reminder)).collect()
+                }
+                Some(Err(why_not)) if there.is_empty() => vec![self.unplanned(rule, offset, why_not)],
+                _ => Vec::new(),
+            };
+            there.into_iter().chain(to_come)
+        });
+        let line = Some(rule.line).filter(|line| *line > 0);
+        RuleTold { rule: Some(rule.name.clone()), line, digest: rule.digest, why_not, steps: steps.collect() }
+    }
+
+    /// Rules that left reminders and are no longer in the config.
+    fn gone(&self) -> Vec<RuleTold> {
+        let names = self.facts.reminders.iter().filter_map(|(view, _)| match &view.reminder.plan.key.step {
+            Step::Rule { rule, .. } => Some(rule),
+            Step::Manual { .. } => None,
+        });
+        let names: BTreeSet<_> =
+            names.filter(|name| self.policy.rules.iter().all(|rule| rule.name != **name)).collect();
+        let told = |name: &RuleName| {
+            let offsets: BTreeSet<_> = self.offsets_of(name).collect();
+            let reminders =
+                offsets.into_iter().flat_map(|offset| self.reminders_of(Step::Rule { rule: name.clone(), offset }));
+            let text = "it is no longer in the config".to_owned();
+            RuleTold {
+                rule: Some(name.clone()),
+                line: None,
+                digest: None,
+                why_not: Some(Why { word: "gone".to_owned(), text }),
+                steps: reminders.map(|(view, events)| self.planned(view, events)).collect(),
+            }
+        };
+        names.into_iter().map(told).collect()
+    }
+
+    fn by_hand(&self) -> Option<RuleTold> {
+        let manual =
+            self.facts.reminders.iter().filter(|(view, _)| matches!(view.reminder.plan.key.step, Step::Manual { .. }));
+        let steps: Vec<_> = manual.map(|(view, events)| self.planned(view, events)).collect();
+        (!steps.is_empty()).then_some(RuleTold { rule: None, line: None, digest: None, why_not: None, steps })
+    }
+
+    fn reminders_of(&self, step: Step) -> impl Iterator<Item = &(ReminderView, Vec<Event>)> {
+        self.facts.reminders.iter().filter(move |(view, _)| view.reminder.plan.key.step == step)
+    }
+
+    fn offsets_of(&self, name: &RuleName) -> impl Iterator<Item = i32> {
+        self.facts.reminders.iter().filter_map(move |(view, _)| match &view.reminder.plan.key.step {
+            Step::Rule { rule, offset } if rule == name => Some(*offset),
+            _ => None,
+        })
+    }
+
+    /// A step that the outbox has.
+    fn planned(&self, view: &ReminderView, events: &[Event]) -> StepTold {
+        let plan = &view.reminder.plan;
+        let last = view.last.as_ref().and_then(|event| event.detail.as_deref());
+        let waits = matches!(view.state, State::Planned).then_some(view.next_try.unwrap_or(plan.not_before));
+        let (offset, step) = match &plan.key.step {
+            Step::Rule { offset, .. } => (Some(*offset), step_in_words(*offset)),
+            Step::Manual { number } => (None, format!("resend {number}")),
+        };
+        StepTold {
+            offset,
+            step,
+            channel: Some(plan.key.channel),
+            day: Some(self.local(plan.not_before)),
+            at: Some(plan.not_before),
+            status: view.state.as_str(),
+            why: last.map(story::why),
+            moved: offset.and_then(|offset| self.moved(offset, plan)),
+            answer: waits.map(|at| self.answer(plan, at)),
+            reminder: Some(Story::of(view, events, self.falls_back_at(view))),
+        }
+    }
+
+    /// A step that a scan is to plan.
+    fn coming(&self, offset: i32, reminder: &NewReminder) -> StepTold {
+        let next_scan = || Why { word: "next_scan".to_owned(), text: "the next scan plans it".to_owned() };
+        StepTold {
+            offset: Some(offset),
+            step: step_in_words(offset),
+            channel: Some(reminder.key.channel),
+            day: Some(self.local(reminder.not_before)),
+            at: Some(reminder.not_before),
+            status: "coming",
+            why: (reminder.not_before < self.horizon.until).then(next_scan),
+            moved: self.moved(offset, reminder),
+            answer: Some(self.answer(reminder, reminder.not_before)),
+            reminder: None,
+        }
+    }
+
+    /// A step that nothing is planned for.
+    fn unplanned(&self, rule: &Rule, offset: i32, why_not: &WhyNot) -> StepTold {
+        let day = why_not.day().or_else(|| self.day(offset));
+        StepTold {
+            offset: Some(offset),
+            step: step_in_words(offset),
+            channel: None,
+            day,
+            at: None,
+            status: "none",
+            why: Some(Why::of(why_not, rule)),
+            moved: None,
+            answer: None,
+            reminder: None,
+        }
+    }
+
+    fn answer(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Answer {
+        let at = at.max(self.horizon.now);
+        let (decision, until, why) = match decide(self.policy, reminder, &self.account(reminder.key.channel, at), at) {
+            Decision::Send(_) => ("send", None, None),
+            Decision::Defer { until, reason } => {
+                let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
+                ("defer", Some(until), Some(Why { word, text }))
+            }
+            Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
+        };
+        Answer { at, decision, until, why }
+    }
+
+    /// The facts as they stand now. Of what waits it is taken that it goes out in its time: else what is planned for today would
+    /// stand in the way of tomorrow's.
+    fn account(&self, channel: Channel, at: DateTime<Utc>) -> Account {
+        let mut account = self.facts.accounts.get(&channel).cloned().unwrap_or_default();
+        for contact in &mut account.contacts {
+            if let Progress::Planned(planned) = contact.progress
+                && planned.max(self.horizon.now) < at
+            {
+                contact.progress = Progress::Sent(planned.max(self.horizon.now));
+            }
+        }
+        account
+    }
+
+    fn moved(&self, offset: i32, reminder: &NewReminder) -> Option<Why> {
+        let rule = self.policy.rule_of(&reminder.key.step)?;
+        let merchant = self.policy.merchants.get(&reminder.key.borrower.merchant)?;
+        let day = self.day(offset)?;
+        let moved = Moved::why(self.policy, rule, merchant, &self.facts.borrower, day, reminder.not_before)?;
+        Some(Why { word: moved.as_str().to_owned(), text: moved.explained(day) })
+    }
+
+    /// When another channel is tried in the place of one that was taken over, as long as it was not.
+    fn falls_back_at(&self, view: &ReminderView) -> Option<DateTime<Utc>> {
+        let plan = &view.reminder.plan;
+        let accepted = view.last.as_ref().filter(|_| view.state == State::Accepted)?;
+        let others = self.reminders_of(plan.key.step.clone()).count() > 1;
+        let preferred = self.facts.borrower.preferred_channel;
+        fall_back_at(self.policy, plan, preferred, &Next::Accepted, accepted.at).filter(|_| !others)
+    }
+
+    fn day(&self, offset: i32) -> Option<NaiveDate> {
+        self.facts.due_date.checked_add_signed(TimeDelta::days(i64::from(offset)))
+    }
+
+    fn local(&self, instant: DateTime<Utc>) -> NaiveDate {
+        let borrower = &self.facts.borrower;
+        let merchant = self.policy.merchants.get(&borrower.key.merchant);
+        let zone = merchant.map(|merchant| self.policy.contact_hours(merchant, borrower, None).zones.home());
+        local_date(zone.unwrap_or(chrono_tz::UTC), instant)
+    }
+}
+
+impl Why {
+    fn of(why_not: &WhyNot, rule: &Rule) -> Self {
+        Self { word: why_not.as_str().to_owned(), text: why_not.explained(rule) }
+    }
+
+    fn skipped(reason: SkipReason) -> Self {
+        Self { word: reason.to_string(), text: reason.explained().to_owned() }
+    }
+}
