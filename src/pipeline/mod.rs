@@ -1,9 +1,10 @@
-//! Level 3: the work: import, pull, scan, dispatch, resend. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, forecast, dispatch, resend. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
 mod dispatch;
 pub mod figures;
+mod forecast;
 mod freshness;
 mod hand_over;
 mod import;
@@ -18,6 +19,9 @@ mod tally;
 pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
+pub use forecast::{
+    Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Peaks, Prospects, Span, Volume, compare, forecast,
+};
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use poison::Poison;
