@@ -97,10 +97,13 @@ fn outlets(app: &App) -> BTreeMap<Channel, Outlet> {
 /// What a reader must know to read the figures right.
 async fn notes(app: &App) -> Result<Vec<String>, CliError> {
     let mut notes = vec![
-        "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out".to_owned(),
+        "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out"
+            .to_owned(),
     ];
     if app.policy.caps.as_ref().is_some_and(|caps| caps.across_merchants) {
-        notes.push("caps are counted per borrower of one merchant here; across merchants still fewer are sent".to_owned());
+        notes.push(
+            "caps are counted per borrower of one merchant here; across merchants still fewer are sent".to_owned(),
+        );
     }
     let waiting: u64 = app.store.queue_counts().await?.iter().map(|counts| counts.due).sum();
     if waiting > 0 {

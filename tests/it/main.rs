@@ -8,6 +8,7 @@ mod daemon;
 mod digest;
 mod dispatch;
 mod fixtures;
+mod forecast;
 mod gateway;
 mod import;
 mod mariadb;

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn the_scale_has_round_steps_and_holds_the_highest_bar() {
-        for (most, expected) in [(0, (1, 1)), (3, (1, 3)), (6, (1, 6)), (7, (2, 8)), (31, (10, 40)), (120_000, (20_000, 120_000))] {
+        for (most, expected) in
+            [(0, (1, 1)), (3, (1, 3)), (6, (1, 6)), (7, (2, 8)), (31, (10, 40)), (120_000, (20_000, 120_000))]
+        {
             assert_eq!(scale(most), expected, "{most}");
         }
     }

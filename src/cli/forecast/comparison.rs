@@ -13,7 +13,13 @@ use crate::pipeline::{Changed, Comparison, Moved, Span};
 /// Prints it for people.
 pub(super) fn tables(compared: &Comparison, span: Span, other: &str, out: &mut dyn Write) -> io::Result<()> {
     let local = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&span.zone).format("%F %H:%M").to_string();
-    writeln!(out, "What leaves from {} to {}, {}, by the rules of {other}\n", local(span.from), local(span.until), span.zone)?;
+    writeln!(
+        out,
+        "What leaves from {} to {}, {}, by the rules of {other}\n",
+        local(span.from),
+        local(span.until),
+        span.zone
+    )?;
     let mut steps = numbers(&["STEP", "CHANNEL", "NOW", "THEN", "GAINED", "LOST"], 2);
     let row = |step: String, channel: String, Moved { now, then, gained, lost }: Moved| {
         [step, channel, now.to_string(), then.to_string(), gained.to_string(), lost.to_string()]

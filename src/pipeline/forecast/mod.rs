@@ -94,8 +94,7 @@ pub struct Forecast {
 /// # Errors
 /// When the store fails.
 pub async fn forecast(of: Prospects<'_>, span: Span) -> Result<Forecast, StoreError> {
-    let mut forecast =
-        Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
+    let mut forecast = Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
     let policy = of.policy;
     let Some(walk) = walk_of(of.store, &[policy], span) else { return Ok(forecast) };
     walk.run(&mut |prospects| {
@@ -142,7 +141,10 @@ impl Forecast {
             *self.skipped.entry((local.date_naive(), SkipReason::BadTemplate)).or_default() += 1;
             return;
         };
-        self.hours.entry((local.date_naive(), local.hour(), channel)).or_default().add(Volume { messages: 1, segments });
+        self.hours
+            .entry((local.date_naive(), local.hour(), channel))
+            .or_default()
+            .add(Volume { messages: 1, segments });
         self.flows.entry(channel).or_default().add(at, what.until);
     }
 
@@ -157,7 +159,8 @@ impl Forecast {
     #[must_use]
     pub fn volume(&self, day: Option<NaiveDate>, channel: Channel) -> Volume {
         let mut volume = Volume::default();
-        let wanted = self.hours.iter().filter(|((date, _, on), _)| *on == channel && day.is_none_or(|day| day == *date));
+        let wanted =
+            self.hours.iter().filter(|((date, _, on), _)| *on == channel && day.is_none_or(|day| day == *date));
         wanted.for_each(|(_, one)| volume.add(*one));
         volume
     }

@@ -138,7 +138,8 @@ impl Queue {
             }
             let before_midnight = (midnight - 1 - first) / self.interval + 1;
             let taken = rest.min(room).min(before_midnight);
-            let in_time = if now >= until { 0 } else { ((until - 1 - first).div_euclid(self.interval) + 1).clamp(0, taken) };
+            let in_time =
+                if now >= until { 0 } else { ((until - 1 - first).div_euclid(self.interval) + 1).clamp(0, taken) };
             late += taken - in_time;
             self.last = (first + (taken - 1) * self.interval).max(now);
             self.next = first + taken * self.interval;

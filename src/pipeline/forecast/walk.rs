@@ -104,3 +104,67 @@ impl Walk<'_> {
         Ok(Prospect { due_date, account, suppressed, planned })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::Walk;
+    use crate::clock::SimClock;
+    use crate::domain::{BorrowerKey, Currency, LedgerRow, Money, Said, Tags, Wishes};
+    use crate::store::{MemoryStore, Store, WriteMode};
+
+    /// An instalment of one of 50 borrowers, each on another day.
+    fn row(number: i64, start: DateTime<Utc>) -> LedgerRow {
+        let borrower = BorrowerKey {
+            merchant: "mall".parse().expect("an id"),
+            id: format!("b{}", number % 50).parse().expect("an id"),
+        };
+        LedgerRow {
+            borrower,
+            installment: format!("i{number}").parse().expect("an id"),
+            amount: Money::parse("1", Currency::new("CNY").expect("a currency")).expect("an amount"),
+            due_date: (start + TimeDelta::days(number)).date_naive(),
+            name: Said::Nothing,
+            phone: Said::Nothing,
+            email: Said::Nothing,
+            locale: Said::Nothing,
+            time_zone: Said::Nothing,
+            account_phone: Said::Nothing,
+            order_ref: Said::Nothing,
+            product: Said::Nothing,
+            sequence: Said::Nothing,
+            of: Said::Nothing,
+            paid_amount: Said::Nothing,
+            status: Said::Nothing,
+            route: Said::Nothing,
+            tags: Said::<Tags>::Nothing,
+            wishes: Wishes::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_borrowers_dates_come_together_and_once_however_little_is_held() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let store = MemoryStore::new(Arc::new(SimClock::at(start)));
+        let rows: Vec<_> = (0..200).map(|number| row(number, start)).collect();
+        store.import(&rows, WriteMode::Commit).await.expect("imported");
+        for (together, held) in [(true, 20), (true, 1_000), (false, 0)] {
+            let dates = rows[0].due_date..=rows[199].due_date;
+            let walk = Walk { store: &store, dates, policies: Vec::new(), together, held };
+            let mut seen = BTreeMap::<String, Vec<usize>>::new();
+            let visit = &mut |prospects: &mut [super::Prospect]| {
+                assert!(prospects.is_sorted_by_key(|prospect| prospect.due_date));
+                let who = prospects[0].account.borrower.as_ref().expect("it is known").key.id.to_string();
+                seen.entry(who).or_default().push(prospects.len());
+            };
+            walk.run(visit).await.expect("the store is well");
+            assert_eq!(seen.len(), 50);
+            let expected = if together { vec![4] } else { vec![1; 4] };
+            assert!(seen.values().all(|visits| *visits == expected), "{held}: {seen:?}");
+        }
+    }
+}
