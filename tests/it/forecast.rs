@@ -17,11 +17,11 @@ const LEDGER: &str = "merchant,borrower_id,installment_id,amount,currency,due_da
     mall,B4,I4,128.50,CNY,2026-12-03,,b4@example.com,open\n\
     mall,B5,I5,128.50,CNY,2026-12-02,13800100505,,paid\n";
 
-/// Two dates within two days, one of them with a reminder on the day of another's.
+/// Two dates within two days; and two with reminders on one day, the fourth.
 const SEVERAL_DATES: &str = "mall,B6,I6,128.50,CNY,2026-12-04,13800100506,,open\n\
     mall,B6,I7,128.50,CNY,2026-12-05,13800100506,,open\n\
-    mall,B7,I8,128.50,CNY,2026-12-02,13800100507,,open\n\
-    mall,B7,I9,128.50,CNY,2026-12-04,13800100507,,open\n";
+    mall,B7,I8,128.50,CNY,2026-12-04,13800100507,,open\n\
+    mall,B7,I9,128.50,CNY,2026-12-07,13800100507,,open\n";
 
 /// A desk with prices, one SMS a second, and that ledger.
 fn desk(rows: &str, changes: &[(&str, &str)]) -> Desk {
@@ -189,7 +189,7 @@ fn captured(desk: &Desk) -> (u64, u64) {
 }
 
 #[test]
-fn a_stop_and_what_is_due_already_are_told() {
+fn a_stop_counts_as_lifted_and_what_is_planned_counts_once() {
     let desk = desk(LEDGER, &[]);
     desk.run(&["scan", "--at", START]).went_well();
     desk.run(&["suppress", "stop", "--channel", "sms", "--reason", "trial", "--actor", "wang"]).went_well();
