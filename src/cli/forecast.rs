@@ -100,6 +100,12 @@ async fn notes(app: &App) -> Result<Vec<String>, CliError> {
         "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out"
             .to_owned(),
     ];
+    if app.policy.beside().is_some() {
+        notes.push(
+            "caps and digests reckon with what the rules would have sent in the days before, not with the outbox"
+                .to_owned(),
+        );
+    }
     if app.policy.caps.as_ref().is_some_and(|caps| caps.across_merchants) {
         notes.push(
             "caps are counted per borrower of one merchant here; across merchants still fewer are sent".to_owned(),
