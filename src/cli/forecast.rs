@@ -18,7 +18,7 @@ use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::domain::Channel;
-use crate::pipeline::{self, Outlet, Prospects, Span};
+use crate::pipeline::{self, Outlet, Outlook, Span};
 use crate::plan::to_utc;
 
 /// Simulate the coming days.
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
         return Ok(Exit::Done);
     }
     let outlets = outlets(app);
-    let of = Prospects { store: &*app.store, policy: &app.policy, composer: &app.composer, outlets: &outlets };
+    let of = Outlook { store: &*app.store, policy: &app.policy, composer: &app.composer, outlets: &outlets };
     let forecast = pipeline::forecast(of, span).await?;
     let notes = notes(app).await?;
     match args.format {

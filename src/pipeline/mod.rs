@@ -20,7 +20,7 @@ pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
 pub use forecast::{
-    Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Peaks, Prospects, Span, Volume, compare, forecast,
+    Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
 };
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};

@@ -55,7 +55,7 @@ pub struct Span {
 
 /// What it is asked of.
 #[derive(Debug, Clone, Copy)]
-pub struct Prospects<'a> {
+pub struct Outlook<'a> {
     /// The ledger.
     pub store: &'a dyn Store,
     /// Merchants and rules.
@@ -94,7 +94,7 @@ pub struct Forecast {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn forecast(of: Prospects<'_>, span: Span) -> Result<Forecast, StoreError> {
+pub async fn forecast(of: Outlook<'_>, span: Span) -> Result<Forecast, StoreError> {
     let mut forecast = Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
     let policy = of.policy;
     let Some(walk) = walk_of(of.store, &[policy], span) else { return Ok(forecast) };
@@ -129,7 +129,7 @@ fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: Span) -> Opt
 }
 
 impl Forecast {
-    fn count(&mut self, of: &Prospects<'_>, at: DateTime<Utc>, channel: Channel, fate: Fate<'_>) {
+    fn count(&mut self, of: &Outlook<'_>, at: DateTime<Utc>, channel: Channel, fate: Fate<'_>) {
         let local = at.with_timezone(&self.span.zone);
         let (to, what) = match fate {
             Fate::Sent { to, what } => (to, what),
@@ -203,7 +203,7 @@ impl Volume {
 }
 
 /// The segments of a message, 0 for e-mail; `None` if its template does not render.
-fn segments_of(of: &Prospects<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
+fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
     let channel = what.to.channel();
     if channel != Channel::Sms {
         return Some(0);
