@@ -13,6 +13,8 @@ mod gateway;
 mod life;
 #[path = "sim/oracle.rs"]
 mod oracle;
+#[path = "sim/planted.rs"]
+mod planted;
 #[path = "sim/run.rs"]
 mod run;
 #[path = "sim/store.rs"]

@@ -6,6 +6,7 @@ pub mod check;
 mod demo;
 mod dispatch;
 mod explain;
+mod forecast;
 mod gateway;
 pub mod import;
 pub mod init;
@@ -60,6 +61,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Plan the reminders that come into view
     Scan(scan::ScanArgs),
+    /// Simulate the coming days: messages, segments, cost, peaks; or compare the rules of two configs
+    Forecast(forecast::ForecastArgs),
     /// Send what is due now
     Dispatch(dispatch::DispatchArgs),
     /// Run as a background job
@@ -244,6 +247,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             let now = args.at.unwrap_or_else(|| app.clock.now());
             scan::run(&args, &*app.store, &app.policy, app.scan_order(now, args.extent()), out).await
         }
+        Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,

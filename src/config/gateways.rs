@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
 use super::reading::Section;
 use super::settings::deserialize;
-use super::value::{integer, word};
-use crate::domain::{Channel, GatewayName};
+use super::value::{Value, decimal, integer, text, word};
+use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
 use crate::gateway::http::HttpSettings;
 use crate::gateway::smtp::SmtpSettings;
@@ -72,6 +74,8 @@ pub(super) struct ReadGateways {
     pub(super) gateways: BTreeMap<GatewayName, Option<GatewayConfig>>,
     /// The rates of those that name one.
     pub(super) rates: BTreeMap<GatewayName, RateLimit>,
+    /// The prices of those that name one.
+    pub(super) prices: BTreeMap<GatewayName, Price>,
 }
 
 /// Reads `[gateways.*]`.
@@ -81,7 +85,15 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
         match GatewayName::new(&name) {
             Ok(name) => {
                 read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
-                read.gateways.insert(name, gateway(section, folder));
+                let (price, price_key) = (price(&mut section), section.key("price"));
+                let (reading, gateway) = (section.reading, gateway(section, folder));
+                if let (Some(price), Some(gateway)) = (price, &gateway)
+                    && (price.per, gateway.channel()) == (PriceUnit::Segment, Channel::Email)
+                {
+                    reading.note_at(&price_key, "an e-mail has no segments; write per_message");
+                }
+                read.prices.extend(price.map(|price| (name.clone(), price)));
+                read.gateways.insert(name, gateway);
             }
             Err(problem) => {
                 section.reading.note(&section.span, section.path, format!("the name {problem}; choose another"))
@@ -100,6 +112,38 @@ fn rate(section: &mut Section<'_, '_, '_>) -> Option<RateLimit> {
     rate.finish();
     Some(RateLimit { per_second: per_second?, burst: burst?, per_day: per_day? })
 }
+
+/// `price = { per_segment = "0.045", currency = "CNY" }`, or `per_message`, which any kind of gateway may have.
+fn price(section: &mut Section<'_, '_, '_>) -> Option<Price> {
+    let mut price = section.optional_section("price")??;
+    let amount = |value: &Value<'_>| {
+        let amount = decimal(value)?;
+        if amount < MOST { Ok(amount) } else { Err(format!("is a million or more; write a price below {MOST}")) }
+    };
+    let per_segment = price.optional("per_segment", amount);
+    let per_message = price.optional("per_message", amount);
+    let currency = price.required("currency", r#""CNY""#, |value| {
+        Currency::new(&text(value)?).map_err(|error| format!("{} {error}", value.shown()))
+    });
+    let (reading, key) = (price.reading, price.path.clone());
+    price.finish();
+    let (amount, per) = match (per_segment?, per_message?) {
+        (Some(amount), None) => (amount, PriceUnit::Segment),
+        (None, Some(amount)) => (amount, PriceUnit::Message),
+        (Some(_), Some(_)) => {
+            reading.note_at(&key, "has both per_segment and per_message; write one of them");
+            return None;
+        }
+        (None, None) => {
+            reading.note_at(&key, r#"names no price; write for example per_segment = "0.045""#);
+            return None;
+        }
+    };
+    Some(Price { amount, per, currency: currency? })
+}
+
+/// What no message costs: it keeps sums over many millions of messages within what [`Decimal`] holds.
+const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
     let kinds = [("smtp", Kind::Smtp), ("http", Kind::Http), ("capture", Kind::Capture)];

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, Routes, TemplateName};
+use crate::domain::{Channel, GatewayName, Price, Routes, TemplateName};
 use crate::plan::{Policy, RateLimit};
 
 pub use database::{Database, DatabaseUrl};
@@ -114,6 +114,8 @@ pub struct Config {
     pub gateways: BTreeMap<GatewayName, GatewayConfig>,
     /// How fast gateways may be fed by all machines together, for those that name it.
     pub rates: BTreeMap<GatewayName, RateLimit>,
+    /// What gateways charge, for those that name it.
+    pub prices: BTreeMap<GatewayName, Price>,
     /// By channel, its gateways in the order in which they are tried.
     pub channels: BTreeMap<Channel, Vec<GatewayName>>,
     /// The ways to repay.
@@ -246,6 +248,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         policy: Policy { merchants, rules, rules_match, terms, caps: caps? },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
+        prices: gateways.prices,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         http: http?,

@@ -1,10 +1,11 @@
-//! Level 3: the work: import, pull, scan, dispatch, resend, explain. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, forecast, dispatch, resend, explain. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
 mod dispatch;
 mod explain;
 pub mod figures;
+mod forecast;
 mod freshness;
 mod hand_over;
 mod import;
@@ -22,6 +23,9 @@ pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
 pub use explain::{
     Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
     explain,
+};
+pub use forecast::{
+    Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
 };
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};

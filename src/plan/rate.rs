@@ -63,7 +63,9 @@ impl RateLimit {
         }
     }
 
-    fn interval(&self) -> TimeDelta {
+    /// From one message to the next when they leave evenly; a microsecond at least.
+    #[must_use]
+    pub fn interval(&self) -> TimeDelta {
         TimeDelta::microseconds(1_000_000 / i64::from(self.per_second.max(1)))
     }
 }

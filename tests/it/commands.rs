@@ -9,30 +9,30 @@ use dueherald::clock::{Clock, SystemClock};
 use tempfile::TempDir;
 
 /// A folder with what `init` writes, and the database that its commands use.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
     database: Option<String>,
 }
 
 /// What a command did.
-struct Done {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Desk {
-    fn new(database: Option<String>) -> Self {
+    pub(crate) fn new(database: Option<String>) -> Self {
         let desk = Self { folder: TempDir::new().expect("a temporary folder"), database };
         desk.run(&["init"]).went_well();
         desk
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
-    fn run(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         self.run_with(arguments, &[])
     }
 
@@ -54,7 +54,7 @@ impl Desk {
         serde_json::from_str(&listed).expect("JSON")
     }
 
-    fn captured(&self) -> Vec<String> {
+    pub(crate) fn captured(&self) -> Vec<String> {
         let folder = self.path("captured");
         let files = std::fs::read_dir(folder).map(|files| files.flatten().collect::<Vec<_>>()).unwrap_or_default();
         files.iter().map(|file| std::fs::read_to_string(file.path()).expect("a message")).collect()
@@ -63,7 +63,7 @@ impl Desk {
 
 impl Done {
     #[track_caller]
-    fn went_well(self) -> String {
+    pub(crate) fn went_well(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self.out
     }

@@ -9,6 +9,7 @@ mod digest;
 mod dispatch;
 mod explain;
 mod fixtures;
+mod forecast;
 mod gateway;
 mod import;
 mod mariadb;

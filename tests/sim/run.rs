@@ -13,7 +13,8 @@ use fastrand::Rng;
 use crate::daemon::Daemon;
 use crate::faults::{Bug, Faults};
 use crate::oracle::Oracle;
-use crate::store::{observe, plan_again, view};
+use crate::planted::plan_again;
+use crate::store::{observe, view};
 use crate::town::{DAYS, books, first_day, merchants};
 use crate::world::{Act, World, lock};
 

@@ -1,0 +1,226 @@
+//! A forecast as tables and as JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use comfy_table::{CellAlignment, Table};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::super::table::table;
+use crate::domain::{Channel, Currency};
+use crate::pipeline::{Busy, Costs, Forecast, Jam, Outlet, Peaks};
+
+type Outlets = BTreeMap<Channel, Outlet>;
+
+/// Prints it for people.
+pub(super) fn tables(forecast: &Forecast, outlets: &Outlets, notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    let zone = forecast.span.zone;
+    writeln!(
+        out,
+        "What leaves from {} to {}, {zone}\n",
+        local(forecast, forecast.span.from, "%F %H:%M"),
+        local(forecast, forecast.span.until, "%F %H:%M"),
+    )?;
+    writeln!(out, "{}\n", days(forecast, outlets))?;
+    if !forecast.hours.is_empty() {
+        writeln!(out, "{}\n", hours(forecast))?;
+        writeln!(out, "{}\n", gateways(forecast, outlets))?;
+    }
+    for (channel, outlet) in outlets {
+        if let Some(peaks) = forecast.peaks(*channel, outlet) {
+            tell_pace(forecast, outlet, &peaks, out)?;
+        }
+    }
+    let skips = forecast.skips(None);
+    if !skips.is_empty() {
+        let mut skipped = numbers(&["SKIPPED", "REMINDERS"], 1);
+        skipped.add_rows(skips.iter().map(|(reason, count)| [reason.to_string(), count.to_string()]));
+        writeln!(out, "{skipped}\n")?;
+    }
+    notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+fn days(forecast: &Forecast, outlets: &Outlets) -> Table {
+    let mut table = numbers(&["DATE", "DAY", "SMS", "E-MAIL", "SEGMENTS", "COST", "SKIPPED"], 2);
+    let row = |first: [String; 2], day: Option<NaiveDate>| {
+        let sms = forecast.volume(day, Channel::Sms);
+        let skipped: u64 = forecast.skips(day).values().sum();
+        let rest = [
+            sms.messages.to_string(),
+            forecast.volume(day, Channel::Email).messages.to_string(),
+            sms.segments.to_string(),
+            priced(&forecast.costs(day, outlets)),
+            skipped.to_string(),
+        ];
+        first.into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    for day in forecast.days() {
+        table.add_row(row([day.to_string(), day.format("%a").to_string()], Some(day)));
+    }
+    table.add_row(row(["in all".into(), String::new()], None));
+    table
+}
+
+/// By hour of the day, over all days.
+fn hours(forecast: &Forecast) -> Table {
+    let mut by_hour = BTreeMap::<u32, BTreeMap<Channel, u64>>::new();
+    for ((_, hour, channel), volume) in &forecast.hours {
+        *by_hour.entry(*hour).or_default().entry(*channel).or_default() += volume.messages;
+    }
+    let mut table = numbers(&["HOUR", "SMS", "E-MAIL"], 1);
+    for (hour, counts) in by_hour {
+        let count = |channel| counts.get(&channel).copied().unwrap_or_default().to_string();
+        table.add_row([format!("{hour:02}:00"), count(Channel::Sms), count(Channel::Email)]);
+    }
+    table
+}
+
+fn gateways(forecast: &Forecast, outlets: &Outlets) -> Table {
+    let titles = ["GATEWAY", "CHANNEL", "MESSAGES", "COST", "BUSIEST HOUR", "MINUTE", "SECOND", "RATE"];
+    let mut table = numbers(&titles, 2);
+    for (channel, outlet) in outlets {
+        let Some(peaks) = forecast.peaks(*channel, outlet) else { continue };
+        let volume = forecast.volume(None, *channel);
+        let cost = outlet.price.map(|price| price.of(volume.messages, volume.segments)).zip(outlet.price);
+        let busy = |busy: Busy, form: &str| format!("{} at {}", busy.messages, local(forecast, busy.from, form));
+        table.add_row([
+            outlet.gateway.to_string(),
+            channel.to_string(),
+            volume.messages.to_string(),
+            cost.map_or_else(|| "-".into(), |(cost, price)| amount(cost, price.currency.code())),
+            busy(peaks.hour, "%m-%d %H:%M"),
+            busy(peaks.minute, "%m-%d %H:%M"),
+            busy(peaks.second, "%m-%d %H:%M:%S"),
+            outlet.rate.map_or_else(|| "-".into(), |rate| format!("{}/s", rate.per_second)),
+        ]);
+    }
+    table
+}
+
+/// Says where a gateway is too slow for what is asked of it.
+fn tell_pace(forecast: &Forecast, outlet: &Outlet, peaks: &Peaks, out: &mut dyn Write) -> io::Result<()> {
+    let (Some(rate), Some(Jam { due, leaves, too_late })) = (outlet.rate, peaks.queue) else { return Ok(()) };
+    let name = &outlet.gateway;
+    if leaves > due {
+        let a_day = rate.per_day.map(|most| format!(" and {most} a UTC day")).unwrap_or_default();
+        writeln!(
+            out,
+            "{name} needs {}/s at {} and allows {}/s{a_day}: the last of {} leaves at {}",
+            peaks.second.messages,
+            local(forecast, peaks.second.from, "%F %T"),
+            rate.per_second,
+            local(forecast, due, "%F %T"),
+            local(forecast, leaves, "%F %T"),
+        )?;
+    }
+    if too_late > 0 {
+        writeln!(
+            out,
+            "warning: for up to {too_late} of {name} that is too late, after max_lateness or the contact hours: spread the rule, or raise the rate"
+        )?;
+    }
+    if leaves > due { writeln!(out) } else { Ok(()) }
+}
+
+/// Prints it for programs.
+pub(super) fn json(forecast: &Forecast, outlets: &Outlets, notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    let hours = forecast.hours.iter().map(|((date, hour, channel), volume)| {
+        json!({
+            "date": date, "hour": hour, "channel": channel,
+            "gateway": outlets.get(channel).map(|outlet| outlet.gateway.as_str()),
+            "messages": volume.messages, "segments": volume.segments,
+        })
+    });
+    let gateways = outlets.iter().map(|(channel, outlet)| gateway_json(forecast, *channel, outlet));
+    let whole = json!({
+        "from": forecast.span.from,
+        "until": forecast.span.until,
+        "time_zone": forecast.span.zone.name(),
+        "total": sums_json(forecast, outlets, None),
+        "days": forecast.days().map(|day| {
+            let mut sums = sums_json(forecast, outlets, Some(day));
+            sums["date"] = json!(day);
+            sums["weekday"] = json!(day.format("%a").to_string());
+            sums
+        }).collect::<Vec<_>>(),
+        "hours": hours.collect::<Vec<_>>(),
+        "gateways": gateways.collect::<Vec<_>>(),
+        "notes": notes,
+    });
+    serde_json::to_writer_pretty(&mut *out, &whole)?;
+    writeln!(out)
+}
+
+fn sums_json(forecast: &Forecast, outlets: &Outlets, day: Option<NaiveDate>) -> Value {
+    let sms = forecast.volume(day, Channel::Sms);
+    let costs = forecast.costs(day, outlets).into_iter().map(|(code, cost)| (code, plain(cost, code)));
+    let skipped = forecast.skips(day).into_iter().map(|(reason, count)| (reason.as_str(), count));
+    json!({
+        "sms": sms.messages,
+        "email": forecast.volume(day, Channel::Email).messages,
+        "segments": sms.segments,
+        "cost": costs.collect::<BTreeMap<_, _>>(),
+        "skipped": skipped.collect::<BTreeMap<_, _>>(),
+    })
+}
+
+fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &Outlet) -> Value {
+    let volume = forecast.volume(None, channel);
+    let busy = |busy: Busy| json!({ "from": busy.from, "messages": busy.messages });
+    let peaks = forecast.peaks(channel, outlet);
+    json!({
+        "gateway": outlet.gateway.as_str(),
+        "channel": channel,
+        "messages": volume.messages,
+        "segments": volume.segments,
+        "cost": outlet.price.map(|price| {
+            let code = price.currency.code();
+            json!({ "amount": plain(price.of(volume.messages, volume.segments), code), "currency": code })
+        }),
+        "rate": outlet.rate.map(|rate| {
+            json!({ "per_second": rate.per_second, "burst": rate.burst, "per_day": rate.per_day })
+        }),
+        "busiest": peaks.map(|peaks| {
+            json!({ "hour": busy(peaks.hour), "minute": busy(peaks.minute), "second": busy(peaks.second) })
+        }),
+        "longest_wait": peaks.and_then(|peaks| peaks.queue).map(|jam| {
+            json!({ "due": jam.due, "leaves": jam.leaves, "too_late": jam.too_late })
+        }),
+    })
+}
+
+/// A table whose columns from the one with this number, from 0, stand to the right.
+pub(super) fn numbers(titles: &[&str], from: usize) -> Table {
+    let mut table = table(titles);
+    for column in table.column_iter_mut().skip(from) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn local(forecast: &Forecast, at: DateTime<Utc>, form: &str) -> String {
+    at.with_timezone(&forecast.span.zone).format(form).to_string()
+}
+
+fn priced(costs: &Costs) -> String {
+    if costs.is_empty() {
+        return "-".into();
+    }
+    costs.iter().map(|(code, cost)| amount(*cost, code)).collect::<Vec<_>>().join(" + ")
+}
+
+fn amount(cost: Decimal, code: &str) -> String {
+    format!("{} {code}", plain(cost, code))
+}
+
+/// Exactly, and with no fewer decimals than the currency has.
+fn plain(cost: Decimal, code: &str) -> String {
+    let mut cost = cost.normalize();
+    let least = Currency::new(code).map_or(0, Currency::exponent);
+    if cost.scale() < least {
+        cost.rescale(least);
+    }
+    cost.to_string()
+}

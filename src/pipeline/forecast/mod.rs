@@ -1,0 +1,218 @@
+//! Forecast: the coming days as the rules, the ledger and the config stand now, with the real planner and the real decision.
+//!
+//! It is an upper bound. What will be paid until then is still counted, and everything is taken to arrive: what is due now and
+//! not sent yet, resends, fallbacks to another channel and the failing of a gateway are left out. Stops by hand count as lifted.
+//! Caps and digests are kept within each borrower as the ledger knows one, with what the rules would have sent in the days before,
+//! sent or not: where they have only just begun, a little more will leave in the first days. Over merchants caps are not kept, so with
+//! `across_merchants` less will.
+
+mod compare;
+mod peaks;
+mod play;
+mod walk;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+pub use compare::{Changed, Comparison, Moved, compare};
+pub use peaks::{Busy, Jam, Peaks};
+
+use super::Composer;
+use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
+use crate::plan::{Horizon, Policy, RateLimit, ToSend, due_dates};
+use crate::render::segments;
+use crate::store::{Store, StoreError};
+use peaks::Flow;
+use play::{Fate, play};
+use walk::{HELD, Walk};
+
+/// The gateway that carries a channel: its first, as long as it is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlet {
+    /// Which.
+    pub gateway: GatewayName,
+    /// What kind of link it lets through, which makes an SMS longer or shorter.
+    pub link_mode: LinkMode,
+    /// How fast it may be fed.
+    pub rate: Option<RateLimit>,
+    /// What it charges.
+    pub price: Option<Price>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// From this instant.
+    pub from: DateTime<Utc>,
+    /// To this one, excluded.
+    pub until: DateTime<Utc>,
+    /// Whose days and hours are counted.
+    pub zone: Tz,
+}
+
+/// What it is asked of.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook<'a> {
+    /// The ledger.
+    pub store: &'a dyn Store,
+    /// Merchants and rules.
+    pub policy: &'a Policy,
+    /// What makes messages. Every SMS is rendered, so that its segments are counted and not guessed: 350 thousand a second.
+    pub composer: &'a Composer,
+    /// By channel, its gateway.
+    pub outlets: &'a BTreeMap<Channel, Outlet>,
+}
+
+/// Messages with what they count on a bill.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// How many.
+    pub messages: u64,
+    /// The segments of those that are SMS.
+    pub segments: u64,
+}
+
+/// Sums of money by currency.
+pub type Costs = BTreeMap<&'static str, Decimal>;
+
+/// What is to be expected.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// Of which time.
+    pub span: Span,
+    /// By local date and hour (0 to 23), and channel; only those with a message. An hour that comes twice counts as one.
+    pub hours: BTreeMap<(NaiveDate, u32, Channel), Volume>,
+    /// By local date and reason; only those with a reminder.
+    pub skipped: BTreeMap<(NaiveDate, SkipReason), u64>,
+    flows: BTreeMap<Channel, Flow>,
+}
+
+/// Plays the days of `span`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forecast(of: Outlook<'_>, span: Span) -> Result<Forecast, StoreError> {
+    let mut forecast = Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
+    let policy = of.policy;
+    let Some(walk) = walk_of(of.store, &[policy], span) else { return Ok(forecast) };
+    walk.run(&mut |prospects| {
+        play(policy, 0, prospects, span.until, &mut |at, reminder, fate| {
+            if at >= span.from {
+                forecast.count(&of, at, reminder.key.channel, fate);
+            }
+        });
+    })
+    .await?;
+    Ok(forecast)
+}
+
+/// What is to be gone through for `policies`; `None` if none has a rule.
+fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: Span) -> Option<Walk<'w>> {
+    let beside: Vec<_> = policies.iter().map(|policy| policy.beside()).collect();
+    // Caps look back, so the days before are played as well.
+    let back = beside.iter().flatten().map(|beside| beside.contacts_within).max().unwrap_or_default();
+    let ahead = beside.iter().flatten().map(|beside| beside.days_ahead).max().unwrap_or_default();
+    let horizon = Horizon { now: span.from - back, until: span.until };
+    let dates = policies.iter().filter_map(|policy| due_dates(policy, horizon)).map(|dates| dates.into_inner());
+    let (first, last) = dates.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let last = last + TimeDelta::days(i64::from(ahead));
+    Some(Walk {
+        store,
+        dates: first..=last,
+        policies: policies.iter().map(|policy| (*policy, horizon)).collect(),
+        together: beside.iter().any(Option::is_some),
+        held: HELD,
+    })
+}
+
+impl Forecast {
+    fn count(&mut self, of: &Outlook<'_>, at: DateTime<Utc>, channel: Channel, fate: Fate<'_>) {
+        let local = at.with_timezone(&self.span.zone);
+        let (to, what) = match fate {
+            Fate::Sent { to, what } => (to, what),
+            Fate::Skipped(reason) => {
+                *self.skipped.entry((local.date_naive(), reason)).or_default() += 1;
+                return;
+            }
+        };
+        let Some(segments) = segments_of(of, to, what) else {
+            *self.skipped.entry((local.date_naive(), SkipReason::BadTemplate)).or_default() += 1;
+            return;
+        };
+        self.hours
+            .entry((local.date_naive(), local.hour(), channel))
+            .or_default()
+            .add(Volume { messages: 1, segments });
+        self.flows.entry(channel).or_default().add(at, what.until);
+    }
+
+    /// Every local date of the span.
+    pub fn days(&self) -> impl Iterator<Item = NaiveDate> {
+        let local = |at: DateTime<Utc>| at.with_timezone(&self.span.zone).date_naive();
+        let last = local(self.span.until - TimeDelta::microseconds(1));
+        local(self.span.from).iter_days().take_while(move |day| *day <= last)
+    }
+
+    /// What leaves on a date, or in all, on a channel.
+    #[must_use]
+    pub fn volume(&self, day: Option<NaiveDate>, channel: Channel) -> Volume {
+        let mut volume = Volume::default();
+        let wanted =
+            self.hours.iter().filter(|((date, _, on), _)| *on == channel && day.is_none_or(|day| day == *date));
+        wanted.for_each(|(_, one)| volume.add(*one));
+        volume
+    }
+
+    /// What is skipped on a date, or in all.
+    #[must_use]
+    pub fn skips(&self, day: Option<NaiveDate>) -> BTreeMap<SkipReason, u64> {
+        let mut skips = BTreeMap::new();
+        for ((_, reason), count) in self.skipped.iter().filter(|((date, _), _)| day.is_none_or(|day| day == *date)) {
+            *skips.entry(*reason).or_default() += count;
+        }
+        skips
+    }
+
+    /// What the messages of a date, or all, cost at gateways that name a price.
+    #[must_use]
+    pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<Channel, Outlet>) -> Costs {
+        let mut costs = Costs::new();
+        for (channel, outlet) in outlets {
+            let Some(price) = &outlet.price else { continue };
+            let volume = self.volume(day, *channel);
+            *costs.entry(Currency::code(price.currency)).or_default() += price.of(volume.messages, volume.segments);
+        }
+        costs
+    }
+
+    /// The busiest times of a channel's gateway; `None` if nothing leaves there.
+    #[must_use]
+    pub fn peaks(&self, channel: Channel, outlet: &Outlet) -> Option<Peaks> {
+        self.flows.get(&channel)?.peaks(self.span.zone, outlet.rate)
+    }
+}
+
+impl Volume {
+    fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.segments += other.segments;
+    }
+}
+
+/// The segments of a message, 0 for e-mail; `None` if its template does not render.
+fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
+    let channel = what.to.channel();
+    if channel != Channel::Sms {
+        return Some(0);
+    }
+    let merchant = of.policy.merchants.get(&to.key.merchant)?;
+    let mode = of.outlets.get(&channel).map(|outlet| outlet.link_mode).unwrap_or_default();
+    // Links of all reminders are of one length.
+    match of.composer.compose(ReminderId(0), merchant, to, what, mode).ok()? {
+        Message::Sms(text) => u64::try_from(segments(&text.0).parts).ok(),
+        Message::Email(_) => Some(0),
+    }
+}

@@ -1,0 +1,102 @@
+//! The coming days of one borrower, in the order of time, with the real decision at each instant.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::{Borrower, Channel, NewReminder, ReminderId, SkipReason, SuppressionReason};
+use crate::plan::{Account, Contact, Decision, Policy, Progress, ToSend, decide};
+
+/// What is known of one borrower and one due date, and what each of the policies plans about it.
+#[derive(Debug)]
+pub(super) struct Prospect {
+    pub(super) due_date: NaiveDate,
+    /// The facts of today.
+    pub(super) account: Account,
+    /// Why an address that a reminder would go to must not be contacted.
+    pub(super) suppressed: BTreeMap<Channel, SuppressionReason>,
+    /// By policy.
+    pub(super) planned: Vec<Vec<NewReminder>>,
+}
+
+/// What becomes of a reminder.
+pub(super) enum Fate<'f> {
+    /// It would be sent.
+    Sent { to: &'f Borrower, what: &'f ToSend },
+    /// It would not.
+    Skipped(SkipReason),
+}
+
+/// Decides every reminder of the policy `number` about the due dates of one borrower, or about one of them where nothing ties
+/// them together, before `until`; tells the fate of each with its instant.
+pub(super) fn play(
+    policy: &Policy,
+    number: usize,
+    prospects: &mut [Prospect],
+    until: DateTime<Utc>,
+    told: &mut dyn FnMut(DateTime<Utc>, &NewReminder, Fate<'_>),
+) {
+    let reminders: Vec<_> = prospects
+        .iter_mut()
+        .enumerate()
+        .flat_map(|(place, prospect)| prospect.planned[number].split_off(0).into_iter().map(move |one| (place, one)))
+        .collect();
+    let beside = policy.beside();
+    if let Some(days) = beside.map(|beside| beside.days_ahead).filter(|days| *days > 0) {
+        look_ahead(prospects, days);
+    }
+    // What waits counts for caps as well, so it is kept beside what left.
+    let mut progress: Vec<_> = reminders.iter().map(|(_, one)| Some(Progress::Planned(one.not_before))).collect();
+    let mut waiting: BinaryHeap<_> =
+        reminders.iter().enumerate().map(|(index, (_, one))| Reverse((one.not_before, index))).collect();
+    while let Some(Reverse((now, index))) = waiting.pop() {
+        if now >= until {
+            break;
+        }
+        let (place, reminder) = &reminders[index];
+        let Prospect { account, suppressed, .. } = &mut prospects[*place];
+        account.suppressed = suppressed.get(&reminder.key.channel).copied();
+        if beside.is_some() {
+            account.contacts = contacts(&reminders, &progress);
+        }
+        progress[index] = match decide(policy, reminder, account, now) {
+            Decision::Send(what) => {
+                if let Some(to) = &account.borrower {
+                    told(now, reminder, Fate::Sent { to, what: &what });
+                }
+                Some(Progress::Sent(now))
+            }
+            Decision::Defer { until, .. } if until > now => {
+                waiting.push(Reverse((until, index)));
+                Some(Progress::Planned(until))
+            }
+            Decision::Defer { .. } => {
+                told(now, reminder, Fate::Skipped(SkipReason::Expired));
+                None
+            }
+            Decision::Skip(reason) => {
+                told(now, reminder, Fate::Skipped(reason));
+                None
+            }
+        };
+    }
+}
+
+fn contacts(reminders: &[(usize, NewReminder)], progress: &[Option<Progress>]) -> Vec<Contact> {
+    let all = reminders.iter().zip(progress).zip(1..);
+    all.filter_map(|(((_, one), progress), id)| {
+        Some(Contact { id: ReminderId(id), key: one.key.clone(), progress: (*progress)? })
+    })
+    .collect()
+}
+
+/// Gives each due date what falls due in so many days after it. They stand in the order in which the ledger is gone through.
+fn look_ahead(prospects: &mut [Prospect], days: u16) {
+    for place in 0..prospects.len() {
+        let (first, rest) = prospects[place..].split_at_mut(1);
+        let last = first[0].due_date + TimeDelta::days(i64::from(days));
+        let near = rest.iter().take_while(|other| other.due_date <= last);
+        first[0].account.following = near.flat_map(|other| other.account.installments.clone()).collect();
+    }
+}

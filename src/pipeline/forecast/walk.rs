@@ -1,0 +1,170 @@
+//! The ledger page by page, and the due dates of one borrower together where they bear on each other.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
+
+use chrono::NaiveDate;
+
+use super::play::Prospect;
+use crate::domain::BorrowerKey;
+use crate::plan::{Account, Due, Horizon, Policy, plan};
+use crate::store::{DueCursor, Store, StoreError};
+
+/// How many due dates are read at once.
+const PAGE: u32 = 1_000;
+
+/// How many due dates are held at once: some 1 kB each. With more the ledger is read again, for another share of the borrowers.
+pub(super) const HELD: usize = 200_000;
+
+/// What is gone through.
+pub(super) struct Walk<'w> {
+    pub(super) store: &'w dyn Store,
+    /// The due dates.
+    pub(super) dates: RangeInclusive<NaiveDate>,
+    /// Each with what it plans.
+    pub(super) policies: Vec<(&'w Policy, Horizon)>,
+    /// Whether caps or digests tie a borrower's due dates together.
+    pub(super) together: bool,
+    /// How many due dates may be held.
+    pub(super) held: usize,
+}
+
+/// A part of the borrowers.
+#[derive(Clone, Copy)]
+struct Share {
+    number: u64,
+    of: u64,
+}
+
+impl Share {
+    fn has(self, borrower: &BorrowerKey) -> bool {
+        let mut hasher = DefaultHasher::new();
+        borrower.hash(&mut hasher);
+        hasher.finish() % self.of == self.number
+    }
+}
+
+/// Gets what belongs together: everything about one borrower, or about one due date.
+pub(super) type Visit<'v> = &'v mut dyn FnMut(&mut [Prospect]);
+
+impl Walk<'_> {
+    /// Visits everything once. Memory stays flat: what nothing ties together is visited as it comes, and of the rest a share is
+    /// held at a time.
+    pub(super) async fn run(&self, visit: Visit<'_>) -> Result<(), StoreError> {
+        let mut share = Share { number: 0, of: 1 };
+        loop {
+            let mut held = BTreeMap::<BorrowerKey, Vec<Prospect>>::new();
+            let (mut count, mut after) = (0, None);
+            while let Some(page) = self.page(&mut after).await? {
+                for due in page.into_iter().filter(|due| share.has(&due.borrower.key)) {
+                    let key = due.borrower.key.clone();
+                    let prospect = self.prospect(due).await?;
+                    if self.together {
+                        held.entry(key).or_default().push(prospect);
+                        count += 1;
+                    } else {
+                        visit(&mut [prospect]);
+                    }
+                }
+                // The first share becomes smaller until it fits; all others are then as small.
+                while count > self.held && share.number == 0 && held.len() > 1 {
+                    share.of *= 2;
+                    held.retain(|borrower, _| share.has(borrower));
+                    count = held.values().map(Vec::len).sum();
+                }
+            }
+            held.values_mut().for_each(|prospects| visit(prospects));
+            share.number += 1;
+            if share.number == share.of {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn page(&self, after: &mut Option<DueCursor>) -> Result<Option<Vec<Due>>, StoreError> {
+        let page = self.store.due_page(self.dates.clone(), after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        *after = Some(DueCursor::after(last));
+        Ok(Some(page))
+    }
+
+    async fn prospect(&self, due: Due) -> Result<Prospect, StoreError> {
+        let planned: Vec<_> = self.policies.iter().map(|(policy, horizon)| plan(policy, &due, *horizon)).collect();
+        let mut suppressed = BTreeMap::new();
+        for channel in &due.suppressed {
+            // Only where it matters is the reason asked for: one query each.
+            if planned.iter().flatten().any(|one| one.key.channel == *channel) {
+                let account = self.store.account(&due.borrower.key, due.due_date, *channel).await?;
+                suppressed.extend(account.suppressed.map(|reason| (*channel, reason)));
+            }
+        }
+        let Due { borrower, due_date, installments, .. } = due;
+        let account = Account { borrower: Some(borrower), installments, ..Account::default() };
+        Ok(Prospect { due_date, account, suppressed, planned })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::Walk;
+    use crate::clock::SimClock;
+    use crate::domain::{BorrowerKey, Currency, LedgerRow, Money, Said, Tags, Wishes};
+    use crate::store::{MemoryStore, Store, WriteMode};
+
+    /// An instalment of one of 50 borrowers, each on another day.
+    fn row(number: i64, start: DateTime<Utc>) -> LedgerRow {
+        let borrower = BorrowerKey {
+            merchant: "mall".parse().expect("an id"),
+            id: format!("b{}", number % 50).parse().expect("an id"),
+        };
+        LedgerRow {
+            borrower,
+            installment: format!("i{number}").parse().expect("an id"),
+            amount: Money::parse("1", Currency::new("CNY").expect("a currency")).expect("an amount"),
+            due_date: (start + TimeDelta::days(number)).date_naive(),
+            name: Said::Nothing,
+            phone: Said::Nothing,
+            email: Said::Nothing,
+            locale: Said::Nothing,
+            time_zone: Said::Nothing,
+            account_phone: Said::Nothing,
+            order_ref: Said::Nothing,
+            product: Said::Nothing,
+            sequence: Said::Nothing,
+            of: Said::Nothing,
+            paid_amount: Said::Nothing,
+            status: Said::Nothing,
+            route: Said::Nothing,
+            tags: Said::<Tags>::Nothing,
+            wishes: Wishes::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_borrowers_dates_come_together_and_once_however_little_is_held() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let store = MemoryStore::new(Arc::new(SimClock::at(start)));
+        let rows: Vec<_> = (0..200).map(|number| row(number, start)).collect();
+        store.import(&rows, WriteMode::Commit).await.expect("imported");
+        for (together, held) in [(true, 20), (true, 1_000), (false, 0)] {
+            let dates = rows[0].due_date..=rows[199].due_date;
+            let walk = Walk { store: &store, dates, policies: Vec::new(), together, held };
+            let mut seen = BTreeMap::<String, Vec<usize>>::new();
+            let visit = &mut |prospects: &mut [super::Prospect]| {
+                assert!(prospects.is_sorted_by_key(|prospect| prospect.due_date));
+                let who = prospects[0].account.borrower.as_ref().expect("it is known").key.id.to_string();
+                seen.entry(who).or_default().push(prospects.len());
+            };
+            walk.run(visit).await.expect("the store is well");
+            assert_eq!(seen.len(), 50);
+            let expected = if together { vec![4] } else { vec![1; 4] };
+            assert!(seen.values().all(|visits| *visits == expected), "{held}: {seen:?}");
+        }
+    }
+}

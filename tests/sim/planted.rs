@@ -1,0 +1,132 @@
+//! What planted bugs make of claims and outcomes.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dueherald::clock::{Clock, SimClock};
+use dueherald::domain::{
+    Attempt, Channel, Code, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement, Step,
+};
+use dueherald::plan::{Account, Progress};
+use dueherald::store::{ClaimRequest, Claimed, Decide, Store, StoreError, WriteMode};
+
+use crate::faults::Bug;
+use crate::oracle::is_late;
+use crate::store::{FaultyStore, view};
+use crate::world::{World, lock};
+
+/// The right to write about a reminder that is being sent or unknown, for bugs that have lost or kept it wrongly.
+pub(crate) async fn mint(world: &World, id: ReminderId) -> Option<Attempt> {
+    let far = SimClock::at(world.clock.now() + TimeDelta::days(400));
+    let fork = world.store.fork(Arc::new(far));
+    fork.reap(u32::MAX).await.ok()?;
+    for channel in Channel::ALL {
+        let unknown = fork.unknown(*channel, Some(ReminderId(id.0 - 1)), 1).await.ok()?;
+        if let Some(found) = unknown.into_iter().find(|found| found.attempt.reminder() == id) {
+            return Some(found.attempt);
+        }
+    }
+    None
+}
+
+/// Planted: makes a reminder `planned` again.
+pub(crate) async fn plan_again(world: &World, id: ReminderId) {
+    if let Some(attempt) = mint(world, id).await {
+        let now = world.clock.now();
+        let outcome = Outcome::NotSent { code: Code::new("planted") };
+        let settlement = attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now);
+        world.store.settle(&[settlement]).await.expect("memory does not fail");
+    }
+}
+
+impl FaultyStore {
+    /// The real claim, or what a planted bug makes of it.
+    pub(crate) async fn claim_as(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+        let world = self.world();
+        match world.bug {
+            Some(Bug::StaleFacts) => {
+                let yesterday = lock(&world.oracle).yesterday();
+                let stale = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.installments = yesterday(&reminder.key).unwrap_or(account.installments);
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &stale).await
+            }
+            Some(Bug::HoursInUtc) => {
+                let abroad = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.borrower.iter_mut().for_each(|borrower| borrower.time_zone = Some(chrono_tz::UTC));
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &abroad).await
+            }
+            Some(Bug::SuppressionIgnored) => {
+                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    decide(reminder, &Account { suppressed: None, ..account.clone() }, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
+            Some(Bug::CapsBlindToFlight) => {
+                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut account = account.clone();
+                    account.contacts.retain(|contact| contact.progress != Progress::Sending);
+                    decide(reminder, &account, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
+            Some(Bug::ClaimedByTwo) => {
+                let fork = self.inner().fork(Arc::new(world.clock.clone()));
+                let mut claimed = self.inner().claim(request, decide).await?;
+                let copies =
+                    if claimed.sending.is_empty() { Vec::new() } else { fork.claim(request, decide).await?.sending };
+                let mut stolen = lock(&world.stolen);
+                let mine = |(from, copy): &mut (u32, dueherald::store::ClaimedReminder)| {
+                    *from != self.0.number && copy.reminder.key.channel == request.channel
+                };
+                claimed.sending.extend(stolen.extract_if(.., mine).map(|(_, copy)| copy));
+                stolen.extend(copies.into_iter().map(|copy| (self.0.number, copy)));
+                Ok(claimed)
+            }
+            Some(Bug::OvertakenSent) => {
+                let last = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    let mut reminder = reminder.clone();
+                    if let Step::Rule { offset, .. } = &mut reminder.key.step {
+                        *offset = i32::MAX;
+                    }
+                    decide(&reminder, account, now)
+                };
+                self.inner().claim(request, &last).await
+            }
+            _ => self.inner().claim(request, decide).await,
+        }
+    }
+
+    pub(crate) async fn settle_as(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let world = self.world();
+        if world.has(Bug::NoFence) {
+            for late in settlements {
+                let Some(view) = view(self.inner(), late.reminder()).await else { continue };
+                if view.attempts != late.number()
+                    && let Some(attempt) = mint(world, late.reminder()).await
+                {
+                    let forged = attempt.settle(late.outcome().clone(), late.next().clone(), self.0.now());
+                    self.inner().settle(&[forged]).await?;
+                }
+            }
+        }
+        let counted = self.inner().settle(settlements).await?;
+        if world.has(Bug::FallbackForUnknown) {
+            for unknown in settlements.iter().filter(|one| *one.next() == Next::Unknown) {
+                let Some(view) = view(self.inner(), unknown.reminder()).await else { continue };
+                let key = view.reminder.plan.key.clone();
+                if key.channel == Channel::Sms && is_late(&key.step) {
+                    let key = ReminderKey { channel: Channel::Email, ..key };
+                    let next = NewReminder { key, ..view.reminder.plan };
+                    self.inner().plan(&[next], self.0.now(), WriteMode::Commit).await?;
+                }
+            }
+        }
+        Ok(counted)
+    }
+}
