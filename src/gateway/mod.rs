@@ -5,6 +5,7 @@
 //! [`Outcome::Rejected`] or [`Outcome::RetryAfter`], what is documented as taken over is [`Outcome::Accepted`], and everything
 //! else is [`Outcome::Unknown`].
 
+mod callback;
 pub mod capture;
 pub mod http;
 mod mail;
@@ -15,7 +16,9 @@ mod socket;
 use async_trait::async_trait;
 
 use crate::clock::Deadline;
-use crate::domain::{Address, Channel, GatewayName, LinkMode, Merchant, Message, Outcome};
+use crate::domain::{Address, Channel, GatewayName, LinkMode, Merchant, Message, Outcome, Report};
+
+pub use callback::{Answer, Callback, CallbackError, Callbacks};
 
 /// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a borrower.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,19 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
     async fn look_up(&self, reference: &str) -> LookUp {
         let _ = reference;
         LookUp::Unclear
+    }
+
+    /// How its callbacks are read; `None` where it has none.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        None
+    }
+
+    /// Fetches what the provider keeps for us until it is asked. Most tell by themselves.
+    ///
+    /// # Errors
+    /// When the other side cannot be reached or refuses.
+    async fn poll(&self) -> Result<Vec<Report>, GatewayError> {
+        Ok(Vec::new())
     }
 
     /// Connects and, where there are any, shows the credentials, without sending a message.

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::{Address, Code};
+
+/// Which message a report is about, in the words of the one who reports.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum About {
+    /// The reference that was handed over with the message; see [`Handover::reference`](crate::gateway::Handover).
+    Reference(String),
+    /// The number that the provider gave the message.
+    ProviderId(String),
+}
+
+/// What a gateway tells us on its own, or when it is asked: parsed, not yet matched to a reminder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// What became of a message.
+    Fate {
+        /// Which message.
+        about: About,
+        /// What became of it.
+        fate: Fate,
+        /// When, if it says so.
+        at: Option<DateTime<Utc>>,
+    },
+    /// A person answered a message.
+    Reply(Reply),
+}
+
+/// What became of a message that a gateway had taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrived.
+    Delivered,
+    /// It did not arrive, and will not.
+    Undelivered {
+        /// What the provider says.
+        code: Option<Code>,
+        /// Whether nothing will ever arrive at that address: it is then suppressed.
+        for_good: bool,
+    },
+    /// The recipient reported it as unwanted: it arrived, and the address is suppressed.
+    Complained,
+}
+
+/// What a person answered. `Debug` is masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Who.
+    pub from: Address,
+    /// The message that was answered, where the provider knows it.
+    pub about: Option<About>,
+    /// What was said, as it was said.
+    pub text: String,
+    /// When, if the provider says so.
+    pub at: Option<DateTime<Utc>>,
+    /// The provider's own number for the reply, by which a repeated one is known.
+    pub provider_id: Option<String>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({:?}, {} bytes)", self.from, self.text.len())
+    }
+}
