@@ -2,13 +2,16 @@
 
 use crate::store::sql::borrower::borrower_columns;
 
-/// What is known of a batch's borrowers. Binds: merchants, numbers.
+/// What is known of a batch's borrowers. Looked up one by one (`offset 0`): a plan that was made while the
+/// table was empty would read all of it. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select b.merchant, b.borrower_id, ",
     borrower_columns!(),
     r#"
     from unnest($1::text[], $2::text[]) as k (merchant, borrower_id)
-    join borrower b on b.borrower_id = k.borrower_id and b.merchant = k.merchant"#
+    cross join lateral (
+        select * from borrower b where b.borrower_id = k.borrower_id and b.merchant = k.merchant offset 0
+    ) b"#
 );
 
 /// Writes borrowers. Binds: the columns in the order of the insert.

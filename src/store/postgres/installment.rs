@@ -2,13 +2,16 @@
 
 use crate::store::sql::installment::installment_columns;
 
-/// What is known of a batch's instalments. Binds: merchants, numbers.
+/// What is known of a batch's instalments. Looked up one by one (`offset 0`): a plan that was made while the
+/// table was empty would read all of it. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select i.merchant, i.borrower_id, i.due_date, ",
     installment_columns!(),
     r#"
     from unnest($1::text[], $2::text[]) as k (merchant, installment_id)
-    join installment i on i.installment_id = k.installment_id and i.merchant = k.merchant"#
+    cross join lateral (
+        select * from installment i where i.installment_id = k.installment_id and i.merchant = k.merchant offset 0
+    ) i"#
 );
 
 /// Writes instalments. Binds: the columns in the order of the insert.

@@ -23,7 +23,8 @@ macro_rules! wanted {
 }
 
 /// Puts in what is wanted and not there yet. What is there is sorted out before the insert, which is twice as quick as to run into
-/// the unique key; the key stays the backstop for two scans at once.
+/// the unique key; the key stays the backstop for two scans at once. Sorted out by a subquery of its own, not by `not exists`: that
+/// would become a join, and a plan that was made while the table was empty would read all of it for every row.
 macro_rules! planned {
     () => {
         r#", planned as (
@@ -34,11 +35,12 @@ macro_rules! planned {
         select
             merchant, borrower_id, due_date, step, channel, origin, actor, reason, resend_of,
             planned_at, not_before, expires_at
-        from wanted w where not exists (
-            select 1 from reminder r
+        from wanted w where (
+            select r.id from reminder r
             where r.borrower_id = w.borrower_id and r.merchant = w.merchant and r.due_date = w.due_date
               and r.step = w.step and (r.channel = w.channel or w.is_sole)
-        )
+            limit 1
+        ) is null
         on conflict (borrower_id, merchant, due_date, step, channel) do nothing
         returning id, channel, not_before
     )"#
@@ -72,9 +74,12 @@ const REVIVE: &str = concat!(
         insert into queue (reminder_id, not_before, attempt, place, channel, state)
         select r.id, w.not_before, e.attempt, 0, r.channel, 'planned'
         from wanted w
-        join reminder r
-          on r.borrower_id = w.borrower_id and r.merchant = w.merchant and r.due_date = w.due_date
-         and r.step = w.step and r.channel = w.channel and r.expires_at > w.planned_at
+        cross join lateral (
+            select r.id, r.channel from reminder r
+            where r.borrower_id = w.borrower_id and r.merchant = w.merchant and r.due_date = w.due_date
+              and r.step = w.step and r.channel = w.channel and r.expires_at > w.planned_at
+            offset 0
+        ) r
         cross join lateral (
             select l.attempt, l.kind, l.detail from event l where l.reminder_id = r.id order by l.id desc limit 1
         ) e
