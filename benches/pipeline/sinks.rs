@@ -74,24 +74,29 @@ async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
         if stream.read_buf(&mut seen).await? == 0 {
             return Ok(());
         }
-        loop {
-            let end: &[u8] = if in_message { b"\r\n.\r\n" } else { b"\r\n" };
-            // What ends a message stands at the end of what is there: nobody here pipelines.
-            let whole = seen.ends_with(end);
-            if !whole {
-                break;
-            }
-            let reply: &[u8] = match (in_message, seen.first().map(u8::to_ascii_uppercase)) {
-                (true, _) => b"250 2.0.0 Ok: queued as 4F2A\r\n",
-                (false, Some(b'E')) => b"250-sink\r\n250 8BITMIME\r\n",
-                (false, Some(b'D')) => b"354 End data with <CR><LF>.<CR><LF>\r\n",
-                (false, Some(b'Q')) => b"221 2.0.0 Bye\r\n",
-                (false, _) => b"250 2.1.0 Ok\r\n",
-            };
-            in_message = reply.starts_with(b"354");
-            seen.clear();
-            stream.write_all(reply).await?;
+        let end: &[u8] = if in_message { b"\r\n.\r\n" } else { b"\r\n" };
+        // What ends a message, or a group of commands, stands at the end of what is there: nobody sends more before an answer.
+        if !seen.ends_with(end) {
+            continue;
         }
+        if in_message {
+            in_message = false;
+            stream.write_all(b"250 2.0.0 Ok: queued as 4F2A\r\n").await?;
+        } else {
+            let mut replies = Vec::with_capacity(64);
+            for command in seen.split_inclusive(|byte| *byte == b'\n') {
+                let reply: &[u8] = match command.first().map(u8::to_ascii_uppercase) {
+                    Some(b'E') => b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+                    Some(b'D') => b"354 End data with <CR><LF>.<CR><LF>\r\n",
+                    Some(b'Q') => b"221 2.0.0 Bye\r\n",
+                    _ => b"250 2.1.0 Ok\r\n",
+                };
+                in_message = reply.starts_with(b"354");
+                replies.extend_from_slice(reply);
+            }
+            stream.write_all(&replies).await?;
+        }
+        seen.clear();
     }
 }
 

@@ -125,11 +125,15 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
     }
 }
 
-/// What is under way in a lane.
+/// What is under way in one shift of a lane.
 struct Flight {
+    /// Counted from 0.
+    shift: usize,
     sending: JoinSet<Settlement>,
-    /// What may be on its way to the gateway at once; what was claimed ahead waits for a permit.
-    slots: Arc<Semaphore>,
+    /// How many of it may be on their way to the gateway at once.
+    slots: usize,
+    /// One for each slot; what was claimed ahead waits for a permit.
+    permits: Arc<Semaphore>,
     outcomes: Vec<Settlement>,
     /// How many outcomes came in [`AHEAD`] of late.
     pace: usize,
@@ -152,6 +156,9 @@ enum Found {
     /// Less: nothing more is due.
     Rest,
 }
+
+/// From so many slots on, two shifts share them: one sends while the other is at the store.
+const SLOTS_FOR_TWO: usize = 8;
 
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
 const GATHER: Duration = Duration::from_millis(4);
@@ -182,9 +189,41 @@ impl Lane {
     /// With [`Until::Drained`], when the store fails and everything in flight is settled or given up. With [`Until::Stopped`]
     /// a failing store is logged and tried again.
     pub async fn run(&self, until: Until, stop: &CancellationToken) -> Result<Tally, StoreError> {
+        self.post().show_breaker();
+        let slots = self.post().gateway.max_in_flight().max(1);
+        let shifts = if slots >= SLOTS_FOR_TWO && self.channel == Channel::Sms { 2 } else { 1 };
+        // The first takes what does not divide.
+        let share = |shift| slots / shifts + if shift == 0 { slots % shifts } else { 0 };
+        // Each is a task of its own: the runtime's first future would be woken by a system call for every outcome.
+        let mut working = JoinSet::new();
+        for shift in 0..shifts {
+            let (lane, stop, share) = (self.clone(), stop.clone(), share(shift));
+            working.spawn(async move { lane.work(shift, share, until, &stop).await });
+        }
+        let mut total = Ok(Tally::default());
+        while let Some(ended) = working.join_next().await {
+            let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            total = total.and_then(|mut total| {
+                total.add(&ended?);
+                Ok(total)
+            });
+        }
+        total
+    }
+
+    /// One shift, with its share of the slots: to the store it is a sender like any other.
+    async fn work(
+        &self,
+        shift: usize,
+        slots: usize,
+        until: Until,
+        stop: &CancellationToken,
+    ) -> Result<Tally, StoreError> {
         let mut flight = Flight {
+            shift,
             sending: JoinSet::new(),
-            slots: Arc::new(Semaphore::new(self.slots())),
+            slots,
+            permits: Arc::new(Semaphore::new(slots)),
             outcomes: Vec::new(),
             pace: 0,
             collected_at: self.dispatcher.clock.elapsed(),
@@ -192,7 +231,6 @@ impl Lane {
             claim_failed: false,
             barred_since: None,
         };
-        self.post().show_breaker();
         while !stop.is_cancelled() {
             match self.turn(&mut flight, until, stop).await {
                 Ok(true) => {}
@@ -213,10 +251,6 @@ impl Lane {
 
     fn post(&self) -> &Arc<Post> {
         &self.posts[usize::from(self.place)]
-    }
-
-    fn slots(&self) -> usize {
-        self.post().gateway.max_in_flight().max(1)
     }
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
@@ -261,11 +295,12 @@ impl Lane {
         if freshness.holds(&**store, clock.now()).await? {
             return Ok(Found::Rest);
         }
-        let slots = self.slots() + self.ahead(flight);
+        let slots = flight.slots + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
         match self.post().breaker.admits(self.dispatcher.clock.elapsed()) {
             Admits::NothingFor(_) => return Ok(Found::Rest),
+            Admits::OneProbe if flight.shift > 0 => return Ok(Found::Rest),
             Admits::OneProbe if !flight.sending.is_empty() => return Ok(Found::Plenty),
             Admits::OneProbe => limit = 1,
             // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
@@ -336,9 +371,9 @@ impl Lane {
             let deadline = deadline.or_sooner(from, useful);
             let (dispatcher, post) = (Arc::clone(&self.dispatcher), Arc::clone(post));
             let stand = Stand { post, place: self.place, places };
-            let slots = Arc::clone(&flight.slots);
+            let permits = Arc::clone(&flight.permits);
             flight.sending.spawn(async move {
-                let _slot = slots.acquire_owned().await;
+                let _slot = permits.acquire_owned().await;
                 dispatcher.hand_over(claimed, &stand, &deadline).await
             });
         }
@@ -359,7 +394,7 @@ impl Lane {
         let Some(first) = first else { return };
         // A hand-over that panicked has no outcome: its lease runs out and it becomes unknown, which is the truth.
         flight.outcomes.extend(first);
-        let worth_a_round_trip = (self.slots() + self.ahead(flight)).div_ceil(2);
+        let worth_a_round_trip = (flight.slots + self.ahead(flight)).div_ceil(2);
         self.gather(flight, worth_a_round_trip).await;
         let now = clock.elapsed();
         let took = now.saturating_sub(std::mem::replace(&mut flight.collected_at, now)).max(Duration::from_millis(1));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Noop, Quit, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail as MailFrom, Noop, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::{Response, Severity};
 use secrecy::ExposeSecret;
@@ -60,21 +60,24 @@ impl Connector {
         gate.set_deadline(deadline.cloned());
         let pace = Pace { clock: &*self.clock, deadline, gate: &gate };
         let opened = pace.bound(self.settings.connect_timeout, self.converse(&gate)).await;
-        let smtp = opened.map_err(|trouble| match trouble {
+        let (smtp, pipelines) = opened.map_err(|trouble| match trouble {
             Trouble::Silence => Trouble::Connect("connect-timeout"),
             trouble => trouble,
         })?;
         Ok(Connection {
             smtp,
+            pipelines,
             gate,
             clock: Arc::clone(&self.clock),
             command_timeout: self.settings.command_timeout,
             used: false,
             in_transaction: false,
+            awaits_content: false,
         })
     }
 
-    async fn converse(&self, gate: &Arc<Gate>) -> Result<AsyncSmtpConnection, Trouble> {
+    /// Gives the conversation, and whether the server lets commands be sent in one go.
+    async fn converse(&self, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, bool), Trouble> {
         let host = &self.settings.host;
         let tcp = net::connect(host, self.settings.port()).await.map_err(Trouble::Connect)?;
         let socket = GatedSocket::new(tcp, Arc::clone(gate), Leaves::WhenAnAnswerIsAwaited);
@@ -88,7 +91,10 @@ impl Connector {
             }
         };
         self.authenticate(&mut smtp).await?;
-        Ok(smtp)
+        // lettre asks the same, but forgets what it does not use itself.
+        let extensions = smtp.command(Ehlo::new(self.hello.clone())).await?;
+        let pipelines = extensions.message().any(|line| line.eq_ignore_ascii_case("PIPELINING"));
+        Ok((smtp, pipelines))
     }
 
     async fn start_tls(
@@ -174,6 +180,8 @@ impl Pace<'_> {
 /// An open conversation, one message after the other.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
+    /// Whether sender, recipient and DATA are sent in one go (RFC 2920): one round trip instead of three.
+    pipelines: bool,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
     command_timeout: Duration,
@@ -181,6 +189,8 @@ pub(super) struct Connection {
     used: bool,
     /// Whether the server still holds a sender or recipient of a message that it refused.
     in_transaction: bool,
+    /// Whether the server waits for a message that is not going to come.
+    awaits_content: bool,
 }
 
 impl Connection {
@@ -206,12 +216,22 @@ impl Connection {
             reset.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
         }
         let parameters = mail_parameters(smtp, mail).map_err(|trouble| (Stage::Sender, trouble))?;
-        let sender = pace.bound(patience, smtp.command(MailFrom::new(Some(mail.from.clone()), parameters))).await;
-        sender.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
-        let recipient = pace.bound(patience, smtp.command(Rcpt::new(mail.to.clone(), vec![]))).await;
-        recipient.and_then(completed).map_err(|trouble| (Stage::Recipient, trouble))?;
-        let data = pace.bound(patience, smtp.command(Data)).await;
-        data.and_then(go_ahead).map_err(|trouble| (Stage::Content, trouble))?;
+        let sender = MailFrom::new(Some(mail.from.clone()), parameters);
+        let recipient = Rcpt::new(mail.to.clone(), vec![]);
+        if self.pipelines {
+            let (addressed, data) = in_one_go(smtp, &pace, patience, InOneGo(sender, recipient)).await;
+            // Nobody is left to send the message to, but the server may not have looked.
+            self.awaits_content = addressed.is_err() && data.is_ok();
+            addressed?;
+            data.map_err(|trouble| (Stage::Content, trouble))?;
+        } else {
+            let sender = pace.bound(patience, smtp.command(sender)).await;
+            sender.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
+            let recipient = pace.bound(patience, smtp.command(recipient)).await;
+            recipient.and_then(completed).map_err(|trouble| (Stage::Recipient, trouble))?;
+            let data = pace.bound(patience, smtp.command(Data)).await;
+            data.and_then(go_ahead).map_err(|trouble| (Stage::Content, trouble))?;
+        }
 
         let before = self.gate.written();
         let taken = pace.bound(patience, smtp.command(Content(&mail.raw))).await.and_then(completed);
@@ -224,8 +244,8 @@ impl Connection {
     }
 
     /// Whether it can carry another message after one that ended with `trouble`.
-    pub(super) fn survives(trouble: &Trouble) -> bool {
-        matches!(trouble, Trouble::Refusal(refusal) if !refusal.ends_connection())
+    pub(super) fn survives(&self, trouble: &Trouble) -> bool {
+        !self.awaits_content && matches!(trouble, Trouble::Refusal(refusal) if !refusal.ends_connection())
     }
 
     /// Whether `trouble` only means that the server hung up while the connection was parked. Nothing of a message had left.
@@ -256,6 +276,39 @@ impl Connection {
         let pace = Pace { clock: &*self.clock, deadline: None, gate: &self.gate };
         let _ = pace.bound(self.command_timeout, self.smtp.command(Quit)).await;
     }
+}
+
+/// All that comes before the message.
+struct InOneGo(MailFrom, Rcpt);
+
+impl fmt::Display for InOneGo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(sender, recipient) = self;
+        write!(f, "{sender}{recipient}{Data}")
+    }
+}
+
+/// Sends it and reads the answers. Gives what was said to sender and recipient, and to DATA. A refusal is followed by the answers to
+/// the rest; after any other trouble none is waited for.
+async fn in_one_go(
+    smtp: &mut AsyncSmtpConnection,
+    pace: &Pace<'_>,
+    patience: Duration,
+    commands: InOneGo,
+) -> (Result<(), (Stage, Trouble)>, Result<(), Trouble>) {
+    let at = |stage| move |trouble| (stage, trouble);
+    let sender = pace.bound(patience, smtp.command(commands)).await.and_then(completed).map(drop);
+    let mut addressed = sender.map_err(at(Stage::Sender));
+    let is_answer = |addressed: &Result<(), (Stage, Trouble)>| matches!(addressed, Ok(()) | Err((_, Trouble::Refusal(_))));
+    if is_answer(&addressed) {
+        let recipient = pace.bound(patience, smtp.read_response()).await.and_then(completed).map(drop);
+        addressed = addressed.and(recipient.map_err(at(Stage::Recipient)));
+    }
+    let data = match is_answer(&addressed) {
+        true => pace.bound(patience, smtp.read_response()).await.and_then(go_ahead).map(drop),
+        false => Err(Trouble::Lost),
+    };
+    (addressed, data)
 }
 
 /// A message as it stands on the wire, the final dot with it (RFC 5321, 4.5.2): one write, where lettre makes two and goes over it

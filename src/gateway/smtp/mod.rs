@@ -119,7 +119,7 @@ impl SmtpGateway {
             }
             Err((stage, trouble)) if connection.was_stale(stage, &trouble) => Delivered::Stale(slot),
             Err((stage, trouble)) => {
-                if Connection::survives(&trouble) {
+                if connection.survives(&trouble) {
                     self.pool.park(connection, slot);
                 }
                 Delivered::Outcome(outcome(stage, &trouble))
