@@ -290,22 +290,26 @@ impl fmt::Display for InOneGo {
 
 /// Sends it and reads the answers. Gives what was said to sender and recipient, and to DATA. A refusal is followed by the answers to
 /// the rest; after any other trouble none is waited for.
+/// `patience` is for all of them: a server that took the commands has all it needs.
 async fn in_one_go(
     smtp: &mut AsyncSmtpConnection,
     pace: &Pace<'_>,
     patience: Duration,
     commands: InOneGo,
 ) -> (Result<(), (Stage, Trouble)>, Result<(), Trouble>) {
+    let begun = pace.clock.elapsed();
+    let left = || patience.saturating_sub(pace.clock.elapsed().saturating_sub(begun));
     let at = |stage| move |trouble| (stage, trouble);
     let sender = pace.bound(patience, smtp.command(commands)).await.and_then(completed).map(drop);
     let mut addressed = sender.map_err(at(Stage::Sender));
-    let is_answer = |addressed: &Result<(), (Stage, Trouble)>| matches!(addressed, Ok(()) | Err((_, Trouble::Refusal(_))));
+    let is_answer =
+        |addressed: &Result<(), (Stage, Trouble)>| matches!(addressed, Ok(()) | Err((_, Trouble::Refusal(_))));
     if is_answer(&addressed) {
-        let recipient = pace.bound(patience, smtp.read_response()).await.and_then(completed).map(drop);
+        let recipient = pace.bound(left(), smtp.read_response()).await.and_then(completed).map(drop);
         addressed = addressed.and(recipient.map_err(at(Stage::Recipient)));
     }
     let data = match is_answer(&addressed) {
-        true => pace.bound(patience, smtp.read_response()).await.and_then(go_ahead).map(drop),
+        true => pace.bound(left(), smtp.read_response()).await.and_then(go_ahead).map(drop),
         false => Err(Trouble::Lost),
     };
     (addressed, data)

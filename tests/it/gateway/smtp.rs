@@ -112,8 +112,13 @@ async fn a_line_that_begins_with_a_dot_ends_no_message() {
 #[case::answer_garbage(At::Dot, Act::Say("lorem ipsum"), "unknown smtp-garbage")]
 #[case::answer_is_no_end(At::Dot, Act::Say("354 more"), "unknown smtp-garbage")]
 #[tokio::test]
-async fn a_peer_that_misbehaves(#[case] at: At, #[case] act: Act, #[case] expected: &str) {
-    let sink = SmtpSink::start(Script::default().at(at, act)).await;
+async fn a_peer_that_misbehaves(
+    #[case] at: At,
+    #[case] act: Act,
+    #[case] expected: &str,
+    #[values(false, true)] one_by_one: bool,
+) {
+    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one).at(at, act)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
@@ -131,8 +136,8 @@ async fn a_peer_that_misbehaves(#[case] at: At, #[case] act: Act, #[case] expect
 #[case::data(At::Data, "not_sent smtp-no-answer")]
 #[case::dot(At::Dot, "unknown smtp-no-answer")]
 #[tokio::test]
-async fn a_peer_that_falls_silent(#[case] at: At, #[case] expected: &str) {
-    let sink = SmtpSink::start(Script::default().at(at, Act::Silence)).await;
+async fn a_peer_that_falls_silent(#[case] at: At, #[case] expected: &str, #[values(false, true)] one_by_one: bool) {
+    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one).at(at, Act::Silence)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
@@ -164,10 +169,11 @@ async fn a_message_cut_short_by_the_deadline_is_not_sent() {
     assert_eq!(shown(&outcome), "not_sent deadline", "without its final dot no server takes it over");
 }
 
+#[rstest]
 #[tokio::test]
-async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time() {
+async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time(#[values(false, true)] one_by_one: bool) {
     // The clock jumps while the sink's answer is on its way, as it does for a process that was stopped and goes on.
-    let sink = SmtpSink::start(Script::default()).await;
+    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, Duration::from_secs(10));
@@ -177,12 +183,18 @@ async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time() {
     };
     let (outcome, ()) = tokio::join!(send(&gateway, &deadline), stopped);
     assert_eq!(shown(&outcome), "not_sent deadline");
-    assert_eq!(sink.count(At::Data), 0, "DATA was never asked for");
+    assert_eq!(sink.count(At::Dot), 0, "nothing of the message left");
+    assert!(!one_by_one || sink.count(At::Data) == 0, "DATA was never asked for");
 }
 
+#[rstest]
 #[tokio::test]
-async fn one_bad_recipient_costs_no_connection() {
-    let script = Script::default().for_recipient("gone@borrower.example", At::Rcpt, Act::Say("550 5.1.1 gone"));
+async fn one_bad_recipient_costs_no_connection(#[values(false, true)] one_by_one: bool) {
+    let script = Script::default().one_by_one(one_by_one).for_recipient(
+        "gone@borrower.example",
+        At::Rcpt,
+        Act::Say("550 5.1.1 gone"),
+    );
     let sink = SmtpSink::start(script).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
@@ -193,6 +205,19 @@ async fn one_bad_recipient_costs_no_connection() {
         assert_eq!(shown(&outcome), expected);
     }
     assert_eq!((sink.connections(), sink.count(At::Rset)), (1, 1), "connections, resets");
+}
+
+#[tokio::test]
+async fn a_server_that_wants_the_message_although_it_refused_the_recipient_gets_none() {
+    let gone = Act::Say("550 5.1.1 gone\r\n354 go ahead");
+    let sink = SmtpSink::start(Script::default().for_recipient("gone@borrower.example", At::Rcpt, gone)).await;
+    let clock = clock();
+    let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
+    let deadline = deadline(&clock, AMPLE);
+    let refused = send_to(&gateway, "gone@borrower.example", "gone", &deadline).await;
+    assert_eq!(shown(&refused), "rejected recipient smtp-550-5.1.1");
+    assert_eq!(shown(&send_to(&gateway, "a@borrower.example", "a", &deadline).await), "accepted 4SiNK");
+    assert_eq!((sink.received().len(), sink.connections()), (1, 2), "messages, connections");
 }
 
 #[rstest]

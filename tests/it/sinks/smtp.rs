@@ -71,9 +71,15 @@ pub(crate) struct Script {
     login: Option<(&'static str, &'static str)>,
     /// Written behind the answer to STARTTLS, in the clear, as somebody in the middle could.
     injected: &'static str,
+    /// Does not offer to take several commands in one go.
+    one_by_one: bool,
 }
 
 impl Script {
+    pub(crate) fn one_by_one(self, one_by_one: bool) -> Self {
+        Self { one_by_one, ..self }
+    }
+
     pub(crate) fn at(mut self, at: At, act: Act) -> Self {
         self.faults.push(Fault { at, act, to: None });
         self
@@ -171,6 +177,9 @@ struct Conversation {
     shared: Arc<Shared>,
     from: String,
     to: String,
+    /// Whether a sender was taken, and a recipient.
+    has_sender: bool,
+    has_recipient: bool,
 }
 
 /// Whether the conversation goes on.
@@ -186,7 +195,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
         wire = wire.encrypted(config).await?;
     }
     let (from, to) = (String::new(), String::new());
-    let mut conversation = Conversation { stream: BufReader::new(wire), shared, from, to };
+    let stream = BufReader::new(wire);
+    let mut conversation = Conversation { stream, shared, from, to, has_sender: false, has_recipient: false };
     let mut then = conversation.answer(At::Greeting, "220 sink.example ESMTP").await?;
     loop {
         match then {
@@ -221,12 +231,16 @@ impl Conversation {
             }
             "MAIL" => {
                 self.from = address(line);
+                (self.has_sender, self.has_recipient) = (!self.refuses(At::Mail), false);
                 self.answer(At::Mail, "250 2.1.0 ok").await
             }
+            "RCPT" if !self.has_sender => self.say("503 5.5.1 need MAIL").await.map(|()| Then::GoOn),
             "RCPT" => {
                 self.to = address(line);
+                self.has_recipient = !self.refuses(At::Rcpt);
                 self.answer(At::Rcpt, "250 2.1.5 ok").await
             }
+            "DATA" if !self.has_recipient => self.say("554 5.5.1 no valid recipients").await.map(|()| Then::GoOn),
             "DATA" => self.data().await,
             "RSET" => self.answer(At::Rset, "250 2.0.0 ok").await,
             "NOOP" => self.answer(At::Noop, "250 2.0.0 ok").await,
@@ -239,7 +253,10 @@ impl Conversation {
     }
 
     fn capabilities(&self) -> String {
-        let mut lines = vec!["sink.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
+        let mut lines = vec!["sink.example", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
+        if !self.shared.script.one_by_one {
+            lines.push("PIPELINING");
+        }
         let plain = matches!(self.stream.get_ref(), Wire::Plain(_));
         if plain && matches!(self.shared.script.tls, Tls::Upgrade(_)) {
             lines.push("STARTTLS");
@@ -287,15 +304,18 @@ impl Conversation {
             None => self.say("354 go ahead").await?,
         }
         let raw = self.message().await?;
-        let refused = |line: &str| line.starts_with(['4', '5']);
-        let taken = !matches!(self.peek(At::Dot), Some(Act::Say(line) | Act::SayThenClose(line)) if refused(line));
-        if taken {
+        if !self.refuses(At::Dot) {
             let message_id = header(&raw, "Message-ID").trim_matches(['<', '>']).to_owned();
             let (from, to) = (self.from.clone(), self.to.clone());
             let received = Received { from, to, message_id, raw };
             self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
         }
         self.answer(At::Dot, "250 2.0.0 Ok: queued as 4SiNK").await
+    }
+
+    fn refuses(&self, at: At) -> bool {
+        let refused = |line: &str| line.starts_with(['4', '5']);
+        matches!(self.peek(at), Some(Act::Say(line) | Act::SayThenClose(line)) if refused(line))
     }
 
     async fn message(&mut self) -> io::Result<String> {
