@@ -46,6 +46,8 @@ pub struct EmailParts {
     pub text: String,
     /// The HTML alternative.
     pub html: String,
+    /// Where the recipient can unsubscribe, if anywhere.
+    pub unsubscribe: Option<String>,
 }
 
 /// A message as it is handed to a gateway. `Debug` says only how long it is: it holds names, amounts and a link.

@@ -8,7 +8,7 @@
 mod callback;
 pub mod capture;
 pub mod http;
-mod mail;
+pub mod mail;
 mod net;
 pub mod smtp;
 mod socket;

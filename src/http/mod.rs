@@ -3,19 +3,21 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `public` | `/r/{token}`: what borrowers reach through the links in their messages |
+//! | `unsubscribe` | `/u/{token}`: where the recipient of an e-mail unsubscribes |
 //! | `landing` | what a landing page says, worked out from the facts; pure |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
-//! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script, loads anything from elsewhere, or
-//! changes anything.
+//! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
+//! none changes anything but by POST.
 
 pub mod demo;
 mod landing;
 pub mod ops;
 mod page;
 pub mod public;
+mod unsubscribe;
 
 use std::any::Any;
 use std::io;

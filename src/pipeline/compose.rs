@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Borrower, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
+use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RenderError, RenderRequest, Renderer};
 
@@ -32,15 +32,18 @@ impl Composer {
         mode: LinkMode,
     ) -> Result<Message, RenderError> {
         let link = self.link(reminder, merchant, to_send, mode);
+        let channel = to_send.to.channel();
+        let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
         self.renderer.render(&RenderRequest {
             merchant,
             borrower,
             installments: &to_send.installments,
             template: to_send.template.as_ref(),
-            channel: to_send.to.channel(),
+            channel,
             locale: &to_send.locale,
             today: to_send.today,
             link: link.as_deref(),
+            unsubscribe: unsubscribe.as_deref(),
         })
     }
 
@@ -48,6 +51,14 @@ impl Composer {
     #[must_use]
     pub fn reference(&self, reminder: ReminderId) -> String {
         self.links.seal(Purpose::Reference, reminder)
+    }
+
+    /// Where the recipient of an e-mail unsubscribes. Whatever links the gateway lets through: a right to say no stands in
+    /// every e-mail (12 CFR 1006.6(e), RFC 8058).
+    #[must_use]
+    pub fn unsubscribe_link(&self, reminder: ReminderId, merchant: &Merchant, channel: Channel) -> Option<String> {
+        (channel == Channel::Email)
+            .then(|| format!("{}/u/{}", merchant.link_base, self.links.seal(Purpose::Unsubscribe, reminder)))
     }
 
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {

@@ -26,8 +26,8 @@
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
-//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `locale`. Money and
-//! dates are text. `support.*`, `borrower.*`, `link`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `unsubscribe`, `locale`.
+//! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
 //! are `none`, which is false in `{% if %}` and an error if printed.
 //!
 //! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing.
@@ -169,4 +169,6 @@ pub struct RenderRequest<'a> {
     pub today: NaiveDate,
     /// The link, in the form that the gateway lets through; `None` where it lets none through.
     pub link: Option<&'a str>,
+    /// Where the recipient can unsubscribe, if anywhere.
+    pub unsubscribe: Option<&'a str>,
 }

@@ -98,6 +98,7 @@ impl Renderer {
                 subject: filled(subject, one_line(&self.part(subject, &context)?))?,
                 text: filled(text, self.part(text, &context)? + "\n")?,
                 html: filled(html, self.part(html, &context)? + "\n")?,
+                unsubscribe: request.unsubscribe.map(str::to_owned),
             })),
             _ => Ok(Message::Sms(SmsText(filled(first, plain_punctuation(self.part(first, &context)?))?))),
         }

@@ -5,6 +5,7 @@ mod fake;
 mod landing;
 mod ops;
 mod server;
+mod unsubscribe;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -1,10 +1,10 @@
 //! The least of a store that the pages need: one reminder and one account, only read. Everything else panics, which is the proof
-//! that no page writes.
+//! that no page writes but the one that unsubscribes.
 
 use std::future::pending;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -38,6 +38,8 @@ pub(crate) struct FakeStore {
     pub(crate) account: Account,
     pub(crate) counts: Vec<QueueCounts>,
     pub(crate) sources: Vec<SourceState>,
+    /// What was suppressed.
+    pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -117,8 +119,9 @@ impl Store for FakeStore {
         self.answer(self.account.installments.clone()).await
     }
 
-    async fn suppress(&self, _: &[Suppression]) -> Result<(), StoreError> {
-        unreachable!("no page suppresses")
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+        self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
+        self.answer(()).await
     }
 
     async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
@@ -223,6 +226,8 @@ impl Store for FakeStore {
     }
 }
 
+/// The token that unsubscribes; see [`TOKEN`].
+pub(crate) const UNSUBSCRIBE_TOKEN: &str = "k1_7Mm2xQpLt5WvYzRbN8KjHgFd";
 /// The token that opens to [`REMINDER`]; every other opens to nothing, but for [`FORGOTTEN`].
 pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
 /// A sealed token whose reminder is no longer kept.
@@ -275,6 +280,7 @@ impl World {
                 account: Account { borrower: Some(borrower), installments, ..Account::default() },
                 counts: Vec::new(),
                 sources: Vec::new(),
+                suppressed: Arc::default(),
                 asked: Arc::default(),
             },
             merchant,
@@ -303,6 +309,11 @@ impl World {
             store: Arc::new(self.store),
             open: Arc::new(|token| match token {
                 TOKEN => Some(REMINDER),
+                FORGOTTEN => Some(ReminderId(8)),
+                _ => None,
+            }),
+            open_unsubscribe: Arc::new(|token| match token {
+                UNSUBSCRIBE_TOKEN => Some(REMINDER),
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),
