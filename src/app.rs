@@ -164,7 +164,7 @@ impl App {
     /// What brings unfinished business forward.
     #[must_use]
     pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {
-        Reconciler { dispatcher: Arc::clone(dispatcher), gateways: self.gateways.clone() }
+        Reconciler::new(Arc::clone(dispatcher), self.gateways.clone())
     }
 
     /// A scan as of `now` that is kept.

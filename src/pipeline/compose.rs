@@ -50,11 +50,15 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
+    /// What stands in the personal link of a reminder, and in no other message.
+    #[must_use]
+    pub fn personal_token(&self, reminder: ReminderId) -> String {
+        self.links.seal(Purpose::Landing, reminder)
+    }
+
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
         match mode {
-            LinkMode::Personal => {
-                Some(format!("{}/r/{}", merchant.link_base, self.links.seal(Purpose::Landing, reminder)))
-            }
+            LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
                 self.routes.open_for(installment).into_iter().find_map(|route| match &route.kind {
                     RouteKind::Web { url } => Some(url.clone()),

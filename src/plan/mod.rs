@@ -28,7 +28,7 @@ pub use calendar::Calendar;
 pub use catch_up::{Planned, Span, call_for, is_overtaken};
 pub use contact::{Beside, Contact, Progress};
 pub use contact_hours::{ContactHours, DayHours, NoDayHours};
-pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
+pub use decide::{Account, Decision, DeferReason, Policy, ToSend, address, decide, open_installments};
 pub use doubts::{Doubt, doubts};
 pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
