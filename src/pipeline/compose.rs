@@ -50,6 +50,12 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
+    /// The reminder that a reference names; `None` if it is none of ours.
+    #[must_use]
+    pub fn reminder_of(&self, reference: &str) -> Option<ReminderId> {
+        self.links.open(Purpose::Reference, reference)
+    }
+
     /// What stands in the personal link of a reminder, and in no other message.
     #[must_use]
     pub fn personal_token(&self, reminder: ReminderId) -> String {

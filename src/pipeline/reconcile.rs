@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatcher;
+use super::{Dispatcher, Intake};
 use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, ReminderId, Settlement};
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{Account, address, fall_back, fall_back_at};
@@ -24,6 +24,8 @@ pub struct Reconciled {
     pub reaped: usize,
     /// Unknown ones that could be settled.
     pub resolved: usize,
+    /// Kept reports that count now.
+    pub reported: usize,
     /// Reminders that went to another channel, or had none left.
     pub fell_back: usize,
 }
@@ -54,8 +56,15 @@ impl Reconciler {
         Ok(Reconciled {
             reaped: self.reap().await?,
             resolved: self.resolve_unknown().await?,
+            reported: self.intake().review().await?,
             fell_back: self.fall_back().await?,
         })
+    }
+
+    fn intake(&self) -> Intake {
+        let Dispatcher { store, composer, clock, .. } = &*self.dispatcher;
+        let (store, composer, clock) = (Arc::clone(store), composer.clone(), Arc::clone(clock));
+        Intake { store, composer, clock, gateways: self.gateways.clone() }
     }
 
     /// A round every `every` until `stop`.
