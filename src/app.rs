@@ -16,7 +16,7 @@ use crate::gateway::http::HttpGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
@@ -164,7 +164,18 @@ impl App {
     /// What brings unfinished business forward.
     #[must_use]
     pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {
-        Reconciler { dispatcher: Arc::clone(dispatcher), gateways: self.gateways.clone() }
+        Reconciler::new(Arc::clone(dispatcher), self.gateways.clone())
+    }
+
+    /// What takes in what gateways report.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        Intake {
+            store: Arc::clone(&self.store),
+            composer: self.composer.clone(),
+            gateways: self.gateways.clone(),
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// A scan as of `now` that is kept.

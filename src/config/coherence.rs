@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use secrecy::SecretString;
+
 use super::dispatch::Dispatch;
 use super::gateways::GatewayConfig;
+use super::links::Links;
 use super::mistake::{any_of, nearest};
 use super::reading::Reading;
 use super::routes::ReadRoute;
@@ -21,6 +24,8 @@ pub(super) struct Parts<'p> {
     pub(super) routes: &'p [ReadRoute],
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
+    pub(super) links: Option<&'p Links>,
+    pub(super) callback_secrets: &'p BTreeMap<GatewayName, SecretString>,
 }
 
 /// Notes what does not fit together.
@@ -32,6 +37,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     sources_bring_rows_of_merchants(reading, parts);
     every_merchant_has_an_open_route(reading, parts);
     leases_outlast_calls(reading, parts);
+    callbacks_find_the_way(reading, parts);
 }
 
 fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
@@ -127,6 +133,16 @@ fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
                 crate::domain::duration::format(longest)
             );
             reading.note_at("dispatch.lease", text);
+        }
+    }
+}
+
+/// A provider calls an address that it is told, and never the one that a request came to.
+fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    if parts.links.is_some_and(|links| links.base.is_none()) {
+        for name in parts.callback_secrets.keys() {
+            let text = "needs an address that its provider can call; write base = \"https://…\" in [links]";
+            reading.note_at(&format!("gateways.{name}.callback_secret"), text);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use secrecy::SecretString;
 
 use super::reading::Section;
 use super::settings::deserialize;
@@ -76,6 +77,8 @@ pub(super) struct ReadGateways {
     pub(super) rates: BTreeMap<GatewayName, RateLimit>,
     /// The prices of those that name one.
     pub(super) prices: BTreeMap<GatewayName, Price>,
+    /// What stands in the callback addresses of those that are called back.
+    pub(super) callback_secrets: BTreeMap<GatewayName, SecretString>,
 }
 
 /// Reads `[gateways.*]`.
@@ -85,6 +88,8 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
         match GatewayName::new(&name) {
             Ok(name) => {
                 read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
+                let secret = section.optional("callback_secret", callback_secret).flatten();
+                read.callback_secrets.extend(secret.map(|secret| (name.clone(), secret)));
                 let (price, price_key) = (price(&mut section), section.key("price"));
                 let (reading, gateway) = (section.reading, gateway(section, folder));
                 if let (Some(price), Some(gateway)) = (price, &gateway)
@@ -140,6 +145,22 @@ fn price(section: &mut Section<'_, '_, '_>) -> Option<Price> {
         }
     };
     Some(Price { amount, per, currency: currency? })
+}
+
+/// The least length of a callback secret, in characters.
+const LEAST_SECRET: usize = 24;
+
+/// `callback_secret`, which any kind of gateway may have. It stands in an address, so that it is made of what needs no encoding there.
+fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
+    const ADVICE: &str = "make one with `openssl rand -hex 24`";
+    let secret = text(value)?;
+    if secret.len() < LEAST_SECRET {
+        return Err(format!("is shorter than {LEAST_SECRET} characters; {ADVICE}"));
+    }
+    if !secret.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        return Err(format!("holds other characters than letters, digits, - and _; {ADVICE}"));
+    }
+    Ok(secret.into())
 }
 
 /// What no message costs: it keeps sums over many millions of messages within what [`Decimal`] holds.

@@ -61,11 +61,21 @@ impl Composer {
             .then(|| format!("{}/u/{}", merchant.link_base, self.links.seal(Purpose::Unsubscribe, reminder)))
     }
 
+    /// The reminder that a reference names; `None` if it is none of ours.
+    #[must_use]
+    pub fn reminder_of(&self, reference: &str) -> Option<ReminderId> {
+        self.links.open(Purpose::Reference, reference)
+    }
+
+    /// What stands in the personal link of a reminder, and in no other message.
+    #[must_use]
+    pub fn personal_token(&self, reminder: ReminderId) -> String {
+        self.links.seal(Purpose::Landing, reminder)
+    }
+
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
         match mode {
-            LinkMode::Personal => {
-                Some(format!("{}/r/{}", merchant.link_base, self.links.seal(Purpose::Landing, reminder)))
-            }
+            LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
                 self.routes.open_for(installment).into_iter().find_map(|route| match &route.kind {
                     RouteKind::Web { url } => Some(url.clone()),

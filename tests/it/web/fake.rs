@@ -10,16 +10,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
-    InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
-    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
-    SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
+    Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder,
+    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes,
+    Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
-    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
+    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 /// How the store is.
@@ -122,6 +123,30 @@ impl Store for FakeStore {
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
         self.answer(()).await
+    }
+
+    async fn suppressions(&self, _: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        unreachable!("no page lists suppressions")
+    }
+
+    async fn lift_suppression(&self, _: Option<&MerchantId>, _: &Address) -> Result<bool, StoreError> {
+        unreachable!("no page lifts suppressions")
+    }
+
+    async fn take_in(&self, _: &Told) -> Result<TakenIn, StoreError> {
+        self.answer(TakenIn::default()).await
+    }
+
+    async fn kept_reports(&self, _: u32) -> Result<Vec<KeptReport>, StoreError> {
+        unreachable!("no page reviews reports")
+    }
+
+    async fn review_kept(&self, _: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+        unreachable!("no page reviews reports")
+    }
+
+    async fn replies(&self, _: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        unreachable!("no page lists answers")
     }
 
     async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
