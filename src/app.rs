@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::http::HttpGateway;
+use crate::gateway::mail::Maildir;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
@@ -176,6 +177,14 @@ impl App {
             gateways: self.gateways.clone(),
             clock: Arc::clone(&self.clock),
         }
+    }
+
+    /// Where bounces and complaints are read from, each for its gateway.
+    pub fn mailboxes(&self) -> impl Iterator<Item = (GatewayName, Maildir)> {
+        self.config.gateways.iter().filter_map(|(name, gateway)| match gateway {
+            GatewayConfig::Smtp(settings) => Some((name.clone(), Maildir(settings.bounces.clone()?.maildir))),
+            _ => None,
+        })
     }
 
     /// A scan as of `now` that is kept.

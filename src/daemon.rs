@@ -17,12 +17,13 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Source;
-use crate::domain::{Channel, SourceName};
+use crate::domain::{Channel, GatewayName, SourceName};
+use crate::gateway::mail::Maildir;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Extent, Pull, PullError, ScanReport, Summary, Until, pull, scan};
+use crate::pipeline::{Emptied, Extent, Pull, PullError, ScanReport, Summary, Until, empty, pull, scan};
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
@@ -38,6 +39,9 @@ const SHOWN_OF_A_PULL: usize = 20;
 
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
+
+/// How often a mailbox for bounces is looked at.
+const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
 
 /// What a daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -94,6 +98,9 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
         let every = app.config.dispatch.lease / 2;
         tasks.spawn(app.reconciler(&dispatcher).run(every, stop.clone()));
         tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
+        for (gateway, maildir) in app.mailboxes() {
+            tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
+        }
     }
     if roles.contains(&Role::Pull) {
         for source in app.config.sources.clone() {
@@ -183,6 +190,24 @@ async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Takes in bounces and complaints as they are delivered.
+async fn empty_mailbox(app: Arc<App>, gateway: GatewayName, maildir: Maildir, stop: CancellationToken) {
+    let intake = app.intake();
+    while !stop.is_cancelled() {
+        match empty(&intake, &gateway, &maildir).await {
+            Ok(Emptied { reports: 0, others: 0, unreadable: 0 }) => {}
+            Ok(Emptied { reports, others, unreadable }) => {
+                tracing::info!(%gateway, reports, others, unreadable, "looked through the mailbox for bounces");
+            }
+            Err(error) => tracing::error!(%gateway, %error, "the mailbox for bounces is looked at again soon"),
+        }
+        tokio::select! {
+            () = app.clock.sleep(EMPTY_MAILBOX_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -11,6 +11,7 @@ mod gateway;
 pub mod import;
 pub mod init;
 mod pull;
+mod receipts;
 mod reminders;
 mod resend;
 mod run;
@@ -73,6 +74,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
+    /// Take in what became of messages: bounces and complaints of e-mail
+    Receipts(receipts::ReceiptsArgs),
     /// List, check and preview templates
     Template {
         #[command(subcommand)]
@@ -251,6 +254,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
+        Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.
         Command::Demo(_)

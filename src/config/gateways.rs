@@ -173,7 +173,13 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
         return None;
     };
     Some(match kind {
-        Kind::Smtp => GatewayConfig::Smtp(deserialize(section)?),
+        Kind::Smtp => {
+            let mut settings: SmtpSettings = deserialize(section)?;
+            if let Some(bounces) = &mut settings.bounces {
+                bounces.maildir = folder.join(&bounces.maildir);
+            }
+            GatewayConfig::Smtp(settings)
+        }
         Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
         Kind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;

@@ -9,6 +9,7 @@ mod forecast;
 mod freshness;
 mod hand_over;
 mod import;
+mod mailbox;
 mod poison;
 mod pull;
 mod receipts;
@@ -30,6 +31,7 @@ pub use forecast::{
 };
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
+pub use mailbox::{Emptied, MailboxError, empty};
 pub use poison::Poison;
 pub use pull::{Pull, PullError, pull};
 pub use receipts::{Intake, KEPT_FOR, Trust};

@@ -2,10 +2,12 @@
 
 mod dkim;
 mod frame;
+mod maildir;
 mod return_path;
 pub mod returned;
 
 pub use dkim::DkimSettings;
+pub use maildir::{Arrived, Maildir};
 
 pub(super) use dkim::Dkim;
 pub(super) use frame::{Composition, Mail, compose, is_token};

@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use self::connection::{Connection, Connector};
 use self::pool::{Pool, Slot};
 use self::verdict::{Stage, Trouble, outcome};
-use super::mail::{Composition, Dkim, Mail, ReturnPath, compose};
+use super::mail::{Composition, Dkim, Mail, Maildir, ReturnPath, compose};
 use super::{Gateway, GatewayError, Handover, net};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Address, Channel, GatewayName, LinkMode, Message, Outcome, RejectScope};
@@ -182,6 +182,12 @@ impl Gateway for SmtpGateway {
 
     async fn check(&self) -> Result<(), GatewayError> {
         let settings = self.pool.connector().settings();
+        if let Some(Bounces { maildir }) = settings.bounces.as_ref()
+            && !Maildir(maildir.clone()).exists()
+        {
+            let problem = format!("{} is no Maildir: there is no new and cur in it that we may see", maildir.display());
+            return Err(GatewayError::Unreachable(problem));
+        }
         let _slot = self.pool.slot().await;
         let checked = async {
             let mut connection = self.pool.connector().open(None).await?;

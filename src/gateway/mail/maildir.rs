@@ -1,0 +1,62 @@
+//! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to `cur`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::returned::{LOOKED_AT, NoReport, read};
+use crate::domain::Report;
+
+/// The folder that holds `new` and `cur`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maildir(pub PathBuf);
+
+/// One message in `new`.
+#[derive(Debug)]
+pub struct Arrived {
+    path: PathBuf,
+    /// What it says, or why it could not be opened.
+    pub content: io::Result<Result<Report, NoReport>>,
+}
+
+impl Maildir {
+    /// Whether it is one.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.0.join("new").is_dir() && self.0.join("cur").is_dir()
+    }
+
+    /// Reads messages in `new`, at most `limit`, and leaves them there. Blocks.
+    ///
+    /// # Errors
+    /// When `new` cannot be read.
+    pub fn arrived(&self, limit: usize) -> io::Result<Vec<Arrived>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(self.0.join("new"))?.take(limit) {
+            paths.push(entry?.path());
+        }
+        Ok(paths.into_iter().map(|path| Arrived { content: beginning(&path).map(|raw| read(&raw)), path }).collect())
+    }
+
+    /// Moves a message to `cur`, where a mail program shows it: as seen if it was taken in, as unread if it is for a person, and
+    /// flagged if it could not be opened. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn put_away(&self, arrived: &Arrived) -> io::Result<()> {
+        let flags = match arrived.content {
+            Ok(Ok(_)) => "S",
+            Ok(Err(_)) => "",
+            Err(_) => "F",
+        };
+        let name = arrived.path.file_name().unwrap_or_default().to_string_lossy();
+        let unique = name.split(':').next().unwrap_or_default();
+        std::fs::rename(&arrived.path, self.0.join("cur").join(format!("{unique}:2,{flags}")))
+    }
+}
+
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut raw = Vec::new();
+    File::open(path)?.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
+    Ok(raw)
+}
