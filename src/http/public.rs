@@ -127,7 +127,7 @@ async fn landing_page(State(public): State<Public>, token: Result<Path<String>, 
 }
 
 /// One page for every link that is not ours, is broken, or is no longer kept: it tells nobody which.
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     page(StatusCode::NOT_FOUND, "not-found.html", context! {})
 }
 
@@ -137,7 +137,7 @@ fn unavailable() -> Response {
     response
 }
 
-async fn with_headers(mut response: Response) -> Response {
+pub(super) async fn with_headers(mut response: Response) -> Response {
     set_headers(response.headers_mut(), Strictness::Strict);
     response
 }
