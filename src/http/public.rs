@@ -144,7 +144,7 @@ pub(super) fn unavailable() -> Response {
     response
 }
 
-async fn with_headers(mut response: Response) -> Response {
+pub(super) async fn with_headers(mut response: Response) -> Response {
     set_headers(response.headers_mut(), Strictness::Strict);
     response
 }

@@ -22,5 +22,5 @@ pub const REPORTS: &str = "dueherald_reports_total";
 pub const KEPT_REPORTS: &str = "dueherald_reports_kept_total";
 /// Answers of people. Label `intent`: stop, start, other.
 pub const REPLIES: &str = "dueherald_replies_total";
-/// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, store.
+/// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, too_large, store.
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
