@@ -8,5 +8,7 @@ mod kannel;
 #[expect(dead_code, reason = "the process tests wait for more")]
 #[path = "faults/patience.rs"]
 mod patience;
+#[path = "peers/postfix/mod.rs"]
+mod postfix;
 #[path = "peers/process.rs"]
 mod process;

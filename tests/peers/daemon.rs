@@ -130,7 +130,8 @@ impl Daemon {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// A command that is still to be run.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dueherald"));
         command.arg("--config").arg(self.folder().join("dueherald.toml")).args(args);
         command
