@@ -30,6 +30,9 @@
 //! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
 //! are `none`, which is false in `{% if %}` and an error if printed.
 //!
+//! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that extend it; what
+//! a file includes keeps its own.
+//!
 //! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing.
 
 mod builtin;
@@ -38,6 +41,7 @@ mod check;
 mod context;
 mod engine;
 mod format;
+mod inline_css;
 mod link;
 mod renderer;
 mod sample;

@@ -60,3 +60,40 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     File::open(path)?.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
     Ok(raw)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Maildir;
+
+    #[test]
+    fn every_message_ends_in_cur_marked_by_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let maildir = Maildir(folder.path().to_owned());
+        assert!(!maildir.exists() && maildir.arrived(10).is_err());
+        for within in ["new", "cur", "tmp"] {
+            fs::create_dir(folder.path().join(within)).unwrap();
+        }
+        assert!(maildir.exists());
+        let bounce = include_str!("../../../tests/it/gateway/returned/exim.eml");
+        fs::write(folder.path().join("new/1.M1.mx"), bounce).unwrap();
+        fs::write(folder.path().join("new/2.M2.mx:2,"), "From: zhang@borrower.example\n\nWhy?\n").unwrap();
+        // What cannot be read as a file.
+        fs::create_dir(folder.path().join("new/3.M3.mx")).unwrap();
+        let arrived = maildir.arrived(2).unwrap();
+        assert_eq!(arrived.len(), 2, "no more at once than was asked for");
+        for one in maildir.arrived(10).unwrap() {
+            maildir.put_away(&one).unwrap();
+        }
+        let names = |within: &str| {
+            let entries = fs::read_dir(folder.path().join(within)).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names("cur"), ["1.M1.mx:2,S", "2.M2.mx:2,", "3.M3.mx:2,F"]);
+        assert!(names("new").is_empty());
+        assert_eq!(fs::read_to_string(folder.path().join("cur/1.M1.mx:2,S")).unwrap(), bounce, "nothing is lost");
+    }
+}
