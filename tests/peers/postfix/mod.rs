@@ -47,6 +47,8 @@ fn gateway(postfix: &Postfix) -> String {
         host = "127.0.0.1"
         port = {port}
         security = "starttls"
+        connect_timeout = "5s"
+        command_timeout = "5s"
         credentials = {{ username = "mailer@mall.example", password = "s3cret" }}
         ca_pem = {{ file = "{ca}" }}
         from = "Mall <repay@mall.example>"
