@@ -13,7 +13,6 @@ use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::http::HttpGateway;
-use crate::gateway::mail::Maildir;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
@@ -179,12 +178,14 @@ impl App {
         }
     }
 
-    /// Where bounces and complaints are read from, each for its gateway.
-    pub fn mailboxes(&self) -> impl Iterator<Item = (GatewayName, Maildir)> {
-        self.config.gateways.iter().filter_map(|(name, gateway)| match gateway {
-            GatewayConfig::Smtp(settings) => Some((name.clone(), Maildir(settings.bounces.clone()?.maildir))),
+    /// Where bounces and complaints are read from, each once, with a gateway that they are of.
+    #[must_use]
+    pub fn mailboxes(&self) -> BTreeMap<PathBuf, GatewayName> {
+        let mailbox = |(name, gateway): (&GatewayName, &GatewayConfig)| match gateway {
+            GatewayConfig::Smtp(settings) => Some((settings.bounces.clone()?.maildir, name.clone())),
             _ => None,
-        })
+        };
+        self.config.gateways.iter().filter_map(mailbox).collect()
     }
 
     /// A scan as of `now` that is kept.

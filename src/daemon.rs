@@ -106,7 +106,8 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
             tasks.spawn(poll(Arc::clone(&app), Arc::clone(gateway), stop.clone()));
         }
         tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
-        for (gateway, maildir) in app.mailboxes() {
+        for (folder, gateway) in app.mailboxes() {
+            let maildir = Maildir(folder);
             tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
         }
     }

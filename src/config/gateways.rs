@@ -174,7 +174,12 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
     };
     Some(match kind {
         Kind::Smtp => {
+            let (reading, key) = (section.reading, section.path.clone());
             let mut settings: SmtpSettings = deserialize(section)?;
+            if let Err(problem) = settings.check() {
+                reading.note_at(&key, problem.to_string());
+                return None;
+            }
             if let Some(bounces) = &mut settings.bounces {
                 bounces.maildir = folder.join(&bounces.maildir);
             }

@@ -21,10 +21,7 @@ const NUMBER: &str = "data-place";
 const DEEPEST: usize = 16;
 
 /// Inlines the style sheets of every HTML template: its own, and those of the templates that it extends.
-pub(super) fn inline_css(
-    sources: &mut BTreeMap<String, (String, TemplateOrigin)>,
-    problems: &mut Vec<RenderError>,
-) {
+pub(super) fn inline_css(sources: &mut BTreeMap<String, (String, TemplateOrigin)>, problems: &mut Vec<RenderError>) {
     let sheets: BTreeMap<String, Copied> = sources
         .iter()
         .filter(|(path, _)| path.ends_with(".html"))
@@ -47,7 +44,9 @@ pub(super) fn inline_css(
             Err(error) => problems.push(RenderError {
                 template: path.clone(),
                 line: None,
-                problem: format!("has a style sheet that cannot be put into style attributes ({error}); mend it or leave it out"),
+                problem: format!(
+                    "has a style sheet that cannot be put into style attributes ({error}); mend it or leave it out"
+                ),
             }),
         }
     }
@@ -198,7 +197,8 @@ impl Copied {
                 done = element.name_end;
             }
             for own in &element.styles {
-                let style = if source[..own.start].ends_with('\'') { style.replace('\'', "&quot;") } else { style.clone() };
+                let style =
+                    if source[..own.start].ends_with('\'') { style.replace('\'', "&quot;") } else { style.clone() };
                 let between = if own.is_empty() { "" } else { "; " };
                 out.extend([&source[done..own.start], &style, between]);
                 done = own.start;
@@ -256,12 +256,13 @@ mod tests {
         let body = "<table>{% for one in installments %}\n{% if one.sequence > 0 and one.of < 9 %}<tr><td class=\"total {{ phase }}\">\
             {{ one.outstanding }}</td></tr>{% endif %}{% endfor %}</table>\n<!--[if mso]><p>{{ x }}</p><![endif]-->\n\
             <p{% if link %} title='{{ link | default(\"a > b\") }}'{% endif %}>a &amp; b</p><br>{# <p> #}";
-        let html = format!("<!doctype html><html><head>{SHEET}<title>{{{{ a }}}}<p></title></head><body>{body}</body></html>");
+        let html =
+            format!("<!doctype html><html><head>{SHEET}<title>{{{{ a }}}}<p></title></head><body>{body}</body></html>");
         let text = inlined(&[("a.html", &html)]).remove(0);
-        let total = "<td style=\"font: 700 1em 'PingFang SC', sans-serif; color: blue !important\" class=\"total {{ phase }}\">";
-        let expected = html
-            .replace("<td class=\"total {{ phase }}\">", total)
-            .replace("<p{% if", "<p style=\"color: red\"{% if");
+        let total =
+            "<td style=\"font: 700 1em 'PingFang SC', sans-serif;color: blue !important\" class=\"total {{ phase }}\">";
+        let expected =
+            html.replace("<td class=\"total {{ phase }}\">", total).replace("<p{% if", "<p style=\"color: red\"{% if");
         assert_eq!(text, expected);
     }
 
@@ -269,9 +270,12 @@ mod tests {
     fn an_elements_own_style_wins() {
         let html = format!("{SHEET}<p style=\"color: {{{{ c }}}}\">x</p><p style=''>x</p><i style=\"top: 0\">x</i>");
         let text = inlined(&[("a.html", &html)]).remove(0);
-        assert!(text.ends_with(
-            "<p style=\"color: red; color: {{ c }}\">x</p><p style='color: red'>x</p><i style=\"top: 0\">x</i>"
-        ), "{text}");
+        assert!(
+            text.ends_with(
+                "<p style=\"color: red; color: {{ c }}\">x</p><p style='color: red'>x</p><i style=\"top: 0\">x</i>"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

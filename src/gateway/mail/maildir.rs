@@ -32,8 +32,15 @@ impl Maildir {
     /// When `new` cannot be read.
     pub fn arrived(&self, limit: usize) -> io::Result<Vec<Arrived>> {
         let mut paths = Vec::new();
-        for entry in std::fs::read_dir(self.0.join("new"))?.take(limit) {
-            paths.push(entry?.path());
+        for entry in std::fs::read_dir(self.0.join("new"))? {
+            let entry = entry?;
+            // Hidden ones belong to file systems and programs, not to the Maildir.
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                paths.push(entry.path());
+            }
+            if paths.len() == limit {
+                break;
+            }
         }
         Ok(paths.into_iter().map(|path| Arrived { content: beginning(&path).map(|raw| read(&raw)), path }).collect())
     }
@@ -79,6 +86,7 @@ mod tests {
         let bounce = include_str!("../../../tests/it/gateway/returned/exim.eml");
         fs::write(folder.path().join("new/1.M1.mx"), bounce).unwrap();
         fs::write(folder.path().join("new/2.M2.mx:2,"), "From: zhang@borrower.example\n\nWhy?\n").unwrap();
+        fs::write(folder.path().join("new/.nfs1"), "").unwrap();
         // What cannot be read as a file.
         fs::create_dir(folder.path().join("new/3.M3.mx")).unwrap();
         let arrived = maildir.arrived(2).unwrap();
@@ -93,7 +101,7 @@ mod tests {
             names
         };
         assert_eq!(names("cur"), ["1.M1.mx:2,S", "2.M2.mx:2,", "3.M3.mx:2,F"]);
-        assert!(names("new").is_empty());
+        assert_eq!(names("new"), [".nfs1"]);
         assert_eq!(fs::read_to_string(folder.path().join("cur/1.M1.mx:2,S")).unwrap(), bounce, "nothing is lost");
     }
 }

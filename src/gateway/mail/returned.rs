@@ -5,6 +5,7 @@
 //! part of its Message-ID, wherever in the report either stands. Nobody can guess one, so a forged report harms only who forges it.
 
 use std::borrow::Cow;
+use std::panic::catch_unwind;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +27,9 @@ pub enum NoReport {
     /// A delay, say.
     #[error("it is a report that settles nothing yet")]
     Undecided,
+    /// It is no e-mail that can be taken apart.
+    #[error("it cannot be read")]
+    Unreadable,
     /// It names no reference.
     #[error("it is a report, but about no message of dueherald's")]
     Unnamed,
@@ -37,7 +41,9 @@ pub enum NoReport {
 /// When it reports on no message of ours.
 pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
-    let message = MessageParser::default().parse(raw).ok_or(NoReport::Other)?;
+    // The parser (mail-parser 0.11.9) panics when parts are nested in some wrong ways, which anybody can send us.
+    let parsed = catch_unwind(|| MessageParser::default().parse(raw));
+    let message = parsed.ok().flatten().ok_or(NoReport::Unreadable)?;
     let fate = fate(&message)?;
     let reference = reference(raw, &message).ok_or(NoReport::Unnamed)?;
     let at = message.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));

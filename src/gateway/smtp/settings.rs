@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::LinkMode;
 use crate::gateway::GatewayError;
-use crate::gateway::mail::{DkimSettings, LONGEST_LOCAL_PART};
+use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
 
 /// How the way to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -114,7 +114,11 @@ impl SmtpSettings {
     }
 
     /// What serde cannot say.
-    pub(super) fn check(&self) -> Result<(), GatewayError> {
+    ///
+    /// # Errors
+    /// [`GatewayError::Settings`] when they contradict each other, or the key that signs cannot be used.
+    pub fn check(&self) -> Result<(), GatewayError> {
+        self.dkim.as_ref().map(Dkim::new).transpose()?;
         let problem = if !is_host_name(&self.host) {
             "host has to be a host name or an IP address, without a port"
         } else if !(1..=1000).contains(&self.max_connections) {

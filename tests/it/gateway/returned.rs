@@ -26,6 +26,7 @@ fn told(message: &str) -> String {
         Err(NoReport::Other) => "no report".into(),
         Err(NoReport::Undecided) => "undecided".into(),
         Err(NoReport::Unnamed) => "unnamed".into(),
+        Err(NoReport::Unreadable) => "unreadable".into(),
     }
 }
 

@@ -23,7 +23,8 @@ struct Algorithm {
     head: usize,
 }
 
-const RSA: Algorithm = Algorithm { genpkey: &["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"], word: "rsa", head: 0 };
+const RSA: Algorithm =
+    Algorithm { genpkey: &["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"], word: "rsa", head: 0 };
 const ED25519: Algorithm = Algorithm { genpkey: &["-algorithm", "ed25519"], word: "ed25519", head: 12 };
 
 /// A private key in the folder; gives the record in the DNS for it.
@@ -95,7 +96,9 @@ async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[ca
     let delivered = messages(&inbox, "new").remove(0);
     let mail = fs::read_to_string(&delivered).expect("an e-mail is ASCII");
     assert!(mail.contains("with ESMTPSA"), "encrypted and with a password: {mail}");
-    assert!(mail.contains("Return-Path: <bounce+") && mail.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+    assert!(
+        mail.contains("Return-Path: <bounce+") && mail.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    );
     verified(&delivered, &record, &mail);
 
     until("the bounce is taken in", async || suppressed(&daemon).len() == 1).await;

@@ -98,9 +98,8 @@ impl Postfix {
         };
         write("main.cf", include_str!("main.cf"));
         write("master.cf", include_str!("master.cf"));
-        let lines = ["mall.example", "borrower.example"].map(|domain| {
-            mailboxes.iter().map(|name| format!("{name}@{domain} {name}/\n")).collect::<String>()
-        });
+        let lines = ["mall.example", "borrower.example"]
+            .map(|domain| mailboxes.iter().map(|name| format!("{name}@{domain} {name}/\n")).collect::<String>());
         write("mailboxes", &lines.concat());
         write(
             "sasl/smtpd.conf",
