@@ -286,7 +286,7 @@ pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, App
         let clock = Arc::clone(clock);
         let wrong = |error| AppError::Gateway { name: name.clone(), error };
         let gateway: Arc<dyn Gateway> = match settings.clone() {
-            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name.clone(), settings, clock).map_err(wrong)?),
+            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name.clone(), *settings, clock).map_err(wrong)?),
             GatewayConfig::Http(settings) => Arc::new(HttpGateway::new(name.clone(), *settings, clock).map_err(wrong)?),
             GatewayConfig::Capture(settings) => {
                 let capture = Arc::new(CaptureGateway::new(name.clone(), settings, clock));

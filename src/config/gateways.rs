@@ -21,7 +21,7 @@ use crate::plan::RateLimit;
 #[derive(Debug, Clone)]
 pub enum GatewayConfig {
     /// A mail relay.
-    Smtp(SmtpSettings),
+    Smtp(Box<SmtpSettings>),
     /// An SMS provider or a company's own gateway with an HTTP interface.
     Http(Box<HttpSettings>),
     /// Keeps messages and sends nothing.
@@ -183,7 +183,7 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             if let Some(bounces) = &mut settings.bounces {
                 bounces.maildir = folder.join(&bounces.maildir);
             }
-            GatewayConfig::Smtp(settings)
+            GatewayConfig::Smtp(Box::new(settings))
         }
         Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
         Kind::Capture => {
