@@ -62,6 +62,8 @@ fn gateway(sendsms: u16) -> String {
         url = "http://127.0.0.1:{sendsms}/cgi-bin/sendsms"
         method = "GET"
         callback_secret = "{SECRET}"
+        timeout = "5s"
+        connect_timeout = "2s"
         accept = {{ status = 202, body = "^0: " }}
         reject = [{{ status = 403, scope = "gateway" }}, {{ status = 400, scope = "recipient" }}]
         [gateways.kannel.query]
