@@ -39,6 +39,7 @@ mod context;
 mod engine;
 mod format;
 mod link;
+mod registered;
 mod renderer;
 mod sample;
 mod scan;
@@ -53,6 +54,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
+pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
