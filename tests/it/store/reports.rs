@@ -131,7 +131,7 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
     assert_eq!(tell(store, vec![fate(Subject::Reminder(id), Fate::Complained)]).await.counted, 1, "it has arrived");
     assert_eq!(view(store, id).await.state, State::Delivered);
     let complained = (Some("mall".to_owned()), SuppressionReason::Complained, "kannel".to_owned());
-    assert_eq!(reasons(store).await, [complained.clone()]);
+    assert_eq!(reasons(store).await, std::slice::from_ref(&complained));
     tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
     assert_eq!(reasons(store).await, [complained], "what is known stays");
     assert_eq!(listed(store).await[0].address, phone());
@@ -259,7 +259,7 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
     };
     assert_eq!(
         only(SuppressionFilter { merchant: Some(merchant("mall")), ..Default::default() }).await,
-        [ours.clone()]
+        std::slice::from_ref(&ours)
     );
     assert_eq!(only(SuppressionFilter { address: Some(mail.clone()), ..Default::default() }).await, [ended]);
     let channel = Some(dueherald::domain::Channel::Sms);
