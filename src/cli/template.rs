@@ -13,7 +13,10 @@ use serde_json::json;
 use super::CliError;
 use super::table::{Format, table};
 use crate::app::App;
-use crate::domain::{Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, ReminderId, TemplateName};
+use crate::domain::{
+    Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, RegisteredSms, ReminderId, SmsText,
+    TemplateName,
+};
 use crate::plan::{local_date, open_installments};
 use crate::render::{
     Phase, Purpose, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant,
@@ -199,7 +202,7 @@ pub fn check(
                             ));
                         }
                     }
-                    Ok(Message::Email(_)) => {}
+                    Ok(Message::Email(_) | Message::Registered(_)) => {}
                     Err(error) => warnings.push(format!("warning: {error}")),
                 }
             }
@@ -279,6 +282,7 @@ pub fn preview(
                 writeln!(out, "\nwarning: more than {}", counted(args.max_segments, "part"))?;
             }
         }
+        Message::Registered(sms) => writeln!(out, "{}", sms.text)?,
         Message::Email(mail) => {
             writeln!(out, "HTML:     {} bytes; see it with --write FILE.html", mail.html.len())?;
             writeln!(out, "subject:  {}\n\n{}", mail.subject, mail.text)?;
@@ -328,8 +332,12 @@ pub(super) async fn preview_reminder(
 
 fn file_content(path: &Path, message: &Message) -> Result<Vec<u8>, TemplateCommandError> {
     match (message, path.extension().and_then(|extension| extension.to_str())) {
-        (Message::Sms(sms), Some("txt")) => Ok(sms.0.clone().into_bytes()),
-        (Message::Sms(_), _) => Err(TemplateCommandError::FileType(Channel::Sms, "name it .txt")),
+        (Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }), Some("txt")) => {
+            Ok(text.clone().into_bytes())
+        }
+        (Message::Sms(_) | Message::Registered(_), _) => {
+            Err(TemplateCommandError::FileType(Channel::Sms, "name it .txt"))
+        }
         (Message::Email(mail), Some("txt")) => Ok(mail.text.clone().into_bytes()),
         (Message::Email(mail), Some("html")) => Ok(mail.html.clone().into_bytes()),
         (Message::Email(mail), Some("eml")) => Ok(whole_mail(mail)?),

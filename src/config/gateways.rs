@@ -13,9 +13,13 @@ use super::settings::deserialize;
 use super::value::{Value, decimal, integer, text, word};
 use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
-use crate::gateway::http::HttpSettings;
+use crate::gateway::sms::aliyun::AliyunSettings;
+use crate::gateway::sms::http::HttpSettings;
+use crate::gateway::sms::tencent::TencentSettings;
+use crate::gateway::sms::twilio::TwilioSettings;
 use crate::gateway::smtp::SmtpSettings;
 use crate::plan::RateLimit;
+use crate::render::RegisteredTemplates;
 
 /// One entry of `[gateways.*]`, by its `kind`.
 #[derive(Debug, Clone)]
@@ -24,6 +28,12 @@ pub enum GatewayConfig {
     Smtp(Box<SmtpSettings>),
     /// An SMS provider or a company's own gateway with an HTTP interface.
     Http(Box<HttpSettings>),
+    /// An account at Aliyun.
+    Aliyun(Box<AliyunSettings>),
+    /// An account at Tencent Cloud.
+    Tencent(Box<TencentSettings>),
+    /// An account at Twilio.
+    Twilio(Box<TwilioSettings>),
     /// Keeps messages and sends nothing.
     Capture(CaptureSettings),
 }
@@ -34,7 +44,7 @@ impl GatewayConfig {
     pub fn channel(&self) -> Channel {
         match self {
             Self::Smtp(_) => Channel::Email,
-            Self::Http(_) => Channel::Sms,
+            Self::Http(_) | Self::Aliyun(_) | Self::Tencent(_) | Self::Twilio(_) => Channel::Sms,
             Self::Capture(settings) => settings.channel,
         }
     }
@@ -46,7 +56,20 @@ impl GatewayConfig {
                 vec![("connect_timeout", settings.connect_timeout), ("command_timeout", settings.command_timeout)]
             }
             Self::Http(settings) => vec![("timeout", settings.timeout)],
+            Self::Aliyun(settings) => vec![("timeout", settings.timeout)],
+            Self::Tencent(settings) => vec![("timeout", settings.timeout)],
+            Self::Twilio(settings) => vec![("timeout", settings.timeout)],
             Self::Capture(_) => Vec::new(),
+        }
+    }
+
+    /// The templates that its provider has approved, where it takes no free text.
+    #[must_use]
+    pub fn registered(&self) -> Option<RegisteredTemplates> {
+        match self {
+            Self::Aliyun(settings) => Some(settings.registered()),
+            Self::Tencent(settings) => Some(settings.registered()),
+            Self::Smtp(_) | Self::Http(_) | Self::Twilio(_) | Self::Capture(_) => None,
         }
     }
 
@@ -56,6 +79,9 @@ impl GatewayConfig {
         match self {
             Self::Smtp(_) => "smtp",
             Self::Http(_) => "http",
+            Self::Aliyun(_) => "aliyun",
+            Self::Tencent(_) => "tencent",
+            Self::Twilio(_) => "twilio",
             Self::Capture(_) => "capture",
         }
     }
@@ -65,6 +91,9 @@ impl GatewayConfig {
 enum Kind {
     Smtp,
     Http,
+    Aliyun,
+    Tencent,
+    Twilio,
     Capture,
 }
 
@@ -167,7 +196,14 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let kinds = [("smtp", Kind::Smtp), ("http", Kind::Http), ("capture", Kind::Capture)];
+    let kinds = [
+        ("smtp", Kind::Smtp),
+        ("http", Kind::Http),
+        ("aliyun", Kind::Aliyun),
+        ("tencent", Kind::Tencent),
+        ("twilio", Kind::Twilio),
+        ("capture", Kind::Capture),
+    ];
     let Some(kind) = section.required("kind", r#""capture""#, |value| word(value, &kinds)) else {
         section.give_up();
         return None;
@@ -186,6 +222,9 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             GatewayConfig::Smtp(Box::new(settings))
         }
         Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
+        Kind::Aliyun => GatewayConfig::Aliyun(Box::new(deserialize(section)?)),
+        Kind::Tencent => GatewayConfig::Tencent(Box::new(deserialize(section)?)),
+        Kind::Twilio => GatewayConfig::Twilio(Box::new(deserialize(section)?)),
         Kind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));

@@ -38,7 +38,7 @@ pub use intent::Intent;
 pub use ledger::{LedgerRow, Said, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
-pub use message::{Address, EmailParts, LinkMode, Message, SmsText};
+pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use price::{Price, PriceUnit};

@@ -7,9 +7,9 @@
 
 mod callback;
 pub mod capture;
-pub mod http;
 pub mod mail;
 mod net;
+pub mod sms;
 pub mod smtp;
 mod socket;
 
@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 
 use crate::clock::Deadline;
 use crate::domain::{Address, Channel, Fate, GatewayName, LinkMode, Merchant, Message, Outcome, Report};
+use crate::render::RegisteredTemplates;
 
 pub use callback::{Answer, Callback, CallbackAddress, CallbackError, Callbacks};
 
@@ -92,6 +93,11 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
 
     /// What kind of link it lets through.
     fn link_mode(&self) -> LinkMode;
+
+    /// The templates that its provider has approved, where it takes no free text: its messages are made from these.
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        None
+    }
 
     /// How many calls may be in flight at once.
     fn max_in_flight(&self) -> usize;

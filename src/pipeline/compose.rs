@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
 use crate::plan::ToSend;
-use crate::render::{LinkKeys, Purpose, RenderError, RenderRequest, Renderer};
+use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
 /// What makes messages.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// Renders the message of one reminder.
+    /// Renders the message of one reminder; from the approved templates of the gateway, where it takes no others.
     ///
     /// # Errors
     /// When its template does not render.
@@ -30,11 +30,12 @@ impl Composer {
         borrower: &Borrower,
         to_send: &ToSend,
         mode: LinkMode,
+        registered: Option<&RegisteredTemplates>,
     ) -> Result<Message, RenderError> {
         let link = self.link(reminder, merchant, to_send, mode);
         let channel = to_send.to.channel();
         let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
-        self.renderer.render(&RenderRequest {
+        let request = RenderRequest {
             merchant,
             borrower,
             installments: &to_send.installments,
@@ -44,7 +45,11 @@ impl Composer {
             today: to_send.today,
             link: link.as_deref(),
             unsubscribe: unsubscribe.as_deref(),
-        })
+        };
+        match registered {
+            Some(registered) => registered.fill(&request).map(Message::Registered),
+            None => self.renderer.render(&request),
+        }
     }
 
     /// How gateways know a reminder: the same for every attempt, and not countable.

@@ -27,6 +27,12 @@ use crate::store::{
 /// How many kept reports one operation takes.
 const BATCH: u32 = 200;
 
+/// How many operations a round has: as many reports as may come in within one, and an end whatever the clocks say.
+const MAX_BATCHES: u32 = 200;
+
+/// How many hints a round asks about: a gateway may take seconds for each, and other business waits.
+const MAX_ASKED: u32 = 30;
+
 /// How long a report waits for its message.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 
@@ -89,24 +95,25 @@ impl Intake {
     /// # Errors
     /// When the store fails; the next round goes on.
     pub async fn review(&self) -> Result<usize, StoreError> {
-        let mut counted = 0;
-        loop {
+        let (mut counted, mut may_ask) = (0, MAX_ASKED);
+        for _ in 0..MAX_BATCHES {
             let kept = self.store.kept_reports(BATCH).await?;
             let is_last = kept.len() < BATCH as usize;
             let mut reviewed = Vec::with_capacity(kept.len());
             for one in kept {
-                reviewed.push(self.judge(one).await?);
+                reviewed.push(self.judge(one, &mut may_ask).await?);
             }
             if !reviewed.is_empty() {
                 counted += self.store.review_kept(&reviewed).await?;
             }
             if is_last {
-                return Ok(counted);
+                break;
             }
         }
+        Ok(counted)
     }
 
-    async fn judge(&self, kept: KeptReport) -> Result<(KeptReport, Verdict), StoreError> {
+    async fn judge(&self, kept: KeptReport, may_ask: &mut u32) -> Result<(KeptReport, Verdict), StoreError> {
         let now = self.clock.now();
         let age = now - kept.received_at;
         let later = Verdict::Later(now + age.max(TimeDelta::minutes(1)));
@@ -119,6 +126,10 @@ impl Intake {
         if !kept.is_hint {
             return Ok((kept, Verdict::Counts));
         }
+        if *may_ask == 0 {
+            return Ok((kept, Verdict::Later(now + TimeDelta::seconds(10))));
+        }
+        *may_ask -= 1;
         Ok(match (self.ask(&kept).await?, &kept.fate) {
             // Both say that it did not arrive; the report knows better why.
             (Some(LookUp::Accepted { fate: Some(Fate::Undelivered { .. }), .. }), Fate::Undelivered { .. }) => {

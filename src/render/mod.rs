@@ -43,6 +43,7 @@ mod engine;
 mod format;
 mod inline_css;
 mod link;
+mod registered;
 mod renderer;
 mod sample;
 mod scan;
@@ -57,6 +58,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
+pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};

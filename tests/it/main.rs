@@ -23,6 +23,7 @@ mod rules;
 mod sinks;
 mod sources;
 mod store;
+mod suppressions;
 mod template_command;
 mod vectors;
 mod way;

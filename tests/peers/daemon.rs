@@ -52,7 +52,7 @@ impl Daemon {
             [[rules]]
             name = "due"
             offsets = [0]
-            at = "11:00"
+            at = "12:00"
             channels = {{ mode = "all", order = ["{channel}"] }}
             [channels.{channel}]
             gateways = ["{name}"]

@@ -137,6 +137,7 @@ impl Gateway for Scripted {
         tokio::task::yield_now().await;
         let text = match handover.message {
             Message::Sms(text) => text.0.clone(),
+            Message::Registered(sms) => sms.text.clone(),
             Message::Email(parts) => parts.text.clone(),
         };
         assert_eq!(handover.to.channel(), self.channel);

@@ -19,7 +19,8 @@ use dueherald::domain::{
     Outcome, Phone, RejectScope, SmsText, Support,
 };
 use dueherald::gateway::capture::{CaptureGateway, CaptureSettings};
-use dueherald::gateway::http::{HttpGateway, HttpSettings};
+use dueherald::gateway::sms::SmsGateway;
+use dueherald::gateway::sms::http::HttpSettings;
 use dueherald::gateway::smtp::{SmtpGateway, SmtpSettings};
 use dueherald::gateway::{Gateway, Handover};
 
@@ -80,9 +81,9 @@ fn smtp_gateway(port: u16, clock: &SimClock, more: &str) -> SmtpGateway {
     SmtpGateway::new(name("mail"), settings, Arc::new(clock.clone())).expect("a gateway")
 }
 
-fn http_gateway(text: &str, clock: &SimClock) -> HttpGateway {
+fn http_gateway(text: &str, clock: &SimClock) -> SmsGateway {
     let settings: HttpSettings = toml::from_str(text).expect("settings");
-    HttpGateway::new(name("sms"), settings, Arc::new(clock.clone())).expect("a gateway")
+    SmsGateway::http(name("sms"), settings, None, Arc::new(clock.clone())).expect("a gateway")
 }
 
 fn capture_gateway(channel: Channel, folder: Option<&std::path::Path>, clock: &SimClock) -> CaptureGateway {

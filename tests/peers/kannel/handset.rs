@@ -2,11 +2,16 @@
 //! `FROM TO udh … data …`, each percent-encoded.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use dueherald::clock::{Clock, SystemClock};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::patience::until;
+
+/// How long the next message may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One SMS as it goes over the air.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +48,11 @@ impl Handset {
         let whole = |parts: &Vec<Part>| parts[0].place.is_none_or(|(.., of)| parts.len() == usize::from(of));
         while got.len() < count || !got.values().all(whole) {
             let mut line = String::new();
-            assert!(self.listens.read_line(&mut line).await.expect("the SMSC is there") > 0, "the SMSC hung up");
+            let length = tokio::select! {
+                length = self.listens.read_line(&mut line) => length.expect("the SMSC is there"),
+                () = SystemClock.sleep(PATIENCE) => panic!("only these came in: {got:?}"),
+            };
+            assert!(length > 0, "the SMSC hung up");
             let (to, part) = read(line.trim_end_matches('\n'));
             got.entry(to).or_default().push(part);
         }

@@ -62,8 +62,12 @@ fn gateway(sendsms: u16) -> String {
         url = "http://127.0.0.1:{sendsms}/cgi-bin/sendsms"
         method = "GET"
         callback_secret = "{SECRET}"
+        timeout = "5s"
+        connect_timeout = "2s"
         accept = {{ status = 202, body = "^0: " }}
         reject = [{{ status = 403, scope = "gateway" }}, {{ status = 400, scope = "recipient" }}]
+        receipts = {{ status = {{ query = "type" }}, delivered = ["1"], undelivered = ["2", "16"], code = {{ query = "answer" }} }}
+        replies = {{ from = {{ query = "from" }}, text = {{ query = "text" }}, provider_id = {{ query = "id" }} }}
         [gateways.kannel.query]
         username = "tester"
         password = "secret"
@@ -71,6 +75,8 @@ fn gateway(sendsms: u16) -> String {
         to = "{{{{ to }}}}"
         text = "{{{{ text }}}}"
         charset = "UTF-8"
+        dlr-mask = "31"
+        dlr-url = "{{{{ callback }}}}&type=%d&answer=%A"
         coding = '{{{{ 2 if "%E" in text|urlencode else 0 }}}}'
         "#
     )
@@ -94,6 +100,30 @@ async fn chinese_and_english_arrive_and_reports_and_answers_come_back() {
     assert_eq!((to.as_str(), to_abroad.as_str()), (PHONE, PHONE_ABROAD));
     arrived_as_written(&chinese, "zh-CN");
     arrived_as_written(&english, "en");
+
+    until("both are reported to have arrived", async || {
+        daemon.listed(&["reminders", "list", "--state", "delivered"]).len() == 2
+    })
+    .await;
+
+    kannel.handset.says(PHONE, "【示例商城】 退订 ").await;
+    let suppressed = || daemon.listed(&["suppress", "list", "--merchant", "mall", "--reveal"]);
+    until("an answer suppresses", async || !suppressed().is_empty()).await;
+    let [one] = &suppressed()[..] else { panic!("{:?}", suppressed()) };
+    let said = [&one["address"], &one["channel"], &one["reason"], &one["source"]];
+    assert_eq!(said, [PHONE, "sms", "opted_out", "reply:kannel"]);
+
+    kannel.handset.says(PHONE, "昨天已经还了，谢谢😀").await;
+    let to_read = || daemon.listed(&["replies", "list", "--intent", "other"]);
+    until("other words are kept for staff", async || !to_read().is_empty()).await;
+    assert_eq!(to_read()[0]["text"], "昨天已经还了，谢谢😀");
+    assert_eq!(to_read()[0]["from"], "…8000", "a list shows no number in full");
+
+    kannel.handset.says(PHONE, "恢复").await;
+    until("an answer lifts it again", async || suppressed().is_empty()).await;
+
+    let logged = daemon.logged();
+    assert!(!logged.contains(SECRET) && !logged.contains(&PHONE[1..]) && !logged.contains("退订"), "{logged}");
 }
 
 /// The text that is rendered, and its parts as a phone puts them together.
