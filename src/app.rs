@@ -12,11 +12,11 @@ use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
-use crate::gateway::http::HttpGateway;
+use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
@@ -164,7 +164,28 @@ impl App {
     /// What brings unfinished business forward.
     #[must_use]
     pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {
-        Reconciler { dispatcher: Arc::clone(dispatcher), gateways: self.gateways.clone() }
+        Reconciler::new(Arc::clone(dispatcher), self.gateways.clone())
+    }
+
+    /// What takes in what gateways report.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        Intake {
+            store: Arc::clone(&self.store),
+            composer: self.composer.clone(),
+            gateways: self.gateways.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Where bounces and complaints are read from, each once, with a gateway that they are of.
+    #[must_use]
+    pub fn mailboxes(&self) -> BTreeMap<PathBuf, GatewayName> {
+        let mailbox = |(name, gateway): (&GatewayName, &GatewayConfig)| match gateway {
+            GatewayConfig::Smtp(settings) => Some((settings.bounces.clone()?.maildir, name.clone())),
+            _ => None,
+        };
+        self.config.gateways.iter().filter_map(mailbox).collect()
     }
 
     /// A scan as of `now` that is kept.
@@ -261,19 +282,29 @@ type Gateways = (BTreeMap<GatewayName, Arc<dyn Gateway>>, Vec<Arc<CaptureGateway
 pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, AppError> {
     let mut gateways: BTreeMap<GatewayName, Arc<dyn Gateway>> = BTreeMap::new();
     let mut captures = Vec::new();
-    for (name, settings) in &config.gateways {
+    for (known, settings) in &config.gateways {
         let clock = Arc::clone(clock);
-        let wrong = |error| AppError::Gateway { name: name.clone(), error };
+        let wrong = |error| AppError::Gateway { name: known.clone(), error };
+        let name = known.clone();
         let gateway: Arc<dyn Gateway> = match settings.clone() {
-            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name.clone(), settings, clock).map_err(wrong)?),
-            GatewayConfig::Http(settings) => Arc::new(HttpGateway::new(name.clone(), *settings, clock).map_err(wrong)?),
+            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name, *settings, clock).map_err(wrong)?),
+            GatewayConfig::Http(settings) => {
+                let callback = config.callback_address(&name);
+                Arc::new(SmsGateway::http(name, *settings, callback, clock).map_err(wrong)?)
+            }
+            GatewayConfig::Aliyun(settings) => Arc::new(SmsGateway::aliyun(name, *settings, clock).map_err(wrong)?),
+            GatewayConfig::Tencent(settings) => Arc::new(SmsGateway::tencent(name, *settings, clock).map_err(wrong)?),
+            GatewayConfig::Twilio(settings) => {
+                let callback = config.callback_address(&name);
+                Arc::new(SmsGateway::twilio(name, *settings, callback, clock).map_err(wrong)?)
+            }
             GatewayConfig::Capture(settings) => {
-                let capture = Arc::new(CaptureGateway::new(name.clone(), settings, clock));
+                let capture = Arc::new(CaptureGateway::new(name, settings, clock));
                 captures.push(Arc::clone(&capture));
                 capture
             }
         };
-        gateways.insert(name.clone(), gateway);
+        gateways.insert(known.clone(), gateway);
     }
     Ok((gateways, captures))
 }

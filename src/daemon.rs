@@ -17,12 +17,15 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Source;
-use crate::domain::{Channel, SourceName};
+use crate::domain::{Channel, GatewayName, SourceName};
+use crate::gateway::Gateway;
+use crate::gateway::mail::Maildir;
+use crate::http::callbacks::Inbox;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
-use crate::http::{self, ops, public};
+use crate::http::{self, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Extent, Pull, PullError, ScanReport, Summary, Until, pull, scan};
+use crate::pipeline::{Emptied, Extent, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan};
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
@@ -39,6 +42,12 @@ const SHOWN_OF_A_PULL: usize = 20;
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
 
+/// How often a mailbox for bounces is looked at.
+const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
+
+/// How often gateways are asked for what they keep for us; most keep nothing.
+const POLL_EVERY: Duration = Duration::from_secs(30);
+
 /// What a daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
@@ -48,7 +57,7 @@ pub enum Role {
     Scan,
     /// Send.
     Dispatch,
-    /// Serve the pages that links lead to.
+    /// Serve the pages that links lead to, and take in what providers report.
     Web,
 }
 
@@ -93,7 +102,14 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
         }
         let every = app.config.dispatch.lease / 2;
         tasks.spawn(app.reconciler(&dispatcher).run(every, stop.clone()));
+        for gateway in app.gateways.values() {
+            tasks.spawn(poll(Arc::clone(&app), Arc::clone(gateway), stop.clone()));
+        }
         tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
+        for (folder, gateway) in app.mailboxes() {
+            let maildir = Maildir(folder);
+            tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
+        }
     }
     if roles.contains(&Role::Pull) {
         for source in app.config.sources.clone() {
@@ -154,7 +170,8 @@ async fn listen(
     let ops = Ops { store: Arc::clone(&app.store), clock: Arc::clone(&app.clock), figures, freshness };
     let mut servers = vec![(app.config.http.ops, ops::router(ops))];
     if roles.contains(&Role::Web) {
-        servers.push((app.config.http.public, public::router(Public::of(app))));
+        let pages = public::router(Public::of(app)).merge(callbacks::router(Inbox::of(app)));
+        servers.push((app.config.http.public, pages));
     }
     for (address, router) in servers {
         let listener = TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })?;
@@ -162,6 +179,35 @@ async fn listen(
         tasks.spawn(http::serve(listener, router, Arc::clone(&app.clock), stop.clone()));
     }
     Ok(())
+}
+
+/// Fetches what a provider keeps for us, and takes it in. What was fetched is not given twice: it is held until it is stored.
+async fn poll(app: Arc<App>, gateway: Arc<dyn Gateway>, stop: CancellationToken) {
+    let (intake, name) = (app.intake(), gateway.name());
+    let mut fetched = Vec::new();
+    while !stop.is_cancelled() {
+        if fetched.is_empty() {
+            match gateway.poll().await {
+                Ok(reports) => fetched = reports,
+                Err(error) => tracing::warn!(gateway = %name, %error, "reports could not be fetched; tried again soon"),
+            }
+        }
+        let more = !fetched.is_empty();
+        if more {
+            match intake.take_in(name, fetched.clone(), Trust::Counts).await {
+                Ok(_) => fetched.clear(),
+                Err(error) => tracing::error!(gateway = %name, %error, "reports could not be stored; tried again soon"),
+            }
+        }
+        if more && fetched.is_empty() {
+            // There may be more.
+            continue;
+        }
+        tokio::select! {
+            () = app.clock.sleep(POLL_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the database:
@@ -183,6 +229,24 @@ async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Takes in bounces and complaints as they are delivered.
+async fn empty_mailbox(app: Arc<App>, gateway: GatewayName, maildir: Maildir, stop: CancellationToken) {
+    let intake = app.intake();
+    while !stop.is_cancelled() {
+        match empty(&intake, &gateway, &maildir).await {
+            Ok(Emptied { reports: 0, others: 0, unreadable: 0 }) => {}
+            Ok(Emptied { reports, others, unreadable }) => {
+                tracing::info!(%gateway, reports, others, unreadable, "looked through the mailbox for bounces");
+            }
+            Err(error) => tracing::error!(%gateway, %error, "the mailbox for bounces is looked at again soon"),
+        }
+        tokio::select! {
+            () = app.clock.sleep(EMPTY_MAILBOX_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -267,7 +267,7 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
                 remarks.push(format!("gateways.{name} is named by no channel, so nothing is sent by it"))
             }
             GatewayConfig::Capture(_) => remarks.push(format!("gateways.{name} keeps messages and sends nothing")),
-            GatewayConfig::Smtp(_) | GatewayConfig::Http(_) => {}
+            _ => {}
         }
     }
     remarks.extend(scans_too_far_apart(config, now));

@@ -89,7 +89,8 @@ fn outlets(app: &App) -> BTreeMap<Channel, Outlet> {
         let gateway = app.gateways.get(names.first()?)?;
         let name = gateway.name().clone();
         let (rate, price) = (app.config.rates.get(&name).copied(), app.config.prices.get(&name).copied());
-        Some(Outlet { gateway: name, link_mode: gateway.link_mode(), rate, price })
+        let registered = gateway.registered().cloned();
+        Some(Outlet { gateway: name, link_mode: gateway.link_mode(), registered, rate, price })
     };
     app.config.channels.iter().filter_map(|(channel, names)| Some((*channel, outlet(names)?))).collect()
 }

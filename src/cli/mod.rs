@@ -11,7 +11,9 @@ mod gateway;
 pub mod import;
 pub mod init;
 mod pull;
+mod receipts;
 mod reminders;
+mod replies;
 mod resend;
 mod run;
 mod scan;
@@ -73,12 +75,16 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
+    /// Take in what became of messages: bounces and complaints of e-mail
+    Receipts(receipts::ReceiptsArgs),
     /// List, check and preview templates
     Template {
         #[command(subcommand)]
         command: template::TemplateCommand,
     },
-    /// Stop sending, by merchant, channel or altogether, and lift it again
+    /// Look at what people answered
+    Replies(replies::RepliesArgs),
+    /// Stop sending, by merchant, channel, borrower, address or altogether, and lift it again
     Suppress(suppress::SuppressArgs),
     /// Look at gateways
     Gateway(gateway::GatewayArgs),
@@ -249,8 +255,10 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &*app.clock, out).await,
+        Command::Replies(args) => replies::run(args, &*app.store, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
+        Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.
         Command::Demo(_)

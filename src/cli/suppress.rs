@@ -1,7 +1,8 @@
 //! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine; `hold|release` for one
-//! borrower.
+//! borrower; `list|add|remove|import|export` for addresses.
 
 mod hold;
+mod list;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,8 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
+pub(in crate::cli) use list::masked;
+
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -19,7 +22,7 @@ use crate::domain::{Channel, Merchant, MerchantId};
 use crate::pipeline::Signature;
 use crate::store::{Stop, Store};
 
-/// Stop sending, altogether or to one borrower, and lift it again.
+/// Stop sending, altogether, to one borrower or to an address, and lift it again.
 #[derive(Debug, Args)]
 pub(super) struct SuppressArgs {
     #[command(subcommand)]
@@ -36,6 +39,16 @@ enum SuppressCommand {
     Hold(hold::HoldArgs),
     /// End a borrower's hold
     Release(hold::Who),
+    /// List the addresses that must not be contacted
+    List(list::ListArgs),
+    /// Send nothing to an address any more
+    Add(list::AddArgs),
+    /// Take an address off the list
+    Remove(list::One),
+    /// Add addresses from a CSV file
+    Import(list::ImportArgs),
+    /// Write the list as CSV to the standard output, addresses in full
+    Export(list::Which),
     /// List what is stopped
     Stops {
         /// Print a table or JSON
@@ -101,6 +114,11 @@ pub(super) async fn run(
         SuppressCommand::Stop(args) => stop(args, store, merchants, clock.now(), out).await?,
         SuppressCommand::Hold(args) => hold::hold(args, store, merchants, clock.now(), out).await?,
         SuppressCommand::Release(who) => hold::release(who, store, merchants, clock.now(), out).await?,
+        SuppressCommand::List(args) => list::list(args, store, merchants, out).await?,
+        SuppressCommand::Add(args) => list::add(args, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Remove(one) => list::remove(one, store, merchants, out).await?,
+        SuppressCommand::Import(args) => return list::import(args, store, merchants, clock.now(), out).await,
+        SuppressCommand::Export(which) => list::export(which, store, out).await?,
         SuppressCommand::Lift(scope) => lift(&scope, store, out).await?,
         SuppressCommand::Stops { format } => {
             let rows: Vec<_> = store.stops().await?.iter().map(StopRow::of).collect();

@@ -13,7 +13,10 @@ use serde_json::json;
 use super::CliError;
 use super::table::{Format, table};
 use crate::app::App;
-use crate::domain::{Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, ReminderId, TemplateName};
+use crate::domain::{
+    Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, RegisteredSms, ReminderId, SmsText,
+    TemplateName,
+};
 use crate::plan::{local_date, open_installments};
 use crate::render::{
     Phase, Purpose, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant,
@@ -199,7 +202,7 @@ pub fn check(
                             ));
                         }
                     }
-                    Ok(Message::Email(_)) => {}
+                    Ok(Message::Email(_) | Message::Registered(_)) => {}
                     Err(error) => warnings.push(format!("warning: {error}")),
                 }
             }
@@ -279,6 +282,7 @@ pub fn preview(
                 writeln!(out, "\nwarning: more than {}", counted(args.max_segments, "part"))?;
             }
         }
+        Message::Registered(sms) => writeln!(out, "{}", sms.text)?,
         Message::Email(mail) => {
             writeln!(out, "HTML:     {} bytes; see it with --write FILE.html", mail.html.len())?;
             writeln!(out, "subject:  {}\n\n{}", mail.subject, mail.text)?;
@@ -310,6 +314,7 @@ pub(super) async fn preview_reminder(
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.borrower.clone()));
     let installments = open_installments(&account.installments).unwrap_or(account.installments);
     let link = format!("{}/r/{}", merchant.link_base, app.composer.links.seal(Purpose::Landing, id));
+    let unsubscribe = app.composer.unsubscribe_link(id, merchant, args.channel);
     let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);
     let request = RenderRequest {
         merchant,
@@ -320,14 +325,19 @@ pub(super) async fn preview_reminder(
         locale,
         today: local_date(borrower.time_zone.unwrap_or(merchant.time_zone), app.clock.now()),
         link: Some(&link),
+        unsubscribe: unsubscribe.as_deref(),
     };
     Ok(preview(args, &app.composer.renderer, &request, out)?)
 }
 
 fn file_content(path: &Path, message: &Message) -> Result<Vec<u8>, TemplateCommandError> {
     match (message, path.extension().and_then(|extension| extension.to_str())) {
-        (Message::Sms(sms), Some("txt")) => Ok(sms.0.clone().into_bytes()),
-        (Message::Sms(_), _) => Err(TemplateCommandError::FileType(Channel::Sms, "name it .txt")),
+        (Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }), Some("txt")) => {
+            Ok(text.clone().into_bytes())
+        }
+        (Message::Sms(_) | Message::Registered(_), _) => {
+            Err(TemplateCommandError::FileType(Channel::Sms, "name it .txt"))
+        }
         (Message::Email(mail), Some("txt")) => Ok(mail.text.clone().into_bytes()),
         (Message::Email(mail), Some("html")) => Ok(mail.html.clone().into_bytes()),
         (Message::Email(mail), Some("eml")) => Ok(whole_mail(mail)?),

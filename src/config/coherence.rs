@@ -1,16 +1,22 @@
 //! What is only seen when sections are compared. What was mistaken by itself is not held against others: a rule for a merchant
 //! whose time zone is misspelled names a merchant that is there.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
 
 use super::dispatch::Dispatch;
 use super::gateways::GatewayConfig;
+use super::links::Links;
 use super::mistake::{any_of, nearest};
 use super::reading::Reading;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
 use super::sources::ReadSource;
 use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route};
+use crate::plan::Rule;
+use crate::render::Phase;
 
 /// What was read; `None` stands for what is there but mistaken.
 pub(super) struct Parts<'p> {
@@ -21,6 +27,8 @@ pub(super) struct Parts<'p> {
     pub(super) routes: &'p [ReadRoute],
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
+    pub(super) links: Option<&'p Links>,
+    pub(super) callback_secrets: &'p BTreeMap<GatewayName, SecretString>,
 }
 
 /// Notes what does not fit together.
@@ -32,6 +40,8 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     sources_bring_rows_of_merchants(reading, parts);
     every_merchant_has_an_open_route(reading, parts);
     leases_outlast_calls(reading, parts);
+    callbacks_find_the_way(reading, parts);
+    gateways_carry_what_rules_send(reading, parts);
 }
 
 fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
@@ -128,6 +138,54 @@ fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
             );
             reading.note_at("dispatch.lease", text);
         }
+    }
+}
+
+/// A provider calls an address that it is told, and never the one that a request came to.
+fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    if parts.links.is_some_and(|links| links.base.is_none()) {
+        for name in parts.callback_secrets.keys() {
+            let text = "needs an address that its provider can call; write base = \"https://…\" in [links]";
+            reading.note_at(&format!("gateways.{name}.callback_secret"), text);
+        }
+    }
+}
+
+/// A provider of approved templates sends nothing else: each rule needs one that stands for its message.
+fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    let merchants: Vec<_> = parts.merchants.values().flatten().collect();
+    for (channel, names) in parts.channels {
+        for name in names.iter().flatten() {
+            let gateway = parts.gateways.get(name).and_then(Option::as_ref);
+            let Some(registered) = gateway.and_then(GatewayConfig::registered) else { continue };
+            for read in parts.rules.iter().filter(|read| read.channels.contains(channel)) {
+                let Some(rule) = &read.rule else { continue };
+                for template in templates_of(rule) {
+                    let lacks =
+                        |merchant: &&&Merchant| rule.is_for(&merchant.id) && !registered.carries(template, merchant);
+                    let Some(merchant) = merchants.iter().find(lacks) else { continue };
+                    let text = format!(
+                        "sends {template:?} by gateway {:?}, whose provider has approved no such template for {}; write [gateways.{name}.templates.{template}]",
+                        name.as_str(),
+                        merchant.id
+                    );
+                    reading.note_at(&read.path, text);
+                }
+            }
+        }
+    }
+}
+
+/// What a rule's messages are made from: its own template, or those of the phases in which its steps lie.
+fn templates_of(rule: &Rule) -> BTreeSet<&str> {
+    let phase = |offset: i32| match offset.cmp(&0) {
+        Ordering::Less => Phase::Before,
+        Ordering::Equal => Phase::On,
+        Ordering::Greater => Phase::After,
+    };
+    match &rule.template {
+        Some(template) => BTreeSet::from([template.as_str()]),
+        None => rule.days.offsets().into_iter().map(|offset| phase(offset).as_str()).collect(),
     }
 }
 

@@ -6,23 +6,34 @@ use std::path::Path;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use secrecy::SecretString;
 
 use super::reading::Section;
 use super::settings::deserialize;
 use super::value::{Value, decimal, integer, text, word};
 use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
-use crate::gateway::http::HttpSettings;
+use crate::gateway::sms::aliyun::AliyunSettings;
+use crate::gateway::sms::http::HttpSettings;
+use crate::gateway::sms::tencent::TencentSettings;
+use crate::gateway::sms::twilio::TwilioSettings;
 use crate::gateway::smtp::SmtpSettings;
 use crate::plan::RateLimit;
+use crate::render::RegisteredTemplates;
 
 /// One entry of `[gateways.*]`, by its `kind`.
 #[derive(Debug, Clone)]
 pub enum GatewayConfig {
     /// A mail relay.
-    Smtp(SmtpSettings),
+    Smtp(Box<SmtpSettings>),
     /// An SMS provider or a company's own gateway with an HTTP interface.
     Http(Box<HttpSettings>),
+    /// An account at Aliyun.
+    Aliyun(Box<AliyunSettings>),
+    /// An account at Tencent Cloud.
+    Tencent(Box<TencentSettings>),
+    /// An account at Twilio.
+    Twilio(Box<TwilioSettings>),
     /// Keeps messages and sends nothing.
     Capture(CaptureSettings),
 }
@@ -33,7 +44,7 @@ impl GatewayConfig {
     pub fn channel(&self) -> Channel {
         match self {
             Self::Smtp(_) => Channel::Email,
-            Self::Http(_) => Channel::Sms,
+            Self::Http(_) | Self::Aliyun(_) | Self::Tencent(_) | Self::Twilio(_) => Channel::Sms,
             Self::Capture(settings) => settings.channel,
         }
     }
@@ -45,7 +56,20 @@ impl GatewayConfig {
                 vec![("connect_timeout", settings.connect_timeout), ("command_timeout", settings.command_timeout)]
             }
             Self::Http(settings) => vec![("timeout", settings.timeout)],
+            Self::Aliyun(settings) => vec![("timeout", settings.timeout)],
+            Self::Tencent(settings) => vec![("timeout", settings.timeout)],
+            Self::Twilio(settings) => vec![("timeout", settings.timeout)],
             Self::Capture(_) => Vec::new(),
+        }
+    }
+
+    /// The templates that its provider has approved, where it takes no free text.
+    #[must_use]
+    pub fn registered(&self) -> Option<RegisteredTemplates> {
+        match self {
+            Self::Aliyun(settings) => Some(settings.registered()),
+            Self::Tencent(settings) => Some(settings.registered()),
+            Self::Smtp(_) | Self::Http(_) | Self::Twilio(_) | Self::Capture(_) => None,
         }
     }
 
@@ -55,6 +79,9 @@ impl GatewayConfig {
         match self {
             Self::Smtp(_) => "smtp",
             Self::Http(_) => "http",
+            Self::Aliyun(_) => "aliyun",
+            Self::Tencent(_) => "tencent",
+            Self::Twilio(_) => "twilio",
             Self::Capture(_) => "capture",
         }
     }
@@ -64,6 +91,9 @@ impl GatewayConfig {
 enum Kind {
     Smtp,
     Http,
+    Aliyun,
+    Tencent,
+    Twilio,
     Capture,
 }
 
@@ -76,6 +106,8 @@ pub(super) struct ReadGateways {
     pub(super) rates: BTreeMap<GatewayName, RateLimit>,
     /// The prices of those that name one.
     pub(super) prices: BTreeMap<GatewayName, Price>,
+    /// What stands in the callback addresses of those that are called back.
+    pub(super) callback_secrets: BTreeMap<GatewayName, SecretString>,
 }
 
 /// Reads `[gateways.*]`.
@@ -85,6 +117,8 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
         match GatewayName::new(&name) {
             Ok(name) => {
                 read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
+                let secret = section.optional("callback_secret", callback_secret).flatten();
+                read.callback_secrets.extend(secret.map(|secret| (name.clone(), secret)));
                 let (price, price_key) = (price(&mut section), section.key("price"));
                 let (reading, gateway) = (section.reading, gateway(section, folder));
                 if let (Some(price), Some(gateway)) = (price, &gateway)
@@ -142,18 +176,55 @@ fn price(section: &mut Section<'_, '_, '_>) -> Option<Price> {
     Some(Price { amount, per, currency: currency? })
 }
 
+/// The least length of a callback secret, in characters.
+const LEAST_SECRET: usize = 24;
+
+/// `callback_secret`, which any kind of gateway may have. It stands in an address, so that it is made of what needs no encoding there.
+fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
+    const ADVICE: &str = "make one with `openssl rand -hex 24`";
+    let secret = text(value)?;
+    if secret.len() < LEAST_SECRET {
+        return Err(format!("is shorter than {LEAST_SECRET} characters; {ADVICE}"));
+    }
+    if !secret.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        return Err(format!("holds other characters than letters, digits, - and _; {ADVICE}"));
+    }
+    Ok(secret.into())
+}
+
 /// What no message costs: it keeps sums over many millions of messages within what [`Decimal`] holds.
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let kinds = [("smtp", Kind::Smtp), ("http", Kind::Http), ("capture", Kind::Capture)];
+    let kinds = [
+        ("smtp", Kind::Smtp),
+        ("http", Kind::Http),
+        ("aliyun", Kind::Aliyun),
+        ("tencent", Kind::Tencent),
+        ("twilio", Kind::Twilio),
+        ("capture", Kind::Capture),
+    ];
     let Some(kind) = section.required("kind", r#""capture""#, |value| word(value, &kinds)) else {
         section.give_up();
         return None;
     };
     Some(match kind {
-        Kind::Smtp => GatewayConfig::Smtp(deserialize(section)?),
+        Kind::Smtp => {
+            let (reading, key) = (section.reading, section.path.clone());
+            let mut settings: SmtpSettings = deserialize(section)?;
+            if let Err(problem) = settings.check() {
+                reading.note_at(&key, problem.to_string());
+                return None;
+            }
+            if let Some(bounces) = &mut settings.bounces {
+                bounces.maildir = folder.join(&bounces.maildir);
+            }
+            GatewayConfig::Smtp(Box::new(settings))
+        }
         Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
+        Kind::Aliyun => GatewayConfig::Aliyun(Box::new(deserialize(section)?)),
+        Kind::Tencent => GatewayConfig::Tencent(Box::new(deserialize(section)?)),
+        Kind::Twilio => GatewayConfig::Twilio(Box::new(deserialize(section)?)),
         Kind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));

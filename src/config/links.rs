@@ -1,13 +1,15 @@
 use secrecy::SecretString;
 
 use super::reading::Section;
-use super::value::{Value, integer, text};
+use super::value::{Value, base_address, integer, text};
 
-/// `[links]`: what seals the links in messages.
+/// `[links]`: what seals the links in messages, and where the internet reaches us.
 #[derive(Debug, Clone)]
 pub struct Links {
     /// The first one seals, all of them open.
     pub keys: Vec<LinkKey>,
+    /// Where the public address of `[http]` is reached from outside, without a slash at its end: what providers call begins with it.
+    pub base: Option<String>,
 }
 
 /// One entry of `[[links.keys]]`.
@@ -24,6 +26,7 @@ pub const LEAST_KEY_BYTES: usize = 32;
 
 pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
     let before = section.reading.count();
+    let base = section.optional("base", base_address);
     let mut taken = Vec::new();
     let mut keys = Vec::new();
     for mut entry in section.elements("keys") {
@@ -38,7 +41,7 @@ pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
         section.reading.note_at(&section.key("keys"), text);
     }
     section.finish();
-    (!keys.is_empty()).then_some(Links { keys })
+    (!keys.is_empty()).then_some(Links { keys, base: base? })
 }
 
 fn id(value: &Value<'_>, taken: &[u8]) -> Result<u8, String> {

@@ -35,9 +35,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use toml::de::DeTable;
 
 use crate::domain::{Channel, GatewayName, Price, Routes, TemplateName};
+use crate::gateway::CallbackAddress;
 use crate::plan::{Policy, RateLimit};
 
 pub use database::{Database, DatabaseUrl};
@@ -116,6 +118,8 @@ pub struct Config {
     pub rates: BTreeMap<GatewayName, RateLimit>,
     /// What gateways charge, for those that name it.
     pub prices: BTreeMap<GatewayName, Price>,
+    /// What stands in the callback addresses of the gateways that are called back.
+    pub callback_secrets: BTreeMap<GatewayName, SecretString>,
     /// By channel, its gateways in the order in which they are tried.
     pub channels: BTreeMap<Channel, Vec<GatewayName>>,
     /// The ways to repay.
@@ -187,6 +191,13 @@ impl Config {
         if missing.is_empty() { Ok(()) } else { Err(ConfigError::Mistakes(Mistakes::new(missing))) }
     }
 
+    /// Where the callbacks of a gateway come in; `None` where it has no `callback_secret`.
+    #[must_use]
+    pub fn callback_address(&self, gateway: &GatewayName) -> Option<CallbackAddress> {
+        let secret = self.callback_secrets.get(gateway)?;
+        Some(CallbackAddress::new(self.links.base.as_ref()?, gateway, secret))
+    }
+
     /// A mistake that only showed later, at the key (or the section above it) that it is about: `gateways.mail` say.
     #[must_use]
     pub fn mistake(&self, key: &str, text: String) -> Mistake {
@@ -235,6 +246,8 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             routes: &routes,
             sources: &sources,
             dispatch,
+            links: links.as_ref(),
+            callback_secrets: &gateways.callback_secrets,
         },
     );
     let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
@@ -249,6 +262,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         prices: gateways.prices,
+        callback_secrets: gateways.callback_secrets,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         http: http?,

@@ -37,6 +37,19 @@ impl Address {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SmsText(pub String);
 
+/// An SMS by a template that the gateway's provider has approved: only the values are handed over.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegisteredSms {
+    /// The provider's code for the template.
+    pub code: String,
+    /// The registered signature, without brackets.
+    pub sign_name: String,
+    /// What stands in the places of the text, in the provider's order, each with the name of its place.
+    pub parameters: Vec<(String, String)>,
+    /// How it will read, the signature in its brackets included.
+    pub text: String,
+}
+
 /// The parts of an e-mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EmailParts {
@@ -46,6 +59,8 @@ pub struct EmailParts {
     pub text: String,
     /// The HTML alternative.
     pub html: String,
+    /// Where the recipient can unsubscribe, if anywhere.
+    pub unsubscribe: Option<String>,
 }
 
 /// A message as it is handed to a gateway. `Debug` says only how long it is: it holds names, amounts and a link.
@@ -53,13 +68,22 @@ pub struct EmailParts {
 pub enum Message {
     /// For a phone.
     Sms(SmsText),
+    /// For a phone, by a gateway that takes no free text.
+    Registered(RegisteredSms),
     /// For a mailbox.
     Email(EmailParts),
+}
+
+impl fmt::Debug for RegisteredSms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegisteredSms({}, {} parameters)", self.code, self.parameters.len())
+    }
 }
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Registered(sms) => sms.fmt(f),
             Self::Sms(SmsText(text)) => write!(f, "Sms({} bytes)", text.len()),
             Self::Email(parts) => write!(f, "Email({} + {} bytes)", parts.text.len(), parts.html.len()),
         }

@@ -9,6 +9,7 @@ mod contact;
 pub mod duration;
 mod ids;
 mod installment;
+mod intent;
 mod ledger;
 mod locale;
 mod merchant;
@@ -33,10 +34,11 @@ pub use ids::{
     SourceName, TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use intent::Intent;
 pub use ledger::{LedgerRow, Said, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
-pub use message::{Address, EmailParts, LinkMode, Message, SmsText};
+pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use price::{Price, PriceUnit};
@@ -45,6 +47,6 @@ pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, 
 pub use report::{About, Fate, Reply, Report};
 pub use route::{Route, RouteKind, Routes};
 pub use source::{Amended, Amendment, SourceState};
-pub use suppression::{Suppression, SuppressionReason};
+pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use wishes::{HoursError, PreferredHours, Wishes, WishesByHand};

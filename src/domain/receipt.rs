@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 
-use super::{Code, EventKind, GatewayName, ReminderId};
+use super::{Code, EventKind, Fate, GatewayName, ReminderId, SuppressionReason};
 
 /// What a gateway reports later about a message that it took over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,31 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// What a fate says about the state of a reminder: what was complained about has arrived.
+    #[must_use]
+    pub fn of(reminder: ReminderId, gateway: &GatewayName, fate: &Fate, at: DateTime<Utc>) -> Self {
+        let (arrived, code) = match fate {
+            Fate::Delivered | Fate::Complained => (true, None),
+            Fate::Undelivered { code, .. } => (false, code.clone()),
+        };
+        Self { reminder, gateway: gateway.clone(), arrived, code, at }
+    }
+
     /// The event that records it.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         if self.arrived { EventKind::Delivered } else { EventKind::Undelivered }
+    }
+}
+
+impl Fate {
+    /// Why the address is suppressed from now on, if it is.
+    #[must_use]
+    pub fn suppresses(&self) -> Option<SuppressionReason> {
+        match self {
+            Self::Undelivered { for_good: true, .. } => Some(SuppressionReason::Bounced),
+            Self::Complained => Some(SuppressionReason::Complained),
+            Self::Delivered | Self::Undelivered { .. } => None,
+        }
     }
 }

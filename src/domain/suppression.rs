@@ -33,6 +33,10 @@ impl SuppressionReason {
     }
 }
 
+/// What [`Suppression::source`] begins with where a person asked for it by an answer, before the gateway's name: only such a one is
+/// lifted by an answer.
+pub const BY_REPLY: &str = "reply:";
+
 /// An address that must not be contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {

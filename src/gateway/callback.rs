@@ -1,9 +1,43 @@
 //! Callbacks: what a provider tells us on its own, at `/callbacks/{gateway}/{secret}`. Reading one is a pure function of the
 //! request.
 
-use http::HeaderMap;
+use std::fmt;
 
-use crate::domain::Report;
+use http::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::{GatewayName, Report};
+
+/// Where the callbacks of one gateway come in: `https://pay.mall.example/callbacks/kannel/SECRET`. `Debug` is masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackAddress(String);
+
+impl CallbackAddress {
+    /// `base` is `links.base` of the config; the secret holds letters, digits, `-` and `_` only, as the config has checked.
+    #[must_use]
+    pub fn new(base: &str, gateway: &GatewayName, secret: &SecretString) -> Self {
+        Self(format!("{base}/callbacks/{gateway}/{}", secret.expose_secret()))
+    }
+
+    /// The whole address, with the secret in it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same with a query, in which a provider that gives no number to a message brings back ours.
+    #[must_use]
+    pub fn about(&self, reference: &str) -> String {
+        let reference: String = form_urlencoded::byte_serialize(reference.as_bytes()).collect();
+        format!("{}?reference={reference}", self.0)
+    }
+}
+
+impl fmt::Debug for CallbackAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackAddress(…)")
+    }
+}
 
 /// A request that came in for a gateway; the secret in its path was right.
 #[derive(Debug, Clone, Copy)]

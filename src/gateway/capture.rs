@@ -143,6 +143,7 @@ impl CaptureGateway {
                 let mail = mail.map_err(|unsendable| net::rejected(unsendable.0, RejectScope::Recipient))?;
                 Ok(vec![("eml", mail.raw.into_bytes()), ("html", parts.html.clone().into_bytes())])
             }
+            (Message::Registered(sms), _) => Ok(vec![("txt", sms.text.clone().into_bytes())]),
             (Message::Email(_), Address::Phone(_)) => Err(net::not_sent("wrong-channel")),
         }
     }

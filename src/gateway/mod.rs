@@ -7,18 +7,20 @@
 
 mod callback;
 pub mod capture;
-pub mod http;
-mod mail;
+pub mod mail;
 mod net;
+pub mod sms;
 pub mod smtp;
 mod socket;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use crate::clock::Deadline;
-use crate::domain::{Address, Channel, GatewayName, LinkMode, Merchant, Message, Outcome, Report};
+use crate::domain::{Address, Channel, Fate, GatewayName, LinkMode, Merchant, Message, Outcome, Report};
+use crate::render::RegisteredTemplates;
 
-pub use callback::{Answer, Callback, CallbackError, Callbacks};
+pub use callback::{Answer, Callback, CallbackAddress, CallbackError, Callbacks};
 
 /// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a borrower.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,21 @@ pub struct Handover<'a> {
     pub deadline: &'a Deadline,
 }
 
+/// One message that a gateway is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Inquiry<'a> {
+    /// As it was handed over; see [`Handover::reference`].
+    pub reference: &'a str,
+    /// The number that the gateway gave it, if it got that far.
+    pub provider_id: Option<&'a str>,
+    /// Where it went.
+    pub to: &'a Address,
+    /// By when it had been handed over; that began an hour before at most.
+    pub handed_over_by: DateTime<Utc>,
+    /// A piece of its text that no other message holds: the borrower's own link.
+    pub trace: Option<&'a str>,
+}
+
 /// What a gateway says became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUp {
@@ -56,8 +73,10 @@ pub enum LookUp {
     Accepted {
         /// Its own number for it.
         provider_id: Option<String>,
+        /// Whether it arrived, where that is known already.
+        fate: Option<Fate>,
     },
-    /// It documents that it never had it.
+    /// It documents that it never had it, and that it would know by now.
     NotSent,
     /// It cannot be asked, or its answer proves nothing.
     Unclear,
@@ -75,15 +94,25 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
     /// What kind of link it lets through.
     fn link_mode(&self) -> LinkMode;
 
+    /// The templates that its provider has approved, where it takes no free text: its messages are made from these.
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        None
+    }
+
     /// How many calls may be in flight at once.
     fn max_in_flight(&self) -> usize;
 
     /// Hands one message over and says what it came to. Never fails: what cannot be known is [`Outcome::Unknown`].
     async fn send(&self, handover: &Handover<'_>) -> Outcome;
 
-    /// Asks what became of the message with this reference. Most gateways cannot be asked.
-    async fn look_up(&self, reference: &str) -> LookUp {
-        let _ = reference;
+    /// Whether it can be asked what became of a message.
+    fn can_be_asked(&self) -> bool {
+        false
+    }
+
+    /// Asks what became of one message. Not to be found is [`LookUp::Unclear`], unless the provider documents that it is a proof.
+    async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
+        let _ = inquiry;
         LookUp::Unclear
     }
 

@@ -94,11 +94,6 @@ pub(super) fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, GatewayEr
     Ok(finish(roots))
 }
 
-/// For a client that must be given a TLS configuration but is never to use it.
-pub(super) fn tls_config_without_trust() -> ClientConfig {
-    finish(RootCertStore::empty())
-}
-
 fn finish(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::page::{Strictness, page, set_headers};
 use super::public::{self, Public};
 use super::{HttpError, Standing};
-use crate::domain::{Channel, Locale, Message, SkipReason, SmsText};
+use crate::domain::{Channel, Locale, Message, RegisteredSms, SkipReason, SmsText};
 
 /// What the page shows; filled from the capture gateway and the store.
 pub struct DemoView {
@@ -215,7 +215,7 @@ impl<'a> Shown<'a> {
         };
         for message in &view.messages {
             match &message.message {
-                Message::Sms(SmsText(text)) => {
+                Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }) => {
                     phone_of(&mut shown.phones, message).bubbles.push(Bubble::of(message, text))
                 }
                 Message::Email(parts) => shown.mails.push(Mail {
@@ -300,7 +300,7 @@ impl<'a> LinkState<'a> {
             borrower: &message.borrower,
             merchant: &message.merchant,
             channel: channel_word(match message.message {
-                Message::Sms(_) => Channel::Sms,
+                Message::Sms(_) | Message::Registered(_) => Channel::Sms,
                 Message::Email(_) => Channel::Email,
             }),
             text: link,

@@ -41,7 +41,7 @@ pub(super) struct Landing {
 
 /// The languages that pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum Language {
+pub(super) enum Language {
     #[serde(rename = "zh-CN")]
     Chinese,
     #[serde(rename = "en")]
@@ -58,8 +58,9 @@ struct Way {
     products: Vec<String>,
 }
 
+/// Who can be asked.
 #[derive(Debug, Serialize)]
-struct SupportContact {
+pub(super) struct SupportContact {
     phone: Option<String>,
     /// What a phone dials.
     dial: Option<String>,
@@ -96,12 +97,7 @@ impl Landing {
             days_left: (due_date - local_date(zone, now)).num_days(),
             apps: offered(app_url),
             webs: offered(web_url),
-            support: SupportContact {
-                phone: merchant.support.phone.clone(),
-                dial: merchant.support.phone.as_deref().and_then(dial),
-                email: merchant.support.email.as_ref().map(|email| email.as_str().to_owned()),
-                hours: merchant.support.hours.clone(),
-            },
+            support: SupportContact::of(merchant),
         }
     }
 
@@ -119,8 +115,20 @@ impl Landing {
     }
 }
 
+impl SupportContact {
+    pub(super) fn of(merchant: &Merchant) -> Self {
+        let support = &merchant.support;
+        Self {
+            phone: support.phone.clone(),
+            dial: support.phone.as_deref().and_then(dial),
+            email: support.email.as_ref().map(|email| email.as_str().to_owned()),
+            hours: support.hours.clone(),
+        }
+    }
+}
+
 impl Language {
-    fn of(locale: &Locale) -> Self {
+    pub(super) fn of(locale: &Locale) -> Self {
         if locale.is_chinese() { Self::Chinese } else { Self::English }
     }
 

@@ -3,19 +3,23 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `public` | `/r/{token}`: what borrowers reach through the links in their messages |
+//! | `unsubscribe` | `/u/{token}`: where the recipient of an e-mail unsubscribes |
+//! | `callbacks` | `/callbacks/{gateway}/{secret}`: what providers report |
 //! | `landing` | what a landing page says, worked out from the facts; pure |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
-//! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script, loads anything from elsewhere, or
-//! changes anything.
+//! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
+//! only a POST changes anything: callbacks, and who unsubscribes.
 
+pub mod callbacks;
 pub mod demo;
 mod landing;
 pub mod ops;
 mod page;
 pub mod public;
+mod unsubscribe;
 
 use std::any::Any;
 use std::io;
@@ -54,8 +58,8 @@ pub const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long one request may take in all; every page gives up earlier by itself.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The largest body that a request may carry, in bytes. Pages take none.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The largest body that a request may carry, in bytes: a callback with some hundred reports. Pages take none.
+pub const MAX_BODY: usize = 256 * 1024;
 
 /// How long requests in flight may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(5);

@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::domain::{Channel, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
-    BREAKER_OPEN, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, SEND_SECONDS, SKIPPED,
+    BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
+    SEND_SECONDS, SKIPPED,
 };
 use crate::store::{QueueCounts, Store, StoreError};
 
@@ -175,6 +176,10 @@ fn describe() {
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");
     describe_gauge!(STORE_UP, "1 if the store answered this scrape, else 0 and the queue's gauges are NaN");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "How long the longest waiting due reminder has been due; 0 if none is");
+    describe_counter!(REPORTS, "What gateways reported of messages, by gateway and fate");
+    describe_counter!(KEPT_REPORTS, "Reports that were kept until their message is known or the gateway was asked");
+    describe_counter!(REPLIES, "Answers of people, by what they want");
+    describe_counter!(CALLBACKS_REFUSED, "Callbacks that were not taken over, by gateway and reason");
     describe_counter!(PULLED, "Rows that pulls took from sources, by result");
     describe_counter!(PULL_FAILURES, "Pulls that did not come to their end, by source");
     describe_gauge!(HELD, "1 while nothing is sent because a source is older than its max_ledger_age, else 0");

@@ -25,6 +25,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("landing.zh-CN.html", include_str!("../../templates/web/landing.zh-CN.html")),
     ("not-found.html", include_str!("../../templates/web/not-found.html")),
     ("unavailable.html", include_str!("../../templates/web/unavailable.html")),
+    ("unsubscribe.html", include_str!("../../templates/web/unsubscribe.html")),
     ("demo.html", include_str!("../../templates/web/demo.html")),
 ];
 
@@ -41,19 +42,26 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// Nothing but the one style sheet, which is named by its hash: no script, no image, no frame, nothing remote.
-static STRICT_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+static STRICT_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'none'"));
+
+static FORM_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'self'"));
+
+fn strict_policy(form_action: &str) -> HeaderValue {
     let hash = STANDARD.encode(Sha256::digest(CSS.as_bytes()));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; \
+         frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).expect("base64 and fixed words are ASCII")
-});
+}
 
 /// What the headers of a page allow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictness {
     /// The style sheet and nothing else.
     Strict,
+    /// Also a form that goes back to where the page came from.
+    HasForm,
     /// Also the inline styles and embedded images of an e-mail shown in a frame: a frame's `srcdoc` inherits the policy of the
     /// page around it. Scripts stay off, in the page and in the frame.
     ShowsMail,
@@ -74,6 +82,7 @@ pub(super) fn page(status: StatusCode, template: &'static str, context: impl Ser
 pub(super) fn set_headers(headers: &mut HeaderMap, strictness: Strictness) {
     let policy = match strictness {
         Strictness::Strict => STRICT_POLICY.clone(),
+        Strictness::HasForm => FORM_POLICY.clone(),
         Strictness::ShowsMail => HeaderValue::from_static(
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page.
+//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page; and `/u/{token}`, see `unsubscribe`.
 //!
 //! A message carries no way to repay, only a link to here; the way is resolved when the borrower clicks. The page names no
 //! person, amount or contact address: whoever holds the link sees no more than that a merchant has a bill due on a day.
@@ -20,7 +20,7 @@ use minijinja::context;
 
 use super::landing::{Landing, Standing};
 use super::page::{Strictness, page, set_headers};
-use super::{HttpError, within_patience};
+use super::{HttpError, unsubscribe, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{Installment, ReminderId, ReminderKey, Routes};
@@ -28,16 +28,18 @@ use crate::plan::Policy;
 use crate::render::Purpose;
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
 
-/// Opens the token of a landing page; `None` for anything that was not sealed for that purpose with one of our keys.
+/// Opens the tokens of one purpose; `None` for anything that was not sealed for that purpose with one of our keys.
 pub type LinkOpener = Arc<dyn Fn(&str) -> Option<ReminderId> + Send + Sync>;
 
-/// What landing pages are made from.
+/// What the pages of borrowers are made from.
 #[derive(Clone)]
 pub struct Public {
-    /// The ledger and the outbox; only read.
+    /// The ledger and the outbox; landing pages only read it.
     pub store: Arc<dyn Store>,
-    /// Opens tokens.
+    /// Opens the tokens of landing pages.
     pub open: LinkOpener,
+    /// Opens those of `/u/`.
+    pub open_unsubscribe: LinkOpener,
     /// The merchants.
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.
@@ -47,25 +49,30 @@ pub struct Public {
 }
 
 /// A number that no reminder has: what a token that does not open asks the store for.
-const NO_REMINDER: ReminderId = ReminderId(-1);
+pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 
-/// Serves `/r/{token}`; every other path is the same 404 page.
+/// Serves `/r/{token}` and `/u/{token}`; every other path is the same 404 page.
 pub fn router(public: Public) -> Router {
     Router::new()
         .route("/r/{token}", get(landing_page))
         .fallback(async || not_found())
         .layer(map_response(with_headers))
-        .with_state(public)
+        .with_state(public.clone())
+        .merge(unsubscribe::router(public))
 }
 
 impl Public {
-    /// What landing pages are made from in this process.
+    /// What they are made from in this process.
     #[must_use]
     pub fn of(app: &App) -> Self {
-        let links = Arc::clone(&app.composer.links);
+        let opener = |purpose| -> LinkOpener {
+            let links = Arc::clone(&app.composer.links);
+            Arc::new(move |token| links.open(purpose, token))
+        };
         Self {
             store: Arc::clone(&app.store),
-            open: Arc::new(move |token| links.open(Purpose::Landing, token)),
+            open: opener(Purpose::Landing),
+            open_unsubscribe: opener(Purpose::Unsubscribe),
             policy: Arc::clone(&app.policy),
             routes: Arc::clone(&app.composer.routes),
             clock: Arc::clone(&app.clock),
@@ -127,17 +134,17 @@ async fn landing_page(State(public): State<Public>, token: Result<Path<String>, 
 }
 
 /// One page for every link that is not ours, is broken, or is no longer kept: it tells nobody which.
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     page(StatusCode::NOT_FOUND, "not-found.html", context! {})
 }
 
-fn unavailable() -> Response {
+pub(super) fn unavailable() -> Response {
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "unavailable.html", context! {});
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     response
 }
 
-async fn with_headers(mut response: Response) -> Response {
+pub(super) async fn with_headers(mut response: Response) -> Response {
     set_headers(response.headers_mut(), Strictness::Strict);
     response
 }

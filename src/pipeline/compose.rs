@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Borrower, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
+use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
 use crate::plan::ToSend;
-use crate::render::{LinkKeys, Purpose, RenderError, RenderRequest, Renderer};
+use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
 /// What makes messages.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// Renders the message of one reminder.
+    /// Renders the message of one reminder; from the approved templates of the gateway, where it takes no others.
     ///
     /// # Errors
     /// When its template does not render.
@@ -30,18 +30,26 @@ impl Composer {
         borrower: &Borrower,
         to_send: &ToSend,
         mode: LinkMode,
+        registered: Option<&RegisteredTemplates>,
     ) -> Result<Message, RenderError> {
         let link = self.link(reminder, merchant, to_send, mode);
-        self.renderer.render(&RenderRequest {
+        let channel = to_send.to.channel();
+        let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
+        let request = RenderRequest {
             merchant,
             borrower,
             installments: &to_send.installments,
             template: to_send.template.as_ref(),
-            channel: to_send.to.channel(),
+            channel,
             locale: &to_send.locale,
             today: to_send.today,
             link: link.as_deref(),
-        })
+            unsubscribe: unsubscribe.as_deref(),
+        };
+        match registered {
+            Some(registered) => registered.fill(&request).map(Message::Registered),
+            None => self.renderer.render(&request),
+        }
     }
 
     /// How gateways know a reminder: the same for every attempt, and not countable.
@@ -50,11 +58,29 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
+    /// Where the recipient of an e-mail unsubscribes. Whatever links the gateway lets through: a right to say no stands in
+    /// every e-mail (12 CFR 1006.6(e), RFC 8058).
+    #[must_use]
+    pub fn unsubscribe_link(&self, reminder: ReminderId, merchant: &Merchant, channel: Channel) -> Option<String> {
+        (channel == Channel::Email)
+            .then(|| format!("{}/u/{}", merchant.link_base, self.links.seal(Purpose::Unsubscribe, reminder)))
+    }
+
+    /// The reminder that a reference names; `None` if it is none of ours.
+    #[must_use]
+    pub fn reminder_of(&self, reference: &str) -> Option<ReminderId> {
+        self.links.open(Purpose::Reference, reference)
+    }
+
+    /// What stands in the personal link of a reminder, and in no other message.
+    #[must_use]
+    pub fn personal_token(&self, reminder: ReminderId) -> String {
+        self.links.seal(Purpose::Landing, reminder)
+    }
+
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
         match mode {
-            LinkMode::Personal => {
-                Some(format!("{}/r/{}", merchant.link_base, self.links.seal(Purpose::Landing, reminder)))
-            }
+            LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
                 self.routes.open_for(installment).into_iter().find_map(|route| match &route.kind {
                     RouteKind::Web { url } => Some(url.clone()),

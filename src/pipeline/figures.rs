@@ -16,3 +16,11 @@ pub const BREAKER_OPEN: &str = "dueherald_breaker_open";
 pub const PULLED: &str = "dueherald_source_rows_total";
 /// Pulls that did not come to their end. Label `source`.
 pub const PULL_FAILURES: &str = "dueherald_source_failures_total";
+/// What gateways reported of messages. Labels `gateway`, `fate`: delivered, undelivered, complained.
+pub const REPORTS: &str = "dueherald_reports_total";
+/// Reports that were kept, because no message has their number yet or the gateway is to be asked first. Label `gateway`.
+pub const KEPT_REPORTS: &str = "dueherald_reports_kept_total";
+/// Answers of people. Label `intent`: stop, start, other.
+pub const REPLIES: &str = "dueherald_replies_total";
+/// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, too_large, store.
+pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";

@@ -40,7 +40,8 @@ impl Dispatcher {
             let code = Code::new("no_merchant_or_borrower");
             return attempt.settle(Outcome::NotSent { code }, Next::Failed, self.clock.now());
         };
-        let message = match self.composer.compose(id, merchant, borrower, &to_send, gateway.link_mode()) {
+        let (mode, registered) = (gateway.link_mode(), gateway.registered());
+        let message = match self.composer.compose(id, merchant, borrower, &to_send, mode, registered) {
             Ok(message) => message,
             Err(error) => return self.not_rendered(attempt, &error),
         };

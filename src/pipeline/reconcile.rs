@@ -2,15 +2,16 @@
 //! to the next channel.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatcher;
-use crate::domain::{Channel, Code, GatewayName, Next, Outcome, ReminderId, Settlement};
-use crate::gateway::{Gateway, LookUp};
-use crate::plan::{fall_back, fall_back_at};
+use super::{Dispatcher, Intake};
+use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, ReminderId, Settlement};
+use crate::gateway::{Gateway, Inquiry, LookUp};
+use crate::plan::{Account, address, fall_back, fall_back_at};
 use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
 
 /// How many rows one operation takes.
@@ -23,6 +24,8 @@ pub struct Reconciled {
     pub reaped: usize,
     /// Unknown ones that could be settled.
     pub resolved: usize,
+    /// Kept reports that count now.
+    pub reported: usize,
     /// Reminders that went to another channel, or had none left.
     pub fell_back: usize,
 }
@@ -34,9 +37,17 @@ pub struct Reconciler {
     pub dispatcher: Arc<Dispatcher>,
     /// Every gateway, to ask what became of a message.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
+    /// When gateways were asked last.
+    asked: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 impl Reconciler {
+    /// Has asked nobody yet.
+    #[must_use]
+    pub fn new(dispatcher: Arc<Dispatcher>, gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>) -> Self {
+        Self { dispatcher, gateways, asked: Arc::default() }
+    }
+
     /// One round.
     ///
     /// # Errors
@@ -45,8 +56,15 @@ impl Reconciler {
         Ok(Reconciled {
             reaped: self.reap().await?,
             resolved: self.resolve_unknown().await?,
+            reported: self.intake().review().await?,
             fell_back: self.fall_back().await?,
         })
+    }
+
+    fn intake(&self) -> Intake {
+        let Dispatcher { store, composer, clock, .. } = &*self.dispatcher;
+        let (store, composer, clock) = (Arc::clone(store), composer.clone(), Arc::clone(clock));
+        Intake { store, composer, clock, gateways: self.gateways.clone() }
     }
 
     /// A round every `every` until `stop`.
@@ -82,6 +100,8 @@ impl Reconciler {
     /// Asks about each unknown reminder. What cannot be found out waits for a person.
     async fn resolve_unknown(&self) -> Result<usize, StoreError> {
         let store = &self.dispatcher.store;
+        let now = self.dispatcher.clock.now();
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
         let mut resolved = 0;
         for channel in Channel::ALL {
             let mut after = None;
@@ -89,50 +109,48 @@ impl Reconciler {
                 let page = store.unknown(*channel, after, BATCH).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.attempt.reminder());
-                let mut settlements = Vec::new();
+                let (mut settlements, mut receipts) = (Vec::new(), Vec::new());
                 for unknown in page {
-                    settlements.extend(self.find_out(unknown).await?);
+                    let found = match is_time_to_ask(unknown.since, asked, now) {
+                        true => self.ask(&unknown).await?,
+                        false => None,
+                    };
+                    let Some((settlement, receipt)) = settle(&self.dispatcher, unknown, found, now) else { continue };
+                    settlements.push(settlement);
+                    receipts.extend(receipt);
                 }
                 if !settlements.is_empty() {
                     resolved += store.settle(&settlements).await?;
+                }
+                if !receipts.is_empty() {
+                    store.record(&receipts).await?;
                 }
             }
         }
         Ok(resolved)
     }
 
-    /// What an unknown reminder turns out to be; `None` leaves it to a person.
-    async fn find_out(&self, unknown: UnknownReminder) -> Result<Option<Settlement>, StoreError> {
-        let UnknownReminder { attempt, reminder, times, .. } = unknown;
-        let now = self.dispatcher.clock.now();
-        if let Some(gateway) = self.gateways.get(attempt.gateway()) {
-            let reference = self.dispatcher.composer.reference(attempt.reminder());
-            match gateway.look_up(&reference).await {
-                LookUp::Accepted { provider_id } => {
-                    let key = &reminder.key;
-                    let account = self.dispatcher.store.account(&key.borrower, key.due_date, key.channel).await?;
-                    let preferred = account.borrower.and_then(|borrower| borrower.preferred_channel);
-                    let policy = &self.dispatcher.policy;
-                    let falls_back = fall_back_at(policy, &reminder, preferred, &Next::Accepted, now);
-                    let settlement = attempt.settle(Outcome::Accepted { provider_id }, Next::Accepted, now);
-                    return Ok(Some(match falls_back {
-                        Some(at) => settlement.falling_back_at(at),
-                        None => settlement,
-                    }));
-                }
-                LookUp::NotSent => {
-                    let outcome = Outcome::NotSent { code: Code::new("looked_up") };
-                    return Ok(Some(attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now)));
-                }
-                LookUp::Unclear => {}
-            }
-        }
-        // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always is.
-        let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
-        Ok(second.then(|| {
-            let outcome = Outcome::Unknown { code: Code::new("sent_once_more") };
-            attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now)
-        }))
+    /// What the gateway says became of it, and the account as it is; `None` where it cannot be asked.
+    async fn ask(&self, unknown: &UnknownReminder) -> Result<Option<(LookUp, Account)>, StoreError> {
+        let UnknownReminder { attempt, reminder, since, .. } = unknown;
+        let key = &reminder.key;
+        let Some(gateway) = self.gateways.get(attempt.gateway()).filter(|gateway| gateway.can_be_asked()) else {
+            return Ok(None);
+        };
+        let account = self.dispatcher.store.account(&key.borrower, key.due_date, key.channel).await?;
+        let Some(to) = account.borrower.as_ref().and_then(|borrower| address(borrower, key.channel)) else {
+            return Ok(None);
+        };
+        let composer = &self.dispatcher.composer;
+        let trace = composer.personal_token(attempt.reminder());
+        let inquiry = Inquiry {
+            reference: &composer.reference(attempt.reminder()),
+            provider_id: None,
+            to: &to,
+            handed_over_by: *since,
+            trace: Some(&trace),
+        };
+        Ok(Some((gateway.look_up(&inquiry).await, account)))
     }
 
     /// Plans on the next channel what did not arrive on this one.
@@ -150,6 +168,56 @@ impl Reconciler {
             fell_back += pairs.len();
         }
     }
+}
+
+/// Whether a gateway is asked again: at once, and then after 1, 2, 4, 8 … minutes. A provider that knows nothing after
+/// a minute may after ten, hardly after a day, and most let themselves be asked so often only.
+fn is_time_to_ask(since: DateTime<Utc>, asked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    let doublings = |at: DateTime<Utc>| u64::try_from((at - since).num_minutes()).ok().and_then(u64::checked_ilog2);
+    asked.is_none_or(|asked| asked <= since || doublings(asked) < doublings(now))
+}
+
+/// What an unknown reminder turns out to be, and whether it is known to have arrived; `None` leaves it to a person.
+fn settle(
+    dispatcher: &Dispatcher,
+    unknown: UnknownReminder,
+    found: Option<(LookUp, Account)>,
+    now: DateTime<Utc>,
+) -> Option<(Settlement, Option<Receipt>)> {
+    let UnknownReminder { attempt, reminder, times, .. } = unknown;
+    match found {
+        Some((LookUp::Accepted { provider_id, fate }, account)) => {
+            let preferred = account.borrower.and_then(|borrower| borrower.preferred_channel);
+            let falls_back = fall_back_at(&dispatcher.policy, &reminder, preferred, &Next::Accepted, now);
+            let receipt = fate.map(|fate| Receipt {
+                reminder: attempt.reminder(),
+                gateway: attempt.gateway().clone(),
+                arrived: !matches!(fate, Fate::Undelivered { .. }),
+                code: match fate {
+                    Fate::Undelivered { code, .. } => code,
+                    Fate::Delivered | Fate::Complained => None,
+                },
+                at: now,
+            });
+            let settlement = attempt.settle(Outcome::Accepted { provider_id }, Next::Accepted, now);
+            let settlement = match falls_back {
+                Some(at) => settlement.falling_back_at(at),
+                None => settlement,
+            };
+            return Some((settlement, receipt));
+        }
+        Some((LookUp::NotSent, _)) => {
+            let outcome = Outcome::NotSent { code: Code::new("looked_up") };
+            return Some((attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None));
+        }
+        Some((LookUp::Unclear, _)) | None => {}
+    }
+    // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always is.
+    let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
+    second.then(|| {
+        let outcome = Outcome::Unknown { code: Code::new("sent_once_more") };
+        (attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None)
+    })
 }
 
 /// What a person found out about an unknown reminder.
@@ -184,7 +252,7 @@ pub async fn resolve(
     id: ReminderId,
     finding: Finding,
     signature: &super::Signature,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Result<(), ResolveError> {
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
     let found = store.reminders(&filter).await?;

@@ -209,7 +209,8 @@ pub fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipRe
 }
 
 /// The borrower's address on a channel.
-pub(super) fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
+#[must_use]
+pub fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
     match channel {
         Channel::Sms => borrower.phone.clone().map(Address::Phone),
         Channel::Email => borrower.email.clone().map(Address::Email),

@@ -61,7 +61,8 @@ impl Days {
     }
 
     /// Every distance at which there may be a step, whatever the due date.
-    pub(super) fn offsets(&self) -> Vec<i32> {
+    #[must_use]
+    pub fn offsets(&self) -> Vec<i32> {
         match self {
             Self::Offsets(offsets) => offsets.iter().copied().collect(),
             Self::Weekdays { span, .. } => span.clone().collect(),

@@ -196,7 +196,7 @@ pub(super) fn gather<'a>(
 }
 
 /// A language tag, its parents, and the usual tag of its language: `zh-Hant-HK`, `zh-Hant`, `zh`, `zh-CN`.
-fn tags(tag: &str) -> impl Iterator<Item = &str> {
+pub(super) fn tags(tag: &str) -> impl Iterator<Item = &str> {
     let usual = (tag == "zh" || tag.starts_with("zh-")).then_some("zh-CN");
     iter::successors(Some(tag), |tag| tag.rfind('-').map(|end| &tag[..end])).chain(usual)
 }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use minijinja::{Environment, ErrorKind};
 
 use super::catalog::FileKind;
-use super::context::{BorrowerFields, InstallmentFields, MerchantFields, Root, SupportFields};
+use super::context::{BorrowerFields, InstallmentFields, MerchantFields, Root, SupportFields, context};
+use super::engine::Fault;
+use super::registered::Phrase;
 use super::sample::{Sample, sample_merchant};
 use super::scan::{Name, Uses, scan};
-use super::{RenderError, Renderer, TemplateInfo, TemplateOrigin};
-use crate::domain::{Merchant, MerchantId, Message};
+use super::{Phase, RenderError, Renderer, TemplateInfo, TemplateOrigin};
+use crate::domain::{Channel, Locale, Merchant, MerchantId, Message};
 
 /// What a loop offers beside its variable.
 const LOOP_FIELDS: [&str; 13] = [
@@ -43,7 +45,7 @@ pub(super) fn check(
 }
 
 /// Looks at every name in every branch. Code that no sample reaches is seen here only.
-fn check_names(
+pub(super) fn check_names(
     env: &Environment<'_>,
     sources: &BTreeMap<String, (String, TemplateOrigin)>,
     path: &str,
@@ -113,6 +115,18 @@ fn no_such(what: &str, name: &str, known: &[&str]) -> String {
     format!("uses `{name}`, which does not exist; the {what}s are {}", known.join(", "))
 }
 
+/// Renders a phrase with every kind of sample.
+pub(super) fn no_problem_with(phrase: &Phrase) -> Result<(), Fault> {
+    let locale = Locale::new("zh-CN").expect("a language tag");
+    let merchant = sample_merchant(&locale);
+    for sample in Sample::variations(&merchant, &locale) {
+        let request = sample.request(Channel::Sms, &locale);
+        let phase = Phase::of(sample.today, sample.installments[0].due_date);
+        phrase.render(&context(&request, phase, &locale).expect("samples can be summed"))?;
+    }
+    Ok(())
+}
+
 /// Renders the template with every kind of sample and looks at what comes out.
 fn check_samples(
     renderer: &Renderer,
@@ -145,6 +159,7 @@ fn check_samples(
 fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, problems: &mut Vec<RenderError>) {
     let texts: Vec<(&String, &str)> = match message {
         Message::Sms(sms) => vec![(&info.files[0], &sms.0)],
+        Message::Registered(_) => return,
         Message::Email(mail) => vec![(&info.files[1], &mail.text), (&info.files[2], &mail.html)],
     };
     let support = &sample.merchant.support;

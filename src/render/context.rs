@@ -65,6 +65,8 @@ context_object!(
         phase,
         /// The link; optional.
         link,
+        /// Where to unsubscribe; optional: an SMS has none.
+        unsubscribe,
         /// The language tag of the template.
         locale,
     }
@@ -139,6 +141,7 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         days: Value::from((due_date - request.today).num_days().unsigned_abs()),
         phase: Value::from(phase.as_str()),
         link: optional(request.link),
+        unsubscribe: optional(request.unsubscribe),
         locale: Value::from(locale.as_str()),
     }))
 }

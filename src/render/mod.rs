@@ -26,9 +26,12 @@
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
-//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `locale`. Money and
-//! dates are text. `support.*`, `borrower.*`, `link`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `unsubscribe`, `locale`.
+//! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
 //! are `none`, which is false in `{% if %}` and an error if printed.
+//!
+//! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that extend it; what
+//! a file includes keeps its own.
 //!
 //! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing.
 
@@ -38,7 +41,9 @@ mod check;
 mod context;
 mod engine;
 mod format;
+mod inline_css;
 mod link;
+mod registered;
 mod renderer;
 mod sample;
 mod scan;
@@ -53,6 +58,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
+pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
@@ -169,4 +175,6 @@ pub struct RenderRequest<'a> {
     pub today: NaiveDate,
     /// The link, in the form that the gateway lets through; `None` where it lets none through.
     pub link: Option<&'a str>,
+    /// Where the recipient can unsubscribe, if anywhere.
+    pub unsubscribe: Option<&'a str>,
 }

@@ -6,6 +6,7 @@ use super::builtin::is_builtin;
 use super::catalog::{Catalog, FileKind, Wanted, gather};
 use super::context::{breaks_line, context};
 use super::engine::{Fault, environment};
+use super::inline_css::inline_css;
 use super::segments::plain_punctuation;
 use super::{
     Phase, RenderError, RenderRequest, TemplateInfo, TemplateOrigin, TemplateSource, builtin_templates, check,
@@ -37,6 +38,7 @@ impl Renderer {
                 problems.push(problem(source.path, None, "is given twice"));
             }
         }
+        inline_css(&mut sources, &mut problems);
         let renderer = Self { env: parse(&sources, &mut problems), catalog: catalog(&sources, &mut problems) };
         check::check(&renderer, &sources, &mut problems);
         problems.sort_unstable();
@@ -98,6 +100,7 @@ impl Renderer {
                 subject: filled(subject, one_line(&self.part(subject, &context)?))?,
                 text: filled(text, self.part(text, &context)? + "\n")?,
                 html: filled(html, self.part(html, &context)? + "\n")?,
+                unsubscribe: request.unsubscribe.map(str::to_owned),
             })),
             _ => Ok(Message::Sms(SmsText(filled(first, plain_punctuation(self.part(first, &context)?))?))),
         }

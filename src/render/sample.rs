@@ -21,6 +21,8 @@ pub struct Sample {
     pub today: NaiveDate,
     /// The link; of the length of a real one, and opens nothing.
     pub link: Option<String>,
+    /// The link to unsubscribe; like `link`.
+    pub unsubscribe: Option<String>,
 }
 
 /// Why a text of this file is one of its kind.
@@ -38,20 +40,23 @@ impl Sample {
             Phase::After => due_date + Days::new(5),
         };
         let installments = (1..=count.max(1)).map(|number| installment(merchant, locale, number, due_date)).collect();
-        let link = Some(format!("{}/r/AWk3x_sample_sample_sample_sample_", merchant.link_base));
-        Self { merchant: merchant.clone(), borrower: borrower(merchant, locale), installments, today, link }
+        let link = |page| Some(format!("{}/{page}/AWk3x_sample_sample_sample_sample_", merchant.link_base));
+        let (link, unsubscribe) = (link('r'), link('u'));
+        let (merchant, borrower) = (merchant.clone(), borrower(merchant, locale));
+        Self { merchant, borrower, installments, today, link, unsubscribe }
     }
 
     /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each single
     /// thing missing.
     pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
-        let without: [fn(&mut Self); 12] = [
+        let without: [fn(&mut Self); 13] = [
             |_| {},
             Self::spread,
             Self::strip,
             |sample| sample.borrower.name = None,
             |sample| sample.borrower.account_phone = None,
             |sample| sample.link = None,
+            |sample| sample.unsubscribe = None,
             |sample| sample.merchant.support.phone = None,
             |sample| sample.merchant.support.email = None,
             |sample| sample.merchant.support.hours = None,
@@ -84,6 +89,7 @@ impl Sample {
         self.borrower.name = None;
         self.borrower.account_phone = None;
         self.link = None;
+        self.unsubscribe = None;
         self.merchant.support.email = None;
         self.merchant.support.hours = None;
         for installment in &mut self.installments {
@@ -104,6 +110,7 @@ impl Sample {
             locale,
             today: self.today,
             link: self.link.as_deref(),
+            unsubscribe: self.unsubscribe.as_deref(),
         }
     }
 }

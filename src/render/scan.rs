@@ -75,8 +75,13 @@ fn line_of(source: &str, tail: &str) -> usize {
     1 + source[..source.len() - tail.len()].matches('\n').count()
 }
 
+/// Whether a template tag begins here.
+pub(super) fn is_tag(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.starts_with(open))
+}
+
 /// The offset of the closing sign, passing over those inside quoted text.
-fn end_of_tag(tag: &str, close: &str, quotes: bool) -> usize {
+pub(super) fn end_of_tag(tag: &str, close: &str, quotes: bool) -> usize {
     let mut quote = None;
     for (offset, character) in tag.char_indices().skip(2) {
         match quote {

@@ -274,7 +274,7 @@ fn phones(cells: &Cells<'_>, country: Option<country::Id>, faults: &mut Faults) 
     (phone, said(cells, Column::AccountPhone, faults, |text| phone_number(text, country)))
 }
 
-fn phone_number(text: &str, country: Option<country::Id>) -> Result<Phone, String> {
+pub(super) fn phone_number(text: &str, country: Option<country::Id>) -> Result<Phone, String> {
     phone::normalise(text, country).ok_or_else(|| match country {
         Some(country) => format!(
             "is not a valid phone number in {}; one of another country begins with + and the country's code",

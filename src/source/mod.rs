@@ -19,6 +19,7 @@ mod seen;
 mod sniff;
 mod splitter;
 pub mod sql;
+mod suppressions;
 mod unknown;
 mod wishes;
 
@@ -38,6 +39,9 @@ use unknown::UnknownNames;
 pub use column::Column;
 pub use fault::Fault;
 pub use rejects::{RejectsLayout, RejectsWriter};
+pub use suppressions::{
+    Defaults, SuppressionLine, SuppressionLines, SuppressionsError, SuppressionsWriter, read_address,
+};
 pub use unknown::UnknownColumn;
 
 /// Why an input as a whole cannot be imported. Says what to do about it; repeats nothing of the input but column names.

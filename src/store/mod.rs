@@ -11,6 +11,7 @@ mod ledger;
 mod memory;
 mod outbox;
 mod postgres;
+mod report;
 mod scan;
 mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
@@ -34,6 +35,10 @@ pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
 pub use postgres::PostgresStore;
+use report::first_look;
+pub use report::{
+    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
+};
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
 
@@ -142,6 +147,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Adds suppressions; the same address for the same merchant is replaced.
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
 
+    /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError>;
+
+    /// Takes a suppression out. `false` if there was none of that address for that merchant, or for all with `None`.
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError>;
+
     /// Lays wishes that a person put in over what is known of a borrower, and records who did. `false`, and nothing is recorded, if
     /// the ledger does not know the borrower.
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError>;
@@ -211,6 +222,21 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records what gateways report. A receipt never moves a state backwards, and the same one twice counts once. Gives how
     /// many counted.
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
+
+    /// Takes in what a gateway told, as a whole. A fate is recorded as by [`Store::record`]; one whose message is not known yet, and
+    /// a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for the reminder's merchant; an
+    /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is suppressed
+    /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint.
+    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError>;
+
+    /// Kept reports that are to be looked at now, at most `limit`.
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError>;
+
+    /// Records, puts off or drops kept reports. Gives how many changed the state of a reminder.
+    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError>;
+
+    /// What people answered, newest first.
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError>;
 
     /// Reminders for which another channel is to be tried now, the longest waiting first: no receipt came in time, or it said that
     /// they did not arrive.

@@ -322,7 +322,10 @@ fn the_examples_of_the_sample_pass() {
             line.strip_prefix("# ").filter(|rest| in_example && (rest.starts_with('[') || rest.contains(" = ")));
         setting.unwrap_or(line).to_owned() + "\n"
     });
-    let config = load(&uncommented.collect::<String>(), &[("SMTP_PASSWORD", "s3cret")]);
+    // The key of RFC 8463, appendix A.2.
+    let key = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    let config = load(&uncommented.collect::<String>(), &[("SMTP_PASSWORD", "s3cret"), ("DKIM_KEY", key)]);
     let kinds: Vec<_> = match &config {
         Ok(config) => config.gateways.iter().map(|(name, gateway)| (name.as_str(), gateway.kind())).collect(),
         Err(told) => panic!("{told}"),

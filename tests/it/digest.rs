@@ -103,6 +103,7 @@ fn each_line_of_a_digest_has_its_date(#[case] tag: &str) {
         sample.spread();
         let rendered = |channel| match renderer.render(&sample.request(channel, &locale)).expect("it renders") {
             Message::Sms(sms) => sms.0,
+            Message::Registered(_) => unreachable!("templates make none"),
             Message::Email(mail) => {
                 let dated = sample.installments.len();
                 let lines = mail.html.matches("display:block; font-size:13px").count();

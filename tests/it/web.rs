@@ -1,10 +1,12 @@
 //! The pages, driven in process: what a borrower, a monitor and somebody at the demo see.
 
+mod callbacks;
 mod demo;
 mod fake;
 mod landing;
 mod ops;
 mod server;
+mod unsubscribe;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -25,7 +27,10 @@ impl Answer {
 }
 
 async fn ask(router: Router, method: Method, path: &str) -> Answer {
-    let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
+    answered(router, Request::builder().method(method).uri(path).body(Body::empty()).expect("a request")).await
+}
+
+async fn answered(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.expect("a router never fails");
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a body");

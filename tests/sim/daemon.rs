@@ -73,7 +73,7 @@ impl Daemon {
                 tasks.push(tokio::spawn(async move { drop(lane.run(Until::Stopped, &stop).await) }));
             }
         }
-        let reconciler = Reconciler { dispatcher: Arc::clone(&dispatcher), gateways };
+        let reconciler = Reconciler::new(Arc::clone(&dispatcher), gateways);
         tasks.push(tokio::spawn(reconciler.run(RECONCILE, stop.clone())));
         tasks.push(tokio::spawn(scan_in_turn(
             Arc::clone(&life),

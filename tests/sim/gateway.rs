@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Channel, Code, GatewayName, LinkMode, Outcome, Receipt, RejectScope, ReminderId};
-use dueherald::gateway::{Gateway, GatewayError, Handover, LookUp};
+use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::render::Purpose;
 use dueherald::store::Store;
 
@@ -87,15 +87,19 @@ impl Gateway for FaultyGateway {
         }
     }
 
-    async fn look_up(&self, reference: &str) -> LookUp {
+    fn can_be_asked(&self) -> bool {
+        self.can_be_asked
+    }
+
+    async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
         let world = &self.life.world;
         self.life.point().await;
-        if !self.can_be_asked || world.strikes(world.faults.garbage) {
+        if world.strikes(world.faults.garbage) {
             return LookUp::Unclear;
         }
-        let Some(id) = world.links.open(Purpose::Reference, reference) else { return LookUp::Unclear };
+        let Some(id) = world.links.open(Purpose::Reference, inquiry.reference) else { return LookUp::Unclear };
         let had = lock(&world.oracle).was_accepted_by(id, &self.name);
-        if had { LookUp::Accepted { provider_id: None } } else { LookUp::NotSent }
+        if had { LookUp::Accepted { provider_id: None, fate: None } } else { LookUp::NotSent }
     }
 
     async fn check(&self) -> Result<(), GatewayError> {

@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, LedgerRow, MerchantId, NewReminder, Receipt,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, LedgerRow, MerchantId, NewReminder, Receipt,
     Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, MemoryStore, PutIn, QueueCounts,
-    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
+    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -302,6 +303,30 @@ impl Store for FaultyStore {
 
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
         self.inner().record(receipts).await
+    }
+
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        self.inner().suppressions(filter).await
+    }
+
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+        self.inner().lift_suppression(merchant, address).await
+    }
+
+    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+        self.inner().take_in(told).await
+    }
+
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+        self.inner().kept_reports(limit).await
+    }
+
+    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+        self.inner().review_kept(reviewed).await
+    }
+
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        self.inner().replies(filter).await
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {

@@ -8,7 +8,9 @@ use chrono_tz::Tz;
 
 use super::super::table::table as plain_table;
 use super::super::{CliError, app::App};
-use crate::domain::{Address, Borrower, Channel, Message, Reminder, ReminderId, SkipReason, SmsText, State};
+use crate::domain::{
+    Address, Borrower, Channel, Message, RegisteredSms, Reminder, ReminderId, SkipReason, SmsText, State,
+};
 use crate::gateway::capture::Captured;
 use crate::http::Standing;
 use crate::http::demo::{DemoMessage, DemoSkipped, DemoView, skip_words};
@@ -69,7 +71,9 @@ async fn sent(app: &App, reminder: &Reminder, captured: Captured, invented: bool
     let locale = borrower.locale.clone().or_else(|| merchant.map(|merchant| merchant.locale.clone()));
     let link = merchant.map(|merchant| format!("{}/r/{}", merchant.link_base, landing_token(app, reminder.id)));
     let (text, segments) = match &captured.message {
-        Message::Sms(SmsText(text)) => (text.clone(), u32::try_from(segments(text).parts).ok()),
+        Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }) => {
+            (text.clone(), u32::try_from(segments(text).parts).ok())
+        }
         Message::Email(mail) => (mail.text.clone(), None),
     };
     Ok(DemoMessage {
@@ -128,7 +132,9 @@ pub(super) async fn table(view: &DemoView, public: &Public, out: &mut dyn Write)
     let mut sent = plain_table(&["LOCAL TIME", "BORROWER", "CHANNEL", "LINK LEADS TO", "MESSAGE"]);
     for message in &view.messages {
         let (channel, text) = match &message.message {
-            Message::Sms(SmsText(text)) => (format!("sms, {} parts", message.segments.unwrap_or(1)), text.clone()),
+            Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }) => {
+                (format!("sms, {} parts", message.segments.unwrap_or(1)), text.clone())
+            }
             Message::Email(mail) => ("email".to_owned(), mail.subject.clone()),
         };
         let leads_to = leads_to(message, public).await;

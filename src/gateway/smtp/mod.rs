@@ -20,6 +20,9 @@
 //! security = "starttls"
 //! credentials = { username = "repay", password = { env = "SMTP_PASSWORD" } }
 //! from = "Mall <repay@mall.example>"
+//! return_path = "bounce@mall.example"
+//! bounces = { maildir = "/var/mail/bounce" }
+//! dkim = { selector = "s2026", domain = "mall.example", key = { file = "dkim.pem" } }
 //! ```
 
 mod connection;
@@ -35,17 +38,19 @@ use async_trait::async_trait;
 use self::connection::{Connection, Connector};
 use self::pool::{Pool, Slot};
 use self::verdict::{Stage, Trouble, outcome};
-use super::mail::{Composition, Mail, compose};
+use super::mail::{Composition, Dkim, Mail, Maildir, ReturnPath, compose};
 use super::{Gateway, GatewayError, Handover, net};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Address, Channel, GatewayName, LinkMode, Message, Outcome, RejectScope};
 
-pub use self::settings::{Credentials, Security, SmtpSettings};
+pub use self::settings::{Bounces, Credentials, Security, SmtpSettings};
 
 /// A mail server that takes our mail.
 pub struct SmtpGateway {
     name: GatewayName,
     pool: Arc<Pool>,
+    return_path: Option<ReturnPath>,
+    dkim: Option<Dkim>,
 }
 
 impl fmt::Debug for SmtpGateway {
@@ -60,7 +65,9 @@ impl SmtpGateway {
     /// # Errors
     /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
     pub fn new(name: GatewayName, settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
-        Ok(Self { name, pool: Arc::new(Pool::new(Connector::new(settings, clock)?)) })
+        let return_path = settings.return_path.clone().map(ReturnPath);
+        let dkim = settings.dkim.as_ref().map(Dkim::new).transpose()?;
+        Ok(Self { name, pool: Arc::new(Pool::new(Connector::new(settings, clock)?)), return_path, dkim })
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -71,15 +78,23 @@ impl SmtpGateway {
         let (Address::Email(to), Message::Email(parts)) = (handover.to, handover.message) else {
             return Err(net::not_sent("wrong-channel"));
         };
+        let date = self.clock().now();
         let composed = compose(&Composition {
             merchant: handover.merchant,
             from: &self.pool.connector().settings().from,
             to,
             parts,
             reference: handover.reference,
-            date: self.clock().now(),
+            date,
         });
-        composed.map_err(|unsendable| net::rejected(unsendable.0, RejectScope::Recipient))
+        let mut mail = composed.map_err(|unsendable| net::rejected(unsendable.0, RejectScope::Recipient))?;
+        if let Some(path) = &self.return_path {
+            mail.from = path.for_message(handover.reference);
+        }
+        if let Some(dkim) = &self.dkim {
+            mail.raw.insert_str(0, &dkim.header(&mail.raw, date).ok_or_else(|| net::not_sent("dkim"))?);
+        }
+        Ok(mail)
     }
 
     async fn deliver(&self, mail: &Mail, deadline: &Deadline, slot: Slot<'_>) -> Outcome {
@@ -167,6 +182,12 @@ impl Gateway for SmtpGateway {
 
     async fn check(&self) -> Result<(), GatewayError> {
         let settings = self.pool.connector().settings();
+        if let Some(Bounces { maildir }) = settings.bounces.as_ref()
+            && !Maildir(maildir.clone()).exists()
+        {
+            let problem = format!("{} is no Maildir: there is no new and cur in it that we may see", maildir.display());
+            return Err(GatewayError::Unreachable(problem));
+        }
         let _slot = self.pool.slot().await;
         let checked = async {
             let mut connection = self.pool.connector().open(None).await?;

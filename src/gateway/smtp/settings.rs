@@ -1,5 +1,7 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::SecretString;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::LinkMode;
 use crate::gateway::GatewayError;
+use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
 
 /// How the way to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -31,6 +34,14 @@ pub struct Credentials {
     pub password: SecretString,
 }
 
+/// Where bounces and complaints are read from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounces {
+    /// The Maildir that the mail server delivers them into: the folder that holds `new` and `cur`.
+    pub maildir: PathBuf,
+}
+
 /// A `[gateways.*]` section of kind `smtp`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +61,16 @@ pub struct SmtpSettings {
     /// here is for a merchant without one.
     #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
+    /// Where bounces go: `bounce@mall.example` makes `bounce+REFERENCE@mall.example` of it, which that mailbox has to take. To
+    /// `from` unless said otherwise.
+    #[serde(default, deserialize_with = "address")]
+    pub return_path: Option<Address>,
+    /// Where they are read from.
+    #[serde(default)]
+    pub bounces: Option<Bounces>,
+    /// With which key messages are signed; none where the mail server signs them.
+    #[serde(default)]
+    pub dkim: Option<DkimSettings>,
     /// PEM text of the certificate authorities to trust instead of the machine's.
     #[serde(default)]
     pub ca_pem: Option<String>,
@@ -93,13 +114,24 @@ impl SmtpSettings {
     }
 
     /// What serde cannot say.
-    pub(super) fn check(&self) -> Result<(), GatewayError> {
+    ///
+    /// # Errors
+    /// [`GatewayError::Settings`] when they contradict each other, or the key that signs cannot be used.
+    pub fn check(&self) -> Result<(), GatewayError> {
+        self.dkim.as_ref().map(Dkim::new).transpose()?;
         let problem = if !is_host_name(&self.host) {
             "host has to be a host name or an IP address, without a port"
         } else if !(1..=1000).contains(&self.max_connections) {
             "max_connections has to be between 1 and 1000"
         } else if self.credentials.is_some() && self.security == Security::None && !is_loopback(&self.host) {
             "credentials would travel in the clear: set security to \"starttls\" or \"tls\", or take them away"
+        } else if self.return_path.as_ref().is_some_and(|path| path.user().len() > LONGEST_LOCAL_PART) {
+            return Err(GatewayError::Settings(format!(
+                "return_path has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the \
+                 reference; choose a shorter address"
+            )));
+        } else if self.dkim.as_ref().is_some_and(|dkim| !dkim.is_for(self.from.email.domain())) {
+            "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
         } else {
             return Ok(());
         };
@@ -119,6 +151,11 @@ fn is_loopback(host: &str) -> bool {
 fn mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mailbox, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| de::Error::custom("write an address such as \"Mall <repay@mall.example>\""))
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| de::Error::custom("write a bare address such as \"bounce@mall.example\""))
 }
 
 fn connect_timeout() -> Duration {

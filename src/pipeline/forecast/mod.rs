@@ -23,19 +23,21 @@ pub use peaks::{Busy, Jam, Peaks};
 use super::Composer;
 use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
 use crate::plan::{Horizon, Policy, RateLimit, ToSend, due_dates};
-use crate::render::segments;
+use crate::render::{RegisteredTemplates, chinese_parts, segments};
 use crate::store::{Store, StoreError};
 use peaks::Flow;
 use play::{Fate, play};
 use walk::{HELD, Walk};
 
 /// The gateway that carries a channel: its first, as long as it is well.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Outlet {
     /// Which.
     pub gateway: GatewayName,
     /// What kind of link it lets through, which makes an SMS longer or shorter.
     pub link_mode: LinkMode,
+    /// The approved templates, where it takes no free text.
+    pub registered: Option<RegisteredTemplates>,
     /// How fast it may be fed.
     pub rate: Option<RateLimit>,
     /// What it charges.
@@ -209,10 +211,13 @@ fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
         return Some(0);
     }
     let merchant = of.policy.merchants.get(&to.key.merchant)?;
-    let mode = of.outlets.get(&channel).map(|outlet| outlet.link_mode).unwrap_or_default();
+    let outlet = of.outlets.get(&channel);
+    let mode = outlet.map(|outlet| outlet.link_mode).unwrap_or_default();
+    let registered = outlet.and_then(|outlet| outlet.registered.as_ref());
     // Links of all reminders are of one length.
-    match of.composer.compose(ReminderId(0), merchant, to, what, mode).ok()? {
+    match of.composer.compose(ReminderId(0), merchant, to, what, mode, registered).ok()? {
         Message::Sms(text) => u64::try_from(segments(&text.0).parts).ok(),
+        Message::Registered(sms) => u64::try_from(chinese_parts(&sms.text)).ok(),
         Message::Email(_) => Some(0),
     }
 }

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, scan, sources, stops, views, wishes};
+use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, scan, sources, stops, views, wishes};
 use crate::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
@@ -16,8 +16,9 @@ use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
-    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
+    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -107,6 +108,17 @@ impl Store for End {
         let mut tx = self.write().await?;
         ledger::suppress(&mut tx, suppressions).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        reports::suppressions(&mut self.read().await?, filter).await
+    }
+
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
+        tx.commit().await?;
+        Ok(lifted)
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -212,6 +224,32 @@ impl Store for End {
         let counted = receipts::record(&mut tx, now, receipts).await?;
         tx.commit().await?;
         Ok(counted)
+    }
+
+    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let taken = reports::take_in(&mut tx, now, told).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        reports::kept(&mut tx, now, limit).await
+    }
+
+    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let counted = reports::review(&mut tx, now, reviewed).await?;
+        tx.commit().await?;
+        Ok(counted)
+    }
+
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        reports::replies(&mut self.read().await?, filter).await
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {

@@ -107,6 +107,10 @@ impl Ledger {
         }
     }
 
+    pub(super) fn borrowers(&self) -> &BTreeMap<BorrowerKey, Borrower> {
+        &self.borrowers
+    }
+
     fn suppressed(&self, borrower: &Borrower, channel: Channel, now: DateTime<Utc>) -> Option<SuppressionReason> {
         let to = address(borrower, channel)?;
         let standing = |one: &&Suppression| {
@@ -210,7 +214,7 @@ impl Ledger {
     }
 }
 
-fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
+pub(super) fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
     match channel {
         Channel::Sms => borrower.phone.clone().map(Address::Phone),
         Channel::Email => borrower.email.clone().map(Address::Email),

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod outbox;
+mod reports;
 mod scans;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,14 +14,15 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::ledger::Ledger;
 use self::outbox::Outbox;
+use self::reports::Reports;
 use super::{
-    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn,
-    QueueCounts, ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord,
-    WriteMode,
+    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, KeptReport,
+    LedgerRow, PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
+    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
@@ -36,6 +38,7 @@ pub struct MemoryStore {
 struct Tables {
     ledger: Ledger,
     outbox: Outbox,
+    reports: Reports,
     turns: HashMap<String, (String, DateTime<Utc>)>,
     sources: BTreeMap<SourceName, SourceState>,
 }
@@ -140,6 +143,17 @@ impl Store for MemoryStore {
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         self.tables().ledger.suppress(suppressions);
         Ok(())
+    }
+
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        Ok(reports::suppressions(&self.tables().ledger, filter))
+    }
+
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+        let known = &mut self.tables().ledger.suppressions;
+        let before = known.len();
+        known.retain(|one| (one.merchant.as_ref(), &one.address) != (merchant, address));
+        Ok(known.len() < before)
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -265,6 +279,22 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut tables = self.tables();
         Ok(receipts.iter().filter(|receipt| tables.outbox.record(receipt, now)).count())
+    }
+
+    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+        Ok(self.tables().take_in(told, self.clock.now()))
+    }
+
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+        Ok(self.tables().kept(self.clock.now(), limit))
+    }
+
+    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+        Ok(self.tables().review(reviewed, self.clock.now()))
+    }
+
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        Ok(self.tables().reports.listed(filter))
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {

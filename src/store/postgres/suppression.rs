@@ -8,3 +8,14 @@ pub(super) const UPSERT: &str = r#"
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
         reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until"#;
+
+/// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as above.
+pub(super) const ADD: &str = r#"
+    insert into suppression (merchant, channel, address, reason, source, since, until)
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+    )
+    on conflict (channel, address, coalesce(merchant, '')) do update set
+        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+    where suppression.until is not null
+       or excluded.reason = 'opted_out' and suppression.reason in ('bounced', 'complained')"#;

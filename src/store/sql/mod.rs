@@ -14,6 +14,7 @@ pub(super) mod queue;
 pub(super) mod rate;
 pub(super) mod receipt;
 pub(super) mod reminder;
+pub(super) mod report;
 pub(super) mod scan;
 pub(super) mod schema;
 pub(super) mod source;

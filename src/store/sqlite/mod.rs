@@ -24,6 +24,9 @@ mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
 mod reminder;
+mod report;
+#[path = "../body/reports.rs"]
+mod reports;
 #[path = "../body/scan.rs"]
 mod scan;
 #[path = "../body/sources.rs"]

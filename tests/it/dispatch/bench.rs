@@ -12,7 +12,7 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Channel, Code, Event, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, ReminderKey, SourceName,
 };
-use dueherald::gateway::{Gateway, GatewayError, Handover, LookUp};
+use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::pipeline::{
     Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Tally, drain,
 };
@@ -137,6 +137,7 @@ impl Gateway for Scripted {
         tokio::task::yield_now().await;
         let text = match handover.message {
             Message::Sms(text) => text.0.clone(),
+            Message::Registered(sms) => sms.text.clone(),
             Message::Email(parts) => parts.text.clone(),
         };
         assert_eq!(handover.to.channel(), self.channel);
@@ -149,7 +150,11 @@ impl Gateway for Scripted {
         self.answers.lock().expect("no panic").pop_front().unwrap_or(Outcome::Accepted { provider_id: None })
     }
 
-    async fn look_up(&self, _reference: &str) -> LookUp {
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    async fn look_up(&self, _inquiry: &Inquiry<'_>) -> LookUp {
         self.look_up.lock().expect("no panic").clone()
     }
 
@@ -339,7 +344,7 @@ fn daemons(
     let lanes = machines.iter().flat_map(|machine| Channel::ALL.iter().flat_map(|channel| lanes_of(machine, *channel)));
     let by_name =
         gateways.values().map(|gateway| (gateway.name.clone(), Arc::<Scripted>::clone(gateway) as Arc<dyn Gateway>));
-    let reconciler = Reconciler { dispatcher: Arc::clone(&machines[0]), gateways: by_name.collect() };
+    let reconciler = Reconciler::new(Arc::clone(&machines[0]), by_name.collect());
     (lanes.collect(), reconciler)
 }
 

@@ -111,7 +111,7 @@ async fn the_last_channel_is_followed_by_nothing() {
 #[tokio::test]
 async fn what_a_look_up_finds_accepted_has_half_an_hour_to_arrive_like_any_other() {
     let bench = texted(vec![unknown()]).await;
-    bench.gateway("texts").looks_up(LookUp::Accepted { provider_id: None });
+    bench.gateway("texts").looks_up(LookUp::Accepted { provider_id: None, fate: None });
     bench.live(MINUTE, 30).await;
     assert_eq!(bench.states().await, ["sms accepted"]);
     bench.live(MINUTE, 1).await;

@@ -29,7 +29,7 @@ async fn a_mail_in_doubt_is_sent_once_more_under_the_same_reference_and_then_hel
 }
 
 #[rstest]
-#[case::it_has_it(LookUp::Accepted { provider_id: Some("77".into()) }, State::Accepted, 1)]
+#[case::it_has_it(LookUp::Accepted { provider_id: Some("77".into()), fate: None }, State::Accepted, 1)]
 #[case::it_never_had_it(LookUp::NotSent, State::Accepted, 2)]
 #[case::it_cannot_tell(LookUp::Unclear, State::Unknown, 1)]
 #[tokio::test]

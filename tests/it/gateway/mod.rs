@@ -2,8 +2,10 @@
 //! end's own stands beside it.
 
 mod capture;
+mod email;
 mod every_end;
 mod http;
+mod returned;
 mod secrecy;
 mod smtp;
 
@@ -17,13 +19,15 @@ use dueherald::domain::{
     Outcome, Phone, RejectScope, SmsText, Support,
 };
 use dueherald::gateway::capture::{CaptureGateway, CaptureSettings};
-use dueherald::gateway::http::{HttpGateway, HttpSettings};
+use dueherald::gateway::sms::SmsGateway;
+use dueherald::gateway::sms::http::HttpSettings;
 use dueherald::gateway::smtp::{SmtpGateway, SmtpSettings};
 use dueherald::gateway::{Gateway, Handover};
 
 const PHONE: &str = "+8613800138000";
 const EMAIL: &str = "zhang.san@borrower.example";
 const REFERENCE: &str = "Zm9vYmFyLXJlZmVyZW5jZQ";
+const UNSUBSCRIBE: &str = "https://repay.mall.example/u/ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw";
 const SMS: &str =
     "您有一笔128.50元账单将于11月25日到期，请登录商城金融App还款：https://pay.mall.example/r/tok3n & more+";
 /// Longer than any call in a test takes; no test waits for it.
@@ -54,6 +58,7 @@ fn email() -> Message {
         subject: "您的分期账单将于11月25日到期".into(),
         text: format!("张三，您好：\n\n{SMS}\n.\n.一个点开头的行\n"),
         html: format!("<p>张三，您好：</p>\n<p>{}</p>\n", SMS.replace('&', "&amp;")),
+        unsubscribe: Some(UNSUBSCRIBE.into()),
     })
 }
 
@@ -76,9 +81,9 @@ fn smtp_gateway(port: u16, clock: &SimClock, more: &str) -> SmtpGateway {
     SmtpGateway::new(name("mail"), settings, Arc::new(clock.clone())).expect("a gateway")
 }
 
-fn http_gateway(text: &str, clock: &SimClock) -> HttpGateway {
+fn http_gateway(text: &str, clock: &SimClock) -> SmsGateway {
     let settings: HttpSettings = toml::from_str(text).expect("settings");
-    HttpGateway::new(name("sms"), settings, Arc::new(clock.clone())).expect("a gateway")
+    SmsGateway::http(name("sms"), settings, None, Arc::new(clock.clone())).expect("a gateway")
 }
 
 fn capture_gateway(channel: Channel, folder: Option<&std::path::Path>, clock: &SimClock) -> CaptureGateway {

@@ -50,7 +50,7 @@ async fn nothing_that_a_message_holds_becomes_a_header() {
     let handover = Handover {
         merchant: &merchant,
         to: &Address::Email(EmailAddress::new(EMAIL).unwrap()),
-        message: &Message::Email(EmailParts { subject, text, html }),
+        message: &Message::Email(EmailParts { subject, text, html, unsubscribe: None }),
         reference: REFERENCE,
         attempt: 1,
         deadline: &deadline(&clock, AMPLE),
@@ -75,7 +75,7 @@ async fn a_line_that_begins_with_a_dot_ends_no_message() {
     let handover = Handover {
         merchant: &merchant(),
         to: &Address::Email(EmailAddress::new(EMAIL).unwrap()),
-        message: &Message::Email(EmailParts { subject, text, html }),
+        message: &Message::Email(EmailParts { subject, text, html, unsubscribe: None }),
         reference: REFERENCE,
         attempt: 1,
         deadline: &deadline(&clock, AMPLE),
@@ -156,7 +156,8 @@ async fn a_message_cut_short_by_the_deadline_is_not_sent() {
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, Duration::from_secs(10));
-    let long = EmailParts { subject: "x".into(), text: "账".repeat(2 << 20), html: "<p>x</p>".into() };
+    let long =
+        EmailParts { subject: "x".into(), text: "账".repeat(2 << 20), html: "<p>x</p>".into(), unsubscribe: None };
     let (merchant, to) = (merchant(), Address::Email(EmailAddress::new(EMAIL).unwrap()));
     let message = Message::Email(long);
     let (merchant, to, message) = (&merchant, &to, &message);

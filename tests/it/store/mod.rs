@@ -15,6 +15,7 @@ mod outcomes;
 mod race;
 mod rates;
 mod receipts;
+mod reports;
 mod sample;
 mod scans;
 mod sources;
@@ -125,6 +126,17 @@ macro_rules! every_case_on {
                 a_receipt_for_a_planned_retry_proves_that_it_arrived,
                 a_receipt_resolves_an_unknown,
                 a_receipt_wakes_nothing_that_ended_otherwise,
+            }
+            reports {
+                a_report_finds_its_message_by_either_number,
+                an_early_report_is_kept_until_its_message_is_known,
+                a_hint_waits_although_its_message_is_known,
+                what_is_gone_or_complained_about_is_suppressed,
+                an_answer_suppresses_for_the_merchant_that_wrote_last,
+                an_answer_of_a_stranger_holds_for_every_merchant,
+                an_answer_counts_once_and_the_latest_stands,
+                an_answer_lifts_only_what_an_answer_suppressed,
+                suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }
             fallbacks {
                 without_a_receipt_another_channel_is_tried_in_time,

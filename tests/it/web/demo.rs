@@ -34,6 +34,7 @@ pub(crate) fn email(link: &str) -> DemoMessage {
             subject: "Your bill is due on 25 November".into(),
             text: format!("Repay here: {link}"),
             html: format!("<p style=\"color:teal\">Repay <a href=\"{link}\">here</a></p><script>alert(1)</script>"),
+            unsubscribe: None,
         }),
         link: Some(link.into()),
         at: at("2026-11-22T09:00:01+08:00"),

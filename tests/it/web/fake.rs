@@ -1,25 +1,26 @@
 //! The least of a store that the pages need: one reminder and one account, only read. Everything else panics, which is the proof
-//! that no page writes.
+//! that no page writes but the one that unsubscribes.
 
 use std::future::pending;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, Installment,
-    InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder, Origin,
-    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes, Settlement,
-    SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
+    Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder,
+    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes,
+    Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, LedgerRow, PutIn, QueueCounts,
-    ReminderFilter, ReminderView, ScanState, Stop, Store, StoreError, UnknownReminder, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
+    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 /// How the store is.
@@ -38,6 +39,8 @@ pub(crate) struct FakeStore {
     pub(crate) account: Account,
     pub(crate) counts: Vec<QueueCounts>,
     pub(crate) sources: Vec<SourceState>,
+    /// What was suppressed.
+    pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -117,8 +120,33 @@ impl Store for FakeStore {
         self.answer(self.account.installments.clone()).await
     }
 
-    async fn suppress(&self, _: &[Suppression]) -> Result<(), StoreError> {
-        unreachable!("no page suppresses")
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+        self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
+        self.answer(()).await
+    }
+
+    async fn suppressions(&self, _: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        unreachable!("no page lists suppressions")
+    }
+
+    async fn lift_suppression(&self, _: Option<&MerchantId>, _: &Address) -> Result<bool, StoreError> {
+        unreachable!("no page lifts suppressions")
+    }
+
+    async fn take_in(&self, _: &Told) -> Result<TakenIn, StoreError> {
+        self.answer(TakenIn::default()).await
+    }
+
+    async fn kept_reports(&self, _: u32) -> Result<Vec<KeptReport>, StoreError> {
+        unreachable!("no page reviews reports")
+    }
+
+    async fn review_kept(&self, _: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+        unreachable!("no page reviews reports")
+    }
+
+    async fn replies(&self, _: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        unreachable!("no page lists answers")
     }
 
     async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
@@ -223,6 +251,8 @@ impl Store for FakeStore {
     }
 }
 
+/// The token that unsubscribes; see [`TOKEN`].
+pub(crate) const UNSUBSCRIBE_TOKEN: &str = "k1_7Mm2xQpLt5WvYzRbN8KjHgFd";
 /// The token that opens to [`REMINDER`]; every other opens to nothing, but for [`FORGOTTEN`].
 pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
 /// A sealed token whose reminder is no longer kept.
@@ -275,6 +305,7 @@ impl World {
                 account: Account { borrower: Some(borrower), installments, ..Account::default() },
                 counts: Vec::new(),
                 sources: Vec::new(),
+                suppressed: Arc::default(),
                 asked: Arc::default(),
             },
             merchant,
@@ -303,6 +334,11 @@ impl World {
             store: Arc::new(self.store),
             open: Arc::new(|token| match token {
                 TOKEN => Some(REMINDER),
+                FORGOTTEN => Some(ReminderId(8)),
+                _ => None,
+            }),
+            open_unsubscribe: Arc::new(|token| match token {
+                UNSUBSCRIBE_TOKEN => Some(REMINDER),
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),

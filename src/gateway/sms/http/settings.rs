@@ -1,23 +1,99 @@
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::Url;
 use serde::{Deserialize, Deserializer, de};
 
 use super::condition::{Condition, JsonCondition, MessageId, Pattern, Statuses};
-use super::template::{JsonTemplate, Template};
+use super::form::{Form, Method, RequestBody};
+use super::mapping::{ReceiptMapping, ReplyMapping};
+use super::template::Template;
 use crate::domain::{LinkMode, RejectScope};
 use crate::gateway::GatewayError;
+use crate::gateway::sms::connection::{Endpoint, gateway_settings};
 
-/// A `[gateways.*]` section of kind `http`.
+gateway_settings! {
+    /// A `[gateways.*]` section of kind `http`.
+    pub struct HttpSettings {
+        /// Where messages are handed over.
+        pub url: Endpoint,
+        /// How.
+        pub method: Method,
+        /// What is added to the URL.
+        #[serde(default)]
+        pub query: BTreeMap<String, Template>,
+        /// What goes into the header.
+        #[serde(default)]
+        pub headers: BTreeMap<String, Template>,
+        /// What goes into the body.
+        #[serde(default)]
+        pub body: RequestBody,
+        /// What an acceptance looks like. Nothing else is taken for one.
+        pub accept: Condition,
+        /// What refusals look like, looked at after `accept` and in this order.
+        #[serde(default)]
+        pub reject: Vec<RejectRule>,
+        /// What "not now" looks like, looked at after `reject` and in this order.
+        #[serde(default)]
+        pub retry: Vec<RetryRule>,
+        /// Where the gateway's own number for the message is.
+        #[serde(default)]
+        pub message_id: Option<MessageId>,
+        /// How it is asked what became of a message, where it can be.
+        #[serde(default)]
+        pub look_up: Option<LookUpSettings>,
+        /// What its receipts look like.
+        #[serde(default)]
+        pub receipts: Option<ReceiptMapping>,
+        /// What the replies that it passes on look like.
+        #[serde(default)]
+        pub replies: Option<ReplyMapping>,
+        /// What kind of link it lets through.
+        #[serde(default)]
+        pub link_mode: LinkMode,
+        /// Whether the gateway takes the same `reference` only once, as its documentation promises.
+        #[serde(default)]
+        pub idempotent: bool,
+    }
+}
+
+impl HttpSettings {
+    /// What serde cannot say. `is_called_back`: there is a callback address.
+    pub(super) fn check(&self, is_called_back: bool) -> Result<(), GatewayError> {
+        self.form().check()?;
+        if let Some(look_up) = &self.look_up {
+            look_up.check()?;
+            let goes_to = |endpoint: &Endpoint| {
+                (endpoint.is_https(), endpoint.host_and_port().0.to_owned(), endpoint.host_and_port().1)
+            };
+            if goes_to(&look_up.url) != goes_to(&self.url) {
+                let problem = "look_up.url leads to another server than url; one gateway is one server";
+                return Err(GatewayError::Settings(problem.into()));
+            }
+        }
+        if !is_called_back && self.form().templates().iter().any(|template| template.names().contains("callback")) {
+            let problem = "a template names callback, but the gateway has no address for it: write callback_secret";
+            return Err(GatewayError::Settings(problem.into()));
+        }
+        Ok(())
+    }
+
+    /// The request that hands a message over.
+    pub(super) fn form(&self) -> Form<'_> {
+        let Self { url, method, query, headers, body, .. } = self;
+        Form { url, method: *method, query, headers, body }
+    }
+}
+
+/// `look_up = { url = "…", query = { id = "{{ reference }}" }, accepted = { … } }`: asks what became of a message. The templates may name
+/// `to`, `to_digits` and `reference`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HttpSettings {
-    /// Where messages are handed over.
+pub struct LookUpSettings {
+    /// Where it is asked.
     pub url: Endpoint,
     /// How.
+    #[serde(default = "get")]
     pub method: Method,
     /// What is added to the URL.
     #[serde(default)]
@@ -28,133 +104,46 @@ pub struct HttpSettings {
     /// What goes into the body.
     #[serde(default)]
     pub body: RequestBody,
-    /// What an acceptance looks like. Nothing else is taken for one.
-    pub accept: Condition,
-    /// What refusals look like, looked at after `accept` and in this order.
+    /// What the answer about a message looks like that it took over.
+    pub accepted: Condition,
+    /// What it looks like when the message has arrived, looked at first.
     #[serde(default)]
-    pub reject: Vec<RejectRule>,
-    /// What "not now" looks like, looked at after `reject` and in this order.
+    pub delivered: Option<Condition>,
+    /// What it looks like when it never will, looked at next.
     #[serde(default)]
-    pub retry: Vec<RetryRule>,
+    pub undelivered: Option<Condition>,
+    /// What it looks like when the gateway never had the message, and how long after the hand-over that is a proof. Only where its
+    /// documentation promises it.
+    #[serde(default)]
+    pub not_sent: Option<RetryRule>,
     /// Where the gateway's own number for the message is.
     #[serde(default)]
     pub message_id: Option<MessageId>,
-    /// PEM text of the certificate authorities to trust instead of the machine's.
-    #[serde(default)]
-    pub ca_pem: Option<String>,
-    /// How long connecting may take.
-    #[serde(default = "connect_timeout", with = "crate::domain::duration")]
-    pub connect_timeout: Duration,
-    /// How long the whole call may take, connecting included.
-    #[serde(default = "timeout", with = "crate::domain::duration")]
-    pub timeout: Duration,
-    /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a request that meets
-    /// a connection being closed ends as unknown.
-    #[serde(default = "idle_timeout", with = "crate::domain::duration")]
-    pub idle_timeout: Duration,
-    /// How many calls may be in flight at once.
-    #[serde(default = "max_in_flight")]
-    pub max_in_flight: usize,
-    /// What kind of link it lets through.
-    #[serde(default)]
-    pub link_mode: LinkMode,
-    /// Whether the gateway takes the same `reference` only once, as its documentation promises.
-    #[serde(default)]
-    pub idempotent: bool,
 }
 
-impl HttpSettings {
-    /// What serde cannot say.
-    pub(super) fn check(&self) -> Result<(), GatewayError> {
-        let problem = if self.method == Method::Get && !matches!(self.body, RequestBody::None) {
-            "a GET has no body: set method to \"POST\" or move the fields to query"
-        } else if self.connect_timeout >= self.timeout {
-            "connect_timeout has to be shorter than timeout"
-        } else if !(1..=1000).contains(&self.max_in_flight) {
-            "max_in_flight has to be between 1 and 1000"
-        } else if let Some(problem) = self.headers.keys().find_map(|name| header_problem(name)) {
-            problem
+fn get() -> Method {
+    Method::Get
+}
+
+impl LookUpSettings {
+    fn check(&self) -> Result<(), GatewayError> {
+        self.form().check()?;
+        let known = |name: &String| matches!(name.as_str(), "to" | "to_digits" | "reference");
+        let problem = if !self.form().templates().iter().all(|template| template.names().iter().all(known)) {
+            "a template of look_up may name to, to_digits and reference only"
+        } else if self.not_sent.as_ref().is_some_and(|rule| rule.after.is_none()) {
+            "look_up.not_sent proves nothing without a time: write after = \"10m\", the delay that the gateway documents"
         } else {
             return Ok(());
         };
         Err(GatewayError::Settings(problem.into()))
     }
-}
 
-fn header_problem(name: &str) -> Option<&'static str> {
-    match name.to_ascii_lowercase().as_str() {
-        "host" | "content-length" | "transfer-encoding" | "connection" => Some("headers may not frame the request"),
-        lower if reqwest::header::HeaderName::from_bytes(lower.as_bytes()).is_err() => {
-            Some("headers holds a name that is none")
-        }
-        _ => None,
+    /// The request that asks.
+    pub(super) fn form(&self) -> Form<'_> {
+        let Self { url, method, query, headers, body, .. } = self;
+        Form { url, method: *method, query, headers, body }
     }
-}
-
-/// An http or https address. `Debug` shows scheme, host and port only: the rest may hold a secret.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Endpoint(Url);
-
-impl Endpoint {
-    pub(super) fn url(&self) -> &Url {
-        &self.0
-    }
-
-    pub(super) fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
-    }
-
-    /// As sockets want them.
-    pub(super) fn host_and_port(&self) -> (&str, u16) {
-        let host = self.0.host_str().unwrap_or_default();
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        (bare, self.0.port_or_known_default().unwrap_or_default())
-    }
-}
-
-impl TryFrom<String> for Endpoint {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let url = Url::parse(&text).map_err(|_| "write an address such as https://sms.example/send")?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err("write an address that begins with https:// or http://");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("put user name and password into query or headers, not into the address");
-        }
-        Ok(Self(url))
-    }
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = self.host_and_port();
-        write!(f, "{}://{host}:{port}/…", self.0.scheme())
-    }
-}
-
-/// How a request is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// All in the URL.
-    Get,
-    /// With a body.
-    Post,
-}
-
-/// What goes into the body of a request.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestBody {
-    /// Nothing.
-    #[default]
-    None,
-    /// JSON whose strings are templates.
-    Json(JsonTemplate),
-    /// Fields of a form.
-    Form(BTreeMap<String, Template>),
 }
 
 /// An answer that is a refusal.
@@ -215,22 +204,6 @@ impl<'de> Deserialize<'de> for RetryRule {
     }
 }
 
-fn connect_timeout() -> Duration {
-    Duration::from_secs(5)
-}
-
-fn timeout() -> Duration {
-    Duration::from_secs(20)
-}
-
-fn idle_timeout() -> Duration {
-    Duration::from_secs(4)
-}
-
-fn max_in_flight() -> usize {
-    16
-}
-
 #[cfg(test)]
 mod tests {
     use super::HttpSettings;
@@ -240,7 +213,7 @@ mod tests {
 
     fn read(text: &str) -> Result<HttpSettings, String> {
         let settings: HttpSettings = toml::from_str(text).map_err(|error| error.to_string())?;
-        settings.check().map_err(|error| error.to_string())?;
+        settings.check(false).map_err(|error| error.to_string())?;
         Ok(settings)
     }
 
@@ -258,7 +231,15 @@ mod tests {
     #[case::no_scope("accept = { status = 200 }\nreject = [{ status = 400 }]", "scope")]
     #[case::body_of_a_get("accept = { status = 200 }\nbody = { form = { to = '{{ to }}' } }", "POST")]
     #[case::framing("accept = { status = 200 }\nheaders = { Content-Length = '5' }", "frame")]
-    #[case::timeouts("accept = { status = 200 }\ntimeout = '1s'", "shorter")]
+    #[case::no_callback("accept = { status = 200 }\nquery = { dlr = '{{ callback }}' }", "callback_secret")]
+    #[case::look_up_text(
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ text }}' }, accepted = { status = 200 } }",
+        "look_up"
+    )]
+    #[case::proof_without_time(
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', accepted = { status = 200 }, not_sent = { status = 404 } }",
+        "after"
+    )]
     fn mistakes_are_named(#[case] text: &str, #[case] named: &str) {
         let problem = read(&format!("{LEAST}{text}")).unwrap_err();
         assert!(problem.contains(named), "{problem}");

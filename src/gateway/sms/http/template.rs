@@ -1,6 +1,6 @@
 //! The small templates of a request: one value each, parsed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,16 +22,18 @@ pub(super) struct Values<'a> {
     pub(super) attempt: u32,
     /// The merchant's signature.
     pub(super) sender: &'a str,
+    /// Where its receipts come in, with the reference in it; empty where none do.
+    pub(super) callback: &'a str,
 }
 
 impl Values<'_> {
     fn context(&self) -> minijinja::Value {
-        let &Self { to, to_digits, text, reference, attempt, sender } = self;
-        minijinja::context! { to, to_digits, text, reference, attempt, sender }
+        let &Self { to, to_digits, text, reference, attempt, sender, callback } = self;
+        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback }
     }
 }
 
-const NAMES: [&str; 6] = ["to", "to_digits", "text", "reference", "attempt", "sender"];
+const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
 
 /// The value of a query parameter, a header, a form field or a JSON string. A text with neither `{{` nor `{%` is taken as it
 /// is, so that a password needs no quoting. `Debug` hides it: it may be one.
@@ -49,6 +51,17 @@ enum Form {
 const ONLY: &str = "value";
 
 impl Template {
+    /// The values that it names.
+    pub(super) fn names(&self) -> HashSet<String> {
+        match &self.0 {
+            Form::Fixed(_) => HashSet::new(),
+            Form::Parsed(environment) => {
+                let template = environment.get_template(ONLY);
+                template.map(|template| template.undeclared_variables(false)).unwrap_or_default()
+            }
+        }
+    }
+
     pub(super) fn render(&self, values: &Values<'_>) -> Result<String, minijinja::Error> {
         match &self.0 {
             Form::Fixed(text) => Ok(text.as_ref().to_owned()),
@@ -100,6 +113,16 @@ enum Node {
 }
 
 impl JsonTemplate {
+    /// Every template in it.
+    pub(super) fn templates(&self) -> Vec<&Template> {
+        match &self.0 {
+            Node::Text(template) => vec![template],
+            Node::Plain(_) => Vec::new(),
+            Node::List(list) => list.iter().flat_map(Self::templates).collect(),
+            Node::Map(map) => map.values().flat_map(Self::templates).collect(),
+        }
+    }
+
     pub(super) fn render(&self, values: &Values<'_>) -> Result<Value, minijinja::Error> {
         Ok(match &self.0 {
             Node::Text(template) => Value::String(template.render(values)?),
@@ -143,7 +166,7 @@ mod tests {
 
     fn values(text: &str) -> Values<'_> {
         let (to, to_digits) = ("+8613800138000", "8613800138000");
-        Values { to, to_digits, text, reference: "ref-1", attempt: 2, sender: "商城" }
+        Values { to, to_digits, text, reference: "ref-1", attempt: 2, sender: "商城", callback: "" }
     }
 
     fn render(template: &str, text: &str) -> String {

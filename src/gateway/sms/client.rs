@@ -1,7 +1,7 @@
-//! The HTTP client of gateways: it follows no redirect, retries nothing, goes through no proxy, keeps no cookie, and reads no
+//! The HTTP client that all SMS gateways share: it follows no redirect, retries nothing, goes through no proxy, keeps no cookie, and reads no
 //! more of an answer than it needs.
 //!
-//! reqwest makes the requests; they leave by hyper over our own sockets, since reqwest writes them in a task of its own, out of
+//! Requests are values of reqwest's type; they leave by hyper over our own sockets, since reqwest would write them in a task of its own, out of
 //! reach of a deadline: a process that was stopped past its lease would send what it had handed to that task before.
 
 use std::borrow::Cow;
@@ -17,12 +17,12 @@ use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::header::{ACCEPT, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Response, Uri};
 use hyper_util::rt::TokioIo;
-use reqwest::Request;
+use reqwest::{Request, Url};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
-use super::settings::HttpSettings;
+use super::connection::Connection as Settings;
 use crate::clock::{Clock, Deadline};
 use crate::gateway::socket::{Gate, GatedSocket, Leaves};
 use crate::gateway::{GatewayError, net};
@@ -78,7 +78,6 @@ pub(super) enum NoAnswer {
 
 /// Connections to one gateway.
 pub(super) struct Client {
-    requests: reqwest::Client,
     host: String,
     port: u16,
     tls: Option<TlsConnector>,
@@ -102,16 +101,13 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// Connects to nothing yet.
-    pub(super) fn new(settings: &HttpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+    pub(super) fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         let (host, port) = settings.url.host_and_port();
         let tls = match settings.url.is_https() {
             true => Some(TlsConnector::from(Arc::new(net::tls_config(settings.ca_pem.as_deref())?))),
             false => None,
         };
-        let requests = reqwest::Client::builder().tls_backend_preconfigured(net::tls_config_without_trust()).build();
-        let unfit = |_| GatewayError::Settings("the HTTP client cannot be made from these settings".into());
         Ok(Self {
-            requests: requests.map_err(unfit)?,
             host: host.to_owned(),
             port,
             tls,
@@ -120,11 +116,6 @@ impl Client {
             clock,
             idle: Mutex::default(),
         })
-    }
-
-    /// What makes requests. It sends none.
-    pub(super) fn requests(&self) -> &reqwest::Client {
-        &self.requests
     }
 
     /// Sends the request and reads the answer. No byte leaves once the deadline has run out.
@@ -251,10 +242,15 @@ async fn read(mut body: Incoming) -> Body {
     }
 }
 
+/// What stands in `Host`: the port only where it is not the usual one.
+pub(super) fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
 /// The request as it stands on the wire: the path alone, and the headers that every request has.
 fn wire_form(request: Request) -> Option<hyper::Request<reqwest::Body>> {
-    let host = request.url().host_str()?;
-    let host = request.url().port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = authority(request.url())?;
     let mut request: hyper::Request<reqwest::Body> = request.try_into().ok()?;
     *request.uri_mut() = Uri::from(request.uri().path_and_query()?.clone());
     let headers = request.headers_mut();

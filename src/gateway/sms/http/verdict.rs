@@ -1,19 +1,12 @@
-//! From an HTTP answer to an [`Outcome`]: the config's rules first, then what HTTP itself says.
+//! What an answer means by the rules of the config.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::client::{Answer, Body, NoAnswer};
-use super::settings::HttpSettings;
-use crate::domain::{Code, Outcome, RejectScope};
-use crate::gateway::net;
-
-/// What no answer came to.
-pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
-    match no_answer {
-        NoAnswer::NotConnected(code) => net::not_sent(code),
-        NoAnswer::Lost(code) => net::unknown(code),
-    }
-}
+use super::settings::{HttpSettings, LookUpSettings};
+use crate::domain::{Code, Fate, Outcome, RejectScope};
+use crate::gateway::LookUp;
+use crate::gateway::sms::client::{Answer, Body};
+use crate::gateway::sms::verdict::{by_status, retry_after, status_code};
 
 /// What the answer came to.
 pub(super) fn outcome(settings: &HttpSettings, answer: &Answer, now: DateTime<Utc>) -> Outcome {
@@ -24,57 +17,50 @@ pub(super) fn outcome(settings: &HttpSettings, answer: &Answer, now: DateTime<Ut
         return Outcome::Accepted { provider_id };
     }
     if let Some(rule) = settings.reject.iter().find(|rule| rule.condition.holds(answer)) {
-        return Outcome::Rejected { code: code(answer, rule.condition.named()), scope: rule.scope };
+        return Outcome::Rejected { code: status_code(answer, rule.condition.named()), scope: rule.scope };
     }
     if let Some(rule) = settings.retry.iter().find(|rule| rule.condition.holds(answer)) {
-        let code = code(answer, rule.condition.named());
+        let code = status_code(answer, rule.condition.named());
         return Outcome::RetryAfter { code, after: retry_after(answer, now).or(rule.after) };
     }
-    by_status(answer, now)
+    by_status(answer, now, RejectScope::Recipient)
 }
 
-fn by_status(answer: &Answer, now: DateTime<Utc>) -> Outcome {
-    let code = code(answer, None);
-    let scope = match answer.status {
-        429 | 503 => return Outcome::RetryAfter { code, after: retry_after(answer, now) },
-        // Not followed: where it leads to was not asked for, and a POST may arrive twice.
-        300..=399 => RejectScope::Gateway,
-        // Credentials, payment, address or method: none of them is about the recipient.
-        401..=405 | 407 => RejectScope::Gateway,
-        // The server lost patience with the request: with how much of it is not said.
-        408 => return Outcome::Unknown { code },
-        400..=499 => RejectScope::Recipient,
-        _ => return Outcome::Unknown { code },
-    };
-    Outcome::Rejected { code, scope }
-}
-
-/// `http-400`, with the gateway's own error code where a rule named it, or how the body ended where it did not come whole.
-fn code(answer: &Answer, named: Option<&str>) -> Code {
-    let status = answer.status;
-    match (named, &answer.body) {
-        (Some(named), _) => Code::new(&format!("http-{status}-{named}")),
-        (None, Body::Whole(_)) => Code::new(&format!("http-{status}")),
-        (None, Body::TooLong) => Code::new(&format!("http-{status}-too-long")),
-        (None, Body::Cut) => Code::new(&format!("http-{status}-cut")),
+/// What the answer to a look-up says about a message that was handed over by then.
+pub(super) fn found(
+    settings: &LookUpSettings,
+    answer: &Answer,
+    handed_over_by: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> LookUp {
+    if !matches!(answer.body, Body::Whole(_)) {
+        return LookUp::Unclear;
     }
-}
-
-/// Seconds or a date (RFC 9110, 10.2.3).
-fn retry_after(answer: &Answer, now: DateTime<Utc>) -> Option<TimeDelta> {
-    let text = answer.retry_after.as_deref()?.trim();
-    let after = match text.parse() {
-        Ok(seconds) => TimeDelta::try_seconds(seconds)?,
-        Err(_) => DateTime::parse_from_rfc2822(text).ok()?.signed_duration_since(now),
+    let holds =
+        |condition: &Option<_>| condition.as_ref().is_some_and(|condition: &super::Condition| condition.holds(answer));
+    let fate = if holds(&settings.delivered) {
+        Some(Fate::Delivered)
+    } else if holds(&settings.undelivered) {
+        let named = settings.undelivered.as_ref().and_then(|condition| condition.named());
+        Some(Fate::Undelivered { code: named.map(Code::new), for_good: false })
+    } else {
+        None
     };
-    Some(after).filter(|after| *after >= TimeDelta::zero())
+    if fate.is_some() || settings.accepted.holds(answer) {
+        let provider_id = settings.message_id.as_ref().and_then(|place| place.find(answer));
+        return LookUp::Accepted { provider_id, fate };
+    }
+    let proves = settings.not_sent.as_ref().is_some_and(|rule| {
+        rule.condition.holds(answer) && rule.after.is_some_and(|after| handed_over_by + after <= now)
+    });
+    if proves { LookUp::NotSent } else { LookUp::Unclear }
 }
 
 #[cfg(test)]
 mod tests {
     use super::outcome;
     use crate::domain::{Outcome, RejectScope};
-    use crate::gateway::http::client::{Answer, Body};
+    use crate::gateway::sms::client::{Answer, Body};
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 

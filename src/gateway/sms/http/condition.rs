@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::client::Answer;
+use crate::gateway::sms::client::Answer;
 
 /// Looks at status, body and JSON; what is `None` is not looked at.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl JsonCondition {
 /// A JSON pointer such as `/data/0/code`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Pointer(String);
+pub struct Pointer(pub(super) String);
 
 impl TryFrom<String> for Pointer {
     type Error = &'static str;
@@ -135,7 +135,7 @@ impl TryFrom<String> for Pointer {
 /// A string, number or truth value, compared by its text: gateways are careless about `0` and `"0"`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
-struct Scalar(String);
+pub struct Scalar(pub(super) String);
 
 impl TryFrom<Value> for Scalar {
     type Error = &'static str;
@@ -144,7 +144,7 @@ impl TryFrom<Value> for Scalar {
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
+pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

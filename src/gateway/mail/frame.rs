@@ -10,34 +10,34 @@ use lettre::message::{Body, Mailbox, Mailboxes};
 use crate::domain::{EmailAddress, EmailParts, Merchant};
 
 /// What goes into one e-mail.
-pub(super) struct Composition<'a> {
+pub(in crate::gateway) struct Composition<'a> {
     /// In whose name: the display name of From; its support address is where replies go.
-    pub(super) merchant: &'a Merchant,
+    pub(in crate::gateway) merchant: &'a Merchant,
     /// The sender's address; its display name stands in where the merchant has no name.
-    pub(super) from: &'a Mailbox,
+    pub(in crate::gateway) from: &'a Mailbox,
     /// To whom.
-    pub(super) to: &'a EmailAddress,
+    pub(in crate::gateway) to: &'a EmailAddress,
     /// What.
-    pub(super) parts: &'a EmailParts,
+    pub(in crate::gateway) parts: &'a EmailParts,
     /// The local part of the Message-ID.
-    pub(super) reference: &'a str,
+    pub(in crate::gateway) reference: &'a str,
     /// The Date.
-    pub(super) date: DateTime<Utc>,
+    pub(in crate::gateway) date: DateTime<Utc>,
 }
 
 /// Who is named in the envelope, and the message in wire form, without dot-stuffing.
-pub(super) struct Mail {
-    pub(super) from: Address,
-    pub(super) to: Address,
-    pub(super) raw: String,
+pub(in crate::gateway) struct Mail {
+    pub(in crate::gateway) from: Address,
+    pub(in crate::gateway) to: Address,
+    pub(in crate::gateway) raw: String,
 }
 
 /// The code of a message that can be sent to nobody.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unsendable(pub(super) &'static str);
+pub(in crate::gateway) struct Unsendable(pub(in crate::gateway) &'static str);
 
 /// Writes the message. No text in it, whatever it holds, can begin a header of its own.
-pub(super) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsendable> {
+pub(in crate::gateway) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsendable> {
     let Composition { merchant, parts, reference, .. } = mail;
     if !is_token(reference) {
         return Err(Unsendable("bad-reference"));
@@ -49,16 +49,29 @@ pub(super) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsendable> {
     // nobody who writes a template or a name can know, and `=_` cannot stand in encoded text (RFC 2045, 6.7).
     let written = write!(
         raw,
-        "Message-ID: <{reference}@{domain}>\r\nDate: {date}\r\n{addressed}Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/alternative;\r\n boundary=\"=_{reference}\"\r\n\r\n",
+        "Message-ID: <{reference}@{domain}>\r\nDate: {date}\r\n{addressed}Auto-Submitted: auto-generated\r\n",
         date = mail.date.to_rfc2822(),
         addressed = addressed(mail, &to, merchant),
     );
     written.map_err(|_| Unsendable("bad-reference"))?;
+    if let Some(link) = parts.unsubscribe.as_deref().filter(|link| is_header_link(link)) {
+        raw.extend(["List-Unsubscribe: <", link, ">\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"]);
+    }
+    raw.extend([
+        "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"=_",
+        reference,
+        "\"\r\n\r\n",
+    ]);
     push_part(&mut raw, reference, "plain", &parts.text);
     push_part(&mut raw, reference, "html", &parts.html);
     raw.extend(["--=_", reference, "--\r\n"]);
     Ok(Mail { from: mail.from.email.clone(), to, raw })
+}
+
+/// Whether an address may stand in a header as it is; RFC 8058 asks for https.
+fn is_header_link(link: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>');
+    link.starts_with("https://") && link.len() <= 900 && link.bytes().all(plain)
 }
 
 /// The headers that hold names and addresses, encoded by lettre.
@@ -112,7 +125,7 @@ fn is_seven_bit(text: &str) -> bool {
 }
 
 /// Whether a reference may stand in a Message-ID, a boundary and a file's name as it is.
-pub(super) fn is_token(reference: &str) -> bool {
+pub(in crate::gateway) fn is_token(reference: &str) -> bool {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&reference.len()) && reference.bytes().all(kept)
 }
@@ -135,7 +148,11 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_seven_bit, is_token, one_line, push_part, push_wire_lines};
+    use super::{Composition, compose, is_seven_bit, is_token, one_line, push_part, push_wire_lines};
+    use crate::domain::{EmailAddress, EmailParts, Locale};
+    use crate::render::sample_merchant;
+    use mail_parser::MessageParser;
+    use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 
     #[test]
     fn every_line_ends_as_on_the_wire() {
@@ -165,6 +182,79 @@ mod tests {
         assert!(is_token("Ab0-_"));
         for reference in ["", "a b", "a\r\nb", "../a", "a@b", "é", &"a".repeat(65)] {
             assert!(!is_token(reference), "{reference:?}");
+        }
+    }
+
+    /// Text as somebody would write it who wants a header of his own.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            proptest::sample::select(vec![
+                "\r\n",
+                "\n",
+                "\r",
+                "\r\n\r\n",
+                "\0",
+                "\u{85}",
+                "\u{2028}",
+                "\t",
+                " ",
+                "Bcc: all@borrower.example",
+                ": ",
+                "<",
+                ">",
+                "\"",
+                "\\",
+                ",",
+                ";",
+                "@",
+                "=?utf-8?q?=0D=0ABcc:_x?=",
+                "商城",
+                "😀",
+                ".",
+            ])
+            .prop_map(str::to_owned),
+            any::<String>(),
+        ];
+        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_begins_a_header_of_its_own(
+            name in hostile(), subject in hostile(), text in hostile(), link in hostile(), local in "[!-~]{1,12}"
+        ) {
+            let mut merchant = sample_merchant(&Locale::new("en").unwrap());
+            merchant.name = name;
+            let address = |text: String| EmailAddress::new(&text).ok();
+            if let Some(hostile) = address(format!("{local}@mall.example")) {
+                merchant.support.email = Some(hostile);
+            }
+            let to = address(format!("{local}@borrower.example")).unwrap_or_else(|| address("a@b.example".into()).unwrap());
+            let unsubscribe = Some(format!("https://mall.example/u/{link}"));
+            let parts = EmailParts { subject, text: text.clone(), html: text, unsubscribe };
+            let from = "Mall <repay@mall.example>".parse().unwrap();
+            let date = chrono::DateTime::UNIX_EPOCH;
+            let composed = compose(&Composition { merchant: &merchant, from: &from, to: &to, parts: &parts, reference: "r", date });
+            // An address that no server would take is refused, not mended.
+            let Ok(mail) = composed else { return Ok(()) };
+            assert!(mail.raw.is_ascii());
+            let head = mail.raw.split("\r\n\r\n").next().unwrap();
+            assert!(!head.replace("\r\n", "").contains(['\r', '\n', '\0']), "{head:?}");
+            let allowed = [
+                "Message-ID", "Date", "From", "To", "Subject", "Reply-To", "Auto-Submitted", "List-Unsubscribe",
+                "List-Unsubscribe-Post", "MIME-Version", "Content-Type",
+            ];
+            let mut names: Vec<_> = head.split("\r\n").filter(|line| !line.starts_with([' ', '\t']))
+                .map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect();
+            assert!(names.iter().all(|name| allowed.contains(&name.as_str())), "{head}");
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{head}");
+            let parsed = MessageParser::default().parse(mail.raw.as_bytes()).unwrap();
+            let to_only = parsed.to().and_then(|to| to.first()).and_then(|to| to.address());
+            assert_eq!(to_only, Some(to.as_str()), "{head}");
+            assert_eq!(parsed.parts.len(), 3, "two alternatives: {}", mail.raw);
         }
     }
 }

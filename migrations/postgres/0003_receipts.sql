@@ -1,0 +1,40 @@
+-- What gateways report: what does not count yet, and what people answered.
+
+-- By this a report finds its message where the provider names it by a number of its own.
+create index event_provider_id on event (provider_id) where provider_id is not null and kind = 'accepted';
+
+-- Reports that do not count yet: no message is known by that number yet, or the gateway is to be asked first.
+create table kept_report (
+    id          bigint generated always as identity primary key,
+    gateway     text        not null,
+    reminder_id bigint, -- this or the next says which message
+    provider_id text,
+    fate        text        not null, -- delivered, undelivered, gone (undelivered for good), complained
+    code        text,
+    is_hint     boolean     not null, -- the gateway is to be asked first
+    at          timestamptz not null,
+    received_at timestamptz not null,
+    look_at     timestamptz not null -- when it is looked at again
+);
+
+-- The same report twice is kept once.
+create unique index kept_report_once on kept_report (gateway, coalesce(provider_id, ''), coalesce(reminder_id, 0), fate);
+create index kept_report_due on kept_report (look_at);
+
+-- What people answered. Only appended.
+create table reply (
+    id          bigint generated always as identity primary key,
+    gateway     text        not null,
+    provider_id text, -- by which a repeated one is known
+    merchant    text collate "C", -- null: it is not known to whom it was said
+    reminder_id bigint, -- of the message that was answered
+    channel     text        not null,
+    address     text        not null,
+    intent      text        not null, -- stop, start, other
+    said        text        not null,
+    at          timestamptz not null
+);
+
+create unique index reply_once on reply (gateway, provider_id) where provider_id is not null;
+-- Whether a later one said otherwise.
+create index reply_of_address on reply (channel, address, at);

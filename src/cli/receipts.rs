@@ -1,0 +1,79 @@
+//! `dueherald receipts mail`: takes in one bounce or complaint, as a mail server pipes it.
+
+use std::io::{self, Read, Write};
+
+use clap::{Args, Subcommand};
+
+use super::{CliError, Exit};
+use crate::app::App;
+use crate::config::GatewayConfig;
+use crate::domain::{Fate, GatewayName, Report};
+use crate::gateway::mail::returned::{LOOKED_AT, read};
+use crate::pipeline::Trust;
+
+/// Take in what became of messages.
+#[derive(Debug, Args)]
+pub(super) struct ReceiptsArgs {
+    #[command(subcommand)]
+    command: ReceiptsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReceiptsCommand {
+    /// Read one e-mail from standard input: a bounce or a complaint counts, anything else is left alone
+    ///
+    /// For a mail server that pipes the mailbox of bounces here. Ends with 0 whatever the e-mail says, so that nothing is bounced in
+    /// turn; let the server try again when it ends otherwise, as with `dueherald receipts mail || exit 75`.
+    Mail {
+        /// The gateway that sent it; the first mail gateway unless said otherwise
+        #[arg(long)]
+        gateway: Option<GatewayName>,
+    },
+}
+
+/// Runs it.
+pub(super) async fn run(
+    args: ReceiptsArgs,
+    app: &App,
+    input: &mut (dyn Read + Send),
+    out: &mut (dyn Write + Send),
+) -> Result<Exit, CliError> {
+    let ReceiptsCommand::Mail { gateway } = args.command;
+    let gateway = mail_gateway(app, gateway)?;
+    let mut raw = Vec::new();
+    input.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
+    // Who pipes a longer one is not to find the pipe closed.
+    io::copy(input, &mut io::sink())?;
+    let report = match read(&raw) {
+        Ok(report) => report,
+        Err(no_report) => {
+            writeln!(out, "nothing taken in: {no_report}")?;
+            return Ok(Exit::Done);
+        }
+    };
+    let told = match &report {
+        Report::Fate { fate: Fate::Delivered, .. } => "the message arrived",
+        Report::Fate { fate: Fate::Undelivered { for_good: true, .. }, .. } => {
+            "the message did not arrive, and nothing will at that address: it is suppressed"
+        }
+        Report::Fate { fate: Fate::Undelivered { for_good: false, .. }, .. } => "the message did not arrive",
+        Report::Fate { fate: Fate::Complained, .. } => "the recipient complained: the address is suppressed",
+        Report::Reply(_) => "somebody answered",
+    };
+    let taken = app.intake().take_in(&gateway, vec![report], Trust::Counts).await?;
+    match (taken.counted, taken.kept) {
+        (0, 0) => writeln!(out, "nothing changed ({told}): it is known already, or the message is none of ours")?,
+        _ => writeln!(out, "taken in: {told}")?,
+    }
+    Ok(Exit::Done)
+}
+
+fn mail_gateway(app: &App, named: Option<GatewayName>) -> Result<GatewayName, CliError> {
+    let is_mail = |name: &GatewayName| matches!(app.config.gateways.get(name), Some(GatewayConfig::Smtp(_)));
+    let known: Vec<_> = app.config.gateways.keys().filter(|name| is_mail(name)).cloned().collect();
+    match named {
+        Some(name) if known.contains(&name) => Ok(name),
+        Some(name) => Err(CliError::Use(format!("{name} is no gateway of kind smtp"))),
+        None => known.into_iter().next().ok_or_else(|| CliError::Use("the config has no gateway of kind smtp".into())),
+    }
+}

@@ -1,0 +1,302 @@
+//! `dueherald suppress list|add|remove|import|export`: addresses that must not be contacted.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+
+use super::super::reminders::moment;
+use super::super::table::{self, Format, Row};
+use super::super::{CliError, Exit};
+use super::known;
+use crate::domain::{Address, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
+use crate::pipeline::Signature;
+use crate::plan::hold_end;
+use crate::source::{Defaults, SourceError, SuppressionLines, SuppressionsWriter, read_address};
+use crate::store::{Store, StoreError, SuppressionFilter};
+
+/// How many suppressions one operation reads or writes.
+const PAGE: u32 = 1_000;
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Only this address
+    #[arg(long, value_name = "PHONE|E-MAIL")]
+    address: Option<String>,
+    /// Show addresses in full
+    #[arg(long)]
+    reveal: bool,
+    /// At most so many; `export` writes all
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Print a table or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Which suppressions.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Only those of this merchant
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// Only those on this channel: sms or email
+    #[arg(long)]
+    channel: Option<Channel>,
+}
+
+/// One address, for one merchant or for all.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whose").required(true).args(["merchant", "all"])))]
+pub(super) struct One {
+    /// The phone number or e-mail address
+    #[arg(value_name = "PHONE|E-MAIL")]
+    address: String,
+    /// For this merchant only
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// For every merchant
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    #[command(flatten)]
+    one: One,
+    /// Why: opted_out, bounced, complained or manual
+    #[arg(long, default_value = "manual")]
+    reason: SuppressionReason,
+    /// Who adds it; kept as its source
+    #[arg(long)]
+    actor: String,
+    /// The last day on which it holds (YYYY-MM-DD; the merchant's local day, or UTC), or an instant; without it for good
+    #[arg(long)]
+    until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// A CSV with a column address, and merchant, reason, source, since and until as you like; - reads the standard input
+    file: PathBuf,
+    /// What lines without a merchant are for [default: every merchant]
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// What lines without a source came from
+    #[arg(long, default_value = "import")]
+    source: String,
+    /// Check everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show at most so many rejected lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    max_shown: usize,
+}
+
+pub(super) async fn list(
+    args: ListArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let of = args.which.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
+    let address = args.address.map(|text| address(&text, of)).transpose()?;
+    let filter = SuppressionFilter { address, ..filter(args.which, args.limit) };
+    let rows: Vec<_> =
+        store.suppressions(&filter).await?.iter().map(|one| SuppressionRow::of(one, args.reveal)).collect();
+    table::print(out, args.format, &rows)?;
+    Ok(())
+}
+
+fn filter(which: Which, limit: u32) -> SuppressionFilter {
+    SuppressionFilter { merchant: which.merchant, channel: which.channel, limit, ..SuppressionFilter::default() }
+}
+
+fn address(text: &str, merchant: Option<&Merchant>) -> Result<Address, CliError> {
+    read_address(text, merchant).map_err(|problem| CliError::Use(format!("the address {problem}")))
+}
+
+pub(super) async fn add(
+    args: AddArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let AddArgs { one, reason, actor, until } = args;
+    let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
+    let Signature { actor, .. } = Signature::new(&actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+    let zone = merchant.map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
+    let until = match until {
+        None => None,
+        Some(text) => Some(hold_end(&text, zone).filter(|until| *until > now).ok_or_else(|| {
+            CliError::Use("--until is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00".to_owned())
+        })?),
+    };
+    let address = address(&one.address, merchant)?;
+    let whose = whose(one.merchant.as_ref());
+    let one = Suppression { merchant: one.merchant, address, reason, source: actor, since: now, until };
+    store.suppress(std::slice::from_ref(&one)).await?;
+    match until {
+        None => writeln!(out, "{} is suppressed for {whose}", masked(&one.address))?,
+        Some(until) => {
+            writeln!(out, "{} is suppressed for {whose} until {}", masked(&one.address), moment(until))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn remove(
+    one: One,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
+    let address = address(&one.address, merchant)?;
+    let whose = whose(one.merchant.as_ref());
+    if !store.lift_suppression(one.merchant.as_ref(), &address).await? {
+        return Err(CliError::Failed(format!(
+            "{} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is",
+            masked(&address)
+        )));
+    }
+    writeln!(out, "{} is no more suppressed for {whose}", masked(&address))?;
+    let filter = SuppressionFilter { address: Some(address), limit: 10, ..SuppressionFilter::default() };
+    for other in store.suppressions(&filter).await? {
+        writeln!(out, "still suppressed for {}", self::whose(other.merchant.as_ref()))?;
+    }
+    Ok(())
+}
+
+fn whose(merchant: Option<&MerchantId>) -> String {
+    merchant.map_or_else(|| "every merchant".to_owned(), ToString::to_string)
+}
+
+pub(super) async fn import(
+    args: ImportArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    if let Some(name) = &args.merchant {
+        known(merchants, name)?;
+    }
+    let defaults = Defaults { merchant: args.merchant, source: args.source, since: now };
+    let refused = |error: &dyn std::fmt::Display| CliError::Use(format!("{}: {error}", args.file.display()));
+    let lines = SuppressionLines::open(open(&args.file)?, merchants, defaults).map_err(|error| refused(&error))?;
+    let (mut taken, mut rejected, mut batch) = (0_u64, 0_usize, Vec::new());
+    for line in lines {
+        let line = line.map_err(|error: SourceError| CliError::Failed(format!("{}: {error}", args.file.display())))?;
+        match line.read {
+            Ok(one) => {
+                taken += 1;
+                batch.push(one);
+            }
+            Err(problem) => {
+                rejected += 1;
+                if rejected <= args.max_shown {
+                    writeln!(out, "line {}: {problem}", line.line)?;
+                }
+            }
+        }
+        if batch.len() >= PAGE as usize {
+            write(store, &mut batch, args.dry_run).await?;
+        }
+    }
+    write(store, &mut batch, args.dry_run).await?;
+    let dry = if args.dry_run { " (dry run: nothing was written)" } else { "" };
+    writeln!(out, "{taken} taken, {rejected} rejected{dry}")?;
+    Ok(if rejected == 0 { Exit::Done } else { Exit::Partly })
+}
+
+async fn write(store: &dyn Store, batch: &mut Vec<Suppression>, dry_run: bool) -> Result<(), StoreError> {
+    if !dry_run && !batch.is_empty() {
+        store.suppress(batch).await?;
+    }
+    batch.clear();
+    Ok(())
+}
+
+fn open(file: &Path) -> Result<Box<dyn Read + Send>, CliError> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    let opened = File::open(file).map_err(|error| CliError::Use(format!("{}: {error}", file.display())))?;
+    Ok(Box::new(opened))
+}
+
+/// Writes all of them, page by page: a lender may have a million.
+pub(super) async fn export(which: Which, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+    let mut filter = filter(which, PAGE);
+    let mut writer = SuppressionsWriter::new(out)?;
+    loop {
+        let page = store.suppressions(&filter).await?;
+        for one in &page {
+            writer.write(one)?;
+        }
+        let Some(last) = page.last().filter(|_| page.len() == PAGE as usize) else { break };
+        filter.after = Some((last.merchant.clone(), last.address.clone()));
+    }
+    Ok(writer.finish()?)
+}
+
+/// An address by which staff who know it can tell it, and nobody else can use it.
+pub(in crate::cli) fn masked(address: &Address) -> String {
+    match address {
+        Address::Phone(phone) => format!("…{}", phone.tail()),
+        Address::Email(email) => {
+            let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
+            format!("{}…@{domain}", local.chars().next().unwrap_or('…'))
+        }
+    }
+}
+
+/// A suppression as it is listed.
+#[derive(Debug, Serialize)]
+struct SuppressionRow {
+    merchant: Option<String>,
+    channel: &'static str,
+    address: String,
+    reason: &'static str,
+    source: String,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl SuppressionRow {
+    fn of(one: &Suppression, reveal: bool) -> Self {
+        Self {
+            merchant: one.merchant.as_ref().map(ToString::to_string),
+            channel: one.address.channel().as_str(),
+            address: if reveal { one.address.reveal().to_owned() } else { masked(&one.address) },
+            reason: one.reason.as_str(),
+            source: one.source.clone(),
+            since: one.since,
+            until: one.until,
+        }
+    }
+}
+
+impl Row for SuppressionRow {
+    const TITLES: &'static [&'static str] = &["MERCHANT", "CHANNEL", "ADDRESS", "REASON", "SOURCE", "SINCE", "UNTIL"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.merchant.clone().unwrap_or_else(|| "all".to_owned()),
+            self.channel.to_owned(),
+            self.address.clone(),
+            self.reason.to_owned(),
+            self.source.clone(),
+            moment(self.since),
+            self.until.map(moment).unwrap_or_default(),
+        ]
+    }
+}

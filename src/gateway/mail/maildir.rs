@@ -1,0 +1,107 @@
+//! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to `cur`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::returned::{LOOKED_AT, NoReport, read};
+use crate::domain::Report;
+
+/// The folder that holds `new` and `cur`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maildir(pub PathBuf);
+
+/// One message in `new`.
+#[derive(Debug)]
+pub struct Arrived {
+    path: PathBuf,
+    /// What it says, or why it could not be opened.
+    pub content: io::Result<Result<Report, NoReport>>,
+}
+
+impl Maildir {
+    /// Whether it is one.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.0.join("new").is_dir() && self.0.join("cur").is_dir()
+    }
+
+    /// Reads messages in `new`, at most `limit`, and leaves them there. Blocks.
+    ///
+    /// # Errors
+    /// When `new` cannot be read.
+    pub fn arrived(&self, limit: usize) -> io::Result<Vec<Arrived>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(self.0.join("new"))? {
+            let entry = entry?;
+            // Hidden ones belong to file systems and programs, not to the Maildir.
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                paths.push(entry.path());
+            }
+            if paths.len() == limit {
+                break;
+            }
+        }
+        Ok(paths.into_iter().map(|path| Arrived { content: beginning(&path).map(|raw| read(&raw)), path }).collect())
+    }
+
+    /// Moves a message to `cur`, where a mail program shows it: as seen if it was taken in, as unread if it is for a person, and
+    /// flagged if it could not be opened. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn put_away(&self, arrived: &Arrived) -> io::Result<()> {
+        let flags = match arrived.content {
+            Ok(Ok(_)) => "S",
+            Ok(Err(_)) => "",
+            Err(_) => "F",
+        };
+        let name = arrived.path.file_name().unwrap_or_default().to_string_lossy();
+        let unique = name.split(':').next().unwrap_or_default();
+        std::fs::rename(&arrived.path, self.0.join("cur").join(format!("{unique}:2,{flags}")))
+    }
+}
+
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut raw = Vec::new();
+    File::open(path)?.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
+    Ok(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Maildir;
+
+    #[test]
+    fn every_message_ends_in_cur_marked_by_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let maildir = Maildir(folder.path().to_owned());
+        assert!(!maildir.exists() && maildir.arrived(10).is_err());
+        for within in ["new", "cur", "tmp"] {
+            fs::create_dir(folder.path().join(within)).unwrap();
+        }
+        assert!(maildir.exists());
+        let bounce = include_str!("../../../tests/it/gateway/returned/exim.eml");
+        fs::write(folder.path().join("new/1.M1.mx"), bounce).unwrap();
+        fs::write(folder.path().join("new/2.M2.mx:2,"), "From: zhang@borrower.example\n\nWhy?\n").unwrap();
+        fs::write(folder.path().join("new/.nfs1"), "").unwrap();
+        // What cannot be read as a file.
+        fs::create_dir(folder.path().join("new/3.M3.mx")).unwrap();
+        let arrived = maildir.arrived(2).unwrap();
+        assert_eq!(arrived.len(), 2, "no more at once than was asked for");
+        for one in maildir.arrived(10).unwrap() {
+            maildir.put_away(&one).unwrap();
+        }
+        let names = |within: &str| {
+            let entries = fs::read_dir(folder.path().join(within)).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names("cur"), ["1.M1.mx:2,S", "2.M2.mx:2,", "3.M3.mx:2,F"]);
+        assert_eq!(names("new"), [".nfs1"]);
+        assert_eq!(fs::read_to_string(folder.path().join("cur/1.M1.mx:2,S")).unwrap(), bounce, "nothing is lost");
+    }
+}

@@ -1,0 +1,14 @@
+//! E-mail as such, whatever carries it: how our messages are written and signed, and how those are read that come back.
+
+mod dkim;
+mod frame;
+mod maildir;
+mod return_path;
+pub mod returned;
+
+pub use dkim::DkimSettings;
+pub use maildir::{Arrived, Maildir};
+
+pub(super) use dkim::Dkim;
+pub(super) use frame::{Composition, Mail, compose, is_token};
+pub(super) use return_path::{LONGEST_LOCAL_PART, ReturnPath};

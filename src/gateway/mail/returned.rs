@@ -1,0 +1,295 @@
+//! What comes back: bounces (RFC 3464, and what mail systems say in plain words), complaints (RFC 5965), and the rest, which is
+//! no business of ours. Pure.
+//!
+//! A message of ours is known by its reference: in the return path that it was sent from (see `return_path`), or as the local
+//! part of its Message-ID, wherever in the report either stands. Nobody can guess one, so a forged report harms only who forges it.
+
+use std::borrow::Cow;
+use std::panic::catch_unwind;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
+
+use super::return_path::{REFERENCE_BYTES, reference_in};
+use crate::domain::{About, Code, Fate, Report};
+
+/// How much of a message is looked at, in bytes. What a report says stands before the message that it returns.
+pub const LOOKED_AT: usize = 1 << 20;
+
+/// Why a message tells nothing about one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoReport {
+    /// Written by a person, or an automatic reply.
+    #[error("it is no report about a message")]
+    Other,
+    /// A delay, say.
+    #[error("it is a report that settles nothing yet")]
+    Undecided,
+    /// It is no e-mail that can be taken apart.
+    #[error("it cannot be read")]
+    Unreadable,
+    /// It names no reference.
+    #[error("it is a report, but about no message of dueherald's")]
+    Unnamed,
+}
+
+/// Reads one message of the mailbox that bounces go to.
+///
+/// # Errors
+/// When it reports on no message of ours.
+pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
+    let raw = &raw[..raw.len().min(LOOKED_AT)];
+    // The parser (mail-parser 0.11.9) panics when parts are nested in some wrong ways, which anybody can send us.
+    let parsed = catch_unwind(|| MessageParser::default().parse(raw));
+    let message = parsed.ok().flatten().ok_or(NoReport::Unreadable)?;
+    let fate = fate(&message)?;
+    let reference = reference(raw, &message).ok_or(NoReport::Unnamed)?;
+    let at = message.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
+    Ok(Report::Fate { about: About::Reference(reference), fate, at })
+}
+
+fn fate(message: &Message<'_>) -> Result<Fate, NoReport> {
+    for part in &message.parts {
+        let Some(kind) = part.content_type().filter(|kind| kind.ctype().eq_ignore_ascii_case("message")) else {
+            continue;
+        };
+        match kind.subtype().map(str::to_ascii_lowercase).as_deref() {
+            Some("delivery-status" | "global-delivery-status") => return delivery_status(&text(part)),
+            Some("feedback-report") => return feedback(&text(part)),
+            _ => {}
+        }
+    }
+    if is_from_mail_system(message) { in_words(message) } else { Err(NoReport::Other) }
+}
+
+fn text<'a>(part: &'a MessagePart<'_>) -> Cow<'a, str> {
+    String::from_utf8_lossy(part.contents())
+}
+
+/// RFC 3464. The action decides, and then the status: what failed for good may well have a status that sounds temporary.
+fn delivery_status(text: &str) -> Result<Fate, NoReport> {
+    let fields = fields(text);
+    let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+    let status = field("status").and_then(Status::find);
+    let diagnostic = field("diagnostic-code").unwrap_or_default();
+    match field("action").map(|action| action.to_ascii_lowercase()).as_deref().map(first_word) {
+        Some("failed") => Ok(undelivered(status, diagnostic)),
+        Some("delivered" | "relayed") => Ok(Fate::Delivered),
+        Some(_) => Err(NoReport::Undecided),
+        // Some leave the action out.
+        None => match status.map(|status| status.class) {
+            Some(5) => Ok(undelivered(status, diagnostic)),
+            _ => Err(NoReport::Undecided),
+        },
+    }
+}
+
+/// RFC 5965.
+fn feedback(text: &str) -> Result<Fate, NoReport> {
+    let fields = fields(text);
+    let kind = fields.iter().find(|(name, _)| name == "feedback-type").map(|(_, value)| value.to_ascii_lowercase());
+    match kind.as_deref().map(first_word) {
+        Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => Ok(Fate::Complained),
+        // About a virus or a signature, or that it is no spam after all.
+        _ => Err(NoReport::Undecided),
+    }
+}
+
+fn first_word(value: &str) -> &str {
+    value.split([' ', '\t', ';', '(']).next().unwrap_or_default()
+}
+
+/// The fields of all groups, names in small letters, folds undone.
+fn fields(text: &str) -> Vec<(String, String)> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix([' ', '\t']), fields.last_mut()) {
+            (Some(more), Some((_, value))) => value.extend([" ", more.trim()]),
+            _ => fields.extend(
+                line.split_once(':').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned())),
+            ),
+        }
+    }
+    fields
+}
+
+/// A status code of RFC 3463.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Status {
+    class: u16,
+    subject: u16,
+    detail: u16,
+}
+
+impl Status {
+    /// The first one of a text; a part of an IP address or of a date is none.
+    fn find(text: &str) -> Option<Self> {
+        let numbers = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').map(|word| word.trim_matches('.'));
+        numbers.filter(|word| word.len() <= 9).find_map(|word| {
+            let mut parts = word.split('.').map(|part| part.parse().ok().filter(|number| *number < 1000));
+            let status = Self { class: parts.next()??, subject: parts.next()??, detail: parts.next()?? };
+            (matches!(status.class, 2 | 4 | 5) && parts.next().is_none()).then_some(status)
+        })
+    }
+
+    /// Says no more than that something is wrong.
+    fn is_vague(self) -> bool {
+        matches!((self.subject, self.detail), (0 | 5, 0) | (3, 0))
+    }
+
+    /// Whether nothing will ever arrive at the address: there is none, it was given up, or its domain takes no mail. Not what the
+    /// server thinks of us or of this message, and not a full mailbox.
+    fn is_about_the_address(self) -> bool {
+        self.class == 5
+            && match (self.subject, self.detail) {
+                // 5.1.7 and 5.1.8 are about the sender's address.
+                (1, detail) => !matches!(detail, 7 | 8),
+                (2, 1) | (4, 4) => true,
+                _ => false,
+            }
+    }
+}
+
+fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
+    let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
+    let temporary = status.is_some_and(|status| status.class == 4);
+    let for_good = match told {
+        _ if temporary => false,
+        Some(status) if !status.is_vague() => status.is_about_the_address(),
+        _ => names_an_unknown_mailbox(&diagnostic.to_lowercase()),
+    };
+    let code = told.map(|Status { class, subject, detail }| Code::new(&format!("smtp-{class}.{subject}.{detail}")));
+    Fate::Undelivered { code, for_good }
+}
+
+fn names_an_unknown_mailbox(lower: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "user unknown",
+        "unknown user",
+        "user not found",
+        "no such user",
+        "no such recipient",
+        "no such mailbox",
+        "no mailbox here by that name",
+        "mailbox not found",
+        "recipient not found",
+        "does not exist",
+        "doesn't have a",
+        "user doesn't exist",
+    ];
+    WORDS.iter().any(|words| lower.contains(words))
+}
+
+fn is_from_mail_system(message: &Message<'_>) -> bool {
+    let sender = message.from().and_then(|from| from.first()).and_then(|from| from.address());
+    let local = sender.and_then(|sender| sender.split('@').next()).unwrap_or_default().to_ascii_lowercase();
+    matches!(local.as_str(), "mailer-daemon" | "postmaster" | "mail-daemon" | "mailerdaemon")
+        || message.header_raw("X-Failed-Recipients").is_some()
+}
+
+/// A mail system that speaks no RFC 3464: qmail, older Exim and Exchange, and what sits on top of them.
+fn in_words(message: &Message<'_>) -> Result<Fate, NoReport> {
+    const WAITING: [&str; 7] = [
+        "delayed",
+        "will be retried",
+        "will keep trying",
+        "will continue to",
+        "will try again",
+        "no action is required",
+        "still being attempted",
+    ];
+    const FAILED: [&str; 9] = [
+        "undeliver",
+        "failed",
+        "failure",
+        "could not be delivered",
+        "couldn't be delivered",
+        "returned to sender",
+        "退信",
+        "投递失败",
+        "无法送达",
+    ];
+    const SPOKEN: usize = 16 * 1024;
+    let body = message.body_text(0).unwrap_or_default();
+    let spoken: String = body.chars().take(SPOKEN).collect();
+    let lower = format!("{}\n{spoken}", message.subject().unwrap_or_default()).to_lowercase();
+    // What it returns, below, is not its own words.
+    let own = ["--- below this line", "------ this is a copy", "original message"]
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min()
+        .map_or(lower.as_str(), |end| &lower[..end]);
+    let holds = |words: &[&str]| words.iter().any(|word| own.contains(word));
+    let status = Status::find(own).filter(|status| status.class != 2);
+    if holds(&WAITING) && status.is_none_or(|status| status.class == 4) {
+        return Err(NoReport::Undecided);
+    }
+    if status.is_some() || names_an_unknown_mailbox(own) || holds(&FAILED) {
+        return Ok(undelivered(status, own));
+    }
+    Err(NoReport::Other)
+}
+
+/// The reference of the message that a report is about. The return path first: whoever sent the report sent it there.
+fn reference(raw: &[u8], message: &Message<'_>) -> Option<String> {
+    let mut found = Found::default();
+    found.look_through(raw);
+    for part in message.parts.iter().filter(|part| part.encoding != Encoding::None) {
+        match part.message() {
+            Some(returned) => found.look_through(&returned.raw_message),
+            None => found.look_through(part.contents()),
+        }
+    }
+    found.in_return_path.or(found.in_message_id)
+}
+
+#[derive(Default)]
+struct Found {
+    in_return_path: Option<String>,
+    /// The last one: what is returned stands at the end.
+    in_message_id: Option<String>,
+}
+
+impl Found {
+    fn look_through(&mut self, bytes: &[u8]) {
+        for at in memchr::memchr_iter(b'@', bytes) {
+            let kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'_' | b'.');
+            let start = bytes[at.saturating_sub(64)..at].iter().rev().take_while(|byte| kept(byte)).count();
+            let Ok(local) = std::str::from_utf8(&bytes[at - start..at]) else { continue };
+            if self.in_return_path.is_none() {
+                self.in_return_path = reference_in(&format!("{local}@"));
+            }
+            if URL_SAFE_NO_PAD.decode(local).is_ok_and(|bytes| bytes.len() == REFERENCE_BYTES) {
+                self.in_message_id = Some(local.to_owned());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("5.1.1", "5.1.1")]
+    #[case("smtp;550-5.1.10 RESOLVER.ADR.RecipientNotFound", "5.1.10")]
+    #[case("Sorry, no mailbox here by that name. (#5.1.1)", "5.1.1")]
+    #[case("<#5.1.1 smtp;550 5.1.1 no>", "5.1.1")]
+    #[case("said: 452-4.2.2. The mailbox", "4.2.2")]
+    fn a_status_is_found_in_what_a_server_says(#[case] text: &str, #[case] found: &str) {
+        let shown = Status::find(text).map(|Status { class, subject, detail }| format!("{class}.{subject}.{detail}"));
+        assert_eq!(shown.as_deref(), Some(found));
+    }
+
+    #[rstest]
+    #[case("from 5.1.1.7 we hear nothing")]
+    #[case("on 3.1.2026, version 1.2.3")]
+    #[case("550 no")]
+    #[case("5..1 5.1 5.x.1")]
+    fn what_only_looks_like_a_status_is_none(#[case] text: &str) {
+        assert_eq!(Status::find(text), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! SMS over HTTP. A provider is pure functions: a request from a hand-over, an outcome from an answer, the same for a look-up, and a
+//! reader of its callbacks. One gateway does the rest for all of them, on one client.
+//!
+//! What no provider's own words decide, HTTP does:
+//!
+//! | what happened | outcome |
+//! |---|---|
+//! | no connection (DNS, refused, TLS) | not sent |
+//! | 429, 503 | retry after `Retry-After` |
+//! | 3xx, 401 to 405, 407 | rejected, the gateway's trouble |
+//! | other 4xx but 408 | rejected: by the generic gateway's the recipient's trouble, by the others' the gateway's |
+//! | everything else: a 2xx that is no documented acceptance, 5xx, silence, a lost connection, half an answer | unknown |
+//!
+//! A code that a provider is not known to use is logged once, and means what its status means: a 4xx refuses the request, so that
+//! nothing was sent; with any other status the outcome is unknown.
+
+pub mod aliyun;
+mod client;
+mod connection;
+pub mod http;
+mod read;
+mod registered;
+pub mod signing;
+pub mod tencent;
+pub mod twilio;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use reqwest::Request;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
+
+use self::client::{Answer, Client};
+use self::verdict::Verdict;
+use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
+use crate::clock::{Clock, Deadline};
+use crate::domain::{Channel, Code, GatewayName, LinkMode, Outcome};
+use crate::render::RegisteredTemplates;
+
+pub use connection::{Connection, Endpoint};
+pub use registered::{NamedParameters, OrderedParameters, TemplateSettings};
+
+/// How many codes that nobody knew are remembered, so that each is told once.
+const REMEMBERED_CODES: usize = 1_000;
+
+/// What one provider is about. Pure: it is handed the time, and meets no network.
+trait Provider: Send + Sync + fmt::Debug {
+    /// What kind of link it lets through.
+    fn link_mode(&self) -> LinkMode;
+
+    /// The request that hands a message over, or why there is none.
+    fn request(&self, handover: &Handover<'_>, now: DateTime<Utc>) -> Result<Request, Outcome>;
+
+    /// What its answer means.
+    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict;
+
+    /// Whether it can be asked.
+    fn can_be_asked(&self) -> bool {
+        false
+    }
+
+    /// The requests that ask what became of a message, one after the other until one is clear.
+    fn inquiries(&self, inquiry: &Inquiry<'_>, now: DateTime<Utc>) -> Vec<Request> {
+        let _ = (inquiry, now);
+        Vec::new()
+    }
+
+    /// What the answer to one of them says.
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, now: DateTime<Utc>) -> LookUp {
+        let _ = (inquiry, answer, now);
+        LookUp::Unclear
+    }
+
+    /// How its callbacks are read.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        None
+    }
+
+    /// The approved templates, where it takes no free text.
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        None
+    }
+}
+
+/// One account at one provider of SMS over HTTP.
+pub struct SmsGateway {
+    name: GatewayName,
+    provider: Box<dyn Provider>,
+    connection: Connection,
+    client: Client,
+    slots: Semaphore,
+    clock: Arc<dyn Clock>,
+    /// The codes that were told.
+    undocumented: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for SmsGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmsGateway").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl SmsGateway {
+    /// Makes the client; connects to nothing.
+    fn over(
+        name: GatewayName,
+        provider: Box<dyn Provider>,
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GatewayError> {
+        connection.check()?;
+        let client = Client::new(&connection, Arc::clone(&clock))?;
+        let slots = Semaphore::new(connection.max_in_flight);
+        Ok(Self { name, provider, connection, client, slots, clock, undocumented: Mutex::default() })
+    }
+
+    /// One call, from waiting for a free hand to the end of the answer.
+    async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, Outcome> {
+        let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
+        let Some(_slot) = net::within(&*self.clock, left, self.slots.acquire()).await else {
+            return Err(net::not_sent("deadline"));
+        };
+        let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
+        let call = self.client.exchange(request, deadline);
+        match net::before(&*self.clock, left.min(self.connection.timeout), deadline, call).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(no_answer)) => Err(verdict::without_answer(&no_answer)),
+            None => Err(net::unknown(if deadline.left().is_none() { "deadline" } else { "http-no-answer" })),
+        }
+    }
+
+    fn tell_once(&self, code: &Code) {
+        let mut told = self.undocumented.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < REMEMBERED_CODES && told.insert(code.to_string()) {
+            tracing::warn!(gateway = %self.name, %code, "the provider answers with a code that is not known here; look it up in its documentation");
+        }
+    }
+}
+
+#[async_trait]
+impl Gateway for SmsGateway {
+    fn name(&self) -> &GatewayName {
+        &self.name
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Sms
+    }
+
+    fn link_mode(&self) -> LinkMode {
+        self.provider.link_mode()
+    }
+
+    fn max_in_flight(&self) -> usize {
+        self.connection.max_in_flight
+    }
+
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        self.provider.registered()
+    }
+
+    async fn send(&self, handover: &Handover<'_>) -> Outcome {
+        let request = match self.provider.request(handover, self.clock.now()) {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        match self.exchange(request, handover.deadline).await {
+            Ok(answer) => {
+                let Verdict { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
+                undocumented.iter().for_each(|code| self.tell_once(code));
+                outcome
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn can_be_asked(&self) -> bool {
+        self.provider.can_be_asked()
+    }
+
+    async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
+        let deadline = Deadline::new(Arc::clone(&self.clock), self.clock.elapsed(), self.connection.timeout);
+        for request in self.provider.inquiries(inquiry, self.clock.now()) {
+            let Ok(answer) = self.exchange(request, &deadline).await else { return LookUp::Unclear };
+            match self.provider.found(inquiry, &answer, self.clock.now()) {
+                LookUp::Unclear => {}
+                clear => return clear,
+            }
+        }
+        LookUp::Unclear
+    }
+
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        self.provider.callbacks()
+    }
+
+    /// Connects, by TLS if that is how it is spoken to. No request is made: any could send a message.
+    async fn check(&self) -> Result<(), GatewayError> {
+        let Connection { url, ca_pem, .. } = &self.connection;
+        let (host, port) = url.host_and_port();
+        let reached = async {
+            let tcp = net::connect(host, port).await?;
+            if url.is_https() {
+                let config = net::tls_config(ca_pem.as_deref()).map_err(|_| "tls")?;
+                net::wrap_tls(&TlsConnector::from(Arc::new(config)), host, tcp).await.map_err(|_| "tls")?;
+            }
+            Ok::<_, &str>(())
+        };
+        let reached = net::within(&*self.clock, self.connection.connect_timeout, reached).await;
+        reached.unwrap_or(Err("connect-timeout")).map_err(|code| {
+            GatewayError::Unreachable(format!(
+                "SMS gateway {host}:{port}: {code}; check `url`, `ca_pem` and the firewall"
+            ))
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! What readers of callbacks and look-ups share. Nothing that they keep is longer than it need be.
+
+use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Asia::Shanghai;
+use serde_json::Value;
+
+use crate::domain::{Address, Phone};
+use crate::gateway::callback::CallbackError;
+
+/// The most reports that are taken from one callback; providers put a hundred at most into one.
+pub(super) const MAX_REPORTS: usize = 1_000;
+
+/// The most characters of a reply that are kept: ten parts of an SMS are less.
+const MAX_TEXT: usize = 2_000;
+
+/// The elements of a JSON array.
+pub(super) fn elements(body: &[u8]) -> Result<Vec<Value>, CallbackError> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Array(mut elements)) => {
+            elements.truncate(MAX_REPORTS);
+            Ok(elements)
+        }
+        _ => Err(CallbackError::Unreadable),
+    }
+}
+
+/// A field that is not empty, as text: providers are careless about `1` and `"1"`.
+pub(super) fn field(value: &Value, name: &str) -> Option<String> {
+    let text = match value.get(name)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// A reference or a provider's number: at most 128 characters, none of them a control character.
+pub(super) fn identifier(text: &str) -> Option<String> {
+    let sound = (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
+    sound.then(|| text.to_owned())
+}
+
+/// The words of a reply.
+pub(super) fn clipped(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+/// A phone; `prefix` goes before one without a `+`.
+pub(super) fn phone(text: &str, prefix: &str) -> Option<Address> {
+    let text = text.trim();
+    let whole = match (text.starts_with('+'), text.strip_prefix("00")) {
+        (true, _) => text.to_owned(),
+        (false, Some(rest)) => format!("+{rest}"),
+        // In a query, a `+` that was not encoded reads as a space.
+        (false, None) => format!("{prefix}{text}"),
+    };
+    Phone::new(&whole).ok().map(Address::Phone)
+}
+
+/// A phone as Chinese providers write it: eleven digits at home, with the country's code abroad.
+pub(super) fn chinese_phone(text: &str) -> Option<Address> {
+    let is_domestic = text.len() == 11 && text.starts_with('1');
+    phone(text, if is_domestic { "+86" } else { "+" })
+}
+
+/// A time in China without a zone, `2026-11-22 08:03:04`.
+pub(super) fn chinese_time(text: &str) -> Option<DateTime<Utc>> {
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+    Some(Shanghai.from_local_datetime(&time).earliest()?.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{chinese_phone, chinese_time, identifier};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("13800138000", Some("+8613800138000"))]
+    #[case("8613800138000", Some("+8613800138000"))]
+    #[case("+8613800138000", Some("+8613800138000"))]
+    #[case("008613800138000", Some("+8613800138000"))]
+    #[case("85261234567", Some("+85261234567"))]
+    #[case("10690000abc", None)]
+    #[case("", None)]
+    fn a_phone_is_understood(#[case] text: &str, #[case] phone: Option<&str>) {
+        assert_eq!(chinese_phone(text).as_ref().map(crate::domain::Address::reveal), phone);
+    }
+
+    #[test]
+    fn times_in_china_are_eight_hours_ahead() {
+        assert_eq!(chinese_time("2026-11-22 08:03:04").unwrap().to_rfc3339(), "2026-11-22T00:03:04+00:00");
+        assert_eq!(chinese_time("yesterday"), None);
+    }
+
+    #[test]
+    fn an_identifier_is_short_and_plain() {
+        assert_eq!(identifier("134523^4351232").as_deref(), Some("134523^4351232"));
+        assert_eq!((identifier(""), identifier("a\nb"), identifier(&"x".repeat(129))), (None, None, None));
+    }
+}

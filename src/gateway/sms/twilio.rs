@@ -1,0 +1,353 @@
+//! Twilio Messages (2010-04-01): free text, callbacks that are signed.
+//!
+//! Not idempotent. The reference goes along in the address of the status callback and comes back in it. A look-up lists what went to the
+//! number since the day of the hand-over; the list names no callback address, so a message is known by its number or by the borrower's
+//! own link in its text. Without personal links nothing is asked: only the callback can tell then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use subtle::ConstantTimeEq;
+
+use super::client::Answer;
+use super::connection::{Endpoint, gateway_settings};
+use super::read::{clipped, field, identifier, phone};
+use super::signing::{hmac_sha1, hmac_sha256, sha256_hex};
+use super::verdict::{Verdict, provider_code, undocumented};
+use super::{Provider, SmsGateway};
+use crate::clock::Clock;
+use crate::domain::{
+    About, Address, Code, Fate, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, SmsText,
+};
+use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
+use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Who we are to Twilio.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwilioAccount {
+    /// The account, `AC…`.
+    pub sid: String,
+    /// Its auth token, which also signs callbacks by HMAC-SHA1.
+    pub token: SecretString,
+    /// The shared key that signs callbacks by HMAC-SHA256, where the account uses that.
+    #[serde(default)]
+    pub webhook_key: Option<SecretString>,
+}
+
+/// What messages come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TwilioSender {
+    /// A number or a name of our own.
+    Number(String),
+    /// A messaging service, `MG…`, which chooses one.
+    MessagingService(String),
+}
+
+gateway_settings! {
+    /// A `[gateways.*]` section of kind `twilio`.
+    pub struct TwilioSettings {
+        /// Where it is reached.
+        #[serde(default = "endpoint")]
+        pub url: Endpoint,
+        /// Who we are.
+        pub account: TwilioAccount,
+        /// What messages come from: `{ number = "+15005550006" }` or `{ messaging_service = "MG…" }`.
+        pub from: TwilioSender,
+        /// How long Twilio may keep a message that it cannot pass on at once; at most 10 h, which is also its default.
+        #[serde(default, deserialize_with = "validity")]
+        pub validity: Option<Duration>,
+        /// What kind of link it lets through.
+        #[serde(default)]
+        pub link_mode: LinkMode,
+    }
+}
+
+fn endpoint() -> Endpoint {
+    Endpoint::known("https://api.twilio.com/")
+}
+
+fn validity<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let validity = crate::domain::duration::deserialize(deserializer)?;
+    if (1..=36_000).contains(&validity.as_secs()) {
+        Ok(Some(validity))
+    } else {
+        Err(serde::de::Error::custom("is no time that Twilio takes; write at least 1s and at most 10h"))
+    }
+}
+
+#[derive(Debug)]
+struct Twilio {
+    settings: TwilioSettings,
+    callback: Option<CallbackAddress>,
+}
+
+impl SmsGateway {
+    /// An account at Twilio. Connects to nothing.
+    ///
+    /// # Errors
+    /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
+    pub fn twilio(
+        name: GatewayName,
+        settings: TwilioSettings,
+        callback: Option<CallbackAddress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GatewayError> {
+        let connection = settings.connection();
+        Self::over(name, Box::new(Twilio { settings, callback }), connection, clock)
+    }
+}
+
+/// The header `Authorization` of a request.
+#[must_use]
+pub fn authorization(sid: &str, token: &SecretString) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{sid}:{}", token.expose_secret())))
+}
+
+/// A form as it is sent.
+#[must_use]
+pub fn form(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+/// How a callback is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// With the auth token.
+    HmacSha1,
+    /// With the shared key of the account's webhooks.
+    HmacSha256,
+}
+
+/// The header `X-Twilio-Signature` of a callback: over its address as Twilio calls it, and the fields of its form by name. Of a field
+/// that comes twice with one value, one counts.
+#[must_use]
+pub fn signature(algorithm: Algorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> String {
+    STANDARD.encode(mac(algorithm, key, url, form))
+}
+
+/// Whether a callback is signed so. Twilio writes the usual port into the address or leaves it out as it likes.
+#[must_use]
+pub fn is_signed(
+    algorithm: Algorithm,
+    key: &SecretString,
+    url: &str,
+    form: &[(String, String)],
+    signature: &str,
+) -> bool {
+    let Ok(given) = STANDARD.decode(signature) else { return false };
+    let fits = |url: &String| bool::from(mac(algorithm, key, url, form).ct_eq(&given));
+    spellings(url).iter().any(fits)
+}
+
+fn mac(algorithm: Algorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> Vec<u8> {
+    let mut fields: Vec<_> = form.iter().collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let message = fields.iter().fold(url.to_owned(), |message, (name, value)| message + name + value);
+    let key = key.expose_secret().as_bytes();
+    match algorithm {
+        Algorithm::HmacSha1 => hmac_sha1(key, message.as_bytes()),
+        Algorithm::HmacSha256 => hmac_sha256(key, message.as_bytes()),
+    }
+}
+
+/// The address as it is, with its port and without.
+fn spellings(url: &str) -> Vec<String> {
+    let mut spellings = vec![url.to_owned()];
+    if let Some((scheme, rest)) = url.split_once("://") {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, behind) = rest.split_at(end);
+        let usual = if scheme == "http" { 80 } else { 443 };
+        let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|byte| byte.is_ascii_digit()));
+        spellings.push(match port {
+            Some(at) => format!("{scheme}://{}{behind}", &authority[..at]),
+            None => format!("{scheme}://{authority}:{usual}{behind}"),
+        });
+    }
+    spellings
+}
+
+impl Twilio {
+    fn call(&self, method: Method, url: Url) -> Option<Request> {
+        let mut request = Request::new(method, url);
+        let account = &self.settings.account;
+        let mut authorization = HeaderValue::from_str(&authorization(&account.sid, &account.token)).ok()?;
+        authorization.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Some(request)
+    }
+
+    fn messages(&self) -> Option<Url> {
+        let mut url = self.settings.url.url().clone();
+        let path = ["2010-04-01", "Accounts", &self.settings.account.sid, "Messages.json"];
+        url.path_segments_mut().ok()?.pop_if_empty().extend(path);
+        Some(url)
+    }
+
+    fn compose(&self, handover: &Handover<'_>, to: &str, text: &str) -> Option<Request> {
+        let callback = self.callback.as_ref().map(|callback| callback.about(handover.reference));
+        let validity = self.settings.validity.map(|validity| validity.as_secs().to_string());
+        let from = match &self.settings.from {
+            TwilioSender::Number(number) => ("From", number.as_str()),
+            TwilioSender::MessagingService(sid) => ("MessagingServiceSid", sid.as_str()),
+        };
+        let mut fields = vec![("To", to)];
+        fields.extend(callback.as_deref().map(|callback| ("StatusCallback", callback)));
+        fields.extend(validity.as_deref().map(|seconds| ("ValidityPeriod", seconds)));
+        fields.extend([from, ("Body", text)]);
+        let mut request = self.call(Method::POST, self.messages()?)?;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+        *request.body_mut() = Some(form(&fields).into());
+        Some(request)
+    }
+
+    /// By HMAC-SHA256 if it says so and we have the key, else by HMAC-SHA1; over the body's hash if it is no form.
+    fn is_genuine(&self, callback: &Callback<'_>, form: &[(String, String)]) -> bool {
+        let header = |name: &str| callback.headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(signature) = header("x-twilio-signature") else { return false };
+        let account = &self.settings.account;
+        let settings = header("x-twilio-webhooks-signature-settings").unwrap_or_default();
+        let (algorithm, key) = match settings.contains("HMAC_SHA256") {
+            true => (Algorithm::HmacSha256, account.webhook_key.as_ref()),
+            false => (Algorithm::HmacSha1, Some(&account.token)),
+        };
+        let hash = form_urlencoded::parse(callback.query.as_bytes()).find(|(name, _)| name == "bodySHA256");
+        let whole = hash.is_none_or(|(_, hash)| sha256_hex(callback.body).as_bytes().ct_eq(hash.as_bytes()).into());
+        whole && key.is_some_and(|key| is_signed(algorithm, key, callback.url, form, signature))
+    }
+}
+
+/// What a documented code means for a hand-over (gateways.md); `None` for any other.
+fn documented(code: &str, answer: &Answer, now: DateTime<Utc>) -> Option<Outcome> {
+    let named = Code::new(&format!("twilio-{code}"));
+    Some(match code {
+        "20429" | "63038" | "30003" => {
+            Outcome::RetryAfter { code: named, after: super::verdict::retry_after(answer, now) }
+        }
+        "21610" | "21211" | "21614" | "30005" | "30006" | "30007" => {
+            Outcome::Rejected { code: named, scope: RejectScope::Recipient }
+        }
+        _ => return None,
+    })
+}
+
+impl Provider for Twilio {
+    fn link_mode(&self) -> LinkMode {
+        self.settings.link_mode
+    }
+
+    fn request(&self, handover: &Handover<'_>, _now: DateTime<Utc>) -> Result<Request, Outcome> {
+        let (Address::Phone(phone), Message::Sms(SmsText(text))) = (handover.to, handover.message) else {
+            return Err(net::not_sent("wrong-channel"));
+        };
+        self.compose(handover, phone.as_e164(), text).ok_or_else(|| net::not_sent("bad-request"))
+    }
+
+    /// Accepted is a 201 with the message's number. An error is `code` in a refusal, `error_code` in a message that failed at once.
+    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+        let json = answer.json().unwrap_or_default();
+        let code = field(&json, "code").or_else(|| field(&json, "error_code"));
+        let failed = matches!(field(&json, "status").as_deref(), Some("failed" | "undelivered" | "canceled"));
+        if let (201, None, false, Some(sid)) = (answer.status, &code, failed, field(&json, "sid")) {
+            return Outcome::Accepted { provider_id: identifier(&sid) }.into();
+        }
+        let Some(code) = code else { return undocumented(answer, None, now) };
+        match documented(&code, answer, now) {
+            Some(outcome) => outcome.into(),
+            None => undocumented(answer, provider_code(&format!("twilio-{code}")), now),
+        }
+    }
+
+    fn can_be_asked(&self) -> bool {
+        self.settings.link_mode == LinkMode::Personal
+    }
+
+    fn inquiries(&self, inquiry: &Inquiry<'_>, _now: DateTime<Utc>) -> Vec<Request> {
+        let Some(mut url) = self.messages() else { return Vec::new() };
+        let day = (inquiry.handed_over_by - TimeDelta::hours(1)).format("%Y-%m-%d").to_string();
+        let query = [("To", inquiry.to.reveal()), ("DateSent>", &day), ("PageSize", "100")];
+        url.query_pairs_mut().extend_pairs(query);
+        self.call(Method::GET, url).into_iter().collect()
+    }
+
+    /// What is not listed may be yet: it is no proof.
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
+        let json = answer.json().unwrap_or_default();
+        let is_it = |message: &&Value| {
+            inquiry.provider_id.is_some_and(|sid| field(message, "sid").as_deref() == Some(sid))
+                || inquiry.trace.is_some_and(|trace| field(message, "body").is_some_and(|body| body.contains(trace)))
+        };
+        let listed = json.get("messages").and_then(Value::as_array);
+        let Some(message) = listed.and_then(|messages| messages.iter().find(is_it)) else { return LookUp::Unclear };
+        LookUp::Accepted {
+            provider_id: field(message, "sid").and_then(|sid| identifier(&sid)),
+            fate: fate(field(message, "status").as_deref(), field(message, "error_code")),
+        }
+    }
+
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        Some(self)
+    }
+}
+
+/// `None` for a message that is still on its way.
+fn fate(status: Option<&str>, code: Option<String>) -> Option<Fate> {
+    match status? {
+        "delivered" | "read" => Some(Fate::Delivered),
+        "undelivered" | "failed" | "canceled" => {
+            let for_good = matches!(code.as_deref(), Some("21211" | "21614" | "21610" | "30005" | "30006"));
+            let code = code.and_then(|code| provider_code(&format!("twilio-{code}")));
+            Some(Fate::Undelivered { code, for_good })
+        }
+        _ => None,
+    }
+}
+
+impl Callbacks for Twilio {
+    fn read(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError> {
+        let is_form =
+            callback.headers.get(CONTENT_TYPE).is_none_or(|value| value.as_bytes().starts_with(FORM.as_bytes()));
+        let form: Vec<(String, String)> = match is_form {
+            true => form_urlencoded::parse(callback.body).into_owned().collect(),
+            false => Vec::new(),
+        };
+        if !self.is_genuine(callback, &form) {
+            return Err(CallbackError::Unsigned);
+        }
+        let get = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let sid = get("MessageSid").or_else(|| get("SmsSid")).and_then(identifier);
+        if let Some(status) = get("MessageStatus").filter(|status| *status != "received") {
+            let reference = form_urlencoded::parse(callback.query.as_bytes()).find(|(name, _)| name == "reference");
+            let reference = reference.and_then(|(_, reference)| identifier(&reference)).map(About::Reference);
+            let about = reference.or_else(|| sid.map(About::ProviderId)).ok_or(CallbackError::Unreadable)?;
+            let code = get("ErrorCode").filter(|code| !code.is_empty()).map(str::to_owned);
+            let fate = fate(Some(status), code);
+            return Ok(fate.map(|fate| Report::Fate { about, fate, at: None }).into_iter().collect());
+        }
+        let (Some(from), Some(text)) = (get("From"), get("Body")) else { return Err(CallbackError::Unreadable) };
+        let from = phone(from, "+").ok_or(CallbackError::Unreadable)?;
+        Ok(vec![Report::Reply(Reply { from, about: None, text: clipped(text), at: None, provider_id: sid })])
+    }
+
+    fn answer(&self) -> Thanks {
+        // No message in reply.
+        Thanks { content_type: "text/xml", body: "<Response/>" }
+    }
+
+    fn is_proof(&self) -> bool {
+        true
+    }
+}

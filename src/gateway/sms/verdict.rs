@@ -1,0 +1,134 @@
+//! What an answer means where the provider's own words say nothing: by HTTP alone, the same for all.
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Asia::Shanghai;
+
+use super::client::{Answer, Body, NoAnswer};
+use crate::domain::{Code, Outcome, RejectScope};
+use crate::gateway::net;
+
+/// What an answer came to.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    /// The provider's code, where it stands in no table of ours.
+    pub(super) undocumented: Option<Code>,
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, undocumented: None }
+    }
+}
+
+/// What no answer came to.
+pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
+    match no_answer {
+        NoAnswer::NotConnected(code) => net::not_sent(code),
+        NoAnswer::Lost(code) => net::unknown(code),
+    }
+}
+
+/// What a status says by itself. `scope` is that of a 4xx that names no trouble of the gateway.
+pub(super) fn by_status(answer: &Answer, now: DateTime<Utc>, scope: RejectScope) -> Outcome {
+    let code = status_code(answer, None);
+    let scope = match answer.status {
+        429 | 503 => return Outcome::RetryAfter { code, after: retry_after(answer, now) },
+        // Not followed: where it leads to was not asked for, and a POST may arrive twice.
+        300..=399 => RejectScope::Gateway,
+        // Credentials, payment, address or method: none of them is about the recipient.
+        401..=405 | 407 => RejectScope::Gateway,
+        // The server lost patience with the request: with how much of it is not said.
+        408 => return Outcome::Unknown { code },
+        400..=499 => scope,
+        _ => return Outcome::Unknown { code },
+    };
+    Outcome::Rejected { code, scope }
+}
+
+/// What the code of a provider means that stands in none of its tables: a 4xx refuses the request, so nothing was sent, and the
+/// gateway has the trouble, for another try can do no harm. With every other status it is not known what became of the message, for a
+/// second text is an incident.
+pub(super) fn undocumented(answer: &Answer, code: Option<Code>, now: DateTime<Utc>) -> Verdict {
+    let by_status = by_status(answer, now, RejectScope::Gateway);
+    let Some(code) = code else { return by_status.into() };
+    let outcome = match by_status {
+        Outcome::Rejected { scope, .. } => Outcome::Rejected { code: code.clone(), scope },
+        Outcome::RetryAfter { after, .. } => Outcome::RetryAfter { code: code.clone(), after },
+        _ => Outcome::Unknown { code: code.clone() },
+    };
+    Verdict { outcome, undocumented: Some(code) }
+}
+
+/// A provider's code as ours, if it looks like one: a long run of digits may be a phone.
+pub(super) fn provider_code(text: &str) -> Option<Code> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    let longest_run = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
+    let sound = (1..=64).contains(&text.len()) && text.chars().all(is_word) && longest_run < 6;
+    sound.then(|| Code::new(text))
+}
+
+/// `http-400`, with the gateway's own error code where a rule named it, or how the body ended where it did not come whole.
+pub(super) fn status_code(answer: &Answer, named: Option<&str>) -> Code {
+    let status = answer.status;
+    match (named, &answer.body) {
+        (Some(named), _) => Code::new(&format!("http-{status}-{named}")),
+        (None, Body::Whole(_)) => Code::new(&format!("http-{status}")),
+        (None, Body::TooLong) => Code::new(&format!("http-{status}-too-long")),
+        (None, Body::Cut) => Code::new(&format!("http-{status}-cut")),
+    }
+}
+
+/// Seconds or a date (RFC 9110, 10.2.3).
+pub(super) fn retry_after(answer: &Answer, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let text = answer.retry_after.as_deref()?.trim();
+    let after = match text.parse() {
+        Ok(seconds) => TimeDelta::try_seconds(seconds)?,
+        Err(_) => DateTime::parse_from_rfc2822(text).ok()?.signed_duration_since(now),
+    };
+    Some(after).filter(|after| *after >= TimeDelta::zero())
+}
+
+/// How long until the next day begins in China: providers there count by its calendar.
+pub(super) fn until_midnight(now: DateTime<Utc>) -> TimeDelta {
+    until(now, china_day(now).succ_opt())
+}
+
+/// How long until the next month begins in China.
+pub(super) fn until_next_month(now: DateTime<Utc>) -> TimeDelta {
+    until(now, china_day(now).with_day(1).and_then(|first| first.checked_add_months(Months::new(1))))
+}
+
+fn china_day(now: DateTime<Utc>) -> NaiveDate {
+    now.with_timezone(&Shanghai).date_naive()
+}
+
+fn until(now: DateTime<Utc>, day: Option<NaiveDate>) -> TimeDelta {
+    let begins = day.and_then(|day| Shanghai.from_local_datetime(&day.and_time(NaiveTime::MIN)).earliest());
+    begins.map_or(TimeDelta::days(1), |begins| begins.signed_duration_since(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{provider_code, until_midnight, until_next_month};
+    use chrono::TimeDelta;
+    use rstest::rstest;
+
+    #[test]
+    fn days_and_months_end_in_china() {
+        let now = "2026-11-30T15:00:00Z".parse().unwrap();
+        assert_eq!((until_midnight(now), until_next_month(now)), (TimeDelta::hours(1), TimeDelta::hours(1)));
+        let now = "2026-11-30T16:00:00Z".parse().unwrap();
+        assert_eq!((until_midnight(now), until_next_month(now)), (TimeDelta::days(1), TimeDelta::days(31)));
+    }
+
+    #[rstest]
+    #[case("isv.SOMETHING_ELSE", true)]
+    #[case("21610", true)]
+    #[case("13800138000", false)]
+    #[case("sent to 138", false)]
+    #[case("", false)]
+    fn only_what_looks_like_a_code_is_one(#[case] text: &str, #[case] sound: bool) {
+        assert_eq!(provider_code(text).is_some(), sound);
+    }
+}

@@ -1,0 +1,160 @@
+//! `/callbacks/{gateway}/{secret}`: where providers report what became of messages and what people answered.
+//!
+//! | answer | when |
+//! |---|---|
+//! | 200, with what the provider wants to read | all of it is stored |
+//! | 404, the page of every other path | no such gateway, or a wrong secret: it is not told which |
+//! | 403 | its signature is missing or wrong |
+//! | 400 | it is not what this provider sends |
+//! | 413 | its body is larger than [`MAX_BODY`] |
+//! | 503 | the store failed or did not answer in time; providers come again |
+//!
+//! Nothing of a callback is logged, not its path either: the secret stands in it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::public::{not_found, with_headers};
+use super::{MAX_BODY, within_patience};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::domain::GatewayName;
+use crate::gateway::{Callback, CallbackAddress, CallbackError, Gateway};
+use crate::pipeline::figures::CALLBACKS_REFUSED;
+use crate::pipeline::{Intake, Trust};
+
+type Fingerprint = [u8; 32];
+
+/// Compared with where there is no such gateway, so that the time taken does not tell.
+static NOBODYS: LazyLock<Fingerprint> = LazyLock::new(|| fingerprint("no gateway has this secret"));
+
+/// What callbacks are taken in by.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    /// Records what is reported.
+    pub intake: Intake,
+    /// Bounds the wait for the store.
+    pub clock: Arc<dyn Clock>,
+    doors: Arc<BTreeMap<GatewayName, Door>>,
+}
+
+/// Where the callbacks of one gateway come in.
+#[derive(Debug)]
+struct Door {
+    gateway: Arc<dyn Gateway>,
+    address: CallbackAddress,
+    secret: Fingerprint,
+}
+
+impl Inbox {
+    /// What takes in callbacks in this process: a door for each gateway with a `callback_secret`.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let doors = app.config.callback_secrets.iter().filter_map(|(name, secret)| {
+            let gateway = Arc::clone(app.gateways.get(name)?);
+            let address = app.config.callback_address(name)?;
+            Some((name.clone(), Door { gateway, address, secret: fingerprint(secret.expose_secret()) }))
+        });
+        Self { intake: app.intake(), clock: Arc::clone(&app.clock), doors: Arc::new(doors.collect()) }
+    }
+
+    /// A door more, for a gateway that no config knows.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with(mut self, gateway: Arc<dyn Gateway>, address: CallbackAddress, secret: &str) -> Self {
+        let door = Door { gateway: Arc::clone(&gateway), address, secret: fingerprint(secret) };
+        let mut doors: BTreeMap<_, _> = Arc::try_unwrap(self.doors).unwrap_or_default();
+        doors.insert(gateway.name().clone(), door);
+        self.doors = Arc::new(doors);
+        self
+    }
+
+    /// One that knows no gateway yet.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn empty(intake: Intake) -> Self {
+        Self { clock: Arc::clone(&intake.clock), intake, doors: Arc::default() }
+    }
+
+    /// The door, if there is one and the secret is right. The time taken tells neither.
+    fn door(&self, gateway: &str, secret: &str) -> Option<&Door> {
+        let door = self.doors.get(gateway);
+        let expected = door.map_or(&*NOBODYS, |door| &door.secret);
+        let is_right = bool::from(fingerprint(secret).ct_eq(expected));
+        door.filter(|_| is_right)
+    }
+}
+
+/// Digests have one length, so that a comparison does not tell that of the secret.
+fn fingerprint(secret: &str) -> Fingerprint {
+    Sha256::digest(secret).into()
+}
+
+/// Serves `/callbacks/{gateway}/{secret}`.
+pub fn router(inbox: Inbox) -> Router {
+    Router::new()
+        .route("/callbacks/{gateway}/{secret}", any(callback))
+        .layer(map_response(with_headers))
+        .with_state(inbox)
+}
+
+async fn callback(
+    State(inbox): State<Inbox>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request<Body>,
+) -> Response {
+    let door = path.ok().and_then(|Path((gateway, secret))| inbox.door(&gateway, &secret));
+    let Some(door) = door.filter(|_| matches!(*request.method(), Method::GET | Method::POST)) else {
+        return not_found();
+    };
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return refused(door, "too_large", StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let separator = if query.is_empty() { "" } else { "?" };
+    let url = format!("{}{separator}{query}", door.address.as_str());
+    take_in(&inbox, door, &Callback { url: &url, query, headers: &parts.headers, body: &body }).await
+}
+
+async fn take_in(inbox: &Inbox, door: &Door, callback: &Callback<'_>) -> Response {
+    let Some(callbacks) = door.gateway.callbacks() else { return not_found() };
+    let reports = match callbacks.read(callback) {
+        Ok(reports) => reports,
+        Err(CallbackError::Unsigned) => return refused(door, "unsigned", StatusCode::FORBIDDEN),
+        Err(CallbackError::Unreadable) => return refused(door, "unreadable", StatusCode::BAD_REQUEST),
+    };
+    let is_hint = !callbacks.is_proof() && door.gateway.can_be_asked();
+    let trust = if is_hint { Trust::Hint } else { Trust::Counts };
+    let taken = inbox.intake.take_in(door.gateway.name(), reports, trust);
+    if let Err(error) = within_patience(&*inbox.clock, taken).await {
+        tracing::error!(gateway = %door.gateway.name(), %error, "a callback could not be stored; the provider comes again");
+        let mut response = refused(door, "store", StatusCode::SERVICE_UNAVAILABLE);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        return response;
+    }
+    let answer = callbacks.answer();
+    ([(CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+}
+
+fn refused(door: &Door, reason: &'static str, status: StatusCode) -> Response {
+    let gateway = door.gateway.name().to_string();
+    if reason != "store" {
+        tracing::warn!(gateway, reason, "a callback was refused");
+    }
+    metrics::counter!(CALLBACKS_REFUSED, "gateway" => gateway, "reason" => reason).increment(1);
+    status.into_response()
+}

@@ -1,0 +1,152 @@
+//! `/u/{token}`: where the recipient of an e-mail says that no more of them shall come.
+//!
+//! GET shows a page with a button and changes nothing: mail scanners follow links. POST with `List-Unsubscribe=One-Click` in its
+//! body unsubscribes, whether the page's button sends it or a mail program on its own (RFC 8058): no cookie, no origin, no
+//! question. Doing it twice changes nothing more. The token is in no log line.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Serialize;
+
+use super::landing::{Language, SupportContact};
+use super::page::{Strictness, page, set_headers};
+use super::public::{NO_REMINDER, Public, not_found, unavailable};
+use super::{HttpError, within_patience};
+use crate::domain::{Address, Channel, MerchantId, Suppression, SuppressionReason};
+use crate::store::{ReminderFilter, StoreError};
+
+/// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
+const MAX_ANSWER: usize = 4 * 1024;
+
+/// What suppressions from here name as their source.
+const SOURCE: &str = "link";
+
+pub(super) fn router(public: Public) -> Router {
+    Router::new()
+        .route("/u/{token}", get(show).post(unsubscribe))
+        .layer(DefaultBodyLimit::max(MAX_ANSWER))
+        .layer(map_response(with_headers))
+        .with_state(public)
+}
+
+/// Whom a token is about.
+struct Recipient {
+    merchant: MerchantId,
+    /// Where messages of that channel go today; `None` if nowhere.
+    address: Option<Address>,
+    sheet: Sheet,
+}
+
+/// What the page shows. No name and no address of the recipient.
+#[derive(Debug, Serialize)]
+struct Sheet {
+    lang: Language,
+    merchant: String,
+    /// Whether it is done already.
+    done: bool,
+    support: SupportContact,
+}
+
+async fn show(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Response {
+    match public.recipient(&token_of(token)).await {
+        Ok(Some(recipient)) => sheet(StatusCode::OK, &recipient.sheet),
+        Ok(None) => not_found(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn unsubscribe(
+    State(public): State<Public>,
+    token: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let mut recipient = match public.recipient(&token_of(token)).await {
+        Ok(Some(recipient)) => recipient,
+        Ok(None) => return not_found(),
+        Err(error) => return failed(&error),
+    };
+    if !body.is_ok_and(|body| says_so(&body)) {
+        return sheet(StatusCode::BAD_REQUEST, &recipient.sheet);
+    }
+    if let Some(address) = recipient.address.filter(|_| !recipient.sheet.done)
+        && let Err(error) = public.suppress(recipient.merchant, address).await
+    {
+        return failed(&error);
+    }
+    recipient.sheet.done = true;
+    sheet(StatusCode::OK, &recipient.sheet)
+}
+
+/// RFC 8058, 3.2: one pair, as a form's fields or as parts of multipart/form-data.
+fn says_so(body: &[u8]) -> bool {
+    let holds = |words: &str| memchr::memmem::find(body, words.as_bytes()).is_some();
+    holds("List-Unsubscribe=One-Click") || holds("name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n")
+}
+
+fn token_of(token: Result<Path<String>, PathRejection>) -> String {
+    token.map(|Path(token)| token).unwrap_or_default()
+}
+
+fn sheet(status: StatusCode, sheet: &Sheet) -> Response {
+    page(status, "unsubscribe.html", sheet)
+}
+
+fn failed(error: &HttpError) -> Response {
+    tracing::error!(%error, "somebody could not unsubscribe, or be shown the page for it");
+    unavailable()
+}
+
+impl Public {
+    async fn recipient(&self, token: &str) -> Result<Option<Recipient>, HttpError> {
+        within_patience(&*self.clock, self.look_up_recipient(token)).await
+    }
+
+    async fn look_up_recipient(&self, token: &str) -> Result<Option<Recipient>, StoreError> {
+        // A token that does not open costs one query all the same; see the landing page.
+        let id = (self.open_unsubscribe)(token).unwrap_or(NO_REMINDER);
+        let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+        let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
+        let key = found.reminder.plan.key;
+        let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
+        let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        let borrower = account.borrower.as_ref();
+        let address = borrower.and_then(|borrower| match key.channel {
+            Channel::Sms => borrower.phone.clone().map(Address::Phone),
+            Channel::Email => borrower.email.clone().map(Address::Email),
+        });
+        let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
+        let sheet = Sheet {
+            lang: Language::of(locale),
+            merchant: merchant.name.clone(),
+            done: account.suppressed == Some(SuppressionReason::OptedOut),
+            support: SupportContact::of(merchant),
+        };
+        Ok(Some(Recipient { merchant: merchant.id.clone(), address, sheet }))
+    }
+
+    async fn suppress(&self, merchant: MerchantId, address: Address) -> Result<(), HttpError> {
+        let suppression = Suppression {
+            merchant: Some(merchant),
+            address,
+            reason: SuppressionReason::OptedOut,
+            source: SOURCE.to_owned(),
+            since: self.clock.now(),
+            until: None,
+        };
+        within_patience(&*self.clock, self.store.suppress(&[suppression])).await
+    }
+}
+
+/// The page's own button is the one form that there is.
+async fn with_headers(mut response: Response) -> Response {
+    let has_form = matches!(response.status(), StatusCode::OK | StatusCode::BAD_REQUEST);
+    let strictness = if has_form { Strictness::HasForm } else { Strictness::Strict };
+    set_headers(response.headers_mut(), strictness);
+    response
+}

@@ -1,0 +1,65 @@
+//! Bounces and complaints from a Maildir. A message is put away only when what it says is stored, so a crash between the two
+//! takes it in twice, which changes nothing.
+
+use std::io;
+
+use tokio::task::spawn_blocking;
+
+use super::{Intake, Trust};
+use crate::domain::GatewayName;
+use crate::gateway::mail::Maildir;
+use crate::store::StoreError;
+
+/// How many messages are read before what they say is stored.
+const BATCH: usize = 100;
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Emptied {
+    /// Reports about messages of ours.
+    pub reports: usize,
+    /// Messages that say nothing about one; they lie in `cur`, unread.
+    pub others: usize,
+    /// Messages that could not be opened; they lie in `cur`, flagged.
+    pub unreadable: usize,
+}
+
+/// Why a Maildir could not be emptied.
+#[derive(Debug, thiserror::Error)]
+pub enum MailboxError {
+    /// The folder; names no message.
+    #[error("the Maildir cannot be read or moved in: {0}")]
+    Folder(#[from] io::Error),
+    /// The store. What was not stored is still in `new`.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes in all that has arrived.
+///
+/// # Errors
+/// When the folder or the store fails; the next round goes on.
+pub async fn empty(intake: &Intake, gateway: &GatewayName, maildir: &Maildir) -> Result<Emptied, MailboxError> {
+    let mut emptied = Emptied::default();
+    loop {
+        let from = maildir.clone();
+        let arrived = spawn_blocking(move || from.arrived(BATCH)).await.map_err(io::Error::other)??;
+        let is_last = arrived.len() < BATCH;
+        let mut reports = Vec::new();
+        for one in &arrived {
+            match &one.content {
+                Ok(Ok(report)) => reports.push(report.clone()),
+                Ok(Err(_)) => emptied.others += 1,
+                Err(_) => emptied.unreadable += 1,
+            }
+        }
+        emptied.reports += reports.len();
+        intake.take_in(gateway, reports, Trust::Counts).await?;
+        let to = maildir.clone();
+        let put_away = spawn_blocking(move || arrived.iter().try_for_each(|one| to.put_away(one)));
+        put_away.await.map_err(io::Error::other)??;
+        if is_last {
+            return Ok(emptied);
+        }
+    }
+}

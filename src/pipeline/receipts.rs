@@ -1,0 +1,224 @@
+//! Receipts: what gateways report on their own is matched to reminders and recorded, in whatever order and however often it comes.
+//!
+//! | what | what follows |
+//! |---|---|
+//! | about a reminder that is known, by our reference or the gateway's number | recorded; a state never moves backwards |
+//! | about a number that no message has yet | kept, looked at again after 5 seconds and then after 1, 2, 4 … minutes, dropped after 30 days |
+//! | not proven, and says that a message did not arrive, and the gateway can be asked | kept as a hint: the gateway is asked, and counts what it says |
+//! | not proven otherwise | counts at once: the address of the callback is a secret, and what it brings about is the careful thing |
+//! | about a reference that is none of ours | counts for nothing |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+
+use super::Composer;
+use super::figures::{KEPT_REPORTS, REPLIES, REPORTS};
+use crate::clock::Clock;
+use crate::domain::{About, EventKind, Fate, GatewayName, Reply, Report};
+use crate::gateway::{Gateway, Inquiry, LookUp};
+use crate::plan::{address, intent};
+use crate::store::{
+    KeptReport, ReminderFilter, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
+};
+
+/// How many kept reports one operation takes.
+const BATCH: u32 = 200;
+
+/// How many operations a round has: as many reports as may come in within one, and an end whatever the clocks say.
+const MAX_BATCHES: u32 = 200;
+
+/// How many hints a round asks about: a gateway may take seconds for each, and other business waits.
+const MAX_ASKED: u32 = 30;
+
+/// How long a report waits for its message.
+pub const KEPT_FOR: TimeDelta = TimeDelta::days(30);
+
+/// How much weight a report has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It is proven, or there is nobody to ask.
+    Counts,
+    /// It is not proven, and the gateway can be asked.
+    Hint,
+}
+
+/// Takes in what gateways report.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// Where it is recorded.
+    pub store: Arc<dyn Store>,
+    /// Opens our references.
+    pub composer: Composer,
+    /// The gateways, to ask about hints.
+    pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Intake {
+    /// Records what a gateway reports. When it returns, all of it is stored.
+    ///
+    /// # Errors
+    /// When the store fails; nothing is stored then.
+    pub async fn take_in(
+        &self,
+        gateway: &GatewayName,
+        reports: Vec<Report>,
+        trust: Trust,
+    ) -> Result<TakenIn, StoreError> {
+        let now = self.clock.now();
+        let mut told = Told { gateway: gateway.clone(), fates: Vec::new(), replies: Vec::new() };
+        for report in reports {
+            match report {
+                Report::Fate { about, fate, at } => {
+                    tell_fate(gateway, &fate);
+                    let is_hint = trust == Trust::Hint && matches!(fate, Fate::Undelivered { .. });
+                    let about = self.subject(about);
+                    told.fates.extend(about.map(|about| ToldFate { about, fate, at: past(at, now), is_hint }));
+                }
+                Report::Reply(reply) => told.replies.push(self.told(reply, now)),
+            }
+        }
+        if told.fates.is_empty() && told.replies.is_empty() {
+            return Ok(TakenIn::default());
+        }
+        let taken = self.store.take_in(&told).await?;
+        metrics::counter!(KEPT_REPORTS, "gateway" => gateway.to_string()).increment(taken.kept as u64);
+        Ok(taken)
+    }
+
+    /// Looks at what was kept. Gives how many reports count now.
+    ///
+    /// # Errors
+    /// When the store fails; the next round goes on.
+    pub async fn review(&self) -> Result<usize, StoreError> {
+        let (mut counted, mut may_ask) = (0, MAX_ASKED);
+        for _ in 0..MAX_BATCHES {
+            let kept = self.store.kept_reports(BATCH).await?;
+            let is_last = kept.len() < BATCH as usize;
+            let mut reviewed = Vec::with_capacity(kept.len());
+            for one in kept {
+                reviewed.push(self.judge(one, &mut may_ask).await?);
+            }
+            if !reviewed.is_empty() {
+                counted += self.store.review_kept(&reviewed).await?;
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(counted)
+    }
+
+    async fn judge(&self, kept: KeptReport, may_ask: &mut u32) -> Result<(KeptReport, Verdict), StoreError> {
+        let now = self.clock.now();
+        let age = now - kept.received_at;
+        let later = Verdict::Later(now + age.max(TimeDelta::minutes(1)));
+        if age >= KEPT_FOR {
+            return Ok((kept, Verdict::Dropped));
+        }
+        if kept.reminder.is_none() {
+            return Ok((kept, later));
+        }
+        if !kept.is_hint {
+            return Ok((kept, Verdict::Counts));
+        }
+        if *may_ask == 0 {
+            return Ok((kept, Verdict::Later(now + TimeDelta::seconds(10))));
+        }
+        *may_ask -= 1;
+        Ok(match (self.ask(&kept).await?, &kept.fate) {
+            // Both say that it did not arrive; the report knows better why.
+            (Some(LookUp::Accepted { fate: Some(Fate::Undelivered { .. }), .. }), Fate::Undelivered { .. }) => {
+                (kept, Verdict::Counts)
+            }
+            (Some(LookUp::Accepted { fate: Some(fate), .. }), _) => (KeptReport { fate, ..kept }, Verdict::Counts),
+            (Some(LookUp::NotSent), _) => (kept, Verdict::Dropped),
+            (Some(LookUp::Accepted { fate: None, .. } | LookUp::Unclear), _) => (kept, later),
+            // The gateway is gone from the config, or can be asked no more.
+            (None, _) => (kept, Verdict::Counts),
+        })
+    }
+
+    /// What the gateway says about the message of a hint; `None` if it cannot be asked.
+    async fn ask(&self, kept: &KeptReport) -> Result<Option<LookUp>, StoreError> {
+        let asked = self.gateways.get(&kept.gateway).filter(|gateway| gateway.can_be_asked());
+        let Some((gateway, reminder)) = asked.zip(kept.reminder) else { return Ok(None) };
+        let filter = ReminderFilter { id: Some(reminder), limit: 1, ..ReminderFilter::default() };
+        let Some(view) = self.store.reminders(&filter).await?.pop() else { return Ok(Some(LookUp::NotSent)) };
+        let key = view.reminder.plan.key;
+        let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        let Some(to) = account.borrower.as_ref().and_then(|borrower| address(borrower, key.channel)) else {
+            return Ok(Some(LookUp::Unclear));
+        };
+        let events = self.store.events(reminder).await?;
+        let accepted = events.iter().rfind(|event| event.kind == EventKind::Accepted);
+        let inquiry = Inquiry {
+            reference: &self.composer.reference(reminder),
+            provider_id: accepted.and_then(|event| event.provider_id.as_deref()),
+            to: &to,
+            handed_over_by: accepted.map_or(kept.received_at, |event| event.at),
+            trace: Some(&self.composer.personal_token(reminder)),
+        };
+        Ok(Some(gateway.look_up(&inquiry).await))
+    }
+
+    fn subject(&self, about: About) -> Option<Subject> {
+        match about {
+            About::Reference(reference) => self.composer.reminder_of(&reference).map(Subject::Reminder),
+            About::ProviderId(number) => Some(Subject::ProviderId(number)),
+        }
+    }
+
+    fn told(&self, reply: Reply, now: DateTime<Utc>) -> ToldReply {
+        let intent = intent(&reply.from, &reply.text);
+        metrics::counter!(REPLIES, "intent" => intent.as_str()).increment(1);
+        ToldReply {
+            provider_id: reply.provider_id.clone().or_else(|| likeness(&reply)),
+            about: reply.about.and_then(|about| self.subject(about)),
+            from: reply.from,
+            said: kept_text(&reply.text),
+            intent,
+            at: past(reply.at, now),
+        }
+    }
+}
+
+/// The most of an answer that is kept, in characters: ten parts of an SMS.
+const MAX_SAID: usize = 700;
+
+/// An answer as it is kept: no database takes a NUL, and no terminal should get other control characters.
+fn kept_text(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID).collect()
+}
+
+/// What knows an answer again that has no number: the same words of the same person at the same time.
+fn likeness(reply: &Reply) -> Option<String> {
+    let at = reply.at?;
+    let digest = Sha256::new()
+        .chain_update(reply.from.reveal())
+        .chain_update([0])
+        .chain_update(at.to_rfc3339())
+        .chain_update([0])
+        .chain_update(&reply.text)
+        .finalize();
+    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("like:{digest}"))
+}
+
+/// A provider's clock may be ahead of ours; nothing is on record as of a time to come.
+fn past(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+    at.map_or(now, |at| at.min(now))
+}
+
+fn tell_fate(gateway: &GatewayName, fate: &Fate) {
+    let fate = match fate {
+        Fate::Delivered => "delivered",
+        Fate::Undelivered { .. } => "undelivered",
+        Fate::Complained => "complained",
+    };
+    metrics::counter!(REPORTS, "gateway" => gateway.to_string(), "fate" => fate).increment(1);
+}

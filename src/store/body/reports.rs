@@ -1,0 +1,264 @@
+//! What gateways tell on their own, what is kept of it, and the suppressions that follow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Batch, Db, Tx, receipts, report, suppression};
+use crate::domain::{
+    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason,
+};
+use crate::store::sql::borrower::read;
+use crate::store::sql::clauses::narrowed;
+use crate::store::sql::report::{
+    AddressRow, AnsweredRow, FoundRow, IS_OVERTAKEN, KEEP_REPLY, KEPT, KeptRow, LIFT_SUPPRESSION, OF_REMINDER, OPT_IN,
+    REPLIES, ReplyRow, SUPPRESSIONS, SuppressionRow, fate_columns, last_sent, narrow_replies, narrow_suppressions,
+};
+use crate::store::sql::suppression::last_words;
+use crate::store::sql::value::Moment;
+use crate::store::{
+    KeptReport, ReplyFilter, ReplyRecord, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
+    Verdict, first_look,
+};
+
+/// What became of a message that is known.
+type Known<'a> = (ReminderId, &'a GatewayName, &'a Fate, Moment);
+
+pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
+    let Told { gateway, fates, replies } = told;
+    let found = find(tx, told).await?;
+    let of = |subject: &Subject| match subject {
+        Subject::Reminder(id) => Some(*id),
+        Subject::ProviderId(number) => found.get(number).copied(),
+    };
+    let (known, early): (Vec<_>, Vec<_>) = fates.iter().partition(|told| !told.is_hint && of(&told.about).is_some());
+    let known: Vec<Known<'_>> =
+        known.into_iter().filter_map(|told| Some((of(&told.about)?, gateway, &told.fate, Moment(told.at)))).collect();
+    let mut taken = TakenIn { counted: count(tx, now, &known).await?, ..TakenIn::default() };
+    if !early.is_empty() {
+        taken.kept = keep(tx, now, gateway, &early).await?;
+    }
+    for reply in replies {
+        taken.replies += usize::from(answer(tx, now, gateway, reply, reply.about.as_ref().and_then(of)).await?);
+    }
+    Ok(taken)
+}
+
+/// The reminders of the gateway's own numbers, as far as they are known.
+async fn find(tx: &mut Tx, told: &Told) -> Result<BTreeMap<String, ReminderId>, StoreError> {
+    let numbers = told.subjects().filter_map(|subject| match subject {
+        Subject::ProviderId(number) => Some(number.as_str()),
+        Subject::Reminder(_) => None,
+    });
+    let numbers = Vec::from_iter(numbers.collect::<BTreeSet<_>>());
+    if numbers.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<FoundRow> = Batch::of(&numbers)
+        .column(|number| *number)?
+        .query_as(report::BY_PROVIDER_ID)?
+        .bind(told.gateway.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.provider_id, ReminderId(row.reminder_id))).collect())
+}
+
+/// Records fates, and suppresses the addresses of those that call for it.
+async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, StoreError> {
+    let all: Vec<_> =
+        fates.iter().map(|(reminder, gateway, fate, at)| Receipt::of(*reminder, gateway, fate, at.0)).collect();
+    let counted = receipts::record(tx, now, &all).await?;
+    let calling: BTreeMap<_, _> = fates
+        .iter()
+        .filter_map(|(reminder, gateway, fate, _)| Some((*reminder, (*gateway, fate.suppresses()?))))
+        .collect();
+    let ids = Vec::from_iter(calling.keys().copied());
+    if ids.is_empty() {
+        return Ok(counted);
+    }
+    let rows: Vec<AddressRow> =
+        Batch::of(&ids).column(|id| id.0)?.query_as(report::ADDRESSES)?.fetch_all(&mut **tx).await?;
+    let mut suppressions = Vec::new();
+    for row in rows {
+        let (reminder, merchant, address) = row.read()?;
+        let Some((address, (gateway, reason))) = address.zip(calling.get(&reminder)) else { continue };
+        suppressions.push(suppressed(merchant, address, *reason, gateway.to_string(), now));
+    }
+    add(tx, &suppressions).await?;
+    Ok(counted)
+}
+
+fn suppressed(
+    merchant: impl Into<Option<MerchantId>>,
+    address: Address,
+    reason: SuppressionReason,
+    source: String,
+    now: Moment,
+) -> Suppression {
+    Suppression { merchant: merchant.into(), address, reason, source, since: now.0, until: None }
+}
+
+/// Adds what follows from reports: what is suppressed for good stays for the reason that is known.
+async fn add(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
+    if suppressions.is_empty() {
+        return Ok(());
+    }
+    Batch::of(&last_words(suppressions))
+        .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
+        .column(|suppression| suppression.address.channel().as_str())?
+        .column(|suppression| suppression.address.reveal())?
+        .column(|suppression| suppression.reason.as_str())?
+        .column(|suppression| suppression.source.as_str())?
+        .column(|suppression| Moment(suppression.since))?
+        .column(|suppression| suppression.until.map(Moment))?
+        .query(suppression::ADD)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFate]) -> Result<usize, StoreError> {
+    let kept = Batch::of(early)
+        .column(|_| gateway.as_str())?
+        .column(|told| if let Subject::Reminder(id) = told.about { Some(id.0) } else { None })?
+        .column(|told| if let Subject::ProviderId(number) = &told.about { Some(number.as_str()) } else { None })?
+        .column(|told| fate_columns(&told.fate).0)?
+        .column(|told| fate_columns(&told.fate).1)?
+        .column(|told| told.is_hint)?
+        .column(|told| Moment(told.at))?
+        .column(|_| now)?
+        .column(|told| Moment(first_look(now.0, told.is_hint)))?
+        .query(report::KEEP)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(usize::try_from(kept.rows_affected()).unwrap_or(usize::MAX))
+}
+
+/// Keeps an answer and does what is wanted by it. `false`, and nothing is done, if it came before.
+async fn answer(
+    tx: &mut Tx,
+    now: Moment,
+    gateway: &GatewayName,
+    reply: &ToldReply,
+    about: Option<ReminderId>,
+) -> Result<bool, StoreError> {
+    let (channel, address) = (reply.from.channel(), reply.from.reveal());
+    let answered: Option<AnsweredRow> = match about {
+        Some(reminder) => sqlx::query_as::<Db, _>(OF_REMINDER).bind(reminder.0).fetch_optional(&mut **tx).await?,
+        None => {
+            sqlx::query_as::<Db, _>(last_sent(channel))
+                .bind(address)
+                .bind(channel.as_str())
+                .bind(gateway.as_str())
+                .fetch_optional(&mut **tx)
+                .await?
+        }
+    };
+    let merchant = answered.as_ref().map(|row| row.merchant.as_str());
+    let (overtaken,): (bool,) = sqlx::query_as::<Db, _>(IS_OVERTAKEN)
+        .bind(channel.as_str())
+        .bind(address)
+        .bind(merchant)
+        .bind(Moment(reply.at))
+        .fetch_one(&mut **tx)
+        .await?;
+    let kept = sqlx::query::<Db>(KEEP_REPLY)
+        .bind(gateway.as_str())
+        .bind(reply.provider_id.as_deref())
+        .bind(merchant)
+        .bind(answered.as_ref().map(|row| row.reminder_id))
+        .bind(channel.as_str())
+        .bind(address)
+        .bind(reply.intent.as_str())
+        .bind(reply.said.as_str())
+        .bind(Moment(reply.at))
+        .execute(&mut **tx)
+        .await?;
+    if kept.rows_affected() == 0 {
+        return Ok(false);
+    }
+    match reply.intent {
+        Intent::Stop if !overtaken => {
+            let merchant: Option<MerchantId> =
+                merchant.map(|merchant| read(merchant, "reminder.merchant", str::parse)).transpose()?;
+            let source = format!("{BY_REPLY}{gateway}");
+            add(tx, &[suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now)]).await?;
+        }
+        Intent::Start if !overtaken => {
+            sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(address).bind(merchant).execute(&mut **tx).await?;
+        }
+        _ => {}
+    }
+    Ok(true)
+}
+
+pub(super) async fn kept(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+    let rows: Vec<KeptRow> =
+        sqlx::query_as::<Db, _>(KEPT).bind(now).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
+    rows.into_iter().map(KeptRow::kept).collect()
+}
+
+pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    let counting: Vec<Known<'_>> = reviewed
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Counts)
+        .filter_map(|(kept, _)| Some((kept.reminder?, &kept.gateway, &kept.fate, Moment(kept.at))))
+        .collect();
+    let counted = count(tx, now, &counting).await?;
+    let put_off = |(kept, verdict): &(KeptReport, Verdict)| match verdict {
+        Verdict::Later(at) => Some((kept.id, Moment(*at))),
+        Verdict::Counts | Verdict::Dropped => None,
+    };
+    let later: Vec<_> = reviewed.iter().filter_map(put_off).collect();
+    let done: Vec<_> = reviewed.iter().filter(|one| put_off(one).is_none()).map(|(kept, _)| kept.id).collect();
+    if !later.is_empty() {
+        Batch::of(&later)
+            .column(|(id, _)| *id)?
+            .column(|(_, at)| *at)?
+            .query(report::PUT_OFF)?
+            .execute(&mut **tx)
+            .await?;
+    }
+    if !done.is_empty() {
+        Batch::of(&done).column(|id| *id)?.query(report::REMOVE)?.execute(&mut **tx).await?;
+    }
+    Ok(counted)
+}
+
+pub(super) async fn replies(tx: &mut Tx, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+    let rows: Vec<ReplyRow> = sqlx::query_as::<Db, _>(narrowed(REPLIES, &narrow_replies(filter)))
+        .bind(filter.merchant.as_ref().map(MerchantId::as_str))
+        .bind(filter.intent.map(Intent::as_str))
+        .bind(filter.before)
+        .bind(i64::from(filter.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(ReplyRow::reply).collect()
+}
+
+pub(super) async fn suppressions(tx: &mut Tx, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+    let after = filter.after.as_ref();
+    let rows: Vec<SuppressionRow> = sqlx::query_as::<Db, _>(narrowed(SUPPRESSIONS, &narrow_suppressions(filter)))
+        .bind(filter.merchant.as_ref().map(MerchantId::as_str))
+        .bind(filter.channel.map(|channel| channel.as_str()))
+        .bind(filter.address.as_ref().map(Address::reveal))
+        .bind(after.map(|(_, address)| address.channel().as_str()))
+        .bind(after.map(|(_, address)| address.reveal()))
+        .bind(after.map(|(merchant, _)| merchant.as_ref().map_or("", MerchantId::as_str)))
+        .bind(i64::from(filter.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(SuppressionRow::suppression).collect()
+}
+
+pub(super) async fn lift_suppression(
+    tx: &mut Tx,
+    merchant: Option<&MerchantId>,
+    address: &Address,
+) -> Result<bool, StoreError> {
+    let lifted = sqlx::query::<Db>(LIFT_SUPPRESSION)
+        .bind(address.channel().as_str())
+        .bind(address.reveal())
+        .bind(merchant.map(MerchantId::as_str))
+        .execute(&mut **tx)
+        .await?;
+    Ok(lifted.rows_affected() > 0)
+}

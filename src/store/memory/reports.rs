@@ -1,0 +1,244 @@
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::Tables;
+use super::ledger::{Ledger, address};
+use crate::domain::{
+    Address, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression,
+    SuppressionReason,
+};
+use crate::store::{
+    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldReply, Verdict, first_look,
+};
+
+/// What gateways told.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Reports {
+    kept: BTreeMap<i64, (Subject, KeptReport, DateTime<Utc>)>,
+    replies: Vec<(Option<String>, ReplyRecord)>,
+    last: i64,
+}
+
+impl Reports {
+    pub(super) fn listed(&self, filter: &ReplyFilter) -> Vec<ReplyRecord> {
+        let matching = |reply: &&ReplyRecord| {
+            filter.merchant.as_ref().is_none_or(|merchant| reply.merchant.as_ref() == Some(merchant))
+                && filter.intent.is_none_or(|intent| reply.intent == intent)
+                && filter.before.is_none_or(|before| reply.id < before)
+        };
+        let newest_first = self.replies.iter().rev().map(|(_, reply)| reply);
+        newest_first.filter(matching).take(filter.limit as usize).cloned().collect()
+    }
+
+    fn number(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+impl Tables {
+    pub(super) fn take_in(&mut self, told: &Told, now: DateTime<Utc>) -> TakenIn {
+        let mut taken = TakenIn::default();
+        for one in &told.fates {
+            match self.reminder_of(&told.gateway, &one.about).filter(|_| !one.is_hint) {
+                Some(reminder) => {
+                    taken.counted += usize::from(self.count(reminder, &told.gateway, &one.fate, one.at, now));
+                }
+                None => {
+                    let known = |(about, kept, _): &(Subject, KeptReport, DateTime<Utc>)| {
+                        (about, &kept.gateway, word(&kept.fate)) == (&one.about, &told.gateway, word(&one.fate))
+                    };
+                    if self.reports.kept.values().any(known) {
+                        continue;
+                    }
+                    let kept = KeptReport {
+                        id: self.reports.number(),
+                        gateway: told.gateway.clone(),
+                        reminder: None,
+                        fate: one.fate.clone(),
+                        at: one.at,
+                        is_hint: one.is_hint,
+                        received_at: now,
+                    };
+                    let look_at = first_look(now, one.is_hint);
+                    self.reports.kept.insert(kept.id, (one.about.clone(), kept, look_at));
+                    taken.kept += 1;
+                }
+            }
+        }
+        taken.replies = told.replies.iter().filter(|reply| self.answer(&told.gateway, reply, now)).count();
+        taken
+    }
+
+    fn reminder_of(&self, gateway: &GatewayName, about: &Subject) -> Option<ReminderId> {
+        let number = match about {
+            Subject::Reminder(id) => return Some(*id),
+            Subject::ProviderId(number) => number,
+        };
+        let accepted = |id: &&ReminderId| {
+            self.outbox.events(**id).iter().any(|event| {
+                event.kind == EventKind::Accepted
+                    && event.provider_id.as_ref() == Some(number)
+                    && event.gateway.as_ref() == Some(gateway)
+            })
+        };
+        self.outbox.reminders.keys().rfind(accepted).copied()
+    }
+
+    fn count(
+        &mut self,
+        reminder: ReminderId,
+        gateway: &GatewayName,
+        fate: &Fate,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let counted = self.outbox.record(&Receipt::of(reminder, gateway, fate, at), now);
+        let key = self.outbox.reminders.get(&reminder).map(|reminder| &reminder.plan.key);
+        let to = key.and_then(|key| {
+            let borrower = self.ledger.borrowers().get(&key.borrower)?;
+            Some((key.borrower.merchant.clone(), address(borrower, key.channel)?))
+        });
+        if let Some(((merchant, to), reason)) = to.zip(fate.suppresses()) {
+            self.add(Some(merchant), to, reason, gateway.to_string(), now);
+        }
+        counted
+    }
+
+    fn add(
+        &mut self,
+        merchant: Option<MerchantId>,
+        address: Address,
+        reason: SuppressionReason,
+        source: String,
+        now: DateTime<Utc>,
+    ) {
+        use SuppressionReason::{Bounced, Complained, OptedOut};
+        let one = Suppression { merchant, address, reason, source, since: now, until: None };
+        let mut known = self.ledger.suppressions.iter();
+        let stays = known.any(|known| {
+            (&known.merchant, &known.address) == (&one.merchant, &one.address)
+                && known.until.is_none()
+                && !(reason == OptedOut && matches!(known.reason, Bounced | Complained))
+        });
+        if !stays {
+            self.ledger.suppress(&[one]);
+        }
+    }
+
+    fn answer(&mut self, gateway: &GatewayName, reply: &ToldReply, now: DateTime<Utc>) -> bool {
+        let about = reply.about.as_ref().and_then(|about| self.reminder_of(gateway, about));
+        let reminder = about.or_else(|| self.last_sent(gateway, &reply.from));
+        let reminder = reminder.filter(|id| self.outbox.reminders.contains_key(id));
+        let merchant = reminder.map(|id| self.outbox.reminders[&id].plan.key.borrower.merchant.clone());
+        let replies = &self.reports.replies;
+        let number = &reply.provider_id;
+        if number.is_some() && replies.iter().any(|(known, said)| known == number && said.gateway == *gateway) {
+            return false;
+        }
+        let overtaken = replies.iter().any(|(_, said)| {
+            (&said.from, &said.merchant) == (&reply.from, &merchant)
+                && said.intent != Intent::Other
+                && said.at > reply.at
+        });
+        let id = self.reports.number();
+        let record = ReplyRecord {
+            id,
+            gateway: gateway.clone(),
+            merchant: merchant.clone(),
+            reminder,
+            from: reply.from.clone(),
+            intent: reply.intent,
+            said: reply.said.clone(),
+            at: reply.at,
+        };
+        self.reports.replies.push((number.clone(), record));
+        match reply.intent {
+            Intent::Stop if !overtaken => {
+                let source = format!("{BY_REPLY}{gateway}");
+                self.add(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
+            }
+            Intent::Start if !overtaken => self.ledger.suppressions.retain(|known| {
+                known.address != reply.from
+                    || known.reason != SuppressionReason::OptedOut
+                    || !known.source.starts_with(BY_REPLY)
+                    || !(merchant.is_none() || known.merchant.is_none() || known.merchant == merchant)
+            }),
+            _ => {}
+        }
+        true
+    }
+
+    fn last_sent(&self, gateway: &GatewayName, to: &Address) -> Option<ReminderId> {
+        let sent = self.outbox.reminders.values().filter(|one| {
+            let key = &one.plan.key;
+            let borrower = self.ledger.borrowers().get(&key.borrower);
+            borrower.and_then(|borrower| address(borrower, key.channel)).as_ref() == Some(to)
+        });
+        let last = sent.filter_map(|one| {
+            use EventKind::{Accepted, Delivered, Undelivered, Unknown};
+            let events = self.outbox.events(one.id).iter();
+            let left = events.filter(|event| {
+                matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
+                    && event.gateway.as_ref() == Some(gateway)
+            });
+            Some((left.map(|event| event.at).max()?, one.id))
+        });
+        last.max().map(|(_, id)| id)
+    }
+
+    pub(super) fn kept(&self, now: DateTime<Utc>, limit: u32) -> Vec<KeptReport> {
+        let due = self.reports.kept.values().filter(|(.., look_at)| *look_at <= now);
+        let mut due: Vec<_> = due.collect();
+        due.sort_by_key(|(_, kept, look_at)| (*look_at, kept.id));
+        let known = |(about, kept, _): &(Subject, KeptReport, DateTime<Utc>)| KeptReport {
+            reminder: self.reminder_of(&kept.gateway, about),
+            ..kept.clone()
+        };
+        due.into_iter().take(limit as usize).map(known).collect()
+    }
+
+    pub(super) fn review(&mut self, reviewed: &[(KeptReport, Verdict)], now: DateTime<Utc>) -> usize {
+        let mut counted = 0;
+        for (one, verdict) in reviewed {
+            if let Verdict::Later(at) = verdict {
+                if let Some((.., look_at)) = self.reports.kept.get_mut(&one.id) {
+                    *look_at = *at;
+                }
+                continue;
+            }
+            self.reports.kept.remove(&one.id);
+            if let (Verdict::Counts, Some(reminder)) = (verdict, one.reminder) {
+                counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, now));
+            }
+        }
+        counted
+    }
+}
+
+/// What tells the fates of one message apart.
+fn word(fate: &Fate) -> (u8, bool) {
+    match fate {
+        Fate::Delivered => (0, false),
+        Fate::Undelivered { for_good, .. } => (1, *for_good),
+        Fate::Complained => (2, false),
+    }
+}
+
+pub(super) fn suppressions(ledger: &Ledger, filter: &SuppressionFilter) -> Vec<Suppression> {
+    fn place<'a>(merchant: Option<&'a MerchantId>, address: &'a Address) -> (&'static str, &'a str, &'a str) {
+        (address.channel().as_str(), address.reveal(), merchant.map_or("", MerchantId::as_str))
+    }
+    let after = filter.after.as_ref().map(|(merchant, address)| place(merchant.as_ref(), address));
+    let matching = |one: &&Suppression| {
+        filter.merchant.as_ref().is_none_or(|merchant| one.merchant.as_ref() == Some(merchant))
+            && filter.channel.is_none_or(|channel| one.address.channel() == channel)
+            && filter.address.as_ref().is_none_or(|address| one.address == *address)
+            && after.is_none_or(|after| place(one.merchant.as_ref(), &one.address) > after)
+    };
+    let mut found: Vec<_> = ledger.suppressions.iter().filter(matching).cloned().collect();
+    found.sort_by(|a, b| place(a.merchant.as_ref(), &a.address).cmp(&place(b.merchant.as_ref(), &b.address)));
+    found.truncate(filter.limit as usize);
+    found
+}

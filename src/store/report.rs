@@ -1,0 +1,173 @@
+//! What goes into and comes out of the operations about reports and suppressions of [`Store`](super::Store).
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{Address, Channel, Fate, GatewayName, Intent, MerchantId, ReminderId};
+
+/// Which message a report is about, as far as it is known without the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The message of this reminder.
+    Reminder(ReminderId),
+    /// The message that the gateway took over under this number of its own.
+    ProviderId(String),
+}
+
+/// What became of a message, and whether that may count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldFate {
+    /// Which message.
+    pub about: Subject,
+    /// What became of it.
+    pub fate: Fate,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Nothing proves it: it is kept until the gateway was asked.
+    pub is_hint: bool,
+}
+
+/// What a person answered. `Debug` is masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ToldReply {
+    /// Who.
+    pub from: Address,
+    /// The message that was answered, where the gateway says so.
+    pub about: Option<Subject>,
+    /// What was said, as it was said.
+    pub said: String,
+    /// What is wanted by it.
+    pub intent: Intent,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By which a repeated one is known; without it none is.
+    pub provider_id: Option<String>,
+}
+
+impl fmt::Debug for ToldReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToldReply({:?}, {}, {} bytes)", self.from, self.intent, self.said.len())
+    }
+}
+
+/// What one gateway told at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Which gateway.
+    pub gateway: GatewayName,
+    /// What became of messages.
+    pub fates: Vec<ToldFate>,
+    /// What people answered.
+    pub replies: Vec<ToldReply>,
+}
+
+impl Told {
+    /// Every message that is spoken of.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        let answered = self.replies.iter().filter_map(|reply| reply.about.as_ref());
+        self.fates.iter().map(|told| &told.about).chain(answered)
+    }
+}
+
+/// When a report that is kept at `now` is looked at first: a hint at the next round, one whose message is not known when the answer
+/// that names it has had the time to be recorded.
+pub(super) fn first_look(now: DateTime<Utc>, is_hint: bool) -> DateTime<Utc> {
+    if is_hint { now } else { now + TimeDelta::seconds(5) }
+}
+
+/// What became of reports. What is in none of the counts was known before, or came too late to matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TakenIn {
+    /// Changed the state of a reminder.
+    pub counted: usize,
+    /// Kept until their message is known or the gateway was asked.
+    pub kept: usize,
+    /// Answers that had not come before.
+    pub replies: usize,
+}
+
+/// A report that does not count yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReport {
+    /// Its number here.
+    pub id: i64,
+    /// Who reported it.
+    pub gateway: GatewayName,
+    /// The reminder whose message it is about, if it is known by now.
+    pub reminder: Option<ReminderId>,
+    /// What became of the message.
+    pub fate: Fate,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The gateway is to be asked before it counts.
+    pub is_hint: bool,
+    /// When it came in.
+    pub received_at: DateTime<Utc>,
+}
+
+/// What is to be done about a kept report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts, for its reminder.
+    Counts,
+    /// It is looked at again then.
+    Later(DateTime<Utc>),
+    /// It never will count.
+    Dropped,
+}
+
+/// Which suppressions to list. What is `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct SuppressionFilter {
+    /// Of this merchant; those for every merchant are not among them.
+    pub merchant: Option<MerchantId>,
+    /// On this channel.
+    pub channel: Option<Channel>,
+    /// Of this address.
+    pub address: Option<Address>,
+    /// Behind this one, the last of the page before.
+    pub after: Option<(Option<MerchantId>, Address)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which answers to list. What is `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct ReplyFilter {
+    /// Said to this merchant.
+    pub merchant: Option<MerchantId>,
+    /// Meant so.
+    pub intent: Option<Intent>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An answer as it was kept. `Debug` is masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReplyRecord {
+    /// Its number here.
+    pub id: i64,
+    /// Through which gateway it came.
+    pub gateway: GatewayName,
+    /// To whom it was said; `None` if that is not known.
+    pub merchant: Option<MerchantId>,
+    /// The reminder whose message was answered, if that is known.
+    pub reminder: Option<ReminderId>,
+    /// Who said it.
+    pub from: Address,
+    /// What was wanted by it.
+    pub intent: Intent,
+    /// What was said.
+    pub said: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl fmt::Debug for ReplyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyRecord({}, {:?}, {}, {} bytes)", self.id, self.from, self.intent, self.said.len())
+    }
+}

@@ -1,0 +1,279 @@
+//! The tables `kept_report` and `reply`, and what is asked of others when a gateway tells something.
+
+use sqlx::FromRow;
+
+use super::borrower::{read, read_if_known};
+use super::clauses::Clause;
+use super::value::Moment;
+use crate::domain::{
+    Address, Channel, Code, EmailAddress, Fate, MerchantId, Phone, ReminderId, Suppression, SuppressionReason,
+};
+use crate::store::{KeptReport, ReplyFilter, ReplyRecord, StoreError, SuppressionFilter};
+
+/// Reminders whose message a gateway took over under a number of its own. Columns of the table `k`: number.
+macro_rules! by_provider_id {
+    ($batch:literal, $gateway:literal) => {
+        concat!(
+            "select e.provider_id, max(e.reminder_id) as reminder_id from ",
+            $batch,
+            " join event e on e.provider_id = k.provider_id and e.provider_id is not null and e.kind = 'accepted' \
+             where e.gateway = ",
+            $gateway,
+            " group by e.provider_id"
+        )
+    };
+}
+pub(in crate::store) use by_provider_id;
+
+/// Where the messages of reminders go to. `$batch` is a table `k` of numbers, joined to `r`.
+macro_rules! addresses {
+    ($batch:literal) => {
+        concat!(
+            r#"select r.merchant, r.id as reminder_id, r.channel,
+                case r.channel when 'sms' then b.phone else b.email end as address
+            from "#,
+            $batch,
+            " join borrower b on b.borrower_id = r.borrower_id and b.merchant = r.merchant"
+        )
+    };
+}
+pub(in crate::store) use addresses;
+
+/// Kept reports that are due, each with its reminder if it is known by now. Binds: now, limit.
+pub(in crate::store) const KEPT: &str = r#"
+    select k.id, k.gateway, k.fate, k.code, k.is_hint, k.at, k.received_at,
+        coalesce(k.reminder_id, (
+            select max(e.reminder_id) from event e
+            where e.provider_id = k.provider_id and e.provider_id is not null and e.kind = 'accepted'
+              and e.gateway = k.gateway
+        )) as reminder_id
+    from kept_report k
+    where k.look_at <= $1
+    order by k.look_at, k.id
+    limit $2"#;
+
+/// Keeps an answer, unless it is there. Binds: the columns.
+pub(in crate::store) const KEEP_REPLY: &str = r#"
+    insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, intent, said, at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    on conflict (gateway, provider_id) where provider_id is not null do nothing"#;
+
+/// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
+pub(in crate::store) const IS_OVERTAKEN: &str = r#"
+    select exists (
+        select 1 from reply
+        where channel = $1 and address = $2 and merchant is not distinct from $3 and at > $4
+          and intent in ('stop', 'start')
+    )"#;
+
+/// The merchant of a reminder. Binds: reminder.
+pub(in crate::store) const OF_REMINDER: &str = "select id as reminder_id, merchant from reminder where id = $1";
+
+/// The latest reminder that went to an address through a gateway. `$column` is the one of `borrower` that holds it. Binds: address,
+/// channel, gateway.
+macro_rules! last_sent {
+    ($column:literal) => {
+        concat!(
+            r#"select r.id as reminder_id, r.merchant from borrower b
+            join reminder r on r.borrower_id = b.borrower_id and r.merchant = b.merchant and r.channel = $2
+            join event e on e.reminder_id = r.id and e.gateway = $3
+              and e.kind in ('accepted', 'unknown', 'delivered', 'undelivered')
+            where "#,
+            $column,
+            " = $1 order by e.at desc, e.id desc limit 1"
+        )
+    };
+}
+
+/// The statement for addresses of a channel.
+pub(in crate::store) fn last_sent(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => last_sent!("b.phone"),
+        Channel::Email => last_sent!("b.email"),
+    }
+}
+
+/// Lifts what an answer suppressed: for a merchant and for all, or wherever, if it is not known to whom was answered. Binds: channel,
+/// address, merchant.
+pub(in crate::store) const OPT_IN: &str = r#"
+    delete from suppression
+    where channel = $1 and address = $2 and reason = 'opted_out' and source like 'reply:%'
+      and ($3 is null or merchant is null or merchant = $3)"#;
+
+/// Lifts one suppression. Binds: channel, address, merchant.
+pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"
+    delete from suppression where channel = $1 and address = $2 and coalesce(merchant, '') = coalesce($3, '')"#;
+
+/// Suppressions that match; the clauses come in between. Binds: merchant, channel, address, and what the page before ended with:
+/// channel, address, merchant; limit.
+pub(in crate::store) const SUPPRESSIONS: [&str; 2] = [
+    "select merchant, channel, address, reason, source, since, until from suppression where true",
+    " order by channel, address, coalesce(merchant, '') limit $7",
+];
+
+/// The clauses of a filter.
+pub(in crate::store) fn narrow_suppressions(filter: &SuppressionFilter) -> [Clause; 4] {
+    [
+        (filter.merchant.is_some(), "merchant = $1"),
+        (filter.channel.is_some(), "channel = $2"),
+        (filter.address.is_some(), "address = $3"),
+        (filter.after.is_some(), "(channel, address, coalesce(merchant, '')) > ($4, $5, $6)"),
+    ]
+}
+
+/// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit.
+pub(in crate::store) const REPLIES: [&str; 2] = [
+    "select id, gateway, merchant, reminder_id, channel, address, intent, said, at from reply where true",
+    " order by id desc limit $4",
+];
+
+/// The clauses of a filter.
+pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 3] {
+    [
+        (filter.merchant.is_some(), "merchant = $1"),
+        (filter.intent.is_some(), "intent = $2"),
+        (filter.before.is_some(), "id < $3"),
+    ]
+}
+
+/// A row of [`by_provider_id`].
+#[derive(FromRow)]
+pub(in crate::store) struct FoundRow {
+    pub(in crate::store) provider_id: String,
+    pub(in crate::store) reminder_id: i64,
+}
+
+/// A row of [`OF_REMINDER`] and [`last_sent`].
+#[derive(FromRow)]
+pub(in crate::store) struct AnsweredRow {
+    pub(in crate::store) reminder_id: i64,
+    pub(in crate::store) merchant: String,
+}
+
+/// A row of [`addresses`].
+#[derive(FromRow)]
+pub(in crate::store) struct AddressRow {
+    merchant: String,
+    reminder_id: i64,
+    channel: String,
+    address: Option<String>,
+}
+
+impl AddressRow {
+    /// The reminder, its merchant, and where its messages go to, if that is known.
+    pub(in crate::store) fn read(self) -> Result<(ReminderId, MerchantId, Option<Address>), StoreError> {
+        let merchant = read(&self.merchant, "reminder.merchant", str::parse)?;
+        let address = self.address.map(|address| read_address(&self.channel, &address, "borrower.phone"));
+        Ok((ReminderId(self.reminder_id), merchant, address.transpose()?))
+    }
+}
+
+fn read_address(channel: &str, address: &str, column: &'static str) -> Result<Address, StoreError> {
+    Ok(match read(channel, column, str::parse)? {
+        Channel::Sms => Address::Phone(read(address, column, Phone::new)?),
+        Channel::Email => Address::Email(read(address, column, EmailAddress::new)?),
+    })
+}
+
+/// A fate as its two columns.
+pub(in crate::store) fn fate_columns(fate: &Fate) -> (&'static str, Option<&str>) {
+    match fate {
+        Fate::Delivered => ("delivered", None),
+        Fate::Undelivered { code, for_good } => {
+            (if *for_good { "gone" } else { "undelivered" }, code.as_ref().map(Code::as_str))
+        }
+        Fate::Complained => ("complained", None),
+    }
+}
+
+fn read_fate(word: &str, code: Option<&str>) -> Result<Fate, StoreError> {
+    let code = code.map(Code::new);
+    Ok(match word {
+        "delivered" => Fate::Delivered,
+        "undelivered" => Fate::Undelivered { code, for_good: false },
+        "gone" => Fate::Undelivered { code, for_good: true },
+        "complained" => Fate::Complained,
+        _ => return Err(StoreError::Corrupt { column: "kept_report.fate" }),
+    })
+}
+
+/// A row of [`KEPT`].
+#[derive(FromRow)]
+pub(in crate::store) struct KeptRow {
+    id: i64,
+    gateway: String,
+    reminder_id: Option<i64>,
+    fate: String,
+    code: Option<String>,
+    is_hint: bool,
+    at: Moment,
+    received_at: Moment,
+}
+
+impl KeptRow {
+    pub(in crate::store) fn kept(self) -> Result<KeptReport, StoreError> {
+        Ok(KeptReport {
+            id: self.id,
+            gateway: read(&self.gateway, "kept_report.gateway", str::parse)?,
+            reminder: self.reminder_id.map(ReminderId),
+            fate: read_fate(&self.fate, self.code.as_deref())?,
+            at: self.at.0,
+            is_hint: self.is_hint,
+            received_at: self.received_at.0,
+        })
+    }
+}
+
+/// A row of [`SUPPRESSIONS`].
+#[derive(FromRow)]
+pub(in crate::store) struct SuppressionRow {
+    merchant: Option<String>,
+    channel: String,
+    address: String,
+    reason: String,
+    source: String,
+    since: Moment,
+    until: Option<Moment>,
+}
+
+impl SuppressionRow {
+    pub(in crate::store) fn suppression(self) -> Result<Suppression, StoreError> {
+        Ok(Suppression {
+            merchant: read_if_known(self.merchant, "suppression.merchant", str::parse)?,
+            address: read_address(&self.channel, &self.address, "suppression.address")?,
+            reason: read(&self.reason, "suppression.reason", str::parse::<SuppressionReason>)?,
+            source: self.source,
+            since: self.since.0,
+            until: self.until.map(|until| until.0),
+        })
+    }
+}
+
+/// A row of [`REPLIES`].
+#[derive(FromRow)]
+pub(in crate::store) struct ReplyRow {
+    id: i64,
+    gateway: String,
+    merchant: Option<String>,
+    reminder_id: Option<i64>,
+    channel: String,
+    address: String,
+    intent: String,
+    said: String,
+    at: Moment,
+}
+
+impl ReplyRow {
+    pub(in crate::store) fn reply(self) -> Result<ReplyRecord, StoreError> {
+        Ok(ReplyRecord {
+            id: self.id,
+            gateway: read(&self.gateway, "reply.gateway", str::parse)?,
+            merchant: read_if_known(self.merchant, "reply.merchant", str::parse)?,
+            reminder: self.reminder_id.map(ReminderId),
+            from: read_address(&self.channel, &self.address, "reply.address")?,
+            intent: read(&self.intent, "reply.intent", str::parse)?,
+            said: self.said,
+            at: self.at.0,
+        })
+    }
+}

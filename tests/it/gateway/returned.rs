@@ -1,0 +1,95 @@
+//! What comes back into the mailbox for bounces, as mail systems write it.
+
+use dueherald::domain::{About, Fate, Report};
+use dueherald::gateway::mail::returned::{NoReport, read};
+use rstest::rstest;
+
+/// Named in every sample, by the return path or in what is returned.
+const REFERENCE: &str = "ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw";
+
+const DSN: &str = include_str!("returned/postfix-1.eml");
+
+fn told(message: &str) -> String {
+    match read(message.replace('\n', "\r\n").as_bytes()) {
+        Ok(Report::Fate { about, fate, .. }) => {
+            assert_eq!(about, About::Reference(REFERENCE.into()));
+            match fate {
+                Fate::Delivered => "delivered".into(),
+                Fate::Complained => "complained".into(),
+                Fate::Undelivered { code, for_good } => {
+                    let code = code.map(|code| code.to_string()).unwrap_or_default();
+                    format!("undelivered{} {code}", if for_good { " for good" } else { "" })
+                }
+            }
+        }
+        Ok(other) => panic!("{other:?}"),
+        Err(NoReport::Other) => "no report".into(),
+        Err(NoReport::Undecided) => "undecided".into(),
+        Err(NoReport::Unnamed) => "unnamed".into(),
+        Err(NoReport::Unreadable) => "unreadable".into(),
+    }
+}
+
+#[rstest]
+#[case::no_such_mailbox(DSN, "undelivered for good smtp-5.1.1")]
+#[case::mailbox_full(include_str!("returned/postfix-2.eml"), "undelivered smtp-5.2.2")]
+#[case::refused_by_policy(include_str!("returned/postfix-3.eml"), "undelivered smtp-5.7.1")]
+#[case::qmail(include_str!("returned/qmail.eml"), "undelivered for good smtp-5.1.1")]
+#[case::exchange(include_str!("returned/exchange.eml"), "undelivered for good smtp-5.1.10")]
+#[case::exim(include_str!("returned/exim.eml"), "undelivered for good ")]
+#[case::qq(include_str!("returned/qq.eml"), "undelivered for good ")]
+#[case::exim_waits(include_str!("returned/delayed.eml"), "undecided")]
+#[case::complaint(include_str!("returned/complaint.eml"), "complained")]
+#[case::away_on_holiday(include_str!("returned/holiday.eml"), "no report")]
+fn a_message_says(#[case] message: &str, #[case] expected: &str) {
+    assert_eq!(told(message), expected);
+}
+
+/// By the action first, and then the status.
+#[rstest]
+#[case("failed", "5.1.2", "", "undelivered for good smtp-5.1.2")]
+#[case("failed", "5.2.1", "", "undelivered for good smtp-5.2.1")]
+#[case("Failed (bad address)", "5.1.0", "", "undelivered for good smtp-5.1.0")]
+#[case("failed", "5.1.8", "", "undelivered smtp-5.1.8")]
+#[case("failed", "4.2.2", "", "undelivered smtp-4.2.2")]
+#[case("failed", "4.4.7", "smtp; 550 5.1.1 no", "undelivered smtp-4.4.7")]
+#[case("failed", "5.0.0", "smtp; 550-5.1.1 The account does not exist", "undelivered for good smtp-5.1.1")]
+#[case("failed", "5.5.0", "smtp; 550 User unknown", "undelivered for good smtp-5.5.0")]
+#[case("failed", "5.0.0", "smtp; 554 we do not like you", "undelivered smtp-5.0.0")]
+#[case("failed", "nonsense", "", "undelivered ")]
+#[case("delayed", "4.4.1", "", "undecided")]
+#[case("expanded", "2.0.0", "", "undecided")]
+#[case("delivered", "2.0.0", "", "delivered")]
+#[case("relayed", "2.0.0", "", "delivered")]
+fn a_delivery_status_says(
+    #[case] action: &str,
+    #[case] status: &str,
+    #[case] diagnostic: &str,
+    #[case] expected: &str,
+) {
+    let message = DSN
+        .replace("Action: failed", &format!("Action: {action}"))
+        .replace("Status: 5.1.1", &format!("Status: {status}"))
+        .replace("X-Postfix; unknown user: \"nobody@example.test\"", diagnostic);
+    assert_eq!(told(&message), expected);
+}
+
+#[test]
+fn a_complaint_that_it_is_no_spam_is_none() {
+    let message = include_str!("returned/complaint.eml").replace("Feedback-Type: abuse", "Feedback-Type: not-spam");
+    assert_eq!(told(&message), "undecided");
+}
+
+#[test]
+fn a_report_without_the_return_path_is_known_by_what_it_returns() {
+    let message = DSN.replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@");
+    assert_eq!(told(&message), "undelivered for good smtp-5.1.1");
+    assert_eq!(told(&message.replace(REFERENCE, "20261122153622.4711")), "unnamed");
+}
+
+#[test]
+fn a_report_is_read_whatever_it_returns() {
+    let long = DSN.replace("This is a test mailing", &"x".repeat(3 << 20));
+    assert_eq!(told(&long), "undelivered for good smtp-5.1.1");
+    assert_eq!(told(&DSN[..DSN.find("Undelivered Message").unwrap()]), "undelivered for good smtp-5.1.1");
+}

@@ -1,0 +1,271 @@
+//! What gateways tell on their own: matched, kept, and what it suppresses.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dueherald::clock::{Clock, SimClock};
+use dueherald::domain::{
+    Address, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, Next, Outcome, Phone, ReminderId, State,
+    Suppression, SuppressionReason,
+};
+use dueherald::store::{ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict};
+
+use super::outcomes::{kinds, one};
+use super::sample::{PHONE, import, instant, merchant, plan, row_with_phone, sms, suppression, view};
+
+fn kannel() -> GatewayName {
+    "kannel".parse().expect("a gateway")
+}
+
+fn gone() -> Fate {
+    Fate::Undelivered { code: Some(Code::new("absent-1")), for_good: true }
+}
+
+fn phone() -> Address {
+    Address::Phone(Phone::new(PHONE).expect("a number"))
+}
+
+fn fate(about: Subject, fate: Fate) -> ToldFate {
+    ToldFate { about, fate, at: instant("2026-11-22T02:10:00Z"), is_hint: false }
+}
+
+fn numbered(number: &str) -> Subject {
+    Subject::ProviderId(number.to_owned())
+}
+
+async fn tell(store: &dyn Store, fates: Vec<ToldFate>) -> TakenIn {
+    store.take_in(&Told { gateway: kannel(), fates, replies: Vec::new() }).await.expect("it is taken in")
+}
+
+async fn listed(store: &dyn Store) -> Vec<Suppression> {
+    let filter = SuppressionFilter { limit: 100, ..SuppressionFilter::default() };
+    store.suppressions(&filter).await.expect("suppressions are listed")
+}
+
+/// Those that are in force, as (merchant, reason, source).
+async fn reasons(store: &dyn Store) -> Vec<(Option<String>, SuppressionReason, String)> {
+    let told = |one: Suppression| (one.merchant.map(|merchant| merchant.to_string()), one.reason, one.source);
+    listed(store).await.into_iter().map(told).collect()
+}
+
+/// One reminder to [`PHONE`] that was taken over under this number.
+async fn accepted_as(store: &dyn Store, clock: &SimClock, number: &str) -> ReminderId {
+    import(store, &[row_with_phone("b00", "i00")]).await;
+    let (id, claimed) = one(store).await;
+    let outcome = Outcome::Accepted { provider_id: Some(number.to_owned()) };
+    let settlement = claimed.attempt.settle(outcome, Next::Accepted, clock.now());
+    assert_eq!(store.settle(&[settlement]).await.expect("it is settled"), 1);
+    id
+}
+
+pub(super) async fn a_report_finds_its_message_by_either_number(store: &dyn Store, clock: &SimClock) {
+    let id = accepted_as(store, clock, "msg-1").await;
+    let other = Told {
+        gateway: "twilio".parse().expect("a gateway"),
+        fates: vec![fate(numbered("msg-1"), gone())],
+        replies: Vec::new(),
+    };
+    let taken = store.take_in(&other).await.expect("it is taken in");
+    assert_eq!((taken.counted, taken.kept), (0, 1), "numbers are each gateway's own");
+    assert_eq!(view(store, id).await.state, State::Accepted);
+    let undelivered = Fate::Undelivered { code: Some(Code::new("busy")), for_good: false };
+    assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered.clone())]).await.counted, 1);
+    assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered)]).await, TakenIn::default(), "once");
+    assert_eq!(view(store, id).await.state, State::Undelivered);
+    assert_eq!(tell(store, vec![fate(Subject::Reminder(id), Fate::Delivered)]).await.counted, 1);
+    assert_eq!(tell(store, vec![fate(numbered("msg-1"), gone())]).await.counted, 0, "what arrived has arrived");
+    assert_eq!(kinds(store, id).await, [EventKind::Accepted, EventKind::Undelivered, EventKind::Delivered]);
+    let unknown = fate(Subject::Reminder(ReminderId(id.0 + 100)), Fate::Delivered);
+    assert_eq!(tell(store, vec![unknown]).await, TakenIn::default());
+}
+
+pub(super) async fn an_early_report_is_kept_until_its_message_is_known(store: &dyn Store, clock: &SimClock) {
+    let early = vec![fate(numbered("msg-1"), Fate::Delivered), fate(numbered("msg-1"), Fate::Delivered)];
+    assert_eq!(tell(store, early.clone()).await.kept, 1, "the same is kept once");
+    assert_eq!(tell(store, early).await.kept, 0);
+    assert!(store.kept_reports(10).await.expect("listed").is_empty(), "its answer gets the time to come");
+    clock.advance(Duration::from_secs(5));
+    let kept = store.kept_reports(10).await.expect("listed");
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].reminder, &kept[0].fate, kept[0].is_hint), (None, &Fate::Delivered, false));
+    let later = clock.now() + TimeDelta::seconds(60);
+    assert_eq!(store.review_kept(&[(kept[0].clone(), Verdict::Later(later))]).await.expect("reviewed"), 0);
+    assert!(store.kept_reports(10).await.expect("listed").is_empty());
+    let id = accepted_as(store, clock, "msg-1").await;
+    clock.advance(Duration::from_secs(60));
+    let kept = store.kept_reports(10).await.expect("listed").remove(0);
+    assert_eq!(kept.reminder, Some(id));
+    assert_eq!(store.review_kept(&[(kept.clone(), Verdict::Counts)]).await.expect("reviewed"), 1);
+    assert_eq!(
+        store.review_kept(&[(kept, Verdict::Counts)]).await.expect("reviewed"),
+        0,
+        "another machine was quicker"
+    );
+    assert_eq!(view(store, id).await.state, State::Delivered);
+    clock.advance(Duration::from_secs(3_600));
+    assert!(store.kept_reports(10).await.expect("listed").is_empty(), "what counts is kept no longer");
+}
+
+pub(super) async fn a_hint_waits_although_its_message_is_known(store: &dyn Store, clock: &SimClock) {
+    let id = accepted_as(store, clock, "msg-1").await;
+    let hint = |about| ToldFate { is_hint: true, ..fate(about, gone()) };
+    assert_eq!(tell(store, vec![hint(numbered("msg-1")), hint(Subject::Reminder(id))]).await.kept, 2);
+    assert_eq!(view(store, id).await.state, State::Accepted);
+    assert!(listed(store).await.is_empty());
+    let kept = store.kept_reports(10).await.expect("listed");
+    assert_eq!(
+        kept.iter().map(|kept| (kept.reminder, kept.is_hint, &kept.fate)).collect::<Vec<_>>(),
+        [(Some(id), true, &gone()), (Some(id), true, &gone())]
+    );
+    let reviewed = [(kept[0].clone(), Verdict::Counts), (kept[1].clone(), Verdict::Dropped)];
+    assert_eq!(store.review_kept(&reviewed).await.expect("reviewed"), 1);
+    assert_eq!(view(store, id).await.state, State::Undelivered);
+    assert_eq!(reasons(store).await, [(Some("mall".to_owned()), SuppressionReason::Bounced, "kannel".to_owned())]);
+    assert!(store.kept_reports(10).await.expect("listed").is_empty());
+}
+
+pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn Store, clock: &SimClock) {
+    let id = accepted_as(store, clock, "msg-1").await;
+    tell(store, vec![fate(Subject::Reminder(id), Fate::Undelivered { code: None, for_good: false })]).await;
+    assert!(listed(store).await.is_empty(), "it may work next time");
+    assert_eq!(tell(store, vec![fate(Subject::Reminder(id), Fate::Complained)]).await.counted, 1, "it has arrived");
+    assert_eq!(view(store, id).await.state, State::Delivered);
+    let complained = (Some("mall".to_owned()), SuppressionReason::Complained, "kannel".to_owned());
+    assert_eq!(reasons(store).await, std::slice::from_ref(&complained));
+    tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
+    assert_eq!(reasons(store).await, [complained], "what is known stays");
+    assert_eq!(listed(store).await[0].address, phone());
+    let until = Some(clock.now() + TimeDelta::days(1));
+    let for_a_day = Suppression { until, ..suppression(Some("mall"), phone(), SuppressionReason::Manual) };
+    store.suppress(&[for_a_day]).await.expect("suppressed");
+    tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
+    assert_eq!(listed(store).await[0].until, None, "what ends gives way to what does not");
+}
+
+fn reply(number: Option<&str>, intent: Intent, at: &str) -> ToldReply {
+    ToldReply {
+        from: phone(),
+        about: None,
+        said: "退订 \u{1f600}".to_owned(),
+        intent,
+        at: instant(at),
+        provider_id: number.map(ToOwned::to_owned),
+    }
+}
+
+async fn answer(store: &dyn Store, reply: ToldReply) -> usize {
+    let told = Told { gateway: kannel(), fates: Vec::new(), replies: vec![reply] };
+    store.take_in(&told).await.expect("it is taken in").replies
+}
+
+const NINE: &str = "2026-11-22T09:00:00Z";
+const TEN: &str = "2026-11-22T10:00:00Z";
+const ELEVEN: &str = "2026-11-22T11:00:00Z";
+
+fn of(merchant: &str) -> Vec<(Option<String>, SuppressionReason, String)> {
+    vec![(Some(merchant.to_owned()), SuppressionReason::OptedOut, "reply:kannel".to_owned())]
+}
+
+pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store: &dyn Store, clock: &SimClock) {
+    let first = accepted_as(store, clock, "msg-1").await;
+    clock.advance(Duration::from_secs(60));
+    let mut shop = row_with_phone("b01", "i01");
+    shop.borrower.merchant = merchant("shop");
+    import(store, &[shop]).await;
+    let mut second = sms("b01", "2026-11-22T02:00:00Z");
+    second.key.borrower.merchant = merchant("shop");
+    let second = plan(store, &[second]).await[0];
+    let claimed = super::sample::claim_all(store).await.sending.remove(0);
+    let settlement = claimed.attempt.settle(Outcome::Accepted { provider_id: None }, Next::Accepted, clock.now());
+    assert_eq!(store.settle(&[settlement]).await.expect("it is settled"), 1);
+
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(reasons(store).await, of("shop"));
+    let said = store.replies(&ReplyFilter { limit: 10, ..ReplyFilter::default() }).await.expect("listed").remove(0);
+    assert_eq!((said.reminder, said.from, said.said.as_str()), (Some(second), phone(), "退订 \u{1f600}"));
+    // The one that is answered is known, and wrote before.
+    let about = Some(numbered("msg-1"));
+    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r2"), Intent::Stop, NINE) }).await, 1);
+    assert_eq!(reasons(store).await, [of("mall"), of("shop")].concat());
+    let about = Some(Subject::Reminder(first));
+    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, TEN) }).await, 1);
+    assert_eq!(reasons(store).await, of("shop"));
+}
+
+pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, _: &SimClock) {
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(reasons(store).await, [(None, SuppressionReason::OptedOut, "reply:kannel".to_owned())]);
+    assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
+    assert!(listed(store).await.is_empty());
+}
+
+pub(super) async fn an_answer_counts_once_and_the_latest_stands(store: &dyn Store, clock: &SimClock) {
+    accepted_as(store, clock, "msg-1").await;
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 0, "it came before");
+    assert!(listed(store).await.is_empty());
+    assert_eq!(answer(store, reply(Some("r0"), Intent::Stop, NINE)).await, 1);
+    assert!(listed(store).await.is_empty(), "it was said before the other, and came late");
+    assert_eq!(answer(store, reply(None, Intent::Stop, ELEVEN)).await, 1);
+    assert_eq!(reasons(store).await, of("mall"));
+    assert_eq!(answer(store, reply(Some("r3"), Intent::Other, ELEVEN)).await, 1);
+    assert_eq!(reasons(store).await, of("mall"), "talk changes nothing");
+    let replies = |filter: ReplyFilter| async move { store.replies(&filter).await.expect("listed") };
+    let all = replies(ReplyFilter { limit: 10, ..ReplyFilter::default() }).await;
+    let intents: Vec<_> = all.iter().map(|one| one.intent).collect();
+    assert_eq!(intents, [Intent::Other, Intent::Stop, Intent::Stop, Intent::Start, Intent::Stop]);
+    assert!(all.iter().all(|one| one.merchant == Some(merchant("mall"))));
+    let next = replies(ReplyFilter { before: Some(all[1].id), limit: 2, ..ReplyFilter::default() }).await;
+    assert_eq!(next, all[2..4]);
+    let other = replies(ReplyFilter { intent: Some(Intent::Other), limit: 10, ..ReplyFilter::default() }).await;
+    assert_eq!(other, all[..1]);
+    assert!(
+        replies(ReplyFilter { merchant: Some(merchant("shop")), limit: 10, ..ReplyFilter::default() }).await.is_empty()
+    );
+}
+
+pub(super) async fn an_answer_lifts_only_what_an_answer_suppressed(store: &dyn Store, clock: &SimClock) {
+    accepted_as(store, clock, "msg-1").await;
+    let by_hand = suppression(Some("mall"), phone(), SuppressionReason::OptedOut);
+    store.suppress(std::slice::from_ref(&by_hand)).await.expect("suppressed");
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
+    assert_eq!(listed(store).await, [by_hand], "what staff put in is theirs");
+    let bounced = suppression(Some("mall"), phone(), SuppressionReason::Bounced);
+    store.suppress(&[bounced]).await.expect("suppressed");
+    assert_eq!(answer(store, reply(Some("r3"), Intent::Stop, ELEVEN)).await, 1);
+    assert_eq!(reasons(store).await, of("mall"), "who opts out has");
+}
+
+pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store: &dyn Store, clock: &SimClock) {
+    let mail = Address::Email(EmailAddress::new("li@mall.example").expect("an address"));
+    let until: Option<DateTime<Utc>> = Some(clock.now() - TimeDelta::days(1));
+    let ended = Suppression { until, ..suppression(None, mail.clone(), SuppressionReason::Manual) };
+    let ours = suppression(Some("mall"), phone(), SuppressionReason::Manual);
+    let all = suppression(None, phone(), SuppressionReason::Complained);
+    store.suppress(&[ours.clone(), all.clone(), ended.clone()]).await.expect("suppressed");
+    let in_order = [ended.clone(), all.clone(), ours.clone()];
+    assert_eq!(listed(store).await, in_order);
+    let mut filter = SuppressionFilter { limit: 1, ..SuppressionFilter::default() };
+    for expected in &in_order {
+        let page = store.suppressions(&filter).await.expect("listed");
+        assert_eq!(page, std::slice::from_ref(expected));
+        filter.after = Some((expected.merchant.clone(), expected.address.clone()));
+    }
+    assert!(store.suppressions(&filter).await.expect("listed").is_empty());
+    let only = |filter: SuppressionFilter| async move {
+        store.suppressions(&SuppressionFilter { limit: 9, ..filter }).await.expect("listed")
+    };
+    assert_eq!(
+        only(SuppressionFilter { merchant: Some(merchant("mall")), ..Default::default() }).await,
+        std::slice::from_ref(&ours)
+    );
+    assert_eq!(only(SuppressionFilter { address: Some(mail.clone()), ..Default::default() }).await, [ended]);
+    let channel = Some(dueherald::domain::Channel::Sms);
+    assert_eq!(only(SuppressionFilter { channel, ..Default::default() }).await, [all, ours]);
+    assert!(store.lift_suppression(None, &phone()).await.expect("lifted"));
+    assert!(!store.lift_suppression(None, &phone()).await.expect("it was lifted"));
+    assert!(store.lift_suppression(Some(&merchant("mall")), &phone()).await.expect("lifted"));
+    assert_eq!(listed(store).await.len(), 1);
+}

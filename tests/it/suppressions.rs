@@ -1,0 +1,131 @@
+//! Addresses that must not be contacted, as staff put them in and take them out; the real binary, on SQLite and PostgreSQL.
+
+use dueherald::source::{Defaults, SuppressionLines, SuppressionsWriter};
+use proptest::prelude::*;
+
+use crate::commands::Desk;
+use crate::fixtures::{at, merchant};
+
+const FILE: &str = "merchant,address,reason,source,since,until\r
+mall,138 0013 8000,opted_out,call centre,2026-01-02T03:04:05Z,\r
+,Li.Wei@Mail.Example,,,2026-01-02T03:04:05.123456Z,2999-12-31T18:00:00+08:00\r
+mall,12345,,,,\r
+nowhere,+8613900139000,,,,\r
+mall,+8613900139000,fancy,,,\r
+mall,+8613900139000\r
+,\"+1 (202) 555-0123\",complained,\"a, \"\"b\"\"\",,\r
+";
+
+fn tell(desk: &Desk) {
+    std::fs::write(desk.path("list.csv"), format!("\u{feff}{FILE}")).expect("the file can be written");
+    let tried = desk.run(&["suppress", "import", "list.csv", "--dry-run"]);
+    assert_eq!(tried.code, 3, "{}{}", tried.out, tried.err);
+    assert_eq!(desk.run(&["suppress", "list"]).went_well(), "nothing to show\n");
+    let done = desk.run(&["suppress", "import", "list.csv"]);
+    let told = [
+        "line 4: address: is not a valid phone number in CN; one of another country begins with + and the country's code",
+        "line 5: merchant: the config has none of that name",
+        "line 6: reason: is not one of opted_out bounced complained manual",
+        "line 7: the record has 2 fields, the header has 6",
+        "3 taken, 4 rejected",
+    ];
+    assert_eq!(done.out.lines().collect::<Vec<_>>(), told);
+    assert_eq!(done.code, 3);
+
+    let exported = desk.run(&["suppress", "export"]).went_well();
+    let lines: Vec<_> = exported.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0], "merchant,address,reason,source,since,until");
+    let mail = ",Li.Wei@mail.example,manual,import,2026-01-02T03:04:05.123456Z,2999-12-31T10:00:00Z";
+    assert!(exported.contains(mail), "{exported}");
+    assert!(exported.contains("mall,+8613800138000,opted_out,call centre,2026-01-02T03:04:05Z,\n"), "{exported}");
+    assert!(exported.contains(r#",+12025550123,complained,"a, ""b""","#), "{exported}");
+    std::fs::write(desk.path("again.csv"), &exported).expect("the file can be written");
+    assert_eq!(desk.run(&["suppress", "import", "again.csv"]).went_well(), "3 taken, 0 rejected\n");
+    assert_eq!(desk.run(&["suppress", "export"]).went_well(), exported, "what is written is what is read");
+
+    let add = ["suppress", "add", "13900139000", "--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];
+    let added = desk.run(&add).went_well();
+    assert_eq!(added, "…9000 is suppressed for mall until 2999-01-01 16:00:00 UTC\n");
+    let listed = desk.run(&["suppress", "list", "--merchant", "mall", "--channel", "sms"]).went_well();
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(listed.contains("…9000") && listed.contains("wang") && !listed.contains("13900139000"), "{listed}");
+    let found = desk.run(&["suppress", "list", "--address", "+8613900139000", "--reveal"]).went_well();
+    assert!(found.lines().count() == 2 && found.contains("+8613900139000"), "{found}");
+    let removed = desk.run(&["suppress", "remove", "13900139000", "--merchant", "mall"]).went_well();
+    assert_eq!(removed, "…9000 is no more suppressed for mall\n");
+    let again = desk.run(&["suppress", "remove", "+8613900139000", "--all"]);
+    assert_eq!(again.code, 1, "{}", again.err);
+    let wrong = desk.run(&["suppress", "add", "13900139000", "--all", "--actor", "wang"]);
+    assert_eq!(wrong.code, 2, "which country's number it is cannot be known: {}", wrong.err);
+    assert!(!wrong.err.contains("13900139000"), "{}", wrong.err);
+    assert_eq!(desk.run(&["suppress", "add", "+8613900139000", "--actor", "wang"]).code, 2, "for whom has to be said");
+
+    std::fs::write(desk.path("slip.csv"), "merchnt,address\nmall,+8613900139000\n").expect("written");
+    let slip = desk.run(&["suppress", "import", "slip.csv"]);
+    assert_eq!(slip.code, 2, "{}", slip.out);
+    assert!(slip.err.contains("its first line is no header for suppressions"), "{}", slip.err);
+    assert_eq!(desk.run(&["suppress", "export"]).went_well(), exported);
+}
+
+fn migrated(database: Option<String>) -> Desk {
+    let desk = Desk::new(database);
+    desk.run(&["migrate"]).went_well();
+    desk
+}
+
+#[test]
+fn a_list_is_kept_on_sqlite() {
+    tell(&migrated(None));
+}
+
+#[tokio::test]
+async fn a_list_is_kept_on_postgres() {
+    let database = crate::postgres::database().await;
+    tell(&migrated(Some(database.url())));
+}
+
+fn merchants() -> std::collections::BTreeMap<dueherald::domain::MerchantId, dueherald::domain::Merchant> {
+    [(merchant().id, merchant())].into()
+}
+
+fn defaults() -> Defaults {
+    Defaults { merchant: None, source: "import".to_owned(), since: at("2026-11-22T02:00:00Z") }
+}
+
+fn likely() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        3 => Just(b"mall,+8613800138000,manual,x,,".to_vec()),
+        2 => Just(b"\n".to_vec()),
+        2 => Just(b",".to_vec()),
+        2 => Just(b"\"".to_vec()),
+        1 => Just("mall,１３８００１３８０００,,,2026-01-02T03:04:05Z,9999-12-31T23:59:59-23:59".as_bytes().to_vec()),
+        1 => Just(b",li@mall.example,,,,0001-01-01T00:00:00Z".to_vec()),
+        2 => proptest::collection::vec(any::<u8>(), 0..8),
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #[test]
+    fn any_list_is_read_to_its_end_or_refused(input in likely(), headed in any::<bool>()) {
+        let header: &[u8] = if headed { b"merchant,address,reason,source,since,until\n" } else { b"" };
+        let (whole, merchants) = ([header, &input].concat(), merchants());
+        if let Ok(lines) = SuppressionLines::open(&whole[..], &merchants, defaults()) {
+            let mut written = Vec::new();
+            let mut writer = SuppressionsWriter::new(&mut written).unwrap();
+            let mut sound = Vec::new();
+            for line in lines {
+                if let Ok(one) = line.unwrap().read {
+                    writer.write(&one).unwrap();
+                    sound.push(one);
+                }
+            }
+            writer.finish().unwrap();
+            let again = SuppressionLines::open(&written[..], &merchants, defaults()).unwrap();
+            let again: Vec<_> = again.map(|line| line.unwrap().read.unwrap()).collect();
+            prop_assert_eq!(again, sound);
+        }
+    }
+}

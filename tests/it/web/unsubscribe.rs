@@ -1,0 +1,157 @@
+//! `/u/{token}`, as a person, a mail scanner and a mail program meet it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode};
+use dueherald::domain::{Address, Channel, Locale, MerchantId, Suppression, SuppressionReason};
+use dueherald::http::public;
+use rstest::rstest;
+use tower::ServiceExt;
+
+use super::fake::{FORGOTTEN, Health, TOKEN, UNSUBSCRIBE_TOKEN, World};
+use super::{ask, get, without_style};
+
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+
+fn link() -> String {
+    format!("/u/{UNSUBSCRIBE_TOKEN}")
+}
+
+fn world() -> World {
+    let mut world = World::new();
+    world.store.reminders[0].reminder.plan.key.channel = Channel::Email;
+    world
+}
+
+/// A router, and what it suppressed.
+fn router(world: World) -> (Router, Arc<Mutex<Vec<Suppression>>>) {
+    let suppressed = Arc::clone(&world.store.suppressed);
+    (public::router(world.public()), suppressed)
+}
+
+/// As a mail program posts: no cookie, no origin, no referrer.
+async fn post(router: Router, path: &str, body: impl Into<Body>) -> (StatusCode, String) {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body.into())
+        .expect("a request");
+    let response = router.oneshot(request).await.expect("a router never fails");
+    let status = response.status();
+    let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    (status, String::from_utf8(body.to_vec()).expect("pages are UTF-8"))
+}
+
+#[tokio::test]
+async fn looking_at_the_page_unsubscribes_nobody() {
+    for locale in ["zh-CN", "en"] {
+        let mut world = world();
+        world.borrower().locale = Locale::new(locale).ok();
+        let (router, suppressed) = router(world);
+        let page = get(router.clone(), &link()).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert_eq!(ask(router, Method::HEAD, &link()).await.status, StatusCode::OK);
+        assert!(suppressed.lock().unwrap().is_empty());
+        assert!(page.header("content-security-policy").contains("form-action 'self'"), "the button works");
+        for personal in ["欧阳", "13800138000", "ouyang", "B-1001", UNSUBSCRIBE_TOKEN] {
+            assert!(!page.body.contains(personal), "{personal} stands in the page");
+        }
+        insta::assert_snapshot!(format!("asked_{locale}"), without_style(&page.body));
+    }
+}
+
+#[rstest]
+#[case::form(ONE_CLICK)]
+#[case::parts("--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n")]
+#[tokio::test]
+async fn one_click_suppresses_that_address_for_that_merchant(#[case] body: &'static str) {
+    let mut world = world();
+    let email = world.borrower().email.clone().expect("the sample has one");
+    let now = dueherald::clock::Clock::now(&world.clock);
+    let (router, suppressed) = router(world);
+    let (status, body) = post(router, &link(), body).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(body.contains("已退订") && !body.contains("<form"), "{body}");
+    let expected = Suppression {
+        merchant: MerchantId::new("yunfan").ok(),
+        address: Address::Email(email),
+        reason: SuppressionReason::OptedOut,
+        source: "link".into(),
+        since: now,
+        until: None,
+    };
+    assert_eq!(*suppressed.lock().unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn twice_is_as_good_as_once() {
+    let mut world = world();
+    world.store.account.suppressed = Some(SuppressionReason::OptedOut);
+    let (router, suppressed) = router(world);
+    assert!(get(router.clone(), &link()).await.body.contains("已退订"));
+    assert_eq!(post(router, &link(), ONE_CLICK).await.0, StatusCode::OK);
+    assert!(suppressed.lock().unwrap().is_empty(), "nothing is written again");
+}
+
+#[tokio::test]
+async fn a_borrower_without_an_address_is_answered_all_the_same() {
+    let mut world = world();
+    world.store.account.borrower = None;
+    let (router, suppressed) = router(world);
+    assert_eq!(post(router, &link(), ONE_CLICK).await.0, StatusCode::OK);
+    assert!(suppressed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_says_something_else_is_refused_with_the_page() {
+    for body in ["", "List-Unsubscribe=no", "x=One-Click"] {
+        let (router, suppressed) = router(world());
+        let (status, page) = post(router, &link(), body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body:?}");
+        assert!(page.contains("<form"), "{page}");
+        assert!(suppressed.lock().unwrap().is_empty());
+    }
+    let (router, suppressed) = router(world());
+    let huge = format!("{}{ONE_CLICK}", "x".repeat(5_000));
+    assert_eq!(post(router, &link(), huge).await.0, StatusCode::BAD_REQUEST);
+    assert!(suppressed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_one_gets_the_page_of_every_dead_link() {
+    let (dead, suppressed) = router(world());
+    let elsewhere = get(dead.clone(), "/r/garbage").await;
+    for path in ["/u/garbage", &format!("/u/{TOKEN}"), &format!("/u/{FORGOTTEN}"), "/u/%ff"] {
+        let got = get(dead.clone(), path).await;
+        let (status, body) = post(dead.clone(), path, ONE_CLICK).await;
+        assert_eq!((got.status, status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND), "{path}");
+        assert_eq!((&got.body, &body), (&elsewhere.body, &elsewhere.body), "{path}");
+        assert_eq!(got.headers, elsewhere.headers, "{path}");
+    }
+    assert!(suppressed.lock().unwrap().is_empty());
+    let landing = get(dead, &format!("/r/{UNSUBSCRIBE_TOKEN}")).await;
+    assert_eq!(landing.status, StatusCode::NOT_FOUND, "a token is good for one purpose");
+}
+
+#[tokio::test]
+async fn one_post_costs_three_questions_to_the_store_at_most() {
+    for (path, cost) in [(link(), 3), ("/u/garbage".to_owned(), 1)] {
+        let world = world();
+        let asked = Arc::clone(&world.store.asked);
+        post(router(world).0, &path, ONE_CLICK).await;
+        assert_eq!(asked.load(Ordering::Relaxed), cost, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_not_a_yes() {
+    let mut world = world();
+    world.store.health = Health::Failing;
+    let (status, page) = post(router(world).0, &link(), ONE_CLICK).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!page.contains("已退订"));
+}

@@ -1,0 +1,14 @@
+//! dueherald beside the real programs that it works with, each as Debian packages it, started by the test from a folder of its own
+//! on free ports of the loopback, and ended by its pid. `./tests/run peers` brings the packages and plays all of it.
+
+#[path = "peers/daemon.rs"]
+mod daemon;
+#[path = "peers/kannel/mod.rs"]
+mod kannel;
+#[expect(dead_code, reason = "the process tests wait for more")]
+#[path = "faults/patience.rs"]
+mod patience;
+#[path = "peers/postfix/mod.rs"]
+mod postfix;
+#[path = "peers/process.rs"]
+mod process;

@@ -1,0 +1,147 @@
+//! The real binary, with a config and a database of the test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chrono::{DateTime, Timelike, Utc};
+use chrono_tz::Tz;
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::plan::local_date;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Process, free_ports};
+
+/// A dueherald with one merchant, `mall`, whose reminders are due at once.
+pub(crate) struct Daemon {
+    folder: TempDir,
+    zone: Tz,
+    public: u16,
+}
+
+impl Daemon {
+    /// With these gateways, which are sections of the config, and the channel that they carry. `{public}` in them stands for the port
+    /// where callbacks come in.
+    pub(crate) fn new(channel: &str, gateways: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let [public, ops] = free_ports();
+        let zone = where_it_is_noon(SystemClock.now());
+        let name = gateways.split(['.', ']']).nth(1).expect("a section [gateways.NAME]");
+        let database = folder.path().join("dueherald.db");
+        let config = format!(
+            r#"
+            [database]
+            url = "sqlite:{}"
+            [schedule]
+            cron = "0 0 1 1 *"
+            time_zone = "UTC"
+            [merchants.mall]
+            name = "示例商城"
+            app_name = "示例金融"
+            locale = "zh-CN"
+            time_zone = "{zone}"
+            country = "CN"
+            jurisdiction = "cn"
+            link_base = "https://mall.example"
+            support = {{ phone = "400-000-0000" }}
+            [routes.web]
+            merchant = "mall"
+            kind = "web"
+            url = "https://pay.mall.example/bill"
+            [[rules]]
+            name = "due"
+            offsets = [0]
+            at = "12:00"
+            channels = {{ mode = "all", order = ["{channel}"] }}
+            [channels.{channel}]
+            gateways = ["{name}"]
+            [http]
+            public = "127.0.0.1:{public}"
+            ops = "127.0.0.1:{ops}"
+            [links]
+            base = "http://127.0.0.1:{public}"
+            [[links.keys]]
+            id = 1
+            key = "0123456789abcdef0123456789abcdef"
+            [dispatch]
+            lease = "8s"
+            idle = "100ms"
+            {gateways}
+            "#,
+            database.display(),
+            gateways = gateways.replace("{public}", &public.to_string()),
+        );
+        fs::write(folder.path().join("dueherald.toml"), config).expect("the config can be written");
+        let it = Self { folder, zone, public };
+        it.told(&["check"]);
+        it.told(&["migrate"]);
+        it
+    }
+
+    /// The port where callbacks come in.
+    pub(crate) fn public(&self) -> u16 {
+        self.public
+    }
+
+    /// The folder of the test.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder().join("dueherald.log")
+    }
+
+    /// Imports instalments that are due today where it is noon: lines of `borrower_id,locale,phone,email`.
+    pub(crate) fn import(&self, borrowers: &[&str]) {
+        let due = local_date(self.zone, SystemClock.now());
+        let mut csv = String::from("merchant,borrower_id,locale,phone,email,installment_id,amount,currency,due_date\n");
+        for (number, borrower) in borrowers.iter().enumerate() {
+            csv.push_str(&format!("mall,{borrower},i{number},128.50,CNY,{due}\n"));
+        }
+        let file = self.folder().join("due.csv");
+        fs::write(&file, csv).expect("the file can be written");
+        self.told(&["import", file.to_str().expect("a path")]);
+    }
+
+    /// Runs the background job until the value is dropped.
+    pub(crate) fn run(&self) -> Process {
+        Process::start(self.command(&["run"]).env_remove("RUST_LOG"), &self.log())
+    }
+
+    /// What a command says; it must be well.
+    pub(crate) fn told(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().expect("the binary can be started");
+        let said = String::from_utf8(output.stdout).expect("it is text");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "dueherald {args:?}: {said}{error}{}", self.logged());
+        said
+    }
+
+    /// What a list says as JSON.
+    pub(crate) fn listed(&self, args: &[&str]) -> Vec<Value> {
+        let said = self.told(&[args, &["--format", "json"]].concat());
+        serde_json::from_str(&said).expect("a list is a JSON array")
+    }
+
+    /// What the background job has logged.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// A command that is still to be run.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dueherald"));
+        command.arg("--config").arg(self.folder().join("dueherald.toml")).args(args);
+        command
+    }
+}
+
+/// A time zone with hours around noon, so that reminders may leave whenever the test runs.
+fn where_it_is_noon(now: DateTime<Utc>) -> Tz {
+    let hour = now.hour();
+    // The signs of these names are the wrong way round: Etc/GMT-3 is three hours ahead.
+    let name = if hour <= 12 { format!("Etc/GMT-{}", 12 - hour) } else { format!("Etc/GMT+{}", hour - 12) };
+    name.parse().expect("a zone of the database")
+}
