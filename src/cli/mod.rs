@@ -313,7 +313,11 @@ async fn with_templates(
                 Err(AppError::Templates(problems)) => Err(problems.as_slice()),
                 Err(_) => return Err(loaded.map(drop).expect_err("it is an error").into()),
             };
-            return Ok(match template::check(&args, checked, &config.policy.merchants, out)? {
+            let verdict = template::check(&args, checked, &config.policy.merchants, out)?;
+            if let Ok(renderer) = checked {
+                template::lint(&config, renderer, out)?;
+            }
+            return Ok(match verdict {
                 CheckVerdict::Sound | CheckVerdict::Long => Exit::Done,
                 CheckVerdict::Broken => Exit::Unwell,
             });

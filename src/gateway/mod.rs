@@ -70,7 +70,10 @@ pub struct Inquiry<'a> {
 
 impl fmt::Debug for Inquiry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inquiry").field("to", self.to).field("handed_over_by", &self.handed_over_by).finish_non_exhaustive()
+        f.debug_struct("Inquiry")
+            .field("to", self.to)
+            .field("handed_over_by", &self.handed_over_by)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +95,7 @@ pub enum LookUp {
 
 /// One account at one provider.
 #[async_trait]
-pub trait Gateway: Send + Sync + std::fmt::Debug {
+pub trait Gateway: Send + Sync + fmt::Debug {
     /// Its key in the config.
     fn name(&self) -> &GatewayName;
 

@@ -1,6 +1,7 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
 mod calendars;
+mod gateways;
 mod sending;
 mod sources;
 

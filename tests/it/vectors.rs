@@ -17,7 +17,8 @@ fn folder() -> PathBuf {
 #[test]
 fn every_file_of_vectors_is_reproduced() {
     let folder = folder();
-    let mut files: Vec<_> = fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "{} holds no vectors", folder.display());
     for file in files {

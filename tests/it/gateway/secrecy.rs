@@ -49,7 +49,9 @@ async fn tells_nothing(gateway: &dyn Gateway, log: &Log, clock: &dueherald::cloc
     let check = gateway.check().await.map_err(|error| format!("{error} {error:?}"));
     let seen = format!("{outcome:?}\n{check:?}\n{gateway:?}\n{}", log.text());
     let phone = PHONE.trim_start_matches('+');
-    for secret in ["sesame", "b3BlbiBzZXNhbWU", phone, "13800138000", EMAIL, "zhang.san", "128.50", "tok3n", "还款", "%E8%BF%98"] {
+    for secret in
+        ["sesame", "b3BlbiBzZXNhbWU", phone, "13800138000", EMAIL, "zhang.san", "128.50", "tok3n", "还款", "%E8%BF%98"]
+    {
         assert!(!seen.contains(secret), "{secret:?} is to be read in:\n{seen}");
     }
     seen

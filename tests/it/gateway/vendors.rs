@@ -29,7 +29,8 @@ impl Vendor {
 
     pub(super) fn gateway_at(self, base: &str, more: &str, clock: &SimClock) -> SmsGateway {
         let clock = std::sync::Arc::new(clock.clone());
-        let callback = CallbackAddress::new("https://pay.mall.example", &name("sms"), &"sesame-sesame-sesame-1234".into());
+        let callback =
+            CallbackAddress::new("https://pay.mall.example", &name("sms"), &"sesame-sesame-sesame-1234".into());
         let settings = self.settings().replace("http://127.0.0.1:PORT", base);
         let text = format!("url = '{base}/'\n{more}\n{settings}");
         let fits = "the settings of the test";
@@ -178,8 +179,16 @@ fn is_signed_as_sent(vendor: Vendor, text: &str) {
 }
 
 #[rstest]
-#[case::by_minute("isv.BUSINESS_LIMIT_CONTROL", "触发分钟级流控Permits:1", "retry_after isv.BUSINESS_LIMIT_CONTROL 60s")]
-#[case::by_hour("isv.BUSINESS_LIMIT_CONTROL", "触发小时级流控Permits:5", "retry_after isv.BUSINESS_LIMIT_CONTROL 3600s")]
+#[case::by_minute(
+    "isv.BUSINESS_LIMIT_CONTROL",
+    "触发分钟级流控Permits:1",
+    "retry_after isv.BUSINESS_LIMIT_CONTROL 60s"
+)]
+#[case::by_hour(
+    "isv.BUSINESS_LIMIT_CONTROL",
+    "触发小时级流控Permits:5",
+    "retry_after isv.BUSINESS_LIMIT_CONTROL 3600s"
+)]
 #[case::by_day("isv.BUSINESS_LIMIT_CONTROL", "触发天级流控Permits:10", "retry_after isv.BUSINESS_LIMIT_CONTROL 43200s")]
 #[case::day("isv.DAY_LIMIT_CONTROL", "", "retry_after isv.DAY_LIMIT_CONTROL 43200s")]
 #[case::month("isv.MONTH_LIMIT_CONTROL", "", "retry_after isv.MONTH_LIMIT_CONTROL 734400s")]
@@ -390,10 +399,20 @@ fn listed(text: &str, status: &str, code: &str) -> String {
 #[case::another(Vendor::Aliyun, 200, detail("another", 3), LookUp::Unclear)]
 #[case::nothing(Vendor::Aliyun, 200, r#"{"Code":"OK","TotalCount":0}"#.into(), LookUp::Unclear)]
 #[case::refused(Vendor::Aliyun, 403, r#"{"Code":"Forbidden"}"#.into(), LookUp::Unclear)]
-#[case::tencent_arrived(Vendor::Tencent, 200, pulled(REFERENCE, "SUCCESS"), accepted(Some("5000:1"), Some(Fate::Delivered)))]
+#[case::tencent_arrived(
+    Vendor::Tencent,
+    200,
+    pulled(REFERENCE, "SUCCESS"),
+    accepted(Some("5000:1"), Some(Fate::Delivered))
+)]
 #[case::tencent_another(Vendor::Tencent, 200, pulled("another", "SUCCESS"), LookUp::Unclear)]
 #[case::tencent_nothing(Vendor::Tencent, 200, r#"{"Response":{"PullSmsSendStatusSet":[]}}"#.into(), LookUp::Unclear)]
-#[case::twilio_arrived(Vendor::Twilio, 200, listed("x /r/tok3n", "delivered", "null"), accepted(Some("SM1"), Some(Fate::Delivered)))]
+#[case::twilio_arrived(
+    Vendor::Twilio,
+    200,
+    listed("x /r/tok3n", "delivered", "null"),
+    accepted(Some("SM1"), Some(Fate::Delivered))
+)]
 #[case::twilio_on_its_way(Vendor::Twilio, 200, listed("x /r/tok3n", "sent", "null"), accepted(Some("SM1"), None))]
 #[case::twilio_another(Vendor::Twilio, 200, listed("x /r/other", "delivered", "null"), LookUp::Unclear)]
 #[case::generic_sent(Vendor::Generic, 200, r#"{"state":"sent","id":7}"#.into(), accepted(Some("7"), None))]
@@ -440,9 +459,13 @@ async fn aliyun_is_asked_about_both_days_at_midnight() {
     let handed_over_by = "2026-11-21T16:10:00Z".parse().expect("a time");
     let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, trace: None };
     assert_eq!(gateway.look_up(&inquiry).await, LookUp::Unclear);
-    let days: Vec<_> = sink.received().iter().map(|request| {
-        let days = ["20261121", "20261122"];
-        days.into_iter().find(|day| request.text.contains(&format!("SendDate={day}")))
-    }).collect();
+    let days: Vec<_> = sink
+        .received()
+        .iter()
+        .map(|request| {
+            let days = ["20261121", "20261122"];
+            days.into_iter().find(|day| request.text.contains(&format!("SendDate={day}")))
+        })
+        .collect();
     assert_eq!(days, [Some("20261122"), Some("20261121")]);
 }

@@ -96,8 +96,10 @@ pub(super) fn twilio(file: &Value) -> usize {
     let judged = file["accept_reject"].as_array().expect("a list of callbacks to accept or to reject");
     for case in judged {
         // Signed with the token of the vectors beside it.
-        let key = SecretString::from(vectors(file).iter().find_map(|vector| vector["auth_token"].as_str()).expect("a token"));
-        let (url, signature) = (case["url_received"].as_str().expect("a url"), case["signature"].as_str().expect("one"));
+        let key =
+            SecretString::from(vectors(file).iter().find_map(|vector| vector["auth_token"].as_str()).expect("a token"));
+        let (url, signature) =
+            (case["url_received"].as_str().expect("a url"), case["signature"].as_str().expect("one"));
         let valid = is_signed(algorithm(case), &key, url, &fields(&case["params"]), signature);
         assert_eq!(Some(valid), case["valid"].as_bool(), "{case}");
     }
@@ -119,7 +121,8 @@ fn twilio_request(vector: &Value) {
     assert_eq!(twilio::authorization(sid, &token.into()), text(vector, "/headers/Authorization"));
     assert_eq!(text(vector, "/url"), format!("https://api.twilio.com/2010-04-01/Accounts/{sid}/Messages.json"));
     let sent = decoded(text(vector, "/body"));
-    let wanted: BTreeMap<_, _> = fields(&vector["input"]).iter().map(|(name, value)| (pascal(name), value.clone())).collect();
+    let wanted: BTreeMap<_, _> =
+        fields(&vector["input"]).iter().map(|(name, value)| (pascal(name), value.clone())).collect();
     for (name, value) in &sent {
         // A date in the input may be spelled without its zone.
         let wanted = wanted.get(name).unwrap_or_else(|| panic!("{name} is not in the input of {}", vector["name"]));
