@@ -205,7 +205,7 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
     match command {
         Command::Check(args) => check_config(&args, config, out).await,
         Command::Template { command } => with_templates(command, config, out).await,
-        Command::Gateway(args) => gateway::run(&args, &config, out),
+        Command::Gateway(args) => gateway::run(&args, &config, out).await,
         Command::Dispatch(args) => {
             let time = rehearsal(&config, args.at)?;
             let mut config = config;
