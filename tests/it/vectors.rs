@@ -36,6 +36,5 @@ fn every_file_of_vectors_is_reproduced() {
             other => panic!("{shown}: vectors of {other:?} are not known here; teach tests/it/vectors.rs to read them"),
         };
         assert!(checked > 0, "{shown} holds no vectors");
-        println!("{shown}: {checked} vectors");
     }
 }
