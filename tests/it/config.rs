@@ -1,6 +1,7 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
 mod calendars;
+mod gateways;
 mod sending;
 mod sources;
 
@@ -322,13 +323,22 @@ fn the_examples_of_the_sample_pass() {
             line.strip_prefix("# ").filter(|rest| in_example && (rest.starts_with('[') || rest.contains(" = ")));
         setting.unwrap_or(line).to_owned() + "\n"
     });
-    let config = load(&uncommented.collect::<String>(), &[("SMTP_PASSWORD", "s3cret")]);
+    let config = load(
+        &uncommented.collect::<String>(),
+        &[
+            ("SMTP_PASSWORD", "s3cret"),
+            ("ALIYUN_SECRET", "s3cret"),
+            ("TENCENT_KEY", "s3cret"),
+            ("TWILIO_TOKEN", "s3cret"),
+        ],
+    );
     let kinds: Vec<_> = match &config {
         Ok(config) => config.gateways.iter().map(|(name, gateway)| (name.as_str(), gateway.kind())).collect(),
         Err(told) => panic!("{told}"),
     };
     let captures = [("capture-email", "capture"), ("capture-sms", "capture")];
-    assert_eq!(kinds, [&captures[..], &[("kannel", "http"), ("mail", "smtp")]].concat());
+    let rest = [("kannel", "http"), ("mail", "smtp"), ("tencent", "tencent"), ("twilio", "twilio")];
+    assert_eq!(kinds, [&[("aliyun", "aliyun")], &captures[..], &rest].concat());
 }
 
 #[test]

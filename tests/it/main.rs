@@ -11,6 +11,7 @@ mod explain;
 mod fixtures;
 mod forecast;
 mod gateway;
+mod gateway_command;
 mod import;
 mod mariadb;
 mod plan;
