@@ -1,15 +1,23 @@
-//! `dueherald gateway list`: the accounts at providers that messages are handed to.
+//! `dueherald gateway list|test`: the accounts at providers that messages are handed to.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
+use crate::app;
+use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, GatewayConfig};
-use crate::domain::GatewayName;
+use crate::domain::{
+    Address, Channel, EmailAddress, EmailParts, GatewayName, Merchant, Message, Outcome, Phone, SmsText,
+};
+use crate::gateway::{Gateway, Handover};
 use crate::plan::RateLimit;
+use crate::render::{Phase, RenderRequest, Sample};
 
 /// Look at gateways.
 #[derive(Debug, Args)]
@@ -26,14 +34,84 @@ enum GatewayCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Hand one test message to a gateway
+    Test {
+        /// The gateway's name
+        name: String,
+        /// The phone (+8613800138000) or mailbox; one of test_recipients of the gateway
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+    },
 }
 
 /// Runs it.
-pub(super) fn run(args: &GatewayArgs, config: &Config, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let GatewayCommand::List { format } = &args.command;
+pub(super) async fn run(args: &GatewayArgs, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    match &args.command {
+        GatewayCommand::List { format } => list(*format, config, out),
+        GatewayCommand::Test { name, to } => test(name, to, config, out).await,
+    }
+}
+
+fn list(format: Format, config: &Config, out: &mut dyn Write) -> Result<Exit, CliError> {
     let rows: Vec<_> = config.gateways.iter().map(|(name, gateway)| GatewayRow::of(config, name, gateway)).collect();
-    table::print(out, *format, &rows)?;
+    table::print(out, format, &rows)?;
     Ok(Exit::Done)
+}
+
+/// How long a test may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Hands over one message that says what it is. What leaves is a real message that costs money, so only to an address in the config.
+async fn test(name: &str, to: &str, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (gateways, _) = app::gateways(config, &clock)?;
+    let Some((name, gateway)) = gateways.get_key_value(name) else {
+        return Err(CliError::Use(format!("the config has no gateway {name:?}; see `dueherald gateway list`")));
+    };
+    if !config.test_recipients.get(name).is_some_and(|known| known.iter().any(|one| one == to)) {
+        return Err(CliError::Use(format!(
+            "the address is none of test_recipients in [gateways.{name}]; write it there if it may get test messages"
+        )));
+    }
+    let merchant = config.policy.merchants.values().next();
+    let merchant = merchant.ok_or_else(|| CliError::Failed("the config has no merchant to write for".to_owned()))?;
+    let address = match gateway.channel() {
+        Channel::Sms => Phone::new(to).map(Address::Phone),
+        Channel::Email => EmailAddress::new(to).map(Address::Email),
+    };
+    let address = address.map_err(|error| CliError::Use(format!("the address {error}")))?;
+    let message = test_message(&**gateway, merchant)?;
+    let reference = format!("test-{}", clock.now().timestamp());
+    let deadline = Deadline::new(Arc::clone(&clock), clock.elapsed(), PATIENCE);
+    let handover =
+        Handover { merchant, to: &address, message: &message, reference: &reference, attempt: 1, deadline: &deadline };
+    let outcome = gateway.send(&handover).await;
+    let code = outcome.code().map(|code| format!(" ({code})")).unwrap_or_default();
+    writeln!(out, "{name}: {}{code}, reference {reference}", outcome.as_str().replace('_', " "))?;
+    Ok(if matches!(outcome, Outcome::Accepted { .. }) { Exit::Done } else { Exit::Unwell })
+}
+
+/// Marked as a test; but an approved template leaves no room for that and goes out with made-up values.
+fn test_message(gateway: &dyn Gateway, merchant: &Merchant) -> Result<Message, CliError> {
+    const MARK: &str = "dueherald test message, please ignore. 这是一条测试消息，请忽略。";
+    if let Some(registered) = gateway.registered() {
+        let first = registered.templates.first();
+        let first = first.ok_or_else(|| CliError::Failed("the gateway has no approved template".to_owned()))?;
+        let sample = Sample::new(merchant, &merchant.locale, Phase::Before, 1);
+        let request =
+            RenderRequest { template: Some(&first.template), ..sample.request(Channel::Sms, &merchant.locale) };
+        let sms = registered.fill(&request).map_err(|error| CliError::Failed(error.to_string()))?;
+        return Ok(Message::Registered(sms));
+    }
+    Ok(match gateway.channel() {
+        Channel::Sms => Message::Sms(SmsText(format!("【{}】{MARK}", merchant.signature))),
+        Channel::Email => Message::Email(EmailParts {
+            subject: "[TEST] dueherald".to_owned(),
+            text: format!("{MARK}\n"),
+            html: format!("<p>{MARK}</p>\n"),
+            unsubscribe: None,
+        }),
+    })
 }
 
 /// A rate in words.

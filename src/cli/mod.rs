@@ -211,7 +211,7 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
     match command {
         Command::Check(args) => check_config(&args, config, out).await,
         Command::Template { command } => with_templates(command, config, out).await,
-        Command::Gateway(args) => gateway::run(&args, &config, out),
+        Command::Gateway(args) => gateway::run(&args, &config, out).await,
         Command::Dispatch(args) => {
             let time = rehearsal(&config, args.at)?;
             let mut config = config;
@@ -321,7 +321,11 @@ async fn with_templates(
                 Err(AppError::Templates(problems)) => Err(problems.as_slice()),
                 Err(_) => return Err(loaded.map(drop).expect_err("it is an error").into()),
             };
-            return Ok(match template::check(&args, checked, &config.policy.merchants, out)? {
+            let verdict = template::check(&args, checked, &config.policy.merchants, out)?;
+            if let Ok(renderer) = checked {
+                template::lint(&config, renderer, out)?;
+            }
+            return Ok(match verdict {
                 CheckVerdict::Sound | CheckVerdict::Long => Exit::Done,
                 CheckVerdict::Broken => Exit::Unwell,
             });

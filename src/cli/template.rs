@@ -1,5 +1,7 @@
 //! `dueherald template list|check|preview`.
 
+mod lint;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ use crate::render::{
 };
 
 use crate::store::ReminderFilter;
+
+pub use lint::lint;
 
 /// What can be done with templates.
 #[derive(Debug, Subcommand)]

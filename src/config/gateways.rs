@@ -108,6 +108,10 @@ pub(super) struct ReadGateways {
     pub(super) prices: BTreeMap<GatewayName, Price>,
     /// What stands in the callback addresses of those that are called back.
     pub(super) callback_secrets: BTreeMap<GatewayName, SecretString>,
+    /// The words that those refuse that name any.
+    pub(super) banned_words: BTreeMap<GatewayName, Vec<String>>,
+    /// To whom test messages may go by those that name any.
+    pub(super) test_recipients: BTreeMap<GatewayName, Vec<String>>,
 }
 
 /// Reads `[gateways.*]`.
@@ -119,6 +123,10 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
                 read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
                 let secret = section.optional("callback_secret", callback_secret).flatten();
                 read.callback_secrets.extend(secret.map(|secret| (name.clone(), secret)));
+                let words = section.list("banned_words", text).flatten();
+                read.banned_words.extend(words.map(|words| (name.clone(), words)));
+                let recipients = section.list("test_recipients", text).flatten();
+                read.test_recipients.extend(recipients.map(|recipients| (name.clone(), recipients)));
                 let (price, price_key) = (price(&mut section), section.key("price"));
                 let (reading, gateway) = (section.reading, gateway(section, folder));
                 if let (Some(price), Some(gateway)) = (price, &gateway)

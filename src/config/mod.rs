@@ -120,6 +120,10 @@ pub struct Config {
     pub prices: BTreeMap<GatewayName, Price>,
     /// What stands in the callback addresses of the gateways that are called back.
     pub callback_secrets: BTreeMap<GatewayName, SecretString>,
+    /// The words that gateways refuse, for those that name any; [`Templates::banned_words`] are refused by all.
+    pub banned_words: BTreeMap<GatewayName, Vec<String>>,
+    /// The phones or mailboxes that `dueherald gateway test` may write to, for gateways that name any.
+    pub test_recipients: BTreeMap<GatewayName, Vec<String>>,
     /// By channel, its gateways in the order in which they are tried.
     pub channels: BTreeMap<Channel, Vec<GatewayName>>,
     /// The ways to repay.
@@ -263,6 +267,8 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         rates: gateways.rates,
         prices: gateways.prices,
         callback_secrets: gateways.callback_secrets,
+        banned_words: gateways.banned_words,
+        test_recipients: gateways.test_recipients,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         http: http?,

@@ -13,6 +13,8 @@ pub mod sms;
 pub mod smtp;
 mod socket;
 
+use std::fmt;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -51,8 +53,8 @@ pub struct Handover<'a> {
     pub deadline: &'a Deadline,
 }
 
-/// One message that a gateway is asked about.
-#[derive(Debug, Clone, Copy)]
+/// One message that a gateway is asked about. `Debug` is masked.
+#[derive(Clone, Copy)]
 pub struct Inquiry<'a> {
     /// As it was handed over; see [`Handover::reference`].
     pub reference: &'a str,
@@ -64,6 +66,15 @@ pub struct Inquiry<'a> {
     pub handed_over_by: DateTime<Utc>,
     /// A piece of its text that no other message holds: the borrower's own link.
     pub trace: Option<&'a str>,
+}
+
+impl fmt::Debug for Inquiry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inquiry")
+            .field("to", self.to)
+            .field("handed_over_by", &self.handed_over_by)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a gateway says became of a message.
@@ -84,7 +95,7 @@ pub enum LookUp {
 
 /// One account at one provider.
 #[async_trait]
-pub trait Gateway: Send + Sync + std::fmt::Debug {
+pub trait Gateway: Send + Sync + fmt::Debug {
     /// Its key in the config.
     fn name(&self) -> &GatewayName;
 

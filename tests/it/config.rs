@@ -1,6 +1,7 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
 mod calendars;
+mod gateways;
 mod sending;
 mod sources;
 
@@ -325,13 +326,23 @@ fn the_examples_of_the_sample_pass() {
     // The key of RFC 8463, appendix A.2.
     let key = "-----BEGIN PRIVATE KEY-----\n\
         MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
-    let config = load(&uncommented.collect::<String>(), &[("SMTP_PASSWORD", "s3cret"), ("DKIM_KEY", key)]);
+    let config = load(
+        &uncommented.collect::<String>(),
+        &[
+            ("SMTP_PASSWORD", "s3cret"),
+            ("DKIM_KEY", key),
+            ("ALIYUN_SECRET", "s3cret"),
+            ("TENCENT_KEY", "s3cret"),
+            ("TWILIO_TOKEN", "s3cret"),
+        ],
+    );
     let kinds: Vec<_> = match &config {
         Ok(config) => config.gateways.iter().map(|(name, gateway)| (name.as_str(), gateway.kind())).collect(),
         Err(told) => panic!("{told}"),
     };
     let captures = [("capture-email", "capture"), ("capture-sms", "capture")];
-    assert_eq!(kinds, [&captures[..], &[("kannel", "http"), ("mail", "smtp")]].concat());
+    let rest = [("kannel", "http"), ("mail", "smtp"), ("tencent", "tencent"), ("twilio", "twilio")];
+    assert_eq!(kinds, [&[("aliyun", "aliyun")], &captures[..], &rest].concat());
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod fixtures;
 mod forecast;
 mod fuzz;
 mod gateway;
+mod gateway_command;
 mod import;
 mod mailbox;
 mod mariadb;

@@ -61,6 +61,7 @@ pub(super) struct Scripted {
     answers: Mutex<VecDeque<Outcome>>,
     seen: Mutex<Vec<Sent>>,
     look_up: Mutex<LookUp>,
+    asked: AtomicUsize,
     pub(super) silent: AtomicBool,
     released: Notify,
     in_flight: AtomicUsize,
@@ -76,6 +77,7 @@ impl Scripted {
             answers: Mutex::default(),
             seen: Mutex::default(),
             look_up: Mutex::new(LookUp::Unclear),
+            asked: AtomicUsize::new(0),
             silent: AtomicBool::new(false),
             released: Notify::new(),
             in_flight: AtomicUsize::new(0),
@@ -91,6 +93,11 @@ impl Scripted {
     /// What it says when it is asked what became of a message.
     pub(super) fn looks_up(&self, found: LookUp) {
         *self.look_up.lock().expect("no panic") = found;
+    }
+
+    /// How often it was asked what became of a message.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// Lets those that it kept waiting have their answer.
@@ -155,6 +162,7 @@ impl Gateway for Scripted {
     }
 
     async fn look_up(&self, _inquiry: &Inquiry<'_>) -> LookUp {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.look_up.lock().expect("no panic").clone()
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dueherald::clock::Clock;
-use dueherald::domain::{Channel, ReminderId, State};
+use dueherald::domain::{Channel, Fate, ReminderId, State};
 use dueherald::gateway::LookUp;
 use dueherald::pipeline::{Finding, ResolveError, Signature, Tally, drain, resolve};
 use dueherald::plan::ChannelMode;
@@ -39,6 +39,24 @@ async fn a_gateway_that_can_be_asked_is_asked(#[case] found: LookUp, #[case] sta
     bench.drain().await;
     bench.live(Duration::from_secs(60), 10).await;
     assert_eq!((bench.view(1).await.state, bench.gateway("script").seen().len()), (state, sent));
+}
+
+#[tokio::test]
+async fn a_gateway_is_not_asked_in_every_round() {
+    let bench = Bench::with(1, vec![unknown()]).await;
+    bench.drain().await;
+    bench.live(Duration::from_secs(30), 128).await;
+    // At once, and at the ages of 1, 2, 4, 8, 16, 32 and 64 minutes.
+    assert_eq!(bench.gateway("script").asked(), 8);
+}
+
+#[tokio::test]
+async fn what_is_found_to_have_arrived_is_delivered() {
+    let bench = Bench::with(1, vec![unknown()]).await;
+    bench.gateway("script").looks_up(LookUp::Accepted { provider_id: None, fate: Some(Fate::Delivered) });
+    bench.drain().await;
+    bench.live(Duration::from_secs(60), 1).await;
+    assert_eq!(bench.view(1).await.state, State::Delivered);
 }
 
 fn signed() -> Signature {

@@ -8,6 +8,7 @@ use dueherald::domain::Channel;
 use dueherald::gateway::Gateway;
 use rstest::rstest;
 
+use super::vendors::Vendor;
 use super::{AMPLE, capture_gateway, clock, deadline, http_gateway, kannel, send, send_to, shown, smtp_gateway};
 use crate::sinks::http::{HttpSink, Reply, Script as HttpScript};
 use crate::sinks::smtp::{Act, At, Script as SmtpScript, SmtpSink, Tls};
@@ -21,6 +22,7 @@ enum End {
     SmtpTls,
     Http,
     Https,
+    Vendor(Vendor),
     Capture,
 }
 
@@ -89,6 +91,14 @@ impl Stand {
                 }
                 (Arc::new(http_gateway(&text, &clock)), Sink::Http(sink))
             }
+            End::Vendor(vendor) => {
+                let reply = if peer == Peer::Silent { Reply::Silence } else { vendor.accepts() };
+                let sink = HttpSink::start(HttpScript::always(reply).tls(authority.server)).await;
+                let port = if peer == Peer::Absent { closed_port().await } else { sink.port() };
+                let more = format!("max_in_flight = 2\nca_pem = '''{trusted}'''");
+                let base = format!("https://127.0.0.1:{port}");
+                (Arc::new(vendor.gateway_at(&base, &more, &clock)), Sink::Http(sink))
+            }
             End::Capture => (Arc::new(capture_gateway(Channel::Sms, None, &clock)), Sink::None),
         };
         Self { gateway, sink, clock }
@@ -139,6 +149,9 @@ impl Stand {
 #[case::tls(End::SmtpTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_willing_peer_takes_each_message_once_over_one_connection(#[case] end: End) {
@@ -158,6 +171,9 @@ async fn a_willing_peer_takes_each_message_once_over_one_connection(#[case] end:
 #[case::tls(End::SmtpTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn never_more_connections_are_open_than_allowed(#[case] end: End) {
     let stand = Stand::new(end, Peer::Willing).await;
@@ -174,6 +190,9 @@ async fn never_more_connections_are_open_than_allowed(#[case] end: End) {
 #[case::starttls(End::SmtpStartTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_deadline_that_has_run_out_lets_nothing_out(#[case] end: End) {
@@ -190,6 +209,9 @@ async fn a_deadline_that_has_run_out_lets_nothing_out(#[case] end: End) {
 #[case::tls(End::SmtpTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn a_peer_that_falls_silent_with_the_message_leaves_it_unknown(#[case] end: End) {
     for (after, code) in [(Duration::from_secs(5), "deadline"), (AMPLE, "no-answer")] {
@@ -212,6 +234,9 @@ async fn a_peer_that_falls_silent_with_the_message_leaves_it_unknown(#[case] end
 #[case::tls(End::SmtpTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn a_peer_that_is_not_there_was_sent_nothing(#[case] end: End) {
     let stand = Stand::new(end, Peer::Absent).await;
@@ -224,6 +249,9 @@ async fn a_peer_that_is_not_there_was_sent_nothing(#[case] end: End) {
 #[case::starttls(End::SmtpStartTls)]
 #[case::tls(End::SmtpTls)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn an_impostor_is_sent_nothing(#[case] end: End) {
     let stand = Stand::new(end, Peer::Impostor).await;
@@ -238,6 +266,9 @@ async fn an_impostor_is_sent_nothing(#[case] end: End) {
 #[case::tls(End::SmtpTls)]
 #[case::http(End::Http)]
 #[case::https(End::Https)]
+#[case::aliyun(End::Vendor(Vendor::Aliyun))]
+#[case::tencent(End::Vendor(Vendor::Tencent))]
+#[case::twilio(End::Vendor(Vendor::Twilio))]
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_check_sends_no_message(#[case] end: End) {

@@ -1,6 +1,7 @@
 //! Gateways against peers that behave and peers that do not. What every end has to hold stands in [`every_end`]; what is an
 //! end's own stands beside it.
 
+mod callbacks;
 mod capture;
 mod email;
 mod every_end;
@@ -8,6 +9,7 @@ mod http;
 mod returned;
 mod secrecy;
 mod smtp;
+mod vendors;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use chrono::{DateTime, Utc};
 use dueherald::clock::{Clock, Deadline, SimClock};
 use dueherald::domain::{
     Address, Channel, EmailAddress, EmailParts, GatewayName, Jurisdiction, Locale, Merchant, MerchantId, Message,
-    Outcome, Phone, RejectScope, SmsText, Support,
+    Outcome, Phone, RegisteredSms, RejectScope, SmsText, Support,
 };
 use dueherald::gateway::capture::{CaptureGateway, CaptureSettings};
 use dueherald::gateway::sms::SmsGateway;
@@ -101,10 +103,24 @@ fn kannel(port: u16) -> String {
     )
 }
 
+/// A text, or the values of an approved template.
+fn sms(gateway: &dyn Gateway) -> Message {
+    if gateway.registered().is_none() {
+        return Message::Sms(SmsText(SMS.into()));
+    }
+    let values = [("amount", "128.50元"), ("date", "11月25日")];
+    Message::Registered(RegisteredSms {
+        code: "SMS_154950909".into(),
+        sign_name: "示例商城".into(),
+        parameters: values.map(|(name, value)| (name.into(), value.into())).to_vec(),
+        text: "【示例商城】您的128.50元账单将于11月25日到期".into(),
+    })
+}
+
 /// Hands one message over, to the address and with the message that suit the gateway's channel.
 async fn send_to(gateway: &dyn Gateway, to: &str, reference: &str, deadline: &Deadline) -> Outcome {
     let (to, message) = match gateway.channel() {
-        Channel::Sms => (Address::Phone(Phone::new(to).expect("a phone")), Message::Sms(SmsText(SMS.into()))),
+        Channel::Sms => (Address::Phone(Phone::new(to).expect("a phone")), sms(gateway)),
         Channel::Email => (Address::Email(EmailAddress::new(to).expect("an address")), email()),
     };
     let handover = Handover { merchant: &merchant(), to: &to, message: &message, reference, attempt: 1, deadline };

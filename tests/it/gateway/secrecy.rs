@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dueherald::domain::Channel;
-use dueherald::gateway::Gateway;
+use dueherald::domain::{Address, Channel, Phone};
+use dueherald::gateway::{Gateway, Inquiry};
 use rstest::rstest;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{AMPLE, EMAIL, PHONE, capture_gateway, clock, deadline, http_gateway, kannel, send, smtp_gateway};
+use super::vendors::Vendor;
+use super::{AMPLE, EMAIL, PHONE, capture_gateway, clock, deadline, http_gateway, kannel, send, shown, smtp_gateway};
 use crate::sinks::http::{HttpSink, Reply, Script as HttpScript};
 use crate::sinks::smtp::{Act, At, Script as SmtpScript, SmtpSink, Tls};
 use crate::sinks::{closed_port, tls::Authority};
@@ -48,7 +49,9 @@ async fn tells_nothing(gateway: &dyn Gateway, log: &Log, clock: &dueherald::cloc
     let check = gateway.check().await.map_err(|error| format!("{error} {error:?}"));
     let seen = format!("{outcome:?}\n{check:?}\n{gateway:?}\n{}", log.text());
     let phone = PHONE.trim_start_matches('+');
-    for secret in ["sesame", "b3BlbiBzZXNhbWU", phone, EMAIL, "zhang.san", "128.50", "tok3n", "还款", "%E8%BF%98"] {
+    for secret in
+        ["sesame", "b3BlbiBzZXNhbWU", phone, "13800138000", EMAIL, "zhang.san", "128.50", "tok3n", "还款", "%E8%BF%98"]
+    {
         assert!(!seen.contains(secret), "{secret:?} is to be read in:\n{seen}");
     }
     seen
@@ -77,6 +80,49 @@ async fn http_tells_nothing(#[case] reply: Reply) {
     let text = kannel(sink.port()).replace("[query]", "headers = { Authorization = 'Bearer sesame' }\n[query]");
     let seen = tells_nothing(&http_gateway(&text, &clock), &log, &clock).await;
     assert!(seen.contains("captured from here on"), "the log is being captured: {seen}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn no_vendor_tells_anything(
+    #[values(Vendor::Aliyun, Vendor::Tencent, Vendor::Twilio, Vendor::Generic)] vendor: Vendor,
+    #[values(
+        vendor.accepts(),
+        Reply::answer(400, r#"{"Code":"8613800138000","code":8613800138000,"Message":"13800138000 sesame"}"#),
+        Reply::answer(200, r#"{"Code":"isv.NEW","Message":"13800138000","Response":{"Error":{"Code":"New.Code"}}}"#),
+        Reply::with_header(302, "Location", "http://127.0.0.1:1/?to=8613800138000"),
+        Reply::Raw("8613800138000\r\n\r\n"),
+        Reply::Half(200, "8613800138000"),
+        Reply::Reset
+    )]
+    reply: Reply,
+) {
+    let (log, _listening) = listening();
+    let sink = HttpSink::start(HttpScript::always(reply)).await;
+    let clock = clock();
+    let gateway = vendor.gateway(sink.port(), "", &clock);
+    let seen = tells_nothing(&gateway, &log, &clock).await;
+    assert!(seen.contains("captured from here on"), "the log is being captured: {seen}");
+    let to = Address::Phone(Phone::new(PHONE).expect("a phone"));
+    let handed_over_by = dueherald::clock::Clock::now(&clock);
+    let inquiry = Inquiry { reference: "ref", provider_id: None, to: &to, handed_over_by, trace: Some("tok3n") };
+    let found = format!("{inquiry:?} {:?}", gateway.look_up(&inquiry).await);
+    tells_nothing(&gateway, &log, &clock).await;
+    assert!(!found.contains("13800138000") && !found.contains("tok3n"), "{found}");
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_knows_is_told_once() {
+    let (log, _listening) = listening();
+    let body = r#"{"Code":"isv.NEW","Message":"for 13800138000"}"#;
+    let sink = HttpSink::start(HttpScript::always(Reply::answer(200, body))).await;
+    let clock = clock();
+    let gateway = Vendor::Aliyun.gateway(sink.port(), "", &clock);
+    for _ in 0..3 {
+        assert_eq!(shown(&send(&gateway, &deadline(&clock, AMPLE)).await), "unknown isv.NEW");
+    }
+    let told = log.text().lines().filter(|line| line.contains("WARN") && line.contains("isv.NEW")).count();
+    assert_eq!(told, 1, "{}", log.text());
 }
 
 #[tokio::test]

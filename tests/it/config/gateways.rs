@@ -1,0 +1,169 @@
+//! Accounts at providers: what they need, and what is told when a rule sends what they cannot carry.
+
+use dueherald::cli::template::lint;
+use dueherald::domain::{Channel, GatewayName, LinkMode};
+use dueherald::render::Renderer;
+use rstest::rstest;
+
+use super::{changed, load, told};
+
+const SMS: &str = "gateways = [\"capture-sms\"]";
+const ALIYUN: &str = r#"
+[gateways.aliyun]
+kind = "aliyun"
+account = { access_key_id = "LTAI-fake", access_key_secret = { env = "ALIYUN_SECRET" } }
+sign_names = { mall = "示例金融" }
+callback_secret = "0123456789abcdef01234567"
+banned_words = ["催收"]
+price = { per_segment = "0.045", currency = "CNY" }
+
+[gateways.aliyun.templates.before-due]
+code = "SMS_1"
+text = "您${count}笔共${amount}的账单将于${date}到期，请登录${app}还款，客服${phone}"
+parameters = { count = "{{ count }}", amount = "{{ total }}", date = "{{ due_date }}", app = "{{ merchant.app_name }}", phone = "{{ merchant.support.phone or merchant.support.email }}" }
+
+[gateways.aliyun.templates.on-due]
+code = "SMS_2"
+text = "您${amount}的账单今天到期"
+parameters = { amount = "{{ total }}" }
+
+[gateways.aliyun.templates.before-due-harbour]
+template = "before-due"
+merchant = "harbour"
+locale = "en"
+code = "SMS_3"
+text = "${amount} is due on ${date}."
+parameters = { amount = "{{ total }}", date = "{{ due_date }}" }
+"#;
+const SECRET: &[(&str, &str)] = &[("ALIYUN_SECRET", "sesame")];
+
+/// The sound config with Aliyun as its second gateway of SMS, and some of Aliyun's text changed.
+fn config(changes: &[(&str, &str)]) -> String {
+    let base = changed(&[
+        (SMS, "gateways = [\"capture-sms\", \"aliyun\"]"),
+        ("[[links.keys]]", "[links]\nbase = \"https://pay.mall.example\"\n[[links.keys]]"),
+    ]);
+    changes.iter().fold(base + ALIYUN, |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is there");
+        text.replacen(from, to, 1)
+    })
+}
+
+#[test]
+fn an_account_with_approved_templates_is_sound() {
+    let config = load(&config(&[]), SECRET).expect("it is sound");
+    let name = GatewayName::new("aliyun").expect("a name");
+    let gateway = &config.gateways[&name];
+    assert_eq!((gateway.kind(), gateway.channel()), ("aliyun", Channel::Sms));
+    assert_eq!(gateway.registered().expect("approved templates").templates.len(), 3);
+    let address = config.callback_address(&name).expect("it is called back");
+    assert_eq!(address.as_str(), "https://pay.mall.example/callbacks/aliyun/0123456789abcdef01234567");
+    assert_eq!(address.about("ref 1"), format!("{}?reference=ref+1", address.as_str()));
+    assert!(!format!("{config:?}").contains("sesame") && !format!("{address:?}").contains("0123"));
+}
+
+#[rstest]
+#[case::personal_link(
+    "sign_names = { mall = \"示例金融\" }",
+    "link_mode = \"personal\"",
+    "gateways.aliyun.link_mode: is refused by this provider"
+)]
+#[case::no_place(
+    "text = \"您${amount}的账单今天到期\"",
+    "text = \"您的账单今天到期\"",
+    "gateways.aliyun.templates.on-due: parameters holds a value \"amount\""
+)]
+#[case::no_value(
+    "text = \"您${amount}的账单今天到期\"",
+    "text = \"您${amount}的账单${day}到期\"",
+    "gateways.aliyun.templates.on-due: its text has a place ${day}"
+)]
+#[case::no_such_value("\"{{ count }}\"", "\"{{ number }}\"", "gateways.aliyun.templates.before-due.parameters")]
+#[case::link("date = \"{{ due_date }}\", app", "date = \"{{ link or 1 }}\", app", "prints link")]
+#[case::short_secret(
+    "0123456789abcdef01234567",
+    "0123",
+    "gateways.aliyun.callback_secret: is shorter than 24 characters"
+)]
+#[case::odd_secret(
+    "0123456789abcdef01234567",
+    "0123456789abcdef/01234567",
+    "gateways.aliyun.callback_secret: holds other"
+)]
+#[case::no_base("base = \"https://pay.mall.example\"", "", "gateways.aliyun.callback_secret: needs an address")]
+#[case::no_template(
+    "[gateways.aliyun.templates.on-due]",
+    "[gateways.aliyun.templates.another]",
+    "rules[due-today]: sends \"on-due\" by gateway \"aliyun\", whose provider has approved no such template for"
+)]
+#[case::another_language("locale = \"en\"", "locale = \"fr\"", "")]
+fn what_cannot_be_carried_is_told_with_its_line(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
+    let text = config(&[(from, to)]);
+    if expected.is_empty() {
+        // The template for all is in the language of its merchant.
+        assert!(load(&text, SECRET).is_ok());
+        return;
+    }
+    let told = told(&text, SECRET);
+    assert!(told.contains(expected) && told.starts_with("conf/dueherald.toml:"), "{told}");
+    assert!(told.lines().all(|line| line.starts_with("conf/dueherald.toml:")), "{told}");
+    assert!(!told.contains("sesame") && !told.contains("0123456789abcdef"), "{told}");
+}
+
+#[test]
+fn other_providers_are_read_by_their_kinds() {
+    let tencent = r#"
+[gateways.tencent]
+kind = "tencent"
+account = { secret_id = "id", secret_key = "key", sdk_app_id = "1400006666" }
+link_mode = "fixed"
+[gateways.tencent.templates.before-due]
+code = "1234567"
+text = "账单{1}将于{2}到期"
+parameters = ["{{ total }}", "{{ due_date }}"]
+[gateways.twilio]
+kind = "twilio"
+account = { sid = "AC1", token = "token" }
+from = { messaging_service = "MG1" }
+"#;
+    let config = load(&(config(&[]) + tencent), SECRET).expect("it is sound");
+    let gateways = dueherald::app::gateways(&config, &(std::sync::Arc::new(dueherald::clock::SystemClock) as _));
+    let (gateways, _) = gateways.expect("they can be made");
+    let modes: Vec<_> = ["aliyun", "tencent", "twilio"]
+        .iter()
+        .map(|name| gateways[&GatewayName::new(name).expect("a name")].link_mode())
+        .collect();
+    assert_eq!(modes, [LinkMode::None, LinkMode::Fixed, LinkMode::Personal]);
+}
+
+/// What the lint says of a config.
+fn linted(changes: &[(&str, &str)]) -> (String, usize) {
+    let config = load(&config(changes), SECRET).expect("it is sound");
+    let renderer = Renderer::new(Vec::new()).expect("the built-in templates");
+    let mut out = Vec::new();
+    let warnings = lint(&config, &renderer, &mut out).expect("a vector takes all");
+    (String::from_utf8(out).expect("text"), warnings)
+}
+
+#[test]
+fn the_lint_knows_what_a_provider_refuses() {
+    let (shown, warnings) = linted(&[]);
+    assert_eq!(warnings, 0, "{shown}");
+    insta::assert_snapshot!("lint", shown);
+    let (shown, warnings) = linted(&[
+        ("text = \"您${amount}的账单今天到期\"", "text = \"催收：您${amount}的账单今天到期\""),
+        ("code = \"SMS_3\"", "code = \"SMS_3\" # and a link in a value"),
+        ("date = \"{{ due_date }}\" }", "date = \"www.mall.example and some more, so that it is too long\" }"),
+        ("[templates]", "[templates]\nbanned_words = [\"客服\"]"),
+    ]);
+    assert!(warnings >= 4, "{shown}");
+    for expected in [
+        "warning: gateways.aliyun.templates.on-due: holds the banned word \"催收\"",
+        "warning: gateways.aliyun.templates.before-due: the parameter \"date\" holds a link",
+        "characters long with sample data, more than 35",
+        "warning: gateways.aliyun.templates.before-due: holds the banned word \"客服\"",
+        "sms.zh-CN.txt: holds the word \"客服\", which is banned by gateways.capture-sms",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+}
