@@ -70,6 +70,7 @@ fn messages(maildir: &Path, within: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.expect("it can be read").path()).collect()
 }
 
+/// Addresses as they are listed, masked, each with its reason.
 fn suppressed(daemon: &Daemon) -> Vec<(String, String)> {
     let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     let rows = daemon.listed(&["suppress", "list"]);
@@ -102,7 +103,7 @@ async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[ca
     verified(&delivered, &record, &mail);
 
     until("the bounce is taken in", async || suppressed(&daemon).len() == 1).await;
-    assert_eq!(suppressed(&daemon), [("nobody@borrower.example".to_owned(), "bounced".to_owned())]);
+    assert_eq!(suppressed(&daemon), [("n…@borrower.example".to_owned(), "bounced".to_owned())]);
     let bounces = postfix.maildir("bounce");
     until("the bounce is put away", async || !messages(&bounces, "cur").is_empty()).await;
     let bounce = messages(&bounces, "cur").remove(0);
@@ -122,7 +123,7 @@ async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[ca
         let post = client.post(&page).body("List-Unsubscribe=One-Click");
         assert!(post.send().await.expect("an answer").status().is_success());
     }
-    assert_eq!(suppressed(&daemon)[1], ("zhang@borrower.example".to_owned(), "opted_out".to_owned()));
+    assert_eq!(suppressed(&daemon)[1], ("z…@borrower.example".to_owned(), "opted_out".to_owned()));
     drop(running);
 }
 
