@@ -42,6 +42,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     leases_outlast_calls(reading, parts);
     callbacks_find_the_way(reading, parts);
     gateways_carry_what_rules_send(reading, parts);
+    approved_templates_are_for_merchants(reading, parts);
 }
 
 fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
@@ -172,6 +173,18 @@ fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) 
                     reading.note_at(&read.path, text);
                 }
             }
+        }
+    }
+}
+
+fn approved_templates_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (name, gateway) in parts.gateways {
+        let Some(registered) = gateway.as_ref().and_then(GatewayConfig::registered) else { continue };
+        let owners = registered.templates.iter().filter_map(|template| template.merchant.as_ref());
+        let named = owners.map(|owner| ("templates", owner));
+        let signed = registered.sign_names.keys().map(|owner| ("sign_names", owner));
+        for (key, merchant) in named.chain(signed).filter(|(_, merchant)| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &format!("gateways.{name}.{key}"), merchant, parts);
         }
     }
 }

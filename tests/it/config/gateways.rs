@@ -96,6 +96,11 @@ fn an_account_with_approved_templates_is_sound() {
     "[gateways.aliyun.templates.another]",
     "rules[due-today]: sends \"on-due\" by gateway \"aliyun\", whose provider has approved no such template for"
 )]
+#[case::no_merchant(
+    "merchant = \"harbour\"",
+    "merchant = \"harbor\"",
+    "gateways.aliyun.templates: there is no merchant \"harbor\"; did you mean \"harbour\"?"
+)]
 #[case::another_language("locale = \"en\"", "locale = \"fr\"", "")]
 fn what_cannot_be_carried_is_told_with_its_line(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
     let text = config(&[(from, to)]);

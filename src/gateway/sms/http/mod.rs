@@ -57,6 +57,14 @@
 //! retry = [{ json = { pointer = "/code", equals = 9 }, after = "1m" }]
 //! message_id = { pointer = "/data/id" }
 //! idempotent = true
+//!
+//! [gateways.house.look_up]                # on the same server
+//! url = "https://sms.mall.example/v1/status"
+//! query = { ref = "{{ reference }}" }
+//! accepted = { json = { pointer = "/state", equals = "sent" } }
+//! delivered = { json = { pointer = "/state", equals = "arrived" } }
+//! undelivered = { json = { pointer = "/state", equals = "lost" } }
+//! not_sent = { status = 404, after = "10m" }     # only where the documentation promises it
 //! ```
 
 mod condition;
