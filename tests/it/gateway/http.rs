@@ -65,7 +65,8 @@ async fn a_request_looks_so_on_the_wire(
 #[case::bad_request(Reply::answer(400, "Missing receiver number, rejected"), "rejected recipient http-400")]
 #[case::no_such_path(Reply::answer(404, "Not found"), "rejected gateway http-404")]
 #[case::throttled(Reply::with_header(429, "Retry-After", "90"), "retry_after http-429 90s")]
-#[case::until(Reply::with_header(503, "retry-after", "Sun, 22 Nov 2026 04:05:00 GMT"), "retry_after http-503 300s")]
+#[case::until(Reply::with_header(429, "retry-after", "Sun, 22 Nov 2026 04:05:00 GMT"), "retry_after http-429 300s")]
+#[case::perhaps_a_proxy(Reply::with_header(503, "retry-after", "90"), "unknown http-503")]
 #[case::throttled_somehow(Reply::answer(429, ""), "retry_after http-429")]
 #[case::broken(Reply::answer(500, "0: Accepted for delivery"), "unknown http-500")]
 #[case::bad_gateway(Reply::answer(502, ""), "unknown http-502")]
@@ -99,19 +100,20 @@ async fn rules_of_the_config_decide_first(#[case] body: &str, #[case] expected: 
 }
 
 #[rstest]
-#[case(301)]
-#[case(302)]
-#[case(307)]
-#[case(308)]
+#[case(301, "rejected gateway http-301")]
+#[case(302, "unknown http-302")]
+#[case(303, "unknown http-303")]
+#[case(307, "rejected gateway http-307")]
+#[case(308, "rejected gateway http-308")]
 #[tokio::test]
-async fn a_redirect_is_never_followed(#[case] status: u16) {
+async fn a_redirect_is_never_followed(#[case] status: u16, #[case] expected: &str) {
     let target = HttpSink::start(Script::always(Reply::answer(202, "0: Accepted"))).await;
     let elsewhere = format!("http://127.0.0.1:{}/cgi-bin/sendsms", target.port());
     let sink = HttpSink::start(Script::always(Reply::with_header(status, "Location", &elsewhere))).await;
     let clock = clock();
     let gateway = http_gateway(&kannel(sink.port()), &clock);
     let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
-    assert_eq!(shown(&outcome), format!("rejected gateway http-{status}"));
+    assert_eq!(shown(&outcome), expected);
     assert_eq!((sink.received().len(), target.connections()), (1, 0));
 }
 

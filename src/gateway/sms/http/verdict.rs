@@ -106,7 +106,8 @@ mod tests {
     #[case(200, r#"{"code":0"#, "unknown http-200")]
     #[case(200, "<html>welcome</html>", "unknown http-200")]
     #[case(204, "", "unknown http-204")]
-    #[case(302, "", "rejected gateway http-302")]
+    #[case(301, "", "rejected gateway http-301")]
+    #[case(302, "", "unknown http-302")]
     #[case(400, "", "rejected recipient http-400")]
     #[case(401, "", "rejected gateway http-401")]
     #[case(403, "", "rejected gateway http-403")]
@@ -116,7 +117,7 @@ mod tests {
     #[case(429, "", "retry_after http-429")]
     #[case(500, "", "unknown http-500")]
     #[case(502, "", "unknown http-502")]
-    #[case(503, "", "retry_after http-503")]
+    #[case(503, "", "unknown http-503")]
     fn an_answer_means(#[case] status: u16, #[case] body: &str, #[case] expected: &str) {
         assert_eq!(shown(&judge(status, None, Body::Whole(body.into()))), expected);
     }
@@ -133,8 +134,8 @@ mod tests {
         assert_eq!(shown(&judge_by(&by_status, 202, None, Body::Whole(vec![]))), "accepted None");
         assert_eq!(shown(&judge(200, None, Body::TooLong)), "unknown http-200-too-long");
         assert_eq!(
-            shown(&judge(503, None, Body::Cut)),
-            "retry_after http-503-cut",
+            shown(&judge(429, None, Body::Cut)),
+            "retry_after http-429-cut",
             "a refusal by status needs no body"
         );
     }
