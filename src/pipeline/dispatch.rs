@@ -14,14 +14,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::{Admits, Breaker};
+use super::breaker::Admits;
 use super::hand_over::Stand;
 use super::poison::Poison;
+use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Channel, Settlement};
-use crate::gateway::Gateway;
-use crate::plan::{Policy, RateLimit, RetryPolicy, decide};
+use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
 /// How dispatch behaves.
@@ -66,25 +66,6 @@ pub struct Dispatcher {
     pub poison: Poison,
     /// How old the ledger may be.
     pub freshness: Freshness,
-}
-
-/// A gateway with what is known of its health and pace.
-#[derive(Debug)]
-pub struct Post {
-    /// Where messages are handed over.
-    pub gateway: Arc<dyn Gateway>,
-    /// How fast it may be fed by all machines together.
-    pub rate: Option<RateLimit>,
-    /// Whether it is well.
-    pub breaker: Breaker,
-}
-
-impl Post {
-    /// A gateway that is well as far as is known.
-    #[must_use]
-    pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
-        Self { gateway, rate, breaker: Breaker::default() }
-    }
 }
 
 /// When a lane ends by itself.
@@ -266,6 +247,7 @@ impl Lane {
         }
         let found = self.claim(flight).await?;
         self.settle(flight).await?;
+        self.post().put_on_record(&*self.dispatcher.store).await;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -457,7 +439,7 @@ impl Lane {
                 self.collect(flight, None).await;
             }
             match self.settle(flight).await {
-                Ok(()) => return,
+                Ok(()) => return self.post().put_on_record(&*self.dispatcher.store).await,
                 Err(error) if patience.left().is_none() => {
                     let lost = flight.outcomes.len();
                     tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will be unknown");

@@ -4,6 +4,7 @@ mod bench;
 mod failover;
 mod fallback;
 mod ledger_age;
+mod opt_outs;
 mod rates;
 mod stops;
 mod unknown;
