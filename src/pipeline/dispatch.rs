@@ -66,6 +66,8 @@ pub struct Dispatcher {
     pub poison: Poison,
     /// How old the ledger may be.
     pub freshness: Freshness,
+    /// Who this is among the processes that share the store.
+    pub holder: String,
 }
 
 /// When a lane ends by itself.
@@ -101,6 +103,7 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
         }
         total.add(&round);
         if round.passed_on == 0 || stop.is_cancelled() {
+            join_all(lanes.iter().map(Lane::leave)).await;
             return Ok(total);
         }
     }
@@ -191,7 +194,15 @@ impl Lane {
                 Ok(total)
             });
         }
+        if until == Until::Stopped {
+            self.leave().await;
+        }
         total
+    }
+
+    /// Says the last that is to be said of the gateway.
+    async fn leave(&self) {
+        self.dispatcher.leave(self.post()).await;
     }
 
     /// One shift, with its share of the slots: to the store it is a sender like any other.
@@ -247,7 +258,7 @@ impl Lane {
         }
         let found = self.claim(flight).await?;
         self.settle(flight).await?;
-        self.post().put_on_record(&*self.dispatcher.store).await;
+        self.dispatcher.put_on_record(self.post()).await;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -439,7 +450,7 @@ impl Lane {
                 self.collect(flight, None).await;
             }
             match self.settle(flight).await {
-                Ok(()) => return self.post().put_on_record(&*self.dispatcher.store).await,
+                Ok(()) => return self.dispatcher.put_on_record(self.post()).await,
                 Err(error) if patience.left().is_none() => {
                     let lost = flight.outcomes.len();
                     tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will be unknown");

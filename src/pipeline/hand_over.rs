@@ -100,6 +100,7 @@ impl Dispatcher {
         if stand.post.breaker.saw(outcome, elapsed) {
             tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a probe goes through");
         }
+        stand.post.observe(outcome, self.clock.now());
         stand.post.show_breaker();
         let gateway = name.to_string();
         metrics::histogram!(SEND_SECONDS, "gateway" => gateway.clone()).record(elapsed.saturating_sub(started));

@@ -3,6 +3,7 @@
 mod bench;
 mod failover;
 mod fallback;
+mod health;
 mod ledger_age;
 mod opt_outs;
 mod rates;
