@@ -189,9 +189,8 @@ fn documented(code: &str, now: DateTime<Utc>) -> Option<Outcome> {
         | "LimitExceeded.PhoneNumberSameContentDailyLimit"
         | "LimitExceeded.AppDailyLimit" => later(Some(until_midnight(now))),
         _ if code.starts_with("LimitExceeded") || code.starts_with("RequestLimitExceeded") => later(None),
-        "FailedOperation.PhoneNumberInBlacklist" | "InvalidParameterValue.IncorrectPhoneNumber" => {
-            refused(RejectScope::Recipient)
-        }
+        "FailedOperation.PhoneNumberInBlacklist" => refused(RejectScope::OptedOut),
+        "InvalidParameterValue.IncorrectPhoneNumber" => refused(RejectScope::Recipient),
         "FailedOperation.TemplateIncorrectOrUnapproved"
         | "FailedOperation.SignatureIncorrectOrUnapproved"
         | "FailedOperation.InsufficientBalanceInSmsPackage"

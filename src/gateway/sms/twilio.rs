@@ -237,7 +237,8 @@ fn documented(code: &str, answer: &Answer, now: DateTime<Utc>) -> Option<Outcome
         "20429" | "63038" | "30003" => {
             Outcome::RetryAfter { code: named, after: super::verdict::retry_after(answer, now) }
         }
-        "21610" | "21211" | "21614" | "30005" | "30006" | "30007" => {
+        "21610" => Outcome::Rejected { code: named, scope: RejectScope::OptedOut },
+        "21211" | "21614" | "30005" | "30006" | "30007" => {
             Outcome::Rejected { code: named, scope: RejectScope::Recipient }
         }
         _ => return None,

@@ -16,6 +16,7 @@ fn json(port: u16) -> String {
         body = {{ json = {{ to = '{{{{ to }}}}', text = '【{{{{ sender }}}}】{{{{ text }}}}', priority = 1, tags = ['due'] }} }}\n\
         accept = {{ status = '200-299', json = {{ pointer = '/code', equals = 0 }} }}\n\
         reject = [{{ json = {{ pointer = '/code', equals = 21 }}, scope = 'recipient' }},\n\
+        {{ json = {{ pointer = '/code', equals = 22 }}, scope = 'opted_out' }},\n\
         {{ json = {{ pointer = '/code', equals = 40 }}, scope = 'gateway' }}]\n\
         retry = [{{ json = {{ pointer = '/code', equals = 9 }}, after = '1m' }}]\n\
         message_id = {{ pointer = '/data/id' }}\nidempotent = true\n"
@@ -87,6 +88,7 @@ async fn a_peer_that_answers(#[case] reply: Reply, #[case] expected: &str) {
 
 #[rstest]
 #[case(r#"{"code":21}"#, "rejected recipient http-200-21")]
+#[case(r#"{"code":22}"#, "rejected opted_out http-200-22")]
 #[case(r#"{"code":"40"}"#, "rejected gateway http-200-40")]
 #[case(r#"{"code":9}"#, "retry_after http-200-9 60s")]
 #[case(r#"{"code":77}"#, "unknown http-200")]

@@ -221,7 +221,7 @@ async fn aliyuns_codes(#[case] code: &str, #[case] message: &str, #[case] expect
 )]
 #[case("LimitExceeded.AppDailyLimit", "retry_after LimitExceeded.AppDailyLimit 43200s")]
 #[case("LimitExceeded.DeliveryFrequencyLimit", "retry_after LimitExceeded.DeliveryFrequencyLimit")]
-#[case("FailedOperation.PhoneNumberInBlacklist", "rejected recipient FailedOperation.PhoneNumberInBlacklist")]
+#[case("FailedOperation.PhoneNumberInBlacklist", "rejected opted_out FailedOperation.PhoneNumberInBlacklist")]
 #[case("InvalidParameterValue.IncorrectPhoneNumber", "rejected recipient InvalidParameterValue.IncorrectPhoneNumber")]
 #[case(
     "FailedOperation.TemplateIncorrectOrUnapproved",
@@ -267,7 +267,7 @@ async fn a_200_of_tencent_proves_nothing_by_itself(#[case] body: &str) {
 #[case::throttled(429, 20429, "retry_after twilio-20429")]
 #[case::day(400, 63038, "retry_after twilio-63038")]
 #[case::passing(400, 30003, "retry_after twilio-30003")]
-#[case::opted_out(400, 21610, "rejected recipient twilio-21610")]
+#[case::opted_out(400, 21610, "rejected opted_out twilio-21610")]
 #[case::no_number(400, 21211, "rejected recipient twilio-21211")]
 #[case::no_mobile(400, 21614, "rejected recipient twilio-21614")]
 #[case::unknown_handset(400, 30005, "rejected recipient twilio-30005")]

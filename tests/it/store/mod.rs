@@ -6,6 +6,7 @@ mod catch_up;
 mod claims;
 mod crossing;
 mod fallbacks;
+mod gateways;
 mod import;
 mod lanes;
 mod ledger;
@@ -104,6 +105,9 @@ macro_rules! every_case_on {
             sources {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
+            }
+            gateways {
+                the_latest_word_of_each_process_is_known_for_a_day,
             }
             stops {
                 a_stop_holds_for_its_scope_until_it_is_lifted,

@@ -160,9 +160,10 @@ pub struct RejectRule {
 impl<'de> Deserialize<'de> for RejectRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "lowercase")]
+        #[serde(rename_all = "snake_case")]
         enum Scope {
             Recipient,
+            OptedOut,
             Gateway,
         }
         #[derive(Deserialize)]
@@ -176,6 +177,7 @@ impl<'de> Deserialize<'de> for RejectRule {
         let Fields { status, body, json, scope } = Fields::deserialize(deserializer)?;
         let scope = match scope {
             Scope::Recipient => RejectScope::Recipient,
+            Scope::OptedOut => RejectScope::OptedOut,
             Scope::Gateway => RejectScope::Gateway,
         };
         Ok(Self { condition: Condition::new(status, body, json).map_err(de::Error::custom)?, scope })

@@ -70,6 +70,7 @@ mod tests {
         accept = { status = [202, "200-201"], json = { pointer = "/code", equals = "0" } }
         reject = [
             { json = { pointer = "/code", equals = 4 }, scope = "recipient" },
+            { json = { pointer = "/code", equals = 5 }, scope = "opted_out" },
             { status = 200, body = "(?i)balance", scope = "gateway" },
         ]
         retry = [{ json = { pointer = "/code", equals = "busy" }, after = "5m" }]
@@ -91,6 +92,7 @@ mod tests {
             Outcome::Accepted { provider_id } => format!("accepted {provider_id:?}"),
             Outcome::Rejected { code, scope: RejectScope::Gateway } => format!("rejected gateway {code}"),
             Outcome::Rejected { code, scope: RejectScope::Recipient } => format!("rejected recipient {code}"),
+            Outcome::Rejected { code, scope: RejectScope::OptedOut } => format!("rejected opted_out {code}"),
             other => format!("{} {}", other.as_str(), other.code().unwrap()),
         }
     }
@@ -100,6 +102,7 @@ mod tests {
     #[case(202, r#"{"code":"0"}"#, "accepted None")]
     #[case(203, r#"{"code":0}"#, "unknown http-203")]
     #[case(200, r#"{"code":4}"#, "rejected recipient http-200-4")]
+    #[case(200, r#"{"code":5}"#, "rejected opted_out http-200-5")]
     #[case(200, "Balance used up", "rejected gateway http-200")]
     #[case(200, r#"{"code":"busy"}"#, "retry_after http-200-busy")]
     #[case(200, r#"{"code":7}"#, "unknown http-200")]
