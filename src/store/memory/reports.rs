@@ -177,10 +177,9 @@ impl Tables {
             borrower.and_then(|borrower| address(borrower, key.channel)).as_ref() == Some(to)
         });
         let last = sent.filter_map(|one| {
-            use EventKind::{Accepted, Delivered, Undelivered, Unknown};
             let events = self.outbox.events(one.id).iter();
             let left = events.filter(|event| {
-                matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
+                matches!(event.kind, EventKind::Accepted | EventKind::Unknown)
                     && event.gateway.as_ref() == Some(gateway)
             });
             Some((left.map(|event| event.at).max()?, one.id))

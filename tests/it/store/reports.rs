@@ -178,6 +178,9 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     let claimed = super::sample::claim_all(store).await.sending.remove(0);
     let settlement = claimed.attempt.settle(Outcome::Accepted { provider_id: None }, Next::Accepted, clock.now());
     assert_eq!(store.settle(&[settlement]).await.expect("it is settled"), 1);
+    clock.advance(Duration::from_secs(60));
+    let late = ToldFate { at: clock.now(), ..fate(numbered("msg-1"), Fate::Undelivered { code: None, for_good: false }) };
+    assert_eq!(tell(store, vec![late]).await.counted, 1, "a receipt is no message");
 
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
     assert_eq!(reasons(store).await, of("shop"));
