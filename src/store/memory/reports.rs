@@ -163,7 +163,8 @@ impl Tables {
                 known.address != reply.from
                     || known.reason != SuppressionReason::OptedOut
                     || !known.source.starts_with(BY_REPLY)
-                    || !(merchant.is_none() || known.merchant.is_none() || known.merchant == merchant)
+                    || known.merchant.is_none()
+                    || known.merchant != merchant
             }),
             _ => {}
         }

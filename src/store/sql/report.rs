@@ -93,12 +93,12 @@ pub(in crate::store) fn last_sent(channel: Channel) -> &'static str {
     }
 }
 
-/// Lifts what an answer suppressed: for a merchant and for all, or wherever, if it is not known to whom was answered. Binds: channel,
-/// address, merchant.
+/// Lifts what an answer suppressed for the merchant that was answered; nothing, if it is not known who that is. Binds: channel, address,
+/// merchant.
 pub(in crate::store) const OPT_IN: &str = r#"
     delete from suppression
     where channel = $1 and address = $2 and reason = 'opted_out' and source like 'reply:%'
-      and ($3 is null or merchant is null or merchant = $3)"#;
+      and merchant = $3"#;
 
 /// Lifts one suppression. Binds: channel, address, merchant.
 pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"

@@ -195,11 +195,16 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     assert_eq!(reasons(store).await, of("shop"));
 }
 
-pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, _: &SimClock) {
+pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, clock: &SimClock) {
+    let for_all = [(None, SuppressionReason::OptedOut, "reply:kannel".to_owned())];
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
-    assert_eq!(reasons(store).await, [(None, SuppressionReason::OptedOut, "reply:kannel".to_owned())]);
+    assert_eq!(reasons(store).await, for_all);
     assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
-    assert!(listed(store).await.is_empty());
+    assert_eq!(reasons(store).await, for_all, "to whom it was said is not known: it is for staff");
+    accepted_as(store, clock, "msg-1").await;
+    let about = Some(numbered("msg-1"));
+    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, ELEVEN) }).await, 1);
+    assert_eq!(reasons(store).await, for_all, "one merchant was answered, not all");
 }
 
 pub(super) async fn an_answer_counts_once_and_the_latest_stands(store: &dyn Store, clock: &SimClock) {
