@@ -147,7 +147,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         beside: Beside,
     ) -> Result<Account, StoreError>;
 
-    /// Adds suppressions; the same address for the same merchant is replaced.
+    /// Adds suppressions; the same address for the same merchant is replaced, but what has no end stays where the new one has: an
+    /// opt-out is ended by lifting it.
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
 
     /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
