@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS};
 use crate::clock::Clock;
-use crate::domain::{About, EventKind, Fate, GatewayName, Reply, Report};
+use crate::domain::{About, Address, EventKind, Fate, GatewayName, Reply, Report};
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{address, intent};
 use crate::store::{
@@ -76,8 +76,13 @@ impl Intake {
                 Report::Fate { about, fate, at } => {
                     tell_fate(gateway, &fate);
                     let is_hint = trust == Trust::Hint && matches!(fate, Fate::Undelivered { .. });
+                    let recipient = match &about {
+                        About::Copy { recipient, .. } => Some(Address::Email(recipient.clone())),
+                        About::Reference(_) | About::ProviderId(_) => None,
+                    };
                     let about = self.subject(about);
-                    told.fates.extend(about.map(|about| ToldFate { about, fate, at: past(at, now), is_hint }));
+                    let at = past(at, now);
+                    told.fates.extend(about.map(|about| ToldFate { about, fate, recipient, at, is_hint }));
                 }
                 Report::Reply(reply) => told.replies.push(self.told(reply, now)),
             }
@@ -168,7 +173,9 @@ impl Intake {
 
     fn subject(&self, about: About) -> Option<Subject> {
         match about {
-            About::Reference(reference) => self.composer.reminder_of(&reference).map(Subject::Reminder),
+            About::Reference(reference) | About::Copy { reference, .. } => {
+                self.composer.reminder_of(&reference).map(Subject::Reminder)
+            }
             About::ProviderId(number) => Some(Subject::ProviderId(number)),
         }
     }

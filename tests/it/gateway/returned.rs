@@ -12,7 +12,8 @@ const DSN: &str = include_str!("returned/postfix-1.eml");
 fn told(message: &str) -> String {
     match read(message.replace('\n', "\r\n").as_bytes()) {
         Ok(Report::Fate { about, fate, .. }) => {
-            assert_eq!(about, About::Reference(REFERENCE.into()));
+            let (About::Reference(reference) | About::Copy { reference, .. }) = about else { panic!("{about:?}") };
+            assert_eq!(reference, REFERENCE);
             match fate {
                 Fate::Delivered => "delivered".into(),
                 Fate::Complained => "complained".into(),
@@ -85,6 +86,47 @@ fn a_report_without_the_return_path_is_known_by_what_it_returns() {
     let message = DSN.replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@");
     assert_eq!(told(&message), "undelivered for good smtp-5.1.1");
     assert_eq!(told(&message.replace(REFERENCE, "20261122153622.4711")), "unnamed");
+}
+
+fn recipient(message: &str) -> Option<String> {
+    match read(message.replace('\n', "\r\n").as_bytes()) {
+        Ok(Report::Fate { about: About::Copy { recipient, .. }, .. }) => Some(recipient.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_report_names_whom_it_is_about() {
+    assert_eq!(recipient(DSN).as_deref(), Some("nobody@example.test"));
+    assert_eq!(recipient(include_str!("returned/exim.eml")).as_deref(), Some("nobody@borrower.example"));
+    assert_eq!(recipient(include_str!("returned/complaint.eml")).as_deref(), Some("zhang.san@mailbox.example"));
+    let forwarded = DSN.replace("Final-Recipient: rfc822; nobody@", "Final-Recipient: rfc822; li@elsewhere.");
+    assert_eq!(recipient(&forwarded).as_deref(), Some("li@elsewhere.example.test"));
+    let unproven = forwarded.replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@");
+    assert_eq!(told(&unproven), "undecided", "ours may have arrived and gone on from there");
+}
+
+#[test]
+fn of_several_recipients_the_one_counts_that_was_written_to() {
+    let with = |group: &str| DSN.replace("Final-Recipient", &format!("{group}\n\nFinal-Recipient"));
+    let full = with("Final-Recipient: rfc822; li@elsewhere.example\nAction: failed\nStatus: 5.2.2");
+    assert_eq!(told(&full), "undelivered for good smtp-5.1.1");
+    assert_eq!(recipient(&full).as_deref(), Some("nobody@example.test"));
+    let arrived = with("Final-Recipient: rfc822; li@elsewhere.example\nAction: delivered\nStatus: 2.0.0");
+    assert_eq!(told(&arrived), "undecided");
+}
+
+#[test]
+fn what_only_speaks_of_a_message_is_no_report_about_it() {
+    let other = DSN
+        .replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@")
+        .replace(REFERENCE, "20261122153622.4711");
+    for field in ["In-Reply-To", "References", "Subject"] {
+        let answered = other.replace("X-Mailer:", &format!("{field}: <{REFERENCE}@example.test>\nX-Mailer:"));
+        assert_eq!(told(&answered), "unnamed", "{field}");
+    }
+    let quoted = other.replace("This is a test", &format!("Message-ID: <{REFERENCE}@example.test>\nThis is a test"));
+    assert_eq!(told(&quoted), "unnamed", "the one that is returned counts, not one within it");
 }
 
 #[test]
