@@ -136,9 +136,13 @@ impl Intake {
         }
         *may_ask -= 1;
         Ok(match (self.ask(&kept).await?, &kept.fate) {
-            // Both say that it did not arrive; the report knows better why.
-            (Some(LookUp::Accepted { fate: Some(Fate::Undelivered { .. }), .. }), Fate::Undelivered { .. }) => {
-                (kept, Verdict::Counts)
+            // Both say that it did not arrive. What suppresses the address is never what nothing proves.
+            (
+                Some(LookUp::Accepted { fate: Some(Fate::Undelivered { code, for_good }), .. }),
+                Fate::Undelivered { code: told, .. },
+            ) => {
+                let fate = Fate::Undelivered { code: code.or_else(|| told.clone()), for_good };
+                (KeptReport { fate, ..kept }, Verdict::Counts)
             }
             (Some(LookUp::Accepted { fate: Some(fate), .. }), _) => (KeptReport { fate, ..kept }, Verdict::Counts),
             (Some(LookUp::NotSent), _) => (kept, Verdict::Dropped),
