@@ -220,9 +220,11 @@ fn likeness(reply: &Reply) -> Option<String> {
     Some(format!("like:{digest}"))
 }
 
-/// A provider's clock may be ahead of ours; nothing is on record as of a time to come.
+/// A provider's clock may be ahead of ours; nothing is on record as of a time to come. One before 2000 is no time, and may be one that no
+/// database takes: it would keep all that came with it from being stored.
 fn past(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
-    at.map_or(now, |at| at.min(now))
+    const YEAR_2000: i64 = 946_684_800;
+    at.filter(|at| at.timestamp() >= YEAR_2000).map_or(now, |at| at.min(now))
 }
 
 fn tell_fate(gateway: &GatewayName, fate: &Fate) {
@@ -232,4 +234,22 @@ fn tell_fate(gateway: &GatewayName, fate: &Fate) {
         Fate::Complained => "complained",
     };
     metrics::counter!(REPORTS, "gateway" => gateway.to_string(), "fate" => fate).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::past;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Some("2026-11-22T01:00:00Z"), "2026-11-22T01:00:00Z")]
+    #[case(Some("2026-11-22T03:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(Some("0001-01-01T00:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(Some("-262000-01-01T00:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(None, "2026-11-22T02:00:00Z")]
+    fn what_is_no_time_of_ours_is_the_time_it_came_in(#[case] told: Option<&str>, #[case] kept: &str) {
+        let now = "2026-11-22T02:00:00Z".parse().unwrap();
+        let told = told.map(|told| told.parse().unwrap());
+        assert_eq!(past(told, now), kept.parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    }
 }
