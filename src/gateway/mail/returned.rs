@@ -194,17 +194,20 @@ impl Status {
 
     /// Says no more than that something is wrong.
     fn is_vague(self) -> bool {
-        matches!((self.subject, self.detail), (0 | 5, 0) | (3, 0))
+        matches!((self.subject, self.detail), (0 | 1 | 3 | 5, 0))
     }
 
     /// Whether nothing will ever arrive at the address: there is none, it was given up, or its domain takes no mail. Not what the
-    /// server thinks of us or of this message, and not a full mailbox.
-    fn is_about_the_address(self) -> bool {
+    /// server thinks of us or of this message, and not a full mailbox. `said` is in small letters.
+    fn is_about_the_address(self, said: &str) -> bool {
+        let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
         self.class == 5
             && match (self.subject, self.detail) {
                 // 5.1.7 and 5.1.8 are about the sender's address.
                 (1, detail) => !matches!(detail, 7 | 8),
-                (2, 1) | (4, 4) => true,
+                // A mailbox that takes no mail for now, and a route that is missing for now, go by the same numbers.
+                (2, 1) => names_an_unknown_mailbox(said) || says(&["disabled", "deactivated", "inactive", "closed"]),
+                (4, 4) => says(&["host not found", "domain not found", "no such domain", "does not exist", "nxdomain"]),
                 _ => false,
             }
     }
@@ -213,17 +216,18 @@ impl Status {
 fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
     let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
     let temporary = status.is_some_and(|status| status.class == 4);
+    let said = diagnostic.to_lowercase();
     let for_good = match told {
         _ if temporary => false,
-        Some(status) if !status.is_vague() => status.is_about_the_address(),
-        _ => names_an_unknown_mailbox(&diagnostic.to_lowercase()),
+        Some(status) if !status.is_vague() => status.is_about_the_address(&said),
+        _ => names_an_unknown_mailbox(&said),
     };
     let code = told.map(|Status { class, subject, detail }| Code::new(&format!("smtp-{class}.{subject}.{detail}")));
     Fate::Undelivered { code, for_good }
 }
 
 fn names_an_unknown_mailbox(lower: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 11] = [
         "user unknown",
         "unknown user",
         "user not found",
@@ -234,10 +238,11 @@ fn names_an_unknown_mailbox(lower: &str) -> bool {
         "mailbox not found",
         "recipient not found",
         "does not exist",
-        "doesn't have a",
         "user doesn't exist",
     ];
-    WORDS.iter().any(|words| lower.contains(words))
+    // "This user doesn't have a yahoo.com account", and so for the other domains of Yahoo.
+    let without = |rest: &str| rest.split_whitespace().nth(1).is_some_and(|word| word.starts_with("account"));
+    WORDS.iter().any(|words| lower.contains(words)) || lower.split("user doesn't have a ").skip(1).any(without)
 }
 
 fn is_from_mail_system(message: &Message<'_>) -> bool {
