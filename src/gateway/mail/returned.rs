@@ -125,7 +125,8 @@ fn recipient_status(fields: &[(String, String)]) -> Option<Told> {
     let diagnostic = field("diagnostic-code").unwrap_or_default();
     let fate = match field("action").map(|action| action.to_ascii_lowercase()).as_deref().map(first_word) {
         Some("failed") => undelivered(status, diagnostic),
-        Some("delivered" | "relayed") => Fate::Delivered,
+        Some("delivered") => Fate::Delivered,
+        // A relayed one went on to a system that tells no more of it.
         Some(_) => return None,
         // Some leave the action out.
         None => match status.map(|status| status.class) {
