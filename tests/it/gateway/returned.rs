@@ -51,7 +51,12 @@ fn a_message_says(#[case] message: &str, #[case] expected: &str) {
 #[case("failed", "5.1.2", "", "undelivered for good smtp-5.1.2")]
 #[case("failed", "5.2.1", "smtp; 550 5.2.1 The account is disabled", "undelivered for good smtp-5.2.1")]
 #[case("failed", "5.2.1", "smtp; 550 5.2.1 It receives mail at too high a rate", "undelivered smtp-5.2.1")]
-#[case("failed", "5.4.4", "X-Postfix; Host or domain name not found: Host not found", "undelivered for good smtp-5.4.4")]
+#[case(
+    "failed",
+    "5.4.4",
+    "X-Postfix; Host or domain name not found: Host not found",
+    "undelivered for good smtp-5.4.4"
+)]
 #[case("failed", "5.4.4", "smtp; 550 5.4.4 unable to route", "undelivered smtp-5.4.4")]
 #[case("Failed (bad address)", "5.1.1", "", "undelivered for good smtp-5.1.1")]
 #[case("failed", "5.1.0", "smtp; 550 5.1.0 Address rejected", "undelivered smtp-5.1.0")]
