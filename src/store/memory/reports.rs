@@ -103,10 +103,10 @@ impl Tables {
             let borrower = self.ledger.borrowers().get(&key.borrower)?;
             Some((key.borrower.merchant.clone(), address(borrower, key.channel)?))
         });
-        if let Some(((merchant, to), reason)) = to.zip(fate.suppresses()) {
-            if told.is_none_or(|told| told.is_about(&to)) {
-                self.add(Some(merchant), to, reason, gateway.to_string(), now);
-            }
+        if let Some(((merchant, to), reason)) = to.zip(fate.suppresses())
+            && told.is_none_or(|told| told.is_about(&to))
+        {
+            self.add(Some(merchant), to, reason, gateway.to_string(), now);
         }
         counted
     }
