@@ -327,9 +327,10 @@ fn the_examples_of_the_sample_pass() {
     let key = "-----BEGIN PRIVATE KEY-----\n\
         MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
     let config = load(
-        &uncommented.collect::<String>(),
+        &uncommented.collect::<String>().replace("#   base = ", "base = "),
         &[
             ("SMTP_PASSWORD", "s3cret"),
+            ("KANNEL_CALLBACK_SECRET", "abcdefghijklmnopqrstuvwxyz012345"),
             ("DKIM_KEY", key),
             ("ALIYUN_SECRET", "s3cret"),
             ("TENCENT_KEY", "s3cret"),
