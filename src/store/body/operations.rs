@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, scan, sources, stops, views, wishes};
+use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, routes, scan, sources, stops, views, wishes};
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, Settlement, SourceState, Suppression, WishesByHand,
+    ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
@@ -126,6 +126,16 @@ impl Store for End {
         let known = wishes::wish(&mut tx, said, self.given_now()).await?;
         tx.commit().await?;
         Ok(known)
+    }
+
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        routes::add(&mut tx, version).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        routes::versions(&mut self.read().await?, key).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

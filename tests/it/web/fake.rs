@@ -12,10 +12,11 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
     Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder,
-    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, Routes,
+    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, RouteVersion, Routes,
     Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
+use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
@@ -151,6 +152,14 @@ impl Store for FakeStore {
 
     async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
         unreachable!("no page wishes")
+    }
+
+    async fn add_route_version(&self, _: &RouteVersion) -> Result<(), StoreError> {
+        unreachable!("no page changes a route")
+    }
+
+    async fn route_versions(&self, _: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
@@ -343,7 +352,7 @@ impl World {
                 _ => None,
             }),
             policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
-            routes: Arc::new(Routes(self.routes)),
+            routes: Arc::new(Registry::of(Routes(self.routes))),
             clock: Arc::new(self.clock),
         }
     }
@@ -402,7 +411,16 @@ pub(crate) fn app(key: &str, url: &str) -> Route {
 
 fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
     let key = RouteKey::new(key).expect("sound");
-    Route { key, merchant: merchant_id(), product: product.map(str::to_owned), kind, closed: false }
+    Route {
+        key,
+        merchant: merchant_id(),
+        product: product.map(str::to_owned),
+        kind,
+        valid_from: None,
+        valid_until: None,
+        closed: false,
+        replaced_by: None,
+    }
 }
 
 pub(crate) fn date(text: &str) -> NaiveDate {
