@@ -16,7 +16,8 @@ use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, Registry,
+    ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};

@@ -24,7 +24,9 @@ pub enum UrlRefusal {
     #[error("leads to an IP address; write the name of the host")]
     Ip,
     /// A name in other letters than the ones people read, and not on the list letter by letter.
-    #[error("leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts")]
+    #[error(
+        "leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts"
+    )]
     LookAlike(String),
     /// A host of somebody else.
     #[error("leads to {0}, which is not on the merchant's list; write it into route_hosts if it is right")]
@@ -33,13 +35,27 @@ pub enum UrlRefusal {
 
 /// An entry that is no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no host name in small letters; write for example \"pay.mall.example\", or \".mall.example\" for all below it")]
+#[error(
+    "is no host name in small letters; write for example \"pay.mall.example\", or \".mall.example\" for all below it"
+)]
 pub struct BadHost;
 
 /// Schemes that run something, read a file, or carry a second address inside.
 const NOT_OF_APPS: [&str; 14] = [
-    "http", "javascript", "data", "file", "blob", "about", "vbscript", "ftp", "ws", "wss", "intent", "view-source",
-    "tel", "sms",
+    "http",
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "about",
+    "vbscript",
+    "ftp",
+    "ws",
+    "wss",
+    "intent",
+    "view-source",
+    "tel",
+    "sms",
 ];
 
 impl RouteHosts {

@@ -9,7 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder, Until, scan,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
+    Until, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;

@@ -10,7 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, LedgerRow, MerchantId, NewReminder, Receipt,
-    Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State, Suppression, WishesByHand,
+    Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State, Suppression,
+    WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
 use dueherald::store::{

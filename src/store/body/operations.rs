@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, routes, scan, sources, stops, views, wishes};
+use super::{
+    Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, routes, scan, sources, stops, views, wishes,
+};
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
     ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,

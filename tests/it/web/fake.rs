@@ -12,8 +12,8 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
     Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder,
-    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, RouteVersion, Routes,
-    Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, RouteVersion,
+    Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
