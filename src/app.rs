@@ -126,7 +126,14 @@ impl App {
             },
             poison: Poison::default(),
             freshness: self.freshness(),
+            holder: self.holder(),
         })
+    }
+
+    /// A name of this process among those that share the database; another one each time.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        format!("{}-{}", std::process::id(), self.clock.elapsed().as_nanos())
     }
 
     /// How old what each source brought may be.

@@ -309,7 +309,7 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
 /// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick; at a tick of the full
 /// check it looks at everything in view.
 async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
-    let holder = format!("{}-{}", std::process::id(), app.clock.elapsed().as_nanos());
+    let holder = app.holder();
     let scans = &app.config.scans;
     let mut extent = Extent::News;
     while !stop.is_cancelled() {

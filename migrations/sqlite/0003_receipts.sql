@@ -38,3 +38,14 @@ create table reply (
 create unique index reply_once on reply (gateway, provider_id) where provider_id is not null;
 -- Whether a later one said otherwise.
 create index reply_of_address on reply (channel, address, at);
+
+-- How each process finds each gateway. Written when a breaker opens or closes, and now and then after an error.
+create table gateway_state (
+    gateway       text not null,
+    holder        text not null, -- the process
+    open_since    text, -- of its breaker; null: closed
+    last_error    text, -- a code
+    last_error_at text,
+    at            text not null,
+    primary key (gateway, holder)
+) strict;

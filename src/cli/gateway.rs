@@ -4,20 +4,23 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
-use crate::app;
+use crate::app::{self, Time};
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, GatewayConfig};
 use crate::domain::{
-    Address, Channel, EmailAddress, EmailParts, GatewayName, Merchant, Message, Outcome, Phone, SmsText,
+    Address, Channel, EmailAddress, EmailParts, GatewayName, GatewayState, Merchant, Message, Outcome, Phone, SmsText,
 };
 use crate::gateway::{Gateway, Handover};
 use crate::plan::RateLimit;
 use crate::render::{Phase, RenderRequest, Sample};
+use crate::store::{GATEWAY_STATE_KEPT, StoreError};
 
 /// Look at gateways.
 #[derive(Debug, Args)]
@@ -28,7 +31,7 @@ pub(super) struct GatewayArgs {
 
 #[derive(Debug, Subcommand)]
 enum GatewayCommand {
-    /// List the gateways of the config
+    /// List the gateways of the config, and how they have been doing in the last day
     List {
         /// Print a table or JSON
         #[arg(long, value_enum, default_value_t)]
@@ -47,15 +50,30 @@ enum GatewayCommand {
 /// Runs it.
 pub(super) async fn run(args: &GatewayArgs, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     match &args.command {
-        GatewayCommand::List { format } => list(*format, config, out),
+        GatewayCommand::List { format } => list(*format, config, out).await,
         GatewayCommand::Test { name, to } => test(name, to, config, out).await,
     }
 }
 
-fn list(format: Format, config: &Config, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let rows: Vec<_> = config.gateways.iter().map(|(name, gateway)| GatewayRow::of(config, name, gateway)).collect();
+async fn list(format: Format, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    let states = states(config).await;
+    let row = |(name, gateway)| GatewayRow::of(config, name, gateway, states.as_deref().ok());
+    let rows: Vec<_> = config.gateways.iter().map(row).collect();
     table::print(out, format, &rows)?;
-    Ok(Exit::Done)
+    Ok(match states {
+        Ok(_) => Exit::Done,
+        Err(error) => {
+            tracing::warn!(%error, "how the gateways are doing could not be read");
+            Exit::Partly
+        }
+    })
+}
+
+/// What daemons told of gateways in the last day.
+async fn states(config: &Config) -> Result<Vec<GatewayState>, StoreError> {
+    let store = app::open_store(config, &Time::Real).await?;
+    store.ready().await?;
+    store.gateway_states(SystemClock.now() - GATEWAY_STATE_KEPT).await
 }
 
 /// How long a test may take.
@@ -134,10 +152,53 @@ struct GatewayRow {
     per_day: Option<u32>,
     #[serde(skip)]
     pace: String,
+    /// Nothing where the database could not be read.
+    health: Option<Health>,
+}
+
+/// How the daemons find a gateway.
+#[derive(Debug, Serialize)]
+struct Health {
+    breaker: &'static str,
+    /// The longest of those that are open.
+    open_since: Option<DateTime<Utc>>,
+    /// In how many processes it is open.
+    open_in: usize,
+    /// The newest in any process.
+    last_error: Option<String>,
+    last_error_at: Option<DateTime<Utc>>,
+}
+
+impl Health {
+    fn of(gateway: &GatewayName, states: &[GatewayState]) -> Self {
+        let told = || states.iter().filter(|state| state.gateway == *gateway);
+        let open_in = told().filter(|state| state.open_since.is_some()).count();
+        let last_error = told().filter_map(|state| state.last_error.as_ref()).max_by_key(|(_, at)| *at);
+        Self {
+            breaker: if open_in > 0 { "open" } else { "closed" },
+            open_since: told().filter_map(|state| state.open_since).min(),
+            open_in,
+            last_error: last_error.map(|(code, _)| code.to_string()),
+            last_error_at: last_error.map(|(_, at)| *at),
+        }
+    }
+
+    fn breaker(&self) -> String {
+        let since = self.open_since.map(|since| {
+            let processes = if self.open_in == 1 { "process" } else { "processes" };
+            format!("open since {} in {} {processes}", moment(since), self.open_in)
+        });
+        since.unwrap_or_else(|| self.breaker.to_owned())
+    }
+
+    fn last_error(&self) -> String {
+        let error = self.last_error.as_ref().zip(self.last_error_at);
+        error.map(|(code, at)| format!("{code}, {}", moment(at))).unwrap_or_default()
+    }
 }
 
 impl GatewayRow {
-    fn of(config: &Config, name: &GatewayName, gateway: &GatewayConfig) -> Self {
+    fn of(config: &Config, name: &GatewayName, gateway: &GatewayConfig, states: Option<&[GatewayState]>) -> Self {
         let rate = config.rates.get(name);
         let order = config.channels.get(&gateway.channel());
         Self {
@@ -149,15 +210,26 @@ impl GatewayRow {
             burst: rate.map(|rate| rate.burst),
             per_day: rate.and_then(|rate| rate.per_day),
             pace: rate.map(pace).unwrap_or_default(),
+            health: states.map(|states| Health::of(name, states)),
         }
     }
 }
 
 impl Row for GatewayRow {
-    const TITLES: &'static [&'static str] = &["NAME", "KIND", "CHANNEL", "PLACE", "RATE"];
+    const TITLES: &'static [&'static str] = &["NAME", "KIND", "CHANNEL", "PLACE", "RATE", "BREAKER", "LAST ERROR"];
 
     fn cells(&self) -> Vec<String> {
         let place = self.place.map_or_else(|| "unused".to_owned(), |place| place.to_string());
-        vec![self.name.clone(), self.kind.to_owned(), self.channel.to_owned(), place, self.pace.clone()]
+        let breaker = self.health.as_ref().map_or_else(|| "unknown".to_owned(), Health::breaker);
+        let last_error = self.health.as_ref().map(Health::last_error).unwrap_or_default();
+        vec![
+            self.name.clone(),
+            self.kind.to_owned(),
+            self.channel.to_owned(),
+            place,
+            self.pace.clone(),
+            breaker,
+            last_error,
+        ]
     }
 }

@@ -168,6 +168,15 @@ fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
             reading.note_at(&format!("gateways.{name}.callback_secret"), text);
         }
     }
+    for (name, gateway) in parts.gateways {
+        let Some(GatewayConfig::Http(settings)) = gateway else { continue };
+        for (key, is_there) in [("receipts", settings.receipts.is_some()), ("replies", settings.replies.is_some())] {
+            if is_there && !parts.callback_secrets.contains_key(name) {
+                let text = "has no door to come in by; write callback_secret = \"…\" for this gateway";
+                reading.note_at(&format!("gateways.{name}.{key}"), text);
+            }
+        }
+    }
 }
 
 /// A provider of approved templates sends nothing else: each rule needs one that stands for its message.

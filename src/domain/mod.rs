@@ -7,6 +7,7 @@ mod attempt;
 mod borrower;
 mod contact;
 pub mod duration;
+mod gateway_state;
 mod ids;
 mod installment;
 mod intent;
@@ -30,6 +31,7 @@ mod wishes;
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
+pub use gateway_state::GatewayState;
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
     SourceName, TemplateName,

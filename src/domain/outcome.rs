@@ -33,6 +33,8 @@ impl fmt::Display for Code {
 pub enum RejectScope {
     /// This recipient or this message: final.
     Recipient,
+    /// This recipient, who told the provider to let nothing through any more: final, and a reason to suppress the address.
+    OptedOut,
     /// The gateway as a whole (wrong password, account closed, quota gone): the reminder is tried again later or elsewhere.
     Gateway,
 }

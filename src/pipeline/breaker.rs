@@ -123,6 +123,7 @@ mod tests {
         let code = Code::new("x");
         for _ in 0..100 {
             breaker.saw(&Outcome::Rejected { code: code.clone(), scope: RejectScope::Recipient }, seconds(0));
+            breaker.saw(&Outcome::Rejected { code: code.clone(), scope: RejectScope::OptedOut }, seconds(0));
             breaker.saw(&Outcome::RetryAfter { code: code.clone(), after: None }, seconds(0));
         }
         assert_eq!(breaker.admits(seconds(0)), Admits::All);

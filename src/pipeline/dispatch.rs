@@ -14,14 +14,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::{Admits, Breaker};
+use super::breaker::Admits;
 use super::hand_over::Stand;
 use super::poison::Poison;
+use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Channel, LinkMode, Settlement};
-use crate::gateway::Gateway;
-use crate::plan::{Policy, RateLimit, RetryPolicy, decide};
+use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
 /// How dispatch behaves.
@@ -66,25 +66,8 @@ pub struct Dispatcher {
     pub poison: Poison,
     /// How old the ledger may be.
     pub freshness: Freshness,
-}
-
-/// A gateway with what is known of its health and pace.
-#[derive(Debug)]
-pub struct Post {
-    /// Where messages are handed over.
-    pub gateway: Arc<dyn Gateway>,
-    /// How fast it may be fed by all machines together.
-    pub rate: Option<RateLimit>,
-    /// Whether it is well.
-    pub breaker: Breaker,
-}
-
-impl Post {
-    /// A gateway that is well as far as is known.
-    #[must_use]
-    pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
-        Self { gateway, rate, breaker: Breaker::default() }
-    }
+    /// Who this is among the processes that share the store.
+    pub holder: String,
 }
 
 /// When a lane ends by itself.
@@ -120,6 +103,7 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
         }
         total.add(&round);
         if round.passed_on == 0 || stop.is_cancelled() {
+            join_all(lanes.iter().map(Lane::leave)).await;
             return Ok(total);
         }
     }
@@ -210,7 +194,15 @@ impl Lane {
                 Ok(total)
             });
         }
+        if until == Until::Stopped {
+            self.leave().await;
+        }
         total
+    }
+
+    /// Says the last that is to be said of the gateway.
+    async fn leave(&self) {
+        self.dispatcher.leave(self.post()).await;
     }
 
     /// One shift, with its share of the slots: to the store it is a sender like any other.
@@ -266,6 +258,7 @@ impl Lane {
         }
         let found = self.claim(flight).await?;
         self.settle(flight).await?;
+        self.dispatcher.put_on_record(self.post()).await;
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
@@ -461,7 +454,7 @@ impl Lane {
                 self.collect(flight, None).await;
             }
             match self.settle(flight).await {
-                Ok(()) => return,
+                Ok(()) => return self.dispatcher.put_on_record(self.post()).await,
                 Err(error) if patience.left().is_none() => {
                     let lost = flight.outcomes.len();
                     tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will be unknown");

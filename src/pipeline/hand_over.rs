@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::figures::{BREAKER_OPEN, OUTCOMES, SEND_SECONDS};
+use super::figures::{OUTCOMES, SEND_SECONDS};
 use super::{Dispatcher, Post};
 use crate::clock::Deadline;
-use crate::domain::{Attempt, Channel, Code, NewReminder, Next, Outcome, Settlement, SkipReason};
+use crate::domain::{Attempt, Channel, Code, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason};
 use crate::gateway::Handover;
 use crate::plan::{Tried, fall_back_at, follow};
 use crate::render::RenderError;
@@ -52,6 +52,9 @@ impl Dispatcher {
         let started = self.clock.elapsed();
         let outcome = gateway.send(&handover).await;
         self.learn(stand, &outcome, started);
+        if let Outcome::Rejected { scope: RejectScope::OptedOut, .. } = outcome {
+            stand.post.opted_out(&merchant.id, &to_send.to, self.clock.now());
+        }
         self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, outcome)
     }
 
@@ -97,17 +100,10 @@ impl Dispatcher {
         if stand.post.breaker.saw(outcome, elapsed) {
             tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a probe goes through");
         }
+        stand.post.observe(outcome, self.clock.now());
         stand.post.show_breaker();
         let gateway = name.to_string();
         metrics::histogram!(SEND_SECONDS, "gateway" => gateway.clone()).record(elapsed.saturating_sub(started));
         metrics::counter!(OUTCOMES, "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);
-    }
-}
-
-impl Post {
-    /// Puts the breaker's state into the metrics.
-    pub(super) fn show_breaker(&self) {
-        let open = if self.breaker.is_open() { 1.0 } else { 0.0 };
-        metrics::gauge!(BREAKER_OPEN, "gateway" => self.gateway.name().to_string()).set(open);
     }
 }

@@ -11,6 +11,7 @@ mod hand_over;
 mod import;
 mod mailbox;
 mod poison;
+mod post;
 mod pull;
 mod receipts;
 mod reconcile;
@@ -22,7 +23,7 @@ mod tally;
 
 pub use breaker::{Admits, Breaker};
 pub use compose::Composer;
-pub use dispatch::{DispatchSettings, Dispatcher, Lane, Post, Until, drain};
+pub use dispatch::{DispatchSettings, Dispatcher, Lane, Until, drain};
 pub use explain::{
     Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
     explain,
@@ -34,6 +35,7 @@ pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
 pub use poison::Poison;
+pub use post::Post;
 pub use pull::{Pull, PullError, pull};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};

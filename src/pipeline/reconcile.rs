@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{Dispatcher, Intake};
@@ -13,6 +14,9 @@ use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, Re
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{Account, address, fall_back, fall_back_at};
 use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
+
+/// How many questions are asked at once.
+const ASKED_AT_ONCE: usize = 16;
 
 /// How many rows one operation takes.
 const BATCH: u32 = 500;
@@ -53,9 +57,17 @@ impl Reconciler {
     /// # Errors
     /// When the store fails; the next round goes on.
     pub async fn round(&self) -> Result<Reconciled, StoreError> {
+        let reaped = self.reap().await?;
+        let resolved = self.resolve_unknown().await?;
+        let rest = self.rest_of_round().await?;
+        Ok(Reconciled { reaped: reaped + rest.reaped, resolved, ..rest })
+    }
+
+    /// All but the questions.
+    async fn rest_of_round(&self) -> Result<Reconciled, StoreError> {
         Ok(Reconciled {
             reaped: self.reap().await?,
-            resolved: self.resolve_unknown().await?,
+            resolved: 0,
             reported: self.intake().review().await?,
             fell_back: self.fall_back().await?,
         })
@@ -67,21 +79,39 @@ impl Reconciler {
         Intake { store, composer, clock, gateways: self.gateways.clone() }
     }
 
-    /// A round every `every` until `stop`.
+    /// A round every `every` until `stop`. The questions go on beside the rest: a gateway may be slow to answer, and no lease, report
+    /// or fallback waits for that.
     pub async fn run(self, every: Duration, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.round().await {
-                Ok(Reconciled { reaped: 0, .. }) => {}
-                Ok(Reconciled { reaped, .. }) => {
-                    tracing::warn!(reaped, "the sender of some reminders was not heard of again; they are now unknown");
+        let rest = async {
+            loop {
+                match self.rest_of_round().await {
+                    Ok(Reconciled { reaped: 0, .. }) => {}
+                    Ok(Reconciled { reaped, .. }) => {
+                        tracing::warn!(
+                            reaped,
+                            "the sender of some reminders was not heard of again; they are now unknown"
+                        );
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "unfinished business could not be looked at; tried again soon")
+                    }
                 }
-                Err(error) => tracing::error!(%error, "unfinished business could not be looked at; tried again soon"),
+                self.dispatcher.clock.sleep(every).await;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = self.dispatcher.clock.sleep(every) => {}
+        };
+        let questions = async {
+            loop {
+                if let Err(error) = self.resolve_unknown().await {
+                    tracing::error!(%error, "unknown reminders could not be looked at; tried again soon");
+                }
+                self.dispatcher.clock.sleep(every).await;
             }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = rest => {}
+            () = questions => {}
         }
     }
 
@@ -101,31 +131,48 @@ impl Reconciler {
     async fn resolve_unknown(&self) -> Result<usize, StoreError> {
         let store = &self.dispatcher.store;
         let now = self.dispatcher.clock.now();
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut resolved = 0;
-        for channel in Channel::ALL {
+        // E-mail first: nobody is asked about it.
+        for channel in [Channel::Email, Channel::Sms] {
             let mut after = None;
             loop {
-                let page = store.unknown(*channel, after, BATCH).await?;
+                let mut page = store.unknown(channel, after, BATCH).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.attempt.reminder());
-                let (mut settlements, mut receipts) = (Vec::new(), Vec::new());
-                for unknown in page {
-                    let found = match is_time_to_ask(unknown.since, asked, now) {
-                        true => self.ask(&unknown).await?,
-                        false => None,
-                    };
-                    let Some((settlement, receipt)) = settle(&self.dispatcher, unknown, found, now) else { continue };
-                    settlements.push(settlement);
-                    receipts.extend(receipt);
-                }
-                if !settlements.is_empty() {
-                    resolved += store.settle(&settlements).await?;
-                }
-                if !receipts.is_empty() {
-                    store.record(&receipts).await?;
+                while !page.is_empty() {
+                    let some = page.drain(..page.len().min(ASKED_AT_ONCE)).collect();
+                    resolved += self.resolve(some, asked, now).await?;
                 }
             }
+        }
+        // Only now: what a store that failed kept from being asked about is asked about in the next round.
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(resolved)
+    }
+
+    /// Asks about some at once, and settles what became of them.
+    async fn resolve(
+        &self,
+        unknown: Vec<UnknownReminder>,
+        asked: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let answers = join_all(unknown.iter().map(async |one| match is_time_to_ask(one.since, asked, now) {
+            true => self.ask(one).await,
+            false => Ok(None),
+        }));
+        let (mut settlements, mut receipts) = (Vec::new(), Vec::new());
+        let answers = answers.await;
+        for (unknown, found) in unknown.into_iter().zip(answers) {
+            let Some((settlement, receipt)) = settle(&self.dispatcher, unknown, found?, now) else { continue };
+            settlements.push(settlement);
+            receipts.extend(receipt);
+        }
+        let store = &self.dispatcher.store;
+        let resolved = if settlements.is_empty() { 0 } else { store.settle(&settlements).await? };
+        if !receipts.is_empty() {
+            store.record(&receipts).await?;
         }
         Ok(resolved)
     }

@@ -127,6 +127,7 @@ mod tests {
     #[case::quit(AMERICA, "QUIT!", Intent::Stop)]
     #[case::revoked_in_words(AMERICA, "Please stop", Intent::Stop)]
     #[case::apostrophe(AMERICA, "Don’t text me", Intent::Stop)]
+    #[case::chinese_abroad(AMERICA, "退订", Intent::Stop)]
     #[case::start(AMERICA, "Start", Intent::Start)]
     #[case::unstop(AMERICA, "UNSTOP", Intent::Start)]
     #[case::no_is_an_answer(AMERICA, "N", Intent::Other)]

@@ -44,7 +44,7 @@ pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTi
     let asked = match outcome {
         Outcome::Accepted { .. } => return Next::Accepted,
         Outcome::Unknown { .. } => return Next::Unknown,
-        Outcome::Rejected { scope: RejectScope::Recipient, .. } => return Next::Failed,
+        Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => return Next::Failed,
         Outcome::Rejected { scope: RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
         Outcome::RetryAfter { after, .. } => *after,
     };
@@ -105,6 +105,7 @@ mod tests {
         let code = Code::new("x");
         assert_eq!(at(1, &Outcome::Unknown { code: code.clone() }), Next::Unknown);
         assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::Recipient }), Next::Failed);
+        assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::OptedOut }), Next::Failed);
         assert_eq!(at(1, &Outcome::Accepted { provider_id: None }), Next::Accepted);
         assert_eq!(at(6, &Outcome::NotSent { code }), Next::Failed, "attempts are bounded");
     }

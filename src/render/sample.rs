@@ -21,7 +21,7 @@ pub struct Sample {
     pub today: NaiveDate,
     /// The link; of the length of a real one, and opens nothing.
     pub link: Option<String>,
-    /// The link to unsubscribe; like `link`.
+    /// The link to unsubscribe, for e-mail; like `link`.
     pub unsubscribe: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Sample {
             locale,
             today: self.today,
             link: self.link.as_deref(),
-            unsubscribe: self.unsubscribe.as_deref(),
+            unsubscribe: self.unsubscribe.as_deref().filter(|_| channel == Channel::Email),
         }
     }
 }

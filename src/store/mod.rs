@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
+    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 
@@ -41,6 +41,9 @@ pub use report::{
 };
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
+
+/// How long it is of interest what a process said of a gateway.
+pub const GATEWAY_STATE_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +147,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         beside: Beside,
     ) -> Result<Account, StoreError>;
 
-    /// Adds suppressions; the same address for the same merchant is replaced.
+    /// Adds suppressions; the same address for the same merchant is replaced, but what has no end stays where the new one has: an
+    /// opt-out is ended by lifting it.
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
 
     /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
@@ -279,6 +283,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Everything that happened to a reminder, oldest first.
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError>;
+
+    /// Puts what a process says of a gateway in the place of what it said before, and forgets what any said more than
+    /// [`GATEWAY_STATE_KEPT`] before that.
+    async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError>;
+
+    /// What processes said of gateways since then, by gateway and process.
+    async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError>;
 
     /// Takes or renews the right to do `task` alone (scanning, say) for `lasts`, on the store's clock. `false` if another
     /// `holder` has it.

@@ -194,8 +194,9 @@ fn a_resend_is_refused_or_on_record() {
     let hour = SystemClock.now().with_timezone(&chrono_tz::Asia::Shanghai).format("%H").to_string();
     let asked = desk.run(&[&["resend", "--installment", "I1"], &staff[..]].concat());
     if ("08".."22").contains(&hour.as_str()) {
-        asked.went_well();
-        let shown = desk.run(&["reminders", "show", "2"]).went_well();
+        let said = asked.went_well();
+        let id = said.split_whitespace().nth(1).expect("reminder N is due now");
+        let shown = desk.run(&["reminders", "show", id]).went_well();
         assert!(shown.contains("li.na: called in"), "{shown}");
     } else {
         assert!(asked.code == 1 && asked.err.contains("contact hours"), "{}", asked.err);

@@ -3,7 +3,9 @@
 mod bench;
 mod failover;
 mod fallback;
+mod health;
 mod ledger_age;
+mod opt_outs;
 mod rates;
 mod stops;
 mod unknown;

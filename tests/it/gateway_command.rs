@@ -1,4 +1,11 @@
-//! `dueherald gateway test`: one marked message, to nobody but those whom the config names.
+//! `dueherald gateway list`: how gateways are doing. `gateway test`: one marked message, to nobody but those whom the config names.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::domain::{Code, GatewayState};
+use dueherald::store::{SqliteStore, Store};
 
 use crate::commands::Desk;
 
@@ -31,4 +38,46 @@ fn a_test_message_goes_to_a_known_address_only() {
 
     let unknown = desk.run(&["gateway", "test", "nobody", "--to", TO]);
     assert_eq!(unknown.code, 2, "{}", unknown.out);
+}
+
+#[tokio::test]
+async fn a_list_tells_breakers_and_the_last_error_of_all_daemons() {
+    let desk = Desk::new(None);
+    let listed = desk.run(&["gateway", "list"]);
+    assert_eq!(listed.code, 3, "{}", listed.err);
+    assert!(listed.out.contains("capture-sms") && listed.out.contains("unknown"), "{}", listed.out);
+    assert!(listed.err.contains("dueherald migrate"), "{}", listed.err);
+
+    desk.run(&["migrate"]).went_well();
+    let listed = desk.run(&["gateway", "list"]).went_well();
+    assert!(listed.contains("closed") && !listed.contains("unknown"), "{listed}");
+
+    let now = SystemClock.now();
+    let url = format!("sqlite:{}", desk.path("dueherald.db").display());
+    let store = SqliteStore::open(&url, Arc::new(SystemClock)).await.expect("it opens");
+    let say = async |holder: &str, open_for: Option<i64>, code: &str, ago: i64| {
+        let at = now - TimeDelta::minutes(ago);
+        let state = GatewayState {
+            gateway: "capture-sms".parse().expect("a name"),
+            holder: holder.into(),
+            open_since: open_for.map(|minutes| now - TimeDelta::minutes(minutes)),
+            last_error: Some((Code::new(code), at)),
+            at,
+        };
+        store.note_gateway(&state).await.expect("noted");
+    };
+    say("gone", Some(3000), "long-ago", 2000).await;
+    say("a", Some(20), "http-500", 2).await;
+    say("b", Some(10), "http-502", 1).await;
+    say("c", None, "connect", 30).await;
+    let listed = desk.run(&["gateway", "list"]).went_well();
+    let line = listed.lines().find(|line| line.starts_with("capture-sms")).expect("it is listed");
+    let since = (now - TimeDelta::minutes(20)).format("open since %F %T UTC in 2 processes").to_string();
+    assert!(line.contains(&since) && line.contains("http-502") && !line.contains("long-ago"), "{listed}");
+    let json = desk.run(&["gateway", "list", "--format", "json"]).went_well();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let row = json.as_array().and_then(|rows| rows.iter().find(|row| row["name"] == "capture-sms")).expect("listed");
+    let health = &row["health"];
+    assert_eq!((&health["breaker"], &health["open_in"]), (&"open".into(), &2.into()), "{json}");
+    assert_eq!(health["last_error"], "http-502", "{json}");
 }

@@ -107,7 +107,7 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(100_000))]
     #[test]
     fn any_list_is_read_to_its_end_or_refused(input in likely(), headed in any::<bool>()) {
         let header: &[u8] = if headed { b"merchant,address,reason,source,since,until\n" } else { b"" };

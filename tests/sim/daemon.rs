@@ -60,6 +60,7 @@ impl Daemon {
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
             poison: Poison::default(),
             freshness: Freshness::default(),
+            holder: format!("daemon {number}"),
         });
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, LedgerRow, MerchantId, NewReminder, Receipt,
-    Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State, Suppression,
-    WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, LedgerRow, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State,
+    Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
 use dueherald::store::{
@@ -409,6 +409,14 @@ impl Store for FaultyStore {
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
         self.inner().events(reminder).await
+    }
+
+    async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
+        self.inner().note_gateway(state).await
+    }
+
+    async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
+        self.inner().gateway_states(since).await
     }
 
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {

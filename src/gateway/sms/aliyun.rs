@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Answer, authority};
 use super::connection::{Endpoint, gateway_settings};
-use super::read::{chinese_phone, chinese_time, clipped, elements, field, identifier};
+use super::read::{chinese_phone, chinese_time, clipped, field, identifier, reports};
 use super::registered::{NamedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{canonical_headers, canonical_query, hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight, until_next_month};
@@ -173,13 +173,14 @@ fn documented(code: &str, message: &str, now: DateTime<Utc>) -> Option<Outcome> 
         "isv.MONTH_LIMIT_CONTROL" => later(Some(until_next_month(now))),
         "isp.SYSTEM_ERROR" => later(None),
         _ if code.starts_with("Throttling") => later(None),
-        "isv.MOBILE_NUMBER_ILLEGAL" => refused(RejectScope::Recipient),
+        // The last two are about a value of this message, a name for example.
+        "isv.MOBILE_NUMBER_ILLEGAL" | "isv.PARAM_LENGTH_LIMIT" | "isv.BLACK_KEY_CONTROL_LIMIT" => {
+            refused(RejectScope::Recipient)
+        }
         "isv.SMS_TEMPLATE_ILLEGAL"
         | "isv.SMS_SIGNATURE_ILLEGAL"
         | "isv.TEMPLATE_MISSING_PARAMETERS"
-        | "isv.PARAM_LENGTH_LIMIT"
         | "isv.PARAM_NOT_SUPPORT_URL"
-        | "isv.BLACK_KEY_CONTROL_LIMIT"
         | "isv.OUT_OF_SERVICE"
         | "isv.AMOUNT_NOT_ENOUGH" => refused(RejectScope::Gateway),
         _ => None,
@@ -275,7 +276,7 @@ fn undelivered(code: Option<String>) -> Fate {
 
 impl Callbacks for Aliyun {
     fn read(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError> {
-        Ok(elements(callback.body)?.iter().filter_map(|element| receipt(element).or_else(|| reply(element))).collect())
+        reports(callback.body, |element| receipt(element).or_else(|| reply(element)))
     }
 
     fn answer(&self) -> Thanks {

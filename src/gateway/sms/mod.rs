@@ -6,8 +6,8 @@
 //! | what happened | outcome |
 //! |---|---|
 //! | no connection (DNS, refused, TLS) | not sent |
-//! | 429, 503 | retry after `Retry-After` |
-//! | 3xx, 401 to 405, 407 | rejected, the gateway's trouble |
+//! | 429 | retry after `Retry-After` |
+//! | 301, 307, 308, 401 to 405, 407 | rejected, the gateway's trouble |
 //! | other 4xx but 408 | rejected: by the generic gateway's the recipient's trouble, by the others' the gateway's |
 //! | everything else: a 2xx that is no documented acceptance, 5xx, silence, a lost connection, half an answer | unknown |
 //!

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
-use crate::domain::{Address, Phone};
+use crate::domain::{Address, Phone, Report};
 use crate::gateway::callback::CallbackError;
 
 /// The most reports that are taken from one callback; providers put a hundred at most into one.
@@ -13,15 +13,25 @@ pub(super) const MAX_REPORTS: usize = 1_000;
 /// The most characters of a reply that are kept: ten parts of an SMS are less.
 const MAX_TEXT: usize = 2_000;
 
-/// The elements of a JSON array.
-pub(super) fn elements(body: &[u8]) -> Result<Vec<Value>, CallbackError> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Array(mut elements)) => {
-            elements.truncate(MAX_REPORTS);
-            Ok(elements)
-        }
-        _ => Err(CallbackError::Unreadable),
+/// What the elements of a JSON array report. One that cannot be read costs itself only; where none can, or there are too many, all of
+/// it is refused, so that the provider says it again and somebody looks.
+pub(super) fn reports(body: &[u8], read: impl Fn(&Value) -> Option<Report>) -> Result<Vec<Report>, CallbackError> {
+    let elements = match serde_json::from_slice(body) {
+        Ok(Value::Array(elements)) if elements.len() <= MAX_REPORTS => elements,
+        _ => return Err(CallbackError::Unreadable),
+    };
+    let reports: Vec<_> = elements.iter().filter_map(read).collect();
+    let unreadable = elements.len() - reports.len();
+    if unreadable > 0 && reports.is_empty() {
+        return Err(CallbackError::Unreadable);
     }
+    if unreadable > 0 {
+        tracing::warn!(
+            unreadable,
+            "some reports of a callback are not what this provider sends; the others are taken in"
+        );
+    }
+    Ok(reports)
 }
 
 /// A field that is not empty, as text: providers are careless about `1` and `"1"`.

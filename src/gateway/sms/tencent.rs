@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, authority};
 use super::connection::{Endpoint, gateway_settings};
-use super::read::{chinese_time, clipped, elements, field, identifier, phone};
+use super::read::{chinese_time, clipped, field, identifier, phone, reports};
 use super::registered::{OrderedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight};
@@ -189,9 +189,8 @@ fn documented(code: &str, now: DateTime<Utc>) -> Option<Outcome> {
         | "LimitExceeded.PhoneNumberSameContentDailyLimit"
         | "LimitExceeded.AppDailyLimit" => later(Some(until_midnight(now))),
         _ if code.starts_with("LimitExceeded") || code.starts_with("RequestLimitExceeded") => later(None),
-        "FailedOperation.PhoneNumberInBlacklist" | "InvalidParameterValue.IncorrectPhoneNumber" => {
-            refused(RejectScope::Recipient)
-        }
+        "FailedOperation.PhoneNumberInBlacklist" => refused(RejectScope::OptedOut),
+        "InvalidParameterValue.IncorrectPhoneNumber" => refused(RejectScope::Recipient),
         "FailedOperation.TemplateIncorrectOrUnapproved"
         | "FailedOperation.SignatureIncorrectOrUnapproved"
         | "FailedOperation.InsufficientBalanceInSmsPackage"
@@ -297,7 +296,7 @@ impl Callbacks for Tencent {
         if let Ok(object @ Value::Object(_)) = serde_json::from_slice(callback.body) {
             return reply(&object).map(|reply| vec![reply]).ok_or(CallbackError::Unreadable);
         }
-        Ok(elements(callback.body)?.iter().filter_map(|element| receipt(element).or_else(|| reply(element))).collect())
+        reports(callback.body, |element| receipt(element).or_else(|| reply(element)))
     }
 
     fn answer(&self) -> Thanks {

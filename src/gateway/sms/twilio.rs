@@ -237,7 +237,8 @@ fn documented(code: &str, answer: &Answer, now: DateTime<Utc>) -> Option<Outcome
         "20429" | "63038" | "30003" => {
             Outcome::RetryAfter { code: named, after: super::verdict::retry_after(answer, now) }
         }
-        "21610" | "21211" | "21614" | "30005" | "30006" | "30007" => {
+        "21610" => Outcome::Rejected { code: named, scope: RejectScope::OptedOut },
+        "21211" | "21614" | "30005" | "30006" | "30007" => {
             Outcome::Rejected { code: named, scope: RejectScope::Recipient }
         }
         _ => return None,
@@ -256,15 +257,14 @@ impl Provider for Twilio {
         self.compose(handover, phone.as_e164(), text).ok_or_else(|| net::not_sent("bad-request"))
     }
 
-    /// Accepted is a 201 with the message's number. An error is `code` in a refusal, `error_code` in a message that failed at once.
+    /// Accepted is a 201 with the message's number: there is a message, and what becomes of it comes as a receipt. An error is `code` in
+    /// a refusal.
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
         let json = answer.json().unwrap_or_default();
-        let code = field(&json, "code").or_else(|| field(&json, "error_code"));
-        let failed = matches!(field(&json, "status").as_deref(), Some("failed" | "undelivered" | "canceled"));
-        if let (201, None, false, Some(sid)) = (answer.status, &code, failed, field(&json, "sid")) {
+        if let (201, Some(sid)) = (answer.status, field(&json, "sid")) {
             return Outcome::Accepted { provider_id: identifier(&sid) }.into();
         }
-        let Some(code) = code else { return undocumented(answer, None, now) };
+        let Some(code) = field(&json, "code") else { return undocumented(answer, None, now) };
         match documented(&code, answer, now) {
             Some(outcome) => outcome.into(),
             None => undocumented(answer, provider_code(&format!("twilio-{code}")), now),
@@ -308,7 +308,7 @@ fn fate(status: Option<&str>, code: Option<String>) -> Option<Fate> {
     match status? {
         "delivered" | "read" => Some(Fate::Delivered),
         "undelivered" | "failed" | "canceled" => {
-            let for_good = matches!(code.as_deref(), Some("21211" | "21614" | "21610" | "30005" | "30006"));
+            let for_good = matches!(code.as_deref(), Some("21211" | "21614" | "30005" | "30006"));
             let code = code.and_then(|code| provider_code(&format!("twilio-{code}")));
             Some(Fate::Undelivered { code, for_good })
         }

@@ -33,14 +33,15 @@ pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
 pub(super) fn by_status(answer: &Answer, now: DateTime<Utc>, scope: RejectScope) -> Outcome {
     let code = status_code(answer, None);
     let scope = match answer.status {
-        429 | 503 => return Outcome::RetryAfter { code, after: retry_after(answer, now) },
-        // Not followed: where it leads to was not asked for, and a POST may arrive twice.
-        300..=399 => RejectScope::Gateway,
+        429 => return Outcome::RetryAfter { code, after: retry_after(answer, now) },
+        // Not followed, and what it was said to was not done (RFC 9110, 15.4). A 302 or 303 may follow what was.
+        301 | 307 | 308 => RejectScope::Gateway,
         // Credentials, payment, address or method: none of them is about the recipient.
         401..=405 | 407 => RejectScope::Gateway,
         // The server lost patience with the request: with how much of it is not said.
         408 => return Outcome::Unknown { code },
         400..=499 => scope,
+        // 503 among them: a proxy says it too when the one behind it fell silent with the message in its hands.
         _ => return Outcome::Unknown { code },
     };
     Outcome::Rejected { code, scope }

@@ -92,8 +92,12 @@ impl Connector {
         };
         self.authenticate(&mut smtp).await?;
         // lettre asks the same, but forgets what it does not use itself.
-        let extensions = smtp.command(Ehlo::new(self.hello.clone())).await?;
-        let pipelines = extensions.message().any(|line| line.eq_ignore_ascii_case("PIPELINING"));
+        let pipelines = match smtp.command(Ehlo::new(self.hello.clone())).await {
+            Ok(extensions) => extensions.message().any(|line| line.eq_ignore_ascii_case("PIPELINING")),
+            // A server that does not like to be asked twice.
+            Err(error) if error.status().is_some() => false,
+            Err(error) => return Err(error.into()),
+        };
         Ok((smtp, pipelines))
     }
 

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, contacts, fallback, ledger, outbox, receipts, reports, routes, scan, sources, stops, views, wishes,
+    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, routes, scan, sources, stops,
+    views, wishes,
 };
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
+    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
@@ -328,6 +329,16 @@ impl Store for End {
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
         views::events(&mut self.read().await?, reminder).await
+    }
+
+    async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        gateway_states::note(&mut tx, state).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
+        gateway_states::since(&mut self.read().await?, since).await
     }
 
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {

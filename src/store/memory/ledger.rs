@@ -208,6 +208,11 @@ impl Ledger {
 
     pub(super) fn suppress(&mut self, suppressions: &[Suppression]) {
         for one in suppressions {
+            let is_same = |known: &&Suppression| known.merchant == one.merchant && known.address == one.address;
+            if one.until.is_some() && self.suppressions.iter().find(is_same).is_some_and(|known| known.until.is_none())
+            {
+                continue;
+            }
             self.suppressions.retain(|known| known.merchant != one.merchant || known.address != one.address);
             self.suppressions.push(one.clone());
         }

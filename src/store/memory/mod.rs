@@ -16,14 +16,15 @@ use self::ledger::Ledger;
 use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
-    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, InstallmentFilter, KeptReport,
-    LedgerRow, PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
+    KeptReport, LedgerRow, PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop,
+    Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, Installment, MerchantId, NewReminder, Receipt, Reminder,
-    ReminderId, RouteKey, RouteVersion, Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayName, GatewayState, Installment, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceName, SourceState,
+    Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
 
@@ -43,6 +44,7 @@ struct Tables {
     sources: BTreeMap<SourceName, SourceState>,
     /// By key, oldest first.
     routes: BTreeMap<RouteKey, Vec<RouteVersion>>,
+    gateways: BTreeMap<(GatewayName, String), GatewayState>,
 }
 
 impl MemoryStore {
@@ -370,6 +372,17 @@ impl Store for MemoryStore {
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
         Ok(self.tables().outbox.events(reminder).to_vec())
+    }
+
+    async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
+        let known = &mut self.tables().gateways;
+        known.insert((state.gateway.clone(), state.holder.clone()), state.clone());
+        known.retain(|_, known| known.at >= state.at - GATEWAY_STATE_KEPT);
+        Ok(())
+    }
+
+    async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
+        Ok(self.tables().gateways.values().filter(|known| known.at >= since).cloned().collect())
     }
 
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {

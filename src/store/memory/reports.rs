@@ -163,7 +163,8 @@ impl Tables {
                 known.address != reply.from
                     || known.reason != SuppressionReason::OptedOut
                     || !known.source.starts_with(BY_REPLY)
-                    || !(merchant.is_none() || known.merchant.is_none() || known.merchant == merchant)
+                    || known.merchant.is_none()
+                    || known.merchant != merchant
             }),
             _ => {}
         }
@@ -177,10 +178,9 @@ impl Tables {
             borrower.and_then(|borrower| address(borrower, key.channel)).as_ref() == Some(to)
         });
         let last = sent.filter_map(|one| {
-            use EventKind::{Accepted, Delivered, Undelivered, Unknown};
             let events = self.outbox.events(one.id).iter();
             let left = events.filter(|event| {
-                matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
+                matches!(event.kind, EventKind::Accepted | EventKind::Unknown)
                     && event.gateway.as_ref() == Some(gateway)
             });
             Some((left.map(|event| event.at).max()?, one.id))

@@ -9,6 +9,8 @@ mod contact;
 mod contacts;
 #[path = "../body/fallback.rs"]
 mod fallback;
+#[path = "../body/gateway_states.rs"]
+mod gateway_states;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;

@@ -1,13 +1,15 @@
 //! Statements on `suppression` that take a batch: PostgreSQL takes it as one array for each column.
 
-/// Adds suppressions, or gives those that are there their new reason and time. Binds: the columns in the order of the insert.
+/// Adds suppressions, or gives those that are there their new reason and time; an end does not take the
+/// place of none. Binds: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
     insert into suppression (merchant, channel, address, reason, source, since, until)
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until"#;
+        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+    where suppression.until is not null or excluded.until is null"#;
 
 /// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as above.
 pub(super) const ADD: &str = r#"

@@ -9,6 +9,7 @@ pub(super) mod clauses;
 pub(super) mod contact;
 pub(super) mod event;
 pub(super) mod fallback;
+pub(super) mod gateway_state;
 pub(super) mod installment;
 pub(super) mod queue;
 pub(super) mod rate;

@@ -69,7 +69,7 @@ pub(in crate::store) const IS_OVERTAKEN: &str = r#"
 /// The merchant of a reminder. Binds: reminder.
 pub(in crate::store) const OF_REMINDER: &str = "select id as reminder_id, merchant from reminder where id = $1";
 
-/// The latest reminder that went to an address through a gateway. `$column` is the one of `borrower` that holds it. Binds: address,
+/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came. `$column` is the one of `borrower` that holds it. Binds: address,
 /// channel, gateway.
 macro_rules! last_sent {
     ($column:literal) => {
@@ -77,7 +77,7 @@ macro_rules! last_sent {
             r#"select r.id as reminder_id, r.merchant from borrower b
             join reminder r on r.borrower_id = b.borrower_id and r.merchant = b.merchant and r.channel = $2
             join event e on e.reminder_id = r.id and e.gateway = $3
-              and e.kind in ('accepted', 'unknown', 'delivered', 'undelivered')
+              and e.kind in ('accepted', 'unknown')
             where "#,
             $column,
             " = $1 order by e.at desc, e.id desc limit 1"
@@ -93,12 +93,12 @@ pub(in crate::store) fn last_sent(channel: Channel) -> &'static str {
     }
 }
 
-/// Lifts what an answer suppressed: for a merchant and for all, or wherever, if it is not known to whom was answered. Binds: channel,
-/// address, merchant.
+/// Lifts what an answer suppressed for the merchant that was answered; nothing, if it is not known who that is. Binds: channel, address,
+/// merchant.
 pub(in crate::store) const OPT_IN: &str = r#"
     delete from suppression
     where channel = $1 and address = $2 and reason = 'opted_out' and source like 'reply:%'
-      and ($3 is null or merchant is null or merchant = $3)"#;
+      and merchant = $3"#;
 
 /// Lifts one suppression. Binds: channel, address, merchant.
 pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"

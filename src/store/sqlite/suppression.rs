@@ -1,12 +1,14 @@
 //! Statements on `suppression` that take a batch: SQLite takes it as JSON.
 
-/// Adds suppressions, or gives those that are there their new reason and time. Rows: the columns in the order of the insert.
+/// Adds suppressions, or gives those that are there their new reason and time; an end does not take the
+/// place of none. Rows: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
     insert into suppression (merchant, channel, address, reason, source, since, until)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
     from json_each($1) where true
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until"#;
+        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+    where suppression.until is not null or excluded.until is null"#;
 
 /// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Rows: as above.
 pub(super) const ADD: &str = r#"

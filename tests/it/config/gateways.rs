@@ -97,8 +97,8 @@ fn an_account_with_approved_templates_is_sound() {
     "rules[due-today]: sends \"on-due\" by gateway \"aliyun\", whose provider has approved no such template for"
 )]
 #[case::no_merchant(
-    "merchant = \"harbour\"",
-    "merchant = \"harbor\"",
+    "merchant = \"harbour\"\nlocale",
+    "merchant = \"harbor\"\nlocale",
     "gateways.aliyun.templates: there is no merchant \"harbor\"; did you mean \"harbour\"?"
 )]
 #[case::another_language("locale = \"en\"", "locale = \"fr\"", "")]

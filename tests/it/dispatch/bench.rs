@@ -332,7 +332,7 @@ fn daemons(
     store: &Arc<MemoryStore>,
     gateways: &BTreeMap<&'static str, Arc<Scripted>>,
 ) -> (Vec<Lane>, Reconciler) {
-    let dispatcher = || {
+    let dispatcher = |machine: usize| {
         Arc::new(Dispatcher {
             store: Arc::<MemoryStore>::clone(store),
             policy: Arc::new(setup.policy.clone()),
@@ -341,6 +341,7 @@ fn daemons(
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
             poison: Poison::default(),
             freshness: Freshness::new(setup.ledger_age.clone()),
+            holder: format!("machine {machine}"),
         })
     };
     let lanes_of = |dispatcher: &Arc<Dispatcher>, channel: Channel| {
@@ -348,7 +349,7 @@ fn daemons(
         let posts = of_channel.map(|(name, _)| Post::new(Arc::<Scripted>::clone(&gateways[name]), setup.rate));
         Lane::of_channel(dispatcher, channel, posts.collect())
     };
-    let machines: Vec<_> = (0..setup.machines).map(|_| dispatcher()).collect();
+    let machines: Vec<_> = (0..setup.machines).map(dispatcher).collect();
     let lanes = machines.iter().flat_map(|machine| Channel::ALL.iter().flat_map(|channel| lanes_of(machine, *channel)));
     let by_name =
         gateways.values().map(|gateway| (gateway.name.clone(), Arc::<Scripted>::clone(gateway) as Arc<dyn Gateway>));

@@ -246,7 +246,7 @@ fn survives(gateway: &dyn Gateway, query: &[u8], headers: &[(&str, &str)], body:
 
 proptest! {
     // 100,000 in all.
-    #![proptest_config(ProptestConfig { cases: 25_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn fuzz_aliyun(body in prop_oneof![hostile(ALIYUN_RECEIPTS), hostile(ALIYUN_REPLY)]) {

@@ -16,6 +16,7 @@ fn json(port: u16) -> String {
         body = {{ json = {{ to = '{{{{ to }}}}', text = '【{{{{ sender }}}}】{{{{ text }}}}', priority = 1, tags = ['due'] }} }}\n\
         accept = {{ status = '200-299', json = {{ pointer = '/code', equals = 0 }} }}\n\
         reject = [{{ json = {{ pointer = '/code', equals = 21 }}, scope = 'recipient' }},\n\
+        {{ json = {{ pointer = '/code', equals = 22 }}, scope = 'opted_out' }},\n\
         {{ json = {{ pointer = '/code', equals = 40 }}, scope = 'gateway' }}]\n\
         retry = [{{ json = {{ pointer = '/code', equals = 9 }}, after = '1m' }}]\n\
         message_id = {{ pointer = '/data/id' }}\nidempotent = true\n"
@@ -65,7 +66,8 @@ async fn a_request_looks_so_on_the_wire(
 #[case::bad_request(Reply::answer(400, "Missing receiver number, rejected"), "rejected recipient http-400")]
 #[case::no_such_path(Reply::answer(404, "Not found"), "rejected gateway http-404")]
 #[case::throttled(Reply::with_header(429, "Retry-After", "90"), "retry_after http-429 90s")]
-#[case::until(Reply::with_header(503, "retry-after", "Sun, 22 Nov 2026 04:05:00 GMT"), "retry_after http-503 300s")]
+#[case::until(Reply::with_header(429, "retry-after", "Sun, 22 Nov 2026 04:05:00 GMT"), "retry_after http-429 300s")]
+#[case::perhaps_a_proxy(Reply::with_header(503, "retry-after", "90"), "unknown http-503")]
 #[case::throttled_somehow(Reply::answer(429, ""), "retry_after http-429")]
 #[case::broken(Reply::answer(500, "0: Accepted for delivery"), "unknown http-500")]
 #[case::bad_gateway(Reply::answer(502, ""), "unknown http-502")]
@@ -86,6 +88,7 @@ async fn a_peer_that_answers(#[case] reply: Reply, #[case] expected: &str) {
 
 #[rstest]
 #[case(r#"{"code":21}"#, "rejected recipient http-200-21")]
+#[case(r#"{"code":22}"#, "rejected opted_out http-200-22")]
 #[case(r#"{"code":"40"}"#, "rejected gateway http-200-40")]
 #[case(r#"{"code":9}"#, "retry_after http-200-9 60s")]
 #[case(r#"{"code":77}"#, "unknown http-200")]
@@ -99,19 +102,20 @@ async fn rules_of_the_config_decide_first(#[case] body: &str, #[case] expected: 
 }
 
 #[rstest]
-#[case(301)]
-#[case(302)]
-#[case(307)]
-#[case(308)]
+#[case(301, "rejected gateway http-301")]
+#[case(302, "unknown http-302")]
+#[case(303, "unknown http-303")]
+#[case(307, "rejected gateway http-307")]
+#[case(308, "rejected gateway http-308")]
 #[tokio::test]
-async fn a_redirect_is_never_followed(#[case] status: u16) {
+async fn a_redirect_is_never_followed(#[case] status: u16, #[case] expected: &str) {
     let target = HttpSink::start(Script::always(Reply::answer(202, "0: Accepted"))).await;
     let elsewhere = format!("http://127.0.0.1:{}/cgi-bin/sendsms", target.port());
     let sink = HttpSink::start(Script::always(Reply::with_header(status, "Location", &elsewhere))).await;
     let clock = clock();
     let gateway = http_gateway(&kannel(sink.port()), &clock);
     let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
-    assert_eq!(shown(&outcome), format!("rejected gateway http-{status}"));
+    assert_eq!(shown(&outcome), expected);
     assert_eq!((sink.received().len(), target.connections()), (1, 0));
 }
 

@@ -78,7 +78,7 @@ impl Vendor {
                 accepted = { json = { pointer = '/state', equals = 'sent' } }
                 delivered = { json = { pointer = '/state', equals = 'arrived' } }
                 undelivered = { json = { pointer = '/state', equals = 'lost' } }
-                not_sent = { status = 404, after = '10m' }
+                not_sent = { status = 404, json = { pointer = '/state', equals = 'unknown' }, after = '10m' }
                 message_id = { pointer = '/id' }"
             }
         }
@@ -198,9 +198,9 @@ fn is_signed_as_sent(vendor: Vendor, text: &str) {
 #[case::template("isv.SMS_TEMPLATE_ILLEGAL", "", "rejected gateway isv.SMS_TEMPLATE_ILLEGAL")]
 #[case::signature("isv.SMS_SIGNATURE_ILLEGAL", "", "rejected gateway isv.SMS_SIGNATURE_ILLEGAL")]
 #[case::parameters("isv.TEMPLATE_MISSING_PARAMETERS", "", "rejected gateway isv.TEMPLATE_MISSING_PARAMETERS")]
-#[case::length("isv.PARAM_LENGTH_LIMIT", "", "rejected gateway isv.PARAM_LENGTH_LIMIT")]
+#[case::length("isv.PARAM_LENGTH_LIMIT", "", "rejected recipient isv.PARAM_LENGTH_LIMIT")]
 #[case::link("isv.PARAM_NOT_SUPPORT_URL", "", "rejected gateway isv.PARAM_NOT_SUPPORT_URL")]
-#[case::word("isv.BLACK_KEY_CONTROL_LIMIT", "", "rejected gateway isv.BLACK_KEY_CONTROL_LIMIT")]
+#[case::word("isv.BLACK_KEY_CONTROL_LIMIT", "", "rejected recipient isv.BLACK_KEY_CONTROL_LIMIT")]
 #[case::service("isv.OUT_OF_SERVICE", "", "rejected gateway isv.OUT_OF_SERVICE")]
 #[case::balance("isv.AMOUNT_NOT_ENOUGH", "", "rejected gateway isv.AMOUNT_NOT_ENOUGH")]
 #[case::unheard_of("isv.SOMETHING_NEW", "", "unknown isv.SOMETHING_NEW")]
@@ -221,7 +221,7 @@ async fn aliyuns_codes(#[case] code: &str, #[case] message: &str, #[case] expect
 )]
 #[case("LimitExceeded.AppDailyLimit", "retry_after LimitExceeded.AppDailyLimit 43200s")]
 #[case("LimitExceeded.DeliveryFrequencyLimit", "retry_after LimitExceeded.DeliveryFrequencyLimit")]
-#[case("FailedOperation.PhoneNumberInBlacklist", "rejected recipient FailedOperation.PhoneNumberInBlacklist")]
+#[case("FailedOperation.PhoneNumberInBlacklist", "rejected opted_out FailedOperation.PhoneNumberInBlacklist")]
 #[case("InvalidParameterValue.IncorrectPhoneNumber", "rejected recipient InvalidParameterValue.IncorrectPhoneNumber")]
 #[case(
     "FailedOperation.TemplateIncorrectOrUnapproved",
@@ -267,7 +267,7 @@ async fn a_200_of_tencent_proves_nothing_by_itself(#[case] body: &str) {
 #[case::throttled(429, 20429, "retry_after twilio-20429")]
 #[case::day(400, 63038, "retry_after twilio-63038")]
 #[case::passing(400, 30003, "retry_after twilio-30003")]
-#[case::opted_out(400, 21610, "rejected recipient twilio-21610")]
+#[case::opted_out(400, 21610, "rejected opted_out twilio-21610")]
 #[case::no_number(400, 21211, "rejected recipient twilio-21211")]
 #[case::no_mobile(400, 21614, "rejected recipient twilio-21614")]
 #[case::unknown_handset(400, 30005, "rejected recipient twilio-30005")]
@@ -286,8 +286,8 @@ async fn twilios_codes(#[case] status: u16, #[case] code: u32, #[case] expected:
 fn by_status(vendor: Vendor, status: u16) -> String {
     let refused = if vendor == Vendor::Generic { "recipient" } else { "gateway" };
     match status {
-        429 | 503 => format!("retry_after http-{status}"),
-        300..=399 | 401..=405 | 407 => format!("rejected gateway http-{status}"),
+        429 => format!("retry_after http-{status}"),
+        301 | 307 | 308 | 401..=405 | 407 => format!("rejected gateway http-{status}"),
         408 => "unknown http-408".to_owned(),
         400..=499 => format!("rejected {refused} http-{status}"),
         _ => format!("unknown http-{status}"),
@@ -362,7 +362,7 @@ async fn no_vendor_is_followed_elsewhere(#[case] vendor: Vendor) {
         let target = HttpSink::start(Script::always(vendor.accepts())).await;
         let elsewhere = format!("http://127.0.0.1:{}/", target.port());
         let seen = handed_to(vendor, Reply::with_header(status, "Location", &elsewhere)).await;
-        assert_eq!((seen.0, target.connections()), (format!("rejected gateway http-{status}"), 0));
+        assert_eq!((seen.0, target.connections()), (by_status(vendor, status), 0));
     }
 }
 
@@ -418,7 +418,8 @@ fn listed(text: &str, status: &str, code: &str) -> String {
 #[case::generic_sent(Vendor::Generic, 200, r#"{"state":"sent","id":7}"#.into(), accepted(Some("7"), None))]
 #[case::generic_arrived(Vendor::Generic, 200, r#"{"state":"arrived"}"#.into(), accepted(None, Some(Fate::Delivered)))]
 #[case::generic_lost(Vendor::Generic, 200, r#"{"state":"lost"}"#.into(), undelivered("lost"))]
-#[case::generic_documented(Vendor::Generic, 404, String::new(), LookUp::NotSent)]
+#[case::generic_documented(Vendor::Generic, 404, r#"{"state":"unknown"}"#.into(), LookUp::NotSent)]
+#[case::generic_status_alone(Vendor::Generic, 404, String::new(), LookUp::Unclear)]
 #[case::generic_else(Vendor::Generic, 500, String::new(), LookUp::Unclear)]
 #[tokio::test]
 async fn a_vendor_is_asked(
@@ -446,7 +447,7 @@ async fn asked(vendor: Vendor, status: u16, body: &str, ago: Duration) -> LookUp
 
 #[tokio::test]
 async fn what_is_not_there_yet_is_no_proof_before_the_documented_delay() {
-    assert_eq!(asked(Vendor::Generic, 404, "", Duration::from_secs(599)).await, LookUp::Unclear);
+    assert_eq!(asked(Vendor::Generic, 404, r#"{"state":"unknown"}"#, Duration::from_secs(599)).await, LookUp::Unclear);
 }
 
 /// A message that was handed over after midnight may have been sent before.

@@ -6,6 +6,7 @@ mod catch_up;
 mod claims;
 mod crossing;
 mod fallbacks;
+mod gateways;
 mod import;
 mod lanes;
 mod ledger;
@@ -106,6 +107,9 @@ macro_rules! every_case_on {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
             }
+            gateways {
+                the_latest_word_of_each_process_is_known_for_a_day,
+            }
             stops {
                 a_stop_holds_for_its_scope_until_it_is_lifted,
                 stops_are_listed_and_lifted_one_by_one,
@@ -137,6 +141,7 @@ macro_rules! every_case_on {
                 an_answer_of_a_stranger_holds_for_every_merchant,
                 an_answer_counts_once_and_the_latest_stands,
                 an_answer_lifts_only_what_an_answer_suppressed,
+                no_list_puts_an_end_to_an_opt_out,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }
             fallbacks {

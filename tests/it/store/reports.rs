@@ -135,6 +135,7 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
     tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
     assert_eq!(reasons(store).await, [complained], "what is known stays");
     assert_eq!(listed(store).await[0].address, phone());
+    assert!(store.lift_suppression(Some(&merchant("mall")), &phone()).await.expect("lifted"));
     let until = Some(clock.now() + TimeDelta::days(1));
     let for_a_day = Suppression { until, ..suppression(Some("mall"), phone(), SuppressionReason::Manual) };
     store.suppress(&[for_a_day]).await.expect("suppressed");
@@ -178,6 +179,10 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     let claimed = super::sample::claim_all(store).await.sending.remove(0);
     let settlement = claimed.attempt.settle(Outcome::Accepted { provider_id: None }, Next::Accepted, clock.now());
     assert_eq!(store.settle(&[settlement]).await.expect("it is settled"), 1);
+    clock.advance(Duration::from_secs(60));
+    let late =
+        ToldFate { at: clock.now(), ..fate(numbered("msg-1"), Fate::Undelivered { code: None, for_good: false }) };
+    assert_eq!(tell(store, vec![late]).await.counted, 1, "a receipt is no message");
 
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
     assert_eq!(reasons(store).await, of("shop"));
@@ -192,11 +197,16 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     assert_eq!(reasons(store).await, of("shop"));
 }
 
-pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, _: &SimClock) {
+pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, clock: &SimClock) {
+    let for_all = [(None, SuppressionReason::OptedOut, "reply:kannel".to_owned())];
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
-    assert_eq!(reasons(store).await, [(None, SuppressionReason::OptedOut, "reply:kannel".to_owned())]);
+    assert_eq!(reasons(store).await, for_all);
     assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
-    assert!(listed(store).await.is_empty());
+    assert_eq!(reasons(store).await, for_all, "to whom it was said is not known: it is for staff");
+    accepted_as(store, clock, "msg-1").await;
+    let about = Some(numbered("msg-1"));
+    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, ELEVEN) }).await, 1);
+    assert_eq!(reasons(store).await, for_all, "one merchant was answered, not all");
 }
 
 pub(super) async fn an_answer_counts_once_and_the_latest_stands(store: &dyn Store, clock: &SimClock) {
@@ -236,6 +246,26 @@ pub(super) async fn an_answer_lifts_only_what_an_answer_suppressed(store: &dyn S
     store.suppress(&[bounced]).await.expect("suppressed");
     assert_eq!(answer(store, reply(Some("r3"), Intent::Stop, ELEVEN)).await, 1);
     assert_eq!(reasons(store).await, of("mall"), "who opts out has");
+}
+
+pub(super) async fn no_list_puts_an_end_to_an_opt_out(store: &dyn Store, clock: &SimClock) {
+    let until = |days| Some(clock.now() + TimeDelta::days(days));
+    let for_good = suppression(Some("mall"), phone(), SuppressionReason::OptedOut);
+    let for_days =
+        |days| Suppression { until: until(days), ..suppression(Some("mall"), phone(), SuppressionReason::Manual) };
+    for (written, stands) in [
+        (for_days(2), for_days(2)),
+        (for_days(1), for_days(1)),
+        (for_good.clone(), for_good.clone()),
+        (for_days(3), for_good.clone()),
+    ] {
+        store.suppress(&[written]).await.expect("suppressed");
+        assert_eq!(listed(store).await, [stands]);
+    }
+    let for_all = |one| Suppression { merchant: None, ..one };
+    let list = [for_good, for_days(1)].map(for_all);
+    store.suppress(&list).await.expect("suppressed");
+    assert_eq!(listed(store).await[0], list[0], "not within one list either");
 }
 
 pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store: &dyn Store, clock: &SimClock) {

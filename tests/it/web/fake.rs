@@ -11,9 +11,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
     Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
-    Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money, NewReminder,
-    Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind, RouteVersion,
-    Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
+    NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
+    RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
@@ -98,6 +98,14 @@ impl Store for FakeStore {
 
     async fn amend(&self, _: &[Amendment], _: WriteMode) -> Result<Vec<Amended>, StoreError> {
         unreachable!("no page amends")
+    }
+
+    async fn note_gateway(&self, _: &GatewayState) -> Result<(), StoreError> {
+        unreachable!("no page sends")
+    }
+
+    async fn gateway_states(&self, _: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
+        unreachable!("no page asks how gateways do")
     }
 
     async fn note_source(&self, _: &SourceState) -> Result<(), StoreError> {

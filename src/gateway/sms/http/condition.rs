@@ -36,6 +36,11 @@ impl Condition {
             && self.json.as_ref().is_none_or(|json| json.holds(answer))
     }
 
+    /// Whether it looks at nothing that the gateway itself says.
+    pub(super) fn is_status_alone(&self) -> bool {
+        self.body.is_none() && self.json.is_none()
+    }
+
     /// What it looked for in JSON: the gateway's own error code, as the config spells it.
     pub(super) fn named(&self) -> Option<&str> {
         self.json.as_ref().map(|json| json.equals.0.as_str())

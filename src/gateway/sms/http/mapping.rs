@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::{Pointer, Scalar, scalar};
-use crate::domain::{About, Code, Fate, Reply, Report};
+use crate::domain::{About, Fate, Reply, Report};
 use crate::gateway::callback::{Callback, CallbackError};
 use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, phone};
+use crate::gateway::sms::verdict::provider_code;
 
 /// Where a value stands in a callback.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,7 +69,7 @@ pub struct ReplyMapping {
     pub prefix: Option<String>,
 }
 
-/// Reads a callback as receipts, or else as replies.
+/// Reads a callback: receipts, replies, or both.
 pub(super) fn read(
     receipts: Option<&ReceiptMapping>,
     replies: Option<&ReplyMapping>,
@@ -80,23 +81,20 @@ pub(super) fn read(
         (Some(_), None) => Vec::new(),
         (None, json) => vec![json.clone().unwrap_or_default()],
     };
+    // Nothing inside is what says nothing yet.
+    let mut found: Vec<Option<Report>> = Vec::new();
     if let Some(mapping) = receipts {
         let items = items(mapping.each.as_ref());
-        let read = items.iter().map(|json| Source { callback, json }).map(|source| mapping.read(&source));
-        let found: Vec<_> = read.flatten().take(MAX_REPORTS).collect();
-        if !found.is_empty() {
-            return Ok(found.into_iter().flatten().collect());
-        }
+        found.extend(items.iter().filter_map(|json| mapping.read(&Source { callback, json })));
     }
     if let Some(mapping) = replies {
         let items = items(mapping.each.as_ref());
-        let read = items.iter().map(|json| Source { callback, json }).filter_map(|source| mapping.read(&source));
-        let found: Vec<_> = read.take(MAX_REPORTS).collect();
-        if !found.is_empty() {
-            return Ok(found);
-        }
+        found.extend(items.iter().filter_map(|json| mapping.read(&Source { callback, json })).map(Some));
     }
-    Err(CallbackError::Unreadable)
+    if found.is_empty() || found.len() > MAX_REPORTS {
+        return Err(CallbackError::Unreadable);
+    }
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// What one report is read from.
@@ -128,8 +126,9 @@ impl ReceiptMapping {
         let fate = if says(&self.delivered) {
             Fate::Delivered
         } else if says(&self.undelivered) {
-            let code = self.code.as_ref().and_then(|place| source.get(place)).unwrap_or_else(|| status.clone());
-            Fate::Undelivered { code: Some(Code::new(&code)), for_good: says(&self.for_good) }
+            // A free text may quote the number; then the status has to do.
+            let code = self.code.as_ref().and_then(|place| provider_code(&source.get(place)?));
+            Fate::Undelivered { code: code.or_else(|| provider_code(&status)), for_good: says(&self.for_good) }
         } else {
             return Some(None);
         };

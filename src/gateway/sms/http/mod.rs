@@ -64,7 +64,7 @@
 //! accepted = { json = { pointer = "/state", equals = "sent" } }
 //! delivered = { json = { pointer = "/state", equals = "arrived" } }
 //! undelivered = { json = { pointer = "/state", equals = "lost" } }
-//! not_sent = { status = 404, after = "10m" }     # only where the documentation promises it
+//! not_sent = { status = 404, json = { pointer = "/state", equals = "never heard of" }, after = "10m" }     # only where the documentation promises it
 //! ```
 
 mod condition;

@@ -131,6 +131,10 @@ impl LookUpSettings {
         let known = |name: &String| matches!(name.as_str(), "to" | "to_digits" | "reference");
         let problem = if !self.form().templates().iter().all(|template| template.names().iter().all(known)) {
             "a template of look_up may name to, to_digits and reference only"
+        } else if !self.form().templates().iter().any(|template| template.names().contains("reference")) {
+            "look_up asks about no message: some template has to name reference, by which the gateway knows it"
+        } else if self.not_sent.as_ref().is_some_and(|rule| rule.condition.is_status_alone()) {
+            "look_up.not_sent has to look at body or json: a status alone may come from anybody on the way"
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.after.is_none()) {
             "look_up.not_sent proves nothing without a time: write after = \"10m\", the delay that the gateway documents"
         } else {
@@ -156,9 +160,10 @@ pub struct RejectRule {
 impl<'de> Deserialize<'de> for RejectRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "lowercase")]
+        #[serde(rename_all = "snake_case")]
         enum Scope {
             Recipient,
+            OptedOut,
             Gateway,
         }
         #[derive(Deserialize)]
@@ -172,6 +177,7 @@ impl<'de> Deserialize<'de> for RejectRule {
         let Fields { status, body, json, scope } = Fields::deserialize(deserializer)?;
         let scope = match scope {
             Scope::Recipient => RejectScope::Recipient,
+            Scope::OptedOut => RejectScope::OptedOut,
             Scope::Gateway => RejectScope::Gateway,
         };
         Ok(Self { condition: Condition::new(status, body, json).map_err(de::Error::custom)?, scope })
@@ -237,8 +243,16 @@ mod tests {
         "look_up"
     )]
     #[case::proof_without_time(
-        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', accepted = { status = 200 }, not_sent = { status = 404 } }",
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, accepted = { status = 200 }, not_sent = { body = 'none' } }",
         "after"
+    )]
+    #[case::proof_by_status(
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, accepted = { status = 200 }, not_sent = { status = 404, after = '10m' } }",
+        "a status alone"
+    )]
+    #[case::asks_by_phone_alone(
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ to }}' }, accepted = { status = 200 } }",
+        "name reference"
     )]
     fn mistakes_are_named(#[case] text: &str, #[case] named: &str) {
         let problem = read(&format!("{LEAST}{text}")).unwrap_err();

@@ -70,6 +70,7 @@ mod tests {
         accept = { status = [202, "200-201"], json = { pointer = "/code", equals = "0" } }
         reject = [
             { json = { pointer = "/code", equals = 4 }, scope = "recipient" },
+            { json = { pointer = "/code", equals = 5 }, scope = "opted_out" },
             { status = 200, body = "(?i)balance", scope = "gateway" },
         ]
         retry = [{ json = { pointer = "/code", equals = "busy" }, after = "5m" }]
@@ -91,6 +92,7 @@ mod tests {
             Outcome::Accepted { provider_id } => format!("accepted {provider_id:?}"),
             Outcome::Rejected { code, scope: RejectScope::Gateway } => format!("rejected gateway {code}"),
             Outcome::Rejected { code, scope: RejectScope::Recipient } => format!("rejected recipient {code}"),
+            Outcome::Rejected { code, scope: RejectScope::OptedOut } => format!("rejected opted_out {code}"),
             other => format!("{} {}", other.as_str(), other.code().unwrap()),
         }
     }
@@ -100,13 +102,15 @@ mod tests {
     #[case(202, r#"{"code":"0"}"#, "accepted None")]
     #[case(203, r#"{"code":0}"#, "unknown http-203")]
     #[case(200, r#"{"code":4}"#, "rejected recipient http-200-4")]
+    #[case(200, r#"{"code":5}"#, "rejected opted_out http-200-5")]
     #[case(200, "Balance used up", "rejected gateway http-200")]
     #[case(200, r#"{"code":"busy"}"#, "retry_after http-200-busy")]
     #[case(200, r#"{"code":7}"#, "unknown http-200")]
     #[case(200, r#"{"code":0"#, "unknown http-200")]
     #[case(200, "<html>welcome</html>", "unknown http-200")]
     #[case(204, "", "unknown http-204")]
-    #[case(302, "", "rejected gateway http-302")]
+    #[case(301, "", "rejected gateway http-301")]
+    #[case(302, "", "unknown http-302")]
     #[case(400, "", "rejected recipient http-400")]
     #[case(401, "", "rejected gateway http-401")]
     #[case(403, "", "rejected gateway http-403")]
@@ -116,7 +120,7 @@ mod tests {
     #[case(429, "", "retry_after http-429")]
     #[case(500, "", "unknown http-500")]
     #[case(502, "", "unknown http-502")]
-    #[case(503, "", "retry_after http-503")]
+    #[case(503, "", "unknown http-503")]
     fn an_answer_means(#[case] status: u16, #[case] body: &str, #[case] expected: &str) {
         assert_eq!(shown(&judge(status, None, Body::Whole(body.into()))), expected);
     }
@@ -133,8 +137,8 @@ mod tests {
         assert_eq!(shown(&judge_by(&by_status, 202, None, Body::Whole(vec![]))), "accepted None");
         assert_eq!(shown(&judge(200, None, Body::TooLong)), "unknown http-200-too-long");
         assert_eq!(
-            shown(&judge(503, None, Body::Cut)),
-            "retry_after http-503-cut",
+            shown(&judge(429, None, Body::Cut)),
+            "retry_after http-429-cut",
             "a refusal by status needs no body"
         );
     }

@@ -1,0 +1,161 @@
+//! A gateway as dispatch sees it: its health, its pace, and what is learnt from its answers and is still to be put on record.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::Dispatcher;
+use super::breaker::Breaker;
+use super::figures::BREAKER_OPEN;
+use crate::clock::Clock;
+use crate::domain::{Address, Code, GatewayState, MerchantId, Outcome, RejectScope, Suppression, SuppressionReason};
+use crate::gateway::Gateway;
+use crate::plan::RateLimit;
+use crate::store::Store;
+
+/// How often a process tells of a gateway's last error at most.
+const TELLS_EVERY: Duration = Duration::from_secs(10);
+
+/// A gateway with what is known of its health and pace.
+#[derive(Debug)]
+pub struct Post {
+    /// Where messages are handed over.
+    pub gateway: Arc<dyn Gateway>,
+    /// How fast it may be fed by all machines together.
+    pub rate: Option<RateLimit>,
+    /// Whether it is well.
+    pub breaker: Breaker,
+    learnt: Mutex<Learnt>,
+}
+
+/// What is still to be put on record.
+#[derive(Debug, Default)]
+struct Learnt {
+    /// Who opted out at the provider.
+    opted_out: Vec<Suppression>,
+    /// Of the breaker.
+    open_since: Option<DateTime<Utc>>,
+    last_error: Option<(Code, DateTime<Utc>)>,
+    news: News,
+    /// When news were told last, on the clock's elapsed time.
+    told_at: Option<Duration>,
+}
+
+/// What others should know and do not yet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    #[default]
+    None,
+    /// May wait a little for the next one.
+    Error,
+    /// To be told at once.
+    Breaker,
+}
+
+impl Post {
+    /// A gateway that is well as far as is known.
+    #[must_use]
+    pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
+        Self { gateway, rate, breaker: Breaker::default(), learnt: Mutex::default() }
+    }
+
+    /// Notes that the provider lets nothing of the merchant through to the address, because the recipient wants it so.
+    pub(super) fn opted_out(&self, merchant: &MerchantId, address: &Address, now: DateTime<Utc>) {
+        self.learnt().opted_out.push(Suppression {
+            merchant: Some(merchant.clone()),
+            address: address.clone(),
+            reason: SuppressionReason::OptedOut,
+            source: self.gateway.name().to_string(),
+            since: now,
+            until: None,
+        });
+    }
+
+    /// Notes what an outcome, of which the breaker knows already, says of the gateway.
+    pub(super) fn observe(&self, outcome: &Outcome, now: DateTime<Utc>) {
+        let mut learnt = self.learnt();
+        let open = self.breaker.is_open();
+        if open != learnt.open_since.is_some() {
+            learnt.open_since = open.then_some(now);
+            learnt.news = News::Breaker;
+        }
+        if let Some(code) = about_the_gateway(outcome) {
+            learnt.last_error = Some((code.clone(), now));
+            learnt.news = learnt.news.max(News::Error);
+        }
+    }
+
+    async fn record_opt_outs(&self, store: &dyn Store) {
+        let opted_out = mem::take(&mut self.learnt().opted_out);
+        if opted_out.is_empty() {
+            return;
+        }
+        if let Err(error) = store.suppress(&opted_out).await {
+            tracing::error!(gateway = %self.gateway.name(), %error, "opt-outs could not be put on record; tried again");
+            self.learnt().opted_out.extend(opted_out);
+        }
+    }
+
+    /// What is to be told now, which then is no news any more.
+    fn state_to_tell(&self, holder: &str, clock: &dyn Clock) -> Option<GatewayState> {
+        let mut learnt = self.learnt();
+        let elapsed = clock.elapsed();
+        let told_lately = learnt.told_at.is_some_and(|at| elapsed.saturating_sub(at) < TELLS_EVERY);
+        if learnt.news == News::None || (learnt.news == News::Error && told_lately) {
+            return None;
+        }
+        learnt.news = News::None;
+        learnt.told_at = Some(elapsed);
+        Some(GatewayState {
+            gateway: self.gateway.name().clone(),
+            holder: holder.to_owned(),
+            open_since: learnt.open_since,
+            last_error: learnt.last_error.clone(),
+            at: clock.now(),
+        })
+    }
+
+    /// Puts the breaker's state into the metrics.
+    pub(super) fn show_breaker(&self) {
+        let open = if self.breaker.is_open() { 1.0 } else { 0.0 };
+        metrics::gauge!(BREAKER_OPEN, "gateway" => self.gateway.name().to_string()).set(open);
+    }
+
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dispatcher {
+    /// Puts on record what was learnt of a gateway. What the store does not take is tried again later; no attempt waits for it.
+    pub(super) async fn put_on_record(&self, post: &Post) {
+        post.record_opt_outs(&*self.store).await;
+        let Some(state) = post.state_to_tell(&self.holder, &*self.clock) else { return };
+        if let Err(error) = self.store.note_gateway(&state).await {
+            tracing::warn!(gateway = %state.gateway, %error, "how the gateway is doing could not be put on record");
+            let mut learnt = post.learnt();
+            learnt.news = learnt.news.max(News::Error);
+        }
+    }
+
+    /// The same at the end: who does not send any more holds nothing back, so to others its breaker is closed.
+    pub(super) async fn leave(&self, post: &Post) {
+        {
+            let mut learnt = post.learnt();
+            if learnt.open_since.take().is_some() || learnt.news != News::None {
+                learnt.news = News::Breaker;
+            }
+        }
+        self.put_on_record(post).await;
+    }
+}
+
+/// The code of a failure that is not about one recipient.
+fn about_the_gateway(outcome: &Outcome) -> Option<&Code> {
+    match outcome {
+        Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => None,
+        other => other.code(),
+    }
+}
