@@ -2,7 +2,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Address, Code};
+use super::{Address, Code, EmailAddress};
 
 /// Which message a report is about, in the words of the one who reports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +11,13 @@ pub enum About {
     Reference(String),
     /// The number that the provider gave the message.
     ProviderId(String),
+    /// The copy of a message that went to one address, which need not be the one that it was sent to: mail is forwarded.
+    Copy {
+        /// As in [`About::Reference`].
+        reference: String,
+        /// Where that copy went to.
+        recipient: EmailAddress,
+    },
 }
 
 /// What a gateway tells us on its own, or when it is asked: parsed, not yet matched to a reminder.

@@ -19,7 +19,7 @@ use super::page::{Strictness, page, set_headers};
 use super::public::{NO_REMINDER, Public, not_found, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{Address, Channel, MerchantId, Suppression, SuppressionReason};
-use crate::store::{ReminderFilter, StoreError};
+use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
 const MAX_ANSWER: usize = 4 * 1024;
@@ -48,8 +48,10 @@ struct Recipient {
 struct Sheet {
     lang: Language,
     merchant: String,
-    /// Whether it is done already.
+    /// Whether it is done already, and for good.
     done: bool,
+    /// Whether there is no address that anything could be sent to, or kept from.
+    nowhere: bool,
     support: SupportContact,
 }
 
@@ -74,12 +76,12 @@ async fn unsubscribe(
     if !body.is_ok_and(|body| says_so(&body)) {
         return sheet(StatusCode::BAD_REQUEST, &recipient.sheet);
     }
-    if let Some(address) = recipient.address.filter(|_| !recipient.sheet.done)
-        && let Err(error) = public.suppress(recipient.merchant, address).await
-    {
-        return failed(&error);
+    if let Some(address) = recipient.address.filter(|_| !recipient.sheet.done) {
+        if let Err(error) = public.suppress(recipient.merchant, address).await {
+            return failed(&error);
+        }
+        recipient.sheet.done = true;
     }
-    recipient.sheet.done = true;
     sheet(StatusCode::OK, &recipient.sheet)
 }
 
@@ -121,13 +123,36 @@ impl Public {
             Channel::Email => borrower.email.clone().map(Address::Email),
         });
         let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
+        let done = match &address {
+            Some(address) if account.suppressed == Some(SuppressionReason::OptedOut) => {
+                self.has_opted_out(&merchant.id, address).await?
+            }
+            _ => false,
+        };
         let sheet = Sheet {
             lang: Language::of(locale),
             merchant: merchant.name.clone(),
-            done: account.suppressed == Some(SuppressionReason::OptedOut),
+            done,
+            nowhere: address.is_none(),
             support: SupportContact::of(merchant),
         };
         Ok(Some(Recipient { merchant: merchant.id.clone(), address, sheet }))
+    }
+
+    /// Whether an opt-out stands that has no end.
+    async fn has_opted_out(&self, merchant: &MerchantId, address: &Address) -> Result<bool, StoreError> {
+        let filter = SuppressionFilter {
+            channel: Some(address.channel()),
+            address: Some(address.clone()),
+            limit: u32::MAX,
+            ..SuppressionFilter::default()
+        };
+        let stands = |one: &Suppression| {
+            one.reason == SuppressionReason::OptedOut
+                && one.until.is_none()
+                && one.merchant.as_ref().is_none_or(|of| of == merchant)
+        };
+        Ok(self.store.suppressions(&filter).await?.iter().any(stands))
     }
 
     async fn suppress(&self, merchant: MerchantId, address: Address) -> Result<(), HttpError> {

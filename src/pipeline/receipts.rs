@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS};
 use crate::clock::Clock;
-use crate::domain::{About, EventKind, Fate, GatewayName, Reply, Report};
+use crate::domain::{About, Address, EventKind, Fate, GatewayName, Intent, Reply, Report};
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{address, intent};
 use crate::store::{
@@ -76,8 +76,13 @@ impl Intake {
                 Report::Fate { about, fate, at } => {
                     tell_fate(gateway, &fate);
                     let is_hint = trust == Trust::Hint && matches!(fate, Fate::Undelivered { .. });
+                    let recipient = match &about {
+                        About::Copy { recipient, .. } => Some(Address::Email(recipient.clone())),
+                        About::Reference(_) | About::ProviderId(_) => None,
+                    };
                     let about = self.subject(about);
-                    told.fates.extend(about.map(|about| ToldFate { about, fate, at: past(at, now), is_hint }));
+                    let at = past(at, now);
+                    told.fates.extend(about.map(|about| ToldFate { about, fate, recipient, at, is_hint }));
                 }
                 Report::Reply(reply) => told.replies.push(self.told(reply, now)),
             }
@@ -131,9 +136,13 @@ impl Intake {
         }
         *may_ask -= 1;
         Ok(match (self.ask(&kept).await?, &kept.fate) {
-            // Both say that it did not arrive; the report knows better why.
-            (Some(LookUp::Accepted { fate: Some(Fate::Undelivered { .. }), .. }), Fate::Undelivered { .. }) => {
-                (kept, Verdict::Counts)
+            // Both say that it did not arrive. What suppresses the address is never what nothing proves.
+            (
+                Some(LookUp::Accepted { fate: Some(Fate::Undelivered { code, for_good }), .. }),
+                Fate::Undelivered { code: told, .. },
+            ) => {
+                let fate = Fate::Undelivered { code: code.or_else(|| told.clone()), for_good };
+                (KeptReport { fate, ..kept }, Verdict::Counts)
             }
             (Some(LookUp::Accepted { fate: Some(fate), .. }), _) => (KeptReport { fate, ..kept }, Verdict::Counts),
             (Some(LookUp::NotSent), _) => (kept, Verdict::Dropped),
@@ -168,13 +177,19 @@ impl Intake {
 
     fn subject(&self, about: About) -> Option<Subject> {
         match about {
-            About::Reference(reference) => self.composer.reminder_of(&reference).map(Subject::Reminder),
+            About::Reference(reference) | About::Copy { reference, .. } => {
+                self.composer.reminder_of(&reference).map(Subject::Reminder)
+            }
             About::ProviderId(number) => Some(Subject::ProviderId(number)),
         }
     }
 
     fn told(&self, reply: Reply, now: DateTime<Utc>) -> ToldReply {
-        let intent = intent(&reply.from, &reply.text);
+        let mut intent = intent(&reply.from, &reply.text);
+        if intent == Intent::Start && reply.provider_id.is_none() && reply.at.is_none() {
+            // It may be an old one that is said once more, after a STOP: it is for staff.
+            intent = Intent::Other;
+        }
         metrics::counter!(REPLIES, "intent" => intent.as_str()).increment(1);
         ToldReply {
             provider_id: reply.provider_id.clone().or_else(|| likeness(&reply)),
@@ -209,9 +224,11 @@ fn likeness(reply: &Reply) -> Option<String> {
     Some(format!("like:{digest}"))
 }
 
-/// A provider's clock may be ahead of ours; nothing is on record as of a time to come.
+/// A provider's clock may be ahead of ours; nothing is on record as of a time to come. One before 2000 is no time, and may be one that no
+/// database takes: it would keep all that came with it from being stored.
 fn past(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
-    at.map_or(now, |at| at.min(now))
+    const YEAR_2000: i64 = 946_684_800;
+    at.filter(|at| at.timestamp() >= YEAR_2000).map_or(now, |at| at.min(now))
 }
 
 fn tell_fate(gateway: &GatewayName, fate: &Fate) {
@@ -221,4 +238,22 @@ fn tell_fate(gateway: &GatewayName, fate: &Fate) {
         Fate::Complained => "complained",
     };
     metrics::counter!(REPORTS, "gateway" => gateway.to_string(), "fate" => fate).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::past;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Some("2026-11-22T01:00:00Z"), "2026-11-22T01:00:00Z")]
+    #[case(Some("2026-11-22T03:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(Some("0001-01-01T00:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(Some("-262000-01-01T00:00:00Z"), "2026-11-22T02:00:00Z")]
+    #[case(None, "2026-11-22T02:00:00Z")]
+    fn what_is_no_time_of_ours_is_the_time_it_came_in(#[case] told: Option<&str>, #[case] kept: &str) {
+        let now = "2026-11-22T02:00:00Z".parse().unwrap();
+        let told = told.map(|told| told.parse().unwrap());
+        assert_eq!(past(told, now), kept.parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    }
 }

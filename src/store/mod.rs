@@ -234,7 +234,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
 
     /// Takes in what a gateway told, as a whole. A fate is recorded as by [`Store::record`]; one whose message is not known yet, and
-    /// a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for the reminder's merchant; an
+    /// a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for the reminder's merchant, unless
+    /// the report names another; an
     /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is suppressed
     /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint.
     async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError>;

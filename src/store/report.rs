@@ -22,6 +22,8 @@ pub struct ToldFate {
     pub about: Subject,
     /// What became of it.
     pub fate: Fate,
+    /// The address that it is about, where the report names one: no other is suppressed by it.
+    pub recipient: Option<Address>,
     /// When.
     pub at: DateTime<Utc>,
     /// Nothing proves it: it is kept until the gateway was asked.
@@ -60,6 +62,13 @@ pub struct Told {
     pub fates: Vec<ToldFate>,
     /// What people answered.
     pub replies: Vec<ToldReply>,
+}
+
+impl ToldFate {
+    /// Whether it is about this address. In practice capitals tell no two of them apart.
+    pub(super) fn is_about(&self, address: &Address) -> bool {
+        self.recipient.as_ref().is_none_or(|named| named.reveal().eq_ignore_ascii_case(address.reveal()))
+    }
 }
 
 impl Told {

@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn returned_mail(message in damaged(RETURNED, OF_MAIL)) {
         // Only a reference that stands in the message, in one of its two forms, is ever named.
-        if let Ok(Report::Fate { about: About::Reference(reference), .. }) = returned::read(&message) {
+        if let Ok(Report::Fate { about: About::Reference(reference) | About::Copy { reference, .. }, .. }) = returned::read(&message) {
             prop_assert_eq!(reference.len(), 34);
         }
     }

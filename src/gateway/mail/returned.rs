@@ -2,7 +2,8 @@
 //! no business of ours. Pure.
 //!
 //! A message of ours is known by its reference: in the return path that it was sent from (see `return_path`), or as the local
-//! part of its Message-ID, wherever in the report either stands. Nobody can guess one, so a forged report harms only who forges it.
+//! part of the Message-ID of what is returned. What only speaks of a message, as `In-Reply-To` does, is no report about it. Nobody can
+//! guess a reference, so a forged report harms only who forges it.
 
 use std::borrow::Cow;
 use std::panic::catch_unwind;
@@ -13,7 +14,7 @@ use chrono::DateTime;
 use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 
 use super::return_path::{REFERENCE_BYTES, reference_in};
-use crate::domain::{About, Code, Fate, Report};
+use crate::domain::{About, Code, EmailAddress, Fate, Report};
 
 /// How much of a message is looked at, in bytes. What a report says stands before the message that it returns.
 pub const LOOKED_AT: usize = 1 << 20;
@@ -44,54 +45,107 @@ pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
     // The parser (mail-parser 0.11.9) panics when parts are nested in some wrong ways, which anybody can send us.
     let parsed = catch_unwind(|| MessageParser::default().parse(raw));
     let message = parsed.ok().flatten().ok_or(NoReport::Unreadable)?;
-    let fate = fate(&message)?;
-    let reference = reference(raw, &message).ok_or(NoReport::Unnamed)?;
+    let found = Found::of(raw, &message);
+    let Told { fate, recipient } = told(&message)?;
+    let about = match (found.in_return_path, found.in_message_id.flatten(), recipient) {
+        (Some(reference), _, None) | (None, Some(reference), None) => About::Reference(reference),
+        (Some(reference), _, Some(recipient)) => About::Copy { reference, recipient },
+        // Sent back to somebody else than who sent it: it may be a copy that went on from where ours arrived.
+        (None, Some(_), Some(recipient))
+            if matches!(fate, Fate::Undelivered { .. }) && !sent_to(&message, &recipient) =>
+        {
+            return Err(NoReport::Undecided);
+        }
+        (None, Some(reference), Some(recipient)) => About::Copy { reference, recipient },
+        (None, None, _) => return Err(NoReport::Unnamed),
+    };
     let at = message.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
-    Ok(Report::Fate { about: About::Reference(reference), fate, at })
+    Ok(Report::Fate { about, fate, at })
 }
 
-fn fate(message: &Message<'_>) -> Result<Fate, NoReport> {
+/// What a report says.
+struct Told {
+    fate: Fate,
+    /// Of whom, if it says so.
+    recipient: Option<EmailAddress>,
+}
+
+/// Whether the message that is returned was written to this address.
+fn sent_to(message: &Message<'_>, recipient: &EmailAddress) -> bool {
+    let returned = message.parts.iter().find_map(|part| part.message());
+    let to = returned.and_then(|returned| returned.to()?.first()?.address());
+    to.is_some_and(|to| to.eq_ignore_ascii_case(recipient.as_str()))
+}
+
+fn told(message: &Message<'_>) -> Result<Told, NoReport> {
     for part in &message.parts {
         let Some(kind) = part.content_type().filter(|kind| kind.ctype().eq_ignore_ascii_case("message")) else {
             continue;
         };
         match kind.subtype().map(str::to_ascii_lowercase).as_deref() {
-            Some("delivery-status" | "global-delivery-status") => return delivery_status(&text(part)),
+            Some("delivery-status" | "global-delivery-status") => return delivery_status(&text(part), message),
             Some("feedback-report") => return feedback(&text(part)),
             _ => {}
         }
     }
-    if is_from_mail_system(message) { in_words(message) } else { Err(NoReport::Other) }
+    if !is_from_mail_system(message) {
+        return Err(NoReport::Other);
+    }
+    let failed = message.header_raw("X-Failed-Recipients").and_then(|failed| failed.split(',').next());
+    Ok(Told { fate: in_words(message)?, recipient: failed.and_then(address) })
+}
+
+/// An address as reports write it: behind its type, in angle brackets or not.
+fn address(value: &str) -> Option<EmailAddress> {
+    let address = value.rsplit(';').next().unwrap_or_default().trim();
+    let address = address.strip_prefix('<').and_then(|inner| inner.strip_suffix('>')).unwrap_or(address);
+    EmailAddress::new(address).ok()
 }
 
 fn text<'a>(part: &'a MessagePart<'_>) -> Cow<'a, str> {
     String::from_utf8_lossy(part.contents())
 }
 
-/// RFC 3464. The action decides, and then the status: what failed for good may well have a status that sounds temporary.
-fn delivery_status(text: &str) -> Result<Fate, NoReport> {
-    let fields = fields(text);
+/// RFC 3464. Behind the fields of the message stands a group for each recipient. Of those that failed the one counts that the message
+/// was written to; if none is, the first. Where a copy arrived as well, nothing is settled.
+fn delivery_status(text: &str, message: &Message<'_>) -> Result<Told, NoReport> {
+    let told = groups(text).into_iter().filter_map(|group| recipient_status(&group));
+    let (arrived, mut failed): (Vec<_>, Vec<_>) = told.partition(|told| told.fate == Fate::Delivered);
+    if !arrived.is_empty() && !failed.is_empty() {
+        return Err(NoReport::Undecided);
+    }
+    failed.sort_by_key(|told| !told.recipient.as_ref().is_some_and(|recipient| sent_to(message, recipient)));
+    failed.into_iter().chain(arrived).next().ok_or(NoReport::Undecided)
+}
+
+/// The action decides, and then the status: what failed for good may well have a status that sounds temporary.
+fn recipient_status(fields: &[(String, String)]) -> Option<Told> {
     let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     let status = field("status").and_then(Status::find);
     let diagnostic = field("diagnostic-code").unwrap_or_default();
-    match field("action").map(|action| action.to_ascii_lowercase()).as_deref().map(first_word) {
-        Some("failed") => Ok(undelivered(status, diagnostic)),
-        Some("delivered" | "relayed") => Ok(Fate::Delivered),
-        Some(_) => Err(NoReport::Undecided),
+    let fate = match field("action").map(|action| action.to_ascii_lowercase()).as_deref().map(first_word) {
+        Some("failed") => undelivered(status, diagnostic),
+        Some("delivered") => Fate::Delivered,
+        // A relayed one went on to a system that tells no more of it.
+        Some(_) => return None,
         // Some leave the action out.
         None => match status.map(|status| status.class) {
-            Some(5) => Ok(undelivered(status, diagnostic)),
-            _ => Err(NoReport::Undecided),
+            Some(5) => undelivered(status, diagnostic),
+            _ => return None,
         },
-    }
+    };
+    let recipient = field("final-recipient").or_else(|| field("original-recipient")).and_then(address);
+    Some(Told { fate, recipient })
 }
 
 /// RFC 5965.
-fn feedback(text: &str) -> Result<Fate, NoReport> {
-    let fields = fields(text);
-    let kind = fields.iter().find(|(name, _)| name == "feedback-type").map(|(_, value)| value.to_ascii_lowercase());
-    match kind.as_deref().map(first_word) {
-        Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => Ok(Fate::Complained),
+fn feedback(text: &str) -> Result<Told, NoReport> {
+    let fields = groups(text).concat();
+    let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+    match field("feedback-type").map(|kind| kind.to_ascii_lowercase()).as_deref().map(first_word) {
+        Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => {
+            Ok(Told { fate: Fate::Complained, recipient: field("original-rcpt-to").and_then(address) })
+        }
         // About a virus or a signature, or that it is no spam after all.
         _ => Err(NoReport::Undecided),
     }
@@ -101,10 +155,15 @@ fn first_word(value: &str) -> &str {
     value.split([' ', '\t', ';', '(']).next().unwrap_or_default()
 }
 
-/// The fields of all groups, names in small letters, folds undone.
-fn fields(text: &str) -> Vec<(String, String)> {
-    let mut fields: Vec<(String, String)> = Vec::new();
+/// The groups of fields between empty lines, names in small letters, folds undone.
+fn groups(text: &str) -> Vec<Vec<(String, String)>> {
+    let mut groups: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines() {
+        if line.trim().is_empty() {
+            groups.push(Vec::new());
+            continue;
+        }
+        let Some(fields) = groups.last_mut() else { continue };
         match (line.strip_prefix([' ', '\t']), fields.last_mut()) {
             (Some(more), Some((_, value))) => value.extend([" ", more.trim()]),
             _ => fields.extend(
@@ -112,7 +171,7 @@ fn fields(text: &str) -> Vec<(String, String)> {
             ),
         }
     }
-    fields
+    groups
 }
 
 /// A status code of RFC 3463.
@@ -136,17 +195,20 @@ impl Status {
 
     /// Says no more than that something is wrong.
     fn is_vague(self) -> bool {
-        matches!((self.subject, self.detail), (0 | 5, 0) | (3, 0))
+        matches!((self.subject, self.detail), (0 | 1 | 3 | 5, 0))
     }
 
     /// Whether nothing will ever arrive at the address: there is none, it was given up, or its domain takes no mail. Not what the
-    /// server thinks of us or of this message, and not a full mailbox.
-    fn is_about_the_address(self) -> bool {
+    /// server thinks of us or of this message, and not a full mailbox. `said` is in small letters.
+    fn is_about_the_address(self, said: &str) -> bool {
+        let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
         self.class == 5
             && match (self.subject, self.detail) {
                 // 5.1.7 and 5.1.8 are about the sender's address.
                 (1, detail) => !matches!(detail, 7 | 8),
-                (2, 1) | (4, 4) => true,
+                // A mailbox that takes no mail for now, and a route that is missing for now, go by the same numbers.
+                (2, 1) => names_an_unknown_mailbox(said) || says(&["disabled", "deactivated", "inactive", "closed"]),
+                (4, 4) => says(&["host not found", "domain not found", "no such domain", "does not exist", "nxdomain"]),
                 _ => false,
             }
     }
@@ -155,17 +217,18 @@ impl Status {
 fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
     let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
     let temporary = status.is_some_and(|status| status.class == 4);
+    let said = diagnostic.to_lowercase();
     let for_good = match told {
         _ if temporary => false,
-        Some(status) if !status.is_vague() => status.is_about_the_address(),
-        _ => names_an_unknown_mailbox(&diagnostic.to_lowercase()),
+        Some(status) if !status.is_vague() => status.is_about_the_address(&said),
+        _ => names_an_unknown_mailbox(&said),
     };
     let code = told.map(|Status { class, subject, detail }| Code::new(&format!("smtp-{class}.{subject}.{detail}")));
     Fate::Undelivered { code, for_good }
 }
 
 fn names_an_unknown_mailbox(lower: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 11] = [
         "user unknown",
         "unknown user",
         "user not found",
@@ -176,10 +239,11 @@ fn names_an_unknown_mailbox(lower: &str) -> bool {
         "mailbox not found",
         "recipient not found",
         "does not exist",
-        "doesn't have a",
         "user doesn't exist",
     ];
-    WORDS.iter().any(|words| lower.contains(words))
+    // "This user doesn't have a yahoo.com account", and so for the other domains of Yahoo.
+    let without = |rest: &str| rest.split_whitespace().nth(1).is_some_and(|word| word.starts_with("account"));
+    WORDS.iter().any(|words| lower.contains(words)) || lower.split("user doesn't have a ").skip(1).any(without)
 }
 
 fn is_from_mail_system(message: &Message<'_>) -> bool {
@@ -233,39 +297,76 @@ fn in_words(message: &Message<'_>) -> Result<Fate, NoReport> {
 }
 
 /// The reference of the message that a report is about. The return path first: whoever sent the report sent it there.
-fn reference(raw: &[u8], message: &Message<'_>) -> Option<String> {
-    let mut found = Found::default();
-    found.look_through(raw);
-    for part in message.parts.iter().filter(|part| part.encoding != Encoding::None) {
-        match part.message() {
-            Some(returned) => found.look_through(&returned.raw_message),
-            None => found.look_through(part.contents()),
-        }
-    }
-    found.in_return_path.or(found.in_message_id)
-}
-
 #[derive(Default)]
 struct Found {
     in_return_path: Option<String>,
-    /// The last one: what is returned stands at the end.
-    in_message_id: Option<String>,
+    /// What the first message below the report's own header has: the one that is returned.
+    in_message_id: Option<Option<String>>,
 }
 
 impl Found {
+    fn of(raw: &[u8], message: &Message<'_>) -> Self {
+        let mut found = Self::default();
+        let body = message.root_part().offset_body as usize;
+        let (head, body) = raw.split_at(body.min(raw.len()));
+        found.look_through(head);
+        found.in_message_id = None;
+        found.look_through(body);
+        for part in message.parts.iter().filter(|part| part.encoding != Encoding::None) {
+            match part.message() {
+                Some(returned) => found.look_through(&returned.raw_message),
+                None => found.look_through(part.contents()),
+            }
+        }
+        found
+    }
+
     fn look_through(&mut self, bytes: &[u8]) {
         for at in memchr::memchr_iter(b'@', bytes) {
             let kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'_' | b'.');
             let start = bytes[at.saturating_sub(64)..at].iter().rev().take_while(|byte| kept(byte)).count();
             let Ok(local) = std::str::from_utf8(&bytes[at - start..at]) else { continue };
-            if self.in_return_path.is_none() {
-                self.in_return_path = reference_in(&format!("{local}@"));
-            }
-            if URL_SAFE_NO_PAD.decode(local).is_ok_and(|bytes| bytes.len() == REFERENCE_BYTES) {
-                self.in_message_id = Some(local.to_owned());
+            match field_at(bytes, at).as_str() {
+                "message-id" if self.in_message_id.is_none() => {
+                    let is_ours = URL_SAFE_NO_PAD.decode(local).is_ok_and(|bytes| bytes.len() == REFERENCE_BYTES);
+                    self.in_message_id = Some(is_ours.then(|| local.to_owned()));
+                }
+                name if self.in_return_path.is_none() && RETURN_PATHS.contains(&name) => {
+                    self.in_return_path = reference_in(&format!("{local}@"));
+                }
+                _ => {}
             }
         }
     }
+}
+
+/// The fields that hold the return path of a message, or to whom its report was sent; in small letters.
+const RETURN_PATHS: [&str; 10] = [
+    "to",
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-forwarded-to",
+    "received",
+    "return-path",
+    "original-mail-from",
+    "x-postfix-sender",
+];
+
+/// The name of the header field that a place lies in, in small letters; of a few lines at most.
+fn field_at(bytes: &[u8], at: usize) -> String {
+    const MOST_FOLDS: usize = 8;
+    let mut end = at;
+    for _ in 0..=MOST_FOLDS {
+        let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |before| before + 1);
+        if start == 0 || !matches!(bytes[start], b' ' | b'\t') {
+            let name = bytes[start..at].split(|byte| *byte == b':').next().unwrap_or_default();
+            return String::from_utf8_lossy(&name[..name.len().min(32)]).trim().to_ascii_lowercase();
+        }
+        end = start - 1;
+    }
+    String::new()
 }
 
 #[cfg(test)]

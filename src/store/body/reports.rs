@@ -20,7 +20,14 @@ use crate::store::{
 };
 
 /// What became of a message that is known.
-type Known<'a> = (ReminderId, &'a GatewayName, &'a Fate, Moment);
+struct Known<'a> {
+    reminder: ReminderId,
+    gateway: &'a GatewayName,
+    fate: &'a Fate,
+    at: Moment,
+    /// The report, unless it was kept: what is kept names no address.
+    told: Option<&'a ToldFate>,
+}
 
 pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
     let Told { gateway, fates, replies } = told;
@@ -30,8 +37,13 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         Subject::ProviderId(number) => found.get(number).copied(),
     };
     let (known, early): (Vec<_>, Vec<_>) = fates.iter().partition(|told| !told.is_hint && of(&told.about).is_some());
-    let known: Vec<Known<'_>> =
-        known.into_iter().filter_map(|told| Some((of(&told.about)?, gateway, &told.fate, Moment(told.at)))).collect();
+    let known: Vec<_> = known
+        .into_iter()
+        .filter_map(|told| {
+            let reminder = of(&told.about)?;
+            Some(Known { reminder, gateway, fate: &told.fate, at: Moment(told.at), told: Some(told) })
+        })
+        .collect();
     let mut taken = TakenIn { counted: count(tx, now, &known).await?, ..TakenIn::default() };
     if !early.is_empty() {
         taken.kept = keep(tx, now, gateway, &early).await?;
@@ -64,13 +76,10 @@ async fn find(tx: &mut Tx, told: &Told) -> Result<BTreeMap<String, ReminderId>, 
 /// Records fates, and suppresses the addresses of those that call for it.
 async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, StoreError> {
     let all: Vec<_> =
-        fates.iter().map(|(reminder, gateway, fate, at)| Receipt::of(*reminder, gateway, fate, at.0)).collect();
+        fates.iter().map(|known| Receipt::of(known.reminder, known.gateway, known.fate, known.at.0)).collect();
     let counted = receipts::record(tx, now, &all).await?;
-    let calling: BTreeMap<_, _> = fates
-        .iter()
-        .filter_map(|(reminder, gateway, fate, _)| Some((*reminder, (*gateway, fate.suppresses()?))))
-        .collect();
-    let ids = Vec::from_iter(calling.keys().copied());
+    let calling: Vec<_> = fates.iter().filter_map(|known| Some((known, known.fate.suppresses()?))).collect();
+    let ids = Vec::from_iter(calling.iter().map(|(known, _)| known.reminder).collect::<BTreeSet<_>>());
     if ids.is_empty() {
         return Ok(counted);
     }
@@ -79,8 +88,13 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
     let mut suppressions = Vec::new();
     for row in rows {
         let (reminder, merchant, address) = row.read()?;
-        let Some((address, (gateway, reason))) = address.zip(calling.get(&reminder)) else { continue };
-        suppressions.push(suppressed(merchant, address, *reason, gateway.to_string(), now));
+        let Some(address) = address else { continue };
+        let mut about_it = calling
+            .iter()
+            .filter(|(known, _)| known.reminder == reminder && known.told.is_none_or(|told| told.is_about(&address)));
+        if let Some((known, reason)) = about_it.next_back() {
+            suppressions.push(suppressed(merchant, address, *reason, known.gateway.to_string(), now));
+        }
     }
     add(tx, &suppressions).await?;
     Ok(counted)
@@ -200,7 +214,10 @@ pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Ve
     let counting: Vec<Known<'_>> = reviewed
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Counts)
-        .filter_map(|(kept, _)| Some((kept.reminder?, &kept.gateway, &kept.fate, Moment(kept.at))))
+        .filter_map(|(kept, _)| {
+            let at = Moment(kept.at);
+            Some(Known { reminder: kept.reminder?, gateway: &kept.gateway, fate: &kept.fate, at, told: None })
+        })
         .collect();
     let counted = count(tx, now, &counting).await?;
     let put_off = |(kept, verdict): &(KeptReport, Verdict)| match verdict {

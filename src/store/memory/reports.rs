@@ -9,7 +9,8 @@ use crate::domain::{
     SuppressionReason,
 };
 use crate::store::{
-    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldReply, Verdict, first_look,
+    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
+    first_look,
 };
 
 /// What gateways told.
@@ -43,7 +44,8 @@ impl Tables {
         for one in &told.fates {
             match self.reminder_of(&told.gateway, &one.about).filter(|_| !one.is_hint) {
                 Some(reminder) => {
-                    taken.counted += usize::from(self.count(reminder, &told.gateway, &one.fate, one.at, now));
+                    taken.counted +=
+                        usize::from(self.count(reminder, &told.gateway, &one.fate, one.at, Some(one), now));
                 }
                 None => {
                     let known = |(about, kept, _): &(Subject, KeptReport, DateTime<Utc>)| {
@@ -92,6 +94,7 @@ impl Tables {
         gateway: &GatewayName,
         fate: &Fate,
         at: DateTime<Utc>,
+        told: Option<&ToldFate>,
         now: DateTime<Utc>,
     ) -> bool {
         let counted = self.outbox.record(&Receipt::of(reminder, gateway, fate, at), now);
@@ -100,7 +103,9 @@ impl Tables {
             let borrower = self.ledger.borrowers().get(&key.borrower)?;
             Some((key.borrower.merchant.clone(), address(borrower, key.channel)?))
         });
-        if let Some(((merchant, to), reason)) = to.zip(fate.suppresses()) {
+        if let Some(((merchant, to), reason)) = to.zip(fate.suppresses())
+            && told.is_none_or(|told| told.is_about(&to))
+        {
             self.add(Some(merchant), to, reason, gateway.to_string(), now);
         }
         counted
@@ -210,7 +215,7 @@ impl Tables {
             }
             self.reports.kept.remove(&one.id);
             if let (Verdict::Counts, Some(reminder)) = (verdict, one.reminder) {
-                counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, now));
+                counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, None, now));
             }
         }
         counted

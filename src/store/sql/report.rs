@@ -69,8 +69,8 @@ pub(in crate::store) const IS_OVERTAKEN: &str = r#"
 /// The merchant of a reminder. Binds: reminder.
 pub(in crate::store) const OF_REMINDER: &str = "select id as reminder_id, merchant from reminder where id = $1";
 
-/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came. `$column` is the one of `borrower` that holds it. Binds: address,
-/// channel, gateway.
+/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came. `$column` is the
+/// one of `borrower` that holds it. Binds: address, channel, gateway.
 macro_rules! last_sent {
     ($column:literal) => {
         concat!(

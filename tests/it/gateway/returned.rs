@@ -12,7 +12,8 @@ const DSN: &str = include_str!("returned/postfix-1.eml");
 fn told(message: &str) -> String {
     match read(message.replace('\n', "\r\n").as_bytes()) {
         Ok(Report::Fate { about, fate, .. }) => {
-            assert_eq!(about, About::Reference(REFERENCE.into()));
+            let (About::Reference(reference) | About::Copy { reference, .. }) = about else { panic!("{about:?}") };
+            assert_eq!(reference, REFERENCE);
             match fate {
                 Fate::Delivered => "delivered".into(),
                 Fate::Complained => "complained".into(),
@@ -48,8 +49,20 @@ fn a_message_says(#[case] message: &str, #[case] expected: &str) {
 /// By the action first, and then the status.
 #[rstest]
 #[case("failed", "5.1.2", "", "undelivered for good smtp-5.1.2")]
-#[case("failed", "5.2.1", "", "undelivered for good smtp-5.2.1")]
-#[case("Failed (bad address)", "5.1.0", "", "undelivered for good smtp-5.1.0")]
+#[case("failed", "5.2.1", "smtp; 550 5.2.1 The account is disabled", "undelivered for good smtp-5.2.1")]
+#[case("failed", "5.2.1", "smtp; 550 5.2.1 It receives mail at too high a rate", "undelivered smtp-5.2.1")]
+#[case(
+    "failed",
+    "5.4.4",
+    "X-Postfix; Host or domain name not found: Host not found",
+    "undelivered for good smtp-5.4.4"
+)]
+#[case("failed", "5.4.4", "smtp; 550 5.4.4 unable to route", "undelivered smtp-5.4.4")]
+#[case("Failed (bad address)", "5.1.1", "", "undelivered for good smtp-5.1.1")]
+#[case("failed", "5.1.0", "smtp; 550 5.1.0 Address rejected", "undelivered smtp-5.1.0")]
+#[case("failed", "5.1.0", "smtp; 550 5.1.0 User unknown", "undelivered for good smtp-5.1.0")]
+#[case("failed", "5.0.0", "smtp; 554 This user doesn't have a yahoo.com account", "undelivered for good smtp-5.0.0")]
+#[case("failed", "5.0.0", "smtp; 554 The sender doesn't have access", "undelivered smtp-5.0.0")]
 #[case("failed", "5.1.8", "", "undelivered smtp-5.1.8")]
 #[case("failed", "4.2.2", "", "undelivered smtp-4.2.2")]
 #[case("failed", "4.4.7", "smtp; 550 5.1.1 no", "undelivered smtp-4.4.7")]
@@ -60,7 +73,7 @@ fn a_message_says(#[case] message: &str, #[case] expected: &str) {
 #[case("delayed", "4.4.1", "", "undecided")]
 #[case("expanded", "2.0.0", "", "undecided")]
 #[case("delivered", "2.0.0", "", "delivered")]
-#[case("relayed", "2.0.0", "", "delivered")]
+#[case("relayed", "2.0.0", "", "undecided")]
 fn a_delivery_status_says(
     #[case] action: &str,
     #[case] status: &str,
@@ -85,6 +98,47 @@ fn a_report_without_the_return_path_is_known_by_what_it_returns() {
     let message = DSN.replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@");
     assert_eq!(told(&message), "undelivered for good smtp-5.1.1");
     assert_eq!(told(&message.replace(REFERENCE, "20261122153622.4711")), "unnamed");
+}
+
+fn recipient(message: &str) -> Option<String> {
+    match read(message.replace('\n', "\r\n").as_bytes()) {
+        Ok(Report::Fate { about: About::Copy { recipient, .. }, .. }) => Some(recipient.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_report_names_whom_it_is_about() {
+    assert_eq!(recipient(DSN).as_deref(), Some("nobody@example.test"));
+    assert_eq!(recipient(include_str!("returned/exim.eml")).as_deref(), Some("nobody@borrower.example"));
+    assert_eq!(recipient(include_str!("returned/complaint.eml")).as_deref(), Some("zhang.san@mailbox.example"));
+    let forwarded = DSN.replace("Final-Recipient: rfc822; nobody@", "Final-Recipient: rfc822; li@elsewhere.");
+    assert_eq!(recipient(&forwarded).as_deref(), Some("li@elsewhere.example.test"));
+    let unproven = forwarded.replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@");
+    assert_eq!(told(&unproven), "undecided", "ours may have arrived and gone on from there");
+}
+
+#[test]
+fn of_several_recipients_the_one_counts_that_was_written_to() {
+    let with = |group: &str| DSN.replace("Final-Recipient", &format!("{group}\n\nFinal-Recipient"));
+    let full = with("Final-Recipient: rfc822; li@elsewhere.example\nAction: failed\nStatus: 5.2.2");
+    assert_eq!(told(&full), "undelivered for good smtp-5.1.1");
+    assert_eq!(recipient(&full).as_deref(), Some("nobody@example.test"));
+    let arrived = with("Final-Recipient: rfc822; li@elsewhere.example\nAction: delivered\nStatus: 2.0.0");
+    assert_eq!(told(&arrived), "undecided");
+}
+
+#[test]
+fn what_only_speaks_of_a_message_is_no_report_about_it() {
+    let other = DSN
+        .replace("bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@", "repay@")
+        .replace(REFERENCE, "20261122153622.4711");
+    for field in ["In-Reply-To", "References", "Subject"] {
+        let answered = other.replace("X-Mailer:", &format!("{field}: <{REFERENCE}@example.test>\nX-Mailer:"));
+        assert_eq!(told(&answered), "unnamed", "{field}");
+    }
+    let quoted = other.replace("This is a test", &format!("Message-ID: <{REFERENCE}@example.test>\nThis is a test"));
+    assert_eq!(told(&quoted), "unnamed", "the one that is returned counts, not one within it");
 }
 
 #[test]

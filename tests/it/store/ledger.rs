@@ -166,7 +166,8 @@ pub(super) async fn a_suppression_ends_and_is_replaced(store: &dyn Store, clock:
     import(store, &[reachable("b1")]).await;
     let mut ends = suppression(None, sms_to(PHONE), Bounced);
     ends.until = Some(instant("2026-11-22T02:00:10Z"));
-    let replaced = suppression(None, sms_to(PHONE), Manual);
+    let mut replaced = suppression(None, sms_to(PHONE), Manual);
+    replaced.until = Some(instant("2026-11-23T02:00:00Z"));
     store.suppress(&[replaced, ends.clone()]).await.expect("the last word of a batch counts");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Bounced));
     clock.advance(Duration::from_secs(9));

@@ -141,6 +141,7 @@ macro_rules! every_case_on {
                 an_answer_of_a_stranger_holds_for_every_merchant,
                 an_answer_counts_once_and_the_latest_stands,
                 an_answer_lifts_only_what_an_answer_suppressed,
+                only_the_address_that_a_report_names_is_suppressed,
                 no_list_puts_an_end_to_an_opt_out,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, Next, Outcome, Phone, ReminderId, State,
-    Suppression, SuppressionReason,
+    Address, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Outcome, Phone,
+    ReminderId, Said, State, Suppression, SuppressionReason,
 };
 use dueherald::store::{ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict};
 
@@ -26,7 +26,7 @@ fn phone() -> Address {
 }
 
 fn fate(about: Subject, fate: Fate) -> ToldFate {
-    ToldFate { about, fate, at: instant("2026-11-22T02:10:00Z"), is_hint: false }
+    ToldFate { about, fate, recipient: None, at: instant("2026-11-22T02:10:00Z"), is_hint: false }
 }
 
 fn numbered(number: &str) -> Subject {
@@ -248,6 +248,23 @@ pub(super) async fn an_answer_lifts_only_what_an_answer_suppressed(store: &dyn S
     assert_eq!(reasons(store).await, of("mall"), "who opts out has");
 }
 
+pub(super) async fn only_the_address_that_a_report_names_is_suppressed(store: &dyn Store, _: &SimClock) {
+    let address = |text| EmailAddress::new(text).expect("an address");
+    let email = Said::Value(Some(address("Li@mall.example")));
+    import(store, &[LedgerRow { email, ..row_with_phone("b00", "i00") }]).await;
+    let mut mail = sms("b00", "2026-11-22T02:00:00Z");
+    mail.key.channel = Channel::Email;
+    let id = plan(store, &[mail]).await[0];
+    let named = |text, what| {
+        let recipient = Some(Address::Email(address(text)));
+        ToldFate { recipient, ..fate(Subject::Reminder(id), what) }
+    };
+    tell(store, vec![named("li@elsewhere.example", gone()), named("li@before.example", Fate::Complained)]).await;
+    assert!(listed(store).await.is_empty(), "it was forwarded, or the borrower had another address then");
+    tell(store, vec![named("li@MALL.example", gone()), named("li@elsewhere.example", Fate::Complained)]).await;
+    assert_eq!(reasons(store).await, [(Some("mall".to_owned()), SuppressionReason::Bounced, "kannel".to_owned())]);
+}
+
 pub(super) async fn no_list_puts_an_end_to_an_opt_out(store: &dyn Store, clock: &SimClock) {
     let until = |days| Some(clock.now() + TimeDelta::days(days));
     let for_good = suppression(Some("mall"), phone(), SuppressionReason::OptedOut);
@@ -292,7 +309,7 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
         std::slice::from_ref(&ours)
     );
     assert_eq!(only(SuppressionFilter { address: Some(mail.clone()), ..Default::default() }).await, [ended]);
-    let channel = Some(dueherald::domain::Channel::Sms);
+    let channel = Some(Channel::Sms);
     assert_eq!(only(SuppressionFilter { channel, ..Default::default() }).await, [all, ours]);
     assert!(store.lift_suppression(None, &phone()).await.expect("lifted"));
     assert!(!store.lift_suppression(None, &phone()).await.expect("it was lifted"));

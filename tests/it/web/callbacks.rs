@@ -250,12 +250,13 @@ fn found(fate: Option<Fate>) -> LookUp {
     LookUp::Accepted { provider_id: None, fate }
 }
 
-fn undelivered() -> Fate {
-    Fate::Undelivered { code: Some(Code::new("busy")), for_good: false }
+fn undelivered(for_good: bool) -> Fate {
+    Fate::Undelivered { code: Some(Code::new("busy")), for_good }
 }
 
 #[rstest]
-#[case::the_same(found(Some(undelivered())), State::Undelivered, true)]
+#[case::the_same(found(Some(undelivered(true))), State::Undelivered, true)]
+#[case::less(found(Some(undelivered(false))), State::Undelivered, false)]
 #[case::the_opposite(found(Some(Fate::Delivered)), State::Delivered, false)]
 #[case::not_known_yet(found(None), State::Accepted, false)]
 #[case::unclear(LookUp::Unclear, State::Accepted, false)]

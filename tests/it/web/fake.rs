@@ -135,7 +135,8 @@ impl Store for FakeStore {
     }
 
     async fn suppressions(&self, _: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
-        unreachable!("no page lists suppressions")
+        let suppressed = self.suppressed.lock().expect("nobody panics with it").clone();
+        self.answer(suppressed).await
     }
 
     async fn lift_suppression(&self, _: Option<&MerchantId>, _: &Address) -> Result<bool, StoreError> {

@@ -92,9 +92,22 @@ async fn twice_is_as_good_as_once() {
     let mut world = world();
     world.store.account.suppressed = Some(SuppressionReason::OptedOut);
     let (router, suppressed) = router(world);
+    assert_eq!(post(router.clone(), &link(), ONE_CLICK).await.0, StatusCode::OK);
     assert!(get(router.clone(), &link()).await.body.contains("已退订"));
     assert_eq!(post(router, &link(), ONE_CLICK).await.0, StatusCode::OK);
-    assert!(suppressed.lock().unwrap().is_empty(), "nothing is written again");
+    assert_eq!(suppressed.lock().unwrap().len(), 1, "nothing is written again");
+}
+
+#[tokio::test]
+async fn an_opt_out_that_ends_is_not_taken_for_one_that_does_not() {
+    let mut world = world();
+    world.store.account.suppressed = Some(SuppressionReason::OptedOut);
+    let (router, suppressed) = router(world);
+    post(router.clone(), &link(), ONE_CLICK).await;
+    suppressed.lock().unwrap()[0].until = Some(crate::fixtures::at("2999-01-01T00:00:00Z"));
+    assert!(get(router.clone(), &link()).await.body.contains("<form"));
+    post(router, &link(), ONE_CLICK).await;
+    assert_eq!(suppressed.lock().unwrap().last().map(|last| last.until), Some(None));
 }
 
 #[tokio::test]
@@ -102,7 +115,9 @@ async fn a_borrower_without_an_address_is_answered_all_the_same() {
     let mut world = world();
     world.store.account.borrower = None;
     let (router, suppressed) = router(world);
-    assert_eq!(post(router, &link(), ONE_CLICK).await.0, StatusCode::OK);
+    let (status, page) = post(router, &link(), ONE_CLICK).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("没有您的邮箱地址") && !page.contains("已退订") && !page.contains("<form"), "{page}");
     assert!(suppressed.lock().unwrap().is_empty());
 }
 
