@@ -42,6 +42,8 @@ pub(crate) struct FakeStore {
     pub(crate) sources: Vec<SourceState>,
     /// What was suppressed.
     pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
+    /// What was wished for.
+    pub(crate) wished: Arc<Mutex<Vec<WishesByHand>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -159,8 +161,9 @@ impl Store for FakeStore {
         unreachable!("no page lists answers")
     }
 
-    async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
-        unreachable!("no page wishes")
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        self.wished.lock().expect("nobody panics with it").push(said.clone());
+        Ok(true)
     }
 
     async fn add_route_version(&self, _: &RouteVersion) -> Result<(), StoreError> {
@@ -324,6 +327,7 @@ impl World {
                 counts: Vec::new(),
                 sources: Vec::new(),
                 suppressed: Arc::default(),
+                wished: Arc::default(),
                 asked: Arc::default(),
             },
             merchant,
