@@ -16,7 +16,8 @@ use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, Registry,
+    ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
@@ -218,7 +219,7 @@ pub fn composer(config: &Config) -> Result<Composer, AppError> {
     let renderer = renderer(config)?;
     config.check_templates(&|name| renderer.has(name))?;
     let links = LinkKeys::new(config.links.keys.iter().map(|key| (key.id, key.secret.expose_secret())))?;
-    let routes = Arc::new(config.routes.clone());
+    let routes = Arc::new(Registry::of(config.routes.clone()));
     Ok(Composer { renderer: Arc::new(renderer), links: Arc::new(links), routes })
 }
 

@@ -15,7 +15,7 @@ use super::gateway::pace;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
 use crate::domain::duration;
-use crate::domain::{Merchant, MerchantId, RouteKind};
+use crate::domain::{Merchant, MerchantId};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::pack;
@@ -210,7 +210,7 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
         }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
-            let (RouteKind::Web { url } | RouteKind::App { url }) = &route.kind;
+            let url = route.kind.url();
             let closed = if route.closed { ", closed" } else { "" };
             let product = route.product.as_ref().map(|product| format!(", for {product}")).unwrap_or_default();
             writeln!(out, "    route {}: {url}{product}{closed}", route.key)?;

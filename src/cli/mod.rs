@@ -15,6 +15,7 @@ mod receipts;
 mod reminders;
 mod replies;
 mod resend;
+mod route;
 mod run;
 mod scan;
 mod suppress;
@@ -75,6 +76,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
+    /// Look at the ways to repay, and change them: at once, on record
+    Route(route::RouteArgs),
     /// Take in what became of messages: bounces and complaints of e-mail
     Receipts(receipts::ReceiptsArgs),
     /// List, check and preview templates
@@ -258,6 +261,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Replies(args) => replies::run(args, &*app.store, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
+        Command::Route(args) => route::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.

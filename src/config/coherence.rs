@@ -14,7 +14,7 @@ use super::reading::Reading;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
 use super::sources::ReadSource;
-use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route};
+use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHosts};
 use crate::plan::Rule;
 use crate::render::Phase;
 
@@ -25,6 +25,7 @@ pub(super) struct Parts<'p> {
     pub(super) gateways: &'p BTreeMap<GatewayName, Option<GatewayConfig>>,
     pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
     pub(super) routes: &'p [ReadRoute],
+    pub(super) route_hosts: &'p BTreeMap<MerchantId, RouteHosts>,
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
     pub(super) links: Option<&'p Links>,
@@ -37,6 +38,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     rules_name_what_is_there(reading, parts);
     channels_name_gateways_that_carry_them(reading, parts);
     routes_belong_to_merchants(reading, parts);
+    routes_lead_where_they_may(reading, parts);
     sources_bring_rows_of_merchants(reading, parts);
     every_merchant_has_an_open_route(reading, parts);
     leases_outlast_calls(reading, parts);
@@ -99,6 +101,21 @@ fn routes_belong_to_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
+fn routes_lead_where_they_may(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (read, route) in parts.routes.iter().filter_map(|read| Some((read, read.route.as_ref()?))) {
+        // Without a list it is the config that says where routes may lead; look-alikes have to be on one.
+        let own = || RouteHosts::of([&route.kind]);
+        let hosts = parts.route_hosts.get(&route.merchant).cloned().unwrap_or_else(own);
+        if let Err(refusal) = hosts.check(&route.kind) {
+            reading.note_at(&format!("{}.url", read.path), refusal.to_string());
+        }
+        let keys = || parts.routes.iter().filter_map(|other| other.path.strip_prefix("routes."));
+        if let Some(by) = route.replaced_by.as_ref().filter(|by| keys().all(|key| key != by.as_str())) {
+            reading.note_at(&format!("{}.replaced_by", read.path), none_such("route", by.as_str(), keys(), "routes"));
+        }
+    }
+}
+
 fn sources_bring_rows_of_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for source in parts.sources {
         if let Some(merchant) = source.merchant.as_ref().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
@@ -115,7 +132,8 @@ fn every_merchant_has_an_open_route(reading: &Reading<'_, '_>, parts: &Parts<'_>
     else {
         return;
     };
-    let serves_all = |route: &&Route| !route.closed && route.product.is_none();
+    let for_ever = |route: &Route| route.valid_from.is_none() && route.valid_until.is_none();
+    let serves_all = |route: &&Route| !route.closed && route.product.is_none() && for_ever(route);
     let served: BTreeSet<_> = routes.into_iter().filter(serves_all).map(|route| &route.merchant).collect();
     for merchant in parts.merchants.keys().filter(|merchant| !served.contains(merchant)) {
         let text = format!(

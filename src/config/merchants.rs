@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::calendars::Calendars;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
-use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, Support};
+use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support};
 use crate::plan::{DayHours, Terms, pack};
 
 /// What stands in `[merchants.*]`.
@@ -13,14 +13,19 @@ pub(super) struct Merchants {
     pub(super) merchants: BTreeMap<MerchantId, Option<Merchant>>,
     /// Of those that have some.
     pub(super) terms: BTreeMap<MerchantId, Terms>,
+    /// Where routes may lead, of those that say so.
+    pub(super) route_hosts: BTreeMap<MerchantId, RouteHosts>,
 }
 
 /// Reads `[merchants.*]`.
 pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Merchants {
     let mut read = Merchants::default();
-    for (name, section) in root.named("merchants") {
+    for (name, mut section) in root.named("merchants") {
         match MerchantId::new(&name) {
             Ok(id) => {
+                if let Some(hosts) = section.list("route_hosts", route_host).flatten() {
+                    read.route_hosts.insert(id.clone(), RouteHosts::all_of(hosts));
+                }
                 let (merchant, terms) = merchant(id.clone(), section, calendars);
                 read.merchants.insert(id.clone(), merchant);
                 read.terms.extend(terms.filter(|terms| *terms != Terms::default()).map(|terms| (id, terms)));
@@ -84,6 +89,10 @@ fn terms(
         section.reading.note_at(&section.key("contact_hours"), wider_than(jurisdiction));
     }
     Some(Terms { hours: hours?, calendar: calendar?.flatten() })
+}
+
+fn route_host(value: &Value<'_>) -> Result<RouteHosts, String> {
+    text(value)?.parse().map_err(|problem| format!("{} {problem}", value.shown()))
 }
 
 fn wider_than(jurisdiction: Jurisdiction) -> String {

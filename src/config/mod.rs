@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, Price, Routes, TemplateName};
+use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
 use crate::plan::{Policy, RateLimit};
 
@@ -126,8 +126,10 @@ pub struct Config {
     pub test_recipients: BTreeMap<GatewayName, Vec<String>>,
     /// By channel, its gateways in the order in which they are tried.
     pub channels: BTreeMap<Channel, Vec<GatewayName>>,
-    /// The ways to repay.
+    /// The ways to repay, as the config has them.
     pub routes: Routes,
+    /// Where routes may lead, of merchants that say so.
+    pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
     /// Where the daemon listens.
     pub http: Http,
     /// What seals links.
@@ -195,6 +197,13 @@ impl Config {
         if missing.is_empty() { Ok(()) } else { Err(ConfigError::Mistakes(Mistakes::new(missing))) }
     }
 
+    /// Where routes of a merchant may lead; without a list in the config, to the hosts of those that the config names.
+    #[must_use]
+    pub fn route_hosts(&self, merchant: &MerchantId) -> RouteHosts {
+        let own = self.routes.0.iter().filter(|route| route.merchant == *merchant);
+        self.route_hosts.get(merchant).cloned().unwrap_or_else(|| RouteHosts::of(own.map(|route| &route.kind)))
+    }
+
     /// Where the callbacks of a gateway come in; `None` where it has no `callback_secret`.
     #[must_use]
     pub fn callback_address(&self, gateway: &GatewayName) -> Option<CallbackAddress> {
@@ -228,7 +237,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms } = merchants::read(&mut root, &calendars);
+    let Merchants { merchants, terms, route_hosts } = merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
@@ -248,6 +257,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             gateways: &gateways.gateways,
             channels: &channels,
             routes: &routes,
+            route_hosts: &route_hosts,
             sources: &sources,
             dispatch,
             links: links.as_ref(),
@@ -271,6 +281,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         test_recipients: gateways.test_recipients,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
+        route_hosts,
         http: http?,
         links: links?,
         templates: templates?,

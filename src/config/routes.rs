@@ -1,6 +1,6 @@
 use super::reading::Section;
-use super::value::{app_link, flag, text, web_address, word};
-use crate::domain::{MerchantId, Route, RouteKey, RouteKind};
+use super::value::{flag, instant, text, word};
+use crate::domain::{MerchantId, Route, RouteKey, RouteKind, check_form};
 
 /// What an entry of `[routes.*]` came to.
 pub(super) struct ReadRoute {
@@ -17,38 +17,40 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>) -> Vec<ReadRoute> {
     root.named("routes").into_iter().map(|(name, section)| route(&name, section)).collect()
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Web,
-    App,
-}
-
 fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
     let path = section.path.clone();
     let key = RouteKey::new(name).map_err(|problem| {
         section.reading.note(&section.span, section.path.as_str(), format!("the name {problem}; choose another"));
     });
-    let kind = section.required("kind", r#""web""#, |value| word(value, &[("web", Kind::Web), ("app", Kind::App)]));
+    let kind = section.required("kind", r#""web""#, |value| word(value, &[("web", "web"), ("app", "app")]));
     let merchant = section.required("merchant", r#""mall""#, |value| {
         MerchantId::new(text(value)?).map_err(|problem| format!("{problem}; write the name of a merchant"))
     });
-    let url = section.required("url", r#""https://pay.example.com/""#, |value| match kind {
-        Some(Kind::App) => app_link(value),
+    let kind = section.required("url", r#""https://pay.example.com/""#, |value| {
         // Where the kind is mistaken, what both kinds refuse is a mistake anyway.
-        Some(Kind::Web) => web_address(value),
-        None => app_link(value),
+        let kind = RouteKind::of(kind.unwrap_or("app"), text(value)?);
+        kind.map_or(Ok(None), |kind| check_form(&kind).map(|()| Some(kind)).map_err(|refusal| refusal.to_string()))
     });
     let product = section.optional("product", text);
+    let valid_from = section.optional("valid_from", instant);
+    let valid_until = section.optional("valid_until", instant);
     let closed = section.or("closed", false, flag);
+    let replaced_by = section.optional("replaced_by", |value| {
+        RouteKey::new(text(value)?).map_err(|problem| format!("{problem}; write the name of another route"))
+    });
     section.finish();
     let named = merchant.clone();
     let whole = || {
-        let url = url?;
-        let kind = match kind? {
-            Kind::Web => RouteKind::Web { url },
-            Kind::App => RouteKind::App { url },
-        };
-        Some(Route { key: key.ok()?, merchant: merchant?, product: product?, kind, closed: closed? })
+        Some(Route {
+            key: key.ok()?,
+            merchant: merchant?,
+            product: product?,
+            kind: kind??,
+            valid_from: valid_from?,
+            valid_until: valid_until?,
+            closed: closed?,
+            replaced_by: replaced_by?,
+        })
     };
     ReadRoute { path, merchant: named, route: whole() }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 use reqwest::Url;
 use rust_decimal::Decimal;
@@ -212,19 +212,18 @@ pub(super) fn base_address(value: &Value<'_>) -> Result<String, String> {
     Ok(written.trim_end_matches('/').to_owned())
 }
 
-/// A link that opens an app: an https address or a scheme of its own; as it was written.
-pub(super) fn app_link(value: &Value<'_>) -> Result<String, String> {
-    const UNSAFE: [&str; 7] = ["javascript", "data", "file", "blob", "about", "vbscript", "ftp"];
-    const EXAMPLE: &str = r#""https://app.example.com/bill" or "mallfinance://bill""#;
-    let written = text(value)?;
-    let url: Url = parsed(value, "no link", EXAMPLE)?;
-    match url.scheme() {
-        "https" | "http" => web_address(value),
-        scheme if UNSAFE.contains(&scheme) => {
-            Err(format!("begins with {scheme}:, which opens no app; write for example {EXAMPLE}"))
-        }
-        _ => without_user(&url).map(|()| written),
-    }
+/// An instant.
+pub(super) fn instant(value: &Value<'_>) -> Result<DateTime<Utc>, String> {
+    let written = match value.node {
+        // TOML knows instants of its own, without quotes.
+        DeValue::Datetime(instant) => instant.to_string(),
+        _ => value.text()?.to_owned(),
+    };
+    let wrong = |_| {
+        let shown = value.shown();
+        format!(r#"{shown} is no instant with its distance from UTC; write for example "2026-12-01T00:00:00+08:00""#)
+    };
+    DateTime::parse_from_rfc3339(&written).map(|instant| instant.to_utc()).map_err(wrong)
 }
 
 fn without_user(url: &Url) -> Result<(), String> {

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 
 use super::{Installment, MerchantId, RouteKey};
 
@@ -13,32 +13,18 @@ pub struct Route {
     pub product: Option<String>,
     /// What kind of way it is.
     pub kind: RouteKind,
+    /// From when on it works; `None` for ever since.
+    pub valid_from: Option<DateTime<Utc>>,
+    /// When it works no more; `None` for no end.
+    pub valid_until: Option<DateTime<Utc>>,
     /// A closed route is never offered and never linked to.
     pub closed: bool,
-}
-
-/// Every way to repay that the config names, in its order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Routes(pub Vec<Route>);
-
-impl Routes {
-    /// The open routes for an instalment, best first: the one it names itself, those for its product, then the general ones.
-    #[must_use]
-    pub fn open_for(&self, installment: &Installment) -> Vec<&Route> {
-        let serves = |route: &&Route| {
-            let named = installment.route.as_ref() == Some(&route.key);
-            let fits = route.product.is_none() || route.product == installment.product;
-            !route.closed && route.merchant == installment.merchant && (named || fits)
-        };
-        let mut found: Vec<_> = self.0.iter().filter(serves).collect();
-        found.sort_by_key(|route| (installment.route.as_ref() != Some(&route.key), route.product.is_none()));
-        found
-    }
+    /// What serves instead while it is not open.
+    pub replaced_by: Option<RouteKey>,
 }
 
 /// Kinds of [`Route`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteKind {
     /// A page on which one can pay.
     Web {
@@ -50,4 +36,171 @@ pub enum RouteKind {
         /// A universal (https) or custom-scheme link that opens the app.
         url: String,
     },
+}
+
+/// What somebody made of a route at run time. Versions are only ever added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteVersion {
+    /// The route from then on.
+    pub route: Route,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Every way to repay: those of the config in its order, then those that were made at run time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes(pub Vec<Route>);
+
+impl Route {
+    /// Whether it may be offered at `now`.
+    #[must_use]
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        let begun = self.valid_from.is_none_or(|from| from <= now);
+        let ended = self.valid_until.is_some_and(|until| until <= now);
+        !self.closed && begun && !ended
+    }
+}
+
+impl RouteKind {
+    /// The word in the config and in the database.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Web { .. } => "web",
+            Self::App { .. } => "app",
+        }
+    }
+
+    /// The kind of a word; `None` if it is none.
+    #[must_use]
+    pub fn of(word: &str, url: String) -> Option<Self> {
+        match word {
+            "web" => Some(Self::Web { url }),
+            "app" => Some(Self::App { url }),
+            _ => None,
+        }
+    }
+
+    /// Where it leads.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        let (Self::Web { url } | Self::App { url }) = self;
+        url
+    }
+}
+
+impl Routes {
+    /// These, with the newest version of each key in the place of what the config says of it.
+    #[must_use]
+    pub fn overlaid(&self, newest: impl IntoIterator<Item = Route>) -> Self {
+        let mut routes = self.clone();
+        for route in newest {
+            match routes.0.iter_mut().find(|known| known.key == route.key) {
+                Some(known) => *known = route,
+                None => routes.0.push(route),
+            }
+        }
+        routes
+    }
+
+    /// The route of that key.
+    #[must_use]
+    pub fn get(&self, key: &RouteKey) -> Option<&Route> {
+        self.0.iter().find(|route| route.key == *key)
+    }
+
+    /// The routes that are open to an instalment at `now`, best first: the one it names itself, those for its product, then the
+    /// general ones. One that is not open is stood in for by what replaces it.
+    #[must_use]
+    pub fn open_for(&self, installment: &Installment, now: DateTime<Utc>) -> Vec<&Route> {
+        let is_named = |route: &Route| installment.route.as_ref() == Some(&route.key);
+        let serves = |route: &&Route| {
+            let fits = route.product.is_none() || route.product == installment.product;
+            route.merchant == installment.merchant && (is_named(route) || fits)
+        };
+        let mut serving: Vec<_> = self.0.iter().filter(serves).collect();
+        serving.sort_by_key(|route| (!is_named(route), route.product.is_none()));
+        let mut found: Vec<&Route> = Vec::new();
+        for open in serving.into_iter().filter_map(|route| self.in_place_of(route, now)) {
+            if open.merchant == installment.merchant && !found.contains(&open) {
+                found.push(open);
+            }
+        }
+        found
+    }
+
+    /// The route itself while it is open, else the first open one of those that replaced it; `None` if there is none.
+    #[must_use]
+    pub fn in_place_of<'r>(&'r self, route: &'r Route, now: DateTime<Utc>) -> Option<&'r Route> {
+        self.successors(route).find(|route| route.is_open(now))
+    }
+
+    /// The route, what replaces it, what replaces that, and so on; no more than there are, even where they go round in a circle.
+    pub fn successors<'r>(&'r self, route: &'r Route) -> impl Iterator<Item = &'r Route> {
+        let next = |route: &&'r Route| route.replaced_by.as_ref().and_then(|key| self.get(key));
+        std::iter::successors(Some(route), next).take(self.0.len().max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use rstest::rstest;
+
+    use super::{Route, RouteKind, Routes};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    fn route(key: &str, closed: bool, replaced_by: Option<&str>) -> Route {
+        Route {
+            key: key.parse().expect("a key"),
+            merchant: "mall".parse().expect("a name"),
+            product: None,
+            kind: RouteKind::Web { url: format!("https://{key}.mall.example/") },
+            valid_from: None,
+            valid_until: None,
+            closed,
+            replaced_by: replaced_by.map(|key| key.parse().expect("a key")),
+        }
+    }
+
+    #[rstest]
+    #[case::open_itself(&[("a", false, Some("b")), ("b", false, None)], Some("a"))]
+    #[case::replaced(&[("a", true, Some("b")), ("b", false, None)], Some("b"))]
+    #[case::twice(&[("a", true, Some("b")), ("b", true, Some("c")), ("c", false, None)], Some("c"))]
+    #[case::closed(&[("a", true, None), ("b", false, None)], None)]
+    #[case::by_nothing(&[("a", true, Some("z"))], None)]
+    #[case::by_itself(&[("a", true, Some("a"))], None)]
+    #[case::in_a_circle(&[("a", true, Some("b")), ("b", true, Some("a"))], None)]
+    fn a_replaced_route_leads_to_what_is_open(#[case] all: &[(&str, bool, Option<&str>)], #[case] found: Option<&str>) {
+        let routes = Routes(all.iter().map(|(key, closed, by)| route(key, *closed, *by)).collect());
+        let open = routes.in_place_of(&routes.0[0], at("2026-11-22T00:00:00Z"));
+        assert_eq!(open.map(|route| route.key.as_str()), found);
+    }
+
+    #[rstest]
+    #[case::before("2026-11-21T23:59:59Z", false)]
+    #[case::from_then_on("2026-11-22T00:00:00Z", true)]
+    #[case::still("2026-11-22T23:59:59Z", true)]
+    #[case::no_more("2026-11-23T00:00:00Z", false)]
+    fn a_route_is_open_while_it_is_valid(#[case] now: &str, #[case] open: bool) {
+        let mut one = route("a", false, None);
+        one.valid_from = Some(at("2026-11-22T00:00:00Z"));
+        one.valid_until = Some(at("2026-11-23T00:00:00Z"));
+        assert_eq!(one.is_open(at(now)), open);
+    }
+
+    #[test]
+    fn the_newest_version_stands_in_the_place_of_the_configs() {
+        let config = Routes(vec![route("a", false, None), route("b", false, None)]);
+        let laid = config.overlaid([route("a", true, Some("c")), route("c", false, None)]);
+        let keys: Vec<_> = laid.0.iter().map(|route| (route.key.as_str(), route.closed)).collect();
+        assert_eq!(keys, [("a", true), ("b", false), ("c", false)]);
+    }
 }

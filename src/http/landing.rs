@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::domain::{Installment, Locale, Merchant, Route, RouteKind, Routes, SkipReason};
+use crate::domain::{Installment, Locale, Merchant, Route, RouteKind, SkipReason};
+use crate::pipeline::Seen;
 use crate::plan::{Account, local_date, open_installments};
 
 /// What became of what a reminder was about.
@@ -74,7 +75,7 @@ impl Landing {
         merchant: &Merchant,
         due_date: NaiveDate,
         account: &Account,
-        routes: &Routes,
+        routes: &Seen,
         now: DateTime<Utc>,
     ) -> Self {
         let borrower = account.borrower.as_ref();
@@ -156,7 +157,7 @@ fn app_url(route: &Route) -> Option<&str> {
 }
 
 /// The best open route of one kind for each instalment, each address once, in the order of the instalments.
-fn ways(open: &[Installment], routes: &Routes, wanted: fn(&Route) -> Option<&str>) -> Vec<Way> {
+fn ways(open: &[Installment], routes: &Seen, wanted: fn(&Route) -> Option<&str>) -> Vec<Way> {
     let mut found: Vec<(&str, BTreeSet<&str>)> = Vec::new();
     for installment in open {
         let Some(url) = routes.open_for(installment).into_iter().find_map(wanted) else { continue };

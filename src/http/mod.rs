@@ -8,6 +8,7 @@
 //! | `landing` | what a landing page says, worked out from the facts; pure |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
+//! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
 //! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
@@ -18,6 +19,7 @@ pub mod demo;
 mod landing;
 pub mod ops;
 mod page;
+mod preferences;
 pub mod public;
 mod unsubscribe;
 

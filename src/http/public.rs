@@ -23,7 +23,8 @@ use super::page::{Strictness, page, set_headers};
 use super::{HttpError, unsubscribe, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::{Installment, ReminderId, ReminderKey, Routes};
+use crate::domain::{Installment, ReminderId, ReminderKey};
+use crate::pipeline::Registry;
 use crate::plan::Policy;
 use crate::render::Purpose;
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
@@ -43,7 +44,7 @@ pub struct Public {
     /// The merchants.
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.
-    pub routes: Arc<Routes>,
+    pub routes: Arc<Registry>,
     /// Tells today, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
 }
@@ -92,6 +93,8 @@ impl Public {
     }
 
     async fn look_up(&self, token: &str) -> Result<Option<Landing>, StoreError> {
+        // Asked before the token is opened: it takes as long for every token.
+        let routes = self.routes.now(&*self.store, &*self.clock).await?;
         // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
         // and a merchant that is gone costs no second one.
         let id = (self.open)(token).unwrap_or(NO_REMINDER);
@@ -106,7 +109,7 @@ impl Public {
             // When the first is paid, the page goes on to the next that its message spoke of.
             due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);
         }
-        Ok(Some(Landing::new(merchant, due_date, &account, &self.routes, self.clock.now())))
+        Ok(Some(Landing::new(merchant, due_date, &account, &routes, self.clock.now())))
     }
 
     /// What a digest may have spoken of, ordered by due date.

@@ -1,8 +1,9 @@
-//! `/u/{token}`: where the recipient of an e-mail says that no more of them shall come.
+//! `/u/{token}`: where the recipient of an e-mail says that no more of them shall come, or how they are to come.
 //!
 //! GET shows a page with a button and changes nothing: mail scanners follow links. POST with `List-Unsubscribe=One-Click` in its
 //! body unsubscribes, whether the page's button sends it or a mail program on its own (RFC 8058): no cookie, no origin, no
-//! question. Doing it twice changes nothing more. The token is in no log line.
+//! question. Doing it twice changes nothing more. The same page takes wishes: language, channel and hours. The token is in no log
+//! line.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,9 +17,10 @@ use serde::Serialize;
 
 use super::landing::{Language, SupportContact};
 use super::page::{Strictness, page, set_headers};
+use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, unavailable};
 use super::{HttpError, within_patience};
-use crate::domain::{Address, Channel, MerchantId, Suppression, SuppressionReason};
+use crate::domain::{Address, BorrowerKey, Channel, MerchantId, Suppression, SuppressionReason, Wishes, WishesByHand};
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
@@ -27,9 +29,12 @@ const MAX_ANSWER: usize = 4 * 1024;
 /// What suppressions from here name as their source.
 const SOURCE: &str = "link";
 
+/// Who is on record for wishes from here.
+const ACTOR: &str = "borrower";
+
 pub(super) fn router(public: Public) -> Router {
     Router::new()
-        .route("/u/{token}", get(show).post(unsubscribe))
+        .route("/u/{token}", get(show).post(take))
         .layer(DefaultBodyLimit::max(MAX_ANSWER))
         .layer(map_response(with_headers))
         .with_state(public)
@@ -37,7 +42,7 @@ pub(super) fn router(public: Public) -> Router {
 
 /// Whom a token is about.
 struct Recipient {
-    merchant: MerchantId,
+    key: BorrowerKey,
     /// Where messages of that channel go today; `None` if nowhere.
     address: Option<Address>,
     sheet: Sheet,
@@ -52,6 +57,10 @@ struct Sheet {
     done: bool,
     /// Whether there is no address that anything could be sent to, or kept from.
     nowhere: bool,
+    /// What can be wished for; `None` for a borrower whom the ledger does not know.
+    preferences: Option<Preferences>,
+    /// Whether wishes were taken down just now.
+    saved: bool,
     support: SupportContact,
 }
 
@@ -63,21 +72,47 @@ async fn show(State(public): State<Public>, token: Result<Path<String>, PathReje
     }
 }
 
-async fn unsubscribe(
+async fn take(
     State(public): State<Public>,
     token: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let mut recipient = match public.recipient(&token_of(token)).await {
+    let token = token_of(token);
+    let recipient = match public.recipient(&token).await {
         Ok(Some(recipient)) => recipient,
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),
     };
-    if !body.is_ok_and(|body| says_so(&body)) {
-        return sheet(StatusCode::BAD_REQUEST, &recipient.sheet);
+    let body = body.unwrap_or_default();
+    if says_so(&body) {
+        return unsubscribe(&public, recipient).await;
     }
+    match recipient.sheet.preferences.as_ref().and_then(|offered| offered.read(&body)) {
+        Some(wishes) => wish(&public, &token, recipient.key, wishes).await,
+        None => sheet(StatusCode::BAD_REQUEST, &recipient.sheet),
+    }
+}
+
+/// Takes wishes down, and shows them as they are now.
+async fn wish(public: &Public, token: &str, borrower: BorrowerKey, wishes: Wishes) -> Response {
+    let said = WishesByHand { borrower, wishes, actor: ACTOR.to_owned(), at: public.clock.now() };
+    let taken = async {
+        within_patience(&*public.clock, public.store.wish(&said)).await?;
+        public.recipient(token).await
+    };
+    match taken.await {
+        Ok(Some(mut recipient)) => {
+            recipient.sheet.saved = true;
+            sheet(StatusCode::OK, &recipient.sheet)
+        }
+        Ok(None) => not_found(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn unsubscribe(public: &Public, mut recipient: Recipient) -> Response {
     if let Some(address) = recipient.address.filter(|_| !recipient.sheet.done) {
-        if let Err(error) = public.suppress(recipient.merchant, address).await {
+        if let Err(error) = public.suppress(recipient.key, address).await {
             return failed(&error);
         }
         recipient.sheet.done = true;
@@ -100,7 +135,7 @@ fn sheet(status: StatusCode, sheet: &Sheet) -> Response {
 }
 
 fn failed(error: &HttpError) -> Response {
-    tracing::error!(%error, "somebody could not unsubscribe, or be shown the page for it");
+    tracing::error!(%error, "somebody could not unsubscribe or wish, or be shown the page for it");
     unavailable()
 }
 
@@ -134,9 +169,11 @@ impl Public {
             merchant: merchant.name.clone(),
             done,
             nowhere: address.is_none(),
+            preferences: borrower.map(Preferences::of),
+            saved: false,
             support: SupportContact::of(merchant),
         };
-        Ok(Some(Recipient { merchant: merchant.id.clone(), address, sheet }))
+        Ok(Some(Recipient { key: key.borrower, address, sheet }))
     }
 
     /// Whether an opt-out stands that has no end.
@@ -155,9 +192,9 @@ impl Public {
         Ok(self.store.suppressions(&filter).await?.iter().any(stands))
     }
 
-    async fn suppress(&self, merchant: MerchantId, address: Address) -> Result<(), HttpError> {
+    async fn suppress(&self, borrower: BorrowerKey, address: Address) -> Result<(), HttpError> {
         let suppression = Suppression {
-            merchant: Some(merchant),
+            merchant: Some(borrower.merchant),
             address,
             reason: SuppressionReason::OptedOut,
             source: SOURCE.to_owned(),
@@ -168,7 +205,7 @@ impl Public {
     }
 }
 
-/// The page's own button is the one form that there is.
+/// The forms are the page's own.
 async fn with_headers(mut response: Response) -> Response {
     let has_form = matches!(response.status(), StatusCode::OK | StatusCode::BAD_REQUEST);
     let strictness = if has_form { Strictness::HasForm } else { Strictness::Strict };

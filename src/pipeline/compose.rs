@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind, Routes};
+use super::Registry;
+use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind};
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
@@ -15,7 +16,7 @@ pub struct Composer {
     /// The keys of personal links.
     pub links: Arc<LinkKeys>,
     /// The ways to repay.
-    pub routes: Arc<Routes>,
+    pub routes: Arc<Registry>,
 }
 
 impl Composer {
@@ -79,10 +80,11 @@ impl Composer {
     }
 
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
+        let seen = self.routes.seen();
         match mode {
             LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
-                self.routes.open_for(installment).into_iter().find_map(|route| match &route.kind {
+                seen.open_for(installment).into_iter().find_map(|route| match &route.kind {
                     RouteKind::Web { url } => Some(url.clone()),
                     RouteKind::App { .. } => None,
                 })

@@ -20,7 +20,7 @@ use super::poison::Poison;
 use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, Settlement};
+use crate::domain::{Channel, LinkMode, Settlement};
 use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
@@ -303,6 +303,10 @@ impl Lane {
             // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
             Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Found::Plenty),
             Admits::All => {}
+        }
+        if self.post().gateway.link_mode() == LinkMode::Fixed {
+            // Before the claim, so that nothing is claimed that could lead to a closed door.
+            self.dispatcher.composer.routes.now(&**store, &**clock).await?;
         }
         let mut found = Found::Rest;
         for place in self.places() {

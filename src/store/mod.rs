@@ -24,7 +24,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, Settlement, SourceState, Suppression, WishesByHand,
+    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 
@@ -160,6 +160,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Lays wishes that a person put in over what is known of a borrower, and records who did. `false`, and nothing is recorded, if
     /// the ledger does not know the borrower.
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError>;
+
+    /// Keeps what somebody made of a route; nothing that was kept before is changed.
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError>;
+
+    /// Every version of one route, oldest first; with `None` the newest of each, by key.
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError>;
 
     /// What people have put in by hand about a borrower, oldest first.
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;

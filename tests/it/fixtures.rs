@@ -8,7 +8,7 @@ use dueherald::domain::{
     Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
     Support, Tags,
 };
-use dueherald::pipeline::Composer;
+use dueherald::pipeline::{Composer, Registry};
 use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
 use dueherald::render::{LinkKeys, Renderer};
 use dueherald::store::{LedgerRow, Said};
@@ -45,7 +45,10 @@ pub(crate) fn routes() -> Routes {
         merchant: merchant().id,
         product: None,
         kind: RouteKind::Web { url: "https://pay.example.com/bill".into() },
+        valid_from: None,
+        valid_until: None,
         closed: false,
+        replaced_by: None,
     }])
 }
 
@@ -54,7 +57,7 @@ pub(crate) fn composer() -> Composer {
     Composer {
         renderer: Arc::new(Renderer::new(Vec::new()).expect("the built-in templates are sound")),
         links: Arc::new(LinkKeys::new([(1, [0_u8; 32])]).expect("a key")),
-        routes: Arc::new(routes()),
+        routes: Arc::new(Registry::of(routes())),
     }
 }
 

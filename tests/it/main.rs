@@ -20,6 +20,7 @@ mod plan;
 mod postgres;
 mod render;
 mod resend;
+mod routes;
 mod rules;
 mod sinks;
 mod sources;

@@ -9,7 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, ScanOrder, Until, scan,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
+    Until, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -53,7 +54,7 @@ impl Daemon {
             composer: Composer {
                 renderer: Arc::clone(&RENDERER),
                 links: Arc::clone(&world.links),
-                routes: Arc::new(routes()),
+                routes: Arc::new(Registry::of(routes())),
             },
             clock: Arc::clone(&life) as Arc<dyn Clock>,
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },

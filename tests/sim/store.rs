@@ -10,7 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, LedgerRow, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, Settlement, SourceState, State, Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State,
+    Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
 use dueherald::store::{
@@ -189,6 +190,14 @@ impl Store for FaultyStore {
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
         self.inner().wish(said).await
+    }
+
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        self.inner().add_route_version(version).await
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        self.inner().route_versions(key).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

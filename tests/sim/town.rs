@@ -67,7 +67,10 @@ pub(crate) fn routes() -> Routes {
         merchant: merchant.id,
         product: None,
         kind: RouteKind::Web { url: "https://pay.example.com/bill".into() },
+        valid_from: None,
+        valid_until: None,
         closed: false,
+        replaced_by: None,
     };
     Routes(merchants().into_iter().map(route).collect())
 }

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, scan, sources, stops, views,
-    wishes,
+    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, routes, scan, sources, stops,
+    views, wishes,
 };
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, Settlement, SourceState, Suppression, WishesByHand,
+    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
@@ -129,6 +129,16 @@ impl Store for End {
         let known = wishes::wish(&mut tx, said, self.given_now()).await?;
         tx.commit().await?;
         Ok(known)
+    }
+
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        routes::add(&mut tx, version).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        routes::versions(&mut self.read().await?, key).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

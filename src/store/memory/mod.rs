@@ -23,7 +23,8 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayName, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceName, SourceState,
+    Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
 
@@ -41,6 +42,8 @@ struct Tables {
     reports: Reports,
     turns: HashMap<String, (String, DateTime<Utc>)>,
     sources: BTreeMap<SourceName, SourceState>,
+    /// By key, oldest first.
+    routes: BTreeMap<RouteKey, Vec<RouteVersion>>,
     gateways: BTreeMap<(GatewayName, String), GatewayState>,
 }
 
@@ -159,6 +162,19 @@ impl Store for MemoryStore {
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
         Ok(self.tables().ledger.wish(said, self.clock.now()))
+    }
+
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        self.tables().routes.entry(version.route.key.clone()).or_default().push(version.clone());
+        Ok(())
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        let tables = self.tables();
+        Ok(match key {
+            Some(key) => tables.routes.get(key).cloned().unwrap_or_default(),
+            None => tables.routes.values().filter_map(|versions| versions.last().cloned()).collect(),
+        })
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

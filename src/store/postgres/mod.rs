@@ -29,6 +29,8 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+#[path = "../body/routes.rs"]
+mod routes;
 #[path = "../body/scan.rs"]
 mod scan;
 #[path = "../body/sources.rs"]

@@ -16,6 +16,7 @@ pub(super) mod rate;
 pub(super) mod receipt;
 pub(super) mod reminder;
 pub(super) mod report;
+pub(super) mod route;
 pub(super) mod scan;
 pub(super) mod schema;
 pub(super) mod source;

@@ -17,6 +17,7 @@ mod race;
 mod rates;
 mod receipts;
 mod reports;
+mod routes;
 mod sample;
 mod scans;
 mod sources;
@@ -153,6 +154,9 @@ macro_rules! every_case_on {
                 a_second_is_planned_once,
                 only_what_is_falling_back_has_a_second,
                 a_first_may_rest_without_a_second,
+            }
+            routes {
+                versions_are_kept_and_the_newest_is_told,
             }
             wishes {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,

@@ -13,9 +13,10 @@ use dueherald::domain::{
     Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
     GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
     NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
-    Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
+use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
@@ -41,6 +42,8 @@ pub(crate) struct FakeStore {
     pub(crate) sources: Vec<SourceState>,
     /// What was suppressed.
     pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
+    /// What was wished for.
+    pub(crate) wished: Arc<Mutex<Vec<WishesByHand>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -158,8 +161,17 @@ impl Store for FakeStore {
         unreachable!("no page lists answers")
     }
 
-    async fn wish(&self, _: &WishesByHand) -> Result<bool, StoreError> {
-        unreachable!("no page wishes")
+    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+        self.wished.lock().expect("nobody panics with it").push(said.clone());
+        Ok(true)
+    }
+
+    async fn add_route_version(&self, _: &RouteVersion) -> Result<(), StoreError> {
+        unreachable!("no page changes a route")
+    }
+
+    async fn route_versions(&self, _: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
@@ -315,6 +327,7 @@ impl World {
                 counts: Vec::new(),
                 sources: Vec::new(),
                 suppressed: Arc::default(),
+                wished: Arc::default(),
                 asked: Arc::default(),
             },
             merchant,
@@ -352,7 +365,7 @@ impl World {
                 _ => None,
             }),
             policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
-            routes: Arc::new(Routes(self.routes)),
+            routes: Arc::new(Registry::of(Routes(self.routes))),
             clock: Arc::new(self.clock),
         }
     }
@@ -411,7 +424,16 @@ pub(crate) fn app(key: &str, url: &str) -> Route {
 
 fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
     let key = RouteKey::new(key).expect("sound");
-    Route { key, merchant: merchant_id(), product: product.map(str::to_owned), kind, closed: false }
+    Route {
+        key,
+        merchant: merchant_id(),
+        product: product.map(str::to_owned),
+        kind,
+        valid_from: None,
+        valid_until: None,
+        closed: false,
+        replaced_by: None,
+    }
 }
 
 pub(crate) fn date(text: &str) -> NaiveDate {

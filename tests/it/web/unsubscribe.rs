@@ -88,6 +88,43 @@ async fn one_click_suppresses_that_address_for_that_merchant(#[case] body: &'sta
 }
 
 #[tokio::test]
+async fn a_borrower_wishes_for_a_language_a_channel_and_hours() {
+    let world = world();
+    let wished = Arc::clone(&world.store.wished);
+    let (router, suppressed) = router(world);
+    let wishes = "preferences=save&language=en&channel=sms&hours=18%3A00-21%3A00";
+    let (status, body) = post(router.clone(), &link(), wishes).await;
+    assert_eq!((status, body.contains("已保存")), (StatusCode::OK, true), "{body}");
+    let (status, _) = post(router, &link(), "preferences=save&language=&channel=&hours=").await;
+    assert_eq!(status, StatusCode::OK);
+    let told: Vec<_> =
+        wished.lock().unwrap().iter().map(|said| (said.actor.clone(), said.wishes.to_string())).collect();
+    let told: Vec<_> = told.iter().map(|(actor, said)| (actor.as_str(), said.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("borrower", "language en, channel sms, hours 18:00-21:00"),
+            ("borrower", "language none, channel none, hours none")
+        ]
+    );
+    assert!(suppressed.lock().unwrap().is_empty());
+}
+
+#[rstest]
+#[case::hours_that_are_not_offered("language=&channel=&hours=03:00-03:01")]
+#[case::a_channel_that_is_none("language=&channel=fax&hours=")]
+#[case::half_a_form("language=en")]
+#[case::nothing("")]
+#[tokio::test]
+async fn nothing_else_can_be_wished_for(#[case] body: &'static str) {
+    let world = world();
+    let wished = Arc::clone(&world.store.wished);
+    let (router, suppressed) = router(world);
+    assert_eq!(post(router, &link(), body).await.0, StatusCode::BAD_REQUEST);
+    assert!(wished.lock().unwrap().is_empty() && suppressed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn twice_is_as_good_as_once() {
     let mut world = world();
     world.store.account.suppressed = Some(SuppressionReason::OptedOut);

@@ -1,0 +1,343 @@
+//! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
+
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::reminders::moment;
+use super::table::{self, Format, Row};
+use super::{CliError, Exit};
+use crate::app::App;
+use crate::domain::{MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
+use crate::pipeline::Signature;
+
+/// Look at the ways to repay, and change them.
+#[derive(Debug, Args)]
+pub(super) struct RouteArgs {
+    #[command(subcommand)]
+    command: RouteCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RouteCommand {
+    /// List the routes as they are now
+    List {
+        /// Only those of this merchant
+        #[arg(long)]
+        merchant: Option<MerchantId>,
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show what was made of a route: who, when and why
+    Show {
+        /// The route
+        key: RouteKey,
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Make a route, or change one; it is open from then on
+    Set(SetArgs),
+    /// Close a route: it is offered and linked to no more
+    Close {
+        /// The route
+        key: RouteKey,
+        /// What serves instead
+        #[arg(long, value_name = "OTHER")]
+        replace_by: Option<RouteKey>,
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Close a route and let another serve instead
+    Replace {
+        /// The route
+        key: RouteKey,
+        /// What serves instead
+        #[arg(long, value_name = "OTHER")]
+        by: RouteKey,
+        #[command(flatten)]
+        signed: Signed,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SetArgs {
+    /// The route
+    key: RouteKey,
+    /// Where it leads; without it where it led
+    #[arg(long)]
+    url: Option<String>,
+    /// What kind of way it is; without it what it was
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    /// Whose it is; needed for one that is not there yet
+    #[arg(long)]
+    merchant: Option<MerchantId>,
+    /// Only for instalments of this product; without it for those it was for
+    #[arg(long)]
+    product: Option<String>,
+    /// From when on (RFC 3339, for example 2026-12-01T00:00:00+08:00); without it from now on
+    #[arg(long, value_name = "TIME")]
+    valid_from: Option<DateTime<Utc>>,
+    /// Until when; without it for good
+    #[arg(long, value_name = "TIME")]
+    valid_until: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Web,
+    App,
+}
+
+#[derive(Debug, Args)]
+struct Signed {
+    /// Who changes it; kept on record
+    #[arg(long)]
+    actor: String,
+    /// Why; kept on record
+    #[arg(long)]
+    reason: String,
+}
+
+/// Runs it.
+pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    let now = app.clock.now();
+    let seen = app.composer.routes.now(&*app.store, &*app.clock).await?;
+    let routes = seen.routes();
+    let (changed, signed) = match args.command {
+        RouteCommand::List { merchant, format } => {
+            let wanted = |route: &&Route| merchant.as_ref().is_none_or(|merchant| route.merchant == *merchant);
+            let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, now)).collect();
+            table::print(out, format, &rows)?;
+            return Ok(Exit::Done);
+        }
+        RouteCommand::Show { key, format } => {
+            show(&key, app, format, out).await?;
+            return Ok(Exit::Done);
+        }
+        RouteCommand::Set(args) => (set(&args, routes, app)?, args.signed),
+        RouteCommand::Close { key, replace_by, signed } => (close(&key, replace_by, routes, now)?, signed),
+        RouteCommand::Replace { key, by, signed } => (close(&key, Some(by), routes, now)?, signed),
+    };
+    let Signature { actor, reason } =
+        Signature::new(&signed.actor, &signed.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let version = RouteVersion { route: changed, at: now, actor, reason };
+    app.store.add_route_version(&version).await?;
+    tell(&version.route, &routes.overlaid([version.route.clone()]), now, out)?;
+    Ok(Exit::Done)
+}
+
+async fn show(key: &RouteKey, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+    let configured = app.composer.routes.configured().get(key).map(VersionRow::of_config);
+    let versions = app.store.route_versions(Some(key)).await?;
+    let rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
+    if rows.is_empty() {
+        return Err(CliError::Failed(format!("there is no route {key}; `dueherald route list` lists them")));
+    }
+    Ok(table::print(out, format, &rows)?)
+}
+
+fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
+    let known = routes.get(&args.key);
+    let lacks = |what: &str| CliError::Use(format!("there is no route {} yet; say its {what}", args.key));
+    let merchant = args.merchant.clone().or_else(|| known.map(|route| route.merchant.clone()));
+    let merchant = merchant.ok_or_else(|| lacks("--merchant"))?;
+    if !app.policy.merchants.contains_key(&merchant) {
+        let known: Vec<_> = app.policy.merchants.keys().map(MerchantId::as_str).collect();
+        return Err(CliError::Use(format!("there is no merchant {merchant}; there is {}", known.join(", "))));
+    }
+    if let Some(known) = known.filter(|known| known.merchant != merchant) {
+        let text = format!("route {} is {}'s and stays so; choose another key", known.key, known.merchant);
+        return Err(CliError::Use(text));
+    }
+    let url = args.url.clone().or_else(|| known.map(|route| route.kind.url().to_owned()));
+    let url = url.ok_or_else(|| lacks("--url"))?;
+    let kind = match (args.kind, known.map(|route| &route.kind)) {
+        (Some(Kind::App), _) | (None, Some(RouteKind::App { .. })) => RouteKind::App { url },
+        (Some(Kind::Web), _) | (None, Some(RouteKind::Web { .. })) => RouteKind::Web { url },
+        (None, None) => return Err(lacks("--kind")),
+    };
+    let refused = |refusal| CliError::Use(format!("--url {refusal}"));
+    app.config.route_hosts(&merchant).check(&kind).map_err(refused)?;
+    if args.valid_from.zip(args.valid_until).is_some_and(|(from, until)| until <= from) {
+        return Err(CliError::Use("--valid-until is not after --valid-from; it would never be open".to_owned()));
+    }
+    Ok(Route {
+        key: args.key.clone(),
+        merchant,
+        product: args.product.clone().or_else(|| known.and_then(|route| route.product.clone())),
+        kind,
+        valid_from: args.valid_from,
+        valid_until: args.valid_until,
+        closed: false,
+        replaced_by: None,
+    })
+}
+
+fn close(key: &RouteKey, by: Option<RouteKey>, routes: &Routes, now: DateTime<Utc>) -> Result<Route, CliError> {
+    let found = |key: &RouteKey| {
+        let none = || CliError::Use(format!("there is no route {key}; `dueherald route list` lists them"));
+        routes.get(key).ok_or_else(none)
+    };
+    let route = found(key)?;
+    if let Some(by) = &by {
+        let other = found(by)?;
+        if other.merchant != route.merchant {
+            return Err(CliError::Use(format!("route {by} is another merchant's: {}", other.merchant)));
+        }
+        if routes.successors(other).any(|one| one.key == *key) {
+            return Err(CliError::Use(format!("route {by} leads back to {key}; name one that does not")));
+        }
+        let opens = |one: &Route| !one.closed && one.valid_until.is_none_or(|until| until > now);
+        if !routes.successors(other).any(opens) {
+            return Err(CliError::Use(format!("route {by} is closed; open it first by `dueherald route set {by}`")));
+        }
+    }
+    Ok(Route { closed: true, replaced_by: by, ..route.clone() })
+}
+
+fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), CliError> {
+    let Route { key, merchant, .. } = changed;
+    let by = changed.replaced_by.as_ref().map(|by| format!(" and replaced by {by}")).unwrap_or_default();
+    match status(changed, now) {
+        Status::Closed => writeln!(out, "{key} is closed{by}; personal links follow within seconds")?,
+        _ => writeln!(out, "{key} leads to {}; personal links follow within seconds", changed.kind.url())?,
+    }
+    let serves_all = |route: &&Route| route.merchant == *merchant && route.product.is_none();
+    if !routes.0.iter().filter(serves_all).any(|route| routes.in_place_of(route, now).is_some()) {
+        writeln!(
+            out,
+            "{merchant} has no open route for every product now: its pages offer the app by name and customer service only"
+        )?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Open,
+    Early,
+    Over,
+    Closed,
+}
+
+fn status(route: &Route, now: DateTime<Utc>) -> Status {
+    match () {
+        () if route.is_open(now) => Status::Open,
+        () if route.closed => Status::Closed,
+        () if route.valid_from.is_some_and(|from| from > now) => Status::Early,
+        () => Status::Over,
+    }
+}
+
+/// A route as it is listed.
+#[derive(Debug, Serialize)]
+struct RouteRow {
+    key: String,
+    merchant: String,
+    product: Option<String>,
+    kind: &'static str,
+    url: String,
+    status: Status,
+    valid_from: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
+    replaced_by: Option<String>,
+}
+
+impl RouteRow {
+    fn of(route: &Route, now: DateTime<Utc>) -> Self {
+        Self {
+            key: route.key.to_string(),
+            merchant: route.merchant.to_string(),
+            product: route.product.clone(),
+            kind: route.kind.as_str(),
+            url: route.kind.url().to_owned(),
+            status: status(route, now),
+            valid_from: route.valid_from,
+            valid_until: route.valid_until,
+            replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl Row for RouteRow {
+    const TITLES: &'static [&'static str] =
+        &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "URL"];
+
+    fn cells(&self) -> Vec<String> {
+        let status = match self.status {
+            Status::Open => "open",
+            Status::Early => "not yet",
+            Status::Over => "no more",
+            Status::Closed => "closed",
+        };
+        vec![
+            self.key.clone(),
+            self.merchant.clone(),
+            self.product.clone().unwrap_or_else(|| "all".to_owned()),
+            self.kind.to_owned(),
+            status.to_owned(),
+            self.valid_from.map(moment).unwrap_or_default(),
+            self.valid_until.map(moment).unwrap_or_default(),
+            self.replaced_by.clone().unwrap_or_default(),
+            self.url.clone(),
+        ]
+    }
+}
+
+/// A version as it is shown; the config's has no time and nobody's name.
+#[derive(Debug, Serialize)]
+struct VersionRow {
+    at: Option<DateTime<Utc>>,
+    actor: Option<String>,
+    reason: Option<String>,
+    closed: bool,
+    valid_from: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
+    replaced_by: Option<String>,
+    url: String,
+}
+
+impl VersionRow {
+    fn of_config(route: &Route) -> Self {
+        Self {
+            at: None,
+            actor: None,
+            reason: None,
+            closed: route.closed,
+            valid_from: route.valid_from,
+            valid_until: route.valid_until,
+            replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
+            url: route.kind.url().to_owned(),
+        }
+    }
+
+    fn of(version: &RouteVersion) -> Self {
+        let (actor, reason) = (Some(version.actor.clone()), Some(version.reason.clone()));
+        Self { at: Some(version.at), actor, reason, ..Self::of_config(&version.route) }
+    }
+}
+
+impl Row for VersionRow {
+    const TITLES: &'static [&'static str] = &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "URL"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.at.map_or_else(|| "the config".to_owned(), moment),
+            self.actor.clone().unwrap_or_default(),
+            self.reason.clone().unwrap_or_default(),
+            if self.closed { "yes" } else { "no" }.to_owned(),
+            self.valid_from.map(moment).unwrap_or_default(),
+            self.valid_until.map(moment).unwrap_or_default(),
+            self.replaced_by.clone().unwrap_or_default(),
+            self.url.clone(),
+        ]
+    }
+}

@@ -1,0 +1,247 @@
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+use super::RouteKind;
+
+/// The hosts that a merchant's routes may lead to: exact ones, or every host below one (`.pay.mall.example`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteHosts(Vec<String>);
+
+/// What is wrong with the address of a route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlRefusal {
+    /// It cannot be read, or browsers read it in different ways.
+    #[error("is no address that every browser reads alike; write for example \"https://pay.mall.example/bill\"")]
+    Unclear,
+    /// Not encrypted, or not for this kind of route.
+    #[error("begins with {0}:, which no such route may; write https:// (an app may have a scheme of its own)")]
+    Scheme(String),
+    /// `https://mall.example@elsewhere.example/`.
+    #[error("names a user before an @, which hides where it leads; leave that out")]
+    User,
+    /// An address instead of a name.
+    #[error("leads to an IP address; write the name of the host")]
+    Ip,
+    /// A name in other letters than the ones people read, and not on the list letter by letter.
+    #[error(
+        "leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts"
+    )]
+    LookAlike(String),
+    /// A host of somebody else.
+    #[error("leads to {0}, which is not on the merchant's list; write it into route_hosts if it is right")]
+    Host(String),
+}
+
+/// An entry that is no host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is no host name in small letters; write for example \"pay.mall.example\", or \".mall.example\" for all below it"
+)]
+pub struct BadHost;
+
+/// Schemes that run something, read a file, or carry a second address inside.
+const NOT_OF_APPS: [&str; 14] = [
+    "http",
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "about",
+    "vbscript",
+    "ftp",
+    "ws",
+    "wss",
+    "intent",
+    "view-source",
+    "tel",
+    "sms",
+];
+
+impl RouteHosts {
+    /// The hosts of several lists.
+    #[must_use]
+    pub fn all_of(lists: impl IntoIterator<Item = Self>) -> Self {
+        Self(lists.into_iter().flat_map(|list| list.0).collect())
+    }
+
+    /// The hosts of routes that are trusted for standing in the config; look-alikes are never among them.
+    #[must_use]
+    pub fn of<'r>(kinds: impl IntoIterator<Item = &'r RouteKind>) -> Self {
+        let hosts = kinds.into_iter().filter_map(|kind| web_host(kind.url()).ok().flatten());
+        Self(hosts.filter(|host| !is_encoded(host)).collect())
+    }
+
+    fn allows(&self, host: &str) -> bool {
+        let fits = |entry: &String| match entry.strip_prefix('.') {
+            Some(_) => host.len() > entry.len() && host.ends_with(entry.as_str()),
+            None => entry == host,
+        };
+        self.0.iter().any(fits)
+    }
+
+    /// Whether the address of a route is one that a borrower may be led to.
+    ///
+    /// # Errors
+    /// When it is not; says what is wrong.
+    pub fn check(&self, kind: &RouteKind) -> Result<(), UrlRefusal> {
+        check_form(kind)?;
+        let Some(host) = web_host(kind.url())? else { return Ok(()) };
+        if is_encoded(&host) {
+            return if self.0.contains(&host) { Ok(()) } else { Err(UrlRefusal::LookAlike(host)) };
+        }
+        if self.allows(&host) { Ok(()) } else { Err(UrlRefusal::Host(host)) }
+    }
+}
+
+/// Whether the address is well formed for its kind, whatever host it leads to.
+///
+/// # Errors
+/// When it is not; says what is wrong.
+pub fn check_form(kind: &RouteKind) -> Result<(), UrlRefusal> {
+    let host = web_host(kind.url())?;
+    match (kind, host) {
+        (_, Some(_)) | (RouteKind::App { .. }, None) => Ok(()),
+        (RouteKind::Web { url }, None) => Err(UrlRefusal::Scheme(scheme(url))),
+    }
+}
+
+/// The host of an https address, as a browser reads it; `None` for the scheme of an app.
+fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
+    // Browsers drop some of these and take a \ for a /, so that they would lead elsewhere than it looks.
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '<' | '>' | '"' | '`')) {
+        return Err(UrlRefusal::Unclear);
+    }
+    let url = Url::parse(text).map_err(|_| UrlRefusal::Unclear)?;
+    if url.scheme() != "https" {
+        let unsafe_anywhere = NOT_OF_APPS.contains(&url.scheme());
+        return if unsafe_anywhere { Err(UrlRefusal::Scheme(url.scheme().to_owned())) } else { named_app(&url) };
+    }
+    let rest = text.strip_prefix("https://").ok_or(UrlRefusal::Unclear)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(UrlRefusal::User);
+    }
+    if authority.is_empty() || authority.contains(['%', '{', '}']) {
+        return Err(UrlRefusal::Unclear);
+    }
+    match url.host() {
+        Some(Host::Domain(host)) => Ok(Some(host.to_owned())),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(UrlRefusal::Ip),
+        None => Err(UrlRefusal::Unclear),
+    }
+}
+
+fn named_app(url: &Url) -> Result<Option<String>, UrlRefusal> {
+    let user = !url.username().is_empty() || url.password().is_some();
+    if user { Err(UrlRefusal::User) } else { Ok(None) }
+}
+
+fn scheme(text: &str) -> String {
+    text.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// Whether some label stands for letters beyond ASCII (RFC 5891).
+fn is_encoded(host: &str) -> bool {
+    host.split('.').any(|label| label.starts_with("xn--"))
+}
+
+fn host_entry(text: &str) -> Result<String, BadHost> {
+    let name = text.strip_prefix('.').unwrap_or(text);
+    let sound = |label: &str| {
+        let letters = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        !label.is_empty() && letters
+    };
+    let is_ip = matches!(Host::parse(name), Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_));
+    if is_ip || !name.split('.').all(sound) { Err(BadHost) } else { Ok(text.to_owned()) }
+}
+
+impl FromStr for RouteHosts {
+    type Err = BadHost;
+
+    /// One entry.
+    fn from_str(text: &str) -> Result<Self, BadHost> {
+        host_entry(text).map(|host| Self(vec![host]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{RouteHosts, RouteKind, UrlRefusal};
+
+    fn hosts() -> RouteHosts {
+        let entries = ["pay.mall.example", ".go.mall.example", "xn--fiq228c.example"];
+        RouteHosts::all_of(entries.map(|entry| entry.parse().expect("a sound host")))
+    }
+
+    fn host(name: &str) -> UrlRefusal {
+        UrlRefusal::Host(name.into())
+    }
+
+    #[rstest]
+    #[case::the_host("https://pay.mall.example/bill?x=1")]
+    #[case::capital_letters("https://PAY.mall.example/")]
+    #[case::below("https://a.b.go.mall.example/")]
+    #[case::an_encoded_one_that_is_named("https://xn--fiq228c.example/")]
+    #[case::the_same_in_letters("https://中文.example/")]
+    fn what_is_on_the_list_is_let_through(#[case] url: &str) {
+        assert_eq!(hosts().check(&RouteKind::Web { url: url.into() }), Ok(()));
+    }
+
+    #[rstest]
+    #[case::plain_http("http://pay.mall.example/", UrlRefusal::Scheme("http".into()))]
+    #[case::script("javascript:alert(1)", UrlRefusal::Scheme("javascript".into()))]
+    #[case::data("data:text/html,x", UrlRefusal::Scheme("data".into()))]
+    #[case::no_page("mallpay://bill", UrlRefusal::Scheme("mallpay".into()))]
+    #[case::no_scheme("//pay.mall.example/", UrlRefusal::Unclear)]
+    #[case::one_slash("https:/pay.mall.example/", UrlRefusal::Unclear)]
+    #[case::three_slashes("https:///pay.mall.example/", UrlRefusal::Unclear)]
+    #[case::capital_scheme("HTTPS://pay.mall.example/", UrlRefusal::Unclear)]
+    #[case::user("https://pay.mall.example@evil.example/", UrlRefusal::User)]
+    #[case::empty_user("https://@pay.mall.example/", UrlRefusal::User)]
+    #[case::password("https://a:b@pay.mall.example/", UrlRefusal::User)]
+    #[case::backslash("https://evil.example\\@pay.mall.example/", UrlRefusal::Unclear)]
+    #[case::tab("https://pay.mall.example\t/", UrlRefusal::Unclear)]
+    #[case::line_break("https://pay.mall.example/\r\nSet-Cookie: a", UrlRefusal::Unclear)]
+    #[case::ipv4("https://192.0.2.1/", UrlRefusal::Ip)]
+    #[case::one_number("https://3221225985/", UrlRefusal::Ip)]
+    #[case::hexadecimal("https://0xc0.0.2.1/", UrlRefusal::Ip)]
+    #[case::ipv6("https://[2001:db8::1]/", UrlRefusal::Ip)]
+    #[case::elsewhere("https://evil.example/", host("evil.example"))]
+    #[case::ends_alike("https://evilpay.mall.example/", host("evilpay.mall.example"))]
+    #[case::goes_on("https://pay.mall.example.evil.example/", host("pay.mall.example.evil.example"))]
+    #[case::suffix_itself("https://go.mall.example/", host("go.mall.example"))]
+    #[case::last_dot("https://pay.mall.example./", host("pay.mall.example."))]
+    #[case::percent("https://pay%2Emall.example/", UrlRefusal::Unclear)]
+    #[case::placeholder("https://{order_ref}.go.mall.example/", UrlRefusal::Unclear)]
+    #[case::cyrillic_a("https://p\u{430}y.mall.example/", UrlRefusal::LookAlike("xn--py-7kc.mall.example".into()))]
+    #[case::encoded("https://xn--80ak6aa92e.go.mall.example/", UrlRefusal::LookAlike("xn--80ak6aa92e.go.mall.example".into()))]
+    fn what_may_lead_astray_is_refused(#[case] url: &str, #[case] refusal: UrlRefusal) {
+        assert_eq!(hosts().check(&RouteKind::Web { url: url.into() }), Err(refusal));
+    }
+
+    #[rstest]
+    #[case::own_scheme("mallpay://bill", Ok(()))]
+    #[case::universal("https://pay.mall.example/open", Ok(()))]
+    #[case::another_host("https://evil.example/open", Err(host("evil.example")))]
+    #[case::a_second_address_inside("intent://x#Intent;end", Err(UrlRefusal::Scheme("intent".into())))]
+    #[case::plain_http("http://pay.mall.example/", Err(UrlRefusal::Scheme("http".into())))]
+    #[case::user("mallpay://a:b@bill", Err(UrlRefusal::User))]
+    fn an_app_may_have_its_own_scheme(#[case] url: &str, #[case] told: Result<(), UrlRefusal>) {
+        assert_eq!(hosts().check(&RouteKind::App { url: url.into() }), told);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case(".")]
+    #[case("*.mall.example")]
+    #[case("https://mall.example")]
+    #[case("Mall.example")]
+    #[case("mall..example")]
+    #[case("192.0.2.1")]
+    fn what_is_no_host_is_not_listed(#[case] entry: &str) {
+        assert!(entry.parse::<RouteHosts>().is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! What a borrower may wish for on the page of `/u/{token}`: language, channel and hours, each from a short list. Pure.
+
+use serde::Serialize;
+
+use crate::domain::{Borrower, Channel, Locale, PreferredHours, Said, Wishes};
+
+/// The languages that messages are written in.
+const LANGUAGES: [&str; 2] = ["zh-CN", "en"];
+
+/// The hours that are offered, local. The contact hours stand above them.
+const HOURS: [&str; 3] = ["09:00-12:00", "12:00-18:00", "18:00-21:00"];
+
+/// What the page offers, with what is wished for now.
+#[derive(Debug, Serialize)]
+pub(super) struct Preferences {
+    language: Vec<Choice>,
+    channel: Vec<Choice>,
+    hours: Vec<Choice>,
+}
+
+/// One value of a list; the empty one leaves it to the merchant.
+#[derive(Debug, Serialize)]
+struct Choice {
+    value: String,
+    chosen: bool,
+}
+
+impl Preferences {
+    pub(super) fn of(borrower: &Borrower) -> Self {
+        let channels = Channel::ALL.iter().map(|channel| channel.as_str());
+        Self {
+            language: choices(LANGUAGES, borrower.locale.as_ref().map(|locale| locale.as_str().to_owned())),
+            channel: choices(channels, borrower.preferred_channel.map(|channel| channel.as_str().to_owned())),
+            hours: choices(HOURS, borrower.preferred_hours.map(|hours| hours.to_string())),
+        }
+    }
+
+    /// What the page's form says; `None` for a body that is not the form's, or that names what is not offered.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Wishes> {
+        let field = |name: &str, offered: &[Choice]| {
+            let (_, value) = form_urlencoded::parse(body).find(|(key, _)| key == name)?;
+            offered.iter().any(|choice| choice.value == value).then(|| value.into_owned())
+        };
+        Some(Wishes {
+            hold: Said::Nothing,
+            locale: said(field("language", &self.language)?, |text| Locale::new(text).ok())?,
+            preferred_channel: said(field("channel", &self.channel)?, |text| text.parse::<Channel>().ok())?,
+            preferred_hours: said(field("hours", &self.hours)?, |text| text.parse::<PreferredHours>().ok())?,
+        })
+    }
+}
+
+/// None of them, each that is offered, and what is wished for now if it is another.
+fn choices<'a>(offered: impl IntoIterator<Item = &'a str>, wished: Option<String>) -> Vec<Choice> {
+    let wished = wished.unwrap_or_default();
+    let mut values: Vec<String> = [""].into_iter().chain(offered).map(str::to_owned).collect();
+    if !values.contains(&wished) {
+        values.push(wished.clone());
+    }
+    values.into_iter().map(|value| Choice { chosen: value == wished, value }).collect()
+}
+
+fn said<T>(text: String, read: impl Fn(&str) -> Option<T>) -> Option<Said<T>> {
+    if text.is_empty() { Some(Said::Value(None)) } else { read(&text).map(|value| Said::Value(Some(value))) }
+}

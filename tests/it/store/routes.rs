@@ -1,0 +1,41 @@
+//! What people make of routes at run time.
+
+use dueherald::clock::SimClock;
+use dueherald::domain::{Route, RouteKind, RouteVersion};
+use dueherald::store::Store;
+
+use super::sample::{instant, merchant};
+
+fn version(key: &str, url: &str, at: &str) -> RouteVersion {
+    let route = Route {
+        key: key.parse().expect("a key"),
+        merchant: merchant("mall"),
+        product: None,
+        kind: RouteKind::Web { url: url.into() },
+        valid_from: None,
+        valid_until: None,
+        closed: false,
+        replaced_by: None,
+    };
+    RouteVersion { route, at: instant(at), actor: "wang".into(), reason: "搬家".into() }
+}
+
+pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, _: &SimClock) {
+    let first = version("web", "https://a.mall.example/", "2026-11-22T01:00:00Z");
+    // Made on a machine whose clock is behind: what was said last holds.
+    let mut second = version("web", "https://b.mall.example/", "2026-11-22T00:59:00Z");
+    second.route.product = Some("随心分".into());
+    second.route.valid_from = Some(instant("2026-12-01T00:00:00.000001Z"));
+    second.route.valid_until = Some(instant("2026-12-02T00:00:00Z"));
+    second.route.closed = true;
+    second.route.replaced_by = "app".parse().ok();
+    let mut app = version("app", "mallpay://bill", "2026-11-22T02:00:00Z");
+    app.route.kind = RouteKind::App { url: "mallpay://bill".into() };
+    assert_eq!(store.route_versions(None).await.expect("read"), []);
+    for one in [&first, &app, &second] {
+        store.add_route_version(one).await.expect("written");
+    }
+    assert_eq!(store.route_versions(None).await.expect("read"), [app.clone(), second.clone()]);
+    assert_eq!(store.route_versions(Some(&first.route.key)).await.expect("read"), [first, second]);
+    assert_eq!(store.route_versions(Some(&"none".parse().expect("a key"))).await.expect("read"), []);
+}
