@@ -57,7 +57,7 @@ impl Registry {
         &self.configured
     }
 
-    /// The routes of now, for changes made [`KNOWN_FOR`] ago at the latest; only then is the store asked.
+    /// The routes of now, for changes made five seconds ago at the latest; only then is the store asked.
     ///
     /// # Errors
     /// When the store fails: what is out of date may lead to a closed door, so it is not given.
