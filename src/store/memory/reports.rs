@@ -185,10 +185,10 @@ impl Tables {
         let last = sent.filter_map(|one| {
             let events = self.outbox.events(one.id).iter();
             let left = events.filter(|event| {
-                matches!(event.kind, EventKind::Accepted | EventKind::Unknown)
+                matches!(event.kind, EventKind::Accepted | EventKind::Unknown | EventKind::Delivered)
                     && event.gateway.as_ref() == Some(gateway)
             });
-            Some((left.map(|event| event.at).max()?, one.id))
+            Some((left.map(|event| event.at).min()?, one.id))
         });
         last.max().map(|(_, id)| id)
     }

@@ -69,18 +69,18 @@ pub(in crate::store) const IS_OVERTAKEN: &str = r#"
 /// The merchant of a reminder. Binds: reminder.
 pub(in crate::store) const OF_REMINDER: &str = "select id as reminder_id, merchant from reminder where id = $1";
 
-/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came. `$column` is the
-/// one of `borrower` that holds it. Binds: address, channel, gateway.
+/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came, unless that was
+/// quicker than the answer and is all there is. `$column` is the one of `borrower` that holds it. Binds: address, channel, gateway.
 macro_rules! last_sent {
     ($column:literal) => {
         concat!(
             r#"select r.id as reminder_id, r.merchant from borrower b
             join reminder r on r.borrower_id = b.borrower_id and r.merchant = b.merchant and r.channel = $2
             join event e on e.reminder_id = r.id and e.gateway = $3
-              and e.kind in ('accepted', 'unknown')
+              and e.kind in ('accepted', 'unknown', 'delivered')
             where "#,
             $column,
-            " = $1 order by e.at desc, e.id desc limit 1"
+            " = $1 group by r.id, r.merchant order by min(e.at) desc, min(e.id) desc limit 1"
         )
     };
 }
