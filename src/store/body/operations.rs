@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
     Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, routes, scan, sources, stops,
-    views, wishes,
+    suppression, views, wishes,
 };
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
@@ -109,7 +109,7 @@ impl Store for End {
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        ledger::suppress(&mut tx, suppressions).await?;
+        ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;
         Ok(tx.commit().await?)
     }
 

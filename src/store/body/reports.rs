@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Batch, Db, Tx, receipts, report, suppression};
+use super::{Batch, Db, Tx, ledger, receipts, report, suppression};
 use crate::domain::{
     Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason,
 };
@@ -12,7 +12,6 @@ use crate::store::sql::report::{
     AddressRow, AnsweredRow, FoundRow, IS_OVERTAKEN, KEEP_REPLY, KEPT, KeptRow, LIFT_SUPPRESSION, OF_REMINDER, OPT_IN,
     REPLIES, ReplyRow, SUPPRESSIONS, SuppressionRow, fate_columns, last_sent, narrow_replies, narrow_suppressions,
 };
-use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::Moment;
 use crate::store::{
     KeptReport, ReplyFilter, ReplyRecord, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
@@ -96,7 +95,8 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
             suppressions.push(suppressed(merchant, address, *reason, known.gateway.to_string(), now));
         }
     }
-    add(tx, &suppressions).await?;
+    // What is suppressed for good stays for the reason that is known.
+    ledger::suppress(tx, &suppressions, suppression::ADD).await?;
     Ok(counted)
 }
 
@@ -108,25 +108,6 @@ fn suppressed(
     now: Moment,
 ) -> Suppression {
     Suppression { merchant: merchant.into(), address, reason, source, since: now.0, until: None }
-}
-
-/// Adds what follows from reports: what is suppressed for good stays for the reason that is known.
-async fn add(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
-    if suppressions.is_empty() {
-        return Ok(());
-    }
-    Batch::of(&last_words(suppressions))
-        .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
-        .column(|suppression| suppression.address.channel().as_str())?
-        .column(|suppression| suppression.address.reveal())?
-        .column(|suppression| suppression.reason.as_str())?
-        .column(|suppression| suppression.source.as_str())?
-        .column(|suppression| Moment(suppression.since))?
-        .column(|suppression| suppression.until.map(Moment))?
-        .query(suppression::ADD)?
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }
 
 async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFate]) -> Result<usize, StoreError> {
@@ -194,7 +175,8 @@ async fn answer(
             let merchant: Option<MerchantId> =
                 merchant.map(|merchant| read(merchant, "reminder.merchant", str::parse)).transpose()?;
             let source = format!("{BY_REPLY}{gateway}");
-            add(tx, &[suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now)]).await?;
+            let opted_out = suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
+            ledger::suppress(tx, &[opted_out], suppression::ADD).await?;
         }
         Intent::Start if !overtaken => {
             sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(address).bind(merchant).execute(&mut **tx).await?;
