@@ -5,6 +5,7 @@
 //! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
 //! sections are compared (`coherence.rs`).
 
+mod api;
 mod calendars;
 mod caps;
 mod channels;
@@ -42,6 +43,7 @@ use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, Routes,
 use crate::gateway::CallbackAddress;
 use crate::plan::{Policy, RateLimit};
 
+pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
 pub use gateways::GatewayConfig;
@@ -132,6 +134,8 @@ pub struct Config {
     pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
     /// Where the daemon listens.
     pub http: Http,
+    /// Where the lender's systems talk to the daemon.
+    pub api: Api,
     /// What seals links.
     pub links: Links,
     /// What messages are made from.
@@ -243,6 +247,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let channels = channels::read(&mut root);
     let routes = routes::read(&mut root);
     let http = http::read(root.section("http"));
+    let api = api::read(root.section("api"), http.as_ref());
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
@@ -283,6 +288,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         route_hosts,
         http: http?,
+        api: api?,
         links: links?,
         templates: templates?,
         dispatch: dispatch?,

@@ -8,6 +8,7 @@ pub mod figures;
 mod forecast;
 mod freshness;
 mod hand_over;
+mod hold;
 mod import;
 mod mailbox;
 mod poison;
@@ -32,6 +33,7 @@ pub use forecast::{
     Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
 };
 pub use freshness::{Freshness, Stale};
+pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
 pub use poison::Poison;

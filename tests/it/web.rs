@@ -1,5 +1,6 @@
 //! The pages, driven in process: what a borrower, a monitor and somebody at the demo see.
 
+mod api;
 mod callbacks;
 mod demo;
 mod fake;
