@@ -16,6 +16,7 @@ mod locale;
 mod merchant;
 mod message;
 mod money;
+mod notice;
 mod outcome;
 mod price;
 mod receipt;
@@ -33,8 +34,8 @@ pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use gateway_state::GatewayState;
 pub use ids::{
-    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
-    SourceName, TemplateName,
+    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
+    RuleName, SourceName, TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use intent::Intent;
@@ -43,10 +44,13 @@ pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
+pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
-pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
+pub use reminder::{
+    Channel, MANUAL, NOTICE, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord,
+};
 pub use report::{About, Fate, Reply, Report};
 pub use route::{Route, RouteKind, RouteVersion, Routes};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form};

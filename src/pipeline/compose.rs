@@ -41,6 +41,7 @@ impl Composer {
             borrower,
             installments: &to_send.installments,
             template: to_send.template.as_ref(),
+            no_other_template: to_send.no_other_template,
             channel,
             locale: &to_send.locale,
             today: to_send.today,
