@@ -8,7 +8,7 @@ use super::calendars::Calendars;
 use super::mistake::Place;
 use super::reading::Section;
 use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
-use crate::domain::{Channel, Currency, MANUAL, MerchantId, NOTICE, RuleName, TemplateName};
+use crate::domain::{CONFIRMATION, Channel, Currency, MANUAL, MerchantId, NOTICE, RuleName, TemplateName};
 use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Rule, TimeOfDay};
 
 /// The furthest from its due date that an instalment is reminded of, in days.
@@ -106,6 +106,9 @@ fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {
     let name = id(value, RuleName::new)?;
     if name.as_str() == MANUAL {
         return Err(format!("{MANUAL:?} is what resends by hand are called; choose another name"));
+    }
+    if name.as_str() == CONFIRMATION {
+        return Err(format!("{CONFIRMATION:?} is what confirmed opt-outs are called; choose another name"));
     }
     if name.as_str().split('/').next() == Some(NOTICE) {
         return Err(format!("{NOTICE:?} is what steps of notices begin with; choose another name"));

@@ -49,7 +49,8 @@ pub use outcome::{Code, Outcome, RejectScope};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
 pub use reminder::{
-    Channel, MANUAL, NOTICE, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord,
+    CONFIRMATION, Channel, MANUAL, NOTICE, NewReminder, OPTED_OUT, Origin, Reminder, ReminderKey, SkipReason, State,
+    Step, UnknownWord,
 };
 pub use report::{About, Fate, Reply, Report};
 pub use route::{Route, RouteKind, RouteVersion, Routes};

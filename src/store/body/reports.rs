@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Batch, Db, Tx, ledger, receipts, report, suppression};
+use super::{Batch, Db, Tx, ledger, outbox, receipts, report, suppression};
 use crate::domain::{
-    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason,
+    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, Suppression,
+    SuppressionReason,
 };
 use crate::store::sql::borrower::read;
 use crate::store::sql::clauses::narrowed;
@@ -29,7 +30,7 @@ struct Known<'a> {
 }
 
 pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
-    let Told { gateway, fates, replies } = told;
+    let Told { gateway, fates, replies, .. } = told;
     let found = find(tx, told).await?;
     let of = |subject: &Subject| match subject {
         Subject::Reminder(id) => Some(*id),
@@ -48,7 +49,7 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
     for reply in replies {
-        taken.replies += usize::from(answer(tx, now, gateway, reply, reply.about.as_ref().and_then(of)).await?);
+        taken.replies += usize::from(answer(tx, now, told, reply, reply.about.as_ref().and_then(of)).await?);
     }
     Ok(taken)
 }
@@ -131,11 +132,11 @@ async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFat
 async fn answer(
     tx: &mut Tx,
     now: Moment,
-    gateway: &GatewayName,
+    told: &Told,
     reply: &ToldReply,
     about: Option<ReminderId>,
 ) -> Result<bool, StoreError> {
-    let (channel, address) = (reply.from.channel(), reply.from.reveal());
+    let (gateway, channel, address) = (&told.gateway, reply.from.channel(), reply.from.reveal());
     let answered: Option<AnsweredRow> = match about {
         Some(reminder) => sqlx::query_as::<Db, _>(OF_REMINDER).bind(reminder.0).fetch_optional(&mut **tx).await?,
         None => {
@@ -155,7 +156,7 @@ async fn answer(
         .bind(Moment(reply.at))
         .fetch_one(&mut **tx)
         .await?;
-    let kept = sqlx::query::<Db>(KEEP_REPLY)
+    let kept: Option<(i64,)> = sqlx::query_as::<Db, _>(KEEP_REPLY)
         .bind(gateway.as_str())
         .bind(reply.provider_id.as_deref())
         .bind(merchant)
@@ -165,15 +166,16 @@ async fn answer(
         .bind(reply.intent.as_str())
         .bind(reply.said.as_str())
         .bind(Moment(reply.at))
-        .execute(&mut **tx)
+        .fetch_optional(&mut **tx)
         .await?;
-    if kept.rows_affected() == 0 {
-        return Ok(false);
-    }
+    let Some((number,)) = kept else { return Ok(false) };
     match reply.intent {
         Intent::Stop if !overtaken => {
             let merchant: Option<MerchantId> =
                 merchant.map(|merchant| read(merchant, "reminder.merchant", str::parse)).transpose()?;
+            if let Some(confirmation) = confirmation(tx, now, told, reply, answered.as_ref().zip(Some(number))).await? {
+                outbox::plan(tx, &[confirmation], now.0).await?;
+            }
             let source = format!("{BY_REPLY}{gateway}");
             let opted_out = suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
             ledger::suppress(tx, &[opted_out], suppression::ADD).await?;
@@ -184,6 +186,20 @@ async fn answer(
         _ => {}
     }
     Ok(true)
+}
+
+/// The message that confirms an opt-out which is about to be written down, with the number of the answer.
+async fn confirmation(
+    tx: &mut Tx,
+    now: Moment,
+    told: &Told,
+    reply: &ToldReply,
+    answered: Option<(&AnsweredRow, i64)>,
+) -> Result<Option<NewReminder>, StoreError> {
+    let Some((answered, number)) = answered.filter(|_| !told.confirm.is_empty()) else { return Ok(None) };
+    let key = answered.confirmation(number, reply.from.channel())?;
+    let account = ledger::account(tx, now, &key.borrower, key.due_date, key.channel).await?;
+    Ok(told.confirmation(key, reply.at, account.suppressed))
 }
 
 pub(super) async fn kept(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<KeptReport>, StoreError> {

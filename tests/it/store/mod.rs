@@ -143,6 +143,7 @@ macro_rules! every_case_on {
                 an_answer_lifts_only_what_an_answer_suppressed,
                 only_the_address_that_a_report_names_is_suppressed,
                 no_list_puts_an_end_to_an_opt_out,
+                an_opt_out_is_confirmed_once_where_it_is_wanted,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }
             fallbacks {

@@ -81,7 +81,7 @@ impl Bench {
 
 fn intake(store: Arc<dyn Store>, gateway: &Arc<Teller>, clock: &SimClock) -> Intake {
     let gateways = [(gateway.name().clone(), Arc::<Teller>::clone(gateway) as Arc<dyn Gateway>)].into();
-    Intake { store, composer: composer(), gateways, clock: Arc::new(clock.clone()) }
+    Intake { store, policy: Arc::default(), composer: composer(), gateways, clock: Arc::new(clock.clone()) }
 }
 
 /// As the daemon serves it: beside the pages.
