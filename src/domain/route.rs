@@ -117,6 +117,18 @@ impl Routes {
     /// general ones. One that is not open is stood in for by what replaces it.
     #[must_use]
     pub fn open_for(&self, installment: &Installment, now: DateTime<Utc>) -> Vec<&Route> {
+        let mut found: Vec<&Route> = Vec::new();
+        for open in self.serving(installment).into_iter().filter_map(|route| self.in_place_of(route, now)) {
+            if open.merchant == installment.merchant && !found.contains(&open) {
+                found.push(open);
+            }
+        }
+        found
+    }
+
+    /// The routes that are meant for an instalment, open or not, in the order of [`Self::open_for`].
+    #[must_use]
+    pub fn serving(&self, installment: &Installment) -> Vec<&Route> {
         let is_named = |route: &Route| installment.route.as_ref() == Some(&route.key);
         let serves = |route: &&Route| {
             let fits = route.product.is_none() || route.product == installment.product;
@@ -124,13 +136,7 @@ impl Routes {
         };
         let mut serving: Vec<_> = self.0.iter().filter(serves).collect();
         serving.sort_by_key(|route| (!is_named(route), route.product.is_none()));
-        let mut found: Vec<&Route> = Vec::new();
-        for open in serving.into_iter().filter_map(|route| self.in_place_of(route, now)) {
-            if open.merchant == installment.merchant && !found.contains(&open) {
-                found.push(open);
-            }
-        }
-        found
+        serving
     }
 
     /// The route itself while it is open, else the first open one of those that replaced it; `None` if there is none.
