@@ -1,5 +1,7 @@
 //! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
 
+mod probe;
+
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +13,7 @@ use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
-use crate::pipeline::Signature;
+use crate::pipeline::{Seen, Signature};
 
 /// Look at the ways to repay, and change them.
 #[derive(Debug, Args)]
@@ -35,6 +37,14 @@ enum RouteCommand {
     Show {
         /// The route
         key: RouteKey,
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Look at a route now as a borrower's browser would, or at all in use; changes nothing
+    Probe {
+        /// Only this route
+        key: Option<RouteKey>,
         /// Print a table or JSON
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -113,14 +123,15 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     let (changed, signed) = match args.command {
         RouteCommand::List { merchant, format } => {
             let wanted = |route: &&Route| merchant.as_ref().is_none_or(|merchant| route.merchant == *merchant);
-            let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, now)).collect();
+            let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, &seen, now)).collect();
             table::print(out, format, &rows)?;
             return Ok(Exit::Done);
         }
         RouteCommand::Show { key, format } => {
-            show(&key, app, format, out).await?;
+            show(&key, &seen, app, format, out).await?;
             return Ok(Exit::Done);
         }
+        RouteCommand::Probe { key, format } => return probe::run(key.as_ref(), app, format, out).await,
         RouteCommand::Set(args) => (set(&args, routes, app)?, args.signed),
         RouteCommand::Close { key, replace_by, signed } => (close(&key, replace_by, routes, now)?, signed),
         RouteCommand::Replace { key, by, signed } => (close(&key, Some(by), routes, now)?, signed),
@@ -133,13 +144,14 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     Ok(Exit::Done)
 }
 
-async fn show(key: &RouteKey, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+async fn show(key: &RouteKey, seen: &Seen, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
     let configured = app.composer.routes.configured().get(key).map(VersionRow::of_config);
     let versions = app.store.route_versions(Some(key)).await?;
-    let rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
-    if rows.is_empty() {
+    let mut rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
+    let Some(newest) = rows.last_mut() else {
         return Err(CliError::Failed(format!("there is no route {key}; `dueherald route list` lists them")));
-    }
+    };
+    newest.health = seen.routes().get(key).and_then(|route| HealthTold::of(route, seen));
     Ok(table::print(out, format, &rows)?)
 }
 
@@ -237,6 +249,38 @@ fn status(route: &Route, now: DateTime<Utc>) -> Status {
     }
 }
 
+/// What the probes say of a route.
+#[derive(Debug, Serialize)]
+struct HealthTold {
+    degraded: bool,
+    since: DateTime<Utc>,
+    probed_at: DateTime<Utc>,
+    last_fault: Option<String>,
+}
+
+impl HealthTold {
+    fn of(route: &Route, seen: &Seen) -> Option<Self> {
+        let health = seen.health_of(route)?;
+        Some(Self {
+            degraded: health.degraded,
+            since: health.since,
+            probed_at: health.probed_at,
+            last_fault: health.last_fault.clone(),
+        })
+    }
+
+    fn cell(told: Option<&Self>) -> String {
+        match told {
+            None => String::new(),
+            Some(told) if !told.degraded => "well".to_owned(),
+            Some(told) => {
+                let fault = told.last_fault.as_deref().unwrap_or_default();
+                format!("degraded since {}: {fault}", moment(told.since))
+            }
+        }
+    }
+}
+
 /// A route as it is listed.
 #[derive(Debug, Serialize)]
 struct RouteRow {
@@ -249,10 +293,11 @@ struct RouteRow {
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
+    health: Option<HealthTold>,
 }
 
 impl RouteRow {
-    fn of(route: &Route, now: DateTime<Utc>) -> Self {
+    fn of(route: &Route, seen: &Seen, now: DateTime<Utc>) -> Self {
         Self {
             key: route.key.to_string(),
             merchant: route.merchant.to_string(),
@@ -263,13 +308,14 @@ impl RouteRow {
             valid_from: route.valid_from,
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
+            health: HealthTold::of(route, seen),
         }
     }
 }
 
 impl Row for RouteRow {
     const TITLES: &'static [&'static str] =
-        &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "URL"];
+        &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
 
     fn cells(&self) -> Vec<String> {
         let status = match self.status {
@@ -287,6 +333,7 @@ impl Row for RouteRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
+            HealthTold::cell(self.health.as_ref()),
             self.url.clone(),
         ]
     }
@@ -303,6 +350,8 @@ struct VersionRow {
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
     url: String,
+    /// Of the newest alone.
+    health: Option<HealthTold>,
 }
 
 impl VersionRow {
@@ -316,6 +365,7 @@ impl VersionRow {
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
             url: route.kind.url().to_owned(),
+            health: None,
         }
     }
 
@@ -326,7 +376,8 @@ impl VersionRow {
 }
 
 impl Row for VersionRow {
-    const TITLES: &'static [&'static str] = &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "URL"];
+    const TITLES: &'static [&'static str] =
+        &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -337,6 +388,7 @@ impl Row for VersionRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
+            HealthTold::cell(self.health.as_ref()),
             self.url.clone(),
         ]
     }

@@ -21,6 +21,7 @@ mod log;
 mod merchants;
 mod mistake;
 mod origin;
+mod probe;
 mod reading;
 mod routes;
 mod rules;
@@ -38,8 +39,9 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, Routes, TemplateName};
+use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
+use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
 
 pub use database::{Database, DatabaseUrl};
@@ -50,6 +52,7 @@ pub use links::{LEAST_KEY_BYTES, LinkKey, Links};
 pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
+pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::ReadFile;
 pub use sources::Source;
@@ -130,6 +133,10 @@ pub struct Config {
     pub routes: Routes,
     /// Where routes may lead, of merchants that say so.
     pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
+    /// How routes are looked after, if they are.
+    pub probes: Option<Probes>,
+    /// What probes of routes are to find, for those that say so.
+    pub expected: BTreeMap<RouteKey, Expected>,
     /// Where the daemon listens.
     pub http: Http,
     /// What seals links.
@@ -242,6 +249,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
     let routes = routes::read(&mut root);
+    let probes = probe::read(&mut root, zone);
     let http = http::read(root.section("http"));
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
@@ -280,8 +288,13 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         banned_words: gateways.banned_words,
         test_recipients: gateways.test_recipients,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
+        expected: routes
+            .iter()
+            .filter_map(|read| Some((read.route.as_ref()?.key.clone(), read.expected.clone()?)))
+            .collect(),
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         route_hosts,
+        probes: probes?,
         http: http?,
         links: links?,
         templates: templates?,

@@ -1,6 +1,8 @@
+use super::probe;
 use super::reading::Section;
 use super::value::{flag, instant, text, word};
 use crate::domain::{MerchantId, Route, RouteKey, RouteKind, check_form};
+use crate::pipeline::Expected;
 
 /// What an entry of `[routes.*]` came to.
 pub(super) struct ReadRoute {
@@ -8,6 +10,8 @@ pub(super) struct ReadRoute {
     pub(super) path: String,
     /// The merchant it names.
     pub(super) merchant: Option<MerchantId>,
+    /// What its probes are to find.
+    pub(super) expected: Option<Expected>,
     /// The whole of it, if it is without mistakes.
     pub(super) route: Option<Route>,
 }
@@ -38,6 +42,7 @@ fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
     let replaced_by = section.optional("replaced_by", |value| {
         RouteKey::new(text(value)?).map_err(|problem| format!("{problem}; write the name of another route"))
     });
+    let expected = probe::read_expected(&mut section);
     section.finish();
     let named = merchant.clone();
     let whole = || {
@@ -52,5 +57,5 @@ fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
             replaced_by: replaced_by?,
         })
     };
-    ReadRoute { path, merchant: named, route: whole() }
+    ReadRoute { path, merchant: named, expected, route: whole() }
 }

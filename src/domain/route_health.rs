@@ -170,6 +170,7 @@ impl RouteHealth {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
     use rstest::rstest;
 
     use super::{Patience, RouteFault, RouteHealth};
@@ -188,13 +189,16 @@ mod tests {
         }
     }
 
+    fn at(minute: u32) -> DateTime<Utc> {
+        format!("2026-11-22T00:{minute:02}:00Z").parse().expect("an instant")
+    }
+
     fn after(probes: &str) -> RouteHealth {
         let route = route("https://pay.mall.example/");
         let mut health = None;
-        for (minute, probe) in probes.chars().enumerate() {
+        for (minute, probe) in (0..).zip(probes.chars()) {
             let fault = (probe == 'x').then_some(RouteFault::Status(500));
-            let at = format!("2026-11-22T00:{minute:02}:00Z").parse().expect("an instant");
-            health = Some(RouteHealth::after(health.as_ref(), &route, fault.as_ref(), Patience::default(), at));
+            health = Some(RouteHealth::after(health.as_ref(), &route, fault.as_ref(), Patience::default(), at(minute)));
         }
         health.expect("a probe")
     }
@@ -210,7 +214,7 @@ mod tests {
     fn it_takes_some_probes_in_a_row_to_turn(#[case] probes: &str, #[case] degraded: bool, #[case] minute: u32) {
         let health = after(probes);
         assert_eq!(health.degraded, degraded);
-        assert_eq!(health.since, format!("2026-11-22T00:{minute:02}:00Z").parse::<chrono::DateTime<_>>().expect("one"));
+        assert_eq!(health.since, at(minute));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod import;
 mod mailbox;
 mod poison;
 mod post;
+mod prober;
 mod pull;
 mod receipts;
 mod reconcile;
@@ -36,6 +37,7 @@ pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, impo
 pub use mailbox::{Emptied, MailboxError, empty};
 pub use poison::Poison;
 pub use post::Post;
+pub use prober::{Expected, Prober};
 pub use pull::{Pull, PullError, pull};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};

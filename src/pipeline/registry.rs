@@ -1,12 +1,13 @@
-//! The ways to repay as they are now: what the config says, overlaid by what people changed at run time.
+//! The ways to repay as they are now: what the config says, overlaid by what people changed at run time, and how each is doing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::figures::ROUTE_DEGRADED;
 use crate::clock::Clock;
-use crate::domain::{Installment, Route, Routes};
+use crate::domain::{Installment, LinkMode, Route, RouteHealth, RouteKey, RouteKind, Routes};
 use crate::store::{Store, StoreError};
 
 /// How long what was read of the store is taken for true: a change of a route is in force that soon in every process.
@@ -16,6 +17,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Registry {
     configured: Routes,
+    probed: bool,
     seen: Mutex<Seen>,
 }
 
@@ -23,16 +25,71 @@ pub struct Registry {
 #[derive(Debug, Clone)]
 pub struct Seen {
     routes: Arc<Routes>,
+    /// The same, with those closed that are degraded: what a message may lead to.
+    well: Arc<Routes>,
+    health: Arc<[RouteHealth]>,
+    second: Option<RouteKey>,
     at: DateTime<Utc>,
     /// When they were read, on the clock's elapsed time; `None` if the store was never asked.
     read_at: Option<Duration>,
 }
 
 impl Seen {
-    /// The routes that were open to an instalment then, best first.
+    fn of(routes: Routes, health: Vec<RouteHealth>, at: DateTime<Utc>, read_at: Option<Duration>) -> Self {
+        let mut well = routes.clone();
+        for route in &mut well.0 {
+            route.closed |= health.iter().any(|health| health.bars(route));
+        }
+        Self { routes: Arc::new(routes), well: Arc::new(well), health: health.into(), second: None, at, read_at }
+    }
+
+    /// The same, with a route that a rule names for when no other works.
+    #[must_use]
+    pub fn with_second(self, second: Option<RouteKey>) -> Self {
+        Self { second, ..self }
+    }
+
+    /// The routes that were open to an instalment then, best first: those that do well, then the second one, then the degraded: on a
+    /// page that somebody is looking at, a way that may not work is better than none.
     #[must_use]
     pub fn open_for(&self, installment: &Installment) -> Vec<&Route> {
-        self.routes.open_for(installment, self.at)
+        let mut found = self.well.open_for(installment, self.at);
+        let rest = self.second_for(installment).into_iter().chain(self.routes.open_for(installment, self.at));
+        for route in rest {
+            if found.iter().all(|known| known.key != route.key) {
+                found.push(route);
+            }
+        }
+        found
+    }
+
+    /// Whether a message about an instalment whose link is of that mode leads to where it can be repaid. What has no route that such
+    /// a link could lead to depends on none.
+    #[must_use]
+    pub fn leads_somewhere(&self, installment: &Installment, mode: LinkMode) -> bool {
+        let leads_to = |route: &&Route| match mode {
+            LinkMode::Personal => is_way(route),
+            LinkMode::Fixed => matches!(route.kind, RouteKind::Web { .. }),
+            LinkMode::None => false,
+        };
+        let serving: Vec<_> = self.well.serving(installment).into_iter().filter(leads_to).collect();
+        let works = |route: &&Route| {
+            let open = self.well.in_place_of(route, self.at);
+            open.is_some_and(|open| is_way(open) && open.merchant == installment.merchant)
+        };
+        serving.is_empty() || serving.iter().any(works) || self.second_for(installment).is_some()
+    }
+
+    /// Whether every route was open then and doing well, so that nothing need be asked of one.
+    #[must_use]
+    pub fn is_all_well(&self) -> bool {
+        self.well.0.iter().all(|route| route.is_open(self.at))
+    }
+
+    /// How a route was doing; `None` if it was not probed since it leads where it does.
+    #[must_use]
+    pub fn health_of(&self, route: &Route) -> Option<&RouteHealth> {
+        self.health.iter().find(|health| health.is_of(route))
     }
 
     /// All of them.
@@ -40,15 +97,31 @@ impl Seen {
     pub fn routes(&self) -> &Routes {
         &self.routes
     }
+
+    fn second_for(&self, installment: &Installment) -> Option<&Route> {
+        let second = self.well.get(self.second.as_ref()?)?;
+        let open = self.well.in_place_of(second, self.at)?;
+        (is_way(open) && open.merchant == installment.merchant).then_some(open)
+    }
+}
+
+/// Whether one can repay there.
+fn is_way(route: &Route) -> bool {
+    matches!(route.kind, RouteKind::Web { .. } | RouteKind::App { .. })
 }
 
 impl Registry {
-    /// With the routes of the config, as long as the store was not asked.
+    /// With the routes of the config, as long as the store was not asked. Nobody probes them, so all are taken for well.
     #[must_use]
     pub fn of(configured: Routes) -> Self {
-        let routes = Arc::new(configured.clone());
-        let seen = Seen { routes, at: DateTime::UNIX_EPOCH, read_at: None };
-        Self { configured, seen: Mutex::new(seen) }
+        let seen = Seen::of(configured.clone(), Vec::new(), DateTime::UNIX_EPOCH, None);
+        Self { configured, probed: false, seen: Mutex::new(seen) }
+    }
+
+    /// The same, of routes that are probed.
+    #[must_use]
+    pub fn probed(configured: Routes) -> Self {
+        Self { probed: true, ..Self::of(configured) }
     }
 
     /// The routes of the config alone.
@@ -68,8 +141,12 @@ impl Registry {
             return Ok(Seen { at, ..known });
         }
         let newest = store.route_versions(None).await?;
-        let routes = Arc::new(self.configured.overlaid(newest.into_iter().map(|version| version.route)));
-        let seen = Seen { routes, at, read_at: Some(elapsed) };
+        let routes = self.configured.overlaid(newest.into_iter().map(|version| version.route));
+        let health = if self.probed { store.route_health().await? } else { Vec::new() };
+        let seen = Seen::of(routes, health, at, Some(elapsed));
+        if self.probed {
+            seen.show();
+        }
         *self.lock() = seen.clone();
         Ok(seen)
     }
@@ -83,5 +160,15 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, Seen> {
         // What is written is written at once, so it is whole whoever panicked.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Lets the figures tell which routes are degraded.
+    fn show(&self) {
+        for route in &self.routes.0 {
+            let degraded = self.health_of(route).is_some_and(|health| health.degraded);
+            metrics::gauge!(ROUTE_DEGRADED, "route" => route.key.to_string()).set(if degraded { 1.0 } else { 0.0 });
+        }
     }
 }

@@ -77,12 +77,7 @@ impl HttpsProbe {
         Self::with(roots, Names(Some(names)), timeout, clock)
     }
 
-    fn with(
-        roots: RootCertStore,
-        names: Names,
-        timeout: Duration,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ProbeError> {
+    fn with(roots: RootCertStore, names: Names, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
         if roots.is_empty() {
             return Err(ProbeError::NoAuthority);
         }

@@ -24,7 +24,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceState, Suppression,
+    WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 
@@ -166,6 +167,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Every version of one route, oldest first; with `None` the newest of each, by key.
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError>;
+
+    /// Puts what is known of how a route is doing in the place of what was known.
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError>;
+
+    /// How each route is doing that was ever probed, by key.
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError>;
 
     /// What people have put in by hand about a borrower, oldest first.
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;

@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, LedgerRow, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State,
-    Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion, Settlement,
+    SourceState, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
 use dueherald::store::{
@@ -198,6 +198,14 @@ impl Store for FaultyStore {
 
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         self.inner().route_versions(key).await
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        self.inner().note_route_health(health).await
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        self.inner().route_health().await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

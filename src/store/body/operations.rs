@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, routes, scan, sources, stops,
-    views, wishes,
+    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, route_health, routes, scan,
+    sources, stops, views, wishes,
 };
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceState, Suppression,
+    WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned};
 use crate::store::sql::queue::Move;
@@ -139,6 +140,16 @@ impl Store for End {
 
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         routes::versions(&mut self.read().await?, key).await
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        route_health::note(&mut tx, health).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        route_health::all(&mut self.read().await?).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

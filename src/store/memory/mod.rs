@@ -23,8 +23,8 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayName, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceName, SourceState,
-    Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceName,
+    SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
 
@@ -44,6 +44,7 @@ struct Tables {
     sources: BTreeMap<SourceName, SourceState>,
     /// By key, oldest first.
     routes: BTreeMap<RouteKey, Vec<RouteVersion>>,
+    route_health: BTreeMap<RouteKey, RouteHealth>,
     gateways: BTreeMap<(GatewayName, String), GatewayState>,
 }
 
@@ -175,6 +176,15 @@ impl Store for MemoryStore {
             Some(key) => tables.routes.get(key).cloned().unwrap_or_default(),
             None => tables.routes.values().filter_map(|versions| versions.last().cloned()).collect(),
         })
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        self.tables().route_health.insert(health.key.clone(), health.clone());
+        Ok(())
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        Ok(self.tables().route_health.values().cloned().collect())
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

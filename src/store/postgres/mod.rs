@@ -29,6 +29,8 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+#[path = "../body/route_health.rs"]
+mod route_health;
 #[path = "../body/routes.rs"]
 mod routes;
 #[path = "../body/scan.rs"]

@@ -17,6 +17,7 @@ pub(super) mod receipt;
 pub(super) mod reminder;
 pub(super) mod report;
 pub(super) mod route;
+pub(super) mod route_health;
 pub(super) mod scan;
 pub(super) mod schema;
 pub(super) mod source;

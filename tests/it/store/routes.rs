@@ -1,7 +1,7 @@
 //! What people make of routes at run time.
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Route, RouteKind, RouteVersion};
+use dueherald::domain::{Route, RouteHealth, RouteKind, RouteVersion};
 use dueherald::store::Store;
 
 use super::sample::{instant, merchant};
@@ -38,4 +38,26 @@ pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, 
     assert_eq!(store.route_versions(None).await.expect("read"), [app.clone(), second.clone()]);
     assert_eq!(store.route_versions(Some(&first.route.key)).await.expect("read"), [first, second]);
     assert_eq!(store.route_versions(Some(&"none".parse().expect("a key"))).await.expect("read"), []);
+}
+
+pub(super) async fn how_a_route_does_is_the_last_word(store: &dyn Store, _: &SimClock) {
+    let degraded = RouteHealth {
+        key: "web".parse().expect("a key"),
+        url: "https://a.mall.example/{order}".into(),
+        degraded: true,
+        since: instant("2026-11-22T01:00:00.000001Z"),
+        failures: 3,
+        successes: 0,
+        last_fault: Some("it answers with status 500".into()),
+        probed_at: instant("2026-11-22T01:03:00Z"),
+    };
+    let other = RouteHealth { key: "app".parse().expect("a key"), last_fault: None, ..degraded.clone() };
+    let well = RouteHealth { degraded: false, failures: 0, successes: u32::MAX, ..degraded.clone() };
+    assert_eq!(store.route_health().await.expect("read"), []);
+    for one in [&degraded, &other] {
+        store.note_route_health(one).await.expect("written");
+    }
+    assert_eq!(store.route_health().await.expect("read"), [other.clone(), degraded]);
+    store.note_route_health(&well).await.expect("written");
+    assert_eq!(store.route_health().await.expect("read"), [other, well]);
 }

@@ -12,8 +12,8 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
     GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
-    NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
-    RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteKey,
+    RouteKind, RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
@@ -172,6 +172,14 @@ impl Store for FakeStore {
 
     async fn route_versions(&self, _: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
+        unreachable!("no page probes")
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        unreachable!("these routes are not probed")
     }
 
     async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
