@@ -225,7 +225,7 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
     if !routes.0.iter().filter(serves_all).any(|route| routes.in_place_of(route, now).is_some()) {
         writeln!(
             out,
-            "{merchant} has no open route for every product now: its pages offer the app by name and customer service only"
+            "{merchant} has no open route for every product now: its messages wait for one until they expire, and its pages offer the app by name and customer service only"
         )?;
     }
     Ok(())

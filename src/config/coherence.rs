@@ -62,6 +62,15 @@ fn rules_name_what_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         for merchant in rule.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &merchants, merchant, parts);
         }
+        if let Some(second) = rule.rule.as_ref().and_then(|rule| rule.second_route.as_ref()) {
+            let keys = parts.routes.iter().filter_map(|route| route.path.strip_prefix("routes."));
+            if keys.clone().all(|key| key != second.as_str()) {
+                reading.note_at(
+                    &format!("{}.second_route", rule.path),
+                    none_such("route", second.as_str(), keys, "routes"),
+                );
+            }
+        }
         let channels = format!("{}.channels", rule.path);
         for channel in rule.channels.iter().filter(|channel| !parts.channels.contains_key(channel)) {
             let text = format!("needs gateways for {channel}; write [channels.{channel}] with gateways = [\"…\"]");

@@ -80,7 +80,7 @@ impl Composer {
     }
 
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
-        let seen = self.routes.seen();
+        let seen = self.routes.seen().with_second(to_send.second_route.clone());
         match mode {
             LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {

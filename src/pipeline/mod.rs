@@ -7,6 +7,7 @@ mod explain;
 pub mod figures;
 mod forecast;
 mod freshness;
+mod gate;
 mod hand_over;
 mod import;
 mod mailbox;

@@ -172,3 +172,103 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use rstest::rstest;
+
+    use super::Seen;
+    use crate::domain::{
+        Currency, Installment, InstallmentStatus, LinkMode, Money, Patience, Route, RouteFault, RouteHealth, RouteKind,
+        Routes, Tags,
+    };
+
+    /// `web`, `app` and so on by the first letter; `!` stands for closed, `~` for degraded, `>key` for what replaces it, `:mall2` for
+    /// another merchant's.
+    fn route(word: &str) -> (Route, bool) {
+        let (word, replaced_by) = word.split_once('>').map_or((word, None), |(word, by)| (word, Some(by)));
+        let (word, merchant) = word.split_once(':').unwrap_or((word, "mall"));
+        let key = word.trim_end_matches(['!', '~']);
+        let url = format!("https://{key}.mall.example/");
+        let route = Route {
+            key: key.parse().expect("a key"),
+            merchant: merchant.parse().expect("a name"),
+            product: None,
+            kind: if key.starts_with('a') { RouteKind::App { url } } else { RouteKind::Web { url } },
+            valid_from: None,
+            valid_until: None,
+            closed: word.contains('!'),
+            replaced_by: replaced_by.map(|key| key.parse().expect("a key")),
+        };
+        (route, word.contains('~'))
+    }
+
+    fn seen(words: &str) -> Seen {
+        let at = DateTime::<Utc>::UNIX_EPOCH;
+        let (routes, degraded): (Vec<_>, Vec<_>) = words.split_whitespace().map(route).unzip();
+        let once = Patience { fail_after: 1, well_after: 1 };
+        let fault = |degraded: bool| degraded.then_some(RouteFault::Dns);
+        let health = routes.iter().zip(degraded);
+        let health =
+            health.map(|(route, bad)| RouteHealth::after(None, route, fault(bad).as_ref(), once, at)).collect();
+        Seen::of(Routes(routes), health, at, None)
+    }
+
+    fn installment() -> Installment {
+        let money = |text| Money::parse(text, Currency::new("CNY").expect("a code")).expect("an amount");
+        Installment {
+            merchant: "mall".parse().expect("a name"),
+            id: "i".parse().expect("a number"),
+            borrower: "b".parse().expect("a number"),
+            order_ref: None,
+            product: None,
+            sequence: None,
+            of: None,
+            amount: money("10"),
+            paid_amount: money("0"),
+            due_date: DateTime::<Utc>::UNIX_EPOCH.date_naive(),
+            status: InstallmentStatus::Open,
+            route: None,
+            tags: Tags::default(),
+        }
+    }
+
+    #[rstest]
+    #[case::well("web", true, true)]
+    #[case::degraded("web~", false, false)]
+    #[case::closed("web!", false, false)]
+    #[case::another_page("web~ web2", true, true)]
+    #[case::an_app_is_a_way_but_no_page("web~ app", true, false)]
+    #[case::replaced("web~>other other:mall", true, true)]
+    #[case::replaced_for_good_by_an_app("web!>app app", true, true)]
+    #[case::replaced_by_what_is_degraded("web!>b b~", false, false)]
+    #[case::replaced_by_another_merchants("web!>b b:mall2", false, false)]
+    #[case::only_an_app("app", true, true)]
+    #[case::only_an_app_that_is_closed("app!", false, true)]
+    #[case::none_at_all("web:mall2", true, true)]
+    fn a_message_leaves_while_one_way_works(#[case] routes: &str, #[case] personal: bool, #[case] fixed: bool) {
+        let seen = seen(routes);
+        let leads = |mode| seen.leads_somewhere(&installment(), mode);
+        assert_eq!((leads(LinkMode::Personal), leads(LinkMode::Fixed)), (personal, fixed));
+        assert!(leads(LinkMode::None), "a message without a link depends on no route");
+    }
+
+    #[rstest]
+    #[case::works("web~ spare", true)]
+    #[case::degraded_too("web~ spare~", false)]
+    #[case::another_merchants("web~ spare:mall2", false)]
+    fn a_rules_second_route_serves_instead(#[case] routes: &str, #[case] leads: bool) {
+        // For another product, so that it serves nobody by itself.
+        let mut all = seen(routes);
+        for routes in [&mut all.routes, &mut all.well] {
+            let routes = std::sync::Arc::make_mut(routes);
+            routes.0[1].product = Some("another".into());
+        }
+        assert!(!all.leads_somewhere(&installment(), LinkMode::Fixed), "without a rule that names it");
+        let named = all.with_second("spare".parse().ok());
+        assert_eq!(named.leads_somewhere(&installment(), LinkMode::Fixed), leads);
+        let first = named.open_for(&installment())[0].key.to_string();
+        assert_eq!(first, if leads { "spare" } else { "web" }, "a page offers what there is");
+    }
+}

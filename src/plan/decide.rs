@@ -7,8 +7,8 @@ use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date};
 use crate::domain::{
-    Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, SkipReason,
-    Step, SuppressionReason, TemplateName,
+    Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, RouteKey,
+    SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -65,6 +65,8 @@ pub enum DeferReason {
     Stopped,
     /// The borrower is on hold, and will not be any more while it is still of use.
     OnHold,
+    /// Every way to repay that it could lead to is closed, or found to be out of order.
+    NoRoute,
 }
 
 /// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
@@ -80,6 +82,7 @@ impl DeferReason {
             Self::Holiday => "holiday",
             Self::Stopped => "stopped",
             Self::OnHold => "on_hold",
+            Self::NoRoute => "no_route",
         }
     }
 }
@@ -97,6 +100,8 @@ pub struct ToSend {
     pub today: NaiveDate,
     /// The rule's own template, if it names one.
     pub template: Option<TemplateName>,
+    /// The way to repay that the rule names for when no other works.
+    pub second_route: Option<RouteKey>,
     /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
     pub until: DateTime<Utc>,
 }
@@ -187,6 +192,7 @@ fn weigh(
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
         today: local_date(hours.zones.home(), now),
         template: rule.and_then(|rule| rule.template.clone()),
+        second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(reminder.expires_at),
     }))
 }

@@ -113,6 +113,7 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
             locale: "zh-CN".parse().expect("a locale"),
             today: now.date_naive(),
             template: None,
+            second_route: None,
             until: now + TimeDelta::hours(1),
         })
     };
