@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
+    Address, Amended, Amendment, AppGuide, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
     GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
     NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
     RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
@@ -419,7 +419,7 @@ pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
 }
 
 pub(crate) fn app(key: &str, url: &str) -> Route {
-    route(key, None, RouteKind::App { url: url.into() })
+    route(key, None, RouteKind::App { url: url.into(), guide: AppGuide::default() })
 }
 
 fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
