@@ -1,6 +1,7 @@
 //! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
 
 mod probe;
+mod way;
 
 use std::io::Write;
 
@@ -8,11 +9,12 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use self::way::{ContactArgs, GuideArgs, kind};
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
+use crate::domain::{AppGuide, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
 use crate::pipeline::{Seen, Signature};
 
 /// Look at the ways to repay, and change them.
@@ -50,7 +52,7 @@ enum RouteCommand {
         format: Format,
     },
     /// Make a route, or change one; it is open from then on
-    Set(SetArgs),
+    Set(Box<SetArgs>),
     /// Close a route: it is offered and linked to no more
     Close {
         /// The route
@@ -77,9 +79,13 @@ enum RouteCommand {
 struct SetArgs {
     /// The route
     key: RouteKey,
-    /// Where it leads; without it where it led
+    /// Where it leads; without it where it led. May have {installment}, {order}, {amount}, {currency} and {signature} behind its host
     #[arg(long)]
     url: Option<String>,
+    #[command(flatten)]
+    guide: GuideArgs,
+    #[command(flatten)]
+    contact: ContactArgs,
     /// What kind of way it is; without it what it was
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -103,6 +109,7 @@ struct SetArgs {
 enum Kind {
     Web,
     App,
+    Support,
 }
 
 #[derive(Debug, Args)]
@@ -168,15 +175,8 @@ fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
         let text = format!("route {} is {}'s and stays so; choose another key", known.key, known.merchant);
         return Err(CliError::Use(text));
     }
-    let url = args.url.clone().or_else(|| known.map(|route| route.kind.url().to_owned()));
-    let url = url.ok_or_else(|| lacks("--url"))?;
-    let kind = match (args.kind, known.map(|route| &route.kind)) {
-        (Some(Kind::App), _) | (None, Some(RouteKind::App { .. })) => RouteKind::App { url },
-        (Some(Kind::Web), _) | (None, Some(RouteKind::Web { .. })) => RouteKind::Web { url },
-        (None, None) => return Err(lacks("--kind")),
-    };
-    let refused = |refusal| CliError::Use(format!("--url {refusal}"));
-    app.config.route_hosts(&merchant).check(&kind).map_err(refused)?;
+    let kind = kind(args, known.map(|route| &route.kind), &lacks)?;
+    may_lead_there(&kind, &merchant, app)?;
     if args.valid_from.zip(args.valid_until).is_some_and(|(from, until)| until <= from) {
         return Err(CliError::Use("--valid-until is not after --valid-from; it would never be open".to_owned()));
     }
@@ -190,6 +190,20 @@ fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
         closed: false,
         replaced_by: None,
     })
+}
+
+fn may_lead_there(kind: &RouteKind, merchant: &MerchantId, app: &App) -> Result<(), CliError> {
+    let hosts = app.config.route_hosts(merchant);
+    hosts.check(kind).map_err(|refusal| CliError::Use(format!("--url {refusal}")))?;
+    if kind.is_signed() && !app.config.route_keys.contains_key(merchant) {
+        let text = format!("--url has {{signature}} in it; write route_key in [merchants.{merchant}] to sign with");
+        return Err(CliError::Use(text));
+    }
+    if let RouteKind::App { guide: AppGuide { stores, .. }, .. } = kind {
+        let refused = |refusal| CliError::Use(format!("--store {refusal}"));
+        stores.iter().try_for_each(|store| hosts.check_store(store).map_err(refused))?;
+    }
+    Ok(())
 }
 
 fn close(key: &RouteKey, by: Option<RouteKey>, routes: &Routes, now: DateTime<Utc>) -> Result<Route, CliError> {
@@ -219,10 +233,14 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
     let by = changed.replaced_by.as_ref().map(|by| format!(" and replaced by {by}")).unwrap_or_default();
     match status(changed, now) {
         Status::Closed => writeln!(out, "{key} is closed{by}; personal links follow within seconds")?,
-        _ => writeln!(out, "{key} leads to {}; personal links follow within seconds", changed.kind.url())?,
+        _ => match changed.kind.url() {
+            Some(url) => writeln!(out, "{key} leads to {url}; personal links follow within seconds")?,
+            None => writeln!(out, "{key} leads to customer service; personal links follow within seconds")?,
+        },
     }
     let serves_all = |route: &&Route| route.merchant == *merchant && route.product.is_none();
-    if !routes.0.iter().filter(serves_all).any(|route| routes.in_place_of(route, now).is_some()) {
+    let leads = |route| routes.in_place_of(route, now).is_some_and(|open| open.kind.url().is_some());
+    if !routes.0.iter().filter(serves_all).any(leads) {
         writeln!(
             out,
             "{merchant} has no open route for every product now: its messages wait for one until they expire, and its pages offer the app by name and customer service only"
@@ -288,7 +306,7 @@ struct RouteRow {
     merchant: String,
     product: Option<String>,
     kind: &'static str,
-    url: String,
+    url: Option<String>,
     status: Status,
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
@@ -303,7 +321,7 @@ impl RouteRow {
             merchant: route.merchant.to_string(),
             product: route.product.clone(),
             kind: route.kind.as_str(),
-            url: route.kind.url().to_owned(),
+            url: route.kind.url().map(str::to_owned),
             status: status(route, now),
             valid_from: route.valid_from,
             valid_until: route.valid_until,
@@ -334,7 +352,7 @@ impl Row for RouteRow {
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
             HealthTold::cell(self.health.as_ref()),
-            self.url.clone(),
+            self.url.clone().unwrap_or_default(),
         ]
     }
 }
@@ -349,7 +367,7 @@ struct VersionRow {
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
-    url: String,
+    url: Option<String>,
     /// Of the newest alone.
     health: Option<HealthTold>,
 }
@@ -364,7 +382,7 @@ impl VersionRow {
             valid_from: route.valid_from,
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
-            url: route.kind.url().to_owned(),
+            url: route.kind.url().map(str::to_owned),
             health: None,
         }
     }
@@ -389,7 +407,7 @@ impl Row for VersionRow {
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
             HealthTold::cell(self.health.as_ref()),
-            self.url.clone(),
+            self.url.clone().unwrap_or_default(),
         ]
     }
 }

@@ -137,6 +137,8 @@ pub struct Config {
     pub probes: Option<Probes>,
     /// What probes of routes are to find, for those that say so.
     pub expected: BTreeMap<RouteKey, Expected>,
+    /// What signs the addresses of routes, of merchants that have it.
+    pub route_keys: BTreeMap<MerchantId, SecretString>,
     /// Where the daemon listens.
     pub http: Http,
     /// What seals links.
@@ -244,7 +246,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms, route_hosts } = merchants::read(&mut root, &calendars);
+    let Merchants { merchants, terms, route_hosts, route_keys } = merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
@@ -266,6 +268,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             channels: &channels,
             routes: &routes,
             route_hosts: &route_hosts,
+            route_keys: &route_keys,
             sources: &sources,
             dispatch,
             links: links.as_ref(),
@@ -295,6 +298,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         route_hosts,
         probes: probes?,
+        route_keys,
         http: http?,
         links: links?,
         templates: templates?,

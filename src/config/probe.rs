@@ -43,8 +43,9 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, zone: Option<Tz>) -> Option<O
 pub(super) fn read_expected(route: &mut Section<'_, '_, '_>) -> Option<Expected> {
     let Some(mut section) = route.optional_section("probe")? else { return Some(Expected::default()) };
     let url = section.optional("url", |value| {
-        let kind = RouteKind::Web { url: text(value)? };
-        check_form(&kind).map(|()| kind.url().to_owned()).map_err(|refusal| refusal.to_string())
+        let url = text(value)?;
+        let kind = RouteKind::Web { url: url.clone() };
+        check_form(&kind).map(|()| url).map_err(|refusal| refusal.to_string())
     });
     let text = section.optional("expect", text);
     section.finish();

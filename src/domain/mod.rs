@@ -3,6 +3,7 @@
 //! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so that a
 //! careless `{:?}` in a log or an error cannot leak it.
 
+mod app_store;
 mod attempt;
 mod borrower;
 mod contact;
@@ -17,6 +18,7 @@ mod merchant;
 mod message;
 mod money;
 mod outcome;
+mod placeholder;
 mod price;
 mod receipt;
 mod reminder;
@@ -29,6 +31,7 @@ mod suppression;
 mod tags;
 mod wishes;
 
+pub use app_store::AppStore;
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
@@ -45,11 +48,12 @@ pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
 pub use outcome::{Code, Outcome, RejectScope};
+pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
 pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
 pub use report::{About, Fate, Reply, Report};
-pub use route::{Route, RouteKind, RouteVersion, Routes};
+pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, Probed, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form};
 pub use source::{Amended, Amendment, SourceState};

@@ -118,7 +118,7 @@ impl RouteHealth {
     /// Whether it is about the route as it is now.
     #[must_use]
     pub fn is_of(&self, route: &Route) -> bool {
-        self.key == route.key && self.url == route.kind.url()
+        self.key == route.key && route.kind.url() == Some(&self.url)
     }
 
     /// How the route is doing after one more probe; `before` is what was known of it.
@@ -135,7 +135,7 @@ impl RouteHealth {
             // Well until it is proven otherwise.
             None => Self {
                 key: route.key.clone(),
-                url: route.kind.url().to_owned(),
+                url: route.kind.url().unwrap_or_default().to_owned(),
                 degraded: false,
                 since: at,
                 failures: 0,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Registry;
-use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind};
+use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId};
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
@@ -84,10 +84,7 @@ impl Composer {
         match mode {
             LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
-                seen.open_for(installment).into_iter().find_map(|route| match &route.kind {
-                    RouteKind::Web { url } => Some(url.clone()),
-                    RouteKind::App { .. } => None,
-                })
+                seen.open_for(installment).into_iter().find_map(|route| route.kind.fixed_page().map(str::to_owned))
             }),
             LinkMode::None => None,
         }

@@ -10,7 +10,7 @@ use futures_util::stream;
 use super::Registry;
 use super::figures::ROUTE_PROBES;
 use crate::clock::Clock;
-use crate::domain::{MerchantId, Patience, Probed, Route, RouteHealth, RouteHosts, RouteKey, RouteKind};
+use crate::domain::{MerchantId, Patience, Probed, Route, RouteHealth, RouteHosts, RouteKey};
 use crate::probe::{RouteProbe, Target};
 use crate::store::{Store, StoreError};
 
@@ -93,7 +93,7 @@ impl Prober {
     fn target(&self, route: &Route) -> Target {
         let expected = self.expected.get(&route.key).cloned().unwrap_or_default();
         Target {
-            url: sampled(&expected.url.unwrap_or_else(|| route.kind.url().to_owned())),
+            url: sampled(expected.url.as_deref().or(route.kind.url()).unwrap_or_default()),
             expect: expected.text,
             hosts: self.hosts.get(&route.merchant).cloned().unwrap_or_default(),
         }
@@ -102,7 +102,7 @@ impl Prober {
 
 /// Whether a probe can tell anything: what opens an app by a scheme of its own does so on a phone only.
 fn is_page(route: &Route) -> bool {
-    matches!(route.kind, RouteKind::Web { .. } | RouteKind::App { .. }) && route.kind.url().starts_with("https://")
+    route.kind.url().is_some_and(|url| url.starts_with("https://"))
 }
 
 /// The address with something in each place that is filled for a borrower.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::figures::ROUTE_DEGRADED;
 use crate::clock::Clock;
-use crate::domain::{Installment, LinkMode, Route, RouteHealth, RouteKey, RouteKind, Routes};
+use crate::domain::{Installment, LinkMode, Route, RouteHealth, RouteKey, Routes};
 use crate::store::{Store, StoreError};
 
 /// How long what was read of the store is taken for true: a change of a route is in force that soon in every process.
@@ -69,7 +69,7 @@ impl Seen {
     pub fn leads_somewhere(&self, installment: &Installment, mode: LinkMode) -> bool {
         let leads_to = |route: &&Route| match mode {
             LinkMode::Personal => is_way(route),
-            LinkMode::Fixed => matches!(route.kind, RouteKind::Web { .. }),
+            LinkMode::Fixed => route.kind.fixed_page().is_some(),
             LinkMode::None => false,
         };
         let serving: Vec<_> = self.well.serving(installment).into_iter().filter(leads_to).collect();
@@ -107,7 +107,7 @@ impl Seen {
 
 /// Whether one can repay there.
 fn is_way(route: &Route) -> bool {
-    matches!(route.kind, RouteKind::Web { .. } | RouteKind::App { .. })
+    route.kind.url().is_some()
 }
 
 impl Registry {
@@ -180,8 +180,8 @@ mod tests {
 
     use super::Seen;
     use crate::domain::{
-        Currency, Installment, InstallmentStatus, LinkMode, Money, Patience, Route, RouteFault, RouteHealth, RouteKind,
-        Routes, Tags,
+        AppGuide, Currency, Installment, InstallmentStatus, LinkMode, Money, Patience, Route, RouteFault, RouteHealth,
+        RouteKind, Routes, Tags,
     };
 
     /// `web`, `app` and so on by the first letter; `!` stands for closed, `~` for degraded, `>key` for what replaces it, `:mall2` for
@@ -195,7 +195,11 @@ mod tests {
             key: key.parse().expect("a key"),
             merchant: merchant.parse().expect("a name"),
             product: None,
-            kind: if key.starts_with('a') { RouteKind::App { url } } else { RouteKind::Web { url } },
+            kind: if key.starts_with('a') {
+                RouteKind::App { url, guide: AppGuide::default() }
+            } else {
+                RouteKind::Web { url }
+            },
             valid_from: None,
             valid_until: None,
             closed: word.contains('!'),

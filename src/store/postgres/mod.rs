@@ -3,10 +3,14 @@
 mod batch;
 mod borrower;
 mod changed;
+#[path = "../body/clicks.rs"]
+mod clicks;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
 mod contacts;
+#[path = "../body/digits.rs"]
+mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
 #[path = "../body/gateway_states.rs"]
