@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::domain::{Channel, GatewayName, SourceName};
@@ -26,7 +26,8 @@ use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Emptied, Extent, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan};
+use crate::pipeline::{Emptied, Extent, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan};
+use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
@@ -76,6 +77,9 @@ pub enum DaemonError {
         /// What the operating system said.
         error: std::io::Error,
     },
+    /// A part could not be made.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// Signals could not be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -111,6 +115,12 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
             let maildir = Maildir(folder);
             tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
         }
+    }
+    if roles.contains(&Role::Dispatch)
+        && let Some(probes) = &app.config.probes
+    {
+        let prober = app.prober(app.probe()?);
+        tasks.spawn(probe_on_schedule(prober, probes.schedule.clone(), stop.clone()));
     }
     if roles.contains(&Role::Pull) {
         for source in app.config.sources.clone() {
@@ -328,6 +338,20 @@ async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
         let next = full.unwrap_or(next);
         tokio::select! {
             () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn probe_on_schedule(prober: Prober, schedule: Schedule, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = prober.round().await {
+            tracing::error!(%error, "how the routes are doing could not be kept; the next tick tries again");
+        }
+        let now = prober.clock.now();
+        let Some(next) = schedule.next_after(now) else { return stop.cancelled().await };
+        tokio::select! {
+            () = prober.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -210,7 +210,7 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
         }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
-            let url = route.kind.url();
+            let url = route.kind.url().unwrap_or("customer service");
             let closed = if route.closed { ", closed" } else { "" };
             let product = route.product.as_ref().map(|product| format!(", for {product}")).unwrap_or_default();
             writeln!(out, "    route {}: {url}{product}{closed}", route.key)?;

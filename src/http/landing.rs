@@ -145,14 +145,14 @@ impl Language {
 fn web_url(route: &Route) -> Option<&str> {
     match &route.kind {
         RouteKind::Web { url } => Some(url),
-        RouteKind::App { .. } => None,
+        RouteKind::App { .. } | RouteKind::Support { .. } => None,
     }
 }
 
 fn app_url(route: &Route) -> Option<&str> {
     match &route.kind {
-        RouteKind::App { url } => Some(url),
-        RouteKind::Web { .. } => None,
+        RouteKind::App { url, .. } => Some(url),
+        RouteKind::Web { .. } | RouteKind::Support { .. } => None,
     }
 }
 

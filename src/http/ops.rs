@@ -21,7 +21,7 @@ use crate::domain::{Channel, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
-    SEND_SECONDS, SKIPPED,
+    ROUTE_DEGRADED, ROUTE_PROBES, SEND_SECONDS, SKIPPED,
 };
 use crate::store::{QueueCounts, Store, StoreError};
 
@@ -171,6 +171,8 @@ fn describe() {
         BREAKER_OPEN,
         "1 while a gateway gets nothing but probes, because it failed again and again; else 0"
     );
+    describe_gauge!(ROUTE_DEGRADED, "1 while no message may lead to a route because its probes fail, else 0");
+    describe_counter!(ROUTE_PROBES, "Probes of routes, by what they found");
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");

@@ -94,7 +94,7 @@ impl Public {
 
     async fn look_up(&self, token: &str) -> Result<Option<Landing>, StoreError> {
         // Asked before the token is opened: it takes as long for every token.
-        let routes = self.routes.now(&*self.store, &*self.clock).await?;
+        let mut routes = self.routes.now(&*self.store, &*self.clock).await?;
         // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
         // and a merchant that is gone costs no second one.
         let id = (self.open)(token).unwrap_or(NO_REMINDER);
@@ -104,7 +104,9 @@ impl Public {
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
         let mut due_date = key.due_date;
-        if let Some(days) = self.policy.rule_of(&key.step).and_then(|rule| rule.digest) {
+        let rule = self.policy.rule_of(&key.step);
+        routes = routes.with_second(rule.and_then(|rule| rule.second_route.clone()));
+        if let Some(days) = rule.and_then(|rule| rule.digest) {
             account.installments = self.of_digest(&key, days).await?;
             // When the first is paid, the page goes on to the next that its message spoke of.
             due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Registry;
-use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId, RouteKind};
+use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId};
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
@@ -81,14 +81,11 @@ impl Composer {
     }
 
     fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
-        let seen = self.routes.seen();
+        let seen = self.routes.seen().with_second(to_send.second_route.clone());
         match mode {
             LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
             LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
-                seen.open_for(installment).into_iter().find_map(|route| match &route.kind {
-                    RouteKind::Web { url } => Some(url.clone()),
-                    RouteKind::App { .. } => None,
-                })
+                seen.open_for(installment).into_iter().find_map(|route| route.kind.fixed_page().map(str::to_owned))
             }),
             LinkMode::None => None,
         }

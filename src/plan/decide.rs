@@ -9,7 +9,7 @@ use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, NoticeFacts,
-    NoticeState, OPTED_OUT, SkipReason, Step, SuppressionReason, TemplateName,
+    NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -82,6 +82,8 @@ pub enum DeferReason {
     Paused,
     /// A frequency cap is reached, and a notice is of use on another day as well.
     Capped,
+    /// Every way to repay that it could lead to is closed, or found to be out of order.
+    NoRoute,
 }
 
 /// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
@@ -99,6 +101,7 @@ impl DeferReason {
             Self::OnHold => "on_hold",
             Self::Paused => "paused",
             Self::Capped => "capped",
+            Self::NoRoute => "no_route",
         }
     }
 }
@@ -118,6 +121,8 @@ pub struct ToSend {
     pub template: Option<TemplateName>,
     /// Nothing is made from another template: a notice that turned into a reminder would say something else.
     pub no_other_template: bool,
+    /// The way to repay that the rule names for when no other works.
+    pub second_route: Option<RouteKey>,
     /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
     pub until: DateTime<Utc>,
 }
@@ -230,6 +235,7 @@ fn weigh(
             None => rule.and_then(|rule| rule.template.clone()),
         },
         no_other_template: notice.is_some() || confirms,
+        second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(reminder.expires_at),
     }))
 }

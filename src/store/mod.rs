@@ -23,10 +23,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceState,
+    Suppression, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
@@ -166,6 +167,25 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Every version of one route, oldest first; with `None` the newest of each, by key.
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError>;
+
+    /// Puts what is known of how a route is doing in the place of what was known.
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError>;
+
+    /// How each route is doing that was ever probed, by key.
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError>;
+
+    /// Records that a borrower went a way to repay; nothing that was recorded before is changed.
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError>;
+
+    /// Which ways borrowers went since then, oldest first.
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError>;
+
+    /// Counts a try of the last digits of a borrower's phone number on the page of a reminder, before it is looked at: as
+    /// [`next_try`](crate::plan::next_try) has it, on the store's clock. Two at once count as two.
+    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError>;
+
+    /// Forgets the tries of a page: the digits were right.
+    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError>;
 
     /// What people have put in by hand about a borrower, oldest first.
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;

@@ -3,6 +3,7 @@
 mod api;
 mod calendars;
 mod gateways;
+mod routes;
 mod sending;
 mod sources;
 
@@ -66,7 +67,7 @@ fn three_mistakes_in_three_sections_all_show() {
     ]);
     insta::assert_snapshot!(told(&text, &[]), @r#"
     conf/dueherald.toml:6: schedule.time_zone: "Asia/Peking" is no time zone of the IANA data; write for example "Asia/Shanghai"
-    conf/dueherald.toml:35: routes.mall-app.kind: "ap" is unknown; write "web" or "app"
+    conf/dueherald.toml:35: routes.mall-app.kind: "ap" is unknown; write "web", "app" or "support"
     conf/dueherald.toml:51: rules[due-today].offset: is no key of the config; did you mean offsets?
     "#);
 }

@@ -3,10 +3,14 @@
 mod batch;
 mod borrower;
 mod changed;
+#[path = "../body/clicks.rs"]
+mod clicks;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
 mod contacts;
+#[path = "../body/digits.rs"]
+mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
 #[path = "../body/gateway_states.rs"]
@@ -29,6 +33,8 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+#[path = "../body/route_health.rs"]
+mod route_health;
 #[path = "../body/routes.rs"]
 mod routes;
 #[path = "../body/scan.rs"]

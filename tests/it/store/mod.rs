@@ -158,6 +158,7 @@ macro_rules! every_case_on {
             }
             routes {
                 versions_are_kept_and_the_newest_is_told,
+                how_a_route_does_is_the_last_word,
             }
             wishes {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,

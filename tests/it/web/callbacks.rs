@@ -114,6 +114,7 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
             today: now.date_naive(),
             template: None,
             no_other_template: false,
+            second_route: None,
             until: now + TimeDelta::hours(1),
         })
     };

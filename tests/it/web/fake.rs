@@ -10,14 +10,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event,
-    GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
-    NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
-    RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    Address, Amended, Amendment, AppGuide, Borrower, BorrowerId, BorrowerKey, Channel, Click, Currency, EmailAddress,
+    Event, GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId,
+    Money, NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
+    RouteKey, RouteKind, RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags,
+    WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
-use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
+use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
     QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
@@ -172,6 +173,30 @@ impl Store for FakeStore {
 
     async fn route_versions(&self, _: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn add_click(&self, _: &Click) -> Result<(), StoreError> {
+        unreachable!("nobody clicks")
+    }
+
+    async fn clicks(&self, _: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        unreachable!("no page tells of clicks")
+    }
+
+    async fn try_digits(&self, _: ReminderId) -> Result<TryOf, StoreError> {
+        unreachable!("nobody tries")
+    }
+
+    async fn forget_tries(&self, _: ReminderId) -> Result<(), StoreError> {
+        unreachable!("nobody tries")
+    }
+
+    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
+        unreachable!("no page probes")
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        unreachable!("these routes are not probed")
     }
 
     async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
@@ -419,7 +444,7 @@ pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
 }
 
 pub(crate) fn app(key: &str, url: &str) -> Route {
-    route(key, None, RouteKind::App { url: url.into() })
+    route(key, None, RouteKind::App { url: url.into(), guide: AppGuide::default() })
 }
 
 fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
