@@ -22,7 +22,7 @@ mod signature;
 mod tally;
 
 pub use breaker::{Admits, Breaker};
-pub use compose::Composer;
+pub use compose::{Composed, Composer};
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Until, drain};
 pub use explain::{
     Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,

@@ -3,6 +3,7 @@
 mod callbacks;
 mod demo;
 mod fake;
+mod fake_notices;
 mod landing;
 mod ops;
 mod server;
