@@ -1,4 +1,4 @@
-//! Level 3: the work: import, pull, scan, forecast, dispatch, resend, explain. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, forecast, dispatch, resend, notices, explain. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
@@ -10,9 +10,11 @@ mod freshness;
 mod hand_over;
 mod import;
 mod mailbox;
+mod notice;
 mod poison;
 mod post;
 mod pull;
+mod recall;
 mod receipts;
 mod reconcile;
 mod registry;
@@ -20,6 +22,7 @@ mod resend;
 mod scan;
 mod signature;
 mod tally;
+mod unpaid;
 
 pub use breaker::{Admits, Breaker};
 pub use compose::{Composed, Composer};
@@ -34,9 +37,14 @@ pub use forecast::{
 pub use freshness::{Freshness, Stale};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
+pub use notice::{
+    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, look, pause,
+    preview, resume,
+};
 pub use poison::Poison;
 pub use post::Post;
 pub use pull::{Pull, PullError, pull};
+pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use registry::{Registry, Seen};
