@@ -21,6 +21,7 @@ mod locate;
 mod log;
 mod merchants;
 mod mistake;
+mod notices;
 mod origin;
 mod probe;
 mod reading;
@@ -54,6 +55,7 @@ pub use links::{LEAST_KEY_BYTES, LinkKey, Links};
 pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
+pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::ReadFile;
@@ -151,6 +153,8 @@ pub struct Config {
     pub templates: Templates,
     /// How reminders are handed over.
     pub dispatch: Dispatch,
+    /// Who may write to how many.
+    pub notices: Notices,
     /// What the daemon tells.
     pub log: Log,
     places: BTreeMap<String, Place>,
@@ -261,6 +265,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
+    let notices = notices::read(root.section("notices"));
     let log = log::read(root.section("log"));
     let caps = caps::read(&mut root);
     root.finish();
@@ -309,6 +314,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         links: links?,
         templates: templates?,
         dispatch: dispatch?,
+        notices: notices?,
         log: log?,
         places: BTreeMap::new(),
     })

@@ -4,6 +4,7 @@ mod api;
 mod callbacks;
 mod demo;
 mod fake;
+mod fake_notices;
 mod landing;
 mod ops;
 mod server;

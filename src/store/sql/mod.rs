@@ -13,6 +13,7 @@ pub(super) mod event;
 pub(super) mod fallback;
 pub(super) mod gateway_state;
 pub(super) mod installment;
+pub(super) mod notice;
 pub(super) mod queue;
 pub(super) mod rate;
 pub(super) mod receipt;
