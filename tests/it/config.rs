@@ -2,6 +2,7 @@
 
 mod calendars;
 mod gateways;
+mod probes;
 mod routes;
 mod sending;
 mod sources;
