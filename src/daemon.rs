@@ -26,7 +26,9 @@ use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
 use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Emptied, Extent, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan};
+use crate::pipeline::{
+    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan,
+};
 use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
@@ -46,6 +48,9 @@ const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often a mailbox for bounces is looked at.
 const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
+
+/// How often it is looked at what routes bring: it reads weeks of events.
+const WATCH_FUNNEL_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// How often gateways are asked for what they keep for us; most keep nothing.
 const POLL_EVERY: Duration = Duration::from_secs(30);
@@ -121,6 +126,7 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
     {
         let prober = app.prober(app.probe()?);
         tasks.spawn(probe_on_schedule(prober, probes.schedule.clone(), stop.clone()));
+        tasks.spawn(watch_funnel(Arc::clone(&app), stop.clone()));
     }
     if roles.contains(&Role::Pull) {
         for source in app.config.sources.clone() {
@@ -352,6 +358,24 @@ async fn probe_on_schedule(prober: Prober, schedule: Schedule, stop: Cancellatio
         let Some(next) = schedule.next_after(now) else { return stop.cancelled().await };
         tokio::select! {
             () = prober.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tells when a route brings far less than it did.
+async fn watch_funnel(app: Arc<App>, stop: CancellationToken) {
+    let watch = FunnelWatch::default();
+    while !stop.is_cancelled() {
+        let looked = match app.composer.routes.now(&*app.store, &*app.clock).await {
+            Ok(routes) => watch.look(&*app.store, &routes, app.clock.now()).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = looked {
+            tracing::error!(%error, "what messages brought could not be counted; tried again in some hours");
+        }
+        tokio::select! {
+            () = app.clock.sleep(WATCH_FUNNEL_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -9,3 +9,6 @@ create table route_health (
     last_fault text, -- in words
     probed_at  timestamptz not null
 );
+
+-- What was sent in a span of time. Events are appended, so the few pages of a block range tell; it costs next to nothing to keep.
+create index event_at on event using brin (at);

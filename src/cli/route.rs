@@ -1,5 +1,6 @@
 //! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
 
+mod funnel;
 mod probe;
 mod way;
 
@@ -52,6 +53,8 @@ enum RouteCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// How far messages brought borrowers: sent, delivered, clicked, paid, by route, step and channel
+    Funnel(funnel::FunnelArgs),
     /// Make a route, or change one; it is open from then on
     Set(Box<SetArgs>),
     /// Close a route: it is offered and linked to no more
@@ -140,6 +143,7 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
             return Ok(Exit::Done);
         }
         RouteCommand::Probe { key, format } => return probe::run(key.as_ref(), app, format, out).await,
+        RouteCommand::Funnel(args) => return funnel::run(&args, app, out).await,
         RouteCommand::Set(args) => (set(&args, routes, app)?, args.signed),
         RouteCommand::Close { key, replace_by, signed } => (close(&key, replace_by, routes, now)?, signed),
         RouteCommand::Replace { key, by, signed } => (close(&key, Some(by), routes, now)?, signed),

@@ -37,6 +37,7 @@ pub(super) struct Parts<'p> {
 pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     something_is_there(reading, parts);
     rules_name_what_is_there(reading, parts);
+    rules_name_second_routes_of_their_merchants(reading, parts);
     channels_name_gateways_that_carry_them(reading, parts);
     routes_belong_to_merchants(reading, parts);
     routes_lead_where_they_may(reading, parts);
@@ -63,19 +64,27 @@ fn rules_name_what_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         for merchant in rule.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &merchants, merchant, parts);
         }
-        if let Some(second) = rule.rule.as_ref().and_then(|rule| rule.second_route.as_ref()) {
-            let keys = parts.routes.iter().filter_map(|route| route.path.strip_prefix("routes."));
-            if keys.clone().all(|key| key != second.as_str()) {
-                reading.note_at(
-                    &format!("{}.second_route", rule.path),
-                    none_such("route", second.as_str(), keys, "routes"),
-                );
-            }
-        }
         let channels = format!("{}.channels", rule.path);
         for channel in rule.channels.iter().filter(|channel| !parts.channels.contains_key(channel)) {
             let text = format!("needs gateways for {channel}; write [channels.{channel}] with gateways = [\"…\"]");
             reading.note_at(&channels, text);
+        }
+    }
+}
+
+fn rules_name_second_routes_of_their_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (read, rule) in parts.rules.iter().filter_map(|read| Some((read, read.rule.as_ref()?))) {
+        let Some(second) = &rule.second_route else { continue };
+        let key = format!("{}.second_route", read.path);
+        let keys = parts.routes.iter().filter_map(|route| route.path.strip_prefix("routes."));
+        match parts.routes.iter().find(|route| route.path.strip_prefix("routes.") == Some(second.as_str())) {
+            None => reading.note_at(&key, none_such("route", second.as_str(), keys, "routes")),
+            Some(route) => {
+                if let Some(merchant) = route.merchant.as_ref().filter(|merchant| !rule.is_for(merchant)) {
+                    let text = format!("is {merchant}'s, for whose borrowers the rule is not; name another route");
+                    reading.note_at(&key, text);
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod borrower;
 mod contact;
 pub mod duration;
+mod funnel;
 mod gateway_state;
 mod ids;
 mod installment;
@@ -36,6 +37,7 @@ pub use app_store::AppStore;
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
+pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,

@@ -166,7 +166,9 @@ impl Routes {
     #[must_use]
     pub fn open_for(&self, installment: &Installment, now: DateTime<Utc>) -> Vec<&Route> {
         let mut found: Vec<&Route> = Vec::new();
-        for open in self.serving(installment).into_iter().filter_map(|route| self.in_place_of(route, now)) {
+        let Installment { merchant, route, product, .. } = installment;
+        let serving = self.serving(merchant, route.as_ref(), product.as_deref()).into_iter();
+        for open in serving.filter_map(|route| self.in_place_of(route, now)) {
             if open.merchant == installment.merchant && !found.contains(&open) {
                 found.push(open);
             }
@@ -174,13 +176,14 @@ impl Routes {
         found
     }
 
-    /// The routes that are meant for an instalment, open or not, in the order of [`Self::open_for`].
+    /// The routes that are meant for instalments of a merchant that name `named` and are of `product`, open or not, in the order of
+    /// [`Self::open_for`].
     #[must_use]
-    pub fn serving(&self, installment: &Installment) -> Vec<&Route> {
-        let is_named = |route: &Route| installment.route.as_ref() == Some(&route.key);
+    pub fn serving(&self, merchant: &MerchantId, named: Option<&RouteKey>, product: Option<&str>) -> Vec<&Route> {
+        let is_named = |route: &Route| named == Some(&route.key);
         let serves = |route: &&Route| {
-            let fits = route.product.is_none() || route.product == installment.product;
-            route.merchant == installment.merchant && (is_named(route) || fits)
+            let fits = route.product.is_none() || route.product.as_deref() == product;
+            route.merchant == *merchant && (is_named(route) || fits)
         };
         let mut serving: Vec<_> = self.0.iter().filter(serves).collect();
         serving.sort_by_key(|route| (!is_named(route), route.product.is_none()));

@@ -7,6 +7,7 @@ mod explain;
 pub mod figures;
 mod forecast;
 mod freshness;
+mod funnel;
 mod gate;
 mod hand_over;
 mod hold;
@@ -38,6 +39,7 @@ pub use forecast::{
     Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
 };
 pub use freshness::{Freshness, Stale};
+pub use funnel::{FunnelLine, FunnelWatch, funnel};
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};

@@ -72,7 +72,9 @@ impl Seen {
             LinkMode::Fixed => route.kind.fixed_page().is_some(),
             LinkMode::None => false,
         };
-        let serving: Vec<_> = self.well.serving(installment).into_iter().filter(leads_to).collect();
+        let Installment { merchant, route, product, .. } = installment;
+        let serving = self.well.serving(merchant, route.as_ref(), product.as_deref());
+        let serving: Vec<_> = serving.into_iter().filter(leads_to).collect();
         let works = |route: &&Route| {
             let open = self.well.in_place_of(route, self.at);
             open.is_some_and(|open| is_way(open) && open.merchant == installment.merchant)

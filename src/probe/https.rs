@@ -165,14 +165,15 @@ fn fault(error: &reqwest::Error) -> RouteFault {
 
 fn tls_fault(error: &rustls::Error) -> RouteFault {
     use CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
-        UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, UnknownIssuer,
     };
     match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => RouteFault::CertificateTime,
             NotValidForName | NotValidForNameContext { .. } => RouteFault::CertificateHost,
-            UnknownIssuer => RouteFault::CertificateIssuer,
+            // Signed by somebody who only calls himself like an authority that is trusted.
+            UnknownIssuer | BadSignature => RouteFault::CertificateIssuer,
             _ => RouteFault::Tls,
         },
         _ => RouteFault::Tls,

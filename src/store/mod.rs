@@ -18,15 +18,15 @@ mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceState,
-    Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
@@ -181,6 +181,10 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
 
     /// Which ways borrowers went since then, oldest first.
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError>;
+
+    /// Messages that a gateway took over within `span`, counted by what decides about their way to repay, in no order. What came of them
+    /// is as known now.
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError>;
 
     /// Counts a try of the last digits of a borrower's phone number on the page of a reminder, before it is looked at: as
     /// [`next_try`](crate::plan::next_try) has it, on the store's clock. Two at once count as two.

@@ -3,6 +3,7 @@
 mod api;
 mod calendars;
 mod gateways;
+mod probes;
 mod routes;
 mod sending;
 mod sources;

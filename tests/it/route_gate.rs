@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Days;
 use dueherald::app::{App, Time};
 use dueherald::clock::SimClock;
 use dueherald::config::Config;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::Desk;
 use crate::fixtures::at;
 use crate::route_probe::{probe, redirect};
-use crate::routes::{half_past_ten, planned};
+use crate::routes::{half_past_ten, planned, today};
 use crate::sinks::http::{HttpSink, Reply, Script};
 use crate::sinks::tls::Authority;
 use crate::web::get;
@@ -105,7 +106,7 @@ impl Parts {
 }
 
 /// Runs on this thread alone, so that the figures of this test are its own.
-fn with_figures(test: impl AsyncFnOnce(Figures)) {
+pub(crate) fn with_figures(test: impl AsyncFnOnce(Figures)) {
     let figures = Figures::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     figures.locally(|| runtime.block_on(test(figures.clone())));
@@ -195,4 +196,35 @@ fn one_daemon_probes_at_a_time() {
         one.round().await.expect("kept");
         assert_eq!((page.received().len(), others_page.received().len()), (2, 0));
     });
+}
+
+#[test]
+fn the_funnel_tells_how_far_messages_of_a_route_brought_borrowers() {
+    let desk = Desk::new(None);
+    let yesterday = today() - Days::new(1);
+    let due = yesterday + Days::new(3);
+    let rows = |status: &str, count: u32| {
+        let row = |n| format!("mall,B{n},I{n},128.50,CNY,{due},138001{n:05},{status}\n");
+        "merchant,borrower_id,installment_id,amount,currency,due_date,phone,status\n".to_owned()
+            + &(0..count).map(row).collect::<String>()
+    };
+    desk.run(&["migrate"]).went_well();
+    let import = |status, count| {
+        std::fs::write(desk.path("some.csv"), rows(status, count)).expect("written");
+        desk.run(&["import", "some.csv"]).went_well();
+    };
+    import("open", 4);
+    let at = format!("{yesterday}T10:30:00+08:00");
+    desk.run(&["scan", "--at", &at]).went_well();
+    desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    import("paid", 1);
+    let told = desk.run(&["route", "funnel", "--days", "3", "--format", "json"]).went_well();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let expected = serde_json::json!([{
+        "merchant": "mall", "route": "mall-web", "step": "due-soon/-3", "channel": "sms",
+        "sent": 4, "delivered": 0, "clicked": 0, "paid": 1,
+    }]);
+    assert_eq!(told, expected);
+    let table = desk.run(&["route", "funnel", "--days", "3"]).went_well();
+    assert!(table.contains("1 (25%)"), "{table}");
 }

@@ -15,7 +15,7 @@ use crate::web::get;
 
 const SIGNED: [&str; 4] = ["--actor", "wang", "--reason", "入口搬迁"];
 
-fn today() -> NaiveDate {
+pub(crate) fn today() -> NaiveDate {
     SystemClock.now().with_timezone(&chrono_tz::Asia::Shanghai).date_naive()
 }
 

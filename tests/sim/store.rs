@@ -1,7 +1,7 @@
 //! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to the
 //! oracle.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion, Settlement,
-    SourceState, State, Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion, SentCount,
+    Settlement, SourceState, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
@@ -214,6 +214,10 @@ impl Store for FaultyStore {
 
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
         self.inner().clicks(since).await
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        self.inner().sent(span).await
     }
 
     async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {

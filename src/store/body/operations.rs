@@ -1,19 +1,19 @@
 //! Each operation of [`Store`] as one transaction.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, clicks, contacts, digits, fallback, gateway_states, ledger, outbox, receipts, reports, route_health,
-    routes, scan, sources, stops, suppression, views, wishes,
+    Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports,
+    route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement, SourceState,
-    Suppression, WishesByHand,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 use crate::store::sql::queue::Move;
@@ -160,6 +160,10 @@ impl Store for End {
 
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
         clicks::since(&mut self.read().await?, since).await
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        funnel::sent(&mut self.read_much().await?, span).await
     }
 
     async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {

@@ -123,7 +123,7 @@ impl Ledger {
         self.suppressions.iter().filter(standing).map(|one| one.reason).min_by_key(is_opt_out)
     }
 
-    fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
+    pub(super) fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
         let owed = self.owed.get(borrower).into_iter().flatten();
         let known = owed.filter_map(|id| self.installments.get(&(borrower.merchant.clone(), id.clone())));
         known.filter(|one| one.due_date == due_date).cloned().collect()

@@ -1,5 +1,6 @@
 //! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
 
+mod funnel;
 mod ledger;
 mod notices;
 mod outbox;
@@ -7,7 +8,7 @@ mod reports;
 mod scans;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -25,7 +26,7 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, Installment,
-    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, Settlement,
+    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
     SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf, next_try};
@@ -203,6 +204,10 @@ impl Store for MemoryStore {
         clicks.retain(|click| click.at >= since);
         clicks.sort_by_key(|click| click.at);
         Ok(clicks)
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        Ok(funnel::sent(&self.tables(), span))
     }
 
     async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {

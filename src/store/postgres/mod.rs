@@ -13,6 +13,8 @@ mod contacts;
 mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
+#[path = "../body/funnel.rs"]
+mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
 mod installment;
@@ -124,6 +126,11 @@ impl PostgresStore {
 
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin_with(BEGIN_READ).await?)
+    }
+
+    /// For what reads much, and plans for that.
+    async fn read_much(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin_with("begin read only").await?)
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {

@@ -11,6 +11,7 @@ pub(super) mod contact;
 pub(super) mod digits;
 pub(super) mod event;
 pub(super) mod fallback;
+pub(super) mod funnel;
 pub(super) mod gateway_state;
 pub(super) mod installment;
 pub(super) mod notice;

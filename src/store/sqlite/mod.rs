@@ -13,6 +13,8 @@ mod contacts;
 mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
+#[path = "../body/funnel.rs"]
+mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
 mod installment;
@@ -106,6 +108,11 @@ impl SqliteStore {
 
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// For what reads much.
+    async fn read_much(&self) -> Result<Tx, StoreError> {
+        self.read().await
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {

@@ -6,6 +6,7 @@ mod catch_up;
 mod claims;
 mod crossing;
 mod fallbacks;
+mod funnel;
 mod gateways;
 mod import;
 mod lanes;
@@ -166,6 +167,9 @@ macro_rules! every_case_on {
             routes {
                 versions_are_kept_and_the_newest_is_told,
                 how_a_route_does_is_the_last_word,
+            }
+            funnel {
+                what_was_sent_is_counted_by_what_decides_about_its_way,
             }
             wishes {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,

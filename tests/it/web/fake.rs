@@ -2,7 +2,7 @@
 //! that no page writes but the one that unsubscribes.
 
 use std::future::pending;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,8 +13,8 @@ use dueherald::domain::{
     Address, Amended, Amendment, AppGuide, Borrower, BorrowerId, BorrowerKey, Channel, Click, Currency, EmailAddress,
     Event, GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId,
     Money, NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
-    RouteKey, RouteKind, RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags,
-    WishesByHand,
+    RouteKey, RouteKind, RouteVersion, Routes, SentCount, Settlement, SourceState, State, Step, Support, Suppression,
+    Tags, WishesByHand,
 };
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
@@ -181,6 +181,10 @@ impl Store for FakeStore {
 
     async fn clicks(&self, _: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
         unreachable!("no page tells of clicks")
+    }
+
+    async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        unreachable!("no page tells what was sent")
     }
 
     async fn try_digits(&self, _: ReminderId) -> Result<TryOf, StoreError> {
