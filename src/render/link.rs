@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_proof_is_good_for_one_page_and_some_time() {
         let keys = keys(&[1]);
-        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("an instant");
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("an instant");
         let proof = keys.seal_proof(ReminderId(5), at(900));
         assert!(keys.proves(&proof, ReminderId(5), at(0)) && keys.proves(&proof, ReminderId(5), at(899)));
         assert!(!keys.proves(&proof, ReminderId(5), at(900)), "its time is over");
