@@ -58,7 +58,7 @@ pub(crate) struct FakeStore {
     pub(crate) tried: Arc<Mutex<Option<(u32, DateTime<Utc>)>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
-    clock: SimClock,
+    pub(crate) clock: SimClock,
 }
 
 impl FakeStore {
