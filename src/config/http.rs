@@ -14,7 +14,8 @@ pub struct Http {
     pub ops: SocketAddr,
     /// How many pages one client may ask for in a minute.
     pub requests_per_minute: u32,
-    /// The header in which the front server says for whom it asks; without it, the peer of the connection is the client.
+    /// The header in which the front server says for whom it asks. Without it the peer of the connection is the client, unless it is on
+    /// this machine or network: a front server that does not say for whom it asks is not held up.
     pub client_header: Option<HeaderName>,
 }
 

@@ -1,7 +1,7 @@
 //! How often one client may ask for pages: guessing tokens costs addresses, and one client cannot keep the store busy.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,11 +66,23 @@ impl Limit {
         }
     }
 
-    /// Who asks. Everybody of whom nothing is known is one client.
-    fn client(&self, request: &Request) -> IpAddr {
-        let told = self.header.as_ref().and_then(|header| told_by(request.headers(), header));
-        let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        network(told.or_else(peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
+    /// Who asks, as far as it is known: a peer on this machine or network is a front server that asks for many, unless it says for
+    /// whom.
+    fn client(&self, request: &Request) -> Option<IpAddr> {
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+        let client = match &self.header {
+            Some(header) => told_by(request.headers(), header).or(peer),
+            None => peer.filter(|peer| !is_near(*peer)),
+        };
+        client.map(network)
+    }
+}
+
+fn is_near(peer: IpAddr) -> bool {
+    match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local(),
     }
 }
 
@@ -89,7 +101,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 pub(super) async fn limited(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
-    match limit.count(limit.client(&request)) {
+    match limit.client(&request).map_or(Ok(()), |client| limit.count(client)) {
         Ok(()) => next.run(request).await,
         Err(wait) => {
             let mut response = page(StatusCode::TOO_MANY_REQUESTS, "too-many.html", context! {});
@@ -102,11 +114,14 @@ pub(super) async fn limited(State(limit): State<Arc<Limit>>, request: Request, n
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use std::sync::Arc;
 
     use axum::http::{HeaderMap, HeaderName};
     use rstest::rstest;
 
-    use super::{network, told_by};
+    use super::{Limit, MOST_CLIENTS, is_near, network, told_by};
+    use crate::clock::SimClock;
+    use crate::config::Http;
 
     #[rstest]
     #[case::one(&["192.0.2.1"], Some("192.0.2.1"))]
@@ -123,6 +138,28 @@ mod tests {
             headers.append(&header, value.parse().expect("ASCII"));
         }
         assert_eq!(told_by(&headers, &header), told.map(|told| told.parse().expect("an address")));
+    }
+
+    #[rstest]
+    #[case("127.0.0.1", true)]
+    #[case("10.42.0.7", true)]
+    #[case("::1", true)]
+    #[case("fd00::7", true)]
+    #[case("203.0.113.9", false)]
+    #[case("2001:db8::1", false)]
+    fn a_front_server_is_near(#[case] peer: &str, #[case] near: bool) {
+        assert_eq!(is_near(peer.parse().expect("an address")), near);
+    }
+
+    #[test]
+    fn however_many_clients_ask_so_many_are_known_at_most() {
+        let nowhere = ([127, 0, 0, 1], 0).into();
+        let http = Http { public: nowhere, ops: nowhere, requests_per_minute: 1, client_header: None };
+        let limit = Limit::new(&http, Arc::new(SimClock::at(chrono::DateTime::UNIX_EPOCH)));
+        for number in 0..u32::try_from(MOST_CLIENTS).expect("it fits") * 2 {
+            assert!(limit.count(IpAddr::V4(number.into())).is_ok());
+            assert!(limit.clear_at.lock().expect("nobody panics").len() <= MOST_CLIENTS);
+        }
     }
 
     #[rstest]
