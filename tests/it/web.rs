@@ -7,6 +7,7 @@ mod going;
 mod landing;
 mod ops;
 mod refusals;
+mod sample;
 mod server;
 mod unsubscribe;
 

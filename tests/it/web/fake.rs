@@ -11,11 +11,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::Http;
 use dueherald::domain::{
-    Address, Amended, Amendment, AppGuide, Borrower, BorrowerId, BorrowerKey, Channel, Click, Currency, EmailAddress,
-    Event, GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId,
-    Money, NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHosts,
-    RouteKey, RouteKind, RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags,
-    WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, GatewayState,
+    Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Receipt, Reminder,
+    ReminderId, ReminderKey, Route, RouteHosts, RouteKey, RouteVersion, Routes, Settlement, SourceState, State, Step,
+    Suppression, WishesByHand,
 };
 use dueherald::http::limit::Limit;
 use dueherald::http::public::Public;
@@ -29,6 +28,9 @@ use dueherald::store::{
 };
 
 use secrecy::SecretString;
+
+pub(crate) use super::sample::{app, date, installment, instant, route, web};
+use super::sample::{merchant, merchant_id};
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -436,77 +438,4 @@ impl World {
 /// What proofs are sealed with.
 pub(crate) fn proof_keys() -> LinkKeys {
     LinkKeys::new([(1, [7; 32])]).expect("32 bytes")
-}
-
-fn merchant() -> Merchant {
-    Merchant {
-        id: merchant_id(),
-        name: "云帆商城".into(),
-        signature: "云帆商城".into(),
-        app_name: "云帆金融".into(),
-        locale: Locale::new("zh-CN").expect("a tag"),
-        time_zone: chrono_tz::Asia::Shanghai,
-        country: "CN".into(),
-        jurisdiction: Jurisdiction::Cn,
-        stopped: false,
-        link_base: "https://l.yunfan.example".into(),
-        support: Support {
-            phone: Some("400-820-8820".into()),
-            email: EmailAddress::new("help@yunfan.example").ok(),
-            hours: Some("9:00–21:00".into()),
-        },
-    }
-}
-
-fn merchant_id() -> MerchantId {
-    MerchantId::new("yunfan").expect("sound")
-}
-
-pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
-    let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
-    Installment {
-        merchant: merchant_id(),
-        id: InstallmentId::new(id).expect("sound"),
-        borrower: BorrowerId::new("B-1001").expect("sound"),
-        order_ref: Some("ORDER-778899".into()),
-        product: product.map(str::to_owned),
-        sequence: Some(2),
-        of: Some(6),
-        amount: cny("1288.66"),
-        paid_amount: cny("0"),
-        due_date: date("2026-11-25"),
-        status: InstallmentStatus::Open,
-        route: None,
-        tags: Tags::default(),
-    }
-}
-
-pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
-    route(key, product, RouteKind::Web { url: url.into() })
-}
-
-pub(crate) fn app(key: &str, url: &str) -> Route {
-    route(key, None, RouteKind::App { url: url.into(), guide: AppGuide::default() })
-}
-
-pub(crate) fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
-    let key = RouteKey::new(key).expect("sound");
-    Route {
-        key,
-        merchant: merchant_id(),
-        product: product.map(str::to_owned),
-        kind,
-        valid_from: None,
-        valid_until: None,
-        closed: false,
-        replaced_by: None,
-    }
-}
-
-pub(crate) fn date(text: &str) -> NaiveDate {
-    text.parse().expect("a date")
-}
-
-pub(crate) fn instant(text: &str) -> DateTime<Utc> {
-    text.parse().expect("an instant")
 }
