@@ -22,6 +22,7 @@ mod page;
 mod preferences;
 pub mod public;
 mod unsubscribe;
+mod verify;
 
 use std::any::Any;
 use std::io;

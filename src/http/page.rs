@@ -26,6 +26,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("not-found.html", include_str!("../../templates/web/not-found.html")),
     ("unavailable.html", include_str!("../../templates/web/unavailable.html")),
     ("unsubscribe.html", include_str!("../../templates/web/unsubscribe.html")),
+    ("verify.html", include_str!("../../templates/web/verify.html")),
     ("demo.html", include_str!("../../templates/web/demo.html")),
 ];
 

@@ -1,4 +1,4 @@
-//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page; and `/u/{token}`, see `unsubscribe`.
+//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page; `/u/{token}`, see `unsubscribe`; and `/verify`.
 //!
 //! A message carries no way to repay, only a link to here; the way is resolved when the borrower clicks. The page names no
 //! person, amount or contact address: whoever holds the link sees no more than that a merchant has a bill due on a day.
@@ -20,7 +20,7 @@ use minijinja::context;
 
 use super::landing::{Landing, Standing};
 use super::page::{Strictness, page, set_headers};
-use super::{HttpError, unsubscribe, within_patience};
+use super::{HttpError, unsubscribe, verify, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{Installment, ReminderId, ReminderKey};
@@ -41,6 +41,8 @@ pub struct Public {
     pub open: LinkOpener,
     /// Opens those of `/u/`.
     pub open_unsubscribe: LinkOpener,
+    /// Opens check codes to what they may be of.
+    pub open_check_code: Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>,
     /// The merchants.
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.
@@ -52,14 +54,15 @@ pub struct Public {
 /// A number that no reminder has: what a token that does not open asks the store for.
 pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 
-/// Serves `/r/{token}` and `/u/{token}`; every other path is the same 404 page.
+/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page.
 pub fn router(public: Public) -> Router {
     Router::new()
         .route("/r/{token}", get(landing_page))
         .fallback(async || not_found())
         .layer(map_response(with_headers))
         .with_state(public.clone())
-        .merge(unsubscribe::router(public))
+        .merge(unsubscribe::router(public.clone()))
+        .merge(verify::router(public))
 }
 
 impl Public {
@@ -74,6 +77,10 @@ impl Public {
             store: Arc::clone(&app.store),
             open: opener(Purpose::Landing),
             open_unsubscribe: opener(Purpose::Unsubscribe),
+            open_check_code: {
+                let links = Arc::clone(&app.composer.links);
+                Arc::new(move |code| links.open_check_code(code))
+            },
             policy: Arc::clone(&app.policy),
             routes: Arc::clone(&app.composer.routes),
             clock: Arc::clone(&app.clock),

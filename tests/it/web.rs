@@ -8,6 +8,7 @@ mod landing;
 mod ops;
 mod server;
 mod unsubscribe;
+mod verify;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
