@@ -31,6 +31,7 @@ mod preferences;
 pub mod public;
 mod second_factor;
 mod unsubscribe;
+mod verify;
 mod ways;
 
 use std::any::Any;

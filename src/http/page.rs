@@ -31,6 +31,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("too-many.html", include_str!("../../templates/web/too-many.html")),
     ("unavailable.html", include_str!("../../templates/web/unavailable.html")),
     ("unsubscribe.html", include_str!("../../templates/web/unsubscribe.html")),
+    ("verify.html", include_str!("../../templates/web/verify.html")),
     ("demo.html", include_str!("../../templates/web/demo.html")),
 ];
 

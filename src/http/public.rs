@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use super::landing::{Access, Check, Facts, Standing, Targets};
 use super::limit::{Limit, limited};
 use super::page::{Strictness, page, set_headers, strict_policy};
-use super::{HttpError, go, second_factor, unsubscribe, within_patience};
+use super::{HttpError, go, second_factor, unsubscribe, verify, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{Installment, MerchantId, ReminderId, ReminderKey, RouteHosts};
@@ -44,6 +44,8 @@ pub struct Public {
     pub open: LinkOpener,
     /// Opens those of `/u/`.
     pub open_unsubscribe: LinkOpener,
+    /// Opens check codes to what they may be of.
+    pub open_check_code: Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>,
     /// The merchants.
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.
@@ -66,7 +68,7 @@ pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 /// The largest body of a POST, in bytes: a few form fields.
 const MAX_FORM: usize = 4 * 1024;
 
-/// Serves `/r/{token}` and `/u/{token}`; every other path is the same 404 page. Who unsubscribes is not limited: mail programs of many
+/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. Who unsubscribes is not limited: mail programs of many
 /// people ask from few addresses.
 pub fn router(public: Public) -> Router {
     Router::new()
@@ -77,7 +79,8 @@ pub fn router(public: Public) -> Router {
         .layer(from_fn_with_state(Arc::clone(&public.limit), limited))
         .layer(map_response(with_headers))
         .with_state(public.clone())
-        .merge(unsubscribe::router(public))
+        .merge(unsubscribe::router(public.clone()))
+        .merge(verify::router(public))
 }
 
 impl Public {
@@ -92,6 +95,10 @@ impl Public {
             store: Arc::clone(&app.store),
             open: opener(Purpose::Landing),
             open_unsubscribe: opener(Purpose::Unsubscribe),
+            open_check_code: {
+                let links = Arc::clone(&app.composer.links);
+                Arc::new(move |code| links.open_check_code(code))
+            },
             policy: Arc::clone(&app.policy),
             routes: Arc::clone(&app.composer.routes),
             route_hosts: Arc::new(

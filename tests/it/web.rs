@@ -12,6 +12,7 @@ mod refusals;
 mod sample;
 mod server;
 mod unsubscribe;
+mod verify;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,10 +11,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::Http;
 use dueherald::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, GatewayState,
-    Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Receipt, Reminder,
-    ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes, SentCount, Settlement,
-    SourceState, State, Step, Suppression, WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
+    GatewayState, Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone,
+    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
+    SentCount, Settlement, SourceState, State, Step, Suppression, WishesByHand,
 };
 use dueherald::http::limit::Limit;
 use dueherald::http::public::Public;
@@ -318,8 +318,18 @@ impl Store for FakeStore {
         unreachable!("no page sends")
     }
 
-    async fn events(&self, _: ReminderId) -> Result<Vec<Event>, StoreError> {
-        unreachable!("no page tells the history")
+    async fn events(&self, id: ReminderId) -> Result<Vec<Event>, StoreError> {
+        let left = self.reminders.iter().filter(|view| view.reminder.id == id && view.state == State::Accepted);
+        let accepted = |view: &ReminderView| Event {
+            reminder: view.reminder.id,
+            attempt: 1,
+            at: instant("2026-11-22T00:30:00Z"),
+            kind: EventKind::Accepted,
+            gateway: None,
+            provider_id: None,
+            detail: None,
+        };
+        self.answer(left.map(accepted).collect()).await
     }
 
     async fn take_turn(&self, _: &str, _: &str, _: TimeDelta) -> Result<bool, StoreError> {
@@ -328,6 +338,8 @@ impl Store for FakeStore {
 }
 
 /// The token that unsubscribes; see [`TOKEN`].
+/// The check code of the one reminder.
+pub(crate) const CODE: &str = "ABCDE23456";
 pub(crate) const UNSUBSCRIBE_TOKEN: &str = "k1_7Mm2xQpLt5WvYzRbN8KjHgFd";
 /// The token that opens to [`REMINDER`]; every other opens to nothing, but for [`FORGOTTEN`].
 pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
@@ -436,6 +448,7 @@ impl World {
                 FORGOTTEN => Some(ReminderId(8)),
                 _ => None,
             }),
+            open_check_code: Arc::new(|code| (code == CODE).then_some(REMINDER).into_iter().collect()),
             policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Registry::of(Routes(self.routes))),
             route_hosts: Arc::new([(merchant_id(), self.route_hosts)].into()),
