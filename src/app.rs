@@ -184,6 +184,7 @@ impl App {
     pub fn intake(&self) -> Intake {
         Intake {
             store: Arc::clone(&self.store),
+            policy: Arc::clone(&self.policy),
             composer: self.composer.clone(),
             gateways: self.gateways.clone(),
             clock: Arc::clone(&self.clock),

@@ -20,10 +20,11 @@ use crate::config::Source;
 use crate::domain::{Channel, GatewayName, SourceName};
 use crate::gateway::Gateway;
 use crate::gateway::mail::Maildir;
+use crate::http::api::Api;
 use crate::http::callbacks::Inbox;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
-use crate::http::{self, callbacks, ops, public};
+use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
 use crate::pipeline::{
     Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan,
@@ -188,6 +189,9 @@ async fn listen(
     if roles.contains(&Role::Web) {
         let pages = public::router(Public::of(app)).merge(callbacks::router(Inbox::of(app)));
         servers.push((app.config.http.public, pages));
+        if !app.config.api.tokens.is_empty() {
+            servers.push((app.config.api.listen, api::router(Api::of(app))));
+        }
     }
     for (address, router) in servers {
         let listener = TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })?;

@@ -11,6 +11,8 @@ mod faults;
 mod gateway;
 #[path = "sim/life.rs"]
 mod life;
+#[path = "sim/notices.rs"]
+mod notices;
 #[path = "sim/oracle.rs"]
 mod oracle;
 #[path = "sim/planted.rs"]

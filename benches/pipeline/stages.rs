@@ -156,7 +156,7 @@ impl Samples {
             return Err("it is not sent".into());
         };
         let borrower = account.borrower.as_ref().ok_or("no borrower")?;
-        Ok(app.composer.compose(ReminderId(id), merchant, borrower, &to_send, mode, None)?)
+        Ok(app.composer.compose(ReminderId(id), merchant, borrower, &to_send, mode, None)?.message)
     }
 }
 

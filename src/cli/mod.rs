@@ -10,6 +10,7 @@ mod forecast;
 mod gateway;
 pub mod import;
 pub mod init;
+mod notice;
 mod pull;
 mod receipts;
 mod reminders;
@@ -78,6 +79,8 @@ enum Command {
     Resend(resend::ResendArgs),
     /// Look at the ways to repay, and change them: at once, on record
     Route(route::RouteArgs),
+    /// Send a one-off message to selected borrowers, or correct what a route that moved left behind
+    Notice(notice::NoticeArgs),
     /// Take in what became of messages: bounces and complaints of e-mail
     Receipts(receipts::ReceiptsArgs),
     /// List, check and preview templates
@@ -262,6 +265,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
+        Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
         Command::Run(args) => run::run(args, app).await,
         // What needs no database was done before it was opened.

@@ -4,6 +4,7 @@ mod funnel;
 mod probe;
 mod way;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
@@ -15,8 +16,8 @@ use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{AppGuide, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
-use crate::pipeline::{Seen, Signature};
+use crate::domain::{AppGuide, GatewayName, LinkMode, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
+use crate::pipeline::{Reach, Recall, Seen, Signature, reach};
 
 /// Look at the ways to repay, and change them.
 #[derive(Debug, Args)]
@@ -151,7 +152,11 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
         Signature::new(&signed.actor, &signed.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let version = RouteVersion { route: changed, at: now, actor, reason };
     app.store.add_route_version(&version).await?;
-    tell(&version.route, &routes.overlaid([version.route.clone()]), now, out)?;
+    let routes = routes.overlaid([version.route.clone()]);
+    tell(&version.route, &routes, now, out)?;
+    if version.route.closed {
+        tell_reach(&version.route, &routes, app, out).await?;
+    }
     Ok(Exit::Done)
 }
 
@@ -251,6 +256,66 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
         )?;
     }
     Ok(())
+}
+
+/// Says who holds a message that leads to a route that is closed now, and how to correct what cannot follow.
+async fn tell_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+    let Some(recall) = Recall::of(&closed.key, routes, link_modes(app)) else { return Ok(()) };
+    let reach = reach(&*app.store, &recall, app.clock.now()).await?;
+    if reach.is_empty() {
+        writeln!(out, "no unpaid borrower holds a message that leads there")?;
+        return Ok(());
+    }
+    let rows: Vec<_> = reach.iter().map(ReachRow::of).collect();
+    writeln!(out, "unpaid borrowers who hold a message that leads there:")?;
+    table::print(out, Format::Table, &rows)?;
+    if reach.iter().any(|one| one.link == LinkMode::Fixed) {
+        let key = &closed.key;
+        writeln!(
+            out,
+            "fixed links cannot follow; to correct them: dueherald notice create NAME --affected-by-route {key} --template \
+             entry-moved --actor WHO --reason WHY --dry-run"
+        )?;
+    }
+    Ok(())
+}
+
+/// What kind of link each gateway lets through now.
+pub(super) fn link_modes(app: &App) -> BTreeMap<GatewayName, LinkMode> {
+    app.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.link_mode())).collect()
+}
+
+/// A number of borrowers as it is told.
+#[derive(Debug, Serialize)]
+struct ReachRow {
+    channel: &'static str,
+    link: LinkMode,
+    borrowers: u64,
+    then: &'static str,
+}
+
+impl ReachRow {
+    fn of(reach: &Reach) -> Self {
+        let then = match reach.link {
+            LinkMode::Fixed => "need a correction",
+            LinkMode::Personal => "none needed: the link follows",
+            LinkMode::None => "none needed: no link, only the app and customer service",
+        };
+        Self { channel: reach.channel.as_str(), link: reach.link, borrowers: reach.borrowers, then }
+    }
+}
+
+impl Row for ReachRow {
+    const TITLES: &'static [&'static str] = &["CHANNEL", "LINK", "BORROWERS", "CORRECTION"];
+
+    fn cells(&self) -> Vec<String> {
+        let link = match self.link {
+            LinkMode::Fixed => "fixed",
+            LinkMode::Personal => "personal",
+            LinkMode::None => "none",
+        };
+        vec![self.channel.to_owned(), link.to_owned(), self.borrowers.to_string(), self.then.to_owned()]
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

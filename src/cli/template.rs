@@ -325,6 +325,7 @@ pub(super) async fn preview_reminder(
         borrower: &borrower,
         installments: &installments,
         template: None,
+        no_other_template: false,
         channel: args.channel,
         locale,
         today: local_date(borrower.time_zone.unwrap_or(merchant.time_zone), app.clock.now()),

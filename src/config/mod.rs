@@ -5,6 +5,7 @@
 //! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
 //! sections are compared (`coherence.rs`).
 
+mod api;
 mod calendars;
 mod caps;
 mod channels;
@@ -20,6 +21,7 @@ mod locate;
 mod log;
 mod merchants;
 mod mistake;
+mod notices;
 mod origin;
 mod probe;
 mod reading;
@@ -44,6 +46,7 @@ use crate::gateway::CallbackAddress;
 use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
 
+pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
 pub use gateways::GatewayConfig;
@@ -52,6 +55,7 @@ pub use links::{LEAST_KEY_BYTES, LinkKey, Links};
 pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
+pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::ReadFile;
@@ -141,12 +145,16 @@ pub struct Config {
     pub route_keys: BTreeMap<MerchantId, SecretString>,
     /// Where the daemon listens.
     pub http: Http,
+    /// Where the lender's systems talk to the daemon.
+    pub api: Api,
     /// What seals links.
     pub links: Links,
     /// What messages are made from.
     pub templates: Templates,
     /// How reminders are handed over.
     pub dispatch: Dispatch,
+    /// Who may write to how many.
+    pub notices: Notices,
     /// What the daemon tells.
     pub log: Log,
     places: BTreeMap<String, Place>,
@@ -253,9 +261,11 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let routes = routes::read(&mut root);
     let probes = probe::read(&mut root, zone);
     let http = http::read(root.section("http"));
+    let api = api::read(root.section("api"), http.as_ref());
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
+    let notices = notices::read(root.section("notices"));
     let log = log::read(root.section("log"));
     let caps = caps::read(&mut root);
     root.finish();
@@ -300,9 +310,11 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         probes: probes?,
         route_keys,
         http: http?,
+        api: api?,
         links: links?,
         templates: templates?,
         dispatch: dispatch?,
+        notices: notices?,
         log: log?,
         places: BTreeMap::new(),
     })

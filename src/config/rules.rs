@@ -8,7 +8,7 @@ use super::calendars::Calendars;
 use super::mistake::Place;
 use super::reading::Section;
 use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
-use crate::domain::{Channel, Currency, MANUAL, MerchantId, RouteKey, RuleName, TemplateName};
+use crate::domain::{CONFIRMATION, Channel, Currency, MANUAL, MerchantId, NOTICE, RouteKey, RuleName, TemplateName};
 use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Rule, TimeOfDay};
 
 /// The furthest from its due date that an instalment is reminded of, in days.
@@ -108,6 +108,12 @@ fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {
     let name = id(value, RuleName::new)?;
     if name.as_str() == MANUAL {
         return Err(format!("{MANUAL:?} is what resends by hand are called; choose another name"));
+    }
+    if name.as_str() == CONFIRMATION {
+        return Err(format!("{CONFIRMATION:?} is what confirmed opt-outs are called; choose another name"));
+    }
+    if name.as_str().split('/').next() == Some(NOTICE) {
+        return Err(format!("{NOTICE:?} is what steps of notices begin with; choose another name"));
     }
     if taken.contains(&name) {
         return Err(format!("{:?} is the name of another rule already; choose another", name.as_str()));

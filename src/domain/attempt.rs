@@ -4,7 +4,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::reminder::words;
-use super::{Code, GatewayName, Outcome, ReminderId, SkipReason, State, UnknownWord};
+use super::{Code, GatewayName, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord};
 
 /// The right to hand one reminder to one gateway once. It is made by a claim, cannot be copied, and is used up by
 /// [`Attempt::settle`]: a claimed reminder cannot be settled without an outcome, nor twice.
@@ -43,7 +43,7 @@ impl Attempt {
     /// Says what the attempt came to and what follows from it.
     #[must_use]
     pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
-        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None }
+        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None, route: None }
     }
 }
 
@@ -74,6 +74,7 @@ pub struct Settlement {
     at: DateTime<Utc>,
     fall_back_at: Option<DateTime<Utc>>,
     note: Option<String>,
+    route: Option<RouteKey>,
 }
 
 impl Settlement {
@@ -88,6 +89,18 @@ impl Settlement {
     #[must_use]
     pub fn noted(self, note: String) -> Self {
         Self { note: Some(note), ..self }
+    }
+
+    /// Says to which route the message led by a link that is the same for everybody.
+    #[must_use]
+    pub fn leading_to(self, route: Option<RouteKey>) -> Self {
+        Self { route, ..self }
+    }
+
+    /// The route of such a link, if the message went out or may have.
+    #[must_use]
+    pub fn route(&self) -> Option<&RouteKey> {
+        self.route.as_ref().filter(|_| matches!(self.next, Next::Accepted | Next::Unknown))
     }
 
     /// When another channel is to be tried.

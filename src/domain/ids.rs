@@ -127,6 +127,10 @@ text_id!(
     RouteKey
 );
 text_id!(
+    /// What a notice is called: chosen by who makes it.
+    NoticeName
+);
+text_id!(
     /// The folder of a template below `templates/messages/` or below the folder named in the config.
     TemplateName
 );

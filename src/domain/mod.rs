@@ -18,6 +18,7 @@ mod locale;
 mod merchant;
 mod message;
 mod money;
+mod notice;
 mod outcome;
 mod placeholder;
 mod price;
@@ -39,8 +40,8 @@ pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
 pub use ids::{
-    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, ReminderId, RouteKey, RuleName,
-    SourceName, TemplateName,
+    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
+    RuleName, SourceName, TemplateName,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use intent::Intent;
@@ -49,11 +50,15 @@ pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
+pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
-pub use reminder::{Channel, MANUAL, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord};
+pub use reminder::{
+    CONFIRMATION, Channel, MANUAL, NOTICE, NewReminder, OPTED_OUT, Origin, Reminder, ReminderKey, SkipReason, State,
+    Step, UnknownWord,
+};
 pub use report::{About, Fate, Reply, Report};
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, Probed, RouteFault, RouteHealth};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BorrowerKey, ReminderId, RuleName};
+use super::{BorrowerKey, NoticeName, ReminderId, RuleName};
 
 /// A word of a closed list that is none of its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum Channel {
 }
 words!(Channel { Sms => "sms", Email => "email" });
 
-/// Why a reminder was planned: one offset of one rule, or a person's wish.
+/// Why a reminder was planned: one offset of one rule, a person's wish, a notice, or an answer that it confirms.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// `due-soon/-3`: rule `due-soon`, three days before the due date; positive offsets lie after it.
@@ -71,16 +71,37 @@ pub enum Step {
         /// From 1.
         number: u32,
     },
+    /// `notice/entry-moved`: the notice of that name.
+    Notice {
+        /// Which.
+        name: NoticeName,
+    },
+    /// `confirmation/7`: says once that the opt-out of answer 7 holds.
+    Confirmation {
+        /// The answer's number.
+        reply: i64,
+    },
 }
 
 /// The word that no rule may be called: steps of resends by hand begin with it.
 pub const MANUAL: &str = "manual";
+
+/// The word that no rule may be called, nor begin with before a slash: steps of notices do.
+pub const NOTICE: &str = "notice";
+
+/// The word that no rule may be called: steps that confirm an opt-out begin with it.
+pub const CONFIRMATION: &str = "confirmation";
+
+/// The template that confirms an opt-out. It speaks of no debt, and so of no way to repay.
+pub const OPTED_OUT: &str = "opted-out";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule { rule, offset } => write!(f, "{rule}/{offset}"),
             Self::Manual { number } => write!(f, "{MANUAL}/{number}"),
+            Self::Notice { name } => write!(f, "{NOTICE}/{name}"),
+            Self::Confirmation { reply } => write!(f, "{CONFIRMATION}/{reply}"),
         }
     }
 }
@@ -89,9 +110,15 @@ impl FromStr for Step {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
         const FORM: UnknownWord = UnknownWord("RULE/OFFSET, such as due-soon/-3");
+        if let Some(name) = text.strip_prefix(NOTICE).and_then(|rest| rest.strip_prefix('/')) {
+            return name.parse().map(|name| Self::Notice { name }).map_err(|_| FORM);
+        }
         let (rule, number) = text.rsplit_once('/').ok_or(FORM)?;
         if rule == MANUAL {
             return number.parse().map(|number| Self::Manual { number }).map_err(|_| FORM);
+        }
+        if rule == CONFIRMATION {
+            return number.parse().map(|reply| Self::Confirmation { reply }).map_err(|_| FORM);
         }
         Ok(Self::Rule { rule: rule.parse().map_err(|_| FORM)?, offset: number.parse().map_err(|_| FORM)? })
     }
@@ -124,6 +151,10 @@ pub enum Origin {
         /// The reminder that is sent again, if there was one.
         of: Option<ReminderId>,
     },
+    /// A notice: who made it and why is on record there.
+    Notice,
+    /// An answer of the borrower, which it confirms.
+    Reply,
 }
 
 /// A reminder that is to be put into the outbox. It holds no text, amount or link: those are decided at the send instant.
@@ -221,11 +252,14 @@ pub enum SkipReason {
     BadTemplate,
     /// The merchant is stopped, or no longer in the config.
     MerchantStopped,
+    /// The notice that it is of was cancelled.
+    NoticeCancelled,
 }
 words!(SkipReason {
     Paid => "paid", Cancelled => "cancelled", Rescheduled => "rescheduled", Superseded => "superseded",
     OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
     OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
+    NoticeCancelled => "notice_cancelled",
 });
 
 impl SkipReason {
@@ -251,6 +285,7 @@ impl SkipReason {
             Self::Expired => "it is too late for it to be of use",
             Self::BadTemplate => "its template does not render",
             Self::MerchantStopped => "the merchant is stopped, or not in the config",
+            Self::NoticeCancelled => "its notice was cancelled",
         }
     }
 }
@@ -261,10 +296,19 @@ mod tests {
 
     #[test]
     fn a_step_reads_back_as_it_was_written() {
-        for text in ["due-soon/-3", "on-day/0", "late/7", "a/b/1", "manual/2"] {
+        for text in [
+            "due-soon/-3",
+            "on-day/0",
+            "late/7",
+            "a/b/1",
+            "manual/2",
+            "notice/entry-moved",
+            "notice/a/-3",
+            "confirmation/7",
+        ] {
             assert_eq!(text.parse::<Step>().map(|step| step.to_string()).as_deref(), Ok(text));
         }
-        for text in ["due-soon", "due-soon/x", "/1", "manual/-1"] {
+        for text in ["due-soon", "due-soon/x", "/1", "manual/-1", "notice/", "notice"] {
             assert!(text.parse::<Step>().is_err(), "{text:?} is no step");
         }
     }

@@ -5,6 +5,7 @@
 //! | `public` | `/r/{token}`: what borrowers reach through the links in their messages |
 //! | `unsubscribe` | `/u/{token}`: where the recipient of an e-mail unsubscribes |
 //! | `callbacks` | `/callbacks/{gateway}/{secret}`: what providers report |
+//! | `api` | `/api/v1/…`: what the lender's own systems ask for and say |
 //! | `landing` | what a landing page says, worked out from the facts; pure |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
@@ -14,6 +15,7 @@
 //! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
 //! only a POST changes anything: callbacks, and who unsubscribes.
 
+pub mod api;
 pub mod callbacks;
 pub mod demo;
 mod landing;
@@ -32,6 +34,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -105,6 +108,14 @@ fn guarded(router: Router) -> Router {
 fn after_panic(_payload: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request ended in a panic; the lines before on stderr say where");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
+}
+
+/// What is kept of a secret to compare with.
+type Fingerprint = [u8; 32];
+
+/// Digests have one length, so that a comparison does not tell that of the secret.
+fn fingerprint(secret: &str) -> Fingerprint {
+    Sha256::digest(secret).into()
 }
 
 /// Waits for an answer of the store for [`STORE_PATIENCE`] at most.

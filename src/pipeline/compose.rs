@@ -3,10 +3,22 @@
 
 use std::sync::Arc;
 
-use super::Registry;
-use crate::domain::{Borrower, Channel, LinkMode, Merchant, Message, ReminderId};
+use super::{Registry, Seen};
+use crate::domain::{
+    Borrower, Channel, EmailParts, Installment, LinkMode, Merchant, Message, RegisteredSms, ReminderId, RouteKey,
+    SmsText,
+};
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
+
+/// A message that is ready to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// What it says.
+    pub message: Message,
+    /// To which route it leads by a link that is the same for everybody, and so cannot follow when the route moves.
+    pub route: Option<RouteKey>,
+}
 
 /// What makes messages.
 #[derive(Debug, Clone)]
@@ -32,8 +44,13 @@ impl Composer {
         to_send: &ToSend,
         mode: LinkMode,
         registered: Option<&RegisteredTemplates>,
-    ) -> Result<Message, RenderError> {
-        let link = self.link(reminder, merchant, to_send, mode);
+    ) -> Result<Composed, RenderError> {
+        let seen = self.routes.seen().with_second(to_send.second_route.clone());
+        let (link, route) = match mode {
+            LinkMode::Personal => (Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))), None),
+            LinkMode::Fixed => fixed_link(&seen, &to_send.installments).unzip(),
+            LinkMode::None => (None, None),
+        };
         let channel = to_send.to.channel();
         let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
         let request = RenderRequest {
@@ -41,16 +58,19 @@ impl Composer {
             borrower,
             installments: &to_send.installments,
             template: to_send.template.as_ref(),
+            no_other_template: to_send.no_other_template,
             channel,
             locale: &to_send.locale,
             today: to_send.today,
             link: link.as_deref(),
             unsubscribe: unsubscribe.as_deref(),
         };
-        match registered {
-            Some(registered) => registered.fill(&request).map(Message::Registered),
-            None => self.renderer.render(&request),
-        }
+        let message = match registered {
+            Some(registered) => Message::Registered(registered.fill(&request)?),
+            None => self.renderer.render(&request)?,
+        };
+        let route = route.filter(|_| link.is_some_and(|link| holds(&message, &link)));
+        Ok(Composed { message, route })
     }
 
     /// How gateways know a reminder: the same for every attempt, and not countable.
@@ -78,15 +98,18 @@ impl Composer {
     pub fn personal_token(&self, reminder: ReminderId) -> String {
         self.links.seal(Purpose::Landing, reminder)
     }
+}
 
-    fn link(&self, reminder: ReminderId, merchant: &Merchant, to_send: &ToSend, mode: LinkMode) -> Option<String> {
-        let seen = self.routes.seen().with_second(to_send.second_route.clone());
-        match mode {
-            LinkMode::Personal => Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))),
-            LinkMode::Fixed => to_send.installments.iter().find_map(|installment| {
-                seen.open_for(installment).into_iter().find_map(|route| route.kind.fixed_page().map(str::to_owned))
-            }),
-            LinkMode::None => None,
-        }
-    }
+/// The entry that is the same for everybody who owes these, with its route: the best page that is open.
+pub(super) fn fixed_link(seen: &Seen, installments: &[Installment]) -> Option<(String, RouteKey)> {
+    let pages = installments.iter().flat_map(|installment| seen.well_for(installment));
+    pages.into_iter().find_map(|route| Some((route.kind.fixed_page()?.to_owned(), route.key.clone())))
+}
+
+/// Whether a text holds the link; it may leave it out, as one that a provider has approved may. In HTML it stands beside the plain text.
+fn holds(message: &Message, link: &str) -> bool {
+    let (Message::Sms(SmsText(text))
+    | Message::Registered(RegisteredSms { text, .. })
+    | Message::Email(EmailParts { text, .. })) = message;
+    text.contains(link)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Registry, Seen};
 use crate::clock::Clock;
-use crate::domain::{LinkMode, NewReminder};
+use crate::domain::{LinkMode, NewReminder, Step};
 use crate::plan::{Decision, DeferReason};
 use crate::store::{Store, StoreError};
 
@@ -41,6 +41,10 @@ impl Gate {
     /// can still be of use.
     pub(super) fn pass(&self, decision: Decision, reminder: &NewReminder, now: DateTime<Utc>) -> Decision {
         let (Some(seen), Decision::Send(to_send)) = (&self.seen, &decision) else { return decision };
+        // It speaks of no debt.
+        if matches!(reminder.key.step, Step::Confirmation { .. }) {
+            return decision;
+        }
         let seen = seen.clone().with_second(to_send.second_route.clone());
         if to_send.installments.iter().all(|installment| seen.leads_somewhere(installment, self.mode)) {
             return decision;

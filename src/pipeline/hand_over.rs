@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::figures::{OUTCOMES, SEND_SECONDS};
-use super::{Dispatcher, Post};
+use super::{Composed, Dispatcher, Post};
 use crate::clock::Deadline;
 use crate::domain::{Attempt, Channel, Code, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason};
 use crate::gateway::Handover;
@@ -41,10 +41,11 @@ impl Dispatcher {
             return attempt.settle(Outcome::NotSent { code }, Next::Failed, self.clock.now());
         };
         let (mode, registered) = (gateway.link_mode(), gateway.registered());
-        let message = match self.composer.compose(id, merchant, borrower, &to_send, mode, registered) {
-            Ok(message) => message,
-            Err(error) => return self.not_rendered(attempt, &error),
-        };
+        let Composed { message, route } =
+            match self.composer.compose(id, merchant, borrower, &to_send, mode, registered) {
+                Ok(composed) => composed,
+                Err(error) => return self.not_rendered(attempt, &error),
+            };
         let reference = self.composer.reference(id);
         let number = attempt.number();
         let handover =
@@ -55,7 +56,7 @@ impl Dispatcher {
         if let Outcome::Rejected { scope: RejectScope::OptedOut, .. } = outcome {
             stand.post.opted_out(&merchant.id, &to_send.to, self.clock.now());
         }
-        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, outcome)
+        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, outcome).leading_to(route)
     }
 
     fn follow_up(

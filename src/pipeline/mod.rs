@@ -1,4 +1,4 @@
-//! Level 3: the work: import, pull, scan, forecast, dispatch, resend, explain. Knows the traits of level 2, never a concrete end.
+//! Level 3: the work: import, pull, scan, forecast, dispatch, resend, notices, explain. Knows the traits of level 2, never a concrete end.
 
 mod breaker;
 mod compose;
@@ -10,12 +10,15 @@ mod freshness;
 mod funnel;
 mod gate;
 mod hand_over;
+mod hold;
 mod import;
 mod mailbox;
+mod notice;
 mod poison;
 mod post;
 mod prober;
 mod pull;
+mod recall;
 mod receipts;
 mod reconcile;
 mod registry;
@@ -23,9 +26,10 @@ mod resend;
 mod scan;
 mod signature;
 mod tally;
+mod unpaid;
 
 pub use breaker::{Admits, Breaker};
-pub use compose::Composer;
+pub use compose::{Composed, Composer};
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Until, drain};
 pub use explain::{
     Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
@@ -36,12 +40,18 @@ pub use forecast::{
 };
 pub use freshness::{Freshness, Stale};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
+pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
+pub use notice::{
+    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, look, pause,
+    preview, resume,
+};
 pub use poison::Poison;
 pub use post::Post;
 pub use prober::{Expected, Prober};
 pub use pull::{Pull, PullError, pull};
+pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use registry::{Registry, Seen};

@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
-    Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, RouteKey,
-    SkipReason, Step, SuppressionReason, TemplateName,
+    Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, NoticeFacts,
+    NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -27,13 +28,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The rule behind a step; `None` for a resend by hand and for a rule that is gone.
+    /// The rule behind a step; `None` for a resend by hand, a notice, a confirmation, and a rule that is gone.
     #[must_use]
     pub fn rule_of(&self, step: &Step) -> Option<&Rule> {
         match step {
             Step::Rule { rule, .. } => self.rules.iter().find(|candidate| candidate.name == *rule),
-            Step::Manual { .. } => None,
+            Step::Manual { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
         }
+    }
+
+    /// Of which merchants an opt-out by SMS is confirmed, and how soon after the answer at the latest.
+    #[must_use]
+    pub fn confirmations(&self) -> BTreeMap<MerchantId, TimeDelta> {
+        let within = |merchant: &Merchant| {
+            let confirmation = pack(merchant.jurisdiction).confirm_opt_out.as_ref()?;
+            Some((merchant.id.clone(), TimeDelta::minutes(i64::from(confirmation.within_minutes))))
+        };
+        self.merchants.values().filter_map(within).collect()
     }
 }
 
@@ -52,6 +63,8 @@ pub struct Account {
     pub contacts: Vec<Contact>,
     /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked for.
     pub following: Vec<Installment>,
+    /// The notice that the reminder is of; `None` if it is of none.
+    pub notice: Option<NoticeFacts>,
 }
 
 /// Why a reminder is put off.
@@ -65,6 +78,10 @@ pub enum DeferReason {
     Stopped,
     /// The borrower is on hold, and will not be any more while it is still of use.
     OnHold,
+    /// Its notice is paused.
+    Paused,
+    /// A frequency cap is reached, and a notice is of use on another day as well.
+    Capped,
     /// Every way to repay that it could lead to is closed, or found to be out of order.
     NoRoute,
 }
@@ -82,6 +99,8 @@ impl DeferReason {
             Self::Holiday => "holiday",
             Self::Stopped => "stopped",
             Self::OnHold => "on_hold",
+            Self::Paused => "paused",
+            Self::Capped => "capped",
             Self::NoRoute => "no_route",
         }
     }
@@ -92,14 +111,16 @@ impl DeferReason {
 pub struct ToSend {
     /// Where it goes.
     pub to: Address,
-    /// What is open now; one at least.
+    /// What is open now; one at least. Of a confirmation, whatever the answered message was about.
     pub installments: Vec<Installment>,
     /// The language.
     pub locale: Locale,
     /// The borrower's local date.
     pub today: NaiveDate,
-    /// The rule's own template, if it names one.
+    /// The rule's own template, if it names one, or the notice's.
     pub template: Option<TemplateName>,
+    /// Nothing is made from another template: a notice that turned into a reminder would say something else.
+    pub no_other_template: bool,
     /// The way to repay that the rule names for when no other works.
     pub second_route: Option<RouteKey>,
     /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
@@ -147,8 +168,14 @@ fn weigh(
     if rule.is_none() && matches!(key.step, Step::Rule { .. }) {
         return Err(SkipReason::Superseded);
     }
+    let notice = standing(&key.step, account)?;
     // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
-    let mut installments = open_installments(&account.installments)?;
+    let confirms = matches!(key.step, Step::Confirmation { .. });
+    let mut installments = match account.installments.as_slice() {
+        // Whatever became of what the answer was about.
+        all if confirms && !all.is_empty() => all.to_vec(),
+        all => open_installments(all)?,
+    };
     installments.extend(joined(rule, key, account, now)?);
     if now >= reminder.expires_at {
         return Err(SkipReason::Expired);
@@ -163,13 +190,21 @@ fn weigh(
         return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
     let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
-    if let Some(reason) = account.suppressed {
-        return Err(reason.skip_reason());
+    match account.suppressed {
+        // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
+        Some(SuppressionReason::OptedOut) if confirms => {}
+        None if confirms => return Err(SkipReason::Superseded),
+        Some(reason) => return Err(reason.skip_reason()),
+        None => {}
     }
     if account.stopped {
         // Held, not lost: it goes out when the stop is lifted, unless it is too late by then.
         let until = (now + LOOK_AGAIN).min(reminder.expires_at);
         return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
+    }
+    if notice.is_some_and(|notice| notice.state == NoticeState::Paused) {
+        let until = (now + LOOK_AGAIN).min(reminder.expires_at);
+        return Ok(Decision::Defer { until, reason: DeferReason::Paused });
     }
     let mut hours = policy.contact_hours(merchant, borrower, rule);
     let decent = hours.hours;
@@ -184,17 +219,36 @@ fn weigh(
         return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
     }
     if is_capped(policy, reminder, &account.contacts, hours.zones.home(), now) {
-        return Err(SkipReason::Capped);
+        // What is told once is not lost because of what was told today.
+        let tomorrow = notice.and_then(|_| start_of_tomorrow(hours.zones.home(), now));
+        let until = tomorrow.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::Capped)?;
+        return Ok(Decision::Defer { until, reason: DeferReason::Capped });
     }
     Ok(Decision::Send(ToSend {
         to,
         installments,
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
         today: local_date(hours.zones.home(), now),
-        template: rule.and_then(|rule| rule.template.clone()),
+        template: match notice {
+            Some(notice) => Some(notice.template.clone()),
+            None if confirms => TemplateName::new(OPTED_OUT).ok(),
+            None => rule.and_then(|rule| rule.template.clone()),
+        },
+        no_other_template: notice.is_some() || confirms,
         second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(reminder.expires_at),
     }))
+}
+
+/// The notice of a step, if it is of one that still goes out.
+fn standing<'a>(step: &Step, account: &'a Account) -> Result<Option<&'a NoticeFacts>, SkipReason> {
+    let Step::Notice { .. } = step else { return Ok(None) };
+    let goes_out = |notice: &&NoticeFacts| matches!(notice.state, NoticeState::Sending | NoticeState::Paused);
+    account.notice.as_ref().filter(goes_out).ok_or(SkipReason::NoticeCancelled).map(Some)
+}
+
+fn start_of_tomorrow(zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    Some(to_utc(zone, local_date(zone, now).succ_opt()?.and_time(NaiveTime::MIN)))
 }
 
 /// What may be reminded of among the instalments of one due date, or why nothing: [`SkipReason::Rescheduled`],

@@ -47,6 +47,6 @@ pub use schedule::{Schedule, ScheduleError};
 pub use slices::{Mark, Pass, announced, full_pass, in_view, passes, rules_of};
 pub use terms::Terms;
 pub use tries::{TRIES, TryOf, next_try};
-pub use wishes::hold_end;
+pub use wishes::{NotToCome, end_to_come, hold_end};
 pub use words::{Moved, step_in_words};
 pub use zones::Zones;

@@ -96,7 +96,8 @@ impl ByChannel {
 pub(super) struct Wanted<'a> {
     pub(super) merchant: &'a str,
     pub(super) template: Option<&'a str>,
-    pub(super) phase: Phase,
+    /// What is used where there is no such template.
+    pub(super) phase: Option<Phase>,
     pub(super) channel: Channel,
     pub(super) locale: &'a str,
     pub(super) merchant_locale: &'a str,
@@ -109,7 +110,7 @@ impl Catalog {
         let stands = |shelf: &'_ Shelf, name: &str, tag: &str| {
             shelf.get(name).and_then(|tags| tags.get(tag)).is_some_and(|found| found.get(wanted.channel).is_some())
         };
-        let names = || wanted.template.into_iter().chain(iter::once(wanted.phase.as_str()));
+        let names = || wanted.template.into_iter().chain(wanted.phase.map(Phase::as_str));
         let shelves = || own.into_iter().chain(iter::once(&self.general));
         for tag in tags(wanted.locale).chain(tags(wanted.merchant_locale)).chain(iter::once("en")) {
             for name in names() {

@@ -170,6 +170,8 @@ pub struct RenderRequest<'a> {
     pub installments: &'a [Installment],
     /// The rule's own template, if it names one.
     pub template: Option<&'a TemplateName>,
+    /// Nothing is made from another template, in whatever language that one would be.
+    pub no_other_template: bool,
     /// For which channel.
     pub channel: Channel,
     /// In which language.

@@ -196,7 +196,8 @@ impl RegisteredTemplates {
         };
         let first = request.installments.first().ok_or_else(nothing)?;
         let phase = Phase::of(request.today, first.due_date);
-        let names = request.template.map(TemplateName::as_str).into_iter().chain([phase.as_str()]);
+        let other = (!request.no_other_template).then(|| phase.as_str());
+        let names = request.template.map(TemplateName::as_str).into_iter().chain(other);
         let found = self.find(request.merchant, &names.collect::<Vec<_>>(), request.locale).ok_or_else(nothing)?;
         let locale = found.locale.as_ref().unwrap_or(&request.merchant.locale);
         let context = context(request, phase, locale).ok_or_else(nothing)?;

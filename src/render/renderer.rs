@@ -54,19 +54,23 @@ impl Renderer {
     pub fn render(&self, request: &RenderRequest<'_>) -> Result<Message, RenderError> {
         let info = self.find(request).ok_or_else(|| {
             let name = request.template.map_or("before-due", TemplateName::as_str);
-            problem(format!("{name}/{}", request.channel), None, "is asked for a message about no instalment")
+            let wrong = match request.installments {
+                [] => "is asked for a message about no instalment",
+                _ => "does not exist in the borrower's language, the merchant's or English",
+            };
+            problem(format!("{name}/{}", request.channel), None, wrong)
         })?;
         self.render_from(info, request).map_err(Fault::masked)
     }
 
-    /// The template that [`Renderer::render`] would use; `None` if there is no instalment.
+    /// The template that [`Renderer::render`] would use; `None` if there is none, or no instalment.
     #[must_use]
     pub fn find(&self, request: &RenderRequest<'_>) -> Option<&TemplateInfo> {
         let due_date = request.installments.first()?.due_date;
         self.catalog.find(Wanted {
             merchant: request.merchant.id.as_str(),
             template: request.template.map(TemplateName::as_str),
-            phase: Phase::of(request.today, due_date),
+            phase: (!request.no_other_template).then(|| Phase::of(request.today, due_date)),
             channel: request.channel,
             locale: request.locale.as_str(),
             merchant_locale: request.merchant.locale.as_str(),

@@ -106,6 +106,7 @@ impl Sample {
             borrower: &self.borrower,
             installments: &self.installments,
             template: None,
+            no_other_template: false,
             channel,
             locale,
             today: self.today,

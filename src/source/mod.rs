@@ -8,6 +8,7 @@
 //! (in JSON `null` or `""`) takes back what was known; a line break within a text is read as a space; phone numbers may be written
 //! as people do and come out in E.164. Amounts, dates, identifiers and words of a list are taken as they are or not at all.
 
+mod borrower_list;
 mod check;
 mod column;
 mod csv_records;
@@ -36,6 +37,7 @@ use rejects::Original;
 use splitter::{Flaw, Raw, Splitter};
 use unknown::UnknownNames;
 
+pub use borrower_list::{BorrowerListError, read_borrower_list};
 pub use column::Column;
 pub use fault::Fault;
 pub use rejects::{RejectsLayout, RejectsWriter};

@@ -9,6 +9,7 @@
 
 mod ledger;
 mod memory;
+mod notice;
 mod outbox;
 mod postgres;
 mod report;
@@ -32,6 +33,7 @@ use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
+pub use notice::{HeldMessage, NoticeCount, NoticeStore};
 pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
@@ -92,7 +94,7 @@ pub enum StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
     /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
     ///
     /// # Errors
@@ -261,7 +263,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for the reminder's merchant, unless
     /// the report names another; an
     /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is suppressed
-    /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint.
+    /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint. An opt-out
+    /// by SMS from an address that nothing suppressed is confirmed by a message of its own, if `confirm` says so and the answered
+    /// one is known.
     async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError>;
 
     /// Kept reports that are to be looked at now, at most `limit`.

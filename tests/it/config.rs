@@ -1,5 +1,6 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
+mod api;
 mod calendars;
 mod gateways;
 mod probes;
@@ -300,7 +301,7 @@ fn the_sample_tells_the_defaults() {
             section = name.trim_end_matches(']').to_owned();
         }
         let is_default =
-            ["database", "schedule", "http", "dispatch", "dispatch.retry", "log"].contains(&section.as_str());
+            ["database", "schedule", "http", "api", "dispatch", "dispatch.retry", "log"].contains(&section.as_str());
         let lateness = line.starts_with("# max_lateness = ");
         let setting = line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("="));
         text += setting.filter(|_| is_default || lateness).unwrap_or(line);
@@ -310,6 +311,7 @@ fn the_sample_tells_the_defaults() {
     let (told, left_out) = (load(&text, &[]).expect("defaults pass"), load(SAMPLE, &[]).expect("the sample passes"));
     assert_eq!(format!("{:?}", told.policy), format!("{:?}", left_out.policy));
     assert_eq!((told.http, told.dispatch, told.log), (left_out.http, left_out.dispatch, left_out.log));
+    assert_eq!(told.api.listen, left_out.api.listen);
     assert_eq!(told.scans.horizon, left_out.scans.horizon);
     assert_eq!(told.scans.full_check.expression(), left_out.scans.full_check.expression());
     assert_eq!(told.database.max_connections, left_out.database.max_connections);

@@ -16,6 +16,7 @@ mod gateway_command;
 mod import;
 mod mailbox;
 mod mariadb;
+mod notice;
 mod plan;
 mod postgres;
 mod render;

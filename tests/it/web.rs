@@ -1,8 +1,10 @@
 //! The pages, driven in process: what a borrower, a monitor and somebody at the demo see.
 
+mod api;
 mod callbacks;
 mod demo;
 mod fake;
+mod fake_notices;
 mod landing;
 mod ops;
 mod server;

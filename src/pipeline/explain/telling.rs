@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::story::{self, Story};
 use super::{DueDate, Facts, RuleTold, Why};
 use crate::domain::{
-    Channel, Event, Installment, InstallmentStatus, NewReminder, Next, RuleName, SkipReason, State, Step,
+    Channel, Event, Installment, InstallmentStatus, NewReminder, Next, Origin, RuleName, SkipReason, State, Step,
 };
 use crate::plan::{
     Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, WhyNot, consider, decide, fall_back_at,
@@ -19,7 +19,7 @@ use crate::store::ReminderView;
 /// One step of a rule on one channel, or a resend by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepTold {
-    /// Days from the due date; `None` for a resend by hand.
+    /// Days from the due date; `None` for a resend by hand and a notice.
     pub offset: Option<i32>,
     /// The step in words: `3 days before`.
     pub step: String,
@@ -133,7 +133,7 @@ impl Telling<'_> {
     fn gone(&self) -> Vec<RuleTold> {
         let names = self.facts.reminders.iter().filter_map(|(view, _)| match &view.reminder.plan.key.step {
             Step::Rule { rule, .. } => Some(rule),
-            Step::Manual { .. } => None,
+            Step::Manual { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
         });
         let names: BTreeSet<_> =
             names.filter(|name| self.policy.rules.iter().all(|rule| rule.name != **name)).collect();
@@ -155,7 +155,7 @@ impl Telling<'_> {
 
     fn by_hand(&self) -> Option<RuleTold> {
         let manual =
-            self.facts.reminders.iter().filter(|(view, _)| matches!(view.reminder.plan.key.step, Step::Manual { .. }));
+            self.facts.reminders.iter().filter(|(view, _)| !matches!(view.reminder.plan.key.step, Step::Rule { .. }));
         let steps: Vec<_> = manual.map(|(view, events)| self.planned(view, events)).collect();
         (!steps.is_empty()).then_some(RuleTold { rule: None, line: None, digest: None, why_not: None, steps })
     }
@@ -179,6 +179,8 @@ impl Telling<'_> {
         let (offset, step) = match &plan.key.step {
             Step::Rule { offset, .. } => (Some(*offset), step_in_words(*offset)),
             Step::Manual { number } => (None, format!("resend {number}")),
+            Step::Notice { name } => (None, format!("notice {name}")),
+            Step::Confirmation { .. } => (None, "confirmation of an opt-out".to_owned()),
         };
         StepTold {
             offset,
@@ -189,7 +191,8 @@ impl Telling<'_> {
             status: view.state.as_str(),
             why: last.map(story::why),
             moved: offset.and_then(|offset| self.moved(offset, plan)),
-            answer: waits.map(|at| self.answer(plan, at)),
+            // What a notice is up to is not among the facts; its own command tells.
+            answer: waits.filter(|_| plan.origin != Origin::Notice).map(|at| self.answer(plan, at)),
             reminder: Some(Story::of(view, events, self.falls_back_at(view))),
         }
     }

@@ -215,7 +215,7 @@ fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
     let mode = outlet.map(|outlet| outlet.link_mode).unwrap_or_default();
     let registered = outlet.and_then(|outlet| outlet.registered.as_ref());
     // Links of all reminders are of one length.
-    match of.composer.compose(ReminderId(0), merchant, to, what, mode, registered).ok()? {
+    match of.composer.compose(ReminderId(0), merchant, to, what, mode, registered).ok()?.message {
         Message::Sms(text) => u64::try_from(segments(&text.0).parts).ok(),
         Message::Registered(sms) => u64::try_from(chinese_parts(&sms.text)).ok(),
         Message::Email(_) => Some(0),

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
     Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports,
-    route_health, routes, scan, sources, stops, views, wishes,
+    route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
     Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
@@ -110,7 +110,7 @@ impl Store for End {
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        ledger::suppress(&mut tx, suppressions).await?;
+        ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;
         Ok(tx.commit().await?)
     }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
-use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, SkipReason};
+use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
 use crate::plan::{Account, Decision, DeferReason, Planned, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
 use crate::store::sql::reminder::OriginColumns;
@@ -118,14 +118,15 @@ pub(super) async fn claim(
 /// Puts the rows of each reminder together.
 fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
     let mut taken: Vec<Leased> = Vec::with_capacity(rows.len());
-    for row in rows {
+    for mut row in rows {
+        let notice = row.notice()?;
         match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
             Some(last) => row.account.add_to(&mut last.account)?,
             None => taken.push(Leased {
                 id: row.reminder.id(),
                 attempt: row.attempt()?,
                 reminder: row.reminder.reminder()?.plan,
-                account: row.account.open()?,
+                account: Account { notice, ..row.account.open()? },
             }),
         }
     }
@@ -169,12 +170,15 @@ fn set_aside(leased: &Leased, decision: &Decision, now: DateTime<Utc>) -> Option
     let before = leased.attempt - 1;
     match decision {
         Decision::Send(_) => None,
-        Decision::Skip(reason) => {
-            Some(Move { event: Event::skipped(leased.id, before, *reason, now), not_before: None, place: None })
-        }
+        Decision::Skip(reason) => Some(Move {
+            event: Event::skipped(leased.id, before, *reason, now),
+            not_before: None,
+            place: None,
+            route: None,
+        }),
         Decision::Defer { until, reason } => {
             let event = deferred(leased.id, before, *reason, now);
-            Some(Move { event, not_before: Some(*until), place: None })
+            Some(Move { event, not_before: Some(*until), place: None, route: None })
         }
     }
 }
@@ -218,7 +222,8 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
         .column(|step| step.event.provider_id.as_deref())?
         .column(|step| step.event.detail.as_deref())?
         .column(|step| step.not_before.map(Moment))?
-        .column(|step| step.place.map(stored_place))?;
+        .column(|step| step.place.map(stored_place))?
+        .column(|step| step.route.as_ref().map(RouteKey::as_str))?;
     let all_end = moves.iter().all(|step| step.ends());
     Ok(queue::record(connection, columns, all_end).await?.into_iter().map(ReminderId).collect())
 }

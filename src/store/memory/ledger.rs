@@ -118,8 +118,9 @@ impl Ledger {
                 && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
                 && one.until.is_none_or(|until| now < until)
         };
-        // The merchant's own goes before the one for all.
-        self.suppressions.iter().filter(standing).max_by_key(|one| one.merchant.is_some()).map(|one| one.reason)
+        // What is more than an opt-out goes before: a confirmation passes that, and nothing else.
+        let is_opt_out = |reason: &SuppressionReason| *reason == SuppressionReason::OptedOut;
+        self.suppressions.iter().filter(standing).map(|one| one.reason).min_by_key(is_opt_out)
     }
 
     pub(super) fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {

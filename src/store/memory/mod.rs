@@ -2,6 +2,7 @@
 
 mod funnel;
 mod ledger;
+mod notices;
 mod outbox;
 mod reports;
 mod scans;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::ledger::Ledger;
+use self::notices::Notices;
 use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
@@ -50,6 +52,7 @@ struct Tables {
     clicks: Vec<Click>,
     /// How many wrong digits, and when the last were.
     tries: HashMap<ReminderId, (u32, DateTime<Utc>)>,
+    notices: Notices,
 }
 
 impl MemoryStore {
@@ -288,7 +291,7 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut tables = self.tables();
         let settled = settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count();
-        let Tables { ledger, outbox, .. } = &mut *tables;
+        let Tables { ledger, outbox, notices, .. } = &mut *tables;
         let state = outbox.rates.get(&request.gateway).copied();
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
         let allowed = permits.map_or(request.limit, |permits| permits.count);
@@ -296,6 +299,7 @@ impl Store for MemoryStore {
         for id in outbox.due(request.channel, request.place, now, allowed) {
             let reminder = outbox.reminders[&id].plan.clone();
             let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
+            account.notice = notices::facts(notices, &reminder.key.step);
             if let Some(beside) = request.beside {
                 account.contacts = outbox.contacts(&ledger.same_person(&reminder.key.borrower, beside), beside, now);
                 account.following = ledger.following(&reminder.key.borrower, reminder.key.due_date, beside);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId,
-    ReminderKey, Settlement, SkipReason, State,
+    ReminderKey, RouteKey, Settlement, SkipReason, State,
 };
 use crate::plan::{Beside, Contact, DeferReason, Planned, Progress, RateState};
 use crate::store::{PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -19,6 +19,8 @@ pub(super) struct Outbox {
     ready: BTreeSet<(Channel, u16, DateTime<Utc>, ReminderId)>,
     events: BTreeMap<ReminderId, Vec<Event>>,
     pub(super) rates: HashMap<GatewayName, RateState>,
+    /// To which route an attempt led by a link that is the same for everybody.
+    pub(super) led_to: HashMap<(ReminderId, u32), RouteKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +184,9 @@ impl Outbox {
             return false;
         }
         let early = self.early(id, queued.attempt);
+        if let Some(route) = settlement.route().filter(|_| early.is_none()) {
+            self.led_to.insert((id, queued.attempt), route.clone());
+        }
         match (settlement.next(), settlement.fall_back_at()) {
             // The receipt was quicker than the answer: what it says stands.
             (Next::Accepted, Some(_)) if let Some(at) = early => {

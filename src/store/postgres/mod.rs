@@ -20,6 +20,9 @@ mod gateway_states;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
+mod notice;
+#[path = "../body/notices.rs"]
+mod notices;
 #[path = "../body/operations.rs"]
 mod operations;
 #[path = "../body/outbox.rs"]

@@ -52,8 +52,8 @@ macro_rules! gone {
     with said as (
         select * from unnest(
             $1::bigint[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::smallint[]
-        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, place)
+            $8::timestamptz[], $9::smallint[], $10::text[]
+        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, place, route)
     ), gone as (
         delete from queue q using said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
@@ -71,8 +71,8 @@ macro_rules! told {
     () => {
         r#"
     told as (
-        insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail)
-        select s.reminder_id, s.attempt, s.at, s.kind, s.gateway, s.provider_id, s.detail
+        insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route)
+        select s.reminder_id, s.attempt, s.at, s.kind, s.gateway, s.provider_id, s.detail, s.route
         from moved m join said s using (reminder_id, attempt)
         where m.undelivered_at is null or s.kind not in ('accepted', 'unknown')
     )

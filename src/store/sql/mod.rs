@@ -14,6 +14,7 @@ pub(super) mod fallback;
 pub(super) mod funnel;
 pub(super) mod gateway_state;
 pub(super) mod installment;
+pub(super) mod notice;
 pub(super) mod queue;
 pub(super) mod rate;
 pub(super) mod receipt;

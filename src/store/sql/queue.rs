@@ -4,11 +4,13 @@ use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::account::AccountRow;
-use super::borrower::read;
+use super::borrower::{read, read_if_known};
 use super::event::read_attempt;
 use super::reminder::ReminderRow;
 use super::value::Moment;
-use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, Next, ReminderId, Settlement};
+use crate::domain::{
+    Attempt, Channel, Event, EventKind, GatewayName, Next, NoticeFacts, ReminderId, RouteKey, Settlement,
+};
 use crate::store::{QueueCounts, StoreError, UnknownReminder};
 
 /// The state of a row that is done but for another channel, which may be tried; people see the last event's.
@@ -36,6 +38,8 @@ macro_rules! facts {
             "select q.attempt, ",
             $now,
             " as now, ",
+            $crate::store::sql::notice::facts_of_notice!(),
+            ", ",
             $crate::store::sql::reminder::reminder_columns!(),
             ", ",
             $crate::store::sql::account::account_columns!($now),
@@ -100,6 +104,8 @@ pub(in crate::store) const OVERDUE: &str = r#"
 pub(in crate::store) struct ClaimRow {
     pub(in crate::store) attempt: i32,
     pub(in crate::store) now: Moment,
+    notice_state: Option<String>,
+    notice_template: Option<String>,
     #[sqlx(flatten)]
     pub(in crate::store) reminder: ReminderRow,
     #[sqlx(flatten)]
@@ -110,6 +116,13 @@ impl ClaimRow {
     /// The number of the attempt that was claimed, from 1.
     pub(in crate::store) fn attempt(&self) -> Result<u32, StoreError> {
         read_attempt(self.attempt, "queue.attempt")
+    }
+
+    /// The notice that the reminder is of.
+    pub(in crate::store) fn notice(&mut self) -> Result<Option<NoticeFacts>, StoreError> {
+        let state = read_if_known(self.notice_state.take(), "notice.state", str::parse)?;
+        let template = read_if_known(self.notice_template.take(), "notice.template", str::parse)?;
+        Ok(state.zip(template).map(|(state, template)| NoticeFacts { state, template }))
     }
 }
 
@@ -151,7 +164,7 @@ impl OverdueRow {
         let gateway = self.gateway.map(|name| read(&name, "queue.gateway", str::parse::<GatewayName>)).transpose()?;
         let attempt = read_attempt(self.attempt, "queue.attempt")?;
         let event = Event::lease_expired(ReminderId(self.reminder_id), attempt, gateway, at);
-        Ok(Move { event, not_before: None, place: None })
+        Ok(Move { event, not_before: None, place: None, route: None })
     }
 }
 
@@ -201,6 +214,8 @@ pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,
     pub(in crate::store) not_before: Option<DateTime<Utc>>,
     pub(in crate::store) place: Option<u16>,
+    /// Kept with the event: where a link led that is the same for everybody.
+    pub(in crate::store) route: Option<RouteKey>,
 }
 
 impl Move {
@@ -221,6 +236,6 @@ impl From<&Settlement> for Move {
             Next::Accepted | Next::Failed => (settlement.fall_back_at(), None),
             Next::Unknown => (None, None),
         };
-        Self { event: settlement.event(), not_before, place }
+        Self { event: settlement.event(), not_before, place, route: settlement.route().cloned() }
     }
 }

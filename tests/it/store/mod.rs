@@ -12,6 +12,7 @@ mod import;
 mod lanes;
 mod ledger;
 mod listing;
+mod notices;
 mod opening;
 mod outcomes;
 mod race;
@@ -144,6 +145,7 @@ macro_rules! every_case_on {
                 an_answer_lifts_only_what_an_answer_suppressed,
                 only_the_address_that_a_report_names_is_suppressed,
                 no_list_puts_an_end_to_an_opt_out,
+                an_opt_out_is_confirmed_once_where_it_is_wanted,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }
             fallbacks {
@@ -155,6 +157,12 @@ macro_rules! every_case_on {
                 a_second_is_planned_once,
                 only_what_is_falling_back_has_a_second,
                 a_first_may_rest_without_a_second,
+            }
+            notices {
+                a_notice_is_kept_once_and_moved_on_record,
+                each_borrower_gets_one_message_whatever_breaks_off,
+                a_claim_sees_where_a_notice_stands,
+                what_is_held_tells_where_fixed_links_led,
             }
             routes {
                 versions_are_kept_and_the_newest_is_told,

@@ -149,6 +149,7 @@ pub(super) fn send(_: &NewReminder, account: &Account, now: DateTime<Utc>) -> De
         locale: "zh-CN".parse().expect("a locale"),
         today: now.date_naive(),
         template: None,
+        no_other_template: false,
         second_route: None,
         until: now + TimeDelta::hours(1),
     })
