@@ -11,7 +11,7 @@ pub struct SentCount {
     pub channel: Channel,
     /// Of what the first of their instalments is.
     pub product: Option<String>,
-    /// The route that an instalment of theirs names.
+    /// The route to which a link of theirs led that is the same for everybody; else the one that an instalment of theirs names.
     pub route: Option<RouteKey>,
     /// How many, and what came of them.
     pub funnel: Funnel,

@@ -104,7 +104,7 @@ impl Composer {
 
 /// The entry that is the same for everybody who owes these, with its route: the best page that is open.
 pub(super) fn fixed_link(seen: &Seen, installments: &[Installment]) -> Option<(String, RouteKey)> {
-    let pages = installments.iter().flat_map(|installment| seen.open_for(installment));
+    let pages = installments.iter().flat_map(|installment| seen.well_for(installment));
     pages.into_iter().find_map(|route| Some((route.kind.fixed_page()?.to_owned(), route.key.clone())))
 }
 

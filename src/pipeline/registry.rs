@@ -53,12 +53,21 @@ impl Seen {
     /// page that somebody is looking at, a way that may not work is better than none.
     #[must_use]
     pub fn open_for(&self, installment: &Installment) -> Vec<&Route> {
-        let mut found = self.well.open_for(installment, self.at);
-        let rest = self.second_for(installment).into_iter().chain(self.routes.open_for(installment, self.at));
-        for route in rest {
+        let mut found = self.well_for(installment);
+        for route in self.routes.open_for(installment, self.at) {
             if found.iter().all(|known| known.key != route.key) {
                 found.push(route);
             }
+        }
+        found
+    }
+
+    /// Those of them that a message may lead to: none that is degraded.
+    #[must_use]
+    pub fn well_for(&self, installment: &Installment) -> Vec<&Route> {
+        let mut found = self.well.open_for(installment, self.at);
+        if let Some(second) = self.second_for(installment).filter(|second| !found.contains(second)) {
+            found.push(second);
         }
         found
     }
@@ -276,5 +285,7 @@ mod tests {
         assert_eq!(named.leads_somewhere(&installment(), LinkMode::Fixed), leads);
         let first = named.open_for(&installment())[0].key.to_string();
         assert_eq!(first, if leads { "spare" } else { "web" }, "a page offers what there is");
+        let linked: Vec<_> = named.well_for(&installment()).into_iter().map(|route| route.key.as_str()).collect();
+        assert_eq!(linked, if leads { &["spare"][..] } else { &[] }, "a message leads to none that is degraded");
     }
 }

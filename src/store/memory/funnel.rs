@@ -16,11 +16,15 @@ pub(super) fn sent(tables: &Tables, span: &Range<DateTime<Utc>>) -> Vec<SentCoun
     for reminder in tables.outbox.reminders.values() {
         let events = tables.outbox.events(reminder.id);
         let is = |kind: EventKind| move |event: &&Event| event.kind == kind;
-        if !events.iter().filter(is(EventKind::Accepted)).any(|event| span.contains(&event.at)) {
+        let accepted: Vec<_> =
+            events.iter().filter(is(EventKind::Accepted)).filter(|event| span.contains(&event.at)).collect();
+        if accepted.is_empty() {
             continue;
         }
         let delivered = events.iter().filter(is(EventKind::Delivered)).any(|event| event.at >= span.start);
         let mut one = came(tables, reminder);
+        let led_to = accepted.iter().filter_map(|event| tables.outbox.led_to.get(&(reminder.id, event.attempt))).max();
+        one.route = led_to.cloned().or(one.route);
         one.funnel.delivered = u64::from(delivered);
         one.funnel.clicked = u64::from(clicked.contains(&reminder.id));
         let key =

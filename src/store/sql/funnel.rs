@@ -12,12 +12,14 @@ pub(in crate::store) const SENT: &str = r#"
     select m.merchant, m.step, m.channel, m.product, m.route, count(*) as sent, sum(m.delivered) as delivered,
            sum(m.clicked) as clicked, sum(m.paid) as paid
     from (
-        select r.merchant, r.step, r.channel, min(i.product) as product, min(i.route) as route,
+        select r.merchant, r.step, r.channel, min(i.product) as product, coalesce(max(s.route), min(i.route)) as route,
                max(case when d.reminder_id is null then 0 else 1 end) as delivered,
                max(case when c.reminder_id is null then 0 else 1 end) as clicked,
                case when count(case when i.status = 'paid' then 1 end) > 0
                      and count(case when i.status = 'open' then 1 end) = 0 then 1 else 0 end as paid
-        from (select distinct reminder_id from event where kind = 'accepted' and at >= $1 and at < $2) s
+        from (
+            select reminder_id, max(route) as route from event where kind = 'accepted' and at >= $1 and at < $2 group by reminder_id
+        ) s
         join reminder r on r.id = s.reminder_id
         left join (select distinct reminder_id from event where kind = 'delivered' and at >= $1) d
           on d.reminder_id = s.reminder_id

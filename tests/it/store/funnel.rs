@@ -9,7 +9,7 @@ use dueherald::domain::{
 };
 use dueherald::http::ops::Figures;
 use dueherald::pipeline::{FunnelWatch, Registry};
-use dueherald::store::{LedgerRow, MemoryStore, Said, Store};
+use dueherald::store::{ClaimedReminder, LedgerRow, MemoryStore, Said, Store};
 
 use super::outcomes::{accepted, settle, unknown};
 use super::receipts::{delivered, record};
@@ -20,13 +20,20 @@ fn click(reminder: ReminderId, clock: &SimClock) -> Click {
     Click { at: clock.now(), reminder, route: "web".parse().expect("a key") }
 }
 
-/// Plans a message to each, sends them, and gives their numbers.
+/// Plans a message to each, sends them, that to `b8` with a fixed link, and gives their numbers.
 async fn send(store: &dyn Store, clock: &SimClock, borrowers: &[String]) -> Vec<ReminderId> {
     let reminders: Vec<_> = borrowers.iter().map(|borrower| sms(borrower, super::bench::START)).collect();
     let ids = plan(store, &reminders).await;
     let sending = claim_all(store).await.sending;
     assert_eq!(sending.len(), ids.len());
-    let settlements: Vec<_> = sending.into_iter().map(|claimed| accepted(claimed, clock)).collect();
+    let fixed = |claimed: &ClaimedReminder| claimed.reminder.key.borrower.id.as_str() == "b8";
+    let settlements: Vec<_> = sending
+        .into_iter()
+        .map(|claimed| {
+            let route = fixed(&claimed).then(|| "fixed".parse().expect("a key"));
+            accepted(claimed, clock).leading_to(route)
+        })
+        .collect();
     store.settle(&settlements).await.expect("recorded");
     ids
 }
@@ -77,7 +84,7 @@ pub(super) async fn what_was_sent_is_counted_by_what_decides_about_its_way(store
     counts.sort_by_key(|count| count.product.clone());
     assert_eq!(counts, [count(None, Some("special"), [1, 1, 0, 1]), count(Some("sofa"), None, [3, 1, 2, 1])]);
     let later = store.sent(&(span.end..span.end + TimeDelta::hours(1))).await.expect("counted");
-    assert_eq!(later, [count(None, None, [1, 0, 0, 0])]);
+    assert_eq!(later, [count(None, Some("fixed"), [1, 0, 0, 0])]);
 }
 
 #[test]
