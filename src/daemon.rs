@@ -27,7 +27,7 @@ use crate::http::public::Public;
 use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
 use crate::pipeline::{
-    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, pull, scan,
+    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, go_on, pull, scan,
 };
 use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
@@ -45,6 +45,9 @@ const SHOWN_OF_A_PULL: usize = 20;
 
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether a notice broke off; its command puts it into the outbox by itself.
+const GO_ON_EVERY: Duration = Duration::from_secs(30);
 
 /// How often a mailbox for bounces is looked at.
 const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
@@ -116,6 +119,7 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
             tasks.spawn(poll(Arc::clone(&app), Arc::clone(gateway), stop.clone()));
         }
         tasks.spawn(tell_stops(Arc::clone(&app), stop.clone()));
+        tasks.spawn(go_on_with_notices(Arc::clone(&app), stop.clone()));
         for (folder, gateway) in app.mailboxes() {
             let maildir = Maildir(folder);
             tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
@@ -249,6 +253,19 @@ async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Puts into the outbox what a command that was killed left of a notice.
+async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = go_on(&*app.store, app.clock.now()).await {
+            tracing::error!(%error, "it was not found out whether a notice broke off; tried again soon");
+        }
+        tokio::select! {
+            () = app.clock.sleep(GO_ON_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -44,8 +44,8 @@ pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
 pub use notice::{
-    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, look, pause,
-    preview, resume,
+    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, go_on, look,
+    pause, preview, resume,
 };
 pub use poison::Poison;
 pub use post::Post;

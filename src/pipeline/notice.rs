@@ -163,6 +163,17 @@ async fn put_out(store: &dyn Store, name: &NoticeName, now: DateTime<Utc>) -> Re
     Ok(())
 }
 
+/// Goes on with every notice whose command broke off while its messages were put into the outbox.
+///
+/// # Errors
+/// When the store fails.
+pub async fn go_on(store: &dyn Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for name in store.unfinished_notices().await? {
+        put_out(store, &name, now).await?;
+    }
+    Ok(())
+}
+
 /// Lets a notice go out that a second person has to approve.
 ///
 /// # Errors

@@ -42,6 +42,9 @@ pub trait NoticeStore {
         expires_at: DateTime<Utc>,
     ) -> Result<usize, StoreError>;
 
+    /// Notices that are being sent and have recipients whose messages are not in the outbox: somebody is at it, or broke off.
+    async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError>;
+
     /// How far the recipients of a notice have come.
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError>;
 

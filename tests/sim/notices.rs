@@ -44,6 +44,10 @@ impl NoticeStore for FaultyStore {
         self.inner().put_out(name, limit, at, expires_at).await
     }
 
+    async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
+        self.inner().unfinished_notices().await
+    }
+
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError> {
         self.inner().notice_counts(name).await
     }

@@ -7,9 +7,10 @@ use super::{Batch, Db, End, Tx, notice, outbox};
 use crate::domain::{
     BorrowerKey, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, Recipient, ReminderKey, Step,
 };
+use crate::store::sql::borrower::read;
 use crate::store::sql::notice::{
     ADD, ALL, APPEND, CHANGES, COUNTS, ChangeRow, HOLD, MOVE, NUMBER, NoticeCountRow, NoticeRow, ONE, RecipientRow,
-    SignRow, WAITING, held,
+    SignRow, UNFINISHED, WAITING, held,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
@@ -128,6 +129,12 @@ impl NoticeStore for End {
             .await?;
         tx.commit().await?;
         Ok(waiting.len())
+    }
+
+    async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
+        let mut tx = self.read().await?;
+        let names: Vec<(String,)> = sqlx::query_as::<Db, _>(UNFINISHED).fetch_all(&mut *tx).await?;
+        names.into_iter().map(|(name,)| read(&name, "notice.name", str::parse)).collect()
     }
 
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError> {

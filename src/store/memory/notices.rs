@@ -110,6 +110,15 @@ impl NoticeStore for MemoryStore {
         Ok(count)
     }
 
+    async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
+        let tables = self.tables();
+        let unfinished = |kept: &&Kept| {
+            let waits = kept.recipients.values().any(|(_, reminder)| reminder.is_none());
+            kept.notice.state == NoticeState::Sending && waits
+        };
+        Ok(tables.notices.values().filter(unfinished).map(|kept| kept.notice.name.clone()).collect())
+    }
+
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError> {
         let tables = self.tables();
         let mut counts = BTreeMap::<_, u64>::new();

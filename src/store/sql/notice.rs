@@ -52,6 +52,14 @@ pub(in crate::store) const WAITING: &str = r#"
     select merchant, borrower_id, due_date, channel from notice_recipient
     where notice = $1 and reminder_id is null order by merchant, borrower_id limit $2"#;
 
+/// Notices that are being sent and have recipients that wait.
+pub(in crate::store) const UNFINISHED: &str = r#"
+    select n.name from notice n
+    where n.state = 'sending' and exists (
+        select 1 from notice_recipient r where r.notice = n.name and r.reminder_id is null
+    )
+    order by n.name"#;
+
 /// Gives recipients up to one of them the numbers of their messages. Binds: notice, merchant, borrower.
 pub(in crate::store) const NUMBER: &str = r#"
     update notice_recipient set reminder_id = (

@@ -93,6 +93,8 @@ pub(super) async fn each_borrower_gets_one_message_whatever_breaks_off(store: &d
 
     assert!(bring(store, "moved", NoticeState::Draft, NoticeState::Sending).await);
     assert_eq!(store.add_recipients(&name("moved"), &recipients(7..9)).await.expect("refused"), 0, "it is no draft");
+    let unfinished = async || store.unfinished_notices().await.expect("they are told");
+    assert_eq!(unfinished().await, [name("moved")]);
     assert_eq!(put_out(store, clock, 3).await, 3);
     let planned = Some(State::Planned);
     assert_eq!(
@@ -101,8 +103,10 @@ pub(super) async fn each_borrower_gets_one_message_whatever_breaks_off(store: &d
     );
     assert!(bring(store, "moved", NoticeState::Sending, NoticeState::Paused).await);
     assert_eq!(put_out(store, clock, 100).await, 0, "it is paused");
+    assert_eq!(unfinished().await, []);
     assert!(bring(store, "moved", NoticeState::Paused, NoticeState::Sending).await);
     assert_eq!(put_out(store, clock, 100).await, 4);
+    assert_eq!(unfinished().await, []);
     assert_eq!(put_out(store, clock, 100).await, 0);
     assert_eq!(counts(store).await, [("email", planned, None, 3), ("sms", planned, None, 4)]);
     let one = view(store, ReminderId(1)).await.reminder.plan;

@@ -33,6 +33,10 @@ impl NoticeStore for FakeStore {
         unreachable!("no page sends")
     }
 
+    async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
+        unreachable!("no page asks for notices")
+    }
+
     async fn notice_counts(&self, _: &NoticeName) -> Result<Vec<NoticeCount>, StoreError> {
         unreachable!("no page asks for notices")
     }
