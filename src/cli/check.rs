@@ -259,6 +259,11 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
             remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
     }
+    let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
+    if config.http.client_header.is_none() && config.policy.merchants.values().any(is_public) {
+        let text = "http.client_header is not set: of requests through a front server nobody is held up who asks too often; name the header in which it says for whom it asks, for example x-forwarded-for";
+        remarks.push(text.to_owned());
+    }
     remarks.extend(rules::remarks(config, now));
     let used = |name| config.channels.values().flatten().any(|used| used == name);
     for (name, gateway) in &config.gateways {

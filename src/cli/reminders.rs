@@ -11,6 +11,7 @@ use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::domain::{BorrowerId, Channel, Event, MerchantId, Origin, ReminderId, State};
 use crate::pipeline::{Finding, ResolveError, Signature, resolve};
+use crate::render::LinkKeys;
 use crate::store::{ReminderFilter, ReminderView, Store};
 
 /// Look at reminders.
@@ -77,6 +78,9 @@ struct ListArgs {
     /// Only those on this channel: sms or email
     #[arg(long)]
     channel: Option<Channel>,
+    /// Only the one whose message holds this check code
+    #[arg(long, value_name = "CODE")]
+    check_code: Option<String>,
     /// Only those with a smaller number: the next page
     #[arg(long, value_name = "ID")]
     before: Option<ReminderId>,
@@ -92,13 +96,18 @@ struct ListArgs {
 pub(super) async fn run(
     args: RemindersArgs,
     store: &dyn Store,
+    links: &LinkKeys,
     clock: &dyn Clock,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     match args.command {
         RemindersCommand::List(list) => {
+            // Without a code one question, and with one as many as there are keys that it may be of.
+            let ids = match &list.check_code {
+                Some(code) => links.open_check_code(code).into_iter().map(Some).collect(),
+                None => vec![None],
+            };
             let filter = ReminderFilter {
-                id: None,
                 state: list.state,
                 merchant: list.merchant,
                 borrower: list.borrower,
@@ -106,8 +115,13 @@ pub(super) async fn run(
                 channel: list.channel,
                 before: list.before,
                 limit: list.limit,
+                ..ReminderFilter::default()
             };
-            let rows: Vec<_> = store.reminders(&filter).await?.iter().map(ReminderRow::of).collect();
+            let mut rows = Vec::new();
+            for id in ids {
+                let filter = ReminderFilter { id, ..filter.clone() };
+                rows.extend(store.reminders(&filter).await?.iter().map(ReminderRow::of));
+            }
             table::print(out, list.format, &rows)?;
         }
         RemindersCommand::Show { id, format } => show(id, format, store, out).await?,

@@ -319,6 +319,7 @@ pub(super) async fn preview_reminder(
     let installments = open_installments(&account.installments).unwrap_or(account.installments);
     let link = format!("{}/r/{}", merchant.link_base, app.composer.links.seal(Purpose::Landing, id));
     let unsubscribe = app.composer.unsubscribe_link(id, merchant, args.channel);
+    let check_code = app.composer.links.check_code(id);
     let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);
     let request = RenderRequest {
         merchant,
@@ -331,6 +332,7 @@ pub(super) async fn preview_reminder(
         today: local_date(borrower.time_zone.unwrap_or(merchant.time_zone), app.clock.now()),
         link: Some(&link),
         unsubscribe: unsubscribe.as_deref(),
+        check_code: check_code.as_deref(),
     };
     Ok(preview(args, &app.composer.renderer, &request, out)?)
 }

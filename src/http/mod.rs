@@ -7,26 +7,36 @@
 //! | `callbacks` | `/callbacks/{gateway}/{secret}`: what providers report |
 //! | `api` | `/api/v1/…`: what the lender's own systems ask for and say |
 //! | `landing` | what a landing page says, worked out from the facts; pure |
+//! | `ways` | the ways to repay that it offers, and where each leads; pure |
+//! | `second_factor` | name, order and amount for who knows the last digits of the phone number |
+//! | `go` | the way from the page to the target of a route, which is counted |
+//! | `limit` | how often one client may ask |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
 //! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
-//! only a POST changes anything: callbacks, and who unsubscribes.
+//! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay.
 
 pub mod api;
 pub mod callbacks;
 pub mod demo;
+mod go;
 mod landing;
+pub mod limit;
 pub mod ops;
 mod page;
 mod preferences;
 pub mod public;
+mod second_factor;
 mod unsubscribe;
+mod verify;
+mod ways;
 
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,7 +91,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     // Small answers leave at once; a socket that is already gone is found out by the first read.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let server = axum::serve(listener, guarded(router)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let service = guarded(router).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let drained = async {
         stop.cancelled().await;
         clock.sleep(DRAIN).await;

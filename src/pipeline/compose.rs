@@ -53,6 +53,7 @@ impl Composer {
         };
         let channel = to_send.to.channel();
         let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
+        let check_code = self.links.check_code(reminder);
         let request = RenderRequest {
             merchant,
             borrower,
@@ -64,6 +65,7 @@ impl Composer {
             today: to_send.today,
             link: link.as_deref(),
             unsubscribe: unsubscribe.as_deref(),
+            check_code: check_code.as_deref(),
         };
         let message = match registered {
             Some(registered) => Message::Registered(registered.fill(&request)?),

@@ -67,6 +67,8 @@ context_object!(
         link,
         /// Where to unsubscribe; optional: an SMS has none.
         unsubscribe,
+        /// By which the recipient can have the message verified at `/verify`; optional.
+        check_code,
         /// The language tag of the template.
         locale,
     }
@@ -142,6 +144,7 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         phase: Value::from(phase.as_str()),
         link: optional(request.link),
         unsubscribe: optional(request.unsubscribe),
+        check_code: optional(request.check_code),
         locale: Value::from(locale.as_str()),
     }))
 }

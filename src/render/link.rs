@@ -151,6 +151,18 @@ impl LinkKeys {
     }
 }
 
+impl LinkKeys {
+    /// The key that seals.
+    pub(super) fn first(&self) -> &[u8; 64] {
+        &self.keys[0].key
+    }
+
+    /// Every key, that one first.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &[u8; 64]> {
+        self.keys.iter().map(|key| &key.key)
+    }
+}
+
 impl LinkKey {
     fn cipher(&self) -> Aes256Siv {
         Aes256Siv::new(&self.key.into())

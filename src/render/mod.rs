@@ -26,8 +26,8 @@
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
-//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `unsubscribe`, `locale`.
-//! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `unsubscribe`, `check_code`, `locale`.
+//! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
 //! are `none`, which is false in `{% if %}` and an error if printed.
 //!
 //! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that extend it; what
@@ -38,6 +38,7 @@
 mod builtin;
 mod catalog;
 mod check;
+mod check_code;
 mod context;
 mod engine;
 mod format;
@@ -182,4 +183,6 @@ pub struct RenderRequest<'a> {
     pub link: Option<&'a str>,
     /// Where the recipient can unsubscribe, if anywhere.
     pub unsubscribe: Option<&'a str>,
+    /// By which the recipient can have the message verified.
+    pub check_code: Option<&'a str>,
 }

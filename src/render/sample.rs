@@ -23,6 +23,8 @@ pub struct Sample {
     pub link: Option<String>,
     /// The link to unsubscribe, for e-mail; like `link`.
     pub unsubscribe: Option<String>,
+    /// The check code; like `link`.
+    pub check_code: Option<String>,
 }
 
 /// Why a text of this file is one of its kind.
@@ -43,13 +45,14 @@ impl Sample {
         let link = |page| Some(format!("{}/{page}/AWk3x_sample_sample_sample_sample_", merchant.link_base));
         let (link, unsubscribe) = (link('r'), link('u'));
         let (merchant, borrower) = (merchant.clone(), borrower(merchant, locale));
-        Self { merchant, borrower, installments, today, link, unsubscribe }
+        let check_code = Some("SAMPLEC9DE".to_owned());
+        Self { merchant, borrower, installments, today, link, unsubscribe, check_code }
     }
 
     /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each single
     /// thing missing.
     pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
-        let without: [fn(&mut Self); 13] = [
+        let without: [fn(&mut Self); 14] = [
             |_| {},
             Self::spread,
             Self::strip,
@@ -57,6 +60,7 @@ impl Sample {
             |sample| sample.borrower.account_phone = None,
             |sample| sample.link = None,
             |sample| sample.unsubscribe = None,
+            |sample| sample.check_code = None,
             |sample| sample.merchant.support.phone = None,
             |sample| sample.merchant.support.email = None,
             |sample| sample.merchant.support.hours = None,
@@ -90,6 +94,7 @@ impl Sample {
         self.borrower.account_phone = None;
         self.link = None;
         self.unsubscribe = None;
+        self.check_code = None;
         self.merchant.support.email = None;
         self.merchant.support.hours = None;
         for installment in &mut self.installments {
@@ -112,6 +117,7 @@ impl Sample {
             today: self.today,
             link: self.link.as_deref(),
             unsubscribe: self.unsubscribe.as_deref().filter(|_| channel == Channel::Email),
+            check_code: self.check_code.as_deref(),
         }
     }
 }

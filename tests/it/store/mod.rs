@@ -9,6 +9,7 @@ mod fallbacks;
 mod funnel;
 mod gateways;
 mod import;
+mod landing;
 mod lanes;
 mod ledger;
 mod listing;
@@ -75,6 +76,11 @@ macro_rules! every_case_on {
                 a_resend_keeps_who_and_why,
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
+            }
+            landing {
+                clicks_are_kept_in_their_order,
+                tries_run_out_and_come_back,
+                many_tries_at_once_are_no_more_than_in_a_row,
             }
             caps {
                 within_one_batch_the_counts_go_on,
