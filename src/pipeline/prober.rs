@@ -83,9 +83,9 @@ impl Prober {
             Some(key) => route.key == *key && is_page(route),
             None => route.is_open(now) && is_page(route),
         };
-        let looks = seen.routes().0.iter().filter(wanted).cloned().map(async |route| {
-            let probed = self.probe.probe(&self.target(&route)).await;
-            (route, probed)
+        let looks = seen.routes().0.iter().filter(wanted).map(async |route| {
+            let probed = self.probe.probe(&self.target(route)).await;
+            (route.clone(), probed)
         });
         Ok(stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await)
     }

@@ -28,7 +28,7 @@ pub enum TryOf {
 #[must_use]
 pub fn next_try(wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryOf {
     let rounds = (wrong / TRIES) as usize;
-    if wrong % TRIES == 0 && rounds > 0 {
+    if wrong.is_multiple_of(TRIES) && rounds > 0 {
         let until = last_at + PAUSES[rounds.min(PAUSES.len()) - 1];
         if now < until {
             return TryOf::Paused { until };
