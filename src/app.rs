@@ -9,17 +9,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig};
+use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig, PROBE_TIMEOUT};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Reconciler, Registry,
-    ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Prober, Reconciler,
+    Registry, ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
+use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError, WriteMode};
 
@@ -51,6 +52,9 @@ pub enum AppError {
         /// Why.
         error: io::Error,
     },
+    /// Routes cannot be probed from here.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// The link keys cannot be used.
     #[error("[links]: {0}")]
     LinkKeys(#[from] LinkKeysError),
@@ -180,9 +184,35 @@ impl App {
     pub fn intake(&self) -> Intake {
         Intake {
             store: Arc::clone(&self.store),
+            policy: Arc::clone(&self.policy),
             composer: self.composer.clone(),
             gateways: self.gateways.clone(),
             clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// What looks at routes from this machine.
+    ///
+    /// # Errors
+    /// When no certificate authority is trusted here.
+    pub fn probe(&self) -> Result<Arc<dyn RouteProbe>, AppError> {
+        let timeout = self.config.probes.as_ref().map_or(PROBE_TIMEOUT, |probes| probes.timeout);
+        Ok(Arc::new(HttpsProbe::new(timeout, Arc::clone(&self.clock))?))
+    }
+
+    /// What looks after the routes by `probe`.
+    #[must_use]
+    pub fn prober(&self, probe: Arc<dyn RouteProbe>) -> Prober {
+        let merchants = self.policy.merchants.keys();
+        Prober {
+            store: Arc::clone(&self.store),
+            routes: Arc::clone(&self.composer.routes),
+            probe,
+            clock: Arc::clone(&self.clock),
+            patience: self.config.probes.as_ref().map(|probes| probes.patience).unwrap_or_default(),
+            hosts: merchants.map(|merchant| (merchant.clone(), self.config.route_hosts(merchant))).collect(),
+            expected: self.config.expected.clone(),
+            holder: self.holder(),
         }
     }
 
@@ -219,7 +249,11 @@ pub fn composer(config: &Config) -> Result<Composer, AppError> {
     let renderer = renderer(config)?;
     config.check_templates(&|name| renderer.has(name))?;
     let links = LinkKeys::new(config.links.keys.iter().map(|key| (key.id, key.secret.expose_secret())))?;
-    let routes = Arc::new(Registry::of(config.routes.clone()));
+    let routes = match config.probes {
+        Some(_) => Registry::probed(config.routes.clone()),
+        None => Registry::of(config.routes.clone()),
+    };
+    let routes = Arc::new(routes);
     Ok(Composer { renderer: Arc::new(renderer), links: Arc::new(links), routes })
 }
 

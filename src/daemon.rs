@@ -14,18 +14,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::domain::{Channel, GatewayName, SourceName};
 use crate::gateway::Gateway;
 use crate::gateway::mail::Maildir;
+use crate::http::api::Api;
 use crate::http::callbacks::Inbox;
 use crate::http::ops::{Figures, KEEP_UP_EVERY, Ops};
 use crate::http::public::Public;
-use crate::http::{self, callbacks, ops, public};
+use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Emptied, Extent, Pull, PullError, ScanReport, Summary, Trust, Until, empty, go_on, pull, scan};
+use crate::pipeline::{
+    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, go_on, pull, scan,
+};
+use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
 use crate::store::{Stop, WriteMode};
 
@@ -47,6 +51,9 @@ const GO_ON_EVERY: Duration = Duration::from_secs(30);
 
 /// How often a mailbox for bounces is looked at.
 const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
+
+/// How often it is looked at what routes bring: it reads weeks of events.
+const WATCH_FUNNEL_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// How often gateways are asked for what they keep for us; most keep nothing.
 const POLL_EVERY: Duration = Duration::from_secs(30);
@@ -78,6 +85,9 @@ pub enum DaemonError {
         /// What the operating system said.
         error: std::io::Error,
     },
+    /// A part could not be made.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// Signals could not be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -114,6 +124,13 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
             let maildir = Maildir(folder);
             tasks.spawn(empty_mailbox(Arc::clone(&app), gateway, maildir, stop.clone()));
         }
+    }
+    if roles.contains(&Role::Dispatch)
+        && let Some(probes) = &app.config.probes
+    {
+        let prober = app.prober(app.probe()?);
+        tasks.spawn(probe_on_schedule(prober, probes.schedule.clone(), stop.clone()));
+        tasks.spawn(watch_funnel(Arc::clone(&app), stop.clone()));
     }
     if roles.contains(&Role::Pull) {
         for source in app.config.sources.clone() {
@@ -176,6 +193,9 @@ async fn listen(
     if roles.contains(&Role::Web) {
         let pages = public::router(Public::of(app)).merge(callbacks::router(Inbox::of(app)));
         servers.push((app.config.http.public, pages));
+        if !app.config.api.tokens.is_empty() {
+            servers.push((app.config.api.listen, api::router(Api::of(app))));
+        }
     }
     for (address, router) in servers {
         let listener = TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })?;
@@ -341,6 +361,38 @@ async fn scan_on_schedule(app: Arc<App>, stop: CancellationToken) {
         let next = full.unwrap_or(next);
         tokio::select! {
             () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn probe_on_schedule(prober: Prober, schedule: Schedule, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = prober.round().await {
+            tracing::error!(%error, "how the routes are doing could not be kept; the next tick tries again");
+        }
+        let now = prober.clock.now();
+        let Some(next) = schedule.next_after(now) else { return stop.cancelled().await };
+        tokio::select! {
+            () = prober.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tells when a route brings far less than it did.
+async fn watch_funnel(app: Arc<App>, stop: CancellationToken) {
+    let watch = FunnelWatch::default();
+    while !stop.is_cancelled() {
+        let looked = match app.composer.routes.now(&*app.store, &*app.clock).await {
+            Ok(routes) => watch.look(&*app.store, &routes, app.clock.now()).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = looked {
+            tracing::error!(%error, "what messages brought could not be counted; tried again in some hours");
+        }
+        tokio::select! {
+            () = app.clock.sleep(WATCH_FUNNEL_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`] | what things are; the only door to time and chance |
 //! | 1 | [`plan`], [`render`] | when to remind and whom; what a message says. Pure |
-//! | 2 | [`source`], [`store`], [`gateway`] | replaceable ends: files, databases, providers |
+//! | 2 | [`source`], [`store`], [`gateway`], [`probe`] | replaceable ends: files, databases, providers, what looks at routes |
 //! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
 //! | 4 | [`config`] | the config file, checked as a whole |
 //! | 5 | [`app`] | the one place that puts concrete ends together |
@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod http;
 pub mod pipeline;
 pub mod plan;
+pub mod probe;
 pub mod render;
 pub mod source;
 pub mod store;

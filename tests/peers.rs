@@ -1,6 +1,8 @@
 //! dueherald beside the real programs that it works with, each as Debian packages it, started by the test from a folder of its own
 //! on free ports of the loopback, and ended by its pid. `./tests/run peers` brings the packages and plays all of it.
 
+#[path = "peers/chromium/mod.rs"]
+mod chromium;
 #[path = "peers/daemon.rs"]
 mod daemon;
 #[path = "peers/kannel/mod.rs"]
@@ -12,3 +14,6 @@ mod patience;
 mod postfix;
 #[path = "peers/process.rs"]
 mod process;
+#[expect(dead_code, reason = "the integration tests vouch for others too")]
+#[path = "it/sinks/tls.rs"]
+mod tls;

@@ -210,7 +210,7 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
         }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
-            let url = route.kind.url();
+            let url = route.kind.url().unwrap_or("customer service");
             let closed = if route.closed { ", closed" } else { "" };
             let product = route.product.as_ref().map(|product| format!(", for {product}")).unwrap_or_default();
             writeln!(out, "    route {}: {url}{product}{closed}", route.key)?;
@@ -258,6 +258,11 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
             let id = &merchant.id;
             remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
+    }
+    let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
+    if config.http.client_header.is_none() && config.policy.merchants.values().any(is_public) {
+        let text = "http.client_header is not set: of requests through a front server nobody is held up who asks too often; name the header in which it says for whom it asks, for example x-forwarded-for";
+        remarks.push(text.to_owned());
     }
     remarks.extend(rules::remarks(config, now));
     let used = |name| config.channels.values().flatten().any(|used| used == name);

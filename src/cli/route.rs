@@ -1,5 +1,9 @@
 //! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
 
+mod funnel;
+mod probe;
+mod way;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -7,12 +11,13 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use self::way::{ContactArgs, GuideArgs, kind};
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{GatewayName, LinkMode, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
-use crate::pipeline::{Reach, Recall, Signature, reach};
+use crate::domain::{AppGuide, GatewayName, LinkMode, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
+use crate::pipeline::{Reach, Recall, Seen, Signature, reach};
 
 /// Look at the ways to repay, and change them.
 #[derive(Debug, Args)]
@@ -40,8 +45,18 @@ enum RouteCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Look at a route now as a borrower's browser would, or at all in use; changes nothing
+    Probe {
+        /// Only this route
+        key: Option<RouteKey>,
+        /// Print a table or JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// How far messages brought borrowers: sent, delivered, clicked, paid, by route, step and channel
+    Funnel(funnel::FunnelArgs),
     /// Make a route, or change one; it is open from then on
-    Set(SetArgs),
+    Set(Box<SetArgs>),
     /// Close a route: it is offered and linked to no more
     Close {
         /// The route
@@ -68,9 +83,13 @@ enum RouteCommand {
 struct SetArgs {
     /// The route
     key: RouteKey,
-    /// Where it leads; without it where it led
+    /// Where it leads; without it where it led. May have {installment}, {order}, {amount}, {currency} and {signature} behind its host
     #[arg(long)]
     url: Option<String>,
+    #[command(flatten)]
+    guide: GuideArgs,
+    #[command(flatten)]
+    contact: ContactArgs,
     /// What kind of way it is; without it what it was
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -94,6 +113,7 @@ struct SetArgs {
 enum Kind {
     Web,
     App,
+    Support,
 }
 
 #[derive(Debug, Args)]
@@ -114,14 +134,16 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     let (changed, signed) = match args.command {
         RouteCommand::List { merchant, format } => {
             let wanted = |route: &&Route| merchant.as_ref().is_none_or(|merchant| route.merchant == *merchant);
-            let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, now)).collect();
+            let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, &seen, now)).collect();
             table::print(out, format, &rows)?;
             return Ok(Exit::Done);
         }
         RouteCommand::Show { key, format } => {
-            show(&key, app, format, out).await?;
+            show(&key, &seen, app, format, out).await?;
             return Ok(Exit::Done);
         }
+        RouteCommand::Probe { key, format } => return probe::run(key.as_ref(), app, format, out).await,
+        RouteCommand::Funnel(args) => return funnel::run(&args, app, out).await,
         RouteCommand::Set(args) => (set(&args, routes, app)?, args.signed),
         RouteCommand::Close { key, replace_by, signed } => (close(&key, replace_by, routes, now)?, signed),
         RouteCommand::Replace { key, by, signed } => (close(&key, Some(by), routes, now)?, signed),
@@ -138,13 +160,14 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     Ok(Exit::Done)
 }
 
-async fn show(key: &RouteKey, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+async fn show(key: &RouteKey, seen: &Seen, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
     let configured = app.composer.routes.configured().get(key).map(VersionRow::of_config);
     let versions = app.store.route_versions(Some(key)).await?;
-    let rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
-    if rows.is_empty() {
+    let mut rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
+    let Some(newest) = rows.last_mut() else {
         return Err(CliError::Failed(format!("there is no route {key}; `dueherald route list` lists them")));
-    }
+    };
+    newest.health = seen.routes().get(key).and_then(|route| HealthTold::of(route, seen));
     Ok(table::print(out, format, &rows)?)
 }
 
@@ -161,15 +184,8 @@ fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
         let text = format!("route {} is {}'s and stays so; choose another key", known.key, known.merchant);
         return Err(CliError::Use(text));
     }
-    let url = args.url.clone().or_else(|| known.map(|route| route.kind.url().to_owned()));
-    let url = url.ok_or_else(|| lacks("--url"))?;
-    let kind = match (args.kind, known.map(|route| &route.kind)) {
-        (Some(Kind::App), _) | (None, Some(RouteKind::App { .. })) => RouteKind::App { url },
-        (Some(Kind::Web), _) | (None, Some(RouteKind::Web { .. })) => RouteKind::Web { url },
-        (None, None) => return Err(lacks("--kind")),
-    };
-    let refused = |refusal| CliError::Use(format!("--url {refusal}"));
-    app.config.route_hosts(&merchant).check(&kind).map_err(refused)?;
+    let kind = kind(args, known.map(|route| &route.kind), &lacks)?;
+    may_lead_there(&kind, &merchant, app)?;
     if args.valid_from.zip(args.valid_until).is_some_and(|(from, until)| until <= from) {
         return Err(CliError::Use("--valid-until is not after --valid-from; it would never be open".to_owned()));
     }
@@ -183,6 +199,20 @@ fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
         closed: false,
         replaced_by: None,
     })
+}
+
+fn may_lead_there(kind: &RouteKind, merchant: &MerchantId, app: &App) -> Result<(), CliError> {
+    let hosts = app.config.route_hosts(merchant);
+    hosts.check(kind).map_err(|refusal| CliError::Use(format!("--url {refusal}")))?;
+    if kind.is_signed() && !app.config.route_keys.contains_key(merchant) {
+        let text = format!("--url has {{signature}} in it; write route_key in [merchants.{merchant}] to sign with");
+        return Err(CliError::Use(text));
+    }
+    if let RouteKind::App { guide: AppGuide { stores, .. }, .. } = kind {
+        let refused = |refusal| CliError::Use(format!("--store {refusal}"));
+        stores.iter().try_for_each(|store| hosts.check_store(store).map_err(refused))?;
+    }
+    Ok(())
 }
 
 fn close(key: &RouteKey, by: Option<RouteKey>, routes: &Routes, now: DateTime<Utc>) -> Result<Route, CliError> {
@@ -212,13 +242,17 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
     let by = changed.replaced_by.as_ref().map(|by| format!(" and replaced by {by}")).unwrap_or_default();
     match status(changed, now) {
         Status::Closed => writeln!(out, "{key} is closed{by}; personal links follow within seconds")?,
-        _ => writeln!(out, "{key} leads to {}; personal links follow within seconds", changed.kind.url())?,
+        _ => match changed.kind.url() {
+            Some(url) => writeln!(out, "{key} leads to {url}; personal links follow within seconds")?,
+            None => writeln!(out, "{key} leads to customer service; personal links follow within seconds")?,
+        },
     }
     let serves_all = |route: &&Route| route.merchant == *merchant && route.product.is_none();
-    if !routes.0.iter().filter(serves_all).any(|route| routes.in_place_of(route, now).is_some()) {
+    let leads = |route| routes.in_place_of(route, now).is_some_and(|open| open.kind.url().is_some());
+    if !routes.0.iter().filter(serves_all).any(leads) {
         writeln!(
             out,
-            "{merchant} has no open route for every product now: its pages offer the app by name and customer service only"
+            "{merchant} has no open route for every product now: its messages wait for one until they expire, and its pages offer the app by name and customer service only"
         )?;
     }
     Ok(())
@@ -302,6 +336,38 @@ fn status(route: &Route, now: DateTime<Utc>) -> Status {
     }
 }
 
+/// What the probes say of a route.
+#[derive(Debug, Serialize)]
+struct HealthTold {
+    degraded: bool,
+    since: DateTime<Utc>,
+    probed_at: DateTime<Utc>,
+    last_fault: Option<String>,
+}
+
+impl HealthTold {
+    fn of(route: &Route, seen: &Seen) -> Option<Self> {
+        let health = seen.health_of(route)?;
+        Some(Self {
+            degraded: health.degraded,
+            since: health.since,
+            probed_at: health.probed_at,
+            last_fault: health.last_fault.clone(),
+        })
+    }
+
+    fn cell(told: Option<&Self>) -> String {
+        match told {
+            None => String::new(),
+            Some(told) if !told.degraded => "well".to_owned(),
+            Some(told) => {
+                let fault = told.last_fault.as_deref().unwrap_or_default();
+                format!("degraded since {}: {fault}", moment(told.since))
+            }
+        }
+    }
+}
+
 /// A route as it is listed.
 #[derive(Debug, Serialize)]
 struct RouteRow {
@@ -309,32 +375,34 @@ struct RouteRow {
     merchant: String,
     product: Option<String>,
     kind: &'static str,
-    url: String,
+    url: Option<String>,
     status: Status,
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
+    health: Option<HealthTold>,
 }
 
 impl RouteRow {
-    fn of(route: &Route, now: DateTime<Utc>) -> Self {
+    fn of(route: &Route, seen: &Seen, now: DateTime<Utc>) -> Self {
         Self {
             key: route.key.to_string(),
             merchant: route.merchant.to_string(),
             product: route.product.clone(),
             kind: route.kind.as_str(),
-            url: route.kind.url().to_owned(),
+            url: route.kind.url().map(str::to_owned),
             status: status(route, now),
             valid_from: route.valid_from,
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
+            health: HealthTold::of(route, seen),
         }
     }
 }
 
 impl Row for RouteRow {
     const TITLES: &'static [&'static str] =
-        &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "URL"];
+        &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
 
     fn cells(&self) -> Vec<String> {
         let status = match self.status {
@@ -352,7 +420,8 @@ impl Row for RouteRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
-            self.url.clone(),
+            HealthTold::cell(self.health.as_ref()),
+            self.url.clone().unwrap_or_default(),
         ]
     }
 }
@@ -367,7 +436,9 @@ struct VersionRow {
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
-    url: String,
+    url: Option<String>,
+    /// Of the newest alone.
+    health: Option<HealthTold>,
 }
 
 impl VersionRow {
@@ -380,7 +451,8 @@ impl VersionRow {
             valid_from: route.valid_from,
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
-            url: route.kind.url().to_owned(),
+            url: route.kind.url().map(str::to_owned),
+            health: None,
         }
     }
 
@@ -391,7 +463,8 @@ impl VersionRow {
 }
 
 impl Row for VersionRow {
-    const TITLES: &'static [&'static str] = &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "URL"];
+    const TITLES: &'static [&'static str] =
+        &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -402,7 +475,8 @@ impl Row for VersionRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
-            self.url.clone(),
+            HealthTold::cell(self.health.as_ref()),
+            self.url.clone().unwrap_or_default(),
         ]
     }
 }

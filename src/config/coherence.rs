@@ -14,7 +14,7 @@ use super::reading::Reading;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
 use super::sources::ReadSource;
-use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHosts};
+use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHosts, RouteKind};
 use crate::plan::Rule;
 use crate::render::Phase;
 
@@ -26,6 +26,7 @@ pub(super) struct Parts<'p> {
     pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
     pub(super) routes: &'p [ReadRoute],
     pub(super) route_hosts: &'p BTreeMap<MerchantId, RouteHosts>,
+    pub(super) route_keys: &'p BTreeMap<MerchantId, SecretString>,
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
     pub(super) links: Option<&'p Links>,
@@ -36,6 +37,7 @@ pub(super) struct Parts<'p> {
 pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     something_is_there(reading, parts);
     rules_name_what_is_there(reading, parts);
+    rules_name_second_routes_of_their_merchants(reading, parts);
     channels_name_gateways_that_carry_them(reading, parts);
     routes_belong_to_merchants(reading, parts);
     routes_lead_where_they_may(reading, parts);
@@ -66,6 +68,23 @@ fn rules_name_what_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         for channel in rule.channels.iter().filter(|channel| !parts.channels.contains_key(channel)) {
             let text = format!("needs gateways for {channel}; write [channels.{channel}] with gateways = [\"…\"]");
             reading.note_at(&channels, text);
+        }
+    }
+}
+
+fn rules_name_second_routes_of_their_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (read, rule) in parts.rules.iter().filter_map(|read| Some((read, read.rule.as_ref()?))) {
+        let Some(second) = &rule.second_route else { continue };
+        let key = format!("{}.second_route", read.path);
+        let keys = parts.routes.iter().filter_map(|route| route.path.strip_prefix("routes."));
+        match parts.routes.iter().find(|route| route.path.strip_prefix("routes.") == Some(second.as_str())) {
+            None => reading.note_at(&key, none_such("route", second.as_str(), keys, "routes")),
+            Some(route) => {
+                if let Some(merchant) = route.merchant.as_ref().filter(|merchant| !rule.is_for(merchant)) {
+                    let text = format!("is {merchant}'s, for whose borrowers the rule is not; name another route");
+                    reading.note_at(&key, text);
+                }
+            }
         }
     }
 }
@@ -104,10 +123,23 @@ fn routes_belong_to_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
 fn routes_lead_where_they_may(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for (read, route) in parts.routes.iter().filter_map(|read| Some((read, read.route.as_ref()?))) {
         // Without a list it is the config that says where routes may lead; look-alikes have to be on one.
-        let own = || RouteHosts::of([&route.kind]);
+        let theirs = || parts.routes.iter().filter_map(|other| other.route.as_ref());
+        let own = || RouteHosts::of(theirs().filter(|other| other.merchant == route.merchant).map(|other| &other.kind));
         let hosts = parts.route_hosts.get(&route.merchant).cloned().unwrap_or_else(own);
         if let Err(refusal) = hosts.check(&route.kind) {
             reading.note_at(&format!("{}.url", read.path), refusal.to_string());
+        }
+        // A key that is mistaken is one all the same.
+        let key = format!("merchants.{}.route_key", route.merchant);
+        if route.kind.is_signed() && !parts.route_keys.contains_key(&route.merchant) && !reading.has(&key) {
+            let text =
+                format!("has {{signature}} in it; write route_key in [merchants.{}] to sign with", route.merchant);
+            reading.note_at(&format!("{}.url", read.path), text);
+        }
+        if let RouteKind::App { guide, .. } = &route.kind {
+            for refusal in guide.stores.iter().filter_map(|store| hosts.check_store(store).err()) {
+                reading.note_at(&format!("{}.stores", read.path), format!("names an address that {refusal}"));
+            }
         }
         let keys = || parts.routes.iter().filter_map(|other| other.path.strip_prefix("routes."));
         if let Some(by) = route.replaced_by.as_ref().filter(|by| keys().all(|key| key != by.as_str())) {
@@ -133,7 +165,8 @@ fn every_merchant_has_an_open_route(reading: &Reading<'_, '_>, parts: &Parts<'_>
         return;
     };
     let for_ever = |route: &Route| route.valid_from.is_none() && route.valid_until.is_none();
-    let serves_all = |route: &&Route| !route.closed && route.product.is_none() && for_ever(route);
+    let leads = |route: &Route| route.kind.url().is_some();
+    let serves_all = |route: &&Route| !route.closed && route.product.is_none() && for_ever(route) && leads(route);
     let served: BTreeSet<_> = routes.into_iter().filter(serves_all).map(|route| &route.merchant).collect();
     for merchant in parts.merchants.keys().filter(|merchant| !served.contains(merchant)) {
         let text = format!(

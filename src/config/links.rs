@@ -52,7 +52,8 @@ fn id(value: &Value<'_>, taken: &[u8]) -> Result<u8, String> {
     Ok(id)
 }
 
-fn secret(value: &Value<'_>) -> Result<SecretString, String> {
+/// The text of a key that something is sealed or signed with.
+pub(super) fn secret(value: &Value<'_>) -> Result<SecretString, String> {
     let secret = text(value)?;
     if secret.len() < LEAST_KEY_BYTES {
         return Err(format!("is shorter than {LEAST_KEY_BYTES} bytes; make one with `openssl rand -hex 32`"));

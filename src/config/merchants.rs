@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
+
 use super::calendars::Calendars;
+use super::links::secret;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
 use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support};
@@ -15,6 +18,8 @@ pub(super) struct Merchants {
     pub(super) terms: BTreeMap<MerchantId, Terms>,
     /// Where routes may lead, of those that say so.
     pub(super) route_hosts: BTreeMap<MerchantId, RouteHosts>,
+    /// What the addresses of routes are signed with, of those that have it.
+    pub(super) route_keys: BTreeMap<MerchantId, SecretString>,
 }
 
 /// Reads `[merchants.*]`.
@@ -25,6 +30,9 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
             Ok(id) => {
                 if let Some(hosts) = section.list("route_hosts", route_host).flatten() {
                     read.route_hosts.insert(id.clone(), RouteHosts::all_of(hosts));
+                }
+                if let Some(key) = section.optional("route_key", secret).flatten() {
+                    read.route_keys.insert(id.clone(), key);
                 }
                 let (merchant, terms) = merchant(id.clone(), section, calendars);
                 read.merchants.insert(id.clone(), merchant);
@@ -116,7 +124,7 @@ fn support(mut section: Section<'_, '_, '_>) -> Option<Support> {
     Some(Support { phone: phone?, email: email?, hours: hours? })
 }
 
-fn email(value: &Value<'_>) -> Result<EmailAddress, String> {
+pub(super) fn email(value: &Value<'_>) -> Result<EmailAddress, String> {
     let wrong = |_| format!(r#"{} is no e-mail address; write for example "service@example.com""#, value.shown());
     EmailAddress::new(&text(value)?).map_err(wrong)
 }

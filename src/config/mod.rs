@@ -5,6 +5,7 @@
 //! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
 //! sections are compared (`coherence.rs`).
 
+mod api;
 mod calendars;
 mod caps;
 mod channels;
@@ -22,6 +23,7 @@ mod merchants;
 mod mistake;
 mod notices;
 mod origin;
+mod probe;
 mod reading;
 mod routes;
 mod rules;
@@ -39,10 +41,12 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, Routes, TemplateName};
+use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
+use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
 
+pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
 pub use gateways::GatewayConfig;
@@ -52,6 +56,7 @@ pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use notices::Notices;
+pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::ReadFile;
 pub use sources::Source;
@@ -132,8 +137,16 @@ pub struct Config {
     pub routes: Routes,
     /// Where routes may lead, of merchants that say so.
     pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
+    /// How routes are looked after, if they are.
+    pub probes: Option<Probes>,
+    /// What probes of routes are to find, for those that say so.
+    pub expected: BTreeMap<RouteKey, Expected>,
+    /// What signs the addresses of routes, of merchants that have it.
+    pub route_keys: BTreeMap<MerchantId, SecretString>,
     /// Where the daemon listens.
     pub http: Http,
+    /// Where the lender's systems talk to the daemon.
+    pub api: Api,
     /// What seals links.
     pub links: Links,
     /// What messages are made from.
@@ -241,12 +254,14 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms, route_hosts } = merchants::read(&mut root, &calendars);
+    let Merchants { merchants, terms, route_hosts, route_keys } = merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
     let routes = routes::read(&mut root);
+    let probes = probe::read(&mut root, zone);
     let http = http::read(root.section("http"));
+    let api = api::read(root.section("api"), http.as_ref());
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"));
@@ -263,6 +278,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             channels: &channels,
             routes: &routes,
             route_hosts: &route_hosts,
+            route_keys: &route_keys,
             sources: &sources,
             dispatch,
             links: links.as_ref(),
@@ -285,9 +301,16 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         banned_words: gateways.banned_words,
         test_recipients: gateways.test_recipients,
         channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
+        expected: routes
+            .iter()
+            .filter_map(|read| Some((read.route.as_ref()?.key.clone(), read.expected.clone()?)))
+            .collect(),
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         route_hosts,
+        probes: probes?,
+        route_keys,
         http: http?,
+        api: api?,
         links: links?,
         templates: templates?,
         dispatch: dispatch?,

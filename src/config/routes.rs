@@ -1,6 +1,9 @@
+use super::merchants::email;
+use super::probe;
 use super::reading::Section;
 use super::value::{flag, instant, text, word};
-use crate::domain::{MerchantId, Route, RouteKey, RouteKind, check_form};
+use crate::domain::{AppGuide, AppSteps, MerchantId, Route, RouteKey, RouteKind, Support, check_form};
+use crate::pipeline::Expected;
 
 /// What an entry of `[routes.*]` came to.
 pub(super) struct ReadRoute {
@@ -8,6 +11,8 @@ pub(super) struct ReadRoute {
     pub(super) path: String,
     /// The merchant it names.
     pub(super) merchant: Option<MerchantId>,
+    /// What its probes are to find.
+    pub(super) expected: Option<Expected>,
     /// The whole of it, if it is without mistakes.
     pub(super) route: Option<Route>,
 }
@@ -22,15 +27,10 @@ fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
     let key = RouteKey::new(name).map_err(|problem| {
         section.reading.note(&section.span, section.path.as_str(), format!("the name {problem}; choose another"));
     });
-    let kind = section.required("kind", r#""web""#, |value| word(value, &[("web", "web"), ("app", "app")]));
     let merchant = section.required("merchant", r#""mall""#, |value| {
         MerchantId::new(text(value)?).map_err(|problem| format!("{problem}; write the name of a merchant"))
     });
-    let kind = section.required("url", r#""https://pay.example.com/""#, |value| {
-        // Where the kind is mistaken, what both kinds refuse is a mistake anyway.
-        let kind = RouteKind::of(kind.unwrap_or("app"), text(value)?);
-        kind.map_or(Ok(None), |kind| check_form(&kind).map(|()| Some(kind)).map_err(|refusal| refusal.to_string()))
-    });
+    let kind = kind(&mut section);
     let product = section.optional("product", text);
     let valid_from = section.optional("valid_from", instant);
     let valid_until = section.optional("valid_until", instant);
@@ -38,6 +38,7 @@ fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
     let replaced_by = section.optional("replaced_by", |value| {
         RouteKey::new(text(value)?).map_err(|problem| format!("{problem}; write the name of another route"))
     });
+    let expected = probe::read_expected(&mut section);
     section.finish();
     let named = merchant.clone();
     let whole = || {
@@ -45,12 +46,76 @@ fn route(name: &str, mut section: Section<'_, '_, '_>) -> ReadRoute {
             key: key.ok()?,
             merchant: merchant?,
             product: product?,
-            kind: kind??,
+            kind: kind?,
             valid_from: valid_from?,
             valid_until: valid_until?,
             closed: closed?,
             replaced_by: replaced_by?,
         })
     };
-    ReadRoute { path, merchant: named, route: whole() }
+    ReadRoute { path, merchant: named, expected, route: whole() }
+}
+
+#[derive(Clone, Copy)]
+enum Word {
+    Web,
+    App,
+    Support,
+}
+
+fn kind(section: &mut Section<'_, '_, '_>) -> Option<RouteKind> {
+    let words = [("web", Word::Web), ("app", Word::App), ("support", Word::Support)];
+    let word = section.required("kind", r#""web""#, |value| word(value, &words));
+    match word {
+        Some(Word::Support) => contact(section).map(|contact| RouteKind::Support { contact }),
+        Some(Word::App) => {
+            let guide = guide(section);
+            Some(RouteKind::App { url: address(section, app)?, guide: guide? })
+        }
+        Some(Word::Web) => Some(RouteKind::Web { url: address(section, |url| RouteKind::Web { url })? }),
+        // What both kinds refuse is a mistake anyway, and what only one of them has is not called unknown.
+        None => {
+            drop(guide(section));
+            drop(address(section, app));
+            None
+        }
+    }
+}
+
+fn app(url: String) -> RouteKind {
+    RouteKind::App { url, guide: AppGuide::default() }
+}
+
+fn address(section: &mut Section<'_, '_, '_>, kind: impl Fn(String) -> RouteKind) -> Option<String> {
+    section.required("url", r#""https://pay.example.com/""#, |value| {
+        let url = text(value)?;
+        check_form(&kind(url.clone())).map(|()| url).map_err(|refusal| refusal.to_string())
+    })
+}
+
+fn guide(section: &mut Section<'_, '_, '_>) -> Option<AppGuide> {
+    let stores = section.list("stores", text);
+    let mut steps = section.section("steps");
+    let (chinese, english) = (steps.list("zh-CN", text), steps.list("en", text));
+    steps.finish();
+    let steps = AppSteps { chinese: chinese?.unwrap_or_default(), english: english?.unwrap_or_default() };
+    Some(AppGuide { stores: stores?.unwrap_or_default(), steps })
+}
+
+/// Whom to ask, if not the merchant's own customer service.
+fn contact(section: &mut Section<'_, '_, '_>) -> Option<Option<Support>> {
+    let phone = section.optional("phone", text);
+    let email = section.optional("email", email);
+    let hours = section.optional("hours", text);
+    let (phone, email, hours) = (phone?, email?, hours?);
+    if phone.is_none() && email.is_none() {
+        if hours.is_some() {
+            let text =
+                "are of nobody; write phone or email as well, or leave it out for the merchant's customer service";
+            section.reading.note_at(&section.key("hours"), text);
+            return None;
+        }
+        return Some(None);
+    }
+    Some(Some(Support { phone, email, hours }))
 }

@@ -8,7 +8,7 @@ use super::calendars::Calendars;
 use super::mistake::Place;
 use super::reading::Section;
 use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
-use crate::domain::{Channel, Currency, MANUAL, MerchantId, NOTICE, RuleName, TemplateName};
+use crate::domain::{CONFIRMATION, Channel, Currency, MANUAL, MerchantId, NOTICE, RouteKey, RuleName, TemplateName};
 use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Rule, TimeOfDay};
 
 /// The furthest from its due date that an instalment is reminded of, in days.
@@ -55,6 +55,7 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
     let calendar = section.optional("calendar", |value| calendars.named(value));
     let channels = channels(&mut section);
     let template = section.optional("template", |value| id(value, TemplateName::new));
+    let second_route = section.optional("second_route", |value| id(value, RouteKey::new));
     let priority = section.or("priority", 0, |value| integer(value, -1000..=1000));
     let digest = section.optional("digest", digest);
     let max_lateness = section.or("max_lateness", Duration::from_secs(12 * 60 * 60), duration);
@@ -79,6 +80,7 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
             calendar: calendar?.flatten(),
             channels: channels?,
             template: template?,
+            second_route: second_route?,
             digest: digest?,
             max_lateness: TimeDelta::from_std(max_lateness?).ok()?,
             priority: priority?,
@@ -106,6 +108,9 @@ fn name(value: &Value<'_>, taken: &[RuleName]) -> Result<RuleName, String> {
     let name = id(value, RuleName::new)?;
     if name.as_str() == MANUAL {
         return Err(format!("{MANUAL:?} is what resends by hand are called; choose another name"));
+    }
+    if name.as_str() == CONFIRMATION {
+        return Err(format!("{CONFIRMATION:?} is what confirmed opt-outs are called; choose another name"));
     }
     if name.as_str().split('/').next() == Some(NOTICE) {
         return Err(format!("{NOTICE:?} is what steps of notices begin with; choose another name"));

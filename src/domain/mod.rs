@@ -3,10 +3,12 @@
 //! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so that a
 //! careless `{:?}` in a log or an error cannot leak it.
 
+mod app_store;
 mod attempt;
 mod borrower;
 mod contact;
 pub mod duration;
+mod funnel;
 mod gateway_state;
 mod ids;
 mod installment;
@@ -18,20 +20,24 @@ mod message;
 mod money;
 mod notice;
 mod outcome;
+mod placeholder;
 mod price;
 mod receipt;
 mod reminder;
 mod report;
 mod route;
+mod route_health;
 mod route_url;
 mod source;
 mod suppression;
 mod tags;
 mod wishes;
 
+pub use app_store::AppStore;
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
+pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
@@ -46,13 +52,16 @@ pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
+pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
 pub use reminder::{
-    Channel, MANUAL, NOTICE, NewReminder, Origin, Reminder, ReminderKey, SkipReason, State, Step, UnknownWord,
+    CONFIRMATION, Channel, MANUAL, NOTICE, NewReminder, OPTED_OUT, Origin, Reminder, ReminderKey, SkipReason, State,
+    Step, UnknownWord,
 };
 pub use report::{About, Fate, Reply, Report};
-pub use route::{Route, RouteKind, RouteVersion, Routes};
+pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
+pub use route_health::{Patience, Probed, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form};
 pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};

@@ -56,7 +56,7 @@ pub enum Channel {
 }
 words!(Channel { Sms => "sms", Email => "email" });
 
-/// Why a reminder was planned: one offset of one rule, a person's wish, or a notice.
+/// Why a reminder was planned: one offset of one rule, a person's wish, a notice, or an answer that it confirms.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// `due-soon/-3`: rule `due-soon`, three days before the due date; positive offsets lie after it.
@@ -76,6 +76,11 @@ pub enum Step {
         /// Which.
         name: NoticeName,
     },
+    /// `confirmation/7`: says once that the opt-out of answer 7 holds.
+    Confirmation {
+        /// The answer's number.
+        reply: i64,
+    },
 }
 
 /// The word that no rule may be called: steps of resends by hand begin with it.
@@ -84,12 +89,19 @@ pub const MANUAL: &str = "manual";
 /// The word that no rule may be called, nor begin with before a slash: steps of notices do.
 pub const NOTICE: &str = "notice";
 
+/// The word that no rule may be called: steps that confirm an opt-out begin with it.
+pub const CONFIRMATION: &str = "confirmation";
+
+/// The template that confirms an opt-out. It speaks of no debt, and so of no way to repay.
+pub const OPTED_OUT: &str = "opted-out";
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule { rule, offset } => write!(f, "{rule}/{offset}"),
             Self::Manual { number } => write!(f, "{MANUAL}/{number}"),
             Self::Notice { name } => write!(f, "{NOTICE}/{name}"),
+            Self::Confirmation { reply } => write!(f, "{CONFIRMATION}/{reply}"),
         }
     }
 }
@@ -104,6 +116,9 @@ impl FromStr for Step {
         let (rule, number) = text.rsplit_once('/').ok_or(FORM)?;
         if rule == MANUAL {
             return number.parse().map(|number| Self::Manual { number }).map_err(|_| FORM);
+        }
+        if rule == CONFIRMATION {
+            return number.parse().map(|reply| Self::Confirmation { reply }).map_err(|_| FORM);
         }
         Ok(Self::Rule { rule: rule.parse().map_err(|_| FORM)?, offset: number.parse().map_err(|_| FORM)? })
     }
@@ -138,6 +153,8 @@ pub enum Origin {
     },
     /// A notice: who made it and why is on record there.
     Notice,
+    /// An answer of the borrower, which it confirms.
+    Reply,
 }
 
 /// A reminder that is to be put into the outbox. It holds no text, amount or link: those are decided at the send instant.
@@ -279,7 +296,16 @@ mod tests {
 
     #[test]
     fn a_step_reads_back_as_it_was_written() {
-        for text in ["due-soon/-3", "on-day/0", "late/7", "a/b/1", "manual/2", "notice/entry-moved", "notice/a/-3"] {
+        for text in [
+            "due-soon/-3",
+            "on-day/0",
+            "late/7",
+            "a/b/1",
+            "manual/2",
+            "notice/entry-moved",
+            "notice/a/-3",
+            "confirmation/7",
+        ] {
             assert_eq!(text.parse::<Step>().map(|step| step.to_string()).as_deref(), Ok(text));
         }
         for text in ["due-soon", "due-soon/x", "/1", "manual/-1", "notice/", "notice"] {

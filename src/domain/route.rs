@@ -1,6 +1,8 @@
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::{Installment, MerchantId, RouteKey};
+use super::placeholder::{Placeholder, places};
+use super::{Installment, MerchantId, ReminderId, RouteKey, Support};
 
 /// One way to repay, resolved when the borrower clicks and not when the message is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +30,41 @@ pub struct Route {
 pub enum RouteKind {
     /// A page on which one can pay.
     Web {
-        /// Its https address.
+        /// Its https address; may have [`Placeholder`]s.
         url: String,
     },
-    /// An app that is opened by a link; the steps in it stand in the message.
+    /// An app that is opened by a link.
     App {
-        /// A universal (https) or custom-scheme link that opens the app.
+        /// A universal (https) or custom-scheme link that opens the app; may have [`Placeholder`]s.
         url: String,
+        /// For who does not have it yet, or does not know the way in it.
+        guide: AppGuide,
     },
+    /// A person.
+    Support {
+        /// Whom to ask, if not the merchant's own customer service.
+        contact: Option<Support>,
+    },
+}
+
+/// How to come by an app, and what to do in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppGuide {
+    /// Its pages in app stores, https.
+    pub stores: Vec<String>,
+    /// What to do in it.
+    pub steps: AppSteps,
+}
+
+/// What to do in an app, step by step, in the languages of the pages; where there is none, the page has steps of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppSteps {
+    /// In Chinese.
+    #[serde(default, rename = "zh-CN")]
+    pub chinese: Vec<String>,
+    /// In English.
+    #[serde(default, rename = "en")]
+    pub english: Vec<String>,
 }
 
 /// What somebody made of a route at run time. Versions are only ever added.
@@ -49,6 +78,17 @@ pub struct RouteVersion {
     pub actor: String,
     /// Why.
     pub reason: String,
+}
+
+/// A borrower went a way to repay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Click {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// From the page of which reminder.
+    pub reminder: ReminderId,
+    /// Which way.
+    pub route: RouteKey,
 }
 
 /// Every way to repay: those of the config in its order, then those that were made at run time.
@@ -72,24 +112,32 @@ impl RouteKind {
         match self {
             Self::Web { .. } => "web",
             Self::App { .. } => "app",
+            Self::Support { .. } => "support",
         }
     }
 
-    /// The kind of a word; `None` if it is none.
+    /// Where it leads, with its placeholders; a person has no address.
     #[must_use]
-    pub fn of(word: &str, url: String) -> Option<Self> {
-        match word {
-            "web" => Some(Self::Web { url }),
-            "app" => Some(Self::App { url }),
-            _ => None,
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Web { url } | Self::App { url, .. } => Some(url),
+            Self::Support { .. } => None,
         }
     }
 
-    /// Where it leads.
+    /// The page that is the same for every instalment: what a message with a fixed link names.
     #[must_use]
-    pub fn url(&self) -> &str {
-        let (Self::Web { url } | Self::App { url }) = self;
-        url
+    pub fn fixed_page(&self) -> Option<&str> {
+        match self {
+            Self::Web { url } => Some(url).filter(|url| places(url).next().is_none()).map(String::as_str),
+            Self::App { .. } | Self::Support { .. } => None,
+        }
+    }
+
+    /// Whether its address is signed, which takes a key of the merchant's.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.url().is_some_and(|url| places(url).any(|place| place == Placeholder::Signature))
     }
 }
 
@@ -117,20 +165,29 @@ impl Routes {
     /// general ones. One that is not open is stood in for by what replaces it.
     #[must_use]
     pub fn open_for(&self, installment: &Installment, now: DateTime<Utc>) -> Vec<&Route> {
-        let is_named = |route: &Route| installment.route.as_ref() == Some(&route.key);
-        let serves = |route: &&Route| {
-            let fits = route.product.is_none() || route.product == installment.product;
-            route.merchant == installment.merchant && (is_named(route) || fits)
-        };
-        let mut serving: Vec<_> = self.0.iter().filter(serves).collect();
-        serving.sort_by_key(|route| (!is_named(route), route.product.is_none()));
         let mut found: Vec<&Route> = Vec::new();
-        for open in serving.into_iter().filter_map(|route| self.in_place_of(route, now)) {
+        let Installment { merchant, route, product, .. } = installment;
+        let serving = self.serving(merchant, route.as_ref(), product.as_deref()).into_iter();
+        for open in serving.filter_map(|route| self.in_place_of(route, now)) {
             if open.merchant == installment.merchant && !found.contains(&open) {
                 found.push(open);
             }
         }
         found
+    }
+
+    /// The routes that are meant for instalments of a merchant that name `named` and are of `product`, open or not, in the order of
+    /// [`Self::open_for`].
+    #[must_use]
+    pub fn serving(&self, merchant: &MerchantId, named: Option<&RouteKey>, product: Option<&str>) -> Vec<&Route> {
+        let is_named = |route: &Route| named == Some(&route.key);
+        let serves = |route: &&Route| {
+            let fits = route.product.is_none() || route.product.as_deref() == product;
+            route.merchant == *merchant && (is_named(route) || fits)
+        };
+        let mut serving: Vec<_> = self.0.iter().filter(serves).collect();
+        serving.sort_by_key(|route| (!is_named(route), route.product.is_none()));
+        serving
     }
 
     /// The route itself while it is open, else the first open one of those that replaced it; `None` if there is none.

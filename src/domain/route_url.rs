@@ -3,6 +3,8 @@ use std::str::FromStr;
 use url::{Host, Url};
 
 use super::RouteKind;
+use super::app_store::AppStore;
+use super::placeholder::{BadPlaceholder, pieces};
 
 /// The hosts that a merchant's routes may lead to: exact ones, or every host below one (`.pay.mall.example`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +30,12 @@ pub enum UrlRefusal {
         "leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts"
     )]
     LookAlike(String),
+    /// It would lead to another host for each borrower.
+    #[error("has a brace before its path; placeholders may only stand behind the host")]
+    PlaceholderInHost,
+    /// Braces that cannot be filled.
+    #[error(transparent)]
+    Placeholder(#[from] BadPlaceholder),
     /// A host of somebody else.
     #[error("leads to {0}, which is not on the merchant's list; write it into route_hosts if it is right")]
     Host(String),
@@ -68,7 +76,7 @@ impl RouteHosts {
     /// The hosts of routes that are trusted for standing in the config; look-alikes are never among them.
     #[must_use]
     pub fn of<'r>(kinds: impl IntoIterator<Item = &'r RouteKind>) -> Self {
-        let hosts = kinds.into_iter().filter_map(|kind| web_host(kind.url()).ok().flatten());
+        let hosts = kinds.into_iter().filter_map(|kind| web_host(kind.url()?).ok().flatten());
         Self(hosts.filter(|host| !is_encoded(host)).collect())
     }
 
@@ -86,11 +94,34 @@ impl RouteHosts {
     /// When it is not; says what is wrong.
     pub fn check(&self, kind: &RouteKind) -> Result<(), UrlRefusal> {
         check_form(kind)?;
-        let Some(host) = web_host(kind.url())? else { return Ok(()) };
+        match kind.url().map(web_host).transpose()?.flatten() {
+            Some(host) => self.check_host(host),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an address is an app's page in a store that people know, or on a host of the list.
+    ///
+    /// # Errors
+    /// When it is not; says what is wrong.
+    pub fn check_store(&self, url: &str) -> Result<(), UrlRefusal> {
+        let host = web_host(url)?.ok_or_else(|| UrlRefusal::Scheme(scheme(url)))?;
+        if url.contains(['{', '}']) {
+            return Err(UrlRefusal::Unclear);
+        }
+        if AppStore::at(&host).is_some() { Ok(()) } else { self.check_host(host) }
+    }
+
+    fn check_host(&self, host: String) -> Result<(), UrlRefusal> {
         if is_encoded(&host) {
             return if self.0.contains(&host) { Ok(()) } else { Err(UrlRefusal::LookAlike(host)) };
         }
         if self.allows(&host) { Ok(()) } else { Err(UrlRefusal::Host(host)) }
+    }
+
+    /// The entries of the list.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 }
 
@@ -99,10 +130,12 @@ impl RouteHosts {
 /// # Errors
 /// When it is not; says what is wrong.
 pub fn check_form(kind: &RouteKind) -> Result<(), UrlRefusal> {
-    let host = web_host(kind.url())?;
+    let Some(url) = kind.url() else { return Ok(()) };
+    let host = web_host(url)?;
+    pieces(url)?;
     match (kind, host) {
-        (_, Some(_)) | (RouteKind::App { .. }, None) => Ok(()),
-        (RouteKind::Web { url }, None) => Err(UrlRefusal::Scheme(scheme(url))),
+        (RouteKind::Web { .. }, None) => Err(UrlRefusal::Scheme(scheme(url))),
+        _ => Ok(()),
     }
 }
 
@@ -111,6 +144,9 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
     // Browsers drop some of these and take a \ for a /, so that they would lead elsewhere than it looks.
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '<' | '>' | '"' | '`')) {
         return Err(UrlRefusal::Unclear);
+    }
+    if before_path(text).contains(['{', '}']) {
+        return Err(UrlRefusal::PlaceholderInHost);
     }
     let url = Url::parse(text).map_err(|_| UrlRefusal::Unclear)?;
     if url.scheme() != "https" {
@@ -122,7 +158,7 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
     if authority.contains('@') {
         return Err(UrlRefusal::User);
     }
-    if authority.is_empty() || authority.contains(['%', '{', '}']) {
+    if authority.is_empty() || authority.contains('%') {
         return Err(UrlRefusal::Unclear);
     }
     match url.host() {
@@ -130,6 +166,14 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(UrlRefusal::Ip),
         None => Err(UrlRefusal::Unclear),
     }
+}
+
+/// Scheme and host, as they are written.
+fn before_path(text: &str) -> &str {
+    let scheme = text.find(':').map_or(0, |at| at + 1);
+    let start = if text[scheme..].starts_with("//") { scheme + 2 } else { scheme };
+    let length = text[start..].find(['/', '?', '#']).unwrap_or(text.len() - start);
+    &text[..start + length]
 }
 
 fn named_app(url: &Url) -> Result<Option<String>, UrlRefusal> {
@@ -169,7 +213,8 @@ impl FromStr for RouteHosts {
 mod tests {
     use rstest::rstest;
 
-    use super::{RouteHosts, RouteKind, UrlRefusal};
+    use super::super::AppGuide;
+    use super::{BadPlaceholder, RouteHosts, RouteKind, UrlRefusal};
 
     fn hosts() -> RouteHosts {
         let entries = ["pay.mall.example", ".go.mall.example", "xn--fiq228c.example"];
@@ -185,6 +230,7 @@ mod tests {
     #[case::capital_letters("https://PAY.mall.example/")]
     #[case::below("https://a.b.go.mall.example/")]
     #[case::an_encoded_one_that_is_named("https://xn--fiq228c.example/")]
+    #[case::placeholders("https://pay.mall.example/{installment}?o={order}&a={amount}&c={currency}#{signature}")]
     #[case::the_same_in_letters("https://中文.example/")]
     fn what_is_on_the_list_is_let_through(#[case] url: &str) {
         assert_eq!(hosts().check(&RouteKind::Web { url: url.into() }), Ok(()));
@@ -215,7 +261,11 @@ mod tests {
     #[case::suffix_itself("https://go.mall.example/", host("go.mall.example"))]
     #[case::last_dot("https://pay.mall.example./", host("pay.mall.example."))]
     #[case::percent("https://pay%2Emall.example/", UrlRefusal::Unclear)]
-    #[case::placeholder("https://{order_ref}.go.mall.example/", UrlRefusal::Unclear)]
+    #[case::placeholder("https://{order}.go.mall.example/", UrlRefusal::PlaceholderInHost)]
+    #[case::placeholder_for_a_port("https://pay.mall.example:{order}/", UrlRefusal::PlaceholderInHost)]
+    #[case::placeholder_for_a_user("https://{order}@pay.mall.example/", UrlRefusal::PlaceholderInHost)]
+    #[case::placeholder_for_a_scheme("{order}://pay.mall.example/", UrlRefusal::PlaceholderInHost)]
+    #[case::unknown_placeholder("https://pay.mall.example/?p={phone}", UrlRefusal::Placeholder(BadPlaceholder::Unknown("phone".into())))]
     #[case::cyrillic_a("https://p\u{430}y.mall.example/", UrlRefusal::LookAlike("xn--py-7kc.mall.example".into()))]
     #[case::encoded("https://xn--80ak6aa92e.go.mall.example/", UrlRefusal::LookAlike("xn--80ak6aa92e.go.mall.example".into()))]
     fn what_may_lead_astray_is_refused(#[case] url: &str, #[case] refusal: UrlRefusal) {
@@ -229,8 +279,22 @@ mod tests {
     #[case::a_second_address_inside("intent://x#Intent;end", Err(UrlRefusal::Scheme("intent".into())))]
     #[case::plain_http("http://pay.mall.example/", Err(UrlRefusal::Scheme("http".into())))]
     #[case::user("mallpay://a:b@bill", Err(UrlRefusal::User))]
+    #[case::filled("mallpay://bill/{installment}", Ok(()))]
+    #[case::filled_without_slashes("mallpay:bill?i={installment}", Ok(()))]
+    #[case::filled_in_its_host("mallpay://{installment}", Err(UrlRefusal::PlaceholderInHost))]
     fn an_app_may_have_its_own_scheme(#[case] url: &str, #[case] told: Result<(), UrlRefusal>) {
-        assert_eq!(hosts().check(&RouteKind::App { url: url.into() }), told);
+        assert_eq!(hosts().check(&RouteKind::App { url: url.into(), guide: AppGuide::default() }), told);
+    }
+
+    #[rstest]
+    #[case::known("https://apps.apple.com/cn/app/id123", Ok(()))]
+    #[case::own_host("https://pay.mall.example/app.apk", Ok(()))]
+    #[case::elsewhere("https://apps.example/", Err(host("apps.example")))]
+    #[case::not_encrypted("http://apps.apple.com/", Err(UrlRefusal::Scheme("http".into())))]
+    #[case::an_app("itms-apps://apps.apple.com/", Err(UrlRefusal::Scheme("itms-apps".into())))]
+    #[case::filled("https://apps.apple.com/{order}", Err(UrlRefusal::Unclear))]
+    fn an_app_is_to_be_had_in_a_store_or_from_the_merchant(#[case] url: &str, #[case] told: Result<(), UrlRefusal>) {
+        assert_eq!(hosts().check_store(url), told);
     }
 
     #[rstest]

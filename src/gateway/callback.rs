@@ -94,4 +94,9 @@ pub trait Callbacks: Send + Sync {
     /// Whether a report proves what it says: its signature was verified. What is not proven is a hint where the gateway can be
     /// asked, and is then confirmed by asking.
     fn is_proof(&self) -> bool;
+
+    /// Whether the provider itself answers who opts out.
+    fn confirms_opt_outs(&self) -> bool {
+        false
+    }
 }

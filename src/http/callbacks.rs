@@ -24,19 +24,16 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::public::{not_found, with_headers};
-use super::{MAX_BODY, within_patience};
+use super::{Fingerprint, MAX_BODY, fingerprint, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::GatewayName;
 use crate::gateway::{Callback, CallbackAddress, CallbackError, Gateway};
 use crate::pipeline::figures::CALLBACKS_REFUSED;
 use crate::pipeline::{Intake, Trust};
-
-type Fingerprint = [u8; 32];
 
 /// Compared with where there is no such gateway, so that the time taken does not tell.
 static NOBODYS: LazyLock<Fingerprint> = LazyLock::new(|| fingerprint("no gateway has this secret"));
@@ -96,11 +93,6 @@ impl Inbox {
         let is_right = bool::from(fingerprint(secret).ct_eq(expected));
         door.filter(|_| is_right)
     }
-}
-
-/// Digests have one length, so that a comparison does not tell that of the secret.
-fn fingerprint(secret: &str) -> Fingerprint {
-    Sha256::digest(secret).into()
 }
 
 /// Serves `/callbacks/{gateway}/{secret}`.

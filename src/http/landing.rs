@@ -1,13 +1,19 @@
 //! What a landing page says, worked out from the facts. Pure.
 
-use std::collections::BTreeSet;
+use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use secrecy::SecretString;
 use serde::Serialize;
+use url::Url;
 
-use crate::domain::{Installment, Locale, Merchant, Route, RouteKind, SkipReason};
+use super::ways::{Viewer, Way, form_sources, is_app, is_web};
+use crate::domain::{
+    AppStore, Borrower, Installment, Locale, Merchant, Phone, ReminderId, RouteHosts, RouteKind, SkipReason, Support,
+};
 use crate::pipeline::Seen;
 use crate::plan::{Account, local_date, open_installments};
+use crate::render::money_text;
 
 /// What became of what a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,11 +29,63 @@ pub enum Standing {
     Rescheduled,
 }
 
-/// Everything that a landing page shows. No name, amount or address of the borrower.
+/// What a page is about.
+pub(super) struct Facts {
+    pub(super) reminder: ReminderId,
+    pub(super) merchant: Merchant,
+    pub(super) due_date: NaiveDate,
+    pub(super) account: Account,
+    pub(super) routes: Seen,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What is known of a merchant's targets.
+#[derive(Clone, Copy)]
+pub(super) struct Targets<'t> {
+    /// Where routes may lead.
+    pub(super) hosts: &'t RouteHosts,
+    /// What signs their addresses.
+    pub(super) key: Option<&'t SecretString>,
+}
+
+/// What whoever looks has shown to know.
+pub(super) enum Access {
+    /// The link.
+    Link(Check),
+    /// The phone number as well; the proof of it goes with the page's forms.
+    Number {
+        /// See [`LinkKeys::seal_proof`](crate::render::LinkKeys::seal_proof).
+        proof: String,
+    },
+}
+
+/// How it stands with the last digits of the phone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(super) enum Check {
+    /// They are asked for.
+    Asked,
+    /// What came was no four digits.
+    Unclear,
+    /// They were others.
+    Wrong {
+        /// How often they may still be tried.
+        left: u32,
+    },
+    /// They are not looked at for a while.
+    Paused {
+        /// How long, rounded up.
+        minutes: i64,
+    },
+}
+
+/// Everything that a landing page shows. Name, order and amount only in `bill`.
 #[derive(Debug, Serialize)]
 pub(super) struct Landing {
     lang: Language,
     standing: Standing,
+    /// What the address of the page ends with, for its forms.
+    token: String,
     merchant: String,
     app_name: String,
     due_date: String,
@@ -35,9 +93,48 @@ pub(super) struct Landing {
     days_left: i64,
     /// Ways by an app's link, each once.
     apps: Vec<Way>,
+    /// What to do in the app; without any, what is always right.
+    steps: Vec<String>,
+    /// Where the app is to be had.
+    stores: Vec<Store>,
     /// Ways by a web page, each once.
     webs: Vec<Way>,
+    /// Whether digits are asked for; not of a borrower without a number, nor of who has given them.
+    check: Option<Check>,
+    /// For who has given them.
+    bill: Option<Bill>,
+    proof: Option<String>,
     support: SupportContact,
+}
+
+#[derive(Debug, Serialize)]
+struct Store {
+    name: String,
+    url: String,
+}
+
+/// What is shown to who knows the phone number.
+#[derive(Serialize)]
+struct Bill {
+    name: Option<String>,
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    /// Counted as in [`Way`].
+    bill: usize,
+    product: Option<String>,
+    order: Option<String>,
+    sequence: Option<u32>,
+    of: Option<u32>,
+    amount: String,
+}
+
+impl fmt::Debug for Bill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bill").field("items", &self.items.len()).finish_non_exhaustive()
+    }
 }
 
 /// The languages that pages are written in.
@@ -47,16 +144,6 @@ pub(super) enum Language {
     Chinese,
     #[serde(rename = "en")]
     English,
-}
-
-/// An open route, as it is offered.
-#[derive(Debug, Serialize)]
-struct Way {
-    url: String,
-    /// Where a web address leads, so that a borrower can see it before the click.
-    host: Option<String>,
-    /// What it repays; shown only where the borrower must choose between two.
-    products: Vec<String>,
 }
 
 /// Who can be asked.
@@ -69,42 +156,99 @@ pub(super) struct SupportContact {
     hours: Option<String>,
 }
 
-impl Landing {
-    /// What is to be shown at `now` about the instalments of one borrower that were due on `due_date`.
-    pub(super) fn new(
-        merchant: &Merchant,
-        due_date: NaiveDate,
-        account: &Account,
-        routes: &Seen,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let borrower = account.borrower.as_ref();
-        let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
-        let zone = borrower.and_then(|borrower| borrower.time_zone).unwrap_or(merchant.time_zone);
-        let lang = Language::of(locale);
-        let (standing, open) = match open_installments(&account.installments) {
-            Ok(open) => (Standing::Open, open),
-            Err(SkipReason::Paid) => (Standing::Paid, Vec::new()),
-            Err(SkipReason::Cancelled) => (Standing::Cancelled, Vec::new()),
-            Err(_) => (Standing::Rescheduled, Vec::new()),
-        };
-        let offered = |wanted| ways(&open, routes, wanted);
-        Self {
-            lang,
-            standing,
-            merchant: merchant.name.clone(),
-            app_name: merchant.app_name.clone(),
-            due_date: lang.date(due_date),
-            days_left: (due_date - local_date(zone, now)).num_days(),
-            apps: offered(app_url),
-            webs: offered(web_url),
-            support: SupportContact::of(merchant),
-        }
+impl Facts {
+    /// The last digits of the number that is bound to the borrower's account, if they may be asked for.
+    pub(super) fn digits(&self) -> Option<&str> {
+        let borrower = self.account.borrower.as_ref()?;
+        borrower.account_phone.as_ref().or(borrower.phone.as_ref()).map(Phone::tail)
     }
 
     /// What became of the bill.
     pub(super) fn standing(&self) -> Standing {
-        self.standing
+        match open_installments(&self.account.installments) {
+            Ok(_) => Standing::Open,
+            Err(SkipReason::Paid) => Standing::Paid,
+            Err(SkipReason::Cancelled) => Standing::Cancelled,
+            Err(_) => Standing::Rescheduled,
+        }
+    }
+
+    /// What is to be shown to who has that access.
+    pub(super) fn landing(&self, token: &str, access: Access, targets: Targets<'_>) -> Landing {
+        let Self { merchant, account, .. } = self;
+        let borrower = account.borrower.as_ref();
+        let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
+        let zone = borrower.and_then(|borrower| borrower.time_zone).unwrap_or(merchant.time_zone);
+        let lang = Language::of(locale);
+        let standing = self.standing();
+        let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| one.is_due()).collect();
+        let can_confirm = self.digits().is_some();
+        let confirmed = matches!(access, Access::Number { .. });
+        let Targets { hosts, key } = targets;
+        let viewer = Viewer { routes: &self.routes, hosts, key, confirmed, can_confirm };
+        let guide = viewer.guide(&open).cloned().unwrap_or_default();
+        let (check, proof) = match access {
+            Access::Link(check) => (Some(check).filter(|_| can_confirm && standing == Standing::Open), None),
+            Access::Number { proof } => (None, Some(proof)),
+        };
+        Landing {
+            lang,
+            standing,
+            token: token.to_owned(),
+            merchant: merchant.name.clone(),
+            app_name: merchant.app_name.clone(),
+            due_date: lang.date(self.due_date),
+            days_left: (self.due_date - local_date(zone, self.now)).num_days(),
+            apps: viewer.ways(&open, is_app),
+            steps: lang.of_both(guide.steps.chinese, guide.steps.english),
+            stores: guide.stores.into_iter().map(|url| Store { name: store_name(&url, lang), url }).collect(),
+            webs: viewer.ways(&open, is_web),
+            check,
+            bill: proof.is_some().then(|| Bill::of(borrower, &open, lang)),
+            proof,
+            support: SupportContact::of(self.own_contact(&open).unwrap_or(&merchant.support)),
+        }
+    }
+
+    /// Whom to ask about these instalments, if not the merchant's customer service.
+    fn own_contact(&self, open: &[(usize, &Installment)]) -> Option<&Support> {
+        let mut kinds = open.iter().flat_map(|(_, one)| self.routes.open_for(one)).map(|route| &route.kind);
+        kinds.find_map(|kind| match kind {
+            RouteKind::Support { contact } => contact.as_ref(),
+            RouteKind::Web { .. } | RouteKind::App { .. } => None,
+        })
+    }
+}
+
+impl Bill {
+    fn of(borrower: Option<&Borrower>, open: &[(usize, &Installment)], lang: Language) -> Self {
+        let item = |(bill, one): &(usize, &Installment)| Item {
+            bill: *bill,
+            product: one.product.clone(),
+            order: one.order_ref.clone(),
+            sequence: one.sequence,
+            of: one.of,
+            amount: money_text(&lang.locale(), &one.outstanding()),
+        };
+        let name = borrower.and_then(|borrower| borrower.name.as_ref()).map(|name| name.as_str().to_owned());
+        Self { name, items: open.iter().map(item).collect() }
+    }
+}
+
+impl Landing {
+    /// Where a way leads, if it is offered and may be gone.
+    pub(super) fn target(&self, route: &str, bill: Option<usize>) -> Option<&Url> {
+        self.ways().find_map(|way| way.target(route, bill))
+    }
+
+    /// Where the forms may lead; `None` where there is none.
+    pub(super) fn form_sources(&self, hosts: &RouteHosts) -> Option<String> {
+        let has_forms = self.check.is_some() || self.ways().next().is_some();
+        has_forms.then(|| form_sources(self.ways(), hosts))
+    }
+
+    fn ways(&self) -> impl Iterator<Item = &Way> {
+        self.apps.iter().chain(&self.webs)
     }
 
     /// The template in the page's language.
@@ -117,8 +261,7 @@ impl Landing {
 }
 
 impl SupportContact {
-    pub(super) fn of(merchant: &Merchant) -> Self {
-        let support = &merchant.support;
+    pub(super) fn of(support: &Support) -> Self {
         Self {
             phone: support.phone.clone(),
             dial: support.phone.as_deref().and_then(dial),
@@ -133,6 +276,17 @@ impl Language {
         if locale.is_chinese() { Self::Chinese } else { Self::English }
     }
 
+    fn of_both<T>(self, chinese: T, english: T) -> T {
+        match self {
+            Self::Chinese => chinese,
+            Self::English => english,
+        }
+    }
+
+    fn locale(self) -> Locale {
+        Locale::new(self.of_both("zh-CN", "en")).expect("both are tags")
+    }
+
     fn date(self, date: NaiveDate) -> String {
         let form = match self {
             Self::Chinese => "%Y年%-m月%-d日",
@@ -142,44 +296,13 @@ impl Language {
     }
 }
 
-fn web_url(route: &Route) -> Option<&str> {
-    match &route.kind {
-        RouteKind::Web { url } => Some(url),
-        RouteKind::App { .. } => None,
+/// What people call the store of an address, or else its host.
+fn store_name(url: &str, lang: Language) -> String {
+    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    match AppStore::at(&host) {
+        Some(store) => lang.of_both(store.chinese, store.english).to_owned(),
+        None => host,
     }
-}
-
-fn app_url(route: &Route) -> Option<&str> {
-    match &route.kind {
-        RouteKind::App { url } => Some(url),
-        RouteKind::Web { .. } => None,
-    }
-}
-
-/// The best open route of one kind for each instalment, each address once, in the order of the instalments.
-fn ways(open: &[Installment], routes: &Seen, wanted: fn(&Route) -> Option<&str>) -> Vec<Way> {
-    let mut found: Vec<(&str, BTreeSet<&str>)> = Vec::new();
-    for installment in open {
-        let Some(url) = routes.open_for(installment).into_iter().find_map(wanted) else { continue };
-        let place = found.iter().position(|(known, _)| *known == url).unwrap_or_else(|| {
-            found.push((url, BTreeSet::new()));
-            found.len() - 1
-        });
-        found[place].1.extend(installment.product.as_deref());
-    }
-    let way = |(url, products): (&str, BTreeSet<&str>)| Way {
-        url: url.to_owned(),
-        host: host(url),
-        products: products.into_iter().map(str::to_owned).collect(),
-    };
-    found.into_iter().map(way).collect()
-}
-
-/// The host of a web address, as a borrower would compare it.
-fn host(url: &str) -> Option<String> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let authority = rest.split(['/', '?', '#']).next().filter(|authority| !authority.is_empty())?;
-    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned())
 }
 
 /// The digits that a phone dials for a number as it is printed; what follows them (an extension, a remark) is left out.
@@ -191,7 +314,7 @@ fn dial(printed: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dial, host};
+    use super::dial;
     use rstest::rstest;
 
     #[rstest]
@@ -202,13 +325,5 @@ mod tests {
     #[case::words("see the app", None)]
     fn a_printed_number_is_dialled_by_its_digits(#[case] printed: &str, #[case] dialled: Option<&str>) {
         assert_eq!(dial(printed).as_deref(), dialled);
-    }
-
-    #[rstest]
-    #[case("https://pay.mall.example/r?x=1", Some("pay.mall.example"))]
-    #[case("https://mall.example@evil.example/", Some("evil.example"))]
-    #[case("mallpay://repay", None)]
-    fn the_host_that_is_shown_is_the_one_that_is_opened(#[case] url: &str, #[case] shown: Option<&str>) {
-        assert_eq!(host(url).as_deref(), shown);
     }
 }

@@ -5,27 +5,38 @@
 //! | `public` | `/r/{token}`: what borrowers reach through the links in their messages |
 //! | `unsubscribe` | `/u/{token}`: where the recipient of an e-mail unsubscribes |
 //! | `callbacks` | `/callbacks/{gateway}/{secret}`: what providers report |
+//! | `api` | `/api/v1/…`: what the lender's own systems ask for and say |
 //! | `landing` | what a landing page says, worked out from the facts; pure |
+//! | `ways` | the ways to repay that it offers, and where each leads; pure |
+//! | `second_factor` | name, order and amount for who knows the last digits of the phone number |
+//! | `go` | the way from the page to the target of a route, which is counted |
+//! | `limit` | how often one client may ask |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
 //! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
-//! only a POST changes anything: callbacks, and who unsubscribes.
+//! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay.
 
+pub mod api;
 pub mod callbacks;
 pub mod demo;
+mod go;
 mod landing;
+pub mod limit;
 pub mod ops;
 mod page;
 mod preferences;
 pub mod public;
+mod second_factor;
 mod unsubscribe;
 mod verify;
+mod ways;
 
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +44,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -79,7 +91,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     // Small answers leave at once; a socket that is already gone is found out by the first read.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let server = axum::serve(listener, guarded(router)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let service = guarded(router).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let drained = async {
         stop.cancelled().await;
         clock.sleep(DRAIN).await;
@@ -106,6 +119,14 @@ fn guarded(router: Router) -> Router {
 fn after_panic(_payload: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request ended in a panic; the lines before on stderr say where");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
+}
+
+/// What is kept of a secret to compare with.
+type Fingerprint = [u8; 32];
+
+/// Digests have one length, so that a comparison does not tell that of the secret.
+fn fingerprint(secret: &str) -> Fingerprint {
+    Sha256::digest(secret).into()
 }
 
 /// Waits for an answer of the store for [`STORE_PATIENCE`] at most.

@@ -21,7 +21,7 @@ use crate::domain::{Channel, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
-    SEND_SECONDS, SKIPPED,
+    ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED,
 };
 use crate::store::{QueueCounts, Store, StoreError};
 
@@ -98,6 +98,12 @@ impl Figures {
         with_local_recorder(&*self.recorder, body)
     }
 
+    /// What was recorded so far, in the text form of Prometheus.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.handle.render()
+    }
+
     /// Sorts what was recorded into its buckets; call it every [`KEEP_UP_EVERY`], or memory grows while nobody scrapes.
     pub fn keep_up(&self) {
         self.handle.run_upkeep();
@@ -119,7 +125,7 @@ impl Figures {
                 set_queue_gauges(*channel, of_channel, now);
             }
         });
-        self.handle.render()
+        self.text()
     }
 }
 
@@ -171,6 +177,12 @@ fn describe() {
         BREAKER_OPEN,
         "1 while a gateway gets nothing but probes, because it failed again and again; else 0"
     );
+    describe_gauge!(ROUTE_DEGRADED, "1 while no message may lead to a route because its probes fail, else 0");
+    describe_gauge!(
+        ROUTE_SHARE_FELL,
+        "1 while a route brings less than half of what it brought in the two weeks before"
+    );
+    describe_counter!(ROUTE_PROBES, "Probes of routes, by what they found");
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");

@@ -20,10 +20,15 @@ const CSS: &str = include_str!("../../templates/web/style.css");
 /// Every template, by the name under which `{% extends %}` finds it.
 const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/web/base.html")),
+    ("check.html", include_str!("../../templates/web/check.html")),
+    ("choice.html", include_str!("../../templates/web/choice.html")),
+    ("item.html", include_str!("../../templates/web/item.html")),
+    ("way.html", include_str!("../../templates/web/way.html")),
     ("landing.html", include_str!("../../templates/web/landing.html")),
     ("landing.en.html", include_str!("../../templates/web/landing.en.html")),
     ("landing.zh-CN.html", include_str!("../../templates/web/landing.zh-CN.html")),
     ("not-found.html", include_str!("../../templates/web/not-found.html")),
+    ("too-many.html", include_str!("../../templates/web/too-many.html")),
     ("unavailable.html", include_str!("../../templates/web/unavailable.html")),
     ("unsubscribe.html", include_str!("../../templates/web/unsubscribe.html")),
     ("verify.html", include_str!("../../templates/web/verify.html")),
@@ -47,13 +52,14 @@ static STRICT_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'n
 
 static FORM_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'self'"));
 
-fn strict_policy(form_action: &str) -> HeaderValue {
+/// The strict policy of a page whose forms lead there.
+pub(super) fn strict_policy(form_action: &str) -> HeaderValue {
     let hash = STANDARD.encode(Sha256::digest(CSS.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; \
          frame-ancestors 'none'"
     );
-    HeaderValue::from_str(&policy).expect("base64 and fixed words are ASCII")
+    HeaderValue::from_str(&policy).expect("base64, fixed words, and hosts and schemes of sound addresses are ASCII")
 }
 
 /// What the headers of a page allow it.

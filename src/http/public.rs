@@ -1,32 +1,35 @@
-//! What borrowers reach through the links in their messages: `/r/{token}`, the landing page; `/u/{token}`, see `unsubscribe`; and `/verify`.
+//! `/r/{token}`: the page that a link in a message leads to.
 //!
-//! A message carries no way to repay, only a link to here; the way is resolved when the borrower clicks. The page names no
-//! person, amount or contact address: whoever holds the link sees no more than that a merchant has a bill due on a day.
-//!
-//! GET and HEAD change nothing: link previews and mail scanners follow links too. The token is in no log line.
+//! Tokens are opened by the key that sealed them, and the page is worked out from what the ledger and the routes say now. Looking
+//! changes nothing, however often a mail scanner looks: only the forms do, which take the last digits of the phone number
+//! (`second_factor`) or lead on to a way to repay (`go`). What opens to nothing gets one 404 page, whatever the reason. The token is in
+//! no log line.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::header::RETRY_AFTER;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::TimeDelta;
 use minijinja::context;
+use secrecy::SecretString;
 
-use super::landing::{Landing, Standing};
-use super::page::{Strictness, page, set_headers};
-use super::{HttpError, unsubscribe, verify, within_patience};
+use super::landing::{Access, Check, Facts, Standing, Targets};
+use super::limit::{Limit, limited};
+use super::page::{Strictness, page, set_headers, strict_policy};
+use super::{HttpError, go, second_factor, unsubscribe, verify, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::{Installment, ReminderId, ReminderKey};
+use crate::domain::{Installment, MerchantId, ReminderId, ReminderKey, RouteHosts};
 use crate::pipeline::Registry;
 use crate::plan::Policy;
-use crate::render::Purpose;
+use crate::render::{LinkKeys, Purpose};
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
 
 /// Opens the tokens of one purpose; `None` for anything that was not sealed for that purpose with one of our keys.
@@ -38,7 +41,7 @@ pub type CodeOpener = Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>;
 /// What the pages of borrowers are made from.
 #[derive(Clone)]
 pub struct Public {
-    /// The ledger and the outbox; landing pages only read it.
+    /// The ledger and the outbox.
     pub store: Arc<dyn Store>,
     /// Opens the tokens of landing pages.
     pub open: LinkOpener,
@@ -50,6 +53,14 @@ pub struct Public {
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.
     pub routes: Arc<Registry>,
+    /// Where they may lead, by merchant.
+    pub route_hosts: Arc<BTreeMap<MerchantId, RouteHosts>>,
+    /// What signs their addresses, of merchants that have it.
+    pub route_keys: Arc<BTreeMap<MerchantId, SecretString>>,
+    /// Seals that somebody knows the phone number.
+    pub proofs: Arc<LinkKeys>,
+    /// How often one client may ask.
+    pub limit: Arc<Limit>,
     /// Tells today, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
 }
@@ -57,11 +68,18 @@ pub struct Public {
 /// A number that no reminder has: what a token that does not open asks the store for.
 pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 
-/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page.
+/// The largest body of a POST, in bytes: a few form fields.
+const MAX_FORM: usize = 4 * 1024;
+
+/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. Who unsubscribes is not limited: mail programs of many
+/// people ask from few addresses.
 pub fn router(public: Public) -> Router {
     Router::new()
-        .route("/r/{token}", get(landing_page))
+        .route("/r/{token}", get(landing_page).post(second_factor::take_digits))
+        .route("/r/{token}/go", post(go::go))
         .fallback(async || not_found())
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(from_fn_with_state(Arc::clone(&public.limit), limited))
         .layer(map_response(with_headers))
         .with_state(public.clone())
         .merge(unsubscribe::router(public.clone()))
@@ -86,6 +104,12 @@ impl Public {
             },
             policy: Arc::clone(&app.policy),
             routes: Arc::clone(&app.composer.routes),
+            route_hosts: Arc::new(
+                app.policy.merchants.keys().map(|id| (id.clone(), app.config.route_hosts(id))).collect(),
+            ),
+            route_keys: Arc::new(app.config.route_keys.clone()),
+            proofs: Arc::clone(&app.composer.links),
+            limit: Arc::new(Limit::new(&app.config.http, Arc::clone(&app.clock))),
             clock: Arc::clone(&app.clock),
         }
     }
@@ -95,16 +119,36 @@ impl Public {
     /// # Errors
     /// When the store fails or does not answer in time.
     pub async fn standing(&self, token: &str) -> Result<Option<Standing>, HttpError> {
-        Ok(self.landing(token).await?.map(|landing| landing.standing()))
+        let facts = self.facts(token).await?;
+        Ok(facts.map(|facts| facts.standing()))
     }
 
-    async fn landing(&self, token: &str) -> Result<Option<Landing>, HttpError> {
+    /// What the page of a token is about; `None` where it is the 404 page.
+    pub(super) async fn facts(&self, token: &str) -> Result<Option<Facts>, HttpError> {
         within_patience(&*self.clock, self.look_up(token)).await
     }
 
-    async fn look_up(&self, token: &str) -> Result<Option<Landing>, StoreError> {
+    /// The page for who has that access.
+    pub(super) fn show(&self, status: StatusCode, facts: &Facts, token: &str, access: Access) -> Response {
+        let targets = self.targets(facts);
+        let landing = facts.landing(token, access, targets);
+        let mut response = page(status, landing.template(), &landing);
+        if let Some(sources) = landing.form_sources(targets.hosts) {
+            response.extensions_mut().insert(FormsLeadTo(strict_policy(&sources)));
+        }
+        response
+    }
+
+    /// What is known of the targets of the merchant that a page is of.
+    pub(super) fn targets(&self, facts: &Facts) -> Targets<'_> {
+        static NOWHERE: LazyLock<RouteHosts> = LazyLock::new(RouteHosts::default);
+        let merchant = &facts.merchant.id;
+        Targets { hosts: self.route_hosts.get(merchant).unwrap_or(&NOWHERE), key: self.route_keys.get(merchant) }
+    }
+
+    async fn look_up(&self, token: &str) -> Result<Option<Facts>, StoreError> {
         // Asked before the token is opened: it takes as long for every token.
-        let routes = self.routes.now(&*self.store, &*self.clock).await?;
+        let mut routes = self.routes.now(&*self.store, &*self.clock).await?;
         // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
         // and a merchant that is gone costs no second one.
         let id = (self.open)(token).unwrap_or(NO_REMINDER);
@@ -114,12 +158,15 @@ impl Public {
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
         let mut due_date = key.due_date;
-        if let Some(days) = self.policy.rule_of(&key.step).and_then(|rule| rule.digest) {
+        let rule = self.policy.rule_of(&key.step);
+        routes = routes.with_second(rule.and_then(|rule| rule.second_route.clone()));
+        if let Some(days) = rule.and_then(|rule| rule.digest) {
             account.installments = self.of_digest(&key, days).await?;
             // When the first is paid, the page goes on to the next that its message spoke of.
             due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);
         }
-        Ok(Some(Landing::new(merchant, due_date, &account, &routes, self.clock.now())))
+        let (reminder, merchant, now) = (found.reminder.id, merchant.clone(), self.clock.now());
+        Ok(Some(Facts { reminder, merchant, due_date, account, routes, now }))
     }
 
     /// What a digest may have spoken of, ordered by due date.
@@ -133,17 +180,27 @@ impl Public {
     }
 }
 
+/// What a page's forms may lead to, for the policy in its header.
+#[derive(Clone)]
+struct FormsLeadTo(HeaderValue);
+
 async fn landing_page(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Response {
-    // What is no text at all (broken percent signs) opens as little as any other garble.
-    let token = token.map(|Path(token)| token).unwrap_or_default();
-    match public.landing(&token).await {
-        Ok(Some(landing)) => page(StatusCode::OK, landing.template(), &landing),
+    let token = token_of(token);
+    match public.facts(&token).await {
+        Ok(Some(facts)) => public.show(StatusCode::OK, &facts, &token, Access::Link(Check::Asked)),
         Ok(None) => not_found(),
-        Err(error) => {
-            tracing::error!(%error, "a landing page could not be shown");
-            unavailable()
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// What is no text at all (broken percent signs) opens as little as any other garble.
+pub(super) fn token_of(token: Result<Path<String>, PathRejection>) -> String {
+    token.map(|Path(token)| token).unwrap_or_default()
+}
+
+pub(super) fn failed(error: &HttpError) -> Response {
+    tracing::error!(%error, "a landing page could not be shown");
+    unavailable()
 }
 
 /// One page for every link that is not ours, is broken, or is no longer kept: it tells nobody which.
@@ -158,6 +215,10 @@ pub(super) fn unavailable() -> Response {
 }
 
 pub(super) async fn with_headers(mut response: Response) -> Response {
+    let forms = response.extensions_mut().remove::<FormsLeadTo>();
     set_headers(response.headers_mut(), Strictness::Strict);
+    if let Some(FormsLeadTo(policy)) = forms {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
     response
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::landing::{Language, SupportContact};
 use super::page::{Strictness, page, set_headers};
 use super::preferences::Preferences;
-use super::public::{NO_REMINDER, Public, not_found, unavailable};
+use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{Address, BorrowerKey, Channel, MerchantId, Suppression, SuppressionReason, Wishes, WishesByHand};
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
@@ -126,10 +126,6 @@ fn says_so(body: &[u8]) -> bool {
     holds("List-Unsubscribe=One-Click") || holds("name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n")
 }
 
-fn token_of(token: Result<Path<String>, PathRejection>) -> String {
-    token.map(|Path(token)| token).unwrap_or_default()
-}
-
 fn sheet(status: StatusCode, sheet: &Sheet) -> Response {
     page(status, "unsubscribe.html", sheet)
 }
@@ -171,7 +167,7 @@ impl Public {
             nowhere: address.is_none(),
             preferences: borrower.map(Preferences::of),
             saved: false,
-            support: SupportContact::of(merchant),
+            support: SupportContact::of(&merchant.support),
         };
         Ok(Some(Recipient { key: key.borrower, address, sheet }))
     }

@@ -3,16 +3,19 @@
 //! The answer names the merchant and the day, and never whose message it is. GET shows the form; the code comes by POST, so that it
 //! stands in no address.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 
+use super::limit::limited;
 use super::page::{Strictness, page, set_headers};
 use super::public::{NO_REMINDER, Public, unavailable};
 use super::within_patience;
@@ -27,6 +30,7 @@ pub(super) fn router(public: Public) -> Router {
     Router::new()
         .route("/verify", get(ask).post(answer))
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(from_fn_with_state(Arc::clone(&public.limit), limited))
         .layer(map_response(with_headers))
         .with_state(public)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Registry, Seen};
 use crate::domain::{
     Borrower, Channel, EmailParts, Installment, LinkMode, Merchant, Message, RegisteredSms, ReminderId, RouteKey,
-    RouteKind, SmsText,
+    SmsText,
 };
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
@@ -45,9 +45,10 @@ impl Composer {
         mode: LinkMode,
         registered: Option<&RegisteredTemplates>,
     ) -> Result<Composed, RenderError> {
+        let seen = self.routes.seen().with_second(to_send.second_route.clone());
         let (link, route) = match mode {
             LinkMode::Personal => (Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))), None),
-            LinkMode::Fixed => fixed_link(&self.routes.seen(), &to_send.installments).unzip(),
+            LinkMode::Fixed => fixed_link(&seen, &to_send.installments).unzip(),
             LinkMode::None => (None, None),
         };
         let channel = to_send.to.channel();
@@ -103,11 +104,8 @@ impl Composer {
 
 /// The entry that is the same for everybody who owes these, with its route: the best page that is open.
 pub(super) fn fixed_link(seen: &Seen, installments: &[Installment]) -> Option<(String, RouteKey)> {
-    let pages = installments.iter().flat_map(|installment| seen.open_for(installment));
-    pages.into_iter().find_map(|route| match &route.kind {
-        RouteKind::Web { url } => Some((url.clone(), route.key.clone())),
-        RouteKind::App { .. } => None,
-    })
+    let pages = installments.iter().flat_map(|installment| seen.well_for(installment));
+    pages.into_iter().find_map(|route| Some((route.kind.fixed_page()?.to_owned(), route.key.clone())))
 }
 
 /// Whether a text holds the link; it may leave it out, as one that a provider has approved may. In HTML it stands beside the plain text.

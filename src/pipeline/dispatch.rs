@@ -15,12 +15,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::Admits;
+use super::gate::Gate;
 use super::hand_over::Stand;
 use super::poison::Poison;
 use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, LinkMode, Settlement};
+use crate::domain::{Channel, Settlement};
 use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
@@ -304,13 +305,12 @@ impl Lane {
             Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Found::Plenty),
             Admits::All => {}
         }
-        if self.post().gateway.link_mode() == LinkMode::Fixed {
-            // Before the claim, so that nothing is claimed that could lead to a closed door.
-            self.dispatcher.composer.routes.now(&**store, &**clock).await?;
-        }
+        // Before the claim, so that nothing is claimed that could lead to a closed door.
+        let mode = self.post().gateway.link_mode();
+        let gate = Gate::now(&self.dispatcher.composer.routes, mode, &**store, &**clock).await?;
         let mut found = Found::Rest;
         for place in self.places() {
-            let (taken, allowed) = self.claim_at(flight, place, limit).await?;
+            let (taken, allowed) = self.claim_at(flight, place, limit, &gate).await?;
             if taken >= limit {
                 return Ok(Found::Plenty);
             }
@@ -337,8 +337,14 @@ impl Lane {
         std::iter::once(own).chain(before).filter_map(|place| u16::try_from(place).ok())
     }
 
-    /// Claims up to `limit` of one place, and records the outcomes. Gives how many queue rows that took up, and how many the rate allowed.
-    async fn claim_at(&self, flight: &mut Flight, place: u16, limit: u32) -> Result<(u32, u32), StoreError> {
+    /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes. Gives how many queue rows that took up, and how many the rate allowed.
+    async fn claim_at(
+        &self,
+        flight: &mut Flight,
+        place: u16,
+        limit: u32,
+        gate: &Gate,
+    ) -> Result<(u32, u32), StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let post = self.post();
         let request = ClaimRequest {
@@ -355,7 +361,7 @@ impl Lane {
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
         flight.claim_failed = true;
-        let decide = |reminder: &_, account: &_, now| decide(policy, reminder, account, now);
+        let decide = |reminder: &_, account: &_, now| gate.pass(decide(policy, reminder, account, now), reminder, now);
         let (counted, claimed) = store.settle_and_claim(&flight.outcomes, &request, &decide).await?;
         flight.claim_failed = false;
         self.count(flight, counted);

@@ -12,6 +12,13 @@ pub const SKIPPED: &str = "dueherald_skipped_total";
 pub const SEND_SECONDS: &str = "dueherald_send_seconds";
 /// 1 while this process hands a gateway nothing but probes, because it failed again and again; else 0. Label `gateway`.
 pub const BREAKER_OPEN: &str = "dueherald_breaker_open";
+/// 1 while no message may lead to a route because its probes fail, else 0; of routes that are probed. Label `route`.
+pub const ROUTE_DEGRADED: &str = "dueherald_route_degraded";
+/// Probes of routes. Labels `route`, `verdict`: well, or the word of the fault.
+pub const ROUTE_PROBES: &str = "dueherald_route_probes_total";
+/// 1 while less than half as many of those who got a message come to a stage by a route as in the two weeks before, else 0. Labels
+/// `route`, `stage`: clicked, paid.
+pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
 /// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected.
 pub const PULLED: &str = "dueherald_source_rows_total";
 /// Pulls that did not come to their end. Label `source`.

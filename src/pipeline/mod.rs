@@ -7,12 +7,16 @@ mod explain;
 pub mod figures;
 mod forecast;
 mod freshness;
+mod funnel;
+mod gate;
 mod hand_over;
+mod hold;
 mod import;
 mod mailbox;
 mod notice;
 mod poison;
 mod post;
+mod prober;
 mod pull;
 mod recall;
 mod receipts;
@@ -35,6 +39,8 @@ pub use forecast::{
     Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
 };
 pub use freshness::{Freshness, Stale};
+pub use funnel::{FunnelLine, FunnelWatch, funnel};
+pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};
 pub use notice::{
@@ -43,6 +49,7 @@ pub use notice::{
 };
 pub use poison::Poison;
 pub use post::Post;
+pub use prober::{Expected, Prober};
 pub use pull::{Pull, PullError, pull};
 pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};

@@ -18,8 +18,8 @@ use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS};
 use crate::clock::Clock;
 use crate::domain::{About, Address, EventKind, Fate, GatewayName, Intent, Reply, Report};
-use crate::gateway::{Gateway, Inquiry, LookUp};
-use crate::plan::{address, intent};
+use crate::gateway::{Callbacks, Gateway, Inquiry, LookUp};
+use crate::plan::{Policy, address, intent};
 use crate::store::{
     KeptReport, ReminderFilter, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
 };
@@ -52,6 +52,8 @@ pub struct Intake {
     pub store: Arc<dyn Store>,
     /// Opens our references.
     pub composer: Composer,
+    /// Says of which merchants opt-outs are confirmed.
+    pub policy: Arc<Policy>,
     /// The gateways, to ask about hints.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
     /// The time.
@@ -70,7 +72,8 @@ impl Intake {
         trust: Trust,
     ) -> Result<TakenIn, StoreError> {
         let now = self.clock.now();
-        let mut told = Told { gateway: gateway.clone(), fates: Vec::new(), replies: Vec::new() };
+        let mut told =
+            Told { gateway: gateway.clone(), fates: Vec::new(), replies: Vec::new(), confirm: BTreeMap::new() };
         for report in reports {
             match report {
                 Report::Fate { about, fate, at } => {
@@ -89,6 +92,10 @@ impl Intake {
         }
         if told.fates.is_empty() && told.replies.is_empty() {
             return Ok(TakenIn::default());
+        }
+        let callbacks = self.gateways.get(gateway).and_then(|gateway| gateway.callbacks());
+        if !callbacks.is_some_and(Callbacks::confirms_opt_outs) {
+            told.confirm = self.policy.confirmations();
         }
         let taken = self.store.take_in(&told).await?;
         metrics::counter!(KEPT_REPORTS, "gateway" => gateway.to_string()).increment(taken.kept as u64);

@@ -74,9 +74,10 @@ impl Reconciler {
     }
 
     fn intake(&self) -> Intake {
-        let Dispatcher { store, composer, clock, .. } = &*self.dispatcher;
-        let (store, composer, clock) = (Arc::clone(store), composer.clone(), Arc::clone(clock));
-        Intake { store, composer, clock, gateways: self.gateways.clone() }
+        let Dispatcher { store, policy, composer, clock, .. } = &*self.dispatcher;
+        let (store, policy) = (Arc::clone(store), Arc::clone(policy));
+        let (composer, clock) = (composer.clone(), Arc::clone(clock));
+        Intake { store, policy, composer, clock, gateways: self.gateways.clone() }
     }
 
     /// A round every `every` until `stop`. The questions go on beside the rest: a gateway may be slow to answer, and no lease, report

@@ -170,7 +170,7 @@ async fn earlier(
     let earlier = store.reminders(&filter).await?;
     let last = earlier.iter().filter_map(|view| match view.reminder.plan.key.step {
         Step::Manual { number } => Some(number),
-        Step::Rule { .. } | Step::Notice { .. } => None,
+        Step::Rule { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
     });
     Ok((last.max().unwrap_or(0) + 1, earlier.first().map(|view| view.reminder.id)))
 }

@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, to_utc};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, NoticeFacts,
-    NoticeState, SkipReason, Step, SuppressionReason, TemplateName,
+    NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -28,13 +28,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The rule behind a step; `None` for a resend by hand, a notice, and a rule that is gone.
+    /// The rule behind a step; `None` for a resend by hand, a notice, a confirmation, and a rule that is gone.
     #[must_use]
     pub fn rule_of(&self, step: &Step) -> Option<&Rule> {
         match step {
             Step::Rule { rule, .. } => self.rules.iter().find(|candidate| candidate.name == *rule),
-            Step::Manual { .. } | Step::Notice { .. } => None,
+            Step::Manual { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
         }
+    }
+
+    /// Of which merchants an opt-out by SMS is confirmed, and how soon after the answer at the latest.
+    #[must_use]
+    pub fn confirmations(&self) -> BTreeMap<MerchantId, TimeDelta> {
+        let within = |merchant: &Merchant| {
+            let confirmation = pack(merchant.jurisdiction).confirm_opt_out.as_ref()?;
+            Some((merchant.id.clone(), TimeDelta::minutes(i64::from(confirmation.within_minutes))))
+        };
+        self.merchants.values().filter_map(within).collect()
     }
 }
 
@@ -72,6 +82,8 @@ pub enum DeferReason {
     Paused,
     /// A frequency cap is reached, and a notice is of use on another day as well.
     Capped,
+    /// Every way to repay that it could lead to is closed, or found to be out of order.
+    NoRoute,
 }
 
 /// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
@@ -89,6 +101,7 @@ impl DeferReason {
             Self::OnHold => "on_hold",
             Self::Paused => "paused",
             Self::Capped => "capped",
+            Self::NoRoute => "no_route",
         }
     }
 }
@@ -98,7 +111,7 @@ impl DeferReason {
 pub struct ToSend {
     /// Where it goes.
     pub to: Address,
-    /// What is open now; one at least.
+    /// What is open now; one at least. Of a confirmation, whatever the answered message was about.
     pub installments: Vec<Installment>,
     /// The language.
     pub locale: Locale,
@@ -108,6 +121,8 @@ pub struct ToSend {
     pub template: Option<TemplateName>,
     /// Nothing is made from another template: a notice that turned into a reminder would say something else.
     pub no_other_template: bool,
+    /// The way to repay that the rule names for when no other works.
+    pub second_route: Option<RouteKey>,
     /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
     pub until: DateTime<Utc>,
 }
@@ -155,7 +170,12 @@ fn weigh(
     }
     let notice = standing(&key.step, account)?;
     // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
-    let mut installments = open_installments(&account.installments)?;
+    let confirms = matches!(key.step, Step::Confirmation { .. });
+    let mut installments = match account.installments.as_slice() {
+        // Whatever became of what the answer was about.
+        all if confirms && !all.is_empty() => all.to_vec(),
+        all => open_installments(all)?,
+    };
     installments.extend(joined(rule, key, account, now)?);
     if now >= reminder.expires_at {
         return Err(SkipReason::Expired);
@@ -170,8 +190,12 @@ fn weigh(
         return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
     let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
-    if let Some(reason) = account.suppressed {
-        return Err(reason.skip_reason());
+    match account.suppressed {
+        // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
+        Some(SuppressionReason::OptedOut) if confirms => {}
+        None if confirms => return Err(SkipReason::Superseded),
+        Some(reason) => return Err(reason.skip_reason()),
+        None => {}
     }
     if account.stopped {
         // Held, not lost: it goes out when the stop is lifted, unless it is too late by then.
@@ -207,9 +231,11 @@ fn weigh(
         today: local_date(hours.zones.home(), now),
         template: match notice {
             Some(notice) => Some(notice.template.clone()),
+            None if confirms => TemplateName::new(OPTED_OUT).ok(),
             None => rule.and_then(|rule| rule.template.clone()),
         },
-        no_other_template: notice.is_some(),
+        no_other_template: notice.is_some() || confirms,
+        second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(reminder.expires_at),
     }))
 }

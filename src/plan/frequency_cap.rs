@@ -48,7 +48,9 @@ pub(super) fn is_capped(
     now: DateTime<Utc>,
 ) -> bool {
     let (Some(caps), key) = (&policy.caps, &reminder.key) else { return false };
-    let Some(own) = priority(policy, &key.step).filter(|_| !matches!(key.step, Step::Manual { .. })) else {
+    let Some(own) =
+        priority(policy, &key.step).filter(|_| !matches!(key.step, Step::Manual { .. } | Step::Confirmation { .. }))
+    else {
         return false;
     };
     let today = local_date(zone, now);
@@ -97,10 +99,10 @@ fn exactly(key: &ReminderKey) -> Message<'_> {
     (&key.borrower, key.due_date, &key.step, Some(key.channel))
 }
 
-/// Who goes first: what a person asked for before notices, and these before every rule. What belongs to no rule goes nowhere.
+/// Who goes first: what a person asked for or answered before notices, and these before every rule. What belongs to no rule goes nowhere.
 fn priority(policy: &Policy, step: &Step) -> Option<i64> {
     match step {
-        Step::Manual { .. } => Some(i64::MAX),
+        Step::Manual { .. } | Step::Confirmation { .. } => Some(i64::MAX),
         Step::Notice { .. } => Some(i64::MAX - 1),
         Step::Rule { .. } => policy.rule_of(step).map(|rule| i64::from(rule.priority)),
     }

@@ -16,6 +16,18 @@ pub struct Pack {
     /// What else is owed to a debtor who is contacted.
     #[serde(default)]
     pub duties: Vec<Duty>,
+    /// Whether an opt-out by SMS is confirmed once; by default it is not.
+    pub confirm_opt_out: Option<Confirmation>,
+}
+
+/// One last SMS, which says no more than that the opt-out holds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// How soon after the answer, in minutes: later it would be a message to somebody who opted out.
+    pub within_minutes: u16,
+    /// Where that stands.
+    pub source: String,
 }
 
 /// Something that is owed to a debtor who is contacted.
@@ -62,6 +74,7 @@ mod tests {
     fn every_pack_has_hours_and_names_its_sources(#[case] jurisdiction: Jurisdiction, #[case] hours: &str) {
         let pack = pack(jurisdiction);
         assert_eq!(pack.contact_hours.to_string(), hours);
+        assert_eq!(pack.confirm_opt_out.is_some(), jurisdiction == Jurisdiction::Us);
         assert!(!pack.source.is_empty() && pack.duties.iter().all(|duty| !duty.source.is_empty()));
     }
 }

@@ -21,6 +21,7 @@ mod rule;
 mod schedule;
 mod slices;
 mod terms;
+mod tries;
 mod wishes;
 mod words;
 mod zones;
@@ -45,6 +46,7 @@ pub use rule::{ChannelChoice, ChannelMode, Days, OnHoliday, Rule, RulesMatch, Ti
 pub use schedule::{Schedule, ScheduleError};
 pub use slices::{Mark, Pass, announced, full_pass, in_view, passes, rules_of};
 pub use terms::Terms;
-pub use wishes::hold_end;
+pub use tries::{TRIES, TryOf, next_try};
+pub use wishes::{NotToCome, end_to_come, hold_end};
 pub use words::{Moved, step_in_words};
 pub use zones::Zones;

@@ -154,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(100_000))]
         #[test]
         fn no_answer_is_too_odd(text in "\\PC*|[\\x00-\\x7f【】退订\u{ff34}\u{ff24} ]{0,64}") {
             let _ = intent(&phone(CHINA), &text);

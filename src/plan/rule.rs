@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, WeekdaySet};
 use sha2::{Digest, Sha256};
 
 use super::{Calendar, Filters};
-use crate::domain::{BorrowerKey, Channel, MerchantId, RuleName, TemplateName};
+use crate::domain::{BorrowerKey, Channel, MerchantId, RouteKey, RuleName, TemplateName};
 
 /// Which of a rule's channels are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +168,8 @@ pub struct Rule {
     pub channels: ChannelChoice,
     /// Its own template; by default the one for before, on or after the due date.
     pub template: Option<TemplateName>,
+    /// The way to repay that serves when no other of the borrower's works.
+    pub second_route: Option<RouteKey>,
     /// Joins what falls due within so many days after the earliest date into one message.
     pub digest: Option<u16>,
     /// How late it may go out after its time and still be of use; then it is `expired`.

@@ -9,8 +9,8 @@ use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::ContactHours, Self::Holiday, Self::Stopped, Self::OnHold, Self::Paused, Self::Capped];
+    pub const ALL: [Self; 7] =
+        [Self::ContactHours, Self::Holiday, Self::Stopped, Self::OnHold, Self::Paused, Self::Capped, Self::NoRoute];
 
     /// The reason as a colleague would say it.
     #[must_use]
@@ -22,6 +22,7 @@ impl DeferReason {
             Self::OnHold => "the borrower is on hold until then",
             Self::Paused => "its notice is paused",
             Self::Capped => "a frequency cap is reached that day",
+            Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
         }
     }
 }

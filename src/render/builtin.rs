@@ -48,6 +48,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "on-due/email.zh-CN.txt",
     "on-due/sms.en.txt",
     "on-due/sms.zh-CN.txt",
+    "opted-out/sms.en.txt",
+    "opted-out/sms.zh-CN.txt",
     "overdue/email.en.html",
     "overdue/email.en.subject.txt",
     "overdue/email.en.txt",

@@ -11,7 +11,7 @@ use super::registered::Phrase;
 use super::sample::{Sample, sample_merchant};
 use super::scan::{Name, Uses, scan};
 use super::{Phase, RenderError, Renderer, TemplateInfo, TemplateOrigin};
-use crate::domain::{Channel, Locale, Merchant, MerchantId, Message};
+use crate::domain::{Channel, Locale, Merchant, MerchantId, Message, OPTED_OUT};
 
 /// What a loop offers beside its variable.
 const LOOP_FIELDS: [&str; 13] = [
@@ -155,7 +155,7 @@ fn check_samples(
     }
 }
 
-/// No message without a working way to repay and a support contact in it.
+/// No message without a support contact, nor without a working way to repay: only what confirms an opt-out speaks of no debt.
 fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, problems: &mut Vec<RenderError>) {
     let texts: Vec<(&String, &str)> = match message {
         Message::Sms(sms) => vec![(&info.files[0], &sms.0)],
@@ -166,9 +166,11 @@ fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, 
     let contacts = [support.phone.as_deref(), support.email.as_ref().map(|email| email.as_str())];
     for (path, text) in texts {
         let holds = |part: Option<&str>| part.is_some_and(|part| text.contains(part));
+        let repayable =
+            info.template == OPTED_OUT || holds(Some(&sample.merchant.app_name)) || holds(sample.link.as_deref());
         let problem = if !contacts.into_iter().any(holds) {
             "leaves customer service out; print merchant.support.phone if it is there, and else merchant.support.email"
-        } else if !holds(Some(&sample.merchant.app_name)) && !holds(sample.link.as_deref()) {
+        } else if !repayable {
             "holds no way to repay where there is no link; print merchant.app_name"
         } else {
             continue;

@@ -17,6 +17,12 @@ pub(super) enum Form {
     Neutral,
 }
 
+/// An amount with its currency, as a page in that language writes it.
+#[must_use]
+pub fn money_text(locale: &Locale, money: &Money) -> String {
+    Form::of(locale).money(money)
+}
+
 impl Form {
     pub(super) fn of(locale: &Locale) -> Self {
         let traditional = |tag: &str| tag.split('-').any(|part| matches!(part, "Hant" | "TW" | "HK" | "MO"));

@@ -4,6 +4,7 @@ use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha512};
 
 use crate::domain::ReminderId;
@@ -17,6 +18,8 @@ pub enum Purpose {
     Unsubscribe,
     /// The reference of a reminder at gateways: Message-ID, idempotency key.
     Reference,
+    /// That somebody who holds a link knows the phone number as well; see [`LinkKeys::seal_proof`].
+    Proof,
 }
 
 impl Purpose {
@@ -26,6 +29,7 @@ impl Purpose {
             Self::Landing => b"landing",
             Self::Unsubscribe => b"unsubscribe",
             Self::Reference => b"reference",
+            Self::Proof => b"proof",
         }
     }
 }
@@ -98,11 +102,34 @@ impl LinkKeys {
     /// The token of a reminder: 34 characters of `A-Z a-z 0-9 - _`, the same every time, neither countable nor personal.
     #[must_use]
     pub fn seal(&self, purpose: Purpose, reminder: ReminderId) -> String {
+        self.seal_number(&[purpose.label()], reminder.0)
+    }
+
+    /// The reminder of a token; `None` for anything that was not sealed for this purpose with one of the keys.
+    #[must_use]
+    pub fn open(&self, purpose: Purpose, token: &str) -> Option<ReminderId> {
+        self.open_number(&[purpose.label()], token).map(ReminderId)
+    }
+
+    /// A proof for the page of one reminder that is good until then, to the second; it looks like a token.
+    #[must_use]
+    pub fn seal_proof(&self, reminder: ReminderId, until: DateTime<Utc>) -> String {
+        self.seal_number(&[Purpose::Proof.label(), &reminder.0.to_be_bytes()], until.timestamp())
+    }
+
+    /// Whether a proof is one for the page of that reminder, and still good.
+    #[must_use]
+    pub fn proves(&self, proof: &str, reminder: ReminderId, now: DateTime<Utc>) -> bool {
+        let until = self.open_number(&[Purpose::Proof.label(), &reminder.0.to_be_bytes()], proof);
+        until.is_some_and(|until| now.timestamp() < until)
+    }
+
+    fn seal_number(&self, labels: &[&[u8]], number: i64) -> String {
         // `new` refuses an empty list.
         let key = &self.keys[0];
         let sealed = key
             .cipher()
-            .encrypt([purpose.label(), &[key.id]], &reminder.0.to_be_bytes())
+            .encrypt(labels.iter().copied().chain([&[key.id][..]]), &number.to_be_bytes())
             .expect("AES-SIV refuses only more than 126 headers or buffers that cannot grow");
         let mut token = Vec::with_capacity(TOKEN_BYTES);
         token.push(key.id);
@@ -110,9 +137,7 @@ impl LinkKeys {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// The reminder of a token; `None` for anything that was not sealed for this purpose with one of the keys.
-    #[must_use]
-    pub fn open(&self, purpose: Purpose, token: &str) -> Option<ReminderId> {
+    fn open_number(&self, labels: &[&[u8]], token: &str) -> Option<i64> {
         // The length first, so that a megabyte of nonsense costs nothing.
         if token.len() != TOKEN_CHARS {
             return None;
@@ -121,8 +146,8 @@ impl LinkKeys {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (id, sealed) = bytes.split_first()?;
         let key = self.keys.iter().find(|key| key.id == *id)?;
-        let opened = key.cipher().decrypt([purpose.label(), &[*id]], sealed).ok()?;
-        opened.try_into().ok().map(i64::from_be_bytes).map(ReminderId)
+        let opened = key.cipher().decrypt(labels.iter().copied().chain([&[*id][..]]), sealed).ok()?;
+        opened.try_into().ok().map(i64::from_be_bytes)
     }
 }
 
@@ -156,6 +181,7 @@ mod tests {
 
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use chrono::DateTime;
     use sha2::{Digest, Sha256};
 
     use super::{LinkKeys, LinkKeysError, Purpose};
@@ -200,13 +226,26 @@ mod tests {
     #[test]
     fn a_token_is_good_for_one_purpose() {
         let keys = keys(&[1]);
-        let purposes = [Purpose::Landing, Purpose::Unsubscribe, Purpose::Reference];
+        let purposes = [Purpose::Landing, Purpose::Unsubscribe, Purpose::Reference, Purpose::Proof];
         for made in purposes {
             let token = keys.seal(made, ReminderId(5));
             for used in purposes {
                 assert_eq!(keys.open(used, &token).is_some(), made == used, "{made:?} as {used:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_proof_is_good_for_one_page_and_some_time() {
+        let keys = keys(&[1]);
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("an instant");
+        let proof = keys.seal_proof(ReminderId(5), at(900));
+        assert!(keys.proves(&proof, ReminderId(5), at(0)) && keys.proves(&proof, ReminderId(5), at(899)));
+        assert!(!keys.proves(&proof, ReminderId(5), at(900)), "its time is over");
+        assert!(!keys.proves(&proof, ReminderId(6), at(0)), "it is another's");
+        assert!(!keys.proves(&keys.seal(Purpose::Landing, ReminderId(i64::MAX)), ReminderId(5), at(0)), "it is a link");
+        assert!(!keys.proves(&keys.seal(Purpose::Proof, ReminderId(i64::MAX)), ReminderId(5), at(0)));
+        assert_eq!(keys.open(Purpose::Landing, &proof), None);
     }
 
     #[test]

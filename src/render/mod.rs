@@ -49,6 +49,7 @@ mod renderer;
 mod sample;
 mod scan;
 mod segments;
+mod target;
 
 use std::fmt;
 
@@ -58,11 +59,13 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
+pub use format::money_text;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
 pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
+pub use target::address_for;
 
 /// Why a message could not be rendered, or a template not be taken. Names the template and the line, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,16 +18,17 @@ mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
@@ -169,6 +170,29 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
     /// Every version of one route, oldest first; with `None` the newest of each, by key.
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError>;
 
+    /// Puts what is known of how a route is doing in the place of what was known.
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError>;
+
+    /// How each route is doing that was ever probed, by key.
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError>;
+
+    /// Records that a borrower went a way to repay; nothing that was recorded before is changed.
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError>;
+
+    /// Which ways borrowers went since then, oldest first.
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError>;
+
+    /// Messages that a gateway took over within `span`, counted by what decides about their way to repay, in no order. What came of them
+    /// is as known now.
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError>;
+
+    /// Counts a try of the last digits of a borrower's phone number on the page of a reminder, before it is looked at: as
+    /// [`next_try`](crate::plan::next_try) has it, on the store's clock. Two at once count as two.
+    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError>;
+
+    /// Forgets the tries of a page: the digits were right.
+    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError>;
+
     /// What people have put in by hand about a borrower, oldest first.
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;
 
@@ -239,7 +263,9 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
     /// a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for the reminder's merchant, unless
     /// the report names another; an
     /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is suppressed
-    /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint.
+    /// already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a complaint. An opt-out
+    /// by SMS from an address that nothing suppressed is confirmed by a message of its own, if `confirm` says so and the answered
+    /// one is known.
     async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError>;
 
     /// Kept reports that are to be looked at now, at most `limit`.

@@ -1,10 +1,14 @@
 //! What goes into and comes out of the operations about reports and suppressions of [`Store`](super::Store).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{Address, Channel, Fate, GatewayName, Intent, MerchantId, ReminderId};
+use crate::domain::{
+    Address, Channel, Fate, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey,
+    SuppressionReason,
+};
 
 /// Which message a report is about, as far as it is known without the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub struct Told {
     pub fates: Vec<ToldFate>,
     /// What people answered.
     pub replies: Vec<ToldReply>,
+    /// Of which merchants an opt-out by SMS is confirmed once, and how soon after the answer at the latest.
+    pub confirm: BTreeMap<MerchantId, TimeDelta>,
 }
 
 impl ToldFate {
@@ -72,6 +78,18 @@ impl ToldFate {
 }
 
 impl Told {
+    /// The message that confirms an opt-out of `at`, where one is wanted: only by SMS, and to an address that nothing else suppresses.
+    pub(super) fn confirmation(
+        &self,
+        key: ReminderKey,
+        at: DateTime<Utc>,
+        suppressed: Option<SuppressionReason>,
+    ) -> Option<NewReminder> {
+        let within = *self.confirm.get(&key.borrower.merchant)?;
+        let wanted = key.channel == Channel::Sms && suppressed.is_none();
+        wanted.then(|| NewReminder { key, origin: Origin::Reply, not_before: at, expires_at: at + within })
+    }
+
     /// Every message that is spoken of.
     pub(super) fn subjects(&self) -> impl Iterator<Item = &Subject> {
         let answered = self.replies.iter().filter_map(|reply| reply.about.as_ref());

@@ -261,7 +261,7 @@ fn a_borrower_on_hold_is_sent_nothing_until_released() {
     let who = ["--merchant", "mall", "--borrower", "B1001", "--actor", "wang"];
     let hold = |more: &[&str]| desk.run(&[&["suppress", "hold"], more, &who].concat());
     let past = hold(&["--reason", "dispute", "--until", "2020-01-01"]);
-    assert!(past.code == 2 && past.err.contains("--until is not a day to come"), "{}", past.err);
+    assert!(past.code == 2 && past.err.contains("until is not a day to come"), "{}", past.err);
     assert_eq!(hold(&["--reason", "dispute"]).went_well(), "B1001 of mall is on hold until it is released\n");
     let nobody = desk.run(&[
         "suppress",

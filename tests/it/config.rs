@@ -1,7 +1,10 @@
 //! What a config is taken for, and what is told about a mistaken one.
 
+mod api;
 mod calendars;
 mod gateways;
+mod probes;
+mod routes;
 mod sending;
 mod sources;
 
@@ -65,7 +68,7 @@ fn three_mistakes_in_three_sections_all_show() {
     ]);
     insta::assert_snapshot!(told(&text, &[]), @r#"
     conf/dueherald.toml:6: schedule.time_zone: "Asia/Peking" is no time zone of the IANA data; write for example "Asia/Shanghai"
-    conf/dueherald.toml:35: routes.mall-app.kind: "ap" is unknown; write "web" or "app"
+    conf/dueherald.toml:35: routes.mall-app.kind: "ap" is unknown; write "web", "app" or "support"
     conf/dueherald.toml:51: rules[due-today].offset: is no key of the config; did you mean offsets?
     "#);
 }
@@ -298,7 +301,7 @@ fn the_sample_tells_the_defaults() {
             section = name.trim_end_matches(']').to_owned();
         }
         let is_default =
-            ["database", "schedule", "http", "dispatch", "dispatch.retry", "log"].contains(&section.as_str());
+            ["database", "schedule", "http", "api", "dispatch", "dispatch.retry", "log"].contains(&section.as_str());
         let lateness = line.starts_with("# max_lateness = ");
         let setting = line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("="));
         text += setting.filter(|_| is_default || lateness).unwrap_or(line);
@@ -308,6 +311,7 @@ fn the_sample_tells_the_defaults() {
     let (told, left_out) = (load(&text, &[]).expect("defaults pass"), load(SAMPLE, &[]).expect("the sample passes"));
     assert_eq!(format!("{:?}", told.policy), format!("{:?}", left_out.policy));
     assert_eq!((told.http, told.dispatch, told.log), (left_out.http, left_out.dispatch, left_out.log));
+    assert_eq!(told.api.listen, left_out.api.listen);
     assert_eq!(told.scans.horizon, left_out.scans.horizon);
     assert_eq!(told.scans.full_check.expression(), left_out.scans.full_check.expression());
     assert_eq!(told.database.max_connections, left_out.database.max_connections);

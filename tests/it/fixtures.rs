@@ -102,6 +102,7 @@ pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Chan
         calendar: None,
         channels: ChannelChoice { mode, order: order.to_vec() },
         template: None,
+        second_route: None,
         digest: None,
         max_lateness: TimeDelta::hours(12),
         priority: 0,

@@ -25,7 +25,7 @@ async fn what_the_store_did_not_take_stays_where_it_arrived() {
     let bounce = include_str!("gateway/returned/qmail.eml");
     let bounce = bounce.replace("ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw", &composer.reference(ReminderId(1)));
     fs::write(folder.path().join("new/1.M1.mx"), bounce).unwrap();
-    let intake = Intake { store: store.clone(), composer, gateways: BTreeMap::new(), clock };
+    let intake = Intake { store: store.clone(), policy: Arc::default(), composer, gateways: BTreeMap::new(), clock };
     let (maildir, gateway) = (Maildir(folder.path().to_owned()), GatewayName::new("mail").unwrap());
 
     // No schema yet: the store fails.

@@ -21,6 +21,8 @@ mod plan;
 mod postgres;
 mod render;
 mod resend;
+mod route_gate;
+mod route_probe;
 mod routes;
 mod rules;
 mod sinks;

@@ -11,20 +11,20 @@ use dueherald::http::public::{Public, router};
 
 use crate::commands::Desk;
 use crate::fixtures::at;
-use crate::web::get;
+use crate::web::{get, post_form};
 
 const SIGNED: [&str; 4] = ["--actor", "wang", "--reason", "入口搬迁"];
 
-fn today() -> NaiveDate {
+pub(crate) fn today() -> NaiveDate {
     SystemClock.now().with_timezone(&chrono_tz::Asia::Shanghai).date_naive()
 }
 
-fn half_past_ten() -> String {
+pub(crate) fn half_past_ten() -> String {
     format!("{}T10:30:00+08:00", today())
 }
 
 /// A desk with a reminder for each of so many borrowers that is due today.
-fn planned(borrowers: u32, config: &[(&str, &str)]) -> Desk {
+pub(crate) fn planned(borrowers: u32, config: &[(&str, &str)]) -> Desk {
     let desk = Desk::new(None);
     let mut text = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
     for (from, to) in config {
@@ -69,6 +69,18 @@ async fn seen(router: &Router, link: &str) -> String {
     get(router.clone(), link).await.body.replace("&#x2f;", "/")
 }
 
+/// Where the buttons of the page lead, in its order.
+async fn ways(router: &Router, link: &str) -> Vec<String> {
+    let page = seen(router, link).await;
+    let mut ways = Vec::new();
+    for rest in page.split("name=\"route\" value=\"").skip(1) {
+        let route = rest.split('"').next().expect("a key");
+        let gone = post_form(router.clone(), &format!("{link}/go"), format!("route={route}")).await;
+        ways.push(gone.header("location").to_owned());
+    }
+    ways
+}
+
 #[tokio::test]
 async fn old_links_lead_to_the_new_entry() {
     let desk = planned(20, &[]);
@@ -77,7 +89,7 @@ async fn old_links_lead_to_the_new_entry() {
     let clock = SimClock::at(at(&half_past_ten()));
     let pages = pages(&desk, &clock).await;
     for link in &links {
-        assert!(seen(&pages, link).await.contains("https://pay.mall.example.com/bill\""));
+        assert!(ways(&pages, link).await.contains(&"https://pay.mall.example.com/bill".to_owned()));
     }
 
     let url = "https://pay.mall.example.com/moved";
@@ -85,8 +97,7 @@ async fn old_links_lead_to_the_new_entry() {
     route(&desk, &["replace", "mall-web", "--by", "moved"]);
     clock.advance(Duration::from_secs(5));
     for link in &links {
-        let page = seen(&pages, link).await;
-        assert!(page.contains(&format!("href=\"{url}\"")) && !page.contains("pay.mall.example.com/bill"), "{page}");
+        assert_eq!(ways(&pages, link).await, ["https://app.mall.example.com/open/bill", url]);
     }
 
     let told = route(&desk, &["close", "moved"]);
@@ -94,7 +105,8 @@ async fn old_links_lead_to_the_new_entry() {
     clock.advance(Duration::from_secs(5));
     let page = seen(&pages, &links[0]).await;
     assert!(!page.contains("pay.mall.example.com"), "{page}");
-    assert!(page.contains("https://app.mall.example.com/open/bill") && page.contains("href=\"tel:"), "{page}");
+    assert!(page.contains("href=\"tel:"), "{page}");
+    assert_eq!(ways(&pages, &links[0]).await, ["https://app.mall.example.com/open/bill"]);
 
     let later = "https://pay.mall.example.com/later";
     route(
@@ -113,9 +125,9 @@ async fn old_links_lead_to_the_new_entry() {
         ],
     );
     clock.advance(Duration::from_secs(5));
-    assert!(!seen(&pages, &links[0]).await.contains(later), "it is not valid yet");
+    assert!(!ways(&pages, &links[0]).await.contains(&later.to_owned()), "it is not valid yet");
     clock.step_to(at("2999-01-01T00:00:00Z"));
-    assert!(seen(&pages, &links[0]).await.contains(later));
+    assert!(ways(&pages, &links[0]).await.contains(&later.to_owned()));
 
     let listed = desk.run(&["route", "list", "--merchant", "mall", "--format", "json"]).went_well();
     let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).expect("JSON");
@@ -142,8 +154,12 @@ fn no_message_leaves_with_a_fixed_link_to_a_closed_route() {
     assert!(text.contains(url) && !text.contains("/bill"), "{text}");
 
     route(&closed, &["close", "mall-web"]);
-    let text = sent(&closed).remove(0);
-    assert!(!text.contains("http") && text.contains("示例"), "{text}");
+    assert_eq!(sent(&closed), [""; 0], "it waits for a way");
+    let url = "https://pay.mall.example.com/again";
+    route(&closed, &["set", "mall-web", "--url", url]);
+    let later = format!("{}T10:35:00+08:00", today());
+    closed.run(&["dispatch", "--drain", "--at", &later]).went_well();
+    assert!(closed.captured()[0].contains(url));
 }
 
 #[test]
@@ -161,6 +177,16 @@ fn a_change_that_would_lead_astray_is_refused_and_leaves_no_trace() {
         (set("javascript:alert(1)"), "begins with javascript:"),
         (vec!["set", "m", "--kind", "web", "--url", "https://pay.mall.example.com/"], "say its --merchant"),
         (vec!["set", "mall-web", "--merchant", "harbor"], "is mall's"),
+        (set("https://pay.mall.example.com/{phone}"), "has {phone} in it, which is unknown"),
+        (set("https://{order}.mall.example.com/"), "brace before its path"),
+        (set("https://pay.mall.example.com/?s={signature}"), "route_key in [merchants.mall]"),
+        (
+            vec!["set", "mall-app", "--store", "https://apps.example.org/"],
+            "--store leads to apps.example.org, which is not on the merchant's list",
+        ),
+        (vec!["set", "mall-app", "--step", "fr=Ouvrir"], "is no step"),
+        (vec!["set", "mall-web", "--step", "en=Open it"], "is for routes of kind app only"),
+        (vec!["set", "care", "--merchant", "mall", "--kind", "support", "--hours", "9-21"], "--hours are of nobody"),
         (vec!["close", "mal-web"], "no route mal-web"),
         (vec!["replace", "mall-web", "--by", "mall-web"], "leads back"),
         (vec!["replace", "mall-web", "--by", "harbor-web"], "another merchant's"),
@@ -181,4 +207,30 @@ fn a_change_that_would_lead_astray_is_refused_and_leaves_no_trace() {
     route(&desk, &["replace", "mall-web", "--by", "b"]);
     let round = desk.run(&[&["route", "replace", "b", "--by", "mall-web"], &SIGNED[..]].concat());
     assert!(round.code == 2 && round.err.contains("leads back to b"), "{}", round.err);
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_app_and_of_whom_to_ask_stands_on_the_page() {
+    let desk = planned(1, &[]);
+    let link = link(&sent(&desk)[0]);
+    let clock = SimClock::at(at(&half_past_ten()));
+    let pages = pages(&desk, &clock).await;
+    let store = "https://apps.apple.com/cn/app/id1";
+    route(&desk, &["set", "mall-app", "--store", store, "--step", "zh-CN=点“我的账单”", "--step", "zh-CN=点“还款”"]);
+    route(&desk, &["set", "care", "--merchant", "mall", "--kind", "support", "--phone", "95000"]);
+    route(&desk, &["set", "mall-web", "--url", "https://pay.mall.example.com/bill/{installment}"]);
+    clock.advance(Duration::from_secs(5));
+    let page = seen(&pages, &link).await;
+    for shown in ["App Store", store, "<li>点“我的账单”</li>", "<li>点“还款”</li>", "tel:95000"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let gone = post_form(pages.clone(), &format!("{link}/go"), "route=mall-web&bill=1").await;
+    assert_eq!(gone.header("location"), "https://pay.mall.example.com/bill/I0");
+
+    // What is not said stays; another kind begins anew.
+    route(&desk, &["set", "mall-app", "--url", "https://app.mall.example.com/moved"]);
+    let shown = desk.run(&["route", "list", "--format", "json"]).went_well();
+    assert!(shown.contains("https://app.mall.example.com/moved"), "{shown}");
+    clock.advance(Duration::from_secs(5));
+    assert!(seen(&pages, &link).await.contains("<li>点“还款”</li>"));
 }

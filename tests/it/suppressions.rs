@@ -56,6 +56,9 @@ fn tell(desk: &Desk) {
     assert_eq!(removed, "…9000 is no more suppressed for mall\n");
     let again = desk.run(&["suppress", "remove", "+8613900139000", "--all"]);
     assert_eq!(again.code, 1, "{}", again.err);
+    let until = ["--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];
+    let shortened = desk.run(&[&["suppress", "add", "13800138000"], &until[..]].concat()).went_well();
+    assert!(shortened.starts_with("…8000 stays suppressed for mall without an end, as it was;"), "{shortened}");
     let wrong = desk.run(&["suppress", "add", "13900139000", "--all", "--actor", "wang"]);
     assert_eq!(wrong.code, 2, "which country's number it is cannot be known: {}", wrong.err);
     assert!(!wrong.err.contains("13900139000"), "{}", wrong.err);

@@ -115,7 +115,10 @@ fn preview_writes_files_by_their_type() {
 #[test]
 fn preview_says_what_there_is_instead() {
     let error = run("preview overdeu").expect_err("a slip of the finger").to_string();
-    assert_eq!(error, "there is no template overdeu; there are before-due, entry-moved, last-call, on-due, overdue");
+    assert_eq!(
+        error,
+        "there is no template overdeu; there are before-due, entry-moved, last-call, on-due, opted-out, overdue"
+    );
     assert!(matches!(run("preview --merchant nobody"), Err(TemplateCommandError::NoMerchant(_))));
 }
 

@@ -1,14 +1,21 @@
 //! The pages, driven in process: what a borrower, a monitor and somebody at the demo see.
 
+mod api;
 mod callbacks;
 mod demo;
 mod fake;
 mod fake_notices;
+mod going;
 mod landing;
 mod ops;
+mod refusals;
+mod sample;
 mod server;
 mod unsubscribe;
 mod verify;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,7 +30,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
@@ -43,6 +50,12 @@ async fn answered(router: Router, request: Request<Body>) -> Answer {
     }
 }
 
+/// As a form of a page posts.
+pub(crate) async fn post_form(router: Router, path: &str, body: impl Into<Body>) -> Answer {
+    let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+    answered(router, request.body(body.into()).expect("a request")).await
+}
+
 pub(crate) async fn get(router: Router, path: &str) -> Answer {
     ask(router, Method::GET, path).await
 }
@@ -52,4 +65,30 @@ fn without_style(body: &str) -> String {
     let (before, rest) = body.split_once("<style>").expect("every page has the style sheet");
     let (_, after) = rest.split_once("</style>").expect("and it ends");
     format!("{before}<style>…</style>{after}")
+}
+
+/// What a log of everything holds of that work. It must not hop between threads.
+async fn logged(work: impl Future<Output = ()>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    work.await;
+    drop(guard);
+    String::from_utf8(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("UTF-8")
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

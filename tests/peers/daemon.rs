@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::plan::local_date;
@@ -44,6 +44,7 @@ impl Daemon {
             country = "CN"
             jurisdiction = "cn"
             link_base = "https://mall.example"
+            route_hosts = [".mall.example"]
             support = {{ phone = "400-000-0000" }}
             [routes.web]
             merchant = "mall"
@@ -93,9 +94,14 @@ impl Daemon {
         self.folder().join("dueherald.log")
     }
 
+    /// Today, where it is noon.
+    pub(crate) fn today(&self) -> NaiveDate {
+        local_date(self.zone, SystemClock.now())
+    }
+
     /// Imports instalments that are due today where it is noon: lines of `borrower_id,locale,phone,email`.
     pub(crate) fn import(&self, borrowers: &[&str]) {
-        let due = local_date(self.zone, SystemClock.now());
+        let due = self.today();
         let mut csv = String::from("merchant,borrower_id,locale,phone,email,installment_id,amount,currency,due_date\n");
         for (number, borrower) in borrowers.iter().enumerate() {
             csv.push_str(&format!("mall,{borrower},i{number},128.50,CNY,{due}\n"));

@@ -1,7 +1,7 @@
 //! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to the
 //! oracle.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, LedgerRow, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteKey, RouteVersion, Settlement, SourceState, State,
-    Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion, SentCount,
+    Settlement, SourceState, State, Suppression, WishesByHand,
 };
-use dueherald::plan::{Account, Beside, Due, Mark, Planned, rules_of};
+use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, PutIn,
     QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
@@ -198,6 +198,34 @@ impl Store for FaultyStore {
 
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         self.inner().route_versions(key).await
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        self.inner().note_route_health(health).await
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        self.inner().route_health().await
+    }
+
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        self.inner().add_click(click).await
+    }
+
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        self.inner().clicks(since).await
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        self.inner().sent(span).await
+    }
+
+    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
+        self.inner().try_digits(reminder).await
+    }
+
+    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
+        self.inner().forget_tries(reminder).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

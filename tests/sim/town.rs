@@ -111,6 +111,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
         calendar: None,
         channels: ChannelChoice { mode, order: both.to_vec() },
         template: None,
+        second_route: None,
         priority: if name == "late" { 1 } else { 0 },
         digest: None,
         max_lateness: TimeDelta::hours(hours),

@@ -13,7 +13,7 @@ use crate::modules::{inline_module, modules};
 const LEVELS: [&[&str]; 9] = [
     &["domain", "clock"],
     &["plan", "render"],
-    &["source", "store", "gateway"],
+    &["source", "store", "gateway", "probe"],
     &["pipeline"],
     &["config"],
     &["app"],

@@ -13,9 +13,7 @@ use crate::app::App;
 use crate::cli::route::link_modes;
 use crate::cli::table::table;
 use crate::cli::{CliError, Exit};
-use crate::domain::{
-    BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message, NoticeName, RouteKey, RouteKind, TemplateName,
-};
+use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
 use crate::gateway::Gateway;
 use crate::pipeline::{NoticeOrder, Preview, Recall, Seen, Selection, Signature, create as make, preview};
 use crate::render::{Phase, RenderRequest, Sample};
@@ -261,10 +259,8 @@ fn show_samples(
     for (merchant, channel) in wanted.take(SHOWN) {
         let Some(gateway) = gateways(channel, app).next() else { continue };
         let sample = Sample::new(merchant, &merchant.locale, phase, 1);
-        let entry = sample.installments.iter().flat_map(|one| seen.open_for(one)).find_map(|route| match &route.kind {
-            RouteKind::Web { url } => Some(url.as_str()),
-            RouteKind::App { .. } => None,
-        });
+        let routes = sample.installments.iter().flat_map(|one| seen.open_for(one));
+        let entry = routes.into_iter().find_map(|route| route.kind.fixed_page());
         let link = match gateway.link_mode() {
             LinkMode::Personal => sample.link.as_deref(),
             LinkMode::Fixed => entry,

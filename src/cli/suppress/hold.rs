@@ -8,8 +8,7 @@ use clap::Args;
 
 use super::CliError;
 use crate::domain::{BorrowerId, BorrowerKey, Hold, Merchant, MerchantId, Said, Wishes, WishesByHand};
-use crate::pipeline::Signature;
-use crate::plan::hold_end;
+use crate::pipeline::{self, Signature};
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -46,15 +45,10 @@ pub(super) async fn hold(
 ) -> Result<(), CliError> {
     let HoldArgs { who, reason, until } = args;
     let merchant = super::known(merchants, &who.merchant)?;
-    let until = match until {
-        None => None,
-        Some(text) => Some(hold_end(&text, merchant.time_zone).filter(|until| *until > now).ok_or_else(|| {
-            CliError::Use("--until is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00".to_owned())
-        })?),
-    };
-    let Signature { reason, .. } =
-        Signature::new(&who.actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
-    let name = say(&who, Some(Hold { reason, until }), store, now).await?;
+    let hold = pipeline::hold(&reason, until.as_deref(), merchant.time_zone, now);
+    let hold = hold.map_err(|error| CliError::Use(error.to_string()))?;
+    let until = hold.until;
+    let name = say(&who, Some(hold), store, now).await?;
     match until {
         Some(until) => writeln!(out, "{name} is on hold until {}", super::moment(until))?,
         None => writeln!(out, "{name} is on hold until it is released")?,

@@ -15,7 +15,7 @@ use super::super::{CliError, Exit};
 use super::known;
 use crate::domain::{Address, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::pipeline::Signature;
-use crate::plan::hold_end;
+use crate::plan::end_to_come;
 use crate::source::{Defaults, SourceError, SuppressionLines, SuppressionsWriter, read_address};
 use crate::store::{Store, StoreError, SuppressionFilter};
 
@@ -133,17 +133,22 @@ pub(super) async fn add(
     let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
     let Signature { actor, .. } = Signature::new(&actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
     let zone = merchant.map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
-    let until = match until {
-        None => None,
-        Some(text) => Some(hold_end(&text, zone).filter(|until| *until > now).ok_or_else(|| {
-            CliError::Use("--until is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00".to_owned())
-        })?),
-    };
+    let until = until.map(|text| end_to_come(&text, zone, now)).transpose();
+    let until = until.map_err(|error| CliError::Use(format!("--until {error}")))?;
     let address = address(&one.address, merchant)?;
     let whose = whose(one.merchant.as_ref());
     let one = Suppression { merchant: one.merchant, address, reason, source: actor, since: now, until };
     store.suppress(std::slice::from_ref(&one)).await?;
-    match until {
+    let filter =
+        SuppressionFilter { address: Some(one.address.clone()), limit: u32::MAX, ..SuppressionFilter::default() };
+    let known = store.suppressions(&filter).await?;
+    let stands = known.iter().find(|known| known.merchant == one.merchant).map_or(until, |known| known.until);
+    match stands {
+        None if until.is_some() => writeln!(
+            out,
+            "{} stays suppressed for {whose} without an end, as it was; `dueherald suppress remove` ends that",
+            masked(&one.address)
+        )?,
         None => writeln!(out, "{} is suppressed for {whose}", masked(&one.address))?,
         Some(until) => {
             writeln!(out, "{} is suppressed for {whose} until {}", masked(&one.address), moment(until))?;

@@ -252,8 +252,10 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), count, "{head}");
             let parsed = MessageParser::default().parse(mail.raw.as_bytes()).unwrap();
-            let to_only = parsed.to().and_then(|to| to.first()).and_then(|to| to.address());
-            assert_eq!(to_only, Some(to.as_str()), "{head}");
+            // Read as it stands: mail-parser misreads some quoted local parts.
+            let unfolded = head.replace("\r\n ", " ");
+            let to_only = unfolded.split("\r\n").find_map(|line| line.strip_prefix("To: "));
+            assert_eq!(to_only.map(str::trim), Some(to.as_str()), "{head}");
             assert_eq!(parsed.parts.len(), 3, "two alternatives: {}", mail.raw);
         }
     }

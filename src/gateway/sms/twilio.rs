@@ -71,7 +71,14 @@ gateway_settings! {
         /// What kind of link it lets through.
         #[serde(default)]
         pub link_mode: LinkMode,
+        /// Whether Twilio itself answers STOP, as it does unless its opt-out handling was turned off.
+        #[serde(default = "yes")]
+        pub confirms_opt_outs: bool,
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn endpoint() -> Endpoint {
@@ -349,5 +356,9 @@ impl Callbacks for Twilio {
 
     fn is_proof(&self) -> bool {
         true
+    }
+
+    fn confirms_opt_outs(&self) -> bool {
+        self.settings.confirms_opt_outs
     }
 }

@@ -71,7 +71,7 @@ impl Story {
             next_try: view.next_try,
             falls_back_at,
             asked: match &plan.origin {
-                Origin::Schedule | Origin::Notice => None,
+                Origin::Schedule | Origin::Notice | Origin::Reply => None,
                 Origin::Manual { actor, reason, .. } => Some(Asked { actor: actor.clone(), reason: reason.clone() }),
             },
             events: events.iter().map(Happened::of).collect(),

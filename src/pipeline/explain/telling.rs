@@ -133,7 +133,7 @@ impl Telling<'_> {
     fn gone(&self) -> Vec<RuleTold> {
         let names = self.facts.reminders.iter().filter_map(|(view, _)| match &view.reminder.plan.key.step {
             Step::Rule { rule, .. } => Some(rule),
-            Step::Manual { .. } | Step::Notice { .. } => None,
+            Step::Manual { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
         });
         let names: BTreeSet<_> =
             names.filter(|name| self.policy.rules.iter().all(|rule| rule.name != **name)).collect();
@@ -180,6 +180,7 @@ impl Telling<'_> {
             Step::Rule { offset, .. } => (Some(*offset), step_in_words(*offset)),
             Step::Manual { number } => (None, format!("resend {number}")),
             Step::Notice { name } => (None, format!("notice {name}")),
+            Step::Confirmation { .. } => (None, "confirmation of an opt-out".to_owned()),
         };
         StepTold {
             offset,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 
-use super::{Batch, Db, Tx, borrower, installment, scan, suppression};
+use super::{Batch, Db, Tx, borrower, installment, scan};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
@@ -191,7 +191,15 @@ pub(super) async fn account(
     Ok(account)
 }
 
-pub(super) async fn suppress(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
+/// Writes suppressions down by [`suppression::UPSERT`] or [`suppression::ADD`].
+pub(super) async fn suppress(
+    tx: &mut Tx,
+    suppressions: &[Suppression],
+    statement: &'static str,
+) -> Result<(), StoreError> {
+    if suppressions.is_empty() {
+        return Ok(());
+    }
     Batch::of(&last_words(suppressions))
         .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
         .column(|suppression| suppression.address.channel().as_str())?
@@ -200,7 +208,7 @@ pub(super) async fn suppress(tx: &mut Tx, suppressions: &[Suppression]) -> Resul
         .column(|suppression| suppression.source.as_str())?
         .column(|suppression| Moment(suppression.since))?
         .column(|suppression| suppression.until.map(Moment))?
-        .query(suppression::UPSERT)?
+        .query(statement)?
         .execute(&mut **tx)
         .await?;
     Ok(())

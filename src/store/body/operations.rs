@@ -1,20 +1,21 @@
 //! Each operation of [`Store`] as one transaction.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, contacts, fallback, gateway_states, ledger, outbox, receipts, reports, routes, scan, sources, stops,
-    views, wishes,
+    Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports,
+    route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayState, Installment, MerchantId, NewReminder,
-    Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceState, Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
@@ -109,7 +110,7 @@ impl Store for End {
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        ledger::suppress(&mut tx, suppressions).await?;
+        ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;
         Ok(tx.commit().await?)
     }
 
@@ -139,6 +140,44 @@ impl Store for End {
 
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
         routes::versions(&mut self.read().await?, key).await
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        route_health::note(&mut tx, health).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        route_health::all(&mut self.read().await?).await
+    }
+
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        clicks::add(&mut tx, click).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        clicks::since(&mut self.read().await?, since).await
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        funnel::sent(&mut self.read_much().await?, span).await
+    }
+
+    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let told = digits::count(&mut tx, reminder, now).await?;
+        tx.commit().await?;
+        Ok(told)
+    }
+
+    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        digits::forget(&mut tx, reminder).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Batch, Db, Tx, receipts, report, suppression};
+use super::{Batch, Db, Tx, ledger, outbox, receipts, report, suppression};
 use crate::domain::{
-    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason,
+    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, Suppression,
+    SuppressionReason,
 };
 use crate::store::sql::borrower::read;
 use crate::store::sql::clauses::narrowed;
@@ -12,7 +13,6 @@ use crate::store::sql::report::{
     AddressRow, AnsweredRow, FoundRow, IS_OVERTAKEN, KEEP_REPLY, KEPT, KeptRow, LIFT_SUPPRESSION, OF_REMINDER, OPT_IN,
     REPLIES, ReplyRow, SUPPRESSIONS, SuppressionRow, fate_columns, last_sent, narrow_replies, narrow_suppressions,
 };
-use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::Moment;
 use crate::store::{
     KeptReport, ReplyFilter, ReplyRecord, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
@@ -30,7 +30,7 @@ struct Known<'a> {
 }
 
 pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
-    let Told { gateway, fates, replies } = told;
+    let Told { gateway, fates, replies, .. } = told;
     let found = find(tx, told).await?;
     let of = |subject: &Subject| match subject {
         Subject::Reminder(id) => Some(*id),
@@ -49,7 +49,7 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
     for reply in replies {
-        taken.replies += usize::from(answer(tx, now, gateway, reply, reply.about.as_ref().and_then(of)).await?);
+        taken.replies += usize::from(answer(tx, now, told, reply, reply.about.as_ref().and_then(of)).await?);
     }
     Ok(taken)
 }
@@ -96,7 +96,8 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
             suppressions.push(suppressed(merchant, address, *reason, known.gateway.to_string(), now));
         }
     }
-    add(tx, &suppressions).await?;
+    // What is suppressed for good stays for the reason that is known.
+    ledger::suppress(tx, &suppressions, suppression::ADD).await?;
     Ok(counted)
 }
 
@@ -108,25 +109,6 @@ fn suppressed(
     now: Moment,
 ) -> Suppression {
     Suppression { merchant: merchant.into(), address, reason, source, since: now.0, until: None }
-}
-
-/// Adds what follows from reports: what is suppressed for good stays for the reason that is known.
-async fn add(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
-    if suppressions.is_empty() {
-        return Ok(());
-    }
-    Batch::of(&last_words(suppressions))
-        .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
-        .column(|suppression| suppression.address.channel().as_str())?
-        .column(|suppression| suppression.address.reveal())?
-        .column(|suppression| suppression.reason.as_str())?
-        .column(|suppression| suppression.source.as_str())?
-        .column(|suppression| Moment(suppression.since))?
-        .column(|suppression| suppression.until.map(Moment))?
-        .query(suppression::ADD)?
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }
 
 async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFate]) -> Result<usize, StoreError> {
@@ -150,11 +132,11 @@ async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFat
 async fn answer(
     tx: &mut Tx,
     now: Moment,
-    gateway: &GatewayName,
+    told: &Told,
     reply: &ToldReply,
     about: Option<ReminderId>,
 ) -> Result<bool, StoreError> {
-    let (channel, address) = (reply.from.channel(), reply.from.reveal());
+    let (gateway, channel, address) = (&told.gateway, reply.from.channel(), reply.from.reveal());
     let answered: Option<AnsweredRow> = match about {
         Some(reminder) => sqlx::query_as::<Db, _>(OF_REMINDER).bind(reminder.0).fetch_optional(&mut **tx).await?,
         None => {
@@ -174,7 +156,7 @@ async fn answer(
         .bind(Moment(reply.at))
         .fetch_one(&mut **tx)
         .await?;
-    let kept = sqlx::query::<Db>(KEEP_REPLY)
+    let kept: Option<(i64,)> = sqlx::query_as::<Db, _>(KEEP_REPLY)
         .bind(gateway.as_str())
         .bind(reply.provider_id.as_deref())
         .bind(merchant)
@@ -184,17 +166,19 @@ async fn answer(
         .bind(reply.intent.as_str())
         .bind(reply.said.as_str())
         .bind(Moment(reply.at))
-        .execute(&mut **tx)
+        .fetch_optional(&mut **tx)
         .await?;
-    if kept.rows_affected() == 0 {
-        return Ok(false);
-    }
+    let Some((number,)) = kept else { return Ok(false) };
     match reply.intent {
         Intent::Stop if !overtaken => {
             let merchant: Option<MerchantId> =
                 merchant.map(|merchant| read(merchant, "reminder.merchant", str::parse)).transpose()?;
+            if let Some(confirmation) = confirmation(tx, now, told, reply, answered.as_ref().zip(Some(number))).await? {
+                outbox::plan(tx, &[confirmation], now.0).await?;
+            }
             let source = format!("{BY_REPLY}{gateway}");
-            add(tx, &[suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now)]).await?;
+            let opted_out = suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
+            ledger::suppress(tx, &[opted_out], suppression::ADD).await?;
         }
         Intent::Start if !overtaken => {
             sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(address).bind(merchant).execute(&mut **tx).await?;
@@ -202,6 +186,20 @@ async fn answer(
         _ => {}
     }
     Ok(true)
+}
+
+/// The message that confirms an opt-out which is about to be written down, with the number of the answer.
+async fn confirmation(
+    tx: &mut Tx,
+    now: Moment,
+    told: &Told,
+    reply: &ToldReply,
+    answered: Option<(&AnsweredRow, i64)>,
+) -> Result<Option<NewReminder>, StoreError> {
+    let Some((answered, number)) = answered.filter(|_| !told.confirm.is_empty()) else { return Ok(None) };
+    let key = answered.confirmation(number, reply.from.channel())?;
+    let account = ledger::account(tx, now, &key.borrower, key.due_date, key.channel).await?;
+    Ok(told.confirmation(key, reply.at, account.suppressed))
 }
 
 pub(super) async fn kept(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<KeptReport>, StoreError> {

@@ -3,7 +3,7 @@
 use super::{Db, Tx};
 use crate::domain::{RouteKey, RouteVersion};
 use crate::store::StoreError;
-use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow};
+use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow, details};
 use crate::store::sql::value::Moment;
 
 pub(super) async fn add(tx: &mut Tx, version: &RouteVersion) -> Result<(), StoreError> {
@@ -16,11 +16,12 @@ pub(super) async fn add(tx: &mut Tx, version: &RouteVersion) -> Result<(), Store
         .bind(route.merchant.as_str())
         .bind(route.product.as_deref())
         .bind(route.kind.as_str())
-        .bind(route.kind.url())
+        .bind(route.kind.url().unwrap_or_default())
         .bind(route.valid_from.map(Moment))
         .bind(route.valid_until.map(Moment))
         .bind(route.closed)
         .bind(route.replaced_by.as_ref().map(RouteKey::as_str))
+        .bind(details(&route.kind))
         .execute(&mut **tx)
         .await?;
     Ok(())

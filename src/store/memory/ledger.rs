@@ -118,11 +118,12 @@ impl Ledger {
                 && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
                 && one.until.is_none_or(|until| now < until)
         };
-        // The merchant's own goes before the one for all.
-        self.suppressions.iter().filter(standing).max_by_key(|one| one.merchant.is_some()).map(|one| one.reason)
+        // What is more than an opt-out goes before: a confirmation passes that, and nothing else.
+        let is_opt_out = |reason: &SuppressionReason| *reason == SuppressionReason::OptedOut;
+        self.suppressions.iter().filter(standing).map(|one| one.reason).min_by_key(is_opt_out)
     }
 
-    fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
+    pub(super) fn due_on(&self, borrower: &BorrowerKey, due_date: NaiveDate) -> Vec<Installment> {
         let owed = self.owed.get(borrower).into_iter().flatten();
         let known = owed.filter_map(|id| self.installments.get(&(borrower.merchant.clone(), id.clone())));
         known.filter(|one| one.due_date == due_date).cloned().collect()

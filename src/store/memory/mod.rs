@@ -1,5 +1,6 @@
 //! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
 
+mod funnel;
 mod ledger;
 mod notices;
 mod outbox;
@@ -7,7 +8,7 @@ mod reports;
 mod scans;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -24,11 +25,11 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Event, GatewayName, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteKey, RouteVersion, Settlement, SourceName, SourceState,
-    Suppression, WishesByHand,
+    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, Installment,
+    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceName, SourceState, Suppression, WishesByHand,
 };
-use crate::plan::{Account, Beside, Decision, Due, Mark, Planned};
+use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf, next_try};
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -46,7 +47,11 @@ struct Tables {
     sources: BTreeMap<SourceName, SourceState>,
     /// By key, oldest first.
     routes: BTreeMap<RouteKey, Vec<RouteVersion>>,
+    route_health: BTreeMap<RouteKey, RouteHealth>,
     gateways: BTreeMap<(GatewayName, String), GatewayState>,
+    clicks: Vec<Click>,
+    /// How many wrong digits, and when the last were.
+    tries: HashMap<ReminderId, (u32, DateTime<Utc>)>,
     notices: Notices,
 }
 
@@ -178,6 +183,47 @@ impl Store for MemoryStore {
             Some(key) => tables.routes.get(key).cloned().unwrap_or_default(),
             None => tables.routes.values().filter_map(|versions| versions.last().cloned()).collect(),
         })
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        self.tables().route_health.insert(health.key.clone(), health.clone());
+        Ok(())
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        Ok(self.tables().route_health.values().cloned().collect())
+    }
+
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        self.tables().clicks.push(click.clone());
+        Ok(())
+    }
+
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        let mut clicks = self.tables().clicks.clone();
+        clicks.retain(|click| click.at >= since);
+        clicks.sort_by_key(|click| click.at);
+        Ok(clicks)
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        Ok(funnel::sent(&self.tables(), span))
+    }
+
+    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let (tries, last_at) = tables.tries.entry(reminder).or_insert((0, now));
+        let told = next_try(*tries, *last_at, now);
+        if matches!(told, TryOf::Counted { .. }) {
+            (*tries, *last_at) = (*tries + 1, now);
+        }
+        Ok(told)
+    }
+
+    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
+        self.tables().tries.remove(&reminder);
+        Ok(())
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

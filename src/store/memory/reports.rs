@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use super::Tables;
 use super::ledger::{Ledger, address};
 use crate::domain::{
-    Address, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, Receipt, ReminderId, Suppression,
-    SuppressionReason,
+    Address, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, ReminderKey,
+    Step, Suppression, SuppressionReason,
 };
 use crate::store::{
     KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
-    first_look,
+    WriteMode, first_look,
 };
 
 /// What gateways told.
@@ -69,7 +69,7 @@ impl Tables {
                 }
             }
         }
-        taken.replies = told.replies.iter().filter(|reply| self.answer(&told.gateway, reply, now)).count();
+        taken.replies = told.replies.iter().filter(|reply| self.answer(told, reply, now)).count();
         taken
     }
 
@@ -132,7 +132,8 @@ impl Tables {
         }
     }
 
-    fn answer(&mut self, gateway: &GatewayName, reply: &ToldReply, now: DateTime<Utc>) -> bool {
+    fn answer(&mut self, told: &Told, reply: &ToldReply, now: DateTime<Utc>) -> bool {
+        let gateway = &told.gateway;
         let about = reply.about.as_ref().and_then(|about| self.reminder_of(gateway, about));
         let reminder = about.or_else(|| self.last_sent(gateway, &reply.from));
         let reminder = reminder.filter(|id| self.outbox.reminders.contains_key(id));
@@ -161,6 +162,11 @@ impl Tables {
         self.reports.replies.push((number.clone(), record));
         match reply.intent {
             Intent::Stop if !overtaken => {
+                if let Some(confirmation) =
+                    reminder.and_then(|answered| self.confirmation(told, reply, answered, id, now))
+                {
+                    self.outbox.plan(&confirmation, now, WriteMode::Commit);
+                }
                 let source = format!("{BY_REPLY}{gateway}");
                 self.add(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
             }
@@ -174,6 +180,21 @@ impl Tables {
             _ => {}
         }
         true
+    }
+
+    fn confirmation(
+        &self,
+        told: &Told,
+        reply: &ToldReply,
+        answered: ReminderId,
+        number: i64,
+        now: DateTime<Utc>,
+    ) -> Option<NewReminder> {
+        let key = &self.outbox.reminders.get(&answered)?.plan.key;
+        let step = Step::Confirmation { reply: number };
+        let key = ReminderKey { step, channel: reply.from.channel(), ..key.clone() };
+        let suppressed = self.ledger.account(&key.borrower, key.due_date, key.channel, now).suppressed;
+        told.confirmation(key, reply.at, suppressed)
     }
 
     fn last_sent(&self, gateway: &GatewayName, to: &Address) -> Option<ReminderId> {

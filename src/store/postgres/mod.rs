@@ -3,12 +3,18 @@
 mod batch;
 mod borrower;
 mod changed;
+#[path = "../body/clicks.rs"]
+mod clicks;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
 mod contacts;
+#[path = "../body/digits.rs"]
+mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
+#[path = "../body/funnel.rs"]
+mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
 mod installment;
@@ -32,6 +38,8 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+#[path = "../body/route_health.rs"]
+mod route_health;
 #[path = "../body/routes.rs"]
 mod routes;
 #[path = "../body/scan.rs"]
@@ -118,6 +126,11 @@ impl PostgresStore {
 
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin_with(BEGIN_READ).await?)
+    }
+
+    /// For what reads much, and plans for that.
+    async fn read_much(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin_with("begin read only").await?)
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {

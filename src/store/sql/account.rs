@@ -8,8 +8,8 @@ use super::installment::InstallmentRow;
 use crate::plan::Account;
 use crate::store::StoreError;
 
-/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`. A merchant's own suppression goes before one
-/// for all.
+/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`. Of several suppressions,
+/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(
@@ -24,7 +24,7 @@ macro_rules! account_columns {
                   and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > "#,
             $now,
             r#", true)
-                order by s.merchant is null limit 1
+                order by s.reason = 'opted_out' limit 1
             ) as suppressed,
             exists (
                 select 1 from stop t

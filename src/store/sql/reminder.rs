@@ -116,11 +116,13 @@ impl<'a> OriginColumns<'a> {
     const SCHEDULE: &'static str = "schedule";
     const MANUAL: &'static str = "manual";
     const NOTICE: &'static str = "notice";
+    const REPLY: &'static str = "reply";
 
     pub(in crate::store) fn of(origin: &'a Origin) -> Self {
         match origin {
             Origin::Schedule => Self { origin: Self::SCHEDULE, actor: None, reason: None, resend_of: None },
             Origin::Notice => Self { origin: Self::NOTICE, actor: None, reason: None, resend_of: None },
+            Origin::Reply => Self { origin: Self::REPLY, actor: None, reason: None, resend_of: None },
             Origin::Manual { actor, reason, of } => Self {
                 origin: Self::MANUAL,
                 actor: Some(actor),
@@ -134,6 +136,7 @@ impl<'a> OriginColumns<'a> {
         match (self.origin, self.actor, self.reason) {
             (Self::SCHEDULE, None, None) => Ok(Origin::Schedule),
             (Self::NOTICE, None, None) => Ok(Origin::Notice),
+            (Self::REPLY, None, None) => Ok(Origin::Reply),
             (Self::MANUAL, Some(actor), Some(reason)) => Ok(Origin::Manual {
                 actor: actor.to_owned(),
                 reason: reason.to_owned(),

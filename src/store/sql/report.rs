@@ -1,12 +1,14 @@
 //! The tables `kept_report` and `reply`, and what is asked of others when a gateway tells something.
 
+use chrono::NaiveDate;
 use sqlx::FromRow;
 
-use super::borrower::{read, read_if_known};
+use super::borrower::{read, read_if_known, read_key};
 use super::clauses::Clause;
 use super::value::Moment;
 use crate::domain::{
-    Address, Channel, Code, EmailAddress, Fate, MerchantId, Phone, ReminderId, Suppression, SuppressionReason,
+    Address, Channel, Code, EmailAddress, Fate, MerchantId, Phone, ReminderId, ReminderKey, Step, Suppression,
+    SuppressionReason,
 };
 use crate::store::{KeptReport, ReplyFilter, ReplyRecord, StoreError, SuppressionFilter};
 
@@ -56,7 +58,8 @@ pub(in crate::store) const KEPT: &str = r#"
 pub(in crate::store) const KEEP_REPLY: &str = r#"
     insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, intent, said, at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    on conflict (gateway, provider_id) where provider_id is not null do nothing"#;
+    on conflict (gateway, provider_id) where provider_id is not null do nothing
+    returning id"#;
 
 /// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
 pub(in crate::store) const IS_OVERTAKEN: &str = r#"
@@ -67,20 +70,21 @@ pub(in crate::store) const IS_OVERTAKEN: &str = r#"
     )"#;
 
 /// The merchant of a reminder. Binds: reminder.
-pub(in crate::store) const OF_REMINDER: &str = "select id as reminder_id, merchant from reminder where id = $1";
+pub(in crate::store) const OF_REMINDER: &str =
+    "select id as reminder_id, merchant, borrower_id, due_date from reminder where id = $1";
 
 /// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came, unless that was
 /// quicker than the answer and is all there is. `$column` is the one of `borrower` that holds it. Binds: address, channel, gateway.
 macro_rules! last_sent {
     ($column:literal) => {
         concat!(
-            r#"select r.id as reminder_id, r.merchant from borrower b
+            r#"select r.id as reminder_id, r.merchant, r.borrower_id, r.due_date from borrower b
             join reminder r on r.borrower_id = b.borrower_id and r.merchant = b.merchant and r.channel = $2
             join event e on e.reminder_id = r.id and e.gateway = $3
               and e.kind in ('accepted', 'unknown', 'delivered')
             where "#,
             $column,
-            " = $1 group by r.id, r.merchant order by min(e.at) desc, min(e.id) desc limit 1"
+            " = $1 group by r.id, r.merchant, r.borrower_id, r.due_date order by min(e.at) desc, min(e.id) desc limit 1"
         )
     };
 }
@@ -148,6 +152,16 @@ pub(in crate::store) struct FoundRow {
 pub(in crate::store) struct AnsweredRow {
     pub(in crate::store) reminder_id: i64,
     pub(in crate::store) merchant: String,
+    pub(in crate::store) borrower_id: String,
+    pub(in crate::store) due_date: NaiveDate,
+}
+
+impl AnsweredRow {
+    /// Of the message that confirms the answer of that number.
+    pub(in crate::store) fn confirmation(&self, reply: i64, channel: Channel) -> Result<ReminderKey, StoreError> {
+        let borrower = read_key(&self.merchant, &self.borrower_id)?;
+        Ok(ReminderKey { borrower, due_date: self.due_date, step: Step::Confirmation { reply }, channel })
+    }
 }
 
 /// A row of [`addresses`].

@@ -1,26 +1,30 @@
 //! The table `route_version`.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known};
 use super::value::Moment;
-use crate::domain::{Route, RouteKind, RouteVersion};
+use crate::domain::{AppGuide, AppSteps, EmailAddress, Route, RouteKind, RouteVersion, Support};
 use crate::store::StoreError;
 
 /// Adds a version. Binds: the columns.
 pub(in crate::store) const APPEND: &str = r#"
     insert into route_version
-        (route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#;
+        (route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by,
+         details)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"#;
 
 /// Every version of one route, oldest first. Binds: key.
 pub(in crate::store) const OF_KEY: &str = r#"
-    select route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by
+    select route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by,
+        details
     from route_version where route_key = $1 order by id"#;
 
 /// The newest version of each route, by key.
 pub(in crate::store) const NEWEST: &str = r#"
-    select route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by
+    select route_key, at, actor, reason, merchant, product, kind, url, valid_from, valid_until, closed, replaced_by,
+        details
     from route_version where id in (select max(id) from route_version group by route_key) order by route_key"#;
 
 #[derive(FromRow)]
@@ -37,16 +41,58 @@ pub(in crate::store) struct RouteRow {
     valid_until: Option<Moment>,
     closed: bool,
     replaced_by: Option<String>,
+    details: Option<String>,
+}
+
+/// What is told of a route beside its address.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Details {
+    stores: Vec<String>,
+    steps: AppSteps,
+    phone: Option<String>,
+    email: Option<String>,
+    hours: Option<String>,
+}
+
+/// The column `details` of a route.
+pub(in crate::store) fn details(kind: &RouteKind) -> Option<String> {
+    let details = match kind.clone() {
+        RouteKind::Web { .. } => Details::default(),
+        RouteKind::App { guide: AppGuide { stores, steps }, .. } => Details { stores, steps, ..Details::default() },
+        RouteKind::Support { contact } => contact.map_or_else(Details::default, |Support { phone, email, hours }| {
+            Details { phone, email: email.map(|email| email.as_str().to_owned()), hours, ..Details::default() }
+        }),
+    };
+    // Texts and lists of texts are always JSON.
+    if details == Details::default() { None } else { serde_json::to_string(&details).ok() }
+}
+
+fn kind(word: &str, url: String, details: Option<String>) -> Result<RouteKind, StoreError> {
+    const DETAILS: &str = "route_version.details";
+    let Details { stores, steps, phone, email, hours } = match details {
+        Some(details) => serde_json::from_str(&details).map_err(|_| StoreError::Corrupt { column: DETAILS })?,
+        None => Details::default(),
+    };
+    Ok(match word {
+        "web" => RouteKind::Web { url },
+        "app" => RouteKind::App { url, guide: AppGuide { stores, steps } },
+        "support" => {
+            let email = read_if_known(email, DETAILS, EmailAddress::new)?;
+            let is_own = phone.is_some() || email.is_some();
+            RouteKind::Support { contact: is_own.then_some(Support { phone, email, hours }) }
+        }
+        _ => return Err(StoreError::Corrupt { column: "route_version.kind" }),
+    })
 }
 
 impl RouteRow {
     pub(in crate::store) fn version(self) -> Result<RouteVersion, StoreError> {
-        let kind = RouteKind::of(&self.kind, self.url).ok_or(StoreError::Corrupt { column: "route_version.kind" })?;
         let route = Route {
             key: read(&self.route_key, "route_version.route_key", str::parse)?,
             merchant: read(&self.merchant, "route_version.merchant", str::parse)?,
             product: self.product,
-            kind,
+            kind: kind(&self.kind, self.url, self.details)?,
             valid_from: self.valid_from.map(|from| from.0),
             valid_until: self.valid_until.map(|until| until.0),
             closed: self.closed,

@@ -3,12 +3,18 @@
 mod batch;
 mod borrower;
 mod changed;
+#[path = "../body/clicks.rs"]
+mod clicks;
 mod connect;
 mod contact;
 #[path = "../body/contacts.rs"]
 mod contacts;
+#[path = "../body/digits.rs"]
+mod digits;
 #[path = "../body/fallback.rs"]
 mod fallback;
+#[path = "../body/funnel.rs"]
+mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
 mod installment;
@@ -32,6 +38,8 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+#[path = "../body/route_health.rs"]
+mod route_health;
 #[path = "../body/routes.rs"]
 mod routes;
 #[path = "../body/scan.rs"]
@@ -100,6 +108,11 @@ impl SqliteStore {
 
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// For what reads much.
+    async fn read_much(&self) -> Result<Tx, StoreError> {
+        self.read().await
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {

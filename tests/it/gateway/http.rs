@@ -19,7 +19,7 @@ fn json(port: u16) -> String {
         {{ json = {{ pointer = '/code', equals = 22 }}, scope = 'opted_out' }},\n\
         {{ json = {{ pointer = '/code', equals = 40 }}, scope = 'gateway' }}]\n\
         retry = [{{ json = {{ pointer = '/code', equals = 9 }}, after = '1m' }}]\n\
-        message_id = {{ pointer = '/data/id' }}\nidempotent = true\n"
+        message_id = {{ pointer = '/data/id' }}\n"
     )
 }
 

@@ -132,13 +132,34 @@ async fn a_vendors_request_looks_so_on_the_wire(#[case] vendor: Vendor) {
     let clock = clock();
     let outcome = send(&vendor.gateway(sink.port(), "", &clock), &deadline(&clock, AMPLE)).await;
     assert_eq!(shown(&outcome), format!("accepted {}", vendor.acceptance().2));
+    insta::assert_snapshot!(format!("{vendor:?}").to_lowercase(), golden(vendor, &sink));
+}
+
+#[rstest]
+#[case::aliyun(Vendor::Aliyun)]
+#[case::tencent(Vendor::Tencent)]
+#[case::twilio(Vendor::Twilio)]
+#[case::generic(Vendor::Generic)]
+#[tokio::test]
+async fn a_vendor_is_asked_so_on_the_wire(#[case] vendor: Vendor) {
+    let sink = HttpSink::start(Script::always(Reply::answer(500, ""))).await;
+    let clock = clock();
+    let handed_over_by = dueherald::clock::Clock::now(&clock);
+    let to = dueherald::domain::Address::Phone(Phone::new(PHONE).expect("a phone"));
+    let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, trace: Some("tok3n") };
+    assert_eq!(vendor.gateway(sink.port(), "", &clock).look_up(&inquiry).await, LookUp::Unclear);
+    insta::assert_snapshot!(format!("{vendor:?}-look-up").to_lowercase(), golden(vendor, &sink));
+}
+
+/// The first request as it stood on the wire, without what differs from run to run; its signature is checked.
+fn golden(vendor: Vendor, sink: &HttpSink) -> String {
     let text = sink.received().remove(0).text;
     is_signed_as_sent(vendor, &text);
     let text = text.replace(&format!(":{}", sink.port()), ":PORT").replace("\r\n", "\n");
     let text = text.replace(concat!("dueherald/", env!("CARGO_PKG_VERSION")), "dueherald/VERSION");
     // It covers the port, which is another each time.
     let signature = regex::Regex::new("Signature=[0-9a-f]{64}").expect("a pattern");
-    insta::assert_snapshot!(format!("{vendor:?}").to_lowercase(), signature.replace(&text, "Signature=…"));
+    signature.replace(&text, "Signature=…").into_owned()
 }
 
 /// The signature covers what really stands on the wire.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
@@ -18,13 +18,23 @@ pub(crate) struct Authority {
 impl Authority {
     /// Vouches for a server that is called so.
     pub(crate) fn of(name: &str) -> Self {
+        Self::vouching(CertificateParams::new(vec![name.to_owned()]).expect("a name"))
+    }
+
+    /// Vouched for a server that is called so, until the end of 2020.
+    pub(crate) fn expired(name: &str) -> Self {
+        let mut leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        (leaf.not_before, leaf.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 12, 31));
+        Self::vouching(leaf)
+    }
+
+    fn vouching(leaf: CertificateParams) -> Self {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
         // rustls refuses a server that shows a certificate authority's own certificate, so there are two.
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_pem = ca.self_signed(&ca_key).expect("self-signed").pem();
         let key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).expect("signed");
         let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -6,8 +6,10 @@ mod catch_up;
 mod claims;
 mod crossing;
 mod fallbacks;
+mod funnel;
 mod gateways;
 mod import;
+mod landing;
 mod lanes;
 mod ledger;
 mod listing;
@@ -74,6 +76,11 @@ macro_rules! every_case_on {
                 a_resend_keeps_who_and_why,
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
+            }
+            landing {
+                clicks_are_kept_in_their_order,
+                tries_run_out_and_come_back,
+                many_tries_at_once_are_no_more_than_in_a_row,
             }
             caps {
                 within_one_batch_the_counts_go_on,
@@ -144,6 +151,7 @@ macro_rules! every_case_on {
                 an_answer_lifts_only_what_an_answer_suppressed,
                 only_the_address_that_a_report_names_is_suppressed,
                 no_list_puts_an_end_to_an_opt_out,
+                an_opt_out_is_confirmed_once_where_it_is_wanted,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
             }
             fallbacks {
@@ -164,6 +172,10 @@ macro_rules! every_case_on {
             }
             routes {
                 versions_are_kept_and_the_newest_is_told,
+                how_a_route_does_is_the_last_word,
+            }
+            funnel {
+                what_was_sent_is_counted_by_what_decides_about_its_way,
             }
             wishes {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,

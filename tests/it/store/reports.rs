@@ -1,14 +1,17 @@
 //! What gateways tell on their own: matched, kept, and what it suppresses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Outcome, Phone,
-    ReminderId, Said, State, Suppression, SuppressionReason,
+    Address, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Origin, Outcome,
+    Phone, ReminderId, Said, State, Suppression, SuppressionReason,
 };
-use dueherald::store::{ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict};
+use dueherald::store::{
+    ReminderFilter, ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
+};
 
 use super::outcomes::{kinds, one};
 use super::sample::{PHONE, import, instant, merchant, plan, row_with_phone, sms, suppression, view};
@@ -34,7 +37,10 @@ fn numbered(number: &str) -> Subject {
 }
 
 async fn tell(store: &dyn Store, fates: Vec<ToldFate>) -> TakenIn {
-    store.take_in(&Told { gateway: kannel(), fates, replies: Vec::new() }).await.expect("it is taken in")
+    store
+        .take_in(&Told { gateway: kannel(), fates, replies: Vec::new(), confirm: BTreeMap::new() })
+        .await
+        .expect("it is taken in")
 }
 
 async fn listed(store: &dyn Store) -> Vec<Suppression> {
@@ -64,6 +70,7 @@ pub(super) async fn a_report_finds_its_message_by_either_number(store: &dyn Stor
         gateway: "twilio".parse().expect("a gateway"),
         fates: vec![fate(numbered("msg-1"), gone())],
         replies: Vec::new(),
+        confirm: BTreeMap::new(),
     };
     let taken = store.take_in(&other).await.expect("it is taken in");
     assert_eq!((taken.counted, taken.kept), (0, 1), "numbers are each gateway's own");
@@ -155,13 +162,20 @@ fn reply(number: Option<&str>, intent: Intent, at: &str) -> ToldReply {
 }
 
 async fn answer(store: &dyn Store, reply: ToldReply) -> usize {
-    let told = Told { gateway: kannel(), fates: Vec::new(), replies: vec![reply] };
+    answer_confirmed(store, reply, &[]).await
+}
+
+/// For these merchants an opt-out is confirmed within five minutes.
+async fn answer_confirmed(store: &dyn Store, reply: ToldReply, confirmed: &[&str]) -> usize {
+    let confirm = confirmed.iter().map(|name| (merchant(name), TimeDelta::minutes(5))).collect();
+    let told = Told { gateway: kannel(), fates: Vec::new(), replies: vec![reply], confirm };
     store.take_in(&told).await.expect("it is taken in").replies
 }
 
 const NINE: &str = "2026-11-22T09:00:00Z";
 const TEN: &str = "2026-11-22T10:00:00Z";
 const ELEVEN: &str = "2026-11-22T11:00:00Z";
+const NOON: &str = "2026-11-22T12:00:00Z";
 
 fn of(merchant: &str) -> Vec<(Option<String>, SuppressionReason, String)> {
     vec![(Some(merchant.to_owned()), SuppressionReason::OptedOut, "reply:kannel".to_owned())]
@@ -195,6 +209,41 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     let about = Some(Subject::Reminder(first));
     assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, TEN) }).await, 1);
     assert_eq!(reasons(store).await, of("shop"));
+}
+
+/// Those in the outbox: key, not before, expires.
+async fn confirmations(store: &dyn Store) -> Vec<(String, DateTime<Utc>, DateTime<Utc>)> {
+    let all = ReminderFilter { limit: 100, ..ReminderFilter::default() };
+    let all = store.reminders(&all).await.expect("listed").into_iter().map(|view| view.reminder.plan);
+    let ours = all.filter(|plan| plan.origin == Origin::Reply);
+    let told = ours.map(|plan| {
+        let key = plan.key;
+        let step = key.step.to_string();
+        let step = step.split('/').next().unwrap_or_default();
+        let key = format!("{} {} {} {step} {}", key.borrower.merchant, key.borrower.id, key.due_date, key.channel);
+        (key, plan.not_before, plan.expires_at)
+    });
+    told.collect()
+}
+
+pub(super) async fn an_opt_out_is_confirmed_once_where_it_is_wanted(store: &dyn Store, clock: &SimClock) {
+    accepted_as(store, clock, "msg-1").await;
+    assert_eq!(answer_confirmed(store, reply(Some("r1"), Intent::Stop, NINE), &["shop"]).await, 1);
+    assert_eq!(answer_confirmed(store, reply(Some("r2"), Intent::Start, TEN), &["mall"]).await, 1);
+    assert!(confirmations(store).await.is_empty(), "another merchant's are, and an opt-in never is");
+    assert_eq!(answer_confirmed(store, reply(Some("r3"), Intent::Stop, ELEVEN), &["mall"]).await, 1);
+    let eleven = instant(ELEVEN);
+    let expected = [("mall b00 2026-11-25 confirmation sms".to_owned(), eleven, eleven + TimeDelta::minutes(5))];
+    assert_eq!(confirmations(store).await, expected);
+    // The same answer again, and another one of who has opted out already.
+    assert_eq!(answer_confirmed(store, reply(Some("r3"), Intent::Stop, ELEVEN), &["mall"]).await, 0);
+    assert_eq!(answer_confirmed(store, reply(Some("r4"), Intent::Stop, ELEVEN), &["mall"]).await, 1);
+    assert_eq!(confirmations(store).await, expected);
+    // Who is known to be gone is told nothing more.
+    assert_eq!(answer_confirmed(store, reply(Some("r5"), Intent::Start, NOON), &["mall"]).await, 1);
+    store.suppress(&[suppression(None, phone(), SuppressionReason::Manual)]).await.expect("it is suppressed");
+    assert_eq!(answer_confirmed(store, reply(Some("r6"), Intent::Stop, NOON), &["mall"]).await, 1);
+    assert_eq!(confirmations(store).await, expected);
 }
 
 pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn Store, clock: &SimClock) {

@@ -1,7 +1,7 @@
 //! What people make of routes at run time.
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Route, RouteKind, RouteVersion};
+use dueherald::domain::{AppGuide, AppSteps, EmailAddress, Route, RouteHealth, RouteKind, RouteVersion, Support};
 use dueherald::store::Store;
 
 use super::sample::{instant, merchant};
@@ -30,12 +30,42 @@ pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, 
     second.route.closed = true;
     second.route.replaced_by = "app".parse().ok();
     let mut app = version("app", "mallpay://bill", "2026-11-22T02:00:00Z");
-    app.route.kind = RouteKind::App { url: "mallpay://bill".into() };
+    let steps = AppSteps { chinese: vec!["打开 App".into(), "“还款”".into()], english: Vec::new() };
+    let guide = AppGuide { stores: vec!["https://apps.apple.com/cn/app/id1".into()], steps };
+    app.route.kind = RouteKind::App { url: "mallpay://bill/{installment}".into(), guide };
+    let mut support = version("zz", "", "2026-11-22T02:00:00Z");
+    support.route.kind = RouteKind::Support { contact: None };
+    let mut own = support.clone();
+    let email = EmailAddress::new("help@mall.example").ok();
+    own.route.kind = RouteKind::Support { contact: Some(Support { phone: None, email, hours: Some("9–21".into()) }) };
     assert_eq!(store.route_versions(None).await.expect("read"), []);
-    for one in [&first, &app, &second] {
+    for one in [&first, &app, &second, &support, &own] {
         store.add_route_version(one).await.expect("written");
     }
-    assert_eq!(store.route_versions(None).await.expect("read"), [app.clone(), second.clone()]);
+    assert_eq!(store.route_versions(None).await.expect("read"), [app.clone(), second.clone(), own.clone()]);
     assert_eq!(store.route_versions(Some(&first.route.key)).await.expect("read"), [first, second]);
+    assert_eq!(store.route_versions(Some(&support.route.key)).await.expect("read"), [support, own]);
     assert_eq!(store.route_versions(Some(&"none".parse().expect("a key"))).await.expect("read"), []);
+}
+
+pub(super) async fn how_a_route_does_is_the_last_word(store: &dyn Store, _: &SimClock) {
+    let degraded = RouteHealth {
+        key: "web".parse().expect("a key"),
+        url: "https://a.mall.example/{order}".into(),
+        degraded: true,
+        since: instant("2026-11-22T01:00:00.000001Z"),
+        failures: 3,
+        successes: 0,
+        last_fault: Some("it answers with status 500".into()),
+        probed_at: instant("2026-11-22T01:03:00Z"),
+    };
+    let other = RouteHealth { key: "app".parse().expect("a key"), last_fault: None, ..degraded.clone() };
+    let well = RouteHealth { degraded: false, failures: 0, successes: u32::MAX, ..degraded.clone() };
+    assert_eq!(store.route_health().await.expect("read"), []);
+    for one in [&degraded, &other] {
+        store.note_route_health(one).await.expect("written");
+    }
+    assert_eq!(store.route_health().await.expect("read"), [other.clone(), degraded]);
+    store.note_route_health(&well).await.expect("written");
+    assert_eq!(store.route_health().await.expect("read"), [other, well]);
 }

@@ -150,6 +150,7 @@ pub(super) fn send(_: &NewReminder, account: &Account, now: DateTime<Utc>) -> De
         today: now.date_naive(),
         template: None,
         no_other_template: false,
+        second_route: None,
         until: now + TimeDelta::hours(1),
     })
 }

@@ -81,7 +81,7 @@ impl Bench {
 
 fn intake(store: Arc<dyn Store>, gateway: &Arc<Teller>, clock: &SimClock) -> Intake {
     let gateways = [(gateway.name().clone(), Arc::<Teller>::clone(gateway) as Arc<dyn Gateway>)].into();
-    Intake { store, composer: composer(), gateways, clock: Arc::new(clock.clone()) }
+    Intake { store, policy: Arc::default(), composer: composer(), gateways, clock: Arc::new(clock.clone()) }
 }
 
 /// As the daemon serves it: beside the pages.
@@ -114,6 +114,7 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
             today: now.date_naive(),
             template: None,
             no_other_template: false,
+            second_route: None,
             until: now + TimeDelta::hours(1),
         })
     };

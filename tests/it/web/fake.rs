@@ -1,28 +1,36 @@
-//! The least of a store that the pages need: one reminder and one account, only read. Everything else panics, which is the proof
-//! that no page writes but the one that unsubscribes.
+//! The least of a store that the pages need: one reminder and one account, only read. What may be written is kept; everything else
+//! panics, which is the proof that no page writes more.
 
 use std::future::pending;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use dueherald::clock::SimClock;
+use dueherald::clock::{Clock, SimClock};
+use dueherald::config::Http;
 use dueherald::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Event, EventKind,
-    GatewayState, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale, Merchant, MerchantId, Money,
-    NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteKey, RouteKind,
-    RouteVersion, Routes, Settlement, SourceState, State, Step, Support, Suppression, Tags, WishesByHand,
+    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
+    GatewayState, Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone,
+    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
+    SentCount, Settlement, SourceState, State, Step, Suppression, WishesByHand,
 };
+use dueherald::http::limit::Limit;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
-use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy};
+use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_try};
+use dueherald::render::LinkKeys;
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
     QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
     SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
+
+use secrecy::SecretString;
+
+pub(crate) use super::sample::{app, date, installment, instant, route, web};
+use super::sample::{merchant, merchant_id};
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +52,15 @@ pub(crate) struct FakeStore {
     pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
     /// What was wished for.
     pub(crate) wished: Arc<Mutex<Vec<WishesByHand>>>,
+    /// Who went where.
+    pub(crate) clicks: Arc<Mutex<Vec<Click>>>,
+    /// Whether that fails.
+    pub(crate) clicks_fail: bool,
+    /// How many wrong digits, and when the last were.
+    pub(crate) tried: Arc<Mutex<Option<(u32, DateTime<Utc>)>>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
+    pub(crate) clock: SimClock,
 }
 
 impl FakeStore {
@@ -174,6 +189,46 @@ impl Store for FakeStore {
         Ok(Vec::new())
     }
 
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        if self.clicks_fail {
+            return Err(StoreError::NotMigrated);
+        }
+        self.clicks.lock().expect("nobody panics with it").push(click.clone());
+        Ok(())
+    }
+
+    async fn clicks(&self, _: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        unreachable!("no page tells who went where")
+    }
+
+    async fn try_digits(&self, _: ReminderId) -> Result<TryOf, StoreError> {
+        let now = self.clock.now();
+        let mut tried = self.tried.lock().expect("nobody panics with it");
+        let (wrong, last_at) = tried.unwrap_or((0, now));
+        let told = next_try(wrong, last_at, now);
+        if matches!(told, TryOf::Counted { .. }) {
+            *tried = Some((wrong + 1, now));
+        }
+        Ok(told)
+    }
+
+    async fn forget_tries(&self, _: ReminderId) -> Result<(), StoreError> {
+        *self.tried.lock().expect("nobody panics with it") = None;
+        Ok(())
+    }
+
+    async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        unreachable!("no page tells what was sent")
+    }
+
+    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
+        unreachable!("no page probes")
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        unreachable!("these routes are not probed")
+    }
+
     async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
         unreachable!("no page reads wishes")
     }
@@ -290,7 +345,7 @@ pub(crate) const UNSUBSCRIBE_TOKEN: &str = "k1_7Mm2xQpLt5WvYzRbN8KjHgFd";
 pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
 /// A sealed token whose reminder is no longer kept.
 pub(crate) const FORGOTTEN: &str = "k1_9aaaaaaaaaaaaaaaaaaaaaaa";
-const REMINDER: ReminderId = ReminderId(7);
+pub(crate) const REMINDER: ReminderId = ReminderId(7);
 
 /// What a page is made from, before it is served: a test changes what it is about.
 pub(crate) struct World {
@@ -298,6 +353,9 @@ pub(crate) struct World {
     pub(crate) merchant: Merchant,
     pub(crate) merchant_known: bool,
     pub(crate) routes: Vec<Route>,
+    pub(crate) route_hosts: RouteHosts,
+    pub(crate) route_key: Option<SecretString>,
+    pub(crate) http: Http,
     pub(crate) clock: SimClock,
 }
 
@@ -331,6 +389,7 @@ impl World {
         };
         let view = ReminderView { reminder, state: State::Accepted, attempts: 1, next_try: None, last: None };
         let installments = vec![installment("I-1", None)];
+        let clock = SimClock::at(instant("2026-11-22T01:00:00Z"));
         Self {
             store: FakeStore {
                 health: Health::Well,
@@ -340,7 +399,11 @@ impl World {
                 sources: Vec::new(),
                 suppressed: Arc::default(),
                 wished: Arc::default(),
+                clicks: Arc::default(),
+                clicks_fail: false,
+                tried: Arc::default(),
                 asked: Arc::default(),
+                clock: clock.clone(),
             },
             merchant,
             merchant_known: true,
@@ -348,7 +411,15 @@ impl World {
                 app("app", "mallpay://repay?from=r"),
                 web("web", None, "https://pay.yunfan.example/bill?x=1&y=2"),
             ],
-            clock: SimClock::at(instant("2026-11-22T01:00:00Z")),
+            route_hosts: ".yunfan.example".parse().expect("a host"),
+            route_key: None,
+            http: Http {
+                public: ([127, 0, 0, 1], 0).into(),
+                ops: ([127, 0, 0, 1], 0).into(),
+                requests_per_minute: 60,
+                client_header: None,
+            },
+            clock,
         }
     }
 
@@ -364,6 +435,7 @@ impl World {
 
     pub(crate) fn public(self) -> Public {
         let merchants = self.merchant_known.then(|| (self.merchant.id.clone(), self.merchant));
+        let clock: Arc<dyn Clock> = Arc::new(self.clock);
         Public {
             store: Arc::new(self.store),
             open: Arc::new(|token| match token {
@@ -379,80 +451,16 @@ impl World {
             open_check_code: Arc::new(|code| (code == CODE).then_some(REMINDER).into_iter().collect()),
             policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Registry::of(Routes(self.routes))),
-            clock: Arc::new(self.clock),
+            route_hosts: Arc::new([(merchant_id(), self.route_hosts)].into()),
+            route_keys: Arc::new(self.route_key.map(|key| (merchant_id(), key)).into_iter().collect()),
+            proofs: Arc::new(proof_keys()),
+            limit: Arc::new(Limit::new(&self.http, Arc::clone(&clock))),
+            clock,
         }
     }
 }
 
-fn merchant() -> Merchant {
-    Merchant {
-        id: merchant_id(),
-        name: "云帆商城".into(),
-        signature: "云帆商城".into(),
-        app_name: "云帆金融".into(),
-        locale: Locale::new("zh-CN").expect("a tag"),
-        time_zone: chrono_tz::Asia::Shanghai,
-        country: "CN".into(),
-        jurisdiction: Jurisdiction::Cn,
-        stopped: false,
-        link_base: "https://l.yunfan.example".into(),
-        support: Support {
-            phone: Some("400-820-8820".into()),
-            email: EmailAddress::new("help@yunfan.example").ok(),
-            hours: Some("9:00–21:00".into()),
-        },
-    }
-}
-
-fn merchant_id() -> MerchantId {
-    MerchantId::new("yunfan").expect("sound")
-}
-
-pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
-    let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
-    Installment {
-        merchant: merchant_id(),
-        id: InstallmentId::new(id).expect("sound"),
-        borrower: BorrowerId::new("B-1001").expect("sound"),
-        order_ref: Some("ORDER-778899".into()),
-        product: product.map(str::to_owned),
-        sequence: Some(2),
-        of: Some(6),
-        amount: cny("1288.66"),
-        paid_amount: cny("0"),
-        due_date: date("2026-11-25"),
-        status: InstallmentStatus::Open,
-        route: None,
-        tags: Tags::default(),
-    }
-}
-
-pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
-    route(key, product, RouteKind::Web { url: url.into() })
-}
-
-pub(crate) fn app(key: &str, url: &str) -> Route {
-    route(key, None, RouteKind::App { url: url.into() })
-}
-
-fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
-    let key = RouteKey::new(key).expect("sound");
-    Route {
-        key,
-        merchant: merchant_id(),
-        product: product.map(str::to_owned),
-        kind,
-        valid_from: None,
-        valid_until: None,
-        closed: false,
-        replaced_by: None,
-    }
-}
-
-pub(crate) fn date(text: &str) -> NaiveDate {
-    text.parse().expect("a date")
-}
-
-pub(crate) fn instant(text: &str) -> DateTime<Utc> {
-    text.parse().expect("an instant")
+/// What proofs are sealed with.
+pub(crate) fn proof_keys() -> LinkKeys {
+    LinkKeys::new([(1, [7; 32])]).expect("32 bytes")
 }

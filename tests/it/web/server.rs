@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::fake::instant;
 
-struct Server {
-    address: SocketAddr,
-    clock: SimClock,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) clock: SimClock,
     stop: CancellationToken,
     running: JoinHandle<io::Result<()>>,
 }
 
-async fn start(router: Router) -> Server {
+pub(super) async fn start(router: Router) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let clock = SimClock::at(instant("2026-11-22T01:00:00Z"));
@@ -37,7 +37,7 @@ async fn send(address: SocketAddr, request: &str) -> TcpStream {
 }
 
 /// Everything up to the end of the connection.
-async fn answer(mut stream: TcpStream) -> String {
+pub(super) async fn answer(mut stream: TcpStream) -> String {
     let mut text = String::new();
     // A server that ends with bytes of the request unread may reset the connection; what it said before counts.
     drop(stream.read_to_string(&mut text).await);

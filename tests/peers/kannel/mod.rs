@@ -83,7 +83,6 @@ fn gateway(sendsms: u16) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs Kannel: ./tests/run peers brings it"]
 async fn chinese_and_english_arrive_and_reports_and_answers_come_back() {
     let ports = free_ports();
     let daemon = Daemon::new("sms", &gateway(ports[4]));

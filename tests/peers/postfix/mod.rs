@@ -83,7 +83,6 @@ fn suppressed(daemon: &Daemon) -> Vec<(String, String)> {
 #[case::rsa(RSA)]
 #[case::ed25519(ED25519)]
 #[tokio::test]
-#[ignore = "needs Postfix: ./tests/run peers brings it"]
 async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[case] algorithm: Algorithm) {
     let postfix = Postfix::start(&["zhang", "bounce"]).await;
     let record = dkim_key(&algorithm, &postfix.folder().join("dkim.pem"));

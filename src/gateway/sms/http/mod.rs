@@ -56,7 +56,7 @@
 //! ]
 //! retry = [{ json = { pointer = "/code", equals = 9 }, after = "1m" }]
 //! message_id = { pointer = "/data/id" }
-//! idempotent = true
+//! confirms_opt_outs = true               # the provider itself answers STOP
 //!
 //! [gateways.house.look_up]                # on the same server
 //! url = "https://sms.mall.example/v1/status"
@@ -187,5 +187,9 @@ impl Callbacks for Generic {
 
     fn is_proof(&self) -> bool {
         false
+    }
+
+    fn confirms_opt_outs(&self) -> bool {
+        self.settings.confirms_opt_outs
     }
 }

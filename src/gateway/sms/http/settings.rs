@@ -51,9 +51,9 @@ gateway_settings! {
         /// What kind of link it lets through.
         #[serde(default)]
         pub link_mode: LinkMode,
-        /// Whether the gateway takes the same `reference` only once, as its documentation promises.
+        /// Whether the provider itself answers who opts out.
         #[serde(default)]
-        pub idempotent: bool,
+        pub confirms_opt_outs: bool,
     }
 }
 

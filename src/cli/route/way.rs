@@ -1,0 +1,122 @@
+//! What `dueherald route set` makes of its words for one kind of route; what is not said stays as it was.
+
+use clap::Args;
+
+use super::{Kind, SetArgs};
+use crate::cli::CliError;
+use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support};
+
+#[derive(Debug, Args)]
+pub(super) struct GuideArgs {
+    /// Where the app is to be had; may be said again. Without it where it was
+    #[arg(long = "store", value_name = "URL")]
+    stores: Vec<String>,
+    /// What to do in the app, step by step: zh-CN=TEXT or en=TEXT, said for each. Without it what it was
+    #[arg(long = "step", value_name = "LANGUAGE=TEXT")]
+    steps: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ContactArgs {
+    /// Whom to call; without phone and e-mail, the merchant's customer service
+    #[arg(long)]
+    phone: Option<String>,
+    /// Where to write
+    #[arg(long)]
+    email: Option<String>,
+    /// When somebody answers
+    #[arg(long)]
+    hours: Option<String>,
+}
+
+/// The kind that is said, or else the known one, with what is said of it.
+pub(super) fn kind(
+    args: &SetArgs,
+    known: Option<&RouteKind>,
+    lacks: &dyn Fn(&str) -> CliError,
+) -> Result<RouteKind, CliError> {
+    let kind = args.kind.or_else(|| known.map(kind_of)).ok_or_else(|| lacks("--kind"))?;
+    let known_url = known.and_then(RouteKind::url).map(str::to_owned);
+    let url = || args.url.clone().or(known_url).ok_or_else(|| lacks("--url"));
+    args.only_what_fits(kind)?;
+    Ok(match (kind, known) {
+        (Kind::Web, _) => RouteKind::Web { url: url()? },
+        (Kind::App, Some(RouteKind::App { guide, .. })) => {
+            RouteKind::App { url: url()?, guide: args.guide.over(guide.clone())? }
+        }
+        (Kind::App, _) => RouteKind::App { url: url()?, guide: args.guide.over(AppGuide::default())? },
+        (Kind::Support, Some(RouteKind::Support { contact })) if args.contact.is_empty() => {
+            RouteKind::Support { contact: contact.clone() }
+        }
+        (Kind::Support, _) => RouteKind::Support { contact: args.contact.read()? },
+    })
+}
+
+fn kind_of(known: &RouteKind) -> Kind {
+    match known {
+        RouteKind::Web { .. } => Kind::Web,
+        RouteKind::App { .. } => Kind::App,
+        RouteKind::Support { .. } => Kind::Support,
+    }
+}
+
+impl SetArgs {
+    fn only_what_fits(&self, kind: Kind) -> Result<(), CliError> {
+        let refused = |what: &str, of: &str| Err(CliError::Use(format!("{what} is for {of} only; leave it out")));
+        match kind {
+            Kind::Support if self.url.is_some() => refused("--url", "routes of kind web and app"),
+            Kind::Web | Kind::Support if !self.guide.is_empty() => refused("--store or --step", "routes of kind app"),
+            Kind::Web | Kind::App if !self.contact.is_empty() => {
+                refused("--phone, --email or --hours", "routes of kind support")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl GuideArgs {
+    fn is_empty(&self) -> bool {
+        self.stores.is_empty() && self.steps.is_empty()
+    }
+
+    fn over(&self, mut guide: AppGuide) -> Result<AppGuide, CliError> {
+        if !self.stores.is_empty() {
+            guide.stores.clone_from(&self.stores);
+        }
+        if !self.steps.is_empty() {
+            guide.steps = AppSteps::default();
+        }
+        for said in &self.steps {
+            let steps = match said.split_once('=') {
+                Some(("zh-CN", text)) => Some((&mut guide.steps.chinese, text)),
+                Some(("en", text)) => Some((&mut guide.steps.english, text)),
+                _ => None,
+            };
+            let sound = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
+            let Some((steps, text)) = steps.filter(|(_, text)| sound(text)) else {
+                return Err(CliError::Use(format!("--step {said:?} is no step; write zh-CN=TEXT or en=TEXT")));
+            };
+            steps.push(text.trim().to_owned());
+        }
+        Ok(guide)
+    }
+}
+
+impl ContactArgs {
+    fn is_empty(&self) -> bool {
+        self.phone.is_none() && self.email.is_none() && self.hours.is_none()
+    }
+
+    fn read(&self) -> Result<Option<Support>, CliError> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        if self.phone.is_none() && self.email.is_none() {
+            return Err(CliError::Use("--hours are of nobody; say --phone or --email as well".to_owned()));
+        }
+        let wrong =
+            |_| CliError::Use("--email is no e-mail address; write for example service@mall.example".to_owned());
+        let email = self.email.as_deref().map(EmailAddress::new).transpose().map_err(wrong)?;
+        Ok(Some(Support { phone: self.phone.clone(), email, hours: self.hours.clone() }))
+    }
+}

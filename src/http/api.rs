@@ -1,0 +1,306 @@
+//! `/api/v1/…`: what the lender's own systems ask for and say, as JSON, at an address of its own.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /api/v1/borrowers/{merchant}/{borrower}/wishes` | the borrower's hold, language, channel and hours |
+//! | `PATCH` of the same | changes those that the body names (RFC 7396): `null` takes one back, what is left out stays |
+//!
+//! Every request needs `Authorization: Bearer TOKEN` with a token of `[[api.tokens]]`; its name is on record for what it does.
+//!
+//! | answer | when |
+//! |---|---|
+//! | 200, how it is now | done |
+//! | 401 | no token or a wrong one, whatever the path |
+//! | 404 | the ledger does not know the borrower |
+//! | 413, 422 | the body is too large, or is not what can be wished for: `error` says why; nothing is changed |
+//! | 503 | the store failed or did not answer in time; try again |
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Deserializer, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::public::with_headers;
+use super::{Fingerprint, HttpError, fingerprint, within_patience};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::domain::{
+    Borrower, BorrowerId, BorrowerKey, Channel, Locale, Merchant, MerchantId, Said, Wishes, WishesByHand,
+};
+use crate::pipeline::{Signature, hold};
+use crate::plan::{Policy, local_date};
+use crate::store::Store;
+
+/// The largest body of a request, in bytes.
+const MAX_WISHES: usize = 16 * 1024;
+
+/// What the API is made from.
+#[derive(Clone)]
+pub struct Api {
+    /// The ledger.
+    pub store: Arc<dyn Store>,
+    /// The merchants.
+    pub policy: Arc<Policy>,
+    /// Tells now, and bounds the wait for the store.
+    pub clock: Arc<dyn Clock>,
+    tokens: Arc<[(String, Fingerprint)]>,
+}
+
+/// Whose token a request shows.
+#[derive(Debug, Clone)]
+struct Caller(String);
+
+impl Api {
+    /// What it is made from in this process.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let tokens = app.config.api.tokens.iter().map(|token| (token.name.clone(), token.token.expose_secret()));
+        Self::with(Arc::clone(&app.store), Arc::clone(&app.policy), Arc::clone(&app.clock), tokens)
+    }
+
+    /// For callers with these names and tokens.
+    pub fn with<'t>(
+        store: Arc<dyn Store>,
+        policy: Arc<Policy>,
+        clock: Arc<dyn Clock>,
+        tokens: impl IntoIterator<Item = (String, &'t str)>,
+    ) -> Self {
+        let tokens = tokens.into_iter().map(|(name, token)| (name, fingerprint(token))).collect();
+        Self { store, policy, clock, tokens }
+    }
+
+    /// Whose token stands in the headers. Every one is compared, so that the time taken tells nothing.
+    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = shown.split_once(' ')?;
+        let token = fingerprint(token.trim());
+        let owner = self.tokens.iter().fold(
+            None,
+            |found, (name, known)| {
+                if bool::from(token.ct_eq(known)) { Some(name) } else { found }
+            },
+        );
+        owner.filter(|_| scheme.eq_ignore_ascii_case("bearer")).cloned().map(Caller)
+    }
+
+    fn merchant(&self, borrower: &BorrowerKey) -> Result<&Merchant, Refusal> {
+        self.policy.merchants.get(&borrower.merchant).ok_or(Refusal::Unknown)
+    }
+
+    /// The borrower as the ledger has it now.
+    async fn borrower(&self, key: &BorrowerKey) -> Result<Borrower, Refusal> {
+        let merchant = self.merchant(key)?;
+        // What an account says of the borrower is the same for every day and channel.
+        let today = local_date(merchant.time_zone, self.clock.now());
+        let account = within_patience(&*self.clock, self.store.account(key, today, Channel::Sms)).await?;
+        account.borrower.ok_or(Refusal::Unknown)
+    }
+
+    async fn wish(&self, borrower: BorrowerKey, asked: Asked, caller: &Caller) -> Result<Borrower, Refusal> {
+        let now = self.clock.now();
+        let Caller(caller) = caller;
+        let actor = asked.by.as_ref().map_or_else(|| caller.clone(), |person| format!("{person} by {caller}"));
+        let Signature { actor, .. } = Signature::new(&actor, "-").map_err(Refusal::body)?;
+        let wishes = asked.wishes(self.merchant(&borrower)?, now)?;
+        let said = WishesByHand { borrower, wishes, actor, at: now };
+        if !within_patience(&*self.clock, self.store.wish(&said)).await? {
+            return Err(Refusal::Unknown);
+        }
+        self.borrower(&said.borrower).await
+    }
+}
+
+/// Serves `/api/v1/…`; every other path is a 404.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/api/v1/borrowers/{merchant}/{borrower}/wishes", get(show).patch(change))
+        .fallback(async || Refusal::NoPath)
+        .layer(DefaultBodyLimit::max(MAX_WISHES))
+        .layer(from_fn_with_state(api.clone(), authorised))
+        .layer(map_response(with_headers))
+        .with_state(api)
+}
+
+async fn authorised(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let Some(caller) = api.caller(request.headers()) else { return Refusal::Unauthorised.into_response() };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The merchant and the borrower in a path.
+type Named = Result<Path<(String, String)>, PathRejection>;
+
+async fn show(State(api): State<Api>, path: Named) -> Result<Json<Told>, Refusal> {
+    let key = key(path)?;
+    Ok(Json(Told::of(api.borrower(&key).await?)))
+}
+
+async fn change(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Told>, Refusal> {
+    let key = key(path)?;
+    let body = body.map_err(|_| Refusal::TooLarge)?;
+    let asked = serde_json::from_slice(&body).map_err(Refusal::body)?;
+    Ok(Json(Told::of(api.wish(key, asked, &caller).await?)))
+}
+
+fn key(path: Named) -> Result<BorrowerKey, Refusal> {
+    let Path((merchant, borrower)) = path.map_err(|_| Refusal::Unknown)?;
+    let merchant = MerchantId::new(&merchant).map_err(|_| Refusal::Unknown)?;
+    let id = BorrowerId::new(&borrower).map_err(|_| Refusal::Unknown)?;
+    Ok(BorrowerKey { merchant, id })
+}
+
+/// The body of a change.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default, deserialize_with = "said")]
+    hold: Said<AskedHold>,
+    #[serde(default, deserialize_with = "said")]
+    language: Said<String>,
+    #[serde(default, deserialize_with = "said")]
+    channel: Said<String>,
+    #[serde(default, deserialize_with = "said")]
+    hours: Said<String>,
+    /// The person at the caller's end, for the record.
+    by: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedHold {
+    reason: String,
+    until: Option<String>,
+}
+
+/// What stands there is said, `null` too; what does not is not.
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Said<T>, D::Error> {
+    Option::deserialize(deserializer).map(Said::Value)
+}
+
+impl Asked {
+    fn wishes(self, merchant: &Merchant, now: DateTime<Utc>) -> Result<Wishes, Refusal> {
+        let wishes = Wishes {
+            hold: read(self.hold, |asked| {
+                hold(&asked.reason, asked.until.as_deref(), merchant.time_zone, now).map_err(Refusal::body)
+            })?,
+            locale: read(self.language, |text| {
+                Locale::new(&text).map_err(|_| Refusal::body("language is no language tag such as zh-CN or en"))
+            })?,
+            preferred_channel: read(self.channel, |text| {
+                text.parse().map_err(|_| Refusal::body("channel is not sms or email"))
+            })?,
+            preferred_hours: read(self.hours, |text| {
+                text.parse().map_err(|error| Refusal::body(format!("hours: the text {error}")))
+            })?,
+        };
+        if wishes == Wishes::default() {
+            return Err(Refusal::body("nothing is said; name hold, language, channel or hours"));
+        }
+        Ok(wishes)
+    }
+}
+
+fn read<T, W>(said: Said<T>, read: impl FnOnce(T) -> Result<W, Refusal>) -> Result<Said<W>, Refusal> {
+    Ok(match said {
+        Said::Nothing => Said::Nothing,
+        Said::Value(value) => Said::Value(value.map(read).transpose()?),
+    })
+}
+
+/// What is wished for a borrower. No name and no address.
+#[derive(Debug, Serialize)]
+struct Told {
+    merchant: String,
+    borrower: String,
+    hold: Option<ToldHold>,
+    language: Option<String>,
+    channel: Option<Channel>,
+    hours: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldHold {
+    reason: String,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Told {
+    fn of(borrower: Borrower) -> Self {
+        Self {
+            merchant: borrower.key.merchant.to_string(),
+            borrower: borrower.key.id.to_string(),
+            hold: borrower.hold.map(|hold| ToldHold { reason: hold.reason, until: hold.until }),
+            language: borrower.locale.map(|locale| locale.to_string()),
+            channel: borrower.preferred_channel,
+            hours: borrower.preferred_hours.map(|hours| hours.to_string()),
+        }
+    }
+}
+
+/// Why a request is not done.
+#[derive(Debug)]
+enum Refusal {
+    Unauthorised,
+    NoPath,
+    Unknown,
+    TooLarge,
+    Body(String),
+    Failed(HttpError),
+}
+
+impl Refusal {
+    fn body(why: impl ToString) -> Self {
+        Self::Body(why.to_string())
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::Unauthorised => {
+                (StatusCode::UNAUTHORIZED, "show a token of [[api.tokens]] as Authorization: Bearer TOKEN".to_owned())
+            }
+            Self::NoPath => (StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()),
+            Self::Unknown => {
+                let error = "the ledger knows no such borrower of that merchant; check both, or import first";
+                (StatusCode::NOT_FOUND, error.to_owned())
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {MAX_WISHES} bytes")),
+            Self::Body(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+            Self::Failed(error) => {
+                tracing::error!(%error, "a request of the API could not be done");
+                (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again soon".to_owned())
+            }
+        };
+        let mut response = (status, Json(serde_json::json!({ "error": error }))).into_response();
+        let headers = response.headers_mut();
+        match status {
+            StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            StatusCode::SERVICE_UNAVAILABLE => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("60"))),
+            _ => {}
+        }
+        response
+    }
+}

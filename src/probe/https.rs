@@ -1,0 +1,206 @@
+//! A look over HTTPS. Redirects are followed by hand: each must lead to a host on the merchant's list, before it is spoken to.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::LOCATION;
+use reqwest::{Client, Response};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use url::Url;
+
+use super::{RouteProbe, Target};
+use crate::clock::Clock;
+use crate::domain::{Probed, RouteFault, RouteKind};
+
+/// More than a borrower's browser is ever sent about a payment page; a circle ends there.
+const MOST_REDIRECTS: usize = 5;
+
+/// How much of a page is searched for the expected text.
+const MOST_OF_A_PAGE: usize = 256 * 1024;
+
+/// Why there is nothing to look with.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The machine trusts nobody.
+    #[error("no certificate authority to trust, so no route can be probed: install the machine's (ca-certificates)")]
+    NoAuthority,
+    /// The client could not be made.
+    #[error("routes cannot be probed: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A browser of the least kind: no cookies, no scripts, no proxy, a connection of its own for each look.
+pub struct HttpsProbe {
+    client: Client,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for HttpsProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpsProbe").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl HttpsProbe {
+    /// With the names and the authorities of this machine; a look takes `timeout` at most.
+    ///
+    /// # Errors
+    /// When no authority is trusted here.
+    pub fn new(timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self::with(roots, Names::default(), timeout, clock)
+    }
+
+    /// In a world of its own: these names alone lead somewhere, and these authorities alone are trusted (PEM). No config leads here.
+    ///
+    /// # Errors
+    /// When no authority can be read.
+    pub fn in_a_world_of(
+        names: BTreeMap<String, SocketAddr>,
+        ca_pem: &str,
+        timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ProbeError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
+        Self::with(roots, Names(Some(names)), timeout, clock)
+    }
+
+    fn with(roots: RootCertStore, names: Names, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
+        if roots.is_empty() {
+            return Err(ProbeError::NoAuthority);
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(Arc::new(names))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            // A name or a certificate that changed shows only on a connection that is made anew.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("dueherald/", env!("CARGO_PKG_VERSION"), " (route probe)"))
+            .build()?;
+        Ok(Self { client, timeout, clock })
+    }
+
+    async fn look(&self, target: &Target) -> Result<(), RouteFault> {
+        let mut url = target.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            target.hosts.check(&RouteKind::Web { url: url.clone() }).map_err(RouteFault::Astray)?;
+            let response = self.client.get(&url).send().await.map_err(|error| fault(&error))?;
+            match response.status().as_u16() {
+                200..=299 => return expect(response, target.expect.as_deref()).await,
+                301 | 302 | 303 | 307 | 308 => url = forwarded(&response).ok_or(RouteFault::Redirects)?,
+                status => return Err(RouteFault::Status(status)),
+            }
+        }
+        Err(RouteFault::Redirects)
+    }
+}
+
+#[async_trait]
+impl RouteProbe for HttpsProbe {
+    async fn probe(&self, target: &Target) -> Probed {
+        let started = self.clock.elapsed();
+        let found = tokio::select! {
+            biased;
+            found = self.look(target) => found,
+            () = self.clock.sleep(self.timeout) => Err(RouteFault::Slow),
+        };
+        Probed { took: self.clock.elapsed().saturating_sub(started), fault: found.err() }
+    }
+}
+
+/// Where an answer forwards to.
+fn forwarded(response: &Response) -> Option<String> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    Url::parse(response.url().as_str()).ok()?.join(location).ok().map(String::from)
+}
+
+async fn expect(mut response: Response, text: Option<&str>) -> Result<(), RouteFault> {
+    let Some(text) = text else { return Ok(()) };
+    let mut page = Vec::new();
+    while page.len() < MOST_OF_A_PAGE {
+        match response.chunk().await {
+            Ok(Some(chunk)) => page.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => return Err(RouteFault::Answer),
+        }
+    }
+    memchr::memmem::find(&page, text.as_bytes()).map(|_| ()).ok_or(RouteFault::TextMissing)
+}
+
+/// What an error comes down to: the client wraps it in several others.
+fn fault(error: &reqwest::Error) -> RouteFault {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.is::<NoSuchName>() {
+            return RouteFault::Dns;
+        }
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return tls_fault(error);
+        }
+        // An io::Error hides what it wraps from `source`.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or(error.source());
+    }
+    if error.is_connect() { RouteFault::Connect } else { RouteFault::Answer }
+}
+
+fn tls_fault(error: &rustls::Error) -> RouteFault {
+    use CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, UnknownIssuer,
+    };
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => RouteFault::CertificateTime,
+            NotValidForName | NotValidForNameContext { .. } => RouteFault::CertificateHost,
+            // Signed by somebody who only calls himself like an authority that is trusted.
+            UnknownIssuer | BadSignature => RouteFault::CertificateIssuer,
+            _ => RouteFault::Tls,
+        },
+        _ => RouteFault::Tls,
+    }
+}
+
+/// Where names lead: by the machine's resolver, or by this list alone.
+#[derive(Default)]
+struct Names(Option<BTreeMap<String, SocketAddr>>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("no such name")]
+struct NoSuchName;
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let listed = self.0.as_ref().map(|names| names.get(name.as_str()).copied());
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = match listed {
+                Some(listed) => listed.into_iter().collect(),
+                // Port 0 stands for that of the address.
+                None => tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoSuchName)?.collect(),
+            };
+            if found.is_empty() {
+                return Err(NoSuchName.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}

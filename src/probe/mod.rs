@@ -1,0 +1,27 @@
+//! Level 2: looks at a way to repay as a borrower's browser would, behind the trait [`RouteProbe`].
+
+mod https;
+
+use async_trait::async_trait;
+
+use crate::domain::{Probed, RouteHosts};
+
+pub use https::{HttpsProbe, ProbeError};
+
+/// What is looked at, and what is expected of it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The address; its placeholders are filled.
+    pub url: String,
+    /// A text that must stand on the page.
+    pub expect: Option<String>,
+    /// Where the merchant's routes may lead.
+    pub hosts: RouteHosts,
+}
+
+/// Looks at ways to repay. Changes nothing there.
+#[async_trait]
+pub trait RouteProbe: Send + Sync + std::fmt::Debug {
+    /// Looks once; takes no longer than a set time.
+    async fn probe(&self, target: &Target) -> Probed;
+}

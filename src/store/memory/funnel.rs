@@ -1,0 +1,50 @@
+//! What was sent, and what came of it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+
+use super::Tables;
+use crate::domain::{Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
+
+/// As the statement `SENT` of the databases has it.
+pub(super) fn sent(tables: &Tables, span: &Range<DateTime<Utc>>) -> Vec<SentCount> {
+    let clicked: HashSet<_> =
+        tables.clicks.iter().filter(|click| click.at >= span.start).map(|click| click.reminder).collect();
+    let mut counts = BTreeMap::new();
+    for reminder in tables.outbox.reminders.values() {
+        let events = tables.outbox.events(reminder.id);
+        let is = |kind: EventKind| move |event: &&Event| event.kind == kind;
+        let accepted: Vec<_> =
+            events.iter().filter(is(EventKind::Accepted)).filter(|event| span.contains(&event.at)).collect();
+        if accepted.is_empty() {
+            continue;
+        }
+        let delivered = events.iter().filter(is(EventKind::Delivered)).any(|event| event.at >= span.start);
+        let mut one = came(tables, reminder);
+        let led_to = accepted.iter().filter_map(|event| tables.outbox.led_to.get(&(reminder.id, event.attempt))).max();
+        one.route = led_to.cloned().or(one.route);
+        one.funnel.delivered = u64::from(delivered);
+        one.funnel.clicked = u64::from(clicked.contains(&reminder.id));
+        let key =
+            (one.merchant.clone(), one.step.to_string(), one.channel.as_str(), one.product.clone(), one.route.clone());
+        counts.entry(key).and_modify(|known: &mut SentCount| known.funnel.add(&one.funnel)).or_insert(one);
+    }
+    counts.into_values().collect()
+}
+
+fn came(tables: &Tables, reminder: &Reminder) -> SentCount {
+    let key = &reminder.plan.key;
+    let owed = tables.ledger.due_on(&key.borrower, key.due_date);
+    let paid = owed.iter().any(|one| one.status == InstallmentStatus::Paid)
+        && owed.iter().all(|one| one.status != InstallmentStatus::Open);
+    SentCount {
+        merchant: key.borrower.merchant.clone(),
+        step: key.step.clone(),
+        channel: key.channel,
+        product: owed.iter().filter_map(|one| one.product.clone()).min(),
+        route: owed.iter().filter_map(|one| one.route.clone()).min(),
+        funnel: Funnel { sent: 1, paid: u64::from(paid), ..Funnel::default() },
+    }
+}

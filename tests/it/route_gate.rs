@@ -1,0 +1,230 @@
+//! A way to repay that does not work: what leads there is held, operations are alerted, and it goes out once when all is well again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Days;
+use dueherald::app::{App, Time};
+use dueherald::clock::SimClock;
+use dueherald::config::Config;
+use dueherald::http::ops::{Figures, Ops, router};
+use dueherald::pipeline::{Lane, Prober, Tally, drain};
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::Desk;
+use crate::fixtures::at;
+use crate::route_probe::{probe, redirect};
+use crate::routes::{half_past_ten, planned, today};
+use crate::sinks::http::{HttpSink, Reply, Script};
+use crate::sinks::tls::Authority;
+use crate::web::get;
+
+const PAY: &str = "pay.mall.example.com";
+const EVIL: &str = "evil.example.com";
+const BORROWERS: u32 = 3;
+
+/// What is wrong with the page.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Answers500,
+    WrongHost,
+    ExpiredCertificate,
+    RedirectOffTheList,
+}
+
+impl Trouble {
+    fn authority(self) -> Authority {
+        match self {
+            Self::Answers500 | Self::RedirectOffTheList => Authority::of(PAY),
+            Self::WrongHost => Authority::of("www.elsewhere.example"),
+            Self::ExpiredCertificate => Authority::expired(PAY),
+        }
+    }
+
+    fn reply(self) -> Reply {
+        match self {
+            Self::Answers500 => Reply::answer(500, "oops"),
+            Self::RedirectOffTheList => redirect(&format!("https://{EVIL}/bill")),
+            Self::WrongHost | Self::ExpiredCertificate => Reply::answer(200, "账单"),
+        }
+    }
+
+    fn told(self) -> &'static str {
+        match self {
+            Self::Answers500 => "it answers with status 500",
+            Self::WrongHost => "its certificate is for another host",
+            Self::ExpiredCertificate => "its certificate has expired",
+            Self::RedirectOffTheList => "leads to evil.example.com, which is not on the merchant's list",
+        }
+    }
+}
+
+/// A daemon in parts, on a clock that stands still.
+struct Parts {
+    app: App,
+    clock: SimClock,
+    lanes: Vec<Lane>,
+    figures: Figures,
+}
+
+impl Parts {
+    async fn start(desk: &Desk, figures: &Figures) -> Self {
+        let config = Config::load_file(&desk.path("dueherald.toml")).expect("a sound config");
+        let clock = SimClock::at(at(&half_past_ten()));
+        let app = App::start(config, &Time::Rehearsal(clock.clone())).await.expect("it starts");
+        let lanes = app.lanes(&app.dispatcher());
+        Self { app, clock, lanes, figures: figures.clone() }
+    }
+
+    /// What looks at routes where the page is a server that replies so.
+    async fn prober(&self, authority: &Authority, reply: Reply) -> (Prober, HttpSink) {
+        let page = HttpSink::start(Script::always(reply).tls(Arc::clone(&authority.server))).await;
+        let probe = probe(&authority.ca_pem, &[(PAY, page.port())], &self.clock);
+        (self.app.prober(Arc::new(probe)), page)
+    }
+
+    /// A minute of the daemon: a probe, and what is due goes out.
+    async fn minute(&self, prober: &Prober) -> Tally {
+        prober.round().await.expect("kept");
+        self.clock.advance(Duration::from_secs(60));
+        drain(&self.lanes, &CancellationToken::new()).await.expect("the store does not fail")
+    }
+
+    async fn alerted(&self) -> bool {
+        let ops = Ops {
+            store: Arc::clone(&self.app.store),
+            clock: Arc::new(self.clock.clone()),
+            figures: self.figures.clone(),
+            freshness: Arc::new(self.app.freshness()),
+        };
+        let figures = get(router(ops), "/metrics").await.body;
+        let line = figures.lines().find(|line| line.starts_with(r#"dueherald_route_degraded{route="mall-web"}"#));
+        line.unwrap_or_else(|| panic!("{figures}")).ends_with(" 1")
+    }
+}
+
+/// Runs on this thread alone, so that the figures of this test are its own.
+pub(crate) fn with_figures(test: impl AsyncFnOnce(Figures)) {
+    let figures = Figures::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    figures.locally(|| runtime.block_on(test(figures.clone())));
+}
+
+/// A desk with reminders whose one way to repay is `mall-web`, which is probed.
+fn desk() -> Desk {
+    let no_app = ("url = \"https://app.mall.example.com/open/bill\"", "url = \"mallpay://bill\"\nclosed = true");
+    planned(BORROWERS, &[no_app, ("[routes.mall-app]", "[probe]\n\n[routes.mall-app]")])
+}
+
+#[rstest]
+#[case(Trouble::Answers500)]
+#[case(Trouble::WrongHost)]
+#[case(Trouble::ExpiredCertificate)]
+#[case(Trouble::RedirectOffTheList)]
+fn what_leads_to_a_route_in_trouble_is_held_and_goes_out_once_when_it_is_well(#[case] trouble: Trouble) {
+    let desk = desk();
+    with_figures(async |figures| {
+        let parts = Parts::start(&desk, &figures).await;
+        let (prober, _page) = parts.prober(&trouble.authority(), trouble.reply()).await;
+        for _ in 0..3 {
+            prober.round().await.expect("kept");
+        }
+        let held = parts.minute(&prober).await;
+        assert_eq!((held.accepted, held.deferred), (0, u64::from(BORROWERS)));
+        assert_eq!(desk.captured(), [""; 0]);
+        assert!(parts.alerted().await);
+        let listed = desk.run(&["route", "list", "--merchant", "mall"]).went_well();
+        assert!(listed.contains("degraded since") && listed.contains(trouble.told()), "{listed}");
+        let told = desk.run(&["explain", "--borrower", "B0", "--merchant", "mall"]).went_well();
+        assert!(told.contains("every way to repay that it could lead to is closed or out of order"), "{told}");
+
+        parts.clock.advance(Duration::from_secs(300));
+        assert_eq!(parts.minute(&prober).await.deferred, u64::from(BORROWERS), "it is looked at again, and held again");
+
+        let (mended, _page) = parts.prober(&Authority::of(PAY), Reply::answer(200, "账单")).await;
+        // Another daemon has the turn until this one, which is gone, has not been heard of for two minutes.
+        parts.clock.advance(Duration::from_secs(120));
+        parts.minute(&mended).await;
+        assert!(parts.alerted().await, "one good probe is no proof");
+        parts.minute(&mended).await;
+        assert!(!parts.alerted().await);
+        parts.clock.advance(Duration::from_secs(300));
+        assert_eq!(parts.minute(&mended).await.accepted, u64::from(BORROWERS));
+        let sent = desk.captured();
+        let links: BTreeSet<_> = sent.iter().filter_map(|text| text.split("/r/").nth(1)).collect();
+        assert_eq!((sent.len(), links.len()), (BORROWERS as usize, BORROWERS as usize));
+        parts.clock.advance(Duration::from_secs(600));
+        assert_eq!(parts.minute(&mended).await, Tally::default(), "once");
+    });
+}
+
+#[test]
+fn two_failures_hold_nothing_and_what_is_held_too_long_expires() {
+    let (hasty, patient) = (desk(), desk());
+    with_figures(async |figures| {
+        let parts = Parts::start(&hasty, &figures).await;
+        let (prober, _page) = parts.prober(&Authority::of(PAY), Reply::answer(503, "")).await;
+        prober.round().await.expect("kept");
+        assert_eq!(parts.minute(&prober).await.accepted, u64::from(BORROWERS));
+        assert!(!parts.alerted().await);
+
+        let parts = Parts::start(&patient, &figures).await;
+        let (prober, _page) = parts.prober(&Authority::of(PAY), Reply::answer(503, "")).await;
+        for _ in 0..3 {
+            prober.round().await.expect("kept");
+        }
+        assert_eq!(parts.minute(&prober).await.deferred, u64::from(BORROWERS));
+        parts.clock.advance(Duration::from_secs(12 * 60 * 60));
+        let tally = parts.minute(&prober).await;
+        assert_eq!((tally.accepted, tally.skipped.values().sum::<u64>()), (0, u64::from(BORROWERS)), "{tally:?}");
+        assert!(tally.skipped.keys().all(|reason| reason.as_str() == "expired"), "{tally:?}");
+    });
+}
+
+#[test]
+fn one_daemon_probes_at_a_time() {
+    let desk = desk();
+    with_figures(async |figures| {
+        let parts = Parts::start(&desk, &figures).await;
+        let (one, page) = parts.prober(&Authority::of(PAY), Reply::answer(200, "")).await;
+        let (mut other, others_page) = parts.prober(&Authority::of(PAY), Reply::answer(200, "")).await;
+        other.holder = "another".into();
+        one.round().await.expect("kept");
+        other.round().await.expect("kept");
+        one.round().await.expect("kept");
+        assert_eq!((page.received().len(), others_page.received().len()), (2, 0));
+    });
+}
+
+#[test]
+fn the_funnel_tells_how_far_messages_of_a_route_brought_borrowers() {
+    let desk = Desk::new(None);
+    let yesterday = today() - Days::new(1);
+    let due = yesterday + Days::new(3);
+    let rows = |status: &str, count: u32| {
+        let row = |n| format!("mall,B{n},I{n},128.50,CNY,{due},138001{n:05},{status}\n");
+        "merchant,borrower_id,installment_id,amount,currency,due_date,phone,status\n".to_owned()
+            + &(0..count).map(row).collect::<String>()
+    };
+    desk.run(&["migrate"]).went_well();
+    let import = |status, count| {
+        std::fs::write(desk.path("some.csv"), rows(status, count)).expect("written");
+        desk.run(&["import", "some.csv"]).went_well();
+    };
+    import("open", 4);
+    let at = format!("{yesterday}T10:30:00+08:00");
+    desk.run(&["scan", "--at", &at]).went_well();
+    desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    import("paid", 1);
+    let told = desk.run(&["route", "funnel", "--days", "3", "--format", "json"]).went_well();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let expected = serde_json::json!([{
+        "merchant": "mall", "route": "mall-web", "step": "due-soon/-3", "channel": "sms",
+        "sent": 4, "delivered": 0, "clicked": 0, "paid": 1,
+    }]);
+    assert_eq!(told, expected);
+    let table = desk.run(&["route", "funnel", "--days", "3"]).went_well();
+    assert!(table.contains("1 (25%)"), "{table}");
+}

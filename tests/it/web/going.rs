@@ -1,0 +1,209 @@
+//! What the page gives to who knows the phone number, and where its buttons lead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use dueherald::domain::{AppGuide, AppSteps, Click, InstallmentStatus, Locale, RouteKey, RouteKind, Support};
+use dueherald::http::public;
+use rstest::rstest;
+use secrecy::SecretString;
+
+use super::fake::{REMINDER, TOKEN, World, app, installment, proof_keys, route, web};
+use super::{Answer, get, post_form, without_style};
+
+const PERSONAL: [&str; 3] = ["欧阳晓雯", "ORDER-778899", "1,288.66元"];
+
+fn link() -> String {
+    format!("/r/{TOKEN}")
+}
+
+async fn go(router: &Router, form: &str) -> Answer {
+    post_form(router.clone(), &format!("/r/{TOKEN}/go"), form.to_owned()).await
+}
+
+async fn give(router: &Router, digits: &str) -> Answer {
+    post_form(router.clone(), &link(), format!("digits={digits}")).await
+}
+
+/// A way whose address tells the order and the amount, signed.
+fn personal() -> World {
+    let mut world = World::new();
+    world.routes[1] =
+        web("web", None, "https://pay.yunfan.example/{installment}?o={order}&a={amount}&c={currency}&s={signature}");
+    world.route_key = Some(SecretString::from("0123456789abcdef0123456789abcdef"));
+    world
+}
+
+/// The proof in a page's forms.
+fn proof(page: &str) -> &str {
+    let (_, rest) = page.split_once("name=\"proof\" value=\"").expect("a proof");
+    rest.split('"').next().expect("its end")
+}
+
+#[rstest]
+#[case::chinese("zh-CN", "bill_zh")]
+#[case::english("en", "bill_en")]
+#[tokio::test]
+async fn who_knows_the_last_digits_of_the_bound_number_sees_the_bill(#[case] locale: &str, #[case] name: &str) {
+    let mut world = World::new();
+    world.borrower().locale = Locale::new(locale).ok();
+    let mut other = installment("I-2", Some("随心分"));
+    other.order_ref = None;
+    world.store.account.installments.push(other);
+    let router = public::router(world.public());
+    let before = get(router.clone(), &link()).await;
+    assert!(before.body.contains("name=\"digits\""), "{}", before.body);
+    let page = give(&router, "2222").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for shown in [PERSONAL[0], PERSONAL[1], "1,288.66"] {
+        assert!(page.body.contains(shown) && !before.body.contains(shown), "{shown}: {}", page.body);
+    }
+    assert!(!page.body.contains("name=\"digits\""), "they are not asked for again: {}", page.body);
+    let snapshot = without_style(&page.body).replace(proof(&page.body), "PROOF");
+    insta::assert_snapshot!(name, snapshot);
+}
+
+#[rstest]
+#[case::of_a_chinese_keyboard("２２２２")]
+#[case::with_white_space("%202222+")]
+#[tokio::test]
+async fn digits_may_be_written_as_people_write_them(#[case] digits: &str) {
+    let router = public::router(World::new().public());
+    assert_eq!(give(&router, digits).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_a_bound_number_it_is_the_one_that_messages_go_to() {
+    let mut world = World::new();
+    world.borrower().account_phone = None;
+    let router = public::router(world.public());
+    assert_eq!(give(&router, "2222").await.status, StatusCode::FORBIDDEN);
+    assert!(give(&router, "8000").await.body.contains(PERSONAL[0]));
+}
+
+#[tokio::test]
+async fn of_a_borrower_without_a_number_no_digits_are_asked_and_nothing_more_is_shown() {
+    let mut world = personal();
+    world.routes.push(web("plain", None, "https://pay.yunfan.example/plain"));
+    world.borrower().account_phone = None;
+    world.borrower().phone = None;
+    let router = public::router(world.public());
+    let page = get(router.clone(), &link()).await;
+    assert!(!page.body.contains("name=\"digits\"") && !page.body.contains("#digits"), "{}", page.body);
+    assert!(page.body.contains("value=\"plain\"") && !page.body.contains("value=\"web\""), "{}", page.body);
+    let answer = give(&router, "2222").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(PERSONAL.iter().all(|personal| !answer.body.contains(personal)), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_paid_bill_asks_for_no_digits() {
+    let mut world = World::new();
+    world.set_status(InstallmentStatus::Paid);
+    let page = get(public::router(world.public()), &link()).await;
+    assert!(!page.body.contains("<form") && !page.body.contains("<input"), "{}", page.body);
+    assert!(page.header("content-security-policy").contains("form-action 'none'"));
+}
+
+#[rstest]
+#[case::web("web", "https://pay.yunfan.example/bill?x=1&y=2")]
+#[case::app("app", "mallpay://repay?from=r")]
+#[tokio::test]
+async fn a_button_leads_to_the_route_and_is_counted(#[case] key: &str, #[case] target: &str) {
+    let world = World::new();
+    let (clicks, now) = (Arc::clone(&world.store.clicks), dueherald::clock::Clock::now(&world.clock));
+    let router = public::router(world.public());
+    get(router.clone(), &link()).await;
+    assert!(clicks.lock().unwrap().is_empty(), "looking is no click");
+    let answer = go(&router, &format!("route={key}")).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, target));
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let route = RouteKey::new(key).expect("a key");
+    assert_eq!(*clicks.lock().unwrap(), [Click { at: now, reminder: REMINDER, route }]);
+}
+
+#[tokio::test]
+async fn who_wants_to_repay_is_not_held_up_by_a_click_that_cannot_be_kept() {
+    let mut world = World::new();
+    world.store.clicks_fail = true;
+    let answer = go(&public::router(world.public()), "route=web").await;
+    assert_eq!(answer.header("location"), "https://pay.yunfan.example/bill?x=1&y=2");
+}
+
+#[tokio::test]
+async fn an_address_that_tells_order_and_amount_is_filled_for_who_knows_the_number() {
+    let world = personal();
+    let (clicks, clock) = (Arc::clone(&world.store.clicks), world.clock.clone());
+    let router = public::router(world.public());
+    let back = format!("../{TOKEN}");
+
+    let page = get(router.clone(), &link()).await;
+    assert!(page.body.contains("href=\"#digits\"") && !page.body.contains("value=\"web\""), "{}", page.body);
+    assert_eq!(go(&router, "route=web&bill=1").await.header("location"), back);
+    let other = proof_keys().seal_proof(
+        dueherald::domain::ReminderId(8),
+        dueherald::clock::Clock::now(&clock) + chrono::TimeDelta::hours(1),
+    );
+    assert_eq!(
+        go(&router, &format!("route=web&bill=1&proof={other}")).await.header("location"),
+        back,
+        "another page's"
+    );
+
+    let page = give(&router, "2222").await;
+    let proof = proof(&page.body).to_owned();
+    let going = format!("route=web&bill=1&proof={proof}");
+    let answer = go(&router, &going).await;
+    let target = answer.header("location");
+    let (address, signature) = target.rsplit_once('=').expect("a signature");
+    assert_eq!(address, "https://pay.yunfan.example/I-1?o=ORDER-778899&a=1288.66&c=CNY&s");
+    assert!(signature.len() == 64 && signature.bytes().all(|byte| byte.is_ascii_hexdigit()), "{signature}");
+    assert_eq!(clicks.lock().unwrap().len(), 1);
+
+    clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(go(&router, &going).await.header("location"), back, "the proof is too old");
+    assert_eq!(clicks.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn bills_with_addresses_of_their_own_have_buttons_of_their_own() {
+    let mut world = World::new();
+    world.routes = vec![web("web", None, "https://pay.yunfan.example/{installment}"), app("app", "mallpay://repay")];
+    world.store.account.installments.push(installment("I-2", Some("随心分")));
+    let mut paid = installment("I-3", None);
+    paid.status = InstallmentStatus::Paid;
+    world.store.account.installments.insert(1, paid);
+    let router = public::router(world.public());
+    let page = get(router.clone(), &link()).await.body;
+    assert!(page.contains("第1笔") && page.contains("随心分 · 第3笔") && !page.contains("第2笔"), "{page}");
+    assert_eq!(go(&router, "route=web&bill=1").await.header("location"), "https://pay.yunfan.example/I-1");
+    assert_eq!(go(&router, "route=web&bill=3").await.header("location"), "https://pay.yunfan.example/I-2");
+    assert_eq!(go(&router, "route=web&bill=2").await.header("location"), format!("../{TOKEN}"), "it is paid");
+    assert_eq!(go(&router, "route=app").await.header("location"), "mallpay://repay");
+}
+
+#[tokio::test]
+async fn an_app_has_its_own_stores_and_steps_and_a_product_its_own_customer_service() {
+    let mut world = World::new();
+    world.merchant.locale = Locale::new("en").expect("a tag");
+    let stores = vec!["https://appgallery.huawei.com/app/C1".into(), "https://pay.yunfan.example/app.apk".into()];
+    let steps = AppSteps { chinese: vec!["点“还款”".into()], english: vec!["Tap <Repay>".into()] };
+    world.routes[0].kind = RouteKind::App { url: "mallpay://repay".into(), guide: AppGuide { stores, steps } };
+    let contact = Support { phone: Some("95000".into()), email: None, hours: None };
+    world.routes.push(route("care", Some("教育分期"), RouteKind::Support { contact: Some(contact) }));
+    let page = |world: World| async { get(public::router(world.public()), &link()).await.body };
+
+    world.store.account.installments[0].product = Some("教育分期".into());
+    let body = page(world).await;
+    for shown in [">AppGallery<", ">pay.yunfan.example<", "<li>Tap &lt;Repay&gt;</li>", "tel:95000"] {
+        assert!(body.contains(shown), "{shown}: {body}");
+    }
+    assert!(
+        !body.contains("点“还款”") && !body.contains("phone’s own app store") && !body.contains("4008208820"),
+        "{body}"
+    );
+    assert!(page(World::new()).await.contains("4008208820"));
+}

@@ -1,0 +1,80 @@
+//! A merchant, an instalment and routes for pages to be about.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use dueherald::domain::{
+    AppGuide, BorrowerId, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale,
+    Merchant, MerchantId, Money, Route, RouteKey, RouteKind, Support, Tags,
+};
+
+pub(super) fn merchant() -> Merchant {
+    Merchant {
+        id: merchant_id(),
+        name: "云帆商城".into(),
+        signature: "云帆商城".into(),
+        app_name: "云帆金融".into(),
+        locale: Locale::new("zh-CN").expect("a tag"),
+        time_zone: chrono_tz::Asia::Shanghai,
+        country: "CN".into(),
+        jurisdiction: Jurisdiction::Cn,
+        stopped: false,
+        link_base: "https://l.yunfan.example".into(),
+        support: Support {
+            phone: Some("400-820-8820".into()),
+            email: EmailAddress::new("help@yunfan.example").ok(),
+            hours: Some("9:00–21:00".into()),
+        },
+    }
+}
+
+pub(super) fn merchant_id() -> MerchantId {
+    MerchantId::new("yunfan").expect("sound")
+}
+
+pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
+    let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
+    Installment {
+        merchant: merchant_id(),
+        id: InstallmentId::new(id).expect("sound"),
+        borrower: BorrowerId::new("B-1001").expect("sound"),
+        order_ref: Some("ORDER-778899".into()),
+        product: product.map(str::to_owned),
+        sequence: Some(2),
+        of: Some(6),
+        amount: cny("1288.66"),
+        paid_amount: cny("0"),
+        due_date: date("2026-11-25"),
+        status: InstallmentStatus::Open,
+        route: None,
+        tags: Tags::default(),
+    }
+}
+
+pub(crate) fn web(key: &str, product: Option<&str>, url: &str) -> Route {
+    route(key, product, RouteKind::Web { url: url.into() })
+}
+
+pub(crate) fn app(key: &str, url: &str) -> Route {
+    route(key, None, RouteKind::App { url: url.into(), guide: AppGuide::default() })
+}
+
+pub(crate) fn route(key: &str, product: Option<&str>, kind: RouteKind) -> Route {
+    let key = RouteKey::new(key).expect("sound");
+    Route {
+        key,
+        merchant: merchant_id(),
+        product: product.map(str::to_owned),
+        kind,
+        valid_from: None,
+        valid_until: None,
+        closed: false,
+        replaced_by: None,
+    }
+}
+
+pub(crate) fn date(text: &str) -> NaiveDate {
+    text.parse().expect("a date")
+}
+
+pub(crate) fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}

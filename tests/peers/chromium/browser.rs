@@ -1,0 +1,231 @@
+//! Chromium without a window, driven over its pipe (the DevTools protocol, messages of JSON that end in NUL): no port is opened, and it
+//! ends when the pipe does.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Above anything that is sound, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A browser with one page, which runs no script.
+#[derive(Debug)]
+pub(super) struct Browser {
+    child: Child,
+    pipe: ChildStdin,
+    messages: Receiver<Value>,
+    session: Option<String>,
+    sent: u64,
+    profile: TempDir,
+}
+
+/// What a screen is like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Screen {
+    pub(super) name: &'static str,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Pixels of the screen for one of the page.
+    pub(super) scale: u32,
+    pub(super) is_phone: bool,
+}
+
+impl Browser {
+    /// Starts it. Every host below `domain` is at that port of this machine, whatever its certificate.
+    pub(super) fn start(screen: Screen, domain: &str, port: u16) -> Self {
+        let profile = tempfile::tempdir().expect("a temporary folder can be made");
+        let log = fs::File::create(profile.path().join("log")).expect("the log can be written");
+        let mut child = Command::new("sh")
+            // The pipe is the descriptors 3 and 4.
+            .args(["-c", r#"exec chromium "$@" 3<&0 4>&1 </dev/null >/dev/null"#, "sh"])
+            .args([
+                "--headless=new",
+                "--remote-debugging-pipe",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+            ])
+            .args([
+                "--no-first-run",
+                "--no-proxy-server",
+                "--disable-component-update",
+                "--disable-background-networking",
+            ])
+            .args(["--ignore-certificate-errors", "--hide-scrollbars", "--force-color-profile=srgb"])
+            .arg(format!("--host-resolver-rules=MAP *.{domain} 127.0.0.1:{port}"))
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("a shell can be started");
+        let pipe = child.stdin.take().expect("it is piped");
+        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            for message in answers.split(0).map_while(Result::ok) {
+                let message = serde_json::from_slice(&message).expect("DevTools speak JSON");
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut browser = Self { child, pipe, messages, session: None, sent: 0, profile };
+        browser.open_page(screen);
+        browser
+    }
+
+    fn open_page(&mut self, Screen { width, height, scale, is_phone, .. }: Screen) {
+        let page = self.call("Target.createTarget", &json!({ "url": "about:blank" }));
+        let target = json!({ "targetId": page["targetId"], "flatten": true });
+        let session = self.call("Target.attachToTarget", &target)["sessionId"].as_str().map(str::to_owned);
+        self.session = session;
+        self.call("Page.enable", &json!({}));
+        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Sends a command and waits for its answer.
+    fn call(&mut self, method: &str, params: &Value) -> Value {
+        let id = self.send(method, params);
+        loop {
+            let message = self.next(method);
+            if message["id"] == id {
+                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
+                return message["result"].clone();
+            }
+        }
+    }
+
+    fn send(&mut self, method: &str, params: &Value) -> u64 {
+        self.sent += 1;
+        let mut message = json!({ "id": self.sent, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.pipe.write_all(&bytes).and_then(|()| self.pipe.flush()).expect("Chromium reads");
+        self.sent
+    }
+
+    fn next(&self, awaited: &str) -> Value {
+        self.messages.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            let log = fs::read_to_string(self.profile.path().join("log")).unwrap_or_default();
+            panic!("Chromium, {awaited}: {error}\n{log}")
+        })
+    }
+
+    /// Opens an address.
+    pub(super) fn open(&mut self, url: &str) {
+        self.while_it_loads(|browser| {
+            browser.send("Page.navigate", &json!({ "url": url }));
+        });
+    }
+
+    /// Does what makes the page go on to another, and waits until that one is there.
+    fn while_it_loads(&mut self, go: impl FnOnce(&mut Self)) {
+        go(self);
+        while self.next("the page loads")["method"] != "Page.loadEventFired" {}
+    }
+
+    fn find(&mut self, selector: &str) -> Value {
+        let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
+        let found = self.call("DOM.querySelector", &json!({ "nodeId": root, "selector": selector }));
+        let node = json!({ "nodeId": found["nodeId"] });
+        assert!(found["nodeId"] != 0, "there is no {selector}: {}", self.html());
+        node
+    }
+
+    /// Presses what the selector finds, as a finger or a mouse does.
+    pub(super) fn press(&mut self, selector: &str) {
+        let node = self.find(selector);
+        self.call("DOM.scrollIntoViewIfNeeded", &node);
+        let quads = self.call("DOM.getContentQuads", &node);
+        let corner = |at: usize| quads["quads"][0][at].as_f64().expect("it is to be seen");
+        let (x, y) = (f64::midpoint(corner(0), corner(4)), f64::midpoint(corner(1), corner(5)));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
+            // The answer to the second may only come from the next page.
+            self.send("Input.dispatchMouseEvent", &event);
+        }
+    }
+
+    /// Presses what leads to another page, and waits for that.
+    pub(super) fn follow(&mut self, selector: &str) {
+        self.while_it_loads(|browser| browser.press(selector));
+    }
+
+    /// Writes into a field.
+    pub(super) fn write(&mut self, selector: &str, text: &str) {
+        let node = self.find(selector);
+        self.call("DOM.focus", &node);
+        self.call("Input.insertText", &json!({ "text": text }));
+    }
+
+    /// Whether whoever looks likes dark pages.
+    pub(super) fn dark(&mut self, is_dark: bool) {
+        let value = if is_dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.call("Emulation.setEmulatedMedia", &features);
+    }
+
+    /// The page as it stands.
+    pub(super) fn html(&mut self) -> String {
+        let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
+        let html = self.call("DOM.getOuterHTML", &json!({ "nodeId": root }));
+        html["outerHTML"].as_str().expect("text").to_owned()
+    }
+
+    /// The address of the page.
+    pub(super) fn url(&mut self) -> String {
+        let history = self.call("Page.getNavigationHistory", &json!({}));
+        let current = history["currentIndex"].as_u64().and_then(|at| usize::try_from(at).ok()).expect("a place");
+        history["entries"][current]["url"].as_str().expect("text").to_owned()
+    }
+
+    /// Whether the page is wider than its screen.
+    pub(super) fn is_too_wide(&mut self) -> bool {
+        let metrics = self.call("Page.getLayoutMetrics", &json!({}));
+        let width = |what: &str, of: &str| metrics[what][of].as_f64().expect("a number");
+        width("cssContentSize", "width") > width("cssLayoutViewport", "clientWidth")
+    }
+
+    /// Writes a picture of the whole page.
+    pub(super) fn picture(&mut self, file: &Path) {
+        let size = self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let shot = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip }));
+        let png = STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
+        fs::write(file, png).expect("the picture can be written");
+    }
+
+    /// Ends it, and tells which of its processes are left.
+    pub(super) fn end(mut self) -> Vec<String> {
+        self.session = None;
+        self.send("Browser.close", &json!({}));
+        self.child.wait().expect("it ends");
+        let mine = self.profile.path().display().to_string();
+        let processes = fs::read_dir("/proc").expect("Linux has it").flatten();
+        let command = |folder: fs::DirEntry| fs::read(folder.path().join("cmdline")).ok();
+        let commands = processes.filter_map(command).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+        commands.filter(|line| line.contains(&mine)).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Where a test failed; its other processes end with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
