@@ -35,6 +35,9 @@ use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
 /// Opens the tokens of one purpose; `None` for anything that was not sealed for that purpose with one of our keys.
 pub type LinkOpener = Arc<dyn Fn(&str) -> Option<ReminderId> + Send + Sync>;
 
+/// Opens check codes to the reminders that they may be of; none for what is no code.
+pub type CodeOpener = Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>;
+
 /// What the pages of borrowers are made from.
 #[derive(Clone)]
 pub struct Public {
@@ -44,8 +47,8 @@ pub struct Public {
     pub open: LinkOpener,
     /// Opens those of `/u/`.
     pub open_unsubscribe: LinkOpener,
-    /// Opens check codes to what they may be of.
-    pub open_check_code: Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>,
+    /// Opens check codes.
+    pub open_check_code: CodeOpener,
     /// The merchants.
     pub policy: Arc<Policy>,
     /// The ways to repay, as they are now.

@@ -71,7 +71,11 @@ impl Composer {
             Some(registered) => Message::Registered(registered.fill(&request)?),
             None => self.renderer.render(&request)?,
         };
-        let route = route.filter(|_| link.is_some_and(|link| holds(&message, &link)));
+        let route = match (&message, route, link) {
+            (Message::Registered(sms), ..) => written_into(&sms.text, merchant, &seen),
+            (message, Some(route), Some(link)) => Some(route).filter(|_| holds(message, &link)),
+            _ => None,
+        };
         Ok(Composed { message, route })
     }
 
@@ -108,10 +112,54 @@ pub(super) fn fixed_link(seen: &Seen, installments: &[Installment]) -> Option<(S
     pages.into_iter().find_map(|route| Some((route.kind.fixed_page()?.to_owned(), route.key.clone())))
 }
 
-/// Whether a text holds the link; it may leave it out, as one that a provider has approved may. In HTML it stands beside the plain text.
+/// Whether a message holds the link; a template may leave it out. In HTML it stands beside the plain text.
 fn holds(message: &Message, link: &str) -> bool {
     let (Message::Sms(SmsText(text))
     | Message::Registered(RegisteredSms { text, .. })
     | Message::Email(EmailParts { text, .. })) = message;
     text.contains(link)
+}
+
+/// The route whose page stands in a text that a provider has approved: it may be another than serves now, until a text with that one
+/// is approved.
+fn written_into(text: &str, merchant: &Merchant, seen: &Seen) -> Option<RouteKey> {
+    let own = seen.routes().0.iter().filter(|route| route.merchant == merchant.id);
+    let written = own.filter_map(|route| Some((route.kind.fixed_page()?, route)));
+    let written = written.filter(|(page, _)| text.contains(page));
+    written.max_by_key(|(page, route)| (page.len(), route.closed)).map(|(_, route)| route.key.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::super::Registry;
+    use super::written_into;
+    use crate::domain::{Locale, Route, RouteKind, Routes};
+    use crate::render::sample_merchant;
+
+    #[test]
+    fn an_approved_text_leads_where_it_says_and_not_where_it_would_by_now() {
+        let merchant = sample_merchant(&Locale::new("zh-CN").expect("a tag"));
+        let route = |key: &str, url: &str, closed| Route {
+            key: key.parse().expect("a key"),
+            merchant: merchant.id.clone(),
+            product: None,
+            kind: RouteKind::Web { url: url.to_owned() },
+            valid_from: Some(DateTime::UNIX_EPOCH),
+            valid_until: None,
+            closed,
+            replaced_by: None,
+        };
+        let routes = vec![
+            route("old", "https://pay.example.com/bill", true),
+            route("new", "https://pay.example.com/b", false),
+            route("signed", "https://pay.example.com/{installment}", false),
+        ];
+        let seen = Registry::of(Routes(routes)).seen();
+        let led_to = |text: &str| written_into(text, &merchant, &seen).map(|key| key.to_string());
+        assert_eq!(led_to("【示例商城】打开 https://pay.example.com/bill 还款").as_deref(), Some("old"));
+        assert_eq!(led_to("【示例商城】打开 https://pay.example.com/b 还款").as_deref(), Some("new"));
+        assert_eq!(led_to("【示例商城】打开示例金融App还款"), None);
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::unpaid::Unpaid;
-use crate::domain::{BorrowerKey, Channel, GatewayName, LinkMode, Route, RouteKey, RouteKind, Routes};
+use crate::domain::{BorrowerKey, Channel, GatewayName, LinkMode, Route, RouteKey, Routes};
 use crate::plan::Due;
 use crate::store::{HeldMessage, Store, StoreError};
 
@@ -66,7 +66,7 @@ impl Recall {
         match mode {
             _ if !held.routes.is_empty() => None,
             LinkMode::Fixed if !held.is_recorded => {
-                let page = ways().find(|route| matches!(route.kind, RouteKind::Web { .. }));
+                let page = ways().find(|route| route.kind.fixed_page().is_some());
                 page.filter(|route| route.key == self.route.key).map(|_| LinkMode::Fixed)
             }
             LinkMode::None => led_there().then_some(LinkMode::None),
