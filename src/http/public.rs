@@ -147,6 +147,10 @@ impl Public {
         let key = found.reminder.plan.key;
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        // Who was erased is as little known as who never was.
+        if account.borrower.is_none() {
+            return Ok(None);
+        }
         let mut due_date = key.due_date;
         if let Some(days) = self.policy.rule_of(&key.step).and_then(|rule| rule.digest) {
             account.installments = self.of_digest(&key, days).await?;
