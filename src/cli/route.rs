@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use self::way::{ContactArgs, GuideArgs, kind};
+use self::way::{ContactArgs, GuideArgs, kind, tells};
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -322,6 +322,8 @@ struct VersionRow {
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
     url: Option<String>,
+    /// Stores, steps and whom to ask.
+    tells: Vec<String>,
 }
 
 impl VersionRow {
@@ -335,6 +337,7 @@ impl VersionRow {
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
             url: route.kind.url().map(str::to_owned),
+            tells: tells(&route.kind),
         }
     }
 
@@ -345,7 +348,8 @@ impl VersionRow {
 }
 
 impl Row for VersionRow {
-    const TITLES: &'static [&'static str] = &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "URL"];
+    const TITLES: &'static [&'static str] =
+        &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "URL", "TELLS"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -357,6 +361,7 @@ impl Row for VersionRow {
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
             self.url.clone().unwrap_or_default(),
+            self.tells.join("; "),
         ]
     }
 }
