@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use self::way::{ContactArgs, GuideArgs, kind};
+use self::way::{ContactArgs, GuideArgs, kind, tells};
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -439,6 +439,8 @@ struct VersionRow {
     url: Option<String>,
     /// Of the newest alone.
     health: Option<HealthTold>,
+    /// Stores, steps and whom to ask.
+    tells: Vec<String>,
 }
 
 impl VersionRow {
@@ -453,6 +455,7 @@ impl VersionRow {
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
             url: route.kind.url().map(str::to_owned),
             health: None,
+            tells: tells(&route.kind),
         }
     }
 
@@ -464,7 +467,7 @@ impl VersionRow {
 
 impl Row for VersionRow {
     const TITLES: &'static [&'static str] =
-        &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
+        &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL", "TELLS"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -477,6 +480,7 @@ impl Row for VersionRow {
             self.replaced_by.clone().unwrap_or_default(),
             HealthTold::cell(self.health.as_ref()),
             self.url.clone().unwrap_or_default(),
+            self.tells.join("; "),
         ]
     }
 }

@@ -157,6 +157,10 @@ impl Public {
         let key = found.reminder.plan.key;
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
+        // Who was erased is as little known as who never was.
+        if account.borrower.is_none() {
+            return Ok(None);
+        }
         let mut due_date = key.due_date;
         let rule = self.policy.rule_of(&key.step);
         routes = routes.with_second(rule.and_then(|rule| rule.second_route.clone()));

@@ -18,7 +18,7 @@ pub(super) struct Way {
     bill: Option<usize>,
     /// Where a web address leads, so that a borrower can see it before the click.
     host: Option<String>,
-    /// The link of an app's own scheme, for who finds that the button does nothing.
+    /// The link of an app, for who finds that the button does nothing: some phones open apps by links alone.
     direct: Option<String>,
     /// What it repays; shown only where the borrower must choose between two.
     products: Vec<String>,
@@ -70,7 +70,7 @@ impl Viewer<'_> {
             route: route.key.to_string(),
             bill: places(address).any(Placeholder::tells_installments_apart).then_some(bill),
             host: host(&target),
-            direct: (target.scheme() != "https" && !locked).then(|| target.to_string()),
+            direct: (is_app(&route.kind) && !locked).then(|| target.to_string()),
             products: installment.product.clone().into_iter().collect(),
             locked,
             target,

@@ -229,8 +229,11 @@ async fn what_is_said_of_an_app_and_of_whom_to_ask_stands_on_the_page() {
 
     // What is not said stays; another kind begins anew.
     route(&desk, &["set", "mall-app", "--url", "https://app.mall.example.com/moved"]);
-    let shown = desk.run(&["route", "list", "--format", "json"]).went_well();
-    assert!(shown.contains("https://app.mall.example.com/moved"), "{shown}");
+    let shown = desk.run(&["route", "show", "mall-app", "--format", "json"]).went_well();
+    let shown: Vec<serde_json::Value> = serde_json::from_str(&shown).expect("JSON");
+    let last = shown.last().expect("a version");
+    assert_eq!(last["url"], "https://app.mall.example.com/moved");
+    assert_eq!(last["tells"], serde_json::json!([store, "点“我的账单”", "点“还款”"]));
     clock.advance(Duration::from_secs(5));
     assert!(seen(&pages, &link).await.contains("<li>点“还款”</li>"));
 }

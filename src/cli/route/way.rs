@@ -52,6 +52,20 @@ pub(super) fn kind(
     })
 }
 
+/// What a route tells beside its address.
+pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
+    match kind {
+        RouteKind::Web { .. } | RouteKind::Support { contact: None } => Vec::new(),
+        RouteKind::App { guide: AppGuide { stores, steps }, .. } => {
+            [stores, &steps.chinese, &steps.english].into_iter().flatten().cloned().collect()
+        }
+        RouteKind::Support { contact: Some(Support { phone, email, hours }) } => {
+            let email = email.as_ref().map(|email| email.as_str().to_owned());
+            [phone.clone(), email, hours.clone()].into_iter().flatten().collect()
+        }
+    }
+}
+
 fn kind_of(known: &RouteKind) -> Kind {
     match known {
         RouteKind::Web { .. } => Kind::Web,

@@ -43,24 +43,33 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
 #[test]
 fn an_address_that_cannot_be_filled_shows_with_its_line() {
     let address = |url: &str| changed(&[(WEB, &format!("url = \"{url}\""))]);
-    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{phone}"), &[]), @"");
-    insta::assert_snapshot!(told(&address("https://{order}.mall.example.com/"), &[]), @"");
-    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{order"), &[]), @"");
-    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/?s={signature}"), &[]), @"");
-    insta::assert_snapshot!(told(&changed(&[(LINK_BASE, &KEY.replace("link.key", "short.key"))]), &[]), @"");
+    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{phone}"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has {phone} in it, which is unknown; here you can write {installment}, {order}, {amount}, {currency} and {signature}"#);
+    insta::assert_snapshot!(told(&address("https://{order}.mall.example.com/"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has a brace before its path; placeholders may only stand behind the host"#);
+    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{order"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has a brace that belongs to no placeholder; write a brace as %7B or %7D"#);
+    insta::assert_snapshot!(told(&address("https://pay.mall.example.com/?s={signature}"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has {signature} in it; write route_key in [merchants.mall] to sign with"#);
+    insta::assert_snapshot!(told(&changed(&[(LINK_BASE, &KEY.replace("link.key", "short.key"))]), &[]), @r#"conf/dueherald.toml:16: merchants.mall.route_key: is shorter than 32 bytes; make one with `openssl rand -hex 32`"#);
 }
 
 #[test]
 fn what_does_not_fit_the_kind_shows_with_its_line() {
     let app = |more: &str| changed(&[(APP, &format!("{APP}\n{more}"))]);
-    insta::assert_snapshot!(told(&app("stores = [\"https://apps.example.org/\", \"http://apps.apple.com/\"]"), &[]), @"");
-    insta::assert_snapshot!(told(&app("steps = { fr = [\"Ouvrir\"] }\nphone = \"95000\""), &[]), @"");
+    insta::assert_snapshot!(told(&app("stores = [\"https://apps.example.org/\", \"http://apps.apple.com/\"]"), &[]), @r#"
+    conf/dueherald.toml:37: routes.mall-app.stores: names an address that begins with http:, which no such route may; write https:// (an app may have a scheme of its own)
+    conf/dueherald.toml:37: routes.mall-app.stores: names an address that leads to apps.example.org, which is not on the merchant's list; write it into route_hosts if it is right
+    "#);
+    insta::assert_snapshot!(told(&app("steps = { fr = [\"Ouvrir\"] }\nphone = \"95000\""), &[]), @r#"
+    conf/dueherald.toml:37: routes.mall-app.steps.fr: is no key of the config; here you can write "zh-CN" or "en"
+    conf/dueherald.toml:38: routes.mall-app.phone: is no key of the config; here you can write "merchant", "kind", "stores", "steps", "url", "product", "valid_from", "valid_until", "closed" or "replaced_by"
+    "#);
     let support = "kind = \"support\"\nhours = \"9–21\"\nurl = \"https://pay.mall.example.com/\"";
-    insta::assert_snapshot!(told(&changed(&[(APP, support)]), &[]), @"");
+    insta::assert_snapshot!(told(&changed(&[(APP, support)]), &[]), @r#"
+    conf/dueherald.toml:36: routes.mall-app.hours: are of nobody; write phone or email as well, or leave it out for the merchant's customer service
+    conf/dueherald.toml:37: routes.mall-app.url: is no key of the config; here you can write "merchant", "kind", "phone", "email", "hours", "product", "valid_from", "valid_until", "closed" or "replaced_by"
+    "#);
 }
 
 #[test]
 fn a_person_alone_is_no_way_to_repay() {
     let text = changed(&[(&format!("kind = \"web\"\n{WEB}"), "kind = \"support\""), (APP, "kind = \"support\"")]);
-    insta::assert_snapshot!(told(&text, &[]), @"");
+    insta::assert_snapshot!(told(&text, &[]), @r#"conf/dueherald.toml:8: merchants.mall: has no open way to repay for every product; write a section [routes.…] with merchant = "mall" that is neither closed nor for one product"#);
 }
