@@ -59,12 +59,12 @@ fn what_does_not_fit_the_kind_shows_with_its_line() {
     "#);
     insta::assert_snapshot!(told(&app("steps = { fr = [\"Ouvrir\"] }\nphone = \"95000\""), &[]), @r#"
     conf/dueherald.toml:37: routes.mall-app.steps.fr: is no key of the config; here you can write "zh-CN" or "en"
-    conf/dueherald.toml:38: routes.mall-app.phone: is no key of the config; here you can write "merchant", "kind", "stores", "steps", "url", "product", "valid_from", "valid_until", "closed" or "replaced_by"
+    conf/dueherald.toml:38: routes.mall-app.phone: is no key of the config; here you can write "merchant", "kind", "stores", "steps", "url", "product", "valid_from", "valid_until", "closed", "replaced_by" or "probe"
     "#);
     let support = "kind = \"support\"\nhours = \"9–21\"\nurl = \"https://pay.mall.example.com/\"";
     insta::assert_snapshot!(told(&changed(&[(APP, support)]), &[]), @r#"
     conf/dueherald.toml:36: routes.mall-app.hours: are of nobody; write phone or email as well, or leave it out for the merchant's customer service
-    conf/dueherald.toml:37: routes.mall-app.url: is no key of the config; here you can write "merchant", "kind", "phone", "email", "hours", "product", "valid_from", "valid_until", "closed" or "replaced_by"
+    conf/dueherald.toml:37: routes.mall-app.url: is no key of the config; here you can write "merchant", "kind", "phone", "email", "hours", "product", "valid_from", "valid_until", "closed", "replaced_by" or "probe"
     "#);
 }
 
