@@ -101,10 +101,12 @@ impl Daemon {
 
     /// Imports instalments that are due today where it is noon: lines of `borrower_id,locale,phone,email`.
     pub(crate) fn import(&self, borrowers: &[&str]) {
-        let due = self.today();
-        let mut csv = String::from("merchant,borrower_id,locale,phone,email,installment_id,amount,currency,due_date\n");
+        // A number abroad would say otherwise where the borrower lives, and there it may be night.
+        let (due, zone) = (self.today(), self.zone);
+        let mut csv =
+            String::from("merchant,borrower_id,locale,phone,email,time_zone,installment_id,amount,currency,due_date\n");
         for (number, borrower) in borrowers.iter().enumerate() {
-            csv.push_str(&format!("mall,{borrower},i{number},128.50,CNY,{due}\n"));
+            csv.push_str(&format!("mall,{borrower},{zone},i{number},128.50,CNY,{due}\n"));
         }
         let file = self.folder().join("due.csv");
         fs::write(&file, csv).expect("the file can be written");

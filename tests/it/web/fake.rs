@@ -41,6 +41,9 @@ pub(crate) enum Health {
     Silent,
 }
 
+/// How many wrong digits came, and when the last did.
+type Tried = Option<(u32, DateTime<Utc>)>;
+
 #[derive(Debug)]
 pub(crate) struct FakeStore {
     pub(crate) health: Health,
@@ -57,7 +60,7 @@ pub(crate) struct FakeStore {
     /// Whether that fails.
     pub(crate) clicks_fail: bool,
     /// How many wrong digits, and when the last were.
-    pub(crate) tried: Arc<Mutex<Option<(u32, DateTime<Utc>)>>>,
+    pub(crate) tried: Arc<Mutex<Tried>>,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
     pub(crate) clock: SimClock,
