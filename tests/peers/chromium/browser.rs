@@ -209,17 +209,20 @@ impl Browser {
         fs::write(file, png).expect("the picture can be written");
     }
 
-    /// Ends it, and tells which of its processes are left.
-    pub(super) fn end(mut self) -> Vec<String> {
+    /// Ends it. Gives what the command of each of its processes names, for [`runs`].
+    pub(super) fn end(mut self) -> String {
         self.session = None;
         self.send("Browser.close", &json!({}));
         self.child.wait().expect("it ends");
-        let mine = self.profile.path().display().to_string();
-        let processes = fs::read_dir("/proc").expect("Linux has it").flatten();
-        let command = |folder: fs::DirEntry| fs::read(folder.path().join("cmdline")).ok();
-        let commands = processes.filter_map(command).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-        commands.filter(|line| line.contains(&mine)).collect()
+        self.profile.path().display().to_string()
     }
+}
+
+/// Whether there is a process whose command names that.
+pub(super) fn runs(named: &str) -> bool {
+    let processes = fs::read_dir("/proc").expect("Linux has it").flatten();
+    let mut commands = processes.filter_map(|folder| fs::read(folder.path().join("cmdline")).ok());
+    commands.any(|command| String::from_utf8_lossy(&command).contains(named))
 }
 
 impl Drop for Browser {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 
-use self::browser::{Browser, Screen};
+use self::browser::{Browser, Screen, runs};
 use crate::daemon::Daemon;
 use crate::patience::until;
 
@@ -177,7 +177,8 @@ async fn a_borrower_repays_from_a_link(#[case] screen: Screen) {
     looker.browser.open(&format!("{}x", chinese));
     looker.sees("not-found", &["链接无效", "This link does not work"]);
 
-    assert_eq!(looker.browser.end(), Vec::<String>::new(), "processes that are left");
+    let ended = looker.browser.end();
+    until("all processes of the browser end", async || !runs(&ended)).await;
     assert!(!running.is_gone(), "{}", house.daemon.logged());
     let token = chinese.rsplit('/').next().expect("a token");
     assert!(!house.daemon.logged().contains(token), "the token is logged");
@@ -202,7 +203,8 @@ async fn a_borrower_unsubscribes_from_an_e_mail(#[case] screen: Screen) {
         looker.browser.follow("button[name=List-Unsubscribe]");
         looker.sees(&format!("unsubscribed-{name}"), &[done]);
     }
-    assert_eq!(looker.browser.end(), Vec::<String>::new(), "processes that are left");
+    let ended = looker.browser.end();
+    until("all processes of the browser end", async || !runs(&ended)).await;
     let suppressed = house.daemon.listed(&["suppress", "list", "--merchant", "mall"]);
     assert_eq!(suppressed.len(), 2, "{suppressed:?}");
 }
