@@ -1,4 +1,4 @@
-//! Level 6: what is served: landing pages, health, metrics, the demo page.
+//! Level 6: what is served: pages for borrowers, callbacks, the API, health, metrics, the demo page.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | `ways` | the ways to repay that it offers, and where each leads; pure |
 //! | `second_factor` | name, order and amount for who knows the last digits of the phone number |
 //! | `go` | the way from the page to the target of a route, which is counted |
+//! | `verify` | `/verify`: whether a message is genuine, by its check code |
 //! | `limit` | how often one client may ask |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
@@ -17,7 +18,7 @@
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
 //! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
-//! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay.
+//! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay; of the API, a PATCH.
 
 pub mod api;
 pub mod callbacks;

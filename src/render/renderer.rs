@@ -18,6 +18,7 @@ use crate::domain::{Channel, EmailParts, Message, SmsText, TemplateName};
 pub struct Renderer {
     env: Environment<'static>,
     catalog: Catalog,
+    prints_check_code: bool,
 }
 
 impl Renderer {
@@ -39,7 +40,11 @@ impl Renderer {
             }
         }
         inline_css(&mut sources, &mut problems);
-        let renderer = Self { env: parse(&sources, &mut problems), catalog: catalog(&sources, &mut problems) };
+        let renderer = Self {
+            env: parse(&sources, &mut problems),
+            catalog: catalog(&sources, &mut problems),
+            prints_check_code: sources.values().any(|(text, _)| text.contains("check_code")),
+        };
         check::check(&renderer, &sources, &mut problems);
         problems.sort_unstable();
         problems.dedup_by(|second, first| (&second.template, second.line) == (&first.template, first.line));
@@ -75,6 +80,12 @@ impl Renderer {
             locale: request.locale.as_str(),
             merchant_locale: request.merchant.locale.as_str(),
         })
+    }
+
+    /// Whether any template may print the check code; without that it need not be worked out.
+    #[must_use]
+    pub fn prints_check_code(&self) -> bool {
+        self.prints_check_code
     }
 
     /// Whether there is such a template in some language, for some channel: a rule that names another one would always be
