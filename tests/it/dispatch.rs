@@ -1,6 +1,7 @@
 //! Dispatch over the store in memory: what leaves, what does not, and what is on record afterwards.
 
 mod bench;
+mod check_codes;
 mod failover;
 mod fallback;
 mod health;
