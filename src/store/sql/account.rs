@@ -9,7 +9,8 @@ use crate::plan::Account;
 use crate::store::StoreError;
 
 /// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`. Of several suppressions,
-/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else.
+/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped at all is
+/// asked once, not for each row.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(
@@ -19,14 +20,13 @@ macro_rules! account_columns {
             $crate::store::sql::installment::installment_columns!(),
             r#",
             (
-                select s.reason from suppression s
+                select coalesce(max(nullif(s.reason, 'opted_out')), max(s.reason)) from suppression s
                 where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email end
                   and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > "#,
             $now,
             r#", true)
-                order by s.reason = 'opted_out' limit 1
             ) as suppressed,
-            exists (
+            exists (select 1 from stop) and exists (
                 select 1 from stop t
                 where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
             ) as stopped"#
