@@ -67,6 +67,7 @@ pub(crate) async fn serve(protocol: &str) -> Anyhow<()> {
 }
 
 async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
+    const TAKEN: &[u8] = b"250 2.0.0 Ok: queued as 4F2A\r\n";
     stream.write_all(b"220 sink ESMTP\r\n").await?;
     let mut seen = Vec::with_capacity(16 * 1024);
     let mut in_message = false;
@@ -74,30 +75,44 @@ async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
         if stream.read_buf(&mut seen).await? == 0 {
             return Ok(());
         }
-        let end: &[u8] = if in_message { b"\r\n.\r\n" } else { b"\r\n" };
+        let (end, whole): (&[u8], _) = if in_message { (b"\r\n.\r\n", true) } else { (b"\r\n", chunk_is_whole(&seen)) };
         // What ends a message, or a group of commands, stands at the end of what is there: nobody sends more before an answer.
-        if !seen.ends_with(end) {
+        if !seen.ends_with(end) || !whole {
             continue;
         }
         if in_message {
             in_message = false;
-            stream.write_all(b"250 2.0.0 Ok: queued as 4F2A\r\n").await?;
+            stream.write_all(TAKEN).await?;
         } else {
             let mut replies = Vec::with_capacity(64);
             for command in seen.split_inclusive(|byte| *byte == b'\n') {
                 let reply: &[u8] = match command.first().map(u8::to_ascii_uppercase) {
-                    Some(b'E') => b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+                    Some(b'E') => b"250-sink\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n",
                     Some(b'D') => b"354 End data with <CR><LF>.<CR><LF>\r\n",
+                    Some(b'B') => TAKEN,
                     Some(b'Q') => b"221 2.0.0 Bye\r\n",
                     _ => b"250 2.1.0 Ok\r\n",
                 };
                 in_message = reply.starts_with(b"354");
                 replies.extend_from_slice(reply);
+                if reply == TAKEN {
+                    break;
+                }
             }
             stream.write_all(&replies).await?;
         }
         seen.clear();
     }
+}
+
+/// Whether the message that BDAT announces among the first commands is there; so it is without BDAT.
+fn chunk_is_whole(seen: &[u8]) -> bool {
+    let head = &seen[..seen.len().min(1024)];
+    let Some(at) = head.windows(5).position(|window| window == b"BDAT ") else { return true };
+    let Some(end) = head[at..].iter().position(|byte| *byte == b'\n') else { return false };
+    let size = String::from_utf8_lossy(&head[at + 5..at + end]);
+    let size = size.split(' ').next().and_then(|size| size.parse().ok()).unwrap_or(0_usize);
+    seen.len() > at + end + size
 }
 
 async fn http_conversation(mut stream: TcpStream) -> std::io::Result<()> {

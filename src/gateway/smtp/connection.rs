@@ -1,20 +1,19 @@
 //! One conversation with a mail server, over lettre's protocol and our own socket.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail as MailFrom, Noop, Quit, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use lettre::transport::smtp::response::{Response, Severity};
+use lettre::transport::smtp::commands::{Ehlo, Noop, Quit, Rset};
+use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
 
 use super::settings::{Security, SmtpSettings};
-use super::verdict::{Stage, Trouble, queue_id};
+use super::transaction::{Transaction, Turns, completed};
+use super::verdict::{Stage, Trouble};
 use crate::clock::{Clock, Deadline};
 use crate::gateway::socket::{Gate, GatedSocket, Leaves, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
@@ -60,24 +59,24 @@ impl Connector {
         gate.set_deadline(deadline.cloned());
         let pace = Pace { clock: &*self.clock, deadline, gate: &gate };
         let opened = pace.bound(self.settings.connect_timeout, self.converse(&gate)).await;
-        let (smtp, pipelines) = opened.map_err(|trouble| match trouble {
+        let (smtp, turns) = opened.map_err(|trouble| match trouble {
             Trouble::Silence => Trouble::Connect("connect-timeout"),
             trouble => trouble,
         })?;
         Ok(Connection {
             smtp,
-            pipelines,
+            turns,
             gate,
             clock: Arc::clone(&self.clock),
             command_timeout: self.settings.command_timeout,
-            used: false,
+            parked_at: None,
             in_transaction: false,
             awaits_content: false,
         })
     }
 
-    /// Gives the conversation, and whether the server lets commands be sent in one go.
-    async fn converse(&self, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, bool), Trouble> {
+    /// Gives the conversation, and how much at once the server lets us say.
+    async fn converse(&self, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, Turns), Trouble> {
         let host = &self.settings.host;
         let tcp = net::connect(host, self.settings.port()).await.map_err(Trouble::Connect)?;
         let socket = GatedSocket::new(tcp, Arc::clone(gate), Leaves::WhenAnAnswerIsAwaited);
@@ -92,13 +91,13 @@ impl Connector {
         };
         self.authenticate(&mut smtp).await?;
         // lettre asks the same, but forgets what it does not use itself.
-        let pipelines = match smtp.command(Ehlo::new(self.hello.clone())).await {
-            Ok(extensions) => extensions.message().any(|line| line.eq_ignore_ascii_case("PIPELINING")),
+        let turns = match smtp.command(Ehlo::new(self.hello.clone())).await {
+            Ok(extensions) => Turns::offered_in(&extensions),
             // A server that does not like to be asked twice.
-            Err(error) if error.status().is_some() => false,
+            Err(error) if error.status().is_some() => Turns::Command,
             Err(error) => return Err(error.into()),
         };
-        Ok((smtp, pipelines))
+        Ok((smtp, turns))
     }
 
     async fn start_tls(
@@ -155,14 +154,18 @@ fn tls_code(error: &std::io::Error) -> &'static str {
 }
 
 /// How long each step may take.
-struct Pace<'a> {
-    clock: &'a dyn Clock,
+pub(super) struct Pace<'a> {
+    pub(super) clock: &'a dyn Clock,
     deadline: Option<&'a Deadline>,
-    gate: &'a Gate,
+    pub(super) gate: &'a Gate,
 }
 
 impl Pace<'_> {
-    async fn bound<T, E>(&self, patience: Duration, step: impl Future<Output = Result<T, E>>) -> Result<T, Trouble>
+    pub(super) async fn bound<T, E>(
+        &self,
+        patience: Duration,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Trouble>
     where
         Trouble: From<E>,
     {
@@ -181,16 +184,20 @@ impl Pace<'_> {
     }
 }
 
+/// For so long a parked connection is taken for alive. With the whole message in one go, a message that meets a connection which the
+/// server has closed is in doubt; servers that tidy up do it after many seconds.
+const STEADY: Duration = Duration::from_secs(1);
+
 /// An open conversation, one message after the other.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
-    /// Whether sender, recipient and DATA are sent in one go (RFC 2920): one round trip instead of three.
-    pipelines: bool,
+    /// How much at once the server lets us say.
+    turns: Turns,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
     command_timeout: Duration,
-    /// Whether it was parked since it was opened: then the server may have hung up meanwhile.
-    used: bool,
+    /// When it was last parked since it was opened, on the clock's elapsed time: the server may have hung up meanwhile.
+    parked_at: Option<Duration>,
     /// Whether the server still holds a sender or recipient of a message that it refused.
     in_transaction: bool,
     /// Whether the server waits for a message that is not going to come.
@@ -205,46 +212,23 @@ impl Connection {
         deadline: &Deadline,
     ) -> Result<Option<String>, (Stage, Trouble)> {
         self.gate.set_deadline(Some(deadline.clone()));
-        let delivered = self.transact(mail, deadline).await;
-        self.in_transaction = matches!(&delivered, Err((stage, _)) if *stage != Stage::FinalDot);
-        delivered
-    }
-
-    async fn transact(&mut self, mail: &Mail, deadline: &Deadline) -> Result<Option<String>, (Stage, Trouble)> {
+        let turns = match self.parked_at {
+            Some(since) if self.clock.elapsed().saturating_sub(since) > STEADY => self.turns.min(Turns::Envelope),
+            _ => self.turns,
+        };
         let pace = Pace { clock: &*self.clock, deadline: Some(deadline), gate: &self.gate };
-        let smtp = &mut self.smtp;
         let patience = self.command_timeout;
-
         if self.in_transaction {
-            let reset = pace.bound(patience, smtp.command(Rset)).await;
+            let reset = pace.bound(patience, self.smtp.command(Rset)).await;
             reset.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
         }
-        let parameters = mail_parameters(smtp, mail).map_err(|trouble| (Stage::Sender, trouble))?;
-        let sender = MailFrom::new(Some(mail.from.clone()), parameters);
-        let recipient = Rcpt::new(mail.to.clone(), vec![]);
-        if self.pipelines {
-            let (addressed, data) = in_one_go(smtp, &pace, patience, InOneGo(sender, recipient)).await;
-            // Nobody is left to send the message to, but the server may not have looked.
-            self.awaits_content = addressed.is_err() && data.is_ok();
-            addressed?;
-            data.map_err(|trouble| (Stage::Content, trouble))?;
-        } else {
-            let sender = pace.bound(patience, smtp.command(sender)).await;
-            sender.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
-            let recipient = pace.bound(patience, smtp.command(recipient)).await;
-            recipient.and_then(completed).map_err(|trouble| (Stage::Recipient, trouble))?;
-            let data = pace.bound(patience, smtp.command(Data)).await;
-            data.and_then(go_ahead).map_err(|trouble| (Stage::Content, trouble))?;
-        }
-
-        let before = self.gate.written();
-        let taken = pace.bound(patience, smtp.command(Content(&mail.raw))).await.and_then(completed);
-        // The dot is the last of what was to leave.
-        let dot_left = self.gate.written() > before && self.gate.held() == 0;
-        // An answer that was there before the message had left is no answer to it.
-        let taken = taken.and_then(|response| if dot_left { Ok(response) } else { Err(Trouble::Garbage) });
-        let stage = if dot_left { Stage::FinalDot } else { Stage::Content };
-        taken.map(|response| queue_id(&response)).map_err(|trouble| (stage, trouble))
+        let mut transaction = Transaction { smtp: &mut self.smtp, pace, patience, turns, awaits_content: false };
+        let delivered = transaction.run(mail).await;
+        self.awaits_content = transaction.awaits_content;
+        // RFC 3030, 2: after a message that was sent as a chunk was refused, the server has to be told to forget it.
+        self.in_transaction =
+            matches!(&delivered, Err((stage, _)) if *stage != Stage::FinalDot || turns == Turns::Message);
+        delivered
     }
 
     /// Whether it can carry another message after one that ended with `trouble`.
@@ -252,19 +236,19 @@ impl Connection {
         !self.awaits_content && matches!(trouble, Trouble::Refusal(refusal) if !refusal.ends_connection())
     }
 
-    /// Whether `trouble` only means that the server hung up while the connection was parked. Nothing of a message had left.
+    /// Whether `trouble` only means that the server hung up while the connection was parked. It took nothing of a message.
     pub(super) fn was_stale(&self, stage: Stage, trouble: &Trouble) -> bool {
         let hung_up = match trouble {
             Trouble::Lost | Trouble::Garbage => true,
             Trouble::Refusal(refusal) => refusal.ends_connection(),
             _ => false,
         };
-        self.used && stage == Stage::Sender && hung_up
+        self.parked_at.is_some() && stage == Stage::Sender && hung_up
     }
 
     /// Before it is put aside for the next message.
     pub(super) fn park(&mut self) {
-        self.used = true;
+        self.parked_at = Some(self.clock.elapsed());
         self.gate.set_deadline(None);
     }
 
@@ -280,88 +264,4 @@ impl Connection {
         let pace = Pace { clock: &*self.clock, deadline: None, gate: &self.gate };
         let _ = pace.bound(self.command_timeout, self.smtp.command(Quit)).await;
     }
-}
-
-/// All that comes before the message.
-struct InOneGo(MailFrom, Rcpt);
-
-impl fmt::Display for InOneGo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(sender, recipient) = self;
-        write!(f, "{sender}{recipient}{Data}")
-    }
-}
-
-/// Sends it and reads the answers. Gives what was said to sender and recipient, and to DATA. A refusal is followed by the answers to
-/// the rest; after any other trouble none is waited for.
-/// `patience` is for all of them: a server that took the commands has all it needs.
-async fn in_one_go(
-    smtp: &mut AsyncSmtpConnection,
-    pace: &Pace<'_>,
-    patience: Duration,
-    commands: InOneGo,
-) -> (Result<(), (Stage, Trouble)>, Result<(), Trouble>) {
-    let begun = pace.clock.elapsed();
-    let left = || patience.saturating_sub(pace.clock.elapsed().saturating_sub(begun));
-    let at = |stage| move |trouble| (stage, trouble);
-    let sender = pace.bound(patience, smtp.command(commands)).await.and_then(completed).map(drop);
-    let mut addressed = sender.map_err(at(Stage::Sender));
-    let is_answer =
-        |addressed: &Result<(), (Stage, Trouble)>| matches!(addressed, Ok(()) | Err((_, Trouble::Refusal(_))));
-    if is_answer(&addressed) {
-        let recipient = pace.bound(left(), smtp.read_response()).await.and_then(completed).map(drop);
-        addressed = addressed.and(recipient.map_err(at(Stage::Recipient)));
-    }
-    let data = match is_answer(&addressed) {
-        true => pace.bound(left(), smtp.read_response()).await.and_then(go_ahead).map(drop),
-        false => Err(Trouble::Lost),
-    };
-    (addressed, data)
-}
-
-/// A message as it stands on the wire, the final dot with it (RFC 5321, 4.5.2): one write, where lettre makes two and goes over it
-/// byte by byte.
-struct Content<'a>(&'a str);
-
-impl fmt::Display for Content<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        if rest.starts_with('.') {
-            f.write_str(".")?;
-        }
-        while let Some(end) = memchr::memmem::find(rest.as_bytes(), b"\r\n.") {
-            let (line, next) = rest.split_at(end + 2);
-            f.write_str(line)?;
-            f.write_str(".")?;
-            f.write_str(&next[..1])?;
-            rest = &next[1..];
-        }
-        f.write_str(rest)?;
-        f.write_str(if self.0.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" })
-    }
-}
-
-/// RFC 6531 is needed only where an address is not ASCII; the message itself always is.
-fn mail_parameters(smtp: &AsyncSmtpConnection, mail: &Mail) -> Result<Vec<MailParameter>, Trouble> {
-    if [&mail.from, &mail.to].iter().all(|address| AsRef::<str>::as_ref(*address).is_ascii()) {
-        return Ok(vec![]);
-    }
-    if !smtp.server_info().supports_feature(Extension::SmtpUtfEight) {
-        return Err(Trouble::Connect("smtputf8-missing"));
-    }
-    Ok(vec![MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)])
-}
-
-/// 2xx. lettre lets 3xx pass as well.
-fn completed(response: Response) -> Result<Response, Trouble> {
-    answered(response, Severity::PositiveCompletion)
-}
-
-/// 3xx: the server waits for the message.
-fn go_ahead(response: Response) -> Result<Response, Trouble> {
-    answered(response, Severity::PositiveIntermediate)
-}
-
-fn answered(response: Response, severity: Severity) -> Result<Response, Trouble> {
-    if response.code().severity == severity { Ok(response) } else { Err(Trouble::Garbage) }
 }

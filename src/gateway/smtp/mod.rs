@@ -13,6 +13,9 @@
 //! | 4xx anywhere, 421 included | retry after |
 //! | no answer, a lost connection or nonsense after the final dot began to leave | unknown |
 //!
+//! Where the server offers PIPELINING and CHUNKING, sender, recipient and message leave together, on connections in steady use: one
+//! round trip instead of two. There the last byte of the message stands for the final dot: without it no server may take it over.
+//!
 //! ```toml
 //! [gateways.mail]
 //! kind = "smtp"
@@ -28,6 +31,7 @@
 mod connection;
 mod pool;
 mod settings;
+mod transaction;
 mod verdict;
 
 use std::fmt;

@@ -8,14 +8,17 @@ use dueherald::gateway::{Gateway, Handover};
 use rstest::rstest;
 
 use super::{AMPLE, EMAIL, REFERENCE, clock, deadline, email, merchant, send, send_to, shown, smtp_gateway};
-use crate::sinks::smtp::{Act, At, Script, SmtpSink, Tls, header};
+use crate::sinks::smtp::{Act, At, Offers, Script, SmtpSink, Tls, header};
 use crate::sinks::tls::Authority;
 
 const PLAIN: &str = "security = 'none'";
 
+#[rstest]
 #[tokio::test]
-async fn a_message_looks_so_on_the_wire() {
-    let sink = SmtpSink::start(Script::default()).await;
+async fn a_message_looks_so_on_the_wire(
+    #[values(Offers::Nothing, Offers::Pipelining, Offers::Chunking)] offers: Offers,
+) {
+    let sink = SmtpSink::start(Script::default().offers(offers)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
@@ -24,6 +27,7 @@ async fn a_message_looks_so_on_the_wire() {
     assert_eq!((received.from.as_str(), received.to.as_str()), ("repay@mall.example", EMAIL));
     assert_eq!(sink.accepted(&format!("{REFERENCE}@mall.example")), 1);
     assert!(received.raw.is_ascii());
+    assert_eq!(sink.count(At::Data), usize::from(offers != Offers::Chunking), "how often it was asked for");
     insta::assert_snapshot!("mail", received.raw.replace("\r\n", "\n"));
 }
 
@@ -66,9 +70,10 @@ async fn nothing_that_a_message_holds_becomes_a_header() {
     assert_eq!(shown(&gateway.send(&forged).await), "rejected recipient bad-reference");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_line_that_begins_with_a_dot_ends_no_message() {
-    let sink = SmtpSink::start(Script::default()).await;
+async fn a_line_that_begins_with_a_dot_ends_no_message(#[values(Offers::Pipelining, Offers::Chunking)] offers: Offers) {
+    let sink = SmtpSink::start(Script::default().offers(offers)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let (subject, text, html) = ("x".into(), "one\n.\n..two\nthree".into(), "<p>x</p>".into());
@@ -116,9 +121,9 @@ async fn a_peer_that_misbehaves(
     #[case] at: At,
     #[case] act: Act,
     #[case] expected: &str,
-    #[values(false, true)] one_by_one: bool,
+    #[values(Offers::Nothing, Offers::Pipelining)] offers: Offers,
 ) {
-    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one).at(at, act)).await;
+    let sink = SmtpSink::start(Script::default().offers(offers).at(at, act)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
@@ -136,8 +141,12 @@ async fn a_peer_that_misbehaves(
 #[case::data(At::Data, "not_sent smtp-no-answer")]
 #[case::dot(At::Dot, "unknown smtp-no-answer")]
 #[tokio::test]
-async fn a_peer_that_falls_silent(#[case] at: At, #[case] expected: &str, #[values(false, true)] one_by_one: bool) {
-    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one).at(at, Act::Silence)).await;
+async fn a_peer_that_falls_silent(
+    #[case] at: At,
+    #[case] expected: &str,
+    #[values(Offers::Nothing, Offers::Pipelining)] offers: Offers,
+) {
+    let sink = SmtpSink::start(Script::default().offers(offers).at(at, Act::Silence)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
@@ -149,10 +158,60 @@ async fn a_peer_that_falls_silent(#[case] at: At, #[case] expected: &str, #[valu
     assert_eq!(shown(&outcome), expected);
 }
 
+/// What a message in one go meets: once all of it has left, only a refusal says that it was not taken over.
+#[rstest]
+#[case::sender_later(At::Mail, Act::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
+#[case::sender_refused(At::Mail, Act::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]
+#[case::sender_lost(At::Mail, Act::Close, "unknown smtp-connection-lost")]
+#[case::sender_silent(At::Mail, Act::Silence, "unknown smtp-no-answer")]
+#[case::unknown_recipient(At::Rcpt, Act::Say("550 5.1.1 gone"), "rejected recipient smtp-550-5.1.1")]
+#[case::greylisted(At::Rcpt, Act::Say("450 4.7.1 greylisted"), "retry_after smtp-450-4.7.1")]
+#[case::going_down(At::Rcpt, Act::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
+#[case::recipient_garbage(At::Rcpt, Act::Say("lorem ipsum"), "unknown smtp-garbage")]
+#[case::recipient_lost(At::Rcpt, Act::Reset, "unknown smtp-connection-lost")]
+#[case::taken_all_the_same(At::Rcpt, Act::Say("550 5.1.1 gone\r\n250 2.0.0 ok"), "unknown smtp-garbage")]
+#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected recipient smtp-554-5.6.0")]
+#[case::content_later(At::Dot, Act::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
+#[case::answer_lost(At::Dot, Act::Close, "unknown smtp-connection-lost")]
+#[case::answer_silent(At::Dot, Act::Silence, "unknown smtp-no-answer")]
+#[case::answer_is_no_end(At::Dot, Act::Say("354 more"), "unknown smtp-garbage")]
 #[tokio::test]
-async fn a_message_cut_short_by_the_deadline_is_not_sent() {
-    // The sink asks for the message and does not read it: more of it is on its way than the system's buffers hold.
-    let sink = SmtpSink::start(Script::default().at(At::Data, Act::SayThenStall("354 go ahead"))).await;
+async fn a_message_in_one_go(#[case] at: At, #[case] act: Act, #[case] expected: &str) {
+    let sink = SmtpSink::start(Script::default().offers(Offers::Chunking).at(at, act)).await;
+    let clock = clock();
+    let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
+    let deadline = deadline(&clock, AMPLE);
+    let time_passes = async {
+        sink.reached(at, 1).await;
+        if matches!(act, Act::Silence) {
+            clock.advance(Duration::from_secs(30));
+        }
+    };
+    let (outcome, ()) = tokio::join!(send(&gateway, &deadline), time_passes);
+    assert_eq!(shown(&outcome), expected);
+    assert!(sink.received().is_empty() || outcome.as_str() == "unknown", "taken over, and called {expected}");
+    assert_eq!((sink.connections(), sink.count(At::Data)), (1, 0), "nothing is tried twice");
+}
+
+#[tokio::test]
+async fn after_a_refused_chunk_the_server_is_told_to_forget_it() {
+    let script = Script::default().offers(Offers::Chunking);
+    let sink = SmtpSink::start(script.for_recipient("a@b.example", At::Dot, Act::Say("554 5.6.0 spam"))).await;
+    let clock = clock();
+    let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
+    let deadline = deadline(&clock, AMPLE);
+    assert_eq!(shown(&send_to(&gateway, "a@b.example", "a", &deadline).await), "rejected recipient smtp-554-5.6.0");
+    assert_eq!(shown(&send_to(&gateway, "b@b.example", "b", &deadline).await), "accepted 4SiNK");
+    assert_eq!((sink.connections(), sink.count(At::Rset)), (1, 1), "connections, resets");
+}
+
+#[rstest]
+#[case::data(Script::default().at(At::Data, Act::SayThenStall("354 go ahead")), At::Data)]
+#[case::chunk(Script::default().offers(Offers::Chunking).at(At::Mail, Act::SayThenStall("250 2.1.0 ok")), At::Mail)]
+#[tokio::test]
+async fn a_message_cut_short_by_the_deadline_is_not_sent(#[case] script: Script, #[case] at: At) {
+    // The sink does not read the message: more of it is on its way than the system's buffers hold.
+    let sink = SmtpSink::start(script).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, Duration::from_secs(10));
@@ -163,18 +222,20 @@ async fn a_message_cut_short_by_the_deadline_is_not_sent() {
     let (merchant, to, message) = (&merchant, &to, &message);
     let handover = Handover { merchant, to, message, reference: REFERENCE, attempt: 1, deadline: &deadline };
     let time_passes = async {
-        sink.reached(At::Data, 1).await;
+        sink.reached(at, 1).await;
         clock.advance(Duration::from_secs(10));
     };
     let (outcome, ()) = tokio::join!(gateway.send(&handover), time_passes);
-    assert_eq!(shown(&outcome), "not_sent deadline", "without its final dot no server takes it over");
+    assert_eq!(shown(&outcome), "not_sent deadline", "without its end no server takes it over");
 }
 
 #[rstest]
 #[tokio::test]
-async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time(#[values(false, true)] one_by_one: bool) {
+async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time(
+    #[values(Offers::Nothing, Offers::Pipelining)] offers: Offers,
+) {
     // The clock jumps while the sink's answer is on its way, as it does for a process that was stopped and goes on.
-    let sink = SmtpSink::start(Script::default().one_by_one(one_by_one)).await;
+    let sink = SmtpSink::start(Script::default().offers(offers)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, Duration::from_secs(10));
@@ -185,17 +246,16 @@ async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time(#[v
     let (outcome, ()) = tokio::join!(send(&gateway, &deadline), stopped);
     assert_eq!(shown(&outcome), "not_sent deadline");
     assert_eq!(sink.count(At::Dot), 0, "nothing of the message left");
-    assert!(!one_by_one || sink.count(At::Data) == 0, "DATA was never asked for");
+    assert!(offers == Offers::Pipelining || sink.count(At::Data) == 0, "DATA was never asked for");
 }
 
 #[rstest]
 #[tokio::test]
-async fn one_bad_recipient_costs_no_connection(#[values(false, true)] one_by_one: bool) {
-    let script = Script::default().one_by_one(one_by_one).for_recipient(
-        "gone@borrower.example",
-        At::Rcpt,
-        Act::Say("550 5.1.1 gone"),
-    );
+async fn one_bad_recipient_costs_no_connection(
+    #[values(Offers::Nothing, Offers::Pipelining, Offers::Chunking)] offers: Offers,
+) {
+    let script =
+        Script::default().offers(offers).for_recipient("gone@borrower.example", At::Rcpt, Act::Say("550 5.1.1 gone"));
     let sink = SmtpSink::start(script).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
@@ -226,14 +286,19 @@ async fn a_server_that_wants_the_message_although_it_refused_the_recipient_gets_
 #[case::reset(Act::Reset)]
 #[case::timed_out(Act::SayThenClose("421 4.4.2 idle too long"))]
 #[tokio::test]
-async fn a_parked_connection_that_died_is_replaced_once(#[case] act: Act) {
+async fn a_parked_connection_that_died_is_replaced_once(
+    #[case] act: Act,
+    #[values(Offers::Pipelining, Offers::Chunking)] offers: Offers,
+) {
     // The first message goes through; MAIL for the second finds the connection dead.
-    let sink = SmtpSink::start(Script::default().for_recipient(EMAIL, At::Mail, act)).await;
+    let sink = SmtpSink::start(Script::default().offers(offers).for_recipient(EMAIL, At::Mail, act)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     for _ in 0..2 {
         let outcome = send(&gateway, &deadline(&clock, AMPLE)).await;
         assert_eq!(outcome.as_str(), "accepted", "{outcome:?}");
+        // It lies idle for so long that the message itself is not risked before the server has shown that it lives.
+        clock.advance(Duration::from_secs(2));
     }
     assert_eq!((sink.received().len(), sink.connections()), (2, 2), "messages, connections");
 }

@@ -1,5 +1,5 @@
-//! A mail server that records what it takes over and misbehaves by script. Speaks PIPELINING, 8BITMIME, SMTPUTF8, STARTTLS
-//! and AUTH PLAIN.
+//! A mail server that records what it takes over and misbehaves by script. Speaks PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8,
+//! STARTTLS and AUTH PLAIN.
 
 use std::future::pending;
 use std::io;
@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ServerConfig;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::wire::{Connections, Milestones, Served, Wire, listen};
 
-/// A moment of a conversation: the sink has read the command, or the whole message at [`At::Dot`], and is about to answer.
+/// A moment of a conversation: the sink has read the command, or the whole message at [`At::Dot`], and is about to answer. A message
+/// that comes as a chunk has neither [`At::Data`] nor a dot, but the moment after it is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum At {
     Greeting,
@@ -63,6 +64,18 @@ pub(crate) enum Tls {
     Implicit(Arc<ServerConfig>),
 }
 
+/// How much a client may say before it waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Offers {
+    /// A command.
+    Nothing,
+    /// Several commands.
+    #[default]
+    Pipelining,
+    /// Several commands and a message.
+    Chunking,
+}
+
 /// How the sink behaves. Without faults it takes everything over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
@@ -71,13 +84,12 @@ pub(crate) struct Script {
     login: Option<(&'static str, &'static str)>,
     /// Written behind the answer to STARTTLS, in the clear, as somebody in the middle could.
     injected: &'static str,
-    /// Does not offer to take several commands in one go.
-    one_by_one: bool,
+    offers: Offers,
 }
 
 impl Script {
-    pub(crate) fn one_by_one(self, one_by_one: bool) -> Self {
-        Self { one_by_one, ..self }
+    pub(crate) fn offers(self, offers: Offers) -> Self {
+        Self { offers, ..self }
     }
 
     pub(crate) fn at(mut self, at: At, act: Act) -> Self {
@@ -242,6 +254,7 @@ impl Conversation {
             }
             "DATA" if !self.has_recipient => self.say("554 5.5.1 no valid recipients").await.map(|()| Then::GoOn),
             "DATA" => self.data().await,
+            "BDAT" => self.chunk(line).await,
             "RSET" => self.answer(At::Rset, "250 2.0.0 ok").await,
             "NOOP" => self.answer(At::Noop, "250 2.0.0 ok").await,
             "QUIT" => match self.answer(At::Quit, "221 2.0.0 bye").await? {
@@ -254,9 +267,11 @@ impl Conversation {
 
     fn capabilities(&self) -> String {
         let mut lines = vec!["sink.example", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
-        if !self.shared.script.one_by_one {
-            lines.push("PIPELINING");
-        }
+        lines.extend(match self.shared.script.offers {
+            Offers::Nothing => [].as_slice(),
+            Offers::Pipelining => &["PIPELINING"],
+            Offers::Chunking => &["PIPELINING", "CHUNKING"],
+        });
         let plain = matches!(self.stream.get_ref(), Wire::Plain(_));
         if plain && matches!(self.shared.script.tls, Tls::Upgrade(_)) {
             lines.push("STARTTLS");
@@ -304,6 +319,22 @@ impl Conversation {
             None => self.say("354 go ahead").await?,
         }
         let raw = self.message().await?;
+        self.take(raw).await
+    }
+
+    /// The only and last chunk of a message. It is read whatever becomes of it (RFC 3030, 2).
+    async fn chunk(&mut self, line: &str) -> io::Result<Then> {
+        let size = line.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")?.parse().ok());
+        let mut raw = vec![0; size.ok_or(io::ErrorKind::InvalidData)?];
+        self.stream.read_exact(&mut raw).await?;
+        let raw = String::from_utf8(raw).map_err(|_| io::ErrorKind::InvalidData)?;
+        if self.has_recipient {
+            return self.take(raw).await;
+        }
+        self.say("554 5.5.1 no valid recipients").await.map(|()| Then::GoOn)
+    }
+
+    async fn take(&mut self, raw: String) -> io::Result<Then> {
         if !self.refuses(At::Dot) {
             let message_id = header(&raw, "Message-ID").trim_matches(['<', '>']).to_owned();
             let (from, to) = (self.from.clone(), self.to.clone());
