@@ -4,7 +4,7 @@ use reqwest::Request;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::template::{JsonTemplate, Template, Values};
+use super::template::{Context, JsonTemplate, Template, Values};
 use crate::gateway::GatewayError;
 use crate::gateway::sms::connection::Endpoint;
 
@@ -76,6 +76,7 @@ impl<'a> Form<'a> {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
+        let values = &values.context();
         let mut request = Request::new(method, self.url.url().clone());
         if !self.query.is_empty() {
             request.url_mut().query_pairs_mut().extend_pairs(fields(self.query, values)?);
@@ -114,7 +115,7 @@ impl From<minijinja::Error> for Unfillable {
 
 fn fields<'a>(
     templates: &'a BTreeMap<String, Template>,
-    values: &Values<'_>,
+    values: &Context,
 ) -> Result<Vec<(&'a str, String)>, minijinja::Error> {
     templates.iter().map(|(name, template)| Ok((name.as_str(), template.render(values)?))).collect()
 }

@@ -27,11 +27,15 @@ pub(super) struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn context(&self) -> minijinja::Value {
+    /// As the templates of one request take them.
+    pub(super) fn context(&self) -> Context {
         let &Self { to, to_digits, text, reference, attempt, sender, callback } = self;
-        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback }
+        Context(minijinja::context! { to, to_digits, text, reference, attempt, sender, callback })
     }
 }
+
+/// [`Values`], made ready once for all templates of a request.
+pub(super) struct Context(minijinja::Value);
 
 const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
 
@@ -62,10 +66,10 @@ impl Template {
         }
     }
 
-    pub(super) fn render(&self, values: &Values<'_>) -> Result<String, minijinja::Error> {
+    pub(super) fn render(&self, context: &Context) -> Result<String, minijinja::Error> {
         match &self.0 {
             Form::Fixed(text) => Ok(text.as_ref().to_owned()),
-            Form::Parsed(environment) => environment.get_template(ONLY)?.render(values.context()),
+            Form::Parsed(environment) => environment.get_template(ONLY)?.render(context.0.clone()),
         }
     }
 }
@@ -123,13 +127,13 @@ impl JsonTemplate {
         }
     }
 
-    pub(super) fn render(&self, values: &Values<'_>) -> Result<Value, minijinja::Error> {
+    pub(super) fn render(&self, context: &Context) -> Result<Value, minijinja::Error> {
         Ok(match &self.0 {
-            Node::Text(template) => Value::String(template.render(values)?),
+            Node::Text(template) => Value::String(template.render(context)?),
             Node::Plain(value) => value.clone(),
-            Node::List(list) => Value::Array(list.iter().map(|item| item.render(values)).collect::<Result<_, _>>()?),
+            Node::List(list) => Value::Array(list.iter().map(|item| item.render(context)).collect::<Result<_, _>>()?),
             Node::Map(map) => {
-                let fields = map.iter().map(|(name, value)| Ok((name.clone(), value.render(values)?)));
+                let fields = map.iter().map(|(name, value)| Ok((name.clone(), value.render(context)?)));
                 Value::Object(fields.collect::<Result<_, minijinja::Error>>()?)
             }
         })
@@ -170,7 +174,7 @@ mod tests {
     }
 
     fn render(template: &str, text: &str) -> String {
-        Template::try_from(template.to_owned()).unwrap().render(&values(text)).unwrap()
+        Template::try_from(template.to_owned()).unwrap().render(&values(text).context()).unwrap()
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
         #[test]
         fn no_text_breaks_out_of_its_json_string(text: String) {
             let template: JsonTemplate = json!({ "text": "{{ text }}", "n": 1, "to": ["{{ to }}"] }).try_into().unwrap();
-            let sent = serde_json::to_string(&template.render(&values(&text)).unwrap()).unwrap();
+            let sent = serde_json::to_string(&template.render(&values(&text).context()).unwrap()).unwrap();
             let read: Value = serde_json::from_str(&sent).unwrap();
             prop_assert_eq!(read, json!({ "text": text, "n": 1, "to": ["+8613800138000"] }));
         }
