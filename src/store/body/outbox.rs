@@ -82,7 +82,7 @@ pub(super) async fn claim(
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
     let given = rate.as_ref().map(|rate| rate.now).or(given);
-    let rows = if allowed == 0 { Vec::new() } else { queue::claim(tx, given, request, allowed).await? };
+    let rows = if allowed == 0 { Vec::new() } else { queue::claim(end, tx, given, request, allowed).await? };
     // The time comes with the first row; only when there is none it has to be asked for.
     let now = match given.or(rows.first().map(|row| row.now)) {
         Some(now) => now,

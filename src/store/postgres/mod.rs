@@ -17,6 +17,7 @@ mod fallback;
 mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
+mod head;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
@@ -69,6 +70,7 @@ use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
 use batch::Batch;
+use head::Heads;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -99,6 +101,7 @@ pub struct PostgresStore {
     /// For a migration: it has a connection of its own, without the pool's time-outs.
     options: PgConnectOptions,
     clock: Option<Arc<dyn Clock>>,
+    heads: Heads,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -121,7 +124,7 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
-        Ok(Self { pool, options, clock })
+        Ok(Self { pool, options, clock, heads: Heads::default() })
     }
 
     async fn read(&self) -> Result<Tx, StoreError> {

@@ -4,19 +4,20 @@ use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
-use super::{Batch, Connection};
+use super::head::{BEGINNING, Head};
+use super::{Batch, Connection, End};
 
 /// Puts due rows under a lease and gives the facts about each: one statement, where SQLite needs two. Rows are found again by where
 /// they lie, which spares a look into the index for each; one that was moved after this statement began is left to the next claim.
 /// An array, not a subquery: the planner then does not take the limit, which it cannot see, for a tenth of the table, and reads no
 /// table whole. `skip locked`, so that two claimers never wait for each other. The time comes with the rows unless it is given, which
-/// spares asking for it. Binds: as of `head_of_lane`; then the lease, the gateway.
+/// spares asking for it. Binds: as of `head_of_lane`; then the lease, the gateway, and the head.
 const CLAIM: &str = concat!(
     r#"with claimed as (
         update queue q set
             state = 'sending', attempt = q.attempt + 1, lease_until = coalesce($1, now()) + $5, gateway = $6
         where q.ctid = any (array(select q.ctid"#,
-    head_of_lane!("coalesce($1, now())"),
+    head_of_lane!("coalesce($1, now())", " and (q.not_before, q.reminder_id) > ($7, $8)"),
     r#" for update skip locked))
         returning q.reminder_id, q.attempt, q.not_before
     ) "#,
@@ -30,9 +31,39 @@ pub(super) const GIVE_BACK: &str = r#"
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(
+    end: &End,
     connection: &mut Connection,
     now: Option<Moment>,
     request: &ClaimRequest,
+    limit: u32,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let lane = (request.channel, request.place);
+    let from = end.heads.of(lane);
+    let mut rows = claim_from(connection, now, request, from, limit).await?;
+    let left = limit.saturating_sub(reminders(&rows));
+    let enough = match left {
+        0 => rows.last().map(|last| (from, last)),
+        _ if from == BEGINNING => None,
+        // What was put in behind the head.
+        _ => {
+            let found = rows.len();
+            rows.extend(claim_from(connection, now, request, BEGINNING, left).await?);
+            (reminders(&rows[found..]) >= left).then(|| rows.last().map(|last| (BEGINNING, last))).flatten()
+        }
+    };
+    match enough {
+        Some((from, last)) => end.heads.found(lane, from, last),
+        None => end.heads.exhausted(lane),
+    }
+    Ok(rows)
+}
+
+/// The same for rows behind a head.
+async fn claim_from(
+    connection: &mut Connection,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    (due_since, number): Head,
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let claimed = sqlx::query_as(CLAIM)
@@ -41,8 +72,16 @@ pub(super) async fn claim(
         .bind(i64::from(limit))
         .bind(stored_place(request.place))
         .bind(request.lease)
-        .bind(request.gateway.as_str());
+        .bind(request.gateway.as_str())
+        .bind(due_since)
+        .bind(number);
     Ok(claimed.fetch_all(connection).await?)
+}
+
+/// How many reminders are in these rows, of which each may have several.
+fn reminders(rows: &[ClaimRow]) -> u32 {
+    let count = rows.chunk_by(|one, next| one.head() == next.head()).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Takes rows out by the events that end a reminder. Binds: the columns of `said`.

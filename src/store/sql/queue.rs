@@ -16,14 +16,19 @@ use crate::store::{QueueCounts, StoreError, UnknownReminder};
 /// The state of a row that is done but for another channel, which may be tried; people see the last event's.
 pub(in crate::store) const FALLING_BACK: &str = "falling_back";
 
-/// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first. Binds: now, channel, limit, place.
+/// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first, as far as a condition goes. Binds: now, channel,
+/// limit, place.
 macro_rules! head_of_lane {
     ($now:literal) => {
+        $crate::store::sql::queue::head_of_lane!($now, "")
+    };
+    ($now:literal, $and:literal) => {
         concat!(
             r#"
                 from queue q
                 where q.channel = $2 and q.place = $4 and q.state = 'planned' and q.not_before <= "#,
             $now,
+            $and,
             r#"
                 order by q.channel, q.place, q.not_before, q.reminder_id limit $3"#
         )
@@ -35,7 +40,7 @@ pub(in crate::store) use head_of_lane;
 macro_rules! facts {
     ($now:literal, $($rows:tt)+) => {
         concat!(
-            "select q.attempt, ",
+            "select q.attempt, q.not_before as due_since, ",
             $now,
             " as now, ",
             $crate::store::sql::notice::facts_of_notice!(),
@@ -104,6 +109,8 @@ pub(in crate::store) const OVERDUE: &str = r#"
 pub(in crate::store) struct ClaimRow {
     pub(in crate::store) attempt: i32,
     pub(in crate::store) now: Moment,
+    /// What it waited for last, which may be a retry.
+    due_since: Moment,
     notice_state: Option<String>,
     notice_template: Option<String>,
     #[sqlx(flatten)]
@@ -113,6 +120,11 @@ pub(in crate::store) struct ClaimRow {
 }
 
 impl ClaimRow {
+    /// Where the reminder stood in its lane.
+    pub(in crate::store) fn head(&self) -> (Moment, i64) {
+        (self.due_since, self.reminder.id().0)
+    }
+
     /// The number of the attempt that was claimed, from 1.
     pub(in crate::store) fn attempt(&self) -> Result<u32, StoreError> {
         read_attempt(self.attempt, "queue.attempt")

@@ -6,7 +6,7 @@ use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
-use super::{Batch, Connection};
+use super::{Batch, Connection, End};
 
 /// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: as of `head_of_lane`.
 const CLAIMABLE: &str = facts!("$1", concat!("(select q.*", head_of_lane!("$1"), ")"));
@@ -24,6 +24,7 @@ pub(super) const GIVE_BACK: &str = r#"
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(
+    _: &End,
     connection: &mut Connection,
     now: Option<Moment>,
     request: &ClaimRequest,

@@ -85,3 +85,24 @@ pub(super) async fn a_gateway_that_is_no_more_gives_its_reminders_to_the_first(s
     assert_eq!(waiting(store, 1).await, [ids[1]]);
     assert_eq!(waiting(store, 0).await, [ids[0], ids[2]]);
 }
+
+pub(super) async fn what_is_put_in_behind_the_head_is_soon_claimed(store: &dyn Store, clock: &SimClock) {
+    let claim_one = async || {
+        let one = store.claim(&request(1), &send).await.expect("the claim is recorded").sending.pop();
+        one.map(|claimed| claimed.attempt.reminder())
+    };
+    let ids = plan_due(store, 10).await;
+    assert_eq!([claim_one().await, claim_one().await], [Some(ids[0]), Some(ids[1])]);
+    let late = plan(store, &[sms("late", "2026-11-20T00:00:00Z")]).await[0];
+    let mut claimed = Vec::new();
+    for _ in 0..3 {
+        claimed.extend(claim_one().await);
+        clock.advance(Duration::from_secs(1));
+    }
+    assert!(claimed.contains(&late), "passed over although it has waited longest: {late:?} is not in {claimed:?}");
+    // It does not wait for a second either where there is little ahead.
+    let later = plan(store, &[sms("later", "2026-11-20T00:00:00Z")]).await[0];
+    let rest = waiting(store, 0).await;
+    assert!(rest.contains(&later) && rest.len() == 7, "{later:?} is not in {rest:?}");
+    assert_eq!(claim_one().await, None);
+}

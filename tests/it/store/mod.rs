@@ -104,6 +104,7 @@ macro_rules! every_case_on {
                 a_retry_waits_for_the_gateway_it_names,
                 the_next_due_one_may_wait_for_any_gateway,
                 a_gateway_that_is_no_more_gives_its_reminders_to_the_first,
+                what_is_put_in_behind_the_head_is_soon_claimed,
             }
             rates {
                 claimers_share_a_gateways_permits,

@@ -1,0 +1,60 @@
+//! Where each lane's next due row lies. A row version that was claimed stays in the index until nobody can see it any more: under a
+//! long transaction, of a backup for example, each claim would walk over all that were claimed since it began.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::Channel;
+use crate::store::sql::queue::ClaimRow;
+use crate::store::sql::value::Moment;
+
+/// How long a claim may pass over rows that were put in behind it meanwhile, or that others have given back.
+const LOOKS_BACK: TimeDelta = TimeDelta::seconds(1);
+
+/// A channel and a place.
+pub(super) type Lane = (Channel, u16);
+
+/// A place in a lane: due since when, and the number. What lies behind it is due later.
+pub(super) type Head = (Moment, i64);
+
+/// Before every row there can be.
+pub(super) const BEGINNING: Head = (Moment(DateTime::UNIX_EPOCH), 0);
+
+/// How far this process has claimed. Only a hint: whoever finds too little from there looks from the beginning.
+#[derive(Debug, Default)]
+pub(super) struct Heads(Mutex<BTreeMap<Lane, Hint>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Hint {
+    head: Head,
+    /// When a claim last looked from the beginning, and when one last looked at all, by the database's clock.
+    looked_back: DateTime<Utc>,
+    looked: DateTime<Utc>,
+}
+
+impl Heads {
+    /// From where the next claim looks.
+    pub(super) fn of(&self, lane: Lane) -> Head {
+        let hint = self.lock().get(&lane).copied();
+        hint.filter(|hint| hint.looked - hint.looked_back < LOOKS_BACK).map_or(BEGINNING, |hint| hint.head)
+    }
+
+    /// After a claim that looked from `from` and found as much as it wanted: the last of its rows.
+    pub(super) fn found(&self, lane: Lane, from: Head, last: &ClaimRow) {
+        let now = last.now.0;
+        let mut hints = self.lock();
+        let looked_back = hints.get(&lane).map(|hint| hint.looked_back).filter(|_| from != BEGINNING).unwrap_or(now);
+        hints.insert(lane, Hint { head: last.head(), looked_back, looked: now });
+    }
+
+    /// After a claim that found less than it wanted.
+    pub(super) fn exhausted(&self, lane: Lane) {
+        self.lock().remove(&lane);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Lane, Hint>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
