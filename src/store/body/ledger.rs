@@ -20,12 +20,16 @@ use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
 pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow], now: Option<Moment>) -> Result<Vec<Change>, StoreError> {
     let mut books = read_books(tx, rows).await?;
     let changes = rows.iter().map(|row| books.apply(row)).collect();
-    // Borrowers first: an instalment refers to one.
-    write_borrowers(tx, &books.dirty_borrowers()).await?;
-    let installments = books.dirty_installments();
-    write_installments(tx, &installments).await?;
-    scan::write_down_installments(tx, &installments, now).await?;
-    scan::write_down_borrowers(tx, &books.changed_borrowers(), now).await?;
+    // Whoever writes the ledger has taken its turn, so that nobody else adds what was not known.
+    let (added, changed) = books.dirty_borrowers();
+    write_borrowers(tx, &added, borrower::ADD).await?;
+    write_borrowers(tx, &changed, borrower::UPSERT).await?;
+    let changed: Vec<_> = changed.iter().map(|borrower| &borrower.key).collect();
+    let (added, amended) = books.dirty_installments();
+    write_installments(tx, &added, installment::ADD).await?;
+    write_installments(tx, &amended, installment::UPSERT).await?;
+    scan::write_down_installments(tx, &[added, amended].concat(), now).await?;
+    scan::write_down_borrowers(tx, &changed, now).await?;
     Ok(changes)
 }
 
@@ -58,7 +62,12 @@ pub(super) async fn known_installments(
     read_installments(rows)
 }
 
-pub(super) async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Result<(), StoreError> {
+/// Writes borrowers by [`borrower::ADD`] or [`borrower::UPSERT`].
+pub(super) async fn write_borrowers(
+    tx: &mut Tx,
+    borrowers: &[&Borrower],
+    statement: &'static str,
+) -> Result<(), StoreError> {
     if borrowers.is_empty() {
         return Ok(());
     }
@@ -75,13 +84,18 @@ pub(super) async fn write_borrowers(tx: &mut Tx, borrowers: &[&Borrower]) -> Res
         .column(|borrower| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
         .column(|borrower| borrower.preferred_channel.map(Channel::as_str))?
         .column(|borrower| borrower.preferred_hours.map(|hours| hours.to_string()))?
-        .query(borrower::UPSERT)?
+        .query(statement)?
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
-pub(super) async fn write_installments(tx: &mut Tx, installments: &[&Installment]) -> Result<(), StoreError> {
+/// Writes instalments by [`installment::ADD`] or [`installment::UPSERT`].
+pub(super) async fn write_installments(
+    tx: &mut Tx,
+    installments: &[&Installment],
+    statement: &'static str,
+) -> Result<(), StoreError> {
     if installments.is_empty() {
         return Ok(());
     }
@@ -100,7 +114,7 @@ pub(super) async fn write_installments(tx: &mut Tx, installments: &[&Installment
         .column(|installment| installment.status.as_str())?
         .column(|installment| installment.route.as_ref().map(|route| route.as_str()))?
         .column(|installment| (!installment.tags.is_empty()).then(|| installment.tags.to_string()))?
-        .query(installment::UPSERT)?
+        .query(statement)?
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, Tx, scan};
+use super::{Db, Tx, installment, scan};
 use crate::domain::{Amended, Amendment, SourceState};
 use crate::store::StoreError;
 use crate::store::sql::source::{ALL, NOTE, SourceRow};
@@ -28,7 +28,7 @@ pub(super) async fn amend(
     });
     let amended = amended.collect();
     let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
-    write_installments(tx, &dirty).await?;
+    write_installments(tx, &dirty, installment::UPSERT).await?;
     scan::write_down_installments(tx, &dirty, now).await?;
     Ok(amended)
 }

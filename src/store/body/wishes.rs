@@ -18,7 +18,7 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .await?;
     let Some(known) = known else { return Ok(false) };
     let changed = wishes.clone().over(known.borrower()?);
-    ledger::write_borrowers(tx, &[&changed]).await?;
+    ledger::write_borrowers(tx, &[&changed], borrower::UPSERT).await?;
     scan::write_down_borrowers(tx, &[key], now).await?;
     sqlx::query::<Db>(APPEND)
         .bind(key.merchant.as_str())

@@ -14,14 +14,27 @@ pub(super) const OF_BATCH: &str = concat!(
     ) b"#
 );
 
-/// Writes borrowers. Binds: the columns in the order of the insert.
-pub(super) const UPSERT: &str = r#"
+/// Binds: the columns in the order of the insert.
+macro_rules! rows {
+    () => {
+        r#"
     insert into borrower (merchant, borrower_id, name, phone, email, locale, time_zone, account_phone, hold_reason, hold_until,
         preferred_channel, preferred_hours)
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::text[], $10::timestamptz[], $11::text[], $12::text[])
+        $9::text[], $10::timestamptz[], $11::text[], $12::text[])"#
+    };
+}
+
+/// Adds borrowers that are not known. Binds: the columns in the order of the insert.
+pub(super) const ADD: &str = rows!();
+
+/// Writes borrowers, known or not. Binds: the columns in the order of the insert.
+pub(super) const UPSERT: &str = concat!(
+    rows!(),
+    r#"
     on conflict (borrower_id, merchant) do update set
         name = excluded.name, phone = excluded.phone, email = excluded.email, locale = excluded.locale,
         time_zone = excluded.time_zone, account_phone = excluded.account_phone,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
-        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#;
+        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
+);

@@ -14,8 +14,10 @@ pub(super) const OF_BATCH: &str = concat!(
     ) i"#
 );
 
-/// Writes instalments. Binds: the columns in the order of the insert.
-pub(super) const UPSERT: &str = r#"
+/// Binds: the columns in the order of the insert.
+macro_rules! rows {
+    () => {
+        r#"
     insert into installment (
         merchant, installment_id, borrower_id, order_ref, product, sequence, of,
         currency, amount, paid_amount, due_date, status, route, tags
@@ -23,9 +25,20 @@ pub(super) const UPSERT: &str = r#"
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
         $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[], $14::text[]
-    )
+    )"#
+    };
+}
+
+/// Adds instalments that are not known. Binds: the columns in the order of the insert.
+pub(super) const ADD: &str = rows!();
+
+/// Writes instalments, known or not. Binds: the columns in the order of the insert.
+pub(super) const UPSERT: &str = concat!(
+    rows!(),
+    r#"
     on conflict (installment_id, merchant) do update set
         borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
         sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
         paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
-        route = excluded.route, tags = excluded.tags"#;
+        route = excluded.route, tags = excluded.tags"#
+);

@@ -53,6 +53,7 @@ impl Books {
             self.borrowers.insert(borrower.key.clone(), Page { holds: borrower, dirty: true, is_new });
         }
         if installment_differs {
+            let is_new = known.is_none_or(|page| page.is_new);
             self.installments.insert(key, Page { holds: installment, dirty: true, is_new });
         }
         match (is_new, borrower_differs || installment_differs) {
@@ -62,18 +63,19 @@ impl Books {
         }
     }
 
-    /// The borrowers that are to be written.
-    pub(in crate::store) fn dirty_borrowers(&self) -> Vec<&Borrower> {
-        self.borrowers.values().filter(|page| page.dirty).map(|page| &page.holds).collect()
+    /// The borrowers that are to be written: those that were not known, and those that were known otherwise.
+    pub(in crate::store) fn dirty_borrowers(&self) -> (Vec<&Borrower>, Vec<&Borrower>) {
+        dirty(self.borrowers.values())
     }
 
-    /// The borrowers that were known otherwise.
-    pub(in crate::store) fn changed_borrowers(&self) -> Vec<&BorrowerKey> {
-        self.borrowers.iter().filter(|(_, page)| page.dirty && !page.is_new).map(|(key, _)| key).collect()
+    /// The instalments that are to be written: those that were not known, and those that were known otherwise.
+    pub(in crate::store) fn dirty_installments(&self) -> (Vec<&Installment>, Vec<&Installment>) {
+        dirty(self.installments.values())
     }
+}
 
-    /// The instalments that are to be written.
-    pub(in crate::store) fn dirty_installments(&self) -> Vec<&Installment> {
-        self.installments.values().filter(|page| page.dirty).map(|page| &page.holds).collect()
-    }
+fn dirty<'a, T: 'a>(pages: impl Iterator<Item = &'a Page<T>>) -> (Vec<&'a T>, Vec<&'a T>) {
+    let (added, changed): (Vec<_>, Vec<_>) = pages.filter(|page| page.dirty).partition(|page| page.is_new);
+    let held = |pages: Vec<&'a Page<T>>| pages.into_iter().map(|page| &page.holds).collect();
+    (held(added), held(changed))
 }

@@ -11,15 +11,28 @@ pub(super) const OF_BATCH: &str = concat!(
     cross join borrower b on b.borrower_id = k.value ->> 1 and b.merchant = k.value ->> 0"#
 );
 
-/// Writes borrowers. Rows: the columns in the order of the insert.
-pub(super) const UPSERT: &str = r#"
+/// Rows: the columns in the order of the insert.
+macro_rules! rows {
+    () => {
+        r#"
     insert into borrower (merchant, borrower_id, name, phone, email, locale, time_zone, account_phone, hold_reason, hold_until,
         preferred_channel, preferred_hours)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11
-    from json_each($1) where true
+    from json_each($1) where true"#
+    };
+}
+
+/// Adds borrowers that are not known. Rows: the columns in the order of the insert.
+pub(super) const ADD: &str = rows!();
+
+/// Writes borrowers, known or not. Rows: the columns in the order of the insert.
+pub(super) const UPSERT: &str = concat!(
+    rows!(),
+    r#"
     on conflict (borrower_id, merchant) do update set
         name = excluded.name, phone = excluded.phone, email = excluded.email, locale = excluded.locale,
         time_zone = excluded.time_zone, account_phone = excluded.account_phone,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
-        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#;
+        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
+);

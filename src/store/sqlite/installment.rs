@@ -11,8 +11,10 @@ pub(super) const OF_BATCH: &str = concat!(
     cross join installment i on i.installment_id = k.value ->> 1 and i.merchant = k.value ->> 0"#
 );
 
-/// Writes instalments. Rows: the columns in the order of the insert.
-pub(super) const UPSERT: &str = r#"
+/// Rows: the columns in the order of the insert.
+macro_rules! rows {
+    () => {
+        r#"
     insert into installment (
         merchant, installment_id, borrower_id, order_ref, product, sequence, of,
         currency, amount, paid_amount, due_date, status, route, tags
@@ -20,9 +22,20 @@ pub(super) const UPSERT: &str = r#"
     select
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
         value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
-    from json_each($1) where true
+    from json_each($1) where true"#
+    };
+}
+
+/// Adds instalments that are not known. Rows: the columns in the order of the insert.
+pub(super) const ADD: &str = rows!();
+
+/// Writes instalments, known or not. Rows: the columns in the order of the insert.
+pub(super) const UPSERT: &str = concat!(
+    rows!(),
+    r#"
     on conflict (installment_id, merchant) do update set
         borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
         sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
         paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
-        route = excluded.route, tags = excluded.tags"#;
+        route = excluded.route, tags = excluded.tags"#
+);
