@@ -30,7 +30,7 @@ pub(crate) async fn large(report: &mut Report, server: &Server, sizes: Sizes) ->
     for count in [sizes.small_outbox, sizes.middle_outbox, sizes.large_outbox] {
         let url = server.database("bench_outbox").await?;
         let sink = Sink::start(Protocol::Smtp)?;
-        let world = World::new(Some(url.clone()), sink.port, 1)?;
+        let world = World::new(Some(url.clone()), sink.port, 1)?.with_many_rules();
         world.write_config(Channel::Email)?;
         let config = world.config();
         world.binary(&config).run(&["migrate"]).await?;

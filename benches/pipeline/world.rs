@@ -21,6 +21,8 @@ pub(crate) struct World {
     zone: String,
     smtp: u16,
     http: u16,
+    /// How many rules say the same. Of one rule only the latest step is sent: what falls due together is of many.
+    rules: u32,
 }
 
 /// E-mail connections, as in the targets.
@@ -35,9 +37,14 @@ impl World {
         let database = database.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
         let behind = i64::from(SystemClock.now().hour()) - 13;
         // The sign of these zones is the other way round: Etc/GMT+5 is five hours behind.
-        let world = Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http };
+        let world = Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http, rules: 1 };
         world.write_config(Channel::Sms)?;
         Ok(world)
+    }
+
+    /// With as many rules as [`World::fill`] has reminders of.
+    pub(crate) fn with_many_rules(self) -> Self {
+        Self { rules: 100, ..self }
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -48,9 +55,21 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Writes the config, with one rule that is for `channel`.
+    /// Writes the config, with rules that are for `channel`.
     pub(crate) fn write_config(&self, channel: Channel) -> Anyhow<()> {
         let Self { database, zone, smtp, http, .. } = self;
+        let rule = |number| {
+            format!(
+                r#"
+[[rules]]
+name = "due-{number}"
+offsets = [-3]
+at = "08:30"
+channels = {{ mode = "all", order = ["{channel}"] }}
+"#
+            )
+        };
+        let rules: String = (0..self.rules).map(rule).collect();
         let text = format!(
             r#"
 [database]
@@ -82,12 +101,7 @@ merchant = "mall"
 kind = "web"
 url = "https://pay.example.com/bill"
 
-[[rules]]
-name = "due"
-offsets = [-3]
-at = "08:30"
-channels = {{ mode = "all", order = ["{channel}"] }}
-
+{rules}
 [channels.sms]
 gateways = ["sms"]
 
@@ -149,7 +163,8 @@ key = "0123456789abcdef0123456789abcdef"
         Ok(file)
     }
 
-    /// Puts `count` due reminders of one channel into an empty PostgreSQL, in bulk: a hundred steps for each borrower.
+    /// Puts `count` due reminders of one channel into an empty PostgreSQL, in bulk: one of each of many rules for each
+    /// borrower.
     pub(crate) async fn fill(&self, connection: &mut PgConnection, channel: Channel, count: u64) -> Anyhow<()> {
         let (due, borrowers) = (self.due_date()?, count.div_ceil(100));
         for statement in [BORROWERS, INSTALLMENTS, REMINDERS, QUEUE, "analyze"] {
@@ -205,10 +220,10 @@ const REMINDERS: &str = r#"
     insert into reminder (
         merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at
     )
-    select 'mall', 'b' || lpad((n / 100)::text, 8, '0'), '$due', 'due/-' || n % 100, '$channel', 'schedule', now(),
+    select 'mall', 'b' || lpad((n / 100)::text, 8, '0'), '$due', 'due-' || n % 100 || '/-3', '$channel', 'schedule', now(),
         now() - interval '1 hour' + n * interval '10 us', now() + interval '6 hours'
     from generate_series(0, $count - 1) n"#;
 
 const QUEUE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, channel, state)
-    select id, not_before, 0, channel, 'planned' from reminder order by id"#;
+    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    select id, not_before, 0, 0, channel, 'planned' from reminder order by id"#;
