@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dueherald::domain::Channel;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -87,14 +87,17 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     // Dropped with this task, and with it every connection.
     let mut conversations = JoinSet::new();
+    // Every other mail server takes a message in one go, so that both ways are under way when a plug is pulled.
+    let mut takes_chunks = false;
     while let Ok((stream, _)) = listener.accept().await {
         let desk = Arc::clone(&desk);
+        takes_chunks = !takes_chunks;
         // One that breaks off in the middle is what these tests are about.
         conversations.spawn(async move {
             let _ = stream.set_nodelay(true);
             match desk.channel {
                 Channel::Sms => http(BufReader::new(stream), &desk).await,
-                Channel::Email => smtp(BufReader::new(stream), &desk).await,
+                Channel::Email => smtp(BufReader::new(stream), &desk, takes_chunks).await,
             }
         });
         while conversations.try_join_next().is_some() {}
@@ -152,15 +155,21 @@ async fn http(mut stream: BufReader<TcpStream>, desk: &Desk) -> io::Result<()> {
     }
 }
 
-async fn smtp(mut stream: BufReader<TcpStream>, desk: &Desk) -> io::Result<()> {
+async fn smtp(mut stream: BufReader<TcpStream>, desk: &Desk, takes_chunks: bool) -> io::Result<()> {
     stream.write_all(b"220 sink.example ESMTP\r\n").await?;
     loop {
         let line = line(&mut stream).await?.to_ascii_uppercase();
         let said: &[u8] = match line.get(..4) {
+            Some("EHLO") if takes_chunks => b"250-sink.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n",
             Some("EHLO") => b"250-sink.example\r\n250 8BITMIME\r\n",
-            Some("DATA") => {
-                stream.write_all(b"354 go ahead\r\n").await?;
-                let reference = mail(&mut stream).await?;
+            Some(verb @ ("DATA" | "BDAT")) => {
+                let reference = match verb {
+                    "BDAT" => chunk(&mut stream, &line).await?,
+                    _ => {
+                        stream.write_all(b"354 go ahead\r\n").await?;
+                        mail(&mut stream).await?
+                    }
+                };
                 let reply = desk.take_over(reference);
                 answer(&mut stream, reply, "250 2.0.0 ok\r\n", "25").await?;
                 continue;
@@ -171,8 +180,17 @@ async fn smtp(mut stream: BufReader<TcpStream>, desk: &Desk) -> io::Result<()> {
     }
 }
 
+/// Reads a mail that is one chunk of the size in that line; gives the local part of its Message-ID.
+async fn chunk(stream: &mut BufReader<TcpStream>, bdat: &str) -> io::Result<String> {
+    let size = bdat.split(' ').nth(1).and_then(|size| size.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+    let mut raw = vec![0; size];
+    stream.read_exact(&mut raw).await?;
+    raw.extend_from_slice(b".\r\n");
+    mail(&mut BufReader::new(&raw[..])).await
+}
+
 /// Reads a mail to its final dot; gives the local part of its Message-ID.
-async fn mail(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn mail(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut reference = None;
     loop {
         let line = line(stream).await?;
@@ -188,7 +206,7 @@ async fn mail(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
 }
 
 /// One line without its end; an error when the client hung up.
-async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut line = String::new();
     if stream.read_line(&mut line).await? == 0 || !line.ends_with('\n') {
         return Err(io::ErrorKind::UnexpectedEof.into());
