@@ -97,7 +97,8 @@ impl Connector {
             Err(error) if error.status().is_some() => Turns::Command,
             Err(error) => return Err(error.into()),
         };
-        Ok((smtp, turns))
+        let most = if self.settings.chunking { Turns::Message } else { Turns::Envelope };
+        Ok((smtp, turns.min(most)))
     }
 
     async fn start_tls(

@@ -14,7 +14,7 @@
 //! | no answer, a lost connection or nonsense after the final dot began to leave | unknown |
 //!
 //! Where the server offers PIPELINING and CHUNKING, sender, recipient and message leave together, on connections in steady use: one
-//! round trip instead of two. There the last byte of the message stands for the final dot: without it no server may take it over.
+//! round trip instead of two, unless `chunking = false`. There the last byte of the message stands for the final dot: without it no server may take it over.
 //!
 //! ```toml
 //! [gateways.mail]

@@ -87,6 +87,10 @@ pub struct SmtpSettings {
     /// How many connections may be open at once; so many messages are in flight at once.
     #[serde(default = "max_connections")]
     pub max_connections: usize,
+    /// Whether a message leaves in one go with its sender and recipient where the server offers that (CHUNKING, RFC 3030). `false` for one
+    /// that offers it and cannot do it: a relay behind a firewall that rewrites SMTP, for example.
+    #[serde(default = "chunking")]
+    pub chunking: bool,
     /// The name in EHLO; the machine's name unless said otherwise.
     #[serde(default)]
     pub hello_name: Option<String>,
@@ -168,6 +172,10 @@ fn command_timeout() -> Duration {
 
 fn idle_timeout() -> Duration {
     Duration::from_secs(8)
+}
+
+fn chunking() -> bool {
+    true
 }
 
 fn max_connections() -> usize {

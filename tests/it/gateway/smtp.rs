@@ -194,6 +194,15 @@ async fn a_message_in_one_go(#[case] at: At, #[case] act: Act, #[case] expected:
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_do_what_it_offers_gets_messages_by_data() {
+    let sink = SmtpSink::start(Script::default().offers(Offers::Chunking)).await;
+    let clock = clock();
+    let gateway = smtp_gateway(sink.port(), &clock, "security = 'none'\nchunking = false");
+    assert_eq!(shown(&send(&gateway, &deadline(&clock, AMPLE)).await), "accepted 4SiNK");
+    assert_eq!(sink.count(At::Data), 1);
+}
+
+#[tokio::test]
 async fn after_a_refused_chunk_the_server_is_told_to_forget_it() {
     let script = Script::default().offers(Offers::Chunking);
     let sink = SmtpSink::start(script.for_recipient("a@b.example", At::Dot, Act::Say("554 5.6.0 spam"))).await;
