@@ -38,7 +38,9 @@ impl Heads {
     /// From where the next claim looks.
     pub(super) fn of(&self, lane: Lane) -> Head {
         let hint = self.lock().get(&lane).copied();
-        hint.filter(|hint| hint.looked - hint.looked_back < LOOKS_BACK).map_or(BEGINNING, |hint| hint.head)
+        // A clock may be set back.
+        let holds = |hint: &Hint| (hint.looked - hint.looked_back).abs() < LOOKS_BACK;
+        hint.filter(holds).map_or(BEGINNING, |hint| hint.head)
     }
 
     /// After a claim that looked from `from` and found as much as it wanted: the last of its rows.
