@@ -1,4 +1,4 @@
-//! Postfix, the mail server: STARTTLS and AUTH on the way out, delivery into a Maildir, and a bounce that comes back.
+//! Postfix, the mail server: STARTTLS, AUTH and CHUNKING on the way out, delivery into a Maildir, and a bounce that comes back.
 
 mod server;
 
@@ -126,6 +126,7 @@ async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[ca
     }
     assert_eq!(suppressed(&daemon)[1], ("z…@borrower.example".to_owned(), "opted_out".to_owned()));
     drop(running);
+    until("Postfix tells that it took messages in one go", async || postfix.logged().contains(" bdat=")).await;
 }
 
 /// By a program that knows nothing of us; and that it tells a message that was changed.

@@ -57,7 +57,7 @@ impl Postfix {
         command.stderr(Stdio::null()).status().expect("Postfix can be started").success()
     }
 
-    fn logged(&self) -> String {
+    pub(super) fn logged(&self) -> String {
         fs::read_to_string(self.folder().join("mail.log")).unwrap_or_default()
     }
 
