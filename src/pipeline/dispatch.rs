@@ -10,18 +10,19 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::Admits;
+use super::flight::Flight;
 use super::gate::Gate;
 use super::hand_over::Stand;
 use super::poison::Poison;
 use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, Settlement};
+use crate::domain::Channel;
 use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
@@ -88,6 +89,8 @@ pub struct Lane {
     /// The channel's gateways, in the order in which they are tried.
     posts: Arc<[Arc<Post>]>,
     place: u16,
+    /// Held by the shift that is at the gateway.
+    door: Arc<Mutex<()>>,
 }
 
 /// Lets every lane send what is due now, and again while one hands something on to another.
@@ -110,29 +113,6 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
     }
 }
 
-/// What is under way in one shift of a lane.
-struct Flight {
-    /// Counted from 0.
-    shift: usize,
-    /// Whether another shift keeps the gateway busy meanwhile.
-    relieved: bool,
-    sending: JoinSet<Settlement>,
-    /// How many of it may be on their way to the gateway at once.
-    slots: usize,
-    /// One for each slot; what was claimed ahead waits for a permit.
-    permits: Arc<Semaphore>,
-    outcomes: Vec<Settlement>,
-    /// How many outcomes came in [`AHEAD`] of late.
-    pace: usize,
-    /// When outcomes were last collected, on the clock's elapsed time.
-    collected_at: Duration,
-    tally: Tally,
-    /// Outcomes are recorded with the next claim, unless the last one failed.
-    claim_failed: bool,
-    /// Since when the rate has allowed nothing, on the clock's elapsed time.
-    barred_since: Option<Duration>,
-}
-
 /// What a claim found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -150,6 +130,10 @@ const SLOTS_FOR_TWO: usize = 8;
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
 const GATHER: Duration = Duration::from_millis(4);
 
+/// How long one shift leaves the gateway to the other, so that one is at the store meanwhile. Left alone, both fall into step, and
+/// store and gateway idle in turn. A slow gateway has room for both.
+const DOOR: Duration = Duration::from_millis(2);
+
 /// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit into it.
 const AHEAD: Duration = Duration::from_millis(10);
 
@@ -165,7 +149,13 @@ impl Lane {
     pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, posts: Vec<Post>) -> Vec<Self> {
         let posts: Arc<[_]> = posts.into_iter().map(Arc::new).collect();
         let places = 0..u16::try_from(posts.len()).unwrap_or(u16::MAX);
-        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, posts: Arc::clone(&posts), place };
+        let lane = |place| Self {
+            dispatcher: Arc::clone(dispatcher),
+            channel,
+            posts: Arc::clone(&posts),
+            place,
+            door: Arc::default(),
+        };
         places.map(lane).collect()
     }
 
@@ -215,19 +205,7 @@ impl Lane {
         until: Until,
         stop: &CancellationToken,
     ) -> Result<Tally, StoreError> {
-        let mut flight = Flight {
-            shift,
-            relieved,
-            sending: JoinSet::new(),
-            slots,
-            permits: Arc::new(Semaphore::new(slots)),
-            outcomes: Vec::new(),
-            pace: 0,
-            collected_at: self.dispatcher.clock.elapsed(),
-            tally: Tally::default(),
-            claim_failed: false,
-            barred_since: None,
-        };
+        let mut flight = Flight::new(shift, relieved, slots, self.dispatcher.clock.elapsed());
         while !stop.is_cancelled() {
             match self.turn(&mut flight, until, stop).await {
                 Ok(true) => {}
@@ -372,6 +350,13 @@ impl Lane {
             flight.tally.put_aside(decision);
         }
         let places = u16::try_from(self.posts.len()).unwrap_or(u16::MAX);
+        if flight.relieved && flight.door.is_none() && !sending.is_empty() {
+            flight.door = tokio::select! {
+                biased;
+                entered = Arc::clone(&self.door).lock_owned() => Some(entered),
+                () = clock.sleep(DOOR) => None,
+            };
+        }
         for claimed in sending {
             // What was decent when it was claimed must still be so when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
@@ -405,6 +390,7 @@ impl Lane {
         let under_way = flight.slots + self.ahead(flight);
         let worth_a_round_trip = if flight.relieved { under_way } else { under_way.div_ceil(3) };
         self.gather(flight, worth_a_round_trip).await;
+        flight.door = None;
         let now = clock.elapsed();
         let took = now.saturating_sub(std::mem::replace(&mut flight.collected_at, now)).max(Duration::from_millis(1));
         let came = flight.outcomes.len() as u128;

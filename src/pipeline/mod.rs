@@ -5,6 +5,7 @@ mod compose;
 mod dispatch;
 mod explain;
 pub mod figures;
+mod flight;
 mod forecast;
 mod freshness;
 mod funnel;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports,
+    Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports, round,
     route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
@@ -245,12 +245,7 @@ impl Store for End {
         decide: Decide<'_>,
     ) -> Result<(usize, Claimed), StoreError> {
         let moves: Vec<_> = settlements.iter().map(Move::from).collect();
-        let mut tx = self.write().await?;
-        let settled = outbox::record(&mut tx, &moves).await?;
-        let claimed = outbox::claim(self, &mut tx, request, decide).await?;
-        // Before it is handed out: what is not recorded as claimed must not be sent (I9).
-        tx.commit().await?;
-        Ok((settled.len(), claimed))
+        round::settle_and_claim(self, &moves, request, decide).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {

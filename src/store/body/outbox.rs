@@ -72,12 +72,22 @@ pub(super) struct Leased {
     pub(super) account: Account,
 }
 
-pub(super) async fn claim(
+/// Records outcomes and claims, in one transaction.
+pub(super) async fn settle_and_claim(
     end: &End,
-    tx: &mut Tx,
+    moves: &[Move],
     request: &ClaimRequest,
     decide: Decide<'_>,
-) -> Result<Claimed, StoreError> {
+) -> Result<(usize, Claimed), StoreError> {
+    let mut tx = end.write().await?;
+    let settled = record(&mut tx, moves).await?;
+    let claimed = claim(end, &mut tx, request, decide).await?;
+    // Before it is handed out: what is not recorded as claimed must not be sent (I9).
+    tx.commit().await?;
+    Ok((settled.len(), claimed))
+}
+
+async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
     let given = end.given_now();
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
@@ -95,6 +105,22 @@ pub(super) async fn claim(
         contacts::take_turns(tx, beside, &asked).await?;
         contacts::read(tx, now, beside, &mut asked, &undecided).await?;
     }
+    let (mut sending, put_aside) = sort_out(leased, request, decide, now);
+    let put_aside = give_back(tx, put_aside, now).await?;
+    if let Some(rate) = &rate {
+        sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
+        rate.used(tx, sending.len()).await?;
+    }
+    Ok(Claimed { now: now.0, allowed, sending, put_aside })
+}
+
+/// What is to be sent, and what is not.
+pub(super) fn sort_out(
+    leased: Vec<Leased>,
+    request: &ClaimRequest,
+    decide: Decide<'_>,
+    now: Moment,
+) -> (Vec<ClaimedReminder>, Vec<(Leased, Decision)>) {
     let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
     let mut rest = leased.into_iter();
     while let Some(leased) = rest.next() {
@@ -107,16 +133,11 @@ pub(super) async fn claim(
             decision => put_aside.push((leased, decision)),
         }
     }
-    let put_aside = give_back(tx, put_aside, now).await?;
-    if let Some(rate) = &rate {
-        sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
-        rate.used(tx, sending.len()).await?;
-    }
-    Ok(Claimed { now: now.0, allowed, sending, put_aside })
+    (sending, put_aside)
 }
 
 /// Puts the rows of each reminder together.
-fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
+pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
     let mut taken: Vec<Leased> = Vec::with_capacity(rows.len());
     for mut row in rows {
         let notice = row.notice()?;
@@ -151,7 +172,7 @@ impl Leased {
 }
 
 /// What is not to be sent now has not been attempted: its lease is undone, and it is skipped or deferred.
-async fn give_back(
+pub(super) async fn give_back(
     tx: &mut Tx,
     put_aside: Vec<(Leased, Decision)>,
     now: Moment,
@@ -159,7 +180,10 @@ async fn give_back(
     if put_aside.is_empty() {
         return Ok(Vec::new());
     }
-    Batch::of(&put_aside).column(|(leased, _)| leased.id.0)?.query(queue::GIVE_BACK)?.execute(&mut **tx).await?;
+    let leased = Batch::of(&put_aside)
+        .column(|(leased, _)| leased.id.0)?
+        .column(|(leased, _)| stored_attempt(leased.attempt))?;
+    leased.query(queue::GIVE_BACK)?.execute(&mut **tx).await?;
     let moves: Vec<_> = put_aside.iter().filter_map(|(leased, decision)| set_aside(leased, decision, now.0)).collect();
     record(tx, &moves).await?;
     Ok(put_aside.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
@@ -208,12 +232,22 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
     if moves.is_empty() {
         return Ok(Vec::new());
     }
-    // In one order everywhere, so that two transactions cannot lock each other out.
+    let moves = in_order(moves);
+    let all_end = moves.iter().all(|step| step.ends());
+    Ok(queue::record(connection, said(&moves)?, all_end).await?.into_iter().map(ReminderId).collect())
+}
+
+/// In one order everywhere, so that two transactions cannot lock each other out. Of two words on one attempt the first counts.
+pub(super) fn in_order(moves: &[Move]) -> Vec<&Move> {
     let mut moves = Vec::from_iter(moves);
     moves.sort_by_key(|step| step.event.reminder);
-    // Two words on one attempt: the first counts.
     moves.dedup_by_key(|step| (step.event.reminder, step.event.attempt));
-    let columns = Batch::of(&moves)
+    moves
+}
+
+/// The columns of moves.
+pub(super) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m Move>, StoreError> {
+    Batch::of(moves)
         .column(|step| step.event.reminder.0)?
         .column(|step| stored_attempt(step.event.attempt))?
         .column(|step| Moment(step.event.at))?
@@ -223,9 +257,7 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
         .column(|step| step.event.detail.as_deref())?
         .column(|step| step.not_before.map(Moment))?
         .column(|step| step.place.map(stored_place))?
-        .column(|step| step.route.as_ref().map(RouteKey::as_str))?;
-    let all_end = moves.iter().all(|step| step.ends());
-    Ok(queue::record(connection, columns, all_end).await?.into_iter().map(ReminderId).collect())
+        .column(|step| step.route.as_ref().map(RouteKey::as_str))
 }
 
 pub(super) async fn rehome(tx: &mut Tx, channel: Channel, places: u16) -> Result<usize, StoreError> {

@@ -39,6 +39,7 @@ mod reminder;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;
+mod round;
 #[path = "../body/route_health.rs"]
 mod route_health;
 #[path = "../body/routes.rs"]

@@ -1,88 +1,15 @@
 //! Statements on `queue` that lock, or that take a batch: PostgreSQL takes it as one array for each column.
 
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{FromRow, Postgres, Row};
+
 use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
-use super::head::{BEGINNING, Head};
+use super::head::{BEGINNING, Head, Lane};
 use super::{Batch, Connection, End};
-
-/// Puts due rows under a lease and gives the facts about each: one statement, where SQLite needs two. Rows are found again by where
-/// they lie, which spares a look into the index for each; one that was moved after this statement began is left to the next claim.
-/// An array, not a subquery: the planner then does not take the limit, which it cannot see, for a tenth of the table, and reads no
-/// table whole. `skip locked`, so that two claimers never wait for each other. The time comes with the rows unless it is given, which
-/// spares asking for it. Binds: as of `head_of_lane`; then the lease, the gateway, and the head.
-const CLAIM: &str = concat!(
-    r#"with claimed as (
-        update queue q set
-            state = 'sending', attempt = q.attempt + 1, lease_until = coalesce($1, now()) + $5, gateway = $6
-        where q.ctid = any (array(select q.ctid"#,
-    head_of_lane!("coalesce($1, now())", " and (q.not_before, q.reminder_id) > ($7, $8)"),
-    r#" for update skip locked))
-        returning q.reminder_id, q.attempt, q.not_before
-    ) "#,
-    facts!("coalesce($1, now())", "claimed")
-);
-
-/// Takes back what was claimed in the same transaction. Binds: numbers.
-pub(super) const GIVE_BACK: &str = r#"
-    update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
-    where reminder_id = any ($1::bigint[]) and state = 'sending'"#;
-
-/// Puts up to `limit` due rows under a lease. Gives the facts about each.
-pub(super) async fn claim(
-    end: &End,
-    connection: &mut Connection,
-    now: Option<Moment>,
-    request: &ClaimRequest,
-    limit: u32,
-) -> Result<Vec<ClaimRow>, StoreError> {
-    let lane = (request.channel, request.place);
-    let from = end.heads.of(lane);
-    let mut rows = claim_from(connection, now, request, from, limit).await?;
-    let left = limit.saturating_sub(reminders(&rows));
-    let enough = match left {
-        0 => rows.last().map(|last| (from, last)),
-        _ if from == BEGINNING => None,
-        // What was put in behind the head.
-        _ => {
-            let found = rows.len();
-            rows.extend(claim_from(connection, now, request, BEGINNING, left).await?);
-            (reminders(&rows[found..]) >= left).then(|| rows.last().map(|last| (BEGINNING, last))).flatten()
-        }
-    };
-    match enough {
-        Some((from, last)) => end.heads.found(lane, from, last),
-        None => end.heads.exhausted(lane),
-    }
-    Ok(rows)
-}
-
-/// The same for rows behind a head.
-async fn claim_from(
-    connection: &mut Connection,
-    now: Option<Moment>,
-    request: &ClaimRequest,
-    (due_since, number): Head,
-    limit: u32,
-) -> Result<Vec<ClaimRow>, StoreError> {
-    let claimed = sqlx::query_as(CLAIM)
-        .bind(now)
-        .bind(request.channel.as_str())
-        .bind(i64::from(limit))
-        .bind(stored_place(request.place))
-        .bind(request.lease)
-        .bind(request.gateway.as_str())
-        .bind(due_since)
-        .bind(number);
-    Ok(claimed.fetch_all(connection).await?)
-}
-
-/// How many reminders are in these rows, of which each may have several.
-fn reminders(rows: &[ClaimRow]) -> u32 {
-    let count = rows.chunk_by(|one, next| one.head() == next.head()).count();
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
 
 /// Takes rows out by the events that end a reminder. Binds: the columns of `said`.
 macro_rules! gone {
@@ -114,9 +41,187 @@ macro_rules! told {
         select s.reminder_id, s.attempt, s.at, s.kind, s.gateway, s.provider_id, s.detail, s.route
         from moved m join said s using (reminder_id, attempt)
         where m.undelivered_at is null or s.kind not in ('accepted', 'unknown')
-    )
-    select reminder_id from moved"#
+    )"#
     };
+}
+
+/// Puts due rows under a lease. Rows are found again by where they lie, which spares a look into the index for each; one that was
+/// moved after this statement began is left to the next claim. An array, not a subquery: the planner then does not take the limit,
+/// which it cannot see, for a tenth of the table, and reads no table whole. `skip locked`, so that two claimers never wait for each
+/// other.
+macro_rules! claimed {
+    ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:literal) => {
+        concat!(
+            r#"
+    claimed as (
+        update queue q set
+            state = 'sending', attempt = q.attempt + 1, lease_until = "#,
+            $now,
+            " + ",
+            $lease,
+            ", gateway = ",
+            $gateway,
+            r#"
+        where q.ctid = any (array(select q.ctid"#,
+            head_of_lane!($now, $channel, $limit, $place, $head),
+            r#" for update skip locked))
+        returning q.reminder_id, q.attempt, q.not_before
+    )
+    "#
+        )
+    };
+}
+
+/// Claims, and gives the facts about each row: one statement, where SQLite needs two. The time comes with the rows unless it is
+/// given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, and the head.
+const CLAIM: &str = concat!(
+    "with ",
+    claimed!("coalesce($1, now())", "$2", "$3", "$4", "$5", "$6", " and (q.not_before, q.reminder_id) > ($7, $8)"),
+    facts!("coalesce($1, now())", "claimed"),
+    " order by q.not_before, q.reminder_id, i.installment_id"
+);
+
+/// The same, once rows are taken out by the events that end a reminder; a row is there even if none was claimed. What is taken out
+/// and what is claimed cannot be the same rows. Binds: as of [`RECORD_ENDS`]; then as of [`CLAIM`].
+const RECORD_ENDS_AND_CLAIM: &str = concat!(
+    gone!(),
+    "moved as (select * from gone), ",
+    told!(),
+    ", ",
+    claimed!(
+        "coalesce($11, now())",
+        "$12",
+        "$13",
+        "$14",
+        "$15",
+        "$16",
+        " and (q.not_before, q.reminder_id) > ($17, $18)"
+    ),
+    "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) as settled from moved) s left join (",
+    facts!("coalesce($11, now())", "claimed"),
+    ") f on true order by f.due_since, f.reminder_id, f.installment_id"
+);
+
+/// Takes back what was claimed and is not to be sent. Binds: numbers, attempts.
+pub(super) const GIVE_BACK: &str = r#"
+    update queue q set state = 'planned', attempt = q.attempt - 1, lease_until = null, gateway = null
+    from unnest($1::bigint[], $2::int[]) as s (reminder_id, attempt)
+    where q.reminder_id = s.reminder_id and q.attempt = s.attempt and q.state = 'sending'"#;
+
+/// Puts up to `limit` due rows under a lease. Gives the facts about each.
+pub(super) async fn claim(
+    end: &End,
+    connection: &mut Connection,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    limit: u32,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let from = end.heads.of(lane(request));
+    let mut rows = claim_from(connection, now, request, from, limit).await?;
+    look_back(end, connection, now, request, limit, (from, &mut rows)).await?;
+    Ok(rows)
+}
+
+/// What a claim found that settled as well.
+pub(super) struct SettledAndClaimed {
+    /// How many reminders the events moved.
+    pub(super) settled: usize,
+    /// The time of the claim.
+    pub(super) now: Moment,
+    pub(super) rows: Vec<ClaimRow>,
+}
+
+/// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself.
+pub(super) async fn record_and_claim(
+    end: &End,
+    connection: &mut Connection,
+    now: Option<Moment>,
+    moves: Batch<'_, &Move>,
+    request: &ClaimRequest,
+) -> Result<SettledAndClaimed, StoreError> {
+    let from = end.heads.of(lane(request));
+    let statement = moves.query(RECORD_ENDS_AND_CLAIM)?;
+    let found = bind_claim(statement, now, request, from, request.limit).fetch_all(&mut *connection).await?;
+    let first = found.first().ok_or(sqlx::Error::RowNotFound)?;
+    let settled: i64 = first.try_get("settled")?;
+    let at: Moment = first.try_get("claimed_at")?;
+    let nothing = first.try_get::<Option<i32>, _>("attempt")?.is_none();
+    let claimed = if nothing { &[] } else { found.as_slice() };
+    let mut rows = claimed.iter().map(ClaimRow::from_row).collect::<Result<Vec<_>, _>>()?;
+    let looked = look_back(end, connection, now, request, request.limit, (from, &mut rows)).await;
+    // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
+    if rows.is_empty() {
+        looked?;
+    }
+    Ok(SettledAndClaimed { settled: usize::try_from(settled).unwrap_or_default(), now: at, rows })
+}
+
+fn lane(request: &ClaimRequest) -> Lane {
+    (request.channel, request.place)
+}
+
+/// Adds what was put in behind the head, if not enough lay ahead of it; and keeps where the next claim is to look.
+async fn look_back(
+    end: &End,
+    connection: &mut Connection,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    limit: u32,
+    (from, rows): (Head, &mut Vec<ClaimRow>),
+) -> Result<(), StoreError> {
+    let left = limit.saturating_sub(reminders(rows));
+    let enough = match left {
+        0 => rows.last().map(|last| (from, last)),
+        _ if from == BEGINNING => None,
+        _ => {
+            end.heads.exhausted(lane(request));
+            let found = rows.len();
+            rows.extend(claim_from(connection, now, request, BEGINNING, left).await?);
+            (reminders(&rows[found..]) >= left).then(|| rows.last().map(|last| (BEGINNING, last))).flatten()
+        }
+    };
+    match enough {
+        Some((from, last)) => end.heads.found(lane(request), from, last),
+        None => end.heads.exhausted(lane(request)),
+    }
+    Ok(())
+}
+
+/// Claims rows behind a head.
+async fn claim_from(
+    connection: &mut Connection,
+    now: Option<Moment>,
+    request: &ClaimRequest,
+    from: Head,
+    limit: u32,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let found = bind_claim(sqlx::query(CLAIM), now, request, from, limit).fetch_all(connection).await?;
+    Ok(found.iter().map(ClaimRow::from_row).collect::<Result<_, _>>()?)
+}
+
+/// Binds what a claim wants to the next places of a statement.
+fn bind_claim<'q>(
+    statement: Query<'q, Postgres, PgArguments>,
+    now: Option<Moment>,
+    request: &'q ClaimRequest,
+    (due_since, number): Head,
+    limit: u32,
+) -> Query<'q, Postgres, PgArguments> {
+    statement
+        .bind(now)
+        .bind(request.channel.as_str())
+        .bind(i64::from(limit))
+        .bind(stored_place(request.place))
+        .bind(request.lease)
+        .bind(request.gateway.as_str())
+        .bind(due_since)
+        .bind(number)
+}
+
+/// How many reminders are in these rows, of which each may have several.
+fn reminders(rows: &[ClaimRow]) -> u32 {
+    let count = rows.chunk_by(|one, next| one.head() == next.head()).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Moves rows by events and records the events that moved one: one statement, where SQLite needs three.
@@ -146,11 +251,13 @@ const RECORD: &str = concat!(
     ), moved as (
         select * from gone union all select * from kept
     ), "#,
-    told!()
+    told!(),
+    " select reminder_id from moved"
 );
 
 /// The same for events that all end a reminder, as nearly all do: it need not look for rows to keep, which takes a third less.
-const RECORD_ENDS: &str = concat!(gone!(), "moved as (select * from gone), ", told!());
+const RECORD_ENDS: &str =
+    concat!(gone!(), "moved as (select * from gone), ", told!(), " select reminder_id from moved");
 
 /// Lets rows rest for which another channel is tried now. Binds: numbers.
 pub(super) const RELEASE: &str = r#"

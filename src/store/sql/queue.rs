@@ -16,21 +16,22 @@ use crate::store::{QueueCounts, StoreError, UnknownReminder};
 /// The state of a row that is done but for another channel, which may be tried; people see the last event's.
 pub(in crate::store) const FALLING_BACK: &str = "falling_back";
 
-/// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first, as far as a condition goes. Binds: now, channel,
-/// limit, place.
+/// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first, as far as a condition goes.
 macro_rules! head_of_lane {
-    ($now:literal) => {
-        $crate::store::sql::queue::head_of_lane!($now, "")
-    };
-    ($now:literal, $and:literal) => {
+    ($now:literal, $channel:literal, $limit:literal, $place:literal, $and:literal) => {
         concat!(
             r#"
                 from queue q
-                where q.channel = $2 and q.place = $4 and q.state = 'planned' and q.not_before <= "#,
+                where q.channel = "#,
+            $channel,
+            " and q.place = ",
+            $place,
+            " and q.state = 'planned' and q.not_before <= ",
             $now,
             $and,
             r#"
-                order by q.channel, q.place, q.not_before, q.reminder_id limit $3"#
+                order by q.channel, q.place, q.not_before, q.reminder_id limit "#,
+            $limit
         )
     };
 }
@@ -51,8 +52,7 @@ macro_rules! facts {
             " from ",
             $($rows)+,
             " q join reminder r on r.id = q.reminder_id",
-            $crate::store::sql::account::account_joins!(),
-            " order by q.not_before, q.reminder_id, i.installment_id"
+            $crate::store::sql::account::account_joins!()
         )
     };
 }

@@ -65,6 +65,7 @@ use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
 use batch::Batch;
+use outbox as round;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

@@ -8,8 +8,11 @@ use crate::store::{ClaimRequest, StoreError};
 
 use super::{Batch, Connection, End};
 
-/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: as of `head_of_lane`.
-const CLAIMABLE: &str = facts!("$1", concat!("(select q.*", head_of_lane!("$1"), ")"));
+/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit, place.
+const CLAIMABLE: &str = concat!(
+    facts!("$1", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", ""), ")")),
+    " order by q.not_before, q.reminder_id, i.installment_id"
+);
 
 /// Puts rows under a lease. Rows: number; then binds: end of the lease, gateway.
 const LEASE: &str = r#"
@@ -17,10 +20,10 @@ const LEASE: &str = r#"
     where reminder_id in (select value ->> 0 from json_each($1)) and state = 'planned'
     returning reminder_id, attempt"#;
 
-/// Takes back what was claimed in the same transaction. Rows: number.
+/// Takes back what was claimed and is not to be sent. Rows: number and attempt.
 pub(super) const GIVE_BACK: &str = r#"
     update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
-    where reminder_id in (select value ->> 0 from json_each($1)) and state = 'sending'"#;
+    where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1)) and state = 'sending'"#;
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(

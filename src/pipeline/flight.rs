@@ -1,0 +1,55 @@
+//! What one shift of a lane has under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::task::JoinSet;
+
+use super::Tally;
+use crate::domain::Settlement;
+
+/// What is under way in one shift of a lane.
+pub(super) struct Flight {
+    /// Counted from 0.
+    pub(super) shift: usize,
+    /// Whether another shift keeps the gateway busy meanwhile.
+    pub(super) relieved: bool,
+    /// Held while it is at the gateway.
+    pub(super) door: Option<OwnedMutexGuard<()>>,
+    pub(super) sending: JoinSet<Settlement>,
+    /// How many of it may be on their way to the gateway at once.
+    pub(super) slots: usize,
+    /// One for each slot; what was claimed ahead waits for a permit.
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) outcomes: Vec<Settlement>,
+    /// How many outcomes came of late in the time for which e-mail is claimed ahead.
+    pub(super) pace: usize,
+    /// When outcomes were last collected, on the clock's elapsed time.
+    pub(super) collected_at: Duration,
+    pub(super) tally: Tally,
+    /// Outcomes are recorded with the next claim, unless the last one failed.
+    pub(super) claim_failed: bool,
+    /// Since when the rate has allowed nothing, on the clock's elapsed time.
+    pub(super) barred_since: Option<Duration>,
+}
+
+impl Flight {
+    /// Nothing yet; `now` is on the clock's elapsed time.
+    pub(super) fn new(shift: usize, relieved: bool, slots: usize, now: Duration) -> Self {
+        Self {
+            shift,
+            relieved,
+            door: None,
+            sending: JoinSet::new(),
+            slots,
+            permits: Arc::new(Semaphore::new(slots)),
+            outcomes: Vec::new(),
+            pace: 0,
+            collected_at: now,
+            tally: Tally::default(),
+            claim_failed: false,
+            barred_since: None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A round of dispatch: outcomes recorded, and due rows claimed.
+
+use super::outbox::Leased;
+use super::{Batch, End, outbox, queue};
+use crate::domain::ReminderId;
+use crate::plan::Decision;
+use crate::store::sql::queue::Move;
+use crate::store::sql::value::Moment;
+use crate::store::{ClaimRequest, Claimed, Decide, StoreError};
+
+/// Records outcomes and claims. If nothing but the rows themselves has to be locked, and no outcome leaves its row in the queue, as
+/// with nearly all, one statement does both and is a transaction by itself: one round trip to the database instead of four.
+pub(super) async fn settle_and_claim(
+    end: &End,
+    moves: &[Move],
+    request: &ClaimRequest,
+    decide: Decide<'_>,
+) -> Result<(usize, Claimed), StoreError> {
+    let locks_more = request.rate.is_some() || request.beside.is_some();
+    if locks_more || !moves.iter().all(Move::ends) {
+        return outbox::settle_and_claim(end, moves, request, decide).await;
+    }
+    let mut alone = end.write_alone().await?;
+    let moves = outbox::in_order(moves);
+    let claim = queue::record_and_claim(end, &mut alone, end.given_now(), outbox::said(&moves)?, request);
+    let queue::SettledAndClaimed { settled, now, rows } = claim.await?;
+    end.commit_alone(alone).await?;
+    // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing of it is left
+    // under a lease that nobody heeds.
+    let claimed = Vec::from_iter(rows.iter().map(|row| (row.reminder.id(), row.attempt)));
+    let leased = match outbox::leased(rows) {
+        Ok(leased) => leased,
+        Err(unreadable) => {
+            take_back(end, &claimed).await?;
+            return Err(unreadable);
+        }
+    };
+    let (sending, put_aside) = outbox::sort_out(leased, request, decide, now);
+    let put_aside = match give_back(end, put_aside, now).await {
+        Ok(put_aside) => put_aside,
+        Err(error) => {
+            tracing::error!(%error, "what is not to be sent could not be put aside; it will be unknown when its lease runs out");
+            Vec::new()
+        }
+    };
+    Ok((settled, Claimed { now: now.0, allowed: request.limit, sending, put_aside }))
+}
+
+async fn give_back(
+    end: &End,
+    put_aside: Vec<(Leased, Decision)>,
+    now: Moment,
+) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
+    if put_aside.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tx = end.write().await?;
+    let put_aside = outbox::give_back(&mut tx, put_aside, now).await?;
+    tx.commit().await?;
+    Ok(put_aside)
+}
+
+/// Undoes a claim as a whole.
+async fn take_back(end: &End, claimed: &[(ReminderId, i32)]) -> Result<(), StoreError> {
+    let mut alone = end.write_alone().await?;
+    let rows = Batch::of(claimed).column(|(id, _)| id.0)?.column(|(_, attempt)| *attempt)?;
+    rows.query(queue::GIVE_BACK)?.execute(&mut *alone).await?;
+    end.commit_alone(alone).await
+}
