@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use dueherald::domain::{Next, Outcome, ReminderId};
+use dueherald::domain::{Next, Outcome, ReminderId, SkipReason};
 use dueherald::pipeline::{Extent, ScanOrder, scan};
-use dueherald::plan::Horizon;
+use dueherald::plan::{Decision, Horizon};
 use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMode};
 use sqlx::{Connection, PgConnection};
 
 use super::bench::START;
-use super::sample::{DUE, claim, date, import, instant, plan, row, row_with_phone, said, send, sms};
+use super::sample::{DUE, claim, date, import, instant, plan, request, row, row_with_phone, said, send, sms};
 use crate::fixtures::policy;
 
 const REMINDERS: usize = 2_000;
@@ -147,4 +147,43 @@ async fn a_scan_without_news_writes_no_row() {
     assert_eq!(scan(&store, &policy(), &order).await.expect("scanned").looked_at, 0);
     let after: (i64, Option<String>) = sqlx::query_as(ROWS).fetch_one(&mut connection).await.expect("counted");
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_left_under_a_lease() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    plan(&store, &[sms("good", "2020-01-01T00:00:00Z"), sms("bad", "2020-01-01T00:00:00Z")]).await;
+    let mut by_hand = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let spoil = "update reminder set step = 'spoilt' where borrower_id = 'bad'";
+    sqlx::query(spoil).execute(&mut by_hand).await.expect("the row is spoilt");
+    store.claim(&request(10), &send).await.expect_err("the step means nothing");
+    let mend = "update reminder set step = 'due/-3' where borrower_id = 'bad'";
+    sqlx::query(mend).execute(&mut by_hand).await.expect("the row is mended");
+    let sending = claim(&store, 10, &send).await.sending;
+    assert_eq!(sending.iter().map(|one| one.attempt.number()).collect::<Vec<_>>(), [1, 1], "both were still waiting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_aside_too_late_does_not_touch_the_next_attempt() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    let planned = plan(&store, &[sms("paid", "2020-01-01T00:00:00Z")]).await;
+    // While it was deciding, this process stood still for longer than its lease, and another has claimed.
+    let taken_over = async || {
+        let mut other = PgConnection::connect(&database.url()).await.expect("the database is there");
+        let claim = "update queue set attempt = attempt + 1 where state = 'sending'";
+        sqlx::query(claim).execute(&mut other).await.expect("the other claims").rows_affected()
+    };
+    let decide = |_: &_, _: &_, _| {
+        let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken_over()));
+        assert_eq!(done, 1, "the claim is on record by now");
+        Decision::Skip(SkipReason::Paid)
+    };
+    claim(&store, 10, &decide).await;
+    assert!(store.events(planned[0]).await.expect("the events are read").is_empty());
+    let sending: u64 = store.queue_counts().await.expect("the queue is counted").iter().map(|lane| lane.sending).sum();
+    assert_eq!(sending, 1, "the other one's");
 }
