@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -89,8 +88,6 @@ pub struct Lane {
     /// The channel's gateways, in the order in which they are tried.
     posts: Arc<[Arc<Post>]>,
     place: u16,
-    /// Held by the shift that is at the gateway.
-    door: Arc<Mutex<()>>,
 }
 
 /// Lets every lane send what is due now, and again while one hands something on to another.
@@ -130,10 +127,6 @@ const SLOTS_FOR_TWO: usize = 8;
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
 const GATHER: Duration = Duration::from_millis(4);
 
-/// How long one shift leaves the gateway to the other, so that one is at the store meanwhile. Left alone, both fall into step, and
-/// store and gateway idle in turn. A slow gateway has room for both.
-const DOOR: Duration = Duration::from_millis(2);
-
 /// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit into it.
 const AHEAD: Duration = Duration::from_millis(10);
 
@@ -149,13 +142,7 @@ impl Lane {
     pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, posts: Vec<Post>) -> Vec<Self> {
         let posts: Arc<[_]> = posts.into_iter().map(Arc::new).collect();
         let places = 0..u16::try_from(posts.len()).unwrap_or(u16::MAX);
-        let lane = |place| Self {
-            dispatcher: Arc::clone(dispatcher),
-            channel,
-            posts: Arc::clone(&posts),
-            place,
-            door: Arc::default(),
-        };
+        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, posts: Arc::clone(&posts), place };
         places.map(lane).collect()
     }
 
@@ -350,13 +337,6 @@ impl Lane {
             flight.tally.put_aside(decision);
         }
         let places = u16::try_from(self.posts.len()).unwrap_or(u16::MAX);
-        if flight.relieved && flight.door.is_none() && !sending.is_empty() {
-            flight.door = tokio::select! {
-                biased;
-                entered = Arc::clone(&self.door).lock_owned() => Some(entered),
-                () = clock.sleep(DOOR) => None,
-            };
-        }
         for claimed in sending {
             // What was decent when it was claimed must still be so when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
@@ -390,7 +370,6 @@ impl Lane {
         let under_way = flight.slots + self.ahead(flight);
         let worth_a_round_trip = if flight.relieved { under_way } else { under_way.div_ceil(3) };
         self.gather(flight, worth_a_round_trip).await;
-        flight.door = None;
         let now = clock.elapsed();
         let took = now.saturating_sub(std::mem::replace(&mut flight.collected_at, now)).max(Duration::from_millis(1));
         let came = flight.outcomes.len() as u128;

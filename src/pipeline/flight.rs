@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Tally;
@@ -15,8 +15,6 @@ pub(super) struct Flight {
     pub(super) shift: usize,
     /// Whether another shift keeps the gateway busy meanwhile.
     pub(super) relieved: bool,
-    /// Held while it is at the gateway.
-    pub(super) door: Option<OwnedMutexGuard<()>>,
     pub(super) sending: JoinSet<Settlement>,
     /// How many of it may be on their way to the gateway at once.
     pub(super) slots: usize,
@@ -40,7 +38,6 @@ impl Flight {
         Self {
             shift,
             relieved,
-            door: None,
             sending: JoinSet::new(),
             slots,
             permits: Arc::new(Semaphore::new(slots)),

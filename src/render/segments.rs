@@ -89,6 +89,11 @@ pub fn split(text: &str) -> Vec<&str> {
 }
 
 fn encoding(text: &str) -> Encoding {
+    // Most texts in Latin letters are plain ASCII, and need no look at each character.
+    let plain = |byte: u8| matches!(byte, b' '..=b'_' | b'a'..=b'~' | b'\n' | b'\r');
+    if text.bytes().all(plain) {
+        return Encoding::Gsm7;
+    }
     if text.chars().all(|character| gsm7_units(character).is_some()) { Encoding::Gsm7 } else { Encoding::Ucs2 }
 }
 

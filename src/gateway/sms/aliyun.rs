@@ -214,13 +214,13 @@ impl Provider for Aliyun {
     }
 
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
-        let json = answer.json().unwrap_or_default();
-        let Some(code) = field(&json, "Code") else { return undocumented(answer, None, now) };
+        let json = answer.json().unwrap_or(&Value::Null);
+        let Some(code) = field(json, "Code") else { return undocumented(answer, None, now) };
         if code == "OK" && (200..300).contains(&answer.status) {
-            let provider_id = field(&json, "BizId").and_then(|id| identifier(&id));
+            let provider_id = field(json, "BizId").and_then(|id| identifier(&id));
             return Outcome::Accepted { provider_id }.into();
         }
-        match documented(&code, &field(&json, "Message").unwrap_or_default(), now) {
+        match documented(&code, &field(json, "Message").unwrap_or_default(), now) {
             Some(outcome) => outcome.into(),
             None => undocumented(answer, provider_code(&code), now),
         }
@@ -251,7 +251,7 @@ impl Provider for Aliyun {
 
     /// What is not found may be there later: it is no proof.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
-        let json = answer.json().unwrap_or_default();
+        let json = answer.json().unwrap_or(&Value::Null);
         let details = json.pointer("/SmsSendDetailDTOs/SmsSendDetailDTO").and_then(Value::as_array);
         let is_it = |detail: &&Value| field(detail, "OutId").as_deref() == Some(inquiry.reference);
         let Some(detail) = details.and_then(|details| details.iter().find(is_it)) else { return LookUp::Unclear };

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(super) struct Answer {
     /// The header `Retry-After`.
     pub(super) retry_after: Option<String>,
     pub(super) body: Body,
+    /// The body read as JSON, once for all that ask.
+    json: OnceLock<Option<Value>>,
 }
 
 /// The body of an answer.
@@ -50,6 +52,10 @@ pub(super) enum Body {
 }
 
 impl Answer {
+    pub(super) fn new(status: u16, retry_after: Option<String>, body: Body) -> Self {
+        Self { status, retry_after, body, json: OnceLock::new() }
+    }
+
     /// The whole body as text; bytes that are no UTF-8 become U+FFFD.
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.body {
@@ -59,11 +65,12 @@ impl Answer {
     }
 
     /// The whole body as JSON, if it is that.
-    pub(super) fn json(&self) -> Option<Value> {
-        match &self.body {
+    pub(super) fn json(&self) -> Option<&Value> {
+        let read = || match &self.body {
             Body::Whole(bytes) => serde_json::from_slice(bytes).ok(),
             Body::TooLong | Body::Cut => None,
-        }
+        };
+        self.json.get_or_init(read).as_ref()
     }
 }
 
@@ -224,7 +231,7 @@ async fn talk(response: impl Future<Output = hyper::Result<Response<Incoming>>>)
     let response = response.await.map_err(|_| LOST)?;
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Answer { status, retry_after, body: read(response.into_body()).await })
+    Ok(Answer::new(status, retry_after, read(response.into_body()).await))
 }
 
 async fn read(mut body: Incoming) -> Body {

@@ -230,7 +230,7 @@ impl Provider for Tencent {
     }
 
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
-        let json = answer.json().unwrap_or_default();
+        let json = answer.json().unwrap_or(&Value::Null);
         let sent = json.pointer("/Response/SendStatusSet").and_then(Value::as_array).map(Vec::as_slice);
         let told = match (json.pointer("/Response/Error"), sent) {
             (Some(error), _) => error,
@@ -267,7 +267,7 @@ impl Provider for Tencent {
 
     /// A message is listed when the carrier has reported about it, not before: what is not found is no proof.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
-        let json = answer.json().unwrap_or_default();
+        let json = answer.json().unwrap_or(&Value::Null);
         let listed = json.pointer("/Response/PullSmsSendStatusSet").and_then(Value::as_array);
         let is_it = |one: &&Value| {
             field(one, "SessionContext").as_deref() == Some(inquiry.reference)

@@ -267,11 +267,11 @@ impl Provider for Twilio {
     /// Accepted is a 201 with the message's number: there is a message, and what becomes of it comes as a receipt. An error is `code` in
     /// a refusal.
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
-        let json = answer.json().unwrap_or_default();
-        if let (201, Some(sid)) = (answer.status, field(&json, "sid")) {
+        let json = answer.json().unwrap_or(&Value::Null);
+        if let (201, Some(sid)) = (answer.status, field(json, "sid")) {
             return Outcome::Accepted { provider_id: identifier(&sid) }.into();
         }
-        let Some(code) = field(&json, "code") else { return undocumented(answer, None, now) };
+        let Some(code) = field(json, "code") else { return undocumented(answer, None, now) };
         match documented(&code, answer, now) {
             Some(outcome) => outcome.into(),
             None => undocumented(answer, provider_code(&format!("twilio-{code}")), now),
@@ -292,7 +292,7 @@ impl Provider for Twilio {
 
     /// What is not listed may be yet: it is no proof.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
-        let json = answer.json().unwrap_or_default();
+        let json = answer.json().unwrap_or(&Value::Null);
         let is_it = |message: &&Value| {
             inquiry.provider_id.is_some_and(|sid| field(message, "sid").as_deref() == Some(sid))
                 || inquiry.trace.is_some_and(|trace| field(message, "body").is_some_and(|body| body.contains(trace)))

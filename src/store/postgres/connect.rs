@@ -12,7 +12,7 @@ use crate::store::StoreError;
 const ACQUIRE: Duration = Duration::from_secs(10);
 
 /// A connection that lay idle for longer is asked whether it still lives; one in steady use is not, which saves a round trip.
-const IDLE: Duration = Duration::from_secs(1);
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
 /// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner

@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Channel;
-use crate::store::sql::queue::ClaimRow;
 use crate::store::sql::value::Moment;
 
 /// How long a claim may pass over rows that were put in behind it meanwhile, or that others have given back.
@@ -43,12 +42,11 @@ impl Heads {
         hint.filter(holds).map_or(BEGINNING, |hint| hint.head)
     }
 
-    /// After a claim that looked from `from` and found as much as it wanted: the last of its rows.
-    pub(super) fn found(&self, lane: Lane, from: Head, last: &ClaimRow) {
-        let now = last.now.0;
+    /// After a claim at `now` that looked from `from` and found as much as it wanted, up to `last`.
+    pub(super) fn found(&self, lane: Lane, from: Head, last: Head, Moment(now): Moment) {
         let mut hints = self.lock();
         let looked_back = hints.get(&lane).map(|hint| hint.looked_back).filter(|_| from != BEGINNING).unwrap_or(now);
-        hints.insert(lane, Hint { head: last.head(), looked_back, looked: now });
+        hints.insert(lane, Hint { head: last, looked_back, looked: now });
     }
 
     /// After a claim that found less than it wanted.

@@ -51,6 +51,7 @@ mod sources;
 #[path = "../body/stops.rs"]
 mod stops;
 mod suppression;
+mod turns;
 #[path = "../body/views.rs"]
 mod views;
 #[path = "../body/wishes.rs"]
@@ -72,6 +73,7 @@ use super::sql::value::Moment;
 use crate::clock::Clock;
 use batch::Batch;
 use head::Heads;
+use turns::Turns;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -103,6 +105,7 @@ pub struct PostgresStore {
     options: PgConnectOptions,
     clock: Option<Arc<dyn Clock>>,
     heads: Heads,
+    turns: Turns,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -125,7 +128,7 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
-        Ok(Self { pool, options, clock, heads: Heads::default() })
+        Ok(Self { pool, options, clock, heads: Heads::default(), turns: Turns::new(max_connections) })
     }
 
     async fn read(&self) -> Result<Tx, StoreError> {

@@ -1,6 +1,8 @@
 //! Statements on `queue` that lock, or that take a batch: PostgreSQL takes it as one array for each column.
 
-use sqlx::postgres::PgArguments;
+use std::collections::BTreeSet;
+
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 
@@ -27,7 +29,7 @@ macro_rules! gone {
             or s.kind in ('accepted', 'failed') and s.not_before is null and q.state in ('sending', 'unknown')
             or s.kind = 'unknown' and q.state = 'sending' and q.undelivered_at is not null
         )
-        returning q.reminder_id, q.attempt, q.undelivered_at
+        returning s.*, q.undelivered_at
     ), "#
     };
 }
@@ -38,9 +40,8 @@ macro_rules! told {
         r#"
     told as (
         insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route)
-        select s.reminder_id, s.attempt, s.at, s.kind, s.gateway, s.provider_id, s.detail, s.route
-        from moved m join said s using (reminder_id, attempt)
-        where m.undelivered_at is null or s.kind not in ('accepted', 'unknown')
+        select reminder_id, attempt, at, kind, gateway, provider_id, detail, route
+        from moved where undelivered_at is null or kind not in ('accepted', 'unknown')
     )"#
     };
 }
@@ -82,7 +83,8 @@ const CLAIM: &str = concat!(
 );
 
 /// The same, once rows are taken out by the events that end a reminder; a row is there even if none was claimed. What is taken out
-/// and what is claimed cannot be the same rows. Binds: as of [`RECORD_ENDS`]; then as of [`CLAIM`].
+/// and what is claimed cannot be the same rows. Without an order, which costs the database more than it costs us. Binds: as of
+/// [`RECORD_ENDS`]; then as of [`CLAIM`].
 const RECORD_ENDS_AND_CLAIM: &str = concat!(
     gone!(),
     "moved as (select * from gone), ",
@@ -99,7 +101,7 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
     ),
     "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) as settled from moved) s left join (",
     facts!("coalesce($11, now())", "claimed"),
-    ") f on true order by f.due_since, f.reminder_id, f.installment_id"
+    ") f on true"
 );
 
 /// Takes back what was claimed and is not to be sent. Binds: numbers, attempts.
@@ -131,29 +133,52 @@ pub(super) struct SettledAndClaimed {
     pub(super) rows: Vec<ClaimRow>,
 }
 
-/// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself.
+/// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself; when it is this round's
+/// turn.
 pub(super) async fn record_and_claim(
     end: &End,
-    connection: &mut Connection,
     now: Option<Moment>,
     moves: Batch<'_, &Move>,
     request: &ClaimRequest,
 ) -> Result<SettledAndClaimed, StoreError> {
+    let moves = moves.query(RECORD_ENDS_AND_CLAIM)?;
+    let mut turn = end.turns.of(lane(request)).await;
+    let mut connection = turn.connection(end).await?;
     let from = end.heads.of(lane(request));
-    let statement = moves.query(RECORD_ENDS_AND_CLAIM)?;
-    let found = bind_claim(statement, now, request, from, request.limit).fetch_all(&mut *connection).await?;
-    let first = found.first().ok_or(sqlx::Error::RowNotFound)?;
-    let settled: i64 = first.try_get("settled")?;
-    let at: Moment = first.try_get("claimed_at")?;
-    let nothing = first.try_get::<Option<i32>, _>("attempt")?.is_none();
-    let claimed = if nothing { &[] } else { found.as_slice() };
-    let mut rows = claimed.iter().map(ClaimRow::from_row).collect::<Result<Vec<_>, _>>()?;
-    let looked = look_back(end, connection, now, request, request.limit, (from, &mut rows)).await;
-    // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
-    if rows.is_empty() {
-        looked?;
+    let found = bind_claim(moves, now, request, from, request.limit).fetch_all(&mut *connection).await?;
+    let claimed = found.iter().filter_map(|row| head(row).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
+    let last = claimed.last().filter(|_| claimed.len() >= request.limit as usize);
+    let Some(last) = last else {
+        let mut round = SettledAndClaimed::read(&found)?;
+        let looked = look_back(end, &mut connection, now, request, request.limit, (from, &mut round.rows)).await;
+        // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
+        if round.rows.is_empty() {
+            looked?;
+        }
+        return Ok(round);
+    };
+    end.heads.found(lane(request), from, *last, found[0].try_get("claimed_at")?);
+    turn.pass_on(connection);
+    // The next round has its statement on the way before these rows are read.
+    tokio::task::yield_now().await;
+    SettledAndClaimed::read(&found)
+}
+
+/// Where in its lane the reminder of a row stands; `None` if the row holds none.
+fn head(row: &PgRow) -> Result<Option<Head>, sqlx::Error> {
+    let number: Option<i64> = row.try_get("reminder_id")?;
+    number.map(|number| Ok((row.try_get("due_since")?, number))).transpose()
+}
+
+impl SettledAndClaimed {
+    fn read(found: &[PgRow]) -> Result<Self, StoreError> {
+        let first = found.first().ok_or(sqlx::Error::RowNotFound)?;
+        let settled: i64 = first.try_get("settled")?;
+        let claimed = if head(first)?.is_some() { found } else { &[] };
+        let mut rows = claimed.iter().map(ClaimRow::from_row).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|one, other| one.place().cmp(&other.place()));
+        Ok(Self { settled: usize::try_from(settled).unwrap_or_default(), now: first.try_get("claimed_at")?, rows })
     }
-    Ok(SettledAndClaimed { settled: usize::try_from(settled).unwrap_or_default(), now: at, rows })
 }
 
 fn lane(request: &ClaimRequest) -> Lane {
@@ -181,7 +206,7 @@ async fn look_back(
         }
     };
     match enough {
-        Some((from, last)) => end.heads.found(lane(request), from, last),
+        Some((from, last)) => end.heads.found(lane(request), from, last.head(), last.now),
         None => end.heads.exhausted(lane(request)),
     }
     Ok(())
@@ -247,7 +272,7 @@ const RECORD: &str = concat!(
             or s.kind in ('accepted', 'failed') and s.not_before is not null and q.state in ('sending', 'unknown')
             or s.kind = 'unknown' and q.state = 'sending' and q.undelivered_at is null
         )
-        returning q.reminder_id, q.attempt, q.undelivered_at
+        returning s.*, q.undelivered_at
     ), moved as (
         select * from gone union all select * from kept
     ), "#,

@@ -20,11 +20,9 @@ pub(super) async fn settle_and_claim(
     if locks_more || !moves.iter().all(Move::ends) {
         return outbox::settle_and_claim(end, moves, request, decide).await;
     }
-    let mut alone = end.write_alone().await?;
     let moves = outbox::in_order(moves);
-    let claim = queue::record_and_claim(end, &mut alone, end.given_now(), outbox::said(&moves)?, request);
+    let claim = queue::record_and_claim(end, end.given_now(), outbox::said(&moves)?, request);
     let queue::SettledAndClaimed { settled, now, rows } = claim.await?;
-    end.commit_alone(alone).await?;
     // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing of it is left
     // under a lease that nobody heeds.
     let claimed = Vec::from_iter(rows.iter().map(|row| (row.reminder.id(), row.attempt)));

@@ -67,6 +67,11 @@ pub(in crate::store) struct AccountRow {
 }
 
 impl AccountRow {
+    /// Which instalment of the key it is about, if of any.
+    pub(in crate::store) fn installment(&self) -> Option<&str> {
+        self.installment.number()
+    }
+
     /// The facts as of the first row of a key.
     pub(in crate::store) fn open(self) -> Result<Account, StoreError> {
         const COLUMN: &str = "suppression.reason";

@@ -99,6 +99,10 @@ pub(in crate::store) struct InstallmentRow {
 }
 
 impl InstallmentRow {
+    pub(in crate::store) fn number(&self) -> Option<&str> {
+        self.installment_id.as_deref()
+    }
+
     pub(in crate::store) fn due_date(&self) -> NaiveDate {
         self.due_date
     }

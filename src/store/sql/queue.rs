@@ -125,6 +125,11 @@ impl ClaimRow {
         (self.due_since, self.reminder.id().0)
     }
 
+    /// The order of a claim: the longest waiting first, the rows of one reminder together.
+    pub(in crate::store) fn place(&self) -> impl Ord {
+        (self.head(), self.account.installment())
+    }
+
     /// The number of the attempt that was claimed, from 1.
     pub(in crate::store) fn attempt(&self) -> Result<u32, StoreError> {
         read_attempt(self.attempt, "queue.attempt")

@@ -119,8 +119,7 @@ pub struct JsonCondition {
 
 impl JsonCondition {
     fn holds(&self, answer: &Answer) -> bool {
-        let json = answer.json();
-        let found = json.as_ref().and_then(|json| json.pointer(&self.pointer.0));
+        let found = answer.json().and_then(|json| json.pointer(&self.pointer.0));
         found.and_then(scalar).is_some_and(|found| found == self.equals.0)
     }
 }

@@ -115,7 +115,7 @@ impl From<minijinja::Error> for Unfillable {
 
 fn fields<'a>(
     templates: &'a BTreeMap<String, Template>,
-    values: &Context,
+    values: &Context<'_>,
 ) -> Result<Vec<(&'a str, String)>, minijinja::Error> {
     templates.iter().map(|(name, template)| Ok((name.as_str(), template.render(values)?))).collect()
 }

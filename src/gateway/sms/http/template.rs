@@ -1,5 +1,6 @@
 //! The small templates of a request: one value each, parsed once.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -26,18 +27,39 @@ pub(super) struct Values<'a> {
     pub(super) callback: &'a str,
 }
 
-impl Values<'_> {
+const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
+
+impl<'a> Values<'a> {
     /// As the templates of one request take them.
-    pub(super) fn context(&self) -> Context {
+    pub(super) fn context(&'a self) -> Context<'a> {
+        Context { values: self, for_engine: OnceCell::new() }
+    }
+
+    /// What one of [`NAMES`] stands for.
+    fn get(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "to" => self.to.to_owned(),
+            "to_digits" => self.to_digits.to_owned(),
+            "text" => self.text.to_owned(),
+            "reference" => self.reference.to_owned(),
+            "attempt" => self.attempt.to_string(),
+            "sender" => self.sender.to_owned(),
+            "callback" => self.callback.to_owned(),
+            _ => return None,
+        })
+    }
+
+    fn for_engine(&self) -> minijinja::Value {
         let &Self { to, to_digits, text, reference, attempt, sender, callback } = self;
-        Context(minijinja::context! { to, to_digits, text, reference, attempt, sender, callback })
+        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback }
     }
 }
 
-/// [`Values`], made ready once for all templates of a request.
-pub(super) struct Context(minijinja::Value);
-
-const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
+/// [`Values`], made ready for the engine once for all templates of a request, if any needs it.
+pub(super) struct Context<'a> {
+    values: &'a Values<'a>,
+    for_engine: OnceCell<minijinja::Value>,
+}
 
 /// The value of a query parameter, a header, a form field or a JSON string. A text with neither `{{` nor `{%` is taken as it
 /// is, so that a password needs no quoting. `Debug` hides it: it may be one.
@@ -48,6 +70,8 @@ pub struct Template(Form);
 #[derive(Clone)]
 enum Form {
     Fixed(Arc<str>),
+    /// `{{ text }}` and nothing else, as most are: one of [`NAMES`].
+    Named(&'static str),
     /// One template, called [`ONLY`].
     Parsed(Arc<Environment<'static>>),
 }
@@ -59,6 +83,7 @@ impl Template {
     pub(super) fn names(&self) -> HashSet<String> {
         match &self.0 {
             Form::Fixed(_) => HashSet::new(),
+            Form::Named(name) => HashSet::from([(*name).to_owned()]),
             Form::Parsed(environment) => {
                 let template = environment.get_template(ONLY);
                 template.map(|template| template.undeclared_variables(false)).unwrap_or_default()
@@ -66,10 +91,14 @@ impl Template {
         }
     }
 
-    pub(super) fn render(&self, context: &Context) -> Result<String, minijinja::Error> {
+    pub(super) fn render(&self, context: &Context<'_>) -> Result<String, minijinja::Error> {
+        let Context { values, for_engine } = context;
         match &self.0 {
             Form::Fixed(text) => Ok(text.as_ref().to_owned()),
-            Form::Parsed(environment) => environment.get_template(ONLY)?.render(context.0.clone()),
+            Form::Named(name) => Ok(values.get(name).unwrap_or_default()),
+            Form::Parsed(environment) => {
+                environment.get_template(ONLY)?.render(for_engine.get_or_init(|| values.for_engine()).clone())
+            }
         }
     }
 }
@@ -87,6 +116,10 @@ impl TryFrom<String> for Template {
     fn try_from(text: String) -> Result<Self, String> {
         if !text.contains("{{") && !text.contains("{%") {
             return Ok(Self(Form::Fixed(text.into())));
+        }
+        let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
+        if let Some(name) = NAMES.iter().find(|name| inside == Some(**name)) {
+            return Ok(Self(Form::Named(name)));
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -127,7 +160,7 @@ impl JsonTemplate {
         }
     }
 
-    pub(super) fn render(&self, context: &Context) -> Result<Value, minijinja::Error> {
+    pub(super) fn render(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
         Ok(match &self.0 {
             Node::Text(template) => Value::String(template.render(context)?),
             Node::Plain(value) => value.clone(),
@@ -183,6 +216,12 @@ mod tests {
             render("【{{ sender }}】{{ text }} {{ to_digits }}/{{ attempt }}", "<a & 'b'>"),
             "【商城】<a & 'b'> 8613800138000/2"
         );
+        for name in super::NAMES {
+            let (alone, beside) = (format!("{{{{ {name} }}}}"), format!("{{{{ {name} }}}}|"));
+            assert_eq!(render(&alone, "<a & 'b'>") + "|", render(&beside, "<a & 'b'>"), "{name}");
+        }
+        assert_eq!(render("{{attempt}}", ""), "2");
+        assert_eq!(render("{{ text }}", "<a & 'b'>"), "<a & 'b'>");
         assert_eq!(render("p{#ssw}ord%", ""), "p{#ssw}ord%", "what is no template is taken as it is");
     }
 

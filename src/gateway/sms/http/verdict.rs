@@ -84,7 +84,7 @@ mod tests {
     fn judge_by(rules: &str, status: u16, retry_after: Option<&str>, body: Body) -> Outcome {
         let settings = toml::from_str(rules).unwrap();
         let now = DateTime::parse_from_rfc3339("2026-11-22T12:00:00Z").unwrap().with_timezone(&Utc);
-        outcome(&settings, &Answer { status, retry_after: retry_after.map(str::to_owned), body }, now)
+        outcome(&settings, &Answer::new(status, retry_after.map(str::to_owned), body), now)
     }
 
     fn shown(outcome: &Outcome) -> String {
