@@ -90,7 +90,7 @@ const FULL: Sizes = Sizes {
     ledger: 200_000,
     scanned: 1_000_000,
     renders: 200_000,
-    messages: 200_000,
+    messages: 100_000,
     small_outbox: 100_000,
     middle_outbox: 1_000_000,
     large_outbox: 10_000_000,

@@ -12,8 +12,8 @@ use sqlx::Executor;
 
 use crate::postgres::{Server, connect};
 use crate::process::ask_to_stop;
-use crate::report::Report;
 use crate::report::Target::AtMost;
+use crate::report::{Report, median};
 use crate::sinks::{Protocol, Sink};
 use crate::world::World;
 use crate::{Anyhow, Sizes};
@@ -31,7 +31,7 @@ pub(crate) async fn large(report: &mut Report, server: &Server, sizes: Sizes) ->
         let url = server.database("bench_outbox").await?;
         let sink = Sink::start(Protocol::Smtp)?;
         let world = World::new(Some(url.clone()), sink.port, 1)?.with_many_rules();
-        world.write_config(Channel::Email)?;
+        world.write_config(Channel::Email, 0)?;
         let config = world.config();
         world.binary(&config).run(&["migrate"]).await?;
         let mut connection = connect(&url).await?;
@@ -106,12 +106,6 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
         app.store.settle(&settlements).await?;
     }
     Ok(latencies)
-}
-
-fn median(latencies: &[f64]) -> f64 {
-    let mut sorted = latencies.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// From spawn to the first message on record.

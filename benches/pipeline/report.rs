@@ -97,3 +97,10 @@ fn line(row: &Row) -> String {
     });
     format!("{:<9} {:<58} {figure:>10} {:<12} {verdict}", row.group, row.what, row.unit).trim_end().to_owned()
 }
+
+/// Of an even number the upper one.
+pub(crate) fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}

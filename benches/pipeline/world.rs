@@ -38,7 +38,7 @@ impl World {
         let behind = i64::from(SystemClock.now().hour()) - 13;
         // The sign of these zones is the other way round: Etc/GMT+5 is five hours behind.
         let world = Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http, rules: 1 };
-        world.write_config(Channel::Sms)?;
+        world.write_config(Channel::Sms, 0)?;
         Ok(world)
     }
 
@@ -55,8 +55,8 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Writes the config, with rules that are for `channel`.
-    pub(crate) fn write_config(&self, channel: Channel) -> Anyhow<()> {
+    /// Writes the config, with rules that are for `channel`, numbered from `first`.
+    pub(crate) fn write_config(&self, channel: Channel, first: u32) -> Anyhow<()> {
         let Self { database, zone, smtp, http, .. } = self;
         let rule = |number| {
             format!(
@@ -69,7 +69,7 @@ channels = {{ mode = "all", order = ["{channel}"] }}
 "#
             )
         };
-        let rules: String = (0..self.rules).map(rule).collect();
+        let rules: String = (first..first + self.rules).map(rule).collect();
         let text = format!(
             r#"
 [database]
