@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
 use crate::plan::{Account, Decision, DeferReason, Planned, ToSend};
-use crate::store::sql::queue::{ClaimRow, Move, OVERDUE, OverdueRow, REHOME};
+use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
 use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, PutIn, StoreError};
@@ -220,8 +220,7 @@ fn deferred(reminder: ReminderId, attempt: u32, reason: DeferReason, at: DateTim
 }
 
 pub(super) async fn reap(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
-    let overdue: Vec<OverdueRow> =
-        sqlx::query_as::<Db, _>(OVERDUE).bind(now).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
+    let overdue = queue::overdue(tx, now, limit).await?;
     let moves = overdue.into_iter().map(|row| row.doubt(now.0)).collect::<Result<Vec<_>, _>>()?;
     record(tx, &moves).await
 }

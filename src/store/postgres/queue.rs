@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 
-use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
+use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
@@ -46,7 +46,7 @@ macro_rules! told {
     };
 }
 
-/// Puts due rows under a lease. Rows are found again by where they lie, which spares a look into the index for each; one that was
+/// Puts due rows under a lease, without writing to an index of theirs, and notes the lease. Rows are found again by where they lie, which spares a look into the index for each; one that was
 /// moved after this statement began is left to the next claim. An array, not a subquery: the planner then does not take the limit,
 /// which it cannot see, for a tenth of the table, and reads no table whole. `skip locked`, so that two claimers never wait for each
 /// other.
@@ -56,7 +56,7 @@ macro_rules! claimed {
             r#"
     claimed as (
         update queue q set
-            state = 'sending', attempt = q.attempt + 1, lease_until = "#,
+            state = 'sending', attempt = q.attempt + 1, leased_until = "#,
             $now,
             " + ",
             $lease,
@@ -67,6 +67,13 @@ macro_rules! claimed {
             head_of_lane!($now, $channel, $limit, $place, $head),
             r#" for update skip locked))
         returning q.reminder_id, q.attempt, q.not_before
+    ), leased as (
+        insert into lease (until, reminder_ids)
+        select "#,
+            $now,
+            " + ",
+            $lease,
+            r#", array_agg(reminder_id) from claimed having count(*) > 0
     )
     "#
         )
@@ -106,9 +113,33 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
 
 /// Takes back what was claimed and is not to be sent. Binds: numbers, attempts.
 pub(super) const GIVE_BACK: &str = r#"
-    update queue q set state = 'planned', attempt = q.attempt - 1, lease_until = null, gateway = null
+    update queue q set state = 'planned', attempt = q.attempt - 1, leased_until = null, gateway = null
     from unnest($1::bigint[], $2::int[]) as s (reminder_id, attempt)
     where q.reminder_id = s.reminder_id and q.attempt = s.attempt and q.state = 'sending'"#;
+
+/// Lets go of leases that ran out, and under which nothing is being sent any more. Binds: now.
+const FORGET: &str = r#"
+    delete from lease l where l.until <= $1 and not exists (
+        select 1 from unnest(l.reminder_ids) as c (reminder_id) join queue q using (reminder_id)
+        where q.state = 'sending' and q.leased_until <= $1
+    )"#;
+
+/// What was being sent under the others. Not locked: the attempt's number fences what is written then. Binds: now, limit.
+const OVERDUE: &str = r#"
+    select reminder_id, attempt, gateway from queue
+    where reminder_id = any (array(select unnest(l.reminder_ids) from lease l where l.until <= $1))
+      and state = 'sending' and leased_until <= $1
+    order by leased_until limit $2"#;
+
+/// Finds up to `limit` leases that ran out.
+pub(super) async fn overdue(
+    connection: &mut Connection,
+    now: Moment,
+    limit: u32,
+) -> Result<Vec<OverdueRow>, StoreError> {
+    sqlx::query(FORGET).bind(now).execute(&mut *connection).await?;
+    Ok(sqlx::query_as(OVERDUE).bind(now).bind(i64::from(limit)).fetch_all(connection).await?)
+}
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(
@@ -264,7 +295,7 @@ const RECORD: &str = concat!(
             ),
             place = coalesce(s.place, q.place),
             undelivered_at = case s.kind when 'accepted' then q.undelivered_at end,
-            lease_until = null
+            leased_until = null
         from said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
             s.kind = 'deferred' and q.state = 'planned'

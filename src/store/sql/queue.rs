@@ -26,7 +26,7 @@ macro_rules! head_of_lane {
             $channel,
             " and q.place = ",
             $place,
-            " and q.state = 'planned' and q.not_before <= ",
+            " and q.state = 'planned' and q.apart is null and q.not_before <= ",
             $now,
             $and,
             r#"
@@ -61,19 +61,23 @@ pub(in crate::store) use facts;
 /// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds: channel.
 pub(in crate::store) const NEXT_DUE: &str = r#"
     with recursive lane (place) as (
-        select min(place) from queue where channel = $1 and state = 'planned'
+        select min(place) from queue where channel = $1 and state = 'planned' and apart is null
         union all
-        select (select min(q.place) from queue q where q.channel = $1 and q.state = 'planned' and q.place > lane.place)
+        select (
+            select min(q.place) from queue q
+            where q.channel = $1 and q.state = 'planned' and q.apart is null and q.place > lane.place
+        )
         from lane where lane.place is not null
     )
     select min((
-        select min(q.not_before) from queue q where q.channel = $1 and q.state = 'planned' and q.place = lane.place
+        select min(q.not_before) from queue q
+        where q.channel = $1 and q.state = 'planned' and q.apart is null and q.place = lane.place
     )) as next_due
     from lane where lane.place is not null"#;
 
 /// Moves waiting reminders of lanes that are no more to the first. Binds: channel, places.
 pub(in crate::store) const REHOME: &str =
-    "update queue set place = 0 where channel = $1 and state = 'planned' and place >= $2";
+    "update queue set place = 0 where channel = $1 and state = 'planned' and apart is null and place >= $2";
 
 /// Reminders whose outcome nobody knows, after a number, with their story. Binds: channel, number, limit.
 pub(in crate::store) const UNKNOWN: &str = concat!(
@@ -85,7 +89,7 @@ pub(in crate::store) const UNKNOWN: &str = concat!(
     ) as since,
     (select count(*) from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown') as times
     from queue q join reminder r on r.id = q.reminder_id
-    where q.channel = $1 and q.state = 'unknown' and q.reminder_id > $2
+    where q.channel = $1 and q.apart = 'unknown' and q.state = 'unknown' and q.reminder_id > $2
     order by q.reminder_id limit $3"#
 );
 
@@ -98,11 +102,6 @@ pub(in crate::store) const COUNTS: &str = r#"
         count(*) filter (where state = 'unknown') as unknown,
         min(case when state = 'planned' and not_before <= $1 then not_before end) as oldest_due
     from queue group by channel"#;
-
-/// Leases that ran out. Not locked: the attempt's number fences what is written then. Binds: now, limit.
-pub(in crate::store) const OVERDUE: &str = r#"
-    select reminder_id, attempt, gateway from queue
-    where state = 'sending' and lease_until <= $1 order by lease_until limit $2"#;
 
 /// A row of [`facts`].
 #[derive(FromRow)]
@@ -167,7 +166,7 @@ impl UnknownRow {
     }
 }
 
-/// A row of [`OVERDUE`].
+/// A reminder whose lease ran out.
 #[derive(FromRow)]
 pub(in crate::store) struct OverdueRow {
     reminder_id: i64,

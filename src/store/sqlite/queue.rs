@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::sql::queue::{ClaimRow, Move, facts, head_of_lane};
+use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
@@ -24,6 +24,20 @@ const LEASE: &str = r#"
 pub(super) const GIVE_BACK: &str = r#"
     update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
     where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1)) and state = 'sending'"#;
+
+/// Leases that ran out. Binds: now, limit.
+const OVERDUE: &str = r#"
+    select reminder_id, attempt, gateway from queue
+    where state = 'sending' and lease_until <= $1 order by lease_until limit $2"#;
+
+/// Finds up to `limit` leases that ran out.
+pub(super) async fn overdue(
+    connection: &mut Connection,
+    now: Moment,
+    limit: u32,
+) -> Result<Vec<OverdueRow>, StoreError> {
+    Ok(sqlx::query_as(OVERDUE).bind(now).bind(i64::from(limit)).fetch_all(connection).await?)
+}
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(

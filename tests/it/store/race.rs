@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
+use dueherald::clock::SimClock;
 use dueherald::domain::{Next, Outcome, ReminderId, SkipReason};
 use dueherald::pipeline::{Extent, ScanOrder, scan};
 use dueherald::plan::{Decision, Horizon};
@@ -11,6 +13,7 @@ use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMod
 use sqlx::{Connection, PgConnection};
 
 use super::bench::START;
+use super::outcomes::{accepted, settle};
 use super::sample::{DUE, claim, date, import, instant, plan, request, row, row_with_phone, said, send, sms};
 use crate::fixtures::policy;
 
@@ -186,4 +189,48 @@ async fn what_is_put_aside_too_late_does_not_touch_the_next_attempt() {
     assert!(store.events(planned[0]).await.expect("the events are read").is_empty());
     let sending: u64 = store.queue_counts().await.expect("the queue is counted").iter().map(|lane| lane.sending).sum();
     assert_eq!(sending, 1, "the other one's");
+}
+
+#[tokio::test]
+async fn a_claim_changes_nothing_that_an_index_holds() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    let held = r#"
+        select distinct a.attname::text from pg_depend d
+        join pg_index i on i.indexrelid = d.objid
+        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.refobjid = 'queue'::regclass"#;
+    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let held: Vec<(String,)> = sqlx::query_as(held).fetch_all(&mut connection).await.expect("the catalogue is read");
+    assert!(held.iter().any(|(column,)| column == "not_before"), "{held:?}");
+    let claims = ["state", "attempt", "leased_until", "gateway"];
+    assert!(!held.iter().any(|(column,)| claims.contains(&column.as_str())), "{held:?}");
+}
+
+#[tokio::test]
+async fn leases_are_forgotten_when_nothing_is_sent_under_them_any_more() {
+    let database = crate::postgres::database().await;
+    let clock = SimClock::at(instant(START));
+    let store = PostgresStore::connect(&database.url().into(), 1, Some(Arc::new(clock.clone()))).await;
+    let store = store.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    plan(&store, &["a", "b", "c"].map(|borrower| sms(borrower, START))).await;
+    let mut sending = claim(&store, 2, &send).await.sending;
+    sending.extend(claim(&store, 2, &send).await.sending);
+    assert_eq!(sending.len(), 3);
+    assert_eq!(settle(&store, &accepted(sending.remove(0), &clock)).await, 1);
+    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let mut leases = async || {
+        let count: (i64,) =
+            sqlx::query_as("select count(*) from lease").fetch_one(&mut connection).await.expect("leases are counted");
+        count.0
+    };
+    assert!(store.reap(10).await.expect("leases are looked at").is_empty());
+    assert_eq!(leases().await, 2, "they still run");
+    clock.advance(Duration::from_secs(3600));
+    assert_eq!(store.reap(1).await.expect("leases are looked at").len(), 1);
+    assert_eq!(store.reap(10).await.expect("leases are looked at").len(), 1, "the rest");
+    assert!(store.reap(10).await.expect("leases are looked at").is_empty());
+    assert_eq!(leases().await, 0);
 }
