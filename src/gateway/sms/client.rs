@@ -5,6 +5,7 @@
 //! reach of a deadline: a process that was stopped past its lease would send what it had handed to that task before.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -29,6 +30,8 @@ use crate::gateway::{GatewayError, net};
 
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+const AGENT: &str = concat!("dueherald/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, as far as it came.
 #[derive(Debug)]
@@ -87,12 +90,14 @@ pub(super) enum NoAnswer {
 pub(super) struct Client {
     host: String,
     port: u16,
+    /// What stands in `Host`.
+    authority: HeaderValue,
     tls: Option<TlsConnector>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     clock: Arc<dyn Clock>,
     /// Connections that wait for the next request, the latest used last. As many as were ever in flight at most.
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<VecDeque<Idle>>,
 }
 
 struct Idle {
@@ -114,9 +119,13 @@ impl Client {
             true => Some(TlsConnector::from(Arc::new(net::tls_config(settings.ca_pem.as_deref())?))),
             false => None,
         };
+        let authority = authority(settings.url.url()).and_then(|authority| HeaderValue::try_from(authority).ok());
+        let authority =
+            authority.ok_or_else(|| GatewayError::Settings("url has a host that no request can name".into()))?;
         Ok(Self {
             host: host.to_owned(),
             port,
+            authority,
             tls,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
@@ -125,18 +134,33 @@ impl Client {
         })
     }
 
+    /// The request as it stands on the wire: the path alone, and the headers that every request has.
+    pub(super) fn wire_form(&self, request: Request) -> Option<hyper::Request<reqwest::Body>> {
+        let mut request: hyper::Request<reqwest::Body> = request.try_into().ok()?;
+        *request.uri_mut() = Uri::from(request.uri().path_and_query()?.clone());
+        let headers = request.headers_mut();
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        headers.insert(HOST, self.authority.clone());
+        Some(request)
+    }
+
     /// Sends the request and reads the answer. No byte leaves once the deadline has run out.
-    pub(super) async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, NoAnswer> {
-        let request = wire_form(request).ok_or(NoAnswer::NotConnected("bad-request"))?;
+    pub(super) async fn exchange(
+        &self,
+        request: hyper::Request<reqwest::Body>,
+        deadline: &Deadline,
+    ) -> Result<Answer, NoAnswer> {
         let mut line = match self.idle_line() {
             Some(line) => line,
-            None => self.connect(deadline).await?,
+            // Seldom, and in a box of its own, or every send would have room for it.
+            None => Box::pin(self.connect(deadline)).await?,
         };
         line.gate.set_deadline(Some(deadline.clone()));
         let answer = line.converse(request).await?;
         if matches!(answer.body, Body::Whole(_)) {
             let since = self.clock.elapsed();
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(Idle { line, since });
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(Idle { line, since });
         }
         Ok(answer)
     }
@@ -145,8 +169,11 @@ impl Client {
     fn idle_line(&self) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.elapsed();
-        idle.retain(|idle| now.saturating_sub(idle.since) < self.idle_timeout);
-        while let Some(Idle { mut line, .. }) = idle.pop() {
+        let too_long = |idle: &Idle| now.saturating_sub(idle.since) >= self.idle_timeout;
+        while idle.front().is_some_and(too_long) {
+            idle.pop_front();
+        }
+        while let Some(Idle { mut line, .. }) = idle.pop_back() {
             if line.is_fit() {
                 return Some(line);
             }
@@ -253,17 +280,4 @@ async fn read(mut body: Incoming) -> Body {
 pub(super) fn authority(url: &Url) -> Option<String> {
     let host = url.host_str()?;
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
-}
-
-/// The request as it stands on the wire: the path alone, and the headers that every request has.
-fn wire_form(request: Request) -> Option<hyper::Request<reqwest::Body>> {
-    let host = authority(request.url())?;
-    let mut request: hyper::Request<reqwest::Body> = request.try_into().ok()?;
-    *request.uri_mut() = Uri::from(request.uri().path_and_query()?.clone());
-    let headers = request.headers_mut();
-    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    let agent = HeaderValue::from_static(concat!("dueherald/", env!("CARGO_PKG_VERSION")));
-    headers.entry(USER_AGENT).or_insert(agent);
-    headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
-    Some(request)
 }

@@ -121,6 +121,7 @@ impl SmsGateway {
 
     /// One call, from waiting for a free hand to the end of the answer.
     async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, Outcome> {
+        let request = self.client.wire_form(request).ok_or_else(|| net::not_sent("bad-request"))?;
         let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
         let _slot = match self.slots.try_acquire() {
             Ok(slot) => slot,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use reqwest::Request;
@@ -90,7 +91,7 @@ impl<'a> Form<'a> {
         }
         let (content_type, body) = match self.body {
             RequestBody::None => return Ok(request),
-            RequestBody::Json(template) => ("application/json", template.render(values)?.to_string()),
+            RequestBody::Json(template) => ("application/json", template.render(values)?),
             RequestBody::Form(templates) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 form.extend_pairs(fields(templates, values)?);
@@ -113,10 +114,16 @@ impl From<minijinja::Error> for Unfillable {
     }
 }
 
+impl From<serde_json::Error> for Unfillable {
+    fn from(_: serde_json::Error) -> Self {
+        Self
+    }
+}
+
 fn fields<'a>(
     templates: &'a BTreeMap<String, Template>,
-    values: &Context<'_>,
-) -> Result<Vec<(&'a str, String)>, minijinja::Error> {
+    values: &Context<'a>,
+) -> Result<Vec<(&'a str, Cow<'a, str>)>, minijinja::Error> {
     templates.iter().map(|(name, template)| Ok((name.as_str(), template.render(values)?))).collect()
 }
 

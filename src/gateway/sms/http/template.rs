@@ -1,12 +1,13 @@
 //! The small templates of a request: one value each, parsed once.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer, ser};
 use serde_json::Value;
 
 /// What a template may name.
@@ -36,17 +37,17 @@ impl<'a> Values<'a> {
     }
 
     /// What one of [`NAMES`] stands for.
-    fn get(&self, name: &str) -> Option<String> {
-        Some(match name {
-            "to" => self.to.to_owned(),
-            "to_digits" => self.to_digits.to_owned(),
-            "text" => self.text.to_owned(),
-            "reference" => self.reference.to_owned(),
-            "attempt" => self.attempt.to_string(),
-            "sender" => self.sender.to_owned(),
-            "callback" => self.callback.to_owned(),
+    fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        Some(Cow::Borrowed(match name {
+            "to" => self.to,
+            "to_digits" => self.to_digits,
+            "text" => self.text,
+            "reference" => self.reference,
+            "attempt" => return Some(Cow::Owned(self.attempt.to_string())),
+            "sender" => self.sender,
+            "callback" => self.callback,
             _ => return None,
-        })
+        }))
     }
 
     fn for_engine(&self) -> minijinja::Value {
@@ -91,13 +92,14 @@ impl Template {
         }
     }
 
-    pub(super) fn render(&self, context: &Context<'_>) -> Result<String, minijinja::Error> {
+    pub(super) fn render<'a>(&'a self, context: &Context<'a>) -> Result<Cow<'a, str>, minijinja::Error> {
         let Context { values, for_engine } = context;
         match &self.0 {
-            Form::Fixed(text) => Ok(text.as_ref().to_owned()),
+            Form::Fixed(text) => Ok(Cow::Borrowed(text)),
             Form::Named(name) => Ok(values.get(name).unwrap_or_default()),
             Form::Parsed(environment) => {
-                environment.get_template(ONLY)?.render(for_engine.get_or_init(|| values.for_engine()).clone())
+                let values = for_engine.get_or_init(|| values.for_engine()).clone();
+                environment.get_template(ONLY)?.render(values).map(Cow::Owned)
             }
         }
     }
@@ -160,16 +162,24 @@ impl JsonTemplate {
         }
     }
 
-    pub(super) fn render(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
-        Ok(match &self.0 {
-            Node::Text(template) => Value::String(template.render(context)?),
-            Node::Plain(value) => value.clone(),
-            Node::List(list) => Value::Array(list.iter().map(|item| item.render(context)).collect::<Result<_, _>>()?),
-            Node::Map(map) => {
-                let fields = map.iter().map(|(name, value)| Ok((name.clone(), value.render(context)?)));
-                Value::Object(fields.collect::<Result<_, minijinja::Error>>()?)
-            }
-        })
+    /// The JSON text.
+    pub(super) fn render(&self, context: &Context<'_>) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Filled(self, context))
+    }
+}
+
+/// A template with values in it, as serde sees it.
+struct Filled<'a>(&'a JsonTemplate, &'a Context<'a>);
+
+impl Serialize for Filled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(template, context) = self;
+        match &template.0 {
+            Node::Text(template) => serializer.serialize_str(&template.render(context).map_err(ser::Error::custom)?),
+            Node::Plain(value) => value.serialize(serializer),
+            Node::List(list) => serializer.collect_seq(list.iter().map(|item| Filled(item, context))),
+            Node::Map(map) => serializer.collect_map(map.iter().map(|(name, value)| (name, Filled(value, context)))),
+        }
     }
 }
 
@@ -207,7 +217,7 @@ mod tests {
     }
 
     fn render(template: &str, text: &str) -> String {
-        Template::try_from(template.to_owned()).unwrap().render(&values(text).context()).unwrap()
+        Template::try_from(template.to_owned()).unwrap().render(&values(text).context()).unwrap().into_owned()
     }
 
     #[test]
@@ -244,7 +254,7 @@ mod tests {
         #[test]
         fn no_text_breaks_out_of_its_json_string(text: String) {
             let template: JsonTemplate = json!({ "text": "{{ text }}", "n": 1, "to": ["{{ to }}"] }).try_into().unwrap();
-            let sent = serde_json::to_string(&template.render(&values(&text).context()).unwrap()).unwrap();
+            let sent = template.render(&values(&text).context()).unwrap();
             let read: Value = serde_json::from_str(&sent).unwrap();
             prop_assert_eq!(read, json!({ "text": text, "n": 1, "to": ["+8613800138000"] }));
         }
