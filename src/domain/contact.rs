@@ -68,7 +68,7 @@ impl EmailAddress {
             .without_display_text();
         let parsed =
             email_address::EmailAddress::parse_with_options(text, options).map_err(|_| ContactError::NotEmail)?;
-        Ok(Self(format!("{}@{}", parsed.local_part(), parsed.domain().to_lowercase()).into()))
+        Ok(Self([parsed.local_part(), "@", &parsed.domain().to_lowercase()].concat().into()))
     }
 
     /// The address as it is handed to the mail server.

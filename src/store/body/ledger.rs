@@ -10,9 +10,9 @@ use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, 
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
 use crate::store::sql::books::Books;
-use crate::store::sql::borrower::BorrowerRow;
+use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
-use crate::store::sql::installment::{DUE_PAGE, DueRow, InstallmentRow, MATCHING, narrow};
+use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATCHING, narrow};
 use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
@@ -36,7 +36,7 @@ pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow], now: Option<Moment>)
 async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError> {
     let keys: BTreeSet<_> = rows.iter().map(|row| &row.borrower).collect();
     let keys = Vec::from_iter(keys);
-    let borrowers: Vec<BorrowerRow> = Batch::of(&keys)
+    let borrowers: Vec<KnownBorrowerRow> = Batch::of(&keys)
         .column(|key| key.merchant.as_str())?
         .column(|key| key.id.as_str())?
         .query_as(borrower::OF_BATCH)?
@@ -44,7 +44,7 @@ async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError
         .await?;
     let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
     let installments = known_installments(tx, &keys).await?;
-    let borrowers = borrowers.into_iter().map(BorrowerRow::borrower).collect::<Result<_, _>>()?;
+    let borrowers = borrowers.into_iter().map(KnownBorrowerRow::borrower).collect::<Result<_, _>>()?;
     Ok(Books::known(borrowers, installments))
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn known_installments(
     keys: &BTreeSet<(&MerchantId, &InstallmentId)>,
 ) -> Result<Vec<Installment>, StoreError> {
     let keys: Vec<_> = keys.iter().collect();
-    let rows: Vec<InstallmentRow> = Batch::of(&keys)
+    let rows: Vec<KnownInstallmentRow> = Batch::of(&keys)
         .column(|(merchant, _)| merchant.as_str())?
         .column(|(_, id)| id.as_str())?
         .query_as(installment::OF_BATCH)?
@@ -151,24 +151,22 @@ pub(super) async fn due_page(
 
 /// Adds what a row says to the group before, if it belongs to it; else gives its own.
 pub(super) fn group(row: DueRow, before: Option<&mut Due>) -> Result<Option<Due>, StoreError> {
-    let (due_date, suppressed) = (row.installment.due_date(), row.suppressed());
-    let same = |due: &&mut Due| due.due_date == due_date && row.borrower.is_of(&due.borrower.key);
-    let before = before.filter(same);
-    let installment = row.installment.installment()?;
-    match before {
+    let (due_date, suppressed) = (row.due_date, row.suppressed());
+    match before.filter(|due| due.due_date == due_date && row.key.is(&due.borrower.key)) {
         Some(due) => {
-            due.installments.extend(installment);
+            due.installments.extend(row.installment.installment(&due.borrower.key, due_date)?);
             Ok(None)
         }
         None => {
-            let borrower = row.borrower.borrower()?;
+            let borrower = row.borrower.borrower(row.key.key()?)?;
+            let installment = row.installment.installment(&borrower.key, due_date)?;
             Ok(Some(Due { borrower, due_date, installments: Vec::from_iter(installment), suppressed }))
         }
     }
 }
 
 pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
-    let rows: Vec<InstallmentRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
+    let rows: Vec<KnownInstallmentRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
         .bind(filter.merchant.as_ref().map(|merchant| merchant.as_str()))
         .bind(filter.borrower.as_ref().map(|borrower| borrower.as_str()))
         .bind(filter.installment.as_ref().map(|installment| installment.as_str()))
@@ -178,7 +176,7 @@ pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Res
     read_installments(rows)
 }
 
-fn read_installments(rows: Vec<InstallmentRow>) -> Result<Vec<Installment>, StoreError> {
+fn read_installments(rows: Vec<KnownInstallmentRow>) -> Result<Vec<Installment>, StoreError> {
     rows.into_iter().filter_map(|row| row.installment().transpose()).collect()
 }
 
@@ -198,9 +196,9 @@ pub(super) async fn account(
         .fetch_all(&mut **tx)
         .await?;
     let mut rows = rows.into_iter();
-    let mut account = rows.next().map(AccountRow::open).transpose()?.unwrap_or_default();
+    let mut account = rows.next().map(|row| row.open(borrower, due_date)).transpose()?.unwrap_or_default();
     for row in rows {
-        row.add_to(&mut account)?;
+        row.add_to(&mut account, borrower, due_date)?;
     }
     Ok(account)
 }

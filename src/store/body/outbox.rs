@@ -121,7 +121,7 @@ pub(super) fn sort_out(
     decide: Decide<'_>,
     now: Moment,
 ) -> (Vec<ClaimedReminder>, Vec<(Leased, Decision)>) {
-    let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
+    let (mut sending, mut put_aside) = (Vec::with_capacity(leased.len()), Vec::new());
     let mut rest = leased.into_iter();
     while let Some(leased) = rest.next() {
         let decision = decide(&leased.reminder, &leased.account, now.0);
@@ -142,13 +142,14 @@ pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
     for mut row in rows {
         let notice = row.notice()?;
         match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
-            Some(last) => row.account.add_to(&mut last.account)?,
-            None => taken.push(Leased {
-                id: row.reminder.id(),
-                attempt: row.attempt()?,
-                reminder: row.reminder.reminder()?.plan,
-                account: Account { notice, ..row.account.open()? },
-            }),
+            Some(Leased { reminder: NewReminder { key, .. }, account, .. }) => {
+                row.account.add_to(account, &key.borrower, key.due_date)?;
+            }
+            None => {
+                let (id, attempt, reminder) = (row.reminder.id(), row.attempt()?, row.reminder.reminder()?.plan);
+                let account = row.account.open(&reminder.key.borrower, reminder.key.due_date)?;
+                taken.push(Leased { id, attempt, reminder, account: Account { notice, ..account } });
+            }
         }
     }
     Ok(taken)

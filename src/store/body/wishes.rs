@@ -17,7 +17,7 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .fetch_optional(&mut **tx)
         .await?;
     let Some(known) = known else { return Ok(false) };
-    let changed = wishes.clone().over(known.borrower()?);
+    let changed = wishes.clone().over(known.borrower(key.clone())?);
     ledger::write_borrowers(tx, &[&changed], borrower::UPSERT).await?;
     scan::write_down_borrowers(tx, &[key], now).await?;
     sqlx::query::<Db>(APPEND)

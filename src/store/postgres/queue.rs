@@ -206,7 +206,10 @@ impl SettledAndClaimed {
         let first = found.first().ok_or(sqlx::Error::RowNotFound)?;
         let settled: i64 = first.try_get("settled")?;
         let claimed = if head(first)?.is_some() { found } else { &[] };
-        let mut rows = claimed.iter().map(ClaimRow::from_row).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = Vec::with_capacity(claimed.len());
+        for row in claimed {
+            rows.push(ClaimRow::from_row(row)?);
+        }
         rows.sort_by(|one, other| one.place().cmp(&other.place()));
         Ok(Self { settled: usize::try_from(settled).unwrap_or_default(), now: first.try_get("claimed_at")?, rows })
     }

@@ -1,10 +1,12 @@
 //! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression` and
 //! `stop`.
 
+use chrono::NaiveDate;
 use sqlx::FromRow;
 
 use super::borrower::BorrowerRow;
 use super::installment::InstallmentRow;
+use crate::domain::BorrowerKey;
 use crate::plan::Account;
 use crate::store::StoreError;
 
@@ -72,22 +74,27 @@ impl AccountRow {
         self.installment.number()
     }
 
-    /// The facts as of the first row of a key.
-    pub(in crate::store) fn open(self) -> Result<Account, StoreError> {
+    /// The facts as of the first row of a borrower and due date.
+    pub(in crate::store) fn open(self, borrower: &BorrowerKey, due_date: NaiveDate) -> Result<Account, StoreError> {
         const COLUMN: &str = "suppression.reason";
         let reason = self.suppressed.map(|word| word.parse().map_err(|_| StoreError::Corrupt { column: COLUMN }));
         Ok(Account {
-            borrower: if self.known { Some(self.borrower.borrower()?) } else { None },
-            installments: Vec::from_iter(self.installment.installment()?),
+            borrower: if self.known { Some(self.borrower.borrower(borrower.clone())?) } else { None },
+            installments: Vec::from_iter(self.installment.installment(borrower, due_date)?),
             suppressed: reason.transpose()?,
             stopped: self.stopped,
             ..Account::default()
         })
     }
 
-    /// Adds what a further row of the same key says.
-    pub(in crate::store) fn add_to(self, account: &mut Account) -> Result<(), StoreError> {
-        account.installments.extend(self.installment.installment()?);
+    /// Adds what a further row of the same says.
+    pub(in crate::store) fn add_to(
+        self,
+        account: &mut Account,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+    ) -> Result<(), StoreError> {
+        account.installments.extend(self.installment.installment(borrower, due_date)?);
         Ok(())
     }
 }

@@ -15,10 +15,26 @@ macro_rules! borrower_columns {
 }
 pub(in crate::store) use borrower_columns;
 
+/// Whose row it is.
 #[derive(FromRow)]
-pub(in crate::store) struct BorrowerRow {
+pub(in crate::store) struct KeyRow {
     merchant: String,
     borrower_id: String,
+}
+
+impl KeyRow {
+    pub(in crate::store) fn key(&self) -> Result<BorrowerKey, StoreError> {
+        read_key(&self.merchant, &self.borrower_id)
+    }
+
+    pub(in crate::store) fn is(&self, key: &BorrowerKey) -> bool {
+        (self.merchant.as_str(), self.borrower_id.as_str()) == (key.merchant.as_str(), key.id.as_str())
+    }
+}
+
+/// A borrower, but for the key.
+#[derive(FromRow)]
+pub(in crate::store) struct BorrowerRow {
     name: Option<String>,
     phone: Option<String>,
     email: Option<String>,
@@ -32,18 +48,10 @@ pub(in crate::store) struct BorrowerRow {
 }
 
 impl BorrowerRow {
-    pub(in crate::store) fn key(&self) -> Result<BorrowerKey, StoreError> {
-        read_key(&self.merchant, &self.borrower_id)
-    }
-
-    pub(in crate::store) fn is_of(&self, key: &BorrowerKey) -> bool {
-        (self.merchant.as_str(), self.borrower_id.as_str()) == (key.merchant.as_str(), key.id.as_str())
-    }
-
-    pub(in crate::store) fn borrower(self) -> Result<Borrower, StoreError> {
+    pub(in crate::store) fn borrower(self, key: BorrowerKey) -> Result<Borrower, StoreError> {
         let until = self.hold_until.map(|until| until.0);
         Ok(Borrower {
-            key: self.key()?,
+            key,
             name: read_if_known(self.name, "borrower.name", PersonName::new)?,
             phone: read_if_known(self.phone, "borrower.phone", Phone::new)?,
             email: read_if_known(self.email, "borrower.email", EmailAddress::new)?,
@@ -54,6 +62,21 @@ impl BorrowerRow {
             preferred_hours: read_if_known(self.preferred_hours, "borrower.preferred_hours", str::parse)?,
             hold: self.hold_reason.map(|reason| Hold { reason, until }),
         })
+    }
+}
+
+/// A borrower with the key.
+#[derive(FromRow)]
+pub(in crate::store) struct KnownBorrowerRow {
+    #[sqlx(flatten)]
+    key: KeyRow,
+    #[sqlx(flatten)]
+    borrower: BorrowerRow,
+}
+
+impl KnownBorrowerRow {
+    pub(in crate::store) fn borrower(self) -> Result<Borrower, StoreError> {
+        self.borrower.borrower(self.key.key()?)
     }
 }
 

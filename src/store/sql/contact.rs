@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use sqlx::FromRow;
 
 use super::borrower::{read, read_key};
-use super::installment::InstallmentRow;
+use super::installment::KnownInstallmentRow;
 use super::value::Moment;
 use crate::domain::{ReminderId, ReminderKey};
 use crate::plan::{Contact, Progress};
@@ -106,5 +106,5 @@ impl ContactRow {
 pub(in crate::store) struct FollowingRow {
     pub(in crate::store) place: i64,
     #[sqlx(flatten)]
-    pub(in crate::store) installment: InstallmentRow,
+    pub(in crate::store) installment: KnownInstallmentRow,
 }

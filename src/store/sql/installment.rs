@@ -3,10 +3,10 @@
 use chrono::NaiveDate;
 use sqlx::FromRow;
 
-use super::borrower::{BorrowerRow, read, read_if_known};
+use super::borrower::{BorrowerRow, KeyRow, read, read_if_known};
 use super::clauses::Clause;
 use super::value::Amount;
-use crate::domain::{Channel, Currency, Installment, Money};
+use crate::domain::{BorrowerKey, Channel, Currency, Installment, Money};
 use crate::store::{InstallmentFilter, StoreError};
 
 /// What is known of an instalment `i`, without borrower and due date.
@@ -79,12 +79,9 @@ pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 3] {
     ]
 }
 
-/// An instalment, or in an outer join the lack of one.
+/// An instalment, but for borrower and due date; or in an outer join the lack of one.
 #[derive(FromRow)]
 pub(in crate::store) struct InstallmentRow {
-    merchant: String,
-    borrower_id: String,
-    due_date: NaiveDate,
     installment_id: Option<String>,
     order_ref: Option<String>,
     product: Option<String>,
@@ -103,28 +100,44 @@ impl InstallmentRow {
         self.installment_id.as_deref()
     }
 
-    pub(in crate::store) fn due_date(&self) -> NaiveDate {
-        self.due_date
-    }
-
-    pub(in crate::store) fn installment(self) -> Result<Option<Installment>, StoreError> {
+    pub(in crate::store) fn installment(
+        self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+    ) -> Result<Option<Installment>, StoreError> {
         let Some(id) = self.installment_id else { return Ok(None) };
         let currency = read(&self.currency.unwrap_or_default(), "installment.currency", Currency::new)?;
         Ok(Some(Installment {
-            merchant: read(&self.merchant, "installment.merchant", str::parse)?,
+            merchant: borrower.merchant.clone(),
             id: read(&id, "installment.installment_id", str::parse)?,
-            borrower: read(&self.borrower_id, "installment.borrower_id", str::parse)?,
+            borrower: borrower.id.clone(),
             order_ref: self.order_ref,
             product: self.product,
             sequence: read_count(self.sequence, "installment.sequence")?,
             of: read_count(self.of, "installment.of")?,
             amount: read_money(self.amount, currency, "installment.amount")?,
             paid_amount: read_money(self.paid_amount, currency, "installment.paid_amount")?,
-            due_date: self.due_date,
+            due_date,
             status: read(&self.status.unwrap_or_default(), "installment.status", str::parse)?,
             route: read_if_known(self.route, "installment.route", str::parse)?,
             tags: read_if_known(self.tags, "installment.tags", str::parse)?.unwrap_or_default(),
         }))
+    }
+}
+
+/// An instalment with borrower and due date.
+#[derive(FromRow)]
+pub(in crate::store) struct KnownInstallmentRow {
+    #[sqlx(flatten)]
+    key: KeyRow,
+    due_date: NaiveDate,
+    #[sqlx(flatten)]
+    installment: InstallmentRow,
+}
+
+impl KnownInstallmentRow {
+    pub(in crate::store) fn installment(self) -> Result<Option<Installment>, StoreError> {
+        self.installment.installment(&self.key.key()?, self.due_date)
     }
 }
 
@@ -142,6 +155,9 @@ fn read_count(number: Option<i64>, column: &'static str) -> Result<Option<u32>, 
 pub(in crate::store) struct DueRow {
     no_sms: bool,
     no_email: bool,
+    #[sqlx(flatten)]
+    pub(in crate::store) key: KeyRow,
+    pub(in crate::store) due_date: NaiveDate,
     #[sqlx(flatten)]
     pub(in crate::store) borrower: BorrowerRow,
     #[sqlx(flatten)]
