@@ -31,6 +31,7 @@ use crate::gateway::{GatewayError, net};
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
+/// What stands in `User-Agent`, where the settings say nothing else.
 const AGENT: &str = concat!("dueherald/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, as far as it came.

@@ -87,7 +87,7 @@ impl AccountRow {
         })
     }
 
-    /// Adds what a further row of the same says.
+    /// Adds what a further row of that borrower and due date says.
     pub(in crate::store) fn add_to(
         self,
         account: &mut Account,
