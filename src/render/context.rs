@@ -119,21 +119,15 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
     let form = Form::of(locale);
     let due_date = request.installments.first()?.due_date;
     let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
-    let left: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
-    let outstanding: Vec<Value> = left.iter().map(|money| Value::from(form.money(money))).collect();
-    let short_date = |date| Value::from(form.date(date, request.today));
+    let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
     let installments: Vec<Value> = request
         .installments
         .iter()
         .zip(&outstanding)
         .map(|(installment, outstanding)| {
-            installment_value(form, installment, outstanding, short_date(installment.due_date))
+            installment_value(form, installment, outstanding, &form.date(installment.due_date, request.today))
         })
         .collect();
-    let total = match &outstanding[..] {
-        [only] => only.clone(),
-        _ => Value::from(form.total(left.iter())?),
-    };
     Some(Value::from_object(Root {
         merchant: merchant_value(request.merchant),
         borrower: Value::from_object(BorrowerFields {
@@ -142,10 +136,10 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         }),
         count: Value::from(installments.len()),
         installments: Value::from(installments),
-        total,
+        total: Value::from(form.total(outstanding.iter())?),
         due_date_full: Value::from(form.date_full(due_date)),
-        due_date: short_date(due_date),
-        last_due_date: last.map_or_else(|| Value::from(()), short_date),
+        due_date: Value::from(form.date(due_date, request.today)),
+        last_due_date: optional(last.map(|last| form.date(last, request.today)).as_deref()),
         days: Value::from((due_date - request.today).num_days().unsigned_abs()),
         phase: Value::from(phase.as_str()),
         link: optional(request.link),
@@ -168,22 +162,18 @@ fn merchant_value(merchant: &Merchant) -> Value {
     })
 }
 
-fn installment_value(form: Form, installment: &Installment, outstanding: &Value, due_date: Value) -> Value {
-    let Installment { amount, paid_amount: paid, .. } = installment;
+fn installment_value(form: Form, installment: &Installment, outstanding: &Money, due_date: &str) -> Value {
+    let paid = &installment.paid_amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
         order_ref: clipped(installment.order_ref.as_deref()),
         product: clipped(installment.product.as_deref()),
         sequence: number(installment.sequence),
         of: number(installment.of),
-        amount: if installment.outstanding() == *amount {
-            outstanding.clone()
-        } else {
-            Value::from(form.money(amount))
-        },
+        amount: Value::from(form.money(&installment.amount)),
         paid: if paid.amount().is_zero() { Value::from(()) } else { Value::from(form.money(paid)) },
-        outstanding: outstanding.clone(),
-        due_date,
+        outstanding: Value::from(form.money(outstanding)),
+        due_date: Value::from(due_date),
     })
 }
 
