@@ -123,12 +123,8 @@ impl SmsGateway {
     async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, Outcome> {
         let request = self.client.wire_form(request).ok_or_else(|| net::not_sent("bad-request"))?;
         let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
-        let _slot = match self.slots.try_acquire() {
-            Ok(slot) => slot,
-            Err(_) => match net::within(&*self.clock, left, self.slots.acquire()).await {
-                Some(Ok(slot)) => slot,
-                _ => return Err(net::not_sent("deadline")),
-            },
+        let Some(_slot) = net::within(&*self.clock, left, self.slots.acquire()).await else {
+            return Err(net::not_sent("deadline"));
         };
         // What was claimed together is made ready together and leaves together: a gateway that is woken once for many answers
         // sooner than one that is woken for each.

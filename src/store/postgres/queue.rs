@@ -46,10 +46,10 @@ macro_rules! told {
     };
 }
 
-/// Puts due rows under a lease, without writing to an index of theirs, and notes the lease. Rows are found again by where they lie, which spares a look into the index for each; one that was
-/// moved after this statement began is left to the next claim. An array, not a subquery: the planner then does not take the limit,
-/// which it cannot see, for a tenth of the table, and reads no table whole. `skip locked`, so that two claimers never wait for each
-/// other.
+/// Puts due rows under a lease, without writing to an index of theirs, and notes the lease. Rows are found again by where they lie,
+/// which spares a look into the index for each; one that was moved after this statement began is left to the next claim. An array,
+/// not a subquery: the planner then does not take the limit, which it cannot see, for a tenth of the table, and reads no table whole.
+/// `skip locked`, so that two claimers never wait for each other.
 macro_rules! claimed {
     ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:literal) => {
         concat!(

@@ -10,13 +10,13 @@ use crate::domain::BorrowerKey;
 use crate::plan::Account;
 use crate::store::StoreError;
 
-/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`. Of several suppressions,
+/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several suppressions,
 /// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped at all is
 /// asked once, not for each row.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(
-            "r.merchant, r.borrower_id, r.due_date, b.borrower_id is not null as known, ",
+            "b.borrower_id is not null as known, ",
             $crate::store::sql::borrower::borrower_columns!(),
             ", ",
             $crate::store::sql::installment::installment_columns!(),

@@ -47,7 +47,7 @@ macro_rules! facts {
             $crate::store::sql::notice::facts_of_notice!(),
             ", ",
             $crate::store::sql::reminder::reminder_columns!(),
-            ", ",
+            ", r.merchant, r.borrower_id, r.due_date, ",
             $crate::store::sql::account::account_columns!($now),
             " from ",
             $($rows)+,
