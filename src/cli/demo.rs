@@ -189,7 +189,7 @@ async fn opt_out(app: &App, now: DateTime<Utc>) -> Result<(), CliError> {
     let Some(phone) = borrower.and_then(|borrower| borrower.phone) else { return Ok(()) };
     let suppression = Suppression {
         merchant: Some(key.merchant),
-        address: crate::domain::Address::Phone(phone),
+        address: crate::domain::Address::Phone(phone).into(),
         reason: SuppressionReason::OptedOut,
         source: "demo".into(),
         since: now,

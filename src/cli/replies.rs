@@ -75,7 +75,7 @@ impl ReplyRow {
         Self {
             id: one.id,
             at: one.at,
-            from: if reveal { one.from.reveal().to_owned() } else { masked(&one.from) },
+            from: if reveal { one.from.reveal().to_owned() } else { masked(one.from.as_address()) },
             merchant: one.merchant.map(|merchant| merchant.to_string()),
             reminder: one.reminder,
             gateway: one.gateway.to_string(),

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Why a text is no contact address. Never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
@@ -57,11 +59,32 @@ pub struct EmailAddress(Box<str>);
 
 impl EmailAddress {
     /// Checks by the rules of RFC 5321 with a domain of at least two labels, no display text and no domain literal. The
-    /// domain is lowered, the local part is kept.
+    /// local part is kept; the domain becomes lower-case A-labels (`bücher.example` is `xn--bcher-kva.example`), which every
+    /// mail server takes.
     ///
     /// # Errors
     /// [`ContactError::NotEmail`].
     pub fn new(text: &str) -> Result<Self, ContactError> {
+        if text.is_ascii() {
+            return Self::parse(text);
+        }
+        // Some systems write an accented letter as a letter and its accent.
+        let composed: String = text.nfc().collect();
+        let (local, domain) = composed.rsplit_once('@').ok_or(ContactError::NotEmail)?;
+        let domain = idna::domain_to_ascii(domain).map_err(|_| ContactError::NotEmail)?;
+        Self::parse(&[local, "@", &domain].concat())
+    }
+
+    /// Reads an address from the database. Earlier versions kept domains that have no A-label form; such a row must not make a
+    /// whole batch unreadable, so it is taken as it is.
+    ///
+    /// # Errors
+    /// [`ContactError::NotEmail`].
+    pub fn stored(text: &str) -> Result<Self, ContactError> {
+        Self::new(text).or_else(|_| Self::parse(text))
+    }
+
+    fn parse(text: &str) -> Result<Self, ContactError> {
         let options = email_address::Options::default()
             .with_minimum_sub_domains(2)
             .without_domain_literal()
@@ -69,6 +92,19 @@ impl EmailAddress {
         let parsed =
             email_address::EmailAddress::parse_with_options(text, options).map_err(|_| ContactError::NotEmail)?;
         Ok(Self([parsed.local_part(), "@", &parsed.domain().to_lowercase()].concat().into()))
+    }
+
+    /// The form in which addresses are compared: lower case, compatible characters unified (NFKC), the domain in A-labels. In
+    /// practice no mail system tells two mailboxes apart by capitals alone.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        if self.0.is_ascii() {
+            return Self(self.0.to_ascii_lowercase().into());
+        }
+        let lower = self.0.to_lowercase();
+        let unified = lower.nfkc().collect::<String>().to_lowercase().nfc().collect::<String>();
+        // A full-width sign may unify to one that no local part has, such as `@`.
+        Self::stored(&unified).unwrap_or_else(|_| Self(lower.into()))
     }
 
     /// The address as it is handed to the mail server.

@@ -3,6 +3,7 @@
 //! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so that a
 //! careless `{:?}` in a log or an error cannot leak it.
 
+mod address_key;
 mod app_store;
 mod attempt;
 mod borrower;
@@ -33,6 +34,7 @@ mod suppression;
 mod tags;
 mod wishes;
 
+pub use address_key::AddressKey;
 pub use app_store::AppStore;
 pub use attempt::{Attempt, Event, EventKind, Next, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};

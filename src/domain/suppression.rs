@@ -4,7 +4,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::reminder::words;
-use super::{Address, MerchantId, SkipReason, UnknownWord};
+use super::{AddressKey, MerchantId, SkipReason, UnknownWord};
 
 /// Why an address must not be contacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,8 +42,8 @@ pub const BY_REPLY: &str = "reply:";
 pub struct Suppression {
     /// By this merchant only, or by none at all.
     pub merchant: Option<MerchantId>,
-    /// The address; its kind is the channel.
-    pub address: Address,
+    /// The address, in any spelling; its kind is the channel.
+    pub address: AddressKey,
     /// Why.
     pub reason: SuppressionReason,
     /// Where it came from: a command, an import, a gateway.

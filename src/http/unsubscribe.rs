@@ -176,7 +176,7 @@ impl Public {
     async fn has_opted_out(&self, merchant: &MerchantId, address: &Address) -> Result<bool, StoreError> {
         let filter = SuppressionFilter {
             channel: Some(address.channel()),
-            address: Some(address.clone()),
+            address: Some(address.into()),
             limit: u32::MAX,
             ..SuppressionFilter::default()
         };
@@ -191,7 +191,7 @@ impl Public {
     async fn suppress(&self, borrower: BorrowerKey, address: Address) -> Result<(), HttpError> {
         let suppression = Suppression {
             merchant: Some(borrower.merchant),
-            address,
+            address: address.into(),
             reason: SuppressionReason::OptedOut,
             source: SOURCE.to_owned(),
             since: self.clock.now(),

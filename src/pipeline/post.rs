@@ -65,7 +65,7 @@ impl Post {
     pub(super) fn opted_out(&self, merchant: &MerchantId, address: &Address, now: DateTime<Utc>) {
         self.learnt().opted_out.push(Suppression {
             merchant: Some(merchant.clone()),
-            address: address.clone(),
+            address: address.into(),
             reason: SuppressionReason::OptedOut,
             source: self.gateway.name().to_string(),
             since: now,

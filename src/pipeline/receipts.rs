@@ -80,7 +80,7 @@ impl Intake {
                     tell_fate(gateway, &fate);
                     let is_hint = trust == Trust::Hint && matches!(fate, Fate::Undelivered { .. });
                     let recipient = match &about {
-                        About::Copy { recipient, .. } => Some(Address::Email(recipient.clone())),
+                        About::Copy { recipient, .. } => Some(Address::Email(recipient.clone()).into()),
                         About::Reference(_) | About::ProviderId(_) => None,
                     };
                     let about = self.subject(about);
@@ -201,7 +201,7 @@ impl Intake {
         ToldReply {
             provider_id: reply.provider_id.clone().or_else(|| likeness(&reply)),
             about: reply.about.and_then(|about| self.subject(about)),
-            from: reply.from,
+            from: reply.from.into(),
             said: kept_text(&reply.text),
             intent,
             at: past(reply.at, now),

@@ -118,7 +118,7 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
             return Err("until: is not after since".to_owned());
         }
         Ok(Suppression {
-            address: read_address(address, of).map_err(|problem| format!("address: {problem}"))?,
+            address: read_address(address, of).map_err(|problem| format!("address: {problem}"))?.into(),
             merchant,
             reason: match reason {
                 "" => SuppressionReason::Manual,

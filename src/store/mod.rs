@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
     NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
     SourceState, Suppression, WishesByHand,
 };
@@ -158,7 +158,7 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError>;
 
     /// Takes a suppression out. `false` if there was none of that address for that merchant, or for all with `None`.
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError>;
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError>;
 
     /// Lays wishes that a person put in over what is known of a borrower, and records who did. `false`, and nothing is recorded, if
     /// the ledger does not know the borrower.

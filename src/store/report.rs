@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Channel, Fate, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey,
+    AddressKey, Channel, Fate, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey,
     SuppressionReason,
 };
 
@@ -27,7 +27,7 @@ pub struct ToldFate {
     /// What became of it.
     pub fate: Fate,
     /// The address that it is about, where the report names one: no other is suppressed by it.
-    pub recipient: Option<Address>,
+    pub recipient: Option<AddressKey>,
     /// When.
     pub at: DateTime<Utc>,
     /// Nothing proves it: it is kept until the gateway was asked.
@@ -38,7 +38,7 @@ pub struct ToldFate {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ToldReply {
     /// Who.
-    pub from: Address,
+    pub from: AddressKey,
     /// The message that was answered, where the gateway says so.
     pub about: Option<Subject>,
     /// What was said, as it was said.
@@ -71,9 +71,9 @@ pub struct Told {
 }
 
 impl ToldFate {
-    /// Whether it is about this address. In practice capitals tell no two of them apart.
-    pub(super) fn is_about(&self, address: &Address) -> bool {
-        self.recipient.as_ref().is_none_or(|named| named.reveal().eq_ignore_ascii_case(address.reveal()))
+    /// Whether it is about this address.
+    pub(super) fn is_about(&self, address: &AddressKey) -> bool {
+        self.recipient.as_ref().is_none_or(|named| named == address)
     }
 }
 
@@ -152,9 +152,9 @@ pub struct SuppressionFilter {
     /// On this channel.
     pub channel: Option<Channel>,
     /// Of this address.
-    pub address: Option<Address>,
+    pub address: Option<AddressKey>,
     /// Behind this one, the last of the page before.
-    pub after: Option<(Option<MerchantId>, Address)>,
+    pub after: Option<(Option<MerchantId>, AddressKey)>,
     /// At most so many.
     pub limit: u32,
 }
@@ -184,7 +184,7 @@ pub struct ReplyRecord {
     /// The reminder whose message was answered, if that is known.
     pub reminder: Option<ReminderId>,
     /// Who said it.
-    pub from: Address,
+    pub from: AddressKey,
     /// What was wanted by it.
     pub intent: Intent,
     /// What was said.

@@ -67,7 +67,7 @@ async fn what_would_not_be_sent_is_refused_with_its_reason() {
     let phone = borrower("b1").phone.expect("the fixture has one");
     let suppression = Suppression {
         merchant: None,
-        address: Address::Phone(phone),
+        address: Address::Phone(phone).into(),
         reason: SuppressionReason::Bounced,
         source: "test".into(),
         since: at(TEN),

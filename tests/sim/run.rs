@@ -328,7 +328,7 @@ impl Driver {
         lock(&world.oracle).suppressed.insert((merchant.clone(), address.reveal().to_owned()));
         let suppression = Suppression {
             merchant: Some(merchant),
-            address,
+            address: address.into(),
             reason: SuppressionReason::OptedOut,
             source: "sim".into(),
             since: world.clock.now(),

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion, SentCount,
-    Settlement, SourceState, State, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
+    MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion,
+    SentCount, Settlement, SourceState, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
@@ -346,7 +346,7 @@ impl Store for FaultyStore {
         self.inner().suppressions(filter).await
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
         self.inner().lift_suppression(merchant, address).await
     }
 

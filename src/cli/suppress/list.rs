@@ -13,7 +13,7 @@ use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
 use super::super::{CliError, Exit};
 use super::known;
-use crate::domain::{Address, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
+use crate::domain::{Address, AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::pipeline::Signature;
 use crate::plan::end_to_come;
 use crate::source::{Defaults, SourceError, SuppressionLines, SuppressionsWriter, read_address};
@@ -118,8 +118,10 @@ fn filter(which: Which, limit: u32) -> SuppressionFilter {
     SuppressionFilter { merchant: which.merchant, channel: which.channel, limit, ..SuppressionFilter::default() }
 }
 
-fn address(text: &str, merchant: Option<&Merchant>) -> Result<Address, CliError> {
-    read_address(text, merchant).map_err(|problem| CliError::Use(format!("the address {problem}")))
+fn address(text: &str, merchant: Option<&Merchant>) -> Result<AddressKey, CliError> {
+    read_address(text, merchant)
+        .map(AddressKey::from)
+        .map_err(|problem| CliError::Use(format!("the address {problem}")))
 }
 
 pub(super) async fn add(
@@ -147,11 +149,11 @@ pub(super) async fn add(
         None if until.is_some() => writeln!(
             out,
             "{} stays suppressed for {whose} without an end, as it was; `dueherald suppress remove` ends that",
-            masked(&one.address)
+            masked(one.address.as_address())
         )?,
-        None => writeln!(out, "{} is suppressed for {whose}", masked(&one.address))?,
+        None => writeln!(out, "{} is suppressed for {whose}", masked(one.address.as_address()))?,
         Some(until) => {
-            writeln!(out, "{} is suppressed for {whose} until {}", masked(&one.address), moment(until))?;
+            writeln!(out, "{} is suppressed for {whose} until {}", masked(one.address.as_address()), moment(until))?;
         }
     }
     Ok(())
@@ -169,10 +171,10 @@ pub(super) async fn remove(
     if !store.lift_suppression(one.merchant.as_ref(), &address).await? {
         return Err(CliError::Failed(format!(
             "{} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is",
-            masked(&address)
+            masked(address.as_address())
         )));
     }
-    writeln!(out, "{} is no more suppressed for {whose}", masked(&address))?;
+    writeln!(out, "{} is no more suppressed for {whose}", masked(address.as_address()))?;
     let filter = SuppressionFilter { address: Some(address), limit: 10, ..SuppressionFilter::default() };
     for other in store.suppressions(&filter).await? {
         writeln!(out, "still suppressed for {}", self::whose(other.merchant.as_ref()))?;
@@ -281,7 +283,7 @@ impl SuppressionRow {
         Self {
             merchant: one.merchant.as_ref().map(ToString::to_string),
             channel: one.address.channel().as_str(),
-            address: if reveal { one.address.reveal().to_owned() } else { masked(&one.address) },
+            address: if reveal { one.address.reveal().to_owned() } else { masked(one.address.as_address()) },
             reason: one.reason.as_str(),
             source: one.source.clone(),
             since: one.since,

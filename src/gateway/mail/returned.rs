@@ -74,7 +74,7 @@ struct Told {
 fn sent_to(message: &Message<'_>, recipient: &EmailAddress) -> bool {
     let returned = message.parts.iter().find_map(|part| part.message());
     let to = returned.and_then(|returned| returned.to()?.first()?.address());
-    to.is_some_and(|to| to.eq_ignore_ascii_case(recipient.as_str()))
+    to.and_then(|to| EmailAddress::new(to).ok()).is_some_and(|to| to.normalized() == recipient.normalized())
 }
 
 fn told(message: &Message<'_>) -> Result<Told, NoReport> {

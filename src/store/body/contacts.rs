@@ -24,7 +24,7 @@ impl Asked<'_> {
     fn person(&self, beside: Beside) -> (Option<String>, Option<String>) {
         let known = self.account.borrower.as_ref().filter(|_| beside.across_merchants);
         let phone = known.and_then(|known| Some(known.phone.as_ref()?.as_e164().to_owned()));
-        let email = known.and_then(|known| Some(known.email.as_ref()?.as_str().to_owned()));
+        let email = known.and_then(|known| Some(known.email.as_ref()?.normalized().as_str().to_owned()));
         (phone, email)
     }
 }

@@ -77,6 +77,7 @@ pub(super) async fn write_borrowers(
         .column(|borrower| borrower.name.as_ref().map(|name| name.as_str()))?
         .column(|borrower| borrower.phone.as_ref().map(|phone| phone.as_e164()))?
         .column(|borrower| borrower.email.as_ref().map(|email| email.as_str()))?
+        .column(|borrower| borrower.email.as_ref().map(|email| email.normalized().as_str().to_owned()))?
         .column(|borrower| borrower.locale.as_ref().map(|locale| locale.as_str()))?
         .column(|borrower| borrower.time_zone.map(|zone| zone.name()))?
         .column(|borrower| borrower.account_phone.as_ref().map(|phone| phone.as_e164()))?

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts, reports, round,
-    route_health, routes, scan, sources, stops, suppression, views, wishes,
+    Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts,
+    reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
     NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
     SourceState, Suppression, WishesByHand,
 };
@@ -36,7 +36,9 @@ async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
 #[async_trait]
 impl Store for End {
     async fn migrate(&self) -> Result<usize, StoreError> {
-        self.apply_migrations().await
+        let applied = self.apply_migrations().await?;
+        address_keys::complete(self).await?;
+        Ok(applied)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -118,7 +120,7 @@ impl Store for End {
         reports::suppressions(&mut self.read().await?, filter).await
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
         tx.commit().await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Batch, Db, Tx, ledger, outbox, receipts, report, suppression};
 use crate::domain::{
-    Address, BY_REPLY, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, Suppression,
+    AddressKey, BY_REPLY, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, Suppression,
     SuppressionReason,
 };
 use crate::store::sql::borrower::read;
@@ -88,7 +88,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
     let mut suppressions = Vec::new();
     for row in rows {
         let (reminder, merchant, address) = row.read()?;
-        let Some(address) = address else { continue };
+        let Some(address) = address.map(AddressKey::from) else { continue };
         let mut about_it = calling
             .iter()
             .filter(|(known, _)| known.reminder == reminder && known.told.is_none_or(|told| told.is_about(&address)));
@@ -103,7 +103,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
 
 fn suppressed(
     merchant: impl Into<Option<MerchantId>>,
-    address: Address,
+    address: AddressKey,
     reason: SuppressionReason,
     source: String,
     now: Moment,
@@ -254,7 +254,7 @@ pub(super) async fn suppressions(tx: &mut Tx, filter: &SuppressionFilter) -> Res
     let rows: Vec<SuppressionRow> = sqlx::query_as::<Db, _>(narrowed(SUPPRESSIONS, &narrow_suppressions(filter)))
         .bind(filter.merchant.as_ref().map(MerchantId::as_str))
         .bind(filter.channel.map(|channel| channel.as_str()))
-        .bind(filter.address.as_ref().map(Address::reveal))
+        .bind(filter.address.as_ref().map(AddressKey::reveal))
         .bind(after.map(|(_, address)| address.channel().as_str()))
         .bind(after.map(|(_, address)| address.reveal()))
         .bind(after.map(|(merchant, _)| merchant.as_ref().map_or("", MerchantId::as_str)))
@@ -267,7 +267,7 @@ pub(super) async fn suppressions(tx: &mut Tx, filter: &SuppressionFilter) -> Res
 pub(super) async fn lift_suppression(
     tx: &mut Tx,
     merchant: Option<&MerchantId>,
-    address: &Address,
+    address: &AddressKey,
 ) -> Result<bool, StoreError> {
     let lifted = sqlx::query::<Db>(LIFT_SUPPRESSION)
         .bind(address.channel().as_str())

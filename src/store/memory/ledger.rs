@@ -4,8 +4,8 @@ use std::ops::Bound;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression,
-    SuppressionReason, WishesByHand,
+    Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId,
+    Suppression, SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
@@ -112,7 +112,7 @@ impl Ledger {
     }
 
     fn suppressed(&self, borrower: &Borrower, channel: Channel, now: DateTime<Utc>) -> Option<SuppressionReason> {
-        let to = address(borrower, channel)?;
+        let to = AddressKey::from(address(borrower, channel)?);
         let standing = |one: &&Suppression| {
             one.address == to
                 && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
@@ -132,11 +132,12 @@ impl Ledger {
     /// The borrower, and whoever has the same phone or e-mail address if that is asked for.
     pub(super) fn same_person(&self, key: &BorrowerKey, beside: Beside) -> BTreeSet<BorrowerKey> {
         let known = self.borrowers.get(key).filter(|_| beside.across_merchants);
+        let shares = |channel, known: &Borrower, other: &Borrower| {
+            let [known, other] = [known, other].map(|one| address(one, channel).map(AddressKey::from));
+            known.is_some() && known == other
+        };
         let same = |other: &&Borrower| {
-            known.is_some_and(|known| {
-                (known.phone.is_some() && known.phone == other.phone)
-                    || (known.email.is_some() && known.email == other.email)
-            })
+            known.is_some_and(|known| Channel::ALL.iter().any(|channel| shares(*channel, known, other)))
         };
         let others = self.borrowers.values().filter(same).map(|other| other.key.clone());
         others.chain(std::iter::once(key.clone())).collect()

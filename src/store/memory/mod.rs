@@ -25,7 +25,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Address, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, Installment,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, Installment,
     MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
     SourceName, SourceState, Suppression, WishesByHand,
 };
@@ -161,7 +161,7 @@ impl Store for MemoryStore {
         Ok(reports::suppressions(&self.tables().ledger, filter))
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &Address) -> Result<bool, StoreError> {
+    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
         let known = &mut self.tables().ledger.suppressions;
         let before = known.len();
         known.retain(|one| (one.merchant.as_ref(), &one.address) != (merchant, address));

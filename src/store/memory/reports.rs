@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use super::Tables;
 use super::ledger::{Ledger, address};
 use crate::domain::{
-    Address, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, ReminderKey,
-    Step, Suppression, SuppressionReason,
+    AddressKey, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
+    ReminderKey, Step, Suppression, SuppressionReason,
 };
 use crate::store::{
     KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
@@ -101,7 +101,7 @@ impl Tables {
         let key = self.outbox.reminders.get(&reminder).map(|reminder| &reminder.plan.key);
         let to = key.and_then(|key| {
             let borrower = self.ledger.borrowers().get(&key.borrower)?;
-            Some((key.borrower.merchant.clone(), address(borrower, key.channel)?))
+            Some((key.borrower.merchant.clone(), AddressKey::from(address(borrower, key.channel)?)))
         });
         if let Some(((merchant, to), reason)) = to.zip(fate.suppresses())
             && told.is_none_or(|told| told.is_about(&to))
@@ -114,7 +114,7 @@ impl Tables {
     fn add(
         &mut self,
         merchant: Option<MerchantId>,
-        address: Address,
+        address: AddressKey,
         reason: SuppressionReason,
         source: String,
         now: DateTime<Utc>,
@@ -197,11 +197,11 @@ impl Tables {
         told.confirmation(key, reply.at, suppressed)
     }
 
-    fn last_sent(&self, gateway: &GatewayName, to: &Address) -> Option<ReminderId> {
+    fn last_sent(&self, gateway: &GatewayName, to: &AddressKey) -> Option<ReminderId> {
         let sent = self.outbox.reminders.values().filter(|one| {
             let key = &one.plan.key;
             let borrower = self.ledger.borrowers().get(&key.borrower);
-            borrower.and_then(|borrower| address(borrower, key.channel)).as_ref() == Some(to)
+            borrower.and_then(|borrower| address(borrower, key.channel)).map(AddressKey::from).as_ref() == Some(to)
         });
         let last = sent.filter_map(|one| {
             let events = self.outbox.events(one.id).iter();
@@ -253,7 +253,7 @@ fn word(fate: &Fate) -> (u8, bool) {
 }
 
 pub(super) fn suppressions(ledger: &Ledger, filter: &SuppressionFilter) -> Vec<Suppression> {
-    fn place<'a>(merchant: Option<&'a MerchantId>, address: &'a Address) -> (&'static str, &'a str, &'a str) {
+    fn place<'a>(merchant: Option<&'a MerchantId>, address: &'a AddressKey) -> (&'static str, &'a str, &'a str) {
         (address.channel().as_str(), address.reveal(), merchant.map_or("", MerchantId::as_str))
     }
     let after = filter.after.as_ref().map(|(merchant, address)| place(merchant.as_ref(), address));

@@ -1,5 +1,8 @@
 //! The PostgreSQL end: native types, rows locked one by one, any number of daemons on one database.
 
+mod address_key;
+#[path = "../body/address_keys.rs"]
+mod address_keys;
 mod batch;
 mod borrower;
 mod changed;

@@ -23,7 +23,7 @@ macro_rules! account_columns {
             r#",
             (
                 select coalesce(max(nullif(s.reason, 'opted_out')), max(s.reason)) from suppression s
-                where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email end
+                where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email_key end
                   and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > "#,
             $now,
             r#", true)

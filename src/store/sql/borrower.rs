@@ -54,7 +54,7 @@ impl BorrowerRow {
             key,
             name: read_if_known(self.name, "borrower.name", PersonName::new)?,
             phone: read_if_known(self.phone, "borrower.phone", Phone::new)?,
-            email: read_if_known(self.email, "borrower.email", EmailAddress::new)?,
+            email: read_if_known(self.email, "borrower.email", EmailAddress::stored)?,
             locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
             time_zone: read_if_known(self.time_zone, "borrower.time_zone", str::parse)?,
             account_phone: read_if_known(self.account_phone, "borrower.account_phone", Phone::new)?,

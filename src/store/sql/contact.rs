@@ -14,19 +14,19 @@ use crate::plan::{Contact, Progress};
 use crate::store::StoreError;
 
 /// Contacts of a batch of people. `$batch` is a table `k` of a place in the batch, merchant, borrower and, where people are counted
-/// over all merchants, phone and e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What expired before
+/// over all merchants, phone and the key of the e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What expired before
 /// `$since` left before it. `left_at` is when it left at the latest, or was in doubt: then it may have gone.
 macro_rules! contacts {
     ($batch:literal, $since:literal) => {
         concat!(
-            "with k (place, merchant, borrower_id, phone, email) as (",
+            "with k (place, merchant, borrower_id, phone, email_key) as (",
             $batch,
             r#"), person (place, merchant, borrower_id) as (
                 select place, merchant, borrower_id from k
                 union
                 select k.place, b.merchant, b.borrower_id from k cross join borrower b where b.phone = k.phone
                 union
-                select k.place, b.merchant, b.borrower_id from k cross join borrower b where b.email = k.email
+                select k.place, b.merchant, b.borrower_id from k cross join borrower b where b.email_key = k.email_key
             )
             select p.place, r.id as reminder_id, r.merchant, r.borrower_id, r.due_date, r.step, r.channel,
                 q.state, q.not_before, (

@@ -35,7 +35,7 @@ macro_rules! due_rows {
             ) as no_sms,
             exists (
                 select 1 from suppression s
-                where s.channel = 'email' and s.address = b.email
+                where s.channel = 'email' and s.address = b.email_key
                   and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
             $now,
             ", true)) as no_email",

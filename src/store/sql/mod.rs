@@ -3,6 +3,7 @@
 //! own folder; the operations themselves in `body`, which is compiled once for each.
 
 pub(super) mod account;
+pub(super) mod address_key;
 pub(super) mod books;
 pub(super) mod borrower;
 pub(super) mod clauses;

@@ -89,11 +89,11 @@ macro_rules! last_sent {
     };
 }
 
-/// The statement for addresses of a channel.
+/// The statement for address keys of a channel.
 pub(in crate::store) fn last_sent(channel: Channel) -> &'static str {
     match channel {
         Channel::Sms => last_sent!("b.phone"),
-        Channel::Email => last_sent!("b.email"),
+        Channel::Email => last_sent!("b.email_key"),
     }
 }
 
@@ -185,7 +185,7 @@ impl AddressRow {
 fn read_address(channel: &str, address: &str, column: &'static str) -> Result<Address, StoreError> {
     Ok(match read(channel, column, str::parse)? {
         Channel::Sms => Address::Phone(read(address, column, Phone::new)?),
-        Channel::Email => Address::Email(read(address, column, EmailAddress::new)?),
+        Channel::Email => Address::Email(read(address, column, EmailAddress::stored)?),
     })
 }
 
@@ -243,7 +243,7 @@ impl KeptRow {
 pub(in crate::store) struct SuppressionRow {
     merchant: Option<String>,
     channel: String,
-    address: String,
+    pub(in crate::store) address: String,
     reason: String,
     source: String,
     since: Moment,
@@ -254,7 +254,7 @@ impl SuppressionRow {
     pub(in crate::store) fn suppression(self) -> Result<Suppression, StoreError> {
         Ok(Suppression {
             merchant: read_if_known(self.merchant, "suppression.merchant", str::parse)?,
-            address: read_address(&self.channel, &self.address, "suppression.address")?,
+            address: read_address(&self.channel, &self.address, "suppression.address")?.into(),
             reason: read(&self.reason, "suppression.reason", str::parse::<SuppressionReason>)?,
             source: self.source,
             since: self.since.0,
@@ -284,7 +284,7 @@ impl ReplyRow {
             gateway: read(&self.gateway, "reply.gateway", str::parse)?,
             merchant: read_if_known(self.merchant, "reply.merchant", str::parse)?,
             reminder: self.reminder_id.map(ReminderId),
-            from: read_address(&self.channel, &self.address, "reply.address")?,
+            from: read_address(&self.channel, &self.address, "reply.address")?.into(),
             intent: read(&self.intent, "reply.intent", str::parse)?,
             said: self.said,
             at: self.at.0,

@@ -1,5 +1,8 @@
 //! The SQLite end, for one machine: one file, one writer at a time, readers beside it.
 
+mod address_key;
+#[path = "../body/address_keys.rs"]
+mod address_keys;
 mod batch;
 mod borrower;
 mod changed;

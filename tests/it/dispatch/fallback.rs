@@ -82,7 +82,8 @@ async fn the_mail_is_decided_afresh_and_an_opt_out_since_is_honoured() {
     let bench = texted(vec![]).await;
     let address = borrower("b0").email.map(Address::Email).expect("it has one");
     let (reason, since) = (SuppressionReason::OptedOut, bench.clock.now());
-    let opt_out = Suppression { merchant: None, address, reason, source: "test".into(), since, until: None };
+    let opt_out =
+        Suppression { merchant: None, address: address.into(), reason, source: "test".into(), since, until: None };
     bench.store.suppress(&[opt_out]).await.expect("suppressed");
     bench.live(10 * MINUTE, 6).await;
     assert_eq!(bench.states().await, ["sms accepted", "email skipped"]);

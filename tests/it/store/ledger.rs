@@ -158,7 +158,7 @@ pub(super) async fn a_suppression_holds_for_its_merchant_or_for_all(store: &dyn 
     assert_eq!(account(store, "b1", Channel::Email).await.suppressed, None, "another channel's");
     store.suppress(&[suppression(Some("mall"), sms_to(PHONE), OptedOut)]).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Complained), "an opt-out is told last");
-    assert!(store.lift_suppression(None, &sms_to(PHONE)).await.expect("it is lifted"));
+    assert!(store.lift_suppression(None, &sms_to(PHONE).into()).await.expect("it is lifted"));
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(OptedOut));
     store.suppress(&[]).await.expect("nothing is nothing");
 }

@@ -24,8 +24,10 @@ mod routes;
 mod sample;
 mod scans;
 mod sources;
+mod spellings;
 mod stops;
 mod unknowns;
+mod upgrade;
 mod wishes;
 
 /// One test for each case of each area.
@@ -115,6 +117,12 @@ macro_rules! every_case_on {
             sources {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
+            }
+            spellings {
+                an_address_is_suppressed_in_any_spelling,
+                one_address_has_one_suppression,
+                a_person_is_counted_by_the_address_in_any_spelling,
+                a_bounce_may_spell_the_address_its_own_way,
             }
             gateways {
                 the_latest_word_of_each_process_is_known_for_a_day,

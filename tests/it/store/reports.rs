@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Origin, Outcome,
-    Phone, ReminderId, Said, State, Suppression, SuppressionReason,
+    Address, AddressKey, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Origin,
+    Outcome, Phone, ReminderId, Said, State, Suppression, SuppressionReason,
 };
 use dueherald::store::{
     ReminderFilter, ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
@@ -24,8 +24,8 @@ fn gone() -> Fate {
     Fate::Undelivered { code: Some(Code::new("absent-1")), for_good: true }
 }
 
-fn phone() -> Address {
-    Address::Phone(Phone::new(PHONE).expect("a number"))
+fn phone() -> AddressKey {
+    Address::Phone(Phone::new(PHONE).expect("a number")).into()
 }
 
 fn fate(about: Subject, fate: Fate) -> ToldFate {
@@ -305,7 +305,7 @@ pub(super) async fn only_the_address_that_a_report_names_is_suppressed(store: &d
     mail.key.channel = Channel::Email;
     let id = plan(store, &[mail]).await[0];
     let named = |text, what| {
-        let recipient = Some(Address::Email(address(text)));
+        let recipient = Some(Address::Email(address(text)).into());
         ToldFate { recipient, ..fate(Subject::Reminder(id), what) }
     };
     tell(store, vec![named("li@elsewhere.example", gone()), named("li@before.example", Fate::Complained)]).await;
@@ -335,7 +335,7 @@ pub(super) async fn no_list_puts_an_end_to_an_opt_out(store: &dyn Store, clock: 
 }
 
 pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store: &dyn Store, clock: &SimClock) {
-    let mail = Address::Email(EmailAddress::new("li@mall.example").expect("an address"));
+    let mail = AddressKey::from(Address::Email(EmailAddress::new("li@mall.example").expect("an address")));
     let until: Option<DateTime<Utc>> = Some(clock.now() - TimeDelta::days(1));
     let ended = Suppression { until, ..suppression(None, mail.clone(), SuppressionReason::Manual) };
     let ours = suppression(Some("mall"), phone(), SuppressionReason::Manual);

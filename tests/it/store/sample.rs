@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
-    Address, BorrowerKey, Channel, Currency, Installment, MerchantId, Money, NewReminder, Origin, Phone, ReminderId,
-    ReminderKey, Suppression, SuppressionReason,
+    Address, AddressKey, BorrowerKey, Channel, Currency, Installment, MerchantId, Money, NewReminder, Origin, Phone,
+    ReminderId, ReminderKey, Suppression, SuppressionReason,
 };
 use dueherald::plan::{Account, Decision, ToSend};
 use dueherald::store::{
@@ -83,10 +83,14 @@ pub(super) async fn installments(store: &dyn Store) -> Vec<Installment> {
     store.installments(&filter).await.expect("instalments are listed")
 }
 
-pub(super) fn suppression(merchant: Option<&str>, address: Address, reason: SuppressionReason) -> Suppression {
+pub(super) fn suppression(
+    merchant: Option<&str>,
+    address: impl Into<AddressKey>,
+    reason: SuppressionReason,
+) -> Suppression {
     Suppression {
         merchant: merchant.map(self::merchant),
-        address,
+        address: address.into(),
         reason,
         source: "test".into(),
         since: instant("2026-01-01T00:00:00Z"),

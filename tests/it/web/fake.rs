@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::Http;
 use dueherald::domain::{
-    Address, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
+    AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
     GatewayState, Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone,
     Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
     SentCount, Settlement, SourceState, State, Step, Suppression, WishesByHand,
@@ -159,7 +159,7 @@ impl Store for FakeStore {
         self.answer(suppressed).await
     }
 
-    async fn lift_suppression(&self, _: Option<&MerchantId>, _: &Address) -> Result<bool, StoreError> {
+    async fn lift_suppression(&self, _: Option<&MerchantId>, _: &AddressKey) -> Result<bool, StoreError> {
         unreachable!("no page lifts suppressions")
     }
 

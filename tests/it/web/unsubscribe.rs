@@ -78,7 +78,7 @@ async fn one_click_suppresses_that_address_for_that_merchant(#[case] body: &'sta
     assert!(body.contains("已退订") && !body.contains("<form"), "{body}");
     let expected = Suppression {
         merchant: MerchantId::new("yunfan").ok(),
-        address: Address::Email(email),
+        address: Address::Email(email).into(),
         reason: SuppressionReason::OptedOut,
         source: "link".into(),
         since: now,

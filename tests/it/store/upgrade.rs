@@ -1,0 +1,97 @@
+//! An upgrade of a database that an earlier version wrote, by `migrate`.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use dueherald::clock::SimClock;
+use dueherald::domain::{Channel, SuppressionReason};
+use dueherald::store::{PostgresStore, SqliteStore, Store, SuppressionFilter};
+use sqlx::migrate::Migrator;
+use sqlx::{ConnectOptions, Connection, Executor};
+use tempfile::TempDir;
+
+use super::bench::{START, sqlite_url};
+use super::sample::{DUE, date, instant, key};
+
+/// The migrations of an earlier version: those before `before`.
+async fn earlier(database: &str, before: i64) -> Migrator {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+    let mut migrator = Migrator::new(folder).await.expect("the folder of migrations");
+    migrator.migrations = Cow::Owned(migrator.iter().filter(|one| one.version < before).cloned().collect());
+    migrator
+}
+
+/// What was written while addresses were compared as spelled.
+const SPELLED: &str = "
+    insert into borrower (merchant, borrower_id, email) values
+        ('mall', 'b1', 'Li.Wei@example.com'), ('mall', 'b2', 'JÖRG@example.com'), ('mall', 'b3', 'han@例子.中国'),
+        ('mall', 'b4', null);
+    insert into suppression (merchant, channel, address, reason, source, since, until) values
+        (null, 'email', 'li.wei@example.com', 'bounced', 'relay', '2026-01-01T00:00:00.000000Z', null),
+        (null, 'email', 'LI.WEI@example.com', 'opted_out', 'link', '2026-01-02T00:00:00.000000Z', null),
+        (null, 'email', 'Li.Wei@example.com', 'opted_out', 'list', '2026-01-03T00:00:00.000000Z', '2027-01-01T00:00:00.000000Z'),
+        ('mall', 'email', 'Li.Wei@example.com', 'manual', 'wang', '2026-01-04T00:00:00.000000Z', null),
+        ('mall', 'email', 'Jörg@example.com', 'manual', 'wang', '2026-01-05T00:00:00.000000Z', '2027-01-01T00:00:00.000000Z'),
+        ('mall', 'email', 'JÖrg@example.com', 'bounced', 'relay', '2026-01-06T00:00:00.000000Z', null),
+        ('mall', 'email', 'han@例子.中国', 'opted_out', 'link', '2026-01-07T00:00:00.000000Z', null),
+        ('mall', 'sms', '+8613800138000', 'opted_out', 'link', '2026-01-08T00:00:00.000000Z', null)";
+
+async fn addresses_are_compared_in_one_form(store: &dyn Store) {
+    store.migrate().await.expect("the migrations run");
+    let filter = SuppressionFilter { limit: 99, ..SuppressionFilter::default() };
+    let listed = store.suppressions(&filter).await.expect("listed");
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|one| {
+            let merchant = one.merchant.as_ref().map_or("all", |merchant| merchant.as_str());
+            format!("{merchant} {} {} {}", one.address.reveal(), one.reason.as_str(), one.source)
+        })
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            "mall han@xn--fsqu00a.xn--fiqs8s opted_out link",
+            "mall jörg@example.com bounced relay",
+            "all li.wei@example.com opted_out link",
+            "mall li.wei@example.com manual wang",
+            "mall +8613800138000 opted_out link",
+        ],
+        "the strictest of the spellings stays"
+    );
+    for (borrower, reason) in
+        [("b1", SuppressionReason::Manual), ("b2", SuppressionReason::Bounced), ("b3", SuppressionReason::OptedOut)]
+    {
+        let account = store.account(&key(borrower), date(DUE), Channel::Email).await.expect("the account is read");
+        assert_eq!(account.suppressed, Some(reason), "{borrower}");
+    }
+    let spelled = store.account(&key("b1"), date(DUE), Channel::Email).await.expect("the account is read");
+    assert_eq!(spelled.borrower.and_then(|known| known.email).expect("it is known").as_str(), "Li.Wei@example.com");
+    assert_eq!(store.migrate().await.expect("there is nothing to do"), 0);
+    assert_eq!(store.suppressions(&filter).await.expect("listed").len(), 5);
+}
+
+#[tokio::test]
+async fn addresses_are_compared_in_one_form_on_sqlite() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let options: sqlx::sqlite::SqliteConnectOptions = sqlite_url(&folder).parse().expect("a URL");
+    let mut connection = options.create_if_missing(true).connect().await.expect("the file is there");
+    earlier("sqlite", 11).await.run_direct(None, &mut connection, false).await.expect("the earlier version's schema");
+    connection.execute(SPELLED).await.expect("it is written");
+    connection.close().await.expect("the file closes");
+    let clock = Arc::new(SimClock::at(instant(START)));
+    let store = SqliteStore::open(&sqlite_url(&folder), clock).await.expect("the file is there");
+    addresses_are_compared_in_one_form(&store).await;
+}
+
+#[tokio::test]
+async fn addresses_are_compared_in_one_form_on_postgres() {
+    let database = crate::postgres::database().await;
+    let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("the database is there");
+    earlier("postgres", 11).await.run_direct(None, &mut connection, false).await.expect("the earlier version's schema");
+    connection.execute(SPELLED).await.expect("it is written");
+    connection.close().await.expect("the connection closes");
+    let clock = Arc::new(SimClock::at(instant(START)));
+    let store = PostgresStore::connect(&database.url().into(), 2, Some(clock)).await.expect("the database is there");
+    addresses_are_compared_in_one_form(&store).await;
+}
