@@ -9,6 +9,8 @@ mod daemon;
 mod faults;
 #[path = "sim/gateway.rs"]
 mod gateway;
+#[path = "sim/holds.rs"]
+mod holds;
 #[path = "sim/life.rs"]
 mod life;
 #[path = "sim/notices.rs"]

@@ -1,5 +1,6 @@
 //! `dueherald dispatch --drain`: send what is due now, then end.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
@@ -68,24 +69,32 @@ pub(super) async fn stale(app: &App) -> Result<Vec<String>, CliError> {
     Ok(told.collect())
 }
 
-/// Says how many are due and were not sent, and gives their number.
+/// Says how many are due and were not sent, and how many are held; gives their number.
 async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, CliError> {
-    let waiting = store.queue_counts().await?.iter().map(|counts| counts.due).sum();
+    let counts = store.queue_counts().await?;
+    let waiting: u64 = counts.iter().map(|counts| counts.due).sum();
     if waiting > 0 {
         writeln!(
             out,
             "{waiting} are due and wait: their gateway rests after failures, its rate is used up for the day, or the ledger is too old"
         )?;
     }
-    Ok(waiting)
+    let mut held = BTreeMap::<_, u64>::new();
+    for (reason, count) in counts.iter().flat_map(|counts| &counts.held) {
+        *held.entry(reason).or_default() += count;
+    }
+    for (reason, count) in &held {
+        writeln!(out, "{count} are held: {}; see `dueherald reminders list --state held`", reason.explained())?;
+    }
+    Ok(waiting + held.values().sum::<u64>())
 }
 
 fn report(tally: &Tally, out: &mut dyn Write) -> Result<(), CliError> {
     let skipped: u64 = tally.skipped.values().sum();
     writeln!(
         out,
-        "{} sent, {skipped} skipped, {} put off to a decent hour or by a stop",
-        tally.accepted, tally.deferred
+        "{} sent, {skipped} skipped, {} put off to a decent hour, {} newly held",
+        tally.accepted, tally.deferred, tally.held
     )?;
     for (reason, count) in &tally.skipped {
         writeln!(out, "  skipped {count}: {reason}")?;

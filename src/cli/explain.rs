@@ -207,6 +207,7 @@ impl Text<'_> {
             ("send", _) if answer.at == self.now => "would be sent now".to_owned(),
             ("send", _) => "would be sent".to_owned(),
             ("defer", Some(until)) => format!("would be put off until {}{why}", self.minute(until)),
+            ("hold", _) => format!("would be held{why}"),
             _ => format!("would not be sent{why}"),
         }
     }

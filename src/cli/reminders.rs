@@ -63,7 +63,7 @@ enum Found {
 
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// Only those in this state: planned, sending, unknown, accepted, delivered, undelivered, failed or skipped
+    /// Only those in this state: planned, held, sending, unknown, accepted, delivered, undelivered, failed or skipped
     #[arg(long)]
     state: Option<State>,
     /// Only those of this merchant

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::reminder::words;
-use super::{Code, GatewayName, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord};
+use super::{Code, GatewayName, HoldCause, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord};
 
 /// The right to hand one reminder to one gateway once. It is made by a claim, cannot be copied, and is used up by
 /// [`Attempt::settle`]: a claimed reminder cannot be settled without an outcome, nor twice.
@@ -171,7 +171,7 @@ pub struct Event {
     pub gateway: Option<GatewayName>,
     /// The gateway's own number for the message.
     pub provider_id: Option<String>,
-    /// Why: a [`SkipReason`], a gateway's [`Code`], or why it was deferred. Never personal data.
+    /// Why: a [`SkipReason`], a gateway's [`Code`], a [`HoldCause`], or why it was deferred. Never personal data.
     pub detail: Option<String>,
 }
 
@@ -190,6 +190,19 @@ impl Event {
         }
     }
 
+    /// The event of a reminder that is held from now on.
+    #[must_use]
+    pub fn held(reminder: ReminderId, attempt: u32, cause: &HoldCause, at: DateTime<Utc>) -> Self {
+        let detail = Some(cause.to_string());
+        Self { reminder, attempt, at, kind: EventKind::Held, gateway: None, provider_id: None, detail }
+    }
+
+    /// The event of a reminder that is held no more, and is decided afresh.
+    #[must_use]
+    pub fn released(reminder: ReminderId, attempt: u32, cause: &HoldCause, at: DateTime<Utc>) -> Self {
+        Self { kind: EventKind::Released, ..Self::held(reminder, attempt, cause, at) }
+    }
+
     /// The event of a hand-over whose sender was not heard of again while its lease ran.
     #[must_use]
     pub fn lease_expired(reminder: ReminderId, attempt: u32, gateway: Option<GatewayName>, at: DateTime<Utc>) -> Self {
@@ -203,6 +216,10 @@ impl Event {
 pub enum EventKind {
     /// Put off to another hour; `detail` says why.
     Deferred,
+    /// Held, for the cause in `detail`.
+    Held,
+    /// Held no more: the cause in `detail` is gone, or the reminder has expired meanwhile.
+    Released,
     /// Planned again: what it was skipped for is no longer so.
     Revived,
     /// Not taken over; another try follows.
@@ -221,7 +238,7 @@ pub enum EventKind {
     Skipped,
 }
 words!(EventKind {
-    Deferred => "deferred", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Deferred => "deferred", Held => "held", Released => "released", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 
@@ -230,7 +247,8 @@ impl EventKind {
     #[must_use]
     pub fn state(self) -> State {
         match self {
-            Self::Deferred | Self::Revived | Self::Retry => State::Planned,
+            Self::Deferred | Self::Released | Self::Revived | Self::Retry => State::Planned,
+            Self::Held => State::Held,
             Self::Unknown => State::Unknown,
             Self::Accepted => State::Accepted,
             Self::Delivered => State::Delivered,

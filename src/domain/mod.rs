@@ -11,6 +11,7 @@ mod contact;
 pub mod duration;
 mod funnel;
 mod gateway_state;
+mod hold_cause;
 mod ids;
 mod installment;
 mod intent;
@@ -41,6 +42,7 @@ pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
+pub use hold_cause::{HoldCause, HoldReason};
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
     RuleName, SourceName, TemplateName,

@@ -186,6 +186,8 @@ pub struct Reminder {
 pub enum State {
     /// Waits for its time, or for another try.
     Planned,
+    /// Waits for what holds it to go away, see [`HoldCause`](super::HoldCause); no claim looks at it.
+    Held,
     /// Claimed: being handed over, under a lease.
     Sending,
     /// May or may not have gone; waits for proof or for a person.
@@ -202,7 +204,7 @@ pub enum State {
     Skipped,
 }
 words!(State {
-    Planned => "planned", Sending => "sending", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Planned => "planned", Held => "held", Sending => "sending", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 
@@ -210,11 +212,12 @@ impl State {
     /// Whether the design's state diagram has an arrow from here to `next`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
-        use State::{Accepted, Delivered, Failed, Planned, Sending, Skipped, Undelivered, Unknown};
+        use State::{Accepted, Delivered, Failed, Held, Planned, Sending, Skipped, Undelivered, Unknown};
         match self {
             // A receipt proves that it was sent, whatever the sender believes.
-            Planned => matches!(next, Planned | Sending | Skipped | Delivered),
-            Sending => matches!(next, Planned | Accepted | Failed | Unknown | Delivered | Undelivered),
+            Planned => matches!(next, Planned | Held | Sending | Skipped | Delivered),
+            Held => matches!(next, Planned | Skipped | Delivered),
+            Sending => matches!(next, Planned | Held | Accepted | Failed | Unknown | Delivered | Undelivered),
             Unknown => matches!(next, Planned | Accepted | Delivered | Undelivered | Failed),
             // Receipts may come in any order; the later truth about one message is the better one.
             Accepted | Undelivered => matches!(next, Delivered | Undelivered) && self != next,

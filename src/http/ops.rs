@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use super::{HttpError, within_patience};
 use crate::clock::Clock;
-use crate::domain::{Channel, SourceState};
+use crate::domain::{Channel, HoldReason, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
@@ -28,6 +28,7 @@ use crate::store::{QueueCounts, Store, StoreError};
 const STORE_UP: &str = "dueherald_store_up";
 const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
 const HELD: &str = "dueherald_sending_held";
+const QUEUE_HELD: &str = "dueherald_queue_held";
 const SOURCE_AGE: &str = "dueherald_source_age_seconds";
 const SOURCE_LAG: &str = "dueherald_source_lag_seconds";
 
@@ -142,6 +143,12 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
         // Exact up to 2^53 reminders.
         gauge!(*name, label()).set(counts.map_or(f64::NAN, |counts| counts.map_or(0, count) as f64));
     }
+    for reason in HoldReason::ALL {
+        let held =
+            |counts: Option<&QueueCounts>| counts.and_then(|counts| counts.held.get(reason)).copied().unwrap_or(0);
+        let labels = [label(), vec![Label::from_static_parts("reason", reason.as_str())]].concat();
+        gauge!(QUEUE_HELD, labels).set(counts.map_or(f64::NAN, |counts| held(counts) as f64));
+    }
     let waited = |counts: Option<&QueueCounts>| {
         let since = counts.and_then(|counts| counts.oldest_due);
         since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default().as_secs_f64()
@@ -188,6 +195,7 @@ fn describe() {
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");
     describe_gauge!(STORE_UP, "1 if the store answered this scrape, else 0 and the queue's gauges are NaN");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "How long the longest waiting due reminder has been due; 0 if none is");
+    describe_gauge!(QUEUE_HELD, "Reminders that wait until what holds them is over, by reason");
     describe_counter!(REPORTS, "What gateways reported of messages, by gateway and fate");
     describe_counter!(KEPT_REPORTS, "Reports that were kept until their message is known or the gateway was asked");
     describe_counter!(REPLIES, "Answers of people, by what they want");

@@ -121,6 +121,16 @@ enum Found {
     Rest,
 }
 
+/// What a claim of one place came to.
+struct Taken {
+    /// How many are to be sent.
+    sent: u32,
+    /// How many are not, or not now.
+    put_aside: u32,
+    /// How many the rate allowed.
+    allowed: u32,
+}
+
 /// From so many slots on, two shifts share them: one sends while the other is at the store.
 const SLOTS_FOR_TWO: usize = 8;
 
@@ -275,16 +285,16 @@ impl Lane {
         let gate = Gate::now(&self.dispatcher.composer.routes, mode, &**store, &**clock).await?;
         let mut found = Found::Rest;
         for place in self.places() {
-            let (taken, allowed) = self.claim_at(flight, place, limit, &gate).await?;
-            if taken >= limit {
+            let Taken { sent, put_aside, allowed } = self.claim_at(flight, place, limit, &gate).await?;
+            if sent >= limit || (sent < allowed && sent.saturating_add(put_aside) >= limit) {
                 return Ok(Found::Plenty);
             }
             let now = self.dispatcher.clock.elapsed();
             let barred = flight.barred_since.is_some_and(|since| now.saturating_sub(since) >= BARRED);
-            if taken >= allowed && !barred {
+            if sent >= allowed && !barred {
                 found = Found::Paced;
             }
-            limit -= taken;
+            limit -= sent;
         }
         Ok(found)
     }
@@ -302,14 +312,8 @@ impl Lane {
         std::iter::once(own).chain(before).filter_map(|place| u16::try_from(place).ok())
     }
 
-    /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes. Gives how many queue rows that took up, and how many the rate allowed.
-    async fn claim_at(
-        &self,
-        flight: &mut Flight,
-        place: u16,
-        limit: u32,
-        gate: &Gate,
-    ) -> Result<(u32, u32), StoreError> {
+    /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes.
+    async fn claim_at(&self, flight: &mut Flight, place: u16, limit: u32, gate: &Gate) -> Result<Taken, StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let post = self.post();
         let request = ClaimRequest {
@@ -332,7 +336,8 @@ impl Lane {
         self.count(flight, counted);
         let Claimed { now, sending, put_aside, allowed } = claimed;
         flight.barred_since = (allowed == 0).then(|| flight.barred_since.unwrap_or(from));
-        let taken = u32::try_from(sending.len() + put_aside.len()).unwrap_or(u32::MAX);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let taken = Taken { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
         }
@@ -349,7 +354,7 @@ impl Lane {
                 dispatcher.hand_over(claimed, &stand, &deadline).await
             });
         }
-        Ok((taken, allowed))
+        Ok(taken)
     }
 
     /// Waits for one outcome, for `patience` at most, takes the others that are there already, and gathers a few more.

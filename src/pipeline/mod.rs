@@ -12,6 +12,7 @@ mod funnel;
 mod gate;
 mod hand_over;
 mod hold;
+mod holds;
 mod import;
 mod mailbox;
 mod notice;

@@ -80,7 +80,8 @@ impl NoticeView {
     /// How many messages are yet to leave, or are under way.
     #[must_use]
     pub fn to_do(&self) -> u64 {
-        let waits = |count: &&NoticeCount| matches!(count.state, None | Some(State::Planned | State::Sending));
+        let waits =
+            |count: &&NoticeCount| matches!(count.state, None | Some(State::Planned | State::Held | State::Sending));
         self.counts.iter().filter(waits).map(|count| count.count).sum()
     }
 

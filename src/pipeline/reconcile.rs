@@ -32,6 +32,8 @@ pub struct Reconciled {
     pub reported: usize,
     /// Reminders that went to another channel, or had none left.
     pub fell_back: usize,
+    /// Held reminders that are decided again.
+    pub released: usize,
 }
 
 /// Brings unfinished business forward.
@@ -59,15 +61,17 @@ impl Reconciler {
     pub async fn round(&self) -> Result<Reconciled, StoreError> {
         let reaped = self.reap().await?;
         let resolved = self.resolve_unknown().await?;
+        let released = self.release().await?;
         let rest = self.rest_of_round().await?;
-        Ok(Reconciled { reaped: reaped + rest.reaped, resolved, ..rest })
+        Ok(Reconciled { reaped: reaped + rest.reaped, resolved, released, ..rest })
     }
 
-    /// All but the questions.
+    /// All but the questions and the releases.
     async fn rest_of_round(&self) -> Result<Reconciled, StoreError> {
         Ok(Reconciled {
             reaped: self.reap().await?,
             resolved: 0,
+            released: 0,
             reported: self.intake().review().await?,
             fell_back: self.fall_back().await?,
         })
@@ -80,8 +84,8 @@ impl Reconciler {
         Intake { store, policy, composer, clock, gateways: self.gateways.clone() }
     }
 
-    /// A round every `every` until `stop`. The questions go on beside the rest: a gateway may be slow to answer, and no lease, report
-    /// or fallback waits for that.
+    /// A round every `every` until `stop`. The questions and the releases go on beside the rest: a gateway may be slow to answer, much
+    /// may be held, and no lease, report or fallback waits for that.
     pub async fn run(self, every: Duration, stop: CancellationToken) {
         let rest = async {
             loop {
@@ -108,9 +112,18 @@ impl Reconciler {
                 self.dispatcher.clock.sleep(every).await;
             }
         };
+        let releases = async {
+            loop {
+                if let Err(error) = self.release().await {
+                    tracing::error!(%error, "held reminders could not be looked at; tried again soon");
+                }
+                self.dispatcher.clock.sleep(every).await;
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
+            () = releases => {}
             () = rest => {}
             () = questions => {}
         }

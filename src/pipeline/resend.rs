@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::Signature;
 use crate::domain::{
-    BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin, ReminderId,
-    ReminderKey, SkipReason, Step,
+    BorrowerId, BorrowerKey, Channel, HoldReason, Installment, InstallmentId, MerchantId, NewReminder, Origin,
+    ReminderId, ReminderKey, SkipReason, Step,
 };
 use crate::plan::{Decision, DeferReason, Policy, decide};
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError, WriteMode};
@@ -45,6 +45,8 @@ pub struct ResendRequest {
 /// Why nothing is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// It would be held.
+    Held(HoldReason),
     /// It would be skipped.
     Skip(SkipReason),
     /// It would be put off: the borrower may not be contacted before then.
@@ -60,6 +62,7 @@ impl std::fmt::Display for Refusal {
             Self::ContactHours { until } => {
                 write!(f, "it is outside the borrower's contact hours; try again after {}", until.format("%F %R UTC"))
             }
+            Self::Held(reason) => write!(f, "{}; try again when that is over", reason.explained()),
             Self::Skip(reason) => f.write_str(reason.explained()),
         }
     }
@@ -112,6 +115,7 @@ pub async fn resend(
             return Err(ResendError::Refused(Refusal::Skip(SkipReason::OnHold)));
         }
         Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
+        Decision::Hold(cause) => return Err(ResendError::Refused(Refusal::Held(cause.reason))),
         Decision::Skip(reason) => return Err(ResendError::Refused(Refusal::Skip(reason))),
     }
     let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };

@@ -17,8 +17,10 @@ pub struct Tally {
     pub failed: u64,
     /// Nobody knows.
     pub unknown: u64,
-    /// Put off to a decent hour, or until a stop is lifted.
+    /// Put off to a decent hour, or to another day.
     pub deferred: u64,
+    /// Held until a stop is lifted, say.
+    pub held: u64,
     /// Not sent, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
 }
@@ -32,6 +34,7 @@ impl Tally {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.deferred += other.deferred;
+        self.held += other.held;
         for (reason, count) in &other.skipped {
             *self.skipped.entry(*reason).or_default() += count;
         }
@@ -44,6 +47,7 @@ impl Tally {
                 metrics::counter!(SKIPPED, "reason" => reason.as_str()).increment(1);
             }
             Decision::Defer { .. } => self.deferred += 1,
+            Decision::Hold(_) => self.held += 1,
             Decision::Send(_) => {}
         }
     }

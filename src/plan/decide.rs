@@ -8,8 +8,8 @@ use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
-    Address, Borrower, Channel, Installment, InstallmentStatus, Locale, Merchant, MerchantId, NewReminder, NoticeFacts,
-    NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
+    Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentStatus, Locale, Merchant, MerchantId,
+    NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -74,21 +74,13 @@ pub enum DeferReason {
     ContactHours,
     /// It is a day off, and its rule sends on working days only.
     Holiday,
-    /// Somebody has stopped the sending.
-    Stopped,
     /// The borrower is on hold, and will not be any more while it is still of use.
     OnHold,
-    /// Its notice is paused.
-    Paused,
     /// A frequency cap is reached, and a notice is of use on another day as well.
     Capped,
     /// Every way to repay that it could lead to is closed, or found to be out of order.
     NoRoute,
 }
-
-/// How long a stopped reminder waits before it is looked at again. Short enough that a lifted stop is felt soon, long enough
-/// that a stop over a night does not write a book of events.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 impl DeferReason {
     /// The word in events and output.
@@ -97,9 +89,7 @@ impl DeferReason {
         match self {
             Self::ContactHours => "contact_hours",
             Self::Holiday => "holiday",
-            Self::Stopped => "stopped",
             Self::OnHold => "on_hold",
-            Self::Paused => "paused",
             Self::Capped => "capped",
             Self::NoRoute => "no_route",
         }
@@ -139,6 +129,8 @@ pub enum Decision {
         /// Why.
         reason: DeferReason,
     },
+    /// Not while the cause is there; whatever ends that has it decided again.
+    Hold(HoldCause),
     /// Never.
     Skip(SkipReason),
 }
@@ -198,13 +190,10 @@ fn weigh(
         None => {}
     }
     if account.stopped {
-        // Held, not lost: it goes out when the stop is lifted, unless it is too late by then.
-        let until = (now + LOOK_AGAIN).min(reminder.expires_at);
-        return Ok(Decision::Defer { until, reason: DeferReason::Stopped });
+        return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
     }
-    if notice.is_some_and(|notice| notice.state == NoticeState::Paused) {
-        let until = (now + LOOK_AGAIN).min(reminder.expires_at);
-        return Ok(Decision::Defer { until, reason: DeferReason::Paused });
+    if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
+        return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));
     }
     let mut hours = policy.contact_hours(merchant, borrower, rule);
     let decent = hours.hours;

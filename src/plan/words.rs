@@ -9,8 +9,7 @@ use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
     /// Every reason.
-    pub const ALL: [Self; 7] =
-        [Self::ContactHours, Self::Holiday, Self::Stopped, Self::OnHold, Self::Paused, Self::Capped, Self::NoRoute];
+    pub const ALL: [Self; 5] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped, Self::NoRoute];
 
     /// The reason as a colleague would say it.
     #[must_use]
@@ -18,9 +17,7 @@ impl DeferReason {
         match self {
             Self::ContactHours => "it is outside the borrower's contact hours",
             Self::Holiday => "it is a day off, and the rule sends on working days only",
-            Self::Stopped => "somebody has stopped the sending",
             Self::OnHold => "the borrower is on hold until then",
-            Self::Paused => "its notice is paused",
             Self::Capped => "a frequency cap is reached that day",
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
         }

@@ -4,9 +4,10 @@
 //! one conformance suite (`tests/it/store/`): PostgreSQL, SQLite, and memory for tests and the simulation.
 //!
 //! The outbox is a `reminder` row that is inserted once and never updated, a narrow `queue` row that exists only while
-//! something is to be done (planned, sending, unknown, falling back to another channel), and appended events. The state is the
+//! something is to be done (planned, held, sending, unknown, falling back to another channel), and appended events. The state is the
 //! queue row, or else the last event; of what falls back it is the last event too.
 
+mod hold;
 mod ledger;
 mod memory;
 mod notice;
@@ -31,6 +32,7 @@ use crate::domain::{
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
 pub use crate::domain::{LedgerRow, Said, merge};
+pub use hold::HoldStore;
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
@@ -47,6 +49,9 @@ pub use sqlite::SqliteStore;
 
 /// How long it is of interest what a process said of a gateway.
 pub const GATEWAY_STATE_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// How many held reminders one operation releases for one cause: about a second's work for a database.
+const RELEASED_AT_ONCE: u32 = 10_000;
 
 /// Why the store could not do it. The text names no personal data: statements carry placeholders, never values.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +99,7 @@ pub enum StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
+pub trait Store: HoldStore + NoticeStore + Send + Sync + std::fmt::Debug {
     /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
     ///
     /// # Errors
@@ -229,7 +234,7 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
 
     /// Takes due reminders of one channel, reads the facts about each, and asks `decide`, all in one transaction. What is to
     /// be sent becomes `sending` with the next attempt number and a lease on the store's clock; what is skipped gets its end
-    /// event; what is deferred goes back with its new time. Nobody else gets the same reminder while the lease runs.
+    /// event; what is deferred goes back with its new time; what is held is set apart. What is not sent uses no permit. Nobody else gets the same reminder while the lease runs.
     ///
     /// Only when this has returned may anything leave: if the claim cannot be recorded, nothing is sent (I9).
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError>;
@@ -288,7 +293,7 @@ pub trait Store: NoticeStore + Send + Sync + std::fmt::Debug {
     /// Stops sending; the same scope is replaced. Effective at the next claim.
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError>;
 
-    /// Lifts a stop. `false` if there was none of that scope.
+    /// Lifts a stop, and releases what no other stop holds. `false` if there was none of that scope.
     async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError>;
 
     /// What is stopped, the oldest stop first.

@@ -18,7 +18,7 @@ pub trait NoticeStore {
     /// Every notice, the newest first; or the one of that name.
     async fn notices(&self, name: Option<&NoticeName>) -> Result<Vec<Notice>, StoreError>;
 
-    /// Brings a notice from one state to another, on record. `false` if it was not in `from`, and nothing happened.
+    /// Brings a notice from one state to another, on record, and releases what its pause held. `false` if it was not in `from`, and nothing happened.
     async fn move_notice(
         &self,
         name: &NoticeName,

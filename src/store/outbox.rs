@@ -1,9 +1,11 @@
 //! What goes into and comes out of the outbox operations of [`Store`](super::Store).
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Attempt, BorrowerId, Channel, Event, GatewayName, MerchantId, NewReminder, Reminder, ReminderId, State,
+    Attempt, BorrowerId, Channel, Event, GatewayName, HoldReason, MerchantId, NewReminder, Reminder, ReminderId, State,
 };
 use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
 
@@ -95,6 +97,15 @@ pub struct Stop {
     pub since: DateTime<Utc>,
 }
 
+impl Stop {
+    /// Whether it stops a merchant's messages on a channel.
+    #[must_use]
+    pub fn covers(&self, merchant: &str, channel: Channel) -> bool {
+        self.merchant.as_ref().is_none_or(|own| own.as_str() == merchant)
+            && self.channel.is_none_or(|own| own == channel)
+    }
+}
+
 /// What is in the queue of one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -108,8 +119,19 @@ pub struct QueueCounts {
     pub sending: u64,
     /// Waiting for proof or for a person.
     pub unknown: u64,
+    /// Held, by why.
+    pub held: BTreeMap<HoldReason, u64>,
     /// Since when the longest waiting due one has been due.
     pub oldest_due: Option<DateTime<Utc>>,
+}
+
+impl QueueCounts {
+    /// Nothing in the queue.
+    #[must_use]
+    pub fn none(channel: Channel) -> Self {
+        let held = BTreeMap::new();
+        Self { channel, planned: 0, due: 0, sending: 0, unknown: 0, held, oldest_due: None }
+    }
 }
 
 /// Which reminders to list. What is `None` does not narrow.

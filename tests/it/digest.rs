@@ -36,7 +36,7 @@ fn decided(mode: ChannelMode, about: u32, channel: Channel, account: &Account) -
     match decide(&joining(mode), &one, account, at(TEN)) {
         Decision::Send(ToSend { installments, .. }) => Ok(installments.iter().map(|one| one.id.to_string()).collect()),
         Decision::Skip(reason) => Err(reason),
-        Decision::Defer { .. } => panic!("it is ten in the morning"),
+        Decision::Defer { .. } | Decision::Hold(_) => panic!("it is ten in the morning"),
     }
 }
 

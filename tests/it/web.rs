@@ -4,6 +4,7 @@ mod api;
 mod callbacks;
 mod demo;
 mod fake;
+mod fake_holds;
 mod fake_notices;
 mod going;
 mod landing;

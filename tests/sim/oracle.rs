@@ -165,7 +165,8 @@ impl Oracle {
             Some(("I6", "the address is suppressed".to_owned()))
         } else if stopped {
             Some(("I6", "the sending was stopped".to_owned()))
-        } else if phone_serves && matches!(parent, Some(State::Unknown | State::Sending | State::Planned)) {
+        } else if phone_serves && matches!(parent, Some(State::Unknown | State::Sending | State::Held | State::Planned))
+        {
             Some(("I3", format!("the next channel was tried while the SMS was {parent:?}")))
         } else {
             None
@@ -317,8 +318,8 @@ impl Oracle {
                 let is = |view: &&ReminderView| view.state == state && view.reminder.plan.key.channel == count.channel;
                 views.iter().filter(is).count() as u64
             };
-            let seen = (of(State::Planned), of(State::Sending), of(State::Unknown));
-            let told = (count.planned, count.sending, count.unknown);
+            let seen = (of(State::Planned), of(State::Held), of(State::Sending), of(State::Unknown));
+            let told = (count.planned, count.held.values().sum(), count.sending, count.unknown);
             self.expect(seen == told, "I2", || format!("{told:?} are in the queue, {seen:?} are listed"));
         }
     }
@@ -328,7 +329,7 @@ impl Oracle {
         for view in views {
             // The last scan plans ahead, and a daemon whose clock is fast looks too early and then again after its poll.
             let waits = view.next_try.is_some_and(|next| next + POLL >= now) && view.attempts == 0;
-            let open = matches!(view.state, State::Planned | State::Sending) && !waits;
+            let open = matches!(view.state, State::Planned | State::Held | State::Sending) && !waits;
             let id = view.reminder.id;
             self.expect(!open, "I10", || {
                 format!(

@@ -12,6 +12,7 @@ use fastrand::Rng;
 
 use crate::daemon::Daemon;
 use crate::faults::{Bug, Faults};
+use crate::holds::held;
 use crate::oracle::Oracle;
 use crate::planted::plan_again;
 use crate::store::{observe, view};
@@ -275,7 +276,9 @@ impl Driver {
                 world.note("sending is stopped".to_owned());
             }
             Act::Lift(merchant, channel) => {
+                let held = held(&world.store).await;
                 world.store.lift_stop(merchant.as_ref(), channel).await.expect("memory does not fail");
+                observe(&world, &held).await;
                 lock(&world.oracle).stops.remove(&(merchant, channel));
                 world.note("a stop is lifted".to_owned());
             }

@@ -57,7 +57,7 @@ impl FaultyStore {
         &self.world().store
     }
 
-    async fn before(&self) -> Result<(), StoreError> {
+    pub(crate) async fn before(&self) -> Result<(), StoreError> {
         let world = self.world();
         self.0.point().await;
         if world.strikes(world.faults.store_slow) {
@@ -71,7 +71,7 @@ impl FaultyStore {
         Ok(())
     }
 
-    async fn after(&self) -> Result<(), StoreError> {
+    pub(crate) async fn after(&self) -> Result<(), StoreError> {
         let world = self.world();
         let lost = world.strikes(world.faults.answer_lost);
         self.0.point().await;

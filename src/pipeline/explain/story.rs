@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Why;
-use crate::domain::{Event, EventKind, GatewayName, Origin, ReminderId, SkipReason};
+use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId, SkipReason};
 use crate::plan::DeferReason;
 use crate::store::ReminderView;
 
@@ -97,6 +97,9 @@ impl Happened {
 pub(super) fn why(detail: &str) -> Why {
     let skipped = detail.parse().ok().map(SkipReason::explained);
     let deferred = || DeferReason::ALL.into_iter().find(|reason| reason.as_str() == detail).map(DeferReason::explained);
+    if let Ok(HoldCause { reason, .. }) = detail.parse() {
+        return Why { word: reason.to_string(), text: reason.explained().to_owned() };
+    }
     let ours = match detail {
         "lease_expired" => Some("its sender was not heard of again"),
         _ => None,
@@ -112,6 +115,8 @@ fn in_words(event: &Event) -> String {
     let attempt = event.attempt;
     match event.kind {
         EventKind::Deferred => format!("put off{because}"),
+        EventKind::Held => format!("held{because}"),
+        EventKind::Released => format!("to be decided again; it was held{because}"),
         EventKind::Revived => format!("planned again{because}"),
         EventKind::Skipped => format!("not sent{because}"),
         EventKind::Retry => format!("attempt {attempt} through {gateway} did not go through{because}; another follows"),

@@ -46,7 +46,7 @@ pub struct StepTold {
 pub struct Answer {
     /// At which instant it would be asked.
     pub at: DateTime<Utc>,
-    /// `send`, `defer` or `skip`.
+    /// `send`, `defer`, `hold` or `skip`.
     pub decision: &'static str,
     /// Until when it would be put off.
     pub until: Option<DateTime<Utc>>,
@@ -175,7 +175,8 @@ impl Telling<'_> {
     fn planned(&self, view: &ReminderView, events: &[Event]) -> StepTold {
         let plan = &view.reminder.plan;
         let last = view.last.as_ref().and_then(|event| event.detail.as_deref());
-        let waits = matches!(view.state, State::Planned).then_some(view.next_try.unwrap_or(plan.not_before));
+        let waits =
+            matches!(view.state, State::Planned | State::Held).then_some(view.next_try.unwrap_or(plan.not_before));
         let (offset, step) = match &plan.key.step {
             Step::Rule { offset, .. } => (Some(*offset), step_in_words(*offset)),
             Step::Manual { number } => (None, format!("resend {number}")),
@@ -238,6 +239,10 @@ impl Telling<'_> {
             Decision::Defer { until, reason } => {
                 let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
                 ("defer", Some(until), Some(Why { word, text }))
+            }
+            Decision::Hold(cause) => {
+                let (word, text) = (cause.reason.to_string(), cause.reason.explained().to_owned());
+                ("hold", None, Some(Why { word, text }))
             }
             Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
         };

@@ -71,7 +71,8 @@ pub(super) fn play(
                 waiting.push(Reverse((until, index)));
                 Some(Progress::Planned(until))
             }
-            Decision::Defer { .. } => {
+            // Nobody foretells the end of a hold, and it may outlast the reminder.
+            Decision::Defer { .. } | Decision::Hold(_) => {
                 told(now, reminder, Fate::Skipped(SkipReason::Expired));
                 None
             }

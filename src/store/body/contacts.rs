@@ -100,7 +100,8 @@ pub(super) fn tell(rest: &mut [Leased], decided: ReminderId, decision: &Decision
             // It was in doubt before, so it may have gone.
             (_, Progress::Sent(_)) => {}
             (Decision::Defer { until, .. }, _) => contacts[place].progress = Progress::Planned(*until),
-            (Decision::Skip(_), _) => drop(contacts.swap_remove(place)),
+            // What is held keeps no place: nobody knows when it will go, if at all.
+            (Decision::Skip(_) | Decision::Hold(_), _) => drop(contacts.swap_remove(place)),
         }
     }
 }

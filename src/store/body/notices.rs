@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Batch, Db, End, Tx, notice, outbox};
+use super::{Batch, Db, End, Tx, holds, notice, outbox};
 use crate::domain::{
-    BorrowerKey, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, Recipient, ReminderKey, Step,
+    BorrowerKey, HoldCause, HoldReason, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, Recipient,
+    ReminderKey, Step,
 };
 use crate::store::sql::borrower::read;
 use crate::store::sql::notice::{
@@ -66,6 +67,10 @@ impl NoticeStore for End {
             .bind(change.reason.as_str())
             .execute(&mut *tx)
             .await?;
+        if from == NoticeState::Paused {
+            let (pause, now) = (HoldCause::new(HoldReason::Paused, name), self.now(&mut tx).await?);
+            holds::release_gone(&mut tx, now, |cause, _| *cause == pause).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

@@ -325,7 +325,8 @@ impl Store for End {
 
     async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let lifted = stops::lift(&mut tx, merchant, channel).await?;
+        let now = self.now(&mut tx).await?;
+        let lifted = stops::lift(&mut tx, now, merchant, channel).await?;
         tx.commit().await?;
         Ok(lifted)
     }

@@ -4,11 +4,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
-use crate::plan::{Account, Decision, DeferReason, Planned, ToSend};
+use crate::plan::{Account, Beside, Decision, DeferReason, Planned, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
 use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, PutIn, StoreError};
+
+/// How much a claim with a rate puts aside before it gives others a turn at the gateway's permits.
+const PUT_ASIDE_AT_ONCE: usize = 1_000;
+
+/// How many reminders a claim with a rate looks at in one statement, if it has fewer permits.
+const LOOKED_AT_ONCE: u32 = 200;
 
 pub(super) async fn plan(
     tx: &mut Tx,
@@ -91,22 +97,40 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
     let given = end.given_now();
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
-    let given = rate.as_ref().map(|rate| rate.now).or(given);
-    let rows = if allowed == 0 { Vec::new() } else { queue::claim(end, tx, given, request, allowed).await? };
-    // The time comes with the first row; only when there is none it has to be asked for.
-    let now = match given.or(rows.first().map(|row| row.now)) {
+    let most = allowed as usize;
+    let mut given = rate.as_ref().map(|rate| rate.now).or(given);
+    let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
+    let mut wanted = allowed;
+    while sending.len() < most && put_aside.len() < PUT_ASIDE_AT_ONCE {
+        let rows = queue::claim(end, tx, given, request, wanted).await?;
+        // The time comes with the first row.
+        let Some(now) = given.or(rows.first().map(|row| row.now)) else { break };
+        given = Some(now);
+        let mut leased = leased(rows)?;
+        let found = u32::try_from(leased.len()).unwrap_or(u32::MAX);
+        if let Some(beside) = request.beside.filter(|_| found > 0) {
+            look_beside(tx, beside, &mut leased, now).await?;
+        }
+        let sorted = sort_out(leased, request, decide, now, most - sending.len());
+        sending.extend(sorted.sending);
+        put_aside.extend(give_back(tx, sorted.put_aside, now).await?);
+        if !sorted.undecided.is_empty() {
+            let undecided = Batch::of(&sorted.undecided)
+                .column(|leased| leased.id.0)?
+                .column(|leased| stored_attempt(leased.attempt))?;
+            queue::let_go(end, tx, request, undecided).await?;
+        }
+        // Without a rate nothing is lost by claiming again.
+        if rate.is_none() || found < wanted {
+            break;
+        }
+        // Permits are for what is sent: behind what is put aside there may be more, and who looks one by one does not get there.
+        wanted = wanted.saturating_mul(2).min(LOOKED_AT_ONCE.max(allowed));
+    }
+    let now = match given {
         Some(now) => now,
         None => end.now(tx).await?,
     };
-    let mut leased = leased(rows)?;
-    if let Some(beside) = request.beside.filter(|_| !leased.is_empty()) {
-        let undecided = leased.iter().map(|one| one.id).collect();
-        let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
-        contacts::take_turns(tx, beside, &asked).await?;
-        contacts::read(tx, now, beside, &mut asked, &undecided).await?;
-    }
-    let (mut sending, put_aside) = sort_out(leased, request, decide, now);
-    let put_aside = give_back(tx, put_aside, now).await?;
     if let Some(rate) = &rate {
         sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
         rate.used(tx, sending.len()).await?;
@@ -114,16 +138,35 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
     Ok(Claimed { now: now.0, allowed, sending, put_aside })
 }
 
-/// What is to be sent, and what is not.
+/// Adds to due reminders what is beside them, while nobody else decides about the same people.
+async fn look_beside(tx: &mut Tx, beside: Beside, leased: &mut [Leased], now: Moment) -> Result<(), StoreError> {
+    let undecided = leased.iter().map(|one| one.id).collect();
+    let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
+    contacts::take_turns(tx, beside, &asked).await?;
+    contacts::read(tx, now, beside, &mut asked, &undecided).await
+}
+
+/// Due reminders once it was decided about them.
+pub(super) struct Sorted {
+    pub(super) sending: Vec<ClaimedReminder>,
+    pub(super) put_aside: Vec<(Leased, Decision)>,
+    /// More than may be sent now.
+    undecided: Vec<Leased>,
+}
+
+/// Decides about due reminders in their order, until `most` are to be sent.
 pub(super) fn sort_out(
     leased: Vec<Leased>,
     request: &ClaimRequest,
     decide: Decide<'_>,
     now: Moment,
-) -> (Vec<ClaimedReminder>, Vec<(Leased, Decision)>) {
+    most: usize,
+) -> Sorted {
     let (mut sending, mut put_aside) = (Vec::with_capacity(leased.len()), Vec::new());
     let mut rest = leased.into_iter();
-    while let Some(leased) = rest.next() {
+    while sending.len() < most
+        && let Some(leased) = rest.next()
+    {
         let decision = decide(&leased.reminder, &leased.account, now.0);
         if request.beside.is_some() {
             contacts::tell(rest.as_mut_slice(), leased.id, &decision);
@@ -133,7 +176,7 @@ pub(super) fn sort_out(
             decision => put_aside.push((leased, decision)),
         }
     }
-    (sending, put_aside)
+    Sorted { sending, put_aside, undecided: rest.collect() }
 }
 
 /// Puts the rows of each reminder together.
@@ -172,7 +215,7 @@ impl Leased {
     }
 }
 
-/// What is not to be sent now has not been attempted: its lease is undone, and it is skipped or deferred.
+/// What is not to be sent now has not been attempted: its lease is undone, and it is skipped, deferred or held.
 pub(super) async fn give_back(
     tx: &mut Tx,
     put_aside: Vec<(Leased, Decision)>,
@@ -204,6 +247,11 @@ fn set_aside(leased: &Leased, decision: &Decision, now: DateTime<Utc>) -> Option
         Decision::Defer { until, reason } => {
             let event = deferred(leased.id, before, *reason, now);
             Some(Move { event, not_before: Some(*until), place: None, route: None })
+        }
+        Decision::Hold(cause) => {
+            let event = Event::held(leased.id, before, cause, now);
+            // Until then at the latest: what has expired is decided once more, so that it comes to an end (I10).
+            Some(Move { event, not_before: Some(leased.reminder.expires_at), place: None, route: None })
         }
     }
 }

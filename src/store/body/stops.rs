@@ -1,7 +1,7 @@
 //! The kill switch.
 
-use super::{Db, Tx};
-use crate::domain::{Channel, MerchantId};
+use super::{Db, Tx, holds};
+use crate::domain::{Channel, HoldReason, MerchantId};
 use crate::store::sql::stop::{ALL, LIFT, StopRow, UPSERT};
 use crate::store::sql::value::Moment;
 use crate::store::{Stop, StoreError};
@@ -18,8 +18,10 @@ pub(super) async fn stop(tx: &mut Tx, stop: &Stop) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Lifts a stop, and releases what no other one stops.
 pub(super) async fn lift(
     tx: &mut Tx,
+    now: Moment,
     merchant: Option<&MerchantId>,
     channel: Option<Channel>,
 ) -> Result<bool, StoreError> {
@@ -28,7 +30,16 @@ pub(super) async fn lift(
         .bind(channel.map(Channel::as_str))
         .execute(&mut **tx)
         .await?;
-    Ok(lifted.rows_affected() > 0)
+    if lifted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let others = all(tx).await?;
+    let is_stopped = |merchant: &str, channel| others.iter().any(|stop| stop.covers(merchant, channel));
+    holds::release_gone(tx, now, |cause, channel| {
+        cause.reason == HoldReason::Stopped && !is_stopped(&cause.subject, channel)
+    })
+    .await?;
+    Ok(true)
 }
 
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Stop>, StoreError> {

@@ -34,7 +34,7 @@ pub(super) async fn unknown(
 
 pub(super) async fn queue_counts(tx: &mut Tx, now: Moment) -> Result<Vec<QueueCounts>, StoreError> {
     let rows: Vec<CountRow> = sqlx::query_as::<Db, _>(COUNTS).bind(now).fetch_all(&mut **tx).await?;
-    Ok(counts(&rows))
+    counts(&rows)
 }
 
 pub(super) async fn reminders(tx: &mut Tx, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {

@@ -1,6 +1,7 @@
 //! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
 
 mod funnel;
+mod holds;
 mod ledger;
 mod notices;
 mod outbox;
@@ -20,16 +21,20 @@ use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
-    KeptReport, LedgerRow, PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop,
-    Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, ReminderFilter, ReminderView, ReplyFilter,
+    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
+    WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, Installment,
-    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
-    SourceName, SourceState, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldReason,
+    Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
+    SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf, next_try};
+
+/// How much a claim with a rate puts aside at once.
+const PUT_ASIDE_AT_ONCE: u32 = 1_000;
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -296,7 +301,12 @@ impl Store for MemoryStore {
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
         let allowed = permits.map_or(request.limit, |permits| permits.count);
         let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
-        for id in outbox.due(request.channel, request.place, now, allowed) {
+        // Permits are for what is sent: with a rate it is looked at more.
+        let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
+        for id in outbox.due(request.channel, request.place, now, looked_at) {
+            if claimed.sending.len() >= allowed as usize {
+                break;
+            }
             let reminder = outbox.reminders[&id].plan.clone();
             let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
             account.notice = notices::facts(notices, &reminder.key.step);
@@ -314,6 +324,10 @@ impl Store for MemoryStore {
                 Decision::Defer { until, reason } => {
                     outbox.defer(id, until, reason, now);
                     claimed.put_aside.push((id, Decision::Defer { until, reason }));
+                }
+                Decision::Hold(cause) => {
+                    outbox.hold(id, cause.clone(), now);
+                    claimed.put_aside.push((id, Decision::Hold(cause)));
                 }
                 Decision::Skip(reason) => {
                     outbox.skip(Event::skipped(id, outbox.attempts(id), reason, now));
@@ -386,10 +400,18 @@ impl Store for MemoryStore {
     }
 
     async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
-        let stops = &mut self.tables().ledger.stops;
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let Tables { ledger: Ledger { stops, .. }, outbox, .. } = &mut *tables;
         let before = stops.len();
         stops.retain(|known| (known.merchant.as_ref(), known.channel) != (merchant, channel));
-        Ok(stops.len() < before)
+        let lifted = stops.len() < before;
+        if lifted {
+            outbox.release(now, RELEASED_AT_ONCE, |cause, channel, _| {
+                cause.reason == HoldReason::Stopped && !stops.iter().any(|stop| stop.covers(&cause.subject, channel))
+            });
+        }
+        Ok(lifted)
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {

@@ -8,11 +8,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::MemoryStore;
 use super::outbox::Outbox;
 use crate::domain::{
-    BorrowerKey, EventKind, NewReminder, Notice, NoticeChange, NoticeFacts, NoticeName, NoticeState, Origin, Recipient,
-    ReminderId, ReminderKey, Step,
+    BorrowerKey, EventKind, HoldCause, HoldReason, NewReminder, Notice, NoticeChange, NoticeFacts, NoticeName,
+    NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
 };
 use crate::store::notice::Sign;
-use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError, WriteMode};
+use crate::store::{HeldMessage, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
 
 /// Every notice, by name.
 pub(super) type Notices = BTreeMap<NoticeName, Kept>;
@@ -59,12 +59,18 @@ impl NoticeStore for MemoryStore {
         from: NoticeState,
         change: &NoticeChange,
     ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
         let mut tables = self.tables();
-        let Some(kept) = tables.notices.get_mut(name).filter(|kept| kept.notice.state == from) else {
+        let super::Tables { notices, outbox, .. } = &mut *tables;
+        let Some(kept) = notices.get_mut(name).filter(|kept| kept.notice.state == from) else {
             return Ok(false);
         };
         kept.notice.state = change.state;
         kept.changes.push(change.clone());
+        if from == NoticeState::Paused {
+            let pause = HoldCause::new(HoldReason::Paused, name);
+            outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == pause);
+        }
         Ok(true)
     }
 

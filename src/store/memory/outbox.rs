@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, NewReminder, Next, Receipt, Reminder, ReminderId,
-    ReminderKey, RouteKey, Settlement, SkipReason, State,
+    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, NewReminder, Next, Receipt, Reminder,
+    ReminderId, ReminderKey, RouteKey, Settlement, SkipReason, State,
 };
 use crate::plan::{Beside, Contact, DeferReason, Planned, Progress, RateState};
 use crate::store::{PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -17,6 +17,8 @@ pub(super) struct Outbox {
     queue: BTreeMap<ReminderId, Queued>,
     /// The planned ones in the order in which they fall due.
     ready: BTreeSet<(Channel, u16, DateTime<Utc>, ReminderId)>,
+    /// The held ones by their cause.
+    held: BTreeSet<(HoldCause, Channel, ReminderId)>,
     events: BTreeMap<ReminderId, Vec<Event>>,
     pub(super) rates: HashMap<GatewayName, RateState>,
     /// To which route an attempt led by a link that is the same for everybody.
@@ -32,10 +34,13 @@ struct Queued {
     stage: Stage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
     Planned {
         not_before: DateTime<Utc>,
+    },
+    Held {
+        cause: HoldCause,
     },
     Sending {
         lease_until: DateTime<Utc>,
@@ -50,16 +55,28 @@ enum Stage {
 impl Outbox {
     fn put(&mut self, id: ReminderId, queued: Queued) {
         self.take(id);
-        if let Stage::Planned { not_before } = queued.stage {
-            self.ready.insert((queued.channel, queued.place, not_before, id));
+        match &queued.stage {
+            Stage::Planned { not_before } => {
+                self.ready.insert((queued.channel, queued.place, *not_before, id));
+            }
+            Stage::Held { cause } => {
+                self.held.insert((cause.clone(), queued.channel, id));
+            }
+            _ => {}
         }
         self.queue.insert(id, queued);
     }
 
     fn take(&mut self, id: ReminderId) -> Option<Queued> {
         let queued = self.queue.remove(&id)?;
-        if let Stage::Planned { not_before } = queued.stage {
-            self.ready.remove(&(queued.channel, queued.place, not_before, id));
+        match &queued.stage {
+            Stage::Planned { not_before } => {
+                self.ready.remove(&(queued.channel, queued.place, *not_before, id));
+            }
+            Stage::Held { cause } => {
+                self.held.remove(&(cause.clone(), queued.channel, id));
+            }
+            _ => {}
         }
         Some(queued)
     }
@@ -170,6 +187,37 @@ impl Outbox {
         let (attempt, kind, detail) = (queued.attempt, EventKind::Deferred, Some(reason.as_str().to_owned()));
         self.put(id, Queued { stage: Stage::Planned { not_before: until }, ..queued });
         self.append(Event { reminder: id, attempt, at: now, kind, gateway: None, provider_id: None, detail });
+    }
+
+    pub(super) fn hold(&mut self, id: ReminderId, cause: HoldCause, now: DateTime<Utc>) {
+        let Some(queued) = self.take(id) else { return };
+        self.append(Event::held(id, queued.attempt, &cause, now));
+        self.put(id, queued.in_stage(Stage::Held { cause }));
+    }
+
+    pub(super) fn holds(&self) -> Vec<(HoldCause, Channel)> {
+        let mut holds: Vec<_> = self.held.iter().map(|(cause, channel, _)| (cause.clone(), *channel)).collect();
+        holds.dedup();
+        holds
+    }
+
+    /// Gives up to `limit` held reminders that are `wanted` back to be decided. Gives how many.
+    pub(super) fn release(
+        &mut self,
+        now: DateTime<Utc>,
+        limit: u32,
+        wanted: impl Fn(&HoldCause, Channel, &Reminder) -> bool,
+    ) -> usize {
+        let is_wanted = |(cause, channel, id): &&(HoldCause, Channel, ReminderId)| {
+            self.reminders.get(id).is_some_and(|reminder| wanted(cause, *channel, reminder))
+        };
+        let released: Vec<_> = self.held.iter().filter(is_wanted).take(limit as usize).cloned().collect();
+        for (cause, _, id) in &released {
+            let Some(queued) = self.take(*id) else { continue };
+            self.append(Event::released(*id, queued.attempt, cause, now));
+            self.put(*id, Queued { place: 0, stage: Stage::Planned { not_before: now }, ..queued });
+        }
+        released.len()
     }
 
     pub(super) fn skip(&mut self, event: Event) {
@@ -306,10 +354,10 @@ impl Outbox {
                 matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
             };
             let left = self.events(one.id).iter().filter(left).map(|event| event.at).max();
-            let progress = match (self.queue.get(&one.id).map(|queued| queued.stage), left) {
+            let progress = match (self.queue.get(&one.id).map(|queued| &queued.stage), left) {
                 (Some(Stage::Sending { .. }), _) => Progress::Sending,
                 (_, Some(at)) => Progress::Sent(at),
-                (Some(Stage::Planned { not_before }), None) => Progress::Planned(not_before),
+                (Some(Stage::Planned { not_before }), None) => Progress::Planned(*not_before),
                 _ => return None,
             };
             Some(Contact { id: one.id, key: one.plan.key.clone(), progress })
@@ -335,12 +383,17 @@ impl Outbox {
             self.queue.values().filter(|queued| queued.channel == channel && stage(&queued.stage)).count() as u64
         };
         let due = self.ready.iter().filter(|ready| ready.0 == channel && ready.2 <= now);
+        let mut held = BTreeMap::new();
+        for (cause, ..) in self.held.iter().filter(|held| held.1 == channel) {
+            *held.entry(cause.reason).or_default() += 1;
+        }
         QueueCounts {
             channel,
             planned: count(&|stage| matches!(stage, Stage::Planned { .. })),
             due: due.clone().count() as u64,
             sending: count(&|stage| matches!(stage, Stage::Sending { .. })),
             unknown: count(&|stage| *stage == Stage::Unknown),
+            held,
             oldest_due: due.map(|ready| ready.2).min(),
         }
     }
@@ -352,6 +405,7 @@ impl Outbox {
         ReminderView {
             state: queued.map_or_else(ended, |queued| match queued.stage {
                 Stage::Planned { .. } => State::Planned,
+                Stage::Held { .. } => State::Held,
                 Stage::Sending { .. } => State::Sending,
                 Stage::Unknown => State::Unknown,
                 Stage::FallingBack { .. } => ended(),

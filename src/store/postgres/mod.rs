@@ -21,6 +21,8 @@ mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
 mod head;
+#[path = "../body/holds.rs"]
+mod holds;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;

@@ -117,6 +117,18 @@ pub(super) const GIVE_BACK: &str = r#"
     from unnest($1::bigint[], $2::int[]) as s (reminder_id, attempt)
     where q.reminder_id = s.reminder_id and q.attempt = s.attempt and q.state = 'sending'"#;
 
+/// Takes back what was claimed and not decided about. The next claim looks for it from the beginning of its lane.
+pub(super) async fn let_go<R>(
+    end: &End,
+    connection: &mut Connection,
+    request: &ClaimRequest,
+    undecided: Batch<'_, R>,
+) -> Result<(), StoreError> {
+    undecided.query(GIVE_BACK)?.execute(connection).await?;
+    end.heads.exhausted(lane(request));
+    Ok(())
+}
+
 /// Lets go of leases that ran out, and under which nothing is being sent any more. Binds: now.
 const FORGET: &str = r#"
     delete from lease l where l.until <= $1 and not exists (
@@ -290,8 +302,9 @@ const RECORD: &str = concat!(
         update queue q set
             state = case s.kind
                 when 'unknown' then 'unknown' when 'accepted' then 'falling_back' when 'failed' then 'falling_back'
-                else 'planned'
+                when 'held' then 'held' else 'planned'
             end,
+            hold = case s.kind when 'held' then s.detail end,
             gateway = case s.kind when 'unknown' then q.gateway end,
             not_before = coalesce(
                 case s.kind when 'accepted' then q.undelivered_at end, s.not_before, q.not_before
@@ -301,7 +314,7 @@ const RECORD: &str = concat!(
             leased_until = null
         from said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
-            s.kind = 'deferred' and q.state = 'planned'
+            s.kind in ('deferred', 'held') and q.state = 'planned'
             or s.kind = 'retry' and q.state in ('sending', 'unknown')
             or s.kind in ('accepted', 'failed') and s.not_before is not null and q.state in ('sending', 'unknown')
             or s.kind = 'unknown' and q.state = 'sending' and q.undelivered_at is null
@@ -321,6 +334,66 @@ const RECORD_ENDS: &str =
 /// Lets rows rest for which another channel is tried now. Binds: numbers.
 pub(super) const RELEASE: &str = r#"
     delete from queue where reminder_id = any ($1::bigint[]) and state = 'falling_back' returning reminder_id"#;
+
+/// The causes of holds, each found behind the one before it: as many looks into the index as there are causes.
+pub(super) const HOLDS: &str = r#"
+    with recursive cause (hold, channel) as (
+        (select hold, channel from queue where apart = 'held' order by hold, channel limit 1)
+        union all
+        select next.hold, next.channel
+        from cause cross join lateral (
+            select q.hold, q.channel from queue q
+            where q.apart = 'held' and (q.hold, q.channel) > (cause.hold, cause.channel)
+            order by q.hold, q.channel limit 1
+        ) next
+    )
+    select hold, channel from cause"#;
+
+/// Gives held rows back to be decided, with an event each. `$wanted` chooses them among the rows `q`; rows that somebody else
+/// releases are his.
+macro_rules! released {
+    ($now:literal, $($wanted:tt)+) => {
+        concat!(
+            "with wanted as (select q.reminder_id, q.hold from queue q where q.apart = 'held' and ",
+            $($wanted)+,
+            r#" for update skip locked), released as (
+                update queue q set state = 'planned', hold = null, place = 0, not_before = "#,
+            $now,
+            r#" from wanted w where q.reminder_id = w.reminder_id and q.state = 'held'
+                returning q.reminder_id, q.attempt, w.hold
+            )
+            insert into event (reminder_id, attempt, at, kind, detail)
+            select reminder_id, attempt, "#,
+            $now,
+            ", 'released', hold from released"
+        )
+    };
+}
+
+/// Binds: now, cause, channel, limit.
+const RELEASE_CAUSE: &str =
+    released!("$1", "q.hold = $2 and q.channel = $3 order by q.hold, q.channel, q.reminder_id limit $4");
+
+/// Binds: now, limit.
+const RELEASE_EXPIRED: &str = released!("$1", "q.not_before <= $1 order by q.not_before limit $2");
+
+/// Releases up to `limit` rows of one cause and channel. Gives how many.
+pub(super) async fn release(
+    connection: &mut Connection,
+    now: Moment,
+    cause: &str,
+    channel: &str,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let released = sqlx::query(RELEASE_CAUSE).bind(now).bind(cause).bind(channel).bind(i64::from(limit));
+    Ok(released.execute(connection).await?.rows_affected())
+}
+
+/// Releases up to `limit` rows whose reminders have expired. Gives how many.
+pub(super) async fn release_expired(connection: &mut Connection, now: Moment, limit: u32) -> Result<u64, StoreError> {
+    let released = sqlx::query(RELEASE_EXPIRED).bind(now).bind(i64::from(limit));
+    Ok(released.execute(connection).await?.rows_affected())
+}
 
 /// Records the moves that are still legal. Gives the numbers of the reminders that were moved.
 pub(super) async fn record(

@@ -9,7 +9,7 @@ use super::event::read_attempt;
 use super::reminder::ReminderRow;
 use super::value::Moment;
 use crate::domain::{
-    Attempt, Channel, Event, EventKind, GatewayName, Next, NoticeFacts, ReminderId, RouteKey, Settlement,
+    Attempt, Channel, Event, EventKind, GatewayName, HoldCause, Next, NoticeFacts, ReminderId, RouteKey, Settlement,
 };
 use crate::store::{QueueCounts, StoreError, UnknownReminder};
 
@@ -93,15 +93,16 @@ pub(in crate::store) const UNKNOWN: &str = concat!(
     order by q.reminder_id limit $3"#
 );
 
-/// Figures of each lane that has rows. Binds: now.
+/// Figures of each channel that has rows, for each cause of a hold apart. Binds: now.
 pub(in crate::store) const COUNTS: &str = r#"
-    select channel,
+    select channel, hold,
         count(*) filter (where state = 'planned') as planned,
         count(*) filter (where state = 'planned' and not_before <= $1) as due,
         count(*) filter (where state = 'sending') as sending,
         count(*) filter (where state = 'unknown') as unknown,
+        count(*) filter (where state = 'held') as held,
         min(case when state = 'planned' and not_before <= $1 then not_before end) as oldest_due
-    from queue group by channel"#;
+    from queue group by channel, hold"#;
 
 /// A row of [`facts`].
 #[derive(FromRow)]
@@ -184,32 +185,49 @@ impl OverdueRow {
     }
 }
 
+/// A cause that holds reminders, and on which channel.
+#[derive(FromRow)]
+pub(in crate::store) struct HoldRow {
+    hold: String,
+    channel: String,
+}
+
+impl HoldRow {
+    pub(in crate::store) fn hold(self) -> Result<(HoldCause, Channel), StoreError> {
+        Ok((read(&self.hold, "queue.hold", str::parse)?, read(&self.channel, "queue.channel", str::parse)?))
+    }
+}
+
 /// A row of [`COUNTS`].
 #[derive(FromRow)]
 pub(in crate::store) struct CountRow {
     channel: String,
+    hold: Option<String>,
     planned: i64,
     due: i64,
     sending: i64,
     unknown: i64,
+    held: i64,
     oldest_due: Option<Moment>,
 }
 
 /// Figures of every channel; zeros for one that has no rows, so that a gauge falls back to zero.
-pub(in crate::store) fn counts(rows: &[CountRow]) -> Vec<QueueCounts> {
+pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, StoreError> {
+    let mut all: Vec<_> = Channel::ALL.iter().map(|channel| QueueCounts::none(*channel)).collect();
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let of = |channel: &Channel| {
-        let row = rows.iter().find(|row| row.channel == channel.as_str());
-        QueueCounts {
-            channel: *channel,
-            planned: row.map_or(0, |row| count(row.planned)),
-            due: row.map_or(0, |row| count(row.due)),
-            sending: row.map_or(0, |row| count(row.sending)),
-            unknown: row.map_or(0, |row| count(row.unknown)),
-            oldest_due: row.and_then(|row| row.oldest_due).map(|oldest| oldest.0),
+    for row in rows {
+        let Some(counts) = all.iter_mut().find(|counts| counts.channel.as_str() == row.channel) else { continue };
+        counts.planned += count(row.planned);
+        counts.due += count(row.due);
+        counts.sending += count(row.sending);
+        counts.unknown += count(row.unknown);
+        counts.oldest_due = [counts.oldest_due, row.oldest_due.map(|oldest| oldest.0)].into_iter().flatten().min();
+        if let Some(cause) = &row.hold {
+            let cause: HoldCause = read(cause, "queue.hold", str::parse)?;
+            *counts.held.entry(cause.reason).or_default() += count(row.held);
         }
-    };
-    Channel::ALL.iter().map(of).collect()
+    }
+    Ok(all)
 }
 
 /// An event, and what it does to the reminder's queue row. Which rows it may move follows from its kind alone:
@@ -218,6 +236,7 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Vec<QueueCounts> {
 /// |---|---|---|
 /// | skipped | planned | gone |
 /// | deferred | planned | planned, at `not_before` |
+/// | held | planned | held for the cause in its detail, until `not_before` |
 /// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
 /// | retry | sending, unknown | planned, at `not_before`, in `place` |
 /// | unknown | sending | unknown |

@@ -40,7 +40,7 @@ pub(in crate::store) const MATCHING: [&str; 2] = [
 /// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
 /// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all.
 pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 8] {
-    let queued = |state: &State| matches!(state, State::Planned | State::Sending | State::Unknown);
+    let queued = |state: &State| matches!(state, State::Planned | State::Held | State::Sending | State::Unknown);
     [
         (filter.id.is_some(), "r.id = $1"),
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),

@@ -20,6 +20,8 @@ mod fallback;
 mod funnel;
 #[path = "../body/gateway_states.rs"]
 mod gateway_states;
+#[path = "../body/holds.rs"]
+mod holds;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;

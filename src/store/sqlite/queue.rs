@@ -25,6 +25,17 @@ pub(super) const GIVE_BACK: &str = r#"
     update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
     where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1)) and state = 'sending'"#;
 
+/// Takes back what was claimed and not decided about.
+pub(super) async fn let_go<R>(
+    _: &End,
+    connection: &mut Connection,
+    _: &ClaimRequest,
+    undecided: Batch<'_, R>,
+) -> Result<(), StoreError> {
+    undecided.query(GIVE_BACK)?.execute(connection).await?;
+    Ok(())
+}
+
 /// Leases that ran out. Binds: now, limit.
 const OVERDUE: &str = r#"
     select reminder_id, attempt, gateway from queue
@@ -89,8 +100,9 @@ const KEEP: &str = r#"
     update queue set
         state = case s.kind
             when 'unknown' then 'unknown' when 'accepted' then 'falling_back' when 'failed' then 'falling_back'
-            else 'planned'
+            when 'held' then 'held' else 'planned'
         end,
+        hold = case s.kind when 'held' then s.detail end,
         gateway = case s.kind when 'unknown' then queue.gateway end,
         not_before = coalesce(
             case s.kind when 'accepted' then queue.undelivered_at end, s.not_before, queue.not_before
@@ -99,12 +111,12 @@ const KEEP: &str = r#"
         undelivered_at = case s.kind when 'accepted' then queue.undelivered_at end,
         lease_until = null
     from (
-        select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 7 as not_before,
-            value ->> 8 as place
+        select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 6 as detail,
+            value ->> 7 as not_before, value ->> 8 as place
         from json_each($1)
     ) s
     where queue.reminder_id = s.reminder_id and queue.attempt = s.attempt and (
-        s.kind = 'deferred' and queue.state = 'planned'
+        s.kind in ('deferred', 'held') and queue.state = 'planned'
         or s.kind = 'retry' and queue.state in ('sending', 'unknown')
         or s.kind in ('accepted', 'failed') and s.not_before is not null and queue.state in ('sending', 'unknown')
         or s.kind = 'unknown' and queue.state = 'sending'
@@ -115,6 +127,58 @@ const KEEP: &str = r#"
 pub(super) const RELEASE: &str = r#"
     delete from queue where reminder_id in (select value ->> 0 from json_each($1)) and state = 'falling_back'
     returning reminder_id"#;
+
+/// The causes of holds.
+pub(super) const HOLDS: &str = "select distinct hold, channel from queue where state = 'held'";
+
+/// What is held for a cause. Binds: cause, channel, limit.
+const OF_CAUSE: &str = r#"
+    select reminder_id, attempt, hold from queue
+    where state = 'held' and hold = $1 and channel = $2 order by reminder_id limit $3"#;
+
+/// What is held and has expired. Binds: now, limit.
+const EXPIRED: &str = r#"
+    select reminder_id, attempt, hold from queue
+    where state = 'held' and not_before <= $1 order by not_before limit $2"#;
+
+/// Gives held rows back to be decided. Rows: number, attempt, cause; then binds: now.
+const GIVE_FREE: &str = r#"
+    update queue set state = 'planned', hold = null, place = 0, not_before = $2
+    where reminder_id in (select value ->> 0 from json_each($1))"#;
+
+/// Says that they are held no more. Rows and binds: as of [`GIVE_FREE`].
+const RELEASED: &str = r#"
+    insert into event (reminder_id, attempt, at, kind, detail)
+    select value ->> 0, value ->> 1, $2, 'released', value ->> 2 from json_each($1)"#;
+
+/// Releases up to `limit` rows of one cause and channel. Gives how many.
+pub(super) async fn release(
+    connection: &mut Connection,
+    now: Moment,
+    cause: &str,
+    channel: &str,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let held = sqlx::query_as(OF_CAUSE).bind(cause).bind(channel).bind(i64::from(limit));
+    let held = held.fetch_all(&mut *connection).await?;
+    give_free(connection, now, &held).await
+}
+
+/// Releases up to `limit` rows whose reminders have expired. Gives how many.
+pub(super) async fn release_expired(connection: &mut Connection, now: Moment, limit: u32) -> Result<u64, StoreError> {
+    let held = sqlx::query_as(EXPIRED).bind(now).bind(i64::from(limit)).fetch_all(&mut *connection).await?;
+    give_free(connection, now, &held).await
+}
+
+async fn give_free(connection: &mut Connection, now: Moment, held: &[(i64, i32, String)]) -> Result<u64, StoreError> {
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let rows = Batch::of(held).column(|row| row.0)?.column(|row| row.1)?.column(|row| row.2.as_str())?;
+    rows.query(GIVE_FREE)?.bind(now).execute(&mut *connection).await?;
+    rows.query(RELEASED)?.bind(now).execute(&mut *connection).await?;
+    Ok(held.len() as u64)
+}
 
 /// Records the events that moved a row, unless an early receipt stands. Rows: as of [`END`]; then bind: the moved rows.
 const APPEND: &str = r#"

@@ -38,12 +38,13 @@ async fn what_is_stopped_waits_and_goes_out_when_the_stop_is_lifted(
     let bench = Bench::with(3, vec![]).await;
     stop(&bench, merchant.clone(), channel).await;
     let tally = bench.drain().await;
-    assert_eq!(tally, Tally { deferred: 3, ..Tally::default() });
+    assert_eq!(tally, Tally { held: 3, ..Tally::default() });
     bench.live(MINUTE, 60).await;
     assert!(bench.gateway("script").seen().is_empty());
 
     assert!(bench.store.lift_stop(merchant.as_ref(), channel).await.expect("lifted"));
-    assert_eq!(bench.live(MINUTE, 10).await.accepted, 3);
+    assert_eq!(bench.drain().await.accepted, 3, "at once");
+    assert_eq!(bench.story(1).await, ["0 held stopped:mall", "0 released stopped:mall", "1 accepted -"]);
     assert!(!bench.store.lift_stop(merchant.as_ref(), channel).await.expect("asked"), "there is none any more");
 }
 

@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use dueherald::domain::{
-    Channel, InstallmentStatus, NewReminder, NoticeFacts, NoticeState, Origin, ReminderId, SkipReason,
+    Channel, HoldCause, HoldReason, InstallmentStatus, NewReminder, NoticeFacts, NoticeState, Origin, ReminderId,
+    SkipReason,
 };
 use dueherald::plan::{Account, Cap, Caps, Contact, Decision, DeferReason, Policy, Progress, decide};
 use rstest::rstest;
@@ -48,9 +49,9 @@ fn nothing_leaves_of_a_notice_that_does_not_go_out(#[case] state: Option<NoticeS
 }
 
 #[test]
-fn a_paused_notice_waits_and_is_looked_at_again() {
+fn a_paused_notice_is_held() {
     let decision = decide(&policy(), &message(), &account(NoticeState::Paused), at(TEN));
-    assert_eq!(decision, Decision::Defer { until: at("2026-11-22T02:10:00Z"), reason: DeferReason::Paused });
+    assert_eq!(decision, Decision::Hold(HoldCause::new(HoldReason::Paused, "moved")));
 }
 
 #[test]

@@ -81,14 +81,14 @@ fn a_pause_and_an_end_hold_at_the_next_claim() {
     desk.run(&create("n", &["--merchant", "mall", "--send"])).went_well();
     let paused = act(&desk, &["pause", "n"], "li").went_well();
     assert!(paused.contains("4 wait"), "{paused}");
-    let held = dispatch(&desk);
-    assert!(held.starts_with("0 sent"), "{held}");
+    let held = desk.run(&["dispatch", "--drain", "--at", &super::half_past_ten(1)]);
+    assert!(held.code == 3 && held.out.contains("4 are held: its notice is paused"), "{}", held.out);
+    let listed = desk.run(&["reminders", "list", "--state", "held"]).went_well();
+    assert_eq!(listed.matches("paused:n").count(), 4, "{listed}");
     assert_eq!(corrected(&desk, "n").len(), 0);
     assert_eq!(act(&desk, &["pause", "n"], "li").code, 1, "it is paused already");
     act(&desk, &["resume", "n"], "li").went_well();
-    // What was put off is looked at again ten minutes later.
-    let later = super::half_past_ten(1).replace("10:30", "10:41");
-    desk.run(&["dispatch", "--drain", "--at", &later]).went_well();
+    dispatch(&desk);
     assert_eq!(corrected(&desk, "n").len(), 4);
 
     desk.run(&create("m", &["--merchant", "mall", "--send"])).went_well();

@@ -146,7 +146,7 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
             seen.lock().expect("nobody panicked").push((ids(&account.installments), ids(&account.following), contacts));
             let until = now + TimeDelta::minutes(1);
             let _ = send(one, account, now);
-            Decision::Defer { until, reason: dueherald::plan::DeferReason::Stopped }
+            Decision::Defer { until, reason: dueherald::plan::DeferReason::ContactHours }
         };
         store.claim(&ClaimRequest { beside, ..request(1) }, &look).await.expect("the claim is recorded");
         let seen = seen.into_inner().expect("nobody panicked");
@@ -173,7 +173,7 @@ pub(super) async fn an_account_tells_what_a_claim_would_read(store: &dyn Store, 
     let claimed = std::sync::Mutex::new(None);
     let look = |_: &NewReminder, account: &Account, now: DateTime<Utc>| {
         claimed.lock().expect("nobody panicked").get_or_insert(account.clone());
-        Decision::Defer { until: now + TimeDelta::minutes(1), reason: dueherald::plan::DeferReason::Stopped }
+        Decision::Defer { until: now + TimeDelta::minutes(1), reason: dueherald::plan::DeferReason::ContactHours }
     };
     store.claim(&ClaimRequest { beside: Some(beside), ..request(1) }, &look).await.expect("the claim is recorded");
     let claimed = claimed.into_inner().expect("nobody panicked").expect("one was due");

@@ -177,12 +177,12 @@ pub(super) async fn counts_and_next_due_follow_the_queue(store: &dyn Store, cloc
         all.into_iter().next().expect("the lane of SMS")
     };
     let of = |planned, due, sending, unknown, oldest_due| QueueCounts {
-        channel: Channel::Sms,
         planned,
         due,
         sending,
         unknown,
         oldest_due,
+        ..QueueCounts::none(Channel::Sms)
     };
     assert_eq!(counts().await, of(0, 0, 0, 0, None));
     assert_eq!(store.next_due(Channel::Sms).await.expect("the head is read"), None);

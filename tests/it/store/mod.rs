@@ -8,6 +8,7 @@ mod crossing;
 mod fallbacks;
 mod funnel;
 mod gateways;
+mod holds;
 mod import;
 mod landing;
 mod lanes;
@@ -111,6 +112,7 @@ macro_rules! every_case_on {
             rates {
                 claimers_share_a_gateways_permits,
                 what_is_not_sent_uses_no_permit,
+                what_is_not_sent_keeps_nobody_from_being_sent,
                 a_gateways_day_has_its_end,
                 after_a_pause_a_burst_leaves_at_once,
             }
@@ -126,6 +128,15 @@ macro_rules! every_case_on {
             }
             gateways {
                 the_latest_word_of_each_process_is_known_for_a_day,
+            }
+            holds {
+                what_is_held_is_in_no_claim_until_it_is_released,
+                causes_are_told_apart,
+                what_expires_while_it_is_held_is_decided_again,
+                a_lifted_stop_releases_what_no_other_stops,
+                a_notice_that_goes_on_releases_its_messages,
+                a_receipt_ends_a_hold,
+                a_retry_that_is_held_keeps_its_attempts_and_starts_at_the_first_gateway,
             }
             stops {
                 a_stop_holds_for_its_scope_until_it_is_lifted,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
-use dueherald::domain::{NewReminder, SkipReason};
+use dueherald::domain::{HoldCause, HoldReason, NewReminder, SkipReason};
 use dueherald::plan::{Account, Decision, RateLimit};
 use dueherald::store::{ClaimRequest, Claimed, Decide, Store};
 
-use super::sample::{claim_all, plan_due, request, send};
+use super::bench::START;
+use super::sample::{claim_all, plan, plan_due, request, send, sms};
 
 /// One every 10 ms; permits are given out for a quarter of a second ahead.
 const HUNDRED: RateLimit = RateLimit { per_second: 100, burst: 1, per_day: None };
@@ -50,9 +51,39 @@ pub(super) async fn what_is_not_sent_uses_no_permit(store: &dyn Store, _: &SimCl
         if odd { send(reminder, account, now) } else { Decision::Skip(SkipReason::Paid) }
     };
     let first = claim_within(store, HUNDRED, 4, &odd_only).await;
-    assert_eq!((first.put_aside.len(), pauses(&first)), (2, vec![0, 10]));
+    assert_eq!((first.put_aside.len(), pauses(&first)), (4, vec![0, 10, 20, 30]), "four were allowed");
     let second = claim_within(store, HUNDRED, 4, &odd_only).await;
-    assert_eq!((second.put_aside.len(), pauses(&second)), (2, vec![20, 30]));
+    assert_eq!((second.put_aside.len(), pauses(&second)), (1, vec![40]));
+}
+
+/// Two merchants' reminders on one gateway: those of the one are put aside, and the other's leave all the same.
+pub(super) async fn what_is_not_sent_keeps_nobody_from_being_sent(store: &dyn Store, clock: &SimClock) {
+    let aside: Vec<_> = (0..2_500).map(|number| sms(&format!("aside-{number}"), START)).collect();
+    for some in aside.chunks(1_000) {
+        plan(store, some).await;
+    }
+    clock.advance(Duration::from_secs(1));
+    plan(store, &[sms("other-1", "2026-11-22T02:00:01Z"), sms("other-2", "2026-11-22T02:00:01Z")]).await;
+    let others_only = |reminder: &NewReminder, account: &Account, now| {
+        let other = reminder.key.borrower.id.as_str().starts_with("other");
+        let cause = || HoldCause::new(HoldReason::Stopped, "mall");
+        if other { send(reminder, account, now) } else { Decision::Hold(cause()) }
+    };
+    let one_a_second = RateLimit { per_second: 1, ..HUNDRED };
+    let (mut claims, mut held) = (0, 0);
+    let claimed = loop {
+        let claimed = claim_within(store, one_a_second, 50, &others_only).await;
+        (claims, held) = (claims + 1, held + claimed.put_aside.len());
+        assert!(claims <= 5, "it takes as many claims as there are permits");
+        if !claimed.sending.is_empty() {
+            break claimed;
+        }
+    };
+    assert_eq!((claimed.allowed, pauses(&claimed), held), (1, vec![0], 2_500));
+    clock.advance(Duration::from_secs(1));
+    let claimed = claim_within(store, one_a_second, 50, &others_only).await;
+    let number = claimed.sending.iter().map(|one| one.attempt.number()).collect::<Vec<_>>();
+    assert_eq!((claimed.put_aside.len(), number), (0, vec![1]), "what was looked at and not sent is as it was");
 }
 
 pub(super) async fn a_gateways_day_has_its_end(store: &dyn Store, clock: &SimClock) {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use dueherald::domain::{Channel, SourceName, SourceState};
+use dueherald::domain::{Channel, HoldReason, SourceName, SourceState};
 use dueherald::http::STORE_PATIENCE;
 use dueherald::http::ops::{BREAKER_OPEN, Figures, OUTCOMES, Ops, PLANNED, SEND_SECONDS, SKIPPED, router};
 use dueherald::pipeline::Freshness;
@@ -63,7 +63,15 @@ async fn ready_does_not_wait_for_a_silent_store() {
 }
 
 fn sms(planned: u64, oldest_due: Option<&str>) -> QueueCounts {
-    QueueCounts { channel: Channel::Sms, planned, due: 3, sending: 2, unknown: 1, oldest_due: oldest_due.map(instant) }
+    QueueCounts {
+        planned,
+        due: 3,
+        sending: 2,
+        unknown: 1,
+        held: [(HoldReason::Paused, 4)].into(),
+        oldest_due: oldest_due.map(instant),
+        ..QueueCounts::none(Channel::Sms)
+    }
 }
 
 #[tokio::test]

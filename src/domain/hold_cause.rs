@@ -1,0 +1,72 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::UnknownWord;
+use super::reminder::words;
+
+/// Why waiting reminders may not be sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HoldReason {
+    /// Somebody has stopped the sending. The subject is the reminder's merchant.
+    Stopped,
+    /// Its notice is paused. The subject is the notice.
+    Paused,
+}
+words!(HoldReason { Stopped => "stopped", Paused => "paused" });
+
+impl HoldReason {
+    /// The reason as a colleague would say it.
+    #[must_use]
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::Stopped => "somebody has stopped the sending",
+            Self::Paused => "its notice is paused",
+        }
+    }
+}
+
+/// A reason with what it is about. All reminders of one cause and one channel are held and released alike, so nothing has to be asked
+/// about each of them. Its text is `reason:subject`, in the queue and in events: it holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HoldCause {
+    /// Why.
+    pub reason: HoldReason,
+    /// About what; each reason says of what kind. May be empty.
+    pub subject: String,
+}
+
+impl HoldCause {
+    /// A cause.
+    #[must_use]
+    pub fn new(reason: HoldReason, subject: impl fmt::Display) -> Self {
+        Self { reason, subject: subject.to_string() }
+    }
+}
+
+impl fmt::Display for HoldCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.reason, self.subject)
+    }
+}
+
+impl FromStr for HoldCause {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let (reason, subject) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self { reason: reason.parse()?, subject: subject.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HoldCause, HoldReason};
+
+    #[test]
+    fn a_cause_reads_back_as_it_was_written() {
+        for subject in ["mall", "", "a:b"] {
+            let cause = HoldCause::new(HoldReason::Paused, subject);
+            assert_eq!(cause.to_string().parse(), Ok(cause));
+        }
+        assert!("tired:mall".parse::<HoldCause>().is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! What the store does about holds.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{Channel, HoldCause};
+
+/// Holds: reminders that wait until a cause goes away. A claim that decides [`Hold`](crate::plan::Decision::Hold) begins one; no claim
+/// looks at a held reminder. The operation that takes a cause away releases what it held, up to a bound; the rest, and what a claim held
+/// at that very moment, is released by whoever asks for [`HoldStore::holds`]. The part of [`Store`](super::Store) that is about them.
+#[async_trait]
+pub trait HoldStore {
+    /// What holds reminders now, and on which channel, in order. Costs a look for each cause, not for each reminder.
+    async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError>;
+
+    /// Gives up to `limit` reminders that a cause holds on a channel back to be decided, due now. Gives how many.
+    async fn release(&self, cause: &HoldCause, channel: Channel, limit: u32) -> Result<usize, StoreError>;
+
+    /// The same for held reminders that have expired, whatever holds them.
+    async fn release_expired(&self, limit: u32) -> Result<usize, StoreError>;
+}

@@ -1,0 +1,41 @@
+//! Holds as one daemon sees them. What is released is told to the oracle before anybody claims it.
+
+use async_trait::async_trait;
+use dueherald::domain::{Channel, HoldCause, ReminderId, State};
+use dueherald::store::{HoldStore, MemoryStore, ReminderFilter, Store, StoreError};
+
+use crate::store::{FaultyStore, observe};
+
+/// Everything that is held.
+pub(crate) async fn held(store: &MemoryStore) -> Vec<ReminderId> {
+    let filter = ReminderFilter { state: Some(State::Held), limit: u32::MAX, ..ReminderFilter::default() };
+    let views = store.reminders(&filter).await.expect("memory does not fail");
+    views.into_iter().map(|view| view.reminder.id).collect()
+}
+
+#[async_trait]
+impl HoldStore for FaultyStore {
+    async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError> {
+        self.before().await?;
+        self.inner().holds().await
+    }
+
+    async fn release(&self, cause: &HoldCause, channel: Channel, limit: u32) -> Result<usize, StoreError> {
+        self.before().await?;
+        let before = held(self.inner()).await;
+        let released = self.inner().release(cause, channel, limit).await?;
+        self.world().note(format!("{} releases {released} that were held: {cause}", self.0.number));
+        observe(self.world(), &before).await;
+        self.after().await?;
+        Ok(released)
+    }
+
+    async fn release_expired(&self, limit: u32) -> Result<usize, StoreError> {
+        self.before().await?;
+        let before = held(self.inner()).await;
+        let released = self.inner().release_expired(limit).await?;
+        observe(self.world(), &before).await;
+        self.after().await?;
+        Ok(released)
+    }
+}
