@@ -265,7 +265,7 @@ async fn ready(State(ops): State<Ops>) -> Response {
 /// What may be told to whoever asks. A database's own words stay in the log: they may name a host or a user.
 fn plain_reason(error: &HttpError) -> String {
     match error {
-        HttpError::Slow | HttpError::Store(StoreError::NotMigrated) => error.to_string(),
+        HttpError::Slow | HttpError::Store(StoreError::NotMigrated | StoreError::ReadOnly(_)) => error.to_string(),
         HttpError::Store(_) => "the database cannot be used; the log says why".to_owned(),
     }
 }

@@ -58,7 +58,30 @@ const RELEASED_AT_ONCE: u32 = 10_000;
 pub enum StoreError {
     /// The database refused, or could not be reached.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+    /// It lets nobody write: a hot standby, or a database or user for reading only.
+    #[error(
+        "the database is read-only: {0}; name the primary server in `database.url`, promote this one, or, if it is none, set \
+         default_transaction_read_only = off for this database and user"
+    )]
+    ReadOnly(&'static str),
+    /// It does not wait for the disk when it commits, so that a claim may be lost after its message has gone.
+    #[error(
+        "the database does not let dueherald wait for the disk: {0}; a message could be sent twice after a crash of the server: \
+         let this user set synchronous_commit = on, or set it for the database"
+    )]
+    NotDurable(String),
+    /// The server has no room for one more connection.
+    #[error(
+        "the database {place} gives no connection: {source}; end programs that hold one, or raise the limit of the server, the \
+         database or the user"
+    )]
+    NoConnection {
+        /// Where it is, without the password.
+        place: String,
+        /// The server's own words.
+        source: sqlx::Error,
+    },
     /// The address of the database is none. Does not hold the address: a password may stand in it.
     #[error("`database.url` is not right: {reason}; write it as {example}")]
     BadUrl {
@@ -93,6 +116,17 @@ pub enum StoreError {
         /// `table.column`.
         column: &'static str,
     },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        /// `read_only_sql_transaction`
+        const READ_ONLY: &str = "25006";
+        match error.as_database_error().and_then(|error| error.code()) {
+            Some(code) if code == READ_ONLY => Self::ReadOnly("it refuses to write"),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 /// The ledger and the outbox.

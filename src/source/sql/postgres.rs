@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
@@ -6,7 +8,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgTypeKind};
 use sqlx::query::Query as Statement;
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Either, Executor, PgConnection, Postgres, Row,
-    SqlSafeStr, Statement as _, TypeInfo, ValueRef,
+    SqlSafeStr, Statement as _, TypeInfo, ValueRef, raw_sql,
 };
 
 use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
@@ -14,9 +16,23 @@ use super::error::Problem;
 use super::field::{Answered, Field, Key, Kind, Stamp};
 use super::query::Query;
 
+/// Whether the settings that were asked for at the start are there.
+const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_only') = 'on' \
+                            and current_setting('statement_timeout') = '1min'";
+
+/// What begins every transaction behind a pooler in transaction mode, which drops or refuses settings of a session.
+const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'; set local timezone = 'UTC'";
+
+/// Takes out statements that the driver has named on this backend, or that another one has left there: they have the same names.
+const FORGET_STATEMENTS: &str = "do $$ declare one text; begin \
+    for one in select name from pg_prepared_statements where name like 'sqlx\\_s\\_%' \
+    loop execute format('deallocate %I', one); end loop; end $$";
+
 /// PostgreSQL: it tells the types of the parameters, which are bound as it wants them.
 pub(super) struct PostgresSource {
     connection: PgConnection,
+    /// The next transaction may have another backend.
+    is_pooled: bool,
     query: Query,
     zone: Tz,
     after: Kind,
@@ -25,14 +41,29 @@ pub(super) struct PostgresSource {
 
 impl PostgresSource {
     pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
-        let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
-        let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("dueherald").options([
-            ("default_transaction_read_only", "on"),
-            ("statement_timeout", timeout.as_str()),
-            ("timezone", "UTC"),
-        ]);
-        Ok(Self { connection: options.connect().await?, query, zone, after: Kind::Instant, key: String::new() })
+        let (connection, is_pooled) = connect(url).await?;
+        Ok(Self { connection, is_pooled, query, zone, after: Kind::Instant, key: String::new() })
+    }
+
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_pooled {
+            raw_sql(BEGIN_POOLED).execute(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_pooled {
+            raw_sql("commit").execute(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_statements(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_pooled {
+            raw_sql(FORGET_STATEMENTS).execute(&mut self.connection).await?;
+        }
+        Ok(())
     }
 
     fn bind_key<'q>(
@@ -52,7 +83,11 @@ impl PostgresSource {
 #[async_trait]
 impl Connection for PostgresSource {
     async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+        self.begin().await?;
+        self.forget_statements().await?;
         let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+        self.forget_statements().await?;
+        self.end().await?;
         if let Some(Either::Left([after, key, limit])) = prepared.parameters() {
             self.after = kind(after.name(), after.kind());
             if !matches!(self.after, Kind::Instant | Kind::Local) {
@@ -77,13 +112,15 @@ impl Connection for PostgresSource {
     }
 
     async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone()));
+        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).persistent(!self.is_pooled);
         let statement = match self.after {
             Kind::Local => statement.bind(after.local(self.zone)),
             _ => statement.bind(after.instant(self.zone)),
         };
         let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
+        self.begin().await?;
         let rows = statement.fetch_all(&mut self.connection).await?;
+        self.end().await?;
         Ok(rows.iter().map(fields).collect())
     }
 
@@ -91,6 +128,35 @@ impl Connection for PostgresSource {
         // Nothing is lost if it does not close nicely: it only read.
         _ = self.connection.close().await;
     }
+}
+
+/// Connects, and tells whether a pooler stands before the server.
+async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
+    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+    let options = PgConnectOptions::from_str(url)?.application_name("dueherald");
+    let direct = options.clone().options([
+        ("default_transaction_read_only", "on"),
+        ("statement_timeout", timeout.as_str()),
+        ("timezone", "UTC"),
+    ]);
+    match direct.connect().await {
+        Ok(mut connection) => {
+            let has_settings: bool = raw_sql(HAS_SETTINGS).fetch_one(&mut connection).await?.try_get(0)?;
+            if has_settings {
+                return Ok((connection, false));
+            }
+            // Nothing is lost if it does not close nicely: it only asked.
+            _ = connection.close().await;
+        }
+        Err(error) if refuses_settings(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok((options.extra_float_digits(None).statement_cache_capacity(0).connect().await?, true))
+}
+
+/// Whether somebody in between does not take the settings of a session: PgBouncer, unless it is told to ignore them.
+fn refuses_settings(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("unsupported startup parameter"))
 }
 
 fn wrong(parameter: &str, found: &str, advice: &'static str) -> Trouble {

@@ -1,18 +1,13 @@
 //! How to connect: the options of every connection, and errors that say what to do without showing a password.
 
-use std::time::Duration;
+use std::io;
+use std::sync::LazyLock;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::postgres::PgConnectOptions;
 
+use super::pool::Pool;
 use crate::store::StoreError;
-
-/// How long one waits for a connection of the pool.
-const ACQUIRE: Duration = Duration::from_secs(10);
-
-/// A connection that lay idle for longer is asked whether it still lives; one in steady use is not, which saves a round trip.
-pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
 /// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner
@@ -28,6 +23,53 @@ const WORKING: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "5s"),
 ];
 
+/// A commit waits for the disk, whatever the server's, the database's or the role's default; a stricter value stays as it is.
+const WAIT_FOR_DISK: &str =
+    "; select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
+
+/// The same settings for one transaction, as follows on its begin: what a pooler in transaction mode lets through.
+pub(super) fn local_settings() -> &'static str {
+    static LOCAL: LazyLock<String> = LazyLock::new(|| {
+        let settings = WORKING.iter().map(|(name, value)| format!("; set local {name} = '{value}'"));
+        settings.chain([WAIT_FOR_DISK.to_owned()]).collect()
+    });
+    &LOCAL
+}
+
+/// Why a server does not let us in now, but may later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It has as many connections as it, the database or the role may have.
+    TooMany,
+    /// It is not up, or not yet.
+    Starting,
+}
+
+/// What kind of refusal an error is, if it may pass.
+pub(super) fn refusal(error: &sqlx::Error) -> Option<Refusal> {
+    match error {
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Refusal::Starting),
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("53300") => Some(Refusal::TooMany),
+            // PgBouncer has no code of its own for it.
+            Some("08P01") if error.message().contains("no more connections allowed") => Some(Refusal::TooMany),
+            Some("57P03") => Some(Refusal::Starting),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether somebody in between does not take the settings of a session: PgBouncer, unless it is told to ignore them.
+pub(super) fn refuses_settings(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("unsupported startup parameter"))
+}
+
+/// Whether it is the one setting that there is no doing without.
+fn refuses_to_wait_for_disk(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("synchronous_commit"))
+}
+
 pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
     const EXAMPLE: &str = "postgres://user:password@host:5432/name";
     let url = url.expose_secret();
@@ -42,24 +84,18 @@ pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError
     Ok(options.application_name("dueherald"))
 }
 
-pub(super) async fn pool(options: &PgConnectOptions, max_connections: u32) -> Result<PgPool, StoreError> {
-    // One connection outside the pool first: the pool would try for as long as `ACQUIRE`, and then only say that time ran out.
-    let first =
-        options.connect().await.map_err(|error| StoreError::Unreachable { place: place(options), source: error })?;
-    first.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        });
-    Ok(pool.connect_lazy_with(options.clone().options(WORKING)))
+pub(super) async fn pool(options: &PgConnectOptions, max_connections: u32) -> Result<Pool, StoreError> {
+    let direct = options.clone().options(WORKING);
+    // Nothing that PgBouncer refuses at the start, and no statement that outlasts its use.
+    let pooled = options.clone().extra_float_digits(None).statement_cache_capacity(0);
+    Pool::connect(direct, pooled, max_connections).await.map_err(|source| {
+        let place = place(options);
+        match refusal(&source) {
+            Some(Refusal::TooMany) => StoreError::NoConnection { place, source },
+            _ if refuses_to_wait_for_disk(&source) => StoreError::NotDurable(source.to_string()),
+            _ => StoreError::Unreachable { place, source },
+        }
+    })
 }
 
 /// Where the database is, without the password.

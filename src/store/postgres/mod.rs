@@ -26,6 +26,7 @@ mod holds;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
+mod migration;
 mod notice;
 #[path = "../body/notices.rs"]
 mod notices;
@@ -35,6 +36,7 @@ mod operations;
 mod outbox;
 #[path = "../body/permits.rs"]
 mod permits;
+mod pool;
 mod queue;
 mod rate;
 mod receipt;
@@ -51,6 +53,7 @@ mod route_health;
 mod routes;
 #[path = "../body/scan.rs"]
 mod scan;
+mod session;
 #[path = "../body/sources.rs"]
 mod sources;
 #[path = "../body/stops.rs"]
@@ -67,47 +70,37 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::Postgres;
 
 use super::StoreError;
-use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
 use batch::Batch;
-use head::Heads;
+use head::{Heads, Lane};
+use pool::{Pool, Tx};
+use session::Session;
 use turns::Turns;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
-/// What the body calls a connection, the database, this end and a transaction.
-type Connection = PgConnection;
+/// What the body calls a connection, the database and this end.
+type Connection = Session;
 type Db = Postgres;
 type End = PostgresStore;
-type Tx = Transaction<'static, Postgres>;
 
 /// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an index and
 /// stop at their limit; a hash join would read the tables whole before the first row.
-const BEGIN_READ: &str = "begin read only; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
-                          set local enable_hashjoin = off; set local enable_mergejoin = off";
+const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
+                         set local enable_hashjoin = off; set local enable_mergejoin = off";
 
 /// A commit that does not wait for the disk; the next one that does waits for both.
-const BEGIN_WRITE_BEHIND: &str = "begin; set local synchronous_commit = off";
+const WRITE_BEHIND: &str = "; set local synchronous_commit = off";
 
 /// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
 /// have no row to lock, and the later would undo the earlier.
 const IMPORT_LOCK: &str = "select pg_advisory_xact_lock(hashtext('dueherald import'))";
 
-/// Whether anything was ever migrated, in the schema that this connection works in.
-const HAS_MIGRATIONS: &str = "select to_regclass('_sqlx_migrations') is not null";
-
 /// The ledger and the outbox on PostgreSQL 15 or newer.
 pub struct PostgresStore {
-    pool: PgPool,
-    /// For a migration: it has a connection of its own, without the pool's time-outs.
-    options: PgConnectOptions,
+    pool: Pool,
     clock: Option<Arc<dyn Clock>>,
     heads: Heads,
     turns: Turns,
@@ -133,35 +126,39 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
-        Ok(Self { pool, options, clock, heads: Heads::default(), turns: Turns::new(max_connections) })
+        Ok(Self { pool, clock, heads: Heads::default(), turns: Turns::default() })
     }
 
     async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin_with(BEGIN_READ).await?)
+        Ok(self.pool.begin("begin read only", FOR_LISTS).await?)
     }
 
     /// For what reads much, and plans for that.
     async fn read_much(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin_with("begin read only").await?)
+        Ok(self.pool.begin("begin read only", "").await?)
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin().await?)
+        Ok(self.pool.begin("begin", "").await?)
     }
 
     /// For what the same scan makes lasting by a later commit, its mark: what is lost before that is planned again.
     async fn write_behind(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin_with(BEGIN_WRITE_BEHIND).await?)
+        Ok(self.pool.begin("begin", WRITE_BEHIND).await?)
     }
 
     /// For a single statement, which is a transaction by itself: spares the round trips of begin and commit.
-    async fn write_alone(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        Ok(self.pool.acquire().await?)
+    async fn write_alone(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.alone(None).await?)
     }
 
-    #[expect(clippy::unused_async, reason = "SQLite commits here")]
-    async fn commit_alone(&self, _connection: PoolConnection<Postgres>) -> Result<(), StoreError> {
-        Ok(())
+    /// The same, for a lane: on the connection of its round before, if that was just now.
+    async fn write_alone_for(&self, lane: Lane) -> Result<Tx, StoreError> {
+        Ok(self.pool.alone(Some(lane)).await?)
+    }
+
+    async fn commit_alone(&self, tx: Tx) -> Result<(), StoreError> {
+        Ok(tx.commit().await?)
     }
 
     async fn write_ledger(&self) -> Result<Tx, StoreError> {
@@ -185,18 +182,12 @@ impl PostgresStore {
     }
 
     async fn apply_migrations(&self) -> Result<usize, StoreError> {
-        let mut connection = self.options.connect().await?;
-        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut connection).await?;
-        let before = if exists { schema::applied(&mut connection, &MIGRATIONS).await?.len() } else { 0 };
-        let applied = schema::migrate(&mut connection, &MIGRATIONS, before).await?;
-        connection.close().await?;
-        Ok(applied)
+        migration::apply(&self.pool).await
     }
 
     async fn check_schema(&self) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
-        let applied = if exists { schema::applied(&mut *connection, &MIGRATIONS).await? } else { Vec::new() };
-        schema::check(&MIGRATIONS, &applied)
+        let mut tx = self.write().await?;
+        migration::check(&mut tx).await?;
+        Ok(tx.commit().await?)
     }
 }

@@ -185,23 +185,31 @@ pub(super) async fn record_and_claim(
     request: &ClaimRequest,
 ) -> Result<SettledAndClaimed, StoreError> {
     let moves = moves.query(RECORD_ENDS_AND_CLAIM)?;
-    let mut turn = end.turns.of(lane(request)).await;
-    let mut connection = turn.connection(end).await?;
+    let turn = end.turns.of(lane(request)).await;
+    let mut connection = end.write_alone_for(lane(request)).await?;
     let from = end.heads.of(lane(request));
     let found = bind_claim(moves, now, request, from, request.limit).fetch_all(&mut *connection).await?;
     let claimed = found.iter().filter_map(|row| head(row).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
     let last = claimed.last().filter(|_| claimed.len() >= request.limit as usize);
     let Some(last) = last else {
+        // Only if a pooler was found out just now.
+        if connection.is_in_transaction() {
+            connection.commit().await?;
+            end.heads.exhausted(lane(request));
+            return SettledAndClaimed::read(&found);
+        }
         let mut round = SettledAndClaimed::read(&found)?;
         let looked = look_back(end, &mut connection, now, request, request.limit, (from, &mut round.rows)).await;
         // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
         if round.rows.is_empty() {
             looked?;
         }
+        connection.commit().await?;
         return Ok(round);
     };
     end.heads.found(lane(request), from, *last, found[0].try_get("claimed_at")?);
-    turn.pass_on(connection);
+    connection.commit_for(lane(request)).await?;
+    drop(turn);
     // The next round has its statement on the way before these rows are read.
     tokio::task::yield_now().await;
     SettledAndClaimed::read(&found)

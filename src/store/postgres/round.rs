@@ -17,7 +17,8 @@ pub(super) async fn settle_and_claim(
     decide: Decide<'_>,
 ) -> Result<(usize, Claimed), StoreError> {
     let locks_more = request.rate.is_some() || request.beside.is_some();
-    if locks_more || !moves.iter().all(Move::ends) {
+    // Behind a pooler a statement needs a transaction around it anyway.
+    if locks_more || end.pool.is_pooled() || !moves.iter().all(Move::ends) {
         return outbox::settle_and_claim(end, moves, request, decide).await;
     }
     let moves = outbox::in_order(moves);

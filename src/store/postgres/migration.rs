@@ -1,0 +1,119 @@
+//! The schema of the database: whether it is this version's, and how it comes to be.
+
+use sqlx::migrate::{MigrateError, Migration, Migrator};
+use sqlx::{Executor, raw_sql};
+
+use super::pool::{Pool, Tx};
+use crate::store::StoreError;
+use crate::store::sql::schema;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Whether anything was ever migrated, in the schema that this connection works in.
+const HAS_MIGRATIONS: &str = "select to_regclass('_sqlx_migrations') is not null";
+
+/// What was applied, by version.
+const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
+
+/// Whether a claim can be kept: who may write, and whether a commit waits for the disk.
+const CAN_KEEP: &str = "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
+                        current_setting('synchronous_commit') = 'off'";
+
+/// A migration reads and writes whole tables and may take its time.
+const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
+                              set plan_cache_mode = auto; set enable_seqscan = on; set enable_bitmapscan = on";
+const WITHOUT_LIMITS_LOCALLY: &str = "; set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
+     set local plan_cache_mode = auto; set local enable_seqscan = on; set local enable_bitmapscan = on";
+
+/// Behind a pooler a lock can only be held by a transaction.
+const LOCK: &str = "select pg_advisory_xact_lock(hashtext('dueherald migrate'))";
+
+/// The table that sqlx keeps.
+const TABLE: &str = r#"
+    create table if not exists _sqlx_migrations (
+        version bigint primary key,
+        description text not null,
+        installed_on timestamptz not null default now(),
+        success boolean not null,
+        checksum bytea not null,
+        execution_time bigint not null
+    )"#;
+
+/// Binds: version, description, checksum.
+const NOTE: &str = r#"
+    insert into _sqlx_migrations (version, description, success, checksum, execution_time) values ($1, $2, true, $3, 0)"#;
+
+/// Brings the schema to this version's. Gives how many migrations were applied.
+pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {
+    let mut alone = pool.alone(None).await?;
+    if alone.is_pooled() {
+        alone.rollback().await?;
+        return apply_pooled(pool).await;
+    }
+    let before = applied(&mut alone).await?.len();
+    alone.execute(raw_sql(WITHOUT_LIMITS)).await?;
+    let applied = schema::migrate(alone.driver(), &MIGRATIONS, before).await;
+    // Its settings are those of no other connection now.
+    alone.close().await?;
+    applied
+}
+
+/// All in one transaction: the next one may have another backend.
+async fn apply_pooled(pool: &Pool) -> Result<usize, StoreError> {
+    let mut tx = pool.begin("begin", WITHOUT_LIMITS_LOCALLY).await?;
+    tx.execute(raw_sql(LOCK)).await?;
+    let known = applied(&mut tx).await?;
+    if known.iter().any(|(version, _)| !MIGRATIONS.version_exists(*version)) {
+        return Err(StoreError::NewerSchema);
+    }
+    tx.execute(raw_sql(TABLE)).await?;
+    let mut count = 0;
+    for migration in MIGRATIONS.iter() {
+        match known.iter().find(|(version, _)| *version == migration.version) {
+            Some((version, checksum)) if *checksum != *migration.checksum => {
+                return Err(StoreError::Migrate(MigrateError::VersionMismatch(*version)));
+            }
+            Some(_) => {}
+            None => {
+                apply_one(&mut tx, migration).await?;
+                count += 1;
+            }
+        }
+    }
+    tx.commit().await?;
+    Ok(count)
+}
+
+async fn apply_one(tx: &mut Tx, migration: &Migration) -> Result<(), StoreError> {
+    let failed = |error| StoreError::Migrate(MigrateError::ExecuteMigration(error, migration.version));
+    tx.execute(raw_sql(migration.sql.clone())).await.map_err(failed)?;
+    sqlx::query(NOTE)
+        .bind(migration.version)
+        .bind(&*migration.description)
+        .bind(&*migration.checksum)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The versions that the database has, with their checksums.
+async fn applied(tx: &mut Tx) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut **tx).await?;
+    Ok(if exists { sqlx::query_as(APPLIED).fetch_all(&mut **tx).await? } else { Vec::new() })
+}
+
+/// Whether the database has this version's schema, and whether what is written to it is kept. `tx` is one that may write.
+pub(super) async fn check(tx: &mut Tx) -> Result<(), StoreError> {
+    let (is_standby, is_read_only, forgets): (bool, bool, bool) = sqlx::query_as(CAN_KEEP).fetch_one(&mut **tx).await?;
+    if is_standby {
+        return Err(StoreError::ReadOnly("it is a standby server"));
+    }
+    if is_read_only {
+        return Err(StoreError::ReadOnly("its transactions are for reading only"));
+    }
+    if forgets {
+        return Err(StoreError::NotDurable("synchronous_commit is off".to_owned()));
+    }
+    let applied: Vec<_> = applied(tx).await?.into_iter().map(|(version, _)| version).collect();
+    schema::check(&MIGRATIONS, &applied)
+}

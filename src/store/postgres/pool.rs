@@ -1,0 +1,390 @@
+//! Connections that are kept open and lent out, one operation at a time.
+//!
+//! sqlx's own pool is not used: where the server gives fewer connections than asked for, it tries to open one more until time runs
+//! out, drops what the server said, and does not look at those that come back meanwhile.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connect::{self, Refusal};
+use super::head::Lane;
+use super::session::Session;
+use crate::clock::{Clock, SystemClock};
+
+/// How long one waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// A connection that lay idle for longer is asked whether it still lives; one in steady use is not, which saves a round trip.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// One that lay idle for longer is closed, and one that is older: a backend's memory only grows.
+const MAX_IDLE: Duration = Duration::from_mins(10);
+const MAX_AGE: Duration = Duration::from_mins(30);
+
+/// How long a connection that was given up in the middle of something may take to come to rest.
+const RESET: Duration = Duration::from_secs(5);
+
+/// How long after the server refused a connection one more is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The connections of one store.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
+    direct: PgConnectOptions,
+    pooled: PgConnectOptions,
+    max_connections: u32,
+    /// A pooler stands before the server.
+    is_pooled: AtomicBool,
+    /// One for each connection that there may be: as many as the server gives, once that is known.
+    slots: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Idle>,
+    /// How many are open, lent or idle.
+    open: u32,
+    /// How many slots are held back because the server refused to fill them.
+    held_back: u32,
+    refused_at: Duration,
+    /// With how many connections the log was told to go on.
+    warned_of: Option<u32>,
+}
+
+struct Idle {
+    session: Session,
+    opened_at: Duration,
+    since: Duration,
+    /// Whose round comes next: its backend has that lane's rows in its caches.
+    lane: Option<Lane>,
+}
+
+/// A connection that is lent: within a transaction, or for single statements. What is not committed when it is dropped is undone.
+pub(super) struct Tx {
+    live: Option<Live>,
+    /// A transaction was begun and not ended.
+    is_open: bool,
+    /// Nothing is under way.
+    is_at_rest: bool,
+    shared: Arc<Shared>,
+}
+
+struct Live {
+    session: Session,
+    opened_at: Duration,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// Opens the first connection, which tells whether there is a pooler.
+    pub(super) async fn connect(
+        direct: PgConnectOptions,
+        pooled: PgConnectOptions,
+        max_connections: u32,
+    ) -> Result<Self, sqlx::Error> {
+        let shared = Shared {
+            direct,
+            pooled,
+            max_connections,
+            is_pooled: AtomicBool::new(false),
+            slots: Arc::new(Semaphore::new(max_connections as usize)),
+            state: Mutex::default(),
+        };
+        let pool = Self(Arc::new(shared));
+        drop(pool.lend(None, |refusal| refusal == Refusal::TooMany).await?);
+        Ok(pool)
+    }
+
+    /// A connection for single statements, each a transaction by itself; for a pooled one, begun.
+    pub(super) async fn alone(&self, lane: Option<Lane>) -> Result<Tx, sqlx::Error> {
+        let mut tx = self.lend(lane, |_| true).await?;
+        if tx.is_pooled() {
+            tx.begin("begin", "").await?;
+        }
+        Ok(tx)
+    }
+
+    /// A transaction; `begin` opens it, `rest` are settings for it alone.
+    pub(super) async fn begin(&self, begin: &str, rest: &str) -> Result<Tx, sqlx::Error> {
+        let mut tx = self.lend(None, |_| true).await?;
+        tx.begin(begin, rest).await?;
+        Ok(tx)
+    }
+
+    /// Whether a pooler stands before the server.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.0.is_pooled.load(Ordering::Acquire)
+    }
+
+    /// Waits for a connection, also while the server refuses for a reason that `passes`.
+    async fn lend(&self, lane: Option<Lane>, passes: impl Fn(Refusal) -> bool) -> Result<Tx, sqlx::Error> {
+        let mut refusal = None;
+        match within(ACQUIRE, self.wait(lane, passes, &mut refusal)).await {
+            Some(lent) => lent,
+            None => Err(refusal.unwrap_or(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    async fn wait(
+        &self,
+        lane: Option<Lane>,
+        passes: impl Fn(Refusal) -> bool,
+        refused: &mut Option<sqlx::Error>,
+    ) -> Result<Tx, sqlx::Error> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.0.try_one_more();
+            let slot = Arc::clone(&self.0.slots).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+            while let Some(idle) = self.0.take_idle(lane) {
+                if let Some((session, opened_at)) = idle.checked().await {
+                    return Ok(self.lent(session, opened_at, slot));
+                }
+                self.0.state().open -= 1;
+            }
+            let error = match self.0.open().await {
+                Ok(session) => {
+                    self.0.state().open += 1;
+                    return Ok(self.lent(session, SystemClock.elapsed(), slot));
+                }
+                Err(error) => error,
+            };
+            let Some(refusal) = connect::refusal(&error).filter(|refusal| passes(*refusal)) else { return Err(error) };
+            // Not at the first refusal: a program that ended just now may not have left yet.
+            if refusal == Refusal::TooMany && refused.is_some() && self.0.hold_back(&error) {
+                slot.forget();
+                continue;
+            }
+            *refused = Some(error);
+            drop(slot);
+            SystemClock.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn lent(&self, session: Session, opened_at: Duration, slot: OwnedSemaphorePermit) -> Tx {
+        let live = Some(Live { session, opened_at, _slot: slot });
+        Tx { live, is_open: false, is_at_rest: true, shared: Arc::clone(&self.0) }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open(&self) -> Result<Session, sqlx::Error> {
+        if !self.is_pooled.load(Ordering::Acquire) {
+            match Session::open_direct(&self.direct).await {
+                Err(error) if connect::refuses_settings(&error) => {}
+                Ok(session) if session.is_pooled() => {}
+                direct => return direct,
+            }
+            if !self.is_pooled.swap(true, Ordering::AcqRel) {
+                tracing::info!(
+                    "a pooler stands before the database: no setting and no statement outlasts a transaction"
+                );
+            }
+        }
+        Session::open_pooled(&self.pooled).await
+    }
+
+    /// The one of the same lane, or else one that nobody waits for, or else, if there can be no more, any.
+    fn take_idle(&self, lane: Option<Lane>) -> Option<Idle> {
+        let mut state = self.state();
+        let now = SystemClock.elapsed();
+        let is_reserved = |idle: &Idle| idle.lane.is_some() && now.saturating_sub(idle.since) < IDLE;
+        let of_lane = lane.and_then(|lane| state.idle.iter().rposition(|idle| idle.lane == Some(lane)));
+        let free = || state.idle.iter().rposition(|idle| !is_reserved(idle));
+        let any = || state.idle.len().checked_sub(1).filter(|_| state.open + state.held_back >= self.max_connections);
+        let at = of_lane.or_else(free).or_else(any)?;
+        Some(state.idle.remove(at))
+    }
+
+    /// After a refusal: holds the slot back if others of ours are open, one of which comes back some time. `false` if there is none.
+    fn hold_back(&self, error: &sqlx::Error) -> bool {
+        let mut state = self.state();
+        if state.open == 0 {
+            return false;
+        }
+        state.held_back += 1;
+        state.refused_at = SystemClock.elapsed();
+        let connections = state.open;
+        if state.warned_of.replace(connections) != Some(connections) {
+            tracing::warn!(
+                reason = error.as_database_error().map(|error| error.message()),
+                connections,
+                max_connections = self.max_connections,
+                "the server gives fewer connections than database.max_connections; going on with these"
+            );
+        }
+        true
+    }
+
+    /// Gives a slot back that was held back for a while: the server may have room now.
+    fn try_one_more(&self) {
+        let mut state = self.state();
+        let now = SystemClock.elapsed();
+        if state.held_back > 0 && now.saturating_sub(state.refused_at) >= RETRY {
+            state.held_back -= 1;
+            state.refused_at = now;
+            self.slots.add_permits(1);
+        }
+    }
+
+    fn put_back(&self, live: Live, lane: Option<Lane>) {
+        let now = SystemClock.elapsed();
+        let mut state = self.state();
+        if now.saturating_sub(live.opened_at) > MAX_AGE {
+            state.open -= 1;
+            drop(state);
+            return close(live.session);
+        }
+        let Live { session, opened_at, _slot: slot } = live;
+        state.idle.push(Idle { session, opened_at, since: now, lane });
+        let old = state.idle.first().is_some_and(|idle| now.saturating_sub(idle.since) > MAX_IDLE);
+        let old = old.then(|| state.idle.remove(0));
+        if old.is_some() {
+            state.open -= 1;
+        }
+        drop(state);
+        // Only now may the next one look.
+        drop(slot);
+        if let Some(old) = old {
+            close(old.session);
+        }
+    }
+
+    /// Brings a connection that was given up to rest, and closes it if that cannot be done.
+    async fn reset(&self, mut live: Live, is_open: bool) {
+        let session = &mut live.session;
+        let rest = async {
+            match is_open {
+                true => session.end("rollback").await,
+                false => session.ping().await,
+            }
+        };
+        match within(RESET, rest).await {
+            Some(Ok(())) => self.put_back(live, None),
+            Some(Err(_)) | None => self.state().open -= 1,
+        }
+    }
+}
+
+impl Idle {
+    /// The session if it still lives.
+    async fn checked(mut self) -> Option<(Session, Duration)> {
+        if SystemClock.elapsed().saturating_sub(self.since) > IDLE {
+            self.session.ping().await.ok()?;
+        }
+        Some((self.session, self.opened_at))
+    }
+}
+
+impl Tx {
+    async fn begin(&mut self, begin: &str, rest: &str) -> Result<(), sqlx::Error> {
+        // Before anything is sent: whoever gives up here leaves a transaction to be undone.
+        self.is_open = true;
+        self.session().begin(begin, rest).await
+    }
+
+    /// Commits what was begun; without a transaction, says that the single statements are through.
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        self.finish("commit").await
+    }
+
+    /// Undoes what was begun.
+    pub(super) async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        self.finish("rollback").await
+    }
+
+    /// Commits, and leaves the connection to the lane's next round, which comes at once.
+    pub(super) async fn commit_for(mut self, lane: Lane) -> Result<(), sqlx::Error> {
+        self.finish("commit").await?;
+        if let Some(live) = self.live.take() {
+            self.shared.put_back(live, Some(lane));
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        if self.is_open {
+            self.session().end(statement).await?;
+            self.is_open = false;
+        }
+        self.is_at_rest = true;
+        Ok(())
+    }
+
+    /// Whether statements are part of a transaction.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.is_open
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub(super) async fn close(mut self) -> Result<(), sqlx::Error> {
+        let Some(live) = self.live.take() else { return Ok(()) };
+        let closed = live.session.close().await;
+        self.shared.state().open -= 1;
+        closed
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.is_at_rest = false;
+        &mut self.live.as_mut().expect("only the last owner takes it").session
+    }
+}
+
+impl Deref for Tx {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.live.as_ref().expect("only the last owner takes it").session
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session()
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let Some(live) = self.live.take() else { return };
+        if self.is_at_rest && !self.is_open {
+            return self.shared.put_back(live, None);
+        }
+        let (shared, is_open) = (Arc::clone(&self.shared), self.is_open);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { shared.reset(live, is_open).await })),
+            Err(_) => self.shared.state().open -= 1,
+        }
+    }
+}
+
+/// Ends a session without waiting for it.
+fn close(session: Session) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        // Nothing is lost if it does not close nicely.
+        runtime.spawn(within(RESET, session.close()));
+    }
+}
+
+async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(Box::pin(work), SystemClock.sleep(patience)).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
+}
