@@ -10,8 +10,12 @@ mod kannel;
 #[expect(dead_code, reason = "the process tests wait for more")]
 #[path = "faults/patience.rs"]
 mod patience;
+#[path = "peers/pgbouncer/mod.rs"]
+mod pgbouncer;
 #[path = "peers/postfix/mod.rs"]
 mod postfix;
+#[path = "it/postgres.rs"]
+mod postgres;
 #[path = "peers/process.rs"]
 mod process;
 #[expect(dead_code, reason = "the integration tests vouch for others too")]

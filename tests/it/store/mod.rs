@@ -4,6 +4,7 @@ mod bench;
 mod caps;
 mod catch_up;
 mod claims;
+mod connections;
 mod crossing;
 mod fallbacks;
 mod funnel;
