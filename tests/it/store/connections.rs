@@ -56,7 +56,8 @@ async fn with_fewer_connections_than_asked_for_all_is_done(#[case] limit: u32) {
     plan_due(&store, 3).await;
     assert_eq!(claim_all(&store).await.sending.len(), 3);
     drop(store);
-    run(&database, &format!("drop owned by {role} cascade; alter database {} owner to postgres", name(&database))).await;
+    run(&database, &format!("drop owned by {role} cascade; alter database {} owner to postgres", name(&database)))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

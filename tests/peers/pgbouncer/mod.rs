@@ -48,7 +48,8 @@ impl Bouncer {
             behind.get_port()
         );
         // Any user is let in as the one who owns the tests' databases.
-        let config = config.replace(&format!("dbname={name}"), &format!("dbname={name} user={}", behind.get_username()));
+        let config =
+            config.replace(&format!("dbname={name}"), &format!("dbname={name} user={}", behind.get_username()));
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, config).expect("the config can be written");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
@@ -116,7 +117,8 @@ async fn everything_is_done_once_behind_a_pooler(#[case] settings: &str) {
         "#,
         bouncer.url()
     );
-    fs::write(&config, format!("{before}url = \"{}\"{after}{source}", bouncer.url())).expect("the config can be written");
+    fs::write(&config, format!("{before}url = \"{}\"{after}{source}", bouncer.url()))
+        .expect("the config can be written");
     let lent = "create table lent (id int primary key, due date not null, updated_at timestamptz not null); \
                 insert into lent select n, date '2026-12-20', timestamptz '2026-11-01' + n * interval '1 minute' from generate_series(1, 250) n";
     let mut lender = PgConnection::connect(&bouncer.database.url()).await.expect("the server answers");
