@@ -31,11 +31,14 @@ impl fmt::Display for Code {
 /// What a rejection is about: decides whether another try, or another gateway, could do better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectScope {
-    /// This recipient or this message: final.
+    /// This recipient: final.
     Recipient,
+    /// This message, for its text, its size or a policy of this gateway: the channel's next gateway may take it, this one never will.
+    Content,
     /// This recipient, who told the provider to let nothing through any more: final, and a reason to suppress the address.
     OptedOut,
-    /// The gateway as a whole (wrong password, account closed, quota gone): the reminder is tried again later or elsewhere.
+    /// The gateway as a whole (wrong password, account closed, quota gone, our address or sender refused): the reminder is tried again
+    /// later or elsewhere.
     Gateway,
 }
 

@@ -7,6 +7,7 @@
 
 mod callback;
 pub mod capture;
+mod decode;
 pub mod mail;
 mod net;
 pub mod sms;

@@ -155,7 +155,7 @@ impl Dispatcher {
 /// The code of a failure that is not about one recipient.
 fn about_the_gateway(outcome: &Outcome) -> Option<&Code> {
     match outcome {
-        Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => None,
+        Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::Content | RejectScope::OptedOut, .. } => None,
         other => other.code(),
     }
 }

@@ -3,6 +3,7 @@
 mod dkim;
 mod frame;
 mod maildir;
+mod refusal;
 mod return_path;
 pub mod returned;
 
@@ -11,4 +12,5 @@ pub use maildir::{Arrived, Maildir};
 
 pub(super) use dkim::Dkim;
 pub(super) use frame::{Composition, Mail, compose, is_token};
+pub(super) use refusal::{Refused, Status, classify};
 pub(super) use return_path::{LONGEST_LOCAL_PART, ReturnPath};

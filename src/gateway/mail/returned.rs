@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 
+use super::refusal::{Refused, Status, classify, names_a_dead_mailbox};
 use super::return_path::{REFERENCE_BYTES, reference_in};
 use crate::domain::{About, Code, EmailAddress, Fate, Report};
 
@@ -174,76 +175,13 @@ fn groups(text: &str) -> Vec<Vec<(String, String)>> {
     groups
 }
 
-/// A status code of RFC 3463.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Status {
-    class: u16,
-    subject: u16,
-    detail: u16,
-}
-
-impl Status {
-    /// The first one of a text; a part of an IP address or of a date is none.
-    fn find(text: &str) -> Option<Self> {
-        let numbers = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').map(|word| word.trim_matches('.'));
-        numbers.filter(|word| word.len() <= 9).find_map(|word| {
-            let mut parts = word.split('.').map(|part| part.parse().ok().filter(|number| *number < 1000));
-            let status = Self { class: parts.next()??, subject: parts.next()??, detail: parts.next()?? };
-            (matches!(status.class, 2 | 4 | 5) && parts.next().is_none()).then_some(status)
-        })
-    }
-
-    /// Says no more than that something is wrong.
-    fn is_vague(self) -> bool {
-        matches!((self.subject, self.detail), (0 | 1 | 3 | 5, 0))
-    }
-
-    /// Whether nothing will ever arrive at the address: there is none, it was given up, or its domain takes no mail. Not what the
-    /// server thinks of us or of this message, and not a full mailbox. `said` is in small letters.
-    fn is_about_the_address(self, said: &str) -> bool {
-        let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
-        self.class == 5
-            && match (self.subject, self.detail) {
-                // 5.1.7 and 5.1.8 are about the sender's address.
-                (1, detail) => !matches!(detail, 7 | 8),
-                // A mailbox that takes no mail for now, and a route that is missing for now, go by the same numbers.
-                (2, 1) => names_an_unknown_mailbox(said) || says(&["disabled", "deactivated", "inactive", "closed"]),
-                (4, 4) => says(&["host not found", "domain not found", "no such domain", "does not exist", "nxdomain"]),
-                _ => false,
-            }
-    }
-}
-
 fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
     let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
     let temporary = status.is_some_and(|status| status.class == 4);
-    let said = diagnostic.to_lowercase();
-    let for_good = match told {
-        _ if temporary => false,
-        Some(status) if !status.is_vague() => status.is_about_the_address(&said),
-        _ => names_an_unknown_mailbox(&said),
-    };
-    let code = told.map(|Status { class, subject, detail }| Code::new(&format!("smtp-{class}.{subject}.{detail}")));
+    let gone = classify(told, diagnostic) == Some(Refused::Recipient { gone: true });
+    let for_good = gone && !temporary;
+    let code = told.map(|status| Code::new(&format!("smtp-{status}")));
     Fate::Undelivered { code, for_good }
-}
-
-fn names_an_unknown_mailbox(lower: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "user unknown",
-        "unknown user",
-        "user not found",
-        "no such user",
-        "no such recipient",
-        "no such mailbox",
-        "no mailbox here by that name",
-        "mailbox not found",
-        "recipient not found",
-        "does not exist",
-        "user doesn't exist",
-    ];
-    // "This user doesn't have a yahoo.com account", and so for the other domains of Yahoo.
-    let without = |rest: &str| rest.split_whitespace().nth(1).is_some_and(|word| word.starts_with("account"));
-    WORDS.iter().any(|words| lower.contains(words)) || lower.split("user doesn't have a ").skip(1).any(without)
 }
 
 fn is_from_mail_system(message: &Message<'_>) -> bool {
@@ -290,7 +228,7 @@ fn in_words(message: &Message<'_>) -> Result<Fate, NoReport> {
     if holds(&WAITING) && status.is_none_or(|status| status.class == 4) {
         return Err(NoReport::Undecided);
     }
-    if status.is_some() || names_an_unknown_mailbox(own) || holds(&FAILED) {
+    if status.is_some() || names_a_dead_mailbox(own) || holds(&FAILED) {
         return Ok(undelivered(status, own));
     }
     Err(NoReport::Other)
@@ -367,30 +305,4 @@ fn field_at(bytes: &[u8], at: usize) -> String {
         end = start - 1;
     }
     String::new()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Status;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("5.1.1", "5.1.1")]
-    #[case("smtp;550-5.1.10 RESOLVER.ADR.RecipientNotFound", "5.1.10")]
-    #[case("Sorry, no mailbox here by that name. (#5.1.1)", "5.1.1")]
-    #[case("<#5.1.1 smtp;550 5.1.1 no>", "5.1.1")]
-    #[case("said: 452-4.2.2. The mailbox", "4.2.2")]
-    fn a_status_is_found_in_what_a_server_says(#[case] text: &str, #[case] found: &str) {
-        let shown = Status::find(text).map(|Status { class, subject, detail }| format!("{class}.{subject}.{detail}"));
-        assert_eq!(shown.as_deref(), Some(found));
-    }
-
-    #[rstest]
-    #[case("from 5.1.1.7 we hear nothing")]
-    #[case("on 3.1.2026, version 1.2.3")]
-    #[case("550 no")]
-    #[case("5..1 5.1 5.x.1")]
-    fn what_only_looks_like_a_status_is_none(#[case] text: &str) {
-        assert_eq!(Status::find(text), None);
-    }
 }

@@ -25,6 +25,7 @@ use tokio_rustls::TlsConnector;
 
 use super::connection::Connection as Settings;
 use crate::clock::{Clock, Deadline};
+use crate::gateway::decode::decode;
 use crate::gateway::socket::{Gate, GatedSocket, Leaves};
 use crate::gateway::{GatewayError, net};
 
@@ -60,20 +61,17 @@ impl Answer {
         Self { status, retry_after, body, json: OnceLock::new() }
     }
 
-    /// The whole body as text; bytes that are no UTF-8 become U+FFFD.
+    /// The whole body as text.
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.body {
-            Body::Whole(bytes) => Some(String::from_utf8_lossy(bytes)),
+            Body::Whole(bytes) => Some(decode(bytes)),
             Body::TooLong | Body::Cut => None,
         }
     }
 
     /// The whole body as JSON, if it is that.
     pub(super) fn json(&self) -> Option<&Value> {
-        let read = || match &self.body {
-            Body::Whole(bytes) => serde_json::from_slice(bytes).ok(),
-            Body::TooLong | Body::Cut => None,
-        };
+        let read = || serde_json::from_str(&self.text()?).ok();
         self.json.get_or_init(read).as_ref()
     }
 }

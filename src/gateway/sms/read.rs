@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::domain::{Address, Phone, Report};
 use crate::gateway::callback::CallbackError;
+use crate::gateway::decode::decode;
 
 /// The most reports that are taken from one callback; providers put a hundred at most into one.
 pub(super) const MAX_REPORTS: usize = 1_000;
@@ -16,7 +17,7 @@ const MAX_TEXT: usize = 2_000;
 /// What the elements of a JSON array report. One that cannot be read costs itself only; where none can, or there are too many, all of
 /// it is refused, so that the provider says it again and somebody looks.
 pub(super) fn reports(body: &[u8], read: impl Fn(&Value) -> Option<Report>) -> Result<Vec<Report>, CallbackError> {
-    let elements = match serde_json::from_slice(body) {
+    let elements = match serde_json::from_str(&decode(body)) {
         Ok(Value::Array(elements)) if elements.len() <= MAX_REPORTS => elements,
         _ => return Err(CallbackError::Unreadable),
     };

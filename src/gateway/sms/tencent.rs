@@ -29,6 +29,7 @@ use crate::domain::{
     TemplateName,
 };
 use crate::gateway::callback::{Answer as Thanks, Callback, CallbackError, Callbacks};
+use crate::gateway::decode::decode;
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
 use crate::render::RegisteredTemplates;
 
@@ -293,7 +294,7 @@ fn fate(status: Option<String>, reason: Option<String>) -> Option<Fate> {
 
 impl Callbacks for Tencent {
     fn read(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError> {
-        if let Ok(object @ Value::Object(_)) = serde_json::from_slice(callback.body) {
+        if let Ok(object @ Value::Object(_)) = serde_json::from_str(&decode(callback.body)) {
             return reply(&object).map(|reply| vec![reply]).ok_or(CallbackError::Unreadable);
         }
         reports(callback.body, |element| receipt(element).or_else(|| reply(element)))

@@ -80,14 +80,17 @@ pub(super) fn status_code(answer: &Answer, named: Option<&str>) -> Code {
     }
 }
 
+/// The longest pause that a provider may ask for: nobody means more, and every reminder has expired by then.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::days(7);
+
 /// Seconds or a date (RFC 9110, 10.2.3).
 pub(super) fn retry_after(answer: &Answer, now: DateTime<Utc>) -> Option<TimeDelta> {
     let text = answer.retry_after.as_deref()?.trim();
     let after = match text.parse() {
-        Ok(seconds) => TimeDelta::try_seconds(seconds)?,
+        Ok(seconds) => TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_PAUSE),
         Err(_) => DateTime::parse_from_rfc2822(text).ok()?.signed_duration_since(now),
     };
-    Some(after).filter(|after| *after >= TimeDelta::zero())
+    Some(after.min(LONGEST_PAUSE)).filter(|after| *after >= TimeDelta::zero())
 }
 
 /// How long until the next day begins in China: providers there count by its calendar.

@@ -7,6 +7,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::response::Response;
 
 use crate::domain::{Code, Outcome, RejectScope};
+use crate::gateway::mail::{Refused, Status, classify};
 use crate::gateway::net;
 
 /// How far the conversation had come.
@@ -44,58 +45,67 @@ pub(super) enum Trouble {
 /// A reply of 4xx or 5xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    status: u16,
-    /// RFC 3463, for example `5.1.1`.
-    enhanced: Option<String>,
-    /// Whether the text speaks of relaying: then it is about us, whatever the recipient. No status code tells "Relay access
-    /// denied" (Postfix), "relay not permitted" (Exim), "Unable to relay" (Exchange) from a refused recipient.
-    about_relaying: bool,
+    code: u16,
+    enhanced: Option<Status>,
+    /// Whom or what the server says that it refuses, where that is known.
+    refused: Option<Refused>,
 }
 
 impl Refusal {
-    fn new(status: u16, text: &str) -> Self {
-        let enhanced = text.split_whitespace().next().filter(|word| is_enhanced(word)).map(str::to_owned);
-        Self { status, enhanced, about_relaying: text.to_ascii_lowercase().contains("relay") }
+    fn new(code: u16, text: &str) -> Self {
+        let enhanced = Status::leading(text);
+        Self { code, enhanced, refused: classify(enhanced, text) }
     }
 
     /// 421 is said before the server hangs up.
     pub(super) fn ends_connection(&self) -> bool {
-        self.status == 421
+        self.code == 421
     }
 
     /// Digits only: the text behind them may quote an address.
     fn code(&self) -> Code {
-        match &self.enhanced {
-            Some(enhanced) => Code::new(&format!("smtp-{}-{enhanced}", self.status)),
-            None => Code::new(&format!("smtp-{}", self.status)),
+        match self.enhanced {
+            Some(enhanced) => Code::new(&format!("smtp-{}-{enhanced}", self.code)),
+            None => Code::new(&format!("smtp-{}", self.code)),
         }
     }
 
-    fn scope(&self, stage: Stage) -> RejectScope {
+    /// Whom or what it is about. Where neither code nor words say so, the stage does: until the recipient is named it is about us,
+    /// then about the recipient, and after the message about the message.
+    fn refused(&self, stage: Stage) -> Refused {
+        if self.code < 500 {
+            return Refused::Transient;
+        }
         // Of these none is about a recipient: not understood, wrong order, authentication or encryption wanted (RFC 4954).
-        let about_session = matches!(self.status, 500 | 502 | 503 | 530 | 534 | 535 | 538);
-        match stage {
-            Stage::Opening | Stage::Sender => RejectScope::Gateway,
-            Stage::Recipient if self.about_relaying => RejectScope::Gateway,
-            _ if about_session => RejectScope::Gateway,
-            Stage::Recipient | Stage::Content | Stage::FinalDot => RejectScope::Recipient,
+        let about_session = matches!(self.code, 500 | 502 | 503 | 530 | 534 | 535 | 538);
+        match (stage, self.refused) {
+            (Stage::Opening | Stage::Sender, Some(Refused::Transient)) => Refused::Transient,
+            (Stage::Opening | Stage::Sender, _) => Refused::Client,
+            (_, Some(refused)) => refused,
+            (_, None) if about_session => Refused::Client,
+            // "Transaction failed": a policy that is not named.
+            (Stage::Recipient, None) if self.code == 554 => Refused::Content,
+            (Stage::Recipient, None) => Refused::Recipient { gone: false },
+            (Stage::Content | Stage::FinalDot, None) => Refused::Content,
         }
     }
-}
 
-fn is_enhanced(word: &str) -> bool {
-    let parts: Vec<_> = word.split('.').collect();
-    let number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    parts.len() == 3 && parts.iter().all(number) && matches!(parts[0], "4" | "5")
+    fn outcome(&self, stage: Stage) -> Outcome {
+        let code = self.code();
+        let scope = match self.refused(stage) {
+            Refused::Transient => return Outcome::RetryAfter { code, after: None },
+            Refused::Recipient { .. } => RejectScope::Recipient,
+            Refused::Content => RejectScope::Content,
+            Refused::Sender | Refused::Client => RejectScope::Gateway,
+        };
+        Outcome::Rejected { code, scope }
+    }
 }
 
 /// What the hand-over came to when it met `trouble` at `stage`.
 pub(super) fn outcome(stage: Stage, trouble: &Trouble) -> Outcome {
     let code = match trouble {
-        Trouble::Refusal(refusal) if refusal.status < 500 => {
-            return Outcome::RetryAfter { code: refusal.code(), after: None };
-        }
-        Trouble::Refusal(refusal) => return Outcome::Rejected { code: refusal.code(), scope: refusal.scope(stage) },
+        Trouble::Refusal(refusal) => return refusal.outcome(stage),
         Trouble::Deadline => "deadline",
         Trouble::Silence => "smtp-no-answer",
         Trouble::Lost => "smtp-connection-lost",
@@ -144,13 +154,13 @@ mod tests {
     #[case(Stage::Recipient, 550, "zhang@mall.example unknown", "rejected smtp-550 Recipient")]
     #[case(Stage::Recipient, 501, "5.1.3 bad address", "rejected smtp-501-5.1.3 Recipient")]
     #[case(Stage::Recipient, 554, "5.7.1 Relay access denied", "rejected smtp-554-5.7.1 Gateway")]
-    #[case(Stage::Recipient, 554, "5.7.1 looks like spam", "rejected smtp-554-5.7.1 Recipient")]
+    #[case(Stage::Recipient, 554, "5.7.1 looks like spam", "rejected smtp-554-5.7.1 Content")]
     #[case(Stage::Recipient, 530, "5.7.0 Authentication required", "rejected smtp-530-5.7.0 Gateway")]
     #[case(Stage::Recipient, 450, "4.7.1 greylisted", "retry_after smtp-450-4.7.1 -")]
     #[case(Stage::Sender, 550, "5.7.1 we do not know you", "rejected smtp-550-5.7.1 Gateway")]
     #[case(Stage::Opening, 535, "5.7.8 wrong", "rejected smtp-535-5.7.8 Gateway")]
     #[case(Stage::Opening, 554, "go away", "rejected smtp-554 Gateway")]
-    #[case(Stage::FinalDot, 552, "5.3.4 too big", "rejected smtp-552-5.3.4 Recipient")]
+    #[case(Stage::FinalDot, 552, "5.3.4 too big", "rejected smtp-552-5.3.4 Content")]
     #[case(Stage::FinalDot, 451, "4.3.0 queue full", "retry_after smtp-451-4.3.0 -")]
     fn a_refusal_means(#[case] stage: Stage, #[case] status: u16, #[case] text: &str, #[case] expected: &str) {
         let outcome = outcome(stage, &Trouble::Refusal(Refusal::new(status, text)));

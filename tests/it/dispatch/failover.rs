@@ -95,6 +95,18 @@ async fn a_gateway_that_fails_again_and_again_rests_and_the_next_takes_its_place
 }
 
 #[tokio::test]
+async fn a_text_that_one_gateway_refuses_goes_to_the_next_and_speaks_against_none() {
+    let bench = Bench::of(Setup::pair());
+    bench.gateway("first").answers(vec![rejected(RejectScope::Content); 100]);
+    bench.add(20).await;
+    assert_eq!(bench.drain().await.accepted, 20);
+    assert_eq!((bench.gateway("first").seen().len(), bench.gateway("second").seen().len()), (20, 20));
+    bench.gateway("second").answers(vec![rejected(RejectScope::Content); 100]);
+    bench.add(1).await;
+    assert_eq!(bench.drain().await.failed, 1, "no other is left that might take it");
+}
+
+#[tokio::test]
 async fn the_reminders_of_a_single_dead_gateway_wait_without_using_up_their_attempts() {
     let bench = Bench::with(10, vec![not_sent(); 1000]).await;
     assert_eq!(bench.drain().await.retried, 8);

@@ -142,6 +142,7 @@ fn shown(outcome: &Outcome) -> String {
         Outcome::Accepted { provider_id: None } => "accepted".into(),
         Outcome::Rejected { code, scope: RejectScope::Gateway } => format!("rejected gateway {code}"),
         Outcome::Rejected { code, scope: RejectScope::Recipient } => format!("rejected recipient {code}"),
+        Outcome::Rejected { code, scope: RejectScope::Content } => format!("rejected content {code}"),
         Outcome::Rejected { code, scope: RejectScope::OptedOut } => format!("rejected opted_out {code}"),
         Outcome::RetryAfter { code, after: Some(after) } => format!("retry_after {code} {}s", after.num_seconds()),
         Outcome::RetryAfter { code, after: None } => format!("retry_after {code}"),

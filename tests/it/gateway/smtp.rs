@@ -106,11 +106,31 @@ async fn a_line_that_begins_with_a_dot_ends_no_message(#[values(Offers::Pipelini
 #[case::going_down(At::Rcpt, Act::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
 #[case::recipient_garbage(At::Rcpt, Act::Say("lorem ipsum"), "not_sent smtp-garbage")]
 #[case::recipient_lost(At::Rcpt, Act::Reset, "not_sent smtp-connection-lost")]
-#[case::data_refused(At::Data, Act::Say("554 5.5.1 no valid recipients"), "rejected recipient smtp-554-5.5.1")]
+#[case::data_refused(At::Data, Act::Say("554 5.5.1 no valid recipients"), "rejected gateway smtp-554-5.5.1")]
 #[case::data_is_no_go_ahead(At::Data, Act::Say("250 ok"), "not_sent smtp-garbage")]
 #[case::data_lost(At::Data, Act::Close, "not_sent smtp-connection-lost")]
-#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected recipient smtp-554-5.6.0")]
-#[case::content_too_big(At::Dot, Act::Say("552 5.3.4 too big"), "rejected recipient smtp-552-5.3.4")]
+#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
+#[case::client_refused_late(
+    At::Rcpt,
+    Act::Say("554 5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied"),
+    "rejected gateway smtp-554-5.7.1"
+)]
+#[case::sender_refused_late(
+    At::Dot,
+    Act::Say("550 5.7.23 rejected because of Sender Policy Framework violation"),
+    "rejected gateway smtp-550-5.7.23"
+)]
+#[case::quota_of_ours(
+    At::Rcpt,
+    Act::Say("550 5.4.5 Daily user sending quota exceeded"),
+    "rejected gateway smtp-550-5.4.5"
+)]
+#[case::unknown_in_relay_table(
+    At::Rcpt,
+    Act::Say("550 5.1.1 <a@b.example>: Recipient address rejected: User unknown in relay recipient table"),
+    "rejected recipient smtp-550-5.1.1"
+)]
+#[case::content_too_big(At::Dot, Act::Say("552 5.3.4 too big"), "rejected content smtp-552-5.3.4")]
 #[case::content_later(At::Dot, Act::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
 #[case::answer_lost(At::Dot, Act::Close, "unknown smtp-connection-lost")]
 #[case::answer_reset(At::Dot, Act::Reset, "unknown smtp-connection-lost")]
@@ -170,7 +190,7 @@ async fn a_peer_that_falls_silent(
 #[case::recipient_garbage(At::Rcpt, Act::Say("lorem ipsum"), "unknown smtp-garbage")]
 #[case::recipient_lost(At::Rcpt, Act::Reset, "unknown smtp-connection-lost")]
 #[case::taken_all_the_same(At::Rcpt, Act::Say("550 5.1.1 gone\r\n250 2.0.0 ok"), "unknown smtp-garbage")]
-#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected recipient smtp-554-5.6.0")]
+#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
 #[case::content_later(At::Dot, Act::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
 #[case::answer_lost(At::Dot, Act::Close, "unknown smtp-connection-lost")]
 #[case::answer_silent(At::Dot, Act::Silence, "unknown smtp-no-answer")]
@@ -209,7 +229,7 @@ async fn after_a_refused_chunk_the_server_is_told_to_forget_it() {
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
-    assert_eq!(shown(&send_to(&gateway, "a@b.example", "a", &deadline).await), "rejected recipient smtp-554-5.6.0");
+    assert_eq!(shown(&send_to(&gateway, "a@b.example", "a", &deadline).await), "rejected content smtp-554-5.6.0");
     assert_eq!(shown(&send_to(&gateway, "b@b.example", "b", &deadline).await), "accepted 4SiNK");
     assert_eq!((sink.connections(), sink.count(At::Rset)), (1, 1), "connections, resets");
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::condition::{Pointer, Scalar, scalar};
 use crate::domain::{About, Fate, Reply, Report};
 use crate::gateway::callback::{Callback, CallbackError};
+use crate::gateway::decode::decode;
 use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, phone};
 use crate::gateway::sms::verdict::provider_code;
 
@@ -75,7 +76,7 @@ pub(super) fn read(
     replies: Option<&ReplyMapping>,
     callback: &Callback<'_>,
 ) -> Result<Vec<Report>, CallbackError> {
-    let json: Option<Value> = serde_json::from_slice(callback.body).ok();
+    let json: Option<Value> = serde_json::from_str(&decode(callback.body)).ok();
     let items = |each: Option<&Pointer>| match (each, &json) {
         (Some(each), Some(json)) => json.pointer(&each.0).and_then(Value::as_array).cloned().unwrap_or_default(),
         (Some(_), None) => Vec::new(),
@@ -112,7 +113,7 @@ impl Source<'_> {
             Place::Query(name) => field(self.callback.query.as_bytes(), name),
             Place::Form(name) => field(self.callback.body, name),
             Place::Pointer(pointer) => self.json.pointer(&pointer.0).and_then(scalar),
-            Place::Body => Some(String::from_utf8_lossy(self.callback.body).into_owned()),
+            Place::Body => Some(decode(self.callback.body).into_owned()),
         }
     }
 }

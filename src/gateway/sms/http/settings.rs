@@ -163,6 +163,7 @@ impl<'de> Deserialize<'de> for RejectRule {
         #[serde(rename_all = "snake_case")]
         enum Scope {
             Recipient,
+            Content,
             OptedOut,
             Gateway,
         }
@@ -177,6 +178,7 @@ impl<'de> Deserialize<'de> for RejectRule {
         let Fields { status, body, json, scope } = Fields::deserialize(deserializer)?;
         let scope = match scope {
             Scope::Recipient => RejectScope::Recipient,
+            Scope::Content => RejectScope::Content,
             Scope::OptedOut => RejectScope::OptedOut,
             Scope::Gateway => RejectScope::Gateway,
         };

@@ -92,6 +92,7 @@ mod tests {
             Outcome::Accepted { provider_id } => format!("accepted {provider_id:?}"),
             Outcome::Rejected { code, scope: RejectScope::Gateway } => format!("rejected gateway {code}"),
             Outcome::Rejected { code, scope: RejectScope::Recipient } => format!("rejected recipient {code}"),
+            Outcome::Rejected { code, scope: RejectScope::Content } => format!("rejected content {code}"),
             Outcome::Rejected { code, scope: RejectScope::OptedOut } => format!("rejected opted_out {code}"),
             other => format!("{} {}", other.as_str(), other.code().unwrap()),
         }
@@ -125,6 +126,14 @@ mod tests {
         assert_eq!(shown(&judge(status, None, Body::Whole(body.into()))), expected);
     }
 
+    #[rstest]
+    #[case::byte_order_mark(b"\xef\xbb\xbf{\"code\":0,\"id\":17}")]
+    #[case::gbk(b"{\"code\":0,\"message\":\"\xcc\xe1\xbd\xbb\xb3\xc9\xb9\xa6\",\"id\":17}")]
+    #[case::neither(b"{\"code\":0,\"message\":\"\xff\",\"id\":17}")]
+    fn how_a_text_is_encoded_does_not_make_the_number_beside_it_doubtful(#[case] body: &[u8]) {
+        assert_eq!(shown(&judge(200, None, Body::Whole(body.into()))), "accepted Some(\"17\")");
+    }
+
     #[test]
     fn half_an_answer_is_no_acceptance() {
         assert_eq!(shown(&judge(202, None, Body::Cut)), "unknown http-202-cut");
@@ -148,7 +157,9 @@ mod tests {
     #[case(Some("Sun, 22 Nov 2026 12:01:00 GMT"), Some(60))]
     #[case(Some("Sun, 22 Nov 2026 11:00:00 GMT"), None)]
     #[case(Some("-5"), None)]
-    #[case(Some("9223372036854775807"), None)]
+    #[case(Some("99999999999999"), Some(604_800))]
+    #[case(Some("9223372036854775807"), Some(604_800))]
+    #[case(Some("Fri, 31 Dec 9999 23:59:59 GMT"), Some(604_800))]
     #[case(Some("soon"), None)]
     #[case(None, None)]
     fn a_pause_is_taken_as_seconds_or_date(#[case] header: Option<&str>, #[case] seconds: Option<i64>) {
