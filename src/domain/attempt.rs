@@ -175,6 +175,10 @@ pub struct Event {
     pub detail: Option<String>,
 }
 
+/// The detail of the `retry` after an unknown outcome by which an e-mail is sent a second time. From then on two copies may
+/// exist, and what becomes of one says nothing about the other. Statements of the stores name it.
+pub const SENT_ONCE_MORE: &str = "sent_once_more";
+
 impl Event {
     /// The event of a reminder that is not sent.
     #[must_use]

@@ -28,7 +28,7 @@ pub(super) struct Stand {
 impl Dispatcher {
     /// Renders and sends one claimed reminder, and says what follows. No byte leaves once the deadline has run out.
     pub(super) async fn hand_over(&self, claimed: ClaimedReminder, stand: &Stand, deadline: &Deadline) -> Settlement {
-        let ClaimedReminder { attempt, reminder, account, to_send, pause } = claimed;
+        let ClaimedReminder { attempt, reminder, account, to_send, pause, in_doubt } = claimed;
         if pause > TimeDelta::zero() {
             self.clock.sleep(pause.to_std().unwrap_or_default()).await;
         }
@@ -56,7 +56,7 @@ impl Dispatcher {
         if let Outcome::Rejected { scope: RejectScope::OptedOut, .. } = outcome {
             stand.post.opted_out(&merchant.id, &to_send.to, self.clock.now());
         }
-        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, outcome).leading_to(route)
+        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, (outcome, in_doubt)).leading_to(route)
     }
 
     fn follow_up(
@@ -65,7 +65,7 @@ impl Dispatcher {
         reminder: &NewReminder,
         preferred: Option<Channel>,
         stand: &Stand,
-        outcome: Outcome,
+        (outcome, in_doubt): (Outcome, bool),
     ) -> Settlement {
         let now = self.clock.now();
         let tried = Tried {
@@ -74,6 +74,7 @@ impl Dispatcher {
             place: stand.place,
             places: stand.places,
             expires_at: reminder.expires_at,
+            in_doubt,
         };
         let next = follow(&self.settings.retry, tried, &outcome, now);
         let fall_back_at = fall_back_at(&self.policy, reminder, preferred, &next, now);

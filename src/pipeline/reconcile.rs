@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{Dispatcher, Intake};
-use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, ReminderId, Settlement};
+use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, ReminderId, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{Account, address, fall_back, fall_back_at};
 use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
@@ -276,7 +276,7 @@ fn settle(
     // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always is.
     let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
     second.then(|| {
-        let outcome = Outcome::Unknown { code: Code::new("sent_once_more") };
+        let outcome = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
         (attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None)
     })
 }

@@ -34,6 +34,8 @@ pub struct Tried {
     pub places: u16,
     /// When the reminder ceases to be of use.
     pub expires_at: DateTime<Utc>,
+    /// Whether an earlier copy may have arrived: then nothing that becomes of this one proves that none did.
+    pub in_doubt: bool,
 }
 
 /// What follows from an outcome. An unknown one is never tried again (I3). One that is retryable goes to the channel's next
@@ -41,11 +43,23 @@ pub struct Tried {
 /// back-off and jitter, while attempts and time are left.
 #[must_use]
 pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+    match follow_alone(policy, tried, outcome, now) {
+        Next::Failed if tried.in_doubt => Next::Unknown,
+        next => next,
+    }
+}
+
+/// What follows as if there had been no other copy.
+fn follow_alone(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTime<Utc>) -> Next {
     let asked = match outcome {
         Outcome::Accepted { .. } => return Next::Accepted,
         Outcome::Unknown { .. } => return Next::Unknown,
         Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => return Next::Failed,
-        Outcome::Rejected { scope: RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
+        // No other gateway is left that might take it.
+        Outcome::Rejected { scope: RejectScope::Content, .. } if tried.place + 1 >= tried.places => {
+            return Next::Failed;
+        }
+        Outcome::Rejected { scope: RejectScope::Content | RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
         Outcome::RetryAfter { after, .. } => *after,
     };
     let places = u32::from(tried.places.max(1));
@@ -60,7 +74,8 @@ pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTi
     let round = tried.attempt.div_ceil(places);
     let pause = asked.unwrap_or(TimeDelta::zero()).max(back_off(policy, tried.reminder, round));
     // A retry beyond the end of usefulness is not dropped here: decide skips it as expired, which is the better record.
-    Next::Retry { not_before: (now + pause).min(tried.expires_at.max(now)), place }
+    let latest = tried.expires_at.max(now);
+    Next::Retry { not_before: now.checked_add_signed(pause).map_or(latest, |at| at.min(latest)), place }
 }
 
 /// Doubles per attempt up to the longest, of which a quarter at most is taken off by jitter.
@@ -89,7 +104,8 @@ mod tests {
 
     fn through(attempt: u32, place: u16, places: u16, outcome: &Outcome) -> Next {
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        let tried = Tried { reminder: ReminderId(7), attempt, place, places, expires_at: now + TimeDelta::days(1) };
+        let expires_at = now + TimeDelta::days(1);
+        let tried = Tried { reminder: ReminderId(7), attempt, place, places, expires_at, in_doubt: false };
         follow(&RetryPolicy::default(), tried, outcome, now)
     }
 
@@ -106,8 +122,28 @@ mod tests {
         assert_eq!(at(1, &Outcome::Unknown { code: code.clone() }), Next::Unknown);
         assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::Recipient }), Next::Failed);
         assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::OptedOut }), Next::Failed);
+        let about_text = Outcome::Rejected { code: code.clone(), scope: RejectScope::Content };
+        assert_eq!(at(1, &about_text), Next::Failed, "the only gateway will not take it");
+        assert_eq!(through(1, 0, 2, &about_text), Next::Retry { not_before: DateTime::UNIX_EPOCH, place: 1 });
+        assert_eq!(through(2, 1, 2, &about_text), Next::Failed);
         assert_eq!(at(1, &Outcome::Accepted { provider_id: None }), Next::Accepted);
         assert_eq!(at(6, &Outcome::NotSent { code }), Next::Failed, "attempts are bounded");
+    }
+
+    #[test]
+    fn a_refused_copy_leaves_the_one_before_it_in_doubt() {
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let expires_at = now + TimeDelta::days(1);
+        let second =
+            |attempt| Tried { reminder: ReminderId(7), attempt, place: 0, places: 1, expires_at, in_doubt: true };
+        let code = Code::new("smtp-554");
+        for scope in [RejectScope::Recipient, RejectScope::Content, RejectScope::OptedOut] {
+            let refused = Outcome::Rejected { code: code.clone(), scope };
+            assert_eq!(follow(&RetryPolicy::default(), second(2), &refused, now), Next::Unknown);
+        }
+        let refused = Outcome::NotSent { code };
+        assert!(matches!(follow(&RetryPolicy::default(), second(2), &refused, now), Next::Retry { .. }));
+        assert_eq!(follow(&RetryPolicy::default(), second(6), &refused, now), Next::Unknown, "attempts are bounded");
     }
 
     #[test]

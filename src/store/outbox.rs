@@ -67,6 +67,8 @@ pub struct ClaimedReminder {
     pub to_send: ToSend,
     /// How long after the claim it is to leave, so that the gateway is fed evenly; zero without a rate.
     pub pause: TimeDelta,
+    /// Whether an earlier copy may have arrived; only of e-mail.
+    pub in_doubt: bool,
 }
 
 /// A reminder that may or may not have gone, with the right to say what became of it.

@@ -74,6 +74,8 @@ pub(super) struct Leased {
     pub(super) id: ReminderId,
     /// The number of the attempt that the lease is for.
     attempt: u32,
+    /// Whether an earlier copy may have arrived.
+    in_doubt: bool,
     pub(super) reminder: NewReminder,
     pub(super) account: Account,
 }
@@ -190,8 +192,9 @@ pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
             }
             None => {
                 let (id, attempt, reminder) = (row.reminder.id(), row.attempt()?, row.reminder.reminder()?.plan);
+                let in_doubt = row.in_doubt;
                 let account = row.account.open(&reminder.key.borrower, reminder.key.due_date)?;
-                taken.push(Leased { id, attempt, reminder, account: Account { notice, ..account } });
+                taken.push(Leased { id, attempt, in_doubt, reminder, account: Account { notice, ..account } });
             }
         }
     }
@@ -211,6 +214,7 @@ impl Leased {
             account: self.account,
             to_send,
             pause: TimeDelta::zero(),
+            in_doubt: self.in_doubt,
         }
     }
 }

@@ -317,9 +317,10 @@ impl Store for MemoryStore {
             match decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {
                     let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };
+                    let in_doubt = outbox.is_in_doubt(id);
                     let number = u32::try_from(claimed.sending.len()).unwrap_or(u32::MAX);
                     let pause = permits.map_or(TimeDelta::zero(), |permits| permits.pause(now, number));
-                    claimed.sending.push(ClaimedReminder { attempt, reminder, account, to_send, pause });
+                    claimed.sending.push(ClaimedReminder { attempt, reminder, account, to_send, pause, in_doubt });
                 }
                 Decision::Defer { until, reason } => {
                     outbox.defer(id, until, reason, now);

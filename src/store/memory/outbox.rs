@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, NewReminder, Next, Receipt, Reminder,
-    ReminderId, ReminderKey, RouteKey, Settlement, SkipReason, State,
+    ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, SkipReason, State,
 };
 use crate::plan::{Beside, Contact, DeferReason, Planned, Progress, RateState};
 use crate::store::{PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -252,8 +252,8 @@ impl Outbox {
                 self.append(settlement.event());
             }
             (Next::Unknown, _) if queued.stage == Stage::Unknown => return false,
-            // The receipt proves that it was taken over.
-            (Next::Unknown, _) if early.is_some() => drop(self.take(id)),
+            // The receipt proves that it was taken over, and did not arrive.
+            (Next::Unknown, _) if let Some(at) = early => self.put(id, queued.in_stage(Stage::FallingBack { at })),
             (Next::Unknown, _) => {
                 self.put(id, queued.in_stage(Stage::Unknown));
                 self.append(settlement.event());
@@ -265,7 +265,17 @@ impl Outbox {
     /// When a receipt said that the attempt did not arrive, although no answer to it is known.
     fn early(&self, id: ReminderId, attempt: u32) -> Option<DateTime<Utc>> {
         let undelivered = |event: &&Event| event.attempt == attempt && event.kind == EventKind::Undelivered;
+        if self.is_in_doubt(id) {
+            return None;
+        }
         self.events(id).iter().find(undelivered).map(|event| event.at)
+    }
+
+    /// Whether two copies of an e-mail may exist.
+    pub(super) fn is_in_doubt(&self, id: ReminderId) -> bool {
+        let once_more =
+            |event: &Event| event.kind == EventKind::Retry && event.detail.as_deref() == Some(SENT_ONCE_MORE);
+        self.events(id).iter().any(once_more)
     }
 
     pub(super) fn reap(&mut self, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
@@ -273,8 +283,8 @@ impl Outbox {
         let expired = self.queue.iter().filter(|(_, queued)| dead(queued)).map(|(id, queued)| (*id, queued.clone()));
         let expired: Vec<_> = expired.take(limit as usize).collect();
         for (id, queued) in &expired {
-            if self.early(*id, queued.attempt).is_some() {
-                self.take(*id);
+            if let Some(at) = self.early(*id, queued.attempt) {
+                self.put(*id, queued.clone().in_stage(Stage::FallingBack { at }));
                 continue;
             }
             self.put(*id, queued.clone().in_stage(Stage::Unknown));
@@ -308,11 +318,11 @@ impl Outbox {
         }
         match self.queue.get(&id).cloned() {
             Some(_) if receipt.arrived => drop(self.take(id)),
-            Some(queued) if matches!(queued.stage, Stage::FallingBack { .. }) => {
-                self.put(id, queued.in_stage(Stage::FallingBack { at: now }));
-            }
-            // Under way: the settlement that follows sees the receipt. Unknown no more: it was taken over, and did not arrive.
-            Some(queued) if queued.stage == Stage::Unknown => drop(self.take(id)),
+            // Under way: the settlement that follows sees the receipt.
+            Some(queued) if matches!(queued.stage, Stage::Sending { .. }) => {}
+            // The other copy may have arrived: no other channel follows.
+            Some(queued) if self.is_in_doubt(id) && queued.is_done() => drop(self.take(id)),
+            Some(queued) if queued.is_done() => self.put(id, queued.in_stage(Stage::FallingBack { at: now })),
             _ => {}
         }
         self.append(Event {
@@ -438,6 +448,11 @@ impl Outbox {
 }
 
 impl Queued {
+    /// Whether the hand-over is over, known or not.
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Unknown | Stage::FallingBack { .. })
+    }
+
     fn in_stage(self, stage: Stage) -> Self {
         Self { stage, ..self }
     }

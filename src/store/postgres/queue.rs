@@ -27,7 +27,6 @@ macro_rules! gone {
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
             s.kind = 'skipped' and q.state = 'planned'
             or s.kind in ('accepted', 'failed') and s.not_before is null and q.state in ('sending', 'unknown')
-            or s.kind = 'unknown' and q.state = 'sending' and q.undelivered_at is not null
         )
         returning s.*, q.undelivered_at
     ), "#
@@ -85,7 +84,7 @@ macro_rules! claimed {
 const CLAIM: &str = concat!(
     "with ",
     claimed!("coalesce($1, now())", "$2", "$3", "$4", "$5", "$6", " and (q.not_before, q.reminder_id) > ($7, $8)"),
-    facts!("coalesce($1, now())", "claimed"),
+    facts!("coalesce($1, now())", "1", "claimed"),
     " order by q.not_before, q.reminder_id, i.installment_id"
 );
 
@@ -107,7 +106,7 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
         " and (q.not_before, q.reminder_id) > ($17, $18)"
     ),
     "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) as settled from moved) s left join (",
-    facts!("coalesce($11, now())", "claimed"),
+    facts!("coalesce($11, now())", "1", "claimed"),
     ") f on true"
 );
 
@@ -308,24 +307,25 @@ const RECORD: &str = concat!(
     gone!(),
     r#"kept as (
         update queue q set
-            state = case s.kind
-                when 'unknown' then 'unknown' when 'accepted' then 'falling_back' when 'failed' then 'falling_back'
-                when 'held' then 'held' else 'planned'
+            state = case
+                when s.kind = 'unknown' and q.undelivered_at is null then 'unknown'
+                when s.kind in ('unknown', 'accepted', 'failed') then 'falling_back'
+                when s.kind = 'held' then 'held' else 'planned'
             end,
             hold = case s.kind when 'held' then s.detail end,
             gateway = case s.kind when 'unknown' then q.gateway end,
             not_before = coalesce(
-                case s.kind when 'accepted' then q.undelivered_at end, s.not_before, q.not_before
+                case when s.kind in ('accepted', 'unknown') then q.undelivered_at end, s.not_before, q.not_before
             ),
             place = coalesce(s.place, q.place),
-            undelivered_at = case s.kind when 'accepted' then q.undelivered_at end,
+            undelivered_at = case when s.kind in ('accepted', 'unknown') then q.undelivered_at end,
             leased_until = null
         from said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
             s.kind in ('deferred', 'held') and q.state = 'planned'
             or s.kind = 'retry' and q.state in ('sending', 'unknown')
             or s.kind in ('accepted', 'failed') and s.not_before is not null and q.state in ('sending', 'unknown')
-            or s.kind = 'unknown' and q.state = 'sending' and q.undelivered_at is null
+            or s.kind = 'unknown' and q.state = 'sending'
         )
         returning s.*, q.undelivered_at
     ), moved as (

@@ -28,6 +28,8 @@ pub(super) const REMOVE: &str = "delete from queue where reminder_id = any ($1::
 /// Marks locked rows. Binds: numbers, times of the next channel, times of early receipts.
 pub(super) const MARK: &str = r#"
     update queue q set
+        state = case when m.not_before is null then q.state else 'falling_back' end,
+        gateway = case when m.not_before is null then q.gateway end,
         not_before = coalesce(m.not_before, q.not_before), undelivered_at = coalesce(m.undelivered_at, q.undelivered_at)
     from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) as m (reminder_id, not_before, undelivered_at)
     where q.reminder_id = m.reminder_id"#;

@@ -15,6 +15,18 @@ macro_rules! event_columns {
 }
 pub(in crate::store) use event_columns;
 
+/// Whether an e-mail was sent a second time after an unknown outcome ([`SENT_ONCE_MORE`](crate::domain::SENT_ONCE_MORE)).
+macro_rules! sent_once_more {
+    ($reminder:literal) => {
+        concat!(
+            "exists (select 1 from event d where d.reminder_id = ",
+            $reminder,
+            " and d.kind = 'retry' and d.detail = 'sent_once_more')"
+        )
+    };
+}
+pub(in crate::store) use sent_once_more;
+
 /// The history of one reminder. Binds: reminder.
 pub(in crate::store) const HISTORY: &str =
     concat!("select e.reminder_id, ", event_columns!(), " from event e where e.reminder_id = $1 order by e.id");

@@ -38,10 +38,16 @@ macro_rules! head_of_lane {
 pub(in crate::store) use head_of_lane;
 
 /// All facts at `$now` about each reminder of the rows `q`, in one row for each instalment.
+///
+/// `$first` is the number of the first attempt in `q`: 1 if it was claimed already, else 0.
 macro_rules! facts {
-    ($now:literal, $($rows:tt)+) => {
+    ($now:literal, $first:literal, $($rows:tt)+) => {
         concat!(
-            "select q.attempt, q.not_before as due_since, ",
+            "select q.attempt, q.not_before as due_since, q.attempt > ",
+            $first,
+            " and ",
+            $crate::store::sql::event::sent_once_more!("q.reminder_id"),
+            " as in_doubt, ",
             $now,
             " as now, ",
             $crate::store::sql::notice::facts_of_notice!(),
@@ -111,6 +117,8 @@ pub(in crate::store) struct ClaimRow {
     pub(in crate::store) now: Moment,
     /// What it waited for last, which may be a retry.
     due_since: Moment,
+    /// Whether an earlier copy of the message may have arrived.
+    pub(in crate::store) in_doubt: bool,
     notice_state: Option<String>,
     notice_template: Option<String>,
     #[sqlx(flatten)]
@@ -239,11 +247,11 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 /// | held | planned | held for the cause in its detail, until `not_before` |
 /// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
 /// | retry | sending, unknown | planned, at `not_before`, in `place` |
-/// | unknown | sending | unknown |
+/// | unknown | sending | unknown; with an early receipt falling back at once |
 ///
 /// A row with another attempt number is never moved, and an event that moves no row is not recorded. Where a receipt was quicker
-/// and said that the message did not arrive, it stands: then accepted is not recorded and falls back at once, and unknown,
-/// which is disproved, only takes the row out.
+/// and said that the message did not arrive, it stands: then neither accepted nor unknown, which is disproved, is recorded, and
+/// the row falls back at once.
 #[derive(Debug)]
 pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,

@@ -19,8 +19,9 @@ macro_rules! standing {
             r#"
             select r.id as reminder_id, q.state, q.attempt, e.kind as last_kind, e.attempt as last_attempt,
                 exists (select 1 from event d where d.reminder_id = r.id and d.kind = 'delivered') as delivered,
-                exists (select 1 from event d where d.reminder_id = r.id and d.kind = 'undelivered') as undelivered
-            from "#,
+                exists (select 1 from event d where d.reminder_id = r.id and d.kind = 'undelivered') as undelivered, "#,
+            $crate::store::sql::event::sent_once_more!("r.id"),
+            " as in_doubt from ",
             $batch,
             r#"
             left join queue q on q.reminder_id = r.id
@@ -41,6 +42,7 @@ pub(in crate::store) struct StandingRow {
     last_attempt: Option<i32>,
     delivered: bool,
     undelivered: bool,
+    in_doubt: bool,
 }
 
 /// The reminders of a batch of receipts.
@@ -56,6 +58,8 @@ struct Standing {
     attempt: u32,
     delivered: bool,
     undelivered: bool,
+    /// Whether two copies may exist: what is said of one then says nothing of the other.
+    in_doubt: bool,
     change: Option<Change>,
 }
 
@@ -64,7 +68,7 @@ struct Standing {
 pub(in crate::store) enum Change {
     /// Nothing more is to be done.
     Gone,
-    /// Another channel is to be tried at once.
+    /// It did not arrive: another channel is to be tried at once, if the rule has one.
     FallBack(DateTime<Utc>),
     /// The answer is still to come; it will find that the message did not arrive.
     Early(DateTime<Utc>),
@@ -120,11 +124,14 @@ impl Standing {
         match self.state {
             // Under way: the settlement that follows sees the receipt.
             State::Sending => {
-                self.change = Some(Change::Early(at));
+                self.change = Some(Change::Early(at)).filter(|_| !self.in_doubt);
                 return;
             }
+            // The other copy may have arrived: no other channel follows.
+            _ if self.in_doubt => self.leave(),
+            // Proof that nothing arrived, whether the hand-over was known to have succeeded or not.
+            State::Unknown => self.change = Some(Change::FallBack(now)),
             _ if self.is_falling_back => self.change = Some(Change::FallBack(now)),
-            // Unknown no more: it was taken over, and did not arrive.
             _ => self.leave(),
         }
         self.state = State::Undelivered;
@@ -151,6 +158,7 @@ impl StandingRow {
             attempt: read_attempt(attempt, "queue.attempt")?,
             delivered: self.delivered,
             undelivered: self.undelivered,
+            in_doubt: self.in_doubt,
             change: None,
         })
     }

@@ -10,7 +10,7 @@ use super::{Batch, Connection, End};
 
 /// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit, place.
 const CLAIMABLE: &str = concat!(
-    facts!("$1", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", ""), ")")),
+    facts!("$1", "0", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", ""), ")")),
     " order by q.not_before, q.reminder_id, i.installment_id"
 );
 
@@ -91,24 +91,23 @@ const END: &str = r#"
             where value ->> 3 in ('accepted', 'failed') and value ->> 7 is null
           )
       and state in ('sending', 'unknown')
-       or (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1) where value ->> 3 = 'unknown')
-      and state = 'sending' and undelivered_at is not null
     returning reminder_id, attempt, undelivered_at"#;
 
 /// Moves rows by the events that leave something to be done. Rows: as of [`END`].
 const KEEP: &str = r#"
     update queue set
-        state = case s.kind
-            when 'unknown' then 'unknown' when 'accepted' then 'falling_back' when 'failed' then 'falling_back'
-            when 'held' then 'held' else 'planned'
+        state = case
+            when s.kind = 'unknown' and queue.undelivered_at is null then 'unknown'
+            when s.kind in ('unknown', 'accepted', 'failed') then 'falling_back'
+            when s.kind = 'held' then 'held' else 'planned'
         end,
         hold = case s.kind when 'held' then s.detail end,
         gateway = case s.kind when 'unknown' then queue.gateway end,
         not_before = coalesce(
-            case s.kind when 'accepted' then queue.undelivered_at end, s.not_before, queue.not_before
+            case when s.kind in ('accepted', 'unknown') then queue.undelivered_at end, s.not_before, queue.not_before
         ),
         place = coalesce(s.place, queue.place),
-        undelivered_at = case s.kind when 'accepted' then queue.undelivered_at end,
+        undelivered_at = case when s.kind in ('accepted', 'unknown') then queue.undelivered_at end,
         lease_until = null
     from (
         select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 6 as detail,

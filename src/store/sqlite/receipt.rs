@@ -20,6 +20,8 @@ pub(super) const REMOVE: &str = "delete from queue where reminder_id in (select 
 /// Marks rows. Rows: number, time of the next channel, time of an early receipt.
 pub(super) const MARK: &str = r#"
     update queue set
+        state = case when m.not_before is null then queue.state else 'falling_back' end,
+        gateway = case when m.not_before is null then queue.gateway end,
         not_before = coalesce(m.not_before, queue.not_before),
         undelivered_at = coalesce(m.undelivered_at, queue.undelivered_at)
     from (

@@ -78,6 +78,28 @@ async fn what_may_have_gone_is_never_followed_by_a_mail() {
 }
 
 #[tokio::test]
+async fn what_was_in_doubt_and_did_not_arrive_is_mailed() {
+    let bench = texted(vec![unknown()]).await;
+    bench.live(MINUTE, 10).await;
+    report(&bench, false).await;
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 1);
+    assert_eq!(bench.states().await, ["sms undelivered", "email accepted"]);
+}
+
+#[tokio::test]
+async fn a_mail_in_doubt_whose_second_copy_is_refused_is_not_followed_by_a_text() {
+    let mode = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
+    let bench = Bench::of(Setup::two_channels(mode, &[Channel::Email, Channel::Sms]));
+    bench.gateway("mails").answers(vec![unknown(), rejected(RejectScope::Recipient)]);
+    bench.add(1).await;
+    bench.drain().await;
+    bench.live(10 * MINUTE, 100).await;
+    assert_eq!((bench.gateway("mails").seen().len(), bench.gateway("texts").seen().len()), (2, 0));
+    assert_eq!(bench.states().await, ["email unknown"]);
+    assert_eq!(bench.story(1).await, ["1 unknown busy", "1 retry sent_once_more", "2 unknown busy"]);
+}
+
+#[tokio::test]
 async fn the_mail_is_decided_afresh_and_an_opt_out_since_is_honoured() {
     let bench = texted(vec![]).await;
     let address = borrower("b0").email.map(Address::Email).expect("it has one");

@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Channel, Code, EventKind, NewReminder, Next, Outcome, RejectScope, Reminder, ReminderId, State,
+    Channel, Code, EventKind, NewReminder, Next, Outcome, RejectScope, Reminder, ReminderId, SENT_ONCE_MORE, State,
 };
 use dueherald::store::{ReminderFilter, Store};
 
 use super::bench::START;
-use super::outcomes::{accepted, kinds, one, settle};
+use super::outcomes::{accepted, kinds, one, settle, unknown};
 use super::receipts::{delivered, record, undelivered};
 use super::sample::{claim_all, instant, list, plan, plan_due, sms, view};
 
@@ -92,6 +92,46 @@ pub(super) async fn an_early_undelivered_is_tried_elsewhere_at_once(store: &dyn 
     assert_eq!(settle(store, &accepted(claimed, clock).falling_back_at(at)).await, 1);
     assert_eq!((view(store, id).await.state, due(store).await), (State::Undelivered, vec![id]));
     assert_eq!(kinds(store, id).await, [EventKind::Undelivered]);
+}
+
+pub(super) async fn an_unknown_that_did_not_arrive_is_tried_elsewhere_at_once(store: &dyn Store, clock: &SimClock) {
+    let (id, claimed) = one(store).await;
+    assert_eq!(settle(store, &unknown(claimed, clock)).await, 1);
+    assert!(due(store).await.is_empty(), "what is in doubt never falls back");
+    clock.step_to(undelivered(id).at);
+    assert_eq!(record(store, &[undelivered(id)]).await, 1);
+    assert_eq!((view(store, id).await.state, due(store).await), (State::Undelivered, vec![id]));
+    fall_back(store, &[(id, None)]).await;
+    assert_eq!((view(store, id).await.state, due(store).await.len()), (State::Undelivered, 0), "or rests");
+}
+
+pub(super) async fn an_early_undelivered_without_an_answer_is_tried_elsewhere(store: &dyn Store, clock: &SimClock) {
+    let (id, claimed) = one(store).await;
+    clock.step_to(undelivered(id).at);
+    assert_eq!(record(store, &[undelivered(id)]).await, 1);
+    assert_eq!(settle(store, &unknown(claimed, clock)).await, 1);
+    assert_eq!((view(store, id).await.state, due(store).await), (State::Undelivered, vec![id]));
+    assert_eq!(kinds(store, id).await, [EventKind::Undelivered]);
+}
+
+/// Two copies of an e-mail may exist: what is said of one says nothing of the other.
+pub(super) async fn what_two_copies_may_have_reached_is_not_tried_elsewhere(store: &dyn Store, clock: &SimClock) {
+    let (id, claimed) = one(store).await;
+    assert!(!claimed.in_doubt);
+    assert_eq!(settle(store, &unknown(claimed, clock)).await, 1);
+    let doubt = store.unknown(Channel::Sms, None, 10).await.expect("unknown ones are listed").pop().expect("one is");
+    let once_more = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
+    let again = doubt.attempt.settle(once_more, Next::Retry { not_before: clock.now(), place: 0 }, clock.now());
+    assert_eq!(settle(store, &again).await, 1);
+    let second = claim_all(store).await.sending.pop().expect("the second copy is sent");
+    assert!(second.in_doubt, "whoever sends it knows that it is the second");
+    clock.step_to(undelivered(id).at);
+    assert_eq!(record(store, &[undelivered(id)]).await, 1);
+    let accepted = accepted(second, clock).falling_back_at(clock.now() + half_an_hour());
+    assert_eq!(settle(store, &accepted).await, 1);
+    assert!(due(store).await.is_empty(), "the report may be about the first copy");
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(due(store).await, [id], "and without one that it arrived, the other channel follows in time");
 }
 
 pub(super) async fn what_failed_is_tried_elsewhere_at_once(store: &dyn Store, clock: &SimClock) {
