@@ -27,7 +27,8 @@ use crate::http::public::Public;
 use crate::http::{self, api, callbacks, ops, public};
 use crate::pipeline::figures::{MISSED, PLANNED};
 use crate::pipeline::{
-    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, ScanReport, Summary, Trust, Until, empty, go_on, pull, scan,
+    Emptied, Extent, FunnelWatch, Prober, Pull, PullError, Retried, ScanReport, Summary, Trust, Until, empty, go_on,
+    pull, retry_rejects, scan,
 };
 use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
@@ -102,6 +103,7 @@ pub enum DaemonError {
 /// When it cannot start, or was stopped before everything in flight was settled.
 pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonError> {
     app.store.ready().await?;
+    retry_rejected(&app).await;
     let mut signals = Signals::catch()?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -153,6 +155,15 @@ pub async fn run(app: Arc<App>, roles: &BTreeSet<Role>) -> Result<(), DaemonErro
         () = tasks.wait() => Ok(()),
         () = signals.next() => Err(DaemonError::Cut),
         () = app.clock.sleep(STOP_WITHIN) => Err(DaemonError::Cut),
+    }
+}
+
+/// The config may know merchants, and this version may understand records, that the last one did not.
+async fn retry_rejected(app: &App) {
+    match retry_rejects(&*app.store, &app.policy.merchants, &[]).await {
+        Ok(Retried { applied: 0, .. }) => {}
+        Ok(Retried { applied, refused }) => tracing::info!(applied, refused, "rejected records were tried again"),
+        Err(error) => tracing::error!(%error, "rejected records could not be tried again; the next start does"),
     }
 }
 
@@ -339,8 +350,18 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
     for rejected in &summary.shown {
         tracing::warn!(%source, row = rejected.place(), reason = rejected.reason(), "a row was rejected");
     }
-    let Summary { new, changed, same, rejected, .. } = summary;
-    tracing::info!(%source, new, changed, same, rejected, "pulled");
+    for left_out in &summary.left_out_shown {
+        tracing::warn!(%source, row = left_out.place(), reason = left_out.reason(), "a row was taken without a cell");
+    }
+    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, .. } = summary;
+    if unreadable > 0 {
+        tracing::error!(
+            %source,
+            rows = unreadable,
+            "rejected rows hold no reminder, because their merchant or instalment cannot be read"
+        );
+    }
+    tracing::info!(%source, new, changed, same, rejected, waiting, cells_left_out = left_out, "pulled");
 }
 
 /// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick; at a tick of the full

@@ -19,6 +19,8 @@ mod notices;
 mod oracle;
 #[path = "sim/planted.rs"]
 mod planted;
+#[path = "sim/rejects.rs"]
+mod rejects;
 #[path = "sim/run.rs"]
 mod run;
 #[path = "sim/store.rs"]

@@ -20,7 +20,7 @@ use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::pack;
 use crate::source::sql::{Dialect, SqlSource};
-use crate::store::Store;
+use crate::store::{RejectCounts, Store};
 
 /// Reads the config and shows what it means, or every mistake in it with its line.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,13 +33,30 @@ pub struct CheckArgs {
 /// An end that `--online` asks whether it is ready.
 pub struct End<'a> {
     name: String,
-    answer: BoxFuture<'a, Result<(), String>>,
+    /// What it says of itself, or what is wrong with it.
+    answer: BoxFuture<'a, Result<String, String>>,
 }
 
 impl<'a> End<'a> {
     /// One that answers `answer`, or what is wrong with it.
     pub fn new(name: impl Into<String>, answer: impl Future<Output = Result<(), String>> + Send + 'a) -> Self {
-        Self { name: name.into(), answer: Box::pin(answer) }
+        Self { name: name.into(), answer: Box::pin(async { answer.await.map(|()| "ready".to_owned()) }) }
+    }
+
+    /// Records that could not be applied: what they hold waits for a person, but nothing is broken.
+    #[must_use]
+    pub fn rejects(store: &'a dyn Store) -> Self {
+        let answer = async {
+            let counts = store.reject_counts().await.map_err(|error| error.to_string())?;
+            Ok(match counts {
+                RejectCounts { faulty: 0, waiting: 0, unreadable: 0 } => "none".to_owned(),
+                RejectCounts { faulty, waiting, unreadable } => format!(
+                    "{faulty} hold reminders, {waiting} payments wait for their instalment, {unreadable} cannot be read and hold \
+                     nothing; see `dueherald rejects list`"
+                ),
+            })
+        };
+        Self { name: "rejected records".to_owned(), answer: Box::pin(answer) }
     }
 
     /// Ledger and outbox.
@@ -298,7 +315,7 @@ async fn ask(ends: Vec<End<'_>>, out: &mut (dyn Write + Send)) -> io::Result<Che
     let mut checked = Checked::Well;
     for End { name, answer } in ends {
         match answer.await {
-            Ok(()) => writeln!(out, "  {name}: ready")?,
+            Ok(says) => writeln!(out, "  {name}: {says}")?,
             Err(problem) => {
                 checked = Checked::Unwell;
                 writeln!(out, "  {name}: {problem}")?;

@@ -14,7 +14,7 @@ use super::{CliError, Exit, dispatch};
 use crate::app::App;
 use crate::domain::{BorrowerId, MerchantId};
 use crate::pipeline::{
-    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RuleTold, StepTold, Story, explain,
+    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RejectTold, RuleTold, StepTold, Story, explain,
 };
 
 /// Say why a borrower was, is and will be reminded, or not, rule by rule.
@@ -134,6 +134,10 @@ impl Text<'_> {
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let counts = if counts.is_empty() { "nothing is due any more".to_owned() } else { counts.join(", ") };
         let mut text = format!("\nDue {}: {counts}\n", due.due_date.format("%a %F"));
+        for RejectTold { id, installment, since, reason } in &due.rejected {
+            let since = self.minute(*since);
+            text += &format!("  held since {since} by rejected record {id} of instalment {installment}: {reason}\n");
+        }
         let rules: Vec<_> = due.rules.iter().map(|rule| (rule, self.lines(rule))).collect();
         let width = |column: usize| {
             let cells = rules.iter().flat_map(|(_, lines)| lines).map(|line| line.cells[column].chars().count());

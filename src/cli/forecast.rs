@@ -116,6 +116,13 @@ async fn notes(app: &App) -> Result<Vec<String>, CliError> {
     if waiting > 0 {
         notes.push(format!("{waiting} are due now and wait in the outbox; they are not counted"));
     }
+    let held = app.store.reject_counts().await?.faulty;
+    if held > 0 {
+        let records = if held == 1 { "record holds" } else { "records hold" };
+        notes.push(format!(
+            "{held} rejected {records} the reminders of an instalment each; counted as if they were released (dueherald rejects list)"
+        ));
+    }
     for stop in app.store.stops().await? {
         notes.push(format!("stopped: {}, by {}; counted as if it were lifted", Scope::of(&stop), stop.actor));
     }

@@ -60,7 +60,7 @@ pub enum SummaryForm {
 pub enum Ended {
     /// Everything was taken: exit code 0.
     Whole,
-    /// Some records were rejected, and reported: exit code 3.
+    /// Some records were rejected, wait, or were taken without cells that are not sound, and were reported: exit code 3.
     InPart,
 }
 
@@ -162,7 +162,7 @@ pub(super) fn tell(
         SummaryForm::Json => writeln!(out, "{}", as_json(args, summary))?,
     }
     out.flush()?;
-    Ok(if summary.rejected == 0 { Ended::Whole } else { Ended::InPart })
+    Ok(if summary.is_whole() { Ended::Whole } else { Ended::InPart })
 }
 
 struct Input {
@@ -229,12 +229,17 @@ fn words_of_progress(progress: Progress, milliseconds: u128) -> String {
 }
 
 fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Summary) -> io::Result<()> {
-    let total = summary.taken() + summary.rejected;
+    let total = summary.taken() + summary.rejected + summary.waiting;
     let rows = if total == 1 { "row" } else { "rows" };
     let dry = if args.dry_run { " (dry run: nothing was written)" } else { "" };
     writeln!(out, "{input}: {} {rows}{dry}", HumanCount(total))?;
-    let counts =
-        [("new", summary.new), ("changed", summary.changed), ("same", summary.same), ("rejected", summary.rejected)];
+    let mut counts = vec![
+        ("new", summary.new),
+        ("changed", summary.changed),
+        ("same", summary.same),
+        ("rejected", summary.rejected),
+    ];
+    counts.extend([("waiting", summary.waiting)].into_iter().filter(|(_, count)| *count > 0));
     let width = counts.iter().map(|(_, count)| HumanCount(*count).to_string().len()).max().unwrap_or(0);
     for (word, count) in counts {
         writeln!(out, "  {word:<8}  {:>width$}", HumanCount(count).to_string())?;
@@ -245,15 +250,23 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
     for rejected in &summary.shown {
         writeln!(out, "{}: {}", rejected.place(), rejected.reason())?;
     }
+    for left_out in &summary.left_out_shown {
+        writeln!(out, "{}: taken without a cell: {}", left_out.place(), left_out.reason())?;
+    }
+    if summary.left_out > 0 {
+        let rows = if summary.left_out == 1 { "row was" } else { "rows were" };
+        let count = HumanCount(summary.left_out);
+        writeln!(out, "{count} {rows} taken without a cell that is not sound; what was known there stays")?;
+    }
     write_what_follows(out, args, summary)
 }
 
-/// How many rejected lines were not shown, and where all of them are.
+/// How many rejected lines were not shown, where all of them are, and what they do.
 fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary) -> io::Result<()> {
-    if summary.rejected == 0 {
+    if summary.is_whole() {
         return Ok(());
     }
-    let hidden = summary.rejected.saturating_sub(summary.shown.len() as u64);
+    let hidden = (summary.rejected + summary.waiting).saturating_sub(summary.shown.len() as u64);
     if hidden > 0 {
         let lines = if hidden == 1 { "line" } else { "lines" };
         writeln!(out, "… and {} more rejected {lines}", HumanCount(hidden))?;
@@ -263,12 +276,24 @@ fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary)
             out,
             "every rejected line is in {path}; mend it and run: dueherald import {path}",
             path = path.display()
-        ),
+        )?,
         None if hidden > 0 && args.source.is_none() => {
-            writeln!(out, "--rejects FILE writes every rejected line to a file that can be mended and imported")
+            writeln!(out, "--rejects FILE writes every rejected line to a file that can be mended and imported")?
         }
-        None => Ok(()),
+        None => {}
     }
+    let holding = summary.rejected - summary.unreadable;
+    if holding > 0 && !args.dry_run {
+        writeln!(out, "what was rejected holds the reminders of its instalment; see: dueherald rejects list")?;
+    }
+    if summary.unreadable > 0 {
+        writeln!(
+            out,
+            "{} of the rejected lines hold nothing: their merchant or instalment cannot be read",
+            HumanCount(summary.unreadable)
+        )?;
+    }
+    Ok(())
 }
 
 fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
@@ -290,6 +315,10 @@ fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
         "same": summary.same,
         "rejected": summary.rejected,
         "rejected_shown": summary.shown.iter().map(fault).collect::<Vec<_>>(),
+        "rejected_unreadable": summary.unreadable,
+        "waiting": summary.waiting,
+        "cells_left_out": summary.left_out,
+        "cells_left_out_shown": summary.left_out_shown.iter().map(fault).collect::<Vec<_>>(),
         "warnings": summary.unknown_columns.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "rejects_file": args.rejects.as_deref().map(|path| path.display().to_string()),
     })

@@ -13,6 +13,7 @@ pub mod init;
 mod notice;
 mod pull;
 mod receipts;
+mod rejects;
 mod reminders;
 mod replies;
 mod resend;
@@ -38,6 +39,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::{self, App, AppError, Time};
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, Log, LogFormat, locate};
+use crate::pipeline::retry_rejects;
 use crate::render::builtin_templates;
 use crate::store::StoreError;
 
@@ -64,6 +66,8 @@ enum Command {
     Migrate,
     /// Take instalments and borrowers from CSV, JSON lines, or the lender's own database
     Import(import::ImportArgs),
+    /// Look at records that could not be applied; they hold the reminders of their instalments
+    Rejects(rejects::RejectsArgs),
     /// Plan the reminders that come into view
     Scan(scan::ScanArgs),
     /// Simulate the coming days: messages, segments, cost, peaks; or compare the rules of two configs
@@ -255,6 +259,10 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             Ok(Exit::Done)
         }
         Command::Import(args) => {
+            if !args.dry_run {
+                // Before what is read now, which is newer.
+                retry_rejects(&*app.store, &app.policy.merchants, &[]).await?;
+            }
             let ended = match &args.source {
                 Some(name) => pull::run(name, &args, &app, out).await?,
                 None => import::run(&args, &*app.store, &app.policy.merchants, out).await?,
@@ -270,6 +278,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
+        Command::Rejects(args) => rejects::run(args, &app, out).await,
         Command::Replies(args) => replies::run(args, &*app.store, out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
@@ -315,7 +324,8 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
         let sources = config.sources.iter().map(|source| {
             check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
         });
-        std::iter::once(database).chain(gateways).chain(sources).collect()
+        let rejects = store.as_ref().ok().map(|store| check::End::rejects(&**store));
+        std::iter::once(database).chain(gateways).chain(sources).chain(rejects).collect()
     });
     Ok(match check::run(&config, clock.now(), ends, out).await? {
         check::Checked::Well => Exit::Done,

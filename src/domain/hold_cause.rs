@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::UnknownWord;
+use super::{InstallmentId, MerchantId, UnknownWord};
 use super::reminder::words;
 
 /// Why waiting reminders may not be sent yet.
@@ -11,8 +11,10 @@ pub enum HoldReason {
     Stopped,
     /// Its notice is paused. The subject is the notice.
     Paused,
+    /// A record of one of its instalments could not be applied: it may be paid. The subject is merchant and instalment.
+    RejectedRecord,
 }
-words!(HoldReason { Stopped => "stopped", Paused => "paused" });
+words!(HoldReason { Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record" });
 
 impl HoldReason {
     /// The reason as a colleague would say it.
@@ -21,6 +23,9 @@ impl HoldReason {
         match self {
             Self::Stopped => "somebody has stopped the sending",
             Self::Paused => "its notice is paused",
+            Self::RejectedRecord => {
+                "a record of the instalment could not be applied, so it may be paid; see `dueherald rejects list`"
+            }
         }
     }
 }
@@ -40,6 +45,12 @@ impl HoldCause {
     #[must_use]
     pub fn new(reason: HoldReason, subject: impl fmt::Display) -> Self {
         Self { reason, subject: subject.to_string() }
+    }
+
+    /// The cause that a rejected record of an instalment is.
+    #[must_use]
+    pub fn rejected(merchant: &MerchantId, installment: &InstallmentId) -> Self {
+        Self::new(HoldReason::RejectedRecord, format_args!("{merchant}/{installment}"))
     }
 }
 

@@ -41,9 +41,10 @@ impl fmt::Display for InstallmentStatus {
 impl std::str::FromStr for InstallmentStatus {
     type Err = UnknownStatus;
     fn from_str(word: &str) -> Result<Self, UnknownStatus> {
+        // People write it as they like: “Paid” is no other status.
         [Self::Open, Self::Paid, Self::Cancelled]
             .into_iter()
-            .find(|status| status.as_str() == word)
+            .find(|status| status.as_str().eq_ignore_ascii_case(word))
             .ok_or(UnknownStatus)
     }
 }

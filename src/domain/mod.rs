@@ -25,6 +25,7 @@ mod outcome;
 mod placeholder;
 mod price;
 mod receipt;
+mod rejected;
 mod reminder;
 mod report;
 mod route;
@@ -59,6 +60,7 @@ pub use outcome::{Code, Outcome, RejectScope};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
+pub use rejected::{RecordCells, RecordKind, RejectedRecord, SoundRecord, UnknownRecordKind};
 pub use reminder::{
     CONFIRMATION, Channel, MANUAL, NOTICE, NewReminder, OPTED_OUT, Origin, Reminder, ReminderKey, SkipReason, State,
     Step, UnknownWord,

@@ -23,13 +23,14 @@ pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
     ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED,
 };
-use crate::store::{QueueCounts, Store, StoreError};
+use crate::store::{QueueCounts, RejectCounts, Store, StoreError};
 
 const STORE_UP: &str = "dueherald_store_up";
 const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
 const HELD: &str = "dueherald_sending_held";
 const QUEUE_HELD: &str = "dueherald_queue_held";
 const SOURCE_AGE: &str = "dueherald_source_age_seconds";
+const REJECTS: &str = "dueherald_rejected_records";
 const SOURCE_LAG: &str = "dueherald_source_lag_seconds";
 
 /// A gauge of the queue. Label `channel`.
@@ -115,11 +116,13 @@ impl Figures {
     fn render(
         &self,
         counts: Option<&[QueueCounts]>,
+        rejects: Option<RejectCounts>,
         (freshness, states): (&Freshness, Option<&[SourceState]>),
         now: DateTime<Utc>,
     ) -> String {
         self.locally(|| {
             set_source_gauges(freshness, states, now);
+            set_reject_gauges(rejects);
             gauge!(STORE_UP).set(if counts.is_some() { 1.0 } else { 0.0 });
             for channel in Channel::ALL {
                 let of_channel = counts.map(|all| all.iter().find(|counts| counts.channel == *channel));
@@ -154,6 +157,17 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
         since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default().as_secs_f64()
     };
     gauge!(OLDEST_DUE, label()).set(counts.map_or(f64::NAN, waited));
+}
+
+fn set_reject_gauges(counts: Option<RejectCounts>) {
+    let states: [(&'static str, fn(RejectCounts) -> u64); 3] = [
+        ("held", |counts| counts.faulty),
+        ("waiting", |counts| counts.waiting),
+        ("unreadable", |counts| counts.unreadable),
+    ];
+    for (state, count) in states {
+        gauge!(REJECTS, "state" => state).set(counts.map_or(f64::NAN, |counts| count(counts) as f64));
+    }
 }
 
 /// Nothing without sources. What never came is infinitely old.
@@ -205,6 +219,11 @@ fn describe() {
     describe_gauge!(HELD, "1 while nothing is sent because a source is older than its max_ledger_age, else 0");
     describe_gauge!(SOURCE_AGE, Unit::Seconds, "How long ago the last pull began that came to its end, by source");
     describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
+    describe_gauge!(
+        REJECTS,
+        "Records that could not be applied, by what they do: held (the reminders of their instalment are), waiting (for it), \
+         unreadable (nothing is held)"
+    );
     for QueueGauge { name, meaning, .. } in QUEUE {
         describe_gauge!(*name, *meaning);
     }
@@ -275,8 +294,9 @@ async fn metrics_text(State(ops): State<Ops>) -> Response {
     if let Err(error) = &counts {
         tracing::warn!(%error, "the queue could not be counted for /metrics");
     }
+    let rejects = within_patience(&*ops.clock, ops.store.reject_counts()).await.ok();
     let states = ops.states().await;
     let sources = (&*ops.freshness, states.as_deref().ok());
-    let text = ops.figures.render(counts.as_deref().ok(), sources, ops.clock.now());
+    let text = ops.figures.render(counts.as_deref().ok(), rejects, sources, ops.clock.now());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -10,9 +10,11 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::domain::{Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, MerchantId, RuleName};
+use crate::domain::{
+    Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, RuleName,
+};
 use crate::plan::{Account, Horizon, Policy, due_dates};
-use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, StoreError};
+use crate::store::{InstallmentFilter, KeptRecord, RejectFilter, ReminderFilter, ReminderView, Store, StoreError};
 
 pub use story::{Asked, Happened, Story};
 use telling::about;
@@ -102,8 +104,23 @@ pub struct DueDate {
     pub paid: usize,
     /// How many were cancelled.
     pub cancelled: usize,
+    /// What holds its reminders: records of its instalments that could not be applied.
+    pub rejected: Vec<RejectTold>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
     pub rules: Vec<RuleTold>,
+}
+
+/// A record that could not be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectTold {
+    /// Its number, for `dueherald rejects`.
+    pub id: i64,
+    /// Of which instalment.
+    pub installment: InstallmentId,
+    /// Since when it is kept.
+    pub since: DateTime<Utc>,
+    /// Why it could not be applied.
+    pub reason: String,
 }
 
 /// What one rule comes to about one due date.
@@ -129,6 +146,8 @@ struct Facts {
     accounts: BTreeMap<Channel, Account>,
     /// What the outbox has, oldest first, each with its events.
     reminders: Vec<(ReminderView, Vec<Event>)>,
+    /// Records of its instalments that could not be applied.
+    rejected: Vec<RejectTold>,
 }
 
 /// Tells everything about one borrower as of `horizon.now`; what lies before `horizon.until` the next scan plans.
@@ -236,5 +255,32 @@ async fn facts(
     for view in reminders.iter().filter(|view| view.reminder.plan.key.due_date == due_date) {
         told.push((view.clone(), store.events(view.reminder.id).await?));
     }
-    Ok(Facts { due_date, borrower: borrower.clone(), accounts, reminders: told })
+    let account = accounts.values().next();
+    let rejected = rejected(store, &borrower.key.merchant, account).await?;
+    Ok(Facts { due_date, borrower: borrower.clone(), accounts, reminders: told, rejected })
+}
+
+/// The kept records of the due date's own instalments.
+async fn rejected(
+    store: &dyn Store,
+    merchant: &MerchantId,
+    account: Option<&Account>,
+) -> Result<Vec<RejectTold>, StoreError> {
+    let mut told = Vec::new();
+    for id in account.iter().flat_map(|account| &account.rejected) {
+        let filter = RejectFilter {
+            merchant: Some(merchant.clone()),
+            installment: Some(id.clone()),
+            limit: LOOK_AT,
+            ..RejectFilter::default()
+        };
+        let told_of = |KeptRecord { id: number, at, record }: KeptRecord| RejectTold {
+            id: number,
+            installment: id.clone(),
+            since: at,
+            reason: record.reason,
+        };
+        told.extend(store.rejects(&filter).await?.into_iter().map(told_of));
+    }
+    Ok(told)
 }

@@ -19,7 +19,8 @@ pub const ROUTE_PROBES: &str = "dueherald_route_probes_total";
 /// 1 while less than half as many of those who got a message come to a stage by a route as in the two weeks before, else 0. Labels
 /// `route`, `stage`: clicked, paid.
 pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
-/// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected.
+/// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected, and besides
+/// waiting (payments), cells_left_out (of rows that were taken), unreadable (rejected ones that hold nothing).
 pub const PULLED: &str = "dueherald_source_rows_total";
 /// Pulls that did not come to their end. Label `source`.
 pub const PULL_FAILURES: &str = "dueherald_source_failures_total";

@@ -46,6 +46,8 @@ struct Standing {
     stops: Vec<Stop>,
     /// The notices that are paused.
     paused: BTreeSet<NoticeName>,
+    /// The causes that kept records are.
+    rejected: BTreeSet<HoldCause>,
 }
 
 impl Standing {
@@ -54,12 +56,16 @@ impl Standing {
         let stops = if is_asked(HoldReason::Stopped) { store.stops().await? } else { Vec::new() };
         let notices = if is_asked(HoldReason::Paused) { store.notices(None).await? } else { Vec::new() };
         let paused = notices.into_iter().filter(|notice| notice.state == NoticeState::Paused);
-        Ok(Self { stops, paused: paused.map(|notice| notice.name).collect() })
+        let rejected =
+            if is_asked(HoldReason::RejectedRecord) { store.rejected_installments().await? } else { Vec::new() };
+        let rejected = rejected.iter().map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
+        Ok(Self { stops, paused: paused.map(|notice| notice.name).collect(), rejected })
     }
 
     fn holds(&self, cause: &HoldCause, channel: Channel) -> bool {
         match cause.reason {
             HoldReason::Stopped => self.stops.iter().any(|stop| stop.covers(&cause.subject, channel)),
+            HoldReason::RejectedRecord => self.rejected.contains(cause),
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
         }
     }

@@ -7,7 +7,7 @@ use std::thread;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId};
+use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord};
 use crate::source::{Format, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
 use crate::store::{Change, Store, StoreError, WriteMode};
 
@@ -20,20 +20,30 @@ const MAX_RECORDS_IN_BATCH: u64 = 10_000;
 /// Batches that the reader may be ahead.
 const BATCHES_AHEAD: usize = 2;
 
-/// Where sound rows go: the one operation of a [`Store`] that an import needs.
+/// Where records go: the one operation of a [`Store`] that an import needs.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// As [`Store::import`].
+    /// As [`RejectStore::import_batch`](crate::store::RejectStore::import_batch).
     ///
     /// # Errors
-    /// As [`Store::import`]; then nothing of `rows` is kept.
-    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
+    /// As there; then nothing of the batch is kept.
+    async fn write(
+        &self,
+        rows: &[LedgerRow],
+        rejected: &[RejectedRecord],
+        mode: WriteMode,
+    ) -> Result<Vec<Change>, StoreError>;
 }
 
 #[async_trait]
 impl<S: Store + ?Sized> Ledger for S {
-    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
-        self.import(rows, mode).await
+    async fn write(
+        &self,
+        rows: &[LedgerRow],
+        rejected: &[RejectedRecord],
+        mode: WriteMode,
+    ) -> Result<Vec<Change>, StoreError> {
+        self.import_batch(rows, rejected, mode).await
     }
 }
 
@@ -73,10 +83,18 @@ pub struct Summary {
     pub changed: u64,
     /// Instalments that the ledger held already, as they are.
     pub same: u64,
-    /// Records that were refused.
+    /// Records that were refused: each is kept, and holds the reminders of its instalment.
     pub rejected: u64,
-    /// The first of them, without their originals.
+    /// Those among them that hold nothing, because their merchant or number cannot be read.
+    pub unreadable: u64,
+    /// Payments that wait for their instalment, or for another state of it.
+    pub waiting: u64,
+    /// Rows that were taken without cells that are not sound.
+    pub left_out: u64,
+    /// The first refused records, without their originals.
     pub shown: Vec<Rejected>,
+    /// The first rows with cells left out, without their originals.
+    pub left_out_shown: Vec<Rejected>,
     /// Columns that were passed over.
     pub unknown_columns: Vec<UnknownColumn>,
 }
@@ -90,6 +108,12 @@ impl Summary {
                 Change::Same => self.same += 1,
             }
         }
+    }
+
+    /// Whether every record was taken as it is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.rejected + self.waiting + self.left_out == 0
     }
 
     /// Records that were taken.
@@ -176,14 +200,17 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
             Message::End(end) => return finish(end, summary),
         };
         line = batch.first_line;
-        if !batch.rows.is_empty() {
-            match ledger.write(&batch.rows, job.mode).await {
+        if !batch.rows.is_empty() || !batch.rejected.is_empty() {
+            match ledger.write(&batch.rows, &batch.rejected, job.mode).await {
                 Ok(changes) => summary.count(&changes),
                 Err(error) => return Err(stopped(error.into(), line, summary)),
             }
         }
         summary.rejected = batch.progress.rejected;
+        summary.unreadable += batch.unreadable;
+        summary.left_out += batch.left_out;
         summary.shown.extend(batch.shown);
+        summary.left_out_shown.extend(batch.left_out_shown);
         progress(batch.progress);
     }
     // The sender is gone without a word: the thread panicked.
@@ -214,8 +241,16 @@ struct Batch {
     /// The line of its first record.
     first_line: u64,
     records: u64,
+    /// Refused records that the rows after them do not answer for.
+    rejected: Vec<RejectedRecord>,
+    /// Refused records whose merchant or number cannot be read.
+    unreadable: u64,
+    /// Rows that lost cells.
+    left_out: u64,
     /// Refused records for the summary.
     shown: Vec<Rejected>,
+    /// Rows that lost cells, for the summary.
+    left_out_shown: Vec<Rejected>,
     /// How far the import is when the batch is done.
     progress: Progress,
 }
@@ -302,18 +337,47 @@ impl Reader {
         }
         self.batch.records += 1;
         self.progress.records += 1;
-        match record.read {
-            Ok(row) => self.batch.rows.push(row),
-            Err(rejected) => self.refuse(rejected).map_err(|error| (StopCause::Rejects(error), record.line))?,
+        let line = record.line;
+        let written = match record.read {
+            Ok(row) => {
+                let left_out = record.left_out.map_or(Ok(()), |left_out| self.leave_out(*left_out));
+                self.answered_by(&row);
+                self.batch.rows.push(row);
+                left_out
+            }
+            Err(rejected) => self.refuse(rejected),
+        };
+        written.map_err(|error| (StopCause::Rejects(error), line))
+    }
+
+    /// A later row answers for the refused records of its instalment.
+    fn answered_by(&mut self, row: &LedgerRow) {
+        let rejected = &mut self.batch.rejected;
+        if rejected.iter().any(|record| record.is_of(row)) {
+            let left = |record: RejectedRecord| if record.is_of(row) { record.left_by(row) } else { Some(record) };
+            *rejected = std::mem::take(rejected).into_iter().filter_map(left).collect();
+        }
+    }
+
+    fn leave_out(&mut self, left_out: Rejected) -> io::Result<()> {
+        self.batch.left_out += 1;
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write(&left_out)?;
+        }
+        if self.left_to_show > 0 {
+            self.left_to_show -= 1;
+            self.batch.left_out_shown.push(left_out.without_original());
         }
         Ok(())
     }
 
-    fn refuse(&mut self, rejected: Rejected) -> io::Result<()> {
+    fn refuse(&mut self, mut rejected: Rejected) -> io::Result<()> {
         self.progress.rejected += 1;
+        self.batch.unreadable += u64::from(!rejected.holds());
         if let Some(rejects) = &mut self.rejects {
             rejects.write(&rejected)?;
         }
+        self.batch.rejected.extend(rejected.record.take().map(|record| *record));
         if self.left_to_show > 0 {
             self.left_to_show -= 1;
             self.batch.shown.push(rejected.without_original());

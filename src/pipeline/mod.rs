@@ -24,6 +24,7 @@ mod recall;
 mod receipts;
 mod reconcile;
 mod registry;
+mod rejects;
 mod resend;
 mod scan;
 mod signature;
@@ -34,8 +35,8 @@ pub use breaker::{Admits, Breaker};
 pub use compose::{Composed, Composer};
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Until, drain};
 pub use explain::{
-    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RuleTold, StepTold, Story, Why,
-    explain,
+    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RejectTold, RuleTold, StepTold, Story,
+    Why, explain,
 };
 pub use forecast::{
     Busy, Changed, Comparison, Costs, Forecast, Jam, Moved, Outlet, Outlook, Peaks, Span, Volume, compare, forecast,
@@ -57,6 +58,7 @@ pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Finding, Reconciled, Reconciler, ResolveError, resolve};
 pub use registry::{Registry, Seen};
+pub use rejects::{Retried, retry_rejects};
 pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
 pub use scan::{Extent, ScanOrder, ScanReport, scan};
 pub use signature::{Signature, Unsigned};

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
 use crate::clock::Clock;
-use crate::domain::{Amended, Amendment, Merchant, MerchantId, SourceName, SourceState};
+use crate::domain::{Amended, Amendment, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
 use crate::source::sql::{Pulled, SqlError, SqlPage, SqlPages, SqlSource};
 use crate::source::{Column, Fault, Rejected};
 use crate::store::{Change, Store, StoreError, WriteMode};
@@ -132,40 +132,59 @@ impl Task<'_> {
         Ok(known.and_then(|state| state.read_to).map(|read_to| read_to - self.job.overlap))
     }
 
+    /// The rejected records go with the last of the page: until then the cursor has not moved past them.
     async fn write(&self, page: SqlPage, summary: &mut Summary) -> Result<(), PullError> {
-        page.rejected.into_iter().for_each(|rejected| self.refuse(rejected, summary));
-        match page.pulled {
-            Pulled::Rows(rows) => {
-                for batch in rows.chunks(BATCH_ROWS) {
-                    let changes = self.store.import(batch, self.job.mode).await.map_err(|error| self.failed(error))?;
-                    summary.count(&changes);
-                }
-            }
-            Pulled::Amendments(amendments) => {
-                for batch in amendments.chunks(BATCH_ROWS) {
-                    let amended = self.store.amend(batch, self.job.mode).await.map_err(|error| self.failed(error))?;
-                    batch.iter().zip(amended).for_each(|(one, amended)| self.count_amended(one, amended, summary));
-                }
-            }
+        summary.left_out += page.left_out.len() as u64;
+        let room = self.job.max_shown.saturating_sub(summary.left_out_shown.len());
+        summary.left_out_shown.extend(page.left_out.into_iter().take(room));
+        let rejected = page.rejected.into_iter().filter_map(|rejected| self.refuse(rejected, summary));
+        let rejected: Vec<_> = rejected.collect();
+        let (rows, amendments) = match page.pulled {
+            Pulled::Rows(rows) => (rows, Vec::new()),
+            Pulled::Amendments(amendments) => (Vec::new(), amendments),
+        };
+        for batch in amendments.chunks(BATCH_ROWS) {
+            let amended = self.store.amend(batch, Some(self.job.source.name()), self.job.mode).await;
+            let amended = amended.map_err(|error| self.failed(error))?;
+            batch.iter().zip(amended).for_each(|(one, amended)| self.count_amended(one, amended, summary));
         }
-        Ok(())
+        let mut rest = rows.as_slice();
+        loop {
+            let (batch, after) = rest.split_at(rest.len().min(BATCH_ROWS));
+            let rejected = if after.is_empty() { rejected.as_slice() } else { &[] };
+            if !batch.is_empty() || !rejected.is_empty() {
+                let changes = self.store.import_batch(batch, rejected, self.job.mode).await;
+                summary.count(&changes.map_err(|error| self.failed(error))?);
+            }
+            if after.is_empty() {
+                return Ok(());
+            }
+            rest = after;
+        }
     }
 
     fn count_amended(&self, amendment: &Amendment, amended: Amended, summary: &mut Summary) {
-        let (column, problem) = match amended {
-            Amended::Changed => return summary.count(&[Change::Changed]),
-            Amended::Same => return summary.count(&[Change::Same]),
-            Amended::Unknown => {
-                (Column::InstallmentId, "is not in the ledger; the source of instalments must bring it first")
-            }
-            Amended::OtherCurrency => (Column::Currency, "is not that of the instalment in the ledger"),
+        let (column, problem) = match (amended, amended.problem()) {
+            (Amended::Changed, _) => return summary.count(&[Change::Changed]),
+            (Amended::Same, _) => return summary.count(&[Change::Same]),
+            (Amended::Unknown, problem) => (Column::InstallmentId, problem),
+            (Amended::OtherCurrency, problem) => (Column::Currency, problem),
         };
-        let fault = Fault { column: Some(column), problem: Cow::Borrowed(problem) };
-        self.refuse(Rejected::row(0, Some(amendment.installment.to_string()), vec![fault]), summary);
+        let fault = Fault { column: Some(column), problem: Cow::Borrowed(problem.unwrap_or_default()) };
+        summary.waiting += 1;
+        self.show(Rejected::row(0, Some(amendment.installment.to_string()), vec![fault], None), summary);
     }
 
-    fn refuse(&self, rejected: Rejected, summary: &mut Summary) {
+    /// Counts a refused record, and gives what is kept of it.
+    fn refuse(&self, mut rejected: Rejected, summary: &mut Summary) -> Option<RejectedRecord> {
         summary.rejected += 1;
+        summary.unreadable += u64::from(!rejected.holds());
+        let record = rejected.record.take();
+        self.show(rejected, summary);
+        record.map(|record| *record)
+    }
+
+    fn show(&self, rejected: Rejected, summary: &mut Summary) {
         if summary.shown.len() < self.job.max_shown {
             summary.shown.push(rejected);
         }
@@ -199,6 +218,9 @@ impl Task<'_> {
             ("changed", summary.changed),
             ("same", summary.same),
             ("rejected", summary.rejected),
+            ("waiting", summary.waiting),
+            ("cells_left_out", summary.left_out),
+            ("unreadable", summary.unreadable),
         ];
         for (result, count) in results {
             let source = self.job.source.name().to_string();

@@ -8,8 +8,8 @@ use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
-    Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentStatus, Locale, Merchant, MerchantId,
-    NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
+    Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
+    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -59,6 +59,9 @@ pub struct Account {
     pub suppressed: Option<SuppressionReason>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
+    /// The instalments among these, and among those of [`Account::following`], of which a record could not be applied: nobody knows
+    /// how they stand.
+    pub rejected: Vec<InstallmentId>,
     /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::beside`]), in no order.
     pub contacts: Vec<Contact>,
     /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked for.
@@ -191,6 +194,11 @@ fn weigh(
     }
     if account.stopped {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
+    }
+    // What confirms an opt-out speaks of no debt.
+    let rejected = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
+    if let Some(one) = installments.iter().find(rejected) {
+        return Ok(Decision::Hold(HoldCause::rejected(&merchant.id, &one.id)));
     }
     if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));

@@ -6,11 +6,11 @@ use phonenumber::country;
 
 use super::fault::Faults;
 use super::phone;
-use super::seen::Seen;
 use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
-    Merchant, MerchantId, Money, PersonName, Phone, RouteKey, Said, Tags,
+    Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord, RouteKey, Said,
+    SourceName, Tags,
 };
 
 /// The longest cell that is read, in bytes.
@@ -28,14 +28,16 @@ const MAX_SEQUENCE: u32 = 9999;
 /// What a record says, column by column: `None` is nothing, an empty text is an empty cell. Without outer white space.
 pub(super) type Cells<'a> = [Option<&'a str>; Column::COUNT];
 
-/// Turns cells into sound rows. Knows the merchants and what stood in the file before.
+/// Turns cells into sound rows. Knows the merchants.
+///
+/// A fault in a column that decides about a debt ([`Column::decides`]), or in the record as a whole, refuses the record. A fault in
+/// any other column loses the cell and not the row: what the ledger knew there stays, and amounts, dates and status are taken.
 #[derive(Debug)]
 pub(super) struct Checker {
     /// The merchants, each with the country whose national phone numbers are meant.
     merchants: BTreeMap<MerchantId, Option<country::Id>>,
     /// Where each is at home: a date that ends a hold ends there.
     zones: BTreeMap<MerchantId, Tz>,
-    seen: Seen,
     /// The last locale, as written and as understood: most files have one or two.
     locale: Option<(Box<str>, Locale)>,
 }
@@ -45,17 +47,11 @@ impl Checker {
         let zones = merchants.iter().map(|(id, merchant)| (id.clone(), merchant.time_zone)).collect();
         let country = |merchant: &Merchant| merchant.country.to_ascii_uppercase().parse().ok();
         let merchants = merchants.iter().map(|(id, merchant)| (id.clone(), country(merchant))).collect();
-        Self { merchants, zones, seen: Seen::default(), locale: None }
+        Self { merchants, zones, locale: None }
     }
 
-    /// The row that `cells` make, or every fault of theirs in `faults`. A row that came out is remembered: the same instalment
-    /// further down is a fault.
-    pub(super) fn check(&mut self, line: u64, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
-        let row = self.row(cells, faults)?;
-        self.once(line, row, faults)
-    }
-
-    /// The same for an input in which an instalment may come again, and the later row counts.
+    /// The row that `cells` make, if no fault refuses it. Every fault is in `faults`: with a row, those of cells that were left out.
+    /// An instalment may come again: the later row counts.
     pub(super) fn row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
         check_forms(cells, faults);
         let merchant = self.merchant(cells, faults);
@@ -87,13 +83,7 @@ impl Checker {
         let time_zone = said(cells, Column::TimeZone, faults, |text| {
             text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
         });
-        let sequence = said(cells, Column::Sequence, faults, count);
-        let of = said(cells, Column::Of, faults, count);
-        if let (Said::Value(Some(sequence)), Said::Value(Some(of))) = (&sequence, &of)
-            && sequence > of
-        {
-            faults.column(Column::Sequence, "is greater than of: the third of twelve is sequence 3, of 12");
-        }
+        let (sequence, of) = place_in_plan(cells, faults);
         let order_ref = said(cells, Column::OrderRef, faults, short_text);
         let product = said(cells, Column::Product, faults, short_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
@@ -104,7 +94,7 @@ impl Checker {
         let wishes = wishes::read(cells, zone, faults);
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
         let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
-        if !faults.is_empty() {
+        if faults.refuse() {
             return None;
         }
         let (merchant, _) = merchant?;
@@ -146,21 +136,36 @@ impl Checker {
             }
         };
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
-        if !faults.is_empty() {
+        if faults.refuse() {
             return None;
         }
         Some(Amendment { merchant: merchant?.0, installment: installment?, paid_amount, status })
     }
 
-    fn once(&mut self, line: u64, row: LedgerRow, faults: &mut Faults) -> Option<LedgerRow> {
-        let key = (row.borrower.merchant.as_str(), row.installment.as_str());
-        match self.seen.at(&key, line) {
-            Some(first) => {
-                let problem = format!("stands in line {first} already, which was taken; keep one of the two");
-                faults.column(Column::InstallmentId, problem);
-                None
-            }
-            None => Some(row),
+    /// A refused record as it is kept until it can be applied; `source` is where it came from, if not from a file.
+    pub(super) fn rejected(
+        kind: RecordKind,
+        source: Option<&SourceName>,
+        cells: &Cells<'_>,
+        faults: &Faults,
+    ) -> RejectedRecord {
+        let cell = |column: Column| cells[column as usize].unwrap_or_default();
+        let kept = |column: &Column| {
+            let text = cells[*column as usize].filter(|text| text.len() <= MAX_FIELD)?;
+            // PostgreSQL keeps no NUL.
+            Some((column.name().to_owned(), text.replace('\0', "\u{fffd}")))
+        };
+        RejectedRecord {
+            source: source.cloned(),
+            kind,
+            // A merchant that the config does not have is readable: the config may have it one day.
+            merchant: MerchantId::new(cell(Column::Merchant)).ok(),
+            installment: InstallmentId::new(cell(Column::InstallmentId))
+                .ok()
+                .filter(|_| !faults.has(Column::InstallmentId)),
+            cells: RecordCells(Column::ALL.iter().filter_map(kept).collect()),
+            waits: false,
+            reason: faults.to_string(),
         }
     }
 
@@ -238,8 +243,23 @@ pub(super) fn said<T>(
 ) -> Said<T> {
     match cells[column as usize] {
         None => Said::Nothing,
+        // A cell that could not be read may stand here as an empty one, which would take back what was known.
+        Some(_) if faults.has(column) => Said::Nothing,
         Some("") => Said::Value(None),
-        Some(text) => Said::Value(sound(text, column, faults, read)),
+        Some(text) => sound(text, column, faults, read).map_or(Said::Nothing, |value| Said::Value(Some(value))),
+    }
+}
+
+/// Which instalment of how many: both or neither, as one says nothing without the other.
+fn place_in_plan(cells: &Cells<'_>, faults: &mut Faults) -> (Said<u32>, Said<u32>) {
+    let sequence = said(cells, Column::Sequence, faults, count);
+    let of = said(cells, Column::Of, faults, count);
+    match (&sequence, &of) {
+        (Said::Value(Some(number)), Said::Value(Some(all))) if number > all => {
+            faults.column(Column::Sequence, "is greater than of: the third of twelve is sequence 3, of 12");
+            (Said::Nothing, Said::Nothing)
+        }
+        _ => (sequence, of),
     }
 }
 

@@ -81,6 +81,12 @@ impl Column {
     pub const REQUIRED: [Self; 6] =
         [Self::Merchant, Self::BorrowerId, Self::InstallmentId, Self::Amount, Self::Currency, Self::DueDate];
 
+    /// Whether it decides who owes what, and when: without it the rest of a record must not be applied.
+    #[must_use]
+    pub fn decides(self) -> bool {
+        Self::REQUIRED.contains(&self) || matches!(self, Self::PaidAmount | Self::Status)
+    }
+
     /// The column with that name; case and outer white space do not matter.
     pub(super) fn find(name: &str) -> Option<Self> {
         let name = name.trim();

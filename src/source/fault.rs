@@ -38,7 +38,28 @@ impl Faults {
         }
     }
 
+    /// Whether a fault of this column is known.
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.0.iter().any(|fault| fault.column == Some(column))
+    }
+
+    /// Whether one of them refuses the record; the others only lose their cells.
+    pub(super) fn refuse(&self) -> bool {
+        self.0.iter().any(|fault| fault.column.is_none_or(Column::decides))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&in_one_line(&self.0))
+    }
+}
+
+/// Several faults in one line.
+pub(super) fn in_one_line(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

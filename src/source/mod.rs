@@ -15,8 +15,8 @@ mod csv_records;
 mod fault;
 mod json_lines;
 mod phone;
+mod recheck;
 mod rejects;
-mod seen;
 mod sniff;
 mod splitter;
 pub mod sql;
@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId};
-use check::Checker;
+use crate::domain::{LedgerRow, Merchant, MerchantId, RecordKind, RejectedRecord};
+use check::{Cells, Checker};
 use csv_records::{CsvRecords, split_anyhow};
 use fault::Faults;
 use json_lines::ObjectReader;
@@ -40,6 +40,7 @@ use unknown::UnknownNames;
 pub use borrower_list::{BorrowerListError, read_borrower_list};
 pub use column::Column;
 pub use fault::Fault;
+pub use recheck::Recheck;
 pub use rejects::{RejectsLayout, RejectsWriter};
 pub use suppressions::{
     Defaults, SuppressionLine, SuppressionLines, SuppressionsError, SuppressionsWriter, read_address,
@@ -139,7 +140,7 @@ impl Format {
     }
 }
 
-/// A record that is refused.
+/// A record that is refused, or that lost cells.
 #[derive(Debug, Clone)]
 pub struct Rejected {
     /// The line of the input on which it begins, or the row of the query's answers, from 1.
@@ -148,14 +149,16 @@ pub struct Rejected {
     pub key: Option<String>,
     /// What is wrong with it: one fault at least, one at most for each column.
     pub faults: Vec<Fault>,
+    /// What is kept of it until it can be applied; `None` if it has no cells, or nothing of it is to be kept.
+    pub record: Option<Box<RejectedRecord>>,
     original: Original,
 }
 
 impl Rejected {
     /// A row of a database.
     #[must_use]
-    pub fn row(line: u64, key: Option<String>, faults: Vec<Fault>) -> Self {
-        Self { line, key, faults, original: Original::Lost }
+    pub fn row(line: u64, key: Option<String>, faults: Vec<Fault>, record: Option<Box<RejectedRecord>>) -> Self {
+        Self { line, key, faults, record, original: Original::Lost }
     }
 
     /// Where to look for it.
@@ -170,13 +173,33 @@ impl Rejected {
     /// Everything that is wrong with it, in one line.
     #[must_use]
     pub fn reason(&self) -> String {
-        self.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        fault::in_one_line(&self.faults)
     }
 
-    /// The same without the record's own text: small, and free of personal data.
+    /// Whether it names the instalment whose reminders it holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.key().is_some())
+    }
+
+    /// The same without the record's own text and cells: small, and free of personal data.
     #[must_use]
     pub fn without_original(self) -> Self {
-        Self { original: Original::Lost, ..self }
+        Self { original: Original::Lost, record: None, ..self }
+    }
+}
+
+/// Lets a later sound record answer for the refused ones before it that are of the same instalment: `left` is what it leaves of
+/// each. They were refused all the same, and stay counted.
+fn supersede(
+    rejected: &mut [Rejected],
+    is_same: impl Fn(&RejectedRecord) -> bool,
+    left: impl Fn(RejectedRecord) -> Option<RejectedRecord>,
+) {
+    for one in rejected {
+        if let Some(record) = one.record.take_if(|record| is_same(record)) {
+            one.record = left(*record).map(Box::new);
+        }
     }
 }
 
@@ -187,6 +210,8 @@ pub struct Record {
     pub line: u64,
     /// What it is.
     pub read: Result<LedgerRow, Rejected>,
+    /// The cells of a row that was taken without them: what the ledger knew there stays.
+    pub left_out: Option<Box<Rejected>>,
 }
 
 /// The records of an input, one after the other. After an error there are no more.
@@ -261,8 +286,15 @@ impl<R: Read> Rows<R> {
             Form::Csv(records) => csv_row(records, &mut self.input, &raw, &mut self.checker, &mut faults),
             Form::JsonLines => json_row(&self.input, &raw, &mut self.checker, &mut self.unknown, &mut faults),
         };
-        let read = row.map_err(|original| Rejected { line, key: None, faults: faults.0, original });
-        Ok(Some(Record { line, read }))
+        let rejected = |Refused { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
+        Ok(Some(match row {
+            Ok((row, None)) => Record { line, read: Ok(row), left_out: None },
+            Ok((row, Some(original))) => {
+                let left_out = rejected(Refused { record: None, original });
+                Record { line, read: Ok(row), left_out: Some(Box::new(left_out)) }
+            }
+            Err(refused) => Record { line, read: Err(rejected(refused)), left_out: None },
+        }))
     }
 }
 
@@ -280,6 +312,38 @@ impl<R: Read> Iterator for Rows<R> {
     }
 }
 
+/// A record that makes no row: what is kept of it, and what it was.
+struct Refused {
+    record: Option<Box<RejectedRecord>>,
+    original: Original,
+}
+
+impl From<Original> for Refused {
+    fn from(original: Original) -> Self {
+        Self { record: None, original }
+    }
+}
+
+/// A row, and what it was if cells of it are left out.
+type Taken = (LedgerRow, Option<Original>);
+
+/// Checks the cells of a record, whose text is `original`.
+fn check(
+    checker: &mut Checker,
+    cells: &Cells<'_>,
+    faults: &mut Faults,
+    original: impl FnOnce() -> Original,
+) -> Result<Taken, Refused> {
+    match checker.row(cells, faults) {
+        Some(row) if faults.is_empty() => Ok((row, None)),
+        Some(row) => Ok((row, Some(original()))),
+        None => {
+            let record = Checker::rejected(RecordKind::Row, None, cells, faults);
+            Err(Refused { record: Some(Box::new(record)), original: original() })
+        }
+    }
+}
+
 /// The row of a CSV record; else what it was, and in `faults` what is wrong with it.
 fn csv_row<R: Read>(
     records: &mut CsvRecords,
@@ -287,12 +351,12 @@ fn csv_row<R: Read>(
     raw: &Raw,
     checker: &mut Checker,
     faults: &mut Faults,
-) -> Result<LedgerRow, Original> {
+) -> Result<Taken, Refused> {
     if let Some(flaw) = raw.flaw {
         faults.record(problem(flaw));
         return Err(match flaw {
-            Flaw::TooLong => Original::Lost,
-            _ => Original::Fields(split_anyhow(input.bytes(raw))),
+            Flaw::TooLong => Original::Lost.into(),
+            _ => Original::Fields(split_anyhow(input.bytes(raw))).into(),
         });
     }
     let whole = records.split(input.bytes(raw));
@@ -300,17 +364,17 @@ fn csv_row<R: Read>(
         // A stray quote, and not line breaks within a text: what it swallowed is read again.
         let first = input.keep_first_line_only(raw);
         faults.record(problem(Flaw::OpenQuote));
-        return Err(Original::Fields(split_anyhow(input.bytes(&first))));
+        return Err(Original::Fields(split_anyhow(input.bytes(&first))).into());
     }
     if let Err(expected) = whole {
         let found = records.record().len();
         faults.record(format!(
             "the record has {found} fields, the header has {expected}; a text with a comma in it belongs in double quotes"
         ));
-        return Err(Original::Fields(records.record().clone()));
+        return Err(Original::Fields(records.record().clone()).into());
     }
     let cells = records.cells(faults);
-    checker.check(raw.line, &cells, faults).ok_or_else(|| Original::Fields(records.record().clone()))
+    check(checker, &cells, faults, || Original::Fields(records.record().clone()))
 }
 
 /// The row of a line of JSON; else what it was, and in `faults` what is wrong with it.
@@ -320,19 +384,19 @@ fn json_row<R: Read>(
     checker: &mut Checker,
     unknown: &mut UnknownNames,
     faults: &mut Faults,
-) -> Result<LedgerRow, Original> {
+) -> Result<Taken, Refused> {
     if let Some(flaw) = raw.flaw {
         faults.record(problem(flaw));
-        return Err(Original::Lost);
+        return Err(Original::Lost.into());
     }
     let line = input.bytes(raw);
     let original = || Original::Text(line.to_vec());
     let Ok(text) = str::from_utf8(line) else {
         faults.record("the line is not UTF-8 text");
-        return Err(original());
+        return Err(original().into());
     };
     let object = json_lines::read(text, ObjectReader { unknown, faults }).ok_or_else(original)?;
-    checker.check(raw.line, &object.cells(), faults).ok_or_else(original)
+    check(checker, &object.cells(), faults, original)
 }
 
 fn problem(flaw: Flaw) -> &'static str {

@@ -13,6 +13,7 @@ mod memory;
 mod notice;
 mod outbox;
 mod postgres;
+mod reject;
 mod report;
 mod scan;
 mod sql;
@@ -26,7 +27,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName,
     SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
@@ -40,6 +41,7 @@ pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
 pub use postgres::PostgresStore;
+pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
 use report::first_look;
 pub use report::{
     KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
@@ -133,7 +135,7 @@ impl From<sqlx::Error> for StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: HoldStore + NoticeStore + Send + Sync + std::fmt::Debug {
+pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt::Debug {
     /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
     ///
     /// # Errors
@@ -150,9 +152,14 @@ pub trait Store: HoldStore + NoticeStore + Send + Sync + std::fmt::Debug {
     /// Gives, for each row in its order, what it was. With [`WriteMode::DryRun`] nothing is kept.
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
 
-    /// Writes what a source says of instalments that the ledger knows. Gives, for each in its order, what became of it. With
-    /// [`WriteMode::DryRun`] nothing is kept.
-    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError>;
+    /// Writes what a source says of instalments that the ledger knows, and keeps what it says of others until they come. Gives, for
+    /// each in its order, what became of it. With [`WriteMode::DryRun`] nothing is kept.
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<Amended>, StoreError>;
 
     /// Keeps how far a source has been read. What is `None`, or earlier than what is known, changes nothing.
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError>;

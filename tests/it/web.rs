@@ -6,6 +6,7 @@ mod demo;
 mod fake;
 mod fake_holds;
 mod fake_notices;
+mod fake_rejects;
 mod going;
 mod landing;
 mod ops;

@@ -11,7 +11,7 @@ use dueherald::clock::Clock;
 use dueherald::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
     MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion,
-    SentCount, Settlement, SourceState, State, Suppression, WishesByHand,
+    SentCount, Settlement, SourceName, SourceState, State, Suppression, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
@@ -144,8 +144,13 @@ impl Store for FaultyStore {
         self.inner().import(rows, mode).await
     }
 
-    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
-        self.inner().amend(amendments, mode).await
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<Amended>, StoreError> {
+        self.inner().amend(amendments, source, mode).await
     }
 
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {

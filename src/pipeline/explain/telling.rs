@@ -68,7 +68,8 @@ pub(super) fn about(policy: &Policy, facts: &Facts, horizon: Horizon) -> DueDate
         .collect();
     rules.extend(telling.gone());
     rules.extend(telling.by_hand());
-    DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rules }
+    let rejected = facts.rejected.clone();
+    DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rejected, rules }
 }
 
 struct Telling<'a> {

@@ -23,12 +23,12 @@ use chrono_tz::Tz;
 use futures_util::future::{Either, select};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Rejected;
 use super::check::Checker;
 use super::fault::Faults;
 use super::unknown::{UnknownColumn, UnknownNames};
+use super::{Rejected, supersede};
 use crate::clock::Clock;
-use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, SourceName};
+use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, RecordKind, SourceName};
 use answer::{Answer, Yields};
 use connection::{CONNECT_TIMEOUT, Connection, STATEMENT_TIMEOUT, Trouble};
 use error::plain;
@@ -161,6 +161,8 @@ pub struct SqlPage {
     pub pulled: Pulled,
     /// What cannot.
     pub rejected: Vec<Rejected>,
+    /// Rows that were taken without these cells.
+    pub left_out: Vec<Rejected>,
     /// The `updated_at` of its last row.
     pub read_to: DateTime<Utc>,
 }
@@ -231,25 +233,40 @@ impl SqlPages {
     }
 
     fn check(&mut self, rows: &[Vec<Field>], read_to: DateTime<Utc>) -> SqlPage {
-        let (mut whole, mut amendments, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut whole, mut amendments) = (Vec::new(), Vec::new());
+        let (mut rejected, mut left_out) = (Vec::new(), Vec::new());
+        let kind = match self.answer.yields {
+            Yields::Rows => RecordKind::Row,
+            Yields::Amendments => RecordKind::Amendment,
+        };
         for row in rows {
             self.rows += 1;
             let mut faults = Faults::default();
             let texts = self.answer.texts(row, &mut faults);
             let cells = texts.cells();
-            let is_sound = match self.answer.yields {
-                Yields::Rows => self.checker.row(&cells, &mut faults).map(|row| whole.push(row)),
-                Yields::Amendments => self.checker.amendment(&cells, &mut faults).map(|one| amendments.push(one)),
+            let is_sound = match kind {
+                RecordKind::Row => self.checker.row(&cells, &mut faults).map(|row| {
+                    supersede(&mut rejected, |record| record.is_of(&row), |record| record.left_by(&row));
+                    whole.push(row);
+                }),
+                RecordKind::Amendment => self.checker.amendment(&cells, &mut faults).map(|one| {
+                    let key = Some((&one.merchant, &one.installment));
+                    supersede(&mut rejected, |record| record.key() == key, |_| None);
+                    amendments.push(one);
+                }),
             };
             if is_sound.is_none() {
-                rejected.push(Rejected::row(self.rows, texts.key(), faults.0));
+                let record = Checker::rejected(kind, Some(&self.asking.name), &cells, &faults);
+                rejected.push(Rejected::row(self.rows, texts.key(), faults.0, Some(Box::new(record))));
+            } else if !faults.is_empty() {
+                left_out.push(Rejected::row(self.rows, texts.key(), faults.0, None));
             }
         }
-        let pulled = match self.answer.yields {
-            Yields::Rows => Pulled::Rows(whole),
-            Yields::Amendments => Pulled::Amendments(amendments),
+        let pulled = match kind {
+            RecordKind::Row => Pulled::Rows(whole),
+            RecordKind::Amendment => Pulled::Amendments(amendments),
         };
-        SqlPage { pulled, rejected, read_to }
+        SqlPage { pulled, rejected, left_out, read_to }
     }
 
     /// Ends the connection.

@@ -85,7 +85,9 @@ pub(super) async fn read(
         .await?;
     for row in following {
         if let Some(one) = usize::try_from(row.place).ok().and_then(|place| asked.get_mut(place)) {
-            one.account.following.extend(row.installment.installment()?);
+            let installment = row.installment.installment()?;
+            one.account.rejected.extend(installment.iter().filter(|_| row.rejected).map(|one| one.id.clone()));
+            one.account.following.extend(installment);
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 
-use super::{Batch, Db, Tx, borrower, installment, scan};
+use super::{Batch, Db, Tx, borrower, installment, rejects, scan};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountRow};
@@ -17,9 +17,15 @@ use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
 
-pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow], now: Option<Moment>) -> Result<Vec<Change>, StoreError> {
+/// Writes rows. Gives what each was, and the instalments of which a rejected record ended.
+pub(super) async fn import(
+    tx: &mut Tx,
+    rows: &[LedgerRow],
+    now: Option<Moment>,
+) -> Result<(Vec<Change>, Vec<rejects::Held>), StoreError> {
     let mut books = read_books(tx, rows).await?;
     let changes = rows.iter().map(|row| books.apply(row)).collect();
+    let ended = rejects::answer(tx, rows, &mut books, now).await?;
     // Whoever writes the ledger has taken its turn, so that nobody else adds what was not known.
     let (added, changed) = books.dirty_borrowers();
     write_borrowers(tx, &added, borrower::ADD).await?;
@@ -30,7 +36,7 @@ pub(super) async fn import(tx: &mut Tx, rows: &[LedgerRow], now: Option<Moment>)
     write_installments(tx, &amended, installment::UPSERT).await?;
     scan::write_down_installments(tx, &[added, amended].concat(), now).await?;
     scan::write_down_borrowers(tx, &changed, now).await?;
-    Ok(changes)
+    Ok((changes, ended))
 }
 
 async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError> {

@@ -8,11 +8,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
     Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts,
-    reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
+    rejects, reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName,
     SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
@@ -21,11 +21,11 @@ use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
-    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
-    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    QueueCounts, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
+    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
-async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
+pub(super) async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
     match mode {
         WriteMode::Commit => tx.commit().await?,
         WriteMode::DryRun => tx.rollback().await?,
@@ -46,15 +46,18 @@ impl Store for End {
     }
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
-        let mut tx = self.write_ledger().await?;
-        let changes = ledger::import(&mut tx, rows, self.given_now()).await?;
-        end(tx, mode).await?;
-        Ok(changes)
+        self.import_batch(rows, &[], mode).await
     }
 
-    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<Amended>, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let amended = sources::amend(&mut tx, amendments, self.given_now()).await?;
+        let (amended, ended) = sources::amend(&mut tx, amendments, source, self.given_now()).await?;
+        rejects::release(self, &mut tx, ended).await?;
         end(tx, mode).await?;
         Ok(amended)
     }

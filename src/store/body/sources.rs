@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, Tx, installment, scan};
-use crate::domain::{Amended, Amendment, SourceState};
+use super::{Db, Tx, installment, rejects, scan};
+use crate::domain::{Amended, Amendment, SourceName, SourceState};
 use crate::store::StoreError;
 use crate::store::sql::source::{ALL, NOTE, SourceRow};
 use crate::store::sql::value::Moment;
 
+/// Writes what a source says. Gives what became of each, and the instalments of which a rejected record ended.
 pub(super) async fn amend(
     tx: &mut Tx,
     amendments: &[Amendment],
+    source: Option<&SourceName>,
     now: Option<Moment>,
-) -> Result<Vec<Amended>, StoreError> {
+) -> Result<(Vec<Amended>, Vec<rejects::Held>), StoreError> {
     let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
     let known = known_installments(tx, &keys).await?;
     let mut known: BTreeMap<_, _> =
@@ -26,11 +28,12 @@ pub(super) async fn amend(
         *dirty |= amended == Amended::Changed;
         amended
     });
-    let amended = amended.collect();
+    let amended: Vec<_> = amended.collect();
     let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
     write_installments(tx, &dirty, installment::UPSERT).await?;
     scan::write_down_installments(tx, &dirty, now).await?;
-    Ok(amended)
+    let ended = rejects::after_amendments(tx, amendments.iter().zip(amended.iter().copied()), source, now).await?;
+    Ok((amended, ended))
 }
 
 pub(super) async fn note(tx: &mut Tx, state: &SourceState) -> Result<(), StoreError> {

@@ -5,11 +5,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
     Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId,
-    Suppression, SuppressionReason, WishesByHand,
+    SourceName, Suppression, SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
 
+use super::rejects::Rejects;
 use super::scans::Scans;
 
 /// Who owes what, and who must not be contacted.
@@ -23,18 +24,20 @@ pub(super) struct Ledger {
     pub(super) stops: Vec<Stop>,
     pub(super) wishes: Vec<WishesByHand>,
     pub(super) scans: Scans,
+    pub(super) rejects: Rejects,
 }
 
 impl Ledger {
     pub(super) fn import(&mut self, row: LedgerRow, now: DateTime<Utc>) -> Change {
         let place = (row.borrower.merchant.clone(), row.installment.clone());
         let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
-        let (borrower, installment) = merge(row, was_borrower.clone(), was.clone());
+        let (borrower, mut installment) = merge(row.clone(), was_borrower.clone(), was.clone());
         let change = match &was {
             None => Change::New,
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
             Some(_) => Change::Changed,
         };
+        self.rejects.answer(&row, &mut installment, now);
         if let Some(before) = was.clone().filter(|was| was.borrower != installment.borrower) {
             let former = BorrowerKey { merchant: before.merchant, id: before.borrower };
             self.owed.entry(former).or_default().remove(&before.id);
@@ -59,14 +62,21 @@ impl Ledger {
         }
     }
 
-    pub(super) fn amend(&mut self, amendments: &[Amendment], mode: WriteMode, now: DateTime<Utc>) -> Vec<Amended> {
+    pub(super) fn amend(
+        &mut self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+        now: DateTime<Utc>,
+    ) -> Vec<Amended> {
         let mut draft = self.installments.clone();
         let amended = amendments.iter().map(|amendment| {
             let known = draft.get_mut(&(amendment.merchant.clone(), amendment.installment.clone()));
             known.map_or(Amended::Unknown, |known| amendment.lay_over(known))
         });
-        let amended = amended.collect();
+        let amended: Vec<_> = amended.collect();
         if mode == WriteMode::Commit {
+            self.rejects.after_amendments(amendments.iter().zip(amended.iter().copied()), source, now);
             for one in draft.values().filter(|one| one.is_due()) {
                 if self.installments.get(&(one.merchant.clone(), one.id.clone())) != Some(one) {
                     let borrower = BorrowerKey { merchant: one.merchant.clone(), id: one.borrower.clone() };
@@ -98,13 +108,20 @@ impl Ledger {
             one.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant)
                 && one.channel.is_none_or(|stopped| stopped == channel)
         };
+        let installments = self.due_on(key, due_date);
         Account {
+            rejected: self.rejected(&installments),
             suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
             stopped: self.stops.iter().any(stops),
-            installments: self.due_on(key, due_date),
+            installments,
             borrower,
             ..Account::default()
         }
+    }
+
+    /// Those of which a record could not be applied.
+    fn rejected(&self, installments: &[Installment]) -> Vec<InstallmentId> {
+        installments.iter().filter(|one| self.rejects.holds(one)).map(|one| one.id.clone()).collect()
     }
 
     pub(super) fn borrowers(&self) -> &BTreeMap<BorrowerKey, Borrower> {
@@ -143,10 +160,18 @@ impl Ledger {
         others.chain(std::iter::once(key.clone())).collect()
     }
 
-    /// What falls due on the days after.
-    pub(super) fn following(&self, borrower: &BorrowerKey, due_date: NaiveDate, beside: Beside) -> Vec<Installment> {
+    /// Adds what falls due on the days after.
+    pub(super) fn add_following(
+        &self,
+        account: &mut Account,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        beside: Beside,
+    ) {
         let days = (1..=i64::from(beside.days_ahead)).map(|days| due_date + TimeDelta::days(days));
-        days.flat_map(|day| self.due_on(borrower, day)).collect()
+        account.following = days.flat_map(|day| self.due_on(borrower, day)).collect();
+        let rejected = self.rejected(&account.following);
+        account.rejected.extend(rejected);
     }
 
     pub(super) fn due_page(

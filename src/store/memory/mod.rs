@@ -5,6 +5,7 @@ mod holds;
 mod ledger;
 mod notices;
 mod outbox;
+mod rejects;
 mod reports;
 mod scans;
 
@@ -21,7 +22,7 @@ use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
-    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, ReminderFilter, ReminderView, ReplyFilter,
+    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView, ReplyFilter,
     ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
     WishRecord, WriteMode,
 };
@@ -91,21 +92,20 @@ impl Store for MemoryStore {
     }
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
-        let now = self.clock.now();
-        let mut tables = self.tables();
-        let mut draft;
-        let ledger = match mode {
-            WriteMode::Commit => &mut tables.ledger,
-            WriteMode::DryRun => {
-                draft = tables.ledger.clone();
-                &mut draft
-            }
-        };
-        Ok(rows.iter().cloned().map(|row| ledger.import(row, now)).collect())
+        self.import_batch(rows, &[], mode).await
     }
 
-    async fn amend(&self, amendments: &[Amendment], mode: WriteMode) -> Result<Vec<Amended>, StoreError> {
-        Ok(self.tables().ledger.amend(amendments, mode, self.clock.now()))
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<Amended>, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let amended = tables.ledger.amend(amendments, source, mode, now);
+        tables.release_not_rejected(now);
+        Ok(amended)
     }
 
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
@@ -152,9 +152,10 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let tables = self.tables();
         let Tables { ledger, outbox, .. } = &*tables;
-        let account = ledger.account(borrower, due_date, channel, now);
-        let contacts = outbox.contacts(&ledger.same_person(borrower, beside), beside, now);
-        Ok(Account { contacts, following: ledger.following(borrower, due_date, beside), ..account })
+        let mut account = ledger.account(borrower, due_date, channel, now);
+        account.contacts = outbox.contacts(&ledger.same_person(borrower, beside), beside, now);
+        ledger.add_following(&mut account, borrower, due_date, beside);
+        Ok(account)
     }
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
@@ -312,7 +313,7 @@ impl Store for MemoryStore {
             account.notice = notices::facts(notices, &reminder.key.step);
             if let Some(beside) = request.beside {
                 account.contacts = outbox.contacts(&ledger.same_person(&reminder.key.borrower, beside), beside, now);
-                account.following = ledger.following(&reminder.key.borrower, reminder.key.due_date, beside);
+                ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, beside);
             }
             match decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {

@@ -1,5 +1,5 @@
-//! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression` and
-//! `stop`.
+//! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression`, `stop`
+//! and `reject`.
 
 use chrono::NaiveDate;
 use sqlx::FromRow;
@@ -11,8 +11,8 @@ use crate::plan::Account;
 use crate::store::StoreError;
 
 /// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several suppressions,
-/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped at all is
-/// asked once, not for each row.
+/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped or
+/// rejected at all is asked once, not for each row.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(
@@ -31,7 +31,10 @@ macro_rules! account_columns {
             exists (select 1 from stop) and exists (
                 select 1 from stop t
                 where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
-            ) as stopped"#
+            ) as stopped,
+            exists (select 1 from reject) and exists (
+                select 1 from reject x where x.installment_id = i.installment_id and x.merchant = r.merchant
+            ) as rejected"#
         )
     };
 }
@@ -62,6 +65,7 @@ pub(in crate::store) struct AccountRow {
     known: bool,
     suppressed: Option<String>,
     stopped: bool,
+    rejected: bool,
     #[sqlx(flatten)]
     borrower: BorrowerRow,
     #[sqlx(flatten)]
@@ -78,9 +82,11 @@ impl AccountRow {
     pub(in crate::store) fn open(self, borrower: &BorrowerKey, due_date: NaiveDate) -> Result<Account, StoreError> {
         const COLUMN: &str = "suppression.reason";
         let reason = self.suppressed.map(|word| word.parse().map_err(|_| StoreError::Corrupt { column: COLUMN }));
+        let installments = Vec::from_iter(self.installment.installment(borrower, due_date)?);
         Ok(Account {
+            rejected: installments.iter().filter(|_| self.rejected).map(|one| one.id.clone()).collect(),
             borrower: if self.known { Some(self.borrower.borrower(borrower.clone())?) } else { None },
-            installments: Vec::from_iter(self.installment.installment(borrower, due_date)?),
+            installments,
             suppressed: reason.transpose()?,
             stopped: self.stopped,
             ..Account::default()
@@ -94,7 +100,9 @@ impl AccountRow {
         borrower: &BorrowerKey,
         due_date: NaiveDate,
     ) -> Result<(), StoreError> {
-        account.installments.extend(self.installment.installment(borrower, due_date)?);
+        let installment = self.installment.installment(borrower, due_date)?;
+        account.rejected.extend(installment.iter().filter(|_| self.rejected).map(|one| one.id.clone()));
+        account.installments.extend(installment);
         Ok(())
     }
 }

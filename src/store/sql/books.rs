@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Borrower, BorrowerKey, Installment, InstallmentId, MerchantId};
+use crate::domain::{Amended, Borrower, BorrowerKey, Installment, InstallmentId, MerchantId, RejectedRecord};
 use crate::store::{Change, LedgerRow, merge};
 
 /// What a batch touches. Sorted by key, so that two imports write in the same order and cannot lock each other out.
@@ -61,6 +61,15 @@ impl Books {
             (false, true) => Change::Changed,
             (false, false) => Change::Same,
         }
+    }
+
+    /// Applies a payment that waited for its instalment. `None` if it did not wait, or the batch does not touch the instalment.
+    pub(in crate::store) fn amend(&mut self, record: &RejectedRecord) -> Option<Amended> {
+        let (merchant, installment) = record.key()?;
+        let page = self.installments.get_mut(&(merchant.clone(), installment.clone()))?;
+        let amended = record.apply(&mut page.holds)?;
+        page.dirty |= amended == Amended::Changed;
+        Some(amended)
     }
 
     /// The borrowers that are to be written: those that were not known, and those that were known otherwise.

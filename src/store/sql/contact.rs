@@ -52,7 +52,10 @@ macro_rules! following {
             $batch,
             ") select k.place, i.merchant, i.borrower_id, i.due_date, ",
             $crate::store::sql::installment::installment_columns!(),
-            r#"
+            r#",
+                exists (select 1 from reject) and exists (
+                    select 1 from reject x where x.installment_id = i.installment_id and x.merchant = i.merchant
+                ) as rejected
             from k cross join installment i
             where i.borrower_id = k.borrower_id and i.merchant = k.merchant
               and i.due_date > k.due_date and i.due_date <= k.last
@@ -105,6 +108,8 @@ impl ContactRow {
 #[derive(FromRow)]
 pub(in crate::store) struct FollowingRow {
     pub(in crate::store) place: i64,
+    /// A record of it could not be applied.
+    pub(in crate::store) rejected: bool,
     #[sqlx(flatten)]
     pub(in crate::store) installment: KnownInstallmentRow,
 }

@@ -19,6 +19,7 @@ pub(super) mod notice;
 pub(super) mod queue;
 pub(super) mod rate;
 pub(super) mod receipt;
+pub(super) mod reject;
 pub(super) mod reminder;
 pub(super) mod report;
 pub(super) mod route;

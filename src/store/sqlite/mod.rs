@@ -39,6 +39,9 @@ mod rate;
 mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
+mod reject;
+#[path = "../body/rejects.rs"]
+mod rejects;
 mod reminder;
 mod report;
 #[path = "../body/reports.rs"]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dueherald::domain::{Jurisdiction, LedgerRow, Locale, Merchant, MerchantId, Support};
+use dueherald::domain::{Jurisdiction, LedgerRow, Locale, Merchant, MerchantId, RejectedRecord, Support};
 use dueherald::pipeline::Ledger;
 use dueherald::source::{Format, Record, Rejected, Rows, SourceError};
 use dueherald::store::{Change, StoreError, WriteMode};
@@ -81,6 +81,7 @@ struct Books {
     /// Fails at this batch, counted from 1.
     fails_at: Option<usize>,
     batches: Mutex<Vec<usize>>,
+    rejected: Mutex<Vec<RejectedRecord>>,
 }
 
 impl Books {
@@ -95,12 +96,18 @@ impl Books {
 
 #[async_trait]
 impl Ledger for Books {
-    async fn write(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+    async fn write(
+        &self,
+        rows: &[LedgerRow],
+        rejected: &[RejectedRecord],
+        mode: WriteMode,
+    ) -> Result<Vec<Change>, StoreError> {
         let mut batches = self.batches.lock().expect("one at a time");
         batches.push(rows.len());
         if self.fails_at == Some(batches.len()) {
             return Err(StoreError::NotMigrated);
         }
+        self.rejected.lock().expect("one at a time").extend(rejected.iter().cloned());
         let mut known = self.rows.lock().expect("one at a time");
         let change = |row: &LedgerRow| {
             let key = format!("{}/{}", row.borrower.merchant, row.installment);

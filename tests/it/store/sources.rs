@@ -32,15 +32,15 @@ pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store:
         Amendment { status: Said::Value(None), ..amendment("nobody's") },
     ];
     let expected = [Amended::Changed, Amended::Changed, Amended::Same, Amended::OtherCurrency, Amended::Unknown];
-    assert_eq!(store.amend(&amendments, WriteMode::DryRun).await.expect("amended"), expected);
+    assert_eq!(store.amend(&amendments, None, WriteMode::DryRun).await.expect("amended"), expected);
     assert_eq!(store.installments(&filter).await.expect("listed"), before, "it was a trial");
 
-    assert_eq!(store.amend(&amendments, WriteMode::Commit).await.expect("amended"), expected);
+    assert_eq!(store.amend(&amendments, None, WriteMode::Commit).await.expect("amended"), expected);
     let mut after = before.clone();
     after[0].paid_amount = Money::parse("20.00", before[0].amount.currency()).expect("an amount");
     after[1].status = InstallmentStatus::Paid;
     assert_eq!(store.installments(&filter).await.expect("listed"), after);
-    let again = store.amend(&amendments[..2], WriteMode::Commit).await.expect("amended");
+    let again = store.amend(&amendments[..2], None, WriteMode::Commit).await.expect("amended");
     assert_eq!(again, [Amended::Same, Amended::Same]);
 }
 

@@ -14,7 +14,7 @@ use dueherald::domain::{
     AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
     GatewayState, Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone,
     Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
-    SentCount, Settlement, SourceState, State, Step, Suppression, WishesByHand,
+    SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, WishesByHand,
 };
 use dueherald::http::limit::Limit;
 use dueherald::http::public::Public;
@@ -23,8 +23,8 @@ use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_t
 use dueherald::render::LinkKeys;
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
-    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
-    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
+    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 use secrecy::SecretString;
@@ -61,13 +61,15 @@ pub(crate) struct FakeStore {
     pub(crate) clicks_fail: bool,
     /// How many wrong digits, and when the last were.
     pub(crate) tried: Arc<Mutex<Tried>>,
+    /// What it counts as rejected.
+    pub(crate) rejects: RejectCounts,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
     pub(crate) clock: SimClock,
 }
 
 impl FakeStore {
-    async fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+    pub(crate) async fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         match self.health {
             Health::Well => Ok(answer),
@@ -116,7 +118,7 @@ impl Store for FakeStore {
         unreachable!("no page imports")
     }
 
-    async fn amend(&self, _: &[Amendment], _: WriteMode) -> Result<Vec<Amended>, StoreError> {
+    async fn amend(&self, _: &[Amendment], _: Option<&SourceName>, _: WriteMode) -> Result<Vec<Amended>, StoreError> {
         unreachable!("no page amends")
     }
 
@@ -405,6 +407,7 @@ impl World {
                 clicks: Arc::default(),
                 clicks_fail: false,
                 tried: Arc::default(),
+                rejects: RejectCounts::default(),
                 asked: Arc::default(),
                 clock: clock.clone(),
             },

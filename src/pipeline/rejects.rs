@@ -1,0 +1,46 @@
+//! Kept records that could not be applied: tried again when what they depend on may have changed.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Merchant, MerchantId};
+use crate::source::Recheck;
+use crate::store::{RejectFilter, Store, StoreError};
+
+/// Records that are read at once.
+const PAGE: u32 = 1_000;
+
+/// What became of records that were tried again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// They are in the ledger now, or wait for their instalment.
+    pub applied: u64,
+    /// They are refused as before.
+    pub refused: u64,
+}
+
+/// Checks faulty records again, by the merchants of this config, and applies those that are sound now. Payments that wait are
+/// applied by the import of their instalment. `only` are the numbers that are tried; all if it is empty.
+///
+/// # Errors
+/// When the store fails; what was applied by then stays so.
+pub async fn retry_rejects(
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    only: &[i64],
+) -> Result<Retried, StoreError> {
+    let mut recheck = Recheck::new(merchants);
+    let mut retried = Retried::default();
+    let mut filter = RejectFilter { waits: Some(false), limit: PAGE, ..RejectFilter::default() };
+    loop {
+        let page = store.rejects(&filter).await?;
+        let Some(last) = page.last() else { return Ok(retried) };
+        filter.after = Some(last.id);
+        for kept in page.iter().filter(|kept| only.is_empty() || only.contains(&kept.id)) {
+            match recheck.check(&kept.record) {
+                // Another record may have taken its place: that one is kept for a reason of its own.
+                Some(sound) => retried.applied += u64::from(store.retry_reject(kept, &sound).await?),
+                None => retried.refused += 1,
+            }
+        }
+    }
+}
