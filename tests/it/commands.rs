@@ -159,6 +159,54 @@ fn what_is_paid_between_scan_and_dispatch_is_skipped() {
 }
 
 #[test]
+fn a_rejected_row_holds_its_reminder_until_it_is_mended_or_dropped() {
+    let (desk, at) = planned("open");
+    let dispatch = || desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    write_installment(&desk, "settled");
+    let told = desk.run(&["import", "one.csv"]);
+    assert_eq!((told.code, told.out.contains("see: dueherald rejects list")), (3, true), "{}", told.out);
+    assert!(dispatch().contains("0 sent, 0 skipped, 1 put off") && desk.captured().is_empty());
+
+    let table = desk.run(&["rejects", "list"]).went_well();
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let json = desk.run(&["rejects", "list", "--format", "json"]).went_well();
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((listed.len(), &listed[0]["installment"], &listed[0]["state"]), (1, &"I1".into(), &"held".into()));
+    assert!(!json.contains("13800100500") && !json.contains("settled"), "no cells: {json}");
+    let why = desk.run(&["explain", "--borrower", "B1", "--at", &at]).went_well();
+    assert!(why.contains("by rejected record 1 of instalment I1: status is not one of open, paid, cancelled"), "{why}");
+    let online = desk.run(&["check", "--online"]).out;
+    assert!(online.contains("rejected records: 1 hold reminders, 0 payments wait"), "{online}");
+    let forecast = desk.run(&["forecast", "--at", &at]).went_well();
+    assert!(forecast.contains("note: 1 rejected record holds the reminders"), "{forecast}");
+
+    let again = desk.run(&["rejects", "retry"]);
+    assert_eq!((again.code, again.out.trim()), (3, "0 applied, 1 refused as before"));
+    assert_eq!(desk.run(&["rejects", "drop", "1", "--actor", "ana"]).code, 2, "a reason is asked for");
+    desk.run(&["rejects", "drop", "1", "--actor", "ana", "--reason", "a row of the test system"]).went_well();
+    let dropped = desk.run(&["rejects", "list", "--dropped", "--format", "json"]).went_well();
+    assert!(dropped.contains("\"ana\"") && dropped.contains("a row of the test system"), "{dropped}");
+    assert_eq!(desk.run(&["rejects", "list"]).went_well().trim(), "nothing to show");
+}
+
+#[test]
+fn a_row_of_a_merchant_that_appears_in_the_config_is_applied_then() {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    write_installment(&desk, "open");
+    let file = desk.path("dueherald.toml");
+    let config = std::fs::read_to_string(&file).expect("the config");
+    let rows = std::fs::read_to_string(desk.path("one.csv")).expect("the rows").replace("mall,B1", "bazaar,B1");
+    std::fs::write(desk.path("one.csv"), rows).expect("written");
+    assert_eq!(desk.run(&["import", "one.csv"]).code, 3);
+    std::fs::write(&file, config.replace("merchants.mall]", "merchants.bazaar]").replace("\"mall\"", "\"bazaar\""))
+        .expect("written");
+    let retried = desk.run(&["rejects", "retry"]);
+    assert_eq!((retried.code, retried.out.trim()), (0, "1 applied, 0 refused as before"), "{}", retried.err);
+    assert_eq!(desk.run(&["import", "one.csv"]).went_well().matches("same      1").count(), 1);
+}
+
+#[test]
 fn a_real_borrowers_clock_cannot_be_set() {
     let (desk, at) = planned("open");
     let config = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");

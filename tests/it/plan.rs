@@ -54,6 +54,17 @@ fn what_is_paid_is_left_out_of_the_message() {
     assert_eq!(to_send.installments, [account.installments[1].clone()]);
 }
 
+#[test]
+fn an_installment_of_which_a_record_could_not_be_applied_holds_its_reminder() {
+    let mut account = account();
+    account.rejected = vec![account.installments[1].id.clone()];
+    let Decision::Defer { until, reason } = decided(&account, TEN) else { panic!("it may be paid") };
+    assert_eq!((until, reason), (at(TEN) + TimeDelta::minutes(10), DeferReason::RejectedRecord));
+    account.installments[1].status = InstallmentStatus::Paid;
+    let Decision::Send(to_send) = decided(&account, TEN) else { panic!("the message does not speak of it") };
+    assert_eq!(to_send.installments, [account.installments[0].clone()]);
+}
+
 fn every(account: &mut Account, change: impl Fn(&mut Installment)) {
     account.installments.iter_mut().for_each(change);
 }

@@ -30,7 +30,7 @@ fn with_faults() -> String {
     format!(
         "{HEADER},branch\n{SOUND},\n{},\n{},\n{},\n",
         bad("i2", ("amount", "\"1,5\"")),
-        bad("i3", ("phone", "123")),
+        bad("i3", ("status", "settled")),
         bad("i4", ("due_date", "2026-02-30"))
     )
 }
@@ -53,12 +53,29 @@ async fn the_summary_says_what_was_taken_and_what_was_not() {
       rejected  3
     warning: column “branch” is not known and was passed over
     line 3: amount is not a plain decimal number such as 1280.50
-    line 4: phone is not a valid phone number in CN; one of another country begins with + and the country's code
+    line 4: status is not one of open, paid, cancelled
     … and 1 more rejected line
     every rejected line is in FOLDER/rejects.csv; mend it and run: dueherald import FOLDER/rejects.csv
+    what was rejected holds the reminders of its instalment; see: dueherald rejects list
     ");
     assert_eq!(fs::read_to_string(&rejects).unwrap().lines().count(), 4, "the header and three");
     assert_eq!(books.installments(), ["mall/i1"]);
+}
+
+#[tokio::test]
+async fn a_row_without_a_cell_is_taken_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = [row(&[("email", "无"), ("status", "paid")]), row(&[("installment_id", "#"), ("amount", "x")])];
+    let file = write(folder.path(), "due.csv", &format!("{HEADER}\n{}\n", lines.join("\n")));
+    let rejects = folder.path().join("rejects.csv");
+    let books = Books::default();
+    let (ended, out) = command(&books, &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()]).await;
+    assert_eq!(ended.unwrap().exit_code(), 3);
+    assert!(out.contains("line 2: taken without a cell: email is not an e-mail address"), "{out}");
+    assert!(out.contains("1 row was taken without a cell that is not sound; what was known there stays"), "{out}");
+    assert_eq!(books.installments(), ["mall/i1"]);
+    let written = fs::read_to_string(&rejects).unwrap();
+    assert_eq!(written.lines().count(), 3, "the header, the cell and the row, to be mended: {written}");
 }
 
 #[cfg(unix)]
@@ -94,7 +111,7 @@ async fn the_summary_as_json_names_columns_and_problems() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "due.csv", &with_faults());
     let (_, out) = command(&Books::default(), &[file.to_str().unwrap(), "--summary", "json", "--max-shown", "1"]).await;
-    insta::assert_snapshot!(out, @r#"{"changed":0,"dry_run":false,"new":1,"rejected":3,"rejected_shown":[{"line":3,"problems":[{"column":"amount","problem":"is not a plain decimal number such as 1280.50"}]}],"rejects_file":null,"same":0,"warnings":["column “branch” is not known and was passed over"]}"#);
+    insta::assert_snapshot!(out, @r#"{"cells_left_out":0,"cells_left_out_shown":[],"changed":0,"dry_run":false,"new":1,"rejected":3,"rejected_shown":[{"line":3,"problems":[{"column":"amount","problem":"is not a plain decimal number such as 1280.50"}]}],"rejected_unreadable":0,"rejects_file":null,"same":0,"waiting":0,"warnings":["column “branch” is not known and was passed over"]}"#);
 }
 
 #[tokio::test]

@@ -93,7 +93,8 @@ async fn the_summary_shows_some_of_the_refused_and_counts_all() {
     assert_eq!(counts(&summary), (0, 0, 0, 12_000));
     assert_eq!(summary.shown.iter().map(|rejected| rejected.line).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(summary.unknown_columns.len(), 1);
-    assert!(books.batches().is_empty(), "there is nothing to write");
+    assert_eq!(books.batches(), [0, 0], "there are no rows to write");
+    assert_eq!(books.rejected().len(), 12_000, "each is handed over to be kept");
 }
 
 #[tokio::test]
@@ -241,4 +242,25 @@ async fn rejects_of_json_can_be_mended_and_imported() {
     let mended = rejects.replace(":128.50", ":\"128.50\"");
     let summary = import(&books, &mended, WriteMode::Commit).await.unwrap();
     assert_eq!((counts(&summary), summary.unknown_columns.len()), ((1, 0, 0, 2), 0));
+}
+
+#[tokio::test]
+async fn the_last_row_of_an_instalment_counts_sound_or_not() {
+    let lines = |changes: &[&[(&str, &str)]]| {
+        let lines: Vec<_> = changes.iter().map(|changes| row(changes)).collect();
+        format!("{HEADER}\n{}\n", lines.join("\n"))
+    };
+    let (open, paid, settled) = (("status", "open"), ("status", "Paid"), ("status", "settled"));
+    for (changes, kept) in [
+        (vec![[open], [paid]], 0),
+        (vec![[open], [settled]], 1),
+        (vec![[settled], [paid]], 0),
+        (vec![[settled], [paid], [settled]], 1),
+    ] {
+        let books = Books::default();
+        let changes: Vec<_> = changes.iter().map(|changes| changes.as_slice()).collect();
+        import(&books, &lines(&changes), WriteMode::Commit).await.unwrap();
+        assert_eq!(books.rejected().len(), kept, "{changes:?}");
+        assert_eq!(books.installments(), ["mall/i1"]);
+    }
 }

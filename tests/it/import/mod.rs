@@ -89,6 +89,10 @@ impl Books {
         self.rows.lock().expect("one at a time").keys().cloned().collect()
     }
 
+    fn rejected(&self) -> Vec<RejectedRecord> {
+        self.rejected.lock().expect("one at a time").clone()
+    }
+
     fn batches(&self) -> Vec<usize> {
         self.batches.lock().expect("one at a time").clone()
     }

@@ -1,9 +1,10 @@
+use dueherald::domain::{Borrower, Hold, Installment, InstallmentStatus, Said, merge};
 use dueherald::source::SourceError;
 use rstest::rstest;
 
 use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 
-/// What is wrong with each cell, as it is told. The record before and the one behind are taken all the same.
+/// What is wrong with each cell that decides about the debt, as it is told. The record before and the one behind are taken all the same.
 #[rstest]
 #[case::no_merchant("merchant", "", "merchant is empty")]
 #[case::unknown_merchant("merchant", "bazaar", "merchant is none of the config's merchants (mall, shop)")]
@@ -14,7 +15,6 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
     "i\u{7}1",
     "installment_id contains a control character or begins or ends with white space"
 )]
-#[case::nul("product", "a\0b", "product contains a NUL character")]
 #[case::no_amount("amount", "", "amount is empty")]
 #[case::nan("amount", "NaN", "amount is not a plain decimal number such as 1280.50")]
 #[case::exponent("amount", "1e3", "amount is not a plain decimal number such as 1280.50")]
@@ -41,6 +41,22 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 #[case::short_date("due_date", "2026-3-31", "due_date is not a date in the form 2026-03-31")]
 #[case::with_time("due_date", "2026-03-31T00:00:00", "due_date is not a date in the form 2026-03-31")]
 #[case::serial_number("due_date", "46112", "due_date is not a date in the form 2026-03-31")]
+#[case::status("status", "overdue", "status is not one of open, paid, cancelled")]
+fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
+    #[case] column: &str,
+    #[case] cell: &str,
+    #[case] reason: &str,
+) {
+    let after = row(&[("installment_id", "i3")]);
+    let records =
+        read_csv(format!("{HEADER}\n{SOUND}\n{}\n{after}\n", row(&[(column, cell), ("installment_id", "i2")])));
+    assert_eq!(refused(&records), [format!("3: {reason}")]);
+    assert_eq!(taken(&records), [2, 4]);
+}
+
+/// What is wrong with each cell that does not: the row is taken without it.
+#[rstest]
+#[case::nul("product", "a\0b", "product contains a NUL character")]
 #[case::phone(
     "phone",
     "1380013800",
@@ -61,21 +77,60 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 #[case::two_emails("email", "a@b.cn;c@d.cn", "email is not an e-mail address such as li.wei@example.com")]
 #[case::locale("locale", "Chinese (PRC)", "locale is not a language tag such as zh-CN or en")]
 #[case::time_zone("time_zone", "UTC+8", "time_zone is not a time zone such as Asia/Shanghai")]
-#[case::status("status", "overdue", "status is not one of open, paid, cancelled")]
 #[case::sequence("sequence", "13", "sequence is greater than of: the third of twelve is sequence 3, of 12")]
 #[case::sequence_zero("sequence", "0", "sequence is not a whole number from 1 to 9999")]
 #[case::sequence_sign("sequence", "+3", "sequence is not a whole number from 1 to 9999")]
 #[case::of("of", "twelve", "of is not a whole number from 1 to 9999")]
-fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
-    #[case] column: &str,
-    #[case] cell: &str,
-    #[case] reason: &str,
-) {
-    let after = row(&[("installment_id", "i3")]);
-    let records =
-        read_csv(format!("{HEADER}\n{SOUND}\n{}\n{after}\n", row(&[(column, cell), ("installment_id", "i2")])));
-    assert_eq!(refused(&records), [format!("3: {reason}")]);
-    assert_eq!(taken(&records), [2, 4]);
+#[case::name("name", "\u{1}", "name contains a control character")]
+fn a_bad_optional_cell_loses_the_cell_and_not_the_row(#[case] column: &str, #[case] cell: &str, #[case] reason: &str) {
+    let changes = [(column, cell), ("status", "PAID"), ("amount", "99.00")];
+    let records = read_csv(format!("{HEADER}\n{}\n", row(&changes)));
+    assert_eq!((refused(&records), taken(&records)), (vec![], vec![2]));
+    let left_out = records[0].left_out.as_ref().expect("it is reported");
+    assert_eq!((left_out.line, left_out.reason()), (2, reason.to_owned()));
+    let row = records[0].read.as_ref().expect("it is taken");
+    assert_eq!(row.status, Said::Value(Some(InstallmentStatus::Paid)), "the payment counts");
+    assert_eq!(row.amount.amount().to_string(), "99.00");
+    let kept = Installment { sequence: Some(7), of: Some(8), ..known() };
+    let before = Borrower { locale: Some("en".parse().expect("a locale")), ..someone() };
+    let (borrower, merged) = merge(row.clone(), Some(before.clone()), Some(kept.clone()));
+    let same = match column {
+        "product" => merged.product == kept.product,
+        "sequence" | "of" => (merged.sequence == kept.sequence) || (merged.of == kept.of),
+        "phone" => borrower.phone == before.phone,
+        "account_phone" => borrower.account_phone == before.account_phone,
+        "email" => borrower.email == before.email,
+        "locale" => borrower.locale == before.locale,
+        "time_zone" => borrower.time_zone == before.time_zone,
+        _ => borrower.name == before.name,
+    };
+    assert!(same, "what was known of {column} stays");
+}
+
+/// A hold of which a part cannot be read is a hold all the same; one that may be meant to end is not ended.
+#[rstest]
+#[case::no_end("dispute,soon", Some(("dispute", None)))]
+#[case::no_reason("a\u{7}b,2026-04-30", Some(("the reason in the lender's books cannot be read", None)))]
+#[case::end_without_a_hold(",2026-04-30", None)]
+#[case::bad_end_without_a_hold(",soon", None)]
+fn a_hold_that_is_half_readable_still_holds(#[case] cells: &str, #[case] expected: Option<(&str, Option<&str>)>) {
+    let records = read_csv(format!("{HEADER},hold,hold_until\n{SOUND},{cells}\n"));
+    let row = records[0].read.as_ref().expect("it is taken");
+    assert!(records[0].left_out.is_some());
+    let held = expected.map(|(reason, _)| Said::Value(Some(Hold { reason: reason.to_owned(), until: None })));
+    assert_eq!(row.wishes.hold, held.unwrap_or(Said::Nothing), "without a hold, what is known stays");
+}
+
+fn known() -> Installment {
+    let (borrower, row) = (someone(), read_csv(format!("{HEADER}\n{SOUND}\n")));
+    let row = row[0].read.as_ref().expect("it is sound").clone();
+    merge(row, Some(borrower), None).1
+}
+
+/// The borrower of [`SOUND`].
+fn someone() -> Borrower {
+    let rows = read_csv(format!("{HEADER}\n{SOUND}\n"));
+    merge(rows[0].read.as_ref().expect("it is sound").clone(), None, None).0
 }
 
 #[test]
@@ -87,14 +142,14 @@ fn a_refusal_repeats_nothing_that_may_be_personal() {
         ("email", "secret at home"),
         ("amount", "12secret"),
         ("paid_amount", "12secret"),
-        ("merchant", "secret"),
         ("locale", "sécret"),
         ("time_zone", "secret"),
         ("status", "secret"),
     ] {
         let records = read_csv(format!("{HEADER}\n{}\n", row(&[(column, cell)])));
-        let told = format!("{:?} {:?}", refused(&records), records);
-        assert_eq!(refused(&records).len(), 1, "{column}");
+        let left_out = records[0].left_out.as_ref().map(|left_out| left_out.reason());
+        let told = format!("{:?} {left_out:?} {:?}", refused(&records), records);
+        assert_eq!(refused(&records).len() + usize::from(left_out.is_some()), 1, "{column}");
         assert!(!told.contains("secret") && !told.contains("秘密"), "{column} is repeated in {told}");
     }
 }
@@ -136,11 +191,11 @@ fn a_record_that_is_out_of_form_is_told_by_its_line() {
             "4: the record has text after a closing quote; write a quote within a quoted text as two quotes",
             "5: the record has white space before an opening quote; begin the field with the quote",
             "6: a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two",
-            "7: product is longer than 64 KiB",
             "8: the record is longer than 1 MiB; it was skipped to the end of its line",
         ]
     );
-    assert_eq!(taken(&records), [9]);
+    assert_eq!(taken(&records), [7, 9]);
+    assert_eq!(records[5].left_out.as_ref().expect("told").reason(), "product is longer than 64 KiB");
 }
 
 /// The last record has a quote that would close, in one way or another, the one that the first left open.
@@ -171,25 +226,41 @@ fn bytes_that_are_no_text_cost_their_record_only() {
     assert_eq!(
         refused(&records),
         [
-            "2: name is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)",
             "3: field 20 is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)",
             "4: field 20 contains a NUL character",
         ]
     );
-    assert_eq!(taken(&records), [5]);
+    assert_eq!(taken(&records), [2, 5]);
+    assert!(records[0].left_out.as_ref().expect("told").reason().starts_with("name is not UTF-8 text"));
 }
 
 #[test]
-fn the_same_instalment_twice_is_told_with_the_line_of_the_first() {
+fn the_same_instalment_may_come_again() {
     let unsound = row(&[("amount", "-1")]);
-    let other_merchant = row(&[("merchant", "shop"), ("phone", ""), ("account_phone", "")]);
     let again = row(&[("amount", "1.00")]);
-    let records = read_csv(format!("{HEADER}\n{unsound}\n{SOUND}\n{other_merchant}\n{again}\n"));
-    assert_eq!(taken(&records), [3, 4], "one that was refused is no first, and another merchant has its own numbers");
-    assert_eq!(
-        refused(&records)[1..],
-        ["5: installment_id stands in line 3 already, which was taken; keep one of the two"]
-    );
+    let records = read_csv(format!("{HEADER}\n{SOUND}\n{unsound}\n{again}\n"));
+    assert_eq!(taken(&records), [2, 4]);
+}
+
+#[test]
+fn what_is_kept_of_a_refused_record_names_its_instalment_if_that_can_be_read() {
+    let records = [
+        row(&[("status", "settled")]),
+        row(&[("merchant", "bazaar")]),
+        row(&[("installment_id", "")]),
+        format!("{SOUND},more"),
+    ];
+    let records = read_csv(format!("{HEADER}\n{}\n", records.join("\n")));
+    let keys: Vec<_> = records
+        .iter()
+        .map(|record| record.read.as_ref().expect_err("refused"))
+        .map(|rejected| {
+            let key = rejected.record.as_ref().and_then(|record| record.key());
+            assert_eq!(rejected.holds(), key.is_some());
+            key.map(|(merchant, id)| format!("{merchant}/{id}"))
+        })
+        .collect();
+    assert_eq!(keys, [Some("mall/i1".to_owned()), Some("bazaar/i1".to_owned()), None, None]);
 }
 
 /// One line of JSON each, and what is told of it.
@@ -212,7 +283,8 @@ fn the_same_instalment_twice_is_told_with_the_line_of_the_first() {
 fn a_bad_value_in_json_is_told_by_column(#[case] pairs: &str, #[case] reason: &str) {
     let rest = r#""merchant":"mall","borrower_id":"b1","installment_id":"i1","currency":"CNY","due_date":"2026-03-31""#;
     let records = read_json(format!("{{{rest},{pairs}}}\n"));
-    assert_eq!(refused(&records), [format!("1: {reason}")]);
+    let left_out = records[0].left_out.as_ref().map(|left_out| format!("1: {}", left_out.reason()));
+    assert_eq!(left_out.into_iter().chain(refused(&records)).collect::<Vec<_>>(), [format!("1: {reason}")]);
 }
 
 #[rstest]

@@ -18,6 +18,7 @@ on_every_lender! { pulls:
     what_broke_off_goes_on_from_the_last_page_that_was_written,
     the_cursor_never_passes_the_beginning_of_the_pull,
     payments_update_what_is_known_and_nothing_else,
+    what_cannot_be_applied_yet_is_kept_and_the_cursor_moves_on,
     a_trial_keeps_nothing,
     an_empty_table_is_a_good_pull,
 }
@@ -119,16 +120,39 @@ async fn payments_update_what_is_known_and_nothing_else(lender: Lender) {
     );
     let payments = lender.source(&payments);
     let summary = lender.pull_again_from(&payments, TimeDelta::hours(1)).await.expect("pulled");
-    assert_eq!(counts(&summary), (0, 2, 0, 1));
+    assert_eq!((counts(&summary), summary.waiting), ((0, 2, 0, 0), 1));
     assert_eq!(
         format!("{}: {}", summary.shown[0].place(), summary.shown[0].reason()),
-        "instalment 7: installment_id is not in the ledger; the source of instalments must bring it first"
+        "instalment 7: installment_id is not in the ledger yet; the payment is kept and applied when its instalment comes"
     );
     let known = lender.installments().await;
     let told: Vec<_> = known.iter().map(|one| (one.outstanding().amount().to_string(), one.status)).collect();
     let expected = [("100.00".to_owned(), InstallmentStatus::Open), ("0.00".to_owned(), InstallmentStatus::Paid)];
     assert_eq!(told, expected);
     assert_eq!(known[0].borrower.as_str(), "b1", "who owes it stays");
+}
+
+/// The source of payments is pulled first, and one row of each source cannot be read.
+async fn what_cannot_be_applied_yet_is_kept_and_the_cursor_moves_on(lender: Lender) {
+    lender.owes(1..4, "2026-11-22 01:00:00").await;
+    lender.run("update instalment set status = 'paid' where id = 1").await;
+    lender.run("update instalment set status = 'settled' where id = 2").await;
+    let payments = lender.source(&format!(
+        "select 'mall' as merchant, id as installment_id, status, updated_at from instalment {PAGED}"
+    ));
+    let summary = lender.pull(&payments).await.expect("pulled");
+    assert_eq!((counts(&summary), summary.waiting), ((0, 0, 0, 1), 2));
+    assert_eq!(lender.read_to().await.as_deref(), Some("2026-11-22T01:00:00+00:00"));
+
+    let instalments = COLUMNS.replace(", status", "");
+    let instalments = lender.source(&format!("select {instalments} from instalment {PAGED}"));
+    assert_eq!(counts(&lender.pull_again_from(&instalments, TimeDelta::hours(1)).await.expect("pulled")), (3, 0, 0, 0));
+    let due: Vec<_> = lender.installments().await.iter().map(|one| one.is_due()).collect();
+    assert_eq!(due, [false, true, true], "the payment that came first counts");
+    let filter = dueherald::store::RejectFilter { limit: 10, ..Default::default() };
+    let kept = lender.ledger.rejects(&filter).await.expect("listed");
+    let kept: Vec<_> = kept.iter().map(|kept| kept.record.installment.as_ref().expect("read").to_string()).collect();
+    assert_eq!(kept, ["2"], "it is not known how this one stands, so it is held");
 }
 
 async fn a_trial_keeps_nothing(lender: Lender) {

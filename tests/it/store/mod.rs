@@ -21,6 +21,7 @@ mod outcomes;
 mod race;
 mod rates;
 mod receipts;
+mod rejects;
 mod reports;
 mod routes;
 mod sample;
@@ -120,6 +121,18 @@ macro_rules! every_case_on {
             sources {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
+            }
+            rejects {
+                a_rejected_record_holds_its_installment_until_a_sound_row_comes,
+                what_comes_later_in_a_batch_counts,
+                a_row_that_does_not_speak_of_the_payment_leaves_it,
+                a_payment_waits_for_its_installment,
+                a_payment_that_does_not_fit_holds_until_one_fits,
+                what_cannot_be_read_holds_nothing_and_is_kept_once,
+                a_record_is_dropped_on_record,
+                a_retry_applies_a_record_unless_another_took_its_place,
+                a_retried_payment_may_have_to_wait,
+                what_a_digest_would_take_along_is_told_as_well,
             }
             spellings {
                 an_address_is_suppressed_in_any_spelling,
