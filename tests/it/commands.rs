@@ -199,7 +199,7 @@ fn a_row_of_a_merchant_that_appears_in_the_config_is_applied_then() {
     let rows = std::fs::read_to_string(desk.path("one.csv")).expect("the rows").replace("mall,B1", "bazaar,B1");
     std::fs::write(desk.path("one.csv"), rows).expect("written");
     assert_eq!(desk.run(&["import", "one.csv"]).code, 3);
-    std::fs::write(&file, config.replace("merchants.mall]", "merchants.bazaar]").replace("\"mall\"", "\"bazaar\""))
+    std::fs::write(&file, config.replace("[merchants.mall", "[merchants.bazaar").replace("\"mall\"", "\"bazaar\""))
         .expect("written");
     let retried = desk.run(&["rejects", "retry"]);
     assert_eq!((retried.code, retried.out.trim()), (0, "1 applied, 0 refused as before"), "{}", retried.err);
