@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{InstallmentId, MerchantId, UnknownWord};
 use super::reminder::words;
+use super::{InstallmentId, MerchantId, UnknownWord};
 
 /// Why waiting reminders may not be sent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

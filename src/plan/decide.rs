@@ -9,7 +9,8 @@ use super::wishes::narrowed;
 use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
-    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason, TemplateName,
+    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason,
+    TemplateName,
 };
 
 /// What the config says about whom to remind and when.

@@ -161,11 +161,12 @@ fn what_is_paid_between_scan_and_dispatch_is_skipped() {
 #[test]
 fn a_rejected_row_holds_its_reminder_until_it_is_mended_or_dropped() {
     let (desk, at) = planned("open");
-    let dispatch = || desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    let dispatch = || desk.run(&["dispatch", "--drain", "--at", &at]).out;
     write_installment(&desk, "settled");
     let told = desk.run(&["import", "one.csv"]);
     assert_eq!((told.code, told.out.contains("see: dueherald rejects list")), (3, true), "{}", told.out);
-    assert!(dispatch().contains("0 sent, 0 skipped, 1 put off") && desk.captured().is_empty());
+    let held = dispatch();
+    assert!(held.contains("0 sent") && held.contains("1 newly held") && desk.captured().is_empty(), "{held}");
 
     let table = desk.run(&["rejects", "list"]).went_well();
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
@@ -187,6 +188,7 @@ fn a_rejected_row_holds_its_reminder_until_it_is_mended_or_dropped() {
     let dropped = desk.run(&["rejects", "list", "--dropped", "--format", "json"]).went_well();
     assert!(dropped.contains("\"ana\"") && dropped.contains("a row of the test system"), "{dropped}");
     assert_eq!(desk.run(&["rejects", "list"]).went_well().trim(), "nothing to show");
+    assert!(dispatch().starts_with("1 sent"), "what a person took out holds no more");
 }
 
 #[test]

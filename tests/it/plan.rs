@@ -3,7 +3,7 @@
 use crate::fixtures::{at, borrower, day, installment, policy, reminder, rule};
 use chrono::TimeDelta;
 use dueherald::domain::{
-    Borrower, Channel, Currency, Hold, Installment, InstallmentStatus, Money, SkipReason, SuppressionReason,
+    Borrower, Channel, Currency, Hold, HoldCause, Installment, InstallmentStatus, Money, SkipReason, SuppressionReason,
 };
 use dueherald::plan::{
     Account, ChannelMode, Decision, DeferReason, Due, Horizon, Policy, TimeOfDay, decide, due_dates, plan,
@@ -58,8 +58,8 @@ fn what_is_paid_is_left_out_of_the_message() {
 fn an_installment_of_which_a_record_could_not_be_applied_holds_its_reminder() {
     let mut account = account();
     account.rejected = vec![account.installments[1].id.clone()];
-    let Decision::Defer { until, reason } = decided(&account, TEN) else { panic!("it may be paid") };
-    assert_eq!((until, reason), (at(TEN) + TimeDelta::minutes(10), DeferReason::RejectedRecord));
+    let cause = HoldCause::rejected(&account.installments[1].merchant, &account.installments[1].id);
+    assert_eq!(decided(&account, TEN), Decision::Hold(cause), "it may be paid");
     account.installments[1].status = InstallmentStatus::Paid;
     let Decision::Send(to_send) = decided(&account, TEN) else { panic!("the message does not speak of it") };
     assert_eq!(to_send.installments, [account.installments[0].clone()]);

@@ -1,7 +1,7 @@
 //! Forecast: the coming days as the rules, the ledger and the config stand now, with the real planner and the real decision.
 //!
 //! It is an upper bound. What will be paid until then is still counted, and everything is taken to arrive: what is due now and
-//! not sent yet, resends, fallbacks to another channel and the failing of a gateway are left out. Stops by hand count as lifted.
+//! not sent yet, resends, fallbacks to another channel and the failing of a gateway are left out. Stops by hand count as lifted, and rejected records as mended.
 //! Caps and digests are kept within each borrower as the ledger knows one, with what the rules would have sent in the days before,
 //! sent or not: where they have only just begun, a little more will leave in the first days. Over merchants caps are not kept, so with
 //! `across_merchants` less will.

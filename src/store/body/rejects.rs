@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::operations::end;
 use super::{Batch, Db, End, Tx, ledger, queue, reject, sources};
 use crate::domain::{
-    Amended, Amendment, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord, SoundRecord, SourceName,
+    Amended, Amendment, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord,
+    SoundRecord, SourceName,
 };
 use crate::store::reject::{RejectKey, key_of};
 use crate::store::sql::books::Books;
@@ -18,7 +19,8 @@ use crate::store::sql::reject::{
 };
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore, StoreError, WriteMode,
+    Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore,
+    StoreError, WriteMode,
 };
 
 #[async_trait]

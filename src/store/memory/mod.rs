@@ -22,9 +22,9 @@ use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
-    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView, ReplyFilter,
-    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
-    WishRecord, WriteMode,
+    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
+    ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder,
+    Verdict, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    Amended, Amendment, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord, SoundRecord,
-    SourceName,
+    Amended, Amendment, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId, RecordKind,
+    RejectedRecord, SoundRecord, SourceName,
 };
 use crate::store::reject::{RejectKey, key_of};
 use crate::store::{
-    Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore, StoreError, WriteMode,
+    Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore,
+    StoreError, WriteMode,
 };
 
 /// What is kept, by what it is known by, and what was taken out.

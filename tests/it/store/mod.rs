@@ -124,6 +124,7 @@ macro_rules! every_case_on {
             }
             rejects {
                 a_rejected_record_holds_its_installment_until_a_sound_row_comes,
+                whatever_ends_a_record_releases_what_it_held,
                 what_comes_later_in_a_batch_counts,
                 a_row_that_does_not_speak_of_the_payment_leaves_it,
                 a_payment_waits_for_its_installment,

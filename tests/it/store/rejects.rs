@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Amended, Amendment, Channel, InstallmentStatus, LedgerRow, NewReminder, RecordCells, RecordKind, RejectedRecord,
-    Said, SoundRecord, SourceName,
+    Amended, Amendment, Channel, HoldCause, InstallmentStatus, LedgerRow, NewReminder, RecordCells, RecordKind,
+    RejectedRecord, Said, SoundRecord, SourceName,
 };
-use dueherald::plan::{Account, Beside};
+use dueherald::plan::{Account, Beside, Decision};
 use dueherald::store::{DropOrder, KeptRecord, RejectCounts, RejectFilter, Store, WriteMode};
 
 use super::sample::{DUE, claim, date, import, installments, instant, key, merchant, money, plan_due, row, send};
@@ -100,6 +100,48 @@ pub(super) async fn a_rejected_record_holds_its_installment_until_a_sound_row_co
     assert_eq!(held(store).await, ["i1"], "another instalment answers for nothing");
     import(store, &[paid("i1")]).await;
     assert_eq!((kept(store).await, held(store).await), (vec![], vec![]));
+}
+
+/// Claims as [`decide`](dueherald::plan::decide) would, as far as it goes by rejected records. Gives how many are sent.
+async fn sent(store: &dyn Store) -> usize {
+    let decide = |reminder: &NewReminder, account: &Account, now| match account.rejected.first() {
+        Some(id) => Decision::Hold(HoldCause::rejected(&reminder.key.borrower.merchant, id)),
+        None => send(reminder, account, now),
+    };
+    claim(store, 10, &decide).await.sending.len()
+}
+
+pub(super) async fn whatever_ends_a_record_releases_what_it_held(store: &dyn Store, _: &SimClock) {
+    import(store, &[row("b00", "i1"), row("b01", "i2"), row("b02", "i3"), row("b03", "i4")]).await;
+    let ids = plan_due(store, 4).await;
+    let records = ["i1", "i2", "i3", "i4"].map(|id| RejectedRecord { installment: id.parse().ok(), ..faulty() });
+    let from_source =
+        RejectedRecord { source: Some(source("payments")), kind: RecordKind::Amendment, ..records[3].clone() };
+    let [first, second, third, _] = records;
+    let records = [first, second, third, from_source];
+    store.import_batch(&[], &records, WriteMode::Commit).await.expect("kept");
+    assert_eq!(sent(store).await, 0);
+    assert_eq!(store.holds().await.expect("listed").len(), 4, "each is held by its own record");
+    assert_eq!(store.rejected_installments().await.expect("listed").len(), 4);
+
+    import(store, &[LedgerRow { status: Said::Value(None), ..row("b00", "i1") }]).await;
+    assert_eq!(sent(store).await, 1, "a sound row");
+    let order = DropOrder { actor: "ana".into(), reason: "a test row".into(), at: instant("2026-11-22T03:00:00Z") };
+    let kept_of = |id: &'static str, kept: Vec<KeptRecord>| {
+        kept.into_iter().find(|one| one.record.installment.as_ref().is_some_and(|own| own.as_str() == id))
+    };
+    let second = kept_of("i2", kept(store).await).expect("it is kept");
+    store.drop_rejects(&[second.id], &order).await.expect("dropped");
+    assert_eq!(sent(store).await, 1, "a person");
+    let third = kept_of("i3", kept(store).await).expect("it is kept");
+    store.retry_reject(&third, &SoundRecord::Row(Box::new(row("b02", "i3")))).await.expect("tried");
+    assert_eq!(sent(store).await, 1, "another try");
+    amend(store, &payment("i4"), "payments").await;
+    assert_eq!(sent(store).await, 1, "the source's next word");
+    assert_eq!(store.holds().await.expect("listed"), []);
+    let events = store.events(ids[0]).await.expect("events are read");
+    let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["held", "released"]);
 }
 
 pub(super) async fn what_comes_later_in_a_batch_counts(store: &dyn Store, _: &SimClock) {
