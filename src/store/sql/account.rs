@@ -12,7 +12,8 @@ use crate::store::StoreError;
 
 /// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several suppressions,
 /// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped or
-/// rejected at all is asked once, not for each row.
+/// rejected at all is asked once, not for each row. A record is looked for by a query of one row, not by `exists`, for which
+/// PostgreSQL might read all records of the merchant at once.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(
@@ -32,9 +33,9 @@ macro_rules! account_columns {
                 select 1 from stop t
                 where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
             ) as stopped,
-            exists (select 1 from reject) and exists (
-                select 1 from reject x where x.installment_id = i.installment_id and x.merchant = r.merchant
-            ) as rejected"#
+            exists (select 1 from reject) and coalesce((
+                select true from reject x where x.installment_id = i.installment_id and x.merchant = r.merchant limit 1
+            ), false) as rejected"#
         )
     };
 }

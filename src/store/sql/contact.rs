@@ -53,9 +53,10 @@ macro_rules! following {
             ") select k.place, i.merchant, i.borrower_id, i.due_date, ",
             $crate::store::sql::installment::installment_columns!(),
             r#",
-                exists (select 1 from reject) and exists (
-                    select 1 from reject x where x.installment_id = i.installment_id and x.merchant = i.merchant
-                ) as rejected
+                exists (select 1 from reject) and coalesce((
+                    select true from reject x
+                    where x.installment_id = i.installment_id and x.merchant = i.merchant limit 1
+                ), false) as rejected
             from k cross join installment i
             where i.borrower_id = k.borrower_id and i.merchant = k.merchant
               and i.due_date > k.due_date and i.due_date <= k.last
