@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{
+    DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, SubsecRound, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 use super::to_utc;
@@ -35,14 +37,17 @@ pub enum ScheduleError {
 /// `*` or a range, and English names of months and weekdays. Weekdays are the standard ones: 0 and 7 are Sunday, 1 is Monday.
 /// Where day of month **and** weekday are restricted, both must hold: `0 9 1-7 * MON` is the first Monday of the month.
 ///
-/// Each local time comes once: one that a change of clocks leaves out comes at the first instant after the gap, one that a
-/// change of clocks repeats comes the first time only.
+/// A local time that a change of clocks leaves out comes at the first instant after the gap. One that a change of clocks repeats comes
+/// the first time only, if the hour field names hours; a schedule for all hours of the day (`*`, `*/2`, `0-23`) is an interval, goes by
+/// real time, and comes both times: else nothing would happen for an hour.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     expression: String,
     zone: Tz,
     /// Asked in local time that is passed off as UTC: the crate loses or repeats hours where clocks change.
     local_times: cron::Schedule,
+    /// Whether repeated local times come both times.
+    is_interval: bool,
 }
 
 impl Schedule {
@@ -64,7 +69,7 @@ impl Schedule {
         if local_times.after(&some_day).next().is_none() {
             return Err(ScheduleError::Never);
         }
-        Ok(Self { expression: expression.to_owned(), zone, local_times })
+        Ok(Self { expression: expression.to_owned(), zone, local_times, is_interval: goes_round_the_clock(texts[2]) })
     }
 
     /// The first time after `instant`; `None` when there is none until the year 2100.
@@ -74,7 +79,30 @@ impl Schedule {
         // Local times come in the order of their instants, so those before `local` are past. Of those after it, the ones that
         // a change of clocks repeats may be past as well.
         let later = self.local_times.after(&local.and_utc()).map(|time| to_utc(self.zone, time.naive_utc()));
-        later.into_iter().find(|time| *time > instant)
+        let next = later.into_iter().find(|time| *time > instant);
+        match self.next_repeated(instant, local) {
+            Some(repeated) => Some(next.map_or(repeated, |next| next.min(repeated))),
+            None => next,
+        }
+    }
+
+    /// The first time after `instant`, which reads `local`, that is the second of a repeated local time. Only while clocks repeat an
+    /// hour: of one that lies ahead as a whole, the first of each two comes before.
+    fn next_repeated(&self, instant: DateTime<Utc>, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+        let LocalResult::Ambiguous(first, second) = self.zone.from_local_datetime(&local) else { return None };
+        if !self.is_interval {
+            return None;
+        }
+        // Where the search begins: right after a reading of the second pass, which starts anew at the change.
+        let read = if instant < second.with_timezone(&Utc) {
+            let change = change_of_clocks(self.zone, first.with_timezone(&Utc), second.with_timezone(&Utc));
+            change.with_timezone(&self.zone).naive_local() - TimeDelta::seconds(1)
+        } else {
+            local
+        };
+        let time = self.local_times.after(&read.and_utc()).next()?.naive_utc();
+        let latest = self.zone.from_local_datetime(&time).latest().map(|time| time.with_timezone(&Utc));
+        latest.filter(|time| *time > instant)
     }
 
     /// The expression as it was written.
@@ -88,6 +116,26 @@ impl Schedule {
     pub fn zone(&self) -> Tz {
         self.zone
     }
+}
+
+/// Whether an hour field means all hours of the day or every so many of them.
+fn goes_round_the_clock(hours: &str) -> bool {
+    let range = |item: &'static str| move |text: &str| text == item || text.starts_with(&format!("{item}/"));
+    let whole_day = [range("*"), range("0-23"), range("00-23")];
+    let items: Vec<_> = hours.split(',').collect();
+    let covered: BTreeSet<u32> = items.iter().filter_map(|item| FIELDS[2].item(item).ok()).flatten().collect();
+    covered.len() == 24 || items.iter().any(|item| whole_day.iter().any(|is| is(item)))
+}
+
+/// The first instant after `before` at which clocks read as they do at `after`. One change lies between the two.
+fn change_of_clocks(zone: Tz, before: DateTime<Utc>, after: DateTime<Utc>) -> DateTime<Utc> {
+    let offset = |instant: DateTime<Utc>| zone.offset_from_utc_datetime(&instant.naive_utc()).fix();
+    let (mut before, mut changed) = (before.trunc_subsecs(0), after);
+    while changed - before > TimeDelta::seconds(1) {
+        let middle = (before + (changed - before) / 2).trunc_subsecs(0);
+        if offset(middle) == offset(after) { changed = middle } else { before = middle }
+    }
+    changed
 }
 
 /// What one field of an expression may say.
@@ -267,8 +315,10 @@ mod tests {
     #[case::fold_daily("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z",
         &["2026-10-25 02:30:00 +02:00", "2026-10-26 02:30:00 +01:00"])]
     #[case::fold_from_between("30 2 * * *", "Europe/Berlin", "2026-10-25T01:15:00Z", &["2026-10-26 02:30:00 +01:00"])]
-    #[case::fold_half_hourly("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:00:00Z",
-        &["2026-10-25 02:30:00 +02:00", "2026-10-25 03:00:00 +01:00"])]
+    #[case::fold_of_some_hours("*/30 1-2 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z",
+        &["2026-10-25 02:30:00 +02:00", "2026-10-26 01:00:00 +01:00"])]
+    #[case::fold_of_listed_hours("0 2,14 * * *", "Europe/Berlin", "2026-10-24T13:00:00Z",
+        &["2026-10-25 02:00:00 +02:00", "2026-10-25 14:00:00 +01:00"])]
     #[case::fold_of_half_an_hour("45 1 * * *", "Australia/Lord_Howe", "2027-04-03T00:00:00Z",
         &["2027-04-04 01:45:00 +11:00", "2027-04-05 01:45:00 +10:30"])]
     fn a_change_of_clocks_neither_drops_nor_repeats(
@@ -278,6 +328,40 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         assert_eq!(times(expression, zone, after, expected.len()), expected);
+    }
+
+    #[rstest]
+    #[case::quarters("*/15 * * * *", "America/New_York", "2027-11-07T05:50:00Z",
+        &["01:00:00 -05:00", "01:15:00 -05:00", "01:30:00 -05:00", "01:45:00 -05:00", "02:00:00 -05:00"])]
+    #[case::before_it("*/30 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z",
+        &["02:00:00 +02:00", "02:30:00 +02:00", "02:00:00 +01:00", "02:30:00 +01:00", "03:00:00 +01:00"])]
+    #[case::once_an_hour("5 * * * *", "America/New_York", "2027-11-07T04:59:00Z",
+        &["01:05:00 -04:00", "01:05:00 -05:00", "02:05:00 -05:00"])]
+    #[case::from_within_the_first("50 * * * *", "Europe/Berlin", "2026-10-25T00:55:00.5Z", &["02:50:00 +01:00"])]
+    #[case::from_within_the_second("50 * * * *", "Europe/Berlin", "2026-10-25T01:49:59.5Z",
+        &["02:50:00 +01:00", "03:50:00 +01:00"])]
+    #[case::half_an_hour("*/15 * * * *", "Australia/Lord_Howe", "2027-04-03T14:20:00Z",
+        &["01:30:00 +11:00", "01:45:00 +11:00", "01:30:00 +10:30", "01:45:00 +10:30", "02:00:00 +10:30"])]
+    #[case::the_half_hour_that_is_not_repeated("10 * * * *", "Australia/Lord_Howe", "2027-04-03T14:00:00Z",
+        &["01:10:00 +11:00", "02:10:00 +10:30"])]
+    #[case::ramadan("*/30 * * * *", "Africa/Casablanca", "2026-02-15T01:20:00Z",
+        &["02:30:00 +01:00", "02:00:00 +00:00", "02:30:00 +00:00", "03:00:00 +00:00"])]
+    #[case::two_hours("0 * * * *", "Antarctica/Troll", "2026-10-24T23:30:00Z",
+        &["02:00:00 +02:00", "01:00:00 +00:00", "02:00:00 +00:00", "03:00:00 +00:00"])]
+    #[case::every_second_hour("0 */2 * * *", "Europe/Berlin", "2026-10-24T23:00:00Z",
+        &["02:00:00 +02:00", "02:00:00 +01:00", "04:00:00 +01:00"])]
+    #[case::a_range_for_a_star("0 0-23 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", &["02:00:00 +01:00", "03:00:00 +01:00"])]
+    #[case::seconds("*/20 59 * * * *", "Europe/Berlin", "2026-10-25T00:59:40Z",
+        &["02:59:00 +01:00", "02:59:20 +01:00", "02:59:40 +01:00", "03:59:00 +01:00"])]
+    fn an_interval_comes_in_both_of_the_hours_that_clocks_repeat(
+        #[case] expression: &str,
+        #[case] zone: Tz,
+        #[case] after: &str,
+        #[case] expected: &[&str],
+    ) {
+        let found = times(expression, zone, after, expected.len());
+        let found: Vec<_> = found.iter().filter_map(|time| time.split_once(' ')).map(|(_, time)| time).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -337,6 +421,25 @@ mod tests {
                     }
                 }
             }
+        }
+
+        /// Where clocks are put back, croner has the same rule for schedules of all hours.
+        #[test]
+        fn when_clocks_are_put_back_it_agrees_with_croner_on_intervals(
+            (second, minute) in (field(0, 59), field(0, 59)),
+            hour in prop::sample::select(vec!["*", "*/2", "*/3"]),
+            (change, zone) in prop::sample::select(vec![
+                ("2026-10-25T01:00:00Z", Tz::Europe__Berlin),
+                ("2027-11-07T06:00:00Z", Tz::America__New_York),
+                ("2027-04-03T15:00:00Z", Tz::Australia__Lord_Howe),
+                ("2026-02-15T02:00:00Z", Tz::Africa__Casablanca),
+            ]),
+            milliseconds in -7_200_000_i64..7_200_000,
+        ) {
+            let after = change.parse::<DateTime<Utc>>().expect("an instant") + TimeDelta::milliseconds(milliseconds);
+            let expression = format!("{second} {minute} {hour} * * *");
+            let schedule = Schedule::new(&expression, zone).expect("the expression is sound");
+            prop_assert_eq!(schedule.next_after(after), oracle(&expression, zone, after), "{} in {}", expression, zone);
         }
 
         /// Where clocks change, croner has the same rules for expressions that name one time of day.
