@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::patience::until;
 
 /// A running `dueherald run --roles dispatch`.
@@ -47,9 +49,9 @@ impl Daemon {
         self.child.wait().expect("it is ours");
     }
 
-    /// Sends it a signal by name: `STOP`, `CONT`, `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
-        signal(self.pid(), name);
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
     }
 
     /// Whether it ended by itself.
@@ -77,8 +79,8 @@ impl Drop for Daemon {
     }
 }
 
-/// Sends a process that the test started a signal by name.
-pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    assert!(sent.expect("kill can be run").success(), "process {pid} is there");
+/// Sends a signal to a process that the test started. No program does this: a bare Debian has none.
+pub(crate) fn send(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the number of a process");
+    kill_process(pid, signal).expect("the process is there");
 }

@@ -1,5 +1,7 @@
 //! The database goes away while messages are in flight.
 
+use std::time::Duration;
+
 use dueherald::domain::Channel;
 
 use crate::bench::{Bench, IN_FLIGHT, QUICK};
@@ -25,12 +27,24 @@ async fn a_server_that_is_stopped_immediately_costs_no_message_and_doubles_none(
         pause(chance.moment()).await;
         server.stop_immediately().await;
         server.resume().await;
-        // One that was just starting ends without a database, and its service manager starts it again.
-        for daemon in daemons.iter_mut().filter_map(|daemon| daemon.is_gone().then_some(daemon)) {
-            *daemon = bench.start_daemon();
-        }
     }
     bench.drained().await;
     assert!(daemons.iter_mut().all(|daemon| !daemon.is_gone()), "daemons outlive an outage");
     bench.assert_once_each(outages * DAEMONS * IN_FLIGHT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_started_before_its_database_waits_and_then_sends() {
+    let mut server = Server::start().await;
+    let mut bench = Bench::on(&server.url(), Channel::Sms, QUICK).await;
+    bench.plan(20).await;
+    bench.sink.behave(|_, _| Reply::Accept(Duration::ZERO));
+    server.stop_immediately().await;
+    let mut daemon = bench.start_daemon();
+    until("it says what it waits for", async || daemon.said("waiting for the database")).await;
+    assert!(!daemon.is_gone(), "it waits");
+    server.resume().await;
+    bench.drained().await;
+    bench.assert_once_each(0).await;
+    assert!(!daemon.is_gone());
 }

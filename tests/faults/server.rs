@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::daemon::signal;
+use crate::daemon::send;
 use crate::patience::until;
 
 /// The folder of the server's programs; `./tests/run` says which.
@@ -45,7 +46,7 @@ impl Server {
     /// What `pg_ctl stop -m immediate` does: every session ends where it stands, and nothing is written down any more.
     pub(crate) async fn stop_immediately(&mut self) {
         let Some(mut process) = self.process.take() else { return };
-        signal(process.id(), "QUIT");
+        send(process.id(), Signal::QUIT);
         until("the server is gone", async || process.try_wait().expect("it is ours").is_some()).await;
     }
 
@@ -88,15 +89,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         // SIGQUIT, not SIGKILL: the server's children must go with it.
         if let Some(mut process) = self.process.take() {
-            let _ = Command::new("kill").arg("-QUIT").arg(process.id().to_string()).status();
+            send(process.id(), Signal::QUIT);
             let _ = process.wait();
         }
     }
 }
 
 fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id can be run");
-    id.stdout.starts_with(b"0\n")
+    rustix::process::geteuid().is_root()
 }
 
 fn programs() -> PathBuf {

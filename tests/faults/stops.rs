@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::Channel;
+use rustix::process::Signal;
 
 use crate::bench::{Bench, IN_FLIGHT, Pace, QUICK};
 use crate::patience::until;
@@ -16,7 +17,7 @@ async fn a_soft_stop_settles_what_is_in_flight_and_leaves_the_rest_planned() {
     bench.sink.behave(|_, _| Reply::Accept(Duration::from_millis(100)));
     let mut daemon = bench.start_daemon();
     until("it is sending", async || bench.sink.total() >= 20).await;
-    daemon.signal("TERM");
+    daemon.signal(Signal::TERM);
     let asked = SystemClock.elapsed();
     let status = daemon.ended().await;
     let took = SystemClock.elapsed() - asked;
@@ -42,10 +43,10 @@ async fn a_second_signal_stops_at_once() {
     bench.sink.behave(|_, _| Reply::Silence);
     let mut daemon = bench.start_daemon();
     until("all slots wait for an answer", async || bench.sink.total() == IN_FLIGHT).await;
-    daemon.signal("TERM");
+    daemon.signal(Signal::TERM);
     until("the first signal was heard", async || daemon.said("a second signal stops at once")).await;
     assert!(!daemon.is_gone(), "it waits for what is in flight");
-    daemon.signal("TERM");
+    daemon.signal(Signal::TERM);
     let asked = SystemClock.elapsed();
     let status = daemon.ended().await;
     let took = SystemClock.elapsed() - asked;

@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use dueherald::domain::{Channel, State};
+use rustix::process::Signal;
 
 use crate::bench::{Bench, IN_FLIGHT, QUICK};
 use crate::chance::{Chance, of};
@@ -25,7 +26,7 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
         let place = before + chance.below(100);
         until("the moment to stop", async || bench.sink.total() > place).await;
         pause(chance.moment()).await;
-        zombies.iter().for_each(|zombie| zombie.signal("STOP"));
+        zombies.iter().for_each(|zombie| zombie.signal(Signal::STOP));
 
         // Another one sends the rest, and finds that nothing was heard of the leases.
         let mut heir = bench.start_daemon();
@@ -33,10 +34,10 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
         heir.kill();
         let (taken, stories, views) = (bench.sink.taken(), bench.stories().await, bench.views().await);
 
-        zombies.iter().for_each(|zombie| zombie.signal("CONT"));
+        zombies.iter().for_each(|zombie| zombie.signal(Signal::CONT));
         for zombie in &mut zombies {
             // A soft stop waits for all that is in flight: when it has ended, it has done what it was going to do.
-            zombie.signal("TERM");
+            zombie.signal(Signal::TERM);
             let status = zombie.ended().await;
             // One that was stopped while it started had not yet learned to stop softly, nor sent anything.
             assert!(status.success() || status.signal() == Some(15), "{status}");
