@@ -10,6 +10,7 @@ use crate::config::GatewayConfig;
 use crate::domain::{Fate, GatewayName, Report};
 use crate::gateway::mail::returned::{LOOKED_AT, read};
 use crate::pipeline::Trust;
+use crate::store::TakenIn;
 
 /// Take in what became of messages.
 #[derive(Debug, Args)]
@@ -51,19 +52,32 @@ pub(super) async fn run(
             return Ok(Exit::Done);
         }
     };
-    let told = match &report {
+    let event = match &report {
         Report::Fate { fate: Fate::Delivered, .. } => "the message arrived",
         Report::Fate { fate: Fate::Undelivered { for_good: true, .. }, .. } => {
-            "the message did not arrive, and nothing will at that address: it is suppressed"
+            "the message did not arrive, and nothing will at that address"
         }
         Report::Fate { fate: Fate::Undelivered { for_good: false, .. }, .. } => "the message did not arrive",
-        Report::Fate { fate: Fate::Complained, .. } => "the recipient complained: the address is suppressed",
+        Report::Fate { fate: Fate::Complained, .. } => "the recipient complained",
         Report::Reply(_) => "somebody answered",
     };
+    let calls_for_suppression = matches!(&report, Report::Fate { fate, .. } if fate.suppresses().is_some());
     let taken = app.intake().take_in(&gateway, vec![report], Trust::Counts).await?;
-    match (taken.counted, taken.kept) {
-        (0, 0) => writeln!(out, "nothing changed ({told}): it is known already, or the message is none of ours")?,
-        _ => writeln!(out, "taken in: {told}")?,
+    let consequence = match taken {
+        _ if !calls_for_suppression => "",
+        TakenIn { suppressed: 1.., .. } => "; the address is suppressed",
+        TakenIn { counted: 0, .. } => "",
+        _ => "; nothing is suppressed: it is not the borrower's address as it is now",
+    };
+    match taken {
+        TakenIn { kept: 1.., .. } => writeln!(out, "kept until its message is known: {event}")?,
+        TakenIn { counted: 0, suppressed: 0, .. } => {
+            writeln!(
+                out,
+                "nothing changed ({event}{consequence}): it is known already, or the message is none of ours"
+            )?;
+        }
+        _ => writeln!(out, "taken in: {event}{consequence}")?,
     }
     Ok(Exit::Done)
 }

@@ -112,6 +112,8 @@ pub struct TakenIn {
     pub kept: usize,
     /// Answers that had not come before.
     pub replies: usize,
+    /// Addresses that the fates call to suppress; suppressed now, or already.
+    pub suppressed: usize,
 }
 
 /// A report that does not count yet.

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use chrono::Days;
+use dueherald::app::{App, Time};
 use dueherald::clock::SimClock;
+use dueherald::config::Config;
 use dueherald::domain::{GatewayName, ReminderId};
 use dueherald::gateway::mail::Maildir;
 use dueherald::pipeline::{Emptied, Intake, MailboxError, empty};
 use dueherald::store::{SqliteStore, Store};
+use rstest::rstest;
 
 use crate::fixtures::{at, composer};
+use crate::routes::{half_past_ten, planned, today};
 
 #[tokio::test]
 async fn what_the_store_did_not_take_stays_where_it_arrived() {
@@ -36,4 +41,40 @@ async fn what_the_store_did_not_take_stays_where_it_arrived() {
     assert_eq!(emptied, Emptied { reports: 1, others: 0, unreadable: 0 });
     assert!(folder.path().join("cur/1.M1.mx:2,S").exists());
     assert_eq!(empty(&intake, &gateway, &maildir).await.unwrap(), Emptied::default());
+}
+
+#[rstest]
+#[case::the_borrowers_address("wang@example.com", true)]
+#[case::another_address("wang@elsewhere.example", false)]
+#[tokio::test]
+async fn a_piped_bounce_says_suppressed_only_when_an_address_is(#[case] bounced: &str, #[case] is_suppressed: bool) {
+    let desk = planned(0, &[]);
+    let due = today() + Days::new(3);
+    let row = format!(
+        "merchant,borrower_id,installment_id,amount,currency,due_date,email\nmall,B9,I9,1.00,CNY,{due},wang@example.com\n"
+    );
+    fs::write(desk.path("mail.csv"), row).unwrap();
+    desk.run(&["import", "mail.csv"]).went_well();
+    desk.run(&["scan", "--at", &half_past_ten()]).went_well();
+    desk.run(&["dispatch", "--drain", "--at", &half_past_ten()]).went_well();
+    let reminder = desk.reminders(&[]).first().and_then(|reminder| reminder["id"].as_i64()).expect("a reminder");
+    let file = desk.path("dueherald.toml");
+    let mut config = fs::read_to_string(&file).unwrap();
+    config += "\n[gateways.mail]\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nsecurity = \"none\"\nfrom = \"repay@mall.example.com\"\n";
+    fs::write(&file, config).unwrap();
+    let app = App::start(Config::load_file(&file).expect("a sound config"), &Time::Real).await.unwrap();
+    let reference = app.composer.reference(ReminderId(reminder));
+    let bounce = include_str!("gateway/returned/postfix-1.eml");
+    let return_path = "bounce+a4q7sth2ei5rv5gqg66t7mfmrlmxlnovdrxevqt7@example.test";
+    let bounce =
+        bounce.replace("ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw", &reference).replace(return_path, "repay@mall.example.com");
+    fs::write(desk.path("bounce.eml"), bounce.replace("nobody@example.test", bounced)).unwrap();
+    let mut command = desk.command(&["receipts", "mail"]);
+    let output = command.stdin(fs::File::open(desk.path("bounce.eml")).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("the message did not arrive, and nothing will at that address"), "{said}");
+    assert_eq!(said.contains("the address is suppressed"), is_suppressed, "{said}");
+    let listed = desk.run(&["suppress", "list"]).went_well();
+    assert_eq!(listed.contains("bounced"), is_suppressed, "{listed}");
 }

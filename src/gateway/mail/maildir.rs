@@ -1,8 +1,13 @@
 //! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to `cur`.
+//!
+//! Only regular files are read. To open a pipe or to read a device may block for good, and a symbolic link may lead anywhere.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::returned::{LOOKED_AT, NoReport, read};
 use crate::domain::Report;
@@ -62,9 +67,21 @@ impl Maildir {
     }
 }
 
+/// The beginning of a message, or an error where there is no regular file. Never blocks for longer than a disk does.
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+    // Before it is opened: a device may act when it is.
+    if !path.symlink_metadata()?.is_file() {
+        return Err(no_file());
+    }
+    // It may have been replaced since.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(no_file());
+    }
     let mut raw = Vec::new();
-    File::open(path)?.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
+    file.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
     Ok(raw)
 }
 
@@ -103,5 +120,40 @@ mod tests {
         assert_eq!(names("cur"), ["1.M1.mx:2,S", "2.M2.mx:2,", "3.M3.mx:2,F"]);
         assert_eq!(names("new"), [".nfs1"]);
         assert_eq!(fs::read_to_string(folder.path().join("cur/1.M1.mx:2,S")).unwrap(), bounce, "nothing is lost");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_put_away_flagged_and_never_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let maildir = Maildir(folder.path().to_owned());
+        for within in ["new", "cur", "new/4.folder"] {
+            fs::create_dir(folder.path().join(within)).unwrap();
+        }
+        let new = |name: &str| folder.path().join("new").join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        // Nobody will ever write into it, and somebody holds the other open without a word.
+        for pipe in ["1.pipe", "2.held"] {
+            rustix::fs::mknodat(rustix::fs::CWD, new(pipe), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        }
+        let _held = fs::OpenOptions::new().read(true).write(true).open(new("2.held")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(new("3.socket")).unwrap();
+        let elsewhere = folder.path().join("elsewhere.eml");
+        fs::write(&elsewhere, include_str!("../../../tests/it/gateway/returned/exim.eml")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, new("5.link")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", new("6.endless")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", new("7.dangling")).unwrap();
+        fs::File::create(new("8.huge")).unwrap().set_len(1 << 33).unwrap();
+
+        let arrived = maildir.arrived(100).unwrap();
+        assert_eq!(arrived.len(), 8);
+        arrived.iter().for_each(|one| maildir.put_away(one).unwrap());
+        let entries = fs::read_dir(folder.path().join("cur")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        let flagged = ["1.pipe", "2.held", "3.socket", "4.folder", "5.link", "6.endless", "7.dangling"];
+        let mut expected: Vec<_> = flagged.iter().map(|name| format!("{name}:2,F")).collect();
+        expected.push("8.huge:2,".into());
+        assert_eq!(names, expected);
+        assert!(elsewhere.exists());
     }
 }

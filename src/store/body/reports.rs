@@ -44,7 +44,8 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
             Some(Known { reminder, gateway, fate: &told.fate, at: Moment(told.at), told: Some(told) })
         })
         .collect();
-    let mut taken = TakenIn { counted: count(tx, now, &known).await?, ..TakenIn::default() };
+    let (counted, suppressed) = count(tx, now, &known).await?;
+    let mut taken = TakenIn { counted, suppressed, ..TakenIn::default() };
     if !early.is_empty() {
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
@@ -73,15 +74,15 @@ async fn find(tx: &mut Tx, told: &Told) -> Result<BTreeMap<String, ReminderId>, 
     Ok(rows.into_iter().map(|row| (row.provider_id, ReminderId(row.reminder_id))).collect())
 }
 
-/// Records fates, and suppresses the addresses of those that call for it.
-async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, StoreError> {
+/// Records fates, and suppresses the addresses of those that call for it. Gives how many fates counted, and how many addresses that were.
+async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<(usize, usize), StoreError> {
     let all: Vec<_> =
         fates.iter().map(|known| Receipt::of(known.reminder, known.gateway, known.fate, known.at.0)).collect();
     let counted = receipts::record(tx, now, &all).await?;
     let calling: Vec<_> = fates.iter().filter_map(|known| Some((known, known.fate.suppresses()?))).collect();
     let ids = Vec::from_iter(calling.iter().map(|(known, _)| known.reminder).collect::<BTreeSet<_>>());
     if ids.is_empty() {
-        return Ok(counted);
+        return Ok((counted, 0));
     }
     let rows: Vec<AddressRow> =
         Batch::of(&ids).column(|id| id.0)?.query_as(report::ADDRESSES)?.fetch_all(&mut **tx).await?;
@@ -98,7 +99,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<usize, S
     }
     // What is suppressed for good stays for the reason that is known.
     ledger::suppress(tx, &suppressions, suppression::ADD).await?;
-    Ok(counted)
+    Ok((counted, suppressions.len()))
 }
 
 fn suppressed(
@@ -217,7 +218,7 @@ pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Ve
             Some(Known { reminder: kept.reminder?, gateway: &kept.gateway, fate: &kept.fate, at, told: None })
         })
         .collect();
-    let counted = count(tx, now, &counting).await?;
+    let (counted, _) = count(tx, now, &counting).await?;
     let put_off = |(kept, verdict): &(KeptReport, Verdict)| match verdict {
         Verdict::Later(at) => Some((kept.id, Moment(*at))),
         Verdict::Counts | Verdict::Dropped => None,

@@ -44,8 +44,9 @@ impl Tables {
         for one in &told.fates {
             match self.reminder_of(&told.gateway, &one.about).filter(|_| !one.is_hint) {
                 Some(reminder) => {
-                    taken.counted +=
-                        usize::from(self.count(reminder, &told.gateway, &one.fate, one.at, Some(one), now));
+                    let (counted, suppressed) = self.count(reminder, &told.gateway, &one.fate, one.at, Some(one), now);
+                    taken.counted += usize::from(counted);
+                    taken.suppressed += usize::from(suppressed);
                 }
                 None => {
                     let known = |(about, kept, _): &(Subject, KeptReport, DateTime<Utc>)| {
@@ -96,7 +97,8 @@ impl Tables {
         at: DateTime<Utc>,
         told: Option<&ToldFate>,
         now: DateTime<Utc>,
-    ) -> bool {
+    ) -> (bool, bool) {
+        let mut suppressed = false;
         let counted = self.outbox.record(&Receipt::of(reminder, gateway, fate, at), now);
         let key = self.outbox.reminders.get(&reminder).map(|reminder| &reminder.plan.key);
         let to = key.and_then(|key| {
@@ -107,8 +109,9 @@ impl Tables {
             && told.is_none_or(|told| told.is_about(&to))
         {
             self.add(Some(merchant), to, reason, gateway.to_string(), now);
+            suppressed = true;
         }
-        counted
+        (counted, suppressed)
     }
 
     fn add(
@@ -236,7 +239,7 @@ impl Tables {
             }
             self.reports.kept.remove(&one.id);
             if let (Verdict::Counts, Some(reminder)) = (verdict, one.reminder) {
-                counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, None, now));
+                counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, None, now).0);
             }
         }
         counted
