@@ -1,5 +1,6 @@
 //! `dueherald check`: what the config means, and with `--online` whether its ends answer.
 
+mod languages;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::domain::{Merchant, MerchantId};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::pack;
+use crate::render::Renderer;
 use crate::source::sql::{Dialect, SqlSource};
 use crate::store::{RejectCounts, Store};
 
@@ -118,12 +120,13 @@ impl Checked {
     }
 }
 
-/// Shows on `out` what the config means at `now`, and asks the ends, if any are given.
+/// Shows on `out` what the config means at `now`, and what its templates leave out, and asks the ends, if any are given.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub async fn run(
     config: &Config,
+    renderer: Option<&Renderer>,
     now: DateTime<Utc>,
     ends: Option<Vec<End<'_>>>,
     out: &mut (dyn Write + Send),
@@ -135,7 +138,9 @@ pub async fn run(
     show_merchants(config, out)?;
     rules::show(config, out)?;
     show_gateways(config, out)?;
-    show_remarks(&remarks(config, now), out)?;
+    let mut remarks = remarks(config, now);
+    remarks.extend(renderer.iter().flat_map(|renderer| languages::missing(config, &renderer.templates())));
+    show_remarks(&remarks, out)?;
     match ends {
         Some(ends) => ask(ends, out).await,
         None => Ok(Checked::Well),

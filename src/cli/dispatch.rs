@@ -33,6 +33,9 @@ pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write
     let tally = drain(app, stop).await?;
     report(&tally, out)?;
     let waiting = tell_waiting(&*app.store, out).await?;
+    if tally == Tally::default() && waiting == 0 {
+        tell_next(app, out).await?;
+    }
     Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 { Exit::Done } else { Exit::Partly })
 }
 
@@ -87,6 +90,23 @@ async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, Cli
         writeln!(out, "{count} are held: {}; see `dueherald reminders list --state held`", reason.explained())?;
     }
     Ok(waiting + held.values().sum::<u64>())
+}
+
+/// Says when something is due next, where nothing was due now.
+async fn tell_next(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    let mut next = Vec::new();
+    for channel in app.config.channels.keys() {
+        next.extend(app.store.next_due(*channel).await?);
+    }
+    let Some(next) = next.into_iter().min() else {
+        return Ok(writeln!(out, "nothing is planned: `dueherald scan` plans what comes into view")?);
+    };
+    let zone = app.config.scans.schedule.zone();
+    let next = next.with_timezone(&zone).format("%F %H:%M %:z");
+    Ok(writeln!(
+        out,
+        "nothing is due now; the next reminder is due at {next}: run this again then, or `dueherald run`"
+    )?)
 }
 
 fn report(tally: &Tally, out: &mut dyn Write) -> Result<(), CliError> {

@@ -333,3 +333,94 @@ fn a_borrower_on_hold_is_sent_nothing_until_released() {
     let released = desk.run(&[&["suppress", "release"], &who[..]].concat()).went_well();
     assert!(released.starts_with("B1001 of mall is released"), "{released}");
 }
+
+#[test]
+fn before_migrate_a_command_says_what_to_do_and_no_sql() {
+    let desk = Desk::new(None);
+    for arguments in [
+        &["scan"][..],
+        &["import", "sample.csv"],
+        &["dispatch", "--drain"],
+        &["reminders", "list"],
+        &["forecast", "--days", "2"],
+        &["suppress", "list"],
+        &["route", "list"],
+        &["explain", "--merchant", "mall", "--borrower", "B1"],
+    ] {
+        let done = desk.run(arguments);
+        assert_eq!(done.code, 1, "{arguments:?}");
+        assert!(done.err.contains("run `dueherald migrate`"), "{arguments:?}: {}", done.err);
+        assert!(!done.err.contains("no such table"), "{arguments:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_gateway_that_cannot_be_made_is_a_mistake_with_its_line() {
+    let desk = Desk::new(None);
+    let text = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
+    let line = text.lines().count() + 1;
+    let slow = "[gateways.slow]\nkind = \"http\"\nurl = \"http://127.0.0.1:13013/send\"\nmethod = \"GET\"\ntimeout = \"5s\"\n\
+        connect_timeout = \"10s\"\nquery = { to = \"{{ to }}\", text = \"{{ text }}\" }\naccept = { status = 202 }\n";
+    std::fs::write(desk.path("dueherald.toml"), text + slow).expect("written");
+    let done = desk.run(&["check"]);
+    assert_eq!(done.code, 2, "{}", done.err);
+    assert!(
+        done.err.contains(&format!("dueherald.toml:{line}")) && done.err.contains("connect_timeout"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn check_says_that_a_language_without_templates_becomes_english() {
+    let desk = Desk::new(None);
+    assert!(!desk.run(&["check"]).went_well().contains("English"));
+    let set = |locale: &str| {
+        let text = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
+        let own = text.lines().position(|line| line.starts_with("locale = ")).expect("the sample's merchant has one");
+        let lines = text.lines().enumerate();
+        let lines = lines.map(|(at, line)| if at == own { format!("locale = \"{locale}\"") } else { line.to_owned() });
+        std::fs::write(desk.path("dueherald.toml"), lines.collect::<Vec<_>>().join("\n")).expect("written");
+        own + 1
+    };
+    let line = set("fr");
+    let told = desk.run(&["check"]).went_well();
+    assert!(
+        told.contains(&format!(":{line}")) && told.contains("is fr, a language in which there is no template"),
+        "{told}"
+    );
+    set("en-GB");
+    let told = desk.run(&["check"]).went_well();
+    assert!(!told.contains("no template"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error_and_no_panic() {
+    let desk = Desk::new(None);
+    for arguments in [&["completions", "bash"][..], &["check"], &["template", "list"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let output = desk.command(arguments).stdout(full).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+        // As `| head` does: the reader is gone before anything is written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = desk.command(arguments).stdout(writer).output().expect("the binary starts");
+        assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_walk_before_anything_is_due_says_when_it_will_be() {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    let drain = |at: &str| desk.run(&["dispatch", "--drain", "--at", at]).went_well();
+    let (today, _) = today();
+    let early = format!("{today}T07:15:00+08:00");
+    assert!(drain(&early).contains("nothing is planned"), "nothing was scanned");
+    desk.run(&["import", "sample.csv"]).went_well();
+    desk.run(&["scan", "--at", &early]).went_well();
+    let told = drain(&early);
+    assert!(told.contains(&format!("nothing is due now; the next reminder is due at {today} 10:00 +08:00")), "{told}");
+}

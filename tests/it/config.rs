@@ -364,7 +364,7 @@ fn a_template_that_is_not_there_is_told_with_its_line() {
 async fn checked(config: &Config, ends: Option<Vec<End<'_>>>) -> (Checked, String) {
     let mut out = Vec::new();
     let now = "2026-11-22T19:01:00Z".parse().expect("it is a time");
-    let checked = check::run(config, now, ends, &mut out).await.expect("memory can be written");
+    let checked = check::run(config, None, now, ends, &mut out).await.expect("memory can be written");
     (checked, String::from_utf8(out).expect("it is text"))
 }
 

@@ -49,7 +49,7 @@ async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
     assert!(!format!("{config:?}").contains("s3cret"));
 
     let mut out = Vec::new();
-    check::run(&config, SystemClock.now(), None, &mut out).await.expect("it can be written");
+    check::run(&config, None, SystemClock.now(), None, &mut out).await.expect("it can be written");
     let shown = String::from_utf8(out).expect("UTF-8");
     let sources = shown.split("\n\n").find(|part| part.starts_with("Sources")).expect("they are shown");
     insta::assert_snapshot!(sources, @"
