@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::{fs, io};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig, PROBE_TIMEOUT};
+use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
@@ -33,14 +34,6 @@ pub enum AppError {
     /// The database could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A gateway could not be made.
-    #[error("gateway {name}: {error}")]
-    Gateway {
-        /// Which.
-        name: GatewayName,
-        /// Why.
-        error: GatewayError,
-    },
     /// Some templates cannot be used.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<RenderError>),
@@ -80,6 +73,57 @@ impl Time {
     }
 }
 
+/// All of an [`App`] but its database: what is made from the config alone.
+#[derive(Debug)]
+pub struct AppParts {
+    /// What they were made from.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What makes messages.
+    pub composer: Composer,
+    /// The gateways, by name.
+    pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
+    /// Those of them that keep messages instead of sending them.
+    pub captures: Vec<Arc<CaptureGateway>>,
+    time: Time,
+}
+
+impl AppParts {
+    /// Makes them; connects to nothing yet.
+    ///
+    /// # Errors
+    /// When a part cannot be made; the text says which and what to do.
+    pub fn new(config: Config, time: &Time) -> Result<Self, AppError> {
+        let clock = time.clock();
+        let composer = composer(&config)?;
+        let (gateways, captures) = gateways(&config, &clock)?;
+        Ok(Self { config, clock, composer, gateways, captures, time: time.clone() })
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// When it cannot be reached or opened.
+    pub async fn open_store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        open_store(&self.config, &self.time).await
+    }
+
+    /// How old what each source brought may be.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        freshness(&self.config)
+    }
+
+    /// The whole, over this database.
+    #[must_use]
+    pub fn with_store(self, store: Arc<dyn Store>) -> App {
+        let Self { config, clock, composer, gateways, captures, .. } = self;
+        let policy = Arc::new(config.policy.clone());
+        App { config, clock, store, policy, composer, gateways, captures }
+    }
+}
+
 /// Everything that works, put together from a config.
 #[derive(Debug)]
 pub struct App {
@@ -105,12 +149,9 @@ impl App {
     /// # Errors
     /// When a part cannot be made; the text says which and what to do.
     pub async fn start(config: Config, time: &Time) -> Result<Self, AppError> {
-        let clock = time.clock();
-        let composer = composer(&config)?;
-        let (gateways, captures) = gateways(&config, &clock)?;
-        let store = open_store(&config, time).await?;
-        let policy = Arc::new(config.policy.clone());
-        Ok(Self { config, clock, store, policy, composer, gateways, captures })
+        let parts = AppParts::new(config, time)?;
+        let store = parts.open_store().await?;
+        Ok(parts.with_store(store))
     }
 
     /// What the lanes and the reconciler share.
@@ -143,7 +184,7 @@ impl App {
     /// How old what each source brought may be.
     #[must_use]
     pub fn freshness(&self) -> Freshness {
-        Freshness::new(self.config.sources.iter().map(|source| (source.settings.name.clone(), source.max_ledger_age)))
+        freshness(&self.config)
     }
 
     /// One lane for each gateway of each channel.
@@ -164,13 +205,7 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub async fn rehome(&self) -> Result<(), StoreError> {
-        for (channel, names) in &self.config.channels {
-            let moved = self.store.rehome(*channel, u16::try_from(names.len()).unwrap_or(u16::MAX)).await?;
-            if moved > 0 {
-                tracing::info!(%channel, moved, "the channel has fewer gateways than before; what waited for those moved");
-            }
-        }
-        Ok(())
+        rehome(&self.config, &*self.store).await
     }
 
     /// What brings unfinished business forward.
@@ -213,6 +248,8 @@ impl App {
             hosts: merchants.map(|merchant| (merchant.clone(), self.config.route_hosts(merchant))).collect(),
             expected: self.config.expected.clone(),
             holder: self.holder(),
+            witnesses: self.gateways.values().filter_map(|gateway| gateway.endpoint()).collect(),
+            is_offline: AtomicBool::default(),
         }
     }
 
@@ -239,6 +276,24 @@ impl App {
             first_day: scans.today(now),
         }
     }
+}
+
+/// Lets reminders that wait for a gateway which their channel no longer has wait for its first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn rehome(config: &Config, store: &dyn Store) -> Result<(), StoreError> {
+    for (channel, names) in &config.channels {
+        let moved = store.rehome(*channel, u16::try_from(names.len()).unwrap_or(u16::MAX)).await?;
+        if moved > 0 {
+            tracing::info!(%channel, moved, "the channel has fewer gateways than before; what waited for those moved");
+        }
+    }
+    Ok(())
+}
+
+fn freshness(config: &Config) -> Freshness {
+    Freshness::new(config.sources.iter().map(|source| (source.settings.name.clone(), source.max_ledger_age)))
 }
 
 /// What makes messages: templates, built in and from the folder, link keys and routes.
@@ -326,7 +381,10 @@ pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, App
     let mut captures = Vec::new();
     for (known, settings) in &config.gateways {
         let clock = Arc::clone(clock);
-        let wrong = |error| AppError::Gateway { name: known.clone(), error };
+        let wrong = |error: GatewayError| {
+            let mistake = config.mistake(&format!("gateways.{known}"), error.to_string());
+            ConfigError::Mistakes(Mistakes::new(vec![mistake]))
+        };
         let name = known.clone();
         let gateway: Arc<dyn Gateway> = match settings.clone() {
             GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name, *settings, clock).map_err(wrong)?),

@@ -10,6 +10,7 @@ mod forecast;
 mod gateway;
 pub mod import;
 pub mod init;
+mod log;
 mod notice;
 mod pull;
 mod receipts;
@@ -34,14 +35,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
-use crate::app::{self, App, AppError, Time};
+use crate::app::{self, App, AppError, AppParts, Time};
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, Log, LogFormat, locate};
+use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, locate};
 use crate::pipeline::retry_rejects;
 use crate::render::builtin_templates;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Reminds borrowers of what falls due: the right message, once, at a decent hour, with a way to repay that works.
 #[derive(Debug, Parser)]
@@ -186,13 +186,16 @@ fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "dueherald", &mut io::stdout());
+            // It panics when it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "dueherald", &mut script);
+            out.write_all(&script)?;
             Ok(Exit::Done)
         }
         Command::Demo(args) => block_on(demo::run(args, out)),
         command => {
             let config = load(config.as_deref())?;
-            start_logging(&config.log, matches!(command, Command::Run(_)));
+            log::start(&config.log, matches!(command, Command::Run(_)));
             block_on(with_config(command, config, out))
         }
     }
@@ -208,22 +211,15 @@ fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, 
             SystemClock.sleep(Duration::from_secs(1)).await;
         }
     });
-    runtime.block_on(task)
+    let ended = runtime.block_on(task);
+    // What still blocks a thread, a file that gives no answer say, must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 fn load(option: Option<&Path>) -> Result<Config, CliError> {
     let file = locate(option, std::env::var_os(FILE_VARIABLE), &|path| path.exists())?;
     Ok(Config::load_file(&file)?)
-}
-
-/// Log lines go to the standard error. A command that ends soon only tells what is wrong.
-fn start_logging(log: &Log, for_long: bool) {
-    let filter = if for_long { EnvFilter::new(&log.filter) } else { EnvFilter::new("warn") };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match log.format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().init(),
-    }
 }
 
 async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
@@ -239,13 +235,35 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
                 config.rates.clear();
                 config.sources.clear();
             }
-            dispatch::run(&App::start(config, &time).await?, &CancellationToken::new(), out).await
+            let app = App::start(config, &time).await?;
+            let done = dispatch::run(&app, &CancellationToken::new(), out).await;
+            blame_schema(&*app.store, done).await
         }
         Command::Explain(args) => {
             let time = args.at.map_or(Time::Real, |at| Time::Rehearsal(SimClock::at(at)));
-            explain::run(args, &App::start(config, &time).await?, out).await
+            let app = App::start(config, &time).await?;
+            let done = explain::run(args, &app, out).await;
+            blame_schema(&*app.store, done).await
         }
-        command => with_app(command, App::start(config, &Time::Real).await?, out).await,
+        // It waits for its database; the others end when there is none.
+        Command::Run(args) => run::run(args, AppParts::new(config, &Time::Real)?).await,
+        command => {
+            let app = App::start(config, &Time::Real).await?;
+            let store = Arc::clone(&app.store);
+            let done = with_app(command, app, out).await;
+            blame_schema(&*store, done).await
+        }
+    }
+}
+
+/// Where a command failed and the schema is not this version's, says that: what the database says of missing tables helps nobody.
+async fn blame_schema(store: &dyn Store, done: Result<Exit, CliError>) -> Result<Exit, CliError> {
+    match done {
+        Err(error) if error.exit_code() == 1 => match store.ready().await {
+            Err(cause @ (StoreError::NotMigrated | StoreError::NewerSchema)) => Err(cause.into()),
+            _ => Err(error),
+        },
+        done => done,
     }
 }
 
@@ -285,14 +303,14 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
-        Command::Run(args) => run::run(args, app).await,
-        // What needs no database was done before it was opened.
+        // These were done before the database was opened.
         Command::Demo(_)
         | Command::Init(_)
         | Command::Check(_)
         | Command::Dispatch(_)
         | Command::Explain(_)
         | Command::Gateway(_)
+        | Command::Run(_)
         | Command::Template { .. }
         | Command::Completions { .. } => Ok(Exit::Done),
     }
@@ -311,7 +329,7 @@ fn rehearsal(config: &Config, at: Option<DateTime<Utc>>) -> Result<Time, CliErro
 }
 
 async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
-    app::composer(&config)?;
+    let renderer = app::composer(&config)?.renderer;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (gateways, _) = app::gateways(&config, &clock)?;
     let store = if args.online { Some(app::open_store(&config, &Time::Real).await) } else { None };
@@ -327,7 +345,7 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
         let rejects = store.as_ref().ok().map(|store| check::End::rejects(&**store));
         std::iter::once(database).chain(gateways).chain(sources).chain(rejects).collect()
     });
-    Ok(match check::run(&config, clock.now(), ends, out).await? {
+    Ok(match check::run(&config, Some(&renderer), clock.now(), ends, out).await? {
         check::Checked::Well => Exit::Done,
         check::Checked::Unwell => Exit::Unwell,
     })

@@ -1,12 +1,11 @@
 //! `dueherald run`: the daemon.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use clap::Args;
 
 use super::{CliError, Exit};
-use crate::app::App;
+use crate::app::AppParts;
 use crate::daemon::{self, Role};
 
 /// Run as a background job until SIGTERM.
@@ -18,8 +17,8 @@ pub(super) struct RunArgs {
 }
 
 /// Runs it.
-pub(super) async fn run(args: RunArgs, app: App) -> Result<Exit, CliError> {
+pub(super) async fn run(args: RunArgs, parts: AppParts) -> Result<Exit, CliError> {
     let roles: BTreeSet<_> = args.roles.into_iter().collect();
-    daemon::run(Arc::new(app), &roles).await?;
+    daemon::run(parts, &roles).await?;
     Ok(Exit::Done)
 }

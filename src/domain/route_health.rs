@@ -61,6 +61,12 @@ impl RouteFault {
             Self::Slow => "slow",
         }
     }
+
+    /// Whether this machine would see the same if it had no way to the internet itself.
+    #[must_use]
+    pub fn may_be_ours(&self) -> bool {
+        matches!(self, Self::Dns | Self::Connect)
+    }
 }
 
 /// How one look at a way to repay went.

@@ -111,6 +111,11 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The host and port that it connects to; `None` where it connects to nobody.
+    fn endpoint(&self) -> Option<(String, u16)> {
+        None
+    }
+
     /// How many calls may be in flight at once.
     fn max_in_flight(&self) -> usize;
 

@@ -12,6 +12,7 @@
 //! | `go` | the way from the page to the target of a route, which is counted |
 //! | `verify` | `/verify`: whether a message is genuine, by its check code |
 //! | `limit` | how often one client may ask |
+//! | `health` | what the daemon knows about itself: failed tasks, a database that is not there yet |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
@@ -24,6 +25,7 @@ pub mod api;
 pub mod callbacks;
 pub mod demo;
 mod go;
+pub mod health;
 mod landing;
 pub mod limit;
 pub mod ops;
@@ -66,6 +68,9 @@ pub enum HttpError {
     /// The store took longer than [`STORE_PATIENCE`].
     #[error("the database did not answer within {} seconds", STORE_PATIENCE.as_secs())]
     Slow,
+    /// There is no store yet; the text says what is waited for.
+    #[error("{0}")]
+    NoStore(String),
 }
 
 /// How long a page waits for the store before it says that it cannot: a borrower on a phone does not wait longer.

@@ -15,15 +15,16 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use super::health::{Health, LateStore, plain_reason};
 use super::{HttpError, within_patience};
 use crate::clock::Clock;
 use crate::domain::{Channel, HoldReason, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
-    BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES, REPORTS,
-    ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED,
+    BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES,
+    REPORTS, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED, TASK_RESTARTS,
 };
-use crate::store::{QueueCounts, RejectCounts, Store, StoreError};
+use crate::store::{QueueCounts, RejectCounts, Store};
 
 const STORE_UP: &str = "dueherald_store_up";
 const OLDEST_DUE: &str = "dueherald_oldest_due_seconds";
@@ -200,6 +201,10 @@ fn describe() {
     );
     describe_gauge!(ROUTE_DEGRADED, "1 while no message may lead to a route because its probes fail, else 0");
     describe_gauge!(
+        OFFLINE,
+        "1 while this process reaches none of the hosts that it probes and judges no route, else 0"
+    );
+    describe_gauge!(
         ROUTE_SHARE_FELL,
         "1 while a route brings less than half of what it brought in the two weeks before"
     );
@@ -215,6 +220,10 @@ fn describe() {
     describe_counter!(REPLIES, "Answers of people, by what they want");
     describe_counter!(CALLBACKS_REFUSED, "Callbacks that were not taken over, by gateway and reason");
     describe_counter!(PULLED, "Rows that pulls took from sources, by result");
+    describe_counter!(
+        TASK_RESTARTS,
+        "Restarts of tasks that panicked or ended by themselves, by task; more than 0 is a fault"
+    );
     describe_counter!(PULL_FAILURES, "Pulls that did not come to their end, by source");
     describe_gauge!(HELD, "1 while nothing is sent because a source is older than its max_ledger_age, else 0");
     describe_gauge!(SOURCE_AGE, Unit::Seconds, "How long ago the last pull began that came to its end, by source");
@@ -232,28 +241,48 @@ fn describe() {
 /// What operations are shown.
 #[derive(Clone)]
 pub struct Ops {
-    /// The ledger and the outbox; only read.
-    pub store: Arc<dyn Store>,
+    /// The ledger and the outbox; only read. A daemon that waits for its database has none yet.
+    pub store: LateStore,
     /// Tells how long something has been due, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
     /// The figures.
     pub figures: Figures,
     /// The sources, and how old what they brought may be.
     pub freshness: Arc<Freshness>,
+    /// What the daemon knows about itself.
+    pub health: Health,
 }
 
 impl Ops {
+    /// The store, if there is one yet.
+    fn store(&self) -> Result<&dyn Store, HttpError> {
+        self.store.get().ok_or_else(|| HttpError::NoStore(self.health.waiting()))
+    }
+
+    /// Whether the store can be used.
+    async fn store_is_ready(&self) -> Result<(), HttpError> {
+        within_patience(&*self.clock, self.store()?.ready()).await
+    }
+
+    async fn reject_counts(&self) -> Result<RejectCounts, HttpError> {
+        within_patience(&*self.clock, self.store()?.reject_counts()).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, HttpError> {
+        within_patience(&*self.clock, self.store()?.queue_counts()).await
+    }
+
     /// How far the sources were read; without any, nobody is asked.
     async fn states(&self) -> Result<Vec<SourceState>, HttpError> {
         match self.freshness.sources().next() {
             None => Ok(Vec::new()),
-            Some(_) => within_patience(&*self.clock, self.store.sources()).await,
+            Some(_) => within_patience(&*self.clock, self.store()?.sources()).await,
         }
     }
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema; it also says when sending is
-/// held, which is no reason to take the pages away from borrowers), `/metrics`.
+/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema, and the servers run; it also
+/// says when sending is held or a task failed, which is no reason to take the pages away from borrowers), `/metrics`.
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -263,38 +292,46 @@ pub fn router(ops: Ops) -> Router {
 }
 
 async fn ready(State(ops): State<Ops>) -> Response {
-    let is_ready = within_patience(&*ops.clock, ops.store.ready()).await;
-    let states = match is_ready {
-        Ok(()) => ops.states().await,
-        Err(error) => Err(error),
-    };
-    match states {
+    match is_ready(&ops).await {
         Ok(states) => {
             let held = ops.freshness.stale(&states, ops.clock.now());
             let held = held.iter().map(|stale| format!("sending is held: {stale}\n"));
-            std::iter::once("ready\n".to_owned()).chain(held).collect::<String>().into_response()
+            let remarks = ops.health.remarks().into_iter().map(|remark| remark + "\n");
+            std::iter::once("ready\n".to_owned()).chain(held).chain(remarks).collect::<String>().into_response()
         }
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", plain_reason(&error))).into_response()
-        }
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
     }
 }
 
-/// What may be told to whoever asks. A database's own words stay in the log: they may name a host or a user.
-fn plain_reason(error: &HttpError) -> String {
-    match error {
-        HttpError::Slow | HttpError::Store(StoreError::NotMigrated | StoreError::ReadOnly(_)) => error.to_string(),
-        HttpError::Store(_) => "the database cannot be used; the log says why".to_owned(),
+/// How far the sources were read, or what stands in the way of being ready.
+async fn is_ready(ops: &Ops) -> Result<Vec<SourceState>, String> {
+    if let Some(reason) = ops.health.unready() {
+        return Err(reason);
     }
+    let states = match ops.store_is_ready().await {
+        Ok(()) => ops.states().await,
+        Err(error) => Err(error),
+    };
+    states.map_err(|error| match &error {
+        // The wait is logged already.
+        HttpError::NoStore(reason) => reason.clone(),
+        HttpError::Slow => {
+            tracing::warn!(%error, "not ready");
+            error.to_string()
+        }
+        HttpError::Store(cause) => {
+            tracing::warn!(%error, "not ready");
+            plain_reason(cause)
+        }
+    })
 }
 
 async fn metrics_text(State(ops): State<Ops>) -> Response {
-    let counts = within_patience(&*ops.clock, ops.store.queue_counts()).await;
-    if let Err(error) = &counts {
+    let counts = ops.queue_counts().await;
+    if let Err(error @ (HttpError::Slow | HttpError::Store(_))) = &counts {
         tracing::warn!(%error, "the queue could not be counted for /metrics");
     }
-    let rejects = within_patience(&*ops.clock, ops.store.reject_counts()).await.ok();
+    let rejects = ops.reject_counts().await.ok();
     let states = ops.states().await;
     let sources = (&*ops.freshness, states.as_deref().ok());
     let text = ops.figures.render(counts.as_deref().ok(), rejects, sources, ops.clock.now());

@@ -21,7 +21,7 @@ use super::poison::Poison;
 use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::Channel;
+use crate::domain::{Channel, GatewayName};
 use crate::plan::{Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
@@ -219,6 +219,18 @@ impl Lane {
         }
         self.land(&mut flight).await;
         Ok(flight.tally)
+    }
+
+    /// The channel whose reminders it sends.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// The gateway that it sends through.
+    #[must_use]
+    pub fn gateway(&self) -> &GatewayName {
+        self.post().gateway.name()
     }
 
     fn post(&self) -> &Arc<Post> {

@@ -16,6 +16,8 @@ pub const BREAKER_OPEN: &str = "dueherald_breaker_open";
 pub const ROUTE_DEGRADED: &str = "dueherald_route_degraded";
 /// Probes of routes. Labels `route`, `verdict`: well, or the word of the fault.
 pub const ROUTE_PROBES: &str = "dueherald_route_probes_total";
+/// 1 while this process reaches none of the hosts that it probes and so judges no route, else 0.
+pub const OFFLINE: &str = "dueherald_probe_offline";
 /// 1 while less than half as many of those who got a message come to a stage by a route as in the two weeks before, else 0. Labels
 /// `route`, `stage`: clicked, paid.
 pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
@@ -32,3 +34,5 @@ pub const KEPT_REPORTS: &str = "dueherald_reports_kept_total";
 pub const REPLIES: &str = "dueherald_replies_total";
 /// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, too_large, store.
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
+/// Restarts of tasks of the daemon that panicked or ended by themselves. Label `task`.
+pub const TASK_RESTARTS: &str = "dueherald_task_restarts_total";

@@ -52,7 +52,7 @@ pub use notice::{
 };
 pub use poison::Poison;
 pub use post::Post;
-pub use prober::{Expected, Prober};
+pub use prober::{Expected, Prober, Round};
 pub use pull::{Pull, PullError, pull};
 pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};

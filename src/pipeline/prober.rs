@@ -1,16 +1,20 @@
 //! Looks after the ways to repay: probes those that are in use, keeps how they are doing, and says when that changes.
+//!
+//! A machine that has lost its own way to the internet finds every route dead. It is recognised by reaching nobody at all, neither a
+//! route's host nor a gateway's; it then judges no route and leaves the probing to another daemon until it reaches somebody again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::Registry;
-use super::figures::ROUTE_PROBES;
+use super::figures::{OFFLINE, ROUTE_PROBES};
 use crate::clock::Clock;
-use crate::domain::{MerchantId, Patience, Probed, Route, RouteHealth, RouteHosts, RouteKey};
+use crate::domain::{MerchantId, Patience, Probed, Route, RouteFault, RouteHealth, RouteHosts, RouteKey};
 use crate::probe::{RouteProbe, Target};
 use crate::store::{Store, StoreError};
 
@@ -48,6 +52,21 @@ pub struct Prober {
     pub expected: BTreeMap<RouteKey, Expected>,
     /// Who this is among the processes that share the store.
     pub holder: String,
+    /// The hosts and ports of the gateways. Whoever reaches one of them has a way to the internet.
+    pub witnesses: BTreeSet<(String, u16)>,
+    /// Whether the last round reached nobody.
+    pub is_offline: AtomicBool,
+}
+
+/// What became of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// The routes were probed, and how they are doing is kept.
+    Probed,
+    /// It was another daemon's turn.
+    NotOurs,
+    /// This machine reached nobody, so nothing was kept.
+    Offline,
 }
 
 impl Prober {
@@ -55,12 +74,58 @@ impl Prober {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn round(&self) -> Result<(), StoreError> {
-        if !self.store.take_turn("probe", &self.holder, TURN).await? {
-            return Ok(());
+    pub async fn round(&self) -> Result<Round, StoreError> {
+        // After an offline round it asks for the turn only when it reaches somebody again, so that another daemon can have it.
+        if self.is_offline.load(Ordering::Relaxed) && self.reaches_nobody(&self.look(None).await?).await {
+            return Ok(Round::Offline);
         }
+        self.set_offline(false);
+        if !self.store.take_turn("probe", &self.holder, TURN).await? {
+            return Ok(Round::NotOurs);
+        }
+        let looked = self.look(None).await?;
+        if self.reaches_nobody(&looked).await {
+            self.set_offline(true);
+            self.store.take_turn("probe", &self.holder, TimeDelta::zero()).await?;
+            return Ok(Round::Offline);
+        }
+        self.keep(looked).await?;
+        Ok(Round::Probed)
+    }
+
+    fn set_offline(&self, is_offline: bool) {
+        self.is_offline.store(is_offline, Ordering::Relaxed);
+        metrics::gauge!(OFFLINE).set(if is_offline { 1.0 } else { 0.0 });
+    }
+
+    /// Whether it must be this machine that is cut off: no route's host takes a connection, and no gateway's either. Where there is only
+    /// one host to ask, nobody can tell, and the route is judged as ever.
+    async fn reaches_nobody(&self, looked: &[(Route, Probed)]) -> bool {
+        let is_dead = |probed: &Probed| probed.fault.as_ref().is_some_and(RouteFault::may_be_ours);
+        if looked.is_empty() || !looked.iter().all(|(_, probed)| is_dead(probed)) {
+            return false;
+        }
+        let mut hosts: BTreeSet<_> = looked.iter().map(|(route, _)| self.host(route)).collect();
+        for (host, port) in &self.witnesses {
+            match self.probe.reaches(host, *port).await {
+                Some(true) => return false,
+                Some(false) => _ = hosts.insert(host.clone()),
+                None => {}
+            }
+        }
+        hosts.len() > 1
+    }
+
+    /// The host that is spoken to when a route is probed.
+    fn host(&self, route: &Route) -> String {
+        let url = self.target(route).url;
+        let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        host.split(['/', '?', '#', ':']).next().unwrap_or_default().to_ascii_lowercase()
+    }
+
+    async fn keep(&self, looked: Vec<(Route, Probed)>) -> Result<(), StoreError> {
         let known = self.store.route_health().await?;
-        for (route, probed) in self.look(None).await? {
+        for (route, probed) in looked {
             let verdict = probed.fault.as_ref().map_or("well", |fault| fault.as_str());
             metrics::counter!(ROUTE_PROBES, "route" => route.key.to_string(), "verdict" => verdict).increment(1);
             let before = known.iter().find(|health| health.key == route.key);

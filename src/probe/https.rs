@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use reqwest::{Client, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use url::Url;
 
 use super::{RouteProbe, Target};
@@ -41,6 +42,7 @@ pub enum ProbeError {
 /// A browser of the least kind: no cookies, no scripts, no proxy, a connection of its own for each look.
 pub struct HttpsProbe {
     client: Client,
+    names: Names,
     timeout: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -74,7 +76,7 @@ impl HttpsProbe {
     ) -> Result<Self, ProbeError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
-        Self::with(roots, Names(Some(names)), timeout, clock)
+        Self::with(roots, Names(Some(Arc::new(names))), timeout, clock)
     }
 
     fn with(roots: RootCertStore, names: Names, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
@@ -88,7 +90,9 @@ impl HttpsProbe {
             .with_no_client_auth();
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .dns_resolver(Arc::new(names))
+            .dns_resolver(Arc::new(names.clone()))
+            // Before the time is up, so that a host that cannot be reached is told from one that is slow to answer.
+            .connect_timeout(timeout * 4 / 5)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
@@ -96,7 +100,7 @@ impl HttpsProbe {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("dueherald/", env!("CARGO_PKG_VERSION"), " (route probe)"))
             .build()?;
-        Ok(Self { client, timeout, clock })
+        Ok(Self { client, names, timeout, clock })
     }
 
     async fn look(&self, target: &Target) -> Result<(), RouteFault> {
@@ -124,6 +128,23 @@ impl RouteProbe for HttpsProbe {
             () = self.clock.sleep(self.timeout) => Err(RouteFault::Slow),
         };
         Probed { took: self.clock.elapsed().saturating_sub(started), fault: found.err() }
+    }
+
+    async fn reaches(&self, host: &str, port: u16) -> Option<bool> {
+        let connect = async {
+            let Ok(addresses) = self.names.addresses(host, port).await else { return Some(false) };
+            let abroad: Vec<_> =
+                addresses.into_iter().filter(|at| self.names.0.is_some() || is_abroad(at.ip())).collect();
+            if abroad.is_empty() {
+                return None;
+            }
+            Some(TcpStream::connect(&abroad[..]).await.is_ok())
+        };
+        tokio::select! {
+            biased;
+            reached = connect => reached,
+            () = self.clock.sleep(self.timeout) => Some(false),
+        }
     }
 }
 
@@ -180,9 +201,30 @@ fn tls_fault(error: &rustls::Error) -> RouteFault {
     }
 }
 
+/// Whether the way to an address leads out of the machine and its own network.
+fn is_abroad(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()),
+        IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
+        }
+    }
+}
+
 /// Where names lead: by the machine's resolver, or by this list alone.
-#[derive(Default)]
-struct Names(Option<BTreeMap<String, SocketAddr>>);
+#[derive(Default, Clone)]
+struct Names(Option<Arc<BTreeMap<String, SocketAddr>>>);
+
+impl Names {
+    /// Port 0 stands for that of the list.
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoSuchName> {
+        let found: Vec<SocketAddr> = match &self.0 {
+            Some(listed) => listed.get(host).copied().into_iter().collect(),
+            None => tokio::net::lookup_host((host, port)).await.map_err(|_| NoSuchName)?.collect(),
+        };
+        if found.is_empty() { Err(NoSuchName) } else { Ok(found) }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("no such name")]
@@ -190,16 +232,9 @@ struct NoSuchName;
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let listed = self.0.as_ref().map(|names| names.get(name.as_str()).copied());
+        let names = self.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> = match listed {
-                Some(listed) => listed.into_iter().collect(),
-                // Port 0 stands for that of the address.
-                None => tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoSuchName)?.collect(),
-            };
-            if found.is_empty() {
-                return Err(NoSuchName.into());
-            }
+            let found = names.addresses(name.as_str(), 0).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }

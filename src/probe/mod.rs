@@ -24,4 +24,8 @@ pub struct Target {
 pub trait RouteProbe: Send + Sync + std::fmt::Debug {
     /// Looks once; takes no longer than a set time.
     async fn probe(&self, target: &Target) -> Probed;
+
+    /// Whether a host on the internet takes a connection; takes no longer than a probe. `None` for one on this machine or in its own
+    /// network: that one says nothing about the way to the internet.
+    async fn reaches(&self, host: &str, port: u16) -> Option<bool>;
 }

@@ -28,6 +28,7 @@ mod rules;
 mod sinks;
 mod sources;
 mod store;
+mod supervision;
 mod suppressions;
 mod template_command;
 mod vectors;

@@ -8,8 +8,9 @@ use chrono::Days;
 use dueherald::app::{App, Time};
 use dueherald::clock::SimClock;
 use dueherald::config::Config;
+use dueherald::http::health::Health;
 use dueherald::http::ops::{Figures, Ops, router};
-use dueherald::pipeline::{Lane, Prober, Tally, drain};
+use dueherald::pipeline::{Lane, Prober, Round, Tally, drain};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
@@ -94,10 +95,11 @@ impl Parts {
 
     async fn alerted(&self) -> bool {
         let ops = Ops {
-            store: Arc::clone(&self.app.store),
+            store: Arc::clone(&self.app.store).into(),
             clock: Arc::new(self.clock.clone()),
             figures: self.figures.clone(),
             freshness: Arc::new(self.app.freshness()),
+            health: Health::default(),
         };
         let figures = get(router(ops), "/metrics").await.body;
         let line = figures.lines().find(|line| line.starts_with(r#"dueherald_route_degraded{route="mall-web"}"#));
@@ -195,6 +197,67 @@ fn one_daemon_probes_at_a_time() {
         other.round().await.expect("kept");
         one.round().await.expect("kept");
         assert_eq!((page.received().len(), others_page.received().len()), (2, 0));
+    });
+}
+
+/// What is wrong with the network of one daemon, whose routes lead to so many hosts.
+#[derive(Debug, Clone, Copy)]
+enum Network {
+    Cut { hosts: u32, gateway: bool },
+    OnlyRoutesDead { hosts: u32 },
+}
+
+#[rstest]
+#[case::two_hosts(Network::Cut { hosts: 2, gateway: false }, Round::Offline)]
+#[case::one_host_and_a_gateway(Network::Cut { hosts: 1, gateway: true }, Round::Offline)]
+#[case::one_host_alone_says_nothing_about_the_network(Network::Cut { hosts: 1, gateway: false }, Round::Probed)]
+#[case::a_gateway_is_reached_so_the_routes_are_dead(Network::OnlyRoutesDead { hosts: 2 }, Round::Probed)]
+#[case::a_gateway_is_reached_so_the_route_is_dead(Network::OnlyRoutesDead { hosts: 1 }, Round::Probed)]
+fn a_daemon_that_reaches_nobody_judges_no_route_and_lets_another_probe(#[case] network: Network, #[case] round: Round) {
+    let hosts = match network {
+        Network::Cut { hosts, .. } | Network::OnlyRoutesDead { hosts } => hosts,
+    };
+    let help = "[routes.help]\nmerchant = \"mall\"\nkind = \"web\"\nproduct = \"other\"\nurl = \"https://help.mall.example.com/\"";
+    let routes = if hosts == 2 {
+        format!("[probe]\n\n{help}\n\n[routes.mall-app]")
+    } else {
+        "[probe]\n\n[routes.mall-app]".into()
+    };
+    let no_app = ("url = \"https://app.mall.example.com/open/bill\"", "url = \"mallpay://bill\"\nclosed = true");
+    let same_host = ("https://pay.harbor.example.com/", "https://pay.mall.example.com/harbor");
+    let desk = planned(BORROWERS, &[no_app, ("[routes.mall-app]", &routes), same_host]);
+    with_figures(async |figures| {
+        let parts = Parts::start(&desk, &figures).await;
+        let authority = Authority::of(PAY);
+        let (other, page) = parts.prober(&authority, Reply::answer(200, "账单")).await;
+        let names = match network {
+            Network::Cut { .. } => vec![],
+            Network::OnlyRoutesDead { .. } => vec![("mx.example.com", page.port())],
+        };
+        let mut cut = parts.app.prober(Arc::new(probe(&authority.ca_pem, &names, &parts.clock)));
+        cut.holder = "cut".into();
+        if !matches!(network, Network::Cut { gateway: false, .. }) {
+            cut.witnesses.insert(("mx.example.com".into(), 25));
+        }
+        for _ in 0..3 {
+            assert_eq!(cut.round().await.expect("the store works"), round, "{network:?}");
+        }
+        let degraded =
+            parts.app.store.route_health().await.expect("read").iter().filter(|health| health.degraded).count();
+        let offline = round == Round::Offline;
+        assert_eq!(degraded, if offline { 0 } else { hosts as usize + 1 }, "two routes lead to the first host");
+        let told = format!("dueherald_probe_offline {}", u8::from(offline));
+        assert!(figures.text().contains(&told), "{}", figures.text());
+        if !offline {
+            return;
+        }
+        assert_eq!(other.round().await.expect("the store works"), Round::Probed, "it has given up its turn");
+        assert_eq!(cut.round().await.expect("the store works"), Round::Offline, "and does not want it back");
+        cut.probe = Arc::clone(&other.probe);
+        assert_eq!(cut.round().await.expect("the store works"), Round::NotOurs, "until it reaches somebody again");
+        assert!(figures.text().contains("dueherald_probe_offline 0"));
+        parts.clock.advance(Duration::from_secs(120));
+        assert_eq!(cut.round().await.expect("the store works"), Round::Probed);
     });
 }
 

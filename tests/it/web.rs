@@ -26,7 +26,7 @@ use tower::ServiceExt;
 
 /// An answer as a browser gets it.
 pub(crate) struct Answer {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
     pub(crate) body: String,
 }

@@ -160,6 +160,11 @@ impl Gateway for SmsGateway {
         self.provider.link_mode()
     }
 
+    fn endpoint(&self) -> Option<(String, u16)> {
+        let (host, port) = self.connection.url.host_and_port();
+        Some((host.to_owned(), port))
+    }
+
     fn max_in_flight(&self) -> usize {
         self.connection.max_in_flight
     }

@@ -168,6 +168,11 @@ impl Gateway for SmtpGateway {
         self.pool.connector().settings().link_mode
     }
 
+    fn endpoint(&self) -> Option<(String, u16)> {
+        let settings = self.pool.connector().settings();
+        Some((settings.host.clone(), settings.port()))
+    }
+
     fn max_in_flight(&self) -> usize {
         self.pool.connector().settings().max_connections
     }

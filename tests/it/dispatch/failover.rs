@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Outcome, RejectScope, ReminderId, State};
+use dueherald::http::health::Health;
 use dueherald::http::ops::{Figures, Ops, router};
 use dueherald::pipeline::Tally;
 use dueherald::store::Store;
@@ -127,10 +128,11 @@ fn whether_a_gateway_rests_is_among_the_metrics() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let shown = |bench: &Bench, name: &str| {
         let ops = Ops {
-            store: bench.store.clone(),
+            store: (bench.store.clone() as Arc<dyn Store>).into(),
             clock: Arc::new(bench.clock.clone()),
             figures: figures.clone(),
             freshness: Arc::default(),
+            health: Health::default(),
         };
         let text = runtime.block_on(get(router(ops), "/metrics")).body;
         let line = format!("dueherald_breaker_open{{gateway=\"{name}\"}} ");

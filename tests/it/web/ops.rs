@@ -15,7 +15,8 @@ use super::get;
 
 fn ops(world: World) -> Ops {
     let public = world.public();
-    Ops { store: public.store, clock: public.clock, figures: Figures::new(), freshness: Arc::default() }
+    let (freshness, health) = (Arc::default(), Default::default());
+    Ops { store: public.store.into(), clock: public.clock, figures: Figures::new(), freshness, health }
 }
 
 fn with_health(health: Health) -> World {
@@ -170,7 +171,6 @@ async fn figures_are_shared_by_their_copies() {
     let figures = Figures::new();
     record(&figures.clone());
     figures.keep_up();
-    let world = World::new().public();
-    let ops = Ops { store: Arc::clone(&world.store), clock: world.clock, figures, freshness: Arc::default() };
+    let ops = Ops { figures, ..ops(World::new()) };
     assert!(get(router(ops), "/metrics").await.body.contains("dueherald_send_seconds_count"));
 }

@@ -1,0 +1,64 @@
+//! The wait for a database that is not up yet, or not migrated yet. Services start in any order, and a migration may be a job of its
+//! own, so neither is a reason to end: a service manager would give up after a few restarts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::{AppParts, rehome};
+use crate::http::health::{Health, plain_reason};
+use crate::store::{Store, StoreError};
+
+/// The first pause between two tries; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause: this much after the database is up, the daemon works.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long one try may take: packets to a host that is down may vanish without an answer.
+const ATTEMPT: Duration = Duration::from_secs(15);
+
+/// The same reason is logged again after so long.
+const REMIND_AFTER: Duration = Duration::from_secs(60);
+
+/// Opens the database and checks its schema, again and again until both work.
+///
+/// # Errors
+/// Only for what no waiting mends: a wrong URL, or a schema that is newer than this program.
+pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Arc<dyn Store>, StoreError> {
+    let clock = &*parts.clock;
+    let (mut pause, mut logged) = (FIRST_PAUSE, None::<(String, Duration)>);
+    loop {
+        let opened = tokio::select! {
+            opened = try_once(parts, sends) => Some(opened),
+            () = clock.sleep(ATTEMPT) => None,
+        };
+        let reason = match opened {
+            Some(Ok(store)) => return Ok(store),
+            Some(Err(error @ (StoreError::BadUrl { .. } | StoreError::NewerSchema))) => return Err(error),
+            Some(Err(error)) => {
+                health.set_waiting(plain_reason(&error));
+                error.to_string()
+            }
+            None => {
+                health.set_waiting("it does not answer".to_owned());
+                format!("the database did not answer within {} seconds", ATTEMPT.as_secs())
+            }
+        };
+        let now = clock.elapsed();
+        if logged.as_ref().is_none_or(|(known, at)| *known != reason || now.saturating_sub(*at) >= REMIND_AFTER) {
+            tracing::warn!(reason, "waiting for the database");
+            logged = Some((reason, now));
+        }
+        clock.sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn try_once(parts: &AppParts, sends: bool) -> Result<Arc<dyn Store>, StoreError> {
+    let store = parts.open_store().await?;
+    store.ready().await?;
+    if sends {
+        rehome(&parts.config, &*store).await?;
+    }
+    Ok(store)
+}

@@ -1,0 +1,90 @@
+//! Pulls of the sources, each on its own schedule.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Source;
+use crate::domain::SourceName;
+use crate::pipeline::{Pull, PullError, Retried, Summary, pull, retry_rejects};
+use crate::source::sql::SqlSource;
+use crate::store::WriteMode;
+
+/// How many rejected rows of a pull are logged; all are counted.
+const SHOWN_OF_A_PULL: usize = 20;
+
+/// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick.
+///
+/// `holder` stays the same when this begins again after a panic: the turn that was taken then is still its own.
+pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: String, stop: CancellationToken) {
+    let Source { settings, schedule, overlap, .. } = source;
+    let source = SqlSource::new(settings, Arc::clone(&app.clock));
+    let mut tick = app.clock.now();
+    while !stop.is_cancelled() {
+        if !was_pulled_since(&app, source.name(), tick).await {
+            let job = Pull {
+                source: &source,
+                merchants: &app.policy.merchants,
+                overlap,
+                from_start: false,
+                mode: WriteMode::Commit,
+                max_shown: SHOWN_OF_A_PULL,
+                holder: &holder,
+                stop: &stop,
+            };
+            tell_pulled(source.name(), pull(&*app.store, &*app.clock, job).await);
+        }
+        let now = app.clock.now();
+        let Some(next) = schedule.next_after(now) else {
+            tracing::error!(source = %source.name(), "its schedule never fires again; it is pulled no more");
+            return stop.cancelled().await;
+        };
+        tick = next;
+        tokio::select! {
+            () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Whether another daemon has done this tick already.
+async fn was_pulled_since(app: &App, source: &SourceName, tick: DateTime<Utc>) -> bool {
+    // A store that fails is told by the pull.
+    let states = app.store.sources().await.unwrap_or_default();
+    states.iter().any(|state| state.name == *source && state.pulled_at.is_some_and(|at| at >= tick))
+}
+
+fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
+    let summary = match pulled {
+        Ok(summary) => summary,
+        Err(PullError::Busy(_)) => return tracing::info!(%source, "another process is pulling"),
+        Err(PullError::Stopped(_)) => return tracing::info!(%source, "the pull was stopped; the next one goes on"),
+        Err(error) => return tracing::error!(%source, %error, "the pull broke off; the next tick goes on"),
+    };
+    for rejected in &summary.shown {
+        tracing::warn!(%source, row = rejected.place(), reason = rejected.reason(), "a row was rejected");
+    }
+    for left_out in &summary.left_out_shown {
+        tracing::warn!(%source, row = left_out.place(), reason = left_out.reason(), "a row was taken without a cell");
+    }
+    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, .. } = summary;
+    if unreadable > 0 {
+        tracing::error!(
+            %source,
+            rows = unreadable,
+            "rejected rows hold no reminder, because their merchant or instalment cannot be read"
+        );
+    }
+    tracing::info!(%source, new, changed, same, rejected, waiting, cells_left_out = left_out, "pulled");
+}
+
+/// The config may know merchants, and this version may understand records, that the last one did not.
+pub(super) async fn retry_rejected(app: &App) {
+    match retry_rejects(&*app.store, &app.policy.merchants, &[]).await {
+        Ok(Retried { applied: 0, .. }) => {}
+        Ok(Retried { applied, refused }) => tracing::info!(applied, refused, "rejected records were tried again"),
+        Err(error) => tracing::error!(%error, "rejected records could not be tried again; the next start does"),
+    }
+}

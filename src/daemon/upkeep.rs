@@ -1,0 +1,87 @@
+//! Small tasks that go by the clock: stops and notices, figures, systemd's watchdog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::domain::Channel;
+use crate::http::ops::{Figures, KEEP_UP_EVERY};
+use crate::pipeline::go_on;
+use crate::store::Stop;
+
+/// How often it is looked at what is stopped, to log it; every claim looks for itself.
+const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether a notice broke off; its command puts it into the outbox by itself.
+const GO_ON_EVERY: Duration = Duration::from_secs(30);
+
+/// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the database:
+/// they are people's own words.
+pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
+    let mut known = Vec::new();
+    while !stop.is_cancelled() {
+        // A store that fails is told by the lanes.
+        if let Ok(stops) = app.store.stops().await {
+            let merchant = |stop: &Stop| stop.merchant.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+            let channel = |stop: &Stop| stop.channel.map_or("all", Channel::as_str);
+            for stop in stops.iter().filter(|stop| !known.contains(*stop)) {
+                tracing::warn!(merchant = merchant(stop), channel = channel(stop), since = %stop.since, "sending is stopped");
+            }
+            for stop in known.iter().filter(|stop| !stops.contains(*stop)) {
+                tracing::info!(merchant = merchant(stop), channel = channel(stop), "a stop was lifted or changed");
+            }
+            known = stops;
+        }
+        tokio::select! {
+            () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Puts into the outbox what a command that was killed left of a notice.
+pub(super) async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = go_on(&*app.store, app.clock.now()).await {
+            tracing::error!(%error, "it was not found out whether a notice broke off; tried again soon");
+        }
+        tokio::select! {
+            () = app.clock.sleep(GO_ON_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tells systemd that the event loop turns, twice as often as it asks for by its `patience`. It runs on the event loop that everything
+/// else runs on, so when something blocks that loop, systemd is told nothing and ends the process.
+pub(super) async fn feed_watchdog(patience: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tell_service_manager(&[NotifyState::Watchdog]);
+        tokio::select! {
+            () = clock.sleep(patience / 2) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Sorts figures into their buckets, so that memory does not grow while nobody scrapes.
+pub(super) async fn keep_figures(figures: Figures, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        figures.keep_up();
+        tokio::select! {
+            () = clock.sleep(KEEP_UP_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tells systemd, if that started the process.
+pub(super) fn tell_service_manager(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
