@@ -169,7 +169,15 @@ fn sample(now: DateTime<Utc>) -> Result<String, CliError> {
 
 async fn take<R: Read + Send + 'static>(app: &App, input: R, format: Option<Format>) -> Result<Summary, CliError> {
     let merchants = &app.policy.merchants;
-    let job = Import { input, format, merchants, mode: WriteMode::Commit, max_shown: 10, rejects: None };
+    let job = Import {
+        input,
+        format,
+        take_last_line: true,
+        merchants,
+        mode: WriteMode::Commit,
+        max_shown: 10,
+        rejects: None,
+    };
     import(&*app.store, job, &|_| {}).await.map_err(|error| CliError::Failed(error.to_string()))
 }
 

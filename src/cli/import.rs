@@ -2,8 +2,8 @@
 //! the config instead (`pull.rs`).
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::domain::{Merchant, MerchantId, SourceName};
 use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary};
-use crate::source::{Format, Rejected};
+use crate::source::{Encoding, Format, LastLine, Rejected, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
 /// Reads instalments and their borrowers from CSV or JSON lines. A line that is not sound is told and does not stop the rest;
@@ -30,6 +30,15 @@ pub struct ImportArgs {
     /// What is in it, csv or jsonl [default: by the file's name, else by its first character].
     #[arg(long, value_name = "csv|jsonl")]
     pub format: Option<Format>,
+    /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that].
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    pub encoding: Option<Encoding>,
+    /// Refuse a file whose last line has no line end, as it may be cut off.
+    #[arg(long, conflicts_with = "source")]
+    pub strict: bool,
+    /// Take a last line without a line end for whole, even if its last cell may be cut off.
+    #[arg(long, conflicts_with_all = ["source", "strict"])]
+    pub take_last_line: bool,
     /// Check and compare everything, write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -129,25 +138,49 @@ pub async fn run<L: Ledger + ?Sized>(
     let Some(file) = args.file.as_deref() else {
         return Err(ImportFailure::Use("name a file, or a source of the config with --source".into()));
     };
-    let input = Input::open(file)?;
+    let input = open(file, TextOptions { encoding: args.encoding, strict: args.strict })?;
+    let (length, encoding) = (input.length, input.encoding);
     let rejects = args.rejects.as_deref().map(|path| open_rejects(path, file)).transpose()?;
     let job = Import {
-        input: input.reader,
+        input,
         format: args.format.or_else(|| Format::of_path(file)),
+        take_last_line: args.take_last_line,
         merchants,
         mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
         max_shown: args.max_shown,
         rejects,
     };
-    let bar = progress_bar(input.length);
+    let bar = progress_bar(Some(length));
     let told = |progress: Progress| {
         bar.set_position(progress.bytes);
         bar.set_message(words_of_progress(progress, bar.elapsed().as_millis()));
     };
     let imported = pipeline::import(ledger, job, &told).await;
     bar.finish_and_clear();
-    let summary = imported.map_err(|source| ImportFailure::Import { file: input.name.clone(), source })?;
-    tell(out, &input.name, args, &summary)
+    let summary = imported.map_err(|source| ImportFailure::Import { file: name(file), source })?;
+    if encoding != Encoding::UTF_8 && args.summary == SummaryForm::Text {
+        writeln!(out, "read as {encoding}")?;
+    }
+    tell(out, &name(file), args, &summary)
+}
+
+/// What an input is called.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
+}
+
+fn open(path: &Path, options: TextOptions) -> Result<TextInput, ImportFailure> {
+    if path.is_dir() {
+        let text = format!("{} is a folder; name a file, or - for the standard input", path.display());
+        return Err(ImportFailure::Use(text));
+    }
+    TextInput::open(path, options).map_err(|error| match error {
+        // Not the file's first line: it could not be opened.
+        SourceError::Read { line: 1, source } if source.raw_os_error().is_some() => {
+            ImportFailure::File { path: path.to_owned(), source }
+        }
+        other => ImportFailure::Import { file: name(path), source: ImportError::Refused(other) },
+    })
 }
 
 /// Writes what became of `input`.
@@ -163,32 +196,6 @@ pub(super) fn tell(
     }
     out.flush()?;
     Ok(if summary.is_whole() { Ended::Whole } else { Ended::InPart })
-}
-
-struct Input {
-    reader: Box<dyn Read + Send>,
-    name: String,
-    /// In bytes; not known of a pipe.
-    length: Option<u64>,
-}
-
-impl Input {
-    fn open(path: &Path) -> Result<Self, ImportFailure> {
-        if path == Path::new("-") {
-            return Ok(Self { reader: Box::new(io::stdin()), name: "standard input".into(), length: None });
-        }
-        let failed = |source| ImportFailure::File { path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if about.is_dir() {
-            return Err(ImportFailure::Use(format!(
-                "{} is a folder; name a file, or - for the standard input",
-                path.display()
-            )));
-        }
-        let length = about.is_file().then_some(about.len());
-        Ok(Self { reader: Box::new(file), name: path.display().to_string(), length })
-    }
 }
 
 /// Opens the rejects file, readable by its owner alone: it holds personal data.
@@ -244,8 +251,8 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
     for (word, count) in counts {
         writeln!(out, "  {word:<8}  {:>width$}", HumanCount(count).to_string())?;
     }
-    for unknown in &summary.unknown_columns {
-        writeln!(out, "warning: {unknown}")?;
+    for warning in warnings(summary) {
+        writeln!(out, "warning: {warning}")?;
     }
     for rejected in &summary.shown {
         writeln!(out, "{}: {}", rejected.place(), rejected.reason())?;
@@ -259,6 +266,21 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
         writeln!(out, "{count} {rows} taken without a cell that is not sound; what was known there stays")?;
     }
     write_what_follows(out, args, summary)
+}
+
+fn warnings(summary: &Summary) -> Vec<String> {
+    let mut warnings: Vec<_> = summary.unknown_columns.iter().map(ToString::to_string).collect();
+    if summary.last_line != LastLine::Ended {
+        warnings.push("the last line has no line end; the file may be cut off".into());
+    }
+    if summary.without_sms > 0 {
+        let (rows, have) = if summary.without_sms == 1 { ("row", "has") } else { ("rows", "have") };
+        warnings.push(format!(
+            "{} {rows} {have} a landline or service number, which takes no SMS; an e-mail goes out where a rule has one",
+            HumanCount(summary.without_sms)
+        ));
+    }
+    warnings
 }
 
 /// How many rejected lines were not shown, where all of them are, and what they do.
@@ -319,7 +341,7 @@ fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
         "waiting": summary.waiting,
         "cells_left_out": summary.left_out,
         "cells_left_out_shown": summary.left_out_shown.iter().map(fault).collect::<Vec<_>>(),
-        "warnings": summary.unknown_columns.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "warnings": warnings(summary),
         "rejects_file": args.rejects.as_deref().map(|path| path.display().to_string()),
     })
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord};
-use crate::source::{Format, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
+use crate::source::{Format, LastLine, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
 use crate::store::{Change, Store, StoreError, WriteMode};
 
 /// Rows in one transaction.
@@ -53,6 +53,8 @@ pub struct Import<'a, R> {
     pub input: R,
     /// Its format; `None` looks.
     pub format: Option<Format>,
+    /// Whether a last line without a line end is whole, whatever its last cell is.
+    pub take_last_line: bool,
     /// The merchants whose rows are taken.
     pub merchants: &'a BTreeMap<MerchantId, Merchant>,
     /// Whether it is kept.
@@ -97,6 +99,10 @@ pub struct Summary {
     pub left_out_shown: Vec<Rejected>,
     /// Columns that were passed over.
     pub unknown_columns: Vec<UnknownColumn>,
+    /// Rows that were taken whose phone number takes no SMS.
+    pub without_sms: u64,
+    /// What became of the last line of a CSV.
+    pub last_line: LastLine,
 }
 
 impl Summary {
@@ -184,10 +190,11 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
         to: sender,
     };
     let merchants = job.merchants.clone();
-    let (input, format, rejects) = (job.input, job.format, job.rejects);
+    let (input, format, take_last_line, rejects) = (job.input, job.format, job.take_last_line, job.rejects);
     // Not tokio's pool: a reader that waits for its standard input would hold up the end of the process.
     let started = thread::Builder::new().name("import".into()).spawn(move || {
-        reader.read(input, format, &merchants, rejects);
+        let rows = Rows::open(input, format, &merchants).map(|rows| rows.taking_last_line(take_last_line));
+        reader.read(rows, rejects);
     });
     let mut summary = Summary::default();
     let mut line = 1;
@@ -219,6 +226,7 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
 
 fn finish(end: End, mut summary: Summary) -> Result<Summary, ImportError> {
     summary.unknown_columns = end.unknown_columns;
+    (summary.without_sms, summary.last_line) = (end.without_sms, end.last_line);
     match end.cause {
         None => Ok(summary),
         Some((EndCause::Refused(error), _)) => Err(ImportError::Refused(error)),
@@ -258,6 +266,8 @@ struct Batch {
 #[derive(Default)]
 struct End {
     unknown_columns: Vec<UnknownColumn>,
+    without_sms: u64,
+    last_line: LastLine,
     /// Why it is the end before the input's, and the first line that was not read.
     cause: Option<(EndCause, u64)>,
 }
@@ -280,20 +290,15 @@ struct Reader {
 struct Gone;
 
 impl Reader {
-    fn read<R: Read>(
-        mut self,
-        input: R,
-        format: Option<Format>,
-        merchants: &BTreeMap<MerchantId, Merchant>,
-        rejects: Option<Box<dyn Write + Send>>,
-    ) {
+    fn read<R: Read>(mut self, rows: Result<Rows<R>, SourceError>, rejects: Option<Box<dyn Write + Send>>) {
         let mut end = End::default();
-        match Rows::open(input, format, merchants) {
+        match rows {
             Err(error) => end.cause = Some((EndCause::Refused(error), 1)),
             Ok(mut rows) => {
                 let Ok(cause) = self.read_rows(&mut rows, rejects) else { return };
                 end.cause = cause.map(|(cause, line)| (EndCause::Stopped(cause), line));
                 end.unknown_columns = rows.unknown_columns().to_vec();
+                (end.without_sms, end.last_line) = (rows.without_sms(), rows.last_line());
             }
         }
         // If nobody waits for it any more, there is nobody to tell.
@@ -329,7 +334,10 @@ impl Reader {
 
     fn take(&mut self, record: Result<Record, SourceError>) -> Result<(), (StopCause, u64)> {
         let record = record.map_err(|error| {
-            let line = if let SourceError::Read { line, .. } = &error { *line } else { 1 };
+            let line = match &error {
+                SourceError::Read { line, .. } | SourceError::NotUtf8 { line } => *line,
+                _ => 1,
+            };
             (StopCause::Source(error), line)
         })?;
         if self.batch.records == 0 {

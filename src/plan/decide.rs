@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, to_utc};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, reachable_address, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
     MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason,
@@ -185,7 +185,7 @@ fn weigh(
         let end = hold.until.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::OnHold)?;
         return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
-    let to = address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
+    let to = reachable_address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
     match account.suppressed {
         // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
         Some(SuppressionReason::OptedOut) if confirms => {}
@@ -266,7 +266,7 @@ pub fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipRe
     })
 }
 
-/// The borrower's address on a channel.
+/// The borrower's address on a channel, whether a message can reach it or not.
 #[must_use]
 pub fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
     match channel {

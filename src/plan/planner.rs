@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::decide::address;
+use super::reachable_address;
 use super::rule::day;
 use super::wishes::{preferred_first, time_of_day};
 use super::{Calendar, ChannelMode, ContactHours, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
@@ -294,7 +294,7 @@ fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Cha
         ChannelMode::All => rule.channels.order.clone(),
         ChannelMode::FirstAvailable | ChannelMode::Fallback { .. } => {
             let reachable =
-                |channel: &&Channel| address(borrower, **channel).is_some() && !suppressed.contains(channel);
+                |channel: &&Channel| reachable_address(borrower, **channel).is_some() && !suppressed.contains(channel);
             order.iter().find(reachable).or(order.first()).copied().into_iter().collect()
         }
     }

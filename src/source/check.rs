@@ -6,6 +6,7 @@ use phonenumber::country;
 
 use super::fault::Faults;
 use super::phone;
+use super::spreadsheet::{spoiled_identifier, without_placeholders};
 use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
@@ -54,10 +55,13 @@ impl Checker {
     /// An instalment may come again: the later row counts.
     pub(super) fn row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
         check_forms(cells, faults);
+        let cells = &without_placeholders(cells);
         let merchant = self.merchant(cells, faults);
-        let borrower = required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(text).map_err(fault_text));
-        let installment =
-            required(cells, Column::InstallmentId, faults, |text| InstallmentId::new(text).map_err(fault_text));
+        let borrower =
+            required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(identifier(text)?).map_err(fault_text));
+        let installment = required(cells, Column::InstallmentId, faults, |text| {
+            InstallmentId::new(identifier(text)?).map_err(fault_text)
+        });
         let currency = required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text));
         // Without a currency nothing more can be said about the amounts, nor about phone numbers without a merchant.
         let (amount, paid_amount) = match currency {
@@ -125,8 +129,9 @@ impl Checker {
     pub(super) fn amendment(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<Amendment> {
         check_forms(cells, faults);
         let merchant = self.merchant(cells, faults);
-        let installment =
-            required(cells, Column::InstallmentId, faults, |text| InstallmentId::new(text).map_err(fault_text));
+        let installment = required(cells, Column::InstallmentId, faults, |text| {
+            InstallmentId::new(identifier(text)?).map_err(fault_text)
+        });
         let paid_amount = match cells[Column::PaidAmount as usize] {
             None => Said::Nothing,
             Some(_) => {
@@ -283,6 +288,10 @@ fn sound<T>(
 
 pub(super) fn fault_text(error: impl std::error::Error) -> String {
     error.to_string()
+}
+
+fn identifier(text: &str) -> Result<&str, String> {
+    spoiled_identifier(text).map_or(Ok(text), |problem| Err(problem.to_owned()))
 }
 
 /// Both numbers of a row; mostly they are the same.

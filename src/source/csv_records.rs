@@ -1,4 +1,5 @@
 use std::io::{self, Read};
+use std::str::Utf8Error;
 
 use csv::ByteRecord;
 
@@ -15,6 +16,10 @@ pub(super) struct CsvRecords {
     pub(super) header: ByteRecord,
     /// What each field is; `None` is passed over.
     columns: Vec<Option<Column>>,
+    /// How many fields a record must have: up to the last of the required columns. Excel leaves out the separators of empty cells at
+    /// the end.
+    needed: usize,
+    separator: u8,
     fields: FieldReader,
     record: ByteRecord,
 }
@@ -30,30 +35,64 @@ impl CsvRecords {
         }
         let text = str::from_utf8(bytes).map_err(|_| SourceError::Foreign {
             what: "is not UTF-8 text",
-            advice: "save it as “CSV UTF-8”, or convert it: iconv -f GB18030 -t UTF-8",
+            advice: "save it as “CSV UTF-8”, or pass --encoding gb18030 if Excel in Chinese wrote it",
         })?;
         refuse_other_forms(text)?;
-        let mut fields = FieldReader::new();
+        let separator = input.separator();
+        let mut fields = FieldReader::new(separator);
         let mut header = ByteRecord::new();
-        fields.split(bytes, &mut header);
+        fields.split(input.bytes(&raw), &mut header);
         let columns = columns(&header, unknown)?;
-        Ok(Self { header, columns, fields, record: ByteRecord::new() })
+        let is_required = |column: &Option<Column>| column.is_some_and(|column| Column::REQUIRED.contains(&column));
+        let needed = columns.iter().rposition(is_required).map_or(0, |at| at + 1);
+        Ok(Self { header, columns, needed, separator, fields, record: ByteRecord::new() })
     }
 
-    /// Splits one record and tells how many fields are expected, if there are more or fewer.
-    pub(super) fn split(&mut self, bytes: &[u8]) -> Result<(), usize> {
+    /// Splits one record.
+    pub(super) fn split(&mut self, bytes: &[u8]) -> Width {
         self.fields.split(bytes, &mut self.record);
-        if self.record.len() == self.columns.len() { Ok(()) } else { Err(self.columns.len()) }
+        self.width(self.record.len())
+    }
+
+    fn width(&self, found: usize) -> Width {
+        let expected = self.columns.len();
+        if found == expected {
+            Width::Full
+        } else if found < expected && found >= self.needed {
+            Width::Short
+        } else {
+            Width::Wrong { found, expected }
+        }
+    }
+
+    /// Whether a line cannot be a record for want of fields: the second half of one that a line break without quotes has cut in two.
+    pub(super) fn is_fragment(&self, line: &[u8]) -> bool {
+        let found = split_anyhow(line, self.separator).len();
+        !line.trim_ascii().is_empty() && matches!(self.width(found), Width::Wrong { found, .. } if found < self.needed)
+    }
+
+    /// The fields of a record whose quotes are not closed.
+    pub(super) fn split_anyhow(&self, record: &[u8]) -> ByteRecord {
+        split_anyhow(record, self.separator)
+    }
+
+    /// Whether the last cell shows by itself that it is whole: it is closed by a quote, or a word, a code or a date of a fixed form,
+    /// or nothing is read from it.
+    pub(super) fn ends_whole(&self, record: &[u8]) -> bool {
+        let last = self.columns.last().copied().flatten();
+        let is_fixed = last.is_none_or(|column| matches!(column, Column::Currency | Column::DueDate | Column::Status));
+        let cell = self.record.iter().next_back().unwrap_or_default();
+        record.ends_with(b"\"") || (is_fixed && (last.is_none() || !cell.trim_ascii().is_empty()))
     }
 
     /// Whether a line whose last quote is open has as many fields as the header if that quote is an ordinary character. Then it
     /// is one, and a record of its own: with the quote taken at its word, this line's borrower would get the amount of the line
     /// that happens to close it.
     pub(super) fn is_whole_but_for_a_quote(&self, line: &[u8]) -> bool {
-        let fields = split_anyhow(line);
+        let fields = split_anyhow(line, self.separator);
         let open = fields.iter().next_back().unwrap_or_default();
-        let commas = open.iter().filter(|byte| **byte == b',').count();
-        fields.len() + commas == self.columns.len()
+        let separators = open.iter().filter(|byte| **byte == self.separator).count();
+        fields.len() + separators == self.columns.len()
     }
 
     /// The fields that were split last.
@@ -61,32 +100,47 @@ impl CsvRecords {
         &self.record
     }
 
-    /// What the record that was split last says, column by column.
-    pub(super) fn cells(&self, faults: &mut Faults) -> Cells<'_> {
+    /// What the record that was split last says, column by column. A cell that a short record lacks says nothing: an empty one would
+    /// take back what was known.
+    pub(super) fn cells(&self, faults: &mut Faults) -> Result<Cells<'_>, Utf8Error> {
         let mut cells = Cells::default();
         for (at, (field, column)) in self.record.iter().zip(&self.columns).enumerate() {
-            match (str::from_utf8(field), column) {
-                (Ok(text), Some(column)) => cells[*column as usize] = Some(text.trim()),
-                (Err(_), Some(column)) => {
-                    // Kept as an empty cell, so that it is not called missing besides.
-                    cells[*column as usize] = Some("");
-                    faults.column(*column, NOT_UTF8);
-                }
-                (Err(_), None) => faults.record(format!("field {} {NOT_UTF8}", at + 1)),
-                (Ok(text), None) if text.len() > MAX_FIELD => {
+            let text = str::from_utf8(field)?;
+            match column {
+                Some(column) => cells[*column as usize] = Some(text.trim()),
+                None if text.len() > MAX_FIELD => {
                     faults.record(format!("field {} is longer than 64 KiB", at + 1));
                 }
-                (Ok(text), None) if text.contains('\0') => {
+                None if text.contains('\0') => {
                     faults.record(format!("field {} contains a NUL character", at + 1));
                 }
-                (Ok(_), None) => {}
+                None => {}
             }
         }
-        cells
+        Ok(cells)
+    }
+
+    /// Takes the last cell of the record out of `cells`, for a reason.
+    pub(super) fn leave_out_last(&self, cells: &mut Cells<'_>, reason: &'static str, faults: &mut Faults) {
+        let last = self.record.len().checked_sub(1).and_then(|at| self.columns.get(at).copied().flatten());
+        if let Some(column) = last {
+            // Kept as an empty cell, so that it is not called missing besides.
+            cells[column as usize] = Some("");
+            faults.column(column, reason);
+        }
     }
 }
 
-const NOT_UTF8: &str = "is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)";
+/// Whether a record has the fields of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// All of them.
+    Full,
+    /// Not the last ones, none of which is required.
+    Short,
+    /// More, or too few.
+    Wrong { found: usize, expected: usize },
+}
 
 fn columns(header: &ByteRecord, unknown: &mut UnknownNames) -> Result<Vec<Option<Column>>, SourceError> {
     let mut columns = Vec::with_capacity(header.len());
@@ -114,29 +168,18 @@ fn columns(header: &ByteRecord, unknown: &mut UnknownNames) -> Result<Vec<Option
 }
 
 fn refuse_other_forms(header: &str) -> Result<(), SourceError> {
-    let foreign = |what, advice| Err(SourceError::Foreign { what, advice });
     if header.contains('\r') {
-        return foreign("has line ends of CR alone", "save it with line ends of LF or CRLF: tr '\\r' '\\n'");
+        let (what, advice) = ("has line ends of CR alone", "save it with line ends of LF or CRLF: tr '\\r' '\\n'");
+        return Err(SourceError::Foreign { what, advice });
     }
-    if header.to_ascii_lowercase().starts_with("sep=") {
-        return foreign("begins with a line “sep=…”", "delete that line; the separator is a comma");
-    }
-    let known =
-        |separator: char| header.split(separator).filter(|name| Column::find(name.trim_matches('"')).is_some()).count();
-    let by_comma = known(',');
-    match [';', '\t', '|'].into_iter().find(|separator| known(*separator) > by_comma) {
-        Some(';') => foreign(
-            "is separated by semicolons",
-            "save it with commas (Excel: choose “CSV UTF-8” in a locale whose list separator is a comma)",
-        ),
-        Some('\t') => foreign("is separated by tabs", "save it with commas"),
-        Some(_) => foreign("is separated by bars", "save it with commas"),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The `csv` crate's reader over one record at a time, so that a bad record cannot swallow the next and its memory is bounded.
-struct FieldReader(csv::Reader<Feed>);
+struct FieldReader {
+    reader: csv::Reader<Feed>,
+    separator: u8,
+}
 
 /// The bytes of the record that is being split.
 #[derive(Default)]
@@ -154,34 +197,35 @@ impl Read for Feed {
 }
 
 impl FieldReader {
-    fn new() -> Self {
+    fn new(separator: u8) -> Self {
         let mut builder = csv::ReaderBuilder::new();
         // The splitter has taken the line break; a CR that stands elsewhere is an ordinary character.
-        builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n'));
-        Self(builder.from_reader(Feed::default()))
+        builder.delimiter(separator).has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n'));
+        Self { reader: builder.from_reader(Feed::default()), separator }
     }
 
     /// Splits one record whose quotes are closed, given without its line break.
     fn split(&mut self, record: &[u8], fields: &mut ByteRecord) {
-        let feed = self.0.get_mut();
+        let feed = self.reader.get_mut();
         feed.at = 0;
         feed.bytes.clear();
         feed.bytes.extend_from_slice(record);
         feed.bytes.push(b'\n');
-        let whole = matches!(self.0.read_byte_record(fields), Ok(true)) && self.0.get_ref().at == record.len() + 1;
+        let whole =
+            matches!(self.reader.read_byte_record(fields), Ok(true)) && self.reader.get_ref().at == record.len() + 1;
         if !whole {
             // Cannot be with closed quotes; a reader that has seen its end is of no more use.
-            *self = Self::new();
+            *self = Self::new(self.separator);
             fields.clear();
         }
     }
 }
 
 /// Splits a record whose quotes are not closed, as well as it can be done; for the rejects file.
-pub(super) fn split_anyhow(record: &[u8]) -> ByteRecord {
+pub(super) fn split_anyhow(record: &[u8], separator: u8) -> ByteRecord {
     let mut fields = ByteRecord::new();
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n'));
+    builder.delimiter(separator).has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n'));
     // Reading from memory cannot fail; an empty record is what is left if it did.
     let _ = builder.from_reader(record).read_byte_record(&mut fields);
     fields

@@ -5,103 +5,57 @@
 //! record's own text, which may be personal data, goes to a rejects file ([`RejectsWriter`]) and nowhere else.
 //!
 //! How cells are read: outer white space does not count; a column that is missing says nothing about its field, an empty cell
-//! (in JSON `null` or `""`) takes back what was known; a line break within a text is read as a space; phone numbers may be written
-//! as people do and come out in E.164. Amounts, dates, identifiers and words of a list are taken as they are or not at all.
+//! (in JSON `null` or `""`) takes back what was known; cells that a record lacks at its end say nothing;
+//! a line break within a text is read as a space; phone numbers may be written as people do and come out in E.164. Amounts, dates, identifiers and words of a list are taken as they are or not at all.
 
 mod borrower_list;
 mod check;
 mod column;
 mod csv_records;
+mod encoding;
+mod error;
 mod fault;
 mod json_lines;
 mod phone;
+mod quote_scan;
 mod recheck;
+mod record;
 mod rejects;
 mod sniff;
 mod splitter;
+mod spreadsheet;
 pub mod sql;
 mod suppressions;
+mod text_input;
 mod unknown;
 mod wishes;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId, RecordKind, RejectedRecord};
-use check::{Cells, Checker};
-use csv_records::{CsvRecords, split_anyhow};
+use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord, Said};
+use crate::plan::takes_sms;
+use check::Checker;
+use csv_records::CsvRecords;
 use fault::Faults;
-use json_lines::ObjectReader;
+use record::{CsvReading, Refused, json_row};
 use rejects::Original;
-use splitter::{Flaw, Raw, Splitter};
+use splitter::Splitter;
 use unknown::UnknownNames;
 
 pub use borrower_list::{BorrowerListError, read_borrower_list};
 pub use column::Column;
+pub use encoding::{Encoding, UnknownEncoding};
+pub use error::SourceError;
 pub use fault::Fault;
 pub use recheck::Recheck;
 pub use rejects::{RejectsLayout, RejectsWriter};
 pub use suppressions::{
     Defaults, SuppressionLine, SuppressionLines, SuppressionsError, SuppressionsWriter, read_address,
 };
+pub use text_input::{TextInput, TextOptions};
 pub use unknown::UnknownColumn;
-
-/// Why an input as a whole cannot be imported. Says what to do about it; repeats nothing of the input but column names.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The input failed while it was read.
-    #[error("it could not be read at line {line}: {source}")]
-    Read {
-        /// The line that was being read, from 1.
-        line: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Nothing at all in it, not even a header.
-    #[error("it is empty; a CSV file needs a header line, even without records")]
-    Empty,
-    /// Surely not what it is taken for.
-    #[error("it {what}; {advice}")]
-    Foreign {
-        /// What it is, as "is …" or "has …".
-        what: &'static str,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// The first line of a CSV names no column.
-    #[error(
-        "its first line names no column; it must be a header line such as merchant,borrower_id,installment_id,amount,currency,due_date"
-    )]
-    NoHeader,
-    /// A required column is not in the header.
-    #[error("its header line lacks {}{}", list(missing), hints(slips))]
-    MissingColumns {
-        /// Every one that is missing.
-        missing: Vec<Column>,
-        /// Names in the header that may be meant for them.
-        slips: Vec<UnknownColumn>,
-    },
-    /// A column is in the header twice.
-    #[error("its header line has the column {column} twice; keep one")]
-    TwiceColumn {
-        /// Which.
-        column: Column,
-    },
-}
-
-fn list(columns: &[Column]) -> String {
-    let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
-    match names.as_slice() {
-        [one] => format!("the column {one}"),
-        _ => format!("the columns {}", names.join(", ")),
-    }
-}
-
-fn hints(slips: &[UnknownColumn]) -> String {
-    let hint = |slip: &UnknownColumn| slip.nearest.map(|column| format!("; is “{}” meant for {column}?", slip.name));
-    slips.iter().filter_map(hint).collect()
-}
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,7 +175,22 @@ pub struct Rows<R> {
     checker: Checker,
     unknown: UnknownNames,
     bom: bool,
+    takes_last_line: bool,
+    last_line: LastLine,
+    without_sms: u64,
     failed: bool,
+}
+
+/// What became of the last line of a CSV.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LastLine {
+    /// It has a line end.
+    #[default]
+    Ended,
+    /// It has none, and was taken: its last cell cannot be cut, or whoever started the import takes it for whole.
+    Taken,
+    /// It has none, and was left out: its last cell may be a part of one.
+    LeftOut,
 }
 
 enum Form {
@@ -242,12 +211,32 @@ impl<R: Read> Rows<R> {
     ) -> Result<Self, SourceError> {
         let mut input = Splitter::new(input);
         let mut unknown = UnknownNames::default();
-        let sniff::Seen { format, bom } = sniff::sniff(&mut input, format)?;
+        let sniff::Seen { format, bom } = sniff::sniff(&mut input, format, |name| Column::find(name).is_some())?;
         let form = match format {
             Format::Csv => Form::Csv(Box::new(CsvRecords::open(&mut input, &mut unknown)?)),
             Format::JsonLines => Form::JsonLines,
         };
-        Ok(Self { input, form, checker: Checker::new(merchants), unknown, bom, failed: false })
+        let checker = Checker::new(merchants);
+        let (takes_last_line, last_line) = (false, LastLine::default());
+        Ok(Self { input, form, checker, unknown, bom, takes_last_line, last_line, without_sms: 0, failed: false })
+    }
+
+    /// Takes a last line that has no line end for whole, whatever its last cell is.
+    #[must_use]
+    pub fn taking_last_line(self, takes_last_line: bool) -> Self {
+        Self { takes_last_line, ..self }
+    }
+
+    /// How many of the rows so far have a phone number that takes no SMS.
+    #[must_use]
+    pub fn without_sms(&self) -> u64 {
+        self.without_sms
+    }
+
+    /// What became of the last line, once it was read.
+    #[must_use]
+    pub fn last_line(&self) -> LastLine {
+        self.last_line
     }
 
     /// The columns that were passed over so far. Of a CSV they are known from the beginning.
@@ -277,15 +266,29 @@ impl<R: Read> Rows<R> {
         })
     }
 
-    fn read(&mut self) -> io::Result<Option<Record>> {
+    fn read(&mut self) -> Result<Option<Record>, SourceError> {
         let quotes = matches!(self.form, Form::Csv(_));
-        let Some(raw) = self.input.next(quotes)? else { return Ok(None) };
+        let line = self.input.line();
+        let unreadable = |source| SourceError::Read { line, source };
+        let Some(raw) = self.input.next(quotes).map_err(unreadable)? else { return Ok(None) };
         let line = raw.line;
         let mut faults = Faults::default();
         let row = match &mut self.form {
-            Form::Csv(records) => csv_row(records, &mut self.input, &raw, &mut self.checker, &mut faults),
-            Form::JsonLines => json_row(&self.input, &raw, &mut self.checker, &mut self.unknown, &mut faults),
+            Form::Csv(records) => {
+                let mut reading = CsvReading { records, input: &mut self.input, checker: &mut self.checker };
+                let may_be_cut = reading.row(&raw, self.takes_last_line, &mut faults);
+                let (row, last_line) = may_be_cut.map_err(|error| error.at(line))?;
+                self.last_line = last_line;
+                row
+            }
+            Form::JsonLines => {
+                let row = json_row(&self.input, &raw, &mut self.checker, &mut self.unknown, &mut faults);
+                row.map_err(|error| error.at(line))?
+            }
         };
+        if let Ok((LedgerRow { phone: Said::Value(Some(phone)), .. }, _)) = &row {
+            self.without_sms += u64::from(!takes_sms(phone));
+        }
         let rejected = |Refused { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
         Ok(Some(match row {
             Ok((row, None)) => Record { line, read: Ok(row), left_out: None },
@@ -305,109 +308,8 @@ impl<R: Read> Iterator for Rows<R> {
         if self.failed {
             return None;
         }
-        let line = self.input.line();
         let read = self.read();
         self.failed = read.is_err();
-        read.map_err(|source| SourceError::Read { line, source }).transpose()
-    }
-}
-
-/// A record that makes no row: what is kept of it, and what it was.
-struct Refused {
-    record: Option<Box<RejectedRecord>>,
-    original: Original,
-}
-
-impl From<Original> for Refused {
-    fn from(original: Original) -> Self {
-        Self { record: None, original }
-    }
-}
-
-/// A row, and what it was if cells of it are left out.
-type Taken = (LedgerRow, Option<Original>);
-
-/// Checks the cells of a record, whose text is `original`.
-fn check(
-    checker: &mut Checker,
-    cells: &Cells<'_>,
-    faults: &mut Faults,
-    original: impl FnOnce() -> Original,
-) -> Result<Taken, Refused> {
-    match checker.row(cells, faults) {
-        Some(row) if faults.is_empty() => Ok((row, None)),
-        Some(row) => Ok((row, Some(original()))),
-        None => {
-            let record = Checker::rejected(RecordKind::Row, None, cells, faults);
-            Err(Refused { record: Some(Box::new(record)), original: original() })
-        }
-    }
-}
-
-/// The row of a CSV record; else what it was, and in `faults` what is wrong with it.
-fn csv_row<R: Read>(
-    records: &mut CsvRecords,
-    input: &mut Splitter<R>,
-    raw: &Raw,
-    checker: &mut Checker,
-    faults: &mut Faults,
-) -> Result<Taken, Refused> {
-    if let Some(flaw) = raw.flaw {
-        faults.record(problem(flaw));
-        return Err(match flaw {
-            Flaw::TooLong => Original::Lost.into(),
-            _ => Original::Fields(split_anyhow(input.bytes(raw))).into(),
-        });
-    }
-    let whole = records.split(input.bytes(raw));
-    if raw.lines > 1 && (whole.is_err() || records.is_whole_but_for_a_quote(input.first_line(raw))) {
-        // A stray quote, and not line breaks within a text: what it swallowed is read again.
-        let first = input.keep_first_line_only(raw);
-        faults.record(problem(Flaw::OpenQuote));
-        return Err(Original::Fields(split_anyhow(input.bytes(&first))).into());
-    }
-    if let Err(expected) = whole {
-        let found = records.record().len();
-        faults.record(format!(
-            "the record has {found} fields, the header has {expected}; a text with a comma in it belongs in double quotes"
-        ));
-        return Err(Original::Fields(records.record().clone()).into());
-    }
-    let cells = records.cells(faults);
-    check(checker, &cells, faults, || Original::Fields(records.record().clone()))
-}
-
-/// The row of a line of JSON; else what it was, and in `faults` what is wrong with it.
-fn json_row<R: Read>(
-    input: &Splitter<R>,
-    raw: &Raw,
-    checker: &mut Checker,
-    unknown: &mut UnknownNames,
-    faults: &mut Faults,
-) -> Result<Taken, Refused> {
-    if let Some(flaw) = raw.flaw {
-        faults.record(problem(flaw));
-        return Err(Original::Lost.into());
-    }
-    let line = input.bytes(raw);
-    let original = || Original::Text(line.to_vec());
-    let Ok(text) = str::from_utf8(line) else {
-        faults.record("the line is not UTF-8 text");
-        return Err(original().into());
-    };
-    let object = json_lines::read(text, ObjectReader { unknown, faults }).ok_or_else(original)?;
-    check(checker, &object.cells(), faults, original)
-}
-
-fn problem(flaw: Flaw) -> &'static str {
-    match flaw {
-        Flaw::TooLong => "the record is longer than 1 MiB; it was skipped to the end of its line",
-        Flaw::TextAfterQuote => {
-            "the record has text after a closing quote; write a quote within a quoted text as two quotes"
-        }
-        Flaw::SpaceBeforeQuote => "the record has white space before an opening quote; begin the field with the quote",
-        Flaw::OpenQuote => {
-            "a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two"
-        }
+        read.transpose()
     }
 }

@@ -16,8 +16,16 @@ pub(super) struct Seen {
     pub(super) bom: bool,
 }
 
-/// Tells the format, unless it is `given`, and refuses what surely is something else, with advice.
-pub(super) fn sniff<R: Read>(input: &mut Splitter<R>, given: Option<Format>) -> Result<Seen, SourceError> {
+/// What may stand between two cells. Excel takes the list separator of its locale, a semicolon in most of Europe.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// Tells the format, unless it is `given`, and the separator of a CSV by the names of its header that are columns; refuses what surely
+/// is something else, with advice. A line `sep=;`, by which Excel is told the separator, is passed over.
+pub(super) fn sniff<R: Read>(
+    input: &mut Splitter<R>,
+    given: Option<Format>,
+    is_column: impl Fn(&str) -> bool,
+) -> Result<Seen, SourceError> {
     let read = |source| SourceError::Read { line: 1, source };
     let head = input.peek(LOOK).map_err(read)?;
     if let Some((what, advice)) = foreign(head) {
@@ -34,16 +42,45 @@ pub(super) fn sniff<R: Read>(input: &mut Splitter<R>, given: Option<Format>) -> 
     if let Some((what, advice)) = other_shape(text, format) {
         return Err(SourceError::Foreign { what, advice });
     }
+    let (separator, is_told) = match format {
+        Format::Csv => separator(text, is_column),
+        Format::JsonLines => (b',', false),
+    };
     if bom {
         input.skip(BOM.len());
     }
+    if is_told {
+        // It may stand below blank lines, which are passed over with it.
+        while !input.peek_line().map_err(read)?.to_ascii_lowercase().starts_with(b"sep=") {
+            input.skip_line();
+        }
+        input.skip_line();
+    }
+    input.separate_by(separator);
     Ok(Seen { format, bom })
+}
+
+/// The separator of a CSV, and whether a line of its own tells it.
+fn separator(text: &[u8], is_column: impl Fn(&str) -> bool) -> (u8, bool) {
+    let first_line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    if let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] = first_line
+        && SEPARATORS.contains(separator)
+    {
+        return (*separator, true);
+    }
+    let columns = |separator: u8| {
+        let names = first_line.split(|byte| *byte == separator).filter_map(|name| str::from_utf8(name).ok());
+        names.filter(|name| is_column(name.trim().trim_matches('"'))).count()
+    };
+    // The first of those that are equal: a header of one name has a comma.
+    let best = SEPARATORS.into_iter().rev().max_by_key(|separator| columns(*separator)).unwrap_or(b',');
+    (best, false)
 }
 
 type Advice = (&'static str, &'static str);
 
 fn foreign(head: &[u8]) -> Option<Advice> {
-    const AS_UTF8: &str = "save it as “CSV UTF-8”, or convert it: iconv -f UTF-16 -t UTF-8";
+    const AS_UTF8: &str = "save it as “CSV UTF-8”, or pass --encoding utf-16";
     match head {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(("is UTF-16 text", AS_UTF8)),
         // Without a mark: every other byte of ASCII text is zero.

@@ -1,6 +1,9 @@
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
+use super::quote_scan::{Flaw, QuoteScan};
+use super::text_input::END_MARK;
+
 /// The longest record that is read, in bytes: room for every column at a usual length, and a bound on memory. A longer one is
 /// skipped to the end of its line, however long that is.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
@@ -20,29 +23,23 @@ pub(super) struct Raw {
     second_line: usize,
     /// What is wrong with its form.
     pub(super) flaw: Option<Flaw>,
+    /// Whether the input ends within its last line: it may have been cut off there.
+    pub(super) unterminated: bool,
 }
 
-/// What keeps bytes from being a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
-    /// Longer than [`MAX_RECORD`]; its bytes are gone.
-    TooLong,
-    /// A quoted field has text after its closing quote, in the same line.
-    TextAfterQuote,
-    /// A quoted field has white space before its opening quote.
-    SpaceBeforeQuote,
-    /// A quoted field that begins on this line does not end properly further down.
-    OpenQuote,
-}
-
-/// Cuts an input into records, in memory that does not grow with the input. Blank lines are passed over.
+/// Cuts an input into records, in memory that does not grow with the input. Lines without content are passed over: blank ones and, in
+/// a CSV, those of nothing but separators; so is the end mark of DOS.
 #[derive(Debug)]
 pub(super) struct Splitter<R> {
     input: R,
+    /// What stands between two cells of a CSV.
+    separator: u8,
     buffer: Vec<u8>,
     /// The bytes of `buffer` that were read and not yet given out.
     held: Range<usize>,
     ended: bool,
+    /// Whether there was an end mark at the end.
+    end_marked: bool,
     /// The number of the line that begins at `held.start`.
     line: u64,
     /// How many bytes were taken from the input.
@@ -61,7 +58,44 @@ enum LineEnd {
 
 impl<R: Read> Splitter<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, buffer: vec![0; FIRST_READ], held: 0..0, ended: false, line: 1, taken: 0 }
+        Self {
+            input,
+            separator: b',',
+            buffer: vec![0; FIRST_READ],
+            held: 0..0,
+            ended: false,
+            end_marked: false,
+            line: 1,
+            taken: 0,
+        }
+    }
+
+    /// Takes `separator` for what stands between two cells.
+    pub(super) fn separate_by(&mut self, separator: u8) {
+        self.separator = separator;
+    }
+
+    /// What stands between two cells.
+    pub(super) fn separator(&self) -> u8 {
+        self.separator
+    }
+
+    /// Passes over the first line, which must have been peeked at.
+    pub(super) fn skip_line(&mut self) {
+        let held = &self.buffer[self.held.clone()];
+        let length = held.iter().position(|byte| *byte == b'\n').map_or(held.len(), |at| at + 1);
+        self.held.start += length;
+        self.line += 1;
+    }
+
+    /// The line that is read next, without taking it; the bytes of the record that was given out last are gone.
+    pub(super) fn peek_line(&mut self) -> io::Result<&[u8]> {
+        let end = match self.line_end(0)? {
+            LineEnd::Break(end) | LineEnd::Input(end) => end,
+            LineEnd::TooFar => self.held.len(),
+        };
+        let line = self.held.start..self.held.start + end;
+        Ok(&self.buffer[line.start..without_break(&self.buffer, line)])
     }
 
     /// The first bytes of the input, up to `wanted` of them, without taking them.
@@ -103,14 +137,15 @@ impl<R: Read> Splitter<R> {
         self.held.start = raw.second_line;
         self.line = raw.line + 1;
         let span = raw.span.start..without_break(&self.buffer, raw.span.start..raw.second_line);
-        Raw { line: raw.line, lines: 1, span, second_line: raw.second_line, flaw: Some(Flaw::OpenQuote) }
+        let flaw = Some(Flaw::OpenQuote);
+        Raw { line: raw.line, lines: 1, span, second_line: raw.second_line, flaw, unterminated: false }
     }
 
     /// The next record; `None` at the end of the input. With `quotes` a line break within double quotes does not end it.
     pub(super) fn next(&mut self, quotes: bool) -> io::Result<Option<Raw>> {
         loop {
             let Some(raw) = self.next_or_blank(quotes)? else { return Ok(None) };
-            if raw.flaw.is_some() || !self.bytes(&raw).trim_ascii().is_empty() {
+            if raw.flaw.is_some() || !is_blank(self.bytes(&raw), quotes.then_some(self.separator)) {
                 return Ok(Some(raw));
             }
         }
@@ -155,7 +190,10 @@ impl<R: Read> Splitter<R> {
         flaw: Option<Flaw>,
     ) -> Raw {
         let flaw = if scan.is_within_quotes() { Some(Flaw::OpenQuote) } else { flaw };
-        let raw = self.give(lines, end, second_line.unwrap_or(end), flaw);
+        let mut raw = self.give(lines, end, second_line.unwrap_or(end), flaw);
+        // A CR alone is the first half of a line end.
+        raw.unterminated =
+            !self.end_marked && self.held.start > 0 && !matches!(self.buffer[self.held.start - 1], b'\n' | b'\r');
         if flaw.is_some() { self.keep_first_line_only(&raw) } else { raw }
     }
 
@@ -168,6 +206,7 @@ impl<R: Read> Splitter<R> {
             span: start..without_break(&self.buffer, start..start + length),
             second_line: start + second_line,
             flaw,
+            unterminated: false,
         };
         self.held.start += length;
         self.line += lines;
@@ -190,8 +229,14 @@ impl<R: Read> Splitter<R> {
                 break;
             }
         }
-        let raw =
-            Raw { line: self.line, lines: 1, span: 0..0, second_line: self.held.start, flaw: Some(Flaw::TooLong) };
+        let raw = Raw {
+            line: self.line,
+            lines: 1,
+            span: 0..0,
+            second_line: self.held.start,
+            flaw: Some(Flaw::TooLong),
+            unterminated: false,
+        };
         self.line += 1;
         Ok(raw)
     }
@@ -212,7 +257,8 @@ impl<R: Read> Splitter<R> {
                 return Ok(LineEnd::TooFar);
             }
             if !self.fill()? {
-                return Ok(LineEnd::Input(looked));
+                // The end mark, if there was one, is no more held.
+                return Ok(LineEnd::Input(looked.min(self.held.len())));
             }
         }
     }
@@ -225,7 +271,7 @@ impl<R: Read> Splitter<R> {
         if !quotes || !line.contains(&b'"') {
             return None;
         }
-        scan.walk(line)
+        scan.walk(line, self.separator)
     }
 
     /// Reads some more; `false` at the end of the input.
@@ -250,7 +296,25 @@ impl<R: Read> Splitter<R> {
         self.held.end += read;
         self.taken += read as u64;
         self.ended = read == 0;
+        while self.ended && self.buffer[self.held.clone()].last() == Some(&END_MARK) {
+            self.held.end -= 1;
+            self.end_marked = true;
+        }
         Ok(read > 0)
+    }
+}
+
+/// Whether a record has no content: white space and, in a CSV, separators and empty quotes.
+fn is_blank(record: &[u8], separator: Option<u8>) -> bool {
+    let says_nothing =
+        |byte: u8| byte.is_ascii_whitespace() || separator.is_some_and(|separator| byte == separator || byte == b'"');
+    match record.iter().find(|byte| !says_nothing(**byte)) {
+        None => true,
+        Some(byte) if byte.is_ascii() => false,
+        // Spreadsheets in Chinese have wide spaces.
+        Some(_) => str::from_utf8(record).is_ok_and(|text| {
+            text.chars().all(|letter| letter.is_whitespace() || u8::try_from(letter).is_ok_and(says_nothing))
+        }),
     }
 }
 
@@ -261,52 +325,13 @@ fn without_break(buffer: &[u8], line: Range<usize>) -> usize {
     line.start + text.strip_suffix(b"\r").unwrap_or(text).len()
 }
 
-/// Where a reader of a CSV record stands; carried from line to line while a quoted field is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum QuoteScan {
-    FieldStart,
-    /// White space since the field's start.
-    Space,
-    /// A quote in here is an ordinary character.
-    Unquoted,
-    Quoted,
-    /// A quote within a quoted field: its end, or the first half of a doubled one.
-    Quote,
-}
-
-impl QuoteScan {
-    fn is_within_quotes(self) -> bool {
-        self == Self::Quoted
-    }
-
-    /// Goes through one line. When no quote is open at its end, the record ends there.
-    fn walk(&mut self, line: &[u8]) -> Option<Flaw> {
-        for byte in line {
-            *self = match (*self, byte) {
-                (Self::Quoted, b'"') => Self::Quote,
-                (Self::Quoted, _) => Self::Quoted,
-                (Self::FieldStart, b'"') | (Self::Quote, b'"') => Self::Quoted,
-                (_, b',') => Self::FieldStart,
-                (Self::Quote, _) => return Some(Flaw::TextAfterQuote),
-                (Self::FieldStart | Self::Space, b' ' | b'\t') => Self::Space,
-                (Self::Space, b'"') => return Some(Flaw::SpaceBeforeQuote),
-                (Self::FieldStart | Self::Space | Self::Unquoted, _) => Self::Unquoted,
-            };
-        }
-        if *self != Self::Quoted {
-            *self = Self::FieldStart;
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{self, Read};
 
     use proptest::prelude::*;
 
-    use super::{Flaw, MAX_RECORD, Splitter};
+    use super::{Flaw, MAX_RECORD, Splitter, is_blank};
 
     fn split(input: &[u8], quotes: bool) -> Vec<(u64, u64, String, Option<Flaw>)> {
         let mut splitter = Splitter::new(input);
@@ -329,6 +354,28 @@ mod tests {
             (8, 1, "last", None),
         ];
         assert_eq!(found, expected.map(|(line, lines, text, flaw)| (line, lines, text.to_owned(), flaw)));
+    }
+
+    #[test]
+    fn lines_without_content_and_the_end_mark_are_passed_over() {
+        let input = b"a,b\n,,,\r\n , \t,\n\"\",\"\"\n\xe3\x80\x80,\n\n1,2\n\x1a";
+        let found: Vec<_> = split(input, true).into_iter().map(|(line, _, text, _)| (line, text)).collect();
+        assert_eq!(found, [(1, "a,b".to_owned()), (7, "1,2".to_owned())]);
+        assert_eq!(split(b"{}\n,,\n\x1a\x1a", false).len(), 2, "in JSON lines commas are a mistake");
+    }
+
+    #[test]
+    fn only_an_input_that_ends_within_a_line_may_be_cut_off() {
+        for (input, expected) in
+            [(&b"a\nb"[..], true), (b"a\nb\n", false), (b"a\nb\r", false), (b"a\nb\x1a", false), (b"a\n\"b\nc\"", true)]
+        {
+            let mut splitter = Splitter::new(input);
+            let mut last = false;
+            while let Some(raw) = splitter.next(true).unwrap() {
+                last = raw.unterminated;
+            }
+            assert_eq!(last, expected, "{input:?}");
+        }
     }
 
     #[test]
@@ -393,8 +440,11 @@ mod tests {
                 covered.extend(raw.line..raw.line + raw.lines);
             }
             prop_assert!(covered.is_sorted_by(|a, b| a < b), "no line twice: {covered:?}");
+            let marks = input.iter().rev().take_while(|byte| **byte == super::END_MARK).count();
+            let input = &input[..input.len() - marks];
             for (line, text) in (1..).zip(input.split(|byte| *byte == b'\n')) {
-                prop_assert!(covered.contains(&line) || text.trim_ascii().is_empty(), "line {line} was lost");
+                let separator = quotes.then_some(b',');
+                prop_assert!(covered.contains(&line) || is_blank(text, separator), "line {line} was lost");
             }
         }
     }

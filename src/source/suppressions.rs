@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::check::phone_number;
 use super::csv_records::split_anyhow;
 use super::splitter::Splitter;
-use super::{Format, SourceError, sniff};
+use super::{Format, LastLine, SourceError, sniff};
 use crate::domain::{Address, EmailAddress, Merchant, MerchantId, Suppression, SuppressionReason};
 
 /// The columns, in the order in which they are written.
@@ -45,6 +45,7 @@ pub struct SuppressionLines<'m, R> {
     columns: Vec<usize>,
     merchants: &'m BTreeMap<MerchantId, Merchant>,
     defaults: Defaults,
+    last_line: LastLine,
     failed: bool,
 }
 
@@ -60,16 +61,17 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
         defaults: Defaults,
     ) -> Result<Self, SuppressionsError> {
         let mut input = Splitter::new(input);
-        sniff::sniff(&mut input, Some(Format::Csv))?;
+        let position = |name: &str| COLUMNS.iter().position(|column| column.eq_ignore_ascii_case(name.trim()));
+        sniff::sniff(&mut input, Some(Format::Csv), |name| position(name).is_some())?;
         let read = |source| SourceError::Read { line: 1, source };
         let raw = input.next(true).map_err(read)?.ok_or(SourceError::Empty)?;
         if raw.flaw.is_some() {
             return Err(SuppressionsError::NoHeader);
         }
-        let header = split_anyhow(input.bytes(&raw));
+        let header = split_anyhow(input.bytes(&raw), input.separator());
         let mut columns = Vec::with_capacity(header.len());
         for name in &header {
-            let column = COLUMNS.iter().position(|column| column.as_bytes().eq_ignore_ascii_case(name.trim_ascii()));
+            let column = str::from_utf8(name).ok().and_then(position);
             let column = column.ok_or(SuppressionsError::NoHeader)?;
             if columns.contains(&column) {
                 return Err(SuppressionsError::NoHeader);
@@ -79,23 +81,39 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
         if !columns.iter().any(|column| COLUMNS[*column] == "address") {
             return Err(SuppressionsError::NoHeader);
         }
-        Ok(Self { input, columns, merchants, defaults, failed: false })
+        Ok(Self { input, columns, merchants, defaults, last_line: LastLine::default(), failed: false })
     }
 
-    fn read(&mut self) -> io::Result<Option<SuppressionLine>> {
-        let Some(raw) = self.input.next(true)? else { return Ok(None) };
+    /// What became of the last line, once it was read. It is always taken: to suppress a part of an address as well does little harm.
+    #[must_use]
+    pub fn last_line(&self) -> LastLine {
+        self.last_line
+    }
+
+    fn read(&mut self) -> Result<Option<SuppressionLine>, SourceError> {
+        let line = self.input.line();
+        let Some(raw) = self.input.next(true).map_err(|source| SourceError::Read { line, source })? else {
+            return Ok(None);
+        };
         let line = raw.line;
-        let read = match raw.flaw {
-            Some(_) => Err("the record is longer than 1 MiB, or its quotes do not match".to_owned()),
-            None => self.suppression(self.input.bytes(&raw)),
+        if raw.unterminated {
+            self.last_line = LastLine::Taken;
+        }
+        let read = match (raw.flaw, str::from_utf8(self.input.bytes(&raw))) {
+            (None, Err(_)) => return Err(SourceError::NotUtf8 { line }),
+            (None, Ok(text)) => self.suppression(text),
+            (Some(_), _) => Err("the record is longer than 1 MiB, or its quotes do not match".to_owned()),
         };
         Ok(Some(SuppressionLine { line, read }))
     }
 
-    fn suppression(&self, record: &[u8]) -> Result<Suppression, String> {
-        let record = split_anyhow(record);
+    fn suppression(&self, record: &str) -> Result<Suppression, String> {
+        let record = split_anyhow(record.as_bytes(), self.input.separator());
         let expected = self.columns.len();
-        if record.len() != expected {
+        // Excel leaves out the separators of empty cells at the end.
+        if record.len() > expected
+            || record.len() <= self.columns.iter().position(|column| COLUMNS[*column] == "address").unwrap_or(0)
+        {
             return Err(format!("the record has {} fields, the header has {expected}", record.len()));
         }
         let mut cells = [""; COLUMNS.len()];
@@ -141,10 +159,9 @@ impl<R: Read> Iterator for SuppressionLines<'_, R> {
         if self.failed {
             return None;
         }
-        let line = self.input.line();
         let read = self.read();
         self.failed = read.is_err();
-        read.map_err(|source| SourceError::Read { line, source }).transpose()
+        read.transpose()
     }
 }
 

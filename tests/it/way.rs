@@ -87,6 +87,7 @@ fn config(folder: &Path, database: Option<String>, smtp: &SmtpSink, http: &HttpS
 
 async fn take_in(app: &App, rows: &'static str) {
     let job = Import {
+        take_last_line: false,
         input: Cursor::new(rows),
         format: Some(Format::Csv),
         merchants: &app.policy.merchants,

@@ -1,7 +1,6 @@
 //! `dueherald notice create`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message
 use crate::gateway::Gateway;
 use crate::pipeline::{NoticeOrder, Preview, Recall, Seen, Selection, Signature, create as make, preview};
 use crate::render::{Phase, RenderRequest, Sample};
-use crate::source::read_borrower_list;
+use crate::source::{TextInput, TextOptions, read_borrower_list};
 
 /// How many messages a dry run shows.
 const SHOWN: usize = 4;
@@ -158,7 +157,7 @@ fn merchants<'a>(args: &CreateArgs, recall: Option<&Recall>, app: &'a App) -> Re
 
 fn listed(file: &Path) -> Result<BTreeSet<BorrowerId>, CliError> {
     let wrong = |problem: String| CliError::Use(format!("{}: {problem}", file.display()));
-    let input = File::open(file).map_err(|error| wrong(error.to_string()))?;
+    let input = TextInput::open(file, TextOptions::default()).map_err(|error| wrong(error.to_string()))?;
     read_borrower_list(input).map_err(|error| wrong(error.to_string()))
 }
 

@@ -1,9 +1,8 @@
 //! `dueherald suppress list|add|remove|import|export`: addresses that must not be contacted.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args};
@@ -16,7 +15,10 @@ use super::known;
 use crate::domain::{Address, AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::pipeline::Signature;
 use crate::plan::end_to_come;
-use crate::source::{Defaults, SourceError, SuppressionLines, SuppressionsWriter, read_address};
+use crate::source::{
+    Defaults, Encoding, LastLine, SourceError, SuppressionLines, SuppressionsWriter, TextInput, TextOptions,
+    read_address,
+};
 use crate::store::{Store, StoreError, SuppressionFilter};
 
 /// How many suppressions one operation reads or writes.
@@ -91,6 +93,12 @@ pub(super) struct ImportArgs {
     /// What lines without a source came from
     #[arg(long, default_value = "import")]
     source: String,
+    /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<Encoding>,
+    /// Refuse a file whose last line has no line end, as it may be cut off
+    #[arg(long)]
+    strict: bool,
     /// Check everything, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -198,9 +206,11 @@ pub(super) async fn import(
     }
     let defaults = Defaults { merchant: args.merchant, source: args.source, since: now };
     let refused = |error: &dyn std::fmt::Display| CliError::Use(format!("{}: {error}", args.file.display()));
-    let lines = SuppressionLines::open(open(&args.file)?, merchants, defaults).map_err(|error| refused(&error))?;
+    let options = TextOptions { encoding: args.encoding, strict: args.strict };
+    let input = TextInput::open(&args.file, options).map_err(|error| refused(&error))?;
+    let mut lines = SuppressionLines::open(input, merchants, defaults).map_err(|error| refused(&error))?;
     let (mut taken, mut rejected, mut batch) = (0_u64, 0_usize, Vec::new());
-    for line in lines {
+    for line in &mut lines {
         let line = line.map_err(|error: SourceError| CliError::Failed(format!("{}: {error}", args.file.display())))?;
         match line.read {
             Ok(one) => {
@@ -221,7 +231,14 @@ pub(super) async fn import(
     write(store, &mut batch, args.dry_run).await?;
     let dry = if args.dry_run { " (dry run: nothing was written)" } else { "" };
     writeln!(out, "{taken} taken, {rejected} rejected{dry}")?;
-    Ok(if rejected == 0 { Exit::Done } else { Exit::Partly })
+    let is_whole = lines.last_line() == LastLine::Ended;
+    if !is_whole {
+        writeln!(
+            out,
+            "warning: the last line has no line end, so its address may be cut off; it was taken, check the file"
+        )?;
+    }
+    Ok(if rejected == 0 && is_whole { Exit::Done } else { Exit::Partly })
 }
 
 async fn write(store: &dyn Store, batch: &mut Vec<Suppression>, dry_run: bool) -> Result<(), StoreError> {
@@ -230,14 +247,6 @@ async fn write(store: &dyn Store, batch: &mut Vec<Suppression>, dry_run: bool) -
     }
     batch.clear();
     Ok(())
-}
-
-fn open(file: &Path) -> Result<Box<dyn Read + Send>, CliError> {
-    if file == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
-    }
-    let opened = File::open(file).map_err(|error| CliError::Use(format!("{}: {error}", file.display())))?;
-    Ok(Box::new(opened))
 }
 
 /// Writes all of them, page by page: a lender may have a million.

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::pipeline::recall::Recall;
 use crate::pipeline::unpaid::Unpaid;
-use crate::plan::{Account, Decision, Due, Policy, Zones, address, decide, local_date};
+use crate::plan::{Account, Decision, Due, Policy, Zones, decide, local_date, reachable_address};
 use crate::render::Phase;
 use crate::store::{Stop, Store, StoreError};
 
@@ -128,7 +128,7 @@ impl Selection {
 /// why nothing was sent is on record.
 fn channel(due: &Due, channels: &[Channel]) -> Option<Channel> {
     let reachable =
-        |channel: &&Channel| address(&due.borrower, **channel).is_some() && !due.suppressed.contains(channel);
+        |channel: &&Channel| reachable_address(&due.borrower, **channel).is_some() && !due.suppressed.contains(channel);
     let preferred = due.borrower.preferred_channel.filter(|preferred| channels.contains(preferred));
     preferred.iter().chain(channels).find(reachable).or(channels.first()).copied()
 }

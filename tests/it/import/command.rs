@@ -12,14 +12,14 @@ struct Line {
     args: ImportArgs,
 }
 
-async fn command(books: &Books, arguments: &[&str]) -> (Result<Ended, ImportFailure>, String) {
+pub(super) async fn command(books: &Books, arguments: &[&str]) -> (Result<Ended, ImportFailure>, String) {
     let args = Line::try_parse_from(["import"].iter().chain(arguments)).expect("sound arguments").args;
     let mut out = Vec::new();
     let ended = run(&args, books, &merchants(), &mut out).await;
     (ended, String::from_utf8(out).expect("a summary is text"))
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub(super) fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).expect("a folder of the test's own");
     path
@@ -118,7 +118,7 @@ async fn the_summary_as_json_names_columns_and_problems() {
 async fn wrong_use_is_told_apart_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     let sound = write(folder.path(), "due.csv", &format!("{HEADER}\n{SOUND}\n"));
-    let wrong = write(folder.path(), "wrong.csv", "merchant;amount\n");
+    let wrong = write(folder.path(), "wrong.csv", "merchant;amount\r");
     let sound = sound.to_str().unwrap();
     let books = Books::default();
     let told = async |arguments: &[&str]| {
@@ -137,7 +137,7 @@ async fn wrong_use_is_told_apart_from_failure() {
     assert_eq!((code, text.as_str()), (1, "FOLDER/none.csv: No such file or directory (os error 2)"));
     let (code, text) = told(&[wrong.to_str().unwrap()]).await;
     assert_eq!(code, 1);
-    assert!(text.starts_with("FOLDER/wrong.csv: the input was not imported: it is separated by semicolons"), "{text}");
+    assert!(text.starts_with("FOLDER/wrong.csv: the input was not imported: it has line ends of CR alone"), "{text}");
 }
 
 #[test]

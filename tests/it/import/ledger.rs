@@ -36,7 +36,7 @@ async fn import_into(
 ) -> Result<Summary, ImportError> {
     let merchants = merchants();
     let rejects = rejects.map(|paper| Box::new(paper) as Box<dyn Write + Send>);
-    let job = Import { input, format: None, merchants: &merchants, mode, max_shown: 2, rejects };
+    let job = Import { input, format: None, take_last_line: false, merchants: &merchants, mode, max_shown: 2, rejects };
     pipeline::import(books, job, told).await
 }
 
@@ -163,6 +163,7 @@ async fn a_rejects_file_that_cannot_be_written_is_no_secret() {
     let books = Books::default();
     let merchants = merchants();
     let job = Import {
+        take_last_line: false,
         input: Cursor::new(format!("{}{}\n", file(0..2), row(&[("amount", "-1")]))),
         format: Some(Format::Csv),
         merchants: &merchants,

@@ -3,6 +3,7 @@
 mod command;
 mod input;
 mod ledger;
+mod people;
 mod properties;
 mod refusals;
 

@@ -18,8 +18,15 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-fn lines_with_text(input: &[u8]) -> usize {
-    input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count()
+/// The same as text: bytes that are none stop an import.
+fn likely_text() -> impl Strategy<Value = Vec<u8>> {
+    likely().prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into_bytes())
+}
+
+fn lines_with_text(input: &[u8], separators: &[char]) -> usize {
+    let text = str::from_utf8(input).expect("text").trim_end_matches('\u{1a}');
+    let says_nothing = |letter: char| letter.is_whitespace() || letter == '\u{feff}' || separators.contains(&letter);
+    text.split('\n').filter(|line| !line.chars().all(says_nothing)).count()
 }
 
 proptest! {
@@ -31,25 +38,25 @@ proptest! {
     }
 
     #[test]
-    fn every_line_of_json_is_counted_once(input in likely()) {
+    fn every_line_of_json_is_counted_once(input in likely_text()) {
         if let Ok(records) = read(&input, Some(Format::JsonLines)) {
             let text = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&input);
-            prop_assert_eq!(records.len(), lines_with_text(text));
+            prop_assert_eq!(records.len(), lines_with_text(text, &[]));
             prop_assert!(records.is_sorted_by(|a, b| a.line < b.line));
         }
     }
 
     #[test]
-    fn every_record_of_csv_is_counted_once(input in likely()) {
+    fn every_record_of_csv_is_counted_once(input in likely_text()) {
         let unquoted: Vec<u8> = input.into_iter().filter(|byte| *byte != b'"').collect();
         let whole = [HEADER.as_bytes(), b"\n", &unquoted].concat();
         let records = read(&whole, Some(Format::Csv)).unwrap();
-        prop_assert_eq!(records.len(), lines_with_text(&unquoted));
+        prop_assert_eq!(records.len(), lines_with_text(&unquoted, &[',']));
         prop_assert!(records.is_sorted_by(|a, b| a.line < b.line));
     }
 
     #[test]
-    fn quotes_lose_no_record(input in likely()) {
+    fn quotes_lose_no_record(input in likely_text()) {
         let whole = [HEADER.as_bytes(), b"\n", &input, b"\n", SOUND.replace(",i1,", ",the last,").as_bytes()].concat();
         let records = read(&whole, Some(Format::Csv)).unwrap();
         prop_assert!(records.is_sorted_by(|a, b| a.line < b.line));
@@ -60,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn a_rejects_file_is_refused_for_the_same_reasons(input in likely(), json: bool) {
+    fn a_rejects_file_is_refused_for_the_same_reasons(input in likely_text(), json: bool) {
         let format = if json { Format::JsonLines } else { Format::Csv };
         let whole = if json { input } else { [HEADER.as_bytes(), b"\n", &input].concat() };
         let Ok(rows) = Rows::open(whole.as_slice(), Some(format), &merchants()) else { return Ok(()) };

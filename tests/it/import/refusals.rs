@@ -1,5 +1,5 @@
 use dueherald::domain::{Borrower, Hold, Installment, InstallmentStatus, Said, merge};
-use dueherald::source::SourceError;
+use dueherald::source::{Format, SourceError};
 use rstest::rstest;
 
 use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
@@ -71,6 +71,16 @@ fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
     "account_phone",
     "95588",
     "account_phone is not a valid phone number in CN; one of another country begins with + and the country's code"
+)]
+#[case::rounded_number(
+    "installment_id",
+    "1.23457E+17",
+    "installment_id looks like a number that a spreadsheet has rounded; format the column as text, and export it again"
+)]
+#[case::error_of_a_spreadsheet(
+    "borrower_id",
+    "#REF!",
+    "borrower_id is an error of a spreadsheet; mend the formula, or export the values alone"
 )]
 #[case::email("email", "li.wei", "email is not an e-mail address such as li.wei@example.com")]
 #[case::email_without_dot("email", "li@wei", "email is not an e-mail address such as li.wei@example.com")]
@@ -186,7 +196,7 @@ fn a_record_that_is_out_of_form_is_told_by_its_line() {
     assert_eq!(
         refused(&records),
         [
-            "2: the record has 3 fields, the header has 19; a text with a comma in it belongs in double quotes",
+            "2: the record has 3 fields, the header has 19; a text with a line break in it belongs in double quotes",
             "3: the record has 20 fields, the header has 19; a text with a comma in it belongs in double quotes",
             "4: the record has text after a closing quote; write a quote within a quoted text as two quotes",
             "5: the record has white space before an opening quote; begin the field with the quote",
@@ -212,26 +222,17 @@ fn lines_that_a_stray_quote_swallowed_are_read_again(#[case] closing: &str) {
 }
 
 #[test]
-fn bytes_that_are_no_text_cost_their_record_only() {
-    let mut input = format!("{HEADER},note\n").into_bytes();
+fn a_line_that_is_no_text_puts_the_rest_in_doubt() {
+    let mut input = format!("{HEADER},note\n{SOUND},fine\n").into_bytes();
     // 李 in GBK.
-    input.extend(row(&[("name", "\u{1}"), ("installment_id", "i1")]).into_bytes());
-    let at = input.iter().position(|byte| *byte == 1).unwrap();
-    input.splice(at..=at, [0xc0, 0xee]);
-    input.extend(b",\n");
-    input.extend(format!("{},", row(&[("installment_id", "i2")])).as_bytes());
-    input.extend([0xff, b'\n']);
-    input.extend(format!("{},\0\n{SOUND},fine\n", row(&[("installment_id", "i3")])).as_bytes());
-    let records = read_csv(&input);
-    assert_eq!(
-        refused(&records),
-        [
-            "3: field 20 is not UTF-8 text; save the file as “CSV UTF-8” (Excel in Chinese writes GBK otherwise)",
-            "4: field 20 contains a NUL character",
-        ]
-    );
-    assert_eq!(taken(&records), [2, 5]);
-    assert!(records[0].left_out.as_ref().expect("told").reason().starts_with("name is not UTF-8 text"));
+    input.extend([row(&[("installment_id", "i2"), ("name", "")]).as_bytes(), b",\xc0\xee\n"].concat());
+    input.extend(format!("{},\n", row(&[("installment_id", "i3")])).as_bytes());
+    match read(&input, Some(Format::Csv)) {
+        Err(SourceError::NotUtf8 { line: 3 }) => {}
+        other => panic!("{other:?}"),
+    }
+    let nul = format!("{HEADER},note\n{SOUND},\0\n");
+    assert_eq!(refused(&read_csv(nul)), ["2: field 20 contains a NUL character"]);
 }
 
 #[test]
@@ -315,22 +316,13 @@ fn a_line_that_is_no_object_is_told(#[case] line: &str, #[case] reason: &str) {
     "its header line lacks the columns borrower_id, installment_id, currency; is “BorrowerID” meant for borrower_id?; is “instalment_id” meant for installment_id?"
 )]
 #[case::twice("merchant,amount,Amount\n", "its header line has the column amount twice; keep one")]
-#[case::semicolons(
-    "merchant;borrower_id;installment_id;amount;currency;due_date\n",
-    "it is separated by semicolons; save it with commas (Excel: choose “CSV UTF-8” in a locale whose list separator is a comma)"
-)]
-#[case::tabs("merchant\tborrower_id\tamount\n", "it is separated by tabs; save it with commas")]
-#[case::separator_line(
-    "sep=,\nmerchant,amount\n",
-    "it begins with a line “sep=…”; delete that line; the separator is a comma"
-)]
 #[case::old_mac(
     "merchant,amount\rmall,1\r",
     "it has line ends of CR alone; save it with line ends of LF or CRLF: tr '\\r' '\\n'"
 )]
 #[case::json_as_csv("{\"merchant\":\"mall\"}\n", "it is JSON, not CSV; pass --format jsonl")]
 fn a_csv_that_cannot_be_imported_at_all_says_what_to_do(#[case] input: &str, #[case] told: &str) {
-    let error = read(input.as_bytes(), Some(dueherald::source::Format::Csv)).unwrap_err();
+    let error = read(input.as_bytes(), Some(Format::Csv)).unwrap_err();
     assert_eq!(error.to_string(), told);
 }
 

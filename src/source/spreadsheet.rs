@@ -1,0 +1,143 @@
+//! What spreadsheets and dumps of databases put in the place of a value.
+
+use super::Column;
+use super::check::Cells;
+
+/// Why a text is no identifier but what became of one; reads on from the column's name. The text itself is not repeated.
+///
+/// Two numbers of 18 digits that a spreadsheet has rounded are one text: they would be one instalment, and the real ones stay open
+/// beside it. Nothing is undone: what is lost cannot be had again, and what is not lost is better mended where it is made.
+pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
+    if is_rounded(text) {
+        return Some(
+            "looks like a number that a spreadsheet has rounded; format the column as text, and export it again",
+        );
+    }
+    if is_float(text) {
+        return Some(
+            "looks like a number with decimals, which a program has added; format the column as text, and export it again",
+        );
+    }
+    if text.starts_with(['\'', '=']) {
+        return Some(
+            "begins with a mark of a spreadsheet (' or =); format the column as text, and export the values alone",
+        );
+    }
+    if is_error(text) {
+        return Some("is an error of a spreadsheet; mend the formula, or export the values alone");
+    }
+    is_placeholder(text)
+        .then_some("is a word for “nothing”; each instalment and each borrower needs a number of its own")
+}
+
+/// Takes words for “nothing” and errors of a spreadsheet out of the columns of free text, where they would be sent to borrowers. Such
+/// a cell says nothing: what the ledger knew stays.
+pub(super) fn without_placeholders<'a>(cells: &Cells<'a>) -> Cells<'a> {
+    let mut cells = *cells;
+    for column in [Column::Name, Column::OrderRef, Column::Product] {
+        let cell = &mut cells[column as usize];
+        if cell.is_some_and(|text| is_placeholder(text) || is_error(text)) {
+            *cell = None;
+        }
+    }
+    cells
+}
+
+/// `1.23457E+17`, as spreadsheets write it, and `1.23457E17`, as Java does.
+fn is_rounded(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let (sign, digits) = match exponent.strip_prefix(['+', '-']) {
+        Some(digits) => (true, digits),
+        None => (false, exponent),
+    };
+    let (whole, decimals) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = !whole.is_empty() && all_digits(whole) && all_digits(decimals);
+    // Without a sign and a point, as in 12E5, it may be a number of the lender's own.
+    is_number && !digits.is_empty() && all_digits(digits) && (sign || mantissa.len() > whole.len())
+}
+
+/// `1001.0`.
+fn is_float(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(whole, decimals)| {
+        !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) && matches!(decimals, "0" | "00")
+    })
+}
+
+/// `#N/A`, `#REF!`, `#NAME?` and the like in any language, and the ##### of a column that is too narrow.
+fn is_error(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('#') else { return false };
+    rest.ends_with(['!', '?'])
+        || ["n/a", "nv", "n/d", "#n/a"].iter().any(|word| rest.eq_ignore_ascii_case(word))
+        || (text.len() > 2 && rest.bytes().all(|byte| byte == b'#'))
+}
+
+/// Words by which programs and people say that there is nothing.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["null", "(null)", "<null>", "\\n", "none", "nil", "nan", "n/a", "undefined", "-", "--", "/"];
+    // The longest word has nine letters.
+    text.len() <= 9
+        && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+            || matches!(text, "无" | "空" | "—" | "——" | "暂无"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{is_error, is_placeholder, spoiled_identifier};
+
+    #[rstest]
+    #[case("1.23457E+17")]
+    #[case("1.2E+11")]
+    #[case("1E+05")]
+    #[case("1,23457E+17")]
+    #[case("1.2345678901234568e21")]
+    #[case("9.1E-05")]
+    #[case("1001.0")]
+    #[case("'00123")]
+    #[case("=\"00123\"")]
+    #[case("=A1&B1")]
+    #[case("#N/A")]
+    #[case("#REF!")]
+    #[case("#NAME?")]
+    #[case("#DIV/0!")]
+    #[case("#BEZUG!")]
+    #[case("#NV")]
+    #[case("########")]
+    #[case("NULL")]
+    #[case("None")]
+    #[case("nan")]
+    #[case("\\N")]
+    #[case("无")]
+    #[case("-")]
+    fn what_a_spreadsheet_made_of_an_identifier_is_none(#[case] text: &str) {
+        assert!(spoiled_identifier(text).is_some());
+    }
+
+    #[rstest]
+    #[case("00123")]
+    #[case("123456789012345678")]
+    #[case("12E5")]
+    #[case("E+17")]
+    #[case("3f2504e0-4f89-11d3-9a0c-0305e82c3301")]
+    #[case("1e5a-77")]
+    #[case("2026.12")]
+    #[case("1.2.0")]
+    #[case("#17")]
+    #[case("A=1")]
+    #[case("Nullarbor-1")]
+    #[case("nonesuch")]
+    #[case("O'Neil-1")]
+    fn identifiers_of_a_lenders_own_are_taken(#[case] text: &str) {
+        assert_eq!(spoiled_identifier(text), None);
+    }
+
+    #[test]
+    fn names_of_people_are_no_placeholders() {
+        for name in ["Null-Meier", "无名", "Nan Li", "李伟", "Nil Aydın", "O", "#1 Motors!x"] {
+            assert!(!is_placeholder(name) && !is_error(name), "{name}");
+        }
+    }
+}
