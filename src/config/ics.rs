@@ -84,6 +84,10 @@ pub(super) fn read(text: &str) -> Result<NamedDays, Vec<Flaw>> {
             _ => {}
         }
     }
+    let ends_whole = |(_, last): &(usize, String)| last.trim().eq_ignore_ascii_case("END:VCALENDAR");
+    if open.is_none() && !lines.iter().rev().find(|(_, line)| !line.trim().is_empty()).is_some_and(ends_whole) {
+        flaws.push((lines.len(), "does not end with END:VCALENDAR, so the file may be cut off".into()));
+    }
     if let Some(event) = open {
         flaws.push((event.line, "is an event without END:VEVENT".into()));
     }

@@ -64,7 +64,7 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let schedule = section.required("cron", r#""*/5 * * * *""#, |value| {
         Schedule::new(&text(value)?, cron_zone).map_err(|error| error.to_string())
     });
-    let zone = section.or("time_zone", Tz::UTC, time_zone);
+    let zone = section.optional("time_zone", time_zone);
     let page = section.or("page", 1_000, |value| integer(value, 1..=100_000));
     let overlap = section.or("overlap", Duration::from_secs(5 * 60), duration);
     let max_ledger_age = section.optional("max_ledger_age", duration);

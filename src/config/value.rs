@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use toml::de::DeValue;
 
 use super::origin::Raw;
-use crate::plan::DayHours;
+use crate::plan::{DayHours, read_time_zone};
 
 /// A value of the tree, with how it was written if it did not come from the file.
 pub(super) struct Value<'v> {
@@ -174,8 +174,7 @@ pub(super) fn decimal(value: &Value<'_>) -> Result<Decimal, String> {
 
 /// A time zone.
 pub(super) fn time_zone(value: &Value<'_>) -> Result<Tz, String> {
-    let wrong = || format!(r#"{} is no time zone of the IANA data; write for example "Asia/Shanghai""#, value.shown());
-    value.text()?.parse().map_err(|_| wrong())
+    read_time_zone(value.text()?).map_err(|problem| format!("{} {problem}", value.shown()))
 }
 
 /// An address to listen on.

@@ -253,8 +253,10 @@ pub enum SkipReason {
     Expired,
     /// Its template does not render.
     BadTemplate,
-    /// The merchant is stopped, or no longer in the config.
+    /// The merchant is stopped in the config.
     MerchantStopped,
+    /// The merchant is not in the config; it is planned again when the merchant comes back in time.
+    UnknownMerchant,
     /// The notice that it is of was cancelled.
     NoticeCancelled,
 }
@@ -262,14 +264,16 @@ words!(SkipReason {
     Paid => "paid", Cancelled => "cancelled", Rescheduled => "rescheduled", Superseded => "superseded",
     OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
     OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
+    UnknownMerchant => "unknown_merchant",
     NoticeCancelled => "notice_cancelled",
 });
 
 impl SkipReason {
-    /// Whether it is what the lender's books said, and may unsay.
+    /// Whether it may no longer hold: what the lender's books said, which they may unsay, and a merchant that is not in the config. Such a
+    /// reminder is planned again by the next scan that calls for it.
     #[must_use]
-    pub fn is_of_the_books(self) -> bool {
-        matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled)
+    pub fn may_be_unsaid(self) -> bool {
+        matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled | Self::UnknownMerchant)
     }
 
     /// The reason as a colleague would say it.
@@ -287,7 +291,10 @@ impl SkipReason {
             Self::OnHold => "the borrower is on hold",
             Self::Expired => "it is too late for it to be of use",
             Self::BadTemplate => "its template does not render",
-            Self::MerchantStopped => "the merchant is stopped, or not in the config",
+            Self::MerchantStopped => "the merchant is stopped in the config",
+            Self::UnknownMerchant => {
+                "the merchant is not in the config; it is planned again if the merchant comes back in time"
+            }
             Self::NoticeCancelled => "its notice was cancelled",
         }
     }

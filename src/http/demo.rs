@@ -86,6 +86,7 @@ pub fn skip_words(reason: SkipReason) -> Words {
         SkipReason::Expired => ("Too late to be useful", "已过有效时间，未发送"),
         SkipReason::BadTemplate => ("The message template does not work", "消息模板有误，未发送"),
         SkipReason::MerchantStopped => ("The merchant has stopped reminders", "商户已停止发送提醒"),
+        SkipReason::UnknownMerchant => ("The merchant is not in the config", "配置中没有该商户"),
         SkipReason::NoticeCancelled => ("The notice was cancelled", "该通知已取消"),
     };
     Words { en, zh }

@@ -121,7 +121,9 @@ impl Task<'_> {
             self.take_turn(TURN).await?;
             let read_to = page.read_to;
             self.write(page, summary).await?;
-            self.note(Some(read_to.min(self.started)), None).await?;
+            if let Some(read_to) = read_to {
+                self.note(Some(read_to.min(self.started)), None).await?;
+            }
         }
     }
 

@@ -156,7 +156,7 @@ fn weigh(
     now: DateTime<Utc>,
 ) -> Result<Decision, SkipReason> {
     let key = &reminder.key;
-    let merchant = policy.merchants.get(&key.borrower.merchant).ok_or(SkipReason::MerchantStopped)?;
+    let merchant = policy.merchants.get(&key.borrower.merchant).ok_or(SkipReason::UnknownMerchant)?;
     if merchant.stopped {
         return Err(SkipReason::MerchantStopped);
     }

@@ -13,6 +13,7 @@ use crate::domain::{
     Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord, RouteKey, Said,
     SourceName, Tags,
 };
+use crate::plan::read_time_zone;
 
 /// The longest cell that is read, in bytes.
 pub(super) const MAX_FIELD: usize = 64 * 1024;
@@ -84,9 +85,7 @@ impl Checker {
             EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
         });
         let locale = said(cells, Column::Locale, faults, |text| self.locale(text));
-        let time_zone = said(cells, Column::TimeZone, faults, |text| {
-            text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
-        });
+        let time_zone = said(cells, Column::TimeZone, faults, read_time_zone);
         let (sequence, of) = place_in_plan(cells, faults);
         let order_ref = said(cells, Column::OrderRef, faults, short_text);
         let product = said(cells, Column::Product, faults, short_text);

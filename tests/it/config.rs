@@ -67,7 +67,7 @@ fn three_mistakes_in_three_sections_all_show() {
         ("offsets = [0]", "offset = [0]"),
     ]);
     insta::assert_snapshot!(told(&text, &[]), @r#"
-    conf/dueherald.toml:6: schedule.time_zone: "Asia/Peking" is no time zone of the IANA data; write for example "Asia/Shanghai"
+    conf/dueherald.toml:6: schedule.time_zone: "Asia/Peking" is no time zone of the IANA data; write a place, such as Asia/Shanghai
     conf/dueherald.toml:35: routes.mall-app.kind: "ap" is unknown; write "web", "app" or "support"
     conf/dueherald.toml:51: rules[due-today].offset: is no key of the config; did you mean offsets?
     "#);

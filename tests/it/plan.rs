@@ -123,7 +123,7 @@ fn a_rule_or_merchant_that_is_gone_sends_nothing() {
     assert_eq!(decide(&policy(), &gone, &account(), at(TEN)), Decision::Skip(SkipReason::Superseded));
     let nobody = Policy { rules: policy().rules, ..Policy::default() };
     let decision = decide(&nobody, &reminder("b1", DUE, "due/-3", TEN), &account(), at(TEN));
-    assert_eq!(decision, Decision::Skip(SkipReason::MerchantStopped));
+    assert_eq!(decision, Decision::Skip(SkipReason::UnknownMerchant));
 }
 
 #[test]

@@ -97,7 +97,13 @@ impl Answer {
         let mut texts = Texts(Default::default());
         for column in Column::ALL {
             let Some(field) = self.places[*column as usize].and_then(|at| row.get(at)) else { continue };
-            if let Some(advice) = unsuited(*column, field.kind()) {
+            if matches!(field, Field::Unreadable | Field::OutOfRange(_)) {
+                let problem = match column {
+                    Column::DueDate => "is not a day of the calendar between 1970 and 2199",
+                    _ => "has a value that cannot be read, such as NaN or infinity; leave the row out, or mend it",
+                };
+                faults.column(*column, problem);
+            } else if let Some(advice) = unsuited(*column, field.kind()) {
                 faults.column(*column, format!("has a value that cannot be taken; {advice}"));
             }
             texts.0[*column as usize] = Some(field.cell());

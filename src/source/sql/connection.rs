@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use super::error::{Problem, plain};
 use super::field::{Answered, Field, Key, Stamp};
@@ -34,6 +35,11 @@ pub(super) trait Connection: Send {
 
     /// The rows after a place, at most `limit`, each with a field for every column.
     async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble>;
+
+    /// How far a time that comes without its zone may lie before the one before it: an hour that comes twice when clocks go back.
+    fn repeated(&self) -> TimeDelta {
+        TimeDelta::zero()
+    }
 
     /// Ends it.
     async fn close(self: Box<Self>);

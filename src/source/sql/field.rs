@@ -48,6 +48,8 @@ pub(super) enum Field {
     Date(NaiveDate),
     Instant(DateTime<Utc>),
     Local(NaiveDateTime),
+    /// A time of PostgreSQL that is out of the calendar's range, above all infinity, as PostgreSQL counts it.
+    OutOfRange(i64),
     /// Of a type that is not read, or a date that no calendar has.
     Unreadable,
 }
@@ -63,7 +65,7 @@ impl Field {
             Self::Date(_) => Kind::Date,
             Self::Instant(_) => Kind::Instant,
             Self::Local(_) => Kind::Local,
-            Self::Unreadable => Kind::Other,
+            Self::OutOfRange(_) | Self::Unreadable => Kind::Other,
         }
     }
 
@@ -73,7 +75,7 @@ impl Field {
             Self::Text(text) | Self::Decimal(text) => text.trim().to_owned(),
             Self::Whole(number) => number.to_string(),
             Self::Date(date) => date.to_string(),
-            Self::Null | Self::Float | Self::Instant(_) | Self::Local(_) | Self::Unreadable => String::new(),
+            _ => String::new(),
         }
     }
 }
@@ -83,6 +85,11 @@ pub(super) fn unsuited(column: Column, kind: Kind) -> Option<&'static str> {
     let is_amount = matches!(column, Column::Amount | Column::PaidAmount);
     match (column, kind) {
         (_, Kind::Any | Kind::Text) | (Column::DueDate, Kind::Date) => None,
+        // The day of an instant depends on the zone in which it is asked for.
+        (Column::DueDate, Kind::Instant) => Some(
+            "write its day where the lender is: (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in MySQL date(due_at) \
+             with the source's time_zone = \"Asia/Shanghai\"",
+        ),
         (Column::DueDate, _) => Some("write cast(… as date), or a text such as 2026-03-31"),
         (_, Kind::Whole | Kind::Decimal) => None,
         _ if is_amount => Some("amounts must be exact: write cast(… as decimal(18, 2)), or a text such as 128.50"),
@@ -97,25 +104,40 @@ pub(super) enum Stamp {
     Local(NaiveDateTime),
     /// SQLite: with the text as it stands there; `None` before the first row.
     Text(Option<String>, DateTime<Utc>),
+    /// PostgreSQL: out of the calendar's range.
+    OutOfRange(i64),
+    /// SQLite: a text that is no time.
+    NoTime(String),
 }
 
 impl Stamp {
-    pub(super) fn of(field: &Field, zone: Tz) -> Result<Self, Problem> {
-        match field {
-            Field::Instant(instant) => Ok(Self::Instant(*instant)),
-            Field::Local(local) => Ok(Self::Local(*local)),
-            Field::Text(text) => {
-                Ok(Self::Text(Some(text.clone()), instant_of_text(text, zone).ok_or(Problem::NoUpdatedAt)?))
-            }
-            _ => Err(Problem::NoUpdatedAt),
+    /// The place of a row; `None` for a value that cannot be read, which cannot be gone on from either.
+    pub(super) fn of(field: &Field, zone: Tz) -> Result<Option<Self>, Problem> {
+        Ok(Some(match field {
+            Field::Instant(instant) => Self::Instant(*instant),
+            Field::Local(local) => Self::Local(*local),
+            Field::Text(text) => match instant_of_text(text, zone) {
+                Some(instant) => Self::Text(Some(text.clone()), instant),
+                None => Self::NoTime(text.clone()),
+            },
+            Field::OutOfRange(raw) => Self::OutOfRange(*raw),
+            Field::Unreadable => return Ok(None),
+            _ => return Err(Problem::NoUpdatedAt),
+        }))
+    }
+
+    /// The time, if it is one of the calendar.
+    pub(super) fn time(&self, zone: Tz) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Instant(instant) | Self::Text(_, instant) => Some(*instant),
+            Self::Local(local) => Some(instant_of_local(*local, zone)),
+            Self::OutOfRange(_) | Self::NoTime(_) => None,
         }
     }
 
+    /// The time, for a database that has no others.
     pub(super) fn instant(&self, zone: Tz) -> DateTime<Utc> {
-        match self {
-            Self::Instant(instant) | Self::Text(_, instant) => *instant,
-            Self::Local(local) => instant_of_local(*local, zone),
-        }
+        self.time(zone).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
     pub(super) fn local(&self, zone: Tz) -> NaiveDateTime {
@@ -128,14 +150,14 @@ impl Stamp {
     /// For SQLite, which compares letter by letter. The first one is a little early rather than late, whatever form the column has.
     pub(super) fn text(&self, zone: Tz) -> String {
         match self {
-            Self::Text(Some(text), _) => text.clone(),
+            Self::Text(Some(text), _) | Self::NoTime(text) => text.clone(),
             other => other.local(zone).format("%Y-%m-%d %H:%M:%S").to_string(),
         }
     }
 }
 
 /// A local time that a change of clocks repeats is the first of the two, one that it leaves out the instant of the change.
-fn instant_of_local(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+pub(super) fn instant_of_local(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => one.to_utc(),
         LocalResult::None => local.and_utc() - chrono::Offset::fix(&zone.offset_from_utc_datetime(&local)),

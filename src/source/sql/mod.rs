@@ -11,7 +11,10 @@ mod field;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod postgres;
+mod postgres_values;
 mod query;
+#[cfg(feature = "mysql")]
+mod session_zone;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -52,8 +55,9 @@ pub struct SqlSettings {
     pub query: Query,
     /// The merchant of every row, if the query yields none.
     pub merchant: Option<MerchantId>,
-    /// What times without a zone are in.
-    pub zone: Tz,
+    /// What times without a zone are in, and the zone of the session, in which a query works out the day of an instant. Without one the
+    /// session has the database's own, and times without a zone are UTC.
+    pub zone: Option<Tz>,
     /// The most rows that are asked for at once.
     pub page: u32,
 }
@@ -98,7 +102,8 @@ impl SqlSource {
             connection,
             checker: Checker::new(merchants),
             unknown,
-            zone: self.settings.zone,
+            zone: self.settings.zone.unwrap_or(Tz::UTC),
+            read_to: None,
             limit: self.settings.page.max(1),
             after: Stamp::Instant(from.unwrap_or(DateTime::UNIX_EPOCH)),
             key: Key::First,
@@ -163,8 +168,8 @@ pub struct SqlPage {
     pub rejected: Vec<Rejected>,
     /// Rows that were taken without these cells.
     pub left_out: Vec<Rejected>,
-    /// The `updated_at` of its last row.
-    pub read_to: DateTime<Utc>,
+    /// The last `updated_at` so far that is a time.
+    pub read_to: Option<DateTime<Utc>>,
 }
 
 /// The pages of a source, one after the other.
@@ -175,6 +180,8 @@ pub struct SqlPages {
     checker: Checker,
     unknown: UnknownNames,
     zone: Tz,
+    /// The last time that could be read.
+    read_to: Option<DateTime<Utc>>,
     limit: u32,
     after: Stamp,
     key: Key,
@@ -202,37 +209,53 @@ impl SqlPages {
         let asked = self.connection.page(&self.after, &self.key, self.limit.into());
         let rows = self.asking.within(patience, asked).await?;
         self.ended = rows.len() < self.limit as usize;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let end = self.places_in_order(&rows, last).map_err(|problem| self.asking.error(problem))?;
-        let page = self.check(&rows, end.0.instant(self.zone));
-        (self.after, self.key) = end;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let end = self.places_in_order(&rows).map_err(|problem| self.asking.error(problem))?;
+        self.read_to = self.last_time(&rows).or(self.read_to);
+        let page = self.check(&rows, self.read_to);
+        if let Some(end) = end {
+            (self.after, self.key) = end;
+        }
         Ok(Some(page))
     }
 
-    /// The place of the last row, if the rows go on from where they should and in their order. Keys are compared only for being the
-    /// same: how texts sort is the database's business.
-    fn places_in_order(&self, rows: &[Vec<Field>], last: &[Field]) -> Result<(Stamp, Key), Problem> {
+    fn last_time(&self, rows: &[Vec<Field>]) -> Option<DateTime<Utc>> {
+        rows.iter().rev().find_map(|row| Stamp::of(self.answer.updated_at(row), self.zone).ok()??.time(self.zone))
+    }
+
+    /// The place of the last row that has one, if the rows go on from where they should and in their order. Keys are compared only for
+    /// being the same: how texts sort is the database's business, and so is where it puts what is no time.
+    fn places_in_order(&self, rows: &[Vec<Field>]) -> Result<Option<(Stamp, Key)>, Problem> {
         if rows.len() > self.limit as usize {
             return Err(Problem::TooMany);
         }
         // The first page may begin a little earlier: SQLite is asked to the second.
-        let mut before = (self.key != Key::First).then(|| self.after.instant(self.zone));
+        let mut before = self.after.time(self.zone).filter(|_| self.key != Key::First);
+        let mut end = None;
         for row in rows {
-            let stamp = Stamp::of(self.answer.updated_at(row), self.zone)?.instant(self.zone);
-            if before.is_some_and(|before| stamp < before) {
-                return Err(Problem::Disorder);
+            let Some(stamp) = Stamp::of(self.answer.updated_at(row), self.zone)? else { continue };
+            if let Some(time) = stamp.time(self.zone) {
+                if before.is_some_and(|before| time < before - self.connection.repeated()) {
+                    return Err(Problem::Disorder);
+                }
+                before = Some(time);
             }
-            before = Some(stamp);
+            end = Some((stamp, row));
         }
+        let Some((stamp, last)) = end else {
+            // A page that is not full is the last one, and nothing has to go on from it.
+            return if self.ended { Ok(None) } else { Err(Problem::NoUpdatedAt) };
+        };
         let key = Key::of(self.answer.key(last)).ok_or(Problem::Key(self.answer.key_name()))?;
-        let end = (Stamp::of(self.answer.updated_at(last), self.zone)?, key);
-        if (&end.0, &end.1) == (&self.after, &self.key) {
+        if (&stamp, &key) == (&self.after, &self.key) {
             return Err(Problem::Stuck);
         }
-        Ok(end)
+        Ok(Some((stamp, key)))
     }
 
-    fn check(&mut self, rows: &[Vec<Field>], read_to: DateTime<Utc>) -> SqlPage {
+    fn check(&mut self, rows: &[Vec<Field>], read_to: Option<DateTime<Utc>>) -> SqlPage {
         let (mut whole, mut amendments) = (Vec::new(), Vec::new());
         let (mut rejected, mut left_out) = (Vec::new(), Vec::new());
         let kind = match self.answer.yields {
@@ -242,6 +265,10 @@ impl SqlPages {
         for row in rows {
             self.rows += 1;
             let mut faults = Faults::default();
+            let place = Stamp::of(self.answer.updated_at(row), self.zone).ok().flatten();
+            if place.and_then(|place| place.time(self.zone)).is_none() {
+                faults.record("updated_at is not a time of the calendar");
+            }
             let texts = self.answer.texts(row, &mut faults);
             let cells = texts.cells();
             let is_sound = match kind {

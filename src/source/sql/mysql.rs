@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
@@ -13,21 +13,24 @@ use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
 use super::error::Problem;
 use super::field::{Answered, Field, Key, Kind, ROW_KEY, Stamp, UPDATED_AT};
 use super::query::{Parameter, Query};
+use super::session_zone::SessionZone;
 
 /// MySQL and MariaDB: the parameters are bound in the types of the columns `updated_at` and key.
 pub(super) struct MySqlSource {
     connection: MySqlConnection,
     query: Query,
     zone: Tz,
+    /// What the session has: a `timestamp` comes and goes in it.
+    session_zone: SessionZone,
     after: Kind,
     key: Kind,
 }
 
 impl MySqlSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
+    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
         let options: MySqlConnectOptions = url.parse()?;
-        // sqlx sets the session's time zone to UTC, so that a `timestamp` is an instant.
         let mut connection = options.connect().await?;
+        let session_zone = session_zone(&mut connection, zone).await?;
         connection.execute("set session transaction read only").await?;
         // MariaDB counts in seconds under one name, MySQL in milliseconds under another.
         let seconds = STATEMENT_TIMEOUT.as_secs();
@@ -36,7 +39,8 @@ impl MySqlSource {
             let mysql = format!("set session max_execution_time = {}", seconds * 1000);
             connection.execute(AssertSqlSafe(mysql)).await?;
         }
-        Ok(Self { connection, query, zone, after: Kind::Local, key: Kind::Text })
+        let zone = zone.unwrap_or(Tz::UTC);
+        Ok(Self { connection, query, zone, session_zone, after: Kind::Local, key: Kind::Text })
     }
 
     fn bind<'q>(
@@ -48,7 +52,9 @@ impl MySqlSource {
     ) -> Option<Statement<'q, MySql, MySqlArguments>> {
         for parameter in &self.query.binds {
             statement = match (parameter, self.after, self.key) {
-                (Parameter::After, Kind::Instant, _) => statement.bind(after.instant(self.zone)),
+                (Parameter::After, Kind::Instant, _) => {
+                    statement.bind(self.session_zone.local_not_after(after.instant(self.zone)))
+                }
                 (Parameter::After, _, _) => statement.bind(after.local(self.zone)),
                 (Parameter::AfterKey, _, Kind::Whole) => match key.whole::<i64>() {
                     Some(key) => statement.bind(key),
@@ -86,13 +92,43 @@ impl Connection for MySqlSource {
         let statement = sqlx::query(AssertSqlSafe(self.query.text.clone()));
         let statement = self.bind(statement, after, key, limit).ok_or(Problem::Key(ROW_KEY))?;
         let rows = statement.fetch_all(&mut self.connection).await?;
-        Ok(rows.iter().map(fields).collect())
+        Ok(rows.iter().map(|row| fields(row, self.session_zone)).collect())
+    }
+
+    fn repeated(&self) -> TimeDelta {
+        self.session_zone.repeated()
     }
 
     async fn close(self: Box<Self>) {
         // Nothing is lost if it does not close nicely: it only read.
         _ = self.connection.close().await;
     }
+}
+
+/// Gives the session the zone in which a query works out the day of an instant: the source's, else the server's own. A zone whose clocks
+/// change is known to a server that has loaded its zones; one that has not stays at UTC, which is logged.
+async fn session_zone(connection: &mut MySqlConnection, zone: Option<Tz>) -> Result<SessionZone, sqlx::Error> {
+    let wanted = match zone {
+        Some(zone) => SessionZone::of(zone),
+        None => {
+            connection.execute("set time_zone = @@global.time_zone").await?;
+            let minutes: i64 = sqlx::query_scalar("select timestampdiff(minute, utc_timestamp(), now())")
+                .fetch_one(&mut *connection)
+                .await?;
+            SessionZone::of_minutes(minutes)
+        }
+    };
+    let set = sqlx::query("set time_zone = ?").bind(wanted.to_string()).execute(&mut *connection).await;
+    if set.is_ok() {
+        return Ok(wanted);
+    }
+    tracing::warn!(
+        time_zone = %wanted,
+        "the server does not know the time zone; days that the query works out from instants are days of UTC, until its zones are \
+         loaded (mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql mysql)"
+    );
+    connection.execute("set time_zone = '+00:00'").await?;
+    Ok(SessionZone::of(Tz::UTC))
 }
 
 fn kind(name: &str) -> Kind {
@@ -114,11 +150,11 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-fn fields(row: &MySqlRow) -> Vec<Field> {
-    (0..row.len()).map(|at| field(row, at).unwrap_or(Field::Unreadable)).collect()
+fn fields(row: &MySqlRow, zone: SessionZone) -> Vec<Field> {
+    (0..row.len()).map(|at| field(row, at, zone).unwrap_or(Field::Unreadable)).collect()
 }
 
-fn field(row: &MySqlRow, at: usize) -> Result<Field, sqlx::Error> {
+fn field(row: &MySqlRow, at: usize, zone: SessionZone) -> Result<Field, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(Field::Null);
@@ -131,7 +167,8 @@ fn field(row: &MySqlRow, at: usize) -> Result<Field, sqlx::Error> {
         Kind::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
         Kind::Float => Field::Float,
         Kind::Date => Field::Date(row.try_get::<NaiveDate, _>(at)?),
-        Kind::Instant => Field::Instant(row.try_get::<DateTime<Utc>, _>(at)?),
+        // Not as an instant by the driver, which takes every session's zone for UTC.
+        Kind::Instant => Field::Instant(zone.instant(row.try_get_unchecked::<NaiveDateTime, _>(at)?)),
         Kind::Local => Field::Local(row.try_get::<NaiveDateTime, _>(at)?),
         Kind::Any | Kind::Other => Field::Unreadable,
     })

@@ -1,7 +1,6 @@
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgTypeKind};
@@ -14,6 +13,7 @@ use sqlx::{
 use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
 use super::error::Problem;
 use super::field::{Answered, Field, Key, Kind, Stamp};
+use super::postgres_values::{self, RawTime};
 use super::query::Query;
 
 /// Whether the settings that were asked for at the start are there.
@@ -21,18 +21,27 @@ const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_onl
                             and current_setting('statement_timeout') = '1min'";
 
 /// What begins every transaction behind a pooler in transaction mode, which drops or refuses settings of a session.
-const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'; set local timezone = 'UTC'";
+const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'";
 
 /// Takes out statements that the driver has named on this backend, or that another one has left there: they have the same names.
 const FORGET_STATEMENTS: &str = "do $$ declare one text; begin \
     for one in select name from pg_prepared_statements where name like 'sqlx\\_s\\_%' \
     loop execute format('deallocate %I', one); end loop; end $$";
 
+/// The zone that the database or the user has for its sessions. The driver asks for UTC at the start, which hides it.
+const OWN_ZONE: &str = "select split_part(one, '=', 2) from pg_db_role_setting, unnest(setconfig) one \
+                        where lower(split_part(one, '=', 1)) = 'timezone' \
+                        and setdatabase in (0, (select oid from pg_database where datname = current_database())) \
+                        and setrole in (0, (select oid from pg_roles where rolname = session_user)) \
+                        order by setrole desc, setdatabase desc limit 1";
+
 /// PostgreSQL: it tells the types of the parameters, which are bound as it wants them.
 pub(super) struct PostgresSource {
     connection: PgConnection,
     /// The next transaction may have another backend.
     is_pooled: bool,
+    /// Gives the session or transaction the zone in which a query works out the day of an instant.
+    set_zone: String,
     query: Query,
     zone: Tz,
     after: Kind,
@@ -40,14 +49,25 @@ pub(super) struct PostgresSource {
 }
 
 impl PostgresSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
-        let (connection, is_pooled) = connect(url).await?;
-        Ok(Self { connection, is_pooled, query, zone, after: Kind::Instant, key: String::new() })
+    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
+        let (mut connection, is_pooled) = connect(url).await?;
+        let session_zone = session_zone(&mut connection, zone).await?.replace('\'', "''");
+        let set_zone = if is_pooled {
+            format!("set local timezone = '{session_zone}'")
+        } else {
+            format!("set timezone = '{session_zone}'")
+        };
+        if !is_pooled {
+            raw_sql(AssertSqlSafe(set_zone.clone())).execute(&mut connection).await?;
+        }
+        let zone = zone.unwrap_or(Tz::UTC);
+        Ok(Self { connection, is_pooled, set_zone, query, zone, after: Kind::Instant, key: String::new() })
     }
 
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
         if self.is_pooled {
-            raw_sql(BEGIN_POOLED).execute(&mut self.connection).await?;
+            let begin = format!("{BEGIN_POOLED}; {}", self.set_zone);
+            raw_sql(AssertSqlSafe(begin)).execute(&mut self.connection).await?;
         }
         Ok(())
     }
@@ -113,9 +133,12 @@ impl Connection for PostgresSource {
 
     async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
         let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).persistent(!self.is_pooled);
-        let statement = match self.after {
-            Kind::Local => statement.bind(after.local(self.zone)),
-            _ => statement.bind(after.instant(self.zone)),
+        let statement = match (self.after, after) {
+            (kind, Stamp::OutOfRange(microseconds)) => {
+                statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != Kind::Local })
+            }
+            (Kind::Local, _) => statement.bind(after.local(self.zone)),
+            (_, _) => statement.bind(after.instant(self.zone)),
         };
         let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
         self.begin().await?;
@@ -134,11 +157,8 @@ impl Connection for PostgresSource {
 async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
     let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?.application_name("dueherald");
-    let direct = options.clone().options([
-        ("default_transaction_read_only", "on"),
-        ("statement_timeout", timeout.as_str()),
-        ("timezone", "UTC"),
-    ]);
+    let settings = [("default_transaction_read_only", "on"), ("statement_timeout", timeout.as_str())];
+    let direct = options.clone().options(settings);
     match direct.connect().await {
         Ok(mut connection) => {
             let has_settings: bool = raw_sql(HAS_SETTINGS).fetch_one(&mut connection).await?.try_get(0)?;
@@ -157,6 +177,15 @@ async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
 /// Whether somebody in between does not take the settings of a session: PgBouncer, unless it is told to ignore them.
 fn refuses_settings(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.message().contains("unsupported startup parameter"))
+}
+
+/// The zone in which a query works out the day of an instant: the source's, else the database's own.
+async fn session_zone(connection: &mut PgConnection, zone: Option<Tz>) -> Result<String, sqlx::Error> {
+    if let Some(zone) = zone {
+        return Ok(zone.name().to_owned());
+    }
+    let own = raw_sql(OWN_ZONE).fetch_optional(connection).await?.map(|row| row.try_get::<String, _>(0)).transpose()?;
+    Ok(own.map_or_else(|| "UTC".to_owned(), |own| own.trim_matches('"').to_owned()))
 }
 
 fn wrong(parameter: &str, found: &str, advice: &'static str) -> Trouble {
@@ -197,9 +226,10 @@ fn field(row: &PgRow, at: usize) -> Result<Field, sqlx::Error> {
         }),
         Kind::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
         Kind::Float => Field::Float,
-        Kind::Date => Field::Date(row.try_get::<NaiveDate, _>(at)?),
-        Kind::Instant => Field::Instant(row.try_get::<DateTime<Utc>, _>(at)?),
-        Kind::Local => Field::Local(row.try_get::<NaiveDateTime, _>(at)?),
+        // Not by the driver, which panics at infinity.
+        Kind::Date => postgres_values::date(&value),
+        Kind::Instant => postgres_values::instant(&value),
+        Kind::Local => postgres_values::local(&value),
         Kind::Any | Kind::Other => Field::Unreadable,
     })
 }

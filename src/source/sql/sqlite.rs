@@ -18,10 +18,10 @@ pub(super) struct SqliteSource {
 }
 
 impl SqliteSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Tz) -> Result<Self, sqlx::Error> {
+    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
         let options: SqliteConnectOptions = url.parse()?;
         let options = options.read_only(true).busy_timeout(STATEMENT_TIMEOUT).pragma("query_only", "on");
-        Ok(Self { connection: options.connect().await?, query, zone })
+        Ok(Self { connection: options.connect().await?, query, zone: zone.unwrap_or(Tz::UTC) })
     }
 }
 

@@ -131,7 +131,7 @@ impl Outbox {
     fn may_revive(&self, id: ReminderId, at: DateTime<Utc>) -> bool {
         let by_the_books = |event: &Event| {
             let reason = event.detail.as_deref().and_then(|word| word.parse::<SkipReason>().ok());
-            event.kind == EventKind::Skipped && reason.is_some_and(SkipReason::is_of_the_books)
+            event.kind == EventKind::Skipped && reason.is_some_and(SkipReason::may_be_unsaid)
         };
         !self.queue.contains_key(&id)
             && self.events(id).last().is_some_and(by_the_books)

@@ -83,7 +83,7 @@ const REVIVE: &str = concat!(
         cross join lateral (
             select l.attempt, l.kind, l.detail from event l where l.reminder_id = r.id order by l.id desc limit 1
         ) e
-        where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled')
+        where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled', 'unknown_merchant')
         on conflict (reminder_id) do nothing
         returning reminder_id, attempt
     )

@@ -45,7 +45,7 @@ const REVIVE: &str = r#"
       on r.borrower_id = k.value ->> 1 and r.merchant = k.value ->> 0 and r.due_date = k.value ->> 2
      and r.step = k.value ->> 3 and r.channel = k.value ->> 4 and r.expires_at > k.value ->> 9
     cross join event e on e.id = (select max(l.id) from event l where l.reminder_id = r.id)
-    where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled')
+    where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled', 'unknown_merchant')
     on conflict (reminder_id) do nothing
     returning reminder_id, attempt"#;
 

@@ -118,7 +118,7 @@ async fn the_summary_as_json_names_columns_and_problems() {
 async fn wrong_use_is_told_apart_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     let sound = write(folder.path(), "due.csv", &format!("{HEADER}\n{SOUND}\n"));
-    let wrong = write(folder.path(), "wrong.csv", "merchant;amount\r");
+    let wrong = write(folder.path(), "wrong.csv", "merchant,amount\rmall,1\r");
     let sound = sound.to_str().unwrap();
     let books = Books::default();
     let told = async |arguments: &[&str]| {

@@ -73,7 +73,7 @@ fn marks_line_ends_quotes_and_white_space_do_not_matter() {
     let loud = HEADER.to_uppercase();
     for input in [
         format!("\u{feff}{HEADER}\r\n{SOUND}\r\n"),
-        format!("{HEADER}\n\n\r\n{SOUND}"),
+        format!("{HEADER}\n\n\r\n{SOUND}\n"),
         format!("{HEADER}\n{quoted}\n"),
         format!("{HEADER}\n{spaced}\n"),
         format!("{loud}\n{SOUND}\n"),
@@ -88,7 +88,7 @@ fn a_record_over_several_lines_is_told_with_its_first() {
     let first = row(&[("product", "\"空调\r\n  挂机\n\"\"大\"\"\""), ("installment_id", "i1")]);
     let bad = row(&[("product", "\"a\n\nb\""), ("amount", "-1")]);
     let last = row(&[("installment_id", "i3")]);
-    let records = read_csv(format!("{HEADER}\r\n\r\n{first}\r\n{bad}\r\n{last}"));
+    let records = read_csv(format!("{HEADER}\r\n\r\n{first}\r\n{bad}\r\n{last}\r\n"));
     assert_eq!(taken(&records), [3, 9]);
     assert_eq!(refused(&records), ["6: amount is negative"]);
     let product = records[0].read.as_ref().map(|row| row.product.clone()).unwrap();

@@ -86,7 +86,11 @@ fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
 #[case::email_without_dot("email", "li@wei", "email is not an e-mail address such as li.wei@example.com")]
 #[case::two_emails("email", "a@b.cn;c@d.cn", "email is not an e-mail address such as li.wei@example.com")]
 #[case::locale("locale", "Chinese (PRC)", "locale is not a language tag such as zh-CN or en")]
-#[case::time_zone("time_zone", "UTC+8", "time_zone is not a time zone such as Asia/Shanghai")]
+#[case::time_zone(
+    "time_zone",
+    "UTC+8",
+    "time_zone is a distance from UTC (+8), not a time zone of the IANA data; write a place, such as Asia/Shanghai"
+)]
 #[case::sequence("sequence", "13", "sequence is greater than of: the third of twelve is sequence 3, of 12")]
 #[case::sequence_zero("sequence", "0", "sequence is not a whole number from 1 to 9999")]
 #[case::sequence_sign("sequence", "+3", "sequence is not a whole number from 1 to 9999")]

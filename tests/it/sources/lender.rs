@@ -138,7 +138,7 @@ impl Lender {
             url: self.url.clone().into(),
             query: Query::new(query, self.dialect).expect("a query"),
             merchant: (!query.contains("merchant")).then(|| crate::fixtures::merchant().id),
-            zone: chrono_tz::UTC,
+            zone: Some(chrono_tz::UTC),
             page,
         }
     }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod lender;
+mod odd_values;
 mod pulls;
 mod refusals;
 mod types;

@@ -112,7 +112,10 @@ async fn types_that_cannot_be_read_are_named_with_what_to_write() {
     {
         for (from, to, told) in [
             ("amount,", "amount * 1e0 as amount,", format!("the column amount is of the type {float}; amounts must be exact: write cast(… as decimal(18, 2)), or a text such as 128.50")),
-            ("due as due_date", "updated_at as due_date", format!("the column due_date is of the type {time}; write cast(… as date), or a text such as 2026-03-31")),
+            ("due as due_date", "updated_at as due_date", match time {
+                "timestamptz" => "the column due_date is of the type timestamptz; write its day where the lender is: (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in MySQL date(due_at) with the source's time_zone = \"Asia/Shanghai\"".to_owned(),
+                _ => format!("the column due_date is of the type {time}; write cast(… as date), or a text such as 2026-03-31"),
+            }),
             (", updated_at", ", due as updated_at", "the column updated_at is of the type date; it must be a timestamp (with or without a zone), a datetime, in SQLite a text such as 2026-03-31 08:00:00".into()),
         ] {
             let to = if float == "float8" { to.replace("1e0", "1::float8") } else { to.to_owned() };

@@ -75,7 +75,7 @@ async fn times_without_a_zone_are_in_the_sources_zone() {
                  order by {column}, id limit :limit"
             );
             let mut settings = lender.settings(&query, 1);
-            settings.zone = chrono_tz::America::New_York;
+            settings.zone = Some(chrono_tz::America::New_York);
             settings.name = column.parse().expect("a name");
             let source = lender.source_of(settings);
             let summary = lender.pull(&source).await.expect("pulled");

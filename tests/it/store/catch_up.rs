@@ -207,6 +207,21 @@ pub(super) async fn a_due_date_that_comes_back_is_reminded_of(store: &dyn Store,
     assert_eq!(claim(store, 10, &|new, account, now| decide(&policy, new, account, now)).await.taken(), 0);
 }
 
+pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store, clock: &SimClock) {
+    let policy = ladder(12);
+    let without = Policy { merchants: std::collections::BTreeMap::new(), ..ladder(12) };
+    go_to(clock, "2026-12-20T08:00:00");
+    import(store, &[owes("a", "2026-12-23")]).await;
+    scan_at(store, &policy, clock, Extent::News).await;
+    go_to(clock, "2026-12-20T10:00:00");
+    scan_at(store, &without, clock, Extent::News).await;
+    assert_eq!(send(store, &without, clock).await, Vec::<String>::new());
+    assert_eq!(skipped(store).await, ["a due/-3 unknown_merchant"]);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(scan_at(store, &policy, clock, Extent::News).await.revived, 1);
+    assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01"]);
+}
+
 pub(super) async fn a_full_check_plans_and_tells_what_was_missed(store: &dyn Store, clock: &SimClock) {
     let policy = ladder(12);
     go_to(clock, "2026-12-20T08:00:00");
