@@ -42,7 +42,7 @@ async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
     let config = load(&text, &[URL]).expect("it is sound");
     let [core, payments] = config.sources.as_slice() else { panic!("there are two") };
     assert_eq!(core.settings.dialect, Dialect::MySql);
-    assert_eq!((core.settings.page, core.settings.zone), (500, chrono_tz::Asia::Shanghai));
+    assert_eq!((core.settings.page, core.settings.zone), (500, Some(chrono_tz::Asia::Shanghai)));
     assert_eq!((core.overlap, core.max_ledger_age), (TimeDelta::minutes(10), Some(TimeDelta::hours(2))));
     assert_eq!((payments.overlap, payments.max_ledger_age), (TimeDelta::minutes(5), None));
     assert_eq!(payments.settings.url.expose_secret(), "sqlite:conf/lending.db", "from the folder of the config");
