@@ -306,8 +306,10 @@ impl<R: Read> Splitter<R> {
 
 /// Whether a record has no content: white space and, in a CSV, separators and empty quotes.
 fn is_blank(record: &[u8], separator: Option<u8>) -> bool {
-    let says_nothing =
-        |byte: u8| byte.is_ascii_whitespace() || separator.is_some_and(|separator| byte == separator || byte == b'"');
+    let says_nothing = |byte: u8| {
+        (byte.is_ascii() && char::from(byte).is_whitespace())
+            || separator.is_some_and(|separator| byte == separator || byte == b'"')
+    };
     match record.iter().find(|byte| !says_nothing(**byte)) {
         None => true,
         Some(byte) if byte.is_ascii() => false,

@@ -38,7 +38,7 @@ fn tell(desk: &Desk) {
     let lines: Vec<_> = exported.lines().collect();
     assert_eq!(lines.len(), 5);
     assert_eq!(lines[0], "merchant,address,reason,source,since,until");
-    let mail = ",Li.Wei@mail.example,manual,import,2026-01-02T03:04:05.123456Z,2999-12-31T10:00:00Z";
+    let mail = ",li.wei@mail.example,manual,import,2026-01-02T03:04:05.123456Z,2999-12-31T10:00:00Z";
     assert!(exported.contains(mail), "{exported}");
     assert!(exported.contains("mall,+8613800138000,opted_out,call centre,2026-01-02T03:04:05Z,\n"), "{exported}");
     assert!(exported.contains(r#",+12025550123,complained,"a, ""b""","#), "{exported}");
