@@ -1,16 +1,17 @@
 //! `dueherald reminders list|show|resolve`: what was, is and will be sent, and why or why not.
 
+mod resolve;
+
 use std::io::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::domain::{BorrowerId, Channel, Event, MerchantId, Origin, ReminderId, State};
-use crate::pipeline::{Finding, ResolveError, Signature, resolve};
 use crate::render::LinkKeys;
 use crate::store::{ReminderFilter, ReminderView, Store};
 
@@ -33,32 +34,8 @@ enum RemindersCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Say what became of an unknown one, on record
-    Resolve(ResolveArgs),
-}
-
-#[derive(Debug, Args)]
-struct ResolveArgs {
-    /// Its number, as `list --state unknown` shows it
-    id: ReminderId,
-    /// sent: it went out. resend: it did not, and is to be sent again
-    #[arg(long = "as", value_enum, value_name = "FINDING")]
-    finding: Found,
-    /// How that was found out; kept on record
-    #[arg(long)]
-    reason: String,
-    /// Who found it out; kept on record
-    #[arg(long)]
-    actor: String,
-}
-
-/// What a person found out.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Found {
-    /// It went out
-    Sent,
-    /// It did not, and is to be sent again
-    Resend,
+    /// Say what became of unknown ones, on record
+    Resolve(resolve::ResolveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -125,29 +102,9 @@ pub(super) async fn run(
             table::print(out, list.format, &rows)?;
         }
         RemindersCommand::Show { id, format } => show(id, format, store, out).await?,
-        RemindersCommand::Resolve(args) => settle_by_hand(&args, store, clock.now(), out).await?,
+        RemindersCommand::Resolve(args) => return resolve::run(&args, store, clock.now(), out).await,
     }
     Ok(Exit::Done)
-}
-
-async fn settle_by_hand(
-    args: &ResolveArgs,
-    store: &dyn Store,
-    now: DateTime<Utc>,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
-    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
-    let (finding, said) = match args.finding {
-        Found::Sent => (Finding::Sent, "counts as sent"),
-        Found::Resend => (Finding::Resend, "is due again, and is decided afresh"),
-    };
-    resolve(store, args.id, finding, &signature, now).await.map_err(|error| match error {
-        ResolveError::Store(error) => CliError::Store(error),
-        ResolveError::Unsigned(_) => CliError::Use(error.to_string()),
-        ResolveError::NotUnknown(_) => CliError::Failed(error.to_string()),
-    })?;
-    writeln!(out, "reminder {} {said}", args.id)?;
-    Ok(())
 }
 
 async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {

@@ -1,22 +1,25 @@
 //! Reconcile: what nobody was heard of again is brought to light, what is unknown is asked about, and what did not arrive goes
 //! to the next channel.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{Dispatcher, Intake};
-use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, ReminderId, SENT_ONCE_MORE, Settlement};
+use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, Inquiry, LookUp};
 use crate::plan::{Account, address, fall_back, fall_back_at};
-use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
+use crate::store::{NextLook, StoreError, UnknownReminder};
 
 /// How many questions are asked at once.
 const ASKED_AT_ONCE: usize = 16;
+
+/// How long a gateway is asked about a message.
+const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(30);
 
 /// How many rows one operation takes.
 const BATCH: u32 = 500;
@@ -43,15 +46,13 @@ pub struct Reconciler {
     pub dispatcher: Arc<Dispatcher>,
     /// Every gateway, to ask what became of a message.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
-    /// When gateways were asked last.
-    asked: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 impl Reconciler {
-    /// Has asked nobody yet.
+    /// Asks these gateways about what the dispatcher sent.
     #[must_use]
     pub fn new(dispatcher: Arc<Dispatcher>, gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>) -> Self {
-        Self { dispatcher, gateways, asked: Arc::default() }
+        Self { dispatcher, gateways }
     }
 
     /// One round.
@@ -141,63 +142,72 @@ impl Reconciler {
         }
     }
 
-    /// Asks about each unknown reminder. What cannot be found out waits for a person.
+    /// Asks about each unknown reminder whose time has come. What cannot be found out waits for a person.
     async fn resolve_unknown(&self) -> Result<usize, StoreError> {
         let store = &self.dispatcher.store;
         let now = self.dispatcher.clock.now();
-        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut resolved = 0;
         // E-mail first: nobody is asked about it.
         for channel in [Channel::Email, Channel::Sms] {
-            let mut after = None;
+            // Each once in a round, also if the store's clock runs ahead of ours.
+            let mut looked_at = BTreeSet::new();
             loop {
-                let mut page = store.unknown(channel, after, BATCH).await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.attempt.reminder());
+                let mut page = store.unknown_due(channel, BATCH).await?;
+                page.retain(|one| looked_at.insert(one.attempt.reminder()));
+                if page.is_empty() {
+                    break;
+                }
                 while !page.is_empty() {
                     let some = page.drain(..page.len().min(ASKED_AT_ONCE)).collect();
-                    resolved += self.resolve(some, asked, now).await?;
+                    resolved += self.resolve(some, now).await?;
                 }
             }
         }
-        // Only now: what a store that failed kept from being asked about is asked about in the next round.
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         Ok(resolved)
     }
 
-    /// Asks about some at once, and settles what became of them.
-    async fn resolve(
-        &self,
-        unknown: Vec<UnknownReminder>,
-        asked: Option<DateTime<Utc>>,
-        now: DateTime<Utc>,
-    ) -> Result<usize, StoreError> {
-        let answers = join_all(unknown.iter().map(async |one| match is_time_to_ask(one.since, asked, now) {
-            true => self.ask(one).await,
-            false => Ok(None),
-        }));
-        let (mut settlements, mut receipts) = (Vec::new(), Vec::new());
-        let answers = answers.await;
+    /// Asks about some at once, settles what became of them, and puts off the others.
+    async fn resolve(&self, unknown: Vec<UnknownReminder>, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let answers = join_all(unknown.iter().map(|one| self.ask(one))).await;
+        let (mut settlements, mut receipts, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for (unknown, found) in unknown.into_iter().zip(answers) {
-            let Some((settlement, receipt)) = settle(&self.dispatcher, unknown, found?, now) else { continue };
-            settlements.push(settlement);
-            receipts.extend(receipt);
+            let found = found?;
+            let at = self.next_look(&unknown, now);
+            let look = NextLook { reminder: unknown.attempt.reminder(), attempt: unknown.attempt.number(), at };
+            match settle(&self.dispatcher, unknown, found, now) {
+                Some((settlement, receipt)) => {
+                    settlements.push(settlement);
+                    receipts.extend(receipt);
+                }
+                None => looks.push(look),
+            }
         }
         let store = &self.dispatcher.store;
         let resolved = if settlements.is_empty() { 0 } else { store.settle(&settlements).await? };
         if !receipts.is_empty() {
             store.record(&receipts).await?;
         }
+        if !looks.is_empty() {
+            store.look_again(&looks).await?;
+        }
         Ok(resolved)
+    }
+
+    /// When a gateway that did not know is asked again; `None` where nobody can be asked.
+    fn next_look(&self, unknown: &UnknownReminder, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.askable(unknown)?;
+        next_look(unknown.since, now)
+    }
+
+    fn askable(&self, unknown: &UnknownReminder) -> Option<&Arc<dyn Gateway>> {
+        self.gateways.get(unknown.attempt.gateway()).filter(|gateway| gateway.can_be_asked())
     }
 
     /// What the gateway says became of it, and the account as it is; `None` where it cannot be asked.
     async fn ask(&self, unknown: &UnknownReminder) -> Result<Option<(LookUp, Account)>, StoreError> {
         let UnknownReminder { attempt, reminder, since, .. } = unknown;
         let key = &reminder.key;
-        let Some(gateway) = self.gateways.get(attempt.gateway()).filter(|gateway| gateway.can_be_asked()) else {
-            return Ok(None);
-        };
+        let Some(gateway) = self.askable(unknown) else { return Ok(None) };
         let account = self.dispatcher.store.account(&key.borrower, key.due_date, key.channel).await?;
         let Some(to) = account.borrower.as_ref().and_then(|borrower| address(borrower, key.channel)) else {
             return Ok(None);
@@ -231,11 +241,13 @@ impl Reconciler {
     }
 }
 
-/// Whether a gateway is asked again: at once, and then after 1, 2, 4, 8 … minutes. A provider that knows nothing after
-/// a minute may after ten, hardly after a day, and most let themselves be asked so often only.
-fn is_time_to_ask(since: DateTime<Utc>, asked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    let doublings = |at: DateTime<Utc>| u64::try_from((at - since).num_minutes()).ok().and_then(u64::checked_ilog2);
-    asked.is_none_or(|asked| asked <= since || doublings(asked) < doublings(now))
+/// A gateway is asked at once, and then after 1, 2, 4, 8 … minutes, for 30 days. A provider that knows nothing after a minute may after
+/// ten, hardly after a day, and most let themselves be asked so often only. Then it is a person's.
+fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let minutes = u64::try_from((now - since).num_minutes()).unwrap_or_default();
+    let next = minutes.checked_ilog2().map_or(1, |doublings| 1_i64 << (doublings + 1).min(32));
+    let next = TimeDelta::minutes(next);
+    (next <= LOOKED_AT_FOR).then(|| since + next)
 }
 
 /// What an unknown reminder turns out to be, and whether it is known to have arrived; `None` leaves it to a person.
@@ -279,55 +291,4 @@ fn settle(
         let outcome = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
         (attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None)
     })
-}
-
-/// What a person found out about an unknown reminder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// It went out.
-    Sent,
-    /// It did not; it is to be sent again.
-    Resend,
-}
-
-/// Why an unknown reminder could not be resolved.
-#[derive(Debug, thiserror::Error)]
-pub enum ResolveError {
-    /// It is not unknown, or not any more.
-    #[error("reminder {0} is not unknown; look at it with `dueherald reminders show {0}`")]
-    NotUnknown(ReminderId),
-    /// Actor or reason is missing or too long.
-    #[error(transparent)]
-    Unsigned(#[from] super::Unsigned),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Settles an unknown reminder by hand; who and why are on record.
-///
-/// # Errors
-/// When it is not unknown, or actor or reason is missing.
-pub async fn resolve(
-    store: &dyn Store,
-    id: ReminderId,
-    finding: Finding,
-    signature: &super::Signature,
-    now: DateTime<Utc>,
-) -> Result<(), ResolveError> {
-    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
-    let found = store.reminders(&filter).await?;
-    let channel = found.first().ok_or(ResolveError::NotUnknown(id))?.reminder.plan.key.channel;
-    let unknown = store.unknown(channel, Some(ReminderId(id.0 - 1)), 1).await?;
-    let unknown = unknown.into_iter().find(|unknown| unknown.attempt.reminder() == id);
-    let attempt = unknown.ok_or(ResolveError::NotUnknown(id))?.attempt;
-    let (outcome, next) = match finding {
-        Finding::Sent => (Outcome::Accepted { provider_id: None }, Next::Accepted),
-        Finding::Resend => (Outcome::NotSent { code: Code::new("by_hand") }, Next::Retry { not_before: now, place: 0 }),
-    };
-    let settlement = attempt.settle(outcome, next, now).noted(signature.to_string());
-    match store.settle(&[settlement]).await? {
-        0 => Err(ResolveError::NotUnknown(id)),
-        _ => Ok(()),
-    }
 }

@@ -38,7 +38,8 @@ pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
 pub use outbox::{
-    ClaimRequest, Claimed, ClaimedReminder, Decide, QueueCounts, ReminderFilter, ReminderView, Stop, UnknownReminder,
+    ClaimRequest, Claimed, ClaimedReminder, Decide, NextLook, QueueCounts, ReminderFilter, ReminderView, Stop,
+    UnknownReminder,
 };
 pub use postgres::PostgresStore;
 pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
@@ -300,6 +301,13 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
         after: Option<ReminderId>,
         limit: u32,
     ) -> Result<Vec<UnknownReminder>, StoreError>;
+
+    /// Unknown reminders of a channel that are to be looked at now, the longest waiting first, at most `limit`. One is to be looked at as soon
+    /// as it is unknown, and then when [`Store::look_again`] said.
+    async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError>;
+
+    /// Says when unknown reminders are looked at next. What is not unknown any more, or not by that attempt, is passed over.
+    async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError>;
 
     /// Records what gateways report. A receipt never moves a state backwards, and the same one twice counts once. Gives how
     /// many counted.

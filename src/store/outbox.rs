@@ -84,6 +84,22 @@ pub struct UnknownReminder {
     pub times: u32,
 }
 
+/// When an unknown reminder is looked at next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextLook {
+    /// Which.
+    pub reminder: ReminderId,
+    /// The attempt that nobody knows about.
+    pub attempt: u32,
+    /// When; `None` leaves it to a person.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl NextLook {
+    /// How a database says "never": the last second that both can store.
+    pub(super) const NEVER: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
+}
+
 /// What is stopped: by merchant, by channel, or, with neither, altogether.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {

@@ -15,8 +15,8 @@ use dueherald::domain::{
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, PutIn,
-    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, NextLook,
+    PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
     SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
@@ -341,6 +341,17 @@ impl Store for FaultyStore {
     ) -> Result<Vec<UnknownReminder>, StoreError> {
         self.before().await?;
         self.inner().unknown(channel, after, limit).await
+    }
+
+    async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        self.before().await?;
+        self.inner().unknown_due(channel, limit).await
+    }
+
+    async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError> {
+        self.before().await?;
+        self.inner().look_again(looks).await?;
+        self.after().await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {

@@ -20,8 +20,8 @@ use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
-    QueueCounts, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
+    PutIn, QueueCounts, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
     StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
@@ -268,6 +268,18 @@ impl Store for End {
         limit: u32,
     ) -> Result<Vec<UnknownReminder>, StoreError> {
         views::unknown(&mut self.read().await?, channel, after, limit).await
+    }
+
+    async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        views::unknown_due(&mut tx, now, channel, limit).await
+    }
+
+    async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError> {
+        let mut alone = self.write_alone().await?;
+        outbox::look_again(&mut alone, looks).await?;
+        self.commit_alone(alone).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {

@@ -8,7 +8,7 @@ use crate::plan::{Account, Beside, Decision, DeferReason, Planned, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
-use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, PutIn, StoreError};
+use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, NextLook, PutIn, StoreError};
 
 /// How much a claim with a rate puts aside before it gives others a turn at the gateway's permits.
 const PUT_ASIDE_AT_ONCE: usize = 1_000;
@@ -310,6 +310,16 @@ pub(super) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m Move>, Sto
         .column(|step| step.not_before.map(Moment))?
         .column(|step| step.place.map(stored_place))?
         .column(|step| step.route.as_ref().map(RouteKey::as_str))
+}
+
+/// Says when unknown reminders are looked at next.
+pub(super) async fn look_again(connection: &mut Connection, looks: &[NextLook]) -> Result<(), StoreError> {
+    let looks = Batch::of(looks)
+        .column(|look| look.reminder.0)?
+        .column(|look| stored_attempt(look.attempt))?
+        .column(|look| Moment(look.at.unwrap_or(NextLook::NEVER)))?;
+    looks.query(queue::LOOK_AGAIN)?.execute(connection).await?;
+    Ok(())
 }
 
 pub(super) async fn rehome(tx: &mut Tx, channel: Channel, places: u16) -> Result<usize, StoreError> {

@@ -6,8 +6,8 @@ use super::{Db, Tx};
 use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
-use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UnknownRow, counts};
-use crate::store::sql::reminder::{MATCHING, ViewRow, narrow};
+use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UNKNOWN_DUE, UnknownRow, counts};
+use crate::store::sql::reminder::{ViewRow, matching, narrow};
 use crate::store::sql::value::Moment;
 use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError, UnknownReminder};
 
@@ -32,13 +32,28 @@ pub(super) async fn unknown(
     rows.into_iter().map(UnknownRow::unknown).collect()
 }
 
+pub(super) async fn unknown_due(
+    tx: &mut Tx,
+    now: Moment,
+    channel: Channel,
+    limit: u32,
+) -> Result<Vec<UnknownReminder>, StoreError> {
+    let rows: Vec<UnknownRow> = sqlx::query_as::<Db, _>(UNKNOWN_DUE)
+        .bind(channel.as_str())
+        .bind(now)
+        .bind(i64::from(limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(UnknownRow::unknown).collect()
+}
+
 pub(super) async fn queue_counts(tx: &mut Tx, now: Moment) -> Result<Vec<QueueCounts>, StoreError> {
     let rows: Vec<CountRow> = sqlx::query_as::<Db, _>(COUNTS).bind(now).fetch_all(&mut **tx).await?;
     counts(&rows)
 }
 
 pub(super) async fn reminders(tx: &mut Tx, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
-    let rows: Vec<ViewRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
+    let rows: Vec<ViewRow> = sqlx::query_as::<Db, _>(narrowed(matching(filter), &narrow(filter)))
         .bind(filter.id.map(|id| id.0))
         .bind(filter.state.map(State::as_str))
         .bind(filter.merchant.as_ref().map(|merchant| merchant.as_str()))

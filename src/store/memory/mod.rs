@@ -22,7 +22,7 @@ use self::outbox::Outbox;
 use self::reports::Reports;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
-    KeptReport, LedgerRow, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
+    KeptReport, LedgerRow, NextLook, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
     ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder,
     Verdict, WishRecord, WriteMode,
 };
@@ -356,6 +356,17 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<UnknownReminder>, StoreError> {
         Ok(self.tables().outbox.unknown(channel, after, limit))
+    }
+
+    async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        let now = self.clock.now();
+        Ok(self.tables().outbox.unknown_due(channel, now, limit))
+    }
+
+    async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        looks.iter().for_each(|look| tables.outbox.look_again(look));
+        Ok(())
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {

@@ -7,7 +7,7 @@ use crate::domain::{
     ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, SkipReason, State,
 };
 use crate::plan::{Beside, Contact, DeferReason, Planned, Progress, RateState};
-use crate::store::{PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
+use crate::store::{NextLook, PutIn, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
 
 /// Reminders, the queue and the events.
 #[derive(Debug, Default, Clone)]
@@ -45,7 +45,10 @@ enum Stage {
     Sending {
         lease_until: DateTime<Utc>,
     },
-    Unknown,
+    /// Looked at then; never if there is no time.
+    Unknown {
+        look_at: Option<DateTime<Utc>>,
+    },
     /// Accepted, undelivered or failed; another channel is tried then.
     FallingBack {
         at: DateTime<Utc>,
@@ -226,7 +229,7 @@ impl Outbox {
 
     pub(super) fn settle(&mut self, settlement: &Settlement) -> bool {
         let id = settlement.reminder();
-        let open = |queued: &&Queued| matches!(queued.stage, Stage::Sending { .. } | Stage::Unknown);
+        let open = |queued: &&Queued| matches!(queued.stage, Stage::Sending { .. } | Stage::Unknown { .. });
         let Some(queued) = self.queue.get(&id).filter(open).cloned() else { return false };
         if queued.attempt != settlement.number() {
             return false;
@@ -251,11 +254,11 @@ impl Outbox {
                 self.put(id, Queued { place: *place, stage, ..queued });
                 self.append(settlement.event());
             }
-            (Next::Unknown, _) if queued.stage == Stage::Unknown => return false,
+            (Next::Unknown, _) if queued.is_unknown() => return false,
             // The receipt proves that it was taken over, and did not arrive.
             (Next::Unknown, _) if let Some(at) = early => self.put(id, queued.in_stage(Stage::FallingBack { at })),
             (Next::Unknown, _) => {
-                self.put(id, queued.in_stage(Stage::Unknown));
+                self.put(id, queued.in_stage(Stage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
                 self.append(settlement.event());
             }
         }
@@ -287,7 +290,7 @@ impl Outbox {
                 self.put(*id, queued.clone().in_stage(Stage::FallingBack { at }));
                 continue;
             }
-            self.put(*id, queued.clone().in_stage(Stage::Unknown));
+            self.put(*id, queued.clone().in_stage(Stage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
             self.append(Event::lease_expired(*id, queued.attempt, queued.gateway.clone(), now));
         }
         expired.into_iter().map(|(id, _)| id).collect()
@@ -295,18 +298,37 @@ impl Outbox {
 
     pub(super) fn unknown(&self, channel: Channel, after: Option<ReminderId>, limit: u32) -> Vec<UnknownReminder> {
         let wanted = |(id, queued): &(&ReminderId, &Queued)| {
-            queued.stage == Stage::Unknown && queued.channel == channel && after.is_none_or(|after| **id > after)
+            queued.is_unknown() && queued.channel == channel && after.is_none_or(|after| **id > after)
         };
-        let found = self.queue.iter().filter(wanted).filter_map(|(id, queued)| {
-            let events = self.events(*id).iter().filter(|event| event.kind == EventKind::Unknown);
-            Some(UnknownReminder {
-                attempt: Attempt::claimed(*id, queued.attempt, queued.gateway.clone()?),
-                reminder: self.reminders.get(id)?.plan.clone(),
-                since: events.clone().next_back()?.at,
-                times: u32::try_from(events.count()).unwrap_or(u32::MAX),
-            })
-        });
+        let found = self.queue.iter().filter(wanted).filter_map(|(id, queued)| self.unknown_one(*id, queued));
         found.take(limit as usize).collect()
+    }
+
+    pub(super) fn unknown_due(&self, channel: Channel, now: DateTime<Utc>, limit: u32) -> Vec<UnknownReminder> {
+        let due = |(id, queued): (&ReminderId, &Queued)| match queued.stage {
+            Stage::Unknown { look_at: Some(at) } if at <= now && queued.channel == channel => Some((at, *id)),
+            _ => None,
+        };
+        let due: BTreeSet<_> = self.queue.iter().filter_map(due).collect();
+        let found = due.iter().filter_map(|(_, id)| self.unknown_one(*id, self.queue.get(id)?));
+        found.take(limit as usize).collect()
+    }
+
+    fn unknown_one(&self, id: ReminderId, queued: &Queued) -> Option<UnknownReminder> {
+        let events = self.events(id).iter().filter(|event| event.kind == EventKind::Unknown);
+        Some(UnknownReminder {
+            attempt: Attempt::claimed(id, queued.attempt, queued.gateway.clone()?),
+            reminder: self.reminders.get(&id)?.plan.clone(),
+            since: events.clone().next_back()?.at,
+            times: u32::try_from(events.count()).unwrap_or(u32::MAX),
+        })
+    }
+
+    pub(super) fn look_again(&mut self, look: &NextLook) {
+        let queued = self.queue.get_mut(&look.reminder).filter(|queued| queued.attempt == look.attempt);
+        if let Some(Stage::Unknown { look_at }) = queued.map(|queued| &mut queued.stage) {
+            *look_at = look.at;
+        }
     }
 
     pub(super) fn record(&mut self, receipt: &Receipt, now: DateTime<Utc>) -> bool {
@@ -402,7 +424,7 @@ impl Outbox {
             planned: count(&|stage| matches!(stage, Stage::Planned { .. })),
             due: due.clone().count() as u64,
             sending: count(&|stage| matches!(stage, Stage::Sending { .. })),
-            unknown: count(&|stage| *stage == Stage::Unknown),
+            unknown: count(&|stage| matches!(stage, Stage::Unknown { .. })),
             held,
             oldest_due: due.map(|ready| ready.2).min(),
         }
@@ -417,7 +439,7 @@ impl Outbox {
                 Stage::Planned { .. } => State::Planned,
                 Stage::Held { .. } => State::Held,
                 Stage::Sending { .. } => State::Sending,
-                Stage::Unknown => State::Unknown,
+                Stage::Unknown { .. } => State::Unknown,
                 Stage::FallingBack { .. } => ended(),
             }),
             attempts: queued.map_or_else(|| last.as_ref().map_or(0, |event| event.attempt), |queued| queued.attempt),
@@ -450,7 +472,11 @@ impl Outbox {
 impl Queued {
     /// Whether the hand-over is over, known or not.
     fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Unknown | Stage::FallingBack { .. })
+        matches!(self.stage, Stage::Unknown { .. } | Stage::FallingBack { .. })
+    }
+
+    fn is_unknown(&self) -> bool {
+        matches!(self.stage, Stage::Unknown { .. })
     }
 
     fn in_stage(self, stage: Stage) -> Self {

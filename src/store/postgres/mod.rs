@@ -94,6 +94,10 @@ type End = PostgresStore;
 const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
                          set local enable_hashjoin = off; set local enable_mergejoin = off";
 
+/// What reads a span of time is planned for it: the index over times is one of block ranges, which only a bitmap scan can use.
+const FOR_SPANS: &str =
+    "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on";
+
 /// A commit that does not wait for the disk; the next one that does waits for both.
 const WRITE_BEHIND: &str = "; set local synchronous_commit = off";
 
@@ -138,7 +142,7 @@ impl PostgresStore {
 
     /// For what reads much, and plans for that.
     async fn read_much(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin("begin read only", "").await?)
+        Ok(self.pool.begin("begin read only", FOR_SPANS).await?)
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {

@@ -403,6 +403,12 @@ pub(super) async fn release_expired(connection: &mut Connection, now: Moment, li
     Ok(released.execute(connection).await?.rows_affected())
 }
 
+/// Says when unknown rows are looked at next. Binds: numbers, attempts, times.
+pub(super) const LOOK_AGAIN: &str = r#"
+    update queue q set not_before = l.look_at
+    from unnest($1::bigint[], $2::int[], $3::timestamptz[]) as l (reminder_id, attempt, look_at)
+    where q.reminder_id = l.reminder_id and q.attempt = l.attempt and q.state = 'unknown'"#;
+
 /// Records the moves that are still legal. Gives the numbers of the reminders that were moved.
 pub(super) async fn record(
     connection: &mut Connection,

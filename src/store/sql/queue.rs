@@ -85,19 +85,31 @@ pub(in crate::store) const NEXT_DUE: &str = r#"
 pub(in crate::store) const REHOME: &str =
     "update queue set place = 0 where channel = $1 and state = 'planned' and apart is null and place >= $2";
 
-/// Reminders whose outcome nobody knows, after a number, with their story. Binds: channel, number, limit.
-pub(in crate::store) const UNKNOWN: &str = concat!(
-    "select r.merchant, r.borrower_id, r.due_date, ",
-    super::reminder::reminder_columns!(),
-    r#", q.attempt, q.gateway,
-    (
-        select e.at from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown' order by e.id desc limit 1
-    ) as since,
-    (select count(*) from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown') as times
-    from queue q join reminder r on r.id = q.reminder_id
-    where q.channel = $1 and q.apart = 'unknown' and q.state = 'unknown' and q.reminder_id > $2
-    order by q.reminder_id limit $3"#
-);
+/// Reminders whose outcome nobody knows, with their story, as far as a condition goes.
+macro_rules! unknown {
+    ($and_in_order:literal) => {
+        concat!(
+            "select r.merchant, r.borrower_id, r.due_date, ",
+            $crate::store::sql::reminder::reminder_columns!(),
+            r#", q.attempt, q.gateway,
+            (
+                select e.at from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown'
+                order by e.id desc limit 1
+            ) as since,
+            (select count(*) from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown') as times
+            from queue q join reminder r on r.id = q.reminder_id
+            where q.channel = $1 and q.apart = 'unknown' and q.state = 'unknown'"#,
+            $and_in_order
+        )
+    };
+}
+
+/// After a number. Binds: channel, number, limit.
+pub(in crate::store) const UNKNOWN: &str = unknown!(" and q.reminder_id > $2 order by q.reminder_id limit $3");
+
+/// To be looked at now, which stands where a planned one has its time. Binds: channel, now, limit.
+pub(in crate::store) const UNKNOWN_DUE: &str =
+    unknown!(" and q.not_before <= $2 order by q.channel, q.not_before, q.reminder_id limit $3");
 
 /// Figures of each channel that has rows, for each cause of a hold apart. Binds: now.
 pub(in crate::store) const COUNTS: &str = r#"
@@ -151,7 +163,7 @@ impl ClaimRow {
     }
 }
 
-/// A row of [`UNKNOWN`].
+/// A row of [`UNKNOWN`] or [`UNKNOWN_DUE`].
 #[derive(FromRow)]
 pub(in crate::store) struct UnknownRow {
     attempt: i32,

@@ -19,31 +19,65 @@ macro_rules! reminder_columns {
 }
 pub(in crate::store) use reminder_columns;
 
-/// What matches a filter, with its queue row or else its last event; the clauses come in between. Binds: id, state, merchant,
-/// borrower, due date, channel, before, limit.
-pub(in crate::store) const MATCHING: [&str; 2] = [
-    concat!(
-        "select r.merchant, r.borrower_id, r.due_date, ",
-        reminder_columns!(),
-        ", ",
-        event_columns!(),
-        r#", nullif(q.state, 'falling_back') as state, q.attempt, q.not_before as next_try
-        from reminder r
-        left join queue q on q.reminder_id = r.id
-        left join event e
-          on e.reminder_id = r.id and e.id = (select max(l.id) from event l where l.reminder_id = r.id)
-        where true"#
-    ),
-    " order by r.id desc limit $8",
-];
+/// What matches a filter, with its queue row or else its last event; the clauses come after it. Binds: id, state, merchant, borrower,
+/// due date, channel, before, limit.
+macro_rules! matching {
+    ($from:literal) => {
+        concat!(
+            "select r.merchant, r.borrower_id, r.due_date, ",
+            reminder_columns!(),
+            ", ",
+            event_columns!(),
+            ", nullif(q.state, 'falling_back') as state, q.attempt, q.not_before as next_try ",
+            $from,
+            r#"
+            left join event e
+              on e.reminder_id = r.id and e.id = (select max(l.id) from event l where l.reminder_id = r.id)
+            where true"#
+        )
+    };
+}
+
+/// From the newest reminder on.
+const BY_REMINDER: &str = matching!("from reminder r left join queue q on q.reminder_id = r.id");
+
+/// From the newest in the queue on: few of all reminders are.
+const BY_QUEUE: &str = matching!("from queue q join reminder r on r.id = q.reminder_id");
+
+/// From the newest on that ever came to this end; the index has these kinds of events.
+const BY_END: &str = matching!(
+    r#"from (
+        select x.reminder_id from event x
+        where x.kind = $2 and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
+          and x.reminder_id < coalesce($7, 9223372036854775807)
+        group by x.reminder_id order by x.reminder_id desc
+    ) x
+    join reminder r on r.id = x.reminder_id
+    left join queue q on q.reminder_id = r.id"#
+);
+
+const NEWEST_FIRST: &str = " order by r.id desc limit $8";
+
+/// The statement for a filter, without its clauses: it begins with what is few.
+pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
+    let is_narrow = filter.id.is_some() || filter.borrower.is_some();
+    let from = match filter.state {
+        _ if is_narrow => BY_REMINDER,
+        Some(State::Planned | State::Held | State::Sending | State::Unknown) => BY_QUEUE,
+        Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => BY_END,
+        Some(State::Accepted) | None => BY_REMINDER,
+    };
+    [from, NEWEST_FIRST]
+}
 
 /// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
 /// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all.
-pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 8] {
+pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 9] {
     let queued = |state: &State| matches!(state, State::Planned | State::Held | State::Sending | State::Unknown);
     [
         (filter.id.is_some(), "r.id = $1"),
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
+        (filter.state == Some(State::Unknown), "q.apart = 'unknown'"),
         (filter.state.is_some_and(|state| !queued(&state)), "coalesce(nullif(q.state, 'falling_back'), e.kind) = $2"),
         (filter.merchant.is_some(), "r.merchant = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),
@@ -147,7 +181,7 @@ impl<'a> OriginColumns<'a> {
     }
 }
 
-/// A row of [`MATCHING`].
+/// A row of [`matching`].
 #[derive(FromRow)]
 pub(in crate::store) struct ViewRow {
     state: Option<String>,

@@ -122,6 +122,14 @@ const KEEP: &str = r#"
     )
     returning reminder_id, attempt, undelivered_at"#;
 
+/// Says when unknown rows are looked at next. Rows: number, attempt, time.
+pub(super) const LOOK_AGAIN: &str = r#"
+    update queue set not_before = l.look_at
+    from (
+        select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 2 as look_at from json_each($1)
+    ) l
+    where queue.reminder_id = l.reminder_id and queue.attempt = l.attempt and queue.state = 'unknown'"#;
+
 /// Lets rows rest for which another channel is tried now. Rows: number.
 pub(super) const RELEASE: &str = r#"
     delete from queue where reminder_id in (select value ->> 0 from json_each($1)) and state = 'falling_back'

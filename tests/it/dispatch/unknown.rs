@@ -8,6 +8,7 @@ use dueherald::domain::{Channel, Fate, ReminderId, State};
 use dueherald::gateway::LookUp;
 use dueherald::pipeline::{Finding, ResolveError, Signature, Tally, drain, resolve};
 use dueherald::plan::ChannelMode;
+use dueherald::store::Store;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,18 @@ async fn a_gateway_is_not_asked_in_every_round() {
     bench.live(Duration::from_secs(30), 128).await;
     // At once, and at the ages of 1, 2, 4, 8, 16, 32 and 64 minutes.
     assert_eq!(bench.gateway("script").asked(), 8);
+}
+
+#[tokio::test]
+async fn after_thirty_days_a_message_in_doubt_is_a_persons() {
+    let bench = Bench::with(1, vec![unknown()]).await;
+    bench.drain().await;
+    bench.live(Duration::from_secs(24 * 3600), 31).await;
+    let asked = bench.gateway("script").asked();
+    bench.live(Duration::from_secs(24 * 3600), 60).await;
+    assert_eq!((bench.gateway("script").asked(), bench.view(1).await.state), (asked, State::Unknown));
+    let due = bench.store.unknown_due(Channel::Sms, 10).await.expect("unknown ones are listed");
+    assert!(due.is_empty(), "no round reads it again");
 }
 
 #[tokio::test]

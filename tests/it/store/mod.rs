@@ -5,6 +5,7 @@ mod caps;
 mod catch_up;
 mod claims;
 mod connections;
+mod costs;
 mod crossing;
 mod fallbacks;
 mod funnel;
@@ -18,6 +19,7 @@ mod listing;
 mod notices;
 mod opening;
 mod outcomes;
+mod provider_report;
 mod race;
 mod rates;
 mod receipts;
@@ -161,6 +163,7 @@ macro_rules! every_case_on {
             unknowns {
                 unknown_ones_are_listed_with_their_story,
                 an_unknown_counts_its_times,
+                an_unknown_is_looked_at_when_its_time_has_come,
                 an_unknown_is_resolved_by_settling_it,
                 what_was_resolved_before_the_next_attempt_does_not_touch_it,
             }

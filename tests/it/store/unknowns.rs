@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, EventKind, Next, Outcome, ReminderId, State};
-use dueherald::store::{Store, UnknownReminder};
+use dueherald::store::{NextLook, Store, UnknownReminder};
 
 use super::outcomes::{kinds, one, retry, settle, unknown};
 use super::sample::{claim_all, plan_due, view};
@@ -91,4 +91,37 @@ pub(super) async fn what_was_resolved_before_the_next_attempt_does_not_touch_it(
     assert_eq!(view(store, id).await.state, State::Sending);
     assert_eq!(settle(store, &retry(second, clock, TimeDelta::zero())).await, 1);
     assert_eq!(kinds(store, id).await, [EventKind::Unknown, EventKind::Retry, EventKind::Retry]);
+}
+
+async fn due_for_a_look(store: &dyn Store) -> Vec<UnknownReminder> {
+    store.unknown_due(Channel::Sms, 10).await.expect("unknown ones are listed")
+}
+
+pub(super) async fn an_unknown_is_looked_at_when_its_time_has_come(store: &dyn Store, clock: &SimClock) {
+    plan_due(store, 3).await;
+    for claimed in claim_all(store).await.sending {
+        assert_eq!(settle(store, &unknown(claimed, clock)).await, 1);
+    }
+    let due = due_for_a_look(store).await;
+    assert_eq!(due.len(), 3, "at once");
+    let in_a_minute = Some(clock.now() + TimeDelta::minutes(1));
+    let looks = [in_a_minute, None, in_a_minute];
+    let looks = due.iter().zip(looks).map(|(one, at)| NextLook {
+        reminder: one.attempt.reminder(),
+        attempt: one.attempt.number(),
+        at,
+    });
+    let mut looks = Vec::from_iter(looks);
+    // Of an attempt that is not the latest any more.
+    looks[2].attempt += 1;
+    store.look_again(&looks).await.expect("it is put off");
+    let ids = |due: &[UnknownReminder]| due.iter().map(|one| one.attempt.reminder()).collect::<Vec<_>>();
+    assert_eq!(ids(&due_for_a_look(store).await), [looks[2].reminder]);
+    clock.advance(Duration::from_secs(60));
+    let mut due = ids(&due_for_a_look(store).await);
+    due.sort();
+    assert_eq!(due, [looks[0].reminder, looks[2].reminder]);
+    clock.advance(Duration::from_secs(100 * 24 * 3600));
+    assert_eq!(due_for_a_look(store).await.len(), 2, "one is a person's");
+    assert_eq!(listed(store, None, 10).await.len(), 3, "who finds all of them");
 }

@@ -22,8 +22,8 @@ use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_try};
 use dueherald::render::LinkKeys;
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, PutIn,
-    QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
+    PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
     StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
@@ -284,6 +284,14 @@ impl Store for FakeStore {
     }
 
     async fn unknown(&self, _: Channel, _: Option<ReminderId>, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        unreachable!("no page resolves")
+    }
+
+    async fn unknown_due(&self, _: Channel, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
+        unreachable!("no page resolves")
+    }
+
+    async fn look_again(&self, _: &[NextLook]) -> Result<(), StoreError> {
         unreachable!("no page resolves")
     }
 

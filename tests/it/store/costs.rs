@@ -1,0 +1,112 @@
+//! What listings read on PostgreSQL: as many pages as they show, not as many as there are. The sessions forbid sequential scans, so an
+//! index that fits nothing is read as a whole instead; only the pages that were touched tell.
+
+use std::time::Duration;
+
+use dueherald::clock::{Clock, SystemClock};
+use dueherald::domain::{Channel, State};
+use dueherald::store::{PostgresStore, ReminderFilter, Store};
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+use super::sample::{date, instant, merchant};
+
+/// 60,000 reminders over 300 days: one in 3,000 failed or skipped, one in 6,000 of a small merchant, the last 100 in the queue.
+const FILL: &str = "
+    insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
+    select case when n % 6000 = 17 then 'kiosk' else 'mall' end, 'b' || n, date '2026-01-01' + n / 200, 'due/0', 'sms', 'schedule',
+        t, t, t + interval '1 day'
+    from (select n, timestamptz '2026-01-01' + n / 200 * interval '1 day' as t from generate_series(1, 60000) n) s;
+    insert into event (reminder_id, attempt, at, kind, gateway, detail)
+    select id, 1, not_before, case when id % 3000 = 1 then 'failed' when id % 3000 = 2 then 'skipped' else 'accepted' end, 'kannel',
+        case when id % 3000 = 2 then 'paid' end
+    from reminder where id <= 59900 order by id;
+    insert into queue (reminder_id, not_before, attempt, place, channel, state, gateway)
+    select id, not_before, 1, 0, channel, case when id % 50 = 0 then 'unknown' else 'planned' end, 'kannel'
+    from reminder where id > 59900;
+    vacuum analyze";
+
+struct Costs {
+    database: crate::postgres::TestDatabase,
+    spy: PgConnection,
+}
+
+impl Costs {
+    async fn new() -> Self {
+        let database = crate::postgres::database().await;
+        let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
+        store.migrate().await.expect("the migrations run");
+        drop(store);
+        let mut spy = PgConnection::connect(&database.url()).await.expect("the database is there");
+        for statement in FILL.split(';') {
+            spy.execute(statement).await.expect("the tables are filled");
+        }
+        Self { database, spy }
+    }
+
+    /// How many pages a read touches.
+    async fn of<T>(&mut self, read: impl AsyncFnOnce(&dyn Store) -> T) -> (T, i64) {
+        let before = self.touched().await;
+        let store = PostgresStore::connect(&self.database.url().into(), 1, None).await.expect("the database is there");
+        let answer = read(&store).await;
+        drop(store);
+        (answer, self.touched().await - before)
+    }
+
+    /// What was touched so far by sessions that have ended, which is when they tell.
+    async fn touched(&mut self) -> i64 {
+        let busy =
+            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        while self.spy.fetch_one(busy).await.expect("it answers").get::<i64, _>(0) > 0 {
+            SystemClock.sleep(Duration::from_millis(5)).await;
+        }
+        let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0))::bigint \
+                       from pg_statio_user_tables where relname in ('reminder', 'event', 'queue', 'click', 'installment')";
+        self.spy.fetch_one(touched).await.expect("it answers").get(0)
+    }
+}
+
+#[tokio::test]
+async fn a_listing_reads_no_more_than_it_shows() {
+    let mut costs = Costs::new().await;
+    let page = || ReminderFilter { limit: 20, ..ReminderFilter::default() };
+    let of_state = |state| ReminderFilter { state: Some(state), ..page() };
+    let mut filters = Vec::from([
+        (20, page()),
+        (5, ReminderFilter { merchant: Some(merchant("kiosk")), limit: 5, ..page() }),
+        (20, ReminderFilter { due_date: Some(date("2026-02-01")), ..page() }),
+        (
+            1,
+            ReminderFilter {
+                due_date: Some(date("2026-02-01")),
+                borrower: Some("b6300".parse().expect("a borrower")),
+                ..page()
+            },
+        ),
+        (20, ReminderFilter { channel: Some(Channel::Sms), ..page() }),
+        (2, of_state(State::Unknown)),
+        (20, of_state(State::Planned)),
+        (0, of_state(State::Sending)),
+        (0, of_state(State::Delivered)),
+        (0, of_state(State::Undelivered)),
+        (20, of_state(State::Accepted)),
+    ]);
+    for state in [State::Failed, State::Skipped] {
+        filters.push((20, of_state(state)));
+        filters.push((5, ReminderFilter { before: Some(dueherald::domain::ReminderId(15_500)), ..of_state(state) }));
+    }
+    for (expected, filter) in filters {
+        let (found, pages) =
+            costs.of(async |store| store.reminders(&filter).await.expect("they are listed").len()).await;
+        assert!(found >= expected.min(5) && (expected > 0) == (found > 0), "{found} of {expected}: {filter:?}");
+        assert!(pages < 1_000, "{pages} pages for {filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_the_funnel_reads_that_day() {
+    let mut costs = Costs::new().await;
+    let day = instant("2026-06-01T00:00:00Z")..instant("2026-06-02T00:00:00Z");
+    let (sent, pages) = costs.of(async |store| store.sent(&day).await.expect("they are counted")).await;
+    assert!(sent.iter().map(|count| count.funnel.sent).sum::<u64>() >= 190, "{sent:?}");
+    assert!(pages < 5_000, "{pages} pages for 200 messages");
+}
