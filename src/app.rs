@@ -293,7 +293,9 @@ pub async fn rehome(config: &Config, store: &dyn Store) -> Result<(), StoreError
 }
 
 fn freshness(config: &Config) -> Freshness {
-    Freshness::new(config.sources.iter().map(|source| (source.settings.name.clone(), source.max_ledger_age)))
+    let sources = || config.sources.iter();
+    let feeds = sources().filter_map(|source| Some((source.settings.name.clone(), source.settings.merchant.clone()?)));
+    Freshness::new(sources().map(|source| (source.settings.name.clone(), source.max_ledger_age))).feeding(feeds)
 }
 
 /// What makes messages: templates, built in and from the folder, link keys and routes.

@@ -200,6 +200,7 @@ pub(crate) async fn send(report: &mut Report, server: &Server, sizes: Sizes) -> 
         let (binary, file) = (world.binary(&config), world.write_installments(sizes.messages)?);
         binary.run(&["migrate"]).await?;
         binary.run(&["import", file.to_str().ok_or("text")?]).await?;
+        let mut without_limits = 0.0;
         for channel in [Channel::Sms, Channel::Email] {
             let mut sent = Sent { name, is_judged, count: sizes.messages, rounds: Vec::new() };
             for round in 0..if is_judged { ROUNDS } else { 1 } {
@@ -219,12 +220,31 @@ pub(crate) async fn send(report: &mut Report, server: &Server, sizes: Sizes) -> 
                 sent.rounds.push(Round { ran, database_cpu, bare });
             }
             match channel {
-                Channel::Sms => sent.report(report, "sms", &sms.name(), "a bare reqwest loop", 0.40),
+                Channel::Sms => {
+                    without_limits = sent.rate();
+                    sent.report(report, "sms", &sms.name(), "a bare reqwest loop", 0.40);
+                }
                 Channel::Email => {
                     sent.report(report, "email", &email.name(), "a bare lettre loop with TCP_NODELAY", 0.55);
                     sent.judge(report, "email", "lettre's pool as shipped", sent.rate() / pool, 25.0);
                 }
             }
+        }
+        if is_judged {
+            let limited = world.with_limits();
+            let mut rates = Vec::new();
+            for round in 0..ROUNDS {
+                limited.write_config(Channel::Sms, ROUNDS + round)?;
+                binary.run(&["scan"]).await?;
+                let ran = binary.run(&["dispatch", "--drain"]).await?;
+                if !ran.output.starts_with(&format!("{} sent, 0 skipped", sizes.messages)) {
+                    return Err(format!("not everything was sent: {}", ran.output).into());
+                }
+                rates.push(sizes.messages as f64 / ran.seconds);
+            }
+            let rate = median(&rates);
+            report.add("sms", format!("{name}, with a rate and caps, end to end"), rate, "messages/s");
+            report.add("sms", format!("{name}, with a rate and caps, of without"), rate / without_limits, "ratio");
         }
     }
     Ok(())

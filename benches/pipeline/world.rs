@@ -23,6 +23,8 @@ pub(crate) struct World {
     http: u16,
     /// How many rules say the same. Of one rule only the latest step is sent: what falls due together is of many.
     rules: u32,
+    /// Whether the SMS gateway has a rate, and people have caps: neither so low that anything waits or is skipped.
+    is_limited: bool,
 }
 
 /// E-mail connections, as in the targets.
@@ -37,7 +39,8 @@ impl World {
         let database = database.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
         let behind = i64::from(SystemClock.now().hour()) - 13;
         // The sign of these zones is the other way round: Etc/GMT+5 is five hours behind.
-        let world = Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http, rules: 1 };
+        let world =
+            Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http, rules: 1, is_limited: false };
         world.write_config(Channel::Sms, 0)?;
         Ok(world)
     }
@@ -45,6 +48,11 @@ impl World {
     /// With as many rules as [`World::fill`] has reminders of.
     pub(crate) fn with_many_rules(self) -> Self {
         Self { rules: 100, ..self }
+    }
+
+    /// With a rate and caps that have to be looked after and keep nothing back.
+    pub(crate) fn with_limits(self) -> Self {
+        Self { is_limited: true, ..self }
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -70,6 +78,12 @@ channels = {{ mode = "all", order = ["{channel}"] }}
             )
         };
         let rules: String = (first..first + self.rules).map(rule).collect();
+        let (rate, caps) = match self.is_limited {
+            true => {
+                ("rate = { per_second = 100000, burst = 1000 }", "[caps]\nper_7_days = 1000\nacross_merchants = true")
+            }
+            false => ("", ""),
+        };
         let text = format!(
             r#"
 [database]
@@ -124,6 +138,9 @@ body = {{ json = {{ to = "{{{{ to }}}}", text = "{{{{ text }}}}", reference = "{
 accept = {{ status = 200, json = {{ pointer = "/code", equals = 0 }} }}
 message_id = {{ pointer = "/id" }}
 max_in_flight = {IN_FLIGHT}
+{rate}
+
+{caps}
 
 [[links.keys]]
 id = 1

@@ -85,10 +85,11 @@ impl<'a> End<'a> {
             }
             let Some(store) = store else { return Ok(()) };
             let states = store.sources().await.map_err(|error| error.to_string())?;
-            let freshness = Freshness::new([(name, source.max_ledger_age)]);
+            let feeds = source.settings.merchant.clone().map(|merchant| (name.clone(), merchant));
+            let freshness = Freshness::new([(name, source.max_ledger_age)]).feeding(feeds);
             match freshness.stale(&states, clock.now()).first() {
                 None => Ok(()),
-                Some(stale) => Err(format!("nothing is sent: {stale}")),
+                Some(stale) => Err(format!("nothing is sent{}: {stale}", stale.whose())),
             }
         })
     }

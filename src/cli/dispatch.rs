@@ -66,9 +66,9 @@ pub(super) async fn stale(app: &App) -> Result<Vec<String>, CliError> {
         return Ok(Vec::new());
     }
     let stale = app.freshness().stale(&app.store.sources().await?, app.clock.now());
-    let told = stale
-        .iter()
-        .map(|stale| format!("nothing is sent: {stale}; pull it with `dueherald import --source {}`", stale.source));
+    let told = stale.iter().map(|stale| {
+        format!("nothing is sent{}: {stale}; pull it with `dueherald import --source {}`", stale.whose(), stale.source)
+    });
     Ok(told.collect())
 }
 
@@ -79,7 +79,7 @@ async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, Cli
     if waiting > 0 {
         writeln!(
             out,
-            "{waiting} are due and wait: their gateway rests after failures, its rate is used up for the day, or the ledger is too old"
+            "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day"
         )?;
     }
     let mut held = BTreeMap::<_, u64>::new();

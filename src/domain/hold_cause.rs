@@ -13,8 +13,16 @@ pub enum HoldReason {
     Paused,
     /// A record of one of its instalments could not be applied: it may be paid. The subject is merchant and instalment.
     RejectedRecord,
+    /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of the routes: as
+    /// long as they are the same, so is the answer.
+    NoRoute,
+    /// A source that feeds its merchant was not pulled for too long. The subject is the source.
+    StaleSource,
 }
-words!(HoldReason { Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record" });
+words!(HoldReason {
+    Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
+    StaleSource => "stale_source",
+});
 
 impl HoldReason {
     /// The reason as a colleague would say it.
@@ -26,6 +34,8 @@ impl HoldReason {
             Self::RejectedRecord => {
                 "a record of the instalment could not be applied, so it may be paid; see `dueherald rejects list`"
             }
+            Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
+            Self::StaleSource => "what a source told of its merchant is too old to remind from",
         }
     }
 }

@@ -225,7 +225,7 @@ fn describe() {
         "Restarts of tasks that panicked or ended by themselves, by task; more than 0 is a fault"
     );
     describe_counter!(PULL_FAILURES, "Pulls that did not come to their end, by source");
-    describe_gauge!(HELD, "1 while nothing is sent because a source is older than its max_ledger_age, else 0");
+    describe_gauge!(HELD, "1 while sending is held because a source is older than its max_ledger_age, else 0");
     describe_gauge!(SOURCE_AGE, Unit::Seconds, "How long ago the last pull began that came to its end, by source");
     describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
     describe_gauge!(
@@ -295,7 +295,7 @@ async fn ready(State(ops): State<Ops>) -> Response {
     match is_ready(&ops).await {
         Ok(states) => {
             let held = ops.freshness.stale(&states, ops.clock.now());
-            let held = held.iter().map(|stale| format!("sending is held: {stale}\n"));
+            let held = held.iter().map(|stale| format!("sending{} is held: {stale}\n", stale.whose()));
             let remarks = ops.health.remarks().into_iter().map(|remark| remark + "\n");
             std::iter::once("ready\n".to_owned()).chain(held).chain(remarks).collect::<String>().into_response()
         }

@@ -276,10 +276,6 @@ impl Lane {
 
     /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.
     async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
-        let Dispatcher { store, clock, freshness, .. } = &*self.dispatcher;
-        if freshness.holds(&**store, clock.now()).await? {
-            return Ok(Found::Rest);
-        }
         let slots = flight.slots + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
@@ -294,7 +290,7 @@ impl Lane {
         }
         // Before the claim, so that nothing is claimed that could lead to a closed door.
         let mode = self.post().gateway.link_mode();
-        let gate = Gate::now(&self.dispatcher.composer.routes, mode, &**store, &**clock).await?;
+        let gate = Gate::now(&self.dispatcher, mode).await?;
         let mut found = Found::Rest;
         for place in self.places() {
             let Taken { sent, put_aside, allowed } = self.claim_at(flight, place, limit, &gate).await?;
@@ -342,7 +338,7 @@ impl Lane {
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
         flight.claim_failed = true;
-        let decide = |reminder: &_, account: &_, now| gate.pass(decide(policy, reminder, account, now), reminder, now);
+        let decide = |reminder: &_, account: &_, now| gate.pass(decide(policy, reminder, account, now), reminder);
         let (counted, claimed) = store.settle_and_claim(&flight.outcomes, &request, &decide).await?;
         flight.claim_failed = false;
         self.count(flight, counted);

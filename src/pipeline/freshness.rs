@@ -1,13 +1,14 @@
-//! How old the ledger is, and whether that is too old to remind anybody: who paid since would be reminded.
+//! How old the ledger is, and whose reminders it is too old for: who paid since would be reminded.
+//!
+//! A source with a `merchant` in the config feeds that one. Of any other the rows name the merchant, so it feeds every merchant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{SourceName, SourceState, duration};
+use crate::domain::{MerchantId, SourceName, SourceState, duration};
 use crate::store::{Store, StoreError};
 
 /// The sources, each with the age of the ledger up to which reminders go out.
@@ -16,7 +17,10 @@ pub struct Freshness {
     limits: BTreeMap<SourceName, Option<TimeDelta>>,
     /// When the last pull of each began, as far as is known here. It only ever becomes later, so what is fresh by it is fresh.
     known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
-    holds: AtomicBool,
+    /// The only merchant that a source feeds.
+    feeds: BTreeMap<SourceName, MerchantId>,
+    /// The stale ones that were told of last.
+    told: Mutex<BTreeSet<SourceName>>,
 }
 
 /// A source that was not pulled for too long.
@@ -28,6 +32,22 @@ pub struct Stale {
     pub age: Option<TimeDelta>,
     /// How old the ledger may be.
     pub limit: TimeDelta,
+    /// Whose reminders it holds; `None`: everybody's.
+    pub merchant: Option<MerchantId>,
+}
+
+impl Stale {
+    /// Whether a merchant's reminders are held.
+    #[must_use]
+    pub fn holds(&self, merchant: &MerchantId) -> bool {
+        self.merchant.as_ref().is_none_or(|fed| fed == merchant)
+    }
+
+    /// Whose reminders are held, to stand behind a verb: nothing for everybody's, or ` for mall`.
+    #[must_use]
+    pub fn whose(&self) -> String {
+        self.merchant.as_ref().map(|merchant| format!(" for {merchant}")).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Stale {
@@ -51,6 +71,12 @@ impl Freshness {
         Self { limits: limits.into_iter().collect(), ..Self::default() }
     }
 
+    /// The same, knowing that each of these sources feeds one merchant only.
+    #[must_use]
+    pub fn feeding(self, feeds: impl IntoIterator<Item = (SourceName, MerchantId)>) -> Self {
+        Self { feeds: feeds.into_iter().collect(), ..self }
+    }
+
     /// The sources.
     pub fn sources(&self) -> impl Iterator<Item = &SourceName> {
         self.limits.keys()
@@ -68,19 +94,20 @@ impl Freshness {
         let stale = |(source, limit): (&SourceName, &Option<TimeDelta>)| {
             let limit = (*limit)?;
             let age = pulled_at(source).map(|at| now - at);
-            age.is_none_or(|age| age > limit).then(|| Stale { source: source.clone(), age, limit })
+            let merchant = self.feeds.get(source).cloned();
+            age.is_none_or(|age| age > limit).then(|| Stale { source: source.clone(), age, limit, merchant })
         };
         self.limits.iter().filter_map(stale).collect()
     }
 
-    /// Whether nothing may be sent at `now`. Asks the store only when what is known here is too old, and tells when it changes.
+    /// Which sources are too old at `now`. Asks the store only when what is known here is too old, and tells when it changes.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn holds(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn stale_now(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<Stale>, StoreError> {
         if self.limits.values().all(Option::is_none) || self.stale_as_known(now).is_empty() {
             self.tell(&[]);
-            return Ok(false);
+            return Ok(Vec::new());
         }
         for state in store.sources().await? {
             if let Some(at) = state.pulled_at {
@@ -89,7 +116,7 @@ impl Freshness {
         }
         let stale = self.stale_as_known(now);
         self.tell(&stale);
-        Ok(!stale.is_empty())
+        Ok(stale)
     }
 
     fn stale_as_known(&self, now: DateTime<Utc>) -> Vec<Stale> {
@@ -102,15 +129,15 @@ impl Freshness {
     }
 
     fn tell(&self, stale: &[Stale]) {
-        let holds = !stale.is_empty();
-        if self.holds.swap(holds, Ordering::Relaxed) == holds {
-            return;
+        let names: BTreeSet<_> = stale.iter().map(|stale| stale.source.clone()).collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for stale in stale.iter().filter(|stale| !told.contains(&stale.source)) {
+            let whose = stale.whose();
+            tracing::error!(%stale, "the ledger is too old to remind from: nothing is sent{whose} until it was pulled again");
         }
-        for stale in stale {
-            tracing::error!(%stale, "the ledger is too old to remind from: nothing is sent until it was pulled again");
+        for source in told.difference(&names) {
+            tracing::info!(%source, "the ledger is fresh again: sending goes on");
         }
-        if !holds {
-            tracing::info!("the ledger is fresh again: sending goes on");
-        }
+        *told = names;
     }
 }

@@ -1,15 +1,10 @@
-//! The gate: no message leaves whose way to repay does not work. Asked at the send instant, after everything else.
+//! The gate: no message leaves whose way to repay does not work, nor one from a ledger that is too old. Asked at the send instant, after
+//! everything else.
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::{Registry, Seen};
-use crate::clock::Clock;
-use crate::domain::{LinkMode, NewReminder, Step};
-use crate::plan::{Decision, DeferReason};
-use crate::store::{Store, StoreError};
-
-/// How long a message without a way waits before it is looked at again: a route that is well again is felt soon.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(5);
+use super::{Dispatcher, Seen, Stale};
+use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
+use crate::plan::Decision;
+use crate::store::StoreError;
 
 /// What may pass by links of one mode, for one claim.
 #[derive(Debug)]
@@ -17,38 +12,41 @@ pub(super) struct Gate {
     mode: LinkMode,
     /// `None` while everything may pass.
     seen: Option<Seen>,
+    /// Sources whose merchants may not be reminded.
+    stale: Vec<Stale>,
 }
 
 impl Gate {
-    /// By the routes of now.
+    /// By the routes and the sources of now.
     ///
     /// # Errors
     /// When the store fails.
-    pub(super) async fn now(
-        routes: &Registry,
-        mode: LinkMode,
-        store: &dyn Store,
-        clock: &dyn Clock,
-    ) -> Result<Self, StoreError> {
+    pub(super) async fn now(dispatcher: &Dispatcher, mode: LinkMode) -> Result<Self, StoreError> {
+        let Dispatcher { store, clock, composer, freshness, .. } = dispatcher;
         let seen = match mode {
             LinkMode::None => None,
-            LinkMode::Personal | LinkMode::Fixed => Some(routes.now(store, clock).await?),
+            LinkMode::Personal | LinkMode::Fixed => Some(composer.routes.now(&**store, &**clock).await?),
         };
-        Ok(Self { mode, seen: seen.filter(|seen| !seen.is_all_well()) })
+        let stale = freshness.stale_now(&**store, clock.now()).await?;
+        Ok(Self { mode, seen: seen.filter(|seen| !seen.is_all_well()), stale })
     }
 
-    /// Puts off what would lead nowhere, and lets the rest be as it was decided. It waits until it expires, so that nothing is lost that
-    /// can still be of use.
-    pub(super) fn pass(&self, decision: Decision, reminder: &NewReminder, now: DateTime<Utc>) -> Decision {
-        let (Some(seen), Decision::Send(to_send)) = (&self.seen, &decision) else { return decision };
+    /// Holds what would lead nowhere or remind of what may be paid, and lets the rest be as it was decided. It is held until it
+    /// expires, so that nothing is lost that can still be of use.
+    pub(super) fn pass(&self, decision: Decision, reminder: &NewReminder) -> Decision {
+        let Decision::Send(to_send) = &decision else { return decision };
         // It speaks of no debt.
         if matches!(reminder.key.step, Step::Confirmation { .. }) {
             return decision;
         }
+        if let Some(stale) = self.stale.iter().find(|stale| stale.holds(&reminder.key.borrower.merchant)) {
+            return Decision::Hold(HoldCause::new(HoldReason::StaleSource, &stale.source));
+        }
+        let Some(seen) = &self.seen else { return decision };
         let seen = seen.clone().with_second(to_send.second_route.clone());
         if to_send.installments.iter().all(|installment| seen.leads_somewhere(installment, self.mode)) {
             return decision;
         }
-        Decision::Defer { until: (now + LOOK_AGAIN).min(reminder.expires_at), reason: DeferReason::NoRoute }
+        Decision::Hold(HoldCause::new(HoldReason::NoRoute, seen.fingerprint(self.mode)))
     }
 }

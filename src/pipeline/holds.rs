@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Reconciler;
-use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState};
-use crate::store::{Stop, Store, StoreError};
+use super::{Dispatcher, Reconciler};
+use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState, SourceName};
+use crate::store::{Stop, StoreError};
 
 /// How many rows one operation releases.
 const BATCH: u32 = 500;
@@ -27,7 +27,7 @@ impl Reconciler {
         if causes.is_empty() {
             return Ok(released);
         }
-        let standing = Standing::now(store, &causes).await?;
+        let standing = self.standing(&causes).await?;
         for (cause, channel) in causes.iter().filter(|(cause, channel)| !standing.holds(cause, *channel)) {
             loop {
                 let count = store.release(cause, *channel, BATCH).await?;
@@ -39,34 +39,57 @@ impl Reconciler {
         }
         Ok(released)
     }
+
+    async fn standing(&self, causes: &[(HoldCause, Channel)]) -> Result<Standing, StoreError> {
+        let Dispatcher { store, clock, composer, freshness, .. } = &*self.dispatcher;
+        let is_asked = |reason| causes.iter().any(|(cause, _)| cause.reason == reason);
+        let mut standing = Standing::default();
+        if is_asked(HoldReason::Stopped) {
+            standing.stops = store.stops().await?;
+        }
+        if is_asked(HoldReason::Paused) {
+            let paused = store.notices(None).await?.into_iter().filter(|notice| notice.state == NoticeState::Paused);
+            standing.paused = paused.map(|notice| notice.name).collect();
+        }
+        if is_asked(HoldReason::RejectedRecord) {
+            let rejected = store.rejected_installments().await?;
+            standing.rejected = rejected.iter().map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
+        }
+        if is_asked(HoldReason::NoRoute) {
+            let seen = composer.routes.now(&**store, &**clock).await?;
+            // By the links that leave today: a gateway may have been given others.
+            standing.routes = self.gateways.values().map(|gateway| seen.fingerprint(gateway.link_mode())).collect();
+        }
+        if is_asked(HoldReason::StaleSource) {
+            let stale = freshness.stale(&store.sources().await?, clock.now());
+            standing.stale = stale.into_iter().map(|stale| stale.source).collect();
+        }
+        Ok(standing)
+    }
 }
 
 /// What holds, as of now; read only as far as something is held by it.
+#[derive(Default)]
 struct Standing {
     stops: Vec<Stop>,
     /// The notices that are paused.
     paused: BTreeSet<NoticeName>,
     /// The causes that kept records are.
     rejected: BTreeSet<HoldCause>,
+    /// Fingerprints of the routes as they are.
+    routes: BTreeSet<String>,
+    /// The sources that are too old.
+    stale: BTreeSet<SourceName>,
 }
 
 impl Standing {
-    async fn now(store: &dyn Store, causes: &[(HoldCause, Channel)]) -> Result<Self, StoreError> {
-        let is_asked = |reason| causes.iter().any(|(cause, _)| cause.reason == reason);
-        let stops = if is_asked(HoldReason::Stopped) { store.stops().await? } else { Vec::new() };
-        let notices = if is_asked(HoldReason::Paused) { store.notices(None).await? } else { Vec::new() };
-        let paused = notices.into_iter().filter(|notice| notice.state == NoticeState::Paused);
-        let rejected =
-            if is_asked(HoldReason::RejectedRecord) { store.rejected_installments().await? } else { Vec::new() };
-        let rejected = rejected.iter().map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
-        Ok(Self { stops, paused: paused.map(|notice| notice.name).collect(), rejected })
-    }
-
     fn holds(&self, cause: &HoldCause, channel: Channel) -> bool {
         match cause.reason {
             HoldReason::Stopped => self.stops.iter().any(|stop| stop.covers(&cause.subject, channel)),
             HoldReason::RejectedRecord => self.rejected.contains(cause),
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
+            HoldReason::NoRoute => self.routes.contains(&cause.subject),
+            HoldReason::StaleSource => self.stale.contains(cause.subject.as_str()),
         }
     }
 }

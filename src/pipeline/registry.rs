@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use super::figures::ROUTE_DEGRADED;
 use crate::clock::Clock;
@@ -95,6 +96,13 @@ impl Seen {
     #[must_use]
     pub fn is_all_well(&self) -> bool {
         self.well.0.iter().all(|route| route.is_open(self.at))
+    }
+
+    /// Tells states of the routes apart that give a message with a link of that mode another way.
+    pub(super) fn fingerprint(&self, mode: LinkMode) -> String {
+        let routes: Vec<_> = self.well.0.iter().map(|route| (route, route.is_open(self.at))).collect();
+        let digest = Sha256::digest(format!("{mode:?} {routes:?}"));
+        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// How a route was doing; `None` if it was not probed since it leads where it does.

@@ -16,6 +16,9 @@ pub struct Contact {
     pub progress: Progress,
 }
 
+/// An address that more borrowers have is nobody's own: a placeholder, or the counter's number. It says nothing about who they are.
+pub const MOST_OF_ONE_PERSON: u32 = 5;
+
 /// How far a [`Contact`] has come. What was not sent and will not be is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -43,7 +46,8 @@ impl Progress {
 pub struct Beside {
     /// Contacts that may have left within so long before the claim.
     pub contacts_within: TimeDelta,
-    /// Contacts of every borrower of any merchant with the same phone or e-mail address, not of the borrower alone.
+    /// Contacts of every borrower of any merchant with the same address on the channel, not of the borrower alone; see
+    /// [`MOST_OF_ONE_PERSON`].
     pub across_merchants: bool,
     /// Instalments due within so many days after the reminder's due date.
     pub days_ahead: u16,

@@ -82,8 +82,6 @@ pub enum DeferReason {
     OnHold,
     /// A frequency cap is reached, and a notice is of use on another day as well.
     Capped,
-    /// Every way to repay that it could lead to is closed, or found to be out of order.
-    NoRoute,
 }
 
 impl DeferReason {
@@ -95,7 +93,6 @@ impl DeferReason {
             Self::Holiday => "holiday",
             Self::OnHold => "on_hold",
             Self::Capped => "capped",
-            Self::NoRoute => "no_route",
         }
     }
 }

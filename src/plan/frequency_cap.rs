@@ -29,7 +29,7 @@ pub struct Caps {
     pub all: Cap,
     /// On one channel.
     pub channels: BTreeMap<Channel, Cap>,
-    /// Counts a person, known by the phone number or the e-mail address, over all merchants.
+    /// Counts a person over all merchants, known by the address on the channel: the phone number for SMS, the e-mail address for e-mail.
     pub across_merchants: bool,
 }
 

@@ -30,7 +30,7 @@ mod zones;
 
 pub use calendar::Calendar;
 pub use catch_up::{Planned, Span, call_for, is_overtaken};
-pub use contact::{Beside, Contact, Progress};
+pub use contact::{Beside, Contact, MOST_OF_ONE_PERSON, Progress};
 pub use contact_hours::{ContactHours, DayHours, NoDayHours};
 pub use decide::{Account, Decision, DeferReason, Policy, ToSend, address, decide, open_installments};
 pub use doubts::{Doubt, doubts};

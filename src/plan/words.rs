@@ -9,7 +9,7 @@ use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped, Self::NoRoute];
+    pub const ALL: [Self; 4] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped];
 
     /// The reason as a colleague would say it.
     #[must_use]
@@ -19,7 +19,6 @@ impl DeferReason {
             Self::Holiday => "it is a day off, and the rule sends on working days only",
             Self::OnHold => "the borrower is on hold until then",
             Self::Capped => "a frequency cap is reached that day",
-            Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
         }
     }
 }

@@ -6,8 +6,8 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::outbox::Leased;
 use super::{Batch, Tx, contact};
-use crate::domain::{BorrowerKey, ReminderId};
-use crate::plan::{Account, Beside, Decision, Progress};
+use crate::domain::{BorrowerKey, Channel, ReminderId};
+use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
 use crate::store::StoreError;
 use crate::store::sql::contact::{ContactRow, FollowingRow};
 use crate::store::sql::value::Moment;
@@ -20,27 +20,63 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Who else's contacts count: whoever has the same addresses as this one.
-    fn person(&self, beside: Beside) -> (Option<String>, Option<String>) {
-        let known = self.account.borrower.as_ref().filter(|_| beside.across_merchants);
-        let phone = known.and_then(|known| Some(known.phone.as_ref()?.as_e164().to_owned()));
-        let email = known.and_then(|known| Some(known.email.as_ref()?.normalized().as_str().to_owned()));
-        (phone, email)
+    /// The address on a channel, in the form in which addresses are compared.
+    fn address(&self, channel: Channel) -> Option<String> {
+        let known = self.account.borrower.as_ref()?;
+        match channel {
+            Channel::Sms => Some(known.phone.as_ref()?.as_e164().to_owned()),
+            Channel::Email => Some(known.email.as_ref()?.normalized().as_str().to_owned()),
+        }
     }
 }
 
-/// From here on nobody else claims for the same people.
-pub(super) async fn take_turns(tx: &mut Tx, beside: Beside, asked: &[Asked<'_>]) -> Result<(), StoreError> {
-    let people: BTreeSet<_> = asked
-        .iter()
-        .flat_map(|one| {
-            let itself = format!("dueherald borrower {}/{}", one.borrower.merchant, one.borrower.id);
-            let (phone, email) = one.person(beside);
-            let known = [phone, email].into_iter().flatten();
-            std::iter::once(itself).chain(known.map(|address| format!("dueherald address {address}")))
-        })
-        .collect();
-    contact::take_turns(tx, &Vec::from_iter(people)).await
+/// Who is asked about: by which phone number and by which e-mail address each is known over all merchants, if by any.
+pub(super) struct People {
+    phones: Vec<Option<String>>,
+    emails: Vec<Option<String>>,
+}
+
+/// Tells by which addresses people are known: by none unless it is asked for, and by none that more have than one person would.
+pub(super) async fn people(tx: &mut Tx, beside: Beside, asked: &[Asked<'_>]) -> Result<People, StoreError> {
+    if !beside.across_merchants {
+        return Ok(People { phones: vec![None; asked.len()], emails: vec![None; asked.len()] });
+    }
+    let of = |channel| asked.iter().map(|one| one.address(channel)).collect();
+    Ok(People {
+        phones: nobody_elses(tx, of(Channel::Sms), contact::SHARED_PHONES).await?,
+        emails: nobody_elses(tx, of(Channel::Email), contact::SHARED_EMAILS).await?,
+    })
+}
+
+/// Leaves out the addresses that more have than one person would.
+async fn nobody_elses(
+    tx: &mut Tx,
+    mut addresses: Vec<Option<String>>,
+    shared: &'static str,
+) -> Result<Vec<Option<String>>, StoreError> {
+    let each = Vec::from_iter(addresses.iter().flatten().cloned().collect::<BTreeSet<_>>());
+    if each.is_empty() {
+        return Ok(addresses);
+    }
+    let shared: Vec<(String,)> = Batch::of(&each)
+        .column(|address| address.as_str())?
+        .query_as(shared)?
+        .bind(i64::from(MOST_OF_ONE_PERSON))
+        .fetch_all(&mut **tx)
+        .await?;
+    let shared: BTreeSet<_> = shared.into_iter().map(|(address,)| address).collect();
+    addresses.iter_mut().for_each(|address| drop(address.take_if(|known| shared.contains(known))));
+    Ok(addresses)
+}
+
+/// From here on nobody else claims for the same people, on whatever channel: who is known by an address here may be claimed for there by
+/// another.
+pub(super) async fn take_turns(tx: &mut Tx, people: &People, asked: &[Asked<'_>]) -> Result<(), StoreError> {
+    let borrowers = asked.iter().map(|one| format!("dueherald borrower {}/{}", one.borrower.merchant, one.borrower.id));
+    let addresses = people.phones.iter().chain(&people.emails).flatten();
+    let known = addresses.map(|address| format!("dueherald address {address}"));
+    let names: BTreeSet<_> = borrowers.chain(known).collect();
+    contact::take_turns(tx, &Vec::from_iter(names)).await
 }
 
 /// Adds to each what it was asked for beside it. What is `undecided` is under a lease already, and yet still waits.
@@ -48,20 +84,24 @@ pub(super) async fn read(
     tx: &mut Tx,
     now: Moment,
     beside: Beside,
+    (channel, people): (Channel, &People),
     asked: &mut [Asked<'_>],
     undecided: &BTreeSet<ReminderId>,
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(asked.len());
-    for (place, one) in (0_i64..).zip(asked.iter()) {
+    // A message is to an address, and whose that is decides whose messages count.
+    let addresses = if channel == Channel::Sms { &people.phones } else { &people.emails };
+    for (place, (one, address)) in (0_i64..).zip(asked.iter().zip(addresses)) {
         let last = one.due_date + TimeDelta::days(i64::from(beside.days_ahead));
-        batch.push((place, one.borrower, one.person(beside), one.due_date, last));
+        batch.push((place, one.borrower, address.as_deref(), one.due_date, last));
     }
+    let on = |other| other == channel;
     let contacts: Vec<ContactRow> = Batch::of(&batch)
         .column(|(place, ..)| *place)?
         .column(|(_, borrower, ..)| borrower.merchant.as_str())?
         .column(|(_, borrower, ..)| borrower.id.as_str())?
-        .column(|(_, _, (phone, _), ..)| phone.clone())?
-        .column(|(_, _, (_, email), ..)| email.clone())?
+        .column(|(_, _, address, ..)| address.filter(|_| on(Channel::Sms)))?
+        .column(|(_, _, address, ..)| address.filter(|_| on(Channel::Email)))?
         .query_as(contact::CONTACTS)?
         .bind(Moment(now.0 - beside.contacts_within))
         .fetch_all(&mut **tx)

@@ -108,8 +108,9 @@ impl Store for End {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
         let mut account = ledger::account(&mut tx, now, borrower, due_date, channel).await?;
-        let asked = contacts::Asked { borrower, due_date, account: &mut account };
-        contacts::read(&mut tx, now, beside, &mut [asked], &BTreeSet::new()).await?;
+        let mut asked = [contacts::Asked { borrower, due_date, account: &mut account }];
+        let people = contacts::people(&mut tx, beside, &asked).await?;
+        contacts::read(&mut tx, now, beside, (channel, &people), &mut asked, &BTreeSet::new()).await?;
         Ok(account)
     }
 

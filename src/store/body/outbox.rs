@@ -111,7 +111,7 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
         let mut leased = leased(rows)?;
         let found = u32::try_from(leased.len()).unwrap_or(u32::MAX);
         if let Some(beside) = request.beside.filter(|_| found > 0) {
-            look_beside(tx, beside, &mut leased, now).await?;
+            look_beside(tx, beside, request.channel, &mut leased, now).await?;
         }
         let sorted = sort_out(leased, request, decide, now, most - sending.len());
         sending.extend(sorted.sending);
@@ -141,11 +141,18 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
 }
 
 /// Adds to due reminders what is beside them, while nobody else decides about the same people.
-async fn look_beside(tx: &mut Tx, beside: Beside, leased: &mut [Leased], now: Moment) -> Result<(), StoreError> {
+async fn look_beside(
+    tx: &mut Tx,
+    beside: Beside,
+    channel: Channel,
+    leased: &mut [Leased],
+    now: Moment,
+) -> Result<(), StoreError> {
     let undecided = leased.iter().map(|one| one.id).collect();
     let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
-    contacts::take_turns(tx, beside, &asked).await?;
-    contacts::read(tx, now, beside, &mut asked, &undecided).await
+    let people = contacts::people(tx, beside, &asked).await?;
+    contacts::take_turns(tx, &people, &asked).await?;
+    contacts::read(tx, now, beside, (channel, &people), &mut asked, &undecided).await
 }
 
 /// Due reminders once it was decided about them.

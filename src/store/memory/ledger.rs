@@ -7,7 +7,7 @@ use crate::domain::{
     Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId,
     SourceName, Suppression, SuppressionReason, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due};
+use crate::plan::{Account, Beside, Due, MOST_OF_ONE_PERSON};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
 
 use super::rejects::Rejects;
@@ -147,17 +147,16 @@ impl Ledger {
     }
 
     /// The borrower, and whoever has the same phone or e-mail address if that is asked for.
-    pub(super) fn same_person(&self, key: &BorrowerKey, beside: Beside) -> BTreeSet<BorrowerKey> {
+    pub(super) fn same_person(&self, key: &BorrowerKey, channel: Channel, beside: Beside) -> BTreeSet<BorrowerKey> {
         let known = self.borrowers.get(key).filter(|_| beside.across_merchants);
-        let shares = |channel, known: &Borrower, other: &Borrower| {
-            let [known, other] = [known, other].map(|one| address(one, channel).map(AddressKey::from));
-            known.is_some() && known == other
-        };
-        let same = |other: &&Borrower| {
-            known.is_some_and(|known| Channel::ALL.iter().any(|channel| shares(*channel, known, other)))
-        };
-        let others = self.borrowers.values().filter(same).map(|other| other.key.clone());
-        others.chain(std::iter::once(key.clone())).collect()
+        let own = known.and_then(|known| address(known, channel)).map(AddressKey::from);
+        let same = |other: &&Borrower| own.is_some() && address(other, channel).map(AddressKey::from) == own;
+        let mut all: BTreeSet<_> = self.borrowers.values().filter(same).map(|other| other.key.clone()).collect();
+        if all.len() > MOST_OF_ONE_PERSON as usize {
+            all.clear();
+        }
+        all.insert(key.clone());
+        all
     }
 
     /// Adds what falls due on the days after.

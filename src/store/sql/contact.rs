@@ -43,6 +43,24 @@ macro_rules! contacts {
 }
 pub(in crate::store) use contacts;
 
+/// Which addresses of a batch more borrowers have than one person would; it is counted no further. `$batch` is a table `k` of an address,
+/// `$column` what it is compared with. Binds after the batch: how many one person would have.
+macro_rules! shared {
+    ($batch:literal, $column:literal, $most:literal) => {
+        concat!(
+            "with k (address) as (",
+            $batch,
+            ") select k.address from k where (select count(*) from (select 1 from borrower b where b.",
+            $column,
+            " = k.address limit ",
+            $most,
+            " + 1) s) > ",
+            $most
+        )
+    };
+}
+pub(in crate::store) use shared;
+
 /// Instalments due on the days after the due dates of a batch. `$batch` is a table `k` of a place in the batch, merchant,
 /// borrower, due date and the last day.
 macro_rules! following {

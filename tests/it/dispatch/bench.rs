@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Channel, Code, Event, GatewayName, LinkMode, Message, Outcome, RejectScope, ReminderId, ReminderKey, SourceName,
+    Channel, Code, Event, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, ReminderId, ReminderKey,
+    SourceName,
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::pipeline::{
@@ -185,6 +186,8 @@ pub(super) struct Setup {
     pub(super) lasts: TimeDelta,
     /// How old what each source brought may be.
     pub(super) ledger_age: Vec<(SourceName, Option<TimeDelta>)>,
+    /// The sources that feed one merchant only.
+    pub(super) feeds: Vec<(SourceName, MerchantId)>,
 }
 
 impl Default for Setup {
@@ -197,6 +200,7 @@ impl Default for Setup {
             machines: 1,
             lasts: TimeDelta::hours(12),
             ledger_age: Vec::new(),
+            feeds: Vec::new(),
         }
     }
 }
@@ -340,7 +344,7 @@ fn daemons(
             clock: Arc::new(clock.clone()),
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
             poison: Poison::default(),
-            freshness: Freshness::new(setup.ledger_age.clone()),
+            freshness: Freshness::new(setup.ledger_age.clone()).feeding(setup.feeds.clone()),
             holder: format!("machine {machine}"),
         })
     };

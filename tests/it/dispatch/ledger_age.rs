@@ -27,11 +27,12 @@ async fn dispatch_holds_while_a_source_is_too_old_and_goes_on_by_itself() {
     let ledger_age = vec![(source("core"), limit), (source("payments"), limit), (source("archive"), None)];
     let bench = Bench::of(Setup { ledger_age, lasts: TimeDelta::days(2), ..Setup::default() });
     bench.add(2).await;
-    assert_eq!(bench.drain().await, Tally::default(), "neither was ever pulled");
+    let held = Tally { held: 2, ..Tally::default() };
+    assert_eq!(bench.drain().await, held, "neither was ever pulled");
     pulled(&bench, "core").await;
-    assert_eq!(bench.drain().await, Tally::default(), "one is not enough");
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 0, "one is not enough");
     pulled(&bench, "payments").await;
-    assert_eq!(bench.drain().await.accepted, 2, "what may be old does not hold");
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 2, "what may be old does not hold");
 
     bench.clock.advance(HOUR);
     pulled(&bench, "core").await;
@@ -40,7 +41,21 @@ async fn dispatch_holds_while_a_source_is_too_old_and_goes_on_by_itself() {
     assert_eq!(bench.drain().await.accepted, 1, "two hours is not longer than two hours");
     bench.clock.advance(Duration::from_secs(1));
     bench.add(1).await;
-    assert_eq!(bench.drain().await, Tally::default());
+    assert_eq!(bench.drain().await, Tally { held: 1, ..Tally::default() });
+    assert_eq!(bench.story(4).await, ["0 held stale_source:payments"]);
+    assert_eq!(bench.reconcile_and_drain().await, Tally::default(), "once");
     pulled(&bench, "payments").await;
-    assert_eq!(bench.drain().await.accepted, 1);
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 1);
+}
+
+#[tokio::test]
+async fn a_source_that_feeds_one_merchant_holds_nobody_elses_reminders() {
+    for (fed, sent) in [("harbour", 2), ("mall", 0)] {
+        let ledger_age = vec![(source("core"), Some(TimeDelta::hours(2)))];
+        let feeds = vec![(source("core"), fed.parse().expect("a name"))];
+        let bench = Bench::of(Setup { ledger_age, feeds, ..Setup::default() });
+        bench.add(2).await;
+        let tally = bench.drain().await;
+        assert_eq!((tally.accepted, tally.held), (sent, 2 - sent), "reminders of mall, a source of {fed}");
+    }
 }

@@ -44,7 +44,7 @@ async fn walk_through(lender: Lender) {
     lender.run("update instalment set amount = '-1' where id = 2").await;
     let folder = desk(&lender.url);
     let (code, said) = run(folder.path(), &["check", "--online"]);
-    let held = "nothing is sent: source core was never pulled, and its max_ledger_age is 2h";
+    let held = "nothing is sent for mall: source core was never pulled, and its max_ledger_age is 2h";
     assert!(code == 1 && said.contains(&format!("source core: {held}")), "{said}");
     assert!(said.contains("\nSources\n  core: "), "{said}");
     let (_, said) = run(folder.path(), &["dispatch", "--drain"]);

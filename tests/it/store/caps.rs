@@ -131,6 +131,49 @@ pub(super) async fn a_person_is_counted_over_all_merchants_if_so_set(store: &dyn
     );
 }
 
+pub(super) async fn an_address_of_many_is_nobodys_own(store: &dyn Store, _: &SimClock) {
+    let mut number = 0;
+    for (sharing, channel, sent) in
+        [(5, Channel::Email, 1), (6, Channel::Email, 6), (5, Channel::Sms, 1), (6, Channel::Sms, 6)]
+    {
+        number += 1;
+        let rows = (0..sharing).map(|place| {
+            let who = format!("s{number}{place}");
+            let own = phone(&format!("+86139001{number}{place:04}"));
+            let (email, phone) = match channel {
+                Channel::Email => (Some(format!("Info{number}@Shop.example")), own),
+                Channel::Sms => (Some(format!("{who}@shop.example")), phone(&format!("+8613800{number:06}"))),
+            };
+            let email = Said::Value(email.map(|email| EmailAddress::new(&email).expect("an address")));
+            LedgerRow { email, phone, ..row(&who, &format!("i-{who}")) }
+        });
+        let rows = rows.collect::<Vec<_>>();
+        import(store, &rows).await;
+        let of = |channel| {
+            rows.iter().map(move |row| {
+                let mut one = sms(row.borrower.id.as_str(), START);
+                one.key.channel = channel;
+                one
+            })
+        };
+        plan(store, &of(channel).collect::<Vec<_>>()).await;
+        let (sending, capped) = count(&claim(store, &policy(ONE_A_DAY, true), channel).await);
+        assert_eq!((sending, capped), (sent, sharing - sent), "{sharing} share their address on {channel}");
+    }
+}
+
+pub(super) async fn another_channels_address_says_nothing_about_who_it_is(store: &dyn Store, _: &SimClock) {
+    let placeholder = || Said::Value(Some(EmailAddress::new("none@shop.example").expect("an address")));
+    let with = |who: &str, number: &str| LedgerRow {
+        email: placeholder(),
+        phone: phone(number),
+        ..row(who, &format!("i-{who}"))
+    };
+    import(store, &[with("b1", "+8613900139001"), with("b2", "+8613900139002")]).await;
+    plan(store, &[sms("b1", START), sms("b2", START)]).await;
+    assert_eq!(count(&claim(store, &policy(ONE_A_DAY, true), Channel::Sms).await), (2, 0), "two phones, two people");
+}
+
 pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store, _: &SimClock) {
     let next_day = LedgerRow { due_date: date("2026-11-26"), ..both_addresses("i2") };
     let far = LedgerRow { due_date: date("2026-11-28"), ..both_addresses("i3") };
@@ -218,11 +261,11 @@ async fn claimers_over_the_same_people_keep_their_caps() {
     };
     let store = connect().await;
     store.migrate().await.expect("the migrations run");
-    // Everybody is in two merchants' books under one number, with four reminders there and there.
+    // Everybody is in two merchants' books under one number and one address, with four reminders there and there.
     let (mut rows, mut reminders) = (Vec::new(), Vec::new());
     for (number, of) in (0..PEOPLE).flat_map(|number| [(number, "mall"), (number, "shop")]) {
         let who = format!("b{number:03}");
-        let email = EmailAddress::new(&format!("{of}{number}@example.com")).expect("an address");
+        let email = EmailAddress::new(&format!("b{number}@example.com")).expect("an address");
         let mut row = row(&who, &format!("i{number}"));
         row.borrower.merchant = merchant(of);
         (row.phone, row.email) = (phone(&format!("+8613800{number:06}")), Said::Value(Some(email)));

@@ -95,6 +95,8 @@ macro_rules! every_case_on {
                 what_is_under_way_or_sent_on_any_channel_counts,
                 doubt_counts_and_proof_that_nothing_left_does_not,
                 a_person_is_counted_over_all_merchants_if_so_set,
+                an_address_of_many_is_nobodys_own,
+                another_channels_address_says_nothing_about_who_it_is,
                 what_is_beside_is_read_only_when_asked_for,
                 an_account_tells_what_a_claim_would_read,
             }
