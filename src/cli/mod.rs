@@ -297,7 +297,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
         Command::Rejects(args) => rejects::run(args, &app, out).await,
-        Command::Replies(args) => replies::run(args, &*app.store, out).await,
+        Command::Replies(args) => replies::run(args, &*app.store, app.clock.now(), out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
         Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Route(args) => route::run(args, &app, out).await,

@@ -1,4 +1,4 @@
-//! `dueherald replies list`: what people answered, for staff to read.
+//! `dueherald replies list|read`: what people answered, for staff to read.
 
 use std::io::Write;
 
@@ -11,7 +11,8 @@ use super::suppress::masked;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::domain::{Intent, MerchantId, ReminderId};
-use crate::store::{ReplyFilter, ReplyRecord, Store};
+use crate::pipeline::Signature;
+use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, Store};
 
 /// Look at what people answered.
 #[derive(Debug, Args)]
@@ -22,8 +23,22 @@ pub(super) struct RepliesArgs {
 
 #[derive(Debug, Subcommand)]
 enum RepliesCommand {
-    /// List answers, newest first
+    /// List answers: those that wait to be read first, then the newest
     List(ListArgs),
+    /// Say that you have read an answer that waits for it; what it held goes on, unless it is an opt-out
+    Read(ReadArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReadArgs {
+    /// The answer's number in the list
+    id: i64,
+    /// Who has read it; kept on record
+    #[arg(long)]
+    actor: String,
+    /// What it means: stop suppresses the address, other lets messages go on
+    #[arg(long = "as", value_name = "stop|other", default_value = "other", value_parser = ["stop", "other"])]
+    meaning: String,
 }
 
 #[derive(Debug, Args)]
@@ -31,7 +46,7 @@ struct ListArgs {
     /// Only those to this merchant
     #[arg(long)]
     merchant: Option<MerchantId>,
-    /// Only those that want this: stop, start, or other, which is for a person to read
+    /// Only those that want this: stop, start, or unclear or other, which are for a person to read
     #[arg(long)]
     intent: Option<Intent>,
     /// Show phone numbers and addresses in full
@@ -49,12 +64,55 @@ struct ListArgs {
 }
 
 /// Runs it.
-pub(super) async fn run(args: RepliesArgs, store: &dyn Store, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let RepliesCommand::List(list) = args.command;
-    let filter = ReplyFilter { merchant: list.merchant, intent: list.intent, before: list.before, limit: list.limit };
-    let rows: Vec<_> = store.replies(&filter).await?.into_iter().map(|one| ReplyRow::of(one, list.reveal)).collect();
-    table::print(out, list.format, &rows)?;
+pub(super) async fn run(
+    args: RepliesArgs,
+    store: &dyn Store,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    match args.command {
+        RepliesCommand::List(list) => self::list(list, store, out).await?,
+        RepliesCommand::Read(args) => read(args, store, now, out).await?,
+    }
     Ok(Exit::Done)
+}
+
+async fn list(list: ListArgs, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+    let ListArgs { merchant, intent, before, limit, .. } = list;
+    let mut filter = ReplyFilter { merchant, intent, before: None, unread: Some(true), limit };
+    // Later pages hold what waits for nobody.
+    let mut found = if before.is_none() { store.replies(&filter).await? } else { Vec::new() };
+    let rest = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+    if rest > 0 {
+        filter = ReplyFilter { before, unread: Some(false), limit: rest, ..filter };
+        found.extend(store.replies(&filter).await?);
+    }
+    let rows: Vec<_> = found.into_iter().map(|one| ReplyRow::of(one, list.reveal)).collect();
+    table::print(out, list.format, &rows)?;
+    Ok(())
+}
+
+async fn read(args: ReadArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), CliError> {
+    let Signature { actor, .. } = Signature::new(&args.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+    let is_stop = args.meaning == "stop";
+    let reading = ReplyReading { reply: args.id, actor, is_stop, at: now };
+    let Some(reply) = store.read_reply(&reading).await? else {
+        let text = format!("no answer {} waits to be read; `dueherald replies list` shows those that do", args.id);
+        return Err(CliError::Failed(text));
+    };
+    let whose = reply.merchant.as_ref().map_or_else(|| "every merchant".to_owned(), ToString::to_string);
+    match reply.from.address() {
+        Some(from) if is_stop => writeln!(out, "{} is suppressed for {whose}", masked(from.as_address()))?,
+        Some(from) => {
+            writeln!(out, "{} gets messages again; what waited is decided at once", masked(from.as_address()))?;
+        }
+        None if is_stop => writeln!(
+            out,
+            "read; nobody is known by its number, so that nothing is suppressed: find the borrower and use `dueherald suppress add`"
+        )?,
+        None => writeln!(out, "read")?,
+    }
+    Ok(())
 }
 
 /// An answer as it is listed.
@@ -67,6 +125,7 @@ struct ReplyRow {
     reminder: Option<ReminderId>,
     gateway: String,
     intent: &'static str,
+    unread: bool,
     text: String,
 }
 
@@ -75,11 +134,16 @@ impl ReplyRow {
         Self {
             id: one.id,
             at: one.at,
-            from: if reveal { one.from.reveal().to_owned() } else { masked(one.from.as_address()) },
+            from: match one.from.address() {
+                _ if reveal => one.from.reveal().to_owned(),
+                Some(address) => masked(address.as_address()),
+                None => "unreadable".to_owned(),
+            },
             merchant: one.merchant.map(|merchant| merchant.to_string()),
             reminder: one.reminder,
             gateway: one.gateway.to_string(),
             intent: one.intent.as_str(),
+            unread: one.unread,
             text: one.said,
         }
     }
@@ -96,7 +160,7 @@ impl Row for ReplyRow {
             self.merchant.clone().unwrap_or_else(|| "unknown".to_owned()),
             self.reminder.map(|id| id.to_string()).unwrap_or_default(),
             self.gateway.clone(),
-            self.intent.to_owned(),
+            if self.unread { format!("{} (read it)", self.intent) } else { self.intent.to_owned() },
             self.text.clone(),
         ]
     }

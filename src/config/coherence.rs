@@ -45,6 +45,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     every_merchant_has_an_open_route(reading, parts);
     leases_outlast_calls(reading, parts);
     callbacks_find_the_way(reading, parts);
+    replies_come_from_a_country(reading, parts);
     gateways_carry_what_rules_send(reading, parts);
     approved_templates_are_for_merchants(reading, parts);
 }
@@ -208,6 +209,32 @@ fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
                 let text = "has no door to come in by; write callback_secret = \"…\" for this gateway";
                 reading.note_at(&format!("gateways.{name}.{key}"), text);
             }
+        }
+    }
+}
+
+/// A number without its country's code is one of the merchants' country, if there is one alone.
+fn replies_come_from_a_country(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    let countries: BTreeSet<_> =
+        parts.merchants.values().flatten().map(|merchant| merchant.country.to_ascii_uppercase()).collect();
+    for (name, gateway) in parts.gateways {
+        let Some(GatewayConfig::Http(settings)) = gateway else { continue };
+        let Some(replies) = &settings.replies else { continue };
+        match &replies.country {
+            Some(country) if country.parse::<phonenumber::country::Id>().is_err() => {
+                let text = "is no country code of two letters by ISO 3166; write for example \"CN\"";
+                reading.note_at(&format!("gateways.{name}.replies.country"), text);
+            }
+            None if countries.len() > 1 => {
+                let countries: Vec<_> = countries.iter().map(String::as_str).collect();
+                let text = format!(
+                    "does not say whose numbers come without a country's code, and there are merchants in {}; write country = {:?}",
+                    any_of(countries.iter().copied()),
+                    countries[0],
+                );
+                reading.note_at(&format!("gateways.{name}.replies"), text);
+            }
+            _ => {}
         }
     }
 }

@@ -18,10 +18,12 @@ pub enum HoldReason {
     NoRoute,
     /// A source that feeds its merchant was not pulled for too long. The subject is the source.
     StaleSource,
+    /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
+    UnreadReply,
 }
 words!(HoldReason {
     Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
-    StaleSource => "stale_source",
+    StaleSource => "stale_source", UnreadReply => "unread_reply",
 });
 
 impl HoldReason {
@@ -36,6 +38,7 @@ impl HoldReason {
             }
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
             Self::StaleSource => "what a source told of its merchant is too old to remind from",
+            Self::UnreadReply => "the borrower has answered what may be a refusal, and nobody has read it yet",
         }
     }
 }

@@ -11,7 +11,10 @@ pub enum Intent {
     Stop,
     /// Messages again.
     Start,
+    /// Perhaps no more messages: it holds a word of refusal and is not understood. The borrower's messages on that channel wait
+    /// until a person has read it.
+    Unclear,
     /// Something else: it is for staff to read.
     Other,
 }
-words!(Intent { Stop => "stop", Start => "start", Other => "other" });
+words!(Intent { Stop => "stop", Start => "start", Unclear => "unclear", Other => "other" });

@@ -2,7 +2,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Address, Code, EmailAddress};
+use super::{Code, EmailAddress};
 
 /// Which message a report is about, in the words of the one who reports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,8 +55,10 @@ pub enum Fate {
 /// What a person answered. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Who.
-    pub from: Address,
+    /// Who, as the gateway writes the number: with or without the country's code.
+    pub from: String,
+    /// The country, two letters by ISO 3166, whose numbers the gateway writes in national form, if it is known.
+    pub country: Option<String>,
     /// The message that was answered, where the provider knows it.
     pub about: Option<About>,
     /// What was said, as it was said.
@@ -69,6 +71,6 @@ pub struct Reply {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({:?}, {} bytes)", self.from, self.text.len())
+        write!(f, "Reply({} bytes)", self.text.len())
     }
 }

@@ -22,7 +22,7 @@ use crate::domain::{Channel, HoldReason, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES,
-    REPORTS, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED, TASK_RESTARTS,
+    REPORTS, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS,
 };
 use crate::store::{QueueCounts, RejectCounts, Store};
 
@@ -217,7 +217,8 @@ fn describe() {
     describe_gauge!(QUEUE_HELD, "Reminders that wait until what holds them is over, by reason");
     describe_counter!(REPORTS, "What gateways reported of messages, by gateway and fate");
     describe_counter!(KEPT_REPORTS, "Reports that were kept until their message is known or the gateway was asked");
-    describe_counter!(REPLIES, "Answers of people, by what they want");
+    describe_counter!(REPLIES, "Answers of people, by what they want; unclear ones wait to be read");
+    describe_counter!(UNREADABLE_SENDERS, "Answers from numbers that could not be read; they wait to be read");
     describe_counter!(CALLBACKS_REFUSED, "Callbacks that were not taken over, by gateway and reason");
     describe_counter!(PULLED, "Rows that pulls took from sources, by result");
     describe_counter!(

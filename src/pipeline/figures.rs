@@ -30,8 +30,10 @@ pub const PULL_FAILURES: &str = "dueherald_source_failures_total";
 pub const REPORTS: &str = "dueherald_reports_total";
 /// Reports that were kept, because no message has their number yet or the gateway is to be asked first. Label `gateway`.
 pub const KEPT_REPORTS: &str = "dueherald_reports_kept_total";
-/// Answers of people. Label `intent`: stop, start, other.
+/// Answers of people. Label `intent`: stop, start, unclear, other.
 pub const REPLIES: &str = "dueherald_replies_total";
+/// Answers from numbers that are valid in no country of the merchants, or in several.
+pub const UNREADABLE_SENDERS: &str = "dueherald_reply_senders_unreadable_total";
 /// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, too_large, store.
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
 /// Restarts of tasks of the daemon that panicked or ended by themselves. Label `task`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Dispatcher, Reconciler};
 use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState, SourceName};
-use crate::store::{Stop, StoreError};
+use crate::store::{ReplyFilter, Stop, StoreError};
 
 /// How many rows one operation releases.
 const BATCH: u32 = 500;
@@ -80,6 +80,8 @@ struct Standing {
     routes: BTreeSet<String>,
     /// The sources that are too old.
     stale: BTreeSet<SourceName>,
+    /// The answers that wait to be read.
+    unread: BTreeSet<String>,
 }
 
 impl Standing {
@@ -90,6 +92,7 @@ impl Standing {
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
             HoldReason::NoRoute => self.routes.contains(&cause.subject),
             HoldReason::StaleSource => self.stale.contains(cause.subject.as_str()),
+            HoldReason::UnreadReply => self.unread.contains(&cause.subject),
         }
     }
 }

@@ -15,13 +15,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use super::Composer;
-use super::figures::{KEPT_REPORTS, REPLIES, REPORTS};
+use super::figures::{KEPT_REPORTS, REPLIES, REPORTS, UNREADABLE_SENDERS};
 use crate::clock::Clock;
-use crate::domain::{About, Address, EventKind, Fate, GatewayName, Intent, Reply, Report};
+use crate::domain::{About, Address, AddressKey, EventKind, Fate, GatewayName, Intent, Reply, Report};
 use crate::gateway::{Callbacks, Gateway, Inquiry, LookUp};
 use crate::plan::{Policy, address, intent};
+use crate::source::read_sender;
 use crate::store::{
-    KeptReport, ReminderFilter, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
+    KeptReport, ReminderFilter, Sender, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
 };
 
 /// How many kept reports one operation takes.
@@ -98,6 +99,15 @@ impl Intake {
             told.confirm = self.policy.confirmations();
         }
         let taken = self.store.take_in(&told).await?;
+        let is_to_be_read = |reply: &&ToldReply| reply.intent == Intent::Unclear || reply.from.address().is_none();
+        let to_read = told.replies.iter().filter(is_to_be_read).count();
+        if to_read > 0 && taken.replies > 0 {
+            tracing::warn!(
+                %gateway,
+                to_read,
+                "replies wait to be read: they may be refusals, and hold the messages to their senders; see `dueherald replies list`"
+            );
+        }
         metrics::counter!(KEPT_REPORTS, "gateway" => gateway.to_string()).increment(taken.kept as u64);
         Ok(taken)
     }
@@ -191,17 +201,35 @@ impl Intake {
         }
     }
 
+    /// Whose number it is: in national form, one of the gateway's country, or else of the merchants'.
+    fn sender(&self, reply: &Reply) -> Sender {
+        let merchants = self.policy.merchants.values().map(|merchant| merchant.country.as_str());
+        let read = match &reply.country {
+            Some(country) => read_sender(&reply.from, [country.as_str()]),
+            None => read_sender(&reply.from, merchants),
+        };
+        match read {
+            Some(phone) => Sender::Known(Address::Phone(phone).into()),
+            None => Sender::Unreadable(kept_text(&reply.from)),
+        }
+    }
+
     fn told(&self, reply: Reply, now: DateTime<Utc>) -> ToldReply {
-        let mut intent = intent(&reply.from, &reply.text);
+        let from = self.sender(&reply);
+        let number = from.address().map_or("", AddressKey::reveal);
+        let mut intent = intent(number, &reply.text);
         if intent == Intent::Start && reply.provider_id.is_none() && reply.at.is_none() {
             // It may be an old one that is said once more, after a STOP: it is for staff.
             intent = Intent::Other;
         }
         metrics::counter!(REPLIES, "intent" => intent.as_str()).increment(1);
+        if from.address().is_none() {
+            metrics::counter!(UNREADABLE_SENDERS).increment(1);
+        }
         ToldReply {
             provider_id: reply.provider_id.clone().or_else(|| likeness(&reply)),
             about: reply.about.and_then(|about| self.subject(about)),
-            from: reply.from.into(),
+            from,
             said: kept_text(&reply.text),
             intent,
             at: past(reply.at, now),
@@ -221,7 +249,7 @@ fn kept_text(text: &str) -> String {
 fn likeness(reply: &Reply) -> Option<String> {
     let at = reply.at?;
     let digest = Sha256::new()
-        .chain_update(reply.from.reveal())
+        .chain_update(&reply.from)
         .chain_update([0])
         .chain_update(at.to_rfc3339())
         .chain_update([0])

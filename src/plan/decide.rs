@@ -58,6 +58,8 @@ pub struct Account {
     pub installments: Vec<Installment>,
     /// Why the borrower's address on that channel must not be contacted.
     pub suppressed: Option<SuppressionReason>,
+    /// The first answer from that address that a person has still to read: it may be a refusal.
+    pub unread_reply: Option<i64>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
     /// The instalments among these, and among those of [`Account::following`], of which a record could not be applied: nobody knows
@@ -197,6 +199,9 @@ fn weigh(
     let rejected = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
     if let Some(one) = installments.iter().find(rejected) {
         return Ok(Decision::Hold(HoldCause::rejected(&merchant.id, &one.id)));
+    }
+    if let Some(reply) = account.unread_reply.filter(|_| !confirms) {
+        return Ok(Decision::Hold(HoldCause::new(HoldReason::UnreadReply, reply)));
     }
     if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));

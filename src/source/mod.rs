@@ -21,6 +21,7 @@ mod quote_scan;
 mod recheck;
 mod record;
 mod rejects;
+mod sender;
 mod sniff;
 mod splitter;
 mod spreadsheet;
@@ -51,6 +52,7 @@ pub use error::SourceError;
 pub use fault::Fault;
 pub use recheck::Recheck;
 pub use rejects::{RejectsLayout, RejectsWriter};
+pub use sender::read_sender;
 pub use suppressions::{
     Defaults, SuppressionLine, SuppressionLines, SuppressionsError, SuppressionsWriter, read_address,
 };

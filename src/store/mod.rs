@@ -45,7 +45,8 @@ pub use postgres::PostgresStore;
 pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
 use report::first_look;
 pub use report::{
-    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
+    KeptReport, ReplyFilter, ReplyReading, ReplyRecord, Sender, Subject, SuppressionFilter, TakenIn, Told, ToldFate,
+    ToldReply, Verdict,
 };
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
@@ -330,6 +331,10 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
 
     /// What people answered, newest first.
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError>;
+
+    /// Records that a person has read an answer that waited for it, and releases what it held. Gives the answer; `None` if none of
+    /// that number waits.
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError>;
 
     /// Reminders for which another channel is to be tried now, the longest waiting first: no receipt came in time, or it said that
     /// they did not arrive.

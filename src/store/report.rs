@@ -34,11 +34,61 @@ pub struct ToldFate {
     pub is_hint: bool,
 }
 
+/// Who answered. `Debug` is masked.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Sender {
+    /// Somebody with this address.
+    Known(AddressKey),
+    /// A number as the gateway wrote it that is valid in no country, or in several.
+    Unreadable(String),
+}
+
+impl Sender {
+    /// The address, if there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<&AddressKey> {
+        match self {
+            Self::Known(address) => Some(address),
+            Self::Unreadable(_) => None,
+        }
+    }
+
+    /// The channel of the answer.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.address().map_or(Channel::Sms, AddressKey::channel)
+    }
+
+    /// What the store keeps of it, in the clear.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        match self {
+            Self::Known(address) => address.reveal(),
+            Self::Unreadable(text) => text,
+        }
+    }
+}
+
+impl From<AddressKey> for Sender {
+    fn from(address: AddressKey) -> Self {
+        Self::Known(address)
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(address) => address.fmt(f),
+            Self::Unreadable(text) => write!(f, "Unreadable({} bytes)", text.len()),
+        }
+    }
+}
+
 /// What a person answered. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ToldReply {
     /// Who.
-    pub from: AddressKey,
+    pub from: Sender,
     /// The message that was answered, where the gateway says so.
     pub about: Option<Subject>,
     /// What was said, as it was said.
@@ -74,6 +124,13 @@ impl ToldFate {
     /// Whether it is about this address.
     pub(super) fn is_about(&self, address: &AddressKey) -> bool {
         self.recipient.as_ref().is_none_or(|named| named == address)
+    }
+}
+
+impl ToldReply {
+    /// Whether a person has to read it before it counts for what it is.
+    pub(super) fn is_to_be_read(&self) -> bool {
+        self.intent == Intent::Unclear || self.from.address().is_none()
     }
 }
 
@@ -168,6 +225,8 @@ pub struct ReplyFilter {
     pub merchant: Option<MerchantId>,
     /// Meant so.
     pub intent: Option<Intent>,
+    /// Whether they wait for a person to read them.
+    pub unread: Option<bool>,
     /// Older than this one: the last of the page before.
     pub before: Option<i64>,
     /// At most so many.
@@ -186,11 +245,26 @@ pub struct ReplyRecord {
     /// The reminder whose message was answered, if that is known.
     pub reminder: Option<ReminderId>,
     /// Who said it.
-    pub from: AddressKey,
+    pub from: Sender,
     /// What was wanted by it.
     pub intent: Intent,
     /// What was said.
     pub said: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// It waits for a person to read it, and holds the messages to its address until then.
+    pub unread: bool,
+}
+
+/// What a person made of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyReading {
+    /// The answer's number.
+    pub reply: i64,
+    /// Who has read it.
+    pub actor: String,
+    /// Whether it is an opt-out, which suppresses its address; else nothing follows.
+    pub is_stop: bool,
     /// When.
     pub at: DateTime<Utc>,
 }

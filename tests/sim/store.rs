@@ -16,8 +16,8 @@ use dueherald::domain::{
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, NextLook,
-    PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError,
-    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
+    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 use crate::faults::Bug;
@@ -376,6 +376,10 @@ impl Store for FaultyStore {
 
     async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
         self.inner().review_kept(reviewed).await
+    }
+
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        self.inner().read_reply(reading).await
     }
 
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Answer, authority};
 use super::connection::{Endpoint, gateway_settings};
-use super::read::{chinese_phone, chinese_time, clipped, field, identifier, reports};
+use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{NamedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{canonical_headers, canonical_query, hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight, until_next_month};
@@ -302,7 +302,8 @@ fn receipt(element: &Value) -> Option<Report> {
 
 fn reply(element: &Value) -> Option<Report> {
     Some(Report::Reply(Reply {
-        from: chinese_phone(&field(element, "phone_number")?)?,
+        from: sender(&field(element, "phone_number")?),
+        country: Some("CN".to_owned()),
         about: None,
         text: clipped(&field(element, "content")?),
         at: field(element, "send_time").and_then(|time| chinese_time(&time)),

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
-use crate::domain::{Address, Phone, Report};
+use crate::domain::Report;
 use crate::gateway::callback::CallbackError;
 use crate::gateway::decode::decode;
 
@@ -13,6 +13,9 @@ pub(super) const MAX_REPORTS: usize = 1_000;
 
 /// The most characters of a reply that are kept: ten parts of an SMS are less.
 const MAX_TEXT: usize = 2_000;
+
+/// The most characters of a sender that are kept: a number in any form is shorter.
+const MAX_SENDER: usize = 40;
 
 /// What the elements of a JSON array report. One that cannot be read costs itself only; where none can, or there are too many, all of
 /// it is refused, so that the provider says it again and somebody looks.
@@ -57,22 +60,9 @@ pub(super) fn clipped(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
-/// A phone; `prefix` goes before one without a `+`.
-pub(super) fn phone(text: &str, prefix: &str) -> Option<Address> {
-    let text = text.trim();
-    let whole = match (text.starts_with('+'), text.strip_prefix("00")) {
-        (true, _) => text.to_owned(),
-        (false, Some(rest)) => format!("+{rest}"),
-        // In a query, a `+` that was not encoded reads as a space.
-        (false, None) => format!("{prefix}{text}"),
-    };
-    Phone::new(&whole).ok().map(Address::Phone)
-}
-
-/// A phone as Chinese providers write it: eleven digits at home, with the country's code abroad.
-pub(super) fn chinese_phone(text: &str) -> Option<Address> {
-    let is_domestic = text.len() == 11 && text.starts_with('1');
-    phone(text, if is_domestic { "+86" } else { "+" })
+/// The number of somebody who replies, as it is written. What is too long to be one is cut.
+pub(super) fn sender(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(MAX_SENDER).collect()
 }
 
 /// A time in China without a zone, `2026-11-22 08:03:04`.
@@ -83,19 +73,12 @@ pub(super) fn chinese_time(text: &str) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{chinese_phone, chinese_time, identifier};
-    use rstest::rstest;
+    use super::{chinese_time, identifier, sender};
 
-    #[rstest]
-    #[case("13800138000", Some("+8613800138000"))]
-    #[case("8613800138000", Some("+8613800138000"))]
-    #[case("+8613800138000", Some("+8613800138000"))]
-    #[case("008613800138000", Some("+8613800138000"))]
-    #[case("85261234567", Some("+85261234567"))]
-    #[case("10690000abc", None)]
-    #[case("", None)]
-    fn a_phone_is_understood(#[case] text: &str, #[case] phone: Option<&str>) {
-        assert_eq!(chinese_phone(text).as_ref().map(crate::domain::Address::reveal), phone);
+    #[test]
+    fn a_sender_is_kept_as_it_is_written() {
+        assert_eq!(sender(" +86 138 0013 8003\n"), "+86 138 0013 8003");
+        assert_eq!(sender(&"9".repeat(100)).len(), 40);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, authority};
 use super::connection::{Endpoint, gateway_settings};
-use super::read::{chinese_time, clipped, field, identifier, phone, reports};
+use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{OrderedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight};
@@ -319,6 +319,15 @@ fn receipt(element: &Value) -> Option<Report> {
 fn reply(element: &Value) -> Option<Report> {
     let country = field(element, "nationcode").unwrap_or_else(|| "86".to_owned());
     let at = field(element, "time").and_then(|time| DateTime::from_timestamp(time.parse().ok()?, 0));
-    let from = phone(&field(element, "mobile")?, &format!("+{country}"))?;
-    Some(Report::Reply(Reply { from, about: None, text: clipped(&field(element, "text")?), at, provider_id: None }))
+    let mobile = sender(&field(element, "mobile")?);
+    let is_whole = mobile.starts_with('+') || mobile.starts_with("00");
+    let from = if is_whole { mobile } else { format!("+{country}{mobile}") };
+    Some(Report::Reply(Reply {
+        from,
+        country: None,
+        about: None,
+        text: clipped(&field(element, "text")?),
+        at,
+        provider_id: None,
+    }))
 }

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 
 use super::client::Answer;
 use super::connection::{Endpoint, gateway_settings};
-use super::read::{clipped, field, identifier, phone};
+use super::read::{clipped, field, identifier, sender};
 use super::signing::{hmac_sha1, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented};
 use super::{Provider, SmsGateway};
@@ -345,8 +345,14 @@ impl Callbacks for Twilio {
             return Ok(fate.map(|fate| Report::Fate { about, fate, at: None }).into_iter().collect());
         }
         let (Some(from), Some(text)) = (get("From"), get("Body")) else { return Err(CallbackError::Unreadable) };
-        let from = phone(from, "+").ok_or(CallbackError::Unreadable)?;
-        Ok(vec![Report::Reply(Reply { from, about: None, text: clipped(text), at: None, provider_id: sid })])
+        Ok(vec![Report::Reply(Reply {
+            from: sender(from),
+            country: None,
+            about: None,
+            text: clipped(text),
+            at: None,
+            provider_id: sid,
+        })])
     }
 
     fn answer(&self) -> Thanks {

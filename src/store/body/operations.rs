@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, receipts,
-    rejects, reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
+    Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, queue,
+    receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
 };
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName,
-    SourceState, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, HoldCause, HoldReason,
+    Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
+    SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 use crate::store::sql::queue::Move;
@@ -21,8 +21,9 @@ use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
-    PutIn, QueueCounts, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyReading,
+    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
+    WishRecord, WriteMode,
 };
 
 pub(super) async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -314,7 +315,18 @@ impl Store for End {
     }
 
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
-        reports::replies(&mut self.read().await?, filter).await
+        replies::listed(&mut self.read().await?, filter).await
+    }
+
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        let mut tx = self.write().await?;
+        let read = replies::read(&mut tx, reading).await?;
+        if let Some(reply) = &read {
+            let (cause, now) = (HoldCause::new(HoldReason::UnreadReply, reply.id), self.now(&mut tx).await?);
+            queue::release(&mut tx, now, &cause.to_string(), reply.from.channel().as_str(), RELEASED_AT_ONCE).await?;
+        }
+        tx.commit().await?;
+        Ok(read)
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {

@@ -2,22 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Batch, Db, Tx, ledger, outbox, receipts, report, suppression};
-use crate::domain::{
-    AddressKey, BY_REPLY, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId, Suppression,
-    SuppressionReason,
-};
-use crate::store::sql::borrower::read;
+use super::{Batch, Db, Tx, ledger, receipts, replies, report, suppression};
+use crate::domain::{AddressKey, Fate, GatewayName, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::report::{
-    AddressRow, AnsweredRow, FoundRow, IS_OVERTAKEN, KEEP_REPLY, KEPT, KeptRow, LIFT_SUPPRESSION, OF_REMINDER, OPT_IN,
-    REPLIES, ReplyRow, SUPPRESSIONS, SuppressionRow, fate_columns, last_sent, narrow_replies, narrow_suppressions,
+    AddressRow, FoundRow, KEPT, KeptRow, LIFT_SUPPRESSION, SUPPRESSIONS, SuppressionRow, fate_columns,
+    narrow_suppressions,
 };
 use crate::store::sql::value::Moment;
-use crate::store::{
-    KeptReport, ReplyFilter, ReplyRecord, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
-    Verdict, first_look,
-};
+use crate::store::{KeptReport, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, Verdict, first_look};
 
 /// What became of a message that is known.
 struct Known<'a> {
@@ -30,7 +23,7 @@ struct Known<'a> {
 }
 
 pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
-    let Told { gateway, fates, replies, .. } = told;
+    let Told { gateway, fates, .. } = told;
     let found = find(tx, told).await?;
     let of = |subject: &Subject| match subject {
         Subject::Reminder(id) => Some(*id),
@@ -49,8 +42,8 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
     if !early.is_empty() {
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
-    for reply in replies {
-        taken.replies += usize::from(answer(tx, now, told, reply, reply.about.as_ref().and_then(of)).await?);
+    for reply in &told.replies {
+        taken.replies += usize::from(replies::answer(tx, now, told, reply, reply.about.as_ref().and_then(of)).await?);
     }
     Ok(taken)
 }
@@ -102,7 +95,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<(usize, 
     Ok((counted, suppressions.len()))
 }
 
-fn suppressed(
+pub(super) fn suppressed(
     merchant: impl Into<Option<MerchantId>>,
     address: AddressKey,
     reason: SuppressionReason,
@@ -127,80 +120,6 @@ async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFat
         .execute(&mut **tx)
         .await?;
     Ok(usize::try_from(kept.rows_affected()).unwrap_or(usize::MAX))
-}
-
-/// Keeps an answer and does what is wanted by it. `false`, and nothing is done, if it came before.
-async fn answer(
-    tx: &mut Tx,
-    now: Moment,
-    told: &Told,
-    reply: &ToldReply,
-    about: Option<ReminderId>,
-) -> Result<bool, StoreError> {
-    let (gateway, channel, address) = (&told.gateway, reply.from.channel(), reply.from.reveal());
-    let answered: Option<AnsweredRow> = match about {
-        Some(reminder) => sqlx::query_as::<Db, _>(OF_REMINDER).bind(reminder.0).fetch_optional(&mut **tx).await?,
-        None => {
-            sqlx::query_as::<Db, _>(last_sent(channel))
-                .bind(address)
-                .bind(channel.as_str())
-                .bind(gateway.as_str())
-                .fetch_optional(&mut **tx)
-                .await?
-        }
-    };
-    let merchant = answered.as_ref().map(|row| row.merchant.as_str());
-    let (overtaken,): (bool,) = sqlx::query_as::<Db, _>(IS_OVERTAKEN)
-        .bind(channel.as_str())
-        .bind(address)
-        .bind(merchant)
-        .bind(Moment(reply.at))
-        .fetch_one(&mut **tx)
-        .await?;
-    let kept: Option<(i64,)> = sqlx::query_as::<Db, _>(KEEP_REPLY)
-        .bind(gateway.as_str())
-        .bind(reply.provider_id.as_deref())
-        .bind(merchant)
-        .bind(answered.as_ref().map(|row| row.reminder_id))
-        .bind(channel.as_str())
-        .bind(address)
-        .bind(reply.intent.as_str())
-        .bind(reply.said.as_str())
-        .bind(Moment(reply.at))
-        .fetch_optional(&mut **tx)
-        .await?;
-    let Some((number,)) = kept else { return Ok(false) };
-    match reply.intent {
-        Intent::Stop if !overtaken => {
-            let merchant: Option<MerchantId> =
-                merchant.map(|merchant| read(merchant, "reminder.merchant", str::parse)).transpose()?;
-            if let Some(confirmation) = confirmation(tx, now, told, reply, answered.as_ref().zip(Some(number))).await? {
-                outbox::plan(tx, &[confirmation], now.0).await?;
-            }
-            let source = format!("{BY_REPLY}{gateway}");
-            let opted_out = suppressed(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
-            ledger::suppress(tx, &[opted_out], suppression::ADD).await?;
-        }
-        Intent::Start if !overtaken => {
-            sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(address).bind(merchant).execute(&mut **tx).await?;
-        }
-        _ => {}
-    }
-    Ok(true)
-}
-
-/// The message that confirms an opt-out which is about to be written down, with the number of the answer.
-async fn confirmation(
-    tx: &mut Tx,
-    now: Moment,
-    told: &Told,
-    reply: &ToldReply,
-    answered: Option<(&AnsweredRow, i64)>,
-) -> Result<Option<NewReminder>, StoreError> {
-    let Some((answered, number)) = answered.filter(|_| !told.confirm.is_empty()) else { return Ok(None) };
-    let key = answered.confirmation(number, reply.from.channel())?;
-    let account = ledger::account(tx, now, &key.borrower, key.due_date, key.channel).await?;
-    Ok(told.confirmation(key, reply.at, account.suppressed))
 }
 
 pub(super) async fn kept(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
@@ -237,17 +156,6 @@ pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Ve
         Batch::of(&done).column(|id| *id)?.query(report::REMOVE)?.execute(&mut **tx).await?;
     }
     Ok(counted)
-}
-
-pub(super) async fn replies(tx: &mut Tx, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
-    let rows: Vec<ReplyRow> = sqlx::query_as::<Db, _>(narrowed(REPLIES, &narrow_replies(filter)))
-        .bind(filter.merchant.as_ref().map(MerchantId::as_str))
-        .bind(filter.intent.map(Intent::as_str))
-        .bind(filter.before)
-        .bind(i64::from(filter.limit))
-        .fetch_all(&mut **tx)
-        .await?;
-    rows.into_iter().map(ReplyRow::reply).collect()
 }
 
 pub(super) async fn suppressions(tx: &mut Tx, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {

@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     /// Which instalments a borrower has, by number.
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
+    /// Answers that wait to be read, with their addresses.
+    pub(super) unread: BTreeMap<i64, AddressKey>,
     pub(super) stops: Vec<Stop>,
     pub(super) wishes: Vec<WishesByHand>,
     pub(super) scans: Scans,
@@ -112,6 +114,7 @@ impl Ledger {
         Account {
             rejected: self.rejected(&installments),
             suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
+            unread_reply: borrower.as_ref().and_then(|borrower| self.unread_reply(borrower, channel)),
             stopped: self.stops.iter().any(stops),
             installments,
             borrower,
@@ -122,6 +125,11 @@ impl Ledger {
     /// Those of which a record could not be applied.
     fn rejected(&self, installments: &[Installment]) -> Vec<InstallmentId> {
         installments.iter().filter(|one| self.rejects.holds(one)).map(|one| one.id.clone()).collect()
+    }
+
+    fn unread_reply(&self, borrower: &Borrower, channel: Channel) -> Option<i64> {
+        let to = AddressKey::from(address(borrower, channel)?);
+        self.unread.iter().find(|(_, from)| **from == to).map(|(number, _)| *number)
     }
 
     pub(super) fn borrowers(&self) -> &BTreeMap<BorrowerKey, Borrower> {

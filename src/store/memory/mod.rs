@@ -23,14 +23,14 @@ use self::reports::Reports;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
     KeptReport, LedgerRow, NextLook, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
-    ReplyFilter, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder,
-    Verdict, WishRecord, WriteMode,
+    ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told,
+    UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldReason,
-    Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
-    SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
+    HoldReason, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey,
+    RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
 };
 use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf, next_try};
 
@@ -390,6 +390,17 @@ impl Store for MemoryStore {
 
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
         Ok(self.tables().reports.listed(filter))
+    }
+
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let read = tables.read_reply(reading);
+        if let Some(reply) = &read {
+            let gone = HoldCause::new(HoldReason::UnreadReply, reply.id);
+            tables.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == gone);
+        }
+        Ok(read)
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {

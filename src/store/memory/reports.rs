@@ -9,8 +9,8 @@ use crate::domain::{
     ReminderKey, Step, Suppression, SuppressionReason,
 };
 use crate::store::{
-    KeptReport, ReplyFilter, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
-    WriteMode, first_look,
+    KeptReport, ReplyFilter, ReplyReading, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
+    Verdict, WriteMode, first_look,
 };
 
 /// What gateways told.
@@ -26,6 +26,7 @@ impl Reports {
         let matching = |reply: &&ReplyRecord| {
             filter.merchant.as_ref().is_none_or(|merchant| reply.merchant.as_ref() == Some(merchant))
                 && filter.intent.is_none_or(|intent| reply.intent == intent)
+                && filter.unread.is_none_or(|unread| reply.unread == unread)
                 && filter.before.is_none_or(|before| reply.id < before)
         };
         let newest_first = self.replies.iter().rev().map(|(_, reply)| reply);
@@ -138,7 +139,7 @@ impl Tables {
     fn answer(&mut self, told: &Told, reply: &ToldReply, now: DateTime<Utc>) -> bool {
         let gateway = &told.gateway;
         let about = reply.about.as_ref().and_then(|about| self.reminder_of(gateway, about));
-        let reminder = about.or_else(|| self.last_sent(gateway, &reply.from));
+        let reminder = about.or_else(|| self.last_sent(gateway, reply.from.address()?));
         let reminder = reminder.filter(|id| self.outbox.reminders.contains_key(id));
         let merchant = reminder.map(|id| self.outbox.reminders[&id].plan.key.borrower.merchant.clone());
         let replies = &self.reports.replies;
@@ -161,8 +162,14 @@ impl Tables {
             intent: reply.intent,
             said: reply.said.clone(),
             at: reply.at,
+            unread: reply.is_to_be_read(),
         };
         self.reports.replies.push((number.clone(), record));
+        // Who is not known can be suppressed, and held, only by a person.
+        let Some(from) = reply.from.address() else { return true };
+        if reply.is_to_be_read() {
+            self.ledger.unread.insert(id, from.clone());
+        }
         match reply.intent {
             Intent::Stop if !overtaken => {
                 if let Some(confirmation) =
@@ -171,10 +178,10 @@ impl Tables {
                     self.outbox.plan(&confirmation, now, WriteMode::Commit);
                 }
                 let source = format!("{BY_REPLY}{gateway}");
-                self.add(merchant, reply.from.clone(), SuppressionReason::OptedOut, source, now);
+                self.add(merchant, from.clone(), SuppressionReason::OptedOut, source, now);
             }
             Intent::Start if !overtaken => self.ledger.suppressions.retain(|known| {
-                known.address != reply.from
+                known.address != *from
                     || known.reason != SuppressionReason::OptedOut
                     || !known.source.starts_with(BY_REPLY)
                     || known.merchant.is_none()
@@ -183,6 +190,19 @@ impl Tables {
             _ => {}
         }
         true
+    }
+
+    pub(super) fn read_reply(&mut self, reading: &ReplyReading) -> Option<ReplyRecord> {
+        let mut replies = self.reports.replies.iter_mut().map(|(_, reply)| reply);
+        let reply = replies.find(|reply| reply.id == reading.reply && reply.unread)?;
+        reply.unread = false;
+        let reply = reply.clone();
+        self.ledger.unread.remove(&reply.id);
+        if let Some(address) = reply.from.address().filter(|_| reading.is_stop) {
+            let (merchant, reason) = (reply.merchant.clone(), SuppressionReason::OptedOut);
+            self.add(merchant, address.clone(), reason, reading.actor.clone(), reading.at);
+        }
+        Some(reply)
     }
 
     fn confirmation(

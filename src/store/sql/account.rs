@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several suppressions,
 /// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped or
-/// rejected at all is asked once, not for each row. A record is looked for by a query of one row, not by `exists`, for which
+/// rejected, or waits to be read, at all is asked once, not for each row. A record is looked for by a query of one row, not by `exists`, for which
 /// PostgreSQL might read all records of the merchant at once.
 macro_rules! account_columns {
     ($now:literal) => {
@@ -29,6 +29,10 @@ macro_rules! account_columns {
             $now,
             r#", true)
             ) as suppressed,
+            case when exists (select 1 from reply_to_read) then (
+                select min(u.reply_id) from reply_to_read u
+                where u.channel = r.channel and u.address = case r.channel when 'sms' then b.phone else b.email_key end
+            ) end as unread_reply,
             exists (select 1 from stop) and exists (
                 select 1 from stop t
                 where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
@@ -65,6 +69,7 @@ pub(in crate::store) const ACCOUNT: &str = concat!(
 pub(in crate::store) struct AccountRow {
     known: bool,
     suppressed: Option<String>,
+    unread_reply: Option<i64>,
     stopped: bool,
     rejected: bool,
     #[sqlx(flatten)]
@@ -89,6 +94,7 @@ impl AccountRow {
             borrower: if self.known { Some(self.borrower.borrower(borrower.clone())?) } else { None },
             installments,
             suppressed: reason.transpose()?,
+            unread_reply: self.unread_reply,
             stopped: self.stopped,
             ..Account::default()
         })

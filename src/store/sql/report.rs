@@ -10,7 +10,7 @@ use crate::domain::{
     Address, Channel, Code, EmailAddress, Fate, MerchantId, Phone, ReminderId, ReminderKey, Step, Suppression,
     SuppressionReason,
 };
-use crate::store::{KeptReport, ReplyFilter, ReplyRecord, StoreError, SuppressionFilter};
+use crate::store::{KeptReport, ReplyFilter, ReplyRecord, Sender, StoreError, SuppressionFilter};
 
 /// Reminders whose message a gateway took over under a number of its own. Columns of the table `k`: number.
 macro_rules! by_provider_id {
@@ -60,6 +60,20 @@ pub(in crate::store) const KEEP_REPLY: &str = r#"
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     on conflict (gateway, provider_id) where provider_id is not null do nothing
     returning id"#;
+
+/// Has an answer wait for a person. Binds: number, channel, address if there is one.
+pub(in crate::store) const KEEP_TO_READ: &str =
+    "insert into reply_to_read (reply_id, channel, address) values ($1, $2, $3)";
+
+/// Ends that. Binds: number.
+pub(in crate::store) const HAVE_READ: &str = "delete from reply_to_read where reply_id = $1";
+
+/// Records who has read an answer. Binds: number, at, actor, intent.
+pub(in crate::store) const RECORD_READING: &str =
+    "insert into reply_reading (reply_id, at, actor, intent) values ($1, $2, $3, $4)";
+
+/// One answer. Binds: number.
+pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, intent, said, at, false as unread from reply where id = $1";
 
 /// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
 pub(in crate::store) const IS_OVERTAKEN: &str = r#"
@@ -127,13 +141,18 @@ pub(in crate::store) fn narrow_suppressions(filter: &SuppressionFilter) -> [Clau
 
 /// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit.
 pub(in crate::store) const REPLIES: [&str; 2] = [
-    "select id, gateway, merchant, reminder_id, channel, address, intent, said, at from reply where true",
+    "select id, gateway, merchant, reminder_id, channel, address, intent, said, at, \
+     exists (select 1 from reply_to_read u where u.reply_id = reply.id) as unread from reply where true",
     " order by id desc limit $4",
 ];
 
 /// The clauses of a filter.
-pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 3] {
+pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 5] {
+    let unread = "exists (select 1 from reply_to_read u where u.reply_id = reply.id)";
+    let read = "not exists (select 1 from reply_to_read u where u.reply_id = reply.id)";
     [
+        (filter.unread == Some(true), unread),
+        (filter.unread == Some(false), read),
         (filter.merchant.is_some(), "merchant = $1"),
         (filter.intent.is_some(), "intent = $2"),
         (filter.before.is_some(), "id < $3"),
@@ -187,6 +206,14 @@ fn read_address(channel: &str, address: &str, column: &'static str) -> Result<Ad
         Channel::Sms => Address::Phone(read(address, column, Phone::new)?),
         Channel::Email => Address::Email(read(address, column, EmailAddress::stored)?),
     })
+}
+
+/// What is no address was no number that is valid anywhere.
+fn read_sender(channel: &str, address: String) -> Sender {
+    match read_address(channel, &address, "reply.address") {
+        Ok(known) => Sender::Known(known.into()),
+        Err(_) => Sender::Unreadable(address),
+    }
 }
 
 /// A fate as its two columns.
@@ -275,6 +302,7 @@ pub(in crate::store) struct ReplyRow {
     intent: String,
     said: String,
     at: Moment,
+    unread: bool,
 }
 
 impl ReplyRow {
@@ -284,10 +312,11 @@ impl ReplyRow {
             gateway: read(&self.gateway, "reply.gateway", str::parse)?,
             merchant: read_if_known(self.merchant, "reply.merchant", str::parse)?,
             reminder: self.reminder_id.map(ReminderId),
-            from: read_address(&self.channel, &self.address, "reply.address")?.into(),
+            from: read_sender(&self.channel, self.address),
             intent: read(&self.intent, "reply.intent", str::parse)?,
             said: self.said,
             at: self.at.0,
+            unread: self.unread,
         })
     }
 }

@@ -43,6 +43,8 @@ mod reject;
 #[path = "../body/rejects.rs"]
 mod rejects;
 mod reminder;
+#[path = "../body/replies.rs"]
+mod replies;
 mod report;
 #[path = "../body/reports.rs"]
 mod reports;

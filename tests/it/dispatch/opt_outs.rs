@@ -50,7 +50,14 @@ async fn answers(bench: &Bench, policy: Policy, number: &str, text: &str) {
         clock,
     };
     let (text, provider_id) = (text.to_owned(), Some(number.to_owned()));
-    let reply = Report::Reply(Reply { from, about: None, text, at: None, provider_id });
+    let reply = Report::Reply(Reply {
+        from: from.reveal().to_owned(),
+        country: None,
+        about: None,
+        text,
+        at: None,
+        provider_id,
+    });
     let gateway = "script".parse().expect("a name");
     let taken = intake.take_in(&gateway, vec![reply], Trust::Counts).await.expect("it is taken in");
     assert_eq!(taken.replies, 1);

@@ -1,6 +1,6 @@
 //! What providers tell on their own.
 
-use dueherald::domain::{About, Address, Code, Fate, Reply, Report};
+use dueherald::domain::{About, Code, Fate, Reply, Report};
 use dueherald::gateway::sms::twilio::{Algorithm, signature};
 use dueherald::gateway::{Callback, CallbackError, Gateway};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -54,12 +54,18 @@ fn number(text: &str) -> About {
 
 fn reply(text: &str, at: Option<&str>, provider_id: Option<&str>) -> Report {
     Report::Reply(Reply {
-        from: Address::Phone(dueherald::domain::Phone::new(PHONE).expect("a phone")),
+        from: PHONE.to_owned(),
+        country: None,
         about: None,
         text: text.into(),
         at: at.map(|at| at.parse().expect("a time")),
         provider_id: provider_id.map(str::to_owned),
     })
+}
+
+fn reply_from(from: &str, country: Option<&str>, reply: Report) -> Report {
+    let Report::Reply(reply) = reply else { panic!("it is a reply") };
+    Report::Reply(Reply { from: from.to_owned(), country: country.map(str::to_owned), ..reply })
 }
 
 const ALIYUN_RECEIPTS: &str = r#"[
@@ -91,7 +97,10 @@ fn aliyun_reports_by_our_reference_or_by_its_number() {
         ]
     );
     let told = read(&gateway, "", &[], ALIYUN_REPLY.as_bytes()).unwrap();
-    assert_eq!(told, [reply("退订", Some("2026-11-22T04:01:00Z"), Some("1234567890"))]);
+    assert_eq!(
+        told,
+        [reply_from("13800138000", Some("CN"), reply("退订", Some("2026-11-22T04:01:00Z"), Some("1234567890")))]
+    );
     let callbacks = gateway.callbacks().unwrap();
     assert_eq!((callbacks.answer().body, callbacks.is_proof()), (r#"{"code":0,"msg":"接收成功"}"#, false));
 }
@@ -122,7 +131,9 @@ fn tencent_reports_by_its_number() {
 #[case::kept("reference=sim-4&type=4&answer=", "", Ok(vec![]))]
 #[case::reply("from=%2B8613800138000&id=a90d730d&ticks=2026-11-22+15:33:03", "退订", Ok(vec![reply("退订", None, Some("a90d730d"))]))]
 #[case::nothing("hello=1", "", Err(CallbackError::Unreadable))]
-#[case::nobody("from=Mall&id=1", "T", Err(CallbackError::Unreadable))]
+#[case::nobody("from=Mall&id=1", "T", Ok(vec![reply_from("Mall", None, reply("T", None, Some("1")))]))]
+#[case::no_sender("from=&id=1", "T", Err(CallbackError::Unreadable))]
+#[case::lost_plus("from=+8613800138000&id=1", "T", Ok(vec![reply_from("8613800138000", None, reply("T", None, Some("1")))]))]
 fn kannels_callbacks(#[case] query: &str, #[case] body: &str, #[case] expected: Result<Vec<Report>, CallbackError>) {
     assert_eq!(read(&kannel_gateway(), query, &[], body.as_bytes()), expected);
 }
@@ -131,13 +142,22 @@ fn kannels_callbacks(#[case] query: &str, #[case] body: &str, #[case] expected: 
 fn a_mapping_reads_forms_and_lists() {
     let mapping = "\n[receipts]\neach = '/reports'\nprovider_id = { pointer = '/id' }\nstatus = { pointer = '/state' }\n\
         delivered = ['ok']\nundelivered = ['gone', 'late']\nfor_good = ['gone']\ncode = { pointer = '/why' }\n\
-        [replies]\nfrom = { form = 'msisdn' }\ntext = { form = 'words' }\nprefix = '+86'\n";
+        [replies]\nfrom = { form = 'msisdn' }\ntext = { form = 'words' }\ncountry = 'CN'\n";
     let gateway = http_gateway(&(kannel(13013) + mapping), &clock());
     let body = br#"{"reports":[{"id":1,"state":"ok"},{"id":2,"state":"gone","why":"E7"},{"id":3,"state":"queued"}]}"#;
     let told = read(&gateway, "", &[], body).unwrap();
     assert_eq!(told, [fate(number("1"), Fate::Delivered, None), fate(number("2"), lost("E7", true), None)]);
+    let expected = [reply_from("13800138000", Some("CN"), reply("退订", None, None))];
     let told = read(&gateway, "", &[], b"msisdn=13800138000&words=%E9%80%80%E8%AE%A2").unwrap();
-    assert_eq!(told, [reply("退订", None, None)]);
+    assert_eq!(told, expected);
+    let gbk = b"msisdn=13800138000&words=%CD%CB%B6%A9";
+    assert_eq!(read(&gateway, "", &[], gbk).unwrap(), expected, "what is not UTF-8 is GBK");
+    let headers = [("content-type", "application/x-www-form-urlencoded; charset=GBK")];
+    assert_eq!(read(&gateway, "", &headers, gbk).unwrap(), expected);
+    // 联通 in GBK are bytes that could be UTF-8 as well.
+    let either = b"msisdn=13800138000&words=%C1%AA%CD%A8";
+    let told = read(&gateway, "", &headers, either).unwrap();
+    assert_eq!(told, [reply_from("13800138000", Some("CN"), reply("联通", None, None))]);
 }
 
 const DELIVERED: &[(&str, &str)] = &[("MessageSid", "SM1"), ("MessageStatus", "delivered"), ("To", PHONE)];

@@ -24,6 +24,7 @@ mod race;
 mod rates;
 mod receipts;
 mod rejects;
+mod replies;
 mod reports;
 mod routes;
 mod sample;
@@ -193,6 +194,11 @@ macro_rules! every_case_on {
                 no_list_puts_an_end_to_an_opt_out,
                 an_opt_out_is_confirmed_once_where_it_is_wanted,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
+            }
+            replies {
+                what_may_be_a_refusal_holds_until_it_is_read,
+                a_refusal_that_a_person_reads_suppresses,
+                an_answer_of_nobody_known_waits_and_holds_nothing,
             }
             fallbacks {
                 without_a_receipt_another_channel_is_tried_in_time,

@@ -152,7 +152,7 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
 
 fn reply(number: Option<&str>, intent: Intent, at: &str) -> ToldReply {
     ToldReply {
-        from: phone(),
+        from: phone().into(),
         about: None,
         said: "退订 \u{1f600}".to_owned(),
         intent,
@@ -201,7 +201,7 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
     assert_eq!(reasons(store).await, of("shop"));
     let said = store.replies(&ReplyFilter { limit: 10, ..ReplyFilter::default() }).await.expect("listed").remove(0);
-    assert_eq!((said.reminder, said.from, said.said.as_str()), (Some(second), phone(), "退订 \u{1f600}"));
+    assert_eq!((said.reminder, said.from, said.said.as_str()), (Some(second), phone().into(), "退订 \u{1f600}"));
     // The one that is answered is known, and wrote before.
     let about = Some(numbered("msg-1"));
     assert_eq!(answer(store, ToldReply { about, ..reply(Some("r2"), Intent::Stop, NINE) }).await, 1);

@@ -23,8 +23,8 @@ use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_t
 use dueherald::render::LinkKeys;
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
-    PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState,
+    Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 use secrecy::SecretString;
@@ -175,6 +175,10 @@ impl Store for FakeStore {
 
     async fn review_kept(&self, _: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
         unreachable!("no page reviews reports")
+    }
+
+    async fn read_reply(&self, _: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        unreachable!("no page reads answers")
     }
 
     async fn replies(&self, _: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {

@@ -1,5 +1,7 @@
 //! What the callbacks of a gateway look like that the config describes.
 
+use encoding_rs::{Encoding, UTF_8};
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -7,7 +9,7 @@ use super::condition::{Pointer, Scalar, scalar};
 use crate::domain::{About, Fate, Reply, Report};
 use crate::gateway::callback::{Callback, CallbackError};
 use crate::gateway::decode::decode;
-use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, phone};
+use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, sender};
 use crate::gateway::sms::verdict::provider_code;
 
 /// Where a value stands in a callback.
@@ -65,9 +67,9 @@ pub struct ReplyMapping {
     /// Where the gateway's own number for the reply is.
     #[serde(default)]
     pub provider_id: Option<Place>,
-    /// What is put before a number that has no `+`; by default `+` alone.
+    /// The country, two letters by ISO 3166, whose numbers come without its code; by default that of the merchants.
     #[serde(default)]
-    pub prefix: Option<String>,
+    pub country: Option<String>,
 }
 
 /// Reads a callback: receipts, replies, or both.
@@ -106,8 +108,16 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn get(&self, place: &Place) -> Option<String> {
+        let charset = self.charset();
         let field = |text: &[u8], name: &str| {
-            form_urlencoded::parse(text).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+            let pairs = text.split(|byte| *byte == b'&').map(|pair| {
+                let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+                (&pair[..at], pair.get(at + 1..).unwrap_or_default())
+            });
+            pairs.into_iter().find(|(key, _)| unescaped(key) == name.as_bytes()).map(|(_, value)| {
+                let bytes = unescaped(value);
+                charset.map_or_else(|| decode(&bytes).into_owned(), |charset| charset.decode(&bytes).0.into_owned())
+            })
         };
         match place {
             Place::Query(name) => field(self.callback.query.as_bytes(), name),
@@ -116,6 +126,20 @@ impl Source<'_> {
             Place::Body => Some(decode(self.callback.body).into_owned()),
         }
     }
+
+    /// What the gateway says that its bytes are, unless it is what is read anyway.
+    fn charset(&self) -> Option<&'static Encoding> {
+        let kind = self.callback.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+        let (_, charset) = kind.split_once("charset=")?;
+        let label = charset.split(';').next()?.trim().trim_matches('"');
+        Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != UTF_8)
+    }
+}
+
+/// The bytes that a part of a form or a query stands for.
+fn unescaped(part: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_encoding::percent_decode(&spaced).collect()
 }
 
 impl ReceiptMapping {
@@ -149,10 +173,10 @@ impl ReceiptMapping {
 
 impl ReplyMapping {
     fn read(&self, source: &Source<'_>) -> Option<Report> {
-        let from = phone(&source.get(&self.from)?, self.prefix.as_deref().unwrap_or("+"))?;
+        let from = Some(sender(&source.get(&self.from)?)).filter(|from| !from.is_empty())?;
         let text = clipped(&source.get(&self.text)?);
         let provider_id = self.provider_id.as_ref().and_then(|place| source.get(place));
         let provider_id = provider_id.and_then(|id| identifier(&id));
-        Some(Report::Reply(Reply { from, about: None, text, at: None, provider_id }))
+        Some(Report::Reply(Reply { from, country: self.country.clone(), about: None, text, at: None, provider_id }))
     }
 }

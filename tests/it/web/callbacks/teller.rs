@@ -68,7 +68,14 @@ fn report(line: &str) -> Option<Report> {
         "reply" => {
             let (number, text) = rest.split_once(' ')?;
             let (text, provider_id) = (text.to_owned(), Some(number.to_owned()));
-            Some(Report::Reply(Reply { from: phone(), about: None, text, at: None, provider_id }))
+            Some(Report::Reply(Reply {
+                from: phone().reveal().to_owned(),
+                country: None,
+                about: None,
+                text,
+                at: None,
+                provider_id,
+            }))
         }
         _ => None,
     }

@@ -1,0 +1,19 @@
+-- Answers that wait for a person: a word of refusal stands in them and they are not understood, or nobody is known by their number.
+-- Until somebody has read it, an answer holds what would go to its address.
+create table reply_to_read (
+    reply_id integer not null primary key,
+    channel  text not null,
+    address  text -- as addresses are compared; null: it names nobody, and holds nothing
+) strict;
+
+-- What a claim asks.
+create index reply_to_read_of_address on reply_to_read (channel, address);
+
+-- Who has read them, and took them for what. Only appended.
+create table reply_reading (
+    id       integer primary key autoincrement,
+    reply_id integer not null,
+    at       text not null,
+    actor    text not null,
+    intent   text not null -- stop, other
+) strict;
