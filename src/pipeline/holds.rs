@@ -64,6 +64,10 @@ impl Reconciler {
             let stale = freshness.stale(&store.sources().await?, clock.now());
             standing.stale = stale.into_iter().map(|stale| stale.source).collect();
         }
+        if is_asked(HoldReason::UnreadReply) {
+            let filter = ReplyFilter { unread: Some(true), limit: u32::MAX, ..ReplyFilter::default() };
+            standing.unread = store.replies(&filter).await?.into_iter().map(|reply| reply.id.to_string()).collect();
+        }
         Ok(standing)
     }
 }

@@ -6,12 +6,11 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Address, AddressKey, Channel, HoldCause, HoldReason, Intent, NewReminder, Phone, SuppressionReason,
 };
-use dueherald::plan::{Account, decide};
+use dueherald::plan::{Account, Decision};
 use dueherald::store::{ReplyFilter, ReplyReading, ReplyRecord, Sender, Store, Told, ToldReply};
 
 use super::bench::START;
 use super::sample::{DUE, PHONE, date, import, instant, key, plan, request, row_with_phone, send, sms};
-use crate::fixtures;
 
 fn known() -> Sender {
     AddressKey::from(Address::Phone(Phone::new(PHONE).expect("a number"))).into()
@@ -51,9 +50,8 @@ pub(super) async fn what_may_be_a_refusal_holds_until_it_is_read(store: &dyn Sto
     assert_eq!(held(store, Channel::Sms).await, (Some(waiting[0].id), None));
     assert_eq!(held(store, Channel::Email).await, (None, None), "on that channel only");
     plan(store, &[sms("b1", START)]).await;
-    let policy = fixtures::policy();
     let ask = |one: &NewReminder, account: &Account, now| match account.unread_reply {
-        Some(_) => decide(&policy, one, account, now),
+        Some(reply) => Decision::Hold(HoldCause::new(HoldReason::UnreadReply, reply)),
         None => send(one, account, now),
     };
     assert!(store.claim(&request(9), &ask).await.expect("claimed").sending.is_empty());
