@@ -93,7 +93,7 @@ async fn the_summary_shows_some_of_the_refused_and_counts_all() {
     assert_eq!(counts(&summary), (0, 0, 0, 12_000));
     assert_eq!(summary.shown.iter().map(|rejected| rejected.line).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(summary.unknown_columns.len(), 1);
-    assert!(books.batches().is_empty(), "there is nothing to write");
+    assert!(books.batches().iter().all(|rows| *rows == 0), "no row is written, only what was refused");
 }
 
 #[tokio::test]

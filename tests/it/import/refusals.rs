@@ -9,6 +9,16 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 #[case::no_merchant("merchant", "", "merchant is empty")]
 #[case::unknown_merchant("merchant", "bazaar", "merchant is none of the config's merchants (mall, shop)")]
 #[case::no_borrower("borrower_id", " ", "borrower_id is empty")]
+#[case::rounded_number(
+    "installment_id",
+    "1.23457E+17",
+    "installment_id looks like a number that a spreadsheet has rounded; format the column as text, and export it again"
+)]
+#[case::error_of_a_spreadsheet(
+    "borrower_id",
+    "#REF!",
+    "borrower_id is an error of a spreadsheet; mend the formula, or export the values alone"
+)]
 #[case::no_installment("installment_id", "", "installment_id is empty")]
 #[case::control_character(
     "installment_id",
@@ -71,16 +81,6 @@ fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
     "account_phone",
     "95588",
     "account_phone is not a valid phone number in CN; one of another country begins with + and the country's code"
-)]
-#[case::rounded_number(
-    "installment_id",
-    "1.23457E+17",
-    "installment_id looks like a number that a spreadsheet has rounded; format the column as text, and export it again"
-)]
-#[case::error_of_a_spreadsheet(
-    "borrower_id",
-    "#REF!",
-    "borrower_id is an error of a spreadsheet; mend the formula, or export the values alone"
 )]
 #[case::email("email", "li.wei", "email is not an e-mail address such as li.wei@example.com")]
 #[case::email_without_dot("email", "li@wei", "email is not an e-mail address such as li.wei@example.com")]
