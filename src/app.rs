@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
@@ -23,7 +24,7 @@ use crate::pipeline::{
 use crate::plan::{Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
-use crate::store::{PostgresStore, SqliteStore, Store, StoreError, WriteMode};
+use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
 
 /// Why the parts do not come together.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +106,8 @@ impl AppParts {
     ///
     /// # Errors
     /// When it cannot be reached or opened.
-    pub async fn open_store(&self) -> Result<Arc<dyn Store>, StoreError> {
-        open_store(&self.config, &self.time).await
+    pub async fn open_stores(&self) -> Result<Stores, StoreError> {
+        open_stores(&self.config, &self.time).await
     }
 
     /// How old what each source brought may be.
@@ -117,11 +118,23 @@ impl AppParts {
 
     /// The whole, over this database.
     #[must_use]
-    pub fn with_store(self, store: Arc<dyn Store>) -> App {
+    pub fn with_stores(self, stores: Stores) -> App {
         let Self { config, clock, composer, gateways, captures, .. } = self;
+        let Stores { store, public: public_store, operations } = stores;
         let policy = Arc::new(config.policy.clone());
-        App { config, clock, store, policy, composer, gateways, captures }
+        App { config, clock, store, public_store, operations, policy, composer, gateways, captures }
     }
+}
+
+/// The database, for the two that use it.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// For the work.
+    pub store: Arc<dyn Store>,
+    /// For pages, callbacks and the API.
+    pub public: Arc<dyn Store>,
+    /// The operations of both that are running.
+    pub operations: TaskTracker,
 }
 
 /// Everything that works, put together from a config.
@@ -133,6 +146,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Ledger and outbox.
     pub store: Arc<dyn Store>,
+    /// The same for pages, callbacks and the API, with connections of its own: visitors can neither use up nor break those of the work.
+    pub public_store: Arc<dyn Store>,
+    /// The operations of both that are running.
+    pub operations: TaskTracker,
     /// Merchants and rules.
     pub policy: Arc<Policy>,
     /// What makes messages.
@@ -150,8 +167,8 @@ impl App {
     /// When a part cannot be made; the text says which and what to do.
     pub async fn start(config: Config, time: &Time) -> Result<Self, AppError> {
         let parts = AppParts::new(config, time)?;
-        let store = parts.open_store().await?;
-        Ok(parts.with_store(store))
+        let stores = parts.open_stores().await?;
+        Ok(parts.with_stores(stores))
     }
 
     /// What the lanes and the reconciler share.
@@ -358,19 +375,39 @@ pub fn read_templates(folder: &Path) -> io::Result<Vec<TemplateSource>> {
 /// # Errors
 /// When it cannot be reached or opened.
 pub async fn open_store(config: &Config, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(match &config.database.url {
+    Ok(open_stores(config, time).await?.store)
+}
+
+/// For the work, and for what visitors ask. The operations of both run to their end as tasks.
+async fn open_stores(config: &Config, time: &Time) -> Result<Stores, StoreError> {
+    let operations = TaskTracker::new();
+    let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &config.database.url {
         DatabaseUrl::Sqlite { file } => {
-            Arc::new(SqliteStore::open(&format!("sqlite:{}", file.display()), time.clock()).await?)
+            let store = SqliteStore::open(&format!("sqlite:{}", file.display()), time.clock()).await?;
+            let public = store.with_own_readers();
+            (Arc::new(store), Arc::new(public), PUBLIC_ON_SQLITE)
         }
         DatabaseUrl::Postgres { url } => {
             let clock = match time {
                 Time::Real => None,
                 Time::Rehearsal(_) => Some(time.clock()),
             };
-            Arc::new(PostgresStore::connect(url, config.database.max_connections, clock).await?)
+            let store = PostgresStore::connect(url, config.database.work_connections(), clock).await?;
+            let store = Arc::new(store);
+            let public = config.database.public_connections();
+            let beside = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
+            // One more for each waits, so that no connection idles while somebody asks.
+            (store, beside, public.max(1) * 2)
         }
-    })
+    };
+    let in_tasks = |store| TaskStore::new(store, operations.clone());
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    let (store, public) = (Arc::new(in_tasks(store)), Arc::new(in_tasks(public).with_room(room)));
+    Ok(Stores { store, public, operations })
 }
+
+/// How many operations for visitors may be at an SQLite file at once.
+const PUBLIC_ON_SQLITE: u32 = 4;
 
 type Gateways = (BTreeMap<GatewayName, Arc<dyn Gateway>>, Vec<Arc<CaptureGateway>>);
 

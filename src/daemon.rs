@@ -108,9 +108,10 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
         opened = database::open(&parts, roles.contains(&Role::Dispatch), &health) => Some(opened?),
         () = order.soft.cancelled() => None,
     };
+    let operations = opened.as_ref().map(|opened| opened.operations.clone()).unwrap_or_default();
     if let Some(opened) = opened {
-        store.set(Arc::clone(&opened));
-        let app = Arc::new(parts.with_store(opened));
+        store.set(Arc::clone(&opened.store));
+        let app = Arc::new(parts.with_stores(opened));
         pulls::retry_rejected(&app).await;
         start(&app, roles, &health, &supervisor).await?;
         tell_service_manager(&[NotifyState::Status("running")]);
@@ -119,8 +120,14 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
 
     order.soft.cancelled().await;
     tell_service_manager(&[NotifyState::Stopping]);
+    let settled = async {
+        supervisor.ended().await;
+        // What a visitor asked for who is gone by now.
+        operations.close();
+        operations.wait().await;
+    };
     tokio::select! {
-        () = supervisor.ended() => Ok(()),
+        () = settled => Ok(()),
         () = order.hard.cancelled() => Err(DaemonError::Cut),
         () = clock.sleep(STOP_WITHIN) => Err(DaemonError::Cut),
     }

@@ -16,6 +16,8 @@ mod daemon;
 mod full_disk;
 #[path = "faults/gateways.rs"]
 mod gateways;
+#[path = "faults/hangups.rs"]
+mod hangups;
 #[path = "faults/kills.rs"]
 mod kills;
 #[path = "faults/outage.rs"]

@@ -1,12 +1,13 @@
 //! A large outbox: what a claim costs, what a dispatcher weighs, and how soon it is at work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SystemClock};
-use dueherald::domain::{Channel, Next, Outcome, Settlement};
-use dueherald::plan::decide;
+use dueherald::domain::{Channel, NewReminder, Next, Outcome, Settlement};
+use dueherald::plan::{Account, decide};
 use dueherald::store::{ClaimRequest, Claimed};
 use sqlx::Executor;
 
@@ -82,6 +83,8 @@ async fn under_a_snapshot(report: &mut Report, app: &App, url: &str, sizes: Size
 async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
     let gateway = app.config.channels[&Channel::Email].first().ok_or("no gateway")?.clone();
     let mut latencies = Vec::with_capacity(rounds);
+    let policy = Arc::clone(&app.policy);
+    let decider = move |new: &NewReminder, account: &Account, now: DateTime<Utc>| decide(&policy, new, account, now);
     for _ in 0..rounds {
         let request = ClaimRequest {
             channel: Channel::Email,
@@ -93,7 +96,7 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
             beside: None,
         };
         let begun = SystemClock.elapsed();
-        let claimed = app.store.claim(&request, &|new, account, now| decide(&app.policy, new, account, now)).await?;
+        let claimed = app.store.claim(&request, &decider).await?;
         latencies.push((SystemClock.elapsed() - begun).as_secs_f64());
         let Claimed { now, sending, .. } = claimed;
         if sending.len() != BATCH as usize {

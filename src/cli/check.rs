@@ -151,9 +151,13 @@ pub async fn run(
 fn show_database(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     let place = match &config.database.url {
         DatabaseUrl::Sqlite { file } => format!("SQLite in {}", file.display()),
-        DatabaseUrl::Postgres { url } => format!("PostgreSQL {}", without_secrets(url.expose_secret())),
+        DatabaseUrl::Postgres { url } => {
+            let (all, public) = (config.database.max_connections, config.database.public_connections());
+            let place = without_secrets(url.expose_secret());
+            format!("PostgreSQL {place}, at most {all} connections, {public} of them for pages, callbacks and the API")
+        }
     };
-    writeln!(out, "\nDatabase\n  {place}, at most {} connections", config.database.max_connections)
+    writeln!(out, "\nDatabase\n  {place}")
 }
 
 /// Host and database: user, password and options stay out.

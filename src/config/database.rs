@@ -15,6 +15,20 @@ pub struct Database {
     pub max_connections: u32,
 }
 
+impl Database {
+    /// How many of them serve pages, callbacks and the API: a quarter, and one at least. Zero if there is only one: it serves all.
+    #[must_use]
+    pub fn public_connections(&self) -> u32 {
+        (self.max_connections / 4).max(1).min(self.max_connections - 1)
+    }
+
+    /// How many do the work: the others.
+    #[must_use]
+    pub fn work_connections(&self) -> u32 {
+        self.max_connections - self.public_connections()
+    }
+}
+
 /// One of the two kinds of database.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {

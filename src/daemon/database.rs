@@ -1,12 +1,11 @@
 //! The wait for a database that is not up yet, or not migrated yet. Services start in any order, and a migration may be a job of its
 //! own, so neither is a reason to end: a service manager would give up after a few restarts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::{AppParts, rehome};
+use crate::app::{AppParts, Stores, rehome};
 use crate::http::health::{Health, plain_reason};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// The first pause between two tries; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -24,7 +23,7 @@ const REMIND_AFTER: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Only for what no waiting mends: a wrong URL, or a schema that is newer than this program.
-pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Arc<dyn Store>, StoreError> {
+pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Stores, StoreError> {
     let clock = &*parts.clock;
     let (mut pause, mut logged) = (FIRST_PAUSE, None::<(String, Duration)>);
     loop {
@@ -33,7 +32,7 @@ pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Resu
             () = clock.sleep(ATTEMPT) => None,
         };
         let reason = match opened {
-            Some(Ok(store)) => return Ok(store),
+            Some(Ok(stores)) => return Ok(stores),
             Some(Err(error @ (StoreError::BadUrl { .. } | StoreError::NewerSchema))) => return Err(error),
             Some(Err(error)) => {
                 health.set_waiting(plain_reason(&error));
@@ -54,11 +53,11 @@ pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Resu
     }
 }
 
-async fn try_once(parts: &AppParts, sends: bool) -> Result<Arc<dyn Store>, StoreError> {
-    let store = parts.open_store().await?;
-    store.ready().await?;
+async fn try_once(parts: &AppParts, sends: bool) -> Result<Stores, StoreError> {
+    let stores = parts.open_stores().await?;
+    stores.store.ready().await?;
     if sends {
-        rehome(&parts.config, &*store).await?;
+        rehome(&parts.config, &*stores.store).await?;
     }
-    Ok(store)
+    Ok(stores)
 }

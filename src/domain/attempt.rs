@@ -77,6 +77,22 @@ pub struct Settlement {
     route: Option<RouteKey>,
 }
 
+/// The copy of what was decided about an attempt gives no right to another: the store counts one of them.
+impl Clone for Settlement {
+    fn clone(&self) -> Self {
+        let Attempt { reminder, number, gateway } = &self.attempt;
+        Self {
+            attempt: Attempt { reminder: *reminder, number: *number, gateway: gateway.clone() },
+            outcome: self.outcome.clone(),
+            next: self.next.clone(),
+            at: self.at,
+            fall_back_at: self.fall_back_at,
+            note: self.note.clone(),
+            route: self.route.clone(),
+        }
+    }
+}
+
 impl Settlement {
     /// Says that another channel is to be tried then, unless a receipt says before that the message arrived. Only for an end:
     /// accepted or failed.

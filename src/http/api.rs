@@ -66,7 +66,7 @@ impl Api {
     #[must_use]
     pub fn of(app: &App) -> Self {
         let tokens = app.config.api.tokens.iter().map(|token| (token.name.clone(), token.token.expose_secret()));
-        Self::with(Arc::clone(&app.store), Arc::clone(&app.policy), Arc::clone(&app.clock), tokens)
+        Self::with(Arc::clone(&app.public_store), Arc::clone(&app.policy), Arc::clone(&app.clock), tokens)
     }
 
     /// For callers with these names and tokens.

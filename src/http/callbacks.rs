@@ -65,7 +65,11 @@ impl Inbox {
             let address = app.config.callback_address(name)?;
             Some((name.clone(), Door { gateway, address, secret: fingerprint(secret.expose_secret()) }))
         });
-        Self { intake: app.intake(), clock: Arc::clone(&app.clock), doors: Arc::new(doors.collect()) }
+        Self {
+            intake: Intake { store: Arc::clone(&app.public_store), ..app.intake() },
+            clock: Arc::clone(&app.clock),
+            doors: Arc::new(doors.collect()),
+        }
     }
 
     /// A door more, for a gateway that no config knows.

@@ -95,7 +95,7 @@ impl Public {
             Arc::new(move |token| links.open(purpose, token))
         };
         Self {
-            store: Arc::clone(&app.store),
+            store: Arc::clone(&app.public_store),
             open: opener(Purpose::Landing),
             open_unsubscribe: opener(Purpose::Unsubscribe),
             open_check_code: {

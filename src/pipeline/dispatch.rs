@@ -21,8 +21,8 @@ use super::poison::Poison;
 use super::post::Post;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, GatewayName};
-use crate::plan::{Policy, RetryPolicy, decide};
+use crate::domain::{Channel, GatewayName, NewReminder};
+use crate::plan::{Account, Policy, RetryPolicy, decide};
 use crate::store::{ClaimRequest, Claimed, Store, StoreError};
 
 /// How dispatch behaves.
@@ -338,7 +338,10 @@ impl Lane {
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
         flight.claim_failed = true;
-        let decide = |reminder: &_, account: &_, now| gate.pass(decide(policy, reminder, account, now), reminder);
+        let (policy, gate) = (Arc::clone(policy), gate.clone());
+        let decide = move |reminder: &NewReminder, account: &Account, now| {
+            gate.pass(decide(&policy, reminder, account, now), reminder)
+        };
         let (counted, claimed) = store.settle_and_claim(&flight.outcomes, &request, &decide).await?;
         flight.claim_failed = false;
         self.count(flight, counted);

@@ -7,7 +7,7 @@ use crate::plan::Decision;
 use crate::store::StoreError;
 
 /// What may pass by links of one mode, for one claim.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Gate {
     mode: LinkMode,
     /// `None` while everything may pass.

@@ -1,6 +1,5 @@
 //! A gateway as dispatch sees it: its health, its pace, and what is learnt from its answers and is still to be put on record.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,13 +87,16 @@ impl Post {
     }
 
     async fn record_opt_outs(&self, store: &dyn Store) {
-        let opted_out = mem::take(&mut self.learnt().opted_out);
+        let opted_out = self.learnt().opted_out.clone();
         if opted_out.is_empty() {
             return;
         }
-        if let Err(error) = store.suppress(&opted_out).await {
-            tracing::error!(gateway = %self.gateway.name(), %error, "opt-outs could not be put on record; tried again");
-            self.learnt().opted_out.extend(opted_out);
+        // They stay in the list until they are on record: this may be dropped meanwhile.
+        match store.suppress(&opted_out).await {
+            Ok(()) => self.learnt().opted_out.retain(|one| !opted_out.contains(one)),
+            Err(error) => {
+                tracing::error!(gateway = %self.gateway.name(), %error, "opt-outs could not be put on record; tried again");
+            }
         }
     }
 

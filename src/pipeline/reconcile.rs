@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, join3};
 use tokio_util::sync::CancellationToken;
 
 use super::{Dispatcher, Intake};
@@ -61,7 +61,7 @@ impl Reconciler {
     /// When the store fails; the next round goes on.
     pub async fn round(&self) -> Result<Reconciled, StoreError> {
         let reaped = self.reap().await?;
-        let resolved = self.resolve_unknown().await?;
+        let resolved = self.resolve_unknown(&CancellationToken::new()).await?;
         let released = self.release().await?;
         let rest = self.rest_of_round().await?;
         Ok(Reconciled { reaped: reaped + rest.reaped, resolved, released, ..rest })
@@ -89,7 +89,7 @@ impl Reconciler {
     /// may be held, and no lease, report or fallback waits for that.
     pub async fn run(self, every: Duration, stop: CancellationToken) {
         let rest = async {
-            loop {
+            while !stop.is_cancelled() {
                 match self.rest_of_round().await {
                     Ok(Reconciled { reaped: 0, .. }) => {}
                     Ok(Reconciled { reaped, .. }) => {
@@ -102,31 +102,39 @@ impl Reconciler {
                         tracing::error!(%error, "unfinished business could not be looked at; tried again soon")
                     }
                 }
-                self.dispatcher.clock.sleep(every).await;
+                self.pause(every, &stop).await;
             }
         };
         let questions = async {
-            loop {
-                if let Err(error) = self.resolve_unknown().await {
+            while !stop.is_cancelled() {
+                if let Err(error) = self.resolve_unknown(&stop).await {
                     tracing::error!(%error, "unknown reminders could not be looked at; tried again soon");
                 }
-                self.dispatcher.clock.sleep(every).await;
+                self.pause(every, &stop).await;
             }
         };
+        // Each release is a whole, so it may end between two of them.
         let releases = async {
-            loop {
-                if let Err(error) = self.release().await {
-                    tracing::error!(%error, "held reminders could not be looked at; tried again soon");
+            while !stop.is_cancelled() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    released = self.release() => if let Err(error) = released {
+                        tracing::error!(%error, "held reminders could not be looked at; tried again soon");
+                    },
                 }
-                self.dispatcher.clock.sleep(every).await;
+                self.pause(every, &stop).await;
             }
         };
+        // The others end by themselves: what a gateway said of a message is recorded as a whole, also at a stop.
+        join3(releases, rest, questions).await;
+    }
+
+    async fn pause(&self, pause: Duration, stop: &CancellationToken) {
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = releases => {}
-            () = rest => {}
-            () = questions => {}
+            () = self.dispatcher.clock.sleep(pause) => {}
         }
     }
 
@@ -142,8 +150,8 @@ impl Reconciler {
         }
     }
 
-    /// Asks about each unknown reminder whose time has come. What cannot be found out waits for a person.
-    async fn resolve_unknown(&self) -> Result<usize, StoreError> {
+    /// Asks about each unknown reminder whose time has come, until `stop`. What cannot be found out waits for a person.
+    async fn resolve_unknown(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
         let store = &self.dispatcher.store;
         let now = self.dispatcher.clock.now();
         let mut resolved = 0;
@@ -159,16 +167,26 @@ impl Reconciler {
                 }
                 while !page.is_empty() {
                     let some = page.drain(..page.len().min(ASKED_AT_ONCE)).collect();
-                    resolved += self.resolve(some, now).await?;
+                    let Some(settled) = self.resolve(some, now, stop).await? else { return Ok(resolved) };
+                    resolved += settled;
                 }
             }
         }
         Ok(resolved)
     }
 
-    /// Asks about some at once, settles what became of them, and puts off the others.
-    async fn resolve(&self, unknown: Vec<UnknownReminder>, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let answers = join_all(unknown.iter().map(|one| self.ask(one))).await;
+    /// Asks about some at once, settles what became of them, and puts off the others; `None` when it was stopped before they had answered.
+    async fn resolve(
+        &self,
+        unknown: Vec<UnknownReminder>,
+        now: DateTime<Utc>,
+        stop: &CancellationToken,
+    ) -> Result<Option<usize>, StoreError> {
+        let answers = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            answers = join_all(unknown.iter().map(|one| self.ask(one))) => answers,
+        };
         let (mut settlements, mut receipts, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for (unknown, found) in unknown.into_iter().zip(answers) {
             let found = found?;
@@ -190,7 +208,7 @@ impl Reconciler {
         if !looks.is_empty() {
             store.look_again(&looks).await?;
         }
-        Ok(resolved)
+        Ok(Some(resolved))
     }
 
     /// When a gateway that did not know is asked again; `None` where nobody can be asked.

@@ -19,6 +19,7 @@ mod scan;
 mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
+mod task_store;
 
 use std::ops::{Range, RangeInclusive};
 
@@ -38,7 +39,7 @@ pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
 pub use outbox::{
-    ClaimRequest, Claimed, ClaimedReminder, Decide, NextLook, QueueCounts, ReminderFilter, ReminderView, Stop,
+    ClaimRequest, Claimed, ClaimedReminder, Decide, Decider, NextLook, QueueCounts, ReminderFilter, ReminderView, Stop,
     UnknownReminder,
 };
 pub use postgres::PostgresStore;
@@ -50,6 +51,7 @@ pub use report::{
 };
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
+pub use task_store::TaskStore;
 
 /// How long it is of interest what a process said of a gateway.
 pub const GATEWAY_STATE_KEPT: TimeDelta = TimeDelta::days(1);
@@ -114,6 +116,9 @@ pub enum StoreError {
     /// `migrate` was not run, or not since the last update.
     #[error("the database has no or an old schema; run `dueherald migrate`")]
     NotMigrated,
+    /// The process ends, and the operation with it: it was rolled back, or was not begun.
+    #[error("the process is ending; the operation was not carried out")]
+    Ending,
     /// A value in the database is none that this version writes.
     #[error("the database holds a value in {column} that this version cannot read")]
     Corrupt {

@@ -1,6 +1,7 @@
 //! What goes into and comes out of the outbox operations of [`Store`](super::Store).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -10,8 +11,30 @@ use crate::domain::{
 use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
 
 /// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this instant?
-/// Pure, and quick: it runs inside the claim's transaction.
-pub type Decide<'a> = &'a (dyn Fn(&NewReminder, &Account, DateTime<Utc>) -> Decision + Send + Sync);
+/// Pure, and quick: it runs inside the claim's transaction. Every function of that form that can be cloned is one.
+pub trait Decider: Send + Sync {
+    /// The answer.
+    fn decide(&self, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> Decision;
+
+    /// The same for a claim in a task of its own, which may outlast the caller.
+    fn shared(&self) -> Arc<dyn Decider>;
+}
+
+impl<F> Decider for F
+where
+    F: Fn(&NewReminder, &Account, DateTime<Utc>) -> Decision + Clone + Send + Sync + 'static,
+{
+    fn decide(&self, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> Decision {
+        self(reminder, account, now)
+    }
+
+    fn shared(&self) -> Arc<dyn Decider> {
+        Arc::new(self.clone())
+    }
+}
+
+/// A [`Decider`] for the time of a claim.
+pub type Decide<'a> = &'a dyn Decider;
 
 /// What a dispatcher wants to claim.
 #[derive(Debug, Clone)]

@@ -146,6 +146,7 @@ impl Bench {
             [http]
             public = "127.0.0.1:0"
             ops = "127.0.0.1:0"
+            requests_per_minute = 60000
             [[links.keys]]
             id = 1
             key = "{LINK_KEY}"
@@ -164,6 +165,16 @@ impl Bench {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("daemons.log")
+    }
+
+    /// One that serves pages as well.
+    pub(crate) fn start_daemon_with_pages(&self) -> Daemon {
+        Daemon::start_with_pages(&self.config(), &self.log())
+    }
+
+    /// The token of the landing page of the reminder that was planned as the so-manieth.
+    pub(crate) fn landing_token(&self, number: usize) -> String {
+        self.keys.seal(Purpose::Landing, self.ids[number])
     }
 
     pub(crate) fn start_daemon(&self) -> Daemon {

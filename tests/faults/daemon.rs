@@ -18,7 +18,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one with that config. What it logs is appended to `log`.
     pub(crate) fn start(config: &Path, log: &Path) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log)
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "dispatch")
     }
 
     /// The same, with a limit on the size of the files that it may write, in KiB. It may be lifted again.
@@ -27,13 +27,18 @@ impl Daemon {
         // Without the trap the process would be ended by the signal, not told that the disk is full.
         let script = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
         shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_dueherald"));
-        Self::start_by(shell, config, log)
+        Self::start_by(shell, config, log, "dispatch")
     }
 
-    fn start_by(mut command: Command, config: &Path, log: &Path) -> Self {
+    /// One that serves pages as well.
+    pub(crate) fn start_with_pages(config: &Path, log: &Path) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "web,dispatch")
+    }
+
+    fn start_by(mut command: Command, config: &Path, log: &Path, roles: &str) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
         let copy = file.try_clone().expect("a handle can be copied");
-        command.arg("--config").arg(config).args(["run", "--roles", "dispatch"]);
+        command.arg("--config").arg(config).args(["run", "--roles", roles]);
         command.stdin(Stdio::null()).stdout(file).stderr(copy);
         let child = command.spawn().expect("the binary can be started");
         Self { child, log: log.to_owned() }
@@ -63,6 +68,21 @@ impl Daemon {
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         until("a daemon ends", async || self.is_gone()).await;
         self.child.wait().expect("it is ours")
+    }
+
+    /// Where it serves pages, once it does: what it listens on first is for operations.
+    pub(crate) fn pages(&self) -> Option<String> {
+        let log = fs::read_to_string(&self.log).ok()?;
+        let listening = log.lines().filter(|line| line.contains("listening"));
+        let addresses = listening.filter_map(|line| line.rsplit("127.0.0.1:").next());
+        let port = addresses.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>()).nth(1)?;
+        Some(format!("127.0.0.1:{port}"))
+    }
+
+    /// The first line of its log that holds `text`.
+    pub(crate) fn first_line_with(&self, text: &str) -> String {
+        let log = fs::read_to_string(&self.log).expect("the log can be read");
+        log.lines().find(|line| line.contains(text)).unwrap_or_default().to_owned()
     }
 
     /// Whether a line of its log holds `text`.

@@ -50,6 +50,28 @@ impl Server {
         until("the server is gone", async || process.try_wait().expect("it is ours").is_some()).await;
     }
 
+    /// Stops all its processes where they stand: it answers nobody, and closes nothing.
+    pub(crate) fn freeze(&self) -> Frozen {
+        let Some(process) = &self.process else { return Frozen(Vec::new()) };
+        // The one that would start others first.
+        signal(process.id(), "STOP");
+        let mut pids = vec![process.id()];
+        for child in children(process.id()) {
+            // One may have just ended.
+            if Path::new("/proc").join(child.to_string()).exists() {
+                signal(child, "STOP");
+                pids.push(child);
+            }
+        }
+        Frozen(pids)
+    }
+
+    /// How many lines of its log hold `text`.
+    pub(crate) fn log_lines(&self, text: &str) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("server.log")).expect("the log can be read");
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
     /// Starts it, and waits until it has recovered.
     pub(crate) async fn resume(&mut self) {
         let home = self.home();
@@ -83,6 +105,29 @@ impl Server {
         command.current_dir("/").stdin(Stdio::null());
         command
     }
+}
+
+/// The processes of a server that stands still; they go on when this is dropped.
+pub(crate) struct Frozen(Vec<u32>);
+
+impl Frozen {
+    pub(crate) fn thaw(self) {}
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for pid in self.0.iter().rev() {
+            signal(*pid, "CONT");
+        }
+    }
+}
+
+/// The processes whose parent is `pid`.
+fn children(pid: u32) -> Vec<u32> {
+    let is_child = |status: String| status.lines().any(|line| line == format!("PPid:\t{pid}"));
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(is_child)).collect()
 }
 
 impl Drop for Server {

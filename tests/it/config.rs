@@ -381,7 +381,7 @@ async fn a_check_shows_what_the_config_means() {
     conf/dueherald.toml has no mistakes.
 
     Database
-      PostgreSQL at db.example.com:5433/dueherald, at most 8 connections
+      PostgreSQL at db.example.com:5433/dueherald, at most 8 connections, 2 of them for pages, callbacks and the API
 
     Scans
       0 6 * * MON in Asia/Shanghai, 2d ahead

@@ -43,35 +43,36 @@ impl FaultyStore {
     /// The real claim, or what a planted bug makes of it.
     pub(crate) async fn claim_as(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
         let world = self.world();
+        let asked = decide.shared();
         match world.bug {
             Some(Bug::StaleFacts) => {
-                let yesterday = lock(&world.oracle).yesterday();
-                let stale = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                let yesterday = Arc::new(lock(&world.oracle).yesterday());
+                let stale = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
                     let mut account = account.clone();
                     account.installments = yesterday(&reminder.key).unwrap_or(account.installments);
-                    decide(reminder, &account, now)
+                    asked.decide(reminder, &account, now)
                 };
                 self.inner().claim(request, &stale).await
             }
             Some(Bug::HoursInUtc) => {
-                let abroad = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                let abroad = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
                     let mut account = account.clone();
                     account.borrower.iter_mut().for_each(|borrower| borrower.time_zone = Some(chrono_tz::UTC));
-                    decide(reminder, &account, now)
+                    asked.decide(reminder, &account, now)
                 };
                 self.inner().claim(request, &abroad).await
             }
             Some(Bug::SuppressionIgnored) => {
-                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
-                    decide(reminder, &Account { suppressed: None, ..account.clone() }, now)
+                let blind = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    asked.decide(reminder, &Account { suppressed: None, ..account.clone() }, now)
                 };
                 self.inner().claim(request, &blind).await
             }
             Some(Bug::CapsBlindToFlight) => {
-                let blind = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                let blind = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
                     let mut account = account.clone();
                     account.contacts.retain(|contact| contact.progress != Progress::Sending);
-                    decide(reminder, &account, now)
+                    asked.decide(reminder, &account, now)
                 };
                 self.inner().claim(request, &blind).await
             }
@@ -89,12 +90,12 @@ impl FaultyStore {
                 Ok(claimed)
             }
             Some(Bug::OvertakenSent) => {
-                let last = |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                let last = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
                     let mut reminder = reminder.clone();
                     if let Step::Rule { offset, .. } = &mut reminder.key.step {
                         *offset = i32::MAX;
                     }
-                    decide(&reminder, account, now)
+                    asked.decide(&reminder, account, now)
                 };
                 self.inner().claim(request, &last).await
             }

@@ -11,7 +11,9 @@ use crate::store::{HoldStore, RELEASED_AT_ONCE, StoreError};
 #[async_trait]
 impl HoldStore for End {
     async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError> {
-        causes(&mut *self.read().await?).await
+        let mut tx = self.read().await?;
+        let read = causes(&mut tx).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn release(&self, cause: &HoldCause, channel: Channel, limit: u32) -> Result<usize, StoreError> {

@@ -40,7 +40,7 @@ impl NoticeStore for End {
             Some(name) => sqlx::query_as::<Db, _>(ONE).bind(name.as_str()).fetch_all(&mut *tx).await?,
             None => sqlx::query_as::<Db, _>(ALL).fetch_all(&mut *tx).await?,
         };
-        rows.into_iter().map(NoticeRow::notice).collect()
+        tx.finish(rows).await.into_iter().map(NoticeRow::notice).collect()
     }
 
     async fn move_notice(
@@ -57,7 +57,7 @@ impl NoticeStore for End {
             .execute(&mut *tx)
             .await?;
         if moved.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(tx.finish(false).await);
         }
         sqlx::query::<Db>(APPEND)
             .bind(name.as_str())
@@ -78,13 +78,13 @@ impl NoticeStore for End {
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {
         let mut tx = self.read().await?;
         let rows: Vec<ChangeRow> = sqlx::query_as::<Db, _>(CHANGES).bind(name.as_str()).fetch_all(&mut *tx).await?;
-        rows.into_iter().map(ChangeRow::change).collect()
+        tx.finish(rows).await.into_iter().map(ChangeRow::change).collect()
     }
 
     async fn add_recipients(&self, name: &NoticeName, recipients: &[Recipient]) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
         if !hold(&mut tx, name, NoticeState::Draft).await? {
-            return Ok(0);
+            return Ok(tx.finish(0).await);
         }
         let added = Batch::of(recipients)
             .column(|one| one.borrower.merchant.as_str())?
@@ -108,12 +108,12 @@ impl NoticeStore for End {
     ) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
         if !hold(&mut tx, name, NoticeState::Sending).await? {
-            return Ok(0);
+            return Ok(tx.finish(0).await);
         }
         let waiting: Vec<RecipientRow> =
             sqlx::query_as::<Db, _>(WAITING).bind(name.as_str()).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
         let waiting = waiting.into_iter().map(RecipientRow::recipient).collect::<Result<Vec<_>, _>>()?;
-        let Some(last) = waiting.last() else { return Ok(0) };
+        let Some(last) = waiting.last() else { return Ok(tx.finish(0).await) };
         let reminder = |one: &Recipient| NewReminder {
             key: ReminderKey {
                 borrower: one.borrower.clone(),
@@ -139,13 +139,13 @@ impl NoticeStore for End {
     async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
         let mut tx = self.read().await?;
         let names: Vec<(String,)> = sqlx::query_as::<Db, _>(UNFINISHED).fetch_all(&mut *tx).await?;
-        names.into_iter().map(|(name,)| read(&name, "notice.name", str::parse)).collect()
+        tx.finish(names).await.into_iter().map(|(name,)| read(&name, "notice.name", str::parse)).collect()
     }
 
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError> {
         let mut tx = self.read().await?;
         let rows: Vec<NoticeCountRow> = sqlx::query_as::<Db, _>(COUNTS).bind(name.as_str()).fetch_all(&mut *tx).await?;
-        let mut counts = rows.into_iter().map(NoticeCountRow::count).collect::<Result<Vec<_>, _>>()?;
+        let mut counts = tx.finish(rows).await.into_iter().map(NoticeCountRow::count).collect::<Result<Vec<_>, _>>()?;
         counts.sort_unstable();
         Ok(counts)
     }
@@ -159,7 +159,7 @@ impl NoticeStore for End {
             .query_as(notice::SIGNS)?
             .fetch_all(&mut *tx)
             .await?;
-        held(&rows)
+        held(&tx.finish(rows).await)
     }
 }
 

@@ -70,7 +70,9 @@ impl Store for End {
     }
 
     async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
-        sources::all(&mut self.read().await?).await
+        let mut tx = self.read().await?;
+        let read = sources::all(&mut tx).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn due_page(
@@ -81,11 +83,14 @@ impl Store for End {
     ) -> Result<Vec<Due>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        ledger::due_page(&mut tx, now, &dates, after, limit).await
+        let read = ledger::due_page(&mut tx, now, &dates, after, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
-        ledger::installments(&mut self.read().await?, filter).await
+        let mut tx = self.read().await?;
+        let read = ledger::installments(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn account(
@@ -96,7 +101,8 @@ impl Store for End {
     ) -> Result<Account, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        ledger::account(&mut tx, now, borrower, due_date, channel).await
+        let read = ledger::account(&mut tx, now, borrower, due_date, channel).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn account_beside(
@@ -112,7 +118,7 @@ impl Store for End {
         let mut asked = [contacts::Asked { borrower, due_date, account: &mut account }];
         let people = contacts::people(&mut tx, beside, &asked).await?;
         contacts::read(&mut tx, now, beside, (channel, &people), &mut asked, &BTreeSet::new()).await?;
-        Ok(account)
+        Ok(tx.finish(account).await)
     }
 
     async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
@@ -122,7 +128,9 @@ impl Store for End {
     }
 
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
-        reports::suppressions(&mut self.read().await?, filter).await
+        let mut tx = self.read().await?;
+        let read = reports::suppressions(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
@@ -146,7 +154,9 @@ impl Store for End {
     }
 
     async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
-        routes::versions(&mut self.read().await?, key).await
+        let mut tx = self.read().await?;
+        let read = routes::versions(&mut tx, key).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
@@ -156,7 +166,9 @@ impl Store for End {
     }
 
     async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
-        route_health::all(&mut self.read().await?).await
+        let mut tx = self.read().await?;
+        let read = route_health::all(&mut tx).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
@@ -166,11 +178,15 @@ impl Store for End {
     }
 
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
-        clicks::since(&mut self.read().await?, since).await
+        let mut tx = self.read().await?;
+        let read = clicks::since(&mut tx, since).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
-        funnel::sent(&mut self.read_much().await?, span).await
+        let mut tx = self.read_much().await?;
+        let read = funnel::sent(&mut tx, span).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
@@ -188,7 +204,9 @@ impl Store for End {
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
-        wishes::record(&mut self.read().await?, borrower).await
+        let mut tx = self.read().await?;
+        let read = wishes::record(&mut tx, borrower).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn plan(
@@ -204,7 +222,9 @@ impl Store for End {
     }
 
     async fn scan_state(&self) -> Result<ScanState, StoreError> {
-        scan::state(&mut self.read().await?).await
+        let mut tx = self.read().await?;
+        let read = scan::state(&mut tx).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
@@ -223,7 +243,8 @@ impl Store for End {
     async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        scan::changes(&mut tx, now, after, limit).await
+        let read = scan::changes(&mut tx, now, after, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
@@ -269,13 +290,16 @@ impl Store for End {
         after: Option<ReminderId>,
         limit: u32,
     ) -> Result<Vec<UnknownReminder>, StoreError> {
-        views::unknown(&mut self.read().await?, channel, after, limit).await
+        let mut tx = self.read().await?;
+        let read = views::unknown(&mut tx, channel, after, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        views::unknown_due(&mut tx, now, channel, limit).await
+        let read = views::unknown_due(&mut tx, now, channel, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError> {
@@ -303,7 +327,8 @@ impl Store for End {
     async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        reports::kept(&mut tx, now, limit).await
+        let read = reports::kept(&mut tx, now, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
@@ -315,7 +340,9 @@ impl Store for End {
     }
 
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
-        replies::listed(&mut self.read().await?, filter).await
+        let mut tx = self.read().await?;
+        let read = replies::listed(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
@@ -332,7 +359,8 @@ impl Store for End {
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        fallback::due(&mut tx, now, limit).await
+        let read = fallback::due(&mut tx, now, limit).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn fall_back(
@@ -360,7 +388,9 @@ impl Store for End {
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        stops::all(&mut self.read().await?).await
+        let mut tx = self.read().await?;
+        let read = stops::all(&mut tx).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
@@ -379,21 +409,28 @@ impl Store for End {
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
-        views::next_due(&mut self.read().await?, channel).await
+        let mut tx = self.read().await?;
+        let read = views::next_due(&mut tx, channel).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
-        views::queue_counts(&mut tx, now).await
+        let read = views::queue_counts(&mut tx, now).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
-        views::reminders(&mut self.read().await?, filter).await
+        let mut tx = self.read().await?;
+        let read = views::reminders(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
-        views::events(&mut self.read().await?, reminder).await
+        let mut tx = self.read().await?;
+        let read = views::events(&mut tx, reminder).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
@@ -403,7 +440,9 @@ impl Store for End {
     }
 
     async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
-        gateway_states::since(&mut self.read().await?, since).await
+        let mut tx = self.read().await?;
+        let read = gateway_states::since(&mut tx, since).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {

@@ -176,7 +176,7 @@ pub(super) fn sort_out(
     while sending.len() < most
         && let Some(leased) = rest.next()
     {
-        let decision = decide(&leased.reminder, &leased.account, now.0);
+        let decision = decide.decide(&leased.reminder, &leased.account, now.0);
         if request.beside.is_some() {
             contacts::tell(rest.as_mut_slice(), leased.id, &decision);
         }

@@ -49,7 +49,7 @@ impl RejectStore for End {
             .bind(i64::from(filter.limit))
             .fetch_all(&mut *tx)
             .await?;
-        rows.into_iter().map(RejectRow::kept).collect()
+        tx.finish(rows).await.into_iter().map(RejectRow::kept).collect()
     }
 
     async fn rejected_installments(&self) -> Result<Vec<(MerchantId, InstallmentId)>, StoreError> {
@@ -59,13 +59,13 @@ impl RejectStore for End {
             let merchant = read(&merchant, "reject.merchant", str::parse)?;
             Ok((merchant, read(&id, "reject.installment_id", str::parse)?))
         };
-        rows.into_iter().map(key).collect()
+        tx.finish(rows).await.into_iter().map(key).collect()
     }
 
     async fn reject_counts(&self) -> Result<RejectCounts, StoreError> {
         let mut tx = self.read().await?;
         let row: RejectCountsRow = sqlx::query_as::<Db, _>(COUNTS).fetch_one(&mut *tx).await?;
-        Ok(row.counts())
+        Ok(tx.finish(row).await.counts())
     }
 
     async fn retry_reject(&self, kept: &KeptRecord, sound: &SoundRecord) -> Result<bool, StoreError> {
@@ -74,7 +74,7 @@ impl RejectStore for End {
         let row: Option<RejectRow> = sqlx::query_as::<Db, _>(ONE).bind(kept.id).fetch_optional(&mut *tx).await?;
         let current = row.map(RejectRow::kept).transpose()?;
         if current.is_none_or(|current| current.record != kept.record) {
-            return Ok(false);
+            return Ok(tx.finish(false).await);
         }
         let source = kept.record.source.as_ref();
         let (waits, mut ended) = match sound {
@@ -120,7 +120,7 @@ impl RejectStore for End {
     async fn dropped_rejects(&self, limit: u32) -> Result<Vec<DroppedRecord>, StoreError> {
         let mut tx = self.read().await?;
         let rows: Vec<DroppedRow> = sqlx::query_as::<Db, _>(DROPPED).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
-        rows.into_iter().map(DroppedRow::dropped).collect()
+        tx.finish(rows).await.into_iter().map(DroppedRow::dropped).collect()
     }
 }
 

@@ -316,7 +316,7 @@ impl Store for MemoryStore {
                     outbox.contacts(&ledger.same_person(&reminder.key.borrower, request.channel, beside), beside, now);
                 ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, beside);
             }
-            match decide(&reminder, &account, now) {
+            match decide.decide(&reminder, &account, now) {
                 Decision::Send(to_send) => {
                     let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };
                     let in_doubt = outbox.is_in_doubt(id);

@@ -100,8 +100,19 @@ const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set lo
 const FOR_SPANS: &str =
     "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on";
 
+/// Raises an error if a transaction was open before this message: `now()` is then that transaction's time. In a message of the
+/// simple protocol, as a begin is sent, both times are the same otherwise.
+macro_rules! outermost {
+    () => {
+        "; select (case when now() = statement_timestamp() then '0' \
+         else 'the connection was inside another transaction' end)::int"
+    };
+}
+
+const WRITE: &str = outermost!();
+
 /// A commit that does not wait for the disk; the next one that does waits for both.
-const WRITE_BEHIND: &str = "; set local synchronous_commit = off";
+const WRITE_BEHIND: &str = concat!("; set local synchronous_commit = off", outermost!());
 
 /// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
 /// have no row to lock, and the later would undo the earlier.
@@ -138,6 +149,13 @@ impl PostgresStore {
         Ok(Self { pool, clock, heads: Heads::default(), turns: Turns::default() })
     }
 
+    /// The same database with connections of its own, `max_connections` at most. None is opened before it is needed.
+    #[must_use]
+    pub fn with_own_pool(&self, max_connections: u32) -> Self {
+        let pool = self.pool.beside(max_connections);
+        Self { pool, clock: self.clock.clone(), heads: Heads::default(), turns: Turns::default() }
+    }
+
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin("begin read only", FOR_LISTS).await?)
     }
@@ -148,7 +166,7 @@ impl PostgresStore {
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin("begin", "").await?)
+        Ok(self.pool.begin("begin", WRITE).await?)
     }
 
     /// For what the same scan makes lasting by a later commit, its mark: what is lost before that is planned again.

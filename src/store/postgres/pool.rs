@@ -107,6 +107,19 @@ impl Pool {
         Ok(pool)
     }
 
+    /// One of its own to the same database, for so many connections. It opens none before it is needed.
+    pub(super) fn beside(&self, max_connections: u32) -> Self {
+        let Shared { direct, pooled, .. } = &*self.0;
+        Self(Arc::new(Shared {
+            direct: direct.clone(),
+            pooled: pooled.clone(),
+            max_connections,
+            is_pooled: AtomicBool::new(self.is_pooled()),
+            slots: Arc::new(Semaphore::new(max_connections as usize)),
+            state: Mutex::default(),
+        }))
+    }
+
     /// A connection for single statements, each a transaction by itself; for a pooled one, begun.
     pub(super) async fn alone(&self, lane: Option<Lane>) -> Result<Tx, sqlx::Error> {
         let mut tx = self.lend(lane, |_| true).await?;
@@ -301,35 +314,39 @@ impl Tx {
 
     /// Commits what was begun; without a transaction, says that the single statements are through.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        self.finish("commit").await
+        self.end("commit").await
     }
 
     /// Undoes what was begun.
     pub(super) async fn rollback(mut self) -> Result<(), sqlx::Error> {
-        self.finish("rollback").await
+        self.end("rollback").await
     }
 
     /// Commits, and leaves the connection to the lane's next round, which comes at once.
     pub(super) async fn commit_for(mut self, lane: Lane) -> Result<(), sqlx::Error> {
-        self.finish("commit").await?;
+        self.end("commit").await?;
         if let Some(live) = self.live.take() {
             self.shared.put_back(live, Some(lane));
         }
         Ok(())
     }
 
-    async fn finish(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even if the
+    /// connection breaks now.
+    pub(super) async fn finish<T>(self, read: T) -> T {
+        if let Err(error) = self.rollback().await {
+            tracing::debug!(%error, "a connection broke while a transaction ended");
+        }
+        read
+    }
+
+    async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         if self.is_open {
             self.session().end(statement).await?;
             self.is_open = false;
         }
         self.is_at_rest = true;
         Ok(())
-    }
-
-    /// Whether statements are part of a transaction.
-    pub(super) fn is_in_transaction(&self) -> bool {
-        self.is_open
     }
 
     /// Closes the connection instead of giving it back.

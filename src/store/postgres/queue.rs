@@ -79,14 +79,44 @@ macro_rules! claimed {
     };
 }
 
+/// Zero; an error in a statement that is inside another transaction, whose end nobody would wait for: a claim that is undone
+/// after its messages have left sends them again. A statement that is a transaction by itself begins it when its values are bound, and
+/// so is `now()`; the execution comes a little later, so that `statement_timestamp()` would not do. The portal that it runs in was
+/// made at that moment too. The view lists this one connection's portals: it costs microseconds, once for each statement.
+macro_rules! zero_if_alone {
+    () => {
+        "(select (case when max(creation_time) = now() then '0' else 'a claim ran inside another transaction' end)::int \
+          from pg_cursors where name = '')"
+    };
+}
+
 /// Claims, and gives the facts about each row: one statement, where SQLite needs two. The time comes with the rows unless it is
 /// given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, and the head.
-const CLAIM: &str = concat!(
-    "with ",
-    claimed!("coalesce($1, now())", "$2", "$3", "$4", "$5", "$6", " and (q.not_before, q.reminder_id) > ($7, $8)"),
-    facts!("coalesce($1, now())", "1", "claimed"),
-    " order by q.not_before, q.reminder_id, i.installment_id"
-);
+macro_rules! claim {
+    ($($condition:tt)*) => {
+        concat!(
+            "with ",
+            claimed!(
+                "coalesce($1, now())",
+                "$2",
+                "$3",
+                "$4",
+                "$5",
+                "$6",
+                " and (q.not_before, q.reminder_id) > ($7, $8)"
+            ),
+            facts!("coalesce($1, now())", "1", "claimed"),
+            $($condition)*
+            " order by q.not_before, q.reminder_id, i.installment_id"
+        )
+    };
+}
+
+/// A claim within a transaction that was begun for it.
+const CLAIM: &str = claim!();
+
+/// A claim that is a transaction by itself.
+const CLAIM_ALONE: &str = claim!(" where 0 = ", zero_if_alone!(),);
 
 /// The same, once rows are taken out by the events that end a reminder; a row is there even if none was claimed. What is taken out
 /// and what is claimed cannot be the same rows. Without an order, which costs the database more than it costs us. Binds: as of
@@ -105,7 +135,9 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
         "$16",
         " and (q.not_before, q.reminder_id) > ($17, $18)"
     ),
-    "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) as settled from moved) s left join (",
+    "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) + ",
+    zero_if_alone!(),
+    " as settled from moved) s left join (",
     facts!("coalesce($11, now())", "1", "claimed"),
     ") f on true"
 );
@@ -161,8 +193,8 @@ pub(super) async fn claim(
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let from = end.heads.of(lane(request));
-    let mut rows = claim_from(connection, now, request, from, limit).await?;
-    look_back(end, connection, now, request, limit, (from, &mut rows)).await?;
+    let mut rows = claim_from(connection, CLAIM, now, request, from, limit).await?;
+    look_back(end, connection, CLAIM, now, request, limit, (from, &mut rows)).await?;
     Ok(rows)
 }
 
@@ -191,14 +223,9 @@ pub(super) async fn record_and_claim(
     let claimed = found.iter().filter_map(|row| head(row).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
     let last = claimed.last().filter(|_| claimed.len() >= request.limit as usize);
     let Some(last) = last else {
-        // Only if a pooler was found out just now.
-        if connection.is_in_transaction() {
-            connection.commit().await?;
-            end.heads.exhausted(lane(request));
-            return SettledAndClaimed::read(&found);
-        }
         let mut round = SettledAndClaimed::read(&found)?;
-        let looked = look_back(end, &mut connection, now, request, request.limit, (from, &mut round.rows)).await;
+        let rows = &mut round.rows;
+        let looked = look_back(end, &mut connection, CLAIM_ALONE, now, request, request.limit, (from, rows)).await;
         // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
         if round.rows.is_empty() {
             looked?;
@@ -242,6 +269,7 @@ fn lane(request: &ClaimRequest) -> Lane {
 async fn look_back(
     end: &End,
     connection: &mut Connection,
+    statement: &'static str,
     now: Option<Moment>,
     request: &ClaimRequest,
     limit: u32,
@@ -254,7 +282,7 @@ async fn look_back(
         _ => {
             end.heads.exhausted(lane(request));
             let found = rows.len();
-            rows.extend(claim_from(connection, now, request, BEGINNING, left).await?);
+            rows.extend(claim_from(connection, statement, now, request, BEGINNING, left).await?);
             (reminders(&rows[found..]) >= left).then(|| rows.last().map(|last| (BEGINNING, last))).flatten()
         }
     };
@@ -268,12 +296,13 @@ async fn look_back(
 /// Claims rows behind a head.
 async fn claim_from(
     connection: &mut Connection,
+    statement: &'static str,
     now: Option<Moment>,
     request: &ClaimRequest,
     from: Head,
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    let found = bind_claim(sqlx::query(CLAIM), now, request, from, limit).fetch_all(connection).await?;
+    let found = bind_claim(sqlx::query(statement), now, request, from, limit).fetch_all(connection).await?;
     Ok(found.iter().map(ClaimRow::from_row).collect::<Result<_, _>>()?)
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
 
 use crate::store::StoreError;
 
@@ -35,15 +35,16 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
 
 /// The one writer, and the readers.
 pub(super) async fn pools(options: &SqliteConnectOptions) -> Result<(SqlitePool, SqlitePool), StoreError> {
-    let lasting = |connections| {
-        let options = SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
-        // On a full disk SQLite rolls back by itself, sqlx's own rollback then fails, and it goes on believing that the
-        // transaction is open. Such a connection could begin none any more: a fresh one takes its place.
-        options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-    };
     let unreachable = |source| StoreError::Unreachable { place: options.get_filename().display().to_string(), source };
     // The writer first: it makes the file.
     let writer = lasting(1).connect_with(options.clone()).await.map_err(unreachable)?;
-    let readers = lasting(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"));
-    Ok((writer, readers))
+    Ok((writer, readers(options)))
+}
+
+pub(super) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
+    lasting(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"))
+}
+
+fn lasting(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false)
 }

@@ -54,6 +54,7 @@ mod route_health;
 mod routes;
 #[path = "../body/scan.rs"]
 mod scan;
+mod session;
 #[path = "../body/sources.rs"]
 mod sources;
 #[path = "../body/stops.rs"]
@@ -68,7 +69,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::StoreError;
 use super::sql::schema;
@@ -76,16 +78,17 @@ use super::sql::value::Moment;
 use crate::clock::Clock;
 use batch::Batch;
 use outbox as round;
+use session::{Session, Tx};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// What the body calls a connection, the database, this end and a transaction.
+/// What the body calls a connection, the database and this end.
 type Connection = SqliteConnection;
 type Db = Sqlite;
 type End = SqliteStore;
-type Tx = Transaction<'static, Sqlite>;
 
-/// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote in between.
+/// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote in between. Within
+/// a transaction SQLite refuses it.
 const BEGIN_WRITE: &str = "begin immediate";
 
 /// Whether anything was ever migrated.
@@ -96,6 +99,7 @@ pub struct SqliteStore {
     /// One connection: writers queue up here and not at the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,
+    options: SqliteConnectOptions,
     clock: Arc<dyn Clock>,
 }
 
@@ -114,11 +118,22 @@ impl SqliteStore {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let (writer, readers) = connect::pools(&options).await?;
-        Ok(Self { writer, readers, clock })
+        Ok(Self { writer, readers, options, clock })
+    }
+
+    /// The same file with readers of its own. There is one writer all the same: writers take turns at the file.
+    #[must_use]
+    pub fn with_own_readers(&self) -> Self {
+        Self {
+            writer: self.writer.clone(),
+            readers: connect::readers(&self.options),
+            options: self.options.clone(),
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(self.readers.begin().await?)
+        Ok(Tx::begin(Session::new(self.readers.acquire().await?), "begin").await?)
     }
 
     /// For what reads much.
@@ -127,7 +142,7 @@ impl SqliteStore {
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.writer.begin_with(BEGIN_WRITE).await?)
+        Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE).await?)
     }
 
     /// For what need not be on the disk at once on PostgreSQL.
@@ -161,16 +176,19 @@ impl SqliteStore {
     }
 
     async fn apply_migrations(&self) -> Result<usize, StoreError> {
-        let mut connection = self.writer.acquire().await?;
-        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
-        let before = if exists { schema::applied(&mut *connection, &MIGRATIONS).await?.len() } else { 0 };
-        schema::migrate(&mut *connection, &MIGRATIONS, before).await
+        let mut session = Session::new(self.writer.acquire().await?);
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *session).await?;
+        let before = if exists { schema::applied(&mut *session, &MIGRATIONS).await?.len() } else { 0 };
+        let applied = schema::migrate(&mut *session, &MIGRATIONS, before).await?;
+        session.release();
+        Ok(applied)
     }
 
     async fn check_schema(&self) -> Result<(), StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *connection).await?;
-        let applied = if exists { schema::applied(&mut *connection, &MIGRATIONS).await? } else { Vec::new() };
+        let mut session = Session::new(self.readers.acquire().await?);
+        let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *session).await?;
+        let applied = if exists { schema::applied(&mut *session, &MIGRATIONS).await? } else { Vec::new() };
+        session.release();
         schema::check(&MIGRATIONS, &applied)
     }
 }

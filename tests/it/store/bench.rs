@@ -4,8 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use dueherald::clock::SimClock;
-use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store, TaskStore};
 use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
 
 use super::sample::instant;
 
@@ -22,7 +23,7 @@ pub(super) const START: &str = "2026-11-22T02:00:00Z";
 pub(crate) async fn postgres() -> Bench {
     let (database, clock) = (crate::postgres::database().await, SimClock::at(instant(START)));
     let store = PostgresStore::connect(&database.url().into(), 4, Some(Arc::new(clock.clone()))).await;
-    migrated(Box::new(store.expect("the test database is there")), clock, Box::new(database)).await
+    migrated(in_tasks(store.expect("the test database is there")), clock, Box::new(database)).await
 }
 
 pub(crate) async fn memory() -> Bench {
@@ -33,7 +34,12 @@ pub(crate) async fn memory() -> Bench {
 pub(crate) async fn sqlite() -> Bench {
     let (folder, clock) = (TempDir::new().expect("a temporary folder"), SimClock::at(instant(START)));
     let store = SqliteStore::open(&sqlite_url(&folder), Arc::new(clock.clone())).await;
-    migrated(Box::new(store.expect("the file can be made")), clock, Box::new(folder)).await
+    migrated(in_tasks(store.expect("the file can be made")), clock, Box::new(folder)).await
+}
+
+/// As a process uses it.
+fn in_tasks(store: impl Store + 'static) -> Box<dyn Store> {
+    Box::new(TaskStore::new(Arc::new(store), TaskTracker::new()))
 }
 
 /// A file in a folder of the test's own.

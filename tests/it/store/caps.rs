@@ -1,18 +1,18 @@
 //! What a claim reads beside the facts, and that caps hold over what is claimed at the same time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{
     Channel, EmailAddress, Installment, LedgerRow, NewReminder, Next, Outcome, ReminderKey, SkipReason,
 };
-use dueherald::plan::{Account, Beside, Cap, Caps, Decision, Policy, Progress, decide};
+use dueherald::plan::{Account, Beside, Cap, Caps, Decision, Policy, Progress};
 use dueherald::store::{ClaimRequest, Claimed, PostgresStore, Said, Store};
 
 use super::bench::START;
-use super::sample::{date, import, instant, merchant, phone, plan, request, row, row_with_phone, send, sms};
+use super::sample::{by, date, import, instant, merchant, phone, plan, request, row, row_with_phone, send, sms};
 use crate::fixtures;
 
 const ONE_A_DAY: Cap = Cap { per_day: Some(1), per_7_days: None };
@@ -32,8 +32,7 @@ fn policy(all: Cap, across_merchants: bool) -> Policy {
 
 async fn claim(store: &dyn Store, policy: &Policy, channel: Channel) -> Claimed {
     let request = ClaimRequest { channel, beside: policy.beside(), ..request(100) };
-    let ask = |one: &NewReminder, account: &Account, now: DateTime<Utc>| decide(policy, one, account, now);
-    store.claim(&request, &ask).await.expect("the claim is recorded")
+    store.claim(&request, &by(policy)).await.expect("the claim is recorded")
 }
 
 /// How many are sent and how many capped.
@@ -181,18 +180,23 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
     plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("due-soon/-1", Channel::Sms, "mall")]).await;
     let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: false, days_ahead: 2 };
     for beside in [None, Some(beside)] {
-        let seen = std::sync::Mutex::new(Vec::new());
-        let look = |one: &NewReminder, account: &Account, now: DateTime<Utc>| {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&seen);
+        let look = move |one: &NewReminder, account: &Account, now: DateTime<Utc>| {
             let ids = |all: &[Installment]| all.iter().map(|one| one.id.to_string()).collect::<Vec<_>>();
             let contacts = account.contacts.iter().filter(|contact| contact.key != one.key);
             let contacts: Vec<(ReminderKey, Progress)> = contacts.map(|one| (one.key.clone(), one.progress)).collect();
-            seen.lock().expect("nobody panicked").push((ids(&account.installments), ids(&account.following), contacts));
+            noted.lock().expect("nobody panicked").push((
+                ids(&account.installments),
+                ids(&account.following),
+                contacts,
+            ));
             let until = now + TimeDelta::minutes(1);
             let _ = send(one, account, now);
             Decision::Defer { until, reason: dueherald::plan::DeferReason::ContactHours }
         };
         store.claim(&ClaimRequest { beside, ..request(1) }, &look).await.expect("the claim is recorded");
-        let seen = seen.into_inner().expect("nobody panicked");
+        let seen = seen.lock().expect("nobody panicked");
         let (due, following, contacts) = &seen[0];
         assert_eq!(due, &["i1"]);
         if beside.is_none() {
@@ -213,13 +217,14 @@ pub(super) async fn an_account_tells_what_a_claim_would_read(store: &dyn Store, 
     let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
     let key = sms("b1", START).key;
     let told = store.account_beside(&key.borrower, key.due_date, key.channel, beside).await.expect("it is read");
-    let claimed = std::sync::Mutex::new(None);
-    let look = |_: &NewReminder, account: &Account, now: DateTime<Utc>| {
-        claimed.lock().expect("nobody panicked").get_or_insert(account.clone());
+    let claimed = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&claimed);
+    let look = move |_: &NewReminder, account: &Account, now: DateTime<Utc>| {
+        noted.lock().expect("nobody panicked").get_or_insert(account.clone());
         Decision::Defer { until: now + TimeDelta::minutes(1), reason: dueherald::plan::DeferReason::ContactHours }
     };
     store.claim(&ClaimRequest { beside: Some(beside), ..request(1) }, &look).await.expect("the claim is recorded");
-    let claimed = claimed.into_inner().expect("nobody panicked").expect("one was due");
+    let claimed = claimed.lock().expect("nobody panicked").clone().expect("one was due");
     assert_eq!((told.contacts.len(), told.following.len()), (2, 1));
     assert_eq!((&told.borrower, &told.installments), (&claimed.borrower, &claimed.installments));
     assert_eq!((&told.following, told.stopped), (&claimed.following, claimed.stopped));
@@ -234,8 +239,7 @@ async fn send_all(store: PostgresStore, policy: Arc<Policy>, first: Channel) -> 
         let mut taken = 0;
         for channel in channels {
             let request = ClaimRequest { channel, beside: policy.beside(), ..request(7) };
-            let ask = |one: &NewReminder, account: &Account, now: DateTime<Utc>| decide(&policy, one, account, now);
-            let claimed = store.claim(&request, &ask).await.expect("the claim is recorded");
+            let claimed = store.claim(&request, &by(&policy)).await.expect("the claim is recorded");
             taken += claimed.taken();
             let phone = |one: &dueherald::store::ClaimedReminder| {
                 let phone = one.account.borrower.as_ref().and_then(|borrower| borrower.phone.clone());

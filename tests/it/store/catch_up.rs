@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{InstallmentStatus, LedgerRow, Next, Outcome, Said};
 use dueherald::pipeline::{Extent, ScanOrder, ScanReport, scan};
-use dueherald::plan::{Horizon, Policy, decide};
+use dueherald::plan::{Horizon, Policy};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 
-use super::sample::{claim, import, request};
+use super::sample::{by, claim, import, request};
 use crate::fixtures::{at, day, installment, policy, row};
 
 /// Everything happens in Shanghai.
@@ -41,7 +41,7 @@ fn go_to(clock: &SimClock, when: &str) {
 
 /// Sends what is due; gives borrower, step and local time of each, in order.
 async fn send(store: &dyn Store, policy: &Policy, clock: &SimClock) -> Vec<String> {
-    let claimed = store.claim(&request(100), &|new, account, now| decide(policy, new, account, now)).await;
+    let claimed = store.claim(&request(100), &by(policy)).await;
     let sending = claimed.expect("the claim is recorded").sending;
     let time = clock.now().with_timezone(&chrono_tz::Asia::Shanghai).format("%dT%H:%M").to_string();
     let mut sent = Vec::new();
@@ -204,7 +204,7 @@ pub(super) async fn a_due_date_that_comes_back_is_reminded_of(store: &dyn Store,
     clock.advance(Duration::from_secs(60));
     assert_eq!(scan_at(store, &policy, clock, Extent::News).await.revived, 1);
     assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01"]);
-    assert_eq!(claim(store, 10, &|new, account, now| decide(&policy, new, account, now)).await.taken(), 0);
+    assert_eq!(claim(store, 10, &by(&policy)).await.taken(), 0);
 }
 
 pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store, clock: &SimClock) {

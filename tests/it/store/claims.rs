@@ -1,6 +1,7 @@
 //! From planned to claimed.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,7 +15,8 @@ use futures_util::future::join_all;
 
 use super::bench::START;
 use super::sample::{
-    PHONE, claim, claim_all, import, instant, plan, plan_due, row, row_with_phone, said, send, sms, suppression, view,
+    PHONE, always, claim, claim_all, import, instant, plan, plan_due, row, row_with_phone, said, send, sms,
+    suppression, view,
 };
 
 pub(super) async fn a_plan_can_be_tried_without_keeping_it(store: &dyn Store, _: &SimClock) {
@@ -97,13 +99,14 @@ pub(super) async fn a_claim_sees_what_was_recorded_before_it(store: &dyn Store, 
     store.suppress(&[suppression(None, phone, SuppressionReason::OptedOut)]).await.expect("it is written");
     clock.advance(Duration::from_secs(1));
 
-    let seen = std::sync::Mutex::new(Vec::new());
-    let decide = |reminder: &NewReminder, account: &dueherald::plan::Account, now| {
-        seen.lock().expect("one thread").push((reminder.key.borrower.id.to_string(), account.clone(), now));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let decide = move |reminder: &NewReminder, account: &dueherald::plan::Account, now| {
+        noted.lock().expect("one thread").push((reminder.key.borrower.id.to_string(), account.clone(), now));
         send(reminder, account, now)
     };
     let claimed = claim(store, 10, &decide).await;
-    let seen = seen.into_inner().expect("one thread");
+    let seen = seen.lock().expect("one thread").clone();
     assert_eq!(claimed.sending.len(), 3);
     assert!(claimed.sending.iter().zip(&seen).all(|(one, (_, account, _))| one.account == *account));
 
@@ -142,7 +145,7 @@ pub(super) async fn what_is_deferred_comes_back_and_uses_up_no_attempt(store: &d
     let id = plan_due(store, 1).await[0];
     let until = instant("2026-11-22T03:00:00Z");
     let later = Decision::Defer { until, reason: DeferReason::ContactHours };
-    let claimed = claim(store, 10, &|_, _, _| later.clone()).await;
+    let claimed = claim(store, 10, &always(later.clone())).await;
     assert_eq!((claimed.sending.len(), claimed.put_aside), (0, vec![(id, later)]));
     let shown = view(store, id).await;
     assert_eq!((shown.state, shown.attempts, shown.next_try), (State::Planned, 0, Some(until)));

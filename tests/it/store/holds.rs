@@ -9,16 +9,16 @@ use dueherald::domain::{
     NoticeState, Outcome, Receipt, ReminderId, SkipReason, State,
 };
 use dueherald::plan::{Account, Decision};
-use dueherald::store::{Stop, Store};
+use dueherald::store::{Decider, Stop, Store};
 
-use super::sample::{claim, claim_all, instant, merchant, plan_due, request, send, sms, view};
+use super::sample::{always, claim, claim_all, instant, merchant, plan_due, request, send, sms, view};
 
 fn stopped(name: &str) -> HoldCause {
     HoldCause::new(HoldReason::Stopped, name)
 }
 
-fn held_by(cause: HoldCause) -> impl Fn(&NewReminder, &Account, chrono::DateTime<chrono::Utc>) -> Decision {
-    move |_, _, _| Decision::Hold(cause.clone())
+fn held_by(cause: HoldCause) -> impl Decider {
+    always(Decision::Hold(cause))
 }
 
 async fn hold_all(store: &dyn Store, cause: HoldCause) {
@@ -59,7 +59,7 @@ pub(super) async fn what_is_held_is_in_no_claim_until_it_is_released(store: &dyn
 
 pub(super) async fn causes_are_told_apart(store: &dyn Store, _: &SimClock) {
     plan_due(store, 40).await;
-    let by_borrower = |reminder: &NewReminder, _: &Account, _| {
+    let by_borrower = move |reminder: &NewReminder, _: &Account, _| {
         let last = reminder.key.borrower.id.as_str().chars().last().unwrap_or_default();
         let reason = if last < '5' { HoldReason::Stopped } else { HoldReason::Paused };
         Decision::Hold(HoldCause::new(reason, last))
@@ -81,7 +81,7 @@ pub(super) async fn what_expires_while_it_is_held_is_decided_again(store: &dyn S
     assert_eq!(store.release_expired(10).await.expect("released"), 0);
     clock.advance(Duration::from_secs(3_600));
     assert_eq!(store.release_expired(10).await.expect("released"), 1);
-    let claimed = claim(store, 10, &|_, _, _| Decision::Skip(SkipReason::Expired)).await;
+    let claimed = claim(store, 10, &always(Decision::Skip(SkipReason::Expired))).await;
     assert_eq!(claimed.put_aside, [(ids[0], Decision::Skip(SkipReason::Expired))]);
     assert_eq!((view(store, ids[0]).await.state, view(store, ids[1]).await.state), (State::Skipped, State::Held));
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::{Channel, NewReminder, Next, Outcome, ReminderId};
-use dueherald::plan::{Account, Decision, DeferReason};
+use dueherald::domain::{Channel, Next, Outcome, ReminderId};
+use dueherald::plan::{Decision, DeferReason};
 use dueherald::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, Store};
 
 use super::bench::START;
 use super::outcomes::{retry, settle};
-use super::sample::{claim_all, instant, plan, plan_due, request, send, sms};
+use super::sample::{always, claim_all, instant, plan, plan_due, request, send, sms};
 
 async fn claim_place(store: &dyn Store, place: u16, decide: Decide<'_>) -> Claimed {
     let request = ClaimRequest { place, ..request(100) };
@@ -34,7 +34,7 @@ pub(super) async fn a_retry_waits_for_the_gateway_it_names(store: &dyn Store, cl
         fail_over(store, claimed, place, clock).await;
     }
     let until = clock.now() + TimeDelta::minutes(1);
-    let defer = |_: &NewReminder, _: &Account, _| Decision::Defer { until, reason: DeferReason::ContactHours };
+    let defer = always(Decision::Defer { until, reason: DeferReason::ContactHours });
     assert_eq!(claim_place(store, 1, &defer).await.put_aside.len(), 1);
     assert_eq!(waiting(store, 0).await, [ids[1]]);
     let second = claim_place(store, 2, &send).await.sending.pop().expect("it waits for the third");

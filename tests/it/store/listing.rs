@@ -11,7 +11,7 @@ use dueherald::plan::{Decision, DeferReason};
 use dueherald::store::{ReminderFilter, Store};
 
 use super::bench::START;
-use super::sample::{DUE, claim, claim_all, date, instant, list, merchant, plan, plan_due, send, sms, view};
+use super::sample::{DUE, always, claim, claim_all, date, instant, list, merchant, plan, plan_due, send, sms, view};
 
 fn all() -> ReminderFilter {
     ReminderFilter { limit: 100, ..ReminderFilter::default() }
@@ -123,7 +123,7 @@ pub(super) async fn history_is_told_in_order(store: &dyn Store, clock: &SimClock
     let id = plan_due(store, 1).await[0];
     assert!(store.events(id).await.expect("events are read").is_empty());
     let later = Decision::Defer { until: clock.now() + TimeDelta::seconds(10), reason: DeferReason::ContactHours };
-    claim(store, 1, &|_, _, _| later.clone()).await;
+    claim(store, 1, &always(later.clone())).await;
     clock.advance(Duration::from_secs(10));
     let first = claim_all(store).await.sending.pop().expect("it is due");
     // The sender's clock runs behind the store's: the order is that of recording.

@@ -1,6 +1,7 @@
 //! What every store must do. Each case is written once, against the trait, and runs on every store.
 
 mod bench;
+mod cancelled;
 mod caps;
 mod catch_up;
 mod claims;
@@ -12,6 +13,7 @@ mod funnel;
 mod gateways;
 mod holds;
 mod import;
+mod inside;
 mod landing;
 mod lanes;
 mod ledger;

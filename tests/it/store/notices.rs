@@ -1,6 +1,6 @@
 //! Notices: who gets one, how far it has come, and what borrowers hold.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
@@ -11,7 +11,9 @@ use dueherald::domain::{
 use dueherald::plan::Account;
 use dueherald::store::{ClaimedReminder, HeldMessage, NoticeCount, Store};
 
-use super::sample::{DUE, claim, claim_all, date, import, instant, key, plan_due, request, row_with_phone, send, view};
+use super::sample::{
+    DUE, always, claim, claim_all, date, import, instant, key, plan_due, request, row_with_phone, send, view,
+};
 
 fn name(text: &str) -> NoticeName {
     text.parse().expect("a name")
@@ -116,7 +118,7 @@ pub(super) async fn each_borrower_gets_one_message_whatever_breaks_off(store: &d
     assert_eq!(claimed.sending.len(), 4);
     let settled: Vec<_> = claimed.sending.into_iter().map(|one| accepted(one, clock, None)).collect();
     store.settle(&settled).await.expect("they are settled");
-    let skip = |_: &_, _: &Account, _| dueherald::plan::Decision::Skip(dueherald::domain::SkipReason::Paid);
+    let skip = always(dueherald::plan::Decision::Skip(dueherald::domain::SkipReason::Paid));
     let mails = dueherald::store::ClaimRequest { channel: Channel::Email, ..request(2) };
     store.claim(&mails, &skip).await.expect("they are claimed");
     let skipped = ("email", Some(State::Skipped), Some("paid".to_owned()), 2);
@@ -131,14 +133,15 @@ pub(super) async fn a_claim_sees_where_a_notice_stands(store: &dyn Store, clock:
     assert!(bring(store, "moved", NoticeState::Draft, NoticeState::Sending).await);
     assert_eq!(put_out(store, clock, 10).await, 1);
     assert!(bring(store, "moved", NoticeState::Sending, NoticeState::Paused).await);
-    let seen = Mutex::new(Vec::new());
-    let note = |reminder: &dueherald::domain::NewReminder, account: &Account, now| {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let note = move |reminder: &dueherald::domain::NewReminder, account: &Account, now| {
         let notice = account.notice.as_ref().map(|notice| (notice.state, notice.template.to_string()));
-        seen.lock().expect("no panic").push((reminder.key.step.to_string(), notice, account.installments.len()));
+        noted.lock().expect("no panic").push((reminder.key.step.to_string(), notice, account.installments.len()));
         send(reminder, account, now)
     };
     claim(store, 10, &note).await;
-    let mut seen = seen.into_inner().expect("no panic");
+    let mut seen = seen.lock().expect("no panic").clone();
     seen.sort_unstable_by_key(|(step, ..)| step.clone());
     let paused = Some((NoticeState::Paused, "entry-moved".to_owned()));
     assert_eq!(seen, [("due-soon/-3".to_owned(), None, 1), ("notice/moved".to_owned(), paused, 1)]);

@@ -175,13 +175,15 @@ async fn what_is_put_aside_too_late_does_not_touch_the_next_attempt() {
     store.migrate().await.expect("the migrations run");
     let planned = plan(&store, &[sms("paid", "2020-01-01T00:00:00Z")]).await;
     // While it was deciding, this process stood still for longer than its lease, and another has claimed.
-    let taken_over = async || {
-        let mut other = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let url = database.url();
+    let taken_over = async move |url: String| {
+        let mut other = PgConnection::connect(&url).await.expect("the database is there");
         let claim = "update queue set attempt = attempt + 1 where state = 'sending'";
         sqlx::query(claim).execute(&mut other).await.expect("the other claims").rows_affected()
     };
-    let decide = |_: &_, _: &_, _| {
-        let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken_over()));
+    let decide = move |_: &_, _: &_, _| {
+        let taken_over = taken_over.clone()(url.clone());
+        let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken_over));
         assert_eq!(done, 1, "the claim is on record by now");
         Decision::Skip(SkipReason::Paid)
     };

@@ -9,7 +9,7 @@ use dueherald::plan::Decision;
 use dueherald::store::Store;
 
 use super::outcomes::{accepted, kinds, one, retry, settle, unknown};
-use super::sample::{claim, claim_all, instant, plan_due, view};
+use super::sample::{always, claim, claim_all, instant, plan_due, view};
 use super::unknowns::listed;
 
 const AT: &str = "2026-11-22T02:10:00Z";
@@ -140,7 +140,7 @@ pub(super) async fn a_receipt_resolves_an_unknown(store: &dyn Store, clock: &Sim
 
 pub(super) async fn a_receipt_wakes_nothing_that_ended_otherwise(store: &dyn Store, clock: &SimClock) {
     let skipped = plan_due(store, 1).await[0];
-    claim(store, 1, &|_, _, _| Decision::Skip(SkipReason::Paid)).await;
+    claim(store, 1, &always(Decision::Skip(SkipReason::Paid))).await;
     let failed = plan_due(store, 2).await[0];
     let claimed = claim_all(store).await.sending.pop().expect("it was due");
     let refused = Outcome::Rejected { code: Code::new("smtp-550"), scope: RejectScope::Recipient };

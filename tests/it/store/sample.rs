@@ -1,11 +1,13 @@
 //! Things to put into a store, and the ways to claim them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
     Address, AddressKey, BorrowerKey, Channel, Currency, Installment, MerchantId, Money, NewReminder, Origin, Phone,
     ReminderId, ReminderKey, Suppression, SuppressionReason,
 };
-use dueherald::plan::{Account, Decision, ToSend};
+use dueherald::plan::{Account, Decision, Policy, ToSend, decide};
 use dueherald::store::{
     Change, ClaimRequest, Claimed, Decide, InstallmentFilter, LedgerRow, ReminderFilter, ReminderView, Said, Store,
     WriteMode,
@@ -143,6 +145,17 @@ pub(super) async fn claim(store: &dyn Store, limit: u32, decide: Decide<'_>) -> 
 /// Claims all that is due, and sends whatever it is.
 pub(super) async fn claim_all(store: &dyn Store) -> Claimed {
     claim(store, 1_000, &send).await
+}
+
+/// Decides the same about all.
+pub(super) fn always(decision: Decision) -> impl Fn(&NewReminder, &Account, DateTime<Utc>) -> Decision + Clone {
+    move |_, _, _| decision.clone()
+}
+
+/// Decides as the policy has it.
+pub(super) fn by(policy: &Policy) -> impl Fn(&NewReminder, &Account, DateTime<Utc>) -> Decision + Clone + use<> {
+    let policy = Arc::new(policy.clone());
+    move |reminder, account, now| decide(&policy, reminder, account, now)
 }
 
 /// Decides to send whatever it is.

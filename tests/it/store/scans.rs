@@ -152,7 +152,7 @@ pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store,
     // Of no use any more when it comes back.
     reminders[3].expires_at = instant("2026-11-22T02:00:30Z");
     let ids = plan(store, &reminders).await;
-    let skip = |reminder: &NewReminder, _: &_, _| {
+    let skip = move |reminder: &NewReminder, _: &_, _| {
         let of = reasons.iter().find(|(id, _)| *id == reminder.key.borrower.id.as_str());
         Decision::Skip(of.expect("one of them").1)
     };

@@ -1,6 +1,6 @@
 //! The kill switch.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, MerchantId, NewReminder};
@@ -81,9 +81,10 @@ pub(super) async fn the_next_claim_sees_a_stop(store: &dyn Store, _: &SimClock) 
     import(store, &[row_with_phone("b00", "i1"), row_with_phone("b00", "i2")]).await;
     plan_due(store, 2).await;
     put(store, &stop(Some("mall"), Some(Channel::Sms), "2026-11-22T01:00:00Z")).await;
-    let seen = Mutex::new(Vec::new());
-    let decide = |reminder: &NewReminder, account: &Account, now| {
-        seen.lock().expect("one thread").push((account.stopped, account.installments.len()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let decide = move |reminder: &NewReminder, account: &Account, now| {
+        noted.lock().expect("one thread").push((account.stopped, account.installments.len()));
         send(reminder, account, now)
     };
     claim(store, 1, &decide).await;

@@ -1,0 +1,100 @@
+//! A connection during one operation, and a transaction on it.
+//!
+//! A future can be dropped at any of its awaits: by a time-out, by a visitor who hangs up, by the end of the process. The connection
+//! may then be inside a transaction, or have an answer on the way. Returned to the pool like that, it would carry the next operation
+//! in a transaction that nobody commits: a claim there is undone after its messages have left. So a connection goes back only when
+//! the operation says that it is idle; otherwise it is closed, and the server rolls back. sqlx's own `Transaction` is not used: one
+//! that is dropped while it begins is not rolled back (launchbadge/sqlx issues 4385 and 4393).
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::Executor;
+use sqlx::pool::PoolConnection;
+
+use super::{Connection, Db};
+
+/// A connection of the pool during one operation. Dropped before [`Session::release`] it is closed.
+pub(super) struct Session {
+    connection: PoolConnection<Db>,
+    is_idle: bool,
+}
+
+impl Session {
+    /// Of a connection that is idle.
+    pub(super) fn new(connection: PoolConnection<Db>) -> Self {
+        Self { connection, is_idle: false }
+    }
+
+    /// Returns the connection to the pool. Only after a complete answer, and outside a transaction.
+    pub(super) fn release(mut self) {
+        self.is_idle = true;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.is_idle {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+/// A transaction. Its end is always asked for: one that is dropped closes its connection.
+pub(super) struct Tx(Session);
+
+impl Tx {
+    /// Begins one by `statement`.
+    pub(super) async fn begin(mut session: Session, statement: &'static str) -> Result<Self, sqlx::Error> {
+        session.execute(statement).await?;
+        Ok(Self(session))
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        self.0.execute("commit").await?;
+        self.0.release();
+        Ok(())
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        self.0.execute("rollback").await?;
+        self.0.release();
+        Ok(())
+    }
+
+    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even if the connection
+    /// breaks now; it is closed then.
+    pub(super) async fn finish<T>(self, read: T) -> T {
+        if let Err(error) = self.rollback().await {
+            tracing::debug!(%error, "a connection broke while a transaction ended");
+        }
+        read
+    }
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}

@@ -1,0 +1,306 @@
+//! Every operation of a store, each with what it needs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use dueherald::domain::{
+    Address, AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Fate, GatewayName, GatewayState, HoldCause,
+    HoldReason, InstallmentStatus, Intent, LedgerRow, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
+    Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, Route, RouteHealth, RouteKind, RouteVersion, Said,
+    Settlement, SoundRecord, SourceState, SuppressionReason, Wishes, WishesByHand,
+};
+use dueherald::plan::{Beside, Mark, Planned, RateLimit, rules_of};
+use dueherald::store::{
+    ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, RejectFilter, ReminderFilter, ReplyFilter,
+    Stop, Store, Subject, SuppressionFilter, Told, ToldFate, ToldReply, Verdict, WriteMode,
+};
+use futures_util::future::BoxFuture;
+
+use crate::store::bench::START;
+use crate::store::sample::{DUE, PHONE, date, instant, key, merchant, request, row_with_phone, send, sms, suppression};
+
+/// One operation, with the name that it has in the trait.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) begin: fn(Arc<dyn Store>, Material) -> BoxFuture<'static, ()>,
+}
+
+/// What an operation works on: a borrower, and a reminder that is under way.
+pub(super) struct Material {
+    name: String,
+    id: ReminderId,
+    settlements: Vec<Settlement>,
+    kept: Vec<KeptReport>,
+    changes: Vec<i64>,
+    rules: String,
+    reject: KeptRecord,
+}
+
+impl Material {
+    /// Puts in what is worked on.
+    pub(super) async fn prepare(helper: &dyn Store, name: &str) -> Self {
+        let mark = Mark {
+            step: "due-soon/-3".parse().expect("a step"),
+            fingerprint: "a".into(),
+            first: date(DUE),
+            last: date(DUE),
+            passed: None,
+        };
+        let state = helper.announce(&[mark], instant(START)).await.expect("announced");
+        helper.import(&[row_with_phone(name, name)], WriteMode::Commit).await.expect("imported");
+        let other = format!("{name}-other");
+        helper.import(&[row_with_phone(&other, &other)], WriteMode::Commit).await.expect("imported");
+        let planned = [sms(name, START), sms(&other, START)];
+        let ids = helper.plan(&planned, instant(START), WriteMode::Commit).await.expect("planned");
+        let mut claimed = helper.claim(&request(1), &send).await.expect("claimed").sending;
+        let claimed = claimed.pop().expect("one was due");
+        let outcome = Outcome::Accepted { provider_id: Some(name.to_owned()) };
+        let settlements = vec![claimed.attempt.settle(outcome, Next::Accepted, instant(START))];
+        helper.add_notice(&notice(name)).await.expect("added");
+        let out = format!("{name}-out");
+        helper.add_notice(&notice(&out)).await.expect("added");
+        let recipient = Recipient { borrower: key(name), due_date: due(), channel: Channel::Sms };
+        helper.add_recipients(&notice_name(&out), &[recipient]).await.expect("added");
+        let sending =
+            NoticeChange { state: NoticeState::Sending, at: start(), actor: "li".into(), reason: "seen".into() };
+        helper.move_notice(&notice_name(&out), NoticeState::Draft, &sending).await.expect("moved");
+        let early = Amendment {
+            merchant: mall(),
+            installment: format!("{name}-early").parse().expect("an id"),
+            paid_amount: Said::Nothing,
+            status: Said::Value(Some(InstallmentStatus::Paid)),
+        };
+        let early = RejectedRecord::waiting(&early, None, Amended::Unknown);
+        let filter = RejectFilter { installment: early.installment.clone(), limit: 1, ..RejectFilter::default() };
+        helper.import_batch(&[], &[early], WriteMode::Commit).await.expect("kept");
+        let reject = helper.rejects(&filter).await.expect("listed").remove(0);
+        Self {
+            name: name.to_owned(),
+            id: ids[0],
+            reject,
+            settlements,
+            kept: helper.kept_reports(1).await.expect("listed"),
+            changes: helper.changes(None, 1).await.expect("listed").ids,
+            rules: rules_of(&state.marks),
+        }
+    }
+
+    fn borrower(&self) -> BorrowerKey {
+        key(&self.name)
+    }
+
+    /// A borrower whom nobody knows yet.
+    fn new_row(&self) -> LedgerRow {
+        let new = format!("{}-new", self.name);
+        row_with_phone(&new, &new)
+    }
+}
+
+fn due() -> NaiveDate {
+    date(DUE)
+}
+
+fn start() -> DateTime<Utc> {
+    instant(START)
+}
+
+fn mall() -> MerchantId {
+    merchant("mall")
+}
+
+fn phone() -> Address {
+    Address::Phone(Phone::new(PHONE).expect("a number"))
+}
+
+fn kannel() -> GatewayName {
+    "kannel".parse().expect("a name")
+}
+
+fn notice(name: &str) -> Notice {
+    Notice {
+        name: notice_name(name),
+        template: "entry-moved".parse().expect("a template"),
+        selection: "unpaid".into(),
+        state: NoticeState::Draft,
+        actor: "wang".into(),
+        reason: "moved".into(),
+        at: start(),
+    }
+}
+
+fn notice_name(name: &str) -> NoticeName {
+    name.replace('_', "-").parse().expect("a name")
+}
+
+fn route(name: &str) -> Route {
+    Route {
+        key: name.replace('_', "-").parse().expect("a key"),
+        merchant: mall(),
+        product: None,
+        kind: RouteKind::Web { url: "https://a.mall.example/".into() },
+        valid_from: None,
+        valid_until: None,
+        closed: false,
+        replaced_by: None,
+    }
+}
+
+fn told(material: &Material) -> Told {
+    let fate = ToldFate {
+        about: Subject::ProviderId(format!("{}-early", material.name)),
+        fate: Fate::Delivered,
+        recipient: None,
+        at: start(),
+        is_hint: false,
+    };
+    let reply = ToldReply {
+        from: phone().into(),
+        about: Some(Subject::Reminder(material.id)),
+        said: "STOP".into(),
+        intent: Intent::Stop,
+        at: start(),
+        provider_id: Some(material.name.clone()),
+    };
+    let confirm = BTreeMap::from([(mall(), TimeDelta::minutes(5))]);
+    Told { gateway: kannel(), fates: vec![fate], replies: vec![reply], confirm }
+}
+
+/// An operation whose result does not matter here, only that it succeeds.
+macro_rules! operations {
+    ($($name:ident: |$store:ident, $material:ident| $call:expr,)+) => {
+        &[$(Operation {
+            name: stringify!($name),
+            begin: |$store, $material| Box::pin(async move {
+                let _ = &$material;
+                $call.await.map(drop).unwrap_or_else(|error| panic!("`{}` fails: {error}", stringify!($name)));
+            }),
+        }),+]
+    };
+}
+
+pub(super) const OPERATIONS: &[Operation] = operations! {
+    migrate: |store, m| store.migrate(),
+    ready: |store, m| store.ready(),
+    import: |store, m| store.import(&[m.new_row(), row_with_phone(&m.name, "another")], WriteMode::Commit),
+    amend: |store, m| store.amend(&[Amendment {
+        merchant: mall(),
+        installment: m.name.parse().expect("an id"),
+        paid_amount: Said::Nothing,
+        status: Said::Value(Some(InstallmentStatus::Paid)),
+    }], None, WriteMode::Commit),
+    import_batch: |store, m| store.import_batch(&[m.new_row()], &[], WriteMode::Commit),
+    rejects: |store, m| store.rejects(&RejectFilter { limit: 10, ..RejectFilter::default() }),
+    rejected_installments: |store, m| store.rejected_installments(),
+    reject_counts: |store, m| store.reject_counts(),
+    retry_reject: |store, m| store.retry_reject(
+        &m.reject, &SoundRecord::Row(Box::new(m.new_row())),
+    ),
+    drop_rejects: |store, m| store.drop_rejects(
+        &[m.reject.id], &DropOrder { actor: "wang".into(), reason: "test".into(), at: start() },
+    ),
+    dropped_rejects: |store, m| store.dropped_rejects(10),
+    note_source: |store, m| store.note_source(&SourceState {
+        name: "books".parse().expect("a name"), read_to: Some(start()), pulled_at: Some(start()),
+    }),
+    sources: |store, m| store.sources(),
+    due_page: |store, m| store.due_page(due()..=due(), None, 10),
+    installments: |store, m| store.installments(&InstallmentFilter { limit: 10, ..InstallmentFilter::default() }),
+    account: |store, m| store.account(&m.borrower(), due(), Channel::Sms),
+    account_beside: |store, m| store.account_beside(
+        &m.borrower(), due(), Channel::Sms,
+        Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 },
+    ),
+    suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)]),
+    suppressions: |store, m| store.suppressions(&SuppressionFilter { limit: 10, ..SuppressionFilter::default() }),
+    lift_suppression: |store, m| store.lift_suppression(None, &AddressKey::from(phone())),
+    wish: |store, m| store.wish(&WishesByHand {
+        borrower: m.borrower(),
+        wishes: Wishes { preferred_channel: Said::Value(Some(Channel::Email)), ..Wishes::default() },
+        actor: "wang".into(),
+        at: start(),
+    }),
+    add_route_version: |store, m| store.add_route_version(&RouteVersion {
+        route: route(&m.name), at: start(), actor: "wang".into(), reason: "moved".into(),
+    }),
+    route_versions: |store, m| store.route_versions(None),
+    note_route_health: |store, m| store.note_route_health(&RouteHealth {
+        key: "web".parse().expect("a key"),
+        url: "https://a.mall.example/".into(),
+        degraded: true,
+        since: start(),
+        failures: 3,
+        successes: 0,
+        last_fault: None,
+        probed_at: start(),
+    }),
+    route_health: |store, m| store.route_health(),
+    add_click: |store, m| store.add_click(&Click { at: start(), reminder: m.id, route: "web".parse().expect("a key") }),
+    clicks: |store, m| store.clicks(start()),
+    sent: |store, m| store.sent(&(start() - TimeDelta::days(1)..start())),
+    try_digits: |store, m| store.try_digits(m.id),
+    forget_tries: |store, m| store.forget_tries(m.id),
+    wishes: |store, m| store.wishes(&m.borrower()),
+    plan: |store, m| store.plan(&[sms(&format!("{}-more", m.name), START)], start(), WriteMode::Commit),
+    scan_state: |store, m| store.scan_state(),
+    announce: |store, m| store.announce(&[], start()),
+    passed: |store, m| store.passed(&[]),
+    changes: |store, m| store.changes(None, 10),
+    put_in: |store, m| store.put_in(
+        &[Planned { reminder: sms(&format!("{}-more", m.name), START), is_sole: false, skip: None },
+          Planned { reminder: sms(&m.name, START), is_sole: false, skip: None }],
+        start(), WriteMode::Commit,
+    ),
+    done_with: |store, m| store.done_with(&m.changes, &m.rules),
+    claim: |store, m| store.claim(&ClaimRequest {
+        rate: Some(RateLimit { per_second: 500, burst: 500, per_day: None }),
+        beside: Some(Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 }),
+        ..request(2)
+    }, &send),
+    settle_and_claim: |store, m| store.settle_and_claim(&m.settlements, &request(2), &send),
+    settle: |store, m| store.settle(&m.settlements),
+    unknown: |store, m| store.unknown(Channel::Sms, None, 10),
+    record: |store, m| store.record(&[Receipt {
+        reminder: m.settlements[0].reminder(), gateway: kannel(), arrived: true, code: None, at: start(),
+    }]),
+    take_in: |store, m| store.take_in(&told(&m)),
+    kept_reports: |store, m| store.kept_reports(10),
+    review_kept: |store, m| store.review_kept(
+        &m.kept.iter().map(|one| (one.clone(), Verdict::Later(start()))).collect::<Vec<_>>(),
+    ),
+    replies: |store, m| store.replies(&ReplyFilter { limit: 10, ..ReplyFilter::default() }),
+    fallbacks_due: |store, m| store.fallbacks_due(10),
+    fall_back: |store, m| store.fall_back(&[(m.id, Some(sms(&format!("{}-second", m.name), START)))], start()),
+    stop: |store, m| store.stop(&Stop {
+        merchant: Some(merchant("arcade")), channel: None, actor: "wang".into(), reason: "test".into(), since: start(),
+    }),
+    lift_stop: |store, m| store.lift_stop(Some(&merchant("arcade")), None),
+    stops: |store, m| store.stops(),
+    rehome: |store, m| store.rehome(Channel::Sms, 1),
+    reap: |store, m| store.reap(10),
+    next_due: |store, m| store.next_due(Channel::Sms),
+    queue_counts: |store, m| store.queue_counts(),
+    reminders: |store, m| store.reminders(&ReminderFilter { limit: 10, ..ReminderFilter::default() }),
+    events: |store, m| store.events(m.id),
+    note_gateway: |store, m| store.note_gateway(&GatewayState {
+        gateway: kannel(), holder: "a".into(), open_since: None, last_error: None, at: start(),
+    }),
+    gateway_states: |store, m| store.gateway_states(start()),
+    take_turn: |store, m| store.take_turn("scan", &m.name, TimeDelta::zero()),
+    add_notice: |store, m| store.add_notice(&notice(&format!("{}-more", m.name))),
+    notices: |store, m| store.notices(None),
+    move_notice: |store, m| store.move_notice(&notice_name(&m.name), NoticeState::Draft, &NoticeChange {
+        state: NoticeState::Sending, at: start(), actor: "li".into(), reason: "seen".into(),
+    }),
+    notice_changes: |store, m| store.notice_changes(&notice_name(&m.name)),
+    add_recipients: |store, m| store.add_recipients(&notice_name(&m.name), &[Recipient {
+        borrower: m.borrower(), due_date: due(), channel: Channel::Sms,
+    }]),
+    put_out: |store, m| store.put_out(&notice_name(&format!("{}-out", m.name)), 10, start(), start() + TimeDelta::days(1)),
+    unfinished_notices: |store, m| store.unfinished_notices(),
+    notice_counts: |store, m| store.notice_counts(&notice_name(&m.name)),
+    holds: |store, m| store.holds(),
+    release: |store, m| store.release(&HoldCause::new(HoldReason::Stopped, "mall"), Channel::Sms, 10),
+    release_expired: |store, m| store.release_expired(10),
+    held: |store, m| store.held(&[(m.borrower(), due())]),
+};
