@@ -27,8 +27,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const MAX_IDLE: Duration = Duration::from_mins(10);
 const MAX_AGE: Duration = Duration::from_mins(30);
 
-/// How long a connection that was given up in the middle of something may take to come to rest.
-const RESET: Duration = Duration::from_secs(5);
+/// How long a connection that was given up in the middle of something may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// How long after the server refused a connection one more is tried again.
 const RETRY: Duration = Duration::from_secs(30);
@@ -71,7 +71,8 @@ struct Idle {
     lane: Option<Lane>,
 }
 
-/// A connection that is lent: within a transaction, or for single statements. What is not committed when it is dropped is undone.
+/// A connection that is lent: within a transaction, or for single statements. Dropped before its end, it is closed, and the server
+/// undoes what it began.
 pub(super) struct Tx {
     live: Option<Live>,
     /// A transaction was begun and not ended.
@@ -279,19 +280,12 @@ impl Shared {
         }
     }
 
-    /// Brings a connection that was given up to rest, and closes it if that cannot be done.
-    async fn reset(&self, mut live: Live, is_open: bool) {
-        let session = &mut live.session;
-        let rest = async {
-            match is_open {
-                true => session.end("rollback").await,
-                false => session.ping().await,
-            }
-        };
-        match within(RESET, rest).await {
-            Some(Ok(())) => self.put_back(live, None),
-            Some(Err(_)) | None => self.state().open -= 1,
-        }
+    /// Closes a connection that was given up in the middle of something: nobody can tell in what, and the server rolls back. Its slot is free
+    /// only then.
+    async fn give_up(&self, live: Live) {
+        // Nothing is lost if it does not close nicely.
+        let _ = within(CLOSE, live.session.close()).await;
+        self.state().open -= 1;
     }
 }
 
@@ -383,9 +377,9 @@ impl Drop for Tx {
         if self.is_at_rest && !self.is_open {
             return self.shared.put_back(live, None);
         }
-        let (shared, is_open) = (Arc::clone(&self.shared), self.is_open);
+        let shared = Arc::clone(&self.shared);
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move { shared.reset(live, is_open).await })),
+            Ok(runtime) => drop(runtime.spawn(async move { shared.give_up(live).await })),
             Err(_) => self.shared.state().open -= 1,
         }
     }
@@ -395,7 +389,7 @@ impl Drop for Tx {
 fn close(session: Session) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         // Nothing is lost if it does not close nicely.
-        runtime.spawn(within(RESET, session.close()));
+        runtime.spawn(within(CLOSE, session.close()));
     }
 }
 
