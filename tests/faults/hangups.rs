@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::Channel;
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -109,7 +110,7 @@ async fn visitors_who_hang_up_double_no_message_and_lose_none() {
     let served = served.load(Ordering::Relaxed);
     tell(&format!("{} messages, {served} visitors who waited", bench.planned()));
     assert!(served > 20, "who waits is served: {served}");
-    daemon.signal("TERM");
+    daemon.signal(Signal::TERM);
     assert!(daemon.ended().await.success(), "it stops softly");
     let notices =
         server.log_lines("already a transaction in progress") + server.log_lines("no transaction in progress");

@@ -54,12 +54,12 @@ impl Server {
     pub(crate) fn freeze(&self) -> Frozen {
         let Some(process) = &self.process else { return Frozen(Vec::new()) };
         // The one that would start others first.
-        signal(process.id(), "STOP");
+        send(process.id(), Signal::STOP);
         let mut pids = vec![process.id()];
         for child in children(process.id()) {
             // One may have just ended.
             if Path::new("/proc").join(child.to_string()).exists() {
-                signal(child, "STOP");
+                send(child, Signal::STOP);
                 pids.push(child);
             }
         }
@@ -117,7 +117,7 @@ impl Frozen {
 impl Drop for Frozen {
     fn drop(&mut self) {
         for pid in self.0.iter().rev() {
-            signal(*pid, "CONT");
+            send(*pid, Signal::CONT);
         }
     }
 }

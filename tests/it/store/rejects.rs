@@ -1,7 +1,7 @@
 //! Records that cannot be applied: what they hold, and what ends it.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
@@ -83,14 +83,15 @@ pub(super) async fn a_rejected_record_holds_its_installment_until_a_sound_row_co
 
     reject(store, faulty()).await;
     assert_eq!(held(store).await, ["i1"]);
-    let seen = Mutex::new(BTreeMap::new());
-    let decide = |reminder: &NewReminder, account: &Account, now| {
+    let seen = Arc::new(Mutex::new(BTreeMap::new()));
+    let noted = Arc::clone(&seen);
+    let decide = move |reminder: &NewReminder, account: &Account, now| {
         let rejected: Vec<_> = account.rejected.iter().map(ToString::to_string).collect();
-        seen.lock().expect("one thread").insert(reminder.key.borrower.id.to_string(), rejected);
+        noted.lock().expect("one thread").insert(reminder.key.borrower.id.to_string(), rejected);
         send(reminder, account, now)
     };
     claim(store, 10, &decide).await;
-    let seen = seen.into_inner().expect("one thread");
+    let seen = seen.lock().expect("one thread").clone();
     assert_eq!(seen, BTreeMap::from([("b00".into(), vec!["i1".into()]), ("b01".into(), vec![])]), "a claim sees it");
     let first = kept(store).await;
     reject(store, faulty()).await;
