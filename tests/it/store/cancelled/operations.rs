@@ -12,8 +12,8 @@ use dueherald::domain::{
 };
 use dueherald::plan::{Beside, Mark, Planned, RateLimit, rules_of};
 use dueherald::store::{
-    ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, RejectFilter, ReminderFilter, ReplyFilter,
-    Stop, Store, Subject, SuppressionFilter, Told, ToldFate, ToldReply, Verdict, WriteMode,
+    ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter, ReminderFilter,
+    ReplyFilter, ReplyReading, Stop, Store, Subject, SuppressionFilter, Told, ToldFate, ToldReply, Verdict, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -155,7 +155,7 @@ fn told(material: &Material) -> Told {
         is_hint: false,
     };
     let reply = ToldReply {
-        from: phone().into(),
+        from: AddressKey::from(phone()).into(),
         about: Some(Subject::Reminder(material.id)),
         said: "STOP".into(),
         intent: Intent::Stop,
@@ -260,6 +260,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     settle_and_claim: |store, m| store.settle_and_claim(&m.settlements, &request(2), &send),
     settle: |store, m| store.settle(&m.settlements),
     unknown: |store, m| store.unknown(Channel::Sms, None, 10),
+    unknown_due: |store, m| store.unknown_due(Channel::Sms, 10),
+    look_again: |store, m| store.look_again(&[NextLook { reminder: m.id, attempt: 1, at: Some(start()) }]),
     record: |store, m| store.record(&[Receipt {
         reminder: m.settlements[0].reminder(), gateway: kannel(), arrived: true, code: None, at: start(),
     }]),
@@ -268,6 +270,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     review_kept: |store, m| store.review_kept(
         &m.kept.iter().map(|one| (one.clone(), Verdict::Later(start()))).collect::<Vec<_>>(),
     ),
+    read_reply: |store, m| store.read_reply(&ReplyReading { reply: 1, actor: "wang".into(), is_stop: false, at: start() }),
     replies: |store, m| store.replies(&ReplyFilter { limit: 10, ..ReplyFilter::default() }),
     fallbacks_due: |store, m| store.fallbacks_due(10),
     fall_back: |store, m| store.fall_back(&[(m.id, Some(sms(&format!("{}-second", m.name), START)))], start()),
