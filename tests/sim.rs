@@ -5,6 +5,8 @@
 
 #[path = "sim/daemon.rs"]
 mod daemon;
+#[path = "sim/database.rs"]
+mod database;
 #[path = "sim/faults.rs"]
 mod faults;
 #[path = "sim/gateway.rs"]
@@ -19,6 +21,8 @@ mod notices;
 mod oracle;
 #[path = "sim/planted.rs"]
 mod planted;
+#[path = "it/postgres.rs"]
+mod postgres;
 #[path = "sim/rejects.rs"]
 mod rejects;
 #[path = "sim/run.rs"]
@@ -33,11 +37,15 @@ mod world;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use database::Database;
 use faults::{Bug, Faults};
-use run::{Report, run};
+use run::{Report, run, run_on};
 
 /// How many seeds are run where nothing else is said.
 const SEEDS: u64 = 2_000;
+
+/// How many smaller worlds are played on real databases, shared between PostgreSQL and SQLite.
+const REAL_SEEDS: u64 = 50;
 
 /// A planted bug is found within so many seeds, the first that CI runs.
 const FOUND_WITHIN: u64 = 200;
@@ -89,6 +97,28 @@ fn whatever_goes_wrong_the_invariants_hold() {
     let failures = failures.into_inner().expect("no panic");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(accepted.into_inner() > 0, "something was sent");
+}
+
+/// The same town, smaller, on real databases: so that what drivers do under faults and cancellation is covered.
+#[test]
+fn the_invariants_hold_on_real_databases() {
+    let seeds = from_env("SIM_REAL_SEEDS").unwrap_or(REAL_SEEDS);
+    let (failures, accepted) = (Mutex::new(Vec::new()), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for (first, database) in [(0, Database::Postgres), (1, Database::Sqlite)] {
+            let (failures, accepted) = (&failures, &accepted);
+            scope.spawn(move || {
+                for seed in (first..seeds).step_by(2) {
+                    let report = run_on(database, seed);
+                    accepted.fetch_add(report.acceptances, Ordering::Relaxed);
+                    failures.lock().expect("no panic").extend(report.failure);
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no panic");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(accepted.into_inner() > seeds, "messages were sent in these worlds");
 }
 
 #[test]

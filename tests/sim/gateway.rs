@@ -9,8 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, Code, GatewayName, LinkMode, Outcome, Receipt, RejectScope, ReminderId};
 use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::render::Purpose;
-use dueherald::store::Store;
 
+use crate::database::Busy;
 use crate::faults::Bug;
 use crate::life::Life;
 use crate::world::{Act, lock};
@@ -148,7 +148,7 @@ impl FaultyGateway {
         let opened = world.links.open(Purpose::Reference, &reference);
         world.note(format!("{} accepts {opened:?} #{} of {}", self.name, handover.attempt, self.life.number));
         let events = match opened {
-            Some(id) => world.store.events(id).await.unwrap_or_default(),
+            Some(id) => Busy::with(world).events(id).await.unwrap_or_default(),
             None => Vec::new(),
         };
         lock(&world.oracle).accepted(world, self, handover, opened, &events);

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use dueherald::domain::{Channel, HoldCause, ReminderId, State};
-use dueherald::store::{HoldStore, MemoryStore, ReminderFilter, Store, StoreError};
+use dueherald::store::{HoldStore, ReminderFilter, Store, StoreError};
 
 use crate::store::{FaultyStore, observe};
 
 /// Everything that is held.
-pub(crate) async fn held(store: &MemoryStore) -> Vec<ReminderId> {
+pub(crate) async fn held(store: &dyn Store) -> Vec<ReminderId> {
     let filter = ReminderFilter { state: Some(State::Held), limit: u32::MAX, ..ReminderFilter::default() };
-    let views = store.reminders(&filter).await.expect("memory does not fail");
+    let views = store.reminders(&filter).await.expect("the store answers");
     views.into_iter().map(|view| view.reminder.id).collect()
 }
 
@@ -22,7 +22,7 @@ impl HoldStore for FaultyStore {
 
     async fn release(&self, cause: &HoldCause, channel: Channel, limit: u32) -> Result<usize, StoreError> {
         self.before().await?;
-        let before = held(self.inner()).await;
+        let before = held(&*self.inner()).await;
         let released = self.inner().release(cause, channel, limit).await?;
         self.world().note(format!("{} releases {released} that were held: {cause}", self.0.number));
         observe(self.world(), &before).await;
@@ -32,7 +32,7 @@ impl HoldStore for FaultyStore {
 
     async fn release_expired(&self, limit: u32) -> Result<usize, StoreError> {
         self.before().await?;
-        let before = held(self.inner()).await;
+        let before = held(&*self.inner()).await;
         let released = self.inner().release_expired(limit).await?;
         observe(self.world(), &before).await;
         self.after().await?;

@@ -18,7 +18,7 @@ use crate::world::{World, lock};
 /// The right to write about a reminder that is being sent or unknown, for bugs that have lost or kept it wrongly.
 pub(crate) async fn mint(world: &World, id: ReminderId) -> Option<Attempt> {
     let far = SimClock::at(world.clock.now() + TimeDelta::days(400));
-    let fork = world.store.fork(Arc::new(far));
+    let fork = world.memory().fork(Arc::new(far));
     fork.reap(u32::MAX).await.ok()?;
     for channel in Channel::ALL {
         let unknown = fork.unknown(*channel, Some(ReminderId(id.0 - 1)), 1).await.ok()?;
@@ -77,7 +77,7 @@ impl FaultyStore {
                 self.inner().claim(request, &blind).await
             }
             Some(Bug::ClaimedByTwo) => {
-                let fork = self.inner().fork(Arc::new(world.clock.clone()));
+                let fork = world.memory().fork(Arc::new(world.clock.clone()));
                 let mut claimed = self.inner().claim(request, decide).await?;
                 let copies =
                     if claimed.sending.is_empty() { Vec::new() } else { fork.claim(request, decide).await?.sending };
@@ -107,7 +107,7 @@ impl FaultyStore {
         let world = self.world();
         if world.has(Bug::NoFence) {
             for late in settlements {
-                let Some(view) = view(self.inner(), late.reminder()).await else { continue };
+                let Some(view) = view(&*self.inner(), late.reminder()).await else { continue };
                 if view.attempts != late.number()
                     && let Some(attempt) = mint(world, late.reminder()).await
                 {
@@ -119,7 +119,7 @@ impl FaultyStore {
         let counted = self.inner().settle(settlements).await?;
         if world.has(Bug::FallbackForUnknown) {
             for unknown in settlements.iter().filter(|one| *one.next() == Next::Unknown) {
-                let Some(view) = view(self.inner(), unknown.reminder()).await else { continue };
+                let Some(view) = view(&*self.inner(), unknown.reminder()).await else { continue };
                 let key = view.reminder.plan.key.clone();
                 if key.channel == Channel::Sms && is_late(&key.step) {
                     let key = ReminderKey { channel: Channel::Email, ..key };

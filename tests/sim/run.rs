@@ -7,16 +7,17 @@ use std::time::Duration;
 use chrono::{NaiveTime, TimeDelta};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, InstallmentStatus, Receipt, Said, State, Suppression, SuppressionReason};
-use dueherald::store::{ReminderFilter, Stop, Store, WriteMode};
+use dueherald::store::{ReminderFilter, Stop, WriteMode};
 use fastrand::Rng;
 
 use crate::daemon::Daemon;
+use crate::database::Database;
 use crate::faults::{Bug, Faults};
 use crate::holds::held;
 use crate::oracle::Oracle;
 use crate::planted::plan_again;
 use crate::store::{observe, view};
-use crate::town::{DAYS, books, first_day, merchants};
+use crate::town::{Size, books, first_day, merchants};
 use crate::world::{Act, World, lock};
 
 /// What a run came to.
@@ -43,16 +44,35 @@ const MOST_STEPS: u64 = 1_000_000;
 const QUIET: u32 = 4;
 const MOST_TURNS: u64 = 200_000;
 
-/// Runs one seed. `faults` of `None` are drawn from the seed.
+/// Runs one seed in memory. `faults` of `None` are drawn from the seed.
 pub(crate) fn run(seed: u64, faults: Option<Faults>, bug: Option<Bug>, whole_trace: bool) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
+    let played = play((seed, faults, bug), whole_trace, (Database::Memory, Size::default()));
+    let report = runtime.block_on(played);
+    drop(runtime);
+    report
+}
+
+/// Runs one seed on a real database. The order in which its answers come is not the seed's, so a replay may differ.
+pub(crate) fn run_on(database: Database, seed: u64) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(play((seed, None, None), false, (database, Size::SMALL)))
+}
+
+async fn play(
+    (seed, faults, bug): (u64, Option<Faults>, Option<Bug>),
+    whole_trace: bool,
+    (database, size): (Database, Size),
+) -> Report {
     let mut rng = Rng::with_seed(seed);
     let faults = faults.unwrap_or_else(|| Faults::drawn(&mut rng));
     let first = first_day(&mut rng);
-    let oracle = Oracle::of(books(&mut rng, first));
+    let mut oracle = Oracle::of(books(&mut rng, first, size));
+    oracle.may_miss_one = database != Database::Memory;
     let clock = SimClock::at(first.and_time(NaiveTime::MIN).and_utc());
-    let world = Arc::new(World::new(clock, rng, faults, bug, oracle));
+    let opened = database.open(&clock).await;
+    let world = Arc::new(World::new(clock, rng, (faults, bug), oracle, (&opened, size)));
     lock(&world.trace).whole = whole_trace.then(Vec::new);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
     let mut driver = Driver {
         world: Arc::clone(&world),
         daemons: [None, None],
@@ -62,14 +82,14 @@ pub(crate) fn run(seed: u64, faults: Option<Faults>, bug: Option<Bug>, whole_tra
         rules: 0,
         down_until: Duration::ZERO,
     };
-    runtime.block_on(driver.drive());
-    drop(runtime);
+    driver.drive().await;
+    driver.daemons.iter().flatten().chain(&driver.leaving).for_each(Daemon::kill);
     let mut trace = lock(&world.trace);
     let oracle = lock(&world.oracle);
     let last = || trace.last.iter().map(|line| format!("\n  {line}")).collect::<String>();
     let failure = oracle.failure.as_ref().map(|what| {
         format!(
-            "seed {seed}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast events:{}",
+            "seed {seed} on {database:?}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast events:{}",
             driver.steps,
             last()
         )
@@ -95,13 +115,13 @@ impl Driver {
     async fn drive(&mut self) {
         self.open_the_books().await;
         self.agree_on_what_happens();
-        let end = DAY * DAYS;
+        let end = DAY * self.world.size.days;
         self.until(end).await;
         self.calm_down().await;
         self.until(end + DAY * u32::try_from(CALM_DAYS).unwrap_or_default()).await;
         if !self.failed() {
             let views = self.views().await;
-            let start = self.world.store.scan_state().await.expect("memory does not fail").start;
+            let start = self.world.store.scan_state().await.expect("the store answers").start;
             let mut oracle = lock(&self.world.oracle);
             oracle.rest(&views, self.world.clock.now());
             oracle.nothing_was_missed(start.map(|start| start + SETTLED_IN), self.world.clock.now());
@@ -114,7 +134,7 @@ impl Driver {
 
     async fn open_the_books(&self) {
         let rows = lock(&self.world.oracle).rows.clone();
-        self.world.store.import(&rows, WriteMode::Commit).await.expect("memory does not fail");
+        self.world.store.import(&rows, WriteMode::Commit).await.expect("the store answers");
     }
 
     /// Draws what people and machines will do, apart from what strikes on the way.
@@ -122,7 +142,7 @@ impl Driver {
         let world = &self.world;
         let faults = world.faults;
         let instalments = lock(&world.oracle).rows.len();
-        let whole = u64::from(DAYS) * 24 * 60;
+        let whole = u64::from(world.size.days) * 24 * 60;
         for place in 0..instalments {
             for (chance, act) in [(faults.pay, Act::Pay(place)), (faults.cancel, Act::Cancel(place))] {
                 if world.strikes(chance) {
@@ -144,7 +164,7 @@ impl Driver {
                 world.after(moment, Act::OptOut(place, channel));
             }
         }
-        for day in 0..DAYS {
+        for day in 0..world.size.days {
             self.agree_on_a_day(DAY * day);
         }
         world.after(Duration::ZERO, Act::Start(0));
@@ -185,6 +205,10 @@ impl Driver {
     async fn until(&mut self, end: Duration) {
         loop {
             while let Some(act) = self.world.next_act() {
+                if self.world.has_real_store() {
+                    // What daemons do at this moment is done before the books change: the oracle judges a claim by the books of its moment.
+                    self.rest().await;
+                }
                 self.act(act).await;
                 self.rest().await;
                 if self.failed() {
@@ -210,6 +234,10 @@ impl Driver {
         while quiet < QUIET {
             tokio::task::yield_now().await;
             self.bury_the_dead().await;
+            if self.world.busy.load(Ordering::Relaxed) > 0 {
+                quiet = 0;
+                continue;
+            }
             let now = self.world.activity.load(Ordering::Relaxed);
             quiet = if now == before { quiet + 1 } else { 0 };
             before = now;
@@ -272,12 +300,12 @@ impl Driver {
                 let (actor, reason) = ("ann".to_owned(), "a drill".to_owned());
                 lock(&world.oracle).stops.insert((merchant.clone(), channel));
                 let stop = Stop { merchant, channel, actor, reason, since: world.clock.now() };
-                world.store.stop(&stop).await.expect("memory does not fail");
+                world.store.stop(&stop).await.expect("the store answers");
                 world.note("sending is stopped".to_owned());
             }
             Act::Lift(merchant, channel) => {
-                let held = held(&world.store).await;
-                world.store.lift_stop(merchant.as_ref(), channel).await.expect("memory does not fail");
+                let held = held(&*world.store).await;
+                world.store.lift_stop(merchant.as_ref(), channel).await.expect("the store answers");
                 observe(&world, &held).await;
                 lock(&world.oracle).stops.remove(&(merchant, channel));
                 world.note("a stop is lifted".to_owned());
@@ -318,7 +346,7 @@ impl Driver {
             oracle.rows[place].clone()
         };
         self.world.note(format!("{} is now due {} {:?}", row.installment, row.due_date, row.status));
-        self.world.store.import(&[row], WriteMode::Commit).await.expect("memory does not fail");
+        self.world.store.import(&[row], WriteMode::Commit).await.expect("the store answers");
     }
 
     async fn opt_out(&self, place: usize, channel: Channel) {
@@ -337,18 +365,18 @@ impl Driver {
             since: world.clock.now(),
             until: None,
         };
-        world.store.suppress(&[suppression]).await.expect("memory does not fail");
+        world.store.suppress(&[suppression]).await.expect("the store answers");
         world.note(format!("who owes {place} opts out of {channel}"));
     }
 
     async fn receive(&self, receipt: Receipt) {
         let world = &self.world;
-        let Some(before) = view(&world.store, receipt.reminder).await else { return };
+        let Some(before) = view(&*world.store, receipt.reminder).await else { return };
         if !(world.has(Bug::EarlyReceiptLost) && before.state == State::Sending) {
-            world.store.record(std::slice::from_ref(&receipt)).await.expect("memory does not fail");
+            world.store.record(std::slice::from_ref(&receipt)).await.expect("the store answers");
         }
         observe(world, &[receipt.reminder]).await;
-        let Some(after) = view(&world.store, receipt.reminder).await else { return };
+        let Some(after) = view(&*world.store, receipt.reminder).await else { return };
         world.note(format!("receipt {} for {}: {} → {}", receipt.arrived, receipt.reminder, before.state, after.state));
         let delivered = receipt.arrived && before.state.may_become(State::Delivered);
         if delivered && after.state != State::Delivered {
@@ -358,12 +386,12 @@ impl Driver {
 
     async fn views(&self) -> Vec<dueherald::store::ReminderView> {
         let all = ReminderFilter { limit: u32::MAX, ..ReminderFilter::default() };
-        self.world.store.reminders(&all).await.expect("memory does not fail")
+        self.world.store.reminders(&all).await.expect("the store answers")
     }
 
     async fn audit(&self) {
         let views = self.views().await;
-        let counts = self.world.store.queue_counts().await.expect("memory does not fail");
+        let counts = self.world.store.queue_counts().await.expect("the store answers");
         let mut oracle = lock(&self.world.oracle);
         oracle.audit(&views, &counts);
         oracle.a_day_passes();

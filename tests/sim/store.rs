@@ -15,11 +15,12 @@ use dueherald::domain::{
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, MemoryStore, NextLook,
-    PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, NextLook, PutIn,
+    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
     StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
+use crate::database::Busy;
 use crate::faults::Bug;
 use crate::life::Life;
 use crate::oracle::is_late;
@@ -34,15 +35,15 @@ fn refusal() -> StoreError {
 }
 
 /// One reminder with its state, from the real store.
-pub(crate) async fn view(store: &MemoryStore, id: ReminderId) -> Option<ReminderView> {
+pub(crate) async fn view(store: &dyn Store, id: ReminderId) -> Option<ReminderView> {
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
-    store.reminders(&filter).await.expect("memory does not fail").pop()
+    store.reminders(&filter).await.expect("the store answers").pop()
 }
 
 /// Tells the oracle how these reminders stand after a commit.
 pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
     for id in ids {
-        if let Some(view) = view(&world.store, *id).await {
+        if let Some(view) = view(&*Busy::with(world), *id).await {
             lock(&world.oracle).observe(&view);
         }
     }
@@ -53,8 +54,8 @@ impl FaultyStore {
         &self.0.world
     }
 
-    pub(crate) fn inner(&self) -> &MemoryStore {
-        &self.world().store
+    pub(crate) fn inner(&self) -> Busy<'_> {
+        Busy::with(self.world())
     }
 
     pub(crate) async fn before(&self) -> Result<(), StoreError> {
@@ -88,7 +89,7 @@ impl FaultyStore {
         let claimed = self.claim_as(request, decide).await?;
         let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
         for one in &claimed.sending {
-            if view(self.inner(), one.attempt.reminder())
+            if view(&*self.inner(), one.attempt.reminder())
                 .await
                 .is_some_and(|view| view.attempts == one.attempt.number())
             {
@@ -113,7 +114,7 @@ impl FaultyStore {
         for one in settlements {
             let id = one.reminder();
             world.note(format!("{} settles {id} #{} {:?}", self.0.number, one.number(), one.next()));
-            if view(self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
+            if view(&*self.inner(), id).await.is_some_and(|view| view.attempts != one.number()) {
                 late.push((id, one.number(), self.told_of(id, one.number()).await?));
             }
         }
@@ -317,7 +318,7 @@ impl Store for FaultyStore {
             if !world.has(Bug::CommitErrorIgnored) {
                 return Err(error);
             }
-            let claimed = self.inner().fork(Arc::new(world.clock.clone())).claim(request, decide).await?;
+            let claimed = world.memory().fork(Arc::new(world.clock.clone())).claim(request, decide).await?;
             return Ok((0, claimed));
         }
         let counted = self.settle_observed(settlements).await?;
@@ -486,6 +487,6 @@ impl FaultyStore {
         }
         let parent = ReminderKey { channel: Channel::Sms, ..key.clone() };
         let id = lock(&self.world().oracle).number_of(&parent)?;
-        view(self.inner(), id).await.map(|view| view.state)
+        view(&*self.inner(), id).await.map(|view| view.state)
     }
 }

@@ -16,10 +16,23 @@ use dueherald::plan::{
 use dueherald::store::LedgerRow;
 use fastrand::Rng;
 
-/// How long the simulated time is, before the faults stop.
-pub(crate) const DAYS: u32 = 30;
+/// How large a town is, and how long its simulated time before the faults stop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) borrowers: u32,
+    pub(crate) days: u32,
+}
 
-const BORROWERS: u32 = 100;
+impl Size {
+    /// Where each answer of the store takes real time.
+    pub(crate) const SMALL: Self = Self { borrowers: 16, days: 6 };
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { borrowers: 100, days: 30 }
+    }
+}
 
 const ABROAD: [Tz; 8] = [
     chrono_tz::America::New_York,
@@ -144,11 +157,11 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
 }
 
 /// What everybody owes at the start.
-pub(crate) fn books(rng: &mut Rng, first: NaiveDate) -> Vec<LedgerRow> {
-    (0..BORROWERS).flat_map(|number| debts(rng, first, number)).collect()
+pub(crate) fn books(rng: &mut Rng, first: NaiveDate, size: Size) -> Vec<LedgerRow> {
+    (0..size.borrowers).flat_map(|number| debts(rng, (first, size.days), number)).collect()
 }
 
-fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
+fn debts(rng: &mut Rng, (first, days): (NaiveDate, u32), number: u32) -> Vec<LedgerRow> {
     let home = &merchants()[rng.usize(0..2)];
     let zone = match rng.u32(0..4) {
         0 => None,
@@ -166,7 +179,7 @@ fn debts(rng: &mut Rng, first: NaiveDate, number: u32) -> Vec<LedgerRow> {
     let mut rows = Vec::new();
     for part in 1..=rng.u32(1..=3) {
         if part == 1 || rng.u32(0..3) > 0 {
-            due_date = first + TimeDelta::days(rng.i64(0..i64::from(DAYS)));
+            due_date = first + TimeDelta::days(rng.i64(0..i64::from(days)));
         }
         rows.push(LedgerRow {
             borrower: BorrowerKey { merchant: home.id.clone(), id: format!("b{number}").parse().expect("an id") },

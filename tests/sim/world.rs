@@ -12,12 +12,13 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, MerchantId, Receipt};
 use dueherald::plan::Caps;
 use dueherald::render::LinkKeys;
-use dueherald::store::{ClaimedReminder, MemoryStore};
+use dueherald::store::{ClaimedReminder, MemoryStore, Store};
 use fastrand::Rng;
 
+use crate::database::Opened;
 use crate::faults::{Bug, Faults};
 use crate::oracle::Oracle;
-use crate::town::caps;
+use crate::town::{Size, caps};
 
 /// Something that happens to the daemons or in the lender's books at a moment.
 #[derive(Debug, Clone)]
@@ -62,7 +63,11 @@ pub(crate) struct World {
     pub(crate) caps: Option<Caps>,
     /// The true time, which is also the store's.
     pub(crate) clock: SimClock,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
+    memory: Option<Arc<MemoryStore>>,
+    /// How many operations of the store somebody waits for.
+    pub(crate) busy: AtomicU64,
+    pub(crate) size: Size,
     pub(crate) links: Arc<LinkKeys>,
     rng: Mutex<Rng>,
     /// How often a fake was at work: when it stays the same, everybody waits for time to pass.
@@ -86,12 +91,21 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    pub(crate) fn new(clock: SimClock, mut rng: Rng, faults: Faults, bug: Option<Bug>, oracle: Oracle) -> Self {
+    pub(crate) fn new(
+        clock: SimClock,
+        mut rng: Rng,
+        (faults, bug): (Faults, Option<Bug>),
+        oracle: Oracle,
+        (opened, size): (&Opened, Size),
+    ) -> Self {
         Self {
             faults,
             bug,
             caps: caps(&mut rng),
-            store: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
+            store: Arc::clone(&opened.store),
+            memory: opened.memory.clone(),
+            busy: AtomicU64::new(0),
+            size,
             clock,
             links: Arc::new(LinkKeys::new([(1, [0_u8; 32])]).expect("a key")),
             rng: Mutex::new(rng),
@@ -118,6 +132,16 @@ impl World {
 
     pub(crate) fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
+    }
+
+    /// The store, where it is memory.
+    pub(crate) fn memory(&self) -> &MemoryStore {
+        self.memory.as_deref().expect("planted bugs are played in memory")
+    }
+
+    /// Whether operations of the store wait for real I/O.
+    pub(crate) fn has_real_store(&self) -> bool {
+        self.memory.is_none()
     }
 
     pub(crate) fn is_calm(&self) -> bool {
