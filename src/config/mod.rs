@@ -31,6 +31,7 @@ mod schedule;
 mod secret;
 mod settings;
 mod sources;
+mod store_config;
 mod templates;
 mod value;
 
@@ -60,6 +61,7 @@ pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::ReadFile;
 pub use sources::Source;
+pub use store_config::StoreConfig;
 pub use templates::Templates;
 
 use merchants::Merchants;
@@ -166,16 +168,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Unreadable`], or every mistake.
     pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
-        let bytes = std::fs::read(file).map_err(unreadable)?;
-        let text = String::from_utf8(bytes).map_err(|error| not_utf8(file, &error))?;
-        // What is not UTF-8 cannot be ours; `vars` would panic on it.
-        let text_only = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let environment = std::env::vars_os().filter_map(text_only).collect();
-        let read_file = |path: &Path| std::fs::read_to_string(path);
-        Self::load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file })
+        read_file(file, |inputs| Self::load(inputs))
     }
 
     /// Reads a config.
@@ -183,21 +176,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake.
     pub fn load(inputs: &Inputs<'_>) -> Result<Self, ConfigError> {
-        let mistaken = |mistakes| ConfigError::Mistakes(Mistakes::new(mistakes));
-        let mut origin = Origin::new(inputs.file, inputs.text);
-        let mut tree = origin.parse().map_err(mistaken)?;
-        let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
-        let mut resolver = Resolver::new(&mut origin, inputs.environment, inputs.read_file);
-        resolver.resolve(&mut tree);
-        mistakes.extend(resolver.mistakes);
-        let spoiled = resolver.spoiled;
-        let reading = Reading::new(&origin, mistakes, spoiled);
-        let parts = read_sections(&reading, tree, inputs.read_file);
-        let (mistakes, places) = reading.finish();
-        match parts {
-            Some(config) if mistakes.is_empty() => Ok(Self { file: inputs.file.to_owned(), places, ..config }),
-            _ => Err(mistaken(mistakes)),
-        }
+        let (config, places) =
+            read_with(inputs, &|_| true, |reading, tree| read_sections(reading, tree, inputs.read_file))?;
+        Ok(Self { file: inputs.file.to_owned(), places, ..config })
     }
 
     /// Checks that every template that a rule names is there; `known` says which are.
@@ -242,6 +223,45 @@ impl Config {
             }
         };
         Mistake { place, key: key.to_owned(), text }
+    }
+}
+
+/// Hands the file on with the environment and the files of this process.
+fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigError>) -> Result<T, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
+    let bytes = std::fs::read(file).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(file, &error))?;
+    // What is not UTF-8 cannot be ours; `vars` would panic on it.
+    let text_only = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment = std::env::vars_os().filter_map(text_only).collect();
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file })
+}
+
+/// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only mistakes that
+/// `counts` are errors. Gives the places of what was read as well.
+fn read_with<T>(
+    inputs: &Inputs<'_>,
+    counts: &dyn Fn(&Mistake) -> bool,
+    read: impl for<'a> FnOnce(&Reading<'_, 'a>, DeTable<'a>) -> Option<T>,
+) -> Result<(T, BTreeMap<String, Place>), ConfigError> {
+    let mistaken = |mistakes| ConfigError::Mistakes(Mistakes::new(mistakes));
+    let mut origin = Origin::new(inputs.file, inputs.text);
+    let mut tree = origin.parse().map_err(mistaken)?;
+    let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
+    let mut resolver = Resolver::new(&mut origin, inputs.environment, inputs.read_file);
+    resolver.resolve(&mut tree);
+    mistakes.extend(resolver.mistakes);
+    let spoiled = resolver.spoiled;
+    let reading = Reading::new(&origin, mistakes, spoiled);
+    let parts = read(&reading, tree);
+    let (mut mistakes, places) = reading.finish();
+    mistakes.retain(counts);
+    match parts {
+        Some(parts) if mistakes.is_empty() => Ok((parts, places)),
+        _ => Err(mistaken(mistakes)),
     }
 }
 

@@ -1,0 +1,55 @@
+//! The part of the config that commands on the database need. The kill switch must work when the password of a mail server is not at
+//! hand, and when another section is wrong.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{ConfigError, Database, Inputs, Log, Mistake, calendars, database, log, merchants, read_file, read_with};
+use super::{NOWHERE, Section};
+use crate::domain::{Merchant, MerchantId};
+
+/// Where ledger and outbox are kept, for which merchants, and what is logged. Nothing else of the file is looked at, and no other
+/// secret is resolved.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where ledger and outbox are kept.
+    pub database: Database,
+    /// The merchants.
+    pub merchants: BTreeMap<MerchantId, Merchant>,
+    /// What the command logs.
+    pub log: Log,
+}
+
+impl StoreConfig {
+    /// Reads the file with the environment and the files of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], or every mistake in these sections.
+    pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
+        read_file(file, |inputs| Self::load(inputs))
+    }
+
+    /// Reads these sections.
+    ///
+    /// # Errors
+    /// [`ConfigError::Mistakes`] with every mistake in them.
+    pub fn load(inputs: &Inputs<'_>) -> Result<Self, ConfigError> {
+        let (config, _) = read_with(inputs, &is_about_the_store, |reading, tree| {
+            let folder = reading.origin.folder();
+            let mut root = Section::new(reading, String::new(), NOWHERE, tree);
+            let database = database::read(root.section("database"), folder);
+            let calendars = calendars::read(&mut root, folder, inputs.read_file);
+            let merchants = merchants::read(&mut root, &calendars).merchants;
+            let log = log::read(root.section("log"));
+            let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
+            Some(Self { database: database?, merchants, log: log? })
+        })?;
+        Ok(config)
+    }
+}
+
+/// Whether a mistake stands in a section that counts here. The key that signs a merchant's routes is of no use here.
+fn is_about_the_store(mistake: &Mistake) -> bool {
+    let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
+    matches!(section, "" | "database" | "merchants" | "calendars" | "log") && !mistake.key.ends_with(".route_key")
+}
