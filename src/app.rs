@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
+use crate::config::{Config, ConfigError, Database, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
 use crate::domain::GatewayName;
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
@@ -107,7 +107,7 @@ impl AppParts {
     /// # Errors
     /// When it cannot be reached or opened.
     pub async fn open_stores(&self) -> Result<Stores, StoreError> {
-        open_stores(&self.config, &self.time).await
+        open_stores(&self.config.database, &self.time).await
     }
 
     /// How old what each source brought may be.
@@ -370,18 +370,18 @@ pub fn read_templates(folder: &Path) -> io::Result<Vec<TemplateSource>> {
     Ok(sources)
 }
 
-/// Opens the database of the config.
+/// Opens a database.
 ///
 /// # Errors
 /// When it cannot be reached or opened.
-pub async fn open_store(config: &Config, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(open_stores(config, time).await?.store)
+pub async fn open_store(database: &Database, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(open_stores(database, time).await?.store)
 }
 
 /// For the work, and for what visitors ask. The operations of both run to their end as tasks.
-async fn open_stores(config: &Config, time: &Time) -> Result<Stores, StoreError> {
+async fn open_stores(database: &Database, time: &Time) -> Result<Stores, StoreError> {
     let operations = TaskTracker::new();
-    let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &config.database.url {
+    let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &database.url {
         DatabaseUrl::Sqlite { file } => {
             let store = SqliteStore::open(&format!("sqlite:{}", file.display()), time.clock()).await?;
             let public = store.with_own_readers();
@@ -392,9 +392,9 @@ async fn open_stores(config: &Config, time: &Time) -> Result<Stores, StoreError>
                 Time::Real => None,
                 Time::Rehearsal(_) => Some(time.clock()),
             };
-            let store = PostgresStore::connect(url, config.database.work_connections(), clock).await?;
+            let store = PostgresStore::connect(url, database.work_connections(), clock).await?;
             let store = Arc::new(store);
-            let public = config.database.public_connections();
+            let public = database.public_connections();
             let beside = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
             // One more for each waits, so that no connection idles while somebody asks.
             (store, beside, public.max(1) * 2)

@@ -21,6 +21,7 @@ mod resend;
 mod route;
 mod run;
 mod scan;
+mod store_only;
 mod suppress;
 pub mod table;
 pub mod template;
@@ -38,8 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App, AppError, AppParts, Time};
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, locate};
-use crate::pipeline::retry_rejects;
+use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, StoreConfig, locate};
 use crate::render::builtin_templates;
 use crate::store::{Store, StoreError};
 
@@ -193,8 +193,13 @@ fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Demo(args) => block_on(demo::run(args, out)),
+        command if command.needs_only_the_store() => {
+            let config = StoreConfig::load_file(&find_config(config.as_deref())?)?;
+            log::start(&config.log, false);
+            block_on(store_only::run(command, config, out))
+        }
         command => {
-            let config = load(config.as_deref())?;
+            let config = Config::load_file(&find_config(config.as_deref())?)?;
             log::start(&config.log, matches!(command, Command::Run(_)));
             block_on(with_config(command, config, out))
         }
@@ -217,9 +222,29 @@ fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, 
     ended
 }
 
-fn load(option: Option<&Path>) -> Result<Config, CliError> {
-    let file = locate(option, std::env::var_os(FILE_VARIABLE), &|path| path.exists())?;
-    Ok(Config::load_file(&file)?)
+fn find_config(option: Option<&Path>) -> Result<PathBuf, CliError> {
+    Ok(locate(option, std::env::var_os(FILE_VARIABLE), &|path| path.exists())?)
+}
+
+impl Command {
+    /// Whether it works on ledger and outbox alone. Such a command resolves no secret of a gateway, a link or a source, and a mistake in
+    /// these sections does not keep it from working.
+    fn needs_only_the_store(&self) -> bool {
+        match self {
+            Self::Migrate | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,
+            Self::Import(args) => args.source.is_none(),
+            _ => false,
+        }
+    }
+}
+
+impl From<import::Ended> for Exit {
+    fn from(ended: import::Ended) -> Self {
+        match ended {
+            import::Ended::Whole => Self::Done,
+            import::Ended::InPart => Self::Partly,
+        }
+    }
 }
 
 async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
@@ -269,26 +294,10 @@ async fn blame_schema(store: &dyn Store, done: Result<Exit, CliError>) -> Result
 
 async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     match command {
-        Command::Migrate => {
-            match app.store.migrate().await? {
-                0 => writeln!(out, "the schema is up to date")?,
-                applied => writeln!(out, "{applied} migrations applied; the schema is up to date")?,
-            }
-            Ok(Exit::Done)
-        }
         Command::Import(args) => {
-            if !args.dry_run {
-                // Before what is read now, which is newer.
-                retry_rejects(&*app.store, &app.policy.merchants, &[]).await?;
-            }
-            let ended = match &args.source {
-                Some(name) => pull::run(name, &args, &app, out).await?,
-                None => import::run(&args, &*app.store, &app.policy.merchants, out).await?,
-            };
-            Ok(match ended {
-                import::Ended::Whole => Exit::Done,
-                import::Ended::InPart => Exit::Partly,
-            })
+            let Some(name) = &args.source else { return Ok(Exit::Done) };
+            store_only::retry_before_import(&args, &*app.store, &app.policy.merchants).await?;
+            Ok(pull::run(name, &args, &app, out).await?.into())
         }
         Command::Scan(args) => {
             let now = args.at.unwrap_or_else(|| app.clock.now());
@@ -296,21 +305,22 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
-        Command::Rejects(args) => rejects::run(args, &app, out).await,
-        Command::Replies(args) => replies::run(args, &*app.store, app.clock.now(), out).await,
         Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
-        Command::Suppress(args) => suppress::run(args, &*app.store, &app.policy.merchants, &*app.clock, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
-        // These were done before the database was opened.
+        // These were done without all of it.
         Command::Demo(_)
         | Command::Init(_)
         | Command::Check(_)
         | Command::Dispatch(_)
         | Command::Explain(_)
         | Command::Gateway(_)
+        | Command::Migrate
+        | Command::Rejects(_)
+        | Command::Replies(_)
         | Command::Run(_)
+        | Command::Suppress(_)
         | Command::Template { .. }
         | Command::Completions { .. } => Ok(Exit::Done),
     }
@@ -332,7 +342,7 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
     let renderer = app::composer(&config)?.renderer;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (gateways, _) = app::gateways(&config, &clock)?;
-    let store = if args.online { Some(app::open_store(&config, &Time::Real).await) } else { None };
+    let store = if args.online { Some(app::open_store(&config.database, &Time::Real).await) } else { None };
     let ends = store.as_ref().map(|store| {
         let database = match store {
             Ok(store) => check::End::database(&**store),

@@ -1,5 +1,6 @@
 //! `dueherald rejects list|retry|drop`: records of the lender's books that could not be applied.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
@@ -9,10 +10,10 @@ use serde::Serialize;
 
 use super::table::{Format, Row, print, table};
 use super::{CliError, Exit};
-use crate::app::App;
-use crate::domain::{InstallmentId, MerchantId};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::{InstallmentId, Merchant, MerchantId};
 use crate::pipeline::{Signature, retry_rejects};
-use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectFilter};
+use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectFilter, Store};
 
 /// The width of a table, in characters.
 const WIDTH: u16 = 80;
@@ -74,32 +75,37 @@ struct DropArgs {
 }
 
 /// Runs it.
-pub(super) async fn run(args: RejectsArgs, app: &App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    args: RejectsArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    out: &mut (dyn Write + Send),
+) -> Result<Exit, CliError> {
     match args.command {
         RejectsCommand::List(args) if args.dropped => {
-            let rows: Vec<_> = app.store.dropped_rejects(args.limit).await?.into_iter().map(DroppedRow::of).collect();
+            let rows: Vec<_> = store.dropped_rejects(args.limit).await?.into_iter().map(DroppedRow::of).collect();
             show(out, args.format, &rows)?;
         }
         RejectsCommand::List(ListArgs { merchant, installment, after, limit, format, .. }) => {
             let filter = RejectFilter { merchant, installment, after, limit, waits: None };
-            let rows: Vec<_> = app.store.rejects(&filter).await?.into_iter().map(RejectRow::of).collect();
+            let rows: Vec<_> = store.rejects(&filter).await?.into_iter().map(RejectRow::of).collect();
             show(out, format, &rows)?;
         }
         RejectsCommand::Retry { ids } => {
-            let retried = retry_rejects(&*app.store, &app.policy.merchants, &ids).await?;
+            let retried = retry_rejects(store, merchants, &ids).await?;
             writeln!(out, "{} applied, {} refused as before", retried.applied, retried.refused)?;
             return Ok(if retried.refused == 0 { Exit::Done } else { Exit::Partly });
         }
-        RejectsCommand::Drop(args) => return drop_records(args, app, out).await,
+        RejectsCommand::Drop(args) => return drop_records(args, store, out).await,
     }
     Ok(Exit::Done)
 }
 
-async fn drop_records(args: DropArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
+async fn drop_records(args: DropArgs, store: &dyn Store, out: &mut dyn Write) -> Result<Exit, CliError> {
     let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let Signature { actor, reason } = signature;
-    let order = DropOrder { actor, reason, at: app.clock.now() };
-    let dropped = app.store.drop_rejects(&args.ids, &order).await?;
+    let order = DropOrder { actor, reason, at: SystemClock.now() };
+    let dropped = store.drop_rejects(&args.ids, &order).await?;
     let missing: Vec<_> = args.ids.iter().filter(|id| !dropped.contains(id)).map(ToString::to_string).collect();
     writeln!(out, "{} dropped", dropped.len())?;
     if missing.is_empty() {

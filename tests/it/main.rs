@@ -25,6 +25,7 @@ mod route_gate;
 mod route_probe;
 mod routes;
 mod rules;
+mod secrets;
 mod sinks;
 mod sources;
 mod store;

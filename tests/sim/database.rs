@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dueherald::clock::{Clock, SimClock};
-use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store, TaskStore};
 use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
 
 use crate::postgres::{TestDatabase, database};
 use crate::world::World;
@@ -44,17 +45,22 @@ impl Database {
             Self::Sqlite => {
                 let made = folder.insert(tempfile::tempdir().expect("a folder can be made"));
                 let url = format!("sqlite:{}", made.path().join("world.db").display());
-                Arc::new(SqliteStore::open(&url, time).await.expect("the file can be opened"))
+                in_tasks(Arc::new(SqliteStore::open(&url, time).await.expect("the file can be opened")))
             }
             Self::Postgres => {
                 let url = on_server.insert(database().await).url();
                 let store = PostgresStore::connect(&url.into(), CONNECTIONS, Some(time)).await;
-                Arc::new(store.expect("the server answers"))
+                in_tasks(Arc::new(store.expect("the server answers")))
             }
         };
         store.migrate().await.expect("the schema can be made");
         Opened { store, memory, _folder: folder, _database: on_server }
     }
+}
+
+/// As the daemon has it: an operation runs to its end, whatever happens to its caller.
+fn in_tasks(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(TaskStore::new(store, TaskTracker::new()))
 }
 
 /// The store while somebody waits for it: time must not pass meanwhile.

@@ -1,0 +1,62 @@
+//! Secrets that are not at hand keep no command from working that does not use them.
+
+use crate::commands::Desk;
+use rstest::rstest;
+
+/// A config with secrets of every kind, none of which is there, and a mistake in a section that the database knows nothing of.
+fn desk() -> Desk {
+    let desk = Desk::new(None);
+    let file = desk.path("dueherald.toml");
+    let config = std::fs::read_to_string(&file).expect("init wrote it");
+    let gateways = r#"
+[gateways.mail]
+kind = "smtp"
+host = "mail.example.com"
+from = "no-reply@mall.example.com"
+username = "mall"
+password = { env = "NOBODY_SET_THIS" }
+
+[gateways.text]
+kind = "http"
+url = "https://sms.example.com/send"
+callback_secret = { file = "nowhere.key" }
+"#;
+    let route_key = "[merchants.mall]\nroute_key = { env = \"NOBODY_SET_THIS\" }";
+    assert!(config.contains("[merchants.mall]"), "the sample has a merchant");
+    let config = config.replacen("[merchants.mall]", route_key, 1) + gateways;
+    std::fs::write(&file, config).expect("it can be written");
+    std::fs::remove_file(desk.path("link.key")).expect("init wrote it");
+    desk
+}
+
+#[rstest]
+#[case::kill_switch(&["suppress", "stop", "--all", "--actor", "li.na", "--reason", "wrong amounts"])]
+#[case::suppressions(&["suppress", "list"])]
+#[case::replies(&["replies", "list"])]
+#[case::rejects(&["rejects", "list"])]
+#[case::import(&["import", "sample.csv"])]
+#[case::migrate(&["migrate"])]
+fn a_command_on_the_database_needs_the_secret_of_the_database_only(#[case] arguments: &[&str]) {
+    let desk = desk();
+    desk.run(&["migrate"]).went_well();
+    desk.run(arguments).went_well();
+}
+
+#[test]
+fn a_command_that_uses_a_secret_says_which_is_missing_and_where() {
+    let desk = desk();
+    let done = desk.run(&["run"]);
+    assert_eq!(done.code, 2, "{}", done.err);
+    for missing in ["gateways.mail.password", "NOBODY_SET_THIS", "link.key"] {
+        assert!(done.err.contains(missing), "{missing}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_mistake_about_the_database_is_told_all_the_same() {
+    let desk = desk();
+    let mut command = desk.command(&["suppress", "list"]);
+    let output = command.env("DUEHERALD__DATABASE__URL", "oracle://db").output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE__URL"), "{output:?}");
+}
