@@ -88,7 +88,7 @@ fn nearest(written: &str) -> Option<&'static str> {
         strsim::damerau_levenshtein(&wanted, &name).min(strsim::damerau_levenshtein(&wanted, city))
     };
     let best = TZ_VARIANTS.iter().min_by_key(distance)?;
-    (distance(&best) <= wanted.chars().count() / 4).then(|| best.name())
+    (distance(&best) <= wanted.chars().count() / 5).then(|| best.name())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::check::phone_number;
 use crate::domain::Phone;
+use crate::plan::takes_sms;
 
 /// Reads a sender's number: in international form, with or without its `+`, or in national form of one of `countries` (two letters
 /// by ISO 3166). `None` for what is valid in none of them, and for what is another number in each of two.
@@ -14,7 +15,8 @@ pub fn read_sender<'c>(text: &str, countries: impl IntoIterator<Item = &'c str>)
     if let Some(phone) = read(text, None) {
         return Some(phone);
     }
-    let of_country = |country: &str| read(text, Some(country.to_ascii_uppercase().parse().ok()?));
+    // Who answers an SMS has a number that takes one: 85261234567 is Hong Kong's, although Guizhou has such a landline.
+    let of_country = |country: &str| read(text, Some(country.to_ascii_uppercase().parse().ok()?)).filter(takes_sms);
     let mut national: BTreeSet<_> = countries.into_iter().filter_map(of_country).collect();
     match (national.pop_first(), national.is_empty()) {
         (Some(phone), true) => Some(phone),
@@ -43,7 +45,8 @@ mod tests {
     #[case::britain("07911 123456", &["GB"], Some("+447911123456"))]
     #[case::india("98765 43210", &["IN"], Some("+919876543210"))]
     #[case::twice_the_same("13800138003", &["CN", "CN"], Some("+8613800138003"))]
-    #[case::each_another("07911123456", &["GB", "IT"], None)]
+    #[case::each_another("0612345678", &["FR", "NL"], None)]
+    #[case::a_landline_elsewhere("07911123456", &["GB", "IT"], Some("+447911123456"))]
     #[case::nowhere("12345", &["CN", "US"], None)]
     #[case::short_code("10690000abc", &["CN"], None)]
     #[case::nothing("", &["CN"], None)]
