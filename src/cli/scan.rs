@@ -45,7 +45,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let mode = if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit };
     let report = scan(store, policy, &ScanOrder { mode, ..order }).await?;
-    let ScanReport { looked_at, planned, late, expired, superseded, revived, found, .. } = report;
+    let ScanReport { looked_at, planned, late, expired, superseded, revived, moved, found, .. } = report;
     let verb = if args.dry_run { "would be planned" } else { "planned" };
     writeln!(
         out,
@@ -57,6 +57,9 @@ pub(super) async fn run(
     }
     if revived > 0 {
         writeln!(out, "{revived} planned again: what they were skipped for is no longer so")?;
+    }
+    if moved > 0 {
+        writeln!(out, "{moved} that wait were changed to another time or channel, as their rule or borrower changed")?;
     }
     if found > 0 {
         writeln!(

@@ -49,10 +49,10 @@ async fn scan_in_turn(app: &App, holder: &str, extent: Extent) {
 }
 
 fn tell_scan(report: &ScanReport) {
-    let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, found } = *report;
+    let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, moved, found } = *report;
     metrics::counter!(PLANNED).increment(planned);
     metrics::counter!(MISSED).increment(found);
-    tracing::info!(planned, in_view, looked_at, revived, "scanned");
+    tracing::info!(planned, in_view, looked_at, revived, moved, "scanned");
     if late + expired + superseded > 0 {
         tracing::warn!(late, expired, superseded, "the time of some reminders passed before they were planned");
     }

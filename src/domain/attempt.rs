@@ -240,6 +240,8 @@ pub enum EventKind {
     Held,
     /// Held no more: the cause in `detail` is gone, or the reminder has expired meanwhile.
     Released,
+    /// Moved to another time, as its rule or its borrower changed while it waited.
+    Moved,
     /// Planned again: what it was skipped for is no longer so.
     Revived,
     /// Not taken over; another try follows.
@@ -258,7 +260,7 @@ pub enum EventKind {
     Skipped,
 }
 words!(EventKind {
-    Deferred => "deferred", Held => "held", Released => "released", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Deferred => "deferred", Held => "held", Released => "released", Moved => "moved", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 
@@ -267,7 +269,7 @@ impl EventKind {
     #[must_use]
     pub fn state(self) -> State {
         match self {
-            Self::Deferred | Self::Released | Self::Revived | Self::Retry => State::Planned,
+            Self::Deferred | Self::Released | Self::Moved | Self::Revived | Self::Retry => State::Planned,
             Self::Held => State::Held,
             Self::Unknown => State::Unknown,
             Self::Accepted => State::Accepted,

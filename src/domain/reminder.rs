@@ -237,7 +237,7 @@ pub enum SkipReason {
     Cancelled,
     /// Nothing is due that day any more: the due date moved.
     Rescheduled,
-    /// A nearer step of the same rule takes its place, or the rule is no longer in the config.
+    /// A nearer step of the same rule takes its place, or no rule calls for it any more.
     Superseded,
     /// The borrower asked not to be contacted on this channel.
     OptedOut,
@@ -283,7 +283,7 @@ impl SkipReason {
             Self::Paid => "everything due that day is paid",
             Self::Cancelled => "everything due that day was cancelled",
             Self::Rescheduled => "nothing is due on that day any more",
-            Self::Superseded => "another message takes its place, or its rule is no longer in the config",
+            Self::Superseded => "another message takes its place, or no rule calls for it any more",
             Self::OptedOut => "the borrower asked not to be contacted on this channel",
             Self::Suppressed => "the address is suppressed on this channel",
             Self::NoContact => "no address for this channel is known",

@@ -103,7 +103,7 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
             round.add(&tally?);
         }
         total.add(&round);
-        if round.passed_on == 0 || stop.is_cancelled() {
+        if round.passed_on + round.switched == 0 || stop.is_cancelled() {
             join_all(lanes.iter().map(Lane::leave)).await;
             return Ok(total);
         }

@@ -116,7 +116,9 @@ pub async fn resend(
         }
         Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
         Decision::Hold(cause) => return Err(ResendError::Refused(Refusal::Held(cause.reason))),
-        Decision::Skip(reason) => return Err(ResendError::Refused(Refusal::Skip(reason))),
+        Decision::Skip(reason) | Decision::Switch { reason, .. } => {
+            return Err(ResendError::Refused(Refusal::Skip(reason)));
+        }
     }
     let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };
     let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;

@@ -62,6 +62,8 @@ pub struct ScanReport {
     pub superseded: u64,
     /// Skipped before because of what the books said, and planned again.
     pub revived: u64,
+    /// Of what waits: what goes out at another time or on another channel now, as its rule or its borrower changed.
+    pub moved: u64,
     /// Of the planned and revived: what the check of everything in view found to be missing. More than none is a fault of dueherald.
     pub found: u64,
 }
@@ -75,6 +77,7 @@ impl AddAssign for ScanReport {
         self.expired += other.expired;
         self.superseded += other.superseded;
         self.revived += other.revived;
+        self.moved += other.moved;
         self.found += other.found;
     }
 }
@@ -224,7 +227,13 @@ impl<'a> Scan<'a> {
         called.retain(|one| one.skip.is_none());
         let tried = self.store.put_in(&called, self.now(), WriteMode::DryRun).await?;
         if tried.planned.is_empty() && tried.revived.is_empty() {
-            return Ok(ScanReport::default());
+            // A suppression changes the channel of a step and is no change of the ledger: no scan has missed anything.
+            let changes = !tried.moved.is_empty() || !tried.switched.is_empty();
+            return if changes {
+                Ok(ScanReport { in_view: 0, ..self.put_in(called).await? })
+            } else {
+                Ok(ScanReport::default())
+            };
         }
         // It may have changed since the changes were taken: then it is no fault.
         let mut report = self.take_changes().await?;
@@ -257,6 +266,7 @@ impl<'a> Scan<'a> {
                     expired: if same[0].skip == Some(SkipReason::Expired) { skipped } else { 0 },
                     superseded: if same[0].skip == Some(SkipReason::Superseded) { skipped } else { 0 },
                     revived: put.revived.len() as u64,
+                    moved: (put.moved.len() + put.switched.len()) as u64,
                     ..ScanReport::default()
                 };
             }

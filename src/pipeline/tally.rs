@@ -21,6 +21,8 @@ pub struct Tally {
     pub deferred: u64,
     /// Held until a stop is lifted, say.
     pub held: u64,
+    /// Of what was not sent: what goes out on another channel instead.
+    pub switched: u64,
     /// Not sent, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
 }
@@ -35,14 +37,16 @@ impl Tally {
         self.unknown += other.unknown;
         self.deferred += other.deferred;
         self.held += other.held;
+        self.switched += other.switched;
         for (reason, count) in &other.skipped {
             *self.skipped.entry(*reason).or_default() += count;
         }
     }
 
     pub(super) fn put_aside(&mut self, decision: &Decision) {
+        self.switched += u64::from(matches!(decision, Decision::Switch { .. }));
         match decision {
-            Decision::Skip(reason) => {
+            Decision::Skip(reason) | Decision::Switch { reason, .. } => {
                 *self.skipped.entry(*reason).or_default() += 1;
                 metrics::counter!(SKIPPED, "reason" => reason.as_str()).increment(1);
             }

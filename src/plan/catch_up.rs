@@ -62,10 +62,10 @@ fn missed(policy: &Policy, reminder: &NewReminder, borrower: &Borrower, now: Dat
 
 /// Whether a nearer step of the same rule takes the place of this one: its time comes on the borrower's day of `now`, or has come.
 /// So nobody gets two steps of one rule on one day.
-#[must_use]
-pub fn is_overtaken(policy: &Policy, key: &ReminderKey, borrower: &Borrower, now: DateTime<Utc>) -> bool {
+fn is_overtaken(policy: &Policy, key: &ReminderKey, borrower: &Borrower, now: DateTime<Utc>) -> bool {
     let Step::Rule { offset, .. } = &key.step else { return false };
     let Some(rule) = policy.rule_of(&key.step) else { return false };
     let Some(merchant) = policy.merchants.get(&key.borrower.merchant) else { return false };
-    a_later_step_is_due(policy, rule, merchant, borrower, (key.due_date, *offset), now)
+    let hours = policy.contact_hours(merchant, borrower, Some(rule));
+    a_later_step_is_due(policy, rule, merchant, (borrower, &hours), (key.due_date, *offset), now)
 }

@@ -5,12 +5,14 @@ use chrono_tz::Tz;
 
 use super::digest::joined;
 use super::frequency_cap::is_capped;
+use super::planner::{a_later_step_is_due, is_reminded_by};
+use super::recheck::{other_channel, rule_of, window};
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, is_overtaken, local_date, pack, reachable_address, to_utc};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date, pack, reachable_address, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
-    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, RouteKey, SkipReason, Step, SuppressionReason,
-    TemplateName,
+    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RouteKey, SkipReason, Step,
+    SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -84,6 +86,8 @@ pub enum DeferReason {
     OnHold,
     /// A frequency cap is reached, and a notice is of use on another day as well.
     Capped,
+    /// By the rule and the borrower as they are now, its time is yet to come.
+    NotYet,
 }
 
 impl DeferReason {
@@ -95,6 +99,7 @@ impl DeferReason {
             Self::Holiday => "holiday",
             Self::OnHold => "on_hold",
             Self::Capped => "capped",
+            Self::NotYet => "not_yet",
         }
     }
 }
@@ -136,6 +141,23 @@ pub enum Decision {
     Hold(HoldCause),
     /// Never.
     Skip(SkipReason),
+    /// Never on its channel, which cannot be used any more; its step goes out on another one.
+    Switch {
+        /// Why its channel cannot be used.
+        reason: SkipReason,
+        /// The other channel.
+        to: Channel,
+    },
+}
+
+impl Decision {
+    /// The reminder that takes the place of `reminder` on the other channel. It is decided when it is claimed, like any other.
+    #[must_use]
+    pub fn switched(&self, reminder: &NewReminder, now: DateTime<Utc>) -> Option<NewReminder> {
+        let Self::Switch { to, .. } = self else { return None };
+        let key = ReminderKey { channel: *to, ..reminder.key.clone() };
+        Some(NewReminder { key, origin: Origin::Schedule, not_before: now, expires_at: reminder.expires_at.max(now) })
+    }
 }
 
 /// Decides about one reminder from what is known at `now`. Pure; called inside the claim, and by `resend` and `explain` to
@@ -159,10 +181,8 @@ fn weigh(
     if merchant.stopped {
         return Err(SkipReason::MerchantStopped);
     }
-    let rule = policy.rule_of(&key.step);
-    if rule.is_none() && matches!(key.step, Step::Rule { .. }) {
-        return Err(SkipReason::Superseded);
-    }
+    let step = rule_of(policy, key)?;
+    let rule = step.map(|(rule, _)| rule);
     let notice = standing(&key.step, account)?;
     // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
     let confirms = matches!(key.step, Step::Confirmation { .. });
@@ -171,27 +191,38 @@ fn weigh(
         all if confirms && !all.is_empty() => all.to_vec(),
         all => open_installments(all)?,
     };
+    if rule.is_some_and(|rule| !is_reminded_by(policy, rule, &merchant.id, &installments)) {
+        return Err(SkipReason::Superseded);
+    }
     installments.extend(joined(rule, key, account, now)?);
-    if now >= reminder.expires_at {
+    let Some(borrower) = account.borrower.as_ref() else {
+        return Err(if now >= reminder.expires_at { SkipReason::Expired } else { SkipReason::NoContact });
+    };
+    let mut hours = policy.contact_hours(merchant, borrower, rule);
+    let window = window(policy, step, merchant, (borrower, &hours), reminder)?;
+    if now >= window.end {
         return Err(SkipReason::Expired);
     }
-    let borrower = account.borrower.as_ref().ok_or(SkipReason::NoContact)?;
-    if is_overtaken(policy, key, borrower, now) {
+    if let Some((rule, offset)) = step
+        && a_later_step_is_due(policy, rule, merchant, (borrower, &hours), (key.due_date, offset), now)
+    {
         return Err(SkipReason::Superseded);
+    }
+    if now < window.start {
+        return Ok(Decision::Defer { until: window.start, reason: DeferReason::NotYet });
     }
     if let Some(hold) = borrower.hold.as_ref().filter(|hold| hold.stands_at(now)) {
         // Of use after the hold as well: a dispute that ends in the morning does not lose the evening's reminder.
-        let end = hold.until.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::OnHold)?;
+        let end = hold.until.filter(|until| *until < window.end).ok_or(SkipReason::OnHold)?;
         return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
-    let to = reachable_address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
-    match account.suppressed {
-        // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
-        Some(SuppressionReason::OptedOut) if confirms => {}
-        None if confirms => return Err(SkipReason::Superseded),
-        Some(reason) => return Err(reason.skip_reason()),
-        None => {}
-    }
+    let to = match usable_address(rule, borrower, account, key) {
+        Ok(to) => to,
+        Err(reason) => {
+            let other = rule.and_then(|rule| other_channel(rule, borrower, key));
+            return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
+        }
+    };
     if account.stopped {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
     }
@@ -206,22 +237,21 @@ fn weigh(
     if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));
     }
-    let mut hours = policy.contact_hours(merchant, borrower, rule);
     let decent = hours.hours;
     hours.hours = narrowed(decent, borrower.preferred_hours);
-    if hours.next_allowed(now).is_none_or(|allowed| allowed >= reminder.expires_at) {
+    if hours.next_allowed(now).is_none_or(|allowed| allowed >= window.end) {
         // Better at another hour than never.
         hours.hours = decent;
     }
     if !hours.allow(now) {
         let reason = if hours.is_day_off(now) { DeferReason::Holiday } else { DeferReason::ContactHours };
-        let allowed = hours.next_allowed(now).filter(|allowed| *allowed < reminder.expires_at);
+        let allowed = hours.next_allowed(now).filter(|allowed| *allowed < window.end);
         return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
     }
     if is_capped(policy, reminder, &account.contacts, hours.zones.home(), now) {
         // What is told once is not lost because of what was told today.
         let tomorrow = notice.and_then(|_| start_of_tomorrow(hours.zones.home(), now));
-        let until = tomorrow.filter(|until| *until < reminder.expires_at).ok_or(SkipReason::Capped)?;
+        let until = tomorrow.filter(|until| *until < window.end).ok_or(SkipReason::Capped)?;
         return Ok(Decision::Defer { until, reason: DeferReason::Capped });
     }
     Ok(Decision::Send(ToSend {
@@ -236,7 +266,7 @@ fn weigh(
         },
         no_other_template: notice.is_some() || confirms,
         second_route: rule.and_then(|rule| rule.second_route.clone()),
-        until: hours.closing(now).min(reminder.expires_at),
+        until: hours.closing(now).min(window.end),
     }))
 }
 
@@ -245,6 +275,27 @@ fn standing<'a>(step: &Step, account: &'a Account) -> Result<Option<&'a NoticeFa
     let Step::Notice { .. } = step else { return Ok(None) };
     let goes_out = |notice: &&NoticeFacts| matches!(notice.state, NoticeState::Sending | NoticeState::Paused);
     account.notice.as_ref().filter(goes_out).ok_or(SkipReason::NoticeCancelled).map(Some)
+}
+
+/// Where a message on the key's channel goes.
+fn usable_address(
+    rule: Option<&Rule>,
+    borrower: &Borrower,
+    account: &Account,
+    key: &ReminderKey,
+) -> Result<Address, SkipReason> {
+    if rule.is_some_and(|rule| !rule.channels.order.contains(&key.channel)) {
+        return Err(SkipReason::Superseded);
+    }
+    let to = reachable_address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
+    let confirms = matches!(key.step, Step::Confirmation { .. });
+    match account.suppressed {
+        // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
+        Some(SuppressionReason::OptedOut) if confirms => Ok(to),
+        None if confirms => Err(SkipReason::Superseded),
+        Some(reason) => Err(reason.skip_reason()),
+        None => Ok(to),
+    }
 }
 
 fn start_of_tomorrow(zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

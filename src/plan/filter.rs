@@ -2,7 +2,7 @@ use std::ops::RangeInclusive;
 
 use rust_decimal::Decimal;
 
-use super::{Due, WhyNot};
+use super::WhyNot;
 use crate::domain::{Currency, Installment};
 
 /// How much must be open for a rule.
@@ -46,9 +46,9 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// The first that does not match.
-    pub(super) fn mismatch(&self, due: &Due) -> Option<WhyNot> {
-        let mut left: Vec<&Installment> = due.installments.iter().collect();
+    /// The first that does not match what is `open` on a day.
+    pub(super) fn mismatch(&self, open: &[Installment]) -> Option<WhyNot> {
+        let mut left: Vec<&Installment> = open.iter().collect();
         if !self.products.is_empty() {
             left.retain(|one| one.product.as_ref().is_some_and(|product| self.products.contains(product)));
             if left.is_empty() {
@@ -67,7 +67,7 @@ impl Filters {
                 return Some(WhyNot::Tag);
             }
         }
-        self.amount.as_ref().filter(|range| !range.contains(outstanding(due, range.currency))).map(|_| WhyNot::Amount)
+        self.amount.as_ref().filter(|range| !range.contains(outstanding(open, range.currency))).map(|_| WhyNot::Amount)
     }
 
     /// Whether what matches `other` matches this too, as far as can be told without knowing what falls due.
@@ -108,7 +108,7 @@ impl Filters {
 }
 
 /// What is still to be paid in that currency.
-fn outstanding(due: &Due, currency: Currency) -> Decimal {
-    let open = due.installments.iter().map(Installment::outstanding).filter(|open| open.currency() == currency);
+fn outstanding(open: &[Installment], currency: Currency) -> Decimal {
+    let open = open.iter().map(Installment::outstanding).filter(|open| open.currency() == currency);
     open.map(|open| open.amount()).sum()
 }

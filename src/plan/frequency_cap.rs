@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::recheck::has_key;
 use super::{ChannelMode, Contact, Policy, Progress, local_date};
 use crate::domain::{BorrowerKey, Channel, NewReminder, ReminderKey, Step};
 
@@ -56,7 +57,10 @@ pub(super) fn is_capped(
     let today = local_date(zone, now);
     let day = |contact: &Contact| match (contact.progress, contact.progress.left_at(now)) {
         (_, Some(left)) => Some(local_date(zone, left)),
-        (Progress::Planned(at), None) if priority(policy, &contact.key.step) > Some(own) => {
+        // What no rule calls for any more is still in the outbox, and will not be sent.
+        (Progress::Planned(at), None)
+            if priority(policy, &contact.key.step) > Some(own) && has_key(policy, &contact.key) =>
+        {
             Some(local_date(zone, at).max(today))
         }
         _ => None,

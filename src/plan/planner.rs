@@ -7,7 +7,9 @@ use super::reachable_address;
 use super::rule::day;
 use super::wishes::{preferred_first, time_of_day};
 use super::{Calendar, ChannelMode, ContactHours, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
-use crate::domain::{Borrower, Channel, Merchant, NewReminder, Origin, ReminderKey, RuleName, Step};
+use crate::domain::{
+    Borrower, Channel, Installment, Merchant, MerchantId, NewReminder, Origin, ReminderKey, RuleName, Step,
+};
 
 /// Which reminders a scan plans: those whose time lies before `until` and which are still of use at `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +98,9 @@ pub(super) fn due_dates_of(
 #[must_use]
 pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
     let Ok(merchant) = merchant(policy, due) else { return Vec::new() };
-    let rules = matching(policy, due).filter(|(_, why_not)| why_not.is_none()).map(|(rule, _)| rule);
+    let rules = matching(policy, &due.borrower.key.merchant, &due.installments)
+        .filter(|(_, why_not)| why_not.is_none())
+        .map(|(rule, _)| rule);
     rules.flat_map(|rule| in_view(policy, rule, merchant, due, horizon).into_values().flatten().flatten()).collect()
 }
 
@@ -113,7 +117,7 @@ pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<Cons
         Some(why_not) => whole(rule, why_not),
         None => every_step(policy, rule, merchant, due, horizon),
     };
-    matching(policy, due).flat_map(steps).collect()
+    matching(policy, &due.borrower.key.merchant, &due.installments).flat_map(steps).collect()
 }
 
 fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, WhyNot> {
@@ -121,13 +125,17 @@ fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, WhyNot> {
 }
 
 /// Every rule, with what keeps it as a whole from the due date.
-fn matching<'p>(policy: &'p Policy, due: &Due) -> impl Iterator<Item = (&'p Rule, Option<WhyNot>)> {
+fn matching<'p>(
+    policy: &'p Policy,
+    merchant: &MerchantId,
+    open: &[Installment],
+) -> impl Iterator<Item = (&'p Rule, Option<WhyNot>)> {
     let mut first: Option<&RuleName> = None;
     policy.rules.iter().map(move |rule| {
-        if !rule.is_for(&due.borrower.key.merchant) {
+        if !rule.is_for(merchant) {
             return (rule, Some(WhyNot::Merchant));
         }
-        if let Some(why_not) = rule.filters.mismatch(due) {
+        if let Some(why_not) = rule.filters.mismatch(open) {
             return (rule, Some(why_not));
         }
         match (policy.rules_match, first) {
@@ -138,6 +146,15 @@ fn matching<'p>(policy: &'p Policy, due: &Due) -> impl Iterator<Item = (&'p Rule
             }
         }
     })
+}
+
+/// Whether a rule reminds of what is `open` on a day: its filters match, and no earlier rule takes its place.
+pub(super) fn is_reminded_by(policy: &Policy, rule: &Rule, merchant: &MerchantId, open: &[Installment]) -> bool {
+    match policy.rules_match {
+        RulesMatch::All => rule.is_for(merchant) && rule.filters.mismatch(open).is_none(),
+        RulesMatch::First => matching(policy, merchant, open)
+            .any(|(candidate, why_not)| candidate.name == rule.name && why_not.is_none()),
+    }
 }
 
 /// Every step of a rule: those far from the horizon are told by their day alone.
@@ -203,7 +220,7 @@ fn in_view(
 }
 
 /// When a step may go out.
-fn time_of_step(
+pub(super) fn time_of_step(
     rule: &Rule,
     calendar: &Calendar,
     hours: &ContactHours<'_>,
@@ -223,12 +240,11 @@ pub(super) fn a_later_step_is_due(
     policy: &Policy,
     rule: &Rule,
     merchant: &Merchant,
-    borrower: &Borrower,
+    (borrower, hours): (&Borrower, &ContactHours<'_>),
     (due_date, offset): (NaiveDate, i32),
     now: DateTime<Utc>,
 ) -> bool {
     let calendar = policy.calendar_of(rule, merchant);
-    let hours = policy.contact_hours(merchant, borrower, Some(rule));
     let home = hours.zones.home();
     let today = local_date(home, now);
     // Only a day off moves a step to an earlier day.
@@ -238,7 +254,7 @@ pub(super) fn a_later_step_is_due(
     let tomorrow = to_utc(home, tomorrow.and_time(NaiveTime::MIN));
     rule.days
         .steps(due_date, offset.saturating_add(1)..=last)
-        .filter_map(|later| time_of_step(rule, calendar, &hours, borrower, due_date, later).ok())
+        .filter_map(|later| time_of_step(rule, calendar, hours, borrower, due_date, later).ok())
         .any(|time| time < tomorrow)
 }
 

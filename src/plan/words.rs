@@ -9,7 +9,7 @@ use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped];
+    pub const ALL: [Self; 5] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped, Self::NotYet];
 
     /// The reason as a colleague would say it.
     #[must_use]
@@ -19,6 +19,7 @@ impl DeferReason {
             Self::Holiday => "it is a day off, and the rule sends on working days only",
             Self::OnHold => "the borrower is on hold until then",
             Self::Capped => "a frequency cap is reached that day",
+            Self::NotYet => "its time was moved, and is yet to come",
         }
     }
 }

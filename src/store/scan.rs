@@ -32,4 +32,8 @@ pub struct PutIn {
     pub skipped: Vec<ReminderId>,
     /// Skipped before because of what the books said, and planned again, because they do not any more.
     pub revived: Vec<ReminderId>,
+    /// Of what waits: what goes out at another time now.
+    pub moved: Vec<ReminderId>,
+    /// Put in, or planned again, in the place of what waited on another channel.
+    pub switched: Vec<ReminderId>,
 }

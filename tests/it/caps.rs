@@ -127,11 +127,11 @@ fn a_resend_by_hand_is_not_stopped_but_counts() {
 #[test]
 fn a_fallback_takes_the_place_of_its_first_message() {
     let first = |about: &str| {
-        let mut first = contact("late/0", Channel::Sms, Progress::Sent(at(TEN)));
+        let mut first = contact("late/-3", Channel::Sms, Progress::Sent(at(TEN)));
         first.key.due_date = day(about);
         first
     };
-    let mut second = reminder("b1", DUE, "late/0", TEN);
+    let mut second = reminder("b1", DUE, "late/-3", TEN);
     second.key.channel = Channel::Email;
     let one = capped(cap(1, 0), Cap::default());
     assert!(matches!(decided(&one, &second, vec![first(DUE)]), Decision::Send(_)));
@@ -141,7 +141,7 @@ fn a_fallback_takes_the_place_of_its_first_message() {
         "another's first"
     );
     // A pair is one message to others over all channels, and one on each channel.
-    let pair = || vec![first("2026-11-28"), contact("late/0", Channel::Email, Progress::Sent(at(TEN)))];
+    let pair = || vec![first("2026-11-28"), contact("late/-3", Channel::Email, Progress::Sent(at(TEN)))];
     assert!(!is_capped(&capped(cap(2, 0), Cap::default()), pair()));
     assert!(is_capped(&capped(cap(2, 0), cap(1, 0)), pair()));
 }

@@ -33,9 +33,11 @@ fn account(due: u32, following: &[u32], sent: &[(u32, Channel)]) -> Account {
 fn decided(mode: ChannelMode, about: u32, channel: Channel, account: &Account) -> Result<Vec<String>, SkipReason> {
     let mut one = reminder("b1", &format!("2026-11-{about}"), "due/-3", TEN);
     one.key.channel = channel;
-    match decide(&joining(mode), &one, account, at(TEN)) {
+    // Its step is so many days before its own due date.
+    let now = at(TEN) + chrono::TimeDelta::days(i64::from(about) - 25);
+    match decide(&joining(mode), &one, account, now) {
         Decision::Send(ToSend { installments, .. }) => Ok(installments.iter().map(|one| one.id.to_string()).collect()),
-        Decision::Skip(reason) => Err(reason),
+        Decision::Skip(reason) | Decision::Switch { reason, .. } => Err(reason),
         Decision::Defer { .. } | Decision::Hold(_) => panic!("it is ten in the morning"),
     }
 }

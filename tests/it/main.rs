@@ -20,6 +20,7 @@ mod notice;
 mod plan;
 mod postgres;
 mod render;
+mod replan;
 mod resend;
 mod route_gate;
 mod route_probe;

@@ -117,6 +117,7 @@ fn in_words(event: &Event) -> String {
         EventKind::Deferred => format!("put off{because}"),
         EventKind::Held => format!("held{because}"),
         EventKind::Released => format!("to be decided again; it was held{because}"),
+        EventKind::Moved => format!("moved to another time{because}"),
         EventKind::Revived => format!("planned again{because}"),
         EventKind::Skipped => format!("not sent{because}"),
         EventKind::Retry => format!("attempt {attempt} through {gateway} did not go through{because}; another follows"),

@@ -246,6 +246,10 @@ impl Telling<'_> {
                 ("hold", None, Some(Why { word, text }))
             }
             Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
+            Decision::Switch { reason, to } => {
+                let Why { word, text } = Why::skipped(reason);
+                ("skip", None, Some(Why { word, text: format!("{text}; {to} takes its place") }))
+            }
         };
         Answer { at, decision, until, why }
     }

@@ -76,7 +76,7 @@ pub(super) fn play(
                 told(now, reminder, Fate::Skipped(SkipReason::Expired));
                 None
             }
-            Decision::Skip(reason) => {
+            Decision::Skip(reason) | Decision::Switch { reason, .. } => {
                 told(now, reminder, Fate::Skipped(reason));
                 None
             }

@@ -188,7 +188,9 @@ pub async fn preview(
             match judge(&uncapped, &recipient, due, &stops, template, now) {
                 Decision::Send(_) => count.now += 1,
                 Decision::Defer { .. } | Decision::Hold(_) => count.later += 1,
-                Decision::Skip(reason) => *count.skipped.entry(reason.as_str()).or_default() += 1,
+                Decision::Skip(reason) | Decision::Switch { reason, .. } => {
+                    *count.skipped.entry(reason.as_str()).or_default() += 1
+                }
             }
         }
     }

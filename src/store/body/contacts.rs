@@ -143,7 +143,7 @@ pub(super) fn tell(rest: &mut [Leased], decided: ReminderId, decision: &Decision
             (_, Progress::Sent(_)) => {}
             (Decision::Defer { until, .. }, _) => contacts[place].progress = Progress::Planned(*until),
             // What is held keeps no place: nobody knows when it will go, if at all.
-            (Decision::Skip(_) | Decision::Hold(_), _) => drop(contacts.swap_remove(place)),
+            (Decision::Skip(_) | Decision::Switch { .. } | Decision::Hold(_), _) => drop(contacts.swap_remove(place)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder};
+use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder, replans};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
 use crate::plan::{Account, Beside, Decision, DeferReason, Planned, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
@@ -25,7 +25,7 @@ pub(super) async fn plan(
 }
 
 /// Each with whether its rule wants one channel at first.
-fn columns<'r, R>(
+pub(super) fn columns<'r, R>(
     rows: &'r [R],
     read: impl Fn(&'r R) -> (&'r NewReminder, bool) + Copy,
     at: DateTime<Utc>,
@@ -47,11 +47,11 @@ fn columns<'r, R>(
         .column(|row| read(row).1)
 }
 
-fn read_planned<'r>(one: &'r &Planned) -> (&'r NewReminder, bool) {
+pub(super) fn read_planned<'r>(one: &'r &Planned) -> (&'r NewReminder, bool) {
     (&one.reminder, one.is_sole)
 }
 
-/// Puts in what a scan found. What is there already costs a second look: it may be planned again.
+/// Puts in what a scan found. What is there already costs a second look: it may have to change.
 pub(super) async fn put_in(tx: &mut Tx, found: &[Planned], at: DateTime<Utc>) -> Result<PutIn, StoreError> {
     let (mut missed, to_plan): (Vec<_>, Vec<_>) = found.iter().partition(|one| one.skip.is_some());
     missed.sort_by_key(|one| one.skip.map(SkipReason::as_str));
@@ -60,7 +60,7 @@ pub(super) async fn put_in(tx: &mut Tx, found: &[Planned], at: DateTime<Utc>) ->
         put.planned = reminder::insert(tx, columns(&to_plan, read_planned, at)?).await?;
     }
     if put.planned.len() < to_plan.len() {
-        put.revived = reminder::revive(tx, columns(&to_plan, read_planned, at)?, Moment(at)).await?;
+        replans::replan(tx, &to_plan, at, &mut put).await?;
     }
     for missed in missed.chunk_by(|a, b| a.skip == b.skip) {
         let Some(reason) = missed.first().and_then(|one| one.skip) else { continue };
@@ -240,7 +240,12 @@ pub(super) async fn give_back(
         .column(|(leased, _)| stored_attempt(leased.attempt))?;
     leased.query(queue::GIVE_BACK)?.execute(&mut **tx).await?;
     let moves: Vec<_> = put_aside.iter().filter_map(|(leased, decision)| set_aside(leased, decision, now.0)).collect();
-    record(tx, &moves).await?;
+    let moved = record(tx, &moves).await?;
+    let to_others = put_aside.iter().filter_map(|(leased, decision)| {
+        let switched = decision.switched(&leased.reminder, now.0)?;
+        moved.contains(&leased.id).then_some((leased.id, switched))
+    });
+    replans::switch(tx, &Vec::from_iter(to_others), now.0).await?;
     Ok(put_aside.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
 }
 
@@ -249,7 +254,7 @@ fn set_aside(leased: &Leased, decision: &Decision, now: DateTime<Utc>) -> Option
     let before = leased.attempt - 1;
     match decision {
         Decision::Send(_) => None,
-        Decision::Skip(reason) => Some(Move {
+        Decision::Skip(reason) | Decision::Switch { reason, .. } => Some(Move {
             event: Event::skipped(leased.id, before, *reason, now),
             not_before: None,
             place: None,

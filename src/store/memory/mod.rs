@@ -316,7 +316,9 @@ impl Store for MemoryStore {
                     outbox.contacts(&ledger.same_person(&reminder.key.borrower, request.channel, beside), beside, now);
                 ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, beside);
             }
-            match decide.decide(&reminder, &account, now) {
+            let decision = decide.decide(&reminder, &account, now);
+            let switched = decision.switched(&reminder, now);
+            match decision {
                 Decision::Send(to_send) => {
                     let Some(attempt) = outbox.begin(id, &request.gateway, now + request.lease) else { continue };
                     let in_doubt = outbox.is_in_doubt(id);
@@ -335,6 +337,10 @@ impl Store for MemoryStore {
                 Decision::Skip(reason) => {
                     outbox.skip(Event::skipped(id, outbox.attempts(id), reason, now));
                     claimed.put_aside.push((id, Decision::Skip(reason)));
+                }
+                Decision::Switch { reason, .. } => {
+                    switched.iter().for_each(|to| outbox.switch(id, to, reason, now));
+                    claimed.put_aside.push((id, decision));
                 }
             }
         }

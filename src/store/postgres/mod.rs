@@ -46,6 +46,8 @@ mod reject;
 #[path = "../body/rejects.rs"]
 mod rejects;
 mod reminder;
+#[path = "../body/replans.rs"]
+mod replans;
 #[path = "../body/replies.rs"]
 mod replies;
 mod report;

@@ -351,7 +351,7 @@ const RECORD: &str = concat!(
             leased_until = null
         from said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
-            s.kind in ('deferred', 'held') and q.state = 'planned'
+            s.kind in ('deferred', 'moved', 'held') and q.state = 'planned'
             or s.kind = 'retry' and q.state in ('sending', 'unknown')
             or s.kind in ('accepted', 'failed') and s.not_before is not null and q.state in ('sending', 'unknown')
             or s.kind = 'unknown' and q.state = 'sending'

@@ -1,6 +1,6 @@
 //! Statements on `reminder` that take a batch: PostgreSQL takes it as one array for each column.
 
-use crate::domain::{ReminderId, SkipReason};
+use crate::domain::{NewReminder, ReminderId, SkipReason};
 use crate::store::StoreError;
 use crate::store::sql::value::Moment;
 
@@ -67,30 +67,48 @@ const INSERT_SKIPPED: &str = concat!(
     returning reminder_id"#
 );
 
-/// Plans again what was skipped because the books said so. Binds besides: now.
-const REVIVE: &str = concat!(
-    wanted!(),
-    r#", queued as (
+/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Joined step by step, so
+/// that no plan reads a whole table. Binds: places, merchants, borrowers, due dates, steps.
+pub(super) const KNOWN: &str = r#"
+    select w.place, r.id as reminder_id, r.channel, r.not_before, r.expires_at, q.state, q.attempt,
+        e.kind, e.detail, e.attempt as last_attempt
+    from unnest($1::bigint[], $2::text[], $3::text[], $4::date[], $5::text[])
+        as w (place, merchant, borrower_id, due_date, step)
+    cross join lateral (
+        select r.id, r.channel, r.not_before, r.expires_at from reminder r
+        where r.borrower_id = w.borrower_id and r.merchant = w.merchant and r.due_date = w.due_date and r.step = w.step
+        offset 0
+    ) r
+    left join lateral (
+        select q.reminder_id, q.state, q.attempt from queue q where q.reminder_id = r.id offset 0
+    ) q on true
+    left join lateral (
+        select l.attempt, l.kind, l.detail from event l
+        where l.reminder_id = r.id and q.reminder_id is null order by l.id desc limit 1
+    ) e on true"#;
+
+/// Plans reminders again. Binds: numbers, attempts, times, channels; now.
+const REVIVE: &str = r#"
+    with queued as (
         insert into queue (reminder_id, not_before, attempt, place, channel, state)
-        select r.id, w.not_before, e.attempt, 0, r.channel, 'planned'
-        from wanted w
-        cross join lateral (
-            select r.id, r.channel from reminder r
-            where r.borrower_id = w.borrower_id and r.merchant = w.merchant and r.due_date = w.due_date
-              and r.step = w.step and r.channel = w.channel and r.expires_at > w.planned_at
-            offset 0
-        ) r
-        cross join lateral (
-            select l.attempt, l.kind, l.detail from event l where l.reminder_id = r.id order by l.id desc limit 1
-        ) e
-        where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled', 'unknown_merchant')
+        select id, not_before, attempt, 0, channel, 'planned'
+        from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::text[]) as k (id, attempt, not_before, channel)
         on conflict (reminder_id) do nothing
         returning reminder_id, attempt
     )
     insert into event (reminder_id, attempt, at, kind)
-    select reminder_id, attempt, $14, 'revived' from queued
-    returning reminder_id"#
-);
+    select reminder_id, attempt, $5, 'revived' from queued
+    returning reminder_id"#;
+
+/// Gives reminders other times. Binds: numbers, not before, expire at.
+const SET_TIMES: &str = r#"
+    update reminder r set not_before = k.not_before, expires_at = k.expires_at
+    from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) as k (id, not_before, expires_at)
+    where r.id = k.id"#;
+
+/// Those of which an attempt may have arrived. Binds: numbers.
+pub(super) const IN_DOUBT: &str =
+    "select distinct reminder_id from event where reminder_id = any ($1::bigint[]) and kind = 'unknown'";
 
 /// Puts in what is not there yet. Gives the numbers of what was put in.
 pub(super) async fn insert<R>(tx: &mut Tx, reminders: Batch<'_, R>) -> Result<Vec<ReminderId>, StoreError> {
@@ -110,8 +128,23 @@ pub(super) async fn insert_skipped<R>(
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 
-/// Plans again what may be, at `at`. Gives the numbers.
+/// Plans them again, at `at`. Gives the numbers.
 pub(super) async fn revive<R>(tx: &mut Tx, reminders: Batch<'_, R>, at: Moment) -> Result<Vec<ReminderId>, StoreError> {
     let ids: Vec<(i64,)> = reminders.query_as(REVIVE)?.bind(at).fetch_all(&mut **tx).await?;
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
+}
+
+/// Gives each the times of the one called for.
+pub(super) async fn set_times(tx: &mut Tx, timed: &[(ReminderId, &NewReminder)]) -> Result<(), StoreError> {
+    if timed.is_empty() {
+        return Ok(());
+    }
+    Batch::of(timed)
+        .column(|(id, _)| id.0)?
+        .column(|(_, one)| Moment(one.not_before))?
+        .column(|(_, one)| Moment(one.expires_at))?
+        .query(SET_TIMES)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }

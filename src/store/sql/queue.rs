@@ -255,7 +255,7 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 /// | kind | from | to |
 /// |---|---|---|
 /// | skipped | planned | gone |
-/// | deferred | planned | planned, at `not_before` |
+/// | deferred, moved | planned | planned, at `not_before` |
 /// | held | planned | held for the cause in its detail, until `not_before` |
 /// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
 /// | retry | sending, unknown | planned, at `not_before`, in `place` |

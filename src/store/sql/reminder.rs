@@ -8,6 +8,7 @@ use super::clauses::Clause;
 use super::event::{EventRow, event_columns, read_attempt};
 use super::value::Moment;
 use crate::domain::{NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
+use crate::plan::{KnownProgress, KnownReminder};
 use crate::store::{ReminderFilter, ReminderView, StoreError};
 
 /// What is known of a reminder `r`, without merchant, borrower and due date.
@@ -135,6 +136,42 @@ impl ReminderRow {
             resend_of: self.resend_of,
         };
         origin.read()
+    }
+}
+
+/// What the outbox has of a step on one channel.
+#[derive(FromRow)]
+pub(in crate::store) struct KnownRow {
+    /// Of the step in its batch.
+    pub(in crate::store) place: i64,
+    reminder_id: i64,
+    channel: String,
+    not_before: Moment,
+    expires_at: Moment,
+    state: Option<String>,
+    attempt: Option<i32>,
+    kind: Option<String>,
+    detail: Option<String>,
+    last_attempt: Option<i32>,
+}
+
+impl KnownRow {
+    pub(in crate::store) fn known(self) -> Result<KnownReminder, StoreError> {
+        let progress = match (self.state.as_deref(), self.attempt, &self.kind) {
+            (Some("planned"), Some(0), _) => KnownProgress::Untouched,
+            (None, _, Some(kind)) => {
+                let attempts = read_attempt(self.last_attempt.unwrap_or_default(), "event.attempt")?;
+                KnownProgress::ended(read(kind, "event.kind", str::parse)?, self.detail.as_deref(), attempts)
+            }
+            _ => KnownProgress::Other,
+        };
+        Ok(KnownReminder {
+            id: ReminderId(self.reminder_id),
+            channel: read(&self.channel, "reminder.channel", str::parse)?,
+            not_before: self.not_before.0,
+            expires_at: self.expires_at.0,
+            progress,
+        })
     }
 }
 

@@ -115,7 +115,7 @@ const KEEP: &str = r#"
         from json_each($1)
     ) s
     where queue.reminder_id = s.reminder_id and queue.attempt = s.attempt and (
-        s.kind in ('deferred', 'held') and queue.state = 'planned'
+        s.kind in ('deferred', 'moved', 'held') and queue.state = 'planned'
         or s.kind = 'retry' and queue.state in ('sending', 'unknown')
         or s.kind in ('accepted', 'failed') and s.not_before is not null and queue.state in ('sending', 'unknown')
         or s.kind = 'unknown' and queue.state = 'sending'

@@ -1,7 +1,7 @@
 //! Statements on `reminder` that take a batch: SQLite takes it as JSON. Rows: the columns in the order of an insert, and whether
 //! each is sole.
 
-use crate::domain::{ReminderId, SkipReason};
+use crate::domain::{NewReminder, ReminderId, SkipReason};
 use crate::store::StoreError;
 use crate::store::sql::value::Moment;
 
@@ -36,18 +36,38 @@ const SKIP: &str = r#"
     insert into event (reminder_id, attempt, at, kind, detail)
     select value ->> 0, 0, $2, 'skipped', $3 from json_each($1)"#;
 
-/// Plans again what was skipped because the books said so.
-const REVIVE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state)
-    select r.id, k.value ->> 10, e.attempt, 0, r.channel, 'planned'
+/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Rows: place, merchant,
+/// borrower, due date, step.
+pub(super) const KNOWN: &str = r#"
+    select k.value ->> 0 as place, r.id as reminder_id, r.channel, r.not_before, r.expires_at, q.state, q.attempt,
+        e.kind, e.detail, e.attempt as last_attempt
     from json_each($1) k
     cross join reminder r
-      on r.borrower_id = k.value ->> 1 and r.merchant = k.value ->> 0 and r.due_date = k.value ->> 2
-     and r.step = k.value ->> 3 and r.channel = k.value ->> 4 and r.expires_at > k.value ->> 9
-    cross join event e on e.id = (select max(l.id) from event l where l.reminder_id = r.id)
-    where e.kind = 'skipped' and e.detail in ('paid', 'cancelled', 'rescheduled', 'unknown_merchant')
+      on r.borrower_id = k.value ->> 2 and r.merchant = k.value ->> 1 and r.due_date = k.value ->> 3
+     and r.step = k.value ->> 4
+    left join queue q on q.reminder_id = r.id
+    left join event e
+      on q.reminder_id is null and e.id = (select max(l.id) from event l where l.reminder_id = r.id)"#;
+
+/// Plans reminders again. Rows: number, attempt, time, channel.
+const REVIVE: &str = r#"
+    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    select value ->> 0, value ->> 2, value ->> 1, 0, value ->> 3, 'planned' from json_each($1) where true
     on conflict (reminder_id) do nothing
     returning reminder_id, attempt"#;
+
+/// Gives reminders other times. Rows: number, not before, expires at.
+const SET_TIMES: &str = r#"
+    update reminder set not_before = k.not_before, expires_at = k.expires_at
+    from (
+        select value ->> 0 as id, value ->> 1 as not_before, value ->> 2 as expires_at from json_each($1)
+    ) k
+    where reminder.id = k.id"#;
+
+/// Those of which an attempt may have arrived. Rows: number.
+pub(super) const IN_DOUBT: &str = r#"
+    select distinct reminder_id from event
+    where reminder_id in (select value ->> 0 from json_each($1)) and kind = 'unknown'"#;
 
 /// Says that reminders were planned again. Rows: number, attempt, now.
 const REVIVED: &str = r#"
@@ -73,10 +93,23 @@ pub(super) async fn insert_skipped<R>(
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 
-/// Plans again what may be, at `at`. Gives the numbers.
+/// Plans them again, at `at`. Gives the numbers.
 pub(super) async fn revive<R>(tx: &mut Tx, reminders: Batch<'_, R>, at: Moment) -> Result<Vec<ReminderId>, StoreError> {
     let back: Vec<(i64, i32)> = reminders.query_as(REVIVE)?.fetch_all(&mut **tx).await?;
     let events = Batch::of(&back).column(|(id, _)| *id)?.column(|(_, attempt)| *attempt)?.column(|_| at)?;
     events.query(REVIVED)?.execute(&mut **tx).await?;
     Ok(back.into_iter().map(|(id, _)| ReminderId(id)).collect())
+}
+
+/// Gives each the times of the one called for.
+pub(super) async fn set_times(tx: &mut Tx, timed: &[(ReminderId, &NewReminder)]) -> Result<(), StoreError> {
+    if timed.is_empty() {
+        return Ok(());
+    }
+    let rows = Batch::of(timed)
+        .column(|(id, _)| id.0)?
+        .column(|(_, one)| Moment(one.not_before))?
+        .column(|(_, one)| Moment(one.expires_at))?;
+    rows.query(SET_TIMES)?.execute(&mut **tx).await?;
+    Ok(())
 }

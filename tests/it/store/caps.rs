@@ -21,11 +21,16 @@ fn policy(all: Cap, across_merchants: bool) -> Policy {
     let both = [Channel::Sms, Channel::Email];
     let rule = |name, priority| dueherald::plan::Rule {
         priority,
-        ..fixtures::rule(name, &[-3, -1, 0], dueherald::plan::ChannelMode::All, &both)
+        max_lateness: TimeDelta::days(3),
+        ..fixtures::rule(name, &[-3], dueherald::plan::ChannelMode::All, &both)
     };
     let caps = Some(Caps { all, channels: BTreeMap::new(), across_merchants });
     let shop = dueherald::domain::Merchant { id: merchant("shop"), ..fixtures::merchant() };
-    let mut policy = Policy { rules: vec![rule("due-soon", 0), rule("first", 9)], caps, ..fixtures::policy() };
+    let mut policy = Policy {
+        rules: vec![rule("due-soon", 0), rule("second", 0), rule("third", 0), rule("first", 9)],
+        caps,
+        ..fixtures::policy()
+    };
     policy.merchants.insert(shop.id.clone(), shop);
     policy
 }
@@ -66,7 +71,7 @@ fn both_addresses(id: &str) -> LedgerRow {
 
 pub(super) async fn within_one_batch_the_counts_go_on(store: &dyn Store, _: &SimClock) {
     import(store, &[both_addresses("i1")]).await;
-    let steps = ["due-soon/-3", "due-soon/-1", "due-soon/0"].map(|step| other(step, Channel::Sms, "mall"));
+    let steps = ["due-soon/-3", "second/-3", "third/-3"].map(|step| other(step, Channel::Sms, "mall"));
     plan(store, &steps).await;
     assert_eq!(count(&claim(store, &policy(ONE_A_DAY, false), Channel::Sms).await), (1, 2));
 }
@@ -87,10 +92,10 @@ pub(super) async fn what_is_under_way_or_sent_on_any_channel_counts(store: &dyn 
     assert_eq!(count(&under_way), (1, 0));
     assert_eq!(count(&claim(store, &policy, Channel::Email).await), (0, 1), "it is under way");
     settle(store, under_way, accepted(), Next::Accepted, START).await;
-    plan(store, &[other("due-soon/-1", Channel::Email, "mall")]).await;
+    plan(store, &[other("second/-3", Channel::Email, "mall")]).await;
     assert_eq!(count(&claim(store, &policy, Channel::Email).await), (0, 1), "it was sent");
     clock.advance(TimeDelta::days(1).to_std().expect("a day"));
-    let mut tomorrow = other("due-soon/0", Channel::Email, "mall");
+    let mut tomorrow = other("third/-3", Channel::Email, "mall");
     tomorrow.expires_at += TimeDelta::days(1);
     plan(store, &[tomorrow]).await;
     assert_eq!(count(&claim(store, &policy, Channel::Email).await), (1, 0), "a new day");
@@ -103,11 +108,11 @@ pub(super) async fn doubt_counts_and_proof_that_nothing_left_does_not(store: &dy
     plan(store, &[other("due-soon/-3", Channel::Sms, "mall")]).await;
     let refused = claim(store, &policy, Channel::Sms).await;
     settle(store, refused, Outcome::NotSent { code: code() }, Next::Failed, START).await;
-    plan(store, &[other("due-soon/-1", Channel::Sms, "mall")]).await;
+    plan(store, &[other("second/-3", Channel::Sms, "mall")]).await;
     let doubtful = claim(store, &policy, Channel::Sms).await;
     assert_eq!(count(&doubtful), (1, 0), "the first was not sent");
     settle(store, doubtful, Outcome::Unknown { code: code() }, Next::Unknown, START).await;
-    plan(store, &[other("due-soon/0", Channel::Sms, "mall")]).await;
+    plan(store, &[other("third/-3", Channel::Sms, "mall")]).await;
     assert_eq!(count(&claim(store, &policy, Channel::Sms).await), (0, 1), "the second may have been");
 }
 
@@ -122,7 +127,7 @@ pub(super) async fn a_person_is_counted_over_all_merchants_if_so_set(store: &dyn
     )
     .await;
     assert_eq!(count(&claim(store, &policy(ONE_A_DAY, true), Channel::Sms).await), (2, 1));
-    plan(store, &[other("due-soon/-1", Channel::Sms, "shop")]).await;
+    plan(store, &[other("second/-3", Channel::Sms, "shop")]).await;
     assert_eq!(
         count(&claim(store, &policy(ONE_A_DAY, false), Channel::Sms).await),
         (1, 0),
@@ -177,7 +182,7 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
     let next_day = LedgerRow { due_date: date("2026-11-26"), ..both_addresses("i2") };
     let far = LedgerRow { due_date: date("2026-11-28"), ..both_addresses("i3") };
     import(store, &[both_addresses("i1"), next_day, far]).await;
-    plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("due-soon/-1", Channel::Sms, "mall")]).await;
+    plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("second/-3", Channel::Sms, "mall")]).await;
     let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: false, days_ahead: 2 };
     for beside in [None, Some(beside)] {
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -213,7 +218,7 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
 pub(super) async fn an_account_tells_what_a_claim_would_read(store: &dyn Store, _: &SimClock) {
     let next_day = LedgerRow { due_date: date("2026-11-26"), ..both_addresses("i2") };
     import(store, &[both_addresses("i1"), next_day]).await;
-    plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("due-soon/-1", Channel::Sms, "mall")]).await;
+    plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("second/-3", Channel::Sms, "mall")]).await;
     let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
     let key = sms("b1", START).key;
     let told = store.account_beside(&key.borrower, key.due_date, key.channel, beside).await.expect("it is read");
@@ -277,8 +282,8 @@ async fn claimers_over_the_same_people_keep_their_caps() {
         for (step, channel) in [
             ("due-soon/-3", Channel::Sms),
             ("due-soon/-3", Channel::Email),
-            ("first/0", Channel::Sms),
-            ("first/0", Channel::Email),
+            ("first/-3", Channel::Sms),
+            ("first/-3", Channel::Email),
         ] {
             let mut reminder = other(step, channel, of);
             reminder.key.borrower.id = who.parse().expect("a borrower");

@@ -240,6 +240,9 @@ macro_rules! every_case_on {
                 marks_follow_what_is_announced,
                 what_was_missed_is_on_record,
                 a_sole_step_is_planned_on_one_channel,
+                a_step_that_waits_changes_its_channel,
+                what_waits_gets_its_new_time_and_what_was_tried_keeps_its_own,
+                what_cannot_go_on_its_channel_goes_on_another,
                 what_the_books_give_back_is_planned_again,
             }
             catch_up {

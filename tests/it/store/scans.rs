@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Channel, EventKind, NewReminder, ReminderKey, SkipReason, State};
-use dueherald::plan::{Decision, Mark, Planned, rules_of};
-use dueherald::store::{LedgerRow, PutIn, ScanState, Store, WriteMode};
+use dueherald::domain::{Channel, Code, EventKind, NewReminder, Next, Outcome, ReminderKey, SkipReason, State};
+use dueherald::plan::{Decision, DeferReason, Mark, Planned, rules_of};
+use dueherald::store::{ClaimRequest, LedgerRow, PutIn, ScanState, Store, WriteMode};
 
 use super::bench::START;
 use super::sample::{
-    claim, claim_all, date, import, instant, phone, plan, row, row_with_phone, said, sms, suppression, view,
+    claim, claim_all, date, import, instant, phone, plan, request, row, row_with_phone, said, send, sms, suppression,
+    view,
 };
 
 fn mark(step: &str, fingerprint: &str, first: &str, last: &str) -> Mark {
@@ -133,12 +134,92 @@ pub(super) async fn what_was_missed_is_on_record(store: &dyn Store, _: &SimClock
 pub(super) async fn a_sole_step_is_planned_on_one_channel(store: &dyn Store, _: &SimClock) {
     let (one, other) = (sms("b1", START), sms("b2", START));
     plan(store, &[one.clone(), other.clone()]).await;
+    assert_eq!(claim_all(store).await.sending.len(), 2);
     let sole = Planned { is_sole: true, ..planned(by_email(&one)) };
     let put = put_in(store, &[sole.clone(), planned(by_email(&other))]).await;
-    assert_eq!(put.planned.len(), 1, "the step is in the outbox on another channel");
+    assert_eq!((put.planned.len(), put.switched.len()), (1, 0), "the step is under way on another channel");
     assert_eq!(view(store, put.planned[0]).await.reminder.plan.key.borrower.id.as_str(), "b2");
     let alone = Planned { reminder: by_email(&sms("b3", START)), ..sole };
     assert_eq!(put_in(store, &[alone]).await.planned.len(), 1);
+}
+
+pub(super) async fn a_step_that_waits_changes_its_channel(store: &dyn Store, _: &SimClock) {
+    let text = sms("b1", START);
+    let id = plan(store, std::slice::from_ref(&text)).await[0];
+    let mail = Planned { is_sole: true, ..planned(by_email(&text)) };
+    let tried =
+        store.put_in(std::slice::from_ref(&mail), instant(START), WriteMode::DryRun).await.expect("it is tried");
+    assert_eq!(tried.switched.len(), 1);
+    assert_eq!(view(store, id).await.state, State::Planned, "it was only tried");
+    let put = put_in(store, std::slice::from_ref(&mail)).await;
+    assert_eq!((put.switched.len(), put.planned.len()), (1, 0), "{put:?}");
+    assert_eq!(view(store, id).await.last.expect("an event").detail.as_deref(), Some("superseded"));
+    assert_eq!(put_in(store, std::slice::from_ref(&mail)).await, PutIn::default(), "once");
+    let back = Planned { is_sole: true, ..planned(text) };
+    assert_eq!(put_in(store, &[back]).await.switched, [id], "and back again");
+    assert_eq!(view(store, put.switched[0]).await.state, State::Skipped);
+    assert_eq!(claim_all(store).await.sending.len(), 1);
+    let mails = ClaimRequest { channel: Channel::Email, ..request(10) };
+    assert_eq!(store.claim(&mails, &send).await.expect("claimed").sending.len(), 0, "one message");
+}
+
+pub(super) async fn what_waits_gets_its_new_time_and_what_was_tried_keeps_its_own(store: &dyn Store, clock: &SimClock) {
+    let reminders = [sms("b1", START), sms("b2", START)];
+    let ids = plan(store, &reminders).await;
+    let only_b2 = |reminder: &NewReminder, account: &_, now| match reminder.key.borrower.id.as_str() {
+        "b2" => send(reminder, account, now),
+        _ => Decision::Defer { until: now + chrono::TimeDelta::minutes(5), reason: DeferReason::ContactHours },
+    };
+    for claimed in claim(store, 10, &only_b2).await.sending {
+        let code = Code::new("busy");
+        let next = Next::Retry { not_before: instant(START) + chrono::TimeDelta::minutes(1), place: 0 };
+        let outcome = claimed.attempt.settle(Outcome::NotSent { code }, next, instant(START));
+        store.settle(&[outcome]).await.expect("settled");
+    }
+    let later = instant("2026-11-22T08:00:00Z");
+    let expires_at = later + chrono::TimeDelta::hours(1);
+    let moved = reminders.map(|one| planned(NewReminder { not_before: later, expires_at, ..one }));
+    let put = put_in(store, &moved).await;
+    assert_eq!(put.moved, [ids[0]], "put off is not tried, but refused by a gateway is");
+    let told = view(store, ids[0]).await;
+    assert_eq!((told.next_try, told.reminder.plan.not_before), (Some(later), later));
+    assert_eq!(told.reminder.plan.expires_at, expires_at);
+    assert_eq!(told.last.expect("an event").kind, EventKind::Moved);
+    assert_eq!(put_in(store, &moved).await, PutIn::default(), "once");
+    clock.advance(Duration::from_secs(6 * 3_600 - 1));
+    assert_eq!(claim_all(store).await.sending.len(), 1, "the one that was tried");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(claim_all(store).await.sending.len(), 1);
+}
+
+pub(super) async fn what_cannot_go_on_its_channel_goes_on_another(store: &dyn Store, clock: &SimClock) {
+    let ids = plan(store, &[sms("b1", START), sms("b2", START)]).await;
+    // The second was tried before, and may have arrived.
+    let doubted = |reminder: &NewReminder, account: &_, now| match reminder.key.borrower.id.as_str() {
+        "b2" => send(reminder, account, now),
+        _ => Decision::Defer { until: now, reason: DeferReason::ContactHours },
+    };
+    for claimed in claim(store, 10, &doubted).await.sending {
+        let outcome = Outcome::Unknown { code: Code::new("silence") };
+        store.settle(&[claimed.attempt.settle(outcome, Next::Unknown, instant(START))]).await.expect("settled");
+    }
+    for unknown in store.unknown(Channel::Sms, None, 10).await.expect("unknown ones") {
+        let next = Next::Retry { not_before: instant(START), place: 0 };
+        let outcome = unknown.attempt.settle(Outcome::NotSent { code: Code::new("proven") }, next, instant(START));
+        store.settle(&[outcome]).await.expect("settled");
+    }
+    let switch = Decision::Switch { reason: SkipReason::OptedOut, to: Channel::Email };
+    let put_aside = claim(store, 10, &|_, _, _| switch.clone()).await.put_aside;
+    assert_eq!(put_aside.len(), 2);
+    for id in ids {
+        let told = view(store, id).await;
+        assert_eq!((told.state, told.last.expect("an event").detail.as_deref()), (State::Skipped, Some("opted_out")));
+    }
+    clock.advance(Duration::from_secs(1));
+    let mails = ClaimRequest { channel: Channel::Email, ..request(10) };
+    let sending = store.claim(&mails, &send).await.expect("claimed").sending;
+    let whom: Vec<_> = sending.iter().map(|claimed| claimed.reminder.key.borrower.id.as_str()).collect();
+    assert_eq!(whom, ["b1"], "nothing follows what may have arrived");
 }
 
 pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store, _: &SimClock) {
@@ -157,10 +238,11 @@ pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store,
         Decision::Skip(of.expect("one of them").1)
     };
     assert_eq!(claim(store, 10, &skip).await.put_aside.len(), 4);
-    let found: Vec<_> = reminders.iter().cloned().map(planned).collect();
+    let mut found: Vec<_> = reminders.iter().cloned().map(planned).collect();
+    found[3].skip = Some(SkipReason::Expired);
     let later = instant("2026-11-22T02:01:00Z");
     let tried = store.put_in(&found, later, WriteMode::DryRun).await.expect("it is tried");
-    assert_eq!(tried.revived.len(), 2);
+    assert_eq!(tried.revived.len(), 2, "{tried:?}");
     let put = store.put_in(&found, later, WriteMode::Commit).await.expect("it is put in");
     let mut revived = put.revived.clone();
     revived.sort_unstable();
