@@ -286,7 +286,7 @@ impl App {
         let scans = &self.config.scans;
         let ahead = TimeDelta::from_std(scans.horizon).unwrap_or(TimeDelta::MAX);
         ScanOrder {
-            horizon: Horizon { now, until: now + ahead },
+            horizon: Horizon { now, until: now + ahead + self.policy.looks_ahead() },
             extent,
             mode: WriteMode::Commit,
             start_from: scans.start_from.map(|day| scans.start_of(day)),

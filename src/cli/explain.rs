@@ -15,7 +15,9 @@ use crate::app::App;
 use crate::domain::{BorrowerId, MerchantId};
 use crate::pipeline::{
     Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RejectTold, RuleTold, StepTold, Story, explain,
+    plan_start,
 };
+use crate::plan::Span;
 
 /// Say why a borrower was, is and will be reminded, or not, rule by rule.
 #[derive(Debug, Args)]
@@ -53,8 +55,9 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
     let ExplainArgs { borrower, merchant, date, at, format } = args;
     let now = app.clock.now();
     let request = ExplainRequest { borrower, merchant, date };
-    let horizon = app.scan_order(now, Extent::Aside).horizon;
-    let explanation = explain(&*app.store, &app.policy, &request, horizon).await.map_err(|error| match error {
+    let order = app.scan_order(now, Extent::Aside);
+    let scans = Span { horizon: order.horizon, start: plan_start(&*app.store, &order).await? };
+    let explanation = explain(&*app.store, &app.policy, &request, scans).await.map_err(|error| match error {
         ExplainError::Store(error) => CliError::Store(error),
         ExplainError::SeveralMerchants(_) => CliError::Use(error.to_string()),
         ExplainError::NotFound => CliError::Failed(error.to_string()),

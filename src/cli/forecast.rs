@@ -18,7 +18,7 @@ use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::domain::Channel;
-use crate::pipeline::{self, Outlet, Outlook, Span};
+use crate::pipeline::{self, Extent, Outlet, Outlook, Span};
 use crate::plan::to_utc;
 
 /// Simulate the coming days.
@@ -46,7 +46,7 @@ const NAMED: usize = 20;
 
 /// Runs it.
 pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
-    let span = span(args, app)?;
+    let span = span(args, app).await?;
     if let Some(file) = &args.compare {
         let other = Config::load_file(file)?;
         // As `check` has it: what names templates that are not there is no sound config.
@@ -75,12 +75,13 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
 }
 
 /// From now to the end of the last day, in the time zone of `[schedule]`.
-fn span(args: &ForecastArgs, app: &App) -> Result<Span, CliError> {
+async fn span(args: &ForecastArgs, app: &App) -> Result<Span, CliError> {
     let zone: Tz = app.config.scans.schedule.zone();
     let from = args.at.unwrap_or_else(|| app.clock.now());
     let end = from.with_timezone(&zone).date_naive().checked_add_days(Days::new(u64::from(args.days)));
     let end = end.ok_or_else(|| CliError::Use("--at is too far away; name a day of this century".into()))?;
-    Ok(Span { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone })
+    let start = pipeline::plan_start(&*app.store, &app.scan_order(from, Extent::Aside)).await?;
+    Ok(Span { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone, start })
 }
 
 /// The first gateway of each channel.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, RuleName,
 };
-use crate::plan::{Account, Horizon, Policy, due_dates};
+use crate::plan::{Account, Horizon, Policy, Span, due_dates};
 use crate::store::{InstallmentFilter, KeptRecord, RejectFilter, ReminderFilter, ReminderView, Store, StoreError};
 
 pub use story::{Asked, Happened, Story};
@@ -150,7 +150,8 @@ struct Facts {
     rejected: Vec<RejectTold>,
 }
 
-/// Tells everything about one borrower as of `horizon.now`; what lies before `horizon.until` the next scan plans.
+/// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the start, the next scan
+/// plans.
 ///
 /// # Errors
 /// When it is unclear who is meant, or the store fails.
@@ -158,8 +159,9 @@ pub async fn explain(
     store: &dyn Store,
     policy: &Policy,
     request: &ExplainRequest,
-    horizon: Horizon,
+    scans: Span,
 ) -> Result<Explanation, ExplainError> {
+    let horizon = scans.horizon;
     let (key, installments, reminders) = find(store, request).await?;
     let account = store.account(&key, horizon.now.date_naive(), Channel::Sms).await?;
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));
@@ -175,7 +177,7 @@ pub async fn explain(
     explanation.left_out = if request.date.is_none() { all - dates.len() } else { 0 };
     for due_date in dates {
         let facts = facts(store, policy, &borrower, due_date, &reminders).await?;
-        explanation.due_dates.push(about(policy, &facts, horizon));
+        explanation.due_dates.push(about(policy, &facts, scans));
     }
     Ok(explanation)
 }

@@ -62,6 +62,6 @@ pub use registry::{Registry, Seen};
 pub use rejects::{Retried, retry_rejects};
 pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
 pub use resolve::{Finding, ResolveError, resolve};
-pub use scan::{Extent, ScanOrder, ScanReport, scan};
+pub use scan::{Extent, ScanOrder, ScanReport, plan_start, scan};
 pub use signature::{Signature, Unsigned};
 pub use tally::Tally;

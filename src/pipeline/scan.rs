@@ -82,6 +82,15 @@ impl AddAssign for ScanReport {
     }
 }
 
+/// Nothing whose time lies before it is planned by such a scan, now or later.
+///
+/// # Errors
+/// When the store fails.
+pub async fn plan_start(store: &dyn Store, order: &ScanOrder) -> Result<DateTime<Utc>, StoreError> {
+    let remembered = store.scan_state().await?.start;
+    Ok(order.start_from.or(remembered).unwrap_or(order.first_day))
+}
+
 /// Plans every reminder of a slice in view that is not in the outbox yet. Running it twice, or on two machines at once, plans
 /// nothing twice: the key is unique. With [`WriteMode::DryRun`] nothing is kept, and the report says what would be.
 ///

@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Policy;
 use super::frequency_cap::COUNTED_DAYS;
+use super::{Cap, Policy};
 use crate::domain::{ReminderId, ReminderKey};
 
 /// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at beside the
@@ -54,6 +54,20 @@ pub struct Beside {
 }
 
 impl Policy {
+    /// How much further than its horizon a scan plans. Where a cap keeps a place for what has a higher priority, a claim must know
+    /// everything that is planned within the cap's days.
+    #[must_use]
+    pub fn looks_ahead(&self) -> TimeDelta {
+        let first = self.rules.first().map(|rule| rule.priority);
+        let Some(caps) = self.caps.as_ref().filter(|_| self.rules.iter().any(|rule| Some(rule.priority) != first))
+        else {
+            return TimeDelta::zero();
+        };
+        let caps = || std::iter::once(&caps.all).chain(caps.channels.values());
+        let days = if caps().any(|cap| cap.per_7_days.is_some()) { 7 } else { 1 };
+        TimeDelta::days(if caps().any(|cap| *cap != Cap::default()) { days } else { 0 })
+    }
+
     /// What a claim has to read so that [`super::decide`] can keep caps and join digests; `None` without either, which costs
     /// nothing.
     #[must_use]

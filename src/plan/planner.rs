@@ -51,6 +51,11 @@ pub enum WhyNot {
         /// The local date on which it was to go out.
         day: NaiveDate,
     },
+    /// It lies before the day from which on scans plan.
+    BeforeStart {
+        /// The local date on which it was to go out.
+        day: NaiveDate,
+    },
     /// Another step of the rule goes out on the same day, and comes later in the rule.
     Superseded {
         /// That one.

@@ -51,6 +51,7 @@ impl WhyNot {
             Self::StoppedAfter(_) => "stop_after",
             Self::NotYet { .. } => "not_yet",
             Self::Expired { .. } => "expired",
+            Self::BeforeStart { .. } => "before_start",
             Self::Superseded { .. } => "superseded",
             Self::NoCommonHour => "no_common_hour",
         }
@@ -60,7 +61,7 @@ impl WhyNot {
     #[must_use]
     pub fn day(&self) -> Option<NaiveDate> {
         match self {
-            Self::NotYet { day } | Self::Expired { day } => Some(*day),
+            Self::NotYet { day } | Self::Expired { day } | Self::BeforeStart { day } => Some(*day),
             _ => None,
         }
     }
@@ -97,6 +98,9 @@ impl WhyNot {
             Self::StoppedAfter(last) => format!("the rule stops {}", step_in_words(*last)),
             Self::NotYet { .. } => "its day is yet to come".to_owned(),
             Self::Expired { .. } => "nothing was planned when its time came, and it is too late now".to_owned(),
+            Self::BeforeStart { .. } => {
+                "its time lies before start_from, or before the day of the first scan, and is never planned".to_owned()
+            }
             Self::Superseded { by } => {
                 format!("the step {} goes out on the same day and takes its place", step_in_words(*by))
             }

@@ -187,6 +187,58 @@ fn in_all(said: &[String]) -> (u64, BTreeMap<String, u64>) {
     (sent, skipped)
 }
 
+/// Two rules for one due date; one message a week, and the later one goes first.
+const LOW_AND_HIGH: &str = "[[rules]]\nname = \"low\"\noffsets = [-7]\nat = \"10:00\"\npriority = -5\n\
+    channels = { mode = \"all\", order = [\"sms\"] }\n\n\
+    [[rules]]\nname = \"high\"\noffsets = [-2]\nat = \"10:00\"\npriority = 5\n\
+    channels = { mode = \"all\", order = [\"sms\"] }\n";
+
+fn low_and_high() -> Desk {
+    let row = "merchant,borrower_id,installment_id,amount,currency,due_date,phone,email,status\n\
+        mall,B1,I1,128.50,CNY,2026-12-10,13800100501,,open\n";
+    let desk = desk(row, &[("# [calendars.cn]", "[caps]\nper_7_days = 1\n# [calendars.cn]")]);
+    let config = std::fs::read_to_string(desk.path("dueherald.toml")).expect("the config");
+    let first = config.find("\n[[rules]]").expect("rules");
+    let end = config[first..].find("\n[channels.").expect("channels after the rules") + first;
+    let config = format!("{}\n{LOW_AND_HIGH}{}", &config[..first], &config[end..]);
+    std::fs::write(desk.path("dueherald.toml"), config).expect("written");
+    desk
+}
+
+#[test]
+fn a_place_is_kept_for_what_has_priority_and_the_forecast_knows_however_far_it_looks() {
+    let desk = low_and_high();
+    for days in ["5", "7", "8"] {
+        let told = as_json(&desk, &["--days", days]);
+        assert_eq!(counts(&told["days"][2]), (0, 0, json!({ "capped": 1 })), "the third day of {days}");
+    }
+    for day in 1..=8 {
+        let at = |time: &str| format!("2026-12-{day:02}T{time}+08:00");
+        desk.run(&["scan", "--at", &at("00:30:00")]).went_well();
+        desk.run(&["dispatch", "--drain", "--at", &at("10:00:30")]).went_well();
+    }
+    let state = |one: &Value| format!("{} {}", one["step"].as_str().unwrap_or(""), one["state"].as_str().unwrap_or(""));
+    let mut told: Vec<_> = desk.reminders(&[]).iter().map(state).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["high/-2 accepted", "low/-7 skipped"]);
+}
+
+#[test]
+fn what_lies_before_the_start_is_neither_forecast_nor_promised() {
+    let start = ("# horizon = \"2d\"", "start_from = \"2026-12-04\"");
+    let desk = desk(LEDGER, &[start]);
+    let told = as_json(&desk, &["--days", "3"]);
+    assert_eq!(counts(&told["total"]), (0, 0, json!({})), "nothing until the fourth");
+    let told = desk.run(&["explain", "--borrower", "B2", "--at", START, "--format", "json"]).went_well();
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let rules = told["due_dates"][0]["rules"].as_array().expect("rules");
+    let steps = || rules.iter().flat_map(|rule| rule["steps"].as_array().expect("steps"));
+    let early: Vec<_> = steps().filter(|step| step["day"].as_str().is_some_and(|day| day < "2026-12-04")).collect();
+    assert!(!early.is_empty());
+    assert!(early.iter().all(|step| step["status"] == "none"), "{early:#?}");
+    assert!(early.iter().any(|step| step["why"]["word"] == "before_start"), "{early:#?}");
+}
+
 /// How many SMS were handed over so far, and their segments.
 fn captured(desk: &Desk) -> (u64, u64) {
     let files = std::fs::read_dir(desk.path("captured")).map(|files| files.flatten().collect::<Vec<_>>());

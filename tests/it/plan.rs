@@ -223,3 +223,20 @@ fn the_total_left_is_what_was_not_paid() {
     one.paid_amount = Money::parse("280.50", Currency::new("CNY").expect("a currency")).expect("an amount");
     assert_eq!(one.outstanding().amount().to_string(), "1000.00");
 }
+
+#[test]
+fn a_rule_is_asked_again_when_its_reminder_is_claimed() {
+    let decided = |change: &dyn Fn(&mut dueherald::plan::Rule)| {
+        let mut policy = policy();
+        change(&mut policy.rules[0]);
+        decide(&policy, &reminder("b1", DUE, "due/-3", TEN), &account(), at(TEN))
+    };
+    let superseded = Decision::Skip(SkipReason::Superseded);
+    assert_eq!(decided(&|rule| rule.merchants = vec!["shop".parse().expect("an id")]), superseded);
+    assert_eq!(decided(&|rule| rule.filters.products = vec!["sofa".into()]), superseded);
+    assert_eq!(decided(&|rule| rule.stop_after = Some(-4)), superseded);
+    assert_eq!(decided(&|rule| rule.channels.order = vec![Channel::Email]), superseded, "each channel has its own");
+    let later = TimeOfDay::At(chrono::NaiveTime::from_hms_opt(11, 0, 0).expect("eleven"));
+    let eleven = Decision::Defer { until: at("2026-11-22T03:00:00Z"), reason: DeferReason::NotYet };
+    assert_eq!(decided(&|rule| rule.at = later), eleven);
+}

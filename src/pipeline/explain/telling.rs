@@ -11,8 +11,8 @@ use crate::domain::{
     Channel, Event, Installment, InstallmentStatus, NewReminder, Next, Origin, RuleName, SkipReason, State, Step,
 };
 use crate::plan::{
-    Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, WhyNot, consider, decide, fall_back_at,
-    local_date, open_installments, step_in_words,
+    Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, Span, WhyNot, consider, decide,
+    fall_back_at, local_date, open_installments, step_in_words,
 };
 use crate::store::ReminderView;
 
@@ -55,8 +55,8 @@ pub struct Answer {
 }
 
 /// Tells about one due date as of `horizon.now`. Pure.
-pub(super) fn about(policy: &Policy, facts: &Facts, horizon: Horizon) -> DueDate {
-    let telling = Telling { policy, facts, horizon };
+pub(super) fn about(policy: &Policy, facts: &Facts, Span { horizon, start }: Span) -> DueDate {
+    let telling = Telling { policy, facts, horizon, start };
     let all = telling.installments();
     let open = all.iter().filter(|one| one.is_due()).count();
     let cancelled = all.iter().filter(|one| one.status == InstallmentStatus::Cancelled).count();
@@ -76,6 +76,7 @@ struct Telling<'a> {
     policy: &'a Policy,
     facts: &'a Facts,
     horizon: Horizon,
+    start: DateTime<Utc>,
 }
 
 impl Telling<'_> {
@@ -116,6 +117,10 @@ impl Telling<'_> {
             let verdict = considered.iter().find(|one| one.offset == Some(offset)).map(|one| &one.verdict);
             let verdict = verdict.filter(|_| closed.is_none());
             let to_come: Vec<_> = match verdict {
+                Some(Ok(reminders)) if there.is_empty() && reminders.iter().all(|one| one.not_before < self.start) => {
+                    let day = self.local(reminders.first().map_or(self.start, |one| one.not_before));
+                    vec![self.unplanned(rule, offset, &WhyNot::BeforeStart { day })]
+                }
                 Some(Ok(reminders)) => {
                     let missing =
                         reminders.iter().filter(|one| there.iter().all(|step| step.channel != Some(one.key.channel)));

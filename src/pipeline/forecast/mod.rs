@@ -53,6 +53,8 @@ pub struct Span {
     pub until: DateTime<Utc>,
     /// Whose days and hours are counted.
     pub zone: Tz,
+    /// Nothing whose time lies before it is planned.
+    pub start: DateTime<Utc>,
 }
 
 /// What it is asked of.
@@ -117,7 +119,9 @@ fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: Span) -> Opt
     // Caps look back, so the days before are played as well.
     let back = beside.iter().flatten().map(|beside| beside.contacts_within).max().unwrap_or_default();
     let ahead = beside.iter().flatten().map(|beside| beside.days_ahead).max().unwrap_or_default();
-    let horizon = Horizon { now: span.from - back, until: span.until };
+    // What is planned for later keeps its place under a cap, so what will be in the outbox then is gone through as well.
+    let further = policies.iter().map(|policy| policy.looks_ahead()).max().unwrap_or_default();
+    let horizon = Horizon { now: span.from - back, until: span.until + further };
     let dates = policies.iter().filter_map(|policy| due_dates(policy, horizon)).map(|dates| dates.into_inner());
     let (first, last) = dates.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let last = last + TimeDelta::days(i64::from(ahead));
@@ -127,6 +131,7 @@ fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: Span) -> Opt
         policies: policies.iter().map(|policy| (*policy, horizon)).collect(),
         together: beside.iter().any(Option::is_some),
         held: HELD,
+        start: span.start,
     })
 }
 

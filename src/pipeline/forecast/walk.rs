@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::play::Prospect;
 use crate::domain::BorrowerKey;
@@ -28,6 +28,8 @@ pub(super) struct Walk<'w> {
     pub(super) together: bool,
     /// How many due dates may be held.
     pub(super) held: usize,
+    /// No scan plans anything whose time lies before it.
+    pub(super) start: DateTime<Utc>,
 }
 
 /// A part of the borrowers.
@@ -90,7 +92,12 @@ impl Walk<'_> {
     }
 
     async fn prospect(&self, due: Due) -> Result<Prospect, StoreError> {
-        let planned: Vec<_> = self.policies.iter().map(|(policy, horizon)| plan(policy, &due, *horizon)).collect();
+        let planned = self.policies.iter().map(|(policy, horizon)| {
+            let mut planned = plan(policy, &due, *horizon);
+            planned.retain(|one| one.not_before >= self.start);
+            planned
+        });
+        let planned: Vec<_> = planned.collect();
         let mut suppressed = BTreeMap::new();
         for channel in &due.suppressed {
             // Only where it matters is the reason asked for: one query each.
@@ -154,7 +161,7 @@ mod tests {
         store.import(&rows, WriteMode::Commit).await.expect("imported");
         for (together, held) in [(true, 20), (true, 1_000), (false, 0)] {
             let dates = rows[0].due_date..=rows[199].due_date;
-            let walk = Walk { store: &store, dates, policies: Vec::new(), together, held };
+            let walk = Walk { store: &store, dates, policies: Vec::new(), together, held, start };
             let mut seen = BTreeMap::<String, Vec<usize>>::new();
             let visit = &mut |prospects: &mut [super::Prospect]| {
                 assert!(prospects.is_sorted_by_key(|prospect| prospect.due_date));
