@@ -191,7 +191,11 @@ fn weigh(
         all if confirms && !all.is_empty() => all.to_vec(),
         all => open_installments(all)?,
     };
-    if rule.is_some_and(|rule| !is_reminded_by(policy, rule, &merchant.id, &installments)) {
+    // What confirms an opt-out speaks of no debt.
+    let holding = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
+    let is_rejected = installments.iter().any(|one| holding(&one));
+    // What a rejected record says of an instalment is not known yet, so nothing is concluded from what its filters find.
+    if !is_rejected && rule.is_some_and(|rule| !is_reminded_by(policy, rule, &merchant.id, &installments)) {
         return Err(SkipReason::Superseded);
     }
     installments.extend(joined(rule, key, account, now)?);
@@ -226,9 +230,7 @@ fn weigh(
     if account.stopped {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
     }
-    // What confirms an opt-out speaks of no debt.
-    let rejected = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
-    if let Some(one) = installments.iter().find(rejected) {
+    if let Some(one) = installments.iter().find(holding) {
         return Ok(Decision::Hold(HoldCause::rejected(&merchant.id, &one.id)));
     }
     if let Some(reply) = account.unread_reply.filter(|_| !confirms) {
