@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::reachable_address;
 use super::planner::{time_of_step, withheld};
+use super::reachable_address;
 use super::wishes::preferred_first;
 use super::{ChannelMode, ContactHours, Policy, Rule, WhyNot};
 use crate::domain::{Borrower, Channel, Merchant, MerchantId, NewReminder, ReminderKey, SkipReason, Step};

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, Code, EventKind, NewReminder, Next, Outcome, ReminderKey, SkipReason, State};
-use dueherald::plan::{Decision, DeferReason, Mark, Planned, rules_of};
+use dueherald::plan::{Account, Decision, DeferReason, Mark, Planned, rules_of};
 use dueherald::store::{ClaimRequest, LedgerRow, PutIn, ScanState, Store, WriteMode};
 
 use super::bench::START;
 use super::sample::{
-    claim, claim_all, date, import, instant, phone, plan, request, row, row_with_phone, said, send, sms, suppression,
-    view,
+    always, claim, claim_all, date, import, instant, phone, plan, request, row, row_with_phone, said, send, sms,
+    suppression, view,
 };
 
 fn mark(step: &str, fingerprint: &str, first: &str, last: &str) -> Mark {
@@ -195,10 +196,11 @@ pub(super) async fn what_waits_gets_its_new_time_and_what_was_tried_keeps_its_ow
 pub(super) async fn what_cannot_go_on_its_channel_goes_on_another(store: &dyn Store, clock: &SimClock) {
     let ids = plan(store, &[sms("b1", START), sms("b2", START)]).await;
     // The second was tried before, and may have arrived.
-    let doubted = |reminder: &NewReminder, account: &_, now| match reminder.key.borrower.id.as_str() {
-        "b2" => send(reminder, account, now),
-        _ => Decision::Defer { until: now, reason: DeferReason::ContactHours },
-    };
+    let doubted =
+        |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| match reminder.key.borrower.id.as_str() {
+            "b2" => send(reminder, account, now),
+            _ => Decision::Defer { until: now, reason: DeferReason::ContactHours },
+        };
     for claimed in claim(store, 10, &doubted).await.sending {
         let outcome = Outcome::Unknown { code: Code::new("silence") };
         store.settle(&[claimed.attempt.settle(outcome, Next::Unknown, instant(START))]).await.expect("settled");
@@ -209,7 +211,7 @@ pub(super) async fn what_cannot_go_on_its_channel_goes_on_another(store: &dyn St
         store.settle(&[outcome]).await.expect("settled");
     }
     let switch = Decision::Switch { reason: SkipReason::OptedOut, to: Channel::Email };
-    let put_aside = claim(store, 10, &|_, _, _| switch.clone()).await.put_aside;
+    let put_aside = claim(store, 10, &always(switch)).await.put_aside;
     assert_eq!(put_aside.len(), 2);
     for id in ids {
         let told = view(store, id).await;
