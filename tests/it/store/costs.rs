@@ -11,7 +11,11 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 use super::sample::{date, instant, merchant};
 
 /// 60,000 reminders over 300 days: one in 3,000 failed or skipped, one in 6,000 of a small merchant, the last 100 in the queue.
+/// Nobody else reads them meanwhile.
 const FILL: &str = "
+    alter table reminder set (autovacuum_enabled = off);
+    alter table event set (autovacuum_enabled = off);
+    alter table queue set (autovacuum_enabled = off);
     insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
     select case when n % 6000 = 17 then 'kiosk' else 'mall' end, 'b' || n, date '2026-01-01' + n / 200, 'due/0', 'sms', 'schedule',
         t, t, t + interval '1 day'
