@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A running daemon, ended with the test.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     log: BufReader<ChildStderr>,
     folder: TempDir,
@@ -43,14 +43,14 @@ impl Daemon {
         Self::start_in(folder, run)
     }
 
-    fn start_in(folder: TempDir, mut run: Command) -> Self {
+    pub(crate) fn start_in(folder: TempDir, mut run: Command) -> Self {
         let mut child = run.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let log = BufReader::new(child.stderr.take().expect("it is piped"));
         Self { child, log, folder }
     }
 
     /// The next log line that says `message`; its fields.
-    fn until_it_says(&mut self, message: &str) -> serde_json::Value {
+    pub(crate) fn until_it_says(&mut self, message: &str) -> serde_json::Value {
         let mut line = String::new();
         loop {
             line.clear();
@@ -62,7 +62,7 @@ impl Daemon {
         }
     }
 
-    fn address(&mut self) -> String {
+    pub(crate) fn address(&mut self) -> String {
         self.until_it_says("listening")["address"].as_str().expect("an address").to_owned()
     }
 
@@ -72,7 +72,7 @@ impl Daemon {
     }
 }
 
-async fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
     let answer = reqwest::get(format!("http://{address}{path}")).await.expect("it answers");
     (answer.status().as_u16(), answer.text().await.expect("text"))
 }

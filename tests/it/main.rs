@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod contact_hours;
 mod daemon;
+mod deploy;
 mod digest;
 mod dispatch;
 mod explain;
