@@ -213,28 +213,14 @@ fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// A number without its country's code is one of the merchants' country, if there is one alone.
+/// A country that is none would leave every number in national form to a person. Without one the merchants' countries count.
 fn replies_come_from_a_country(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
-    let countries: BTreeSet<_> =
-        parts.merchants.values().flatten().map(|merchant| merchant.country.to_ascii_uppercase()).collect();
     for (name, gateway) in parts.gateways {
         let Some(GatewayConfig::Http(settings)) = gateway else { continue };
-        let Some(replies) = &settings.replies else { continue };
-        match &replies.country {
-            Some(country) if country.parse::<phonenumber::country::Id>().is_err() => {
-                let text = "is no country code of two letters by ISO 3166; write for example \"CN\"";
-                reading.note_at(&format!("gateways.{name}.replies.country"), text);
-            }
-            None if countries.len() > 1 => {
-                let countries: Vec<_> = countries.iter().map(String::as_str).collect();
-                let text = format!(
-                    "does not say whose numbers come without a country's code, and there are merchants in {}; write country = {:?}",
-                    any_of(countries.iter().copied()),
-                    countries[0],
-                );
-                reading.note_at(&format!("gateways.{name}.replies"), text);
-            }
-            _ => {}
+        let country = settings.replies.as_ref().and_then(|replies| replies.country.as_ref());
+        if country.is_some_and(|country| country.to_ascii_uppercase().parse::<phonenumber::country::Id>().is_err()) {
+            let text = "is no country code of two letters by ISO 3166; write for example \"CN\"";
+            reading.note_at(&format!("gateways.{name}.replies.country"), text);
         }
     }
 }
