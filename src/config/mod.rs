@@ -168,7 +168,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Unreadable`], or every mistake.
     pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        read_file(file, |inputs| Self::load(inputs))
+        read_file(file, Self::load)
     }
 
     /// Reads a config.

@@ -26,7 +26,7 @@ impl StoreConfig {
     /// # Errors
     /// [`ConfigError::Unreadable`], or every mistake in these sections.
     pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        read_file(file, |inputs| Self::load(inputs))
+        read_file(file, Self::load)
     }
 
     /// Reads these sections.

@@ -161,14 +161,12 @@ fn set_queue_gauges(channel: Channel, counts: Option<Option<&QueueCounts>>, now:
 }
 
 fn set_reject_gauges(counts: Option<RejectCounts>) {
-    let states: [(&'static str, fn(RejectCounts) -> u64); 3] = [
-        ("held", |counts| counts.faulty),
-        ("waiting", |counts| counts.waiting),
-        ("unreadable", |counts| counts.unreadable),
-    ];
-    for (state, count) in states {
-        gauge!(REJECTS, "state" => state).set(counts.map_or(f64::NAN, |counts| count(counts) as f64));
-    }
+    let set = |state: &'static str, count: Option<u64>| {
+        gauge!(REJECTS, "state" => state).set(count.map_or(f64::NAN, |count| count as f64));
+    };
+    set("held", counts.map(|counts| counts.faulty));
+    set("waiting", counts.map(|counts| counts.waiting));
+    set("unreadable", counts.map(|counts| counts.unreadable));
 }
 
 /// Nothing without sources. What never came is infinitely old.

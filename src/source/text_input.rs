@@ -227,7 +227,7 @@ impl GbkScan {
                 0x80.. => false,
                 _ => {
                     self.run = 0;
-                    !is_lead && !(byte.is_ascii_alphabetic() && !self.before.is_ascii())
+                    !is_lead && (self.before.is_ascii() || !byte.is_ascii_alphabetic())
                 }
             };
             if !possible {
