@@ -61,6 +61,13 @@ pub enum Next {
         /// Through which of the channel's gateways, counted from 0.
         place: u16,
     },
+    /// Nothing was sent, and nothing is while the cause is there.
+    Hold {
+        /// Why.
+        cause: HoldCause,
+        /// When the reminder expires.
+        until: DateTime<Utc>,
+    },
     /// Nobody knows; never tried again without proof.
     Unknown,
 }
@@ -160,6 +167,7 @@ impl Settlement {
                 Next::Accepted => EventKind::Accepted,
                 Next::Failed => EventKind::Failed,
                 Next::Retry { .. } => EventKind::Retry,
+                Next::Hold { .. } => EventKind::Held,
                 Next::Unknown => EventKind::Unknown,
             },
             gateway: Some(self.attempt.gateway.clone()),
@@ -167,7 +175,10 @@ impl Settlement {
                 Outcome::Accepted { provider_id } => provider_id.clone(),
                 _ => None,
             },
-            detail: self.note.clone().or_else(|| self.outcome.code().map(Code::to_string)),
+            detail: match &self.next {
+                Next::Hold { cause, .. } => Some(cause.to_string()),
+                _ => self.note.clone().or_else(|| self.outcome.code().map(Code::to_string)),
+            },
         }
     }
 }

@@ -16,6 +16,9 @@ pub enum HoldReason {
     /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of the routes: as
     /// long as they are the same, so is the answer.
     NoRoute,
+    /// Its template does not render, nor did it for others. The subject is the template, and behind `@` a fingerprint of all of them: it
+    /// may render once these are others.
+    BadTemplate,
     /// A source that feeds its merchant was not pulled for too long. The subject is the source.
     StaleSource,
     /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
@@ -23,7 +26,7 @@ pub enum HoldReason {
 }
 words!(HoldReason {
     Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
-    StaleSource => "stale_source", UnreadReply => "unread_reply",
+    BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply",
 });
 
 impl HoldReason {
@@ -37,6 +40,7 @@ impl HoldReason {
                 "a record of the instalment could not be applied, so it may be paid; see `dueherald rejects list`"
             }
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
+            Self::BadTemplate => "its template does not render, and was stopped",
             Self::StaleSource => "what a source told of its merchant is too old to remind from",
             Self::UnreadReply => "the borrower has answered what may be a refusal, and nobody has read it yet",
         }

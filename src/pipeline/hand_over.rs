@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{OUTCOMES, SEND_SECONDS};
 use super::{Composed, Dispatcher, Post};
 use crate::clock::Deadline;
-use crate::domain::{Attempt, Channel, Code, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason};
+use crate::domain::{
+    Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason,
+};
 use crate::gateway::Handover;
 use crate::plan::{Tried, fall_back_at, follow};
-use crate::render::RenderError;
+use crate::render::{RegisteredTemplates, RenderError};
 use crate::store::ClaimedReminder;
-
-/// How long a reminder waits whose template is stopped, before it is tried again.
-const MENDING: TimeDelta = TimeDelta::minutes(15);
 
 /// Where among the channel's gateways a reminder is handed over.
 #[derive(Debug, Clone)]
@@ -44,7 +43,11 @@ impl Dispatcher {
         let Composed { message, route } =
             match self.composer.compose(id, merchant, borrower, &to_send, mode, registered) {
                 Ok(composed) => composed,
-                Err(error) => return self.not_rendered(attempt, &error),
+                Err(error) => {
+                    let version = registered.map(RegisteredTemplates::fingerprint);
+                    let version = version.unwrap_or_else(|| self.composer.renderer.fingerprint().to_owned());
+                    return self.not_rendered(attempt, &error, &version, reminder.expires_at);
+                }
             };
         let reference = self.composer.reference(id);
         let number = attempt.number();
@@ -85,11 +88,13 @@ impl Dispatcher {
         }
     }
 
-    fn not_rendered(&self, attempt: Attempt, error: &RenderError) -> Settlement {
+    /// `version` tells the templates that it was rendered from.
+    fn not_rendered(&self, attempt: Attempt, error: &RenderError, version: &str, until: DateTime<Utc>) -> Settlement {
         let now = self.clock.now();
         if self.poison.failed(&error.template) {
             let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
-            return attempt.settle(outcome, Next::Retry { not_before: now + MENDING, place: 0 }, now);
+            let cause = HoldCause::new(HoldReason::BadTemplate, format!("{}@{version}", error.template));
+            return attempt.settle(outcome, Next::Hold { cause, until }, now);
         }
         tracing::error!(reminder = %attempt.reminder(), template = error.template, "the template does not render; nothing was sent");
         attempt.settle(Outcome::NotSent { code: Code::new(SkipReason::BadTemplate.as_str()) }, Next::Failed, now)

@@ -60,6 +60,11 @@ impl Reconciler {
             // By the links that leave today: a gateway may have been given others.
             standing.routes = self.gateways.values().map(|gateway| seen.fingerprint(gateway.link_mode())).collect();
         }
+        if is_asked(HoldReason::BadTemplate) {
+            let registered = self.gateways.values().filter_map(|gateway| gateway.registered());
+            standing.templates = registered.map(|registered| registered.fingerprint()).collect();
+            standing.templates.insert(composer.renderer.fingerprint().to_owned());
+        }
         if is_asked(HoldReason::StaleSource) {
             let stale = freshness.stale(&store.sources().await?, clock.now());
             standing.stale = stale.into_iter().map(|stale| stale.source).collect();
@@ -82,6 +87,8 @@ struct Standing {
     rejected: BTreeSet<HoldCause>,
     /// Fingerprints of the routes as they are.
     routes: BTreeSet<String>,
+    /// Fingerprints of the templates that messages are made from.
+    templates: BTreeSet<String>,
     /// The sources that are too old.
     stale: BTreeSet<SourceName>,
     /// The answers that wait to be read.
@@ -95,6 +102,9 @@ impl Standing {
             HoldReason::RejectedRecord => self.rejected.contains(cause),
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
             HoldReason::NoRoute => self.routes.contains(&cause.subject),
+            HoldReason::BadTemplate => {
+                cause.subject.rsplit_once('@').is_some_and(|(_, version)| self.templates.contains(version))
+            }
             HoldReason::StaleSource => self.stale.contains(cause.subject.as_str()),
             HoldReason::UnreadReply => self.unread.contains(&cause.subject),
         }

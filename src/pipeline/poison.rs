@@ -1,5 +1,5 @@
 //! A template that does not render burns the reminders that need it. After a few in a row it is stopped, loudly: what needs it
-//! waits, and goes out when the template has been mended and loaded, if it is not too late by then.
+//! is held, and goes out when the template has been mended and loaded, if it is not too late by then.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

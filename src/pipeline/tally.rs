@@ -61,6 +61,7 @@ impl Tally {
             Next::Accepted => self.accepted += 1,
             Next::Retry { place: 0, .. } => self.retried += 1,
             Next::Retry { .. } => self.passed_on += 1,
+            Next::Hold { .. } => self.held += 1,
             Next::Failed => self.failed += 1,
             Next::Unknown => self.unknown += 1,
         }

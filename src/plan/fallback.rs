@@ -23,7 +23,7 @@ pub fn fall_back_at(
         Next::Accepted => Some(now + after),
         Next::Failed => Some(now),
         // What is unknown may have arrived: a second text is worse than none.
-        Next::Retry { .. } | Next::Unknown => None,
+        Next::Retry { .. } | Next::Hold { .. } | Next::Unknown => None,
     }
 }
 

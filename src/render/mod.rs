@@ -54,6 +54,7 @@ mod target;
 use std::fmt;
 
 use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
 
 use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateName};
 
@@ -66,6 +67,12 @@ pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
 pub use target::address_for;
+
+/// A short text that is another for other templates.
+fn fingerprint(templates: &impl fmt::Debug) -> String {
+    let digest = Sha256::digest(format!("{templates:?}"));
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Why a message could not be rendered, or a template not be taken. Names the template and the line, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

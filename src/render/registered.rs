@@ -58,7 +58,10 @@ impl TryFrom<String> for Phrase {
 
 impl fmt::Debug for Phrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Phrase(…)")
+        // Its text, so that a fingerprint of templates changes with it.
+        let text =
+            self.environment.get_template(ONLY).map_or_else(|_| String::new(), |template| template.source().to_owned());
+        f.debug_tuple("Phrase").field(&text).finish()
     }
 }
 
@@ -184,6 +187,12 @@ pub struct RegisteredTemplates {
 }
 
 impl RegisteredTemplates {
+    /// Tells these templates from any others.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        super::fingerprint(self)
+    }
+
     /// Makes one message: in the language asked for, else the merchant's, else English, as templates are found elsewhere.
     ///
     /// # Errors

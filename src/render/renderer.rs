@@ -19,6 +19,8 @@ pub struct Renderer {
     env: Environment<'static>,
     catalog: Catalog,
     prints_check_code: bool,
+    /// Of every template.
+    fingerprint: String,
 }
 
 impl Renderer {
@@ -44,11 +46,18 @@ impl Renderer {
             env: parse(&sources, &mut problems),
             catalog: catalog(&sources, &mut problems),
             prints_check_code: sources.values().any(|(text, _)| text.contains("check_code")),
+            fingerprint: super::fingerprint(&sources.iter().map(|(path, (text, _))| (path, text)).collect::<Vec<_>>()),
         };
         check::check(&renderer, &sources, &mut problems);
         problems.sort_unstable();
         problems.dedup_by(|second, first| (&second.template, second.line) == (&first.template, first.line));
         if problems.is_empty() { Ok(renderer) } else { Err(problems) }
+    }
+
+    /// Tells these templates from any others.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Renders one message.

@@ -287,7 +287,11 @@ impl Outbox {
                 self.put(id, Queued { place: *place, stage, ..queued });
                 self.append(settlement.event());
             }
-            (Next::Unknown, _) if queued.is_unknown() => return false,
+            (Next::Hold { .. } | Next::Unknown, _) if queued.is_unknown() => return false,
+            (Next::Hold { cause, .. }, _) => {
+                self.put(id, queued.in_stage(Stage::Held { cause: cause.clone() }));
+                self.append(settlement.event());
+            }
             // The receipt proves that it was taken over, and did not arrive.
             (Next::Unknown, _) if let Some(at) = early => self.put(id, queued.in_stage(Stage::FallingBack { at })),
             (Next::Unknown, _) => {

@@ -352,6 +352,7 @@ const RECORD: &str = concat!(
         from said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
             s.kind in ('deferred', 'moved', 'held') and q.state = 'planned'
+            or s.kind = 'held' and q.state = 'sending'
             or s.kind = 'retry' and q.state in ('sending', 'unknown')
             or s.kind in ('accepted', 'failed') and s.not_before is not null and q.state in ('sending', 'unknown')
             or s.kind = 'unknown' and q.state = 'sending'

@@ -256,7 +256,7 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 /// |---|---|---|
 /// | skipped | planned | gone |
 /// | deferred, moved | planned | planned, at `not_before` |
-/// | held | planned | held for the cause in its detail, until `not_before` |
+/// | held | planned, sending | held for the cause in its detail, until `not_before` |
 /// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
 /// | retry | sending, unknown | planned, at `not_before`, in `place` |
 /// | unknown | sending | unknown; with an early receipt falling back at once |
@@ -289,6 +289,7 @@ impl From<&Settlement> for Move {
         let (not_before, place) = match settlement.next() {
             Next::Retry { not_before, place } => (Some(*not_before), Some(*place)),
             Next::Accepted | Next::Failed => (settlement.fall_back_at(), None),
+            Next::Hold { until, .. } => (Some(*until), None),
             Next::Unknown => (None, None),
         };
         Self { event: settlement.event(), not_before, place, route: settlement.route().cloned() }

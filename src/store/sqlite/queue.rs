@@ -116,6 +116,7 @@ const KEEP: &str = r#"
     ) s
     where queue.reminder_id = s.reminder_id and queue.attempt = s.attempt and (
         s.kind in ('deferred', 'moved', 'held') and queue.state = 'planned'
+        or s.kind = 'held' and queue.state = 'sending'
         or s.kind = 'retry' and queue.state in ('sending', 'unknown')
         or s.kind in ('accepted', 'failed') and s.not_before is not null and queue.state in ('sending', 'unknown')
         or s.kind = 'unknown' and queue.state = 'sending'

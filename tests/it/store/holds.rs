@@ -9,9 +9,9 @@ use dueherald::domain::{
     NoticeState, Outcome, Receipt, ReminderId, SkipReason, State,
 };
 use dueherald::plan::{Account, Decision};
-use dueherald::store::{Decider, Stop, Store};
+use dueherald::store::{Decider, ReminderFilter, Stop, Store};
 
-use super::sample::{always, claim, claim_all, instant, merchant, plan_due, request, send, sms, view};
+use super::sample::{always, claim, claim_all, instant, list, merchant, plan_due, request, send, sms, view};
 
 fn stopped(name: &str) -> HoldCause {
     HoldCause::new(HoldReason::Stopped, name)
@@ -55,6 +55,32 @@ pub(super) async fn what_is_held_is_in_no_claim_until_it_is_released(store: &dyn
     assert_eq!(kinds(store, ids[0]).await, [(EventKind::Held, cause()), (EventKind::Released, cause())]);
     let claimed = claim_all(store).await;
     assert_eq!(claimed.sending.iter().map(|one| one.attempt.number()).collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+pub(super) async fn what_is_held_on_its_way_out_waits_as_well(store: &dyn Store, clock: &SimClock) {
+    let id = plan_due(store, 1).await[0];
+    let attempt = claim_all(store).await.sending.remove(0).attempt;
+    let cause = HoldCause::new(HoldReason::BadTemplate, "before-due/sms.zh-CN.txt@1");
+    let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
+    let next = Next::Hold { cause: cause.clone(), until: clock.now() + TimeDelta::hours(2) };
+    assert_eq!(store.settle(&[attempt.settle(outcome, next, clock.now())]).await.expect("settled"), 1);
+    assert_eq!(view(store, id).await.state, State::Held);
+    assert_eq!(
+        list(store, ReminderFilter { state: Some(State::Held), limit: 9, ..ReminderFilter::default() }).await,
+        [id]
+    );
+    assert_eq!(kinds(store, id).await, [(EventKind::Held, Some(cause.to_string()))]);
+    assert_eq!(store.holds().await.expect("listed"), [(cause.clone(), Channel::Sms)]);
+    let counts = store.queue_counts().await.expect("counted");
+    let sms = counts.iter().find(|counts| counts.channel == Channel::Sms).expect("every channel is there");
+    assert_eq!((sms.sending, &sms.held), (0, &[(HoldReason::BadTemplate, 1)].into()));
+
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(claim_all(store).await.taken(), 0);
+    assert_eq!(store.reap(10).await.expect("reaped").len(), 0, "it has no lease that could run out");
+    assert_eq!(store.release_expired(10).await.expect("released"), 0, "not yet");
+    assert_eq!(store.release(&cause, Channel::Sms, 10).await.expect("released"), 1);
+    assert_eq!(claim_all(store).await.sending[0].attempt.number(), 2);
 }
 
 pub(super) async fn causes_are_told_apart(store: &dyn Store, _: &SimClock) {

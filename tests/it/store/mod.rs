@@ -154,6 +154,7 @@ macro_rules! every_case_on {
             holds {
                 what_is_held_is_in_no_claim_until_it_is_released,
                 causes_are_told_apart,
+                what_is_held_on_its_way_out_waits_as_well,
                 what_expires_while_it_is_held_is_decided_again,
                 a_lifted_stop_releases_what_no_other_stops,
                 a_notice_that_goes_on_releases_its_messages,
