@@ -1,0 +1,98 @@
+//! What a scan or a claim changes about steps that the outbox has already.
+
+use chrono::{DateTime, Utc};
+
+use super::{Outbox, Queued, Stage};
+use crate::domain::{Channel, Event, EventKind, NewReminder, ReminderId, ReminderKey, SkipReason};
+use crate::plan::{KnownProgress, KnownReminder, Planned, Replan, Then, replan};
+use crate::store::{PutIn, WriteMode};
+
+impl Outbox {
+    pub(in crate::store::memory) fn put_in(
+        &mut self,
+        one: &Planned,
+        at: DateTime<Utc>,
+        mode: WriteMode,
+        put: &mut PutIn,
+    ) {
+        let key = &one.reminder.key;
+        let known: Vec<_> = Channel::ALL.iter().filter_map(|channel| self.known(key, *channel)).collect();
+        let is_new = |one: &KnownReminder| one.channel != key.channel;
+        if known.iter().all(is_new) && (known.is_empty() || !one.is_sole) {
+            let Some(id) = self.plan(&one.reminder, at, mode) else { return };
+            let Some(reason) = one.skip else { return put.planned.push(id) };
+            put.skipped.push(id);
+            if mode == WriteMode::Commit {
+                self.skip(Event::skipped(id, 0, reason, at));
+            }
+        } else if let Some(changes) = replan(one, &known).filter(|_| one.skip.is_none()) {
+            self.replan(one, &changes, at, mode, put);
+        }
+    }
+
+    /// What a step has on a channel.
+    fn known(&self, key: &ReminderKey, channel: Channel) -> Option<KnownReminder> {
+        let id = *self.keys.get(&ReminderKey { channel, ..key.clone() })?;
+        let NewReminder { not_before, expires_at, .. } = self.reminders.get(&id)?.plan;
+        let progress = match (self.queue.get(&id), self.events(id).last()) {
+            (Some(Queued { attempt: 0, stage: Stage::Planned { .. }, .. }), _) => KnownProgress::Untouched,
+            (None, Some(last)) => KnownProgress::ended(last.kind, last.detail.as_deref(), last.attempt),
+            _ => KnownProgress::Other,
+        };
+        Some(KnownReminder { id, channel, not_before, expires_at, progress })
+    }
+
+    fn replan(&mut self, one: &Planned, changes: &Replan, at: DateTime<Utc>, mode: WriteMode, put: &mut PutIn) {
+        let NewReminder { not_before, expires_at, .. } = one.reminder;
+        if mode == WriteMode::Commit {
+            for id in &changes.end {
+                self.skip(Event::skipped(*id, 0, SkipReason::Superseded, at));
+            }
+        }
+        let id = match changes.then {
+            Then::Keep => return,
+            Then::PutIn => return put.switched.extend(self.plan(&one.reminder, at, mode)),
+            Then::Move(id) => {
+                put.moved.push(id);
+                id
+            }
+            Then::Revive { id, .. } => {
+                if changes.end.is_empty() {
+                    put.revived.push(id)
+                } else {
+                    put.switched.push(id)
+                }
+                id
+            }
+        };
+        if mode == WriteMode::DryRun {
+            return;
+        }
+        let (attempt, kind) = match changes.then {
+            Then::Revive { attempts, .. } => (attempts, EventKind::Revived),
+            _ => (0, EventKind::Moved),
+        };
+        let stage = Stage::Planned { not_before };
+        self.put(id, Queued { channel: one.reminder.key.channel, place: 0, attempt, gateway: None, stage });
+        self.append(Event { reminder: id, attempt, at, kind, gateway: None, provider_id: None, detail: None });
+        if let Some(reminder) = self.reminders.get_mut(&id) {
+            (reminder.plan.not_before, reminder.plan.expires_at) = (not_before, expires_at);
+        }
+    }
+
+    /// Skips a due reminder, and puts in the one that takes its place on another channel; but nothing takes the place of what may have
+    /// arrived.
+    pub(in crate::store::memory) fn switch(
+        &mut self,
+        id: ReminderId,
+        to: &NewReminder,
+        reason: SkipReason,
+        now: DateTime<Utc>,
+    ) {
+        let in_doubt = self.events(id).iter().any(|event| event.kind == EventKind::Unknown);
+        self.skip(Event::skipped(id, self.attempts(id), reason, now));
+        if !in_doubt {
+            self.plan(to, now, WriteMode::Commit);
+        }
+    }
+}
