@@ -153,3 +153,17 @@ fn a_channel_taken_out_of_a_rule_is_used_no_more() {
     dispatch(&desk, TEN);
     assert_eq!(outbox(&desk), ["due-today/0 email accepted", "due-today/0 sms skipped superseded"]);
 }
+
+#[test]
+fn a_filter_sets_nothing_aside_that_a_rejected_record_holds() {
+    let desk = desk(RULE);
+    let row = format!(
+        "merchant,borrower_id,installment_id,currency,amount,due_date,phone,email,status\n\
+         mall,B1,I1,CNY,128.50,{DUE},13800100500,b1@example.com,settled\n"
+    );
+    std::fs::write(desk.path("rows.csv"), row).expect("a file");
+    assert_eq!(desk.run(&["import", "rows.csv"]).code, 3);
+    write_rule(&desk, &RULE.replace("offsets = [0]", "offsets = [0]\nproducts = [\"sofa\"]"));
+    assert_eq!(desk.run(&["dispatch", "--drain", "--at", TEN]).code, 3, "something is held");
+    assert_eq!(outbox(&desk), ["due-today/0 sms held"], "what the record says may match the filter");
+}
