@@ -38,7 +38,7 @@ fn with_faults() -> String {
 #[tokio::test]
 async fn the_summary_says_what_was_taken_and_what_was_not() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "due.csv", &with_faults());
+    let file = write(folder.path(), "due.csv", with_faults());
     let rejects = folder.path().join("rejects.csv");
     let arguments = [file.to_str().unwrap(), "--max-shown", "2", "--rejects", rejects.to_str().unwrap()];
     let books = Books::default();
@@ -66,7 +66,7 @@ async fn the_summary_says_what_was_taken_and_what_was_not() {
 async fn a_row_without_a_cell_is_taken_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let lines = [row(&[("email", "无"), ("status", "paid")]), row(&[("installment_id", "#"), ("amount", "x")])];
-    let file = write(folder.path(), "due.csv", &format!("{HEADER}\n{}\n", lines.join("\n")));
+    let file = write(folder.path(), "due.csv", format!("{HEADER}\n{}\n", lines.join("\n")));
     let rejects = folder.path().join("rejects.csv");
     let books = Books::default();
     let (ended, out) = command(&books, &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()]).await;
@@ -83,7 +83,7 @@ async fn a_row_without_a_cell_is_taken_and_reported() {
 async fn the_rejects_file_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "due.csv", &with_faults());
+    let file = write(folder.path(), "due.csv", with_faults());
     let rejects = folder.path().join("rejects.csv");
     command(&Books::default(), &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()]).await.0.unwrap();
     assert_eq!(fs::metadata(&rejects).unwrap().permissions().mode() & 0o777, 0o600);
@@ -92,7 +92,7 @@ async fn the_rejects_file_is_for_its_owner_alone() {
 #[tokio::test]
 async fn a_sound_file_ends_whole_and_a_dry_run_says_that_it_was_one() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "due.csv", &format!("{HEADER}\n{SOUND}\n"));
+    let file = write(folder.path(), "due.csv", format!("{HEADER}\n{SOUND}\n"));
     let books = Books::default();
     let (ended, out) = command(&books, &[file.to_str().unwrap(), "--dry-run"]).await;
     assert_eq!(ended.unwrap().exit_code(), 0);
@@ -109,7 +109,7 @@ async fn a_sound_file_ends_whole_and_a_dry_run_says_that_it_was_one() {
 #[tokio::test]
 async fn the_summary_as_json_names_columns_and_problems() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "due.csv", &with_faults());
+    let file = write(folder.path(), "due.csv", with_faults());
     let (_, out) = command(&Books::default(), &[file.to_str().unwrap(), "--summary", "json", "--max-shown", "1"]).await;
     insta::assert_snapshot!(out, @r#"{"cells_left_out":0,"cells_left_out_shown":[],"changed":0,"dry_run":false,"new":1,"rejected":3,"rejected_shown":[{"line":3,"problems":[{"column":"amount","problem":"is not a plain decimal number such as 1280.50"}]}],"rejected_unreadable":0,"rejects_file":null,"same":0,"waiting":0,"warnings":["column “branch” is not known and was passed over"]}"#);
 }
@@ -117,7 +117,7 @@ async fn the_summary_as_json_names_columns_and_problems() {
 #[tokio::test]
 async fn wrong_use_is_told_apart_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let sound = write(folder.path(), "due.csv", &format!("{HEADER}\n{SOUND}\n"));
+    let sound = write(folder.path(), "due.csv", format!("{HEADER}\n{SOUND}\n"));
     let wrong = write(folder.path(), "wrong.csv", "merchant,amount\rmall,1\r");
     let sound = sound.to_str().unwrap();
     let books = Books::default();

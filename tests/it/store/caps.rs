@@ -136,11 +136,8 @@ pub(super) async fn a_person_is_counted_over_all_merchants_if_so_set(store: &dyn
 }
 
 pub(super) async fn an_address_of_many_is_nobodys_own(store: &dyn Store, _: &SimClock) {
-    let mut number = 0;
-    for (sharing, channel, sent) in
-        [(5, Channel::Email, 1), (6, Channel::Email, 6), (5, Channel::Sms, 1), (6, Channel::Sms, 6)]
-    {
-        number += 1;
+    let cases = [(5, Channel::Email, 1), (6, Channel::Email, 6), (5, Channel::Sms, 1), (6, Channel::Sms, 6)];
+    for (number, (sharing, channel, sent)) in cases.into_iter().enumerate() {
         let rows = (0..sharing).map(|place| {
             let who = format!("s{number}{place}");
             let own = phone(&format!("+86139001{number}{place:04}"));

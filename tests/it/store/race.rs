@@ -182,7 +182,7 @@ async fn what_is_put_aside_too_late_does_not_touch_the_next_attempt() {
         sqlx::query(claim).execute(&mut other).await.expect("the other claims").rows_affected()
     };
     let decide = move |_: &_, _: &_, _| {
-        let taken_over = taken_over.clone()(url.clone());
+        let taken_over = taken_over(url.clone());
         let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken_over));
         assert_eq!(done, 1, "the claim is on record by now");
         Decision::Skip(SkipReason::Paid)
