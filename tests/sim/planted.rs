@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Attempt, Channel, Code, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement, Step,
+    Attempt, Channel, Code, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement, SkipReason,
 };
-use dueherald::plan::{Account, Progress};
+use dueherald::plan::{Account, Decision, Progress, ToSend};
 use dueherald::store::{ClaimRequest, Claimed, Decide, Store, StoreError, WriteMode};
 
 use crate::faults::Bug;
@@ -90,14 +90,21 @@ impl FaultyStore {
                 Ok(claimed)
             }
             Some(Bug::OvertakenSent) => {
-                let last = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
-                    let mut reminder = reminder.clone();
-                    if let Step::Rule { offset, .. } = &mut reminder.key.step {
-                        *offset = i32::MAX;
+                let late = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    match asked.decide(reminder, account, now) {
+                        // As it would have been when its time came.
+                        Decision::Skip(SkipReason::Superseded) => {
+                            match asked.decide(reminder, account, reminder.not_before) {
+                                Decision::Send(to_send) => {
+                                    Decision::Send(ToSend { until: now + TimeDelta::hours(1), ..to_send })
+                                }
+                                other => other,
+                            }
+                        }
+                        other => other,
                     }
-                    asked.decide(&reminder, account, now)
                 };
-                self.inner().claim(request, &last).await
+                self.inner().claim(request, &late).await
             }
             _ => self.inner().claim(request, decide).await,
         }
