@@ -7,6 +7,8 @@
 
 #[path = "pipeline/bare.rs"]
 mod bare;
+#[path = "../tests/faults/noon.rs"]
+mod noon;
 #[path = "pipeline/outbox.rs"]
 mod outbox;
 #[path = "pipeline/postgres.rs"]

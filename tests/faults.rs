@@ -20,6 +20,8 @@ mod gateways;
 mod hangups;
 #[path = "faults/kills.rs"]
 mod kills;
+#[path = "faults/noon.rs"]
+mod noon;
 #[path = "faults/outage.rs"]
 mod outage;
 #[path = "faults/patience.rs"]

@@ -7,6 +7,8 @@ mod chromium;
 mod daemon;
 #[path = "peers/kannel/mod.rs"]
 mod kannel;
+#[path = "faults/noon.rs"]
+mod noon;
 #[expect(dead_code, reason = "the process tests wait for more")]
 #[path = "faults/patience.rs"]
 mod patience;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use chrono::{NaiveDate, TimeDelta, Timelike};
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::config::Config;
 use dueherald::domain::Channel;
@@ -11,14 +12,15 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use tempfile::TempDir;
 
 use crate::Anyhow;
+use crate::noon::where_it_is_noon;
 use crate::process::Binary;
 
 /// A folder with a config for one database.
 pub(crate) struct World {
     folder: TempDir,
     database: String,
-    /// Where it is early afternoon now, so that contact hours keep nothing back whenever this runs.
-    zone: String,
+    /// Where it is about noon, so that contact hours hold nothing back whenever this runs.
+    zone: Tz,
     smtp: u16,
     http: u16,
     /// How many rules say the same. Of one rule only the latest step is sent: what falls due together is of many.
@@ -37,10 +39,8 @@ impl World {
     pub(crate) fn new(database: Option<String>, smtp: u16, http: u16) -> Anyhow<Self> {
         let folder = tempfile::tempdir()?;
         let database = database.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
-        let behind = i64::from(SystemClock.now().hour()) - 13;
-        // The sign of these zones is the other way round: Etc/GMT+5 is five hours behind.
-        let world =
-            Self { folder, database, zone: format!("Etc/GMT{behind:+}"), smtp, http, rules: 1, is_limited: false };
+        let zone = where_it_is_noon(SystemClock.now());
+        let world = Self { folder, database, zone, smtp, http, rules: 1, is_limited: false };
         world.write_config(Channel::Sms, 0)?;
         Ok(world)
     }
@@ -156,8 +156,7 @@ key = "0123456789abcdef0123456789abcdef"
 
     /// The local date on which everything is three days from being due.
     pub(crate) fn due_date(&self) -> Anyhow<NaiveDate> {
-        let zone: chrono_tz::Tz = self.zone.parse()?;
-        Ok(SystemClock.now().with_timezone(&zone).date_naive() + TimeDelta::days(3))
+        Ok(SystemClock.now().with_timezone(&self.zone).date_naive() + TimeDelta::days(3))
     }
 
     /// Runs a command of the binary under this config.

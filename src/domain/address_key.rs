@@ -1,3 +1,5 @@
+//! Addresses in the form in which they are compared.
+
 use super::{Address, Channel};
 
 /// An address in the form in which addresses are compared: suppressions, caps, bounces and replies go by it, whatever the

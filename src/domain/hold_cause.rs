@@ -1,3 +1,5 @@
+//! Why a reminder is held.
+
 use std::fmt;
 use std::str::FromStr;
 

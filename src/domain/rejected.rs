@@ -1,3 +1,5 @@
+//! Ledger rows and payments that could not be applied.
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! Why an input as a whole cannot be imported.
+
 use std::io;
 
 use super::{Column, Encoding, UnknownColumn};

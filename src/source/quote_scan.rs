@@ -1,3 +1,5 @@
+//! Follows the quotes of a CSV file from line to line.
+
 /// What keeps bytes from being a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {

@@ -1,3 +1,5 @@
+//! Checks rejected records again.
+
 use std::collections::BTreeMap;
 
 use super::Column;

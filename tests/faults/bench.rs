@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::chance::tell;
 use crate::daemon::Daemon;
+use crate::noon::where_it_is_noon;
 use crate::patience::until_lasting;
 use crate::postgres::{TestDatabase, database};
 use crate::sink::Sink;
@@ -335,39 +336,6 @@ impl Bench {
     pub(crate) fn id(&self, number: usize) -> ReminderId {
         self.ids[number]
     }
-}
-
-/// Places without daylight saving, from UTC+12 down to UTC-11.
-const PLACES: [&str; 24] = [
-    "Pacific/Tarawa",
-    "Pacific/Noumea",
-    "Australia/Brisbane",
-    "Asia/Tokyo",
-    "Asia/Shanghai",
-    "Asia/Bangkok",
-    "Asia/Dhaka",
-    "Asia/Karachi",
-    "Asia/Dubai",
-    "Africa/Nairobi",
-    "Africa/Johannesburg",
-    "Africa/Lagos",
-    "Africa/Abidjan",
-    "Atlantic/Cape_Verde",
-    "America/Noronha",
-    "America/Sao_Paulo",
-    "America/Puerto_Rico",
-    "America/Bogota",
-    "America/Costa_Rica",
-    "America/Phoenix",
-    "Pacific/Pitcairn",
-    "Pacific/Gambier",
-    "Pacific/Honolulu",
-    "Pacific/Midway",
-];
-
-/// A zone of whole hours where contact hours have just half passed.
-fn where_it_is_noon(now: DateTime<Utc>) -> Tz {
-    PLACES[now.hour() as usize].parse().expect("a zone of the database")
 }
 
 /// The URL of an SQLite database in that folder.

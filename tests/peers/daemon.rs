@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::plan::local_date;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::noon::where_it_is_noon;
 use crate::process::{Process, free_ports};
 
 /// A dueherald with one merchant, `mall`, whose reminders are due at once.
@@ -144,37 +145,4 @@ impl Daemon {
         command.arg("--config").arg(self.folder().join("dueherald.toml")).args(args);
         command
     }
-}
-
-/// Places without daylight saving, from UTC+12 down to UTC-11.
-const PLACES: [&str; 24] = [
-    "Pacific/Tarawa",
-    "Pacific/Noumea",
-    "Australia/Brisbane",
-    "Asia/Tokyo",
-    "Asia/Shanghai",
-    "Asia/Bangkok",
-    "Asia/Dhaka",
-    "Asia/Karachi",
-    "Asia/Dubai",
-    "Africa/Nairobi",
-    "Africa/Johannesburg",
-    "Africa/Lagos",
-    "Africa/Abidjan",
-    "Atlantic/Cape_Verde",
-    "America/Noronha",
-    "America/Sao_Paulo",
-    "America/Puerto_Rico",
-    "America/Bogota",
-    "America/Costa_Rica",
-    "America/Phoenix",
-    "Pacific/Pitcairn",
-    "Pacific/Gambier",
-    "Pacific/Honolulu",
-    "Pacific/Midway",
-];
-
-/// A time zone with hours around noon, so that reminders may leave whenever the test runs.
-fn where_it_is_noon(now: DateTime<Utc>) -> Tz {
-    PLACES[now.hour() as usize].parse().expect("a zone of the database")
 }

@@ -28,6 +28,8 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     /// The same, where it is memory: planted bugs reach into it.
     pub(crate) memory: Option<Arc<MemoryStore>>,
+    /// The operations that run on a real database. One that a dying daemon began goes on without it.
+    pub(crate) running: TaskTracker,
     _folder: Option<TempDir>,
     _database: Option<TestDatabase>,
 }
@@ -36,6 +38,7 @@ impl Database {
     pub(crate) async fn open(self, clock: &SimClock) -> Opened {
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
         let (mut folder, mut on_server, mut memory) = (None, None, None);
+        let running = TaskTracker::new();
         let store: Arc<dyn Store> = match self {
             Self::Memory => {
                 let store = Arc::new(MemoryStore::new(time));
@@ -45,22 +48,19 @@ impl Database {
             Self::Sqlite => {
                 let made = folder.insert(tempfile::tempdir().expect("a folder can be made"));
                 let url = format!("sqlite:{}", made.path().join("world.db").display());
-                in_tasks(Arc::new(SqliteStore::open(&url, time).await.expect("the file can be opened")))
+                let store = SqliteStore::open(&url, time).await.expect("the file can be opened");
+                Arc::new(TaskStore::new(Arc::new(store), running.clone()))
             }
             Self::Postgres => {
                 let url = on_server.insert(database().await).url();
-                let store = PostgresStore::connect(&url.into(), CONNECTIONS, Some(time)).await;
-                in_tasks(Arc::new(store.expect("the server answers")))
+                let store =
+                    PostgresStore::connect(&url.into(), CONNECTIONS, Some(time)).await.expect("the server answers");
+                Arc::new(TaskStore::new(Arc::new(store), running.clone()))
             }
         };
         store.migrate().await.expect("the schema can be made");
-        Opened { store, memory, _folder: folder, _database: on_server }
+        Opened { store, memory, running, _folder: folder, _database: on_server }
     }
-}
-
-/// As the daemon has it: an operation runs to its end, whatever happens to its caller.
-fn in_tasks(store: Arc<dyn Store>) -> Arc<dyn Store> {
-    Arc::new(TaskStore::new(store, TaskTracker::new()))
 }
 
 /// The store while somebody waits for it: time must not pass meanwhile.

@@ -234,7 +234,7 @@ impl Driver {
         while quiet < QUIET {
             tokio::task::yield_now().await;
             self.bury_the_dead().await;
-            if self.world.busy.load(Ordering::Relaxed) > 0 {
+            if self.world.has_running_operations() {
                 quiet = 0;
                 continue;
             }
@@ -408,6 +408,8 @@ impl Driver {
         for place in 0..2 {
             self.start(place);
         }
+        // An audit reads twice: nothing may be written in between.
+        self.rest().await;
         self.audit().await;
     }
 }

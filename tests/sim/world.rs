@@ -14,6 +14,7 @@ use dueherald::plan::Caps;
 use dueherald::render::LinkKeys;
 use dueherald::store::{ClaimedReminder, MemoryStore, Store};
 use fastrand::Rng;
+use tokio_util::task::TaskTracker;
 
 use crate::database::Opened;
 use crate::faults::{Bug, Faults};
@@ -65,8 +66,10 @@ pub(crate) struct World {
     pub(crate) clock: SimClock,
     pub(crate) store: Arc<dyn Store>,
     memory: Option<Arc<MemoryStore>>,
-    /// How many operations of the store somebody waits for.
+    /// How many operations of the store a daemon waits for.
     pub(crate) busy: AtomicU64,
+    /// The operations that run in the store: also those of daemons that have died meanwhile.
+    running: TaskTracker,
     pub(crate) size: Size,
     pub(crate) links: Arc<LinkKeys>,
     rng: Mutex<Rng>,
@@ -105,6 +108,7 @@ impl World {
             store: Arc::clone(&opened.store),
             memory: opened.memory.clone(),
             busy: AtomicU64::new(0),
+            running: opened.running.clone(),
             size,
             clock,
             links: Arc::new(LinkKeys::new([(1, [0_u8; 32])]).expect("a key")),
@@ -142,6 +146,11 @@ impl World {
     /// Whether operations of the store wait for real I/O.
     pub(crate) fn has_real_store(&self) -> bool {
         self.memory.is_none()
+    }
+
+    /// Whether an operation of the store is under way, for a daemon or after its death.
+    pub(crate) fn has_running_operations(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0 || !self.running.is_empty()
     }
 
     pub(crate) fn is_calm(&self) -> bool {

@@ -1,3 +1,5 @@
+//! The time zone of a session of MySQL.
+
 use std::fmt;
 
 use chrono::{

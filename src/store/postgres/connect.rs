@@ -27,6 +27,20 @@ const WORKING: [(&str, &str); 7] = [
 const WAIT_FOR_DISK: &str =
     "; select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
 
+/// Settings that a session must keep apart from those of [`WORKING`]: what names and times mean, who asks, and whether a commit waits for
+/// the disk.
+const KEPT: [&str; 4] = ["search_path", "timezone", "role", "synchronous_commit"];
+
+/// Reads the settings of a session as one text.
+pub(super) fn read_settings() -> &'static str {
+    static READ: LazyLock<String> = LazyLock::new(|| {
+        let names = WORKING.iter().map(|(name, _)| *name).chain(KEPT);
+        let settings: Vec<_> = names.map(|name| format!("current_setting('{name}')")).collect();
+        format!("select concat_ws('|', {})", settings.join(", "))
+    });
+    &READ
+}
+
 /// The same settings for one transaction, as follows on its begin: what a pooler in transaction mode lets through.
 pub(super) fn local_settings() -> &'static str {
     static LOCAL: LazyLock<String> = LazyLock::new(|| {

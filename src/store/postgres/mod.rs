@@ -85,7 +85,7 @@ use crate::clock::Clock;
 use batch::Batch;
 use head::{Heads, Lane};
 use pool::{Pool, Tx};
-use session::Session;
+use session::{Session, is_outside};
 use turns::Turns;
 
 /// What the body calls a connection, the database and this end.
@@ -102,19 +102,11 @@ const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set lo
 const FOR_SPANS: &str =
     "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on";
 
-/// Raises an error if a transaction was open before this message: `now()` is then that transaction's time. In a message of the
-/// simple protocol, as a begin is sent, both times are the same otherwise.
-macro_rules! outermost {
-    () => {
-        "; select (case when now() = statement_timestamp() then '0' \
-         else 'the connection was inside another transaction' end)::int"
-    };
-}
-
-const WRITE: &str = outermost!();
+/// What follows on the begin of a transaction that writes: an error if another one was open before.
+const WRITE: &str = concat!("; ", is_outside!());
 
 /// A commit that does not wait for the disk; the next one that does waits for both.
-const WRITE_BEHIND: &str = concat!("; set local synchronous_commit = off", outermost!());
+const WRITE_BEHIND: &str = concat!("; set local synchronous_commit = off; ", is_outside!());
 
 /// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
 /// have no row to lock, and the later would undo the earlier.

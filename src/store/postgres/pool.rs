@@ -72,13 +72,15 @@ struct Idle {
 }
 
 /// A connection that is lent: within a transaction, or for single statements. Dropped before its end, it is closed, and the server
-/// undoes what it began.
+/// undoes what it began. It is also closed if its settings are not those that it was opened with.
 pub(super) struct Tx {
     live: Option<Live>,
     /// A transaction was begun and not ended.
     is_open: bool,
     /// Nothing is under way.
     is_at_rest: bool,
+    /// The session has its own settings, as far as is known.
+    is_clean: bool,
     shared: Arc<Shared>,
 }
 
@@ -189,7 +191,7 @@ impl Pool {
 
     fn lent(&self, session: Session, opened_at: Duration, slot: OwnedSemaphorePermit) -> Tx {
         let live = Some(Live { session, opened_at, _slot: slot });
-        Tx { live, is_open: false, is_at_rest: true, shared: Arc::clone(&self.0) }
+        Tx { live, is_open: false, is_at_rest: true, is_clean: true, shared: Arc::clone(&self.0) }
     }
 }
 
@@ -290,12 +292,11 @@ impl Shared {
 }
 
 impl Idle {
-    /// The session if it still lives.
+    /// The session if it still lives, is outside a transaction and has its own settings.
     async fn checked(mut self) -> Option<(Session, Duration)> {
-        if SystemClock.elapsed().saturating_sub(self.since) > IDLE {
-            self.session.ping().await.ok()?;
-        }
-        Some((self.session, self.opened_at))
+        let is_new = SystemClock.elapsed().saturating_sub(self.since) <= IDLE;
+        let is_fit = is_new || self.session.is_clean().await.unwrap_or(false);
+        is_fit.then_some((self.session, self.opened_at))
     }
 }
 
@@ -319,7 +320,7 @@ impl Tx {
     /// Commits, and leaves the connection to the lane's next round, which comes at once.
     pub(super) async fn commit_for(mut self, lane: Lane) -> Result<(), sqlx::Error> {
         self.end("commit").await?;
-        if let Some(live) = self.live.take() {
+        if let Some(live) = self.live.take_if(|_| self.is_clean) {
             self.shared.put_back(live, Some(lane));
         }
         Ok(())
@@ -336,8 +337,11 @@ impl Tx {
 
     async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         if self.is_open {
-            self.session().end(statement).await?;
+            self.is_clean = self.session().end(statement).await?;
             self.is_open = false;
+            if !self.is_clean {
+                tracing::warn!("the settings of a database session were changed; closing it");
+            }
         }
         self.is_at_rest = true;
         Ok(())
@@ -374,7 +378,7 @@ impl DerefMut for Tx {
 impl Drop for Tx {
     fn drop(&mut self) {
         let Some(live) = self.live.take() else { return };
-        if self.is_at_rest && !self.is_open {
+        if self.is_at_rest && !self.is_open && self.is_clean {
             return self.shared.put_back(live, None);
         }
         let shared = Arc::clone(&self.shared);

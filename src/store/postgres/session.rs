@@ -22,10 +22,22 @@ const HAS_SETTINGS: &str = "select current_setting('plan_cache_mode') = 'force_g
 const WAIT_FOR_DISK: &str = "select set_config('synchronous_commit', case current_setting('synchronous_commit') \
                              when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
 
+/// Raises an error if a transaction was open before this message: `now()` is then that transaction's time. In a message of the
+/// simple protocol both times are the same otherwise.
+macro_rules! is_outside {
+    () => {
+        "select (case when now() = statement_timestamp() then '0' \
+         else 'the connection was inside another transaction' end)::int"
+    };
+}
+pub(super) use is_outside;
+
 /// A connection that keeps no statement on the server by name if it is pooled: the next transaction has another backend.
 pub(super) struct Session {
     connection: PgConnection,
     is_pooled: bool,
+    /// Its settings as it was opened with them. Empty behind a pooler, where no setting outlasts a transaction.
+    settings: String,
 }
 
 impl Session {
@@ -33,15 +45,16 @@ impl Session {
     pub(super) async fn open_direct(direct: &PgConnectOptions) -> Result<Self, sqlx::Error> {
         let mut connection = direct.connect().await?;
         let has_settings: bool = raw_sql(HAS_SETTINGS).fetch_one(&mut connection).await?.try_get(0)?;
+        let mut session = Self { connection, is_pooled: !has_settings, settings: String::new() };
         if has_settings {
-            raw_sql(WAIT_FOR_DISK).execute(&mut connection).await?;
+            session.settings = session.run_and_read_settings(WAIT_FOR_DISK).await?;
         }
-        Ok(Self { connection, is_pooled: !has_settings })
+        Ok(session)
     }
 
     /// Opens a session at a pooler.
     pub(super) async fn open_pooled(pooled: &PgConnectOptions) -> Result<Self, sqlx::Error> {
-        Ok(Self { connection: pooled.connect().await?, is_pooled: true })
+        Ok(Self { connection: pooled.connect().await?, is_pooled: true, settings: String::new() })
     }
 
     /// Whether each transaction may have another backend.
@@ -63,15 +76,32 @@ impl Session {
         Ok(())
     }
 
-    /// Commits or rolls back.
-    pub(super) async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        raw_sql(statement).execute(&mut self.connection).await?;
-        Ok(())
+    /// Commits or rolls back. `false` if the session no longer has the settings that it was opened with: the next operation needs
+    /// another one.
+    pub(super) async fn end(&mut self, statement: &'static str) -> Result<bool, sqlx::Error> {
+        if self.is_pooled {
+            raw_sql(statement).execute(&mut self.connection).await?;
+            return Ok(true);
+        }
+        let settings = self.run_and_read_settings(statement).await?;
+        Ok(settings == self.settings)
     }
 
-    /// Whether it still answers; reads what a statement that was given up has left.
-    pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
-        self.connection.ping().await
+    /// Whether it still answers, is outside any transaction and has its own settings. Reads what a statement that was given up has left.
+    pub(super) async fn is_clean(&mut self) -> Result<bool, sqlx::Error> {
+        if self.is_pooled {
+            return self.connection.ping().await.map(|()| true);
+        }
+        let settings = self.run_and_read_settings(is_outside!()).await?;
+        Ok(settings == self.settings)
+    }
+
+    /// Runs a statement and reads the settings after it, in one round trip.
+    async fn run_and_read_settings(&mut self, statement: &'static str) -> Result<String, sqlx::Error> {
+        // Made of constants of this crate.
+        let statement = sqlx::AssertSqlSafe(format!("{statement}; {}", connect::read_settings()));
+        let rows = raw_sql(statement).fetch_all(&mut self.connection).await?;
+        rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)
     }
 
     /// Ends it politely.

@@ -1,8 +1,9 @@
-//! A claim that finds itself inside a transaction that is not its own. A relay between store and server plays a connection that was
-//! left in one: it begins a transaction by itself, as if an operation that was dropped had.
+//! Connections that are not as the store left them: inside a transaction that is not its own, or with other settings. A relay between
+//! store and server sends the statement by itself, as if an operation that was dropped had.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::plan::RateLimit;
@@ -14,59 +15,91 @@ use tokio::sync::watch;
 
 use super::bench::START;
 use super::sample::{instant, plan_due, request, send};
+use crate::postgres::TestDatabase;
 
-/// `begin` as a message of PostgreSQL's simple protocol.
-const BEGIN: &[u8] = b"Q\0\0\0\x0abegin\0";
+/// A statement that the relay sends, with the tag of the server's answer and the state of the session after it.
+#[derive(Debug, Clone, Copy)]
+struct Injected {
+    statement: &'static str,
+    tag: &'static str,
+    state: u8,
+}
 
-/// The answer to it: done, and ready inside a transaction.
-const BEGUN: &[u8] = b"C\0\0\0\x0aBEGIN\0Z\0\0\0\x05T";
+const BEGIN: Injected = Injected { statement: "begin", tag: "BEGIN", state: b'T' };
+const SET_ZONE: Injected = Injected { statement: "set timezone = 'Asia/Tokyo'", tag: "SET", state: b'I' };
 
-/// Hands on what both say. When told to, it begins a transaction on each of its connections and swallows the answer.
+impl Injected {
+    /// As a message of PostgreSQL's simple protocol.
+    fn message(self) -> Vec<u8> {
+        message(b'Q', self.statement)
+    }
+
+    /// The end of the answer to it: done, and ready.
+    fn answer(self) -> Vec<u8> {
+        let mut answer = message(b'C', self.tag);
+        answer.extend([b'Z', 0, 0, 0, 5, self.state]);
+        answer
+    }
+}
+
+fn message(kind: u8, text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len() + 5).expect("a short text");
+    [&[kind][..], &length.to_be_bytes(), text.as_bytes(), &[0]].concat()
+}
+
+/// Passes on what both send. On request it sends a statement on each of its connections and swallows the answer.
 struct Relay {
-    port: u16,
-    begin: watch::Sender<u32>,
+    inject: watch::Sender<Injected>,
+    connections: Arc<AtomicU32>,
 }
 
 impl Relay {
-    async fn to(server: PgConnectOptions) -> Self {
+    /// A relay before a database, with the URL that leads through it.
+    async fn before(database: &TestDatabase) -> (Self, String) {
+        let server: PgConnectOptions = database.url().parse().expect("a URL");
+        let name = server.get_database().expect("it has a name").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let (begin, told) = watch::channel(0);
+        let (inject, injected) = watch::channel(BEGIN);
+        let connections = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&connections);
         let socket: PathBuf = server.get_socket().expect("the tests' server has a socket").clone();
         let socket = socket.join(format!(".s.PGSQL.{}", server.get_port()));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = UnixStream::connect(&socket).await.expect("the server answers");
-                tokio::spawn(relay(client, server, told.clone()));
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(relay(client, server, injected.clone()));
             }
         });
-        Self { port, begin }
+        (Self { inject, connections }, format!("postgres://postgres@127.0.0.1:{port}/{name}?sslmode=disable"))
     }
 
-    /// From now on every connection that is there is inside a transaction.
-    fn begin_everywhere(&self) {
-        self.begin.send_modify(|times| *times += 1);
+    /// Sends this on every connection that is open, before anything that the store sends from now on.
+    fn inject(&self, statement: Injected) {
+        self.inject.send_replace(statement);
     }
 }
 
-async fn relay(mut client: TcpStream, mut server: UnixStream, mut told: watch::Receiver<u32>) {
-    // What was told before is not about this connection.
-    told.mark_unchanged();
+async fn relay(mut client: TcpStream, mut server: UnixStream, mut injected: watch::Receiver<Injected>) {
+    // What was injected before is not for this connection.
+    injected.mark_unchanged();
     let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         tokio::select! {
             biased;
-            changed = told.changed() => {
+            changed = injected.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                server.write_all(BEGIN).await.expect("it takes it");
-                let mut answer = Vec::new();
-                while !answer.ends_with(BEGUN) {
+                let statement = *injected.borrow_and_update();
+                server.write_all(&statement.message()).await.expect("it takes it");
+                let (mut answer, end) = (Vec::new(), statement.answer());
+                while !answer.ends_with(&end) {
                     answer.push(server.read_u8().await.expect("it answers"));
                 }
                 // What the store asked before.
-                client.write_all(&answer[..answer.len() - BEGUN.len()]).await.expect("the store is there");
+                client.write_all(&answer[..answer.len() - end.len()]).await.expect("the store is there");
             }
             read = server.read(&mut answered) => match read {
                 Ok(length) if length > 0 && client.write_all(&answered[..length]).await.is_ok() => {}
@@ -83,10 +116,7 @@ async fn relay(mut client: TcpStream, mut server: UnixStream, mut told: watch::R
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_inside_another_transaction_fails_and_the_next_one_is_on_record() {
     let database = crate::postgres::database().await;
-    let options: PgConnectOptions = database.url().parse().expect("a URL");
-    let name = options.get_database().expect("it has a name").to_owned();
-    let relay = Relay::to(options).await;
-    let url = format!("postgres://postgres@127.0.0.1:{}/{name}?sslmode=disable", relay.port);
+    let (relay, url) = Relay::before(&database).await;
     let clock: Arc<dyn Clock> = Arc::new(SimClock::at(instant(START)));
     let direct = PostgresStore::connect(&database.url().into(), 1, Some(Arc::clone(&clock))).await;
     let direct = direct.expect("the database is there");
@@ -100,7 +130,7 @@ async fn a_claim_inside_another_transaction_fails_and_the_next_one_is_on_record(
             let store = PostgresStore::connect(&url.clone().into(), 1, given).await.expect("the relay is there");
             plan_due(&direct, 20).await;
             store.stops().await.expect("the connection is there");
-            relay.begin_everywhere();
+            relay.inject(BEGIN);
             let refused = store.claim(&request, &send).await.expect_err("it is inside another transaction").to_string();
             assert!(refused.contains("another transaction"), "{form}: {refused}");
             let claimed = store.claim(&request, &send).await.expect("it has a connection of its own").sending;
@@ -112,4 +142,21 @@ async fn a_claim_inside_another_transaction_fails_and_the_next_one_is_on_record(
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_with_other_settings_is_closed_after_its_operation() {
+    let database = crate::postgres::database().await;
+    let (relay, url) = Relay::before(&database).await;
+    let store = PostgresStore::connect(&url.into(), 1, None).await.expect("the relay is there");
+    store.migrate().await.expect("the migrations run");
+    store.stops().await.expect("the connection is there");
+    let opened = || relay.connections.load(Ordering::Relaxed);
+    let before = opened();
+    store.stops().await.expect("the connection is there");
+    assert_eq!(opened(), before, "a connection that is as it was is used again");
+    relay.inject(SET_ZONE);
+    store.stops().await.expect("the answer does not depend on it");
+    store.stops().await.expect("there is another connection");
+    assert_eq!(opened(), before + 1, "the changed one is not used again");
 }
