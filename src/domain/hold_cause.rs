@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::reminder::words;
-use super::{InstallmentId, MerchantId, UnknownWord};
+use super::{InstallmentId, MerchantId, SourceName, UnknownWord};
 
 /// Why waiting reminders may not be sent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub enum HoldReason {
     /// Its template does not render, nor did it for others. The subject is the template, and behind `@` a fingerprint of all of them: it
     /// may render once these are others.
     BadTemplate,
-    /// A source that feeds its merchant was not pulled for too long. The subject is the source.
+    /// A source that feeds its merchant was not pulled for too long. The subject is source and merchant.
     StaleSource,
     /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
     UnreadReply,
@@ -70,6 +70,12 @@ impl HoldCause {
     #[must_use]
     pub fn rejected(merchant: &MerchantId, installment: &InstallmentId) -> Self {
         Self::new(HoldReason::RejectedRecord, format_args!("{merchant}/{installment}"))
+    }
+
+    /// The cause that a stale source is for a merchant that it feeds.
+    #[must_use]
+    pub fn stale(source: &SourceName, merchant: &MerchantId) -> Self {
+        Self::new(HoldReason::StaleSource, format_args!("{source}/{merchant}"))
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{Installment, InstallmentId, InstallmentStatus, MerchantId, Money, Said, SourceName};
@@ -54,4 +56,6 @@ pub struct SourceState {
     pub read_to: Option<DateTime<Utc>>,
     /// When the last pull began that came to its end: the ledger is at least as young as this.
     pub pulled_at: Option<DateTime<Utc>>,
+    /// The merchants that its rows have named since it is known.
+    pub merchants: BTreeSet<MerchantId>,
 }

@@ -1,6 +1,8 @@
 //! How old the ledger is, and whose reminders it is too old for: who paid since would be reminded.
 //!
-//! A source with a `merchant` in the config feeds that one. Of any other the rows name the merchant, so it feeds every merchant.
+//! A source with a `merchant` in the config feeds that one. Of any other the rows name the merchants, and the store keeps which they
+//! have named. Until its first pull has come to its end, and while it has named none, nobody knows whom it feeds. Then it holds everybody's
+//! reminders: it may be the only source of payments, and a message that waits does less harm than one to a borrower who has paid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,7 +21,7 @@ pub struct Freshness {
     known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
     /// The only merchant that a source feeds.
     feeds: BTreeMap<SourceName, MerchantId>,
-    /// The stale ones that were told of last.
+    /// The stale sources of which the log speaks already.
     told: Mutex<BTreeSet<SourceName>>,
 }
 
@@ -32,21 +34,38 @@ pub struct Stale {
     pub age: Option<TimeDelta>,
     /// How old the ledger may be.
     pub limit: TimeDelta,
-    /// Whose reminders it holds; `None`: everybody's.
-    pub merchant: Option<MerchantId>,
+    /// The merchants whose reminders it holds; empty: everybody's.
+    pub merchants: BTreeSet<MerchantId>,
 }
+
+/// How many merchants a text names.
+const NAMED: usize = 5;
 
 impl Stale {
     /// Whether a merchant's reminders are held.
     #[must_use]
     pub fn holds(&self, merchant: &MerchantId) -> bool {
-        self.merchant.as_ref().is_none_or(|fed| fed == merchant)
+        self.holds_named(merchant.as_str())
     }
 
-    /// Whose reminders are held, to stand behind a verb: nothing for everybody's, or ` for mall`.
+    fn holds_named(&self, merchant: &str) -> bool {
+        self.merchants.is_empty() || self.merchants.contains(merchant)
+    }
+
+    /// Whether this is what holds the reminders of a cause with this subject, see [`HoldCause::stale`](crate::domain::HoldCause::stale).
+    pub(super) fn is_cause(&self, subject: &str) -> bool {
+        let merchant = subject.strip_prefix(self.source.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        merchant.is_some_and(|merchant| self.holds_named(merchant))
+    }
+
+    /// Whose reminders are held, to follow a verb: nothing for everybody's, or ` for mall, arcade`.
     #[must_use]
     pub fn whose(&self) -> String {
-        self.merchant.as_ref().map(|merchant| format!(" for {merchant}")).unwrap_or_default()
+        let mut names: Vec<_> = self.merchants.iter().take(NAMED).map(MerchantId::as_str).collect();
+        let more = self.merchants.len() - names.len();
+        let and_more = format!("and {more} more");
+        names.extend((more > 0).then_some(and_more.as_str()));
+        if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) }
     }
 }
 
@@ -57,10 +76,14 @@ impl fmt::Display for Stale {
         match self.age {
             Some(age) => {
                 let age = words(TimeDelta::seconds(age.num_seconds()));
-                write!(f, "source {} was last pulled {age} ago, and its max_ledger_age is {limit}", self.source)
+                write!(f, "source {} was last pulled {age} ago, and its max_ledger_age is {limit}", self.source)?;
             }
-            None => write!(f, "source {} was never pulled, and its max_ledger_age is {limit}", self.source),
+            None => write!(f, "source {} was never pulled, and its max_ledger_age is {limit}", self.source)?,
         }
+        if self.merchants.is_empty() {
+            f.write_str("; it holds every merchant, as it is not known yet which ones it feeds: set its `merchant` if it is one")?;
+        }
+        Ok(())
     }
 }
 
@@ -85,19 +108,25 @@ impl Freshness {
     /// Which sources are too old at `now`, if this is how far they were read.
     #[must_use]
     pub fn stale(&self, states: &[SourceState], now: DateTime<Utc>) -> Vec<Stale> {
-        let pulled_at =
-            |source: &SourceName| states.iter().find(|state| state.name == *source).and_then(|state| state.pulled_at);
-        self.stale_by(&pulled_at, now)
+        let limits = self.limits.iter().filter_map(|(source, limit)| Some((source, (*limit)?)));
+        let stale = limits.filter_map(|(source, limit)| {
+            let state = states.iter().find(|state| state.name == *source);
+            let age = state.and_then(|state| state.pulled_at).map(|at| now - at);
+            let merchants = || self.merchants_of(source, state);
+            is_stale(age, limit).then(|| Stale { source: source.clone(), age, limit, merchants: merchants() })
+        });
+        stale.collect()
     }
 
-    fn stale_by(&self, pulled_at: &dyn Fn(&SourceName) -> Option<DateTime<Utc>>, now: DateTime<Utc>) -> Vec<Stale> {
-        let stale = |(source, limit): (&SourceName, &Option<TimeDelta>)| {
-            let limit = (*limit)?;
-            let age = pulled_at(source).map(|at| now - at);
-            let merchant = self.feeds.get(source).cloned();
-            age.is_none_or(|age| age > limit).then(|| Stale { source: source.clone(), age, limit, merchant })
-        };
-        self.limits.iter().filter_map(stale).collect()
+    /// The merchants that a source feeds; none if it may feed any.
+    fn merchants_of(&self, source: &SourceName, state: Option<&SourceState>) -> BTreeSet<MerchantId> {
+        match self.feeds.get(source) {
+            Some(merchant) => BTreeSet::from([merchant.clone()]),
+            // What a pull that broke off has named may not be all.
+            None => {
+                state.filter(|state| state.pulled_at.is_some()).map(|state| state.merchants.clone()).unwrap_or_default()
+            }
+        }
     }
 
     /// Which sources are too old at `now`. Asks the store only when what is known here is too old, and tells when it changes.
@@ -105,23 +134,24 @@ impl Freshness {
     /// # Errors
     /// When the store fails.
     pub async fn stale_now(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<Stale>, StoreError> {
-        if self.limits.values().all(Option::is_none) || self.stale_as_known(now).is_empty() {
+        if self.is_known_to_be_fresh(now) {
             self.tell(&[]);
             return Ok(Vec::new());
         }
-        for state in store.sources().await? {
-            if let Some(at) = state.pulled_at {
-                self.known().insert(state.name, at);
-            }
-        }
-        let stale = self.stale_as_known(now);
+        let states = store.sources().await?;
+        let pulled = states.iter().filter_map(|state| Some((state.name.clone(), state.pulled_at?)));
+        self.known().extend(pulled);
+        let stale = self.stale(&states, now);
         self.tell(&stale);
         Ok(stale)
     }
 
-    fn stale_as_known(&self, now: DateTime<Utc>) -> Vec<Stale> {
+    fn is_known_to_be_fresh(&self, now: DateTime<Utc>) -> bool {
         let known = self.known();
-        self.stale_by(&|source| known.get(source).copied(), now)
+        let is_fresh = |(source, limit): (&SourceName, &Option<TimeDelta>)| {
+            limit.is_none_or(|limit| !is_stale(known.get(source).map(|at| now - *at), limit))
+        };
+        self.limits.iter().all(is_fresh)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, DateTime<Utc>>> {
@@ -140,4 +170,8 @@ impl Freshness {
         }
         *told = names;
     }
+}
+
+fn is_stale(age: Option<TimeDelta>, limit: TimeDelta) -> bool {
+    age.is_none_or(|age| age > limit)
 }

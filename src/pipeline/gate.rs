@@ -39,8 +39,9 @@ impl Gate {
         if matches!(reminder.key.step, Step::Confirmation { .. }) {
             return decision;
         }
-        if let Some(stale) = self.stale.iter().find(|stale| stale.holds(&reminder.key.borrower.merchant)) {
-            return Decision::Hold(HoldCause::new(HoldReason::StaleSource, &stale.source));
+        let merchant = &reminder.key.borrower.merchant;
+        if let Some(stale) = self.stale.iter().find(|stale| stale.holds(merchant)) {
+            return Decision::Hold(HoldCause::stale(&stale.source, merchant));
         }
         let Some(seen) = &self.seen else { return decision };
         let seen = seen.clone().with_second(to_send.second_route.clone());

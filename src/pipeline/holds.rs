@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dispatcher, Reconciler};
-use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState, SourceName};
+use super::{Dispatcher, Reconciler, Stale};
+use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState};
 use crate::store::{ReplyFilter, Stop, StoreError};
 
 /// How many rows one operation releases.
@@ -66,8 +66,7 @@ impl Reconciler {
             standing.templates.insert(composer.renderer.fingerprint().to_owned());
         }
         if is_asked(HoldReason::StaleSource) {
-            let stale = freshness.stale(&store.sources().await?, clock.now());
-            standing.stale = stale.into_iter().map(|stale| stale.source).collect();
+            standing.stale = freshness.stale(&store.sources().await?, clock.now());
         }
         if is_asked(HoldReason::UnreadReply) {
             let filter = ReplyFilter { unread: Some(true), limit: u32::MAX, ..ReplyFilter::default() };
@@ -90,7 +89,7 @@ struct Standing {
     /// Fingerprints of the templates that messages are made from.
     templates: BTreeSet<String>,
     /// The sources that are too old.
-    stale: BTreeSet<SourceName>,
+    stale: Vec<Stale>,
     /// The answers that wait to be read.
     unread: BTreeSet<String>,
 }
@@ -105,7 +104,7 @@ impl Standing {
             HoldReason::BadTemplate => {
                 cause.subject.rsplit_once('@').is_some_and(|(_, version)| self.templates.contains(version))
             }
-            HoldReason::StaleSource => self.stale.contains(cause.subject.as_str()),
+            HoldReason::StaleSource => self.stale.iter().any(|stale| stale.is_cause(&cause.subject)),
             HoldReason::UnreadReply => self.unread.contains(&cause.subject),
         }
     }

@@ -5,7 +5,7 @@
 //! overlap of the next one.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
@@ -99,18 +99,23 @@ impl Task<'_> {
     }
 
     async fn in_turn(&self) -> Result<Summary, PullError> {
-        let from = self.place_to_begin().await?;
+        let (from, mut named) = self.place_to_begin().await?;
         let mut pages = self.job.source.open(self.job.merchants, from).await?;
         let mut summary = Summary { unknown_columns: pages.unknown_columns().to_vec(), ..Summary::default() };
-        let read = self.read(&mut pages, &mut summary).await;
+        let read = self.read(&mut pages, &mut named, &mut summary).await;
         pages.close().await;
         self.count(&summary);
         read?;
-        self.note(None, Some(self.started)).await?;
+        self.note(SourceState { pulled_at: Some(self.started), ..self.unchanged() }).await?;
         Ok(summary)
     }
 
-    async fn read(&self, pages: &mut SqlPages, summary: &mut Summary) -> Result<(), PullError> {
+    async fn read(
+        &self,
+        pages: &mut SqlPages,
+        named: &mut BTreeSet<MerchantId>,
+        summary: &mut Summary,
+    ) -> Result<(), PullError> {
         loop {
             let page = tokio::select! {
                 biased;
@@ -120,21 +125,39 @@ impl Task<'_> {
             let Some(page) = page else { return Ok(()) };
             self.take_turn(TURN).await?;
             let read_to = page.read_to;
+            self.note_merchants(&page, named).await?;
             self.write(page, summary).await?;
             if let Some(read_to) = read_to {
-                self.note(Some(read_to.min(self.started)), None).await?;
+                self.note(SourceState { read_to: Some(read_to.min(self.started)), ..self.unchanged() }).await?;
             }
         }
     }
 
-    /// `None` is the beginning.
-    async fn place_to_begin(&self) -> Result<Option<DateTime<Utc>>, PullError> {
-        if self.job.from_start {
-            return Ok(None);
-        }
+    /// Where to begin, where `None` is the beginning, and the merchants that the source has named before.
+    async fn place_to_begin(&self) -> Result<(Option<DateTime<Utc>>, BTreeSet<MerchantId>), PullError> {
         let states = self.store.sources().await.map_err(|error| self.failed(error))?;
         let known = states.into_iter().find(|state| state.name == *self.job.source.name());
-        Ok(known.and_then(|state| state.read_to).map(|read_to| read_to - self.job.overlap))
+        let SourceState { read_to, merchants, .. } = known.unwrap_or_else(|| self.unchanged());
+        let read_to = read_to.filter(|_| !self.job.from_start);
+        Ok((read_to.map(|read_to| read_to - self.job.overlap), merchants))
+    }
+
+    /// Notes the merchants of a page before its rows are in the ledger: no row of a merchant is there that the source does not hold once it
+    /// is stale.
+    async fn note_merchants(&self, page: &SqlPage, named: &mut BTreeSet<MerchantId>) -> Result<(), PullError> {
+        let before = named.len();
+        let rejected = page.rejected.iter().filter_map(|rejected| rejected.record.as_ref()?.merchant.as_ref());
+        let mut merchants: BTreeSet<_> =
+            rejected.filter(|merchant| self.job.merchants.contains_key(*merchant)).collect();
+        match &page.pulled {
+            Pulled::Rows(rows) => merchants.extend(rows.iter().map(|row| &row.borrower.merchant)),
+            Pulled::Amendments(amendments) => merchants.extend(amendments.iter().map(|one| &one.merchant)),
+        }
+        named.extend(merchants.into_iter().cloned());
+        if named.len() == before {
+            return Ok(());
+        }
+        self.note(SourceState { merchants: named.clone(), ..self.unchanged() }).await
     }
 
     /// The rejected records go with the last of the page: until then the cursor has not moved past them.
@@ -197,11 +220,16 @@ impl Task<'_> {
         }
     }
 
-    async fn note(&self, read_to: Option<DateTime<Utc>>, pulled_at: Option<DateTime<Utc>>) -> Result<(), PullError> {
+    /// A state of the source that changes nothing when it is noted.
+    fn unchanged(&self) -> SourceState {
+        let name = self.job.source.name().clone();
+        SourceState { name, read_to: None, pulled_at: None, merchants: BTreeSet::new() }
+    }
+
+    async fn note(&self, state: SourceState) -> Result<(), PullError> {
         if self.job.mode == WriteMode::DryRun {
             return Ok(());
         }
-        let state = SourceState { name: self.job.source.name().clone(), read_to, pulled_at };
         self.store.note_source(&state).await.map_err(|error| self.failed(error))
     }
 

@@ -168,7 +168,8 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
         mode: WriteMode,
     ) -> Result<Vec<Amended>, StoreError>;
 
-    /// Keeps how far a source has been read. What is `None`, or earlier than what is known, changes nothing.
+    /// Keeps how far a source has been read, and adds the merchants that it names. What is `None`, or earlier than what is known, changes
+    /// nothing.
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError>;
 
     /// How far each source has been read that ever was, by name.

@@ -6,7 +6,7 @@ use super::ledger::{known_installments, write_installments};
 use super::{Db, Tx, installment, rejects, scan};
 use crate::domain::{Amended, Amendment, SourceName, SourceState};
 use crate::store::StoreError;
-use crate::store::sql::source::{ALL, NOTE, SourceRow};
+use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
 use crate::store::sql::value::Moment;
 
 /// Writes what a source says. Gives what became of each, and the instalments of which a rejected record ended.
@@ -43,10 +43,13 @@ pub(super) async fn note(tx: &mut Tx, state: &SourceState) -> Result<(), StoreEr
         .bind(state.pulled_at.map(Moment))
         .execute(&mut **tx)
         .await?;
+    for merchant in &state.merchants {
+        sqlx::query::<Db>(NAME).bind(state.name.as_str()).bind(merchant.as_str()).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<SourceState>, StoreError> {
     let rows: Vec<SourceRow> = sqlx::query_as::<Db, _>(ALL).fetch_all(&mut **tx).await?;
-    rows.into_iter().map(SourceRow::state).collect()
+    states(rows)
 }

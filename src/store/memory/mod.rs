@@ -8,6 +8,7 @@ mod outbox;
 mod rejects;
 mod reports;
 mod scans;
+mod sources;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
@@ -109,10 +110,7 @@ impl Store for MemoryStore {
     }
 
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        let known = tables.sources.entry(state.name.clone()).or_insert_with(|| state.clone());
-        known.read_to = known.read_to.max(state.read_to);
-        known.pulled_at = known.pulled_at.max(state.pulled_at);
+        self.tables().note_source(state);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{SourceName, SourceState};
 use dueherald::pipeline::Tally;
@@ -16,8 +16,14 @@ fn source(name: &str) -> SourceName {
     name.parse().expect("a name")
 }
 
+/// A pull that came to its end.
 async fn pulled(bench: &Bench, name: &str) {
-    let state = SourceState { name: source(name), read_to: None, pulled_at: Some(bench.clock.now()) };
+    note(bench, name, Some(bench.clock.now()), &[]).await;
+}
+
+async fn note(bench: &Bench, name: &str, pulled_at: Option<DateTime<Utc>>, merchants: &[&str]) {
+    let merchants = merchants.iter().map(|name| name.parse().expect("a name")).collect();
+    let state = SourceState { name: source(name), read_to: None, pulled_at, merchants };
     bench.store.note_source(&state).await.expect("noted");
 }
 
@@ -42,7 +48,7 @@ async fn dispatch_holds_while_a_source_is_too_old_and_goes_on_by_itself() {
     bench.clock.advance(Duration::from_secs(1));
     bench.add(1).await;
     assert_eq!(bench.drain().await, Tally { held: 1, ..Tally::default() });
-    assert_eq!(bench.story(4).await, ["0 held stale_source:payments"]);
+    assert_eq!(bench.story(4).await, ["0 held stale_source:payments/mall"]);
     assert_eq!(bench.reconcile_and_drain().await, Tally::default(), "once");
     pulled(&bench, "payments").await;
     assert_eq!(bench.reconcile_and_drain().await.accepted, 1);
@@ -58,4 +64,32 @@ async fn a_source_that_feeds_one_merchant_holds_nobody_elses_reminders() {
         let tally = bench.drain().await;
         assert_eq!((tally.accepted, tally.held), (sent, 2 - sent), "reminders of mall, a source of {fed}");
     }
+}
+
+#[tokio::test]
+async fn a_stale_source_holds_the_merchants_that_its_rows_named() {
+    for (named, sent) in [(&["harbour"][..], 2), (&["harbour", "mall"], 0), (&[], 0)] {
+        let ledger_age = vec![(source("core"), Some(TimeDelta::hours(2)))];
+        let bench = Bench::of(Setup { ledger_age, ..Setup::default() });
+        note(&bench, "core", Some(bench.clock.now()), named).await;
+        bench.clock.advance(3 * HOUR);
+        bench.add(2).await;
+        let tally = bench.drain().await;
+        assert_eq!((tally.accepted, tally.held), (sent, 2 - sent), "reminders of mall, a source that named {named:?}");
+    }
+}
+
+/// A pull that broke off has not named all merchants. Whoever is not among those of the first whole one is freed by it.
+#[tokio::test]
+async fn a_source_holds_everybody_until_its_first_pull_has_come_to_its_end() {
+    let ledger_age = vec![(source("core"), Some(TimeDelta::hours(2)))];
+    let bench = Bench::of(Setup { ledger_age, lasts: TimeDelta::days(1), ..Setup::default() });
+    note(&bench, "core", None, &["harbour"]).await;
+    bench.add(2).await;
+    assert_eq!(bench.drain().await, Tally { held: 2, ..Tally::default() });
+    assert_eq!(bench.reconcile_and_drain().await, Tally::default(), "nothing has changed");
+
+    let long_ago = bench.clock.now() - TimeDelta::hours(3);
+    note(&bench, "core", Some(long_ago), &["harbour"]).await;
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 2, "it is stale all the while, and feeds another merchant");
 }

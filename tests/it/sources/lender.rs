@@ -1,11 +1,12 @@
 //! A lender with a database of its own, and a ledger that is pulled from it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::Installment;
+use dueherald::domain::{Installment, Merchant, MerchantId};
 use dueherald::pipeline::{Pull, PullError, Summary, pull};
 use dueherald::source::sql::{Dialect, Query, SqlSettings, SqlSource};
 use dueherald::store::{InstallmentFilter, MemoryStore, Store, WriteMode};
@@ -153,7 +154,24 @@ impl Lender {
     }
 
     pub(super) async fn pull_again_from(&self, source: &SqlSource, overlap: TimeDelta) -> Result<Summary, PullError> {
-        let merchants = policy().merchants;
+        self.pull_with(source, overlap, policy().merchants).await
+    }
+
+    /// A pull by a config with these merchants.
+    pub(super) async fn pull_of(&self, source: &SqlSource, merchants: &[&str]) -> Result<Summary, PullError> {
+        let merchant = |name: &&str| {
+            let id: MerchantId = name.parse().expect("a name");
+            (id.clone(), Merchant { id, ..crate::fixtures::merchant() })
+        };
+        self.pull_with(source, TimeDelta::minutes(5), merchants.iter().map(merchant).collect()).await
+    }
+
+    async fn pull_with(
+        &self,
+        source: &SqlSource,
+        overlap: TimeDelta,
+        merchants: BTreeMap<MerchantId, Merchant>,
+    ) -> Result<Summary, PullError> {
         let job = Pull {
             source,
             merchants: &merchants,

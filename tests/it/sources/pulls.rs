@@ -21,6 +21,7 @@ on_every_lender! { pulls:
     what_cannot_be_applied_yet_is_kept_and_the_cursor_moves_on,
     a_trial_keeps_nothing,
     an_empty_table_is_a_good_pull,
+    the_merchants_of_all_rows_are_noted,
 }
 
 async fn many_rows_of_one_instant_come_once_and_whole(lender: Lender) {
@@ -220,4 +221,30 @@ async fn a_stop_ends_a_pull_and_gives_the_turn_back() {
     assert!(matches!(ended, Err(PullError::Stopped(_))), "{ended:?}");
     assert!(!lender.was_pulled_now().await);
     assert!(lender.ledger.take_turn("pull core", "another", TimeDelta::minutes(1)).await.expect("asked"));
+}
+
+/// Whatever becomes of a row, the source feeds its merchant. A merchant that the config does not have is none.
+async fn the_merchants_of_all_rows_are_noted(lender: Lender) {
+    let named = async |id: u32, merchant: &str, status: &str| {
+        lender.run("delete from instalment").await;
+        lender.owes(id..id + 1, "2026-11-22 01:00:00").await;
+        lender.run(&format!("update instalment set name = '{merchant}', status = '{status}'")).await;
+    };
+    let columns = COLUMNS.replace("name,", "name as merchant,");
+    let rows = lender.source(&format!("select {columns} from instalment {PAGED}"));
+    let payments = format!(
+        "select name as merchant, id as installment_id, 'CNY' as currency, paid as paid_amount, status, updated_at \
+         from instalment {PAGED}"
+    );
+    for (id, merchant, status, query, expected) in [
+        (1, "nobody", "open", &rows, &[][..]),
+        (2, "harbour", "settled", &rows, &["harbour"]),
+        (3, "mall", "open", &rows, &["harbour", "mall"]),
+        (4, "arcade", "paid", &lender.source(&payments), &["arcade", "harbour", "mall"]),
+    ] {
+        named(id, merchant, status).await;
+        lender.pull_of(query, &["arcade", "harbour", "mall"]).await.expect("pulled");
+        let states = lender.ledger.sources().await.expect("listed");
+        assert_eq!(states[0].merchants.iter().map(|name| name.as_str()).collect::<Vec<_>>(), expected, "{merchant}");
+    }
 }

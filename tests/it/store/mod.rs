@@ -28,6 +28,7 @@ mod receipts;
 mod rejects;
 mod replies;
 mod reports;
+mod resends;
 mod routes;
 mod sample;
 mod scans;
@@ -87,6 +88,11 @@ macro_rules! every_case_on {
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
             }
+            resends {
+                a_second_is_refused_while_the_first_is_on_its_way,
+                a_second_is_sent_once_the_first_has_ended,
+                of_many_at_once_one_is_sent,
+            }
             landing {
                 clicks_are_kept_in_their_order,
                 tries_run_out_and_come_back,
@@ -128,6 +134,7 @@ macro_rules! every_case_on {
             sources {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
+                the_merchants_that_a_source_has_named_stay,
             }
             rejects {
                 a_rejected_record_holds_its_installment_until_a_sound_row_comes,

@@ -1,5 +1,7 @@
 //! What sources say of known instalments, and how far they have been read.
 
+use std::collections::BTreeSet;
+
 use dueherald::clock::SimClock;
 use dueherald::domain::{Amended, Amendment, Currency, InstallmentStatus, Money, Said, SourceState};
 use dueherald::store::{InstallmentFilter, Store, WriteMode};
@@ -50,6 +52,7 @@ pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimCloc
         name: name.parse().expect("a name"),
         read_to: read_to.map(instant),
         pulled_at: pulled_at.map(instant),
+        merchants: BTreeSet::new(),
     };
     let (early, late) = (Some("2026-11-22T01:00:00.000001Z"), Some("2026-11-22T01:00:00.5Z"));
     for noted in [
@@ -63,4 +66,27 @@ pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimCloc
     }
     let known = store.sources().await.expect("listed");
     assert_eq!(known, [state("core", late, late), state("payments", None, early)]);
+}
+
+pub(super) async fn the_merchants_that_a_source_has_named_stay(store: &dyn Store, _: &SimClock) {
+    let state = |name: &str, merchants: &[&str]| SourceState {
+        name: name.parse().expect("a name"),
+        read_to: None,
+        pulled_at: None,
+        merchants: merchants.iter().map(|name| merchant(name)).collect(),
+    };
+    for noted in [
+        state("core", &["mall"]),
+        state("payments", &[]),
+        state("core", &["harbour", "mall"]),
+        state("core", &[]),
+        state("archive", &["arcade"]),
+    ] {
+        store.note_source(&noted).await.expect("noted");
+    }
+    let pulled = SourceState { pulled_at: Some(instant("2026-11-22T01:00:00Z")), ..state("core", &[]) };
+    store.note_source(&pulled).await.expect("noted");
+    let core = SourceState { pulled_at: pulled.pulled_at, ..state("core", &["harbour", "mall"]) };
+    let known = store.sources().await.expect("listed");
+    assert_eq!(known, [state("archive", &["arcade"]), core, state("payments", &[])]);
 }

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
 use super::bench::{START, sqlite_url};
-use super::sample::{DUE, date, instant, key};
+use super::sample::{DUE, date, instant, key, merchant};
 
 /// The migrations of an earlier version: those before `before`.
 async fn earlier(database: &str, before: i64) -> Migrator {
@@ -71,27 +71,66 @@ async fn addresses_are_compared_in_one_form(store: &dyn Store) {
     assert_eq!(store.suppressions(&filter).await.expect("listed").len(), 5);
 }
 
-#[tokio::test]
-async fn addresses_are_compared_in_one_form_on_sqlite() {
+/// What was written while nobody noted which merchants a source names.
+const PULLED: &str = "
+    insert into borrower (merchant, borrower_id) values ('mall', 'b1'), ('mall', 'b2'), ('harbour', 'b1');
+    insert into source (name, pulled_at) values ('core', '2026-01-01T00:00:00.000000Z')";
+
+async fn a_source_may_feed_whoever_was_known(store: &dyn Store) {
+    store.migrate().await.expect("the migrations run");
+    let states = store.sources().await.expect("listed");
+    assert_eq!(
+        states[0].merchants,
+        ["harbour", "mall"].map(merchant).into(),
+        "its next pull may name one of them only"
+    );
+}
+
+/// A database with the migrations before `before`, in which something was written.
+async fn old_sqlite(before: i64, written: &'static str) -> (TempDir, SqliteStore) {
     let folder = TempDir::new().expect("a temporary folder");
     let options: sqlx::sqlite::SqliteConnectOptions = sqlite_url(&folder).parse().expect("a URL");
     let mut connection = options.create_if_missing(true).connect().await.expect("the file is there");
-    earlier("sqlite", 11).await.run_direct(None, &mut connection, false).await.expect("the earlier version's schema");
-    connection.execute(SPELLED).await.expect("it is written");
+    earlier("sqlite", before).await.run_direct(None, &mut connection, false).await.expect("the earlier schema");
+    connection.execute(written).await.expect("it is written");
     connection.close().await.expect("the file closes");
     let clock = Arc::new(SimClock::at(instant(START)));
     let store = SqliteStore::open(&sqlite_url(&folder), clock).await.expect("the file is there");
+    (folder, store)
+}
+
+/// The same on PostgreSQL.
+async fn old_postgres(before: i64, written: &'static str) -> (crate::postgres::TestDatabase, PostgresStore) {
+    let database = crate::postgres::database().await;
+    let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("the database is there");
+    earlier("postgres", before).await.run_direct(None, &mut connection, false).await.expect("the earlier schema");
+    connection.execute(written).await.expect("it is written");
+    connection.close().await.expect("the connection closes");
+    let clock = Arc::new(SimClock::at(instant(START)));
+    let store = PostgresStore::connect(&database.url().into(), 2, Some(clock)).await.expect("the database is there");
+    (database, store)
+}
+
+#[tokio::test]
+async fn addresses_are_compared_in_one_form_on_sqlite() {
+    let (_folder, store) = old_sqlite(11, SPELLED).await;
     addresses_are_compared_in_one_form(&store).await;
 }
 
 #[tokio::test]
 async fn addresses_are_compared_in_one_form_on_postgres() {
-    let database = crate::postgres::database().await;
-    let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("the database is there");
-    earlier("postgres", 11).await.run_direct(None, &mut connection, false).await.expect("the earlier version's schema");
-    connection.execute(SPELLED).await.expect("it is written");
-    connection.close().await.expect("the connection closes");
-    let clock = Arc::new(SimClock::at(instant(START)));
-    let store = PostgresStore::connect(&database.url().into(), 2, Some(clock)).await.expect("the database is there");
+    let (_database, store) = old_postgres(11, SPELLED).await;
     addresses_are_compared_in_one_form(&store).await;
+}
+
+#[tokio::test]
+async fn a_source_may_feed_whoever_was_known_on_sqlite() {
+    let (_folder, store) = old_sqlite(15, PULLED).await;
+    a_source_may_feed_whoever_was_known(&store).await;
+}
+
+#[tokio::test]
+async fn a_source_may_feed_whoever_was_known_on_postgres() {
+    let (_database, store) = old_postgres(15, PULLED).await;
+    a_source_may_feed_whoever_was_known(&store).await;
 }

@@ -147,13 +147,17 @@ async fn a_ledger_that_is_too_old_is_told_and_its_age_measured() {
         name: source("core"),
         read_to: Some(instant("2026-11-21T23:00:00Z")),
         pulled_at: Some(instant("2026-11-22T00:30:00Z")),
+        merchants: ["mall", "harbour"].map(|name| name.parse().expect("a name")).into(),
     }];
     let limits = [(source("core"), Some(TimeDelta::hours(1))), (source("payments"), None)];
     let ops = Ops { freshness: Arc::new(Freshness::new(limits)), ..ops(world) };
     let answer = get(router(ops.clone()), "/readyz").await;
     assert_eq!(
         (answer.status, answer.body.as_str()),
-        (StatusCode::OK, "ready\nsending is held: source core was last pulled 90m ago, and its max_ledger_age is 1h\n")
+        (
+            StatusCode::OK,
+            "ready\nsending for harbour, mall is held: source core was last pulled 90m ago, and its max_ledger_age is 1h\n"
+        )
     );
     let answer = get(router(ops), "/metrics").await;
     for line in [

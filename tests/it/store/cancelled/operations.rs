@@ -202,6 +202,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     dropped_rejects: |store, m| store.dropped_rejects(10),
     note_source: |store, m| store.note_source(&SourceState {
         name: "books".parse().expect("a name"), read_to: Some(start()), pulled_at: Some(start()),
+        merchants: [merchant("mall")].into(),
     }),
     sources: |store, m| store.sources(),
     due_page: |store, m| store.due_page(due()..=due(), None, 10),
