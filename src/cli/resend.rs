@@ -37,6 +37,9 @@ pub(super) struct ResendArgs {
     /// Who asks; kept on record
     #[arg(long)]
     actor: String,
+    /// Send one more while an earlier resend waits, or within ten minutes after it was sent
+    #[arg(long)]
+    again: bool,
 }
 
 /// Runs it.
@@ -58,6 +61,7 @@ pub(super) async fn run(
         due_date: args.due_date,
         channel: args.channel,
         signature: Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
+        again: args.again,
     };
     let id = resend(store, policy, request, clock.now()).await.map_err(|error| match error {
         ResendError::Store(error) => CliError::Store(error),

@@ -60,7 +60,7 @@ pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Reconciled, Reconciler};
 pub use registry::{Registry, Seen};
 pub use rejects::{Retried, retry_rejects};
-pub use resend::{Refusal, ResendError, ResendRequest, Whom, resend};
+pub use resend::{EarlierResend, Refusal, ResendError, ResendRequest, Whom, resend};
 pub use resolve::{Finding, ResolveError, resolve};
 pub use scan::{Extent, ScanOrder, ScanReport, plan_start, scan};
 pub use signature::{Signature, Unsigned};

@@ -7,13 +7,16 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::Signature;
 use crate::domain::{
     BorrowerId, BorrowerKey, Channel, HoldReason, Installment, InstallmentId, MerchantId, NewReminder, Origin,
-    ReminderId, ReminderKey, SkipReason, Step,
+    ReminderId, ReminderKey, SkipReason, State, Step, duration,
 };
 use crate::plan::{Decision, DeferReason, Policy, decide};
-use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError, WriteMode};
+use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, StoreError, WriteMode};
 
 /// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
+
+/// How long after a resend was sent another one is an oversight unless it is asked for: a message may take minutes to arrive.
+const TOO_SOON: TimeDelta = TimeDelta::minutes(10);
 
 /// The most instalments or reminders that are looked at for one borrower.
 const LOOK_AT: u32 = 1_000;
@@ -40,6 +43,50 @@ pub struct ResendRequest {
     pub channel: Channel,
     /// Who asks, and why.
     pub signature: Signature,
+    /// Whether it is sent even while an earlier resend is on its way or has just gone.
+    pub again: bool,
+}
+
+/// An earlier resend of the same that is on its way, or was just sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlierResend {
+    /// Its number.
+    pub id: ReminderId,
+    /// Its state.
+    pub state: State,
+    /// How long it has been in this state; `None` if nothing has happened to it yet.
+    pub since: Option<TimeDelta>,
+}
+
+impl EarlierResend {
+    /// `view` as one that a further resend has to wait for; `None` if it is not by hand, will not be sent, or was sent long ago.
+    fn of(view: &ReminderView, now: DateTime<Utc>) -> Option<Self> {
+        let reminder = &view.reminder;
+        let since = view.last.as_ref().map(|last| now - last.at);
+        let is_on_its_way = match view.state {
+            State::Planned | State::Held => reminder.plan.expires_at > now,
+            State::Sending | State::Unknown => true,
+            State::Accepted | State::Delivered => since.is_none_or(|since| since < TOO_SOON),
+            State::Undelivered | State::Failed | State::Skipped => false,
+        };
+        let is_by_hand = matches!(reminder.plan.key.step, Step::Manual { .. });
+        (is_by_hand && is_on_its_way).then_some(Self { id: reminder.id, state: view.state, since })
+    }
+}
+
+impl std::fmt::Display for EarlierResend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let since = self.since.and_then(|since| TimeDelta::seconds(since.num_seconds()).to_std().ok());
+        let ago = since.map_or_else(String::new, |since| format!(" {} ago", duration::format(since)));
+        let id = self.id;
+        match self.state {
+            State::Planned => write!(f, "reminder {id} is an earlier resend of the same and waits to be sent"),
+            State::Held => write!(f, "reminder {id} is an earlier resend of the same and is held"),
+            State::Sending => write!(f, "reminder {id} is an earlier resend of the same and is being sent"),
+            State::Unknown => write!(f, "reminder {id} is an earlier resend of the same and may have been sent"),
+            _ => write!(f, "reminder {id} is an earlier resend of the same and was sent{ago}"),
+        }
+    }
 }
 
 /// Why nothing is sent again.
@@ -83,6 +130,9 @@ pub enum ResendError {
     /// It would not be sent.
     #[error("not sent: {0}")]
     Refused(Refusal),
+    /// The same is on its way already, or has just gone.
+    #[error("{0}; see `dueherald reminders show {id}`, or send one more with --again", id = .0.id)]
+    Earlier(EarlierResend),
     /// Somebody else asked for the same at the same moment.
     #[error("somebody has just resent the same; look at it with `dueherald reminders list`")]
     JustResent,
@@ -93,8 +143,11 @@ pub enum ResendError {
 
 /// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
 ///
+/// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at their states in one
+/// query, and the count is part of the key. So whoever has not seen another one's resend has the same key, which the outbox takes once.
+///
 /// # Errors
-/// When it is unclear what is meant, or when it would not be sent: [`ResendError::Refused`] says why.
+/// When it is unclear what is meant, when an earlier one is on its way, or when it would not be sent: [`ResendError::Refused`] says why.
 pub async fn resend(
     store: &dyn Store,
     policy: &Policy,
@@ -103,7 +156,8 @@ pub async fn resend(
 ) -> Result<ReminderId, ResendError> {
     let Signature { actor, reason } = request.signature.clone();
     let (borrower, due_date) = find(store, &request).await?;
-    let (number, of) = earlier(store, &borrower, due_date, request.channel).await?;
+    let earlier = earlier(store, &borrower, due_date, request.channel).await?;
+    let (number, of) = (next_number(&earlier), earlier.first().map(|view| view.reminder.id));
     let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
     let origin = Origin::Manual { actor, reason, of };
     // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by then.
@@ -119,6 +173,9 @@ pub async fn resend(
         Decision::Skip(reason) | Decision::Switch { reason, .. } => {
             return Err(ResendError::Refused(Refusal::Skip(reason)));
         }
+    }
+    if let Some(earlier) = earlier.iter().find_map(|view| EarlierResend::of(view, now)).filter(|_| !request.again) {
+        return Err(ResendError::Earlier(earlier));
     }
     let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };
     let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
@@ -158,13 +215,13 @@ fn due_date(found: &[Installment], wished: Option<NaiveDate>) -> Result<NaiveDat
     }
 }
 
-/// The number of the next resend, and the reminder that is sent again.
+/// The reminders about one due date on one channel, newest first.
 async fn earlier(
     store: &dyn Store,
     borrower: &BorrowerKey,
     due_date: NaiveDate,
     channel: Channel,
-) -> Result<(u32, Option<ReminderId>), StoreError> {
+) -> Result<Vec<ReminderView>, StoreError> {
     let filter = ReminderFilter {
         merchant: Some(borrower.merchant.clone()),
         borrower: Some(borrower.id.clone()),
@@ -173,10 +230,14 @@ async fn earlier(
         limit: LOOK_AT,
         ..Default::default()
     };
-    let earlier = store.reminders(&filter).await?;
+    store.reminders(&filter).await
+}
+
+/// The number of the next resend.
+fn next_number(earlier: &[ReminderView]) -> u32 {
     let last = earlier.iter().filter_map(|view| match view.reminder.plan.key.step {
         Step::Manual { number } => Some(number),
         Step::Rule { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
     });
-    Ok((last.max().unwrap_or(0) + 1, earlier.first().map(|view| view.reminder.id)))
+    last.max().unwrap_or(0) + 1
 }

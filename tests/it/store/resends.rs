@@ -1,0 +1,96 @@
+//! Resends by hand: one at a time, unless more are asked for.
+
+use std::time::Duration;
+
+use dueherald::clock::{Clock, SimClock};
+use dueherald::domain::{Channel, Code, HoldCause, HoldReason, Next, Outcome, RejectScope, ReminderId, State};
+use dueherald::pipeline::{ResendError, ResendRequest, Signature, Whom, resend};
+use dueherald::plan::Decision;
+use dueherald::store::Store;
+use futures_util::future::join_all;
+
+use super::outcomes::{accepted, settle, unknown};
+use super::sample::{always, claim, claim_all, import, row_with_phone, view};
+use crate::fixtures::policy;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn resent(store: &dyn Store, borrower: &str, again: bool, clock: &SimClock) -> Result<ReminderId, ResendError> {
+    let request = ResendRequest {
+        whom: Whom::Borrower(borrower.parse().expect("an id")),
+        merchant: None,
+        due_date: None,
+        channel: Channel::Sms,
+        signature: Signature::new("li.na", "called in").expect("it is signed"),
+        again,
+    };
+    resend(store, &policy(), request, clock.now()).await
+}
+
+/// A resend to a borrower of its own that is then in `state`.
+async fn first(store: &dyn Store, borrower: &str, state: State, clock: &SimClock) -> ReminderId {
+    import(store, &[row_with_phone(borrower, &format!("i-{borrower}"))]).await;
+    let id = resent(store, borrower, false, clock).await.expect("it is the first");
+    match state {
+        State::Planned => return id,
+        State::Held => {
+            claim(store, 1, &always(Decision::Hold(HoldCause::new(HoldReason::Stopped, "mall")))).await;
+        }
+        _ => {
+            let claimed = claim_all(store).await.sending.into_iter().find(|one| one.attempt.reminder() == id);
+            let claimed = claimed.expect("it is due");
+            let settlement = match state {
+                State::Unknown => unknown(claimed, clock),
+                State::Accepted => accepted(claimed, clock),
+                State::Failed => {
+                    let outcome = Outcome::Rejected { code: Code::new("barred"), scope: RejectScope::Recipient };
+                    claimed.attempt.settle(outcome, Next::Failed, clock.now())
+                }
+                _ => return id,
+            };
+            settle(store, &settlement).await;
+        }
+    }
+    assert_eq!(view(store, id).await.state, state);
+    id
+}
+
+pub(super) async fn a_second_is_refused_while_the_first_is_on_its_way(store: &dyn Store, clock: &SimClock) {
+    for (borrower, state, words) in [
+        ("b01", State::Held, "is held"),
+        ("b02", State::Sending, "is being sent"),
+        ("b03", State::Unknown, "may have been sent"),
+        ("b04", State::Accepted, "was sent 3m ago"),
+        ("b05", State::Planned, "waits to be sent"),
+    ] {
+        let id = first(store, borrower, state, clock).await;
+        clock.advance(3 * MINUTE);
+        let refused = resent(store, borrower, false, clock).await.expect_err("the first is on its way").to_string();
+        let see = format!("see `dueherald reminders show {id}`, or send one more with --again");
+        assert_eq!(refused, format!("reminder {id} is an earlier resend of the same and {words}; {see}"));
+        let second = resent(store, borrower, true, clock).await.expect("it is asked for");
+        assert_eq!(view(store, second).await.reminder.plan.key.step.to_string(), "manual/2");
+    }
+}
+
+pub(super) async fn a_second_is_sent_once_the_first_has_ended(store: &dyn Store, clock: &SimClock) {
+    first(store, "b01", State::Failed, clock).await;
+    first(store, "b02", State::Accepted, clock).await;
+    first(store, "b03", State::Planned, clock).await;
+    resent(store, "b01", false, clock).await.expect("the first did not go");
+    clock.advance(10 * MINUTE);
+    resent(store, "b02", false, clock).await.expect("the first has had its time to arrive");
+    resent(store, "b03", false, clock).await.expect_err("it waits");
+    clock.advance(50 * MINUTE);
+    resent(store, "b03", false, clock).await.expect("the first is of no use any more, and will not be sent");
+}
+
+/// The key counts the resends before it, so that the outbox takes one of those who have not seen each other.
+pub(super) async fn of_many_at_once_one_is_sent(store: &dyn Store, clock: &SimClock) {
+    import(store, &[row_with_phone("b01", "i1")]).await;
+    let resends = join_all((0..8).map(|_| resent(store, "b01", false, clock))).await;
+    assert_eq!(resends.iter().filter(|one| one.is_ok()).count(), 1, "{resends:?}");
+    let mut refused = resends.into_iter().filter_map(Result::err);
+    assert!(refused.all(|error| matches!(error, ResendError::JustResent | ResendError::Earlier(_))));
+    assert_eq!(claim_all(store).await.sending.len(), 1);
+}
