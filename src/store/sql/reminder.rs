@@ -72,7 +72,8 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
 }
 
 /// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
-/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all.
+/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all. Merchant and due date
+/// are compared as the expressions of the listings' own indexes, which no other statement may use.
 pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 9] {
     let queued = |state: &State| matches!(state, State::Planned | State::Held | State::Sending | State::Unknown);
     [
@@ -80,9 +81,9 @@ pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 9] {
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
         (filter.state == Some(State::Unknown), "q.apart = 'unknown'"),
         (filter.state.is_some_and(|state| !queued(&state)), "coalesce(nullif(q.state, 'falling_back'), e.kind) = $2"),
-        (filter.merchant.is_some(), "r.merchant = $3"),
+        (filter.merchant.is_some(), "coalesce(r.merchant, r.merchant) = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),
-        (filter.due_date.is_some(), "r.due_date = $5"),
+        (filter.due_date.is_some(), "coalesce(r.due_date, r.due_date) = $5"),
         (filter.channel.is_some(), "r.channel = $6"),
         (filter.before.is_some(), "r.id < $7"),
     ]

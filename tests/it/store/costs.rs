@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Channel, State};
-use dueherald::store::{PostgresStore, ReminderFilter, Store};
+use dueherald::plan::Beside;
+use dueherald::store::{ClaimRequest, PostgresStore, ReminderFilter, Store};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
-use super::sample::{date, instant, merchant};
+use super::sample::{date, instant, merchant, plan_due, request, send};
 
 /// 60,000 reminders over 300 days: one in 3,000 failed or skipped, one in 6,000 of a small merchant, the last 100 in the queue.
 /// Nobody else reads them meanwhile.
@@ -36,15 +38,27 @@ struct Costs {
 
 impl Costs {
     async fn new() -> Self {
+        let costs = Self::empty().await;
+        costs.fill(FILL).await;
+        costs
+    }
+
+    async fn empty() -> Self {
         let database = crate::postgres::database().await;
         let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
         store.migrate().await.expect("the migrations run");
         drop(store);
-        let mut spy = PgConnection::connect(&database.url()).await.expect("the database is there");
-        for statement in FILL.split(';') {
-            spy.execute(statement).await.expect("the tables are filled");
-        }
+        let spy = PgConnection::connect(&database.url()).await.expect("the database is there");
         Self { database, spy }
+    }
+
+    /// Runs statements in a session of their own, which reports what it touched before it ends.
+    async fn fill(&self, statements: &'static str) {
+        let mut filler = PgConnection::connect(&self.database.url()).await.expect("the database is there");
+        for statement in statements.split(';').chain(["select pg_stat_force_next_flush()"]) {
+            filler.execute(statement).await.expect("the tables are filled");
+        }
+        filler.close().await.expect("it ends");
     }
 
     /// How many pages a read touches.
@@ -58,9 +72,14 @@ impl Costs {
 
     /// What was touched so far by sessions that have ended, which is when they tell.
     async fn touched(&mut self) -> i64 {
+        self.touched_but_for(0).await
+    }
+
+    /// The same, while so many sessions go on.
+    async fn touched_but_for(&mut self, sessions: i64) -> i64 {
         let busy =
             "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
-        while self.spy.fetch_one(busy).await.expect("it answers").get::<i64, _>(0) > 0 {
+        while self.spy.fetch_one(busy).await.expect("it answers").get::<i64, _>(0) > sessions {
             SystemClock.sleep(Duration::from_millis(5)).await;
         }
         let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0))::bigint \
@@ -113,4 +132,30 @@ async fn a_day_of_the_funnel_reads_that_day() {
     let (sent, pages) = costs.of(async |store| store.sent(&day).await.expect("they are counted")).await;
     assert!(sent.iter().map(|count| count.funnel.sent).sum::<u64>() >= 190, "{sent:?}");
     assert!(pages < 5_000, "{pages} pages for 200 messages");
+}
+
+/// 20,000 reminders of one day and one merchant, on tables without statistics, as after the first import.
+const FILL_ONE_DAY: &str = "
+    insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
+    select 'mall', 'f' || n, date '2026-11-25', 'due-soon/-3', 'sms', 'schedule', t, t, t + interval '1 day'
+    from (select n, timestamptz '2026-11-22' as t from generate_series(1, 20000) n) s";
+
+#[tokio::test]
+async fn a_plan_made_on_empty_tables_reads_no_day_and_no_merchant() {
+    let mut costs = Costs::empty().await;
+    costs.fill("alter table reminder set (autovacuum_enabled = off)").await;
+    let store = PostgresStore::connect(&costs.database.url().into(), 1, None).await.expect("the database is there");
+    // The statements of this session are planned now.
+    plan_due(&store, 10).await;
+    let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
+    let request = || ClaimRequest { beside: Some(beside), ..request(10) };
+    store.claim(&request(), &send).await.expect("they are claimed");
+    costs.fill(FILL_ONE_DAY).await;
+    let before = costs.touched_but_for(1).await;
+    plan_due(&store, 100).await;
+    let claimed = store.claim(&request(), &send).await.expect("they are claimed");
+    assert_eq!(claimed.sending.len() + claimed.put_aside.len(), 10);
+    drop(store);
+    let pages = costs.touched().await - before;
+    assert!(pages < 20_000, "{pages} pages to plan 90 reminders and claim 10");
 }
