@@ -1,10 +1,7 @@
 //! What listings read on PostgreSQL: as many pages as they show, not as many as there are. The sessions forbid sequential scans, so an
 //! index that fits nothing is read as a whole instead; only the pages that were touched tell.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
-use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Channel, State};
 use dueherald::plan::Beside;
 use dueherald::store::{ClaimRequest, PostgresStore, ReminderFilter, Store};
@@ -66,22 +63,21 @@ impl Costs {
         let before = self.touched().await;
         let store = PostgresStore::connect(&self.database.url().into(), 1, None).await.expect("the database is there");
         let answer = read(&store).await;
+        let touched = self.touched().await - before;
         drop(store);
-        (answer, self.touched().await - before)
+        (answer, touched)
     }
 
-    /// What was touched so far by sessions that have ended, which is when they tell.
+    /// What was touched so far. The sessions of the stores are ended before, which is when they report it.
     async fn touched(&mut self) -> i64 {
-        self.touched_but_for(0).await
+        let end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity \
+                   where datname = current_database() and pid <> pg_backend_pid()";
+        self.spy.execute(end).await.expect("it answers");
+        self.reported().await
     }
 
-    /// The same, while so many sessions go on.
-    async fn touched_but_for(&mut self, sessions: i64) -> i64 {
-        let busy =
-            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
-        while self.spy.fetch_one(busy).await.expect("it answers").get::<i64, _>(0) > sessions {
-            SystemClock.sleep(Duration::from_millis(5)).await;
-        }
+    /// What the sessions have reported so far.
+    async fn reported(&mut self) -> i64 {
         let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0))::bigint \
                        from pg_statio_user_tables where relname in ('reminder', 'event', 'queue', 'click', 'installment')";
         self.spy.fetch_one(touched).await.expect("it answers").get(0)
@@ -151,11 +147,11 @@ async fn a_plan_made_on_empty_tables_reads_no_day_and_no_merchant() {
     let request = || ClaimRequest { beside: Some(beside), ..request(10) };
     store.claim(&request(), &send).await.expect("they are claimed");
     costs.fill(FILL_ONE_DAY).await;
-    let before = costs.touched_but_for(1).await;
+    let before = costs.reported().await;
     plan_due(&store, 100).await;
     let claimed = store.claim(&request(), &send).await.expect("they are claimed");
     assert_eq!(claimed.sending.len() + claimed.put_aside.len(), 10);
-    drop(store);
     let pages = costs.touched().await - before;
+    drop(store);
     assert!(pages < 20_000, "{pages} pages to plan 90 reminders and claim 10");
 }
