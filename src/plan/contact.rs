@@ -1,8 +1,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::frequency_cap::COUNTED_DAYS;
-use super::{Cap, Policy};
-use crate::domain::{ReminderId, ReminderKey};
+use super::{Account, Cap, Policy};
+use crate::domain::{NewReminder, Origin, ReminderId, ReminderKey};
 
 /// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at beside the
 /// facts about the reminder itself.
@@ -19,11 +19,13 @@ pub struct Contact {
 /// An address that more borrowers have is nobody's own: a placeholder, or the counter's number. It says nothing about who they are.
 pub const MOST_OF_ONE_PERSON: u32 = 5;
 
-/// How far a [`Contact`] has come. What was not sent and will not be is none.
+/// How far a [`Contact`] has come. What was not sent and will not be, or is held, is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It waits for its time.
     Planned(DateTime<Utc>),
+    /// It waits for its time, and its address must not be contacted: it is skipped then, or goes out on another channel.
+    Suppressed(DateTime<Utc>),
     /// It is being handed over.
     Sending,
     /// It was sent, or nobody knows that it was not: as of the last that is on record about that.
@@ -31,12 +33,37 @@ pub enum Progress {
 }
 
 impl Progress {
+    /// What a reminder that waits for `at` comes to by the facts about it; `None` if it will be held or skipped, and so keeps no
+    /// place.
+    #[must_use]
+    pub fn waiting(reminder: &NewReminder, account: &Account, at: DateTime<Utc>) -> Option<Self> {
+        // A confirmation speaks of no debt, and an opt-out is what it is for.
+        if reminder.origin == Origin::Reply {
+            return Some(Self::Planned(at));
+        }
+        let mut open = account.installments.iter().filter(|one| one.is_due()).peekable();
+        let is_held = account.stopped || account.unread_reply.is_some();
+        if is_held || open.peek().is_none() || open.any(|one| account.rejected.contains(&one.id)) {
+            return None;
+        }
+        Some(if account.suppressed.is_some() { Self::Suppressed(at) } else { Self::Planned(at) })
+    }
+
     /// When it went to the borrower, as seen at `now`; `None` while it waits.
     pub(super) fn left_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
-            Self::Planned(_) => None,
+            Self::Planned(_) | Self::Suppressed(_) => None,
             Self::Sending => Some(now),
             Self::Sent(at) => Some(at.min(now)),
+        }
+    }
+
+    /// The time that it waits for; `None` once it has left.
+    #[must_use]
+    pub fn waits_for(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Planned(at) | Self::Suppressed(at) => Some(at),
+            Self::Sending | Self::Sent(_) => None,
         }
     }
 }

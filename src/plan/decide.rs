@@ -250,7 +250,7 @@ fn weigh(
         let allowed = hours.next_allowed(now).filter(|allowed| *allowed < window.end);
         return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
     }
-    if is_capped(policy, reminder, &account.contacts, hours.zones.home(), now) {
+    if is_capped(policy, reminder, account, hours.zones.home(), now) {
         // What is told once is not lost because of what was told today.
         let tomorrow = notice.and_then(|_| start_of_tomorrow(hours.zones.home(), now));
         let until = tomorrow.filter(|until| *until < window.end).ok_or(SkipReason::Capped)?;

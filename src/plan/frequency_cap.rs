@@ -3,16 +3,17 @@
 //! Days are the borrower's local days; "7 days" are the day itself and the six before it. What was handed over counts, also
 //! while it is under way and when nobody knows whether it arrived; an e-mail that is sent again after an unknown outcome counts
 //! once, and so does a message together with the fallback that takes its place, except against the cap of a channel. A resend by
-//! hand counts and is not stopped. What is planned with a higher priority for the same days keeps its place.
+//! hand counts and is not stopped. What waits and goes first by its [`Precedence`] keeps its place in the same days, as long as
+//! it can be sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::recheck::has_key;
-use super::{ChannelMode, Contact, Policy, Progress, local_date};
-use crate::domain::{BorrowerKey, Channel, NewReminder, ReminderKey, Step};
+use super::recheck::{has_key, other_channel};
+use super::{Account, ChannelMode, Contact, Policy, Precedence, Progress, local_date, reachable_address};
+use crate::domain::{Borrower, BorrowerKey, Channel, NewReminder, ReminderKey, Step};
 
 /// The most messages within some days; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,39 +41,98 @@ pub(super) const COUNTED_DAYS: i64 = 8;
 /// What counts as one message: the key, without the channel where one channel takes the other's place.
 type Message<'k> = (&'k BorrowerKey, NaiveDate, &'k Step, Option<Channel>);
 
-/// Whether one more message, `reminder`, would be more than a cap allows.
+/// Whether one more message, `reminder`, would be more than a cap allows. What waits and goes before it keeps its place, unless it will
+/// not be sent itself.
 pub(super) fn is_capped(
     policy: &Policy,
     reminder: &NewReminder,
-    contacts: &[Contact],
+    account: &Account,
     zone: Tz,
     now: DateTime<Utc>,
 ) -> bool {
     let (Some(caps), key) = (&policy.caps, &reminder.key) else { return false };
-    let Some(own) =
-        priority(policy, &key.step).filter(|_| !matches!(key.step, Step::Manual { .. } | Step::Confirmation { .. }))
-    else {
+    if is_exempt(&key.step) {
         return false;
-    };
+    }
+    let itself = account.contacts.iter().find(|contact| contact.key == *key);
+    let at = itself.and_then(|contact| contact.progress.waits_for()).unwrap_or(reminder.not_before);
+    let Some(own) = Precedence::of(policy, key, at, account.borrower.as_ref()) else { return false };
+    let others: Vec<_> = account.contacts.iter().filter(|contact| contact.key != *key).collect();
     let today = local_date(zone, now);
-    let day = |contact: &Contact| match (contact.progress, contact.progress.left_at(now)) {
-        (_, Some(left)) => Some(local_date(zone, left)),
-        // What no rule calls for any more is still in the outbox, and will not be sent.
-        (Progress::Planned(at), None)
-            if priority(policy, &contact.key.step) > Some(own) && has_key(policy, &contact.key) =>
-        {
-            Some(local_date(zone, at).max(today))
+    let mut counted: Vec<_> = others.iter().filter_map(|other| left(other, zone, now)).collect();
+    for (_, at, key) in keep_their_places(policy, account, &others, &own) {
+        let day = local_date(zone, at).max(today);
+        if is_exempt(&key.step) || !caps.are_reached(policy, key, &counted, day) {
+            counted.push((day, key));
         }
-        _ => None,
+    }
+    caps.are_reached(policy, key, &counted, today)
+}
+
+/// On which day a contact left.
+fn left(contact: &Contact, zone: Tz, now: DateTime<Utc>) -> Option<(NaiveDate, &ReminderKey)> {
+    Some((local_date(zone, contact.progress.left_at(now)?), &contact.key))
+}
+
+/// What waits, goes before `own` and can be sent, with its time; first what goes first.
+fn keep_their_places<'c>(
+    policy: &Policy,
+    account: &Account,
+    others: &[&'c Contact],
+    own: &Precedence<'_>,
+) -> Vec<(Precedence<'c>, DateTime<Utc>, &'c ReminderKey)> {
+    let borrower = account.borrower.as_ref();
+    let place = |contact: &&'c Contact| {
+        let at = contact.progress.waits_for()?;
+        Some((Precedence::of(policy, &contact.key, at, borrower)?, at, *contact))
     };
-    let others = contacts.iter().filter(|contact| contact.key != *key);
-    let counted: Vec<_> = others.filter_map(|contact| Some((day(contact)?, &contact.key))).collect();
-    let itself = message(policy, key);
-    let all = counted.iter().map(|(day, key)| (*day, message(policy, key))).filter(|(_, other)| *other != itself);
-    let same = counted.iter().filter(|(_, other)| other.channel == key.channel);
-    let same = same.map(|(day, key)| (*day, exactly(key)));
-    caps.all.is_reached(&all.collect::<Vec<_>>(), today)
-        || caps.channels.get(&key.channel).is_some_and(|cap| cap.is_reached(&same.collect::<Vec<_>>(), today))
+    let keeps = |(place, _, contact): &(Precedence<'_>, DateTime<Utc>, &Contact)| {
+        place.goes_before(own) && may_be_sent(policy, borrower, contact)
+    };
+    let mut before: Vec<_> = others.iter().filter_map(place).filter(keeps).collect();
+    before.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    before.into_iter().map(|(place, at, contact)| (place, at, &contact.key)).collect()
+}
+
+/// Whether no cap stops it: a person asked for it, or it answers one.
+fn is_exempt(step: &Step) -> bool {
+    matches!(step, Step::Manual { .. } | Step::Confirmation { .. })
+}
+
+/// Whether a message that waits can be sent, as far as rules and addresses tell: on its own channel, or on another one in its place.
+fn may_be_sent(policy: &Policy, borrower: Option<&Borrower>, contact: &Contact) -> bool {
+    // What no rule calls for any more is still in the outbox.
+    if !has_key(policy, &contact.key) {
+        return false;
+    }
+    let key = &contact.key;
+    // Of another merchant's borrower no address is known here.
+    let own = borrower.filter(|borrower| borrower.key == key.borrower);
+    let is_usable = !matches!(contact.progress, Progress::Suppressed(_))
+        && own.is_none_or(|borrower| reachable_address(borrower, key.channel).is_some());
+    let switches = || {
+        let (rule, borrower) = (policy.rule_of(&key.step)?, own?);
+        other_channel(rule, borrower, key)
+    };
+    is_usable || switches().is_some()
+}
+
+impl Caps {
+    /// Whether a message on `day` would be one more than allowed beside those that are counted.
+    fn are_reached(
+        &self,
+        policy: &Policy,
+        key: &ReminderKey,
+        counted: &[(NaiveDate, &ReminderKey)],
+        day: NaiveDate,
+    ) -> bool {
+        let itself = message(policy, key);
+        let all = counted.iter().map(|(day, key)| (*day, message(policy, key))).filter(|(_, other)| *other != itself);
+        let same = counted.iter().filter(|(_, other)| other.channel == key.channel);
+        let same = same.map(|(day, key)| (*day, exactly(key)));
+        self.all.is_reached(&all.collect::<Vec<_>>(), day)
+            || self.channels.get(&key.channel).is_some_and(|cap| cap.is_reached(&same.collect::<Vec<_>>(), day))
+    }
 }
 
 impl Cap {
@@ -101,13 +161,4 @@ fn message<'k>(policy: &Policy, key: &'k ReminderKey) -> Message<'k> {
 
 fn exactly(key: &ReminderKey) -> Message<'_> {
     (&key.borrower, key.due_date, &key.step, Some(key.channel))
-}
-
-/// Who goes first: what a person asked for or answered before notices, and these before every rule. What belongs to no rule goes nowhere.
-fn priority(policy: &Policy, step: &Step) -> Option<i64> {
-    match step {
-        Step::Manual { .. } | Step::Confirmation { .. } => Some(i64::MAX),
-        Step::Notice { .. } => Some(i64::MAX - 1),
-        Step::Rule { .. } => policy.rule_of(step).map(|rule| i64::from(rule.priority)),
-    }
 }

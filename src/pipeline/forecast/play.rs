@@ -20,6 +20,13 @@ pub(super) struct Prospect {
     pub(super) planned: Vec<Vec<NewReminder>>,
 }
 
+impl Prospect {
+    /// What a reminder on a channel comes to that waits for `at`.
+    fn waiting(&self, channel: Channel, at: DateTime<Utc>) -> Progress {
+        if self.suppressed.contains_key(&channel) { Progress::Suppressed(at) } else { Progress::Planned(at) }
+    }
+}
+
 /// What becomes of a reminder.
 pub(super) enum Fate<'f> {
     /// It would be sent.
@@ -47,7 +54,8 @@ pub(super) fn play(
         look_ahead(prospects, days);
     }
     // What waits counts for caps as well, so it is kept beside what left.
-    let mut progress: Vec<_> = reminders.iter().map(|(_, one)| Some(Progress::Planned(one.not_before))).collect();
+    let mut progress: Vec<_> =
+        reminders.iter().map(|(place, one)| Some(prospects[*place].waiting(one.key.channel, one.not_before))).collect();
     let mut waiting: BinaryHeap<_> =
         reminders.iter().enumerate().map(|(index, (_, one))| Reverse((one.not_before, index))).collect();
     while let Some(Reverse((now, index))) = waiting.pop() {
@@ -69,7 +77,7 @@ pub(super) fn play(
             }
             Decision::Defer { until, .. } if until > now => {
                 waiting.push(Reverse((until, index)));
-                Some(Progress::Planned(until))
+                Some(prospects[*place].waiting(reminder.key.channel, until))
             }
             // Nobody foretells the end of a hold, and it may outlast the reminder.
             Decision::Defer { .. } | Decision::Hold(_) => {

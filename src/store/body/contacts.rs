@@ -9,7 +9,7 @@ use super::{Batch, Tx, contact};
 use crate::domain::{BorrowerKey, Channel, ReminderId};
 use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
 use crate::store::StoreError;
-use crate::store::sql::contact::{ContactRow, FollowingRow};
+use crate::store::sql::contact::{ContactRow, FollowingRow, Undecided};
 use crate::store::sql::value::Moment;
 
 /// About whom and which due date it is asked, and the facts to which is added what is beside.
@@ -79,14 +79,14 @@ pub(super) async fn take_turns(tx: &mut Tx, people: &People, asked: &[Asked<'_>]
     contact::take_turns(tx, &Vec::from_iter(names)).await
 }
 
-/// Adds to each what it was asked for beside it. What is `undecided` is under a lease already, and yet still waits.
+/// Adds to each what it was asked for beside it.
 pub(super) async fn read(
     tx: &mut Tx,
     now: Moment,
     beside: Beside,
     (channel, people): (Channel, &People),
     asked: &mut [Asked<'_>],
-    undecided: &BTreeSet<ReminderId>,
+    undecided: &Undecided,
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(asked.len());
     // A message is to an address, and whose that is decides whose messages count.
@@ -104,6 +104,7 @@ pub(super) async fn read(
         .column(|(_, _, address, ..)| address.filter(|_| on(Channel::Email)))?
         .query_as(contact::CONTACTS)?
         .bind(Moment(now.0 - beside.contacts_within))
+        .bind(now)
         .fetch_all(&mut **tx)
         .await?;
     for row in contacts {

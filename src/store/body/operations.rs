@@ -1,6 +1,6 @@
 //! Each operation of [`Store`] as one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
@@ -117,7 +117,7 @@ impl Store for End {
         let mut account = ledger::account(&mut tx, now, borrower, due_date, channel).await?;
         let mut asked = [contacts::Asked { borrower, due_date, account: &mut account }];
         let people = contacts::people(&mut tx, beside, &asked).await?;
-        contacts::read(&mut tx, now, beside, (channel, &people), &mut asked, &BTreeSet::new()).await?;
+        contacts::read(&mut tx, now, beside, (channel, &people), &mut asked, &BTreeMap::new()).await?;
         Ok(tx.finish(account).await)
     }
 

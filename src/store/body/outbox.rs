@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder, replans};
 use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
-use crate::plan::{Account, Beside, Decision, DeferReason, Planned, ToSend};
+use crate::plan::{Account, Beside, Decision, DeferReason, Planned, Progress, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
@@ -76,6 +76,8 @@ pub(super) struct Leased {
     attempt: u32,
     /// Whether an earlier copy may have arrived.
     in_doubt: bool,
+    /// What it waited for last, which may be a retry.
+    due_since: Moment,
     pub(super) reminder: NewReminder,
     pub(super) account: Account,
 }
@@ -148,7 +150,8 @@ async fn look_beside(
     leased: &mut [Leased],
     now: Moment,
 ) -> Result<(), StoreError> {
-    let undecided = leased.iter().map(|one| one.id).collect();
+    let waiting = |one: &Leased| Progress::waiting(&one.reminder, &one.account, one.due_since.0);
+    let undecided = leased.iter().map(|one| (one.id, waiting(one))).collect();
     let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
     let people = contacts::people(tx, beside, &asked).await?;
     contacts::take_turns(tx, &people, &asked).await?;
@@ -199,9 +202,10 @@ pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
             }
             None => {
                 let (id, attempt, reminder) = (row.reminder.id(), row.attempt()?, row.reminder.reminder()?.plan);
-                let in_doubt = row.in_doubt;
+                let (in_doubt, due_since) = (row.in_doubt, row.due_since);
                 let account = row.account.open(&reminder.key.borrower, reminder.key.due_date)?;
-                taken.push(Leased { id, attempt, in_doubt, reminder, account: Account { notice, ..account } });
+                let account = Account { notice, ..account };
+                taken.push(Leased { id, attempt, in_doubt, due_since, reminder, account });
             }
         }
     }

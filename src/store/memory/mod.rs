@@ -151,7 +151,7 @@ impl Store for MemoryStore {
         let tables = self.tables();
         let Tables { ledger, outbox, .. } = &*tables;
         let mut account = ledger.account(borrower, due_date, channel, now);
-        account.contacts = outbox.contacts(&ledger.same_person(borrower, channel, beside), beside, now);
+        account.contacts = outbox.contacts(ledger, &ledger.same_person(borrower, channel, beside), beside, now);
         ledger.add_following(&mut account, borrower, due_date, beside);
         Ok(account)
     }
@@ -310,8 +310,8 @@ impl Store for MemoryStore {
             let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
             account.notice = notices::facts(notices, &reminder.key.step);
             if let Some(beside) = request.beside {
-                account.contacts =
-                    outbox.contacts(&ledger.same_person(&reminder.key.borrower, request.channel, beside), beside, now);
+                let person = ledger.same_person(&reminder.key.borrower, request.channel, beside);
+                account.contacts = outbox.contacts(ledger, &person, beside, now);
                 ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, beside);
             }
             let decision = decide.decide(&reminder, &account, now);

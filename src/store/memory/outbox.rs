@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use super::ledger::Ledger;
 use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, NewReminder, Next, Receipt, Reminder,
     ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
@@ -337,7 +338,13 @@ impl Outbox {
     }
 
     /// What these borrowers got and are to get.
-    pub(super) fn contacts(&self, who: &BTreeSet<BorrowerKey>, beside: Beside, now: DateTime<Utc>) -> Vec<Contact> {
+    pub(super) fn contacts(
+        &self,
+        ledger: &Ledger,
+        who: &BTreeSet<BorrowerKey>,
+        beside: Beside,
+        now: DateTime<Utc>,
+    ) -> Vec<Contact> {
         let since = now - beside.contacts_within;
         let theirs =
             self.reminders.values().filter(|one| who.contains(&one.plan.key.borrower) && one.plan.expires_at > since);
@@ -350,7 +357,11 @@ impl Outbox {
             let progress = match (self.queue.get(&one.id).map(|queued| &queued.stage), left) {
                 (Some(Stage::Sending { .. }), _) => Progress::Sending,
                 (_, Some(at)) => Progress::Sent(at),
-                (Some(Stage::Planned { not_before }), None) => Progress::Planned(*not_before),
+                (Some(Stage::Planned { not_before }), None) => {
+                    let key = &one.plan.key;
+                    let account = ledger.account(&key.borrower, key.due_date, key.channel, now);
+                    Progress::waiting(&one.plan, &account, *not_before)?
+                }
                 _ => return None,
             };
             Some(Contact { id: one.id, key: one.plan.key.clone(), progress })

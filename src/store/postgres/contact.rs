@@ -5,9 +5,9 @@ use crate::store::sql::contact::{contacts, following, shared};
 
 use super::Tx;
 
-/// Binds: the columns of the batch, since when.
+/// Binds: the columns of the batch, since when, now.
 pub(super) const CONTACTS: &str =
-    contacts!("select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])", "$6");
+    contacts!("select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])", "$6", "$7");
 
 /// Binds: the columns of the batch.
 pub(super) const FOLLOWING: &str =

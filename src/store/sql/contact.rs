@@ -1,7 +1,7 @@
 //! What is read beside the facts about a claim's reminders: what the same people got and are to get, over the tables `reminder`,
 //! `queue`, `event` and `borrower`, and what falls due on the days after.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use sqlx::FromRow;
@@ -13,11 +13,13 @@ use crate::domain::{ReminderId, ReminderKey};
 use crate::plan::{Contact, Progress};
 use crate::store::StoreError;
 
-/// Contacts of a batch of people. `$batch` is a table `k` of a place in the batch, merchant, borrower and, where people are counted
-/// over all merchants, phone and the key of the e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What expired before
-/// `$since` left before it. `left_at` is when it left at the latest, or was in doubt: then it may have gone.
+/// Contacts of a batch of people at `$now`. `$batch` is a table `k` of a place in the batch, merchant, borrower and, where people are
+/// counted over all merchants, phone and the key of the e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What
+/// expired before `$since` left before it. `left_at` is when it left at the latest, or was in doubt: then it may have gone. Of what waits
+/// the facts are read that [`Progress::waiting`] asks for: whether it is `held_back` (stopped, or nothing is open, or nobody knows), and
+/// whether its address is `suppressed`. They are queries of one row, not `exists`, as in the facts about an account.
 macro_rules! contacts {
-    ($batch:literal, $since:literal) => {
+    ($batch:literal, $since:literal, $now:literal) => {
         concat!(
             "with k (place, merchant, borrower_id, phone, email_key) as (",
             $batch,
@@ -32,7 +34,44 @@ macro_rules! contacts {
                 q.state, q.not_before, (
                     select max(e.at) from event e
                     where e.reminder_id = r.id and e.kind in ('accepted', 'delivered', 'undelivered', 'unknown')
-                ) as left_at
+                ) as left_at,
+                case when q.state = 'planned' and r.origin <> 'reply' then
+                    (
+                        select true from installment i
+                        where i.borrower_id = r.borrower_id and i.merchant = r.merchant and i.due_date = r.due_date
+                          and i.status = 'open'
+                          and cast(i.amount as double precision) > cast(i.paid_amount as double precision)
+                        limit 1
+                    ) is null
+                    or exists (select 1 from stop) and (
+                        select true from stop t
+                        where coalesce(t.merchant, r.merchant) = r.merchant
+                          and coalesce(t.channel, r.channel) = r.channel
+                        limit 1
+                    ) is not null
+                    or exists (select 1 from reply_to_read) and (
+                        select true from borrower b join reply_to_read u
+                          on u.channel = r.channel
+                          and u.address = case r.channel when 'sms' then b.phone else b.email_key end
+                        where b.borrower_id = r.borrower_id and b.merchant = r.merchant limit 1
+                    ) is not null
+                    or exists (select 1 from reject) and (
+                        select true from installment i join reject x
+                          on x.installment_id = i.installment_id and x.merchant = i.merchant
+                        where i.borrower_id = r.borrower_id and i.merchant = r.merchant and i.due_date = r.due_date
+                          and i.status = 'open'
+                        limit 1
+                    ) is not null
+                else false end as held_back,
+                case when q.state = 'planned' and r.origin <> 'reply' then (
+                    select true from borrower b join suppression s
+                      on s.channel = r.channel
+                      and s.address = case r.channel when 'sms' then b.phone else b.email_key end
+                      and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
+            $now,
+            r#", true)
+                    where b.borrower_id = r.borrower_id and b.merchant = r.merchant limit 1
+                ) is not null else false end as suppressed
             from person p
             cross join reminder r
             left join queue q on q.reminder_id = r.id
@@ -84,6 +123,9 @@ macro_rules! following {
 }
 pub(in crate::store) use following;
 
+/// What is under a lease and not decided yet, with what it comes to by the facts about it.
+pub(in crate::store) type Undecided = BTreeMap<ReminderId, Option<Progress>>;
+
 /// A row of [`contacts`].
 #[derive(FromRow)]
 pub(in crate::store) struct ContactRow {
@@ -97,17 +139,25 @@ pub(in crate::store) struct ContactRow {
     state: Option<String>,
     not_before: Option<Moment>,
     left_at: Option<Moment>,
+    held_back: bool,
+    suppressed: bool,
 }
 
 impl ContactRow {
-    /// `None` for what failed or was skipped without ever being in doubt.
-    pub(in crate::store) fn contact(self, undecided: &BTreeSet<ReminderId>) -> Result<Option<Contact>, StoreError> {
-        let waits = undecided.contains(&ReminderId(self.reminder_id));
-        let state = if waits { Some("planned") } else { self.state.as_deref() };
-        let progress = match (state, self.left_at, self.not_before) {
-            (Some("sending"), ..) => Progress::Sending,
-            (_, Some(at), _) => Progress::Sent(at.0),
-            (Some("planned"), None, Some(at)) => Progress::Planned(at.0),
+    /// `None` for what failed or was skipped without ever being in doubt, and for what will be. What is `undecided` is under a lease
+    /// already and still waits, as its facts say.
+    pub(in crate::store) fn contact(self, undecided: &Undecided) -> Result<Option<Contact>, StoreError> {
+        let waiting = undecided.get(&ReminderId(self.reminder_id));
+        let progress = match (waiting, self.state.as_deref(), self.left_at, self.not_before) {
+            (None, Some("sending"), ..) => Progress::Sending,
+            (_, _, Some(at), _) => Progress::Sent(at.0),
+            (Some(progress), ..) => match progress {
+                Some(progress) => *progress,
+                None => return Ok(None),
+            },
+            (None, Some("planned"), None, Some(_)) if self.held_back => return Ok(None),
+            (None, Some("planned"), None, Some(at)) if self.suppressed => Progress::Suppressed(at.0),
+            (None, Some("planned"), None, Some(at)) => Progress::Planned(at.0),
             _ => return Ok(None),
         };
         Ok(Some(Contact {

@@ -128,7 +128,7 @@ pub(in crate::store) struct ClaimRow {
     pub(in crate::store) attempt: i32,
     pub(in crate::store) now: Moment,
     /// What it waited for last, which may be a retry.
-    due_since: Moment,
+    pub(in crate::store) due_since: Moment,
     /// Whether an earlier copy of the message may have arrived.
     pub(in crate::store) in_doubt: bool,
     notice_state: Option<String>,

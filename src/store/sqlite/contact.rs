@@ -5,9 +5,9 @@ use crate::store::sql::contact::{contacts, following, shared};
 
 use super::Tx;
 
-/// Rows: the columns of the batch; then binds: since when.
+/// Rows: the columns of the batch; then binds: since when, now.
 pub(super) const CONTACTS: &str =
-    contacts!("select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)", "$2");
+    contacts!("select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each($1)", "$2", "$3");
 
 /// Rows: the columns of the batch.
 pub(super) const FOLLOWING: &str =

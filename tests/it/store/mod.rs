@@ -35,6 +35,7 @@ mod scans;
 mod sources;
 mod spellings;
 mod stops;
+mod ties;
 mod unknowns;
 mod upgrade;
 mod wishes;
@@ -97,6 +98,15 @@ macro_rules! every_case_on {
                 clicks_are_kept_in_their_order,
                 tries_run_out_and_come_back,
                 many_tries_at_once_are_no_more_than_in_a_row,
+            }
+            ties {
+                a_tie_goes_by_the_rules_order,
+                what_cannot_be_sent_neither_takes_a_place_nor_keeps_others_waiting,
+                what_is_held_keeps_no_place,
+                what_is_paid_keeps_no_place,
+                what_may_be_paid_keeps_no_place,
+                the_borrowers_preferred_channel_goes_first,
+                what_has_waited_too_long_keeps_no_place,
             }
             caps {
                 within_one_batch_the_counts_go_on,
