@@ -12,13 +12,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, Database, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
-use crate::domain::GatewayName;
+use crate::domain::{Channel, GatewayName};
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Intake, Lane, Poison, Post, Prober, Reconciler,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Gate, Intake, Lane, Poison, Post, Prober, Reconciler,
     Registry, ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
@@ -215,6 +215,21 @@ impl App {
             Lane::of_channel(dispatcher, *channel, names.iter().filter_map(post).collect())
         });
         lanes.collect()
+    }
+
+    /// By channel, what passes its first gateway now; the channels are those that have one. It is what the lanes ask behind each decision.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn gates(&self) -> Result<BTreeMap<Channel, Gate>, StoreError> {
+        let seen = self.composer.routes.now(&*self.store, &*self.clock).await?;
+        let stale = self.freshness().stale(&self.store.sources().await?, self.clock.now());
+        let gate = |names: &Vec<GatewayName>| {
+            let gateway = self.gateways.get(names.first()?)?;
+            Some(Gate::new(gateway.link_mode(), seen.clone(), stale.clone()))
+        };
+        let gates = self.config.channels.iter().filter_map(|(channel, names)| Some((*channel, gate(names)?)));
+        Ok(gates.collect())
     }
 
     /// Lets reminders that wait for a gateway which their channel no longer has wait for its first.

@@ -57,11 +57,13 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
     let request = ExplainRequest { borrower, merchant, date };
     let order = app.scan_order(now, Extent::Aside);
     let scans = Span { horizon: order.horizon, start: plan_start(&*app.store, &order).await? };
-    let explanation = explain(&*app.store, &app.policy, &request, scans).await.map_err(|error| match error {
-        ExplainError::Store(error) => CliError::Store(error),
-        ExplainError::SeveralMerchants(_) => CliError::Use(error.to_string()),
-        ExplainError::NotFound => CliError::Failed(error.to_string()),
-    })?;
+    let gates = app.gates().await?;
+    let explanation =
+        explain(&*app.store, &app.policy, &gates, &request, scans).await.map_err(|error| match error {
+            ExplainError::Store(error) => CliError::Store(error),
+            ExplainError::SeveralMerchants(_) => CliError::Use(error.to_string()),
+            ExplainError::NotFound => CliError::Failed(error.to_string()),
+        })?;
     let stale = if at.is_none() { dispatch::stale(app).await? } else { Vec::new() };
     if format == Format::Json {
         let printed = Printed { config: &app.config.file, nothing_is_sent: stale, explanation: &explanation };

@@ -266,6 +266,11 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
         }
         Command::Explain(args) => {
             let time = args.at.map_or(Time::Real, |at| Time::Rehearsal(SimClock::at(at)));
+            let mut config = config;
+            if args.at.is_some() {
+                // How old the ledger was, or will be, at another time is not known.
+                config.sources.clear();
+            }
             let app = App::start(config, &time).await?;
             let done = explain::run(args, &app, out).await;
             blame_schema(&*app.store, done).await
@@ -305,7 +310,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
-        Command::Resend(args) => resend::run(args, &*app.store, &app.policy, &*app.clock, out).await,
+        Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,

@@ -6,11 +6,9 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
 use super::{CliError, Exit};
-use crate::clock::Clock;
+use crate::app::App;
 use crate::domain::{BorrowerId, Channel, InstallmentId, MerchantId};
 use crate::pipeline::{ResendError, ResendRequest, Signature, Whom, resend};
-use crate::plan::Policy;
-use crate::store::Store;
 
 /// Send a reminder once more, by hand.
 #[derive(Debug, Args)]
@@ -43,13 +41,7 @@ pub(super) struct ResendArgs {
 }
 
 /// Runs it.
-pub(super) async fn run(
-    args: ResendArgs,
-    store: &dyn Store,
-    policy: &Policy,
-    clock: &dyn Clock,
-    out: &mut dyn Write,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let whom = match (args.borrower, args.installment) {
         (Some(borrower), _) => Whom::Borrower(borrower),
         (None, Some(installment)) => Whom::Installment(installment),
@@ -63,7 +55,12 @@ pub(super) async fn run(
         signature: Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
         again: args.again,
     };
-    let id = resend(store, policy, request, clock.now()).await.map_err(|error| match error {
+    let gates = app.gates().await?;
+    let Some(gate) = gates.get(&request.channel) else {
+        let channel = request.channel;
+        return Err(CliError::Use(format!("no gateway carries {channel}; write [channels.{channel}] in the config")));
+    };
+    let id = resend(&*app.store, &app.policy, gate, request, app.clock.now()).await.map_err(|error| match error {
         ResendError::Store(error) => CliError::Store(error),
         wrong @ (ResendError::SeveralMerchants(_) | ResendError::SeveralDueDates(_)) => {
             CliError::Use(wrong.to_string())

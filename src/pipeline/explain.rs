@@ -1,6 +1,7 @@
 //! Explain: what every rule and every step comes to for one borrower, with the reasons: what was sent, what waits, what is to
 //! come, and what does not remind.
 
+mod outlook;
 mod story;
 mod telling;
 
@@ -16,9 +17,12 @@ use crate::domain::{
 use crate::plan::{Account, Horizon, Policy, Span, due_dates};
 use crate::store::{InstallmentFilter, KeptRecord, RejectFilter, ReminderFilter, ReminderView, Store, StoreError};
 
+use super::Gate;
+pub use outlook::Answer;
+use outlook::answers;
 pub use story::{Asked, Happened, Story};
-use telling::about;
-pub use telling::{Answer, StepTold};
+pub use telling::StepTold;
+use telling::{about, waiting};
 
 /// The most instalments or reminders that are looked at for one borrower.
 const LOOK_AT: u32 = 1_000;
@@ -151,13 +155,14 @@ struct Facts {
 }
 
 /// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the start, the next scan
-/// plans.
+/// plans. What a message's gate holds is told to be held.
 ///
 /// # Errors
 /// When it is unclear who is meant, or the store fails.
 pub async fn explain(
     store: &dyn Store,
     policy: &Policy,
+    gates: &BTreeMap<Channel, Gate>,
     request: &ExplainRequest,
     scans: Span,
 ) -> Result<Explanation, ExplainError> {
@@ -170,15 +175,21 @@ pub async fn explain(
     if request.date.is_some() {
         dates.extend(installments.iter().map(|one| one.due_date));
     }
-    let span = span(policy, request.date, horizon.now);
-    let all = dates.len();
-    dates.retain(|date| span.contains(date));
+    let told = span(policy, request.date, horizon.now, TimeDelta::zero());
     let mut explanation = profile(policy, &borrower, horizon.now);
-    explanation.left_out = if request.date.is_none() { all - dates.len() } else { 0 };
-    for due_date in dates {
-        let facts = facts(store, policy, &borrower, due_date, &reminders).await?;
-        explanation.due_dates.push(about(policy, &facts, scans));
+    explanation.left_out =
+        if request.date.is_none() { dates.iter().filter(|date| !told.contains(date)).count() } else { 0 };
+    // What leaves some days before and after bears on caps and digests.
+    let near =
+        policy.beside().map_or(told.clone(), |beside| span(policy, request.date, horizon.now, beside.contacts_within));
+    let mut all = Vec::new();
+    for due_date in dates.into_iter().filter(|date| near.contains(date)) {
+        all.push(facts(store, policy, &borrower, due_date, &reminders).await?);
     }
+    let waits = all.iter().flat_map(|facts| waiting(policy, facts, scans)).collect();
+    let answers = answers(policy, gates, &all, waits, horizon.now);
+    let told = all.iter().filter(|facts| told.contains(&facts.due_date));
+    explanation.due_dates = told.map(|facts| about(policy, facts, scans, &answers)).collect();
     Ok(explanation)
 }
 
@@ -208,11 +219,12 @@ async fn find(
     Ok((BorrowerKey { merchant, id: request.borrower.clone() }, installments, reminders))
 }
 
-/// The due dates that are told.
-fn span(policy: &Policy, date: Option<NaiveDate>, now: DateTime<Utc>) -> RangeInclusive<NaiveDate> {
-    let Some(date) = date else { return (now - NEAR).date_naive()..=(now + NEAR).date_naive() };
-    let now = date.and_time(NaiveTime::MIN).and_utc();
-    let reminded_of = due_dates(policy, Horizon { now, until: now + TimeDelta::days(1) }).unwrap_or(date..=date);
+/// The due dates that are told, and those of which something leaves at most so long before or after them.
+fn span(policy: &Policy, date: Option<NaiveDate>, now: DateTime<Utc>, around: TimeDelta) -> RangeInclusive<NaiveDate> {
+    let Some(date) = date else { return (now - NEAR - around).date_naive()..=(now + NEAR + around).date_naive() };
+    let day = date.and_time(NaiveTime::MIN).and_utc();
+    let horizon = Horizon { now: day - around, until: day + TimeDelta::days(1) + around };
+    let reminded_of = due_dates(policy, horizon).unwrap_or(date..=date);
     date.min(*reminded_of.start())..=date.max(*reminded_of.end())
 }
 

@@ -1,14 +1,16 @@
 //! The gate: no message leaves whose way to repay does not work, nor one from a ledger that is too old. Asked at the send instant, after
-//! everything else.
+//! everything else; `explain` and `resend` ask it as well, so that they promise nothing that it holds.
+
+use chrono::{DateTime, Utc};
 
 use super::{Dispatcher, Seen, Stale};
 use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
 use crate::plan::Decision;
 use crate::store::StoreError;
 
-/// What may pass by links of one mode, for one claim.
-#[derive(Debug, Clone)]
-pub(super) struct Gate {
+/// What may pass by links of one mode, for one claim; everything by default.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
     mode: LinkMode,
     /// `None` while everything may pass.
     seen: Option<Seen>,
@@ -17,6 +19,12 @@ pub(super) struct Gate {
 }
 
 impl Gate {
+    /// For links of that mode, by these routes and the sources that are too old.
+    #[must_use]
+    pub fn new(mode: LinkMode, seen: Seen, stale: Vec<Stale>) -> Self {
+        Self { mode, seen: Some(seen).filter(|_| mode != LinkMode::None), stale }
+    }
+
     /// By the routes and the sources of now.
     ///
     /// # Errors
@@ -31,9 +39,15 @@ impl Gate {
         Ok(Self { mode, seen: seen.filter(|seen| !seen.is_all_well()), stale })
     }
 
+    /// The same for a message that leaves at another time: a route may be valid from or until then.
+    pub(super) fn at(&self, at: DateTime<Utc>) -> Self {
+        Self { seen: self.seen.clone().map(|seen| seen.as_of(at)), ..self.clone() }
+    }
+
     /// Holds what would lead nowhere or remind of what may be paid, and lets the rest be as it was decided. It is held until it
     /// expires, so that nothing is lost that can still be of use.
-    pub(super) fn pass(&self, decision: Decision, reminder: &NewReminder) -> Decision {
+    #[must_use]
+    pub fn pass(&self, decision: Decision, reminder: &NewReminder) -> Decision {
         let Decision::Send(to_send) = &decision else { return decision };
         // It speaks of no debt.
         if matches!(reminder.key.step, Step::Confirmation { .. }) {

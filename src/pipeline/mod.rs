@@ -44,6 +44,7 @@ pub use forecast::{
 };
 pub use freshness::{Freshness, Stale};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
+pub use gate::Gate;
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};

@@ -50,6 +50,12 @@ impl Seen {
         Self { second, ..self }
     }
 
+    /// The same routes at another instant: some are valid from or until a time.
+    #[must_use]
+    pub fn as_of(self, at: DateTime<Utc>) -> Self {
+        Self { at, ..self }
+    }
+
     /// The routes that were open to an instalment then, best first: those that do well, then the second one, then the degraded: on a
     /// page that somebody is looking at, a way that may not work is better than none.
     #[must_use]

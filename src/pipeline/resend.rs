@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::Signature;
+use super::{Gate, Signature};
 use crate::domain::{
     BorrowerId, BorrowerKey, Channel, HoldReason, Installment, InstallmentId, MerchantId, NewReminder, Origin,
     ReminderId, ReminderKey, SkipReason, State, Step, duration,
@@ -141,7 +141,8 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
-/// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
+/// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number. What `gate` or
+/// anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it would come out of the blue.
 ///
 /// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at their states in one
 /// query, and the count is part of the key. So whoever has not seen another one's resend has the same key, which the outbox takes once.
@@ -151,6 +152,7 @@ pub enum ResendError {
 pub async fn resend(
     store: &dyn Store,
     policy: &Policy,
+    gate: &Gate,
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<ReminderId, ResendError> {
@@ -163,7 +165,7 @@ pub async fn resend(
     // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by then.
     let endless = NewReminder { key, origin, not_before: now, expires_at: DateTime::<Utc>::MAX_UTC };
     let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
-    match decide(policy, &endless, &account, now) {
+    match gate.pass(decide(policy, &endless, &account, now), &endless) {
         Decision::Send(_) => {}
         Decision::Defer { reason: DeferReason::OnHold, .. } => {
             return Err(ResendError::Refused(Refusal::Skip(SkipReason::OnHold)));

@@ -256,6 +256,11 @@ fn a_resend_is_refused_or_on_record() {
         let id = said.split_whitespace().nth(1).expect("reminder N is due now");
         let shown = desk.run(&["reminders", "show", id]).went_well();
         assert!(shown.contains("li.na: called in"), "{shown}");
+        for key in ["mall-web", "mall-app"] {
+            desk.run(&["route", "close", key, "--actor", "wang", "--reason", "trial"]).went_well();
+        }
+        let held = desk.run(&[&["resend", "--installment", "I1"], &staff[..]].concat());
+        assert_eq!((held.code, held.err.contains("every way to repay")), (1, true), "{}", held.err);
     } else {
         assert!(asked.code == 1 && asked.err.contains("contact hours"), "{}", asked.err);
     }

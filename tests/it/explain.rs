@@ -123,6 +123,129 @@ fn capped() {
     assert_eq!(step(&desk.json(MONDAY), "furniture", -3)["why"]["word"], "capped");
 }
 
+/// By rule, step and channel, what is answered about everything that waits or is to come.
+fn answers(told: &Value) -> Vec<(String, String)> {
+    let list = |value: &Value, key: &str| value[key].as_array().expect("a list").clone();
+    let mut answers = Vec::new();
+    for due in list(told, "due_dates") {
+        for rule in list(&due, "rules") {
+            for step in list(&rule, "steps").into_iter().filter(|step| !step["answer"].is_null()) {
+                let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let what = [&due["due_date"], &rule["rule"], &step["offset"], &step["channel"]].map(text).join(" ");
+                let answer = &step["answer"];
+                let said = answer["why"]["word"].as_str().or(answer["decision"].as_str()).unwrap_or_default();
+                answers.push((what, said.to_owned()));
+            }
+        }
+    }
+    answers
+}
+
+/// Those of a day that are to be sent.
+fn promised(told: &Value) -> Vec<String> {
+    let sent = answers(told).into_iter().filter(|(_, said)| said == "send");
+    sent.map(|(what, _)| what).collect()
+}
+
+/// What was handed over, as [`answers`] has it.
+fn sent(told: &Value) -> Vec<String> {
+    let list = |value: &Value, key: &str| value[key].as_array().expect("a list").clone();
+    let mut sent = Vec::new();
+    for due in list(told, "due_dates") {
+        for rule in list(&due, "rules") {
+            for step in list(&rule, "steps").into_iter().filter(|step| step["status"] == "accepted") {
+                let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                sent.push([&due["due_date"], &rule["rule"], &step["offset"], &step["channel"]].map(text).join(" "));
+            }
+        }
+    }
+    sent
+}
+
+/// A rule that sends on both channels in place of that for furniture.
+fn on_both(order: &str) -> String {
+    let furniture = "products = [\"sofa\", \"table\"]\noffsets = [-3]\nat = \"10:15\"\nchannels = { mode = \"all\", order = [\"email\"] }";
+    let both = format!("offsets = [-6]\nat = \"10:15\"\nchannels = {{ mode = \"all\", order = {order} }}");
+    let config = CONFIG.replace(furniture, &both);
+    assert_ne!(config, CONFIG);
+    config
+}
+
+#[rstest::rstest]
+#[case::one_a_day("per_day = 1", 1)]
+#[case::two_a_day("per_day = 2", 2)]
+#[case::one_on_each("per_day = 5\nsms = { per_day = 1 }\nemail = { per_day = 1 }", 2)]
+fn what_is_due_now_is_told_in_the_order_in_which_it_leaves(#[case] cap: &str, #[case] most: usize) {
+    // On Monday the rule of both channels reminds of Sunday, and the one before of Thursday by SMS.
+    for order in [r#"["sms", "email"]"#, r#"["email", "sms"]"#] {
+        let desk = Desk::new(&format!("{}\n[caps]\n{cap}\n", on_both(order)));
+        desk.import(&format!(
+            "{}\nmall,B1,I2,70,CNY,{SUNDAY},13800100500,b1@example.com,,open,",
+            row(THURSDAY, "open")
+        ));
+        desk.scan(MONDAY);
+        let told = desk.json(MONDAY);
+        let now =
+            |what: &&String| what.starts_with(&format!("{THURSDAY} due-soon -3")) || what.contains("furniture -6");
+        let promised: Vec<_> = promised(&told).into_iter().filter(|what| now(&what)).collect();
+        assert_eq!(promised.len(), most, "{:#?}", answers(&told));
+        desk.dispatch(MONDAY);
+        assert_eq!(sent(&desk.json(MONDAY)), promised, "{order}");
+    }
+}
+
+#[test]
+fn a_message_of_a_later_due_date_stands_in_the_way_of_another_days() {
+    // One a week: what is due on Monday leaves no room until the next Monday, whatever its due date.
+    let desk = Desk::new(&format!("{CONFIG}\n[caps]\nper_7_days = 1\n"));
+    desk.import(&format!("{}\nmall,B1,I2,70,CNY,2026-11-28,13800100500,b1@example.com,,open,", row(THURSDAY, "open")));
+    let told = desk.json(MONDAY);
+    let next_monday = "2026-11-28 office 0 email".to_owned();
+    assert_eq!(promised(&told), [format!("{THURSDAY} due-soon -3 sms"), next_monday], "{:#?}", answers(&told));
+    let only = ["explain", "--borrower", "B1", "--at", MONDAY, "--date", "2026-11-28", "--format", "json"];
+    let narrow: Value = serde_json::from_str(&desk.went_well(&only)).expect("JSON");
+    let capped =
+        |told: &Value| answers(told).into_iter().filter(|(what, _)| what.contains("2026-11-28")).collect::<Vec<_>>();
+    assert_eq!(capped(&narrow), capped(&told), "the same, whatever is asked for");
+}
+
+#[test]
+fn a_closed_way_to_repay() {
+    let desk = Desk::with(&row(THURSDAY, "open"));
+    desk.scan(MONDAY);
+    let close = ["route", "close", "mall-web", "--actor", "wang", "--reason", "the old entry moves"];
+    desk.went_well(&close);
+    let told = desk.json(MONDAY);
+    let answer = &step(&told, "due-soon", -3)["answer"];
+    assert_eq!((&answer["decision"], &answer["why"]["word"]), (&"hold".into(), &"no_route".into()));
+    assert_eq!(step(&told, "due-soon", 0)["answer"]["decision"], "hold", "and what is to come, as things stand");
+    assert!(desk.text(MONDAY).contains("would be held: every way to repay that it could lead to is closed"));
+    assert_eq!(desk.run(&["dispatch", "--drain", "--at", MONDAY]).0, 3, "it waits");
+    assert_eq!(step(&desk.json(MONDAY), "due-soon", -3)["status"], "held", "so it is");
+}
+
+#[test]
+fn a_route_that_opens_in_time() {
+    let route = "url = \"https://pay.mall.example.com/bill\"";
+    let later = format!("{route}\nvalid_from = \"2026-11-24T00:00:00+08:00\"");
+    let spare = "[[rules]]\nname = \"due-soon\"";
+    let closed = format!(
+        "[routes.old]\nmerchant = \"mall\"\nkind = \"web\"\nurl = \"https://old.mall.example.com/\"\nvalid_until = \"2026-11-23T00:00:00+08:00\"\n\n{spare}"
+    );
+    let config = CONFIG.replacen(route, &later, 1).replacen(spare, &closed, 1);
+    let config = config.replacen(
+        "[routes.shop-web]",
+        &format!("[routes.mall-any]\nmerchant = \"mall\"\nkind = \"web\"\n{route}\n\n[routes.shop-web]"),
+        1,
+    );
+    let desk = Desk::new(&config);
+    desk.import(&row(THURSDAY, "open"));
+    desk.went_well(&["route", "close", "mall-any", "--actor", "wang", "--reason", "trial"]);
+    let told = desk.json(MONDAY);
+    assert_eq!(step(&told, "due-soon", -3)["answer"]["why"]["word"], "no_route");
+    assert_eq!(step(&told, "due-soon", 0)["answer"]["decision"], "send", "the page is open by Thursday");
+}
+
 #[test]
 fn on_hold() {
     let desk = Desk::with(&format!("{}dispute", row(THURSDAY, "open")));

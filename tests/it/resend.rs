@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, Channel, InstallmentStatus, Origin, ReminderId, SkipReason, Suppression, SuppressionReason,
+    Address, Channel, HoldReason, InstallmentStatus, LinkMode, Origin, ReminderId, SkipReason, Suppression,
+    SuppressionReason,
 };
-use dueherald::pipeline::{Refusal, ResendError, ResendRequest, Signature, Whom, resend};
+use dueherald::pipeline::{Gate, Refusal, Registry, ResendError, ResendRequest, Signature, Stale, Whom, resend};
 use dueherald::store::{MemoryStore, ReminderFilter, Store, WriteMode};
 
-use crate::fixtures::{at, borrower, day, installment, policy, reminder, row};
+use crate::fixtures::{at, borrower, day, installment, merchant, policy, reminder, routes, row};
 
 const TEN: &str = "2026-11-22T02:00:00Z";
 const DUE: &str = "2026-11-25";
@@ -37,7 +38,7 @@ fn to_borrower() -> ResendRequest {
 }
 
 async fn asked(store: &MemoryStore, request: ResendRequest, now: &str) -> Result<ReminderId, ResendError> {
-    resend(store, &policy(), request, at(now)).await
+    resend(store, &policy(), &Gate::default(), request, at(now)).await
 }
 
 #[tokio::test]
@@ -85,6 +86,36 @@ async fn what_would_not_be_sent_is_refused_with_its_reason() {
     assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Paid))), "{refused}");
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
     assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
+}
+
+#[tokio::test]
+async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
+    let store = ledger().await;
+    let mut closed = routes();
+    closed.0.iter_mut().for_each(|route| route.closed = true);
+    let gate = |routes, stale| Gate::new(LinkMode::Personal, Registry::of(routes).seen(), stale);
+    let stale = Stale {
+        source: "books".parse().expect("a name"),
+        age: None,
+        limit: TimeDelta::hours(1),
+        merchant: Some(merchant().id),
+    };
+    let cases = [
+        (
+            gate(closed, Vec::new()),
+            HoldReason::NoRoute,
+            "every way to repay that it could lead to is closed or out of order",
+        ),
+        (gate(routes(), vec![stale]), HoldReason::StaleSource, "too old to remind from"),
+    ];
+    for (gate, reason, words) in cases {
+        let refused = resend(&store, &policy(), &gate, to_borrower(), at(TEN)).await.expect_err("it would be held");
+        assert!(matches!(refused, ResendError::Refused(Refusal::Held(held)) if held == reason), "{refused}");
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+    let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
+    assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
+    resend(&store, &policy(), &gate(routes(), Vec::new()), to_borrower(), at(TEN)).await.expect("the way is open");
 }
 
 #[tokio::test]

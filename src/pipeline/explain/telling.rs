@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::outlook::{Answer, Answers, Waiting};
 use super::story::{self, Story};
 use super::{DueDate, Facts, RuleTold, Why};
 use crate::domain::{
-    Channel, Event, Installment, InstallmentStatus, NewReminder, Next, Origin, RuleName, SkipReason, State, Step,
+    Channel, Event, Installment, InstallmentStatus, NewReminder, Next, Origin, ReminderKey, RuleName, SkipReason,
+    State, Step,
 };
 use crate::plan::{
-    Account, Considered, Decision, Due, Horizon, Moved, Policy, Progress, Rule, Span, WhyNot, consider, decide,
-    fall_back_at, local_date, open_installments, step_in_words,
+    Account, Considered, Due, Horizon, Moved, Policy, Rule, Span, WhyNot, consider, fall_back_at, local_date,
+    open_installments, step_in_words,
 };
 use crate::store::ReminderView;
 
@@ -35,28 +37,18 @@ pub struct StepTold {
     pub why: Option<Why>,
     /// Why it is at another time than the rule says.
     pub moved: Option<Why>,
+    /// What makes it unique; `None` where nothing is planned.
+    #[serde(skip)]
+    pub key: Option<ReminderKey>,
     /// What would be decided about it, as things stand now.
     pub answer: Option<Answer>,
     /// What the outbox has.
     pub reminder: Option<Story>,
 }
 
-/// What would be decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// At which instant it would be asked.
-    pub at: DateTime<Utc>,
-    /// `send`, `defer`, `hold` or `skip`.
-    pub decision: &'static str,
-    /// Until when it would be put off.
-    pub until: Option<DateTime<Utc>>,
-    /// Why.
-    pub why: Option<Why>,
-}
-
 /// Tells about one due date as of `horizon.now`. Pure.
-pub(super) fn about(policy: &Policy, facts: &Facts, Span { horizon, start }: Span) -> DueDate {
-    let telling = Telling { policy, facts, horizon, start };
+pub(super) fn about(policy: &Policy, facts: &Facts, scans: Span, answers: &Answers) -> DueDate {
+    let telling = Telling::new(policy, facts, scans);
     let all = telling.installments();
     let open = all.iter().filter(|one| one.is_due()).count();
     let cancelled = all.iter().filter(|one| one.status == InstallmentStatus::Cancelled).count();
@@ -69,7 +61,28 @@ pub(super) fn about(policy: &Policy, facts: &Facts, Span { horizon, start }: Spa
     rules.extend(telling.gone());
     rules.extend(telling.by_hand());
     let rejected = facts.rejected.clone();
+    for step in rules.iter_mut().flat_map(|rule| &mut rule.steps) {
+        step.answer = step.key.as_ref().and_then(|key| answers.get(key)).cloned();
+    }
     DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rejected, rules }
+}
+
+/// What waits and is to come about one due date.
+pub(super) fn waiting(policy: &Policy, facts: &Facts, scans: Span) -> Vec<Waiting> {
+    let telling = Telling::new(policy, facts, scans);
+    let there = facts.reminders.iter().filter_map(|(view, _)| {
+        let plan = &view.reminder.plan;
+        let waits = matches!(view.state, State::Planned | State::Held);
+        // What a notice is up to is not among the facts; its own command tells.
+        let waits = waits && plan.origin != Origin::Notice;
+        waits.then(|| Waiting { reminder: plan.clone(), at: view.next_try.unwrap_or(plan.not_before) })
+    });
+    let considered = telling.considered(telling.installments());
+    let coming = considered
+        .iter()
+        .flat_map(|one| telling.missing(one))
+        .map(|one| Waiting { reminder: one.clone(), at: one.not_before });
+    there.chain(coming).collect()
 }
 
 struct Telling<'a> {
@@ -79,13 +92,17 @@ struct Telling<'a> {
     start: DateTime<Utc>,
 }
 
-impl Telling<'_> {
+impl<'a> Telling<'a> {
+    fn new(policy: &'a Policy, facts: &'a Facts, Span { horizon, start }: Span) -> Self {
+        Self { policy, facts, horizon, start }
+    }
+
     fn installments(&self) -> &[Installment] {
         self.facts.accounts.values().next().map_or(&[], |account| &account.installments)
     }
 
     /// What every rule comes to, however far ahead.
-    fn considered(&self, all: &[Installment]) -> Vec<Considered<'_>> {
+    fn considered(&self, all: &[Installment]) -> Vec<Considered<'a>> {
         const FURTHEST: TimeDelta = TimeDelta::days(800);
         let suppressed = |(channel, account): (&Channel, &Account)| account.suppressed.map(|_| *channel);
         let due = Due {
@@ -114,25 +131,32 @@ impl Telling<'_> {
         offsets.extend(considered.iter().filter(|_| closed.is_none()).filter_map(|one| one.offset));
         let steps = offsets.into_iter().flat_map(|offset| {
             let there: Vec<_> = planned(offset).map(|(view, events)| self.planned(view, events)).collect();
-            let verdict = considered.iter().find(|one| one.offset == Some(offset)).map(|one| &one.verdict);
-            let verdict = verdict.filter(|_| closed.is_none());
-            let to_come: Vec<_> = match verdict {
-                Some(Ok(reminders)) if there.is_empty() && reminders.iter().all(|one| one.not_before < self.start) => {
+            let found = considered.iter().find(|one| one.offset == Some(offset)).filter(|_| closed.is_none());
+            let to_come: Vec<_> = match found.map(|one| (&one.verdict, self.missing(one))) {
+                Some((Ok(reminders), missing)) if missing.is_empty() && there.is_empty() => {
                     let day = self.local(reminders.first().map_or(self.start, |one| one.not_before));
                     vec![self.unplanned(rule, offset, &WhyNot::BeforeStart { day })]
                 }
-                Some(Ok(reminders)) => {
-                    let missing =
-                        reminders.iter().filter(|one| there.iter().all(|step| step.channel != Some(one.key.channel)));
-                    missing.map(|reminder| self.coming(offset, reminder)).collect()
-                }
-                Some(Err(why_not)) if there.is_empty() => vec![self.unplanned(rule, offset, why_not)],
+                Some((Ok(_), missing)) => missing.into_iter().map(|one| self.coming(offset, one)).collect(),
+                Some((Err(why_not), _)) if there.is_empty() => vec![self.unplanned(rule, offset, why_not)],
                 _ => Vec::new(),
             };
             there.into_iter().chain(to_come)
         });
         let line = Some(rule.line).filter(|line| *line > 0);
         RuleTold { rule: Some(rule.name.clone()), line, digest: rule.digest, why_not, steps: steps.collect() }
+    }
+
+    /// The reminders of a step that scans are still to plan: not what lies before the start, unless its step was planned all the same.
+    fn missing<'c>(&self, considered: &'c Considered<'_>) -> Vec<&'c NewReminder> {
+        let (Ok(reminders), Some(offset)) = (&considered.verdict, considered.offset) else { return Vec::new() };
+        let step = Step::Rule { rule: considered.rule.name.clone(), offset };
+        let there: Vec<_> = self.reminders_of(step).map(|(view, _)| view.reminder.plan.key.channel).collect();
+        let is_early = there.is_empty() && reminders.iter().all(|one| one.not_before < self.start);
+        if is_early || open_installments(self.installments()).is_err() {
+            return Vec::new();
+        }
+        reminders.iter().filter(|one| !there.contains(&one.key.channel)).collect()
     }
 
     /// Rules that left reminders and are no longer in the config.
@@ -181,8 +205,6 @@ impl Telling<'_> {
     fn planned(&self, view: &ReminderView, events: &[Event]) -> StepTold {
         let plan = &view.reminder.plan;
         let last = view.last.as_ref().and_then(|event| event.detail.as_deref());
-        let waits =
-            matches!(view.state, State::Planned | State::Held).then_some(view.next_try.unwrap_or(plan.not_before));
         let (offset, step) = match &plan.key.step {
             Step::Rule { offset, .. } => (Some(*offset), step_in_words(*offset)),
             Step::Manual { number } => (None, format!("resend {number}")),
@@ -198,8 +220,8 @@ impl Telling<'_> {
             status: view.state.as_str(),
             why: last.map(story::why),
             moved: offset.and_then(|offset| self.moved(offset, plan)),
-            // What a notice is up to is not among the facts; its own command tells.
-            answer: waits.filter(|_| plan.origin != Origin::Notice).map(|at| self.answer(plan, at)),
+            key: Some(plan.key.clone()),
+            answer: None,
             reminder: Some(Story::of(view, events, self.falls_back_at(view))),
         }
     }
@@ -216,7 +238,8 @@ impl Telling<'_> {
             status: "coming",
             why: (reminder.not_before < self.horizon.until).then(next_scan),
             moved: self.moved(offset, reminder),
-            answer: Some(self.answer(reminder, reminder.not_before)),
+            key: Some(reminder.key.clone()),
+            answer: None,
             reminder: None,
         }
     }
@@ -233,44 +256,10 @@ impl Telling<'_> {
             status: "none",
             why: Some(Why::of(why_not, rule)),
             moved: None,
+            key: None,
             answer: None,
             reminder: None,
         }
-    }
-
-    fn answer(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Answer {
-        let at = at.max(self.horizon.now);
-        let (decision, until, why) = match decide(self.policy, reminder, &self.account(reminder.key.channel, at), at) {
-            Decision::Send(_) => ("send", None, None),
-            Decision::Defer { until, reason } => {
-                let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
-                ("defer", Some(until), Some(Why { word, text }))
-            }
-            Decision::Hold(cause) => {
-                let (word, text) = (cause.reason.to_string(), cause.reason.explained().to_owned());
-                ("hold", None, Some(Why { word, text }))
-            }
-            Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
-            Decision::Switch { reason, to } => {
-                let Why { word, text } = Why::skipped(reason);
-                ("skip", None, Some(Why { word, text: format!("{text}; {to} takes its place") }))
-            }
-        };
-        Answer { at, decision, until, why }
-    }
-
-    /// The facts as they stand now. Of what waits it is taken that it goes out in its time: else what is planned for today would
-    /// stand in the way of tomorrow's.
-    fn account(&self, channel: Channel, at: DateTime<Utc>) -> Account {
-        let mut account = self.facts.accounts.get(&channel).cloned().unwrap_or_default();
-        for contact in &mut account.contacts {
-            if let Progress::Planned(planned) = contact.progress
-                && planned.max(self.horizon.now) < at
-            {
-                contact.progress = Progress::Sent(planned.max(self.horizon.now));
-            }
-        }
-        account
     }
 
     fn moved(&self, offset: i32, reminder: &NewReminder) -> Option<Why> {
@@ -307,7 +296,7 @@ impl Why {
         Self { word: why_not.as_str().to_owned(), text: why_not.explained(rule) }
     }
 
-    fn skipped(reason: SkipReason) -> Self {
+    pub(super) fn skipped(reason: SkipReason) -> Self {
         Self { word: reason.to_string(), text: reason.explained().to_owned() }
     }
 }

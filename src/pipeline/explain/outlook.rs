@@ -1,0 +1,162 @@
+//! What would be decided about everything that waits for one borrower and is to come, in the order in which it leaves: each sees what
+//! left before it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{Facts, Why};
+use crate::domain::{Channel, NewReminder, ReminderId, ReminderKey};
+use crate::pipeline::Gate;
+use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
+
+/// What would be decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// At which instant it would be asked.
+    pub at: DateTime<Utc>,
+    /// `send`, `defer`, `hold` or `skip`.
+    pub decision: &'static str,
+    /// Until when it would be put off.
+    pub until: Option<DateTime<Utc>>,
+    /// Why.
+    pub why: Option<Why>,
+}
+
+/// By reminder, what would be decided about it first.
+pub(super) type Answers = HashMap<ReminderKey, Answer>;
+
+/// A reminder of the outbox that waits, or one that a scan is to plan.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) reminder: NewReminder,
+    /// When it is decided next.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// Decides about all of it from `now` on.
+pub(super) fn answers(
+    policy: &Policy,
+    gates: &BTreeMap<Channel, Gate>,
+    facts: &[Facts],
+    waiting: Vec<Waiting>,
+    now: DateTime<Utc>,
+) -> Answers {
+    let mut outlook = Outlook { policy, gates, facts, now, all: HashMap::new() };
+    let mut queue = outlook.queue(waiting);
+    let mut answers = Answers::new();
+    while let Some(Reverse((at, _, key))) = queue.pop() {
+        let Some(reminder) = outlook.all.get(&key).map(|known| known.reminder.clone()) else { continue };
+        let decision = outlook.decide(&reminder, at);
+        let progress = match &decision {
+            Decision::Send(_) => Some(Progress::Sent(at)),
+            Decision::Defer { until, .. } if *until > at => {
+                queue.push(Reverse((*until, usize::MAX, key.clone())));
+                outlook.waiting(&reminder, *until)
+            }
+            Decision::Defer { .. } | Decision::Hold(_) | Decision::Skip(_) | Decision::Switch { .. } => None,
+        };
+        if let Some(switched) = decision.switched(&reminder, at).filter(|other| !outlook.all.contains_key(&other.key)) {
+            queue.push(Reverse((at, usize::MAX, switched.key.clone())));
+            let progress = outlook.waiting(&switched, at);
+            outlook.all.insert(switched.key.clone(), Known { reminder: switched, progress });
+        }
+        answers.entry(key.clone()).or_insert_with(|| Answer::of(at, decision));
+        outlook.all.entry(key).and_modify(|known| known.progress = progress);
+    }
+    answers
+}
+
+type Queue = BinaryHeap<Reverse<(DateTime<Utc>, usize, ReminderKey)>>;
+
+struct Known {
+    reminder: NewReminder,
+    /// How far it has come by then; `None` once it is clear that it is not sent.
+    progress: Option<Progress>,
+}
+
+struct Outlook<'a> {
+    policy: &'a Policy,
+    gates: &'a BTreeMap<Channel, Gate>,
+    facts: &'a [Facts],
+    now: DateTime<Utc>,
+    all: HashMap<ReminderKey, Known>,
+}
+
+impl Outlook<'_> {
+    /// Takes in what waits. What is due at one time is decided in the order in which it goes.
+    fn queue(&mut self, waiting: Vec<Waiting>) -> Queue {
+        let borrower = self.facts.first().map(|facts| &facts.borrower);
+        let mut places: Vec<_> =
+            waiting.iter().map(|one| (Precedence::of(self.policy, &one.reminder.key, one.at, borrower), one)).collect();
+        places.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let places: HashMap<_, _> = places.into_iter().map(|(_, one)| one.reminder.key.clone()).zip(0..).collect();
+        let mut queue = Queue::new();
+        for Waiting { reminder, at } in waiting {
+            let place = places.get(&reminder.key).copied().unwrap_or(usize::MAX);
+            queue.push(Reverse((at.max(self.now), place, reminder.key.clone())));
+            let progress = self.waiting(&reminder, at);
+            self.all.insert(reminder.key.clone(), Known { reminder, progress });
+        }
+        queue
+    }
+
+    fn decide(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Decision {
+        let channel = reminder.key.channel;
+        let mut account = self.account(reminder);
+        account.contacts.retain(|contact| !self.all.contains_key(&contact.key));
+        account.contacts.iter_mut().for_each(|contact| contact.progress = self.later(contact.progress, at));
+        let known = self.all.values().filter_map(|known| {
+            Some(Contact { id: ReminderId(0), key: known.reminder.key.clone(), progress: known.progress? })
+        });
+        account.contacts.extend(known);
+        let decision = decide(self.policy, reminder, &account, at);
+        match self.gates.get(&channel) {
+            Some(gate) => gate.at(at).pass(decision, reminder),
+            None => decision,
+        }
+    }
+
+    /// The facts as they stand now.
+    fn account(&self, reminder: &NewReminder) -> Account {
+        let facts = self.facts.iter().find(|facts| facts.due_date == reminder.key.due_date);
+        facts.and_then(|facts| facts.accounts.get(&reminder.key.channel)).cloned().unwrap_or_default()
+    }
+
+    fn waiting(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Option<Progress> {
+        Progress::waiting(reminder, &self.account(reminder), at)
+    }
+
+    /// How far a message has come at a later time of which nothing is decided here: it is taken to go out in its time.
+    fn later(&self, progress: Progress, at: DateTime<Utc>) -> Progress {
+        match progress {
+            Progress::Planned(planned) if planned.max(self.now) < at => Progress::Sent(planned.max(self.now)),
+            Progress::Sending => Progress::Sent(self.now),
+            other => other,
+        }
+    }
+}
+
+impl Answer {
+    fn of(at: DateTime<Utc>, decision: Decision) -> Self {
+        let (decision, until, why) = match decision {
+            Decision::Send(_) => ("send", None, None),
+            Decision::Defer { until, reason } => {
+                let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
+                ("defer", Some(until), Some(Why { word, text }))
+            }
+            Decision::Hold(cause) => {
+                let (word, text) = (cause.reason.to_string(), cause.reason.explained().to_owned());
+                ("hold", None, Some(Why { word, text }))
+            }
+            Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
+            Decision::Switch { reason, to } => {
+                let Why { word, text } = Why::skipped(reason);
+                ("skip", None, Some(Why { word, text: format!("{text}; {to} takes its place") }))
+            }
+        };
+        Self { at, decision, until, why }
+    }
+}
