@@ -98,7 +98,7 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
         source: "books".parse().expect("a name"),
         age: None,
         limit: TimeDelta::hours(1),
-        merchant: Some(merchant().id),
+        merchants: [merchant().id].into(),
     };
     let cases = [
         (

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, Code, HoldCause, HoldReason, Next, Outcome, RejectScope, ReminderId, State};
-use dueherald::pipeline::{ResendError, ResendRequest, Signature, Whom, resend};
+use dueherald::pipeline::{Gate, ResendError, ResendRequest, Signature, Whom, resend};
 use dueherald::plan::Decision;
 use dueherald::store::Store;
 use futures_util::future::join_all;
@@ -24,7 +24,7 @@ async fn resent(store: &dyn Store, borrower: &str, again: bool, clock: &SimClock
         signature: Signature::new("li.na", "called in").expect("it is signed"),
         again,
     };
-    resend(store, &policy(), request, clock.now()).await
+    resend(store, &policy(), &Gate::default(), request, clock.now()).await
 }
 
 /// A resend to a borrower of its own that is then in `state`.
