@@ -18,10 +18,13 @@ pub fn intent(number: &str, text: &str) -> Intent {
     }
     match wish(number, &tokens) {
         Some(wish) => wish,
-        None if refuses(number, &tokens) => Intent::Unclear,
+        None if refuses(number, &tokens) || text.contains(SIGNS) => Intent::Unclear,
         None => Intent::Other,
     }
 }
+
+/// Signs that may refuse without a word.
+const SIGNS: [char; 4] = ['\u{1f6d1}', '\u{26d4}', '\u{1f6ab}', '\u{270b}'];
 
 /// An answer with more words is no wish, but may refuse.
 const MOST_WORDS: usize = 40;
@@ -279,6 +282,20 @@ mod tests {
     #[case::emoji(AMERICA, "stop \u{1f621}")]
     #[case::wish_in_a_sentence(AMERICA, "I would like to opt-out please")]
     #[case::korean("+821012345678", "수신거부")]
+    #[case::russian("+79123456789", "Стоп!")]
+    #[case::russian_verb("+79123456789", "отписаться")]
+    #[case::indonesian("+628121234567", "Berhenti")]
+    #[case::vietnamese("+84912345678", "Từ chối")]
+    #[case::thai("+66812345678", "ยกเลิก")]
+    #[case::turkish("+905321234567", "iptal")]
+    #[case::turkish_refusal("+905321234567", "RED")]
+    #[case::arabic("+971501234567", "إلغاء")]
+    #[case::hindi("+919812345678", "बंद करो")]
+    #[case::slip_of_the_finger(AMERICA, "stpo")]
+    #[case::zero_for_o(AMERICA, "ST0P")]
+    #[case::misspelled(AMERICA, "Unsuscribe please")]
+    #[case::pinyin(CHINA, "tuiding")]
+    #[case::no_reminders(CHINA, "请勿提醒，谢谢")]
     fn a_refusal_is_understood_in_many_forms(#[case] from: &str, #[case] text: &str) {
         assert_eq!(intent(from, text), Intent::Stop);
     }
@@ -292,6 +309,25 @@ mod tests {
     #[case::harassment(CHINA, "再骚扰我就投诉")]
     #[case::longer(CHINA, "我已经还清了，别再给我发短信")]
     #[case::after_payment(CHINA, "钱已还 TD")]
+    #[case::never(AMERICA, "don't ever text me again")]
+    #[case::no_longer(AMERICA, "I no longer wish to receive these")]
+    #[case::wrong_number(AMERICA, "wrong number")]
+    #[case::lose_it(AMERICA, "lose my number")]
+    #[case::sign(AMERICA, "\u{1f6d1}")]
+    #[case::no_need(CHINA, "不用再提醒我了")]
+    #[case::no_more_of_it(CHINA, "不再接受短信")]
+    #[case::somebody_else(CHINA, "你发错了，我不认识他")]
+    #[case::blocked(CHINA, "拉黑你")]
+    #[case::russian("+79123456789", "Больше не присылайте мне сообщения")]
+    #[case::indonesian("+628121234567", "jangan sms lagi")]
+    #[case::turkish("+905321234567", "mesaj göndermeyin")]
+    #[case::portuguese("+5511912345678", "não quero mais receber")]
+    #[case::spanish("+34612345678", "No me escriban más")]
+    #[case::italian("+393471234567", "non scrivetemi più")]
+    #[case::polish("+48512345678", "Nie pisz do mnie")]
+    #[case::japanese("+819012345678", "やめてください")]
+    #[case::korean("+821012345678", "문자 보내지 마세요")]
+    #[case::german_peace("+4915112345678", "Lassen Sie mich in Ruhe")]
     #[case::german("+4915112345678", "Hören Sie auf, ich habe bezahlt")]
     #[case::french("+33612345678", "Ne plus me contacter sur ce numéro")]
     fn a_refusal_that_is_not_understood_is_for_a_person(#[case] from: &str, #[case] text: &str) {
