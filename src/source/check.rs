@@ -6,7 +6,7 @@ use phonenumber::country;
 
 use super::fault::Faults;
 use super::phone;
-use super::spreadsheet::{spoiled_identifier, without_placeholders};
+use super::spreadsheet::{garbled, spoiled_identifier, without_invisible, without_placeholders};
 use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
@@ -56,7 +56,7 @@ impl Checker {
     /// An instalment may come again: the later row counts.
     pub(super) fn row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
         check_forms(cells, faults);
-        let cells = &without_placeholders(cells);
+        let cells = &without_placeholders(&without_invisible(cells));
         let merchant = self.merchant(cells, faults);
         let borrower =
             required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(identifier(text)?).map_err(fault_text));
@@ -80,7 +80,7 @@ impl Checker {
             Some((_, country)) => phones(cells, *country, faults),
             None => (Said::Nothing, Said::Nothing),
         };
-        let name = said(cells, Column::Name, faults, |text| PersonName::new(&one_line(text)).map_err(fault_text));
+        let name = said(cells, Column::Name, faults, |text| PersonName::new(&legible(text)?).map_err(fault_text));
         let email = said(cells, Column::Email, faults, |text| {
             EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
         });
@@ -127,6 +127,7 @@ impl Checker {
     /// What `cells` say of an instalment that the ledger knows, or every fault of theirs in `faults`.
     pub(super) fn amendment(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<Amendment> {
         check_forms(cells, faults);
+        let cells = &without_invisible(cells);
         let merchant = self.merchant(cells, faults);
         let installment = required(cells, Column::InstallmentId, faults, |text| {
             InstallmentId::new(identifier(text)?).map_err(fault_text)
@@ -153,6 +154,7 @@ impl Checker {
         cells: &Cells<'_>,
         faults: &Faults,
     ) -> RejectedRecord {
+        let cells = &without_invisible(cells);
         let cell = |column: Column| cells[column as usize].unwrap_or_default();
         let kept = |column: &Column| {
             let text = cells[*column as usize].filter(|text| text.len() <= MAX_FIELD)?;
@@ -336,7 +338,7 @@ fn count(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn short_text(text: &str) -> Result<String, String> {
-    let text = one_line(text);
+    let text = legible(text)?;
     if text.chars().any(char::is_control) {
         return Err("contains a control character".to_owned());
     }
@@ -344,6 +346,11 @@ pub(super) fn short_text(text: &str) -> Result<String, String> {
         return Err(format!("is longer than {MAX_TEXT_CHARS} characters"));
     }
     Ok(text.into_owned())
+}
+
+/// A text in one line that nothing has garbled.
+fn legible(text: &str) -> Result<std::borrow::Cow<'_, str>, String> {
+    garbled(text).map_or_else(|| Ok(one_line(text)), |problem| Err(problem.to_owned()))
 }
 
 /// Line breaks and tabs, which spreadsheets allow within a cell, become one space each run.

@@ -18,6 +18,9 @@ pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
             "looks like a number with decimals, which a program has added; format the column as text, and export it again",
         );
     }
+    if text.contains(is_invisible) {
+        return Some("has a character that nobody sees, such as a zero-width space; export it again without");
+    }
     if text.starts_with(['\'', '=']) {
         return Some(
             "begins with a mark of a spreadsheet (' or =); format the column as text, and export the values alone",
@@ -43,6 +46,27 @@ pub(super) fn without_placeholders<'a>(cells: &Cells<'a>) -> Cells<'a> {
     cells
 }
 
+/// The cells without invisible characters at their ends: a byte order mark where files were put together, or what came along when a
+/// text was copied from a page.
+pub(super) fn without_invisible<'a>(cells: &Cells<'a>) -> Cells<'a> {
+    cells.map(|cell| cell.map(|text| text.trim_matches(is_invisible)))
+}
+
+/// Zero-width spaces and joiners, marks of direction, the soft hyphen, and the byte order mark.
+fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
+/// Why a text is what is left of another one after a conversion between encodings that failed; reads on from the column's name.
+pub(super) fn garbled(text: &str) -> Option<&'static str> {
+    // Two replacement characters of UTF-8, read as GBK, are 锟斤拷.
+    (text.contains('\u{fffd}') || text.contains("锟斤拷"))
+        .then_some("was garbled before it came here; export it again in the encoding that it has")
+}
+
 /// `1.23457E+17`, as spreadsheets write it, and `1.23457E17`, as Java does.
 fn is_rounded(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
@@ -50,6 +74,7 @@ fn is_rounded(text: &str) -> bool {
         Some(digits) => (true, digits),
         None => (false, exponent),
     };
+    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
     let (whole, decimals) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = !whole.is_empty() && all_digits(whole) && all_digits(decimals);
@@ -57,15 +82,21 @@ fn is_rounded(text: &str) -> bool {
     is_number && !digits.is_empty() && all_digits(digits) && (sign || mantissa.len() > whole.len())
 }
 
-/// `1001.0`.
+/// `1001.0`, `1001.000`.
 fn is_float(text: &str) -> bool {
     text.split_once('.').is_some_and(|(whole, decimals)| {
-        !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) && matches!(decimals, "0" | "00")
+        !whole.is_empty()
+            && whole.bytes().all(|byte| byte.is_ascii_digit())
+            && !decimals.is_empty()
+            && decimals.bytes().all(|byte| byte == b'0')
     })
 }
 
-/// `#N/A`, `#REF!`, `#NAME?` and the like in any language, and the ##### of a column that is too narrow.
+/// `#N/A`, `#REF!`, `#NAME?` and the like in any language, the ##### of a column that is too narrow, and `Err:502` of LibreOffice.
 fn is_error(text: &str) -> bool {
+    if let Some(number) = text.strip_prefix("Err:") {
+        return number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
+    }
     let Some(rest) = text.strip_prefix('#') else { return false };
     rest.ends_with(['!', '?'])
         || ["n/a", "nv", "n/d", "#n/a"].iter().any(|word| rest.eq_ignore_ascii_case(word))
@@ -74,12 +105,40 @@ fn is_error(text: &str) -> bool {
 
 /// Words by which programs and people say that there is nothing.
 fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 12] =
-        ["null", "(null)", "<null>", "\\n", "none", "nil", "nan", "n/a", "undefined", "-", "--", "/"];
-    // The longest word has nine letters.
-    text.len() <= 9
+    const WORDS: [&str; 15] = [
+        "null",
+        "(null)",
+        "<null>",
+        "[null]",
+        "\\n",
+        "none",
+        "nil",
+        "nan",
+        "<na>",
+        "n/a",
+        "undefined",
+        "unknown",
+        "-",
+        "--",
+        "/",
+    ];
+    // The longest word has twelve bytes.
+    text.len() <= 12
         && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
-            || matches!(text, "无" | "空" | "—" | "——" | "暂无"))
+            || matches!(
+                text,
+                "无" | "空"
+                    | "（空）"
+                    | "(空)"
+                    | "空白"
+                    | "—"
+                    | "——"
+                    | "暂无"
+                    | "未知"
+                    | "未填"
+                    | "未填写"
+                    | "暂无姓名"
+            ))
 }
 
 #[cfg(test)]
@@ -97,6 +156,11 @@ mod tests {
     #[case("9.1E-05")]
     #[case("1001.0")]
     #[case("'00123")]
+    #[case("-1.5E+11")]
+    #[case("1001.000")]
+    #[case("Err:502")]
+    #[case("[NULL]")]
+    #[case("I\u{200b}1")]
     #[case("=\"00123\"")]
     #[case("=A1&B1")]
     #[case("#N/A")]
@@ -125,6 +189,7 @@ mod tests {
     #[case("1e5a-77")]
     #[case("2026.12")]
     #[case("1.2.0")]
+    #[case("Err:17b")]
     #[case("#17")]
     #[case("A=1")]
     #[case("Nullarbor-1")]

@@ -200,3 +200,34 @@ fn words_for_nothing_are_not_sent_to_borrowers() {
         );
     }
 }
+
+/// A byte order mark where files were put together, and what comes along when a text is copied from a page.
+#[tokio::test]
+async fn characters_that_nobody_sees_make_no_other_instalment() {
+    let sound = "mall,b1,13800138000,i1,CNY,1,2026-12-01,open,李伟";
+    let marked = "\u{feff}mall,b1\u{200b},13800138000,\u{feff}i1,CNY,1\u{2060},2026-12-01,\u{200b}paid,李伟";
+    let books = Books::default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = write(folder.path(), "due.csv", format!("{SHORT_HEADER}\n{sound}\n{marked}\n"));
+    let (ended, out) = command(&books, &[path.to_str().expect("a path")]).await;
+    assert_eq!(ended.expect("imported").exit_code(), 0, "{out}");
+    let rows = books.rows.lock().expect("one at a time");
+    let status = rows.values().map(|row| row.status.clone()).collect::<Vec<_>>();
+    assert_eq!(status, [Said::Value(Some(dueherald::domain::InstallmentStatus::Paid))]);
+    drop(rows);
+    let within = read_csv(format!("{SHORT_HEADER}\n{}\n", sound.replace("i1", "i\u{200b}1")));
+    assert_eq!(
+        refused(&within),
+        ["2: installment_id has a character that nobody sees, such as a zero-width space; export it again without"]
+    );
+}
+
+#[test]
+fn a_text_that_was_garbled_before_is_not_sent() {
+    for text in ["\u{fffd}\u{fffd}", "锟斤拷", "王\u{fffd}"] {
+        let records =
+            read_csv(format!("{HEADER}\n{}\n", row(&[("name", text), ("product", text), ("order_ref", text)])));
+        let row = records[0].read.as_ref().expect("taken");
+        assert_eq!((&row.name, &row.product, &row.order_ref), (&Said::Nothing, &Said::Nothing, &Said::Nothing));
+    }
+}
