@@ -226,7 +226,7 @@ impl App {
         let stale = self.freshness().stale(&self.store.sources().await?, self.clock.now());
         let gate = |names: &Vec<GatewayName>| {
             let gateway = self.gateways.get(names.first()?)?;
-            Some(Gate::new(gateway.link_mode(), seen.clone(), stale.clone()))
+            Some(Gate::new(gateway.link_mode(), seen.clone(), stale.clone(), Arc::clone(&self.policy)))
         };
         let gates = self.config.channels.iter().filter_map(|(channel, names)| Some((*channel, gate(names)?)));
         Ok(gates.collect())

@@ -1,11 +1,13 @@
 //! The gate: no message leaves whose way to repay does not work, nor one from a ledger that is too old. Asked at the send instant, after
 //! everything else; `explain` and `resend` ask it as well, so that they promise nothing that it holds.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{Dispatcher, Seen, Stale};
 use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
-use crate::plan::Decision;
+use crate::plan::{Decision, Policy};
 use crate::store::StoreError;
 
 /// What may pass by links of one mode, for one claim; everything by default.
@@ -16,13 +18,14 @@ pub struct Gate {
     seen: Option<Seen>,
     /// Sources whose merchants may not be reminded.
     stale: Vec<Stale>,
+    policy: Arc<Policy>,
 }
 
 impl Gate {
-    /// For links of that mode, by these routes and the sources that are too old.
+    /// For links of that mode, by these routes and the sources that are too old, and the second routes of these rules.
     #[must_use]
-    pub fn new(mode: LinkMode, seen: Seen, stale: Vec<Stale>) -> Self {
-        Self { mode, seen: Some(seen).filter(|_| mode != LinkMode::None), stale }
+    pub fn new(mode: LinkMode, seen: Seen, stale: Vec<Stale>, policy: Arc<Policy>) -> Self {
+        Self { mode, seen: Some(seen).filter(|_| mode != LinkMode::None), stale, policy }
     }
 
     /// By the routes and the sources of now.
@@ -30,13 +33,14 @@ impl Gate {
     /// # Errors
     /// When the store fails.
     pub(super) async fn now(dispatcher: &Dispatcher, mode: LinkMode) -> Result<Self, StoreError> {
-        let Dispatcher { store, clock, composer, freshness, .. } = dispatcher;
+        let Dispatcher { store, clock, composer, freshness, policy, .. } = dispatcher;
         let seen = match mode {
             LinkMode::None => None,
             LinkMode::Personal | LinkMode::Fixed => Some(composer.routes.now(&**store, &**clock).await?),
         };
         let stale = freshness.stale_now(&**store, clock.now()).await?;
-        Ok(Self { mode, seen: seen.filter(|seen| !seen.is_all_well()), stale })
+        let seen = seen.filter(|seen| !seen.is_all_well());
+        Ok(Self { mode, seen, stale, policy: Arc::clone(policy) })
     }
 
     /// The same for a message that leaves at another time: a route may be valid from or until then.
@@ -62,6 +66,6 @@ impl Gate {
         if to_send.installments.iter().all(|installment| seen.leads_somewhere(installment, self.mode)) {
             return decision;
         }
-        Decision::Hold(HoldCause::new(HoldReason::NoRoute, seen.fingerprint(self.mode)))
+        Decision::Hold(HoldCause::new(HoldReason::NoRoute, seen.fingerprint(self.mode, &self.policy)))
     }
 }

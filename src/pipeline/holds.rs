@@ -41,7 +41,7 @@ impl Reconciler {
     }
 
     async fn standing(&self, causes: &[(HoldCause, Channel)]) -> Result<Standing, StoreError> {
-        let Dispatcher { store, clock, composer, freshness, .. } = &*self.dispatcher;
+        let Dispatcher { store, clock, composer, freshness, policy, .. } = &*self.dispatcher;
         let is_asked = |reason| causes.iter().any(|(cause, _)| cause.reason == reason);
         let mut standing = Standing::default();
         if is_asked(HoldReason::Stopped) {
@@ -58,7 +58,8 @@ impl Reconciler {
         if is_asked(HoldReason::NoRoute) {
             let seen = composer.routes.now(&**store, &**clock).await?;
             // By the links that leave today: a gateway may have been given others.
-            standing.routes = self.gateways.values().map(|gateway| seen.fingerprint(gateway.link_mode())).collect();
+            standing.routes =
+                self.gateways.values().map(|gateway| seen.fingerprint(gateway.link_mode(), policy)).collect();
         }
         if is_asked(HoldReason::BadTemplate) {
             let registered = self.gateways.values().filter_map(|gateway| gateway.registered());

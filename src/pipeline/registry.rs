@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::figures::ROUTE_DEGRADED;
 use crate::clock::Clock;
 use crate::domain::{Installment, LinkMode, Route, RouteHealth, RouteKey, Routes};
+use crate::plan::Policy;
 use crate::store::{Store, StoreError};
 
 /// How long what was read of the store is taken for true: a change of a route is in force that soon in every process.
@@ -104,10 +105,11 @@ impl Seen {
         self.well.0.iter().all(|route| route.is_open(self.at))
     }
 
-    /// Tells states of the routes apart that give a message with a link of that mode another way.
-    pub(super) fn fingerprint(&self, mode: LinkMode) -> String {
+    /// Tells states of the routes apart that give a message with a link of that mode another way; so do the second routes of the rules.
+    pub(super) fn fingerprint(&self, mode: LinkMode, policy: &Policy) -> String {
         let routes: Vec<_> = self.well.0.iter().map(|route| (route, route.is_open(self.at))).collect();
-        let digest = Sha256::digest(format!("{mode:?} {routes:?}"));
+        let seconds: Vec<_> = policy.rules.iter().map(|rule| (&rule.name, &rule.second_route)).collect();
+        let digest = Sha256::digest(format!("{mode:?} {routes:?} {seconds:?}"));
         digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 

@@ -93,7 +93,7 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
     let store = ledger().await;
     let mut closed = routes();
     closed.0.iter_mut().for_each(|route| route.closed = true);
-    let gate = |routes, stale| Gate::new(LinkMode::Personal, Registry::of(routes).seen(), stale);
+    let gate = |routes, stale| Gate::new(LinkMode::Personal, Registry::of(routes).seen(), stale, Arc::default());
     let stale = Stale {
         source: "books".parse().expect("a name"),
         age: None,

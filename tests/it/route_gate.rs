@@ -188,6 +188,32 @@ fn two_failures_hold_nothing_and_what_is_held_too_long_expires() {
     });
 }
 
+/// A daemon that is started with another second route.
+#[test]
+fn a_rule_that_gets_a_second_route_frees_what_no_route_held() {
+    let spare =
+        "[routes.mall-spare]\nmerchant = \"mall\"\nkind = \"app\"\nproduct = \"other\"\nurl = \"mallpay://spare\"";
+    let no_app = ("url = \"https://app.mall.example.com/open/bill\"", "url = \"mallpay://bill\"\nclosed = true");
+    let desk =
+        planned(BORROWERS, &[no_app, ("[routes.mall-app]", &format!("[probe]\n\n{spare}\n\n[routes.mall-app]"))]);
+    with_figures(async |figures| {
+        let parts = Parts::start(&desk, &figures).await;
+        let (prober, _page) = parts.prober(&Authority::of(PAY), Reply::answer(503, "")).await;
+        for _ in 0..3 {
+            prober.round().await.expect("kept");
+        }
+        assert_eq!(parts.minute(&prober).await.held, u64::from(BORROWERS));
+
+        let file = desk.path("dueherald.toml");
+        let config = std::fs::read_to_string(&file).expect("the config");
+        let rule = "offsets = [-3, -1]\n";
+        let config = config.replacen(rule, &format!("{rule}second_route = \"mall-spare\"\n"), 1);
+        std::fs::write(&file, config).expect("written");
+        let parts = Parts::start(&desk, &figures).await;
+        assert_eq!(parts.minute(&prober).await.accepted, u64::from(BORROWERS));
+    });
+}
+
 #[test]
 fn one_daemon_probes_at_a_time() {
     let desk = desk();
