@@ -1,6 +1,7 @@
 //! Bounces and complaints from a Maildir. A message is put away only when what it says is stored, so a crash between the two
 //! takes it in twice, which changes nothing.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use tokio::task::spawn_blocking;
@@ -41,9 +42,11 @@ pub enum MailboxError {
 /// When the folder or the store fails; the next round goes on.
 pub async fn empty(intake: &Intake, gateway: &GatewayName, maildir: &Maildir) -> Result<Emptied, MailboxError> {
     let mut emptied = Emptied::default();
+    // One that cannot be moved, such as a folder of somebody else's, keeps no other from it.
+    let (mut stuck, mut trouble) = (BTreeSet::new(), None);
     loop {
-        let from = maildir.clone();
-        let arrived = spawn_blocking(move || from.arrived(BATCH)).await.map_err(io::Error::other)??;
+        let (from, without) = (maildir.clone(), stuck.clone());
+        let arrived = spawn_blocking(move || from.arrived(BATCH, &without)).await.map_err(io::Error::other)??;
         let is_last = arrived.len() < BATCH;
         let mut reports = Vec::new();
         for one in &arrived {
@@ -56,10 +59,16 @@ pub async fn empty(intake: &Intake, gateway: &GatewayName, maildir: &Maildir) ->
         emptied.reports += reports.len();
         intake.take_in(gateway, reports, Trust::Counts).await?;
         let to = maildir.clone();
-        let put_away = spawn_blocking(move || arrived.iter().try_for_each(|one| to.put_away(one)));
-        put_away.await.map_err(io::Error::other)??;
-        if is_last {
-            return Ok(emptied);
+        let count = arrived.len();
+        let put_away = move || arrived.iter().filter_map(|one| Some((one.name(), to.put_away(one).err()?))).collect();
+        let left: Vec<_> = spawn_blocking(put_away).await.map_err(io::Error::other)?;
+        let nothing_moves = count > 0 && left.len() == count;
+        for (name, error) in left {
+            stuck.insert(name);
+            trouble.get_or_insert(error);
+        }
+        if is_last || nothing_moves {
+            return trouble.map_or(Ok(emptied), |error| Err(error.into()));
         }
     }
 }

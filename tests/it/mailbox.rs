@@ -43,6 +43,32 @@ async fn what_the_store_did_not_take_stays_where_it_arrived() {
     assert_eq!(empty(&intake, &gateway, &maildir).await.unwrap(), Emptied::default());
 }
 
+/// A folder with a name that is taken in `cur` cannot be moved there.
+#[tokio::test]
+async fn what_cannot_be_put_away_keeps_nothing_else_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for within in ["new/0.M0.mx", "cur/0.M0.mx:2,F/taken"] {
+        fs::create_dir_all(folder.path().join(within)).unwrap();
+    }
+    for number in 1..=250 {
+        fs::write(folder.path().join(format!("new/{number}.M{number}.mx")), "From: li@example.com\n\nHello\n").unwrap();
+    }
+    let clock = Arc::new(SimClock::at(at("2026-11-22T04:00:00Z")));
+    let url = format!("sqlite:{}", folder.path().join("dueherald.db").display());
+    let store = Arc::new(SqliteStore::open(&url, clock.clone()).await.unwrap());
+    store.migrate().await.unwrap();
+    let composer = composer();
+    let intake = Intake { store, policy: Arc::default(), composer, gateways: BTreeMap::new(), clock };
+    let (maildir, gateway) = (Maildir(folder.path().to_owned()), GatewayName::new("mail").unwrap());
+    for round in ["the first round", "the next"] {
+        let told = empty(&intake, &gateway, &maildir).await;
+        assert!(matches!(told, Err(MailboxError::Folder(_))), "{round}: {told:?}");
+        let left: Vec<_> =
+            fs::read_dir(folder.path().join("new")).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert_eq!(left, ["0.M0.mx"], "{round}");
+    }
+}
+
 #[rstest]
 #[case::the_borrowers_address("wang@example.com", true)]
 #[case::another_address("wang@elsewhere.example", false)]

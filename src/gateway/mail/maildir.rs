@@ -2,6 +2,8 @@
 //!
 //! Only regular files are read. To open a pipe or to read a device may block for good, and a symbolic link may lead anywhere.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,6 +26,14 @@ pub struct Arrived {
     pub content: io::Result<Result<Report, NoReport>>,
 }
 
+impl Arrived {
+    /// The name of its file.
+    #[must_use]
+    pub fn name(&self) -> OsString {
+        self.path.file_name().unwrap_or_default().to_owned()
+    }
+}
+
 impl Maildir {
     /// Whether it is one.
     #[must_use]
@@ -31,16 +41,17 @@ impl Maildir {
         self.0.join("new").is_dir() && self.0.join("cur").is_dir()
     }
 
-    /// Reads messages in `new`, at most `limit`, and leaves them there. Blocks.
+    /// Reads messages in `new` but those `without`, at most `limit`, and leaves them there. Blocks.
     ///
     /// # Errors
     /// When `new` cannot be read.
-    pub fn arrived(&self, limit: usize) -> io::Result<Vec<Arrived>> {
+    pub fn arrived(&self, limit: usize, without: &BTreeSet<OsString>) -> io::Result<Vec<Arrived>> {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(self.0.join("new"))? {
             let entry = entry?;
             // Hidden ones belong to file systems and programs, not to the Maildir.
-            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let name = entry.file_name();
+            if !name.as_encoded_bytes().starts_with(b".") && !without.contains(&name) {
                 paths.push(entry.path());
             }
             if paths.len() == limit {
@@ -87,6 +98,7 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
 
     use super::Maildir;
@@ -94,8 +106,8 @@ mod tests {
     #[test]
     fn every_message_ends_in_cur_marked_by_what_became_of_it() {
         let folder = tempfile::tempdir().unwrap();
-        let maildir = Maildir(folder.path().to_owned());
-        assert!(!maildir.exists() && maildir.arrived(10).is_err());
+        let (maildir, none) = (Maildir(folder.path().to_owned()), BTreeSet::new());
+        assert!(!maildir.exists() && maildir.arrived(10, &none).is_err());
         for within in ["new", "cur", "tmp"] {
             fs::create_dir(folder.path().join(within)).unwrap();
         }
@@ -106,9 +118,9 @@ mod tests {
         fs::write(folder.path().join("new/.nfs1"), "").unwrap();
         // What cannot be read as a file.
         fs::create_dir(folder.path().join("new/3.M3.mx")).unwrap();
-        let arrived = maildir.arrived(2).unwrap();
+        let arrived = maildir.arrived(2, &none).unwrap();
         assert_eq!(arrived.len(), 2, "no more at once than was asked for");
-        for one in maildir.arrived(10).unwrap() {
+        for one in maildir.arrived(10, &none).unwrap() {
             maildir.put_away(&one).unwrap();
         }
         let names = |within: &str| {
@@ -144,7 +156,7 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", new("7.dangling")).unwrap();
         fs::File::create(new("8.huge")).unwrap().set_len(1 << 33).unwrap();
 
-        let arrived = maildir.arrived(100).unwrap();
+        let arrived = maildir.arrived(100, &BTreeSet::new()).unwrap();
         assert_eq!(arrived.len(), 8);
         arrived.iter().for_each(|one| maildir.put_away(one).unwrap());
         let entries = fs::read_dir(folder.path().join("cur")).unwrap();
