@@ -115,7 +115,7 @@ const RECIPIENT: [&str; 14] = [
     "收件人空间不足",
 ];
 
-const SENDER: [&str; 34] = [
+const SENDER: [&str; 35] = [
     "sender address rejected",
     "sender address is not valid",
     "sender rejected",
@@ -134,6 +134,7 @@ const SENDER: [&str; 34] = [
     "allowed to send from",
     "not owned by user",
     "not owned by auth",
+    "sender id",
     "mail from must equal",
     "mail from address must be same",
     "mail from not equal",
@@ -152,7 +153,7 @@ const SENDER: [&str; 34] = [
     "does not designate",
 ];
 
-const CLIENT: [&str; 54] = [
+const CLIENT: [&str; 56] = [
     "client host",
     "client was not authenticated",
     "client not authenticated",
@@ -183,6 +184,8 @@ const CLIENT: [&str; 54] = [
     "ip is rejected",
     "ip is hangup",
     "your ip",
+    "not allowed to connect",
+    "weren't sent",
     "sending ip",
     "spam ip",
     "remote ip",
@@ -332,6 +335,7 @@ mod tests {
     #[case("<li@mall.example>: Recipient address rejected: User unknown in relay recipient table", GONE)]
     #[case("5.1.1 <li@mall.example>: Recipient address rejected: User unknown in virtual mailbox table", GONE)]
     #[case("5.1.0 <us@mall.example>: Sender address rejected: User unknown in local recipient table", Refused::Sender)]
+    #[case("5.1.1 <us@mall.example>: Sender address rejected: User unknown in virtual mailbox table", Refused::Sender)]
     #[case("5.7.1 <us@mall.example>: Sender address rejected: not owned by user app", Refused::Sender)]
     #[case("5.1.8 <us@mall.example>: Sender address rejected: Domain not found", Refused::Sender)]
     #[case("5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied", Refused::Client)]
@@ -340,6 +344,8 @@ mod tests {
     #[case("5.7.1 <mail>: Helo command rejected: need fully-qualified hostname", Refused::Client)]
     #[case("5.7.1 <li@mall.example>: Recipient address rejected: Access denied", THERE)]
     #[case("4.7.1 <app[10.1.2.3]>: Client host rejected: cannot find your hostname", Refused::Transient)]
+    // A policy is no proof that there is no mailbox.
+    #[case("5.7.1 <li@mall.example>: Recipient address rejected: User unknown", THERE)]
     #[case("5.3.4 Message size exceeds fixed limit", Refused::Content)]
     #[case("5.7.1 Service unavailable; the policy says no", Refused::Content)]
     // Exim
@@ -349,6 +355,9 @@ mod tests {
     #[case("Unknown user", GONE)]
     // Exchange, on premises and online
     #[case("5.7.1 Unable to relay", Refused::Client)]
+    #[case("5.7.1 Sender ID (PRA) Not Permitted", Refused::Sender)]
+    #[case("5.7.1 You are not allowed to connect.", Refused::Client)]
+    #[case("SC-001 Unfortunately, messages from 10.1.2.3 weren't sent.", Refused::Client)]
     #[case("5.7.1 Client was not authenticated", Refused::Client)]
     #[case("5.7.1 Client does not have permission to send as this sender", Refused::Sender)]
     #[case("5.7.60 SMTP; Client does not have permissions to send as this sender", Refused::Sender)]
@@ -401,6 +410,9 @@ mod tests {
     #[case("This account isn't allowed to receive email", THERE)]
     #[case("the number of RCPT attempts is achieved the maximum threshold", Refused::Client)]
     #[case("mailbox is full", THERE)]
+    // A short word is part of others.
+    #[case("Content denied by marblegate", Refused::Content)]
+    #[case("suspicious: see waspfilter", Refused::Content)]
     // An address may hold any word.
     #[case("5.2.2 <relay-spam-rbl@marble.example>: over quota", THERE)]
     #[case("<blacklist@content.example> mailbox unavailable", THERE)]
