@@ -57,6 +57,17 @@ const BY_END: &str = matching!(
     left join queue q on q.reminder_id = r.id"#
 );
 
+/// From the newest on that was ever taken over. Nearly all of those with an event are, and what waits has none: it is passed over.
+const BY_ACCEPTED: &str = matching!(
+    r#"from (
+        select x.reminder_id from event x
+        where x.kind = $2 and x.reminder_id < coalesce($7, 9223372036854775807)
+        group by x.reminder_id order by x.reminder_id desc
+    ) x
+    join reminder r on r.id = x.reminder_id
+    left join queue q on q.reminder_id = r.id"#
+);
+
 const NEWEST_FIRST: &str = " order by r.id desc limit $8";
 
 /// The statement for a filter, without its clauses: it begins with what is few.
@@ -66,7 +77,8 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
         _ if is_narrow => BY_REMINDER,
         Some(State::Planned | State::Held | State::Sending | State::Unknown) => BY_QUEUE,
         Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => BY_END,
-        Some(State::Accepted) | None => BY_REMINDER,
+        Some(State::Accepted) => BY_ACCEPTED,
+        None => BY_REMINDER,
     };
     [from, NEWEST_FIRST]
 }
