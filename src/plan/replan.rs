@@ -180,6 +180,7 @@ mod tests {
         Some(skipped(SkipReason::Paid)), None, Some((false, Then::Revive { id: ReminderId(1), attempts: 0 }))
     )]
     #[case::was_paid_meanwhile_on_the_other(None, Some(skipped(SkipReason::Paid)), Some((false, Then::PutIn)))]
+    #[case::was_paid_meanwhile_and_the_other_was_tried(Some(skipped(SkipReason::Paid)), Some(TRIED), None)]
     #[case::was_superseded(Some(skipped(SkipReason::Superseded)), None, None)]
     #[case::was_capped_on_the_other(None, Some(skipped(SkipReason::Capped)), None)]
     #[case::opted_out_here(Some(skipped(SkipReason::OptedOut)), Some(WAITS), None)]

@@ -116,5 +116,5 @@ async fn a_database_for_reading_only_says_so() {
     let told = store.ready().await.expect_err("nothing can be written").to_string();
     assert!(told.contains("read-only") && told.contains("name the primary"), "{told}");
     let told = store.take_turn("scan", "a test", TimeDelta::seconds(1)).await.expect_err("it cannot write").to_string();
-    assert!(told.contains("read-only"), "{told}");
+    assert!(told.contains("read-only") && told.contains("name the primary"), "{told}");
 }

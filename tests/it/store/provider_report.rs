@@ -46,6 +46,11 @@ async fn a_report_settles_what_it_can(store: &dyn Store, clock: &SimClock, url: 
     }
     use State::{Accepted, Delivered, Planned, Sending, Undelivered, Unknown};
     assert_eq!(states, [Accepted, Delivered, Undelivered, Planned, Unknown, Sending]);
+    // The command has gone by the clock on the wall.
+    clock.advance(std::time::Duration::from_secs(100 * 365 * 24 * 3600));
+    let due = store.fallbacks_due(10).await.expect("fallbacks are listed");
+    let due: Vec<_> = due.into_iter().map(|one| one.id).collect();
+    assert_eq!(due, [ids[2]], "what is known not to have arrived goes to another channel");
     let events = store.events(ids[3]).await.expect("events are read");
     let told = events.last().and_then(|event| event.detail.as_deref());
     assert_eq!(told, Some("ana: report of the provider"));

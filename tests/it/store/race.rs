@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
-use dueherald::domain::{Next, Outcome, ReminderId, SkipReason};
+use dueherald::domain::{Channel, Next, Outcome, ReminderId, SkipReason};
 use dueherald::pipeline::{Extent, ScanOrder, scan};
-use dueherald::plan::{Decision, Horizon};
+use dueherald::plan::{Decision, Horizon, Planned};
 use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMode};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::bench::START;
 use super::outcomes::{accepted, settle};
@@ -235,4 +235,35 @@ async fn leases_are_forgotten_when_nothing_is_sent_under_them_any_more() {
     assert_eq!(store.reap(10).await.expect("leases are looked at").len(), 1, "the rest");
     assert!(store.reap(10).await.expect("leases are looked at").is_empty());
     assert_eq!(leases().await, 0);
+}
+
+/// A scan calls for an e-mail in the place of a text, and a claim of the text is under way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_puts_nothing_in_the_place_of_what_a_claim_took_first() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    let text = sms("b1", "2020-01-01T00:00:00Z");
+    plan(&store, std::slice::from_ref(&text)).await;
+    let (url, before) = (database.url(), Arc::new(store));
+    let mut claimer = PgConnection::connect(&url).await.expect("the database is there");
+    let mut claim = claimer.begin().await.expect("it begins");
+    let taken = "update queue set attempt = 1, state = 'sending'";
+    assert_eq!(sqlx::query(taken).execute(&mut *claim).await.expect("claimed").rows_affected(), 1);
+    let mut mail = text;
+    mail.key.channel = Channel::Email;
+    let called = [Planned { reminder: mail, is_sole: true, skip: None }];
+    let scanner = Arc::clone(&before);
+    let scan = tokio::spawn(async move { scanner.put_in(&called, instant(START), WriteMode::Commit).await });
+    let mut spy = PgConnection::connect(&url).await.expect("the database is there");
+    // The server waits until somebody waits for the claim.
+    let waited = "do $$ begin while not exists (select from pg_stat_activity where datname = current_database() \
+                  and wait_event_type = 'Lock') loop perform pg_sleep(0.005), pg_stat_clear_snapshot(); end loop; end $$";
+    spy.execute(waited).await.expect("it answers");
+    claim.commit().await.expect("the claim is on record");
+    let put = scan.await.expect("the scan ends").expect("it is put in");
+    assert_eq!((put.switched.len(), put.planned.len()), (0, 0), "{put:?}");
+    let known = before.reminders(&ReminderFilter { limit: 10, ..ReminderFilter::default() }).await.expect("a list");
+    let known: Vec<_> = known.iter().map(|view| (view.reminder.plan.key.channel, view.state.as_str())).collect();
+    assert_eq!(known, [(Channel::Sms, "sending")]);
 }
