@@ -133,10 +133,14 @@ pub(crate) enum Bug {
     ChangesGoneBeforePlan,
     /// A late step goes out although a nearer one of the same rule goes out that day.
     OvertakenSent,
+    /// What a stop holds is sent.
+    HeldSent,
+    /// Nobody looks whether what holds a reminder is over.
+    ReleaserAsleep,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::MarkAfterSend,
         Self::NoFence,
         Self::ReapToPlanned,
@@ -155,5 +159,7 @@ impl Bug {
         Self::MarkBeforePass,
         Self::ChangesGoneBeforePlan,
         Self::OvertakenSent,
+        Self::HeldSent,
+        Self::ReleaserAsleep,
     ];
 }

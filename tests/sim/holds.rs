@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use dueherald::domain::{Channel, HoldCause, ReminderId, State};
 use dueherald::store::{HoldStore, ReminderFilter, Store, StoreError};
 
+use crate::faults::Bug;
 use crate::store::{FaultyStore, observe};
 
 /// Everything that is held.
@@ -17,6 +18,9 @@ pub(crate) async fn held(store: &dyn Store) -> Vec<ReminderId> {
 impl HoldStore for FaultyStore {
     async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError> {
         self.before().await?;
+        if self.world().has(Bug::ReleaserAsleep) {
+            return Ok(Vec::new());
+        }
         self.inner().holds().await
     }
 
@@ -32,6 +36,9 @@ impl HoldStore for FaultyStore {
 
     async fn release_expired(&self, limit: u32) -> Result<usize, StoreError> {
         self.before().await?;
+        if self.world().has(Bug::ReleaserAsleep) {
+            return Ok(0);
+        }
         let before = held(&*self.inner()).await;
         let released = self.inner().release_expired(limit).await?;
         observe(self.world(), &before).await;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Attempt, Channel, Code, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement, SkipReason,
+    Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement,
+    SkipReason,
 };
 use dueherald::plan::{Account, Decision, Progress, ToSend};
 use dueherald::store::{ClaimRequest, Claimed, Decide, Store, StoreError, WriteMode};
@@ -105,6 +106,22 @@ impl FaultyStore {
                     }
                 };
                 self.inner().claim(request, &late).await
+            }
+            Some(Bug::HeldSent) => {
+                let blind = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| {
+                    asked.decide(reminder, &Account { stopped: false, ..account.clone() }, now)
+                };
+                self.inner().claim(request, &blind).await
+            }
+            Some(Bug::ReleaserAsleep) => {
+                // Under a cause that no operation of the store takes away: only the reconciler finds that it is over.
+                let elsewhere = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| match asked
+                    .decide(reminder, account, now)
+                {
+                    Decision::Hold(_) => Decision::Hold(HoldCause::new(HoldReason::Paused, "nobody")),
+                    other => other,
+                };
+                self.inner().claim(request, &elsewhere).await
             }
             _ => self.inner().claim(request, decide).await,
         }
