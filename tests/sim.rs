@@ -17,6 +17,8 @@ mod holds;
 mod life;
 #[path = "sim/notices.rs"]
 mod notices;
+#[path = "sim/observation.rs"]
+mod observation;
 #[path = "sim/oracle.rs"]
 mod oracle;
 #[path = "sim/planted.rs"]

@@ -203,7 +203,7 @@ async fn opt_out(app: &App, now: DateTime<Utc>) -> Result<(), CliError> {
         since: now,
         until: None,
     };
-    Ok(app.store.suppress(&[suppression]).await?)
+    Ok(app.store.suppress(&[suppression], None).await?)
 }
 
 /// Plays one day: plans in its first moment, and sends whenever something falls due.

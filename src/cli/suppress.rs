@@ -1,7 +1,10 @@
 //! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine; `hold|release` for one
-//! borrower; `list|add|remove|import|export` for addresses.
+//! borrower; `list|add|remove|import|export` for addresses; `history` for what people have changed about stops and addresses.
 
+mod export;
+mod history;
 mod hold;
+mod import;
 mod list;
 
 use std::collections::BTreeMap;
@@ -18,7 +21,7 @@ use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;
-use crate::domain::{Channel, Merchant, MerchantId};
+use crate::domain::{Channel, ManualChange, Merchant, MerchantId};
 use crate::pipeline::Signature;
 use crate::store::{Stop, Store};
 
@@ -34,7 +37,7 @@ enum SuppressCommand {
     /// Stop sending from the next claim on; what is due waits until the stop is lifted, or expires
     Stop(StopArgs),
     /// Lift a stop
-    Lift(Scope),
+    Lift(LiftArgs),
     /// Send nothing to one borrower for a while: a dispute, hardship, a legal matter
     Hold(hold::HoldArgs),
     /// End a borrower's hold
@@ -44,11 +47,13 @@ enum SuppressCommand {
     /// Send nothing to an address any more
     Add(list::AddArgs),
     /// Take an address off the list
-    Remove(list::One),
+    Remove(list::RemoveArgs),
     /// Add addresses from a CSV file
-    Import(list::ImportArgs),
+    Import(import::ImportArgs),
     /// Write the list as CSV to the standard output, addresses in full
     Export(list::Which),
+    /// List who set and lifted stops, added and removed addresses, when and why, newest first
+    History(history::HistoryArgs),
     /// List what is stopped
     Stops {
         /// Print a table or JSON
@@ -61,12 +66,37 @@ enum SuppressCommand {
 struct StopArgs {
     #[command(flatten)]
     scope: Scope,
+    #[command(flatten)]
+    signed: SignedArgs,
+}
+
+#[derive(Debug, Args)]
+struct LiftArgs {
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    signed: SignedArgs,
+}
+
+/// Who changes something, and why.
+#[derive(Debug, Args)]
+struct SignedArgs {
     /// Why; kept on record
     #[arg(long)]
     reason: String,
-    /// Who stops it; kept on record
+    /// Who does it; kept on record
     #[arg(long)]
     actor: String,
+}
+
+impl SignedArgs {
+    fn change(&self, now: DateTime<Utc>) -> Result<ManualChange, CliError> {
+        signed(&self.actor, &self.reason, now)
+    }
+}
+
+fn signed(actor: &str, reason: &str, now: DateTime<Utc>) -> Result<ManualChange, CliError> {
+    Ok(Signature::new(actor, reason).map_err(|error| CliError::Use(error.to_string()))?.at(now))
 }
 
 /// What a stop is about.
@@ -86,8 +116,12 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn of(stop: &Stop) -> Self {
-        let all = stop.merchant.is_none() && stop.channel.is_none();
-        Self { merchant: stop.merchant.clone(), channel: stop.channel, all }
+        Self::new(stop.merchant.clone(), stop.channel)
+    }
+
+    fn new(merchant: Option<MerchantId>, channel: Option<Channel>) -> Self {
+        let all = merchant.is_none() && channel.is_none();
+        Self { merchant, channel, all }
     }
 }
 
@@ -116,10 +150,11 @@ pub(super) async fn run(
         SuppressCommand::Release(who) => hold::release(who, store, merchants, clock.now(), out).await?,
         SuppressCommand::List(args) => list::list(args, store, merchants, out).await?,
         SuppressCommand::Add(args) => list::add(args, store, merchants, clock.now(), out).await?,
-        SuppressCommand::Remove(one) => list::remove(one, store, merchants, out).await?,
-        SuppressCommand::Import(args) => return list::import(args, store, merchants, clock.now(), out).await,
-        SuppressCommand::Export(which) => list::export(which, store, out).await?,
-        SuppressCommand::Lift(scope) => lift(&scope, store, out).await?,
+        SuppressCommand::Remove(args) => list::remove(args, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Import(args) => return import::import(args, store, merchants, clock.now(), out).await,
+        SuppressCommand::Export(which) => export::export(which, store, out).await?,
+        SuppressCommand::History(args) => history::list(args, store, merchants, out).await?,
+        SuppressCommand::Lift(args) => lift(&args, store, clock.now(), out).await?,
         SuppressCommand::Stops { format } => {
             let rows: Vec<_> = store.stops().await?.iter().map(StopRow::of).collect();
             table::print(out, format, &rows)?;
@@ -135,15 +170,14 @@ async fn stop(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let StopArgs { scope, reason, actor } = args;
+    let StopArgs { scope, signed } = args;
     // A misspelled name would stop nothing while everybody believes it did.
     if let Some(merchant) = &scope.merchant {
         known(merchants, merchant)?;
     }
-    let Signature { actor, reason } =
-        Signature::new(&actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let ManualChange { actor, reason, at: since } = signed.change(now)?;
     let (merchant, channel) = (scope.merchant.clone(), scope.channel);
-    store.stop(&Stop { merchant, channel, actor, reason, since: now }).await?;
+    store.stop(&Stop { merchant, channel, actor, reason, since }).await?;
     writeln!(out, "{scope} is stopped; what is with a gateway already cannot be called back")?;
     Ok(())
 }
@@ -156,8 +190,9 @@ fn known<'m>(merchants: &'m BTreeMap<MerchantId, Merchant>, name: &MerchantId) -
     })
 }
 
-async fn lift(scope: &Scope, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
-    if !store.lift_stop(scope.merchant.as_ref(), scope.channel).await? {
+async fn lift(args: &LiftArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), CliError> {
+    let scope = &args.scope;
+    if !store.lift_stop(scope.merchant.as_ref(), scope.channel, &args.signed.change(now)?).await? {
         let text = format!("no stop of {scope} is set; `dueherald suppress stops` lists what is");
         return Err(CliError::Failed(text));
     }
@@ -249,10 +284,11 @@ mod tests {
             "stop --channel sms --actor wang --reason trial",
             "stop --all --actor li --reason fire",
             "stops",
-            "lift --all",
-            "lift --all",
-            "lift --channel sms",
+            "lift --all --actor wang --reason out",
+            "lift --all --actor wang --reason out",
+            "lift --channel sms --actor wang --reason done",
             "stops --format json",
+            "history",
         ];
         insta::assert_snapshot!(told(&lines).await, @r#"
         everything on sms is stopped; what is with a gateway already cannot be called back
@@ -265,6 +301,11 @@ mod tests {
         (1) no stop of everything is set; `dueherald suppress stops` lists what is
         the stop of everything on sms is lifted; what waited goes out within ten minutes
         []
+        ID  AT                       ACTION  WHAT               BY    WHY    
+        4   1970-01-01 00:00:00 UTC  lift    everything on sms  wang  done   
+        3   1970-01-01 00:00:00 UTC  lift    everything         wang  out    
+        2   1970-01-01 00:00:00 UTC  stop    everything         li    fire   
+        1   1970-01-01 00:00:00 UTC  stop    everything on sms  wang  trial  
         "#);
     }
 
@@ -277,7 +318,11 @@ mod tests {
 
     #[rstest]
     #[case::nobody_stops_everything_by_accident("stop --actor wang --reason x")]
-    #[case::nor_lifts_everything("lift")]
+    #[case::nor_lifts_everything("lift --actor wang --reason x")]
+    #[case::who_lifts_is_on_record("lift --all --reason x")]
+    #[case::why_is_on_record("lift --all --actor wang")]
+    #[case::who_removes_is_on_record("remove +8613800138000 --all --reason x")]
+    #[case::who_imports_is_on_record("import list.csv --reason x")]
     #[case::all_is_all("stop --all --channel sms --actor wang --reason x")]
     #[case::who_is_on_record("stop --all --reason x")]
     fn a_stop_has_to_say_what_and_who(#[case] line: &str) {

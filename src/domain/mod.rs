@@ -33,6 +33,7 @@ mod route_health;
 mod route_url;
 mod source;
 mod suppression;
+mod suppression_change;
 mod tags;
 mod wishes;
 
@@ -71,5 +72,6 @@ pub use route_health::{Patience, Probed, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form};
 pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
+pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use wishes::{HoursError, PreferredHours, Wishes, WishesByHand};

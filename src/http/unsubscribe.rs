@@ -197,7 +197,7 @@ impl Public {
             since: self.clock.now(),
             until: None,
         };
-        within_patience(&*self.clock, self.store.suppress(&[suppression])).await
+        within_patience(&*self.clock, self.store.suppress(&[suppression], None)).await
     }
 }
 

@@ -92,7 +92,7 @@ impl Post {
             return;
         }
         // They stay in the list until they are on record: this may be dropped meanwhile.
-        match store.suppress(&opted_out).await {
+        match store.suppress(&opted_out, None).await {
             Ok(()) => self.learnt().opted_out.retain(|one| !opted_out.contains(one)),
             Err(error) => {
                 tracing::error!(gateway = %self.gateway.name(), %error, "opt-outs could not be put on record; tried again");

@@ -1,5 +1,9 @@
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
+use crate::domain::ManualChange;
+
 /// Who did something by hand, and why: kept on record for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
@@ -21,6 +25,14 @@ impl Signature {
     /// When one is empty, has more than 200 characters or a control character.
     pub fn new(actor: &str, reason: &str) -> Result<Self, Unsigned> {
         Ok(Self { actor: line(actor, "an actor")?, reason: line(reason, "a reason")? })
+    }
+}
+
+impl Signature {
+    /// The change that it signs.
+    #[must_use]
+    pub fn at(self, at: DateTime<Utc>) -> ManualChange {
+        ManualChange { actor: self.actor, reason: self.reason, at }
     }
 }
 

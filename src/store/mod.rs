@@ -27,9 +27,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName,
-    SourceState, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, ManualChange,
+    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
+    SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
@@ -46,8 +46,8 @@ pub use postgres::PostgresStore;
 pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
 use report::first_look;
 pub use report::{
-    KeptReport, ReplyFilter, ReplyReading, ReplyRecord, Sender, Subject, SuppressionFilter, TakenIn, Told, ToldFate,
-    ToldReply, Verdict,
+    KeptReport, ReplyFilter, ReplyReading, ReplyRecord, Sender, Subject, SuppressionChangeFilter, SuppressionFilter,
+    TakenIn, Told, ToldFate, ToldReply, Verdict,
 };
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
@@ -205,14 +205,24 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
     ) -> Result<Account, StoreError>;
 
     /// Adds suppressions; the same address for the same merchant is replaced, but what has no end stays where the new one has: an
-    /// opt-out is ended by lifting it.
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError>;
+    /// opt-out is ended by lifting it. What a person does goes on record in the same transaction.
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError>;
 
     /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError>;
 
-    /// Takes a suppression out. `false` if there was none of that address for that merchant, or for all with `None`.
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError>;
+    /// Takes a suppression out, on record. `false`, and nothing is recorded, if there was none of that address for that merchant, or for all
+    /// with `None`.
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError>;
+
+    /// What people have changed about stops and suppressions, newest first.
+    async fn suppression_changes(&self, filter: &SuppressionChangeFilter)
+    -> Result<Vec<SuppressionChange>, StoreError>;
 
     /// Lays wishes that a person put in over what is known of a borrower, and records who did. `false`, and nothing is recorded, if
     /// the ledger does not know the borrower.
@@ -350,11 +360,16 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
     async fn fall_back(&self, pairs: &[(ReminderId, Option<NewReminder>)], at: DateTime<Utc>)
     -> Result<(), StoreError>;
 
-    /// Stops sending; the same scope is replaced. Effective at the next claim.
+    /// Stops sending, on record; the same scope is replaced. Effective at the next claim.
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError>;
 
-    /// Lifts a stop, and releases what no other stop holds. `false` if there was none of that scope.
-    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError>;
+    /// Lifts a stop, on record, and releases what no other stop holds. `false`, and nothing is recorded, if there was none of that scope.
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError>;
 
     /// What is stopped, the oldest stop first.
     async fn stops(&self) -> Result<Vec<Stop>, StoreError>;

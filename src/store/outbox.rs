@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Attempt, BorrowerId, Channel, Event, GatewayName, HoldReason, MerchantId, NewReminder, Reminder, ReminderId, State,
+    Attempt, BorrowerId, Channel, Event, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder, Reminder,
+    ReminderId, State,
 };
 use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
 
@@ -139,6 +140,12 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Who sets it, why and when.
+    #[must_use]
+    pub fn change(&self) -> ManualChange {
+        ManualChange { actor: self.actor.clone(), reason: self.reason.clone(), at: self.since }
+    }
+
     /// Whether it stops a merchant's messages on a channel.
     #[must_use]
     pub fn covers(&self, merchant: &str, channel: Channel) -> bool {

@@ -218,6 +218,17 @@ pub struct SuppressionFilter {
     pub limit: u32,
 }
 
+/// Which changes of stops and suppressions to list. What is `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct SuppressionChangeFilter {
+    /// To this address.
+    pub address: Option<AddressKey>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Which answers to list. What is `None` does not narrow.
 #[derive(Debug, Clone, Default)]
 pub struct ReplyFilter {

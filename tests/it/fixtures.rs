@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use dueherald::domain::{
     Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Jurisdiction, Locale,
-    Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
-    Support, Tags,
+    ManualChange, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind,
+    Routes, Step, Support, Tags,
 };
 use dueherald::pipeline::{Composer, Registry};
 use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
@@ -160,4 +160,9 @@ pub(crate) fn reminder(borrower: &str, due: &str, step: &str, not_before: &str) 
         not_before,
         expires_at: not_before + TimeDelta::hours(12),
     }
+}
+
+/// A change that somebody makes by hand.
+pub(crate) fn by_hand() -> ManualChange {
+    ManualChange { actor: "wang".into(), reason: "test".into(), at: at("2026-11-22T02:00:00Z") }
 }

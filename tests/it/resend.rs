@@ -74,7 +74,7 @@ async fn what_would_not_be_sent_is_refused_with_its_reason() {
         since: at(TEN),
         until: None,
     };
-    store.suppress(&[suppression]).await.expect("suppressed");
+    store.suppress(&[suppression], None).await.expect("suppressed");
     let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is suppressed");
     assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Suppressed))), "{refused}");
 

@@ -18,12 +18,18 @@ mall,+8613900139000,,,,,more\r
 ,\"+1 (202) 555-0123\",complained,\"a, \"\"b\"\"\",,\r
 ";
 
+const SIGNED: [&str; 4] = ["--actor", "wang", "--reason", "their letter of May"];
+
+fn import(file: &str) -> Vec<&str> {
+    [&["suppress", "import", file][..], &SIGNED].concat()
+}
+
 fn tell(desk: &Desk) {
     std::fs::write(desk.path("list.csv"), format!("\u{feff}{FILE}")).expect("the file can be written");
     let tried = desk.run(&["suppress", "import", "list.csv", "--dry-run"]);
     assert_eq!(tried.code, 3, "{}{}", tried.out, tried.err);
     assert_eq!(desk.run(&["suppress", "list"]).went_well(), "nothing to show\n");
-    let done = desk.run(&["suppress", "import", "list.csv"]);
+    let done = desk.run(&import("list.csv"));
     let told = [
         "line 4: address: is not a valid phone number in CN; one of another country begins with + and the country's code",
         "line 5: merchant: the config has none of that name",
@@ -43,7 +49,7 @@ fn tell(desk: &Desk) {
     assert!(exported.contains("mall,+8613800138000,opted_out,call centre,2026-01-02T03:04:05Z,\n"), "{exported}");
     assert!(exported.contains(r#",+12025550123,complained,"a, ""b""","#), "{exported}");
     std::fs::write(desk.path("again.csv"), &exported).expect("the file can be written");
-    assert_eq!(desk.run(&["suppress", "import", "again.csv"]).went_well(), "4 taken, 0 rejected\n");
+    assert_eq!(desk.run(&import("again.csv")).went_well(), "4 taken, 0 rejected\n");
     assert_eq!(desk.run(&["suppress", "export"]).went_well(), exported, "what is written is what is read");
 
     let add = ["suppress", "add", "13900139000", "--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];
@@ -54,9 +60,10 @@ fn tell(desk: &Desk) {
     assert!(listed.contains("…9000") && listed.contains("wang") && !listed.contains("13900139000"), "{listed}");
     let found = desk.run(&["suppress", "list", "--address", "+8613900139000", "--reveal"]).went_well();
     assert!(found.lines().count() == 2 && found.contains("+8613900139000"), "{found}");
-    let removed = desk.run(&["suppress", "remove", "13900139000", "--merchant", "mall"]).went_well();
+    let removed =
+        desk.run(&[&["suppress", "remove", "13900139000", "--merchant", "mall"][..], &SIGNED].concat()).went_well();
     assert_eq!(removed, "…9000 is no more suppressed for mall\n");
-    let again = desk.run(&["suppress", "remove", "+8613900139000", "--all"]);
+    let again = desk.run(&[&["suppress", "remove", "+8613900139000", "--all"][..], &SIGNED].concat());
     assert_eq!(again.code, 1, "{}", again.err);
     let until = ["--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];
     let shortened = desk.run(&[&["suppress", "add", "13800138000"], &until[..]].concat()).went_well();
@@ -66,8 +73,23 @@ fn tell(desk: &Desk) {
     assert!(!wrong.err.contains("13900139000"), "{}", wrong.err);
     assert_eq!(desk.run(&["suppress", "add", "+8613900139000", "--actor", "wang"]).code, 2, "for whom has to be said");
 
+    let history = desk.run(&["suppress", "history"]).went_well();
+    let whats: Vec<_> = history.lines().skip(1).map(|line| line.split("UTC").nth(1).unwrap_or_default()).collect();
+    let expected = [
+        "add     …8000 for mall  wang  manual",
+        "remove  …9000 for mall  wang  their letter of May",
+        "add     …9000 for mall  wang  manual",
+        "add     4 addresses     wang  their letter of May",
+        "add     4 addresses     wang  their letter of May",
+    ];
+    assert_eq!(whats.iter().map(|what| what.trim()).collect::<Vec<_>>(), expected, "{history}");
+    let of = ["suppress", "history", "--address", "13900139000", "--merchant", "mall", "--format", "json"];
+    let of: serde_json::Value = serde_json::from_str(&desk.run(&of).went_well()).expect("JSON");
+    let of: Vec<_> = of.as_array().expect("a list").iter().map(|one| (&one["action"], &one["scope"])).collect();
+    assert_eq!(of, [(&"remove".into(), &"…9000 for mall".into()), (&"add".into(), &"…9000 for mall".into())]);
+
     std::fs::write(desk.path("slip.csv"), "merchnt,address\nmall,+8613900139000\n").expect("written");
-    let slip = desk.run(&["suppress", "import", "slip.csv"]);
+    let slip = desk.run(&import("slip.csv"));
     assert_eq!(slip.code, 2, "{}", slip.out);
     assert!(slip.err.contains("its first line is no header for suppressions"), "{}", slip.err);
     assert_eq!(desk.run(&["suppress", "export"]).went_well(), exported);

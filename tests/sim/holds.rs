@@ -5,7 +5,8 @@ use dueherald::domain::{Channel, HoldCause, ReminderId, State};
 use dueherald::store::{HoldStore, ReminderFilter, Store, StoreError};
 
 use crate::faults::Bug;
-use crate::store::{FaultyStore, observe};
+use crate::observation::observe;
+use crate::store::FaultyStore;
 
 /// Everything that is held.
 pub(crate) async fn held(store: &dyn Store) -> Vec<ReminderId> {

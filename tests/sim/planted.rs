@@ -12,8 +12,9 @@ use dueherald::plan::{Account, Decision, Progress, ToSend};
 use dueherald::store::{ClaimRequest, Claimed, Decide, Store, StoreError, WriteMode};
 
 use crate::faults::Bug;
+use crate::observation::view;
 use crate::oracle::is_late;
-use crate::store::{FaultyStore, view};
+use crate::store::FaultyStore;
 use crate::world::{World, lock};
 
 /// The right to write about a reminder that is being sent or unknown, for bugs that have lost or kept it wrongly.

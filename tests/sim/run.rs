@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, TimeDelta};
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::{Channel, InstallmentStatus, Receipt, Said, State, Suppression, SuppressionReason};
+use dueherald::domain::{
+    Channel, InstallmentStatus, ManualChange, Receipt, Said, State, Suppression, SuppressionReason,
+};
 use dueherald::store::{ReminderFilter, Stop, WriteMode};
 use fastrand::Rng;
 
@@ -14,9 +16,9 @@ use crate::daemon::Daemon;
 use crate::database::Database;
 use crate::faults::{Bug, Faults};
 use crate::holds::held;
+use crate::observation::{observe, view};
 use crate::oracle::Oracle;
 use crate::planted::plan_again;
-use crate::store::{observe, view};
 use crate::town::{Size, books, first_day, merchants};
 use crate::world::{Act, World, lock};
 
@@ -305,7 +307,8 @@ impl Driver {
             }
             Act::Lift(merchant, channel) => {
                 let held = held(&*world.store).await;
-                world.store.lift_stop(merchant.as_ref(), channel).await.expect("the store answers");
+                let by = ManualChange { actor: "town".into(), reason: "chance".into(), at: world.clock.now() };
+                world.store.lift_stop(merchant.as_ref(), channel, &by).await.expect("the store answers");
                 observe(&world, &held).await;
                 lock(&world.oracle).stops.remove(&(merchant, channel));
                 world.note("a stop is lifted".to_owned());
@@ -365,7 +368,7 @@ impl Driver {
             since: world.clock.now(),
             until: None,
         };
-        world.store.suppress(&[suppression]).await.expect("the store answers");
+        world.store.suppress(&[suppression], None).await.expect("the store answers");
         world.note(format!("who owes {place} opts out of {channel}"));
     }
 

@@ -10,19 +10,21 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
-    MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey, RouteVersion,
-    SentCount, Settlement, SourceName, SourceState, State, Suppression, WishesByHand,
+    ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey,
+    RouteVersion, SentCount, Settlement, SourceName, SourceState, State, Suppression, SuppressionChange, WishesByHand,
 };
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, NextLook, PutIn,
     QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord,
+    WriteMode,
 };
 
 use crate::database::Busy;
 use crate::faults::Bug;
 use crate::life::Life;
+use crate::observation::{observe, view};
 use crate::oracle::is_late;
 use crate::planted::plan_again;
 use crate::world::{World, lock};
@@ -32,21 +34,6 @@ pub(crate) struct FaultyStore(pub(crate) Arc<Life>);
 
 fn refusal() -> StoreError {
     StoreError::Database(sqlx::Error::PoolTimedOut)
-}
-
-/// One reminder with its state, from the real store.
-pub(crate) async fn view(store: &dyn Store, id: ReminderId) -> Option<ReminderView> {
-    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
-    store.reminders(&filter).await.expect("the store answers").pop()
-}
-
-/// Tells the oracle how these reminders stand after a commit.
-pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
-    for id in ids {
-        if let Some(view) = view(&*Busy::with(world), *id).await {
-            lock(&world.oracle).observe(&view);
-        }
-    }
 }
 
 impl FaultyStore {
@@ -190,8 +177,8 @@ impl Store for FaultyStore {
         self.inner().account_beside(who, due, channel, beside).await
     }
 
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
-        self.inner().suppress(suppressions).await
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        self.inner().suppress(suppressions, by).await
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -363,8 +350,20 @@ impl Store for FaultyStore {
         self.inner().suppressions(filter).await
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
-        self.inner().lift_suppression(merchant, address).await
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        self.inner().lift_suppression(merchant, address, by).await
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        self.inner().suppression_changes(filter).await
     }
 
     async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
@@ -411,8 +410,13 @@ impl Store for FaultyStore {
         self.inner().stop(stop).await
     }
 
-    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
-        self.inner().lift_stop(merchant, channel).await
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        self.inner().lift_stop(merchant, channel, by).await
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {

@@ -1,28 +1,20 @@
-//! `dueherald suppress list|add|remove|import|export`: addresses that must not be contacted.
+//! `dueherald suppress list|add|remove`: addresses that must not be contacted.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use super::super::CliError;
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
-use super::super::{CliError, Exit};
-use super::known;
+use super::{SignedArgs, known, signed};
 use crate::domain::{Address, AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
-use crate::pipeline::Signature;
 use crate::plan::end_to_come;
-use crate::source::{
-    Defaults, Encoding, LastLine, SourceError, SuppressionLines, SuppressionsWriter, TextInput, TextOptions,
-    read_address,
-};
-use crate::store::{Store, StoreError, SuppressionFilter};
-
-/// How many suppressions one operation reads or writes.
-const PAGE: u32 = 1_000;
+use crate::source::read_address;
+use crate::store::{Store, SuppressionFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
@@ -69,42 +61,29 @@ pub(super) struct One {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    signed: SignedArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct AddArgs {
     #[command(flatten)]
     one: One,
     /// Why: opted_out, bounced, complained or manual
     #[arg(long, default_value = "manual")]
     reason: SuppressionReason,
-    /// Who adds it; kept as its source
+    /// Who adds it; kept on record, and as its source
     #[arg(long)]
     actor: String,
+    /// Why in words; kept on record
+    #[arg(long)]
+    note: Option<String>,
     /// The last day on which it holds (YYYY-MM-DD; the merchant's local day, or UTC), or an instant; without it for good
     #[arg(long)]
     until: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ImportArgs {
-    /// A CSV with a column address, and merchant, reason, source, since and until as you like; - reads the standard input
-    file: PathBuf,
-    /// What lines without a merchant are for [default: every merchant]
-    #[arg(long)]
-    merchant: Option<MerchantId>,
-    /// What lines without a source came from
-    #[arg(long, default_value = "import")]
-    source: String,
-    /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<Encoding>,
-    /// Refuse a file whose last line has no line end, as it may be cut off
-    #[arg(long)]
-    strict: bool,
-    /// Check everything, write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Show at most so many rejected lines
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    max_shown: usize,
 }
 
 pub(super) async fn list(
@@ -122,11 +101,11 @@ pub(super) async fn list(
     Ok(())
 }
 
-fn filter(which: Which, limit: u32) -> SuppressionFilter {
+pub(super) fn filter(which: Which, limit: u32) -> SuppressionFilter {
     SuppressionFilter { merchant: which.merchant, channel: which.channel, limit, ..SuppressionFilter::default() }
 }
 
-fn address(text: &str, merchant: Option<&Merchant>) -> Result<AddressKey, CliError> {
+pub(super) fn address(text: &str, merchant: Option<&Merchant>) -> Result<AddressKey, CliError> {
     read_address(text, merchant)
         .map(AddressKey::from)
         .map_err(|problem| CliError::Use(format!("the address {problem}")))
@@ -139,16 +118,17 @@ pub(super) async fn add(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let AddArgs { one, reason, actor, until } = args;
+    let AddArgs { one, reason, actor, note, until } = args;
     let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
-    let Signature { actor, .. } = Signature::new(&actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+    let why = note.map_or_else(|| reason.to_string(), |note| format!("{reason}: {}", note.trim()));
+    let change = signed(&actor, &why, now)?;
     let zone = merchant.map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
     let until = until.map(|text| end_to_come(&text, zone, now)).transpose();
     let until = until.map_err(|error| CliError::Use(format!("--until {error}")))?;
     let address = address(&one.address, merchant)?;
     let whose = whose(one.merchant.as_ref());
-    let one = Suppression { merchant: one.merchant, address, reason, source: actor, since: now, until };
-    store.suppress(std::slice::from_ref(&one)).await?;
+    let one = Suppression { merchant: one.merchant, address, reason, source: change.actor.clone(), since: now, until };
+    store.suppress(std::slice::from_ref(&one), Some(&change)).await?;
     let filter =
         SuppressionFilter { address: Some(one.address.clone()), limit: u32::MAX, ..SuppressionFilter::default() };
     let known = store.suppressions(&filter).await?;
@@ -168,15 +148,17 @@ pub(super) async fn add(
 }
 
 pub(super) async fn remove(
-    one: One,
+    args: RemoveArgs,
     store: &dyn Store,
     merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
+    let RemoveArgs { one, signed } = args;
     let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
     let address = address(&one.address, merchant)?;
     let whose = whose(one.merchant.as_ref());
-    if !store.lift_suppression(one.merchant.as_ref(), &address).await? {
+    if !store.lift_suppression(one.merchant.as_ref(), &address, &signed.change(now)?).await? {
         return Err(CliError::Failed(format!(
             "{} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is",
             masked(address.as_address())
@@ -190,78 +172,8 @@ pub(super) async fn remove(
     Ok(())
 }
 
-fn whose(merchant: Option<&MerchantId>) -> String {
+pub(super) fn whose(merchant: Option<&MerchantId>) -> String {
     merchant.map_or_else(|| "every merchant".to_owned(), ToString::to_string)
-}
-
-pub(super) async fn import(
-    args: ImportArgs,
-    store: &dyn Store,
-    merchants: &BTreeMap<MerchantId, Merchant>,
-    now: DateTime<Utc>,
-    out: &mut dyn Write,
-) -> Result<Exit, CliError> {
-    if let Some(name) = &args.merchant {
-        known(merchants, name)?;
-    }
-    let defaults = Defaults { merchant: args.merchant, source: args.source, since: now };
-    let refused = |error: &dyn std::fmt::Display| CliError::Use(format!("{}: {error}", args.file.display()));
-    let options = TextOptions { encoding: args.encoding, strict: args.strict };
-    let input = TextInput::open(&args.file, options).map_err(|error| refused(&error))?;
-    let mut lines = SuppressionLines::open(input, merchants, defaults).map_err(|error| refused(&error))?;
-    let (mut taken, mut rejected, mut batch) = (0_u64, 0_usize, Vec::new());
-    for line in &mut lines {
-        let line = line.map_err(|error: SourceError| CliError::Failed(format!("{}: {error}", args.file.display())))?;
-        match line.read {
-            Ok(one) => {
-                taken += 1;
-                batch.push(one);
-            }
-            Err(problem) => {
-                rejected += 1;
-                if rejected <= args.max_shown {
-                    writeln!(out, "line {}: {problem}", line.line)?;
-                }
-            }
-        }
-        if batch.len() >= PAGE as usize {
-            write(store, &mut batch, args.dry_run).await?;
-        }
-    }
-    write(store, &mut batch, args.dry_run).await?;
-    let dry = if args.dry_run { " (dry run: nothing was written)" } else { "" };
-    writeln!(out, "{taken} taken, {rejected} rejected{dry}")?;
-    let is_whole = lines.last_line() == LastLine::Ended;
-    if !is_whole {
-        writeln!(
-            out,
-            "warning: the last line has no line end, so its address may be cut off; it was taken, check the file"
-        )?;
-    }
-    Ok(if rejected == 0 && is_whole { Exit::Done } else { Exit::Partly })
-}
-
-async fn write(store: &dyn Store, batch: &mut Vec<Suppression>, dry_run: bool) -> Result<(), StoreError> {
-    if !dry_run && !batch.is_empty() {
-        store.suppress(batch).await?;
-    }
-    batch.clear();
-    Ok(())
-}
-
-/// Writes all of them, page by page: a lender may have a million.
-pub(super) async fn export(which: Which, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut filter = filter(which, PAGE);
-    let mut writer = SuppressionsWriter::new(out)?;
-    loop {
-        let page = store.suppressions(&filter).await?;
-        for one in &page {
-            writer.write(one)?;
-        }
-        let Some(last) = page.last().filter(|_| page.len() == PAGE as usize) else { break };
-        filter.after = Some((last.merchant.clone(), last.address.clone()));
-    }
-    Ok(writer.finish()?)
 }
 
 /// An address by which staff who know it can tell it, and nobody else can use it.

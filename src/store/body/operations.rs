@@ -8,12 +8,14 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
     Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, queue,
-    receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression, views, wishes,
+    receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression,
+    suppression_changes, views, wishes,
 };
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, HoldCause, HoldReason,
-    Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
-    SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey,
+    RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionAction, SuppressionChange,
+    WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 use crate::store::sql::queue::Move;
@@ -22,8 +24,8 @@ use crate::store::sql::value::Moment;
 use crate::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
     PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyReading,
-    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
-    WishRecord, WriteMode,
+    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told,
+    UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 
 pub(super) async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -121,9 +123,13 @@ impl Store for End {
         Ok(tx.finish(account).await)
     }
 
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;
+        if let Some(change) = by {
+            let addresses: Vec<_> = suppressions.iter().map(|one| (one.merchant.as_ref(), &one.address)).collect();
+            suppression_changes::record_addresses(&mut tx, SuppressionAction::Add, &addresses, change).await?;
+        }
         Ok(tx.commit().await?)
     }
 
@@ -133,11 +139,29 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
+        if lifted {
+            let address = [(merchant, address)];
+            suppression_changes::record_addresses(&mut tx, SuppressionAction::Remove, &address, by).await?;
+        }
         tx.commit().await?;
         Ok(lifted)
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = suppression_changes::listed(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -376,13 +400,23 @@ impl Store for End {
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         stops::stop(&mut tx, stop).await?;
+        let scope = (stop.merchant.as_ref(), stop.channel);
+        suppression_changes::record_stop(&mut tx, SuppressionAction::Stop, scope, &stop.change()).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         let lifted = stops::lift(&mut tx, now, merchant, channel).await?;
+        if lifted {
+            suppression_changes::record_stop(&mut tx, SuppressionAction::Lift, (merchant, channel), by).await?;
+        }
         tx.commit().await?;
         Ok(lifted)
     }

@@ -1,5 +1,6 @@
 //! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
 
+mod digits;
 mod funnel;
 mod holds;
 mod ledger;
@@ -9,6 +10,7 @@ mod rejects;
 mod reports;
 mod scans;
 mod sources;
+mod stops;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
@@ -21,19 +23,21 @@ use self::ledger::Ledger;
 use self::notices::Notices;
 use self::outbox::Outbox;
 use self::reports::Reports;
+use self::stops::RecordedChange;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
     KeptReport, LedgerRow, NextLook, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
-    ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionFilter, TakenIn, Told,
-    UnknownReminder, Verdict, WishRecord, WriteMode,
+    ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionChangeFilter,
+    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
-    HoldReason, Installment, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey,
-    RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    HoldReason, Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth,
+    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange,
+    WishesByHand,
 };
-use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf, next_try};
+use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf};
 
 /// How much a claim with a rate puts aside at once.
 const PUT_ASIDE_AT_ONCE: u32 = 1_000;
@@ -60,6 +64,8 @@ struct Tables {
     /// How many wrong digits, and when the last were.
     tries: HashMap<ReminderId, (u32, DateTime<Utc>)>,
     notices: Notices,
+    /// What people have changed about stops and suppressions.
+    changes: Vec<RecordedChange>,
 }
 
 impl MemoryStore {
@@ -156,8 +162,8 @@ impl Store for MemoryStore {
         Ok(account)
     }
 
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
-        self.tables().ledger.suppress(suppressions);
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        self.tables().suppress(suppressions, by);
         Ok(())
     }
 
@@ -165,11 +171,20 @@ impl Store for MemoryStore {
         Ok(reports::suppressions(&self.tables().ledger, filter))
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
-        let known = &mut self.tables().ledger.suppressions;
-        let before = known.len();
-        known.retain(|one| (one.merchant.as_ref(), &one.address) != (merchant, address));
-        Ok(known.len() < before)
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().lift_suppression(merchant, address, by))
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        Ok(self.tables().suppression_changes(filter))
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -215,14 +230,7 @@ impl Store for MemoryStore {
     }
 
     async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
-        let now = self.clock.now();
-        let mut tables = self.tables();
-        let (tries, last_at) = tables.tries.entry(reminder).or_insert((0, now));
-        let told = next_try(*tries, *last_at, now);
-        if matches!(told, TryOf::Counted { .. }) {
-            (*tries, *last_at) = (*tries + 1, now);
-        }
-        Ok(told)
+        Ok(self.tables().try_digits(reminder, self.clock.now()))
     }
 
     async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
@@ -422,25 +430,18 @@ impl Store for MemoryStore {
     }
 
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
-        let stops = &mut self.tables().ledger.stops;
-        stops.retain(|known| (&known.merchant, known.channel) != (&stop.merchant, stop.channel));
-        stops.push(stop.clone());
+        self.tables().stop(stop);
         Ok(())
     }
 
-    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let mut tables = self.tables();
-        let Tables { ledger: Ledger { stops, .. }, outbox, .. } = &mut *tables;
-        let before = stops.len();
-        stops.retain(|known| (known.merchant.as_ref(), known.channel) != (merchant, channel));
-        let lifted = stops.len() < before;
-        if lifted {
-            outbox.release(now, RELEASED_AT_ONCE, |cause, channel, _| {
-                cause.reason == HoldReason::Stopped && !stops.iter().any(|stop| stop.covers(&cause.subject, channel))
-            });
-        }
-        Ok(lifted)
+        Ok(self.tables().lift_stop(merchant, channel, by, now))
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {

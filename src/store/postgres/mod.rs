@@ -66,6 +66,8 @@ mod sources;
 #[path = "../body/stops.rs"]
 mod stops;
 mod suppression;
+#[path = "../body/suppression_changes.rs"]
+mod suppression_changes;
 mod turns;
 #[path = "../body/views.rs"]
 mod views;

@@ -11,6 +11,11 @@ pub(super) const UPSERT: &str = r#"
         reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
+/// Records the addresses of a change. Binds: merchant, channel, address; and the change's number.
+pub(super) const RECORD_ADDRESSES: &str = r#"
+    insert into suppression_change_address (change_id, merchant, channel, address)
+    select $4, * from unnest($1::text[], $2::text[], $3::text[])"#;
+
 /// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as above.
 pub(super) const ADD: &str = r#"
     insert into suppression (merchant, channel, address, reason, source, since, until)

@@ -29,6 +29,7 @@ pub(super) mod schema;
 pub(super) mod source;
 pub(super) mod stop;
 pub(super) mod suppression;
+pub(super) mod suppression_change;
 pub(super) mod turn;
 pub(super) mod value;
 pub(super) mod wish;

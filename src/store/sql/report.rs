@@ -201,7 +201,11 @@ impl AddressRow {
     }
 }
 
-fn read_address(channel: &str, address: &str, column: &'static str) -> Result<Address, StoreError> {
+pub(in crate::store) fn read_address(
+    channel: &str,
+    address: &str,
+    column: &'static str,
+) -> Result<Address, StoreError> {
     Ok(match read(channel, column, str::parse)? {
         Channel::Sms => Address::Phone(read(address, column, Phone::new)?),
         Channel::Email => Address::Email(read(address, column, EmailAddress::stored)?),

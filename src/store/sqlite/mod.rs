@@ -62,6 +62,8 @@ mod sources;
 #[path = "../body/stops.rs"]
 mod stops;
 mod suppression;
+#[path = "../body/suppression_changes.rs"]
+mod suppression_changes;
 #[path = "../body/views.rs"]
 mod views;
 #[path = "../body/wishes.rs"]

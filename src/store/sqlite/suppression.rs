@@ -10,6 +10,11 @@ pub(super) const UPSERT: &str = r#"
         reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
+/// Records the addresses of a change. Rows: merchant, channel, address; binds besides: the change's number.
+pub(super) const RECORD_ADDRESSES: &str = r#"
+    insert into suppression_change_address (change_id, merchant, channel, address)
+    select $2, value ->> 0, value ->> 1, value ->> 2 from json_each($1)"#;
+
 /// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Rows: as above.
 pub(super) const ADD: &str = r#"
     insert into suppression (merchant, channel, address, reason, source, since, until)

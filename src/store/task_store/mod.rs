@@ -21,12 +21,13 @@ use tokio_util::task::TaskTracker;
 use super::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
     PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord,
+    WriteMode,
 };
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Code, Event, GatewayState, Installment, MerchantId,
-    NewReminder, Next, Outcome, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount,
-    Settlement, SourceName, SourceState, Suppression, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Code, Event, GatewayState, Installment, ManualChange,
+    MerchantId, NewReminder, Next, Outcome, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
+    SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
 
@@ -177,9 +178,17 @@ impl Store for TaskStore {
         self.run(|store| async move { store.account_beside(&borrower, due_date, channel, beside).await }).await
     }
 
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
-        let suppressions = suppressions.to_vec();
-        self.run(|store| async move { store.suppress(&suppressions).await }).await
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        let (suppressions, by) = (suppressions.to_vec(), by.cloned());
+        self.run(|store| async move { store.suppress(&suppressions, by.as_ref()).await }).await
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        let filter = filter.clone();
+        self.run(|store| async move { store.suppression_changes(&filter).await }).await
     }
 
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
@@ -187,10 +196,14 @@ impl Store for TaskStore {
         self.run(|store| async move { store.suppressions(&filter).await }).await
     }
 
-    async fn lift_suppression(&self, merchant: Option<&MerchantId>, address: &AddressKey) -> Result<bool, StoreError> {
-        let merchant = merchant.cloned();
-        let address = address.clone();
-        self.run(|store| async move { store.lift_suppression(merchant.as_ref(), &address).await }).await
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        let (merchant, address, by) = (merchant.cloned(), address.clone(), by.clone());
+        self.run(|store| async move { store.lift_suppression(merchant.as_ref(), &address, &by).await }).await
     }
 
     async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
@@ -375,9 +388,14 @@ impl Store for TaskStore {
         self.run(|store| async move { store.stop(&stop).await }).await
     }
 
-    async fn lift_stop(&self, merchant: Option<&MerchantId>, channel: Option<Channel>) -> Result<bool, StoreError> {
-        let merchant = merchant.cloned();
-        self.run(|store| async move { store.lift_stop(merchant.as_ref(), channel).await }).await
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        let (merchant, by) = (merchant.cloned(), by.clone());
+        self.run(|store| async move { store.lift_stop(merchant.as_ref(), channel, &by).await }).await
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {

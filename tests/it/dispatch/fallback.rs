@@ -106,7 +106,7 @@ async fn the_mail_is_decided_afresh_and_an_opt_out_since_is_honoured() {
     let (reason, since) = (SuppressionReason::OptedOut, bench.clock.now());
     let opt_out =
         Suppression { merchant: None, address: address.into(), reason, source: "test".into(), since, until: None };
-    bench.store.suppress(&[opt_out]).await.expect("suppressed");
+    bench.store.suppress(&[opt_out], None).await.expect("suppressed");
     bench.live(10 * MINUTE, 6).await;
     assert_eq!(bench.states().await, ["sms accepted", "email skipped"]);
     assert_eq!(bench.story(2).await, ["0 skipped opted_out"]);

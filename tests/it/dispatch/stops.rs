@@ -12,7 +12,7 @@ use dueherald::store::{Stop, Store};
 use rstest::rstest;
 
 use super::bench::{Bench, Setup};
-use crate::fixtures::{composer, merchant, policy};
+use crate::fixtures::{by_hand, composer, merchant, policy};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -42,10 +42,13 @@ async fn what_is_stopped_waits_and_goes_out_when_the_stop_is_lifted(
     bench.live(MINUTE, 60).await;
     assert!(bench.gateway("script").seen().is_empty());
 
-    assert!(bench.store.lift_stop(merchant.as_ref(), channel).await.expect("lifted"));
+    assert!(bench.store.lift_stop(merchant.as_ref(), channel, &by_hand()).await.expect("lifted"));
     assert_eq!(bench.drain().await.accepted, 3, "at once");
     assert_eq!(bench.story(1).await, ["0 held stopped:mall", "0 released stopped:mall", "1 accepted -"]);
-    assert!(!bench.store.lift_stop(merchant.as_ref(), channel).await.expect("asked"), "there is none any more");
+    assert!(
+        !bench.store.lift_stop(merchant.as_ref(), channel, &by_hand()).await.expect("asked"),
+        "there is none any more"
+    );
 }
 
 #[rstest]

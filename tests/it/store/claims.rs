@@ -96,7 +96,7 @@ pub(super) async fn a_claim_sees_what_was_recorded_before_it(store: &dyn Store, 
     let paid = LedgerRow { status: said("paid"), ..row("b00", "i1") };
     import(store, &[paid]).await;
     let phone = dueherald::domain::Address::Phone(dueherald::domain::Phone::new(PHONE).expect("a number"));
-    store.suppress(&[suppression(None, phone, SuppressionReason::OptedOut)]).await.expect("it is written");
+    store.suppress(&[suppression(None, phone, SuppressionReason::OptedOut)], None).await.expect("it is written");
     clock.advance(Duration::from_secs(1));
 
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -12,6 +12,7 @@ use dueherald::plan::{Account, Decision};
 use dueherald::store::{Decider, ReminderFilter, Stop, Store};
 
 use super::sample::{always, claim, claim_all, instant, list, merchant, plan_due, request, send, sms, view};
+use crate::fixtures::by_hand;
 
 fn stopped(name: &str) -> HoldCause {
     HoldCause::new(HoldReason::Stopped, name)
@@ -123,10 +124,10 @@ pub(super) async fn a_lifted_stop_releases_what_no_other_stops(store: &dyn Store
         store.stop(&stop).await.expect("stopped");
     }
     hold_all(store, stopped("mall")).await;
-    assert!(store.lift_stop(Some(&merchant("mall")), None).await.expect("lifted"));
+    assert!(store.lift_stop(Some(&merchant("mall")), None, &by_hand()).await.expect("lifted"));
     assert_eq!(view(store, ids[0]).await.state, State::Held, "all SMS are stopped still");
-    assert!(!store.lift_stop(None, None).await.expect("asked"), "there is none");
-    assert!(store.lift_stop(None, Some(Channel::Sms)).await.expect("lifted"));
+    assert!(!store.lift_stop(None, None, &by_hand()).await.expect("asked"), "there is none");
+    assert!(store.lift_stop(None, Some(Channel::Sms), &by_hand()).await.expect("lifted"));
     assert_eq!(view(store, ids[0]).await.state, State::Planned);
     assert_eq!(claim_all(store).await.sending.len(), 2);
 }

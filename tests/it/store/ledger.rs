@@ -8,6 +8,7 @@ use dueherald::plan::{Account, Due};
 use dueherald::store::{DueCursor, InstallmentFilter, LedgerRow, Said, Store};
 
 use super::sample::{DUE, PHONE, date, import, instant, key, merchant, row, row_with_phone, said, suppression};
+use crate::fixtures::by_hand;
 
 /// Groups of unequal size over two merchants and three days, and some that are not open.
 async fn import_groups(store: &dyn Store) {
@@ -117,9 +118,12 @@ pub(super) async fn a_page_names_the_suppressed_channels(store: &dyn Store, _: &
     assert_eq!(suppressed().await, [vec![], vec![]]);
     let bounced = SuppressionReason::Bounced;
     let elsewhere = suppression(Some("arcade"), sms_to(PHONE), bounced);
-    store.suppress(&[elsewhere, suppression(None, mail_to("wang@example.com"), bounced)]).await.expect("it is written");
+    store
+        .suppress(&[elsewhere, suppression(None, mail_to("wang@example.com"), bounced)], None)
+        .await
+        .expect("it is written");
     assert_eq!(suppressed().await, [vec![Channel::Email], vec![]]);
-    store.suppress(&[suppression(Some("mall"), sms_to(PHONE), bounced)]).await.expect("it is written");
+    store.suppress(&[suppression(Some("mall"), sms_to(PHONE), bounced)], None).await.expect("it is written");
     assert_eq!(suppressed().await, [vec![Channel::Sms, Channel::Email], vec![]]);
 }
 
@@ -151,16 +155,16 @@ pub(super) async fn an_account_tells_all_of_the_day(store: &dyn Store, _: &SimCl
 pub(super) async fn a_suppression_holds_for_its_merchant_or_for_all(store: &dyn Store, _: &SimClock) {
     use SuppressionReason::{Bounced, Complained, OptedOut};
     import(store, &[reachable("b1")]).await;
-    store.suppress(&[suppression(Some("arcade"), sms_to(PHONE), Bounced)]).await.expect("it is written");
+    store.suppress(&[suppression(Some("arcade"), sms_to(PHONE), Bounced)], None).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, None, "another merchant's");
-    store.suppress(&[suppression(None, sms_to(PHONE), Complained)]).await.expect("it is written");
+    store.suppress(&[suppression(None, sms_to(PHONE), Complained)], None).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Complained));
     assert_eq!(account(store, "b1", Channel::Email).await.suppressed, None, "another channel's");
-    store.suppress(&[suppression(Some("mall"), sms_to(PHONE), OptedOut)]).await.expect("it is written");
+    store.suppress(&[suppression(Some("mall"), sms_to(PHONE), OptedOut)], None).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Complained), "an opt-out is told last");
-    assert!(store.lift_suppression(None, &sms_to(PHONE).into()).await.expect("it is lifted"));
+    assert!(store.lift_suppression(None, &sms_to(PHONE).into(), &by_hand()).await.expect("it is lifted"));
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(OptedOut));
-    store.suppress(&[]).await.expect("nothing is nothing");
+    store.suppress(&[], None).await.expect("nothing is nothing");
 }
 
 pub(super) async fn a_suppression_ends_and_is_replaced(store: &dyn Store, clock: &SimClock) {
@@ -170,7 +174,7 @@ pub(super) async fn a_suppression_ends_and_is_replaced(store: &dyn Store, clock:
     ends.until = Some(instant("2026-11-22T02:00:10Z"));
     let mut replaced = suppression(None, sms_to(PHONE), Manual);
     replaced.until = Some(instant("2026-11-23T02:00:00Z"));
-    store.suppress(&[replaced, ends.clone()]).await.expect("the last word of a batch counts");
+    store.suppress(&[replaced, ends.clone()], None).await.expect("the last word of a batch counts");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Bounced));
     clock.advance(Duration::from_secs(9));
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Bounced));
@@ -178,7 +182,7 @@ pub(super) async fn a_suppression_ends_and_is_replaced(store: &dyn Store, clock:
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, None, "at its end it is over");
     let page = store.due_page(date(DUE)..=date(DUE), None, 10).await.expect("the page is read");
     assert_eq!(page[0].suppressed, []);
-    store.suppress(&[suppression(None, sms_to(PHONE), OptedOut)]).await.expect("it is written");
+    store.suppress(&[suppression(None, sms_to(PHONE), OptedOut)], None).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(OptedOut), "the new one has no end");
 }
 

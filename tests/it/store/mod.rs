@@ -35,6 +35,7 @@ mod scans;
 mod sources;
 mod spellings;
 mod stops;
+mod suppression_changes;
 mod ties;
 mod unknowns;
 mod upgrade;
@@ -88,6 +89,10 @@ macro_rules! every_case_on {
                 a_resend_keeps_who_and_why,
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
+            }
+            suppression_changes {
+                what_people_do_to_stops_is_on_record,
+                what_people_do_to_addresses_is_on_record,
             }
             resends {
                 a_second_is_refused_while_the_first_is_on_its_way,

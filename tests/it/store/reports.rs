@@ -15,6 +15,7 @@ use dueherald::store::{
 
 use super::outcomes::{kinds, one};
 use super::sample::{PHONE, import, instant, merchant, plan, row_with_phone, sms, suppression, view};
+use crate::fixtures::by_hand;
 
 fn kannel() -> GatewayName {
     "kannel".parse().expect("a gateway")
@@ -142,10 +143,10 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
     tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
     assert_eq!(reasons(store).await, [complained], "what is known stays");
     assert_eq!(listed(store).await[0].address, phone());
-    assert!(store.lift_suppression(Some(&merchant("mall")), &phone()).await.expect("lifted"));
+    assert!(store.lift_suppression(Some(&merchant("mall")), &phone(), &by_hand()).await.expect("lifted"));
     let until = Some(clock.now() + TimeDelta::days(1));
     let for_a_day = Suppression { until, ..suppression(Some("mall"), phone(), SuppressionReason::Manual) };
-    store.suppress(&[for_a_day]).await.expect("suppressed");
+    store.suppress(&[for_a_day], None).await.expect("suppressed");
     tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
     assert_eq!(listed(store).await[0].until, None, "what ends gives way to what does not");
 }
@@ -241,7 +242,7 @@ pub(super) async fn an_opt_out_is_confirmed_once_where_it_is_wanted(store: &dyn 
     assert_eq!(confirmations(store).await, expected);
     // Who is known to be gone is told nothing more.
     assert_eq!(answer_confirmed(store, reply(Some("r5"), Intent::Start, NOON), &["mall"]).await, 1);
-    store.suppress(&[suppression(None, phone(), SuppressionReason::Manual)]).await.expect("it is suppressed");
+    store.suppress(&[suppression(None, phone(), SuppressionReason::Manual)], None).await.expect("it is suppressed");
     assert_eq!(answer_confirmed(store, reply(Some("r6"), Intent::Stop, NOON), &["mall"]).await, 1);
     assert_eq!(confirmations(store).await, expected);
 }
@@ -287,12 +288,12 @@ pub(super) async fn an_answer_counts_once_and_the_latest_stands(store: &dyn Stor
 pub(super) async fn an_answer_lifts_only_what_an_answer_suppressed(store: &dyn Store, clock: &SimClock) {
     accepted_as(store, clock, "msg-1").await;
     let by_hand = suppression(Some("mall"), phone(), SuppressionReason::OptedOut);
-    store.suppress(std::slice::from_ref(&by_hand)).await.expect("suppressed");
+    store.suppress(std::slice::from_ref(&by_hand), None).await.expect("suppressed");
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
     assert_eq!(answer(store, reply(Some("r2"), Intent::Start, TEN)).await, 1);
     assert_eq!(listed(store).await, [by_hand], "what staff put in is theirs");
     let bounced = suppression(Some("mall"), phone(), SuppressionReason::Bounced);
-    store.suppress(&[bounced]).await.expect("suppressed");
+    store.suppress(&[bounced], None).await.expect("suppressed");
     assert_eq!(answer(store, reply(Some("r3"), Intent::Stop, ELEVEN)).await, 1);
     assert_eq!(reasons(store).await, of("mall"), "who opts out has");
 }
@@ -325,12 +326,12 @@ pub(super) async fn no_list_puts_an_end_to_an_opt_out(store: &dyn Store, clock: 
         (for_good.clone(), for_good.clone()),
         (for_days(3), for_good.clone()),
     ] {
-        store.suppress(&[written]).await.expect("suppressed");
+        store.suppress(&[written], None).await.expect("suppressed");
         assert_eq!(listed(store).await, [stands]);
     }
     let for_all = |one| Suppression { merchant: None, ..one };
     let list = [for_good, for_days(1)].map(for_all);
-    store.suppress(&list).await.expect("suppressed");
+    store.suppress(&list, None).await.expect("suppressed");
     assert_eq!(listed(store).await[0], list[0], "not within one list either");
 }
 
@@ -340,7 +341,7 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
     let ended = Suppression { until, ..suppression(None, mail.clone(), SuppressionReason::Manual) };
     let ours = suppression(Some("mall"), phone(), SuppressionReason::Manual);
     let all = suppression(None, phone(), SuppressionReason::Complained);
-    store.suppress(&[ours.clone(), all.clone(), ended.clone()]).await.expect("suppressed");
+    store.suppress(&[ours.clone(), all.clone(), ended.clone()], None).await.expect("suppressed");
     let in_order = [ended.clone(), all.clone(), ours.clone()];
     assert_eq!(listed(store).await, in_order);
     let mut filter = SuppressionFilter { limit: 1, ..SuppressionFilter::default() };
@@ -360,8 +361,8 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
     assert_eq!(only(SuppressionFilter { address: Some(mail.clone()), ..Default::default() }).await, [ended]);
     let channel = Some(Channel::Sms);
     assert_eq!(only(SuppressionFilter { channel, ..Default::default() }).await, [all, ours]);
-    assert!(store.lift_suppression(None, &phone()).await.expect("lifted"));
-    assert!(!store.lift_suppression(None, &phone()).await.expect("it was lifted"));
-    assert!(store.lift_suppression(Some(&merchant("mall")), &phone()).await.expect("lifted"));
+    assert!(store.lift_suppression(None, &phone(), &by_hand()).await.expect("lifted"));
+    assert!(!store.lift_suppression(None, &phone(), &by_hand()).await.expect("it was lifted"));
+    assert!(store.lift_suppression(Some(&merchant("mall")), &phone(), &by_hand()).await.expect("lifted"));
     assert_eq!(listed(store).await.len(), 1);
 }

@@ -264,7 +264,7 @@ pub(super) async fn what_changes_no_plan_is_not_written_down(store: &dyn Store, 
     let number = dueherald::domain::Phone::new(super::sample::PHONE).expect("a number");
     let bounced = dueherald::domain::SuppressionReason::Bounced;
     let address = dueherald::domain::Address::Phone(number);
-    store.suppress(&[suppression(Some("mall"), address, bounced)]).await.expect("written");
+    store.suppress(&[suppression(Some("mall"), address, bounced)], None).await.expect("written");
     import(store, &[LedgerRow { due_date: date("2026-11-24"), ..row_with_phone("b1", "i1") }]).await;
     assert_eq!(changed(store).await, Vec::<String>::new());
 }

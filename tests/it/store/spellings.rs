@@ -9,6 +9,7 @@ use dueherald::store::{Store, Subject, SuppressionFilter, Told, ToldFate};
 
 use super::bench::START;
 use super::sample::{DUE, date, import, instant, key, merchant, plan, row, sms, suppression};
+use crate::fixtures::by_hand;
 
 fn email(text: &str) -> EmailAddress {
     EmailAddress::new(text).expect("an address")
@@ -40,7 +41,10 @@ pub(super) async fn an_address_is_suppressed_in_any_spelling(store: &dyn Store, 
         let borrower = format!("b{number}");
         import(store, &[owed_by(&borrower, in_books)]).await;
         assert_eq!(suppressed(store, &borrower).await, None, "{in_books}");
-        store.suppress(&[suppression(None, mail_to(elsewhere), SuppressionReason::Manual)]).await.expect("written");
+        store
+            .suppress(&[suppression(None, mail_to(elsewhere), SuppressionReason::Manual)], None)
+            .await
+            .expect("written");
         assert_eq!(suppressed(store, &borrower).await, Some(SuppressionReason::Manual), "{in_books}");
         let page = store.due_page(date(DUE)..=date(DUE), None, 10).await.expect("the page is read");
         assert_eq!(page[number].suppressed, [Channel::Email], "{in_books}");
@@ -50,7 +54,7 @@ pub(super) async fn an_address_is_suppressed_in_any_spelling(store: &dyn Store, 
     import(store, &[owed_by("b0", elsewhere)]).await;
     let known = store.account(&key("b0"), date(DUE), Channel::Email).await.expect("the account is read");
     assert_eq!(known.borrower.and_then(|known| known.email), Some(email(elsewhere)), "the books may spell it anew");
-    assert!(store.lift_suppression(None, &mail_to(in_books).into()).await.expect("lifted"));
+    assert!(store.lift_suppression(None, &mail_to(in_books).into(), &by_hand()).await.expect("lifted"));
     assert_eq!(suppressed(store, "b0").await, None);
 }
 
@@ -64,9 +68,9 @@ pub(super) async fn one_address_has_one_suppression(store: &dyn Store, _: &SimCl
     let opted_out = suppression(Some("mall"), mail_to(one), SuppressionReason::OptedOut);
     let until = Some(instant("2027-01-01T00:00:00Z"));
     let for_a_while = Suppression { until, ..suppression(Some("mall"), mail_to(other), SuppressionReason::Manual) };
-    store.suppress(&[opted_out.clone(), for_a_while.clone()]).await.expect("one batch may spell it twice");
+    store.suppress(&[opted_out.clone(), for_a_while.clone()], None).await.expect("one batch may spell it twice");
     assert_eq!(listed(one).await, std::slice::from_ref(&opted_out));
-    store.suppress(&[for_a_while]).await.expect("written");
+    store.suppress(&[for_a_while], None).await.expect("written");
     assert_eq!(listed(other).await, [opted_out], "no end takes the place of none, however it is spelled");
 }
 

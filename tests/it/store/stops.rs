@@ -8,6 +8,7 @@ use dueherald::plan::Account;
 use dueherald::store::{Stop, Store};
 
 use super::sample::{DUE, claim, date, import, instant, key, merchant, plan_due, row_with_phone, send};
+use crate::fixtures::by_hand;
 
 fn stop(merchant: Option<&str>, channel: Option<Channel>, since: &str) -> Stop {
     Stop {
@@ -24,7 +25,7 @@ async fn put(store: &dyn Store, stop: &Stop) {
 }
 
 async fn lift(store: &dyn Store, merchant: Option<&MerchantId>, channel: Option<Channel>) -> bool {
-    store.lift_stop(merchant, channel).await.expect("the stop is lifted")
+    store.lift_stop(merchant, channel, &by_hand()).await.expect("the stop is lifted")
 }
 
 /// Whether it is stopped for the mall's SMS and e-mail, and for the arcade's SMS and e-mail.

@@ -85,7 +85,7 @@ pub(super) async fn what_cannot_be_sent_neither_takes_a_place_nor_keeps_others_w
         ("opted out", |who| reachable(who, "+8613900139000")),
     ];
     let opted_out = Address::Phone(Phone::new(number).expect("a number"));
-    store.suppress(&[suppression(None, opted_out, SuppressionReason::OptedOut)]).await.expect("suppressed");
+    store.suppress(&[suppression(None, opted_out, SuppressionReason::OptedOut)], None).await.expect("suppressed");
     for (number, (why, row)) in cases.into_iter().enumerate() {
         let who = format!("b{number}");
         import(store, &[row(&who)]).await;

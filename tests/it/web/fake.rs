@@ -12,9 +12,9 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::config::Http;
 use dueherald::domain::{
     AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
-    GatewayState, Installment, InstallmentStatus, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone,
-    Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
-    SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, WishesByHand,
+    GatewayState, Installment, InstallmentStatus, ManualChange, Merchant, MerchantId, NewReminder, Origin, PersonName,
+    Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
+    SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, SuppressionChange, WishesByHand,
 };
 use dueherald::http::limit::Limit;
 use dueherald::http::public::Public;
@@ -24,7 +24,8 @@ use dueherald::render::LinkKeys;
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
     PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState,
-    Stop, Store, StoreError, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
+    WishRecord, WriteMode,
 };
 
 use secrecy::SecretString;
@@ -151,7 +152,8 @@ impl Store for FakeStore {
         self.answer(self.account.installments.clone()).await
     }
 
-    async fn suppress(&self, suppressions: &[Suppression]) -> Result<(), StoreError> {
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        assert_eq!(by, None, "whoever follows a link is no member of staff");
         self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
         self.answer(()).await
     }
@@ -161,8 +163,17 @@ impl Store for FakeStore {
         self.answer(suppressed).await
     }
 
-    async fn lift_suppression(&self, _: Option<&MerchantId>, _: &AddressKey) -> Result<bool, StoreError> {
+    async fn lift_suppression(
+        &self,
+        _: Option<&MerchantId>,
+        _: &AddressKey,
+        _: &ManualChange,
+    ) -> Result<bool, StoreError> {
         unreachable!("no page lifts suppressions")
+    }
+
+    async fn suppression_changes(&self, _: &SuppressionChangeFilter) -> Result<Vec<SuppressionChange>, StoreError> {
+        unreachable!("no page lists changes")
     }
 
     async fn take_in(&self, _: &Told) -> Result<TakenIn, StoreError> {
@@ -315,7 +326,12 @@ impl Store for FakeStore {
         unreachable!("no page stops")
     }
 
-    async fn lift_stop(&self, _: Option<&MerchantId>, _: Option<Channel>) -> Result<bool, StoreError> {
+    async fn lift_stop(
+        &self,
+        _: Option<&MerchantId>,
+        _: Option<Channel>,
+        _: &ManualChange,
+    ) -> Result<bool, StoreError> {
         unreachable!("no page stops")
     }
 

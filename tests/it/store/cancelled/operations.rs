@@ -13,10 +13,12 @@ use dueherald::domain::{
 use dueherald::plan::{Beside, Mark, Planned, RateLimit, rules_of};
 use dueherald::store::{
     ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter, ReminderFilter,
-    ReplyFilter, ReplyReading, Stop, Store, Subject, SuppressionFilter, Told, ToldFate, ToldReply, Verdict, WriteMode,
+    ReplyFilter, ReplyReading, Stop, Store, Subject, SuppressionChangeFilter, SuppressionFilter, Told, ToldFate,
+    ToldReply, Verdict, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
+use crate::fixtures::by_hand;
 use crate::store::bench::START;
 use crate::store::sample::{DUE, PHONE, date, instant, key, merchant, request, row_with_phone, send, sms, suppression};
 
@@ -212,9 +214,12 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         &m.borrower(), due(), Channel::Sms,
         Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 },
     ),
-    suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)]),
+    suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)], Some(&by_hand())),
     suppressions: |store, m| store.suppressions(&SuppressionFilter { limit: 10, ..SuppressionFilter::default() }),
-    lift_suppression: |store, m| store.lift_suppression(None, &AddressKey::from(phone())),
+    lift_suppression: |store, m| store.lift_suppression(None, &AddressKey::from(phone()), &by_hand()),
+    suppression_changes: |store, m| store.suppression_changes(&SuppressionChangeFilter {
+        address: Some(phone().into()), limit: 10, ..SuppressionChangeFilter::default()
+    }),
     wish: |store, m| store.wish(&WishesByHand {
         borrower: m.borrower(),
         wishes: Wishes { preferred_channel: Said::Value(Some(Channel::Email)), ..Wishes::default() },
@@ -278,7 +283,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     stop: |store, m| store.stop(&Stop {
         merchant: Some(merchant("arcade")), channel: None, actor: "wang".into(), reason: "test".into(), since: start(),
     }),
-    lift_stop: |store, m| store.lift_stop(Some(&merchant("arcade")), None),
+    lift_stop: |store, m| store.lift_stop(Some(&merchant("arcade")), None, &by_hand()),
     stops: |store, m| store.stops(),
     rehome: |store, m| store.rehome(Channel::Sms, 1),
     reap: |store, m| store.reap(10),

@@ -1,0 +1,78 @@
+//! The record of what people change about stops and suppressions.
+
+use super::{Batch, Db, Tx, suppression};
+use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, SuppressionAction, SuppressionChange};
+use crate::store::sql::clauses::narrowed;
+use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
+use crate::store::sql::value::Moment;
+use crate::store::{StoreError, SuppressionChangeFilter};
+
+/// An address, for a merchant or for all.
+pub(super) type Suppressed<'a> = (Option<&'a MerchantId>, &'a AddressKey);
+
+/// Records that a stop was set or lifted.
+pub(super) async fn record_stop(
+    tx: &mut Tx,
+    action: SuppressionAction,
+    (merchant, channel): (Option<&MerchantId>, Option<Channel>),
+    change: &ManualChange,
+) -> Result<(), StoreError> {
+    append(tx, action, (merchant, channel), 0, change).await.map(drop)
+}
+
+/// Records what was done to addresses.
+pub(super) async fn record_addresses(
+    tx: &mut Tx,
+    action: SuppressionAction,
+    addresses: &[Suppressed<'_>],
+    change: &ManualChange,
+) -> Result<(), StoreError> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let id = append(tx, action, (None, None), addresses.len(), change).await?;
+    Batch::of(addresses)
+        .column(|(merchant, _)| merchant.map(MerchantId::as_str))?
+        .column(|(_, address)| address.channel().as_str())?
+        .column(|(_, address)| address.reveal())?
+        .query(suppression::RECORD_ADDRESSES)?
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn append(
+    tx: &mut Tx,
+    action: SuppressionAction,
+    (merchant, channel): (Option<&MerchantId>, Option<Channel>),
+    addresses: usize,
+    change: &ManualChange,
+) -> Result<i64, StoreError> {
+    let (id,): (i64,) = sqlx::query_as::<Db, _>(APPEND)
+        .bind(Moment(change.at))
+        .bind(change.actor.as_str())
+        .bind(change.reason.as_str())
+        .bind(action.as_str())
+        .bind(merchant.map(MerchantId::as_str))
+        .bind(channel.map(Channel::as_str))
+        .bind(i64::try_from(addresses).unwrap_or(i64::MAX))
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(id)
+}
+
+pub(super) async fn listed(
+    tx: &mut Tx,
+    filter: &SuppressionChangeFilter,
+) -> Result<Vec<SuppressionChange>, StoreError> {
+    let address = filter.address.as_ref();
+    let rows: Vec<ChangeRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
+        .bind(address.map(|address| address.channel().as_str()))
+        .bind(address.map(AddressKey::reveal))
+        .bind(filter.before)
+        .bind(i64::from(filter.limit))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(ChangeRow::change).collect()
+}

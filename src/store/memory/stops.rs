@@ -1,0 +1,97 @@
+//! Stops and suppressions by hand, in memory, with the record of who changed them.
+
+use chrono::{DateTime, Utc};
+
+use super::Tables;
+use crate::domain::{
+    AddressKey, Channel, HoldReason, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange,
+    SuppressionScope,
+};
+use crate::store::{RELEASED_AT_ONCE, Stop, SuppressionChangeFilter};
+
+/// A change on record, with the addresses that it is about.
+#[derive(Debug, Clone)]
+pub(super) struct RecordedChange {
+    change: SuppressionChange,
+    addresses: Vec<AddressKey>,
+}
+
+impl Tables {
+    pub(super) fn suppress(&mut self, suppressions: &[Suppression], by: Option<&ManualChange>) {
+        self.ledger.suppress(suppressions);
+        let Some(change) = by.filter(|_| !suppressions.is_empty()) else { return };
+        let scope = match suppressions {
+            [one] => SuppressionScope::Address { merchant: one.merchant.clone(), address: one.address.clone() },
+            many => SuppressionScope::Addresses(many.len() as u64),
+        };
+        let addresses = suppressions.iter().map(|one| one.address.clone()).collect();
+        self.record(SuppressionAction::Add, scope, addresses, change);
+    }
+
+    pub(super) fn lift_suppression(
+        &mut self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> bool {
+        let known = &mut self.ledger.suppressions;
+        let before = known.len();
+        known.retain(|one| (one.merchant.as_ref(), &one.address) != (merchant, address));
+        let lifted = known.len() < before;
+        if lifted {
+            let scope = SuppressionScope::Address { merchant: merchant.cloned(), address: address.clone() };
+            self.record(SuppressionAction::Remove, scope, vec![address.clone()], by);
+        }
+        lifted
+    }
+
+    pub(super) fn stop(&mut self, stop: &Stop) {
+        let stops = &mut self.ledger.stops;
+        stops.retain(|known| (&known.merchant, known.channel) != (&stop.merchant, stop.channel));
+        stops.push(stop.clone());
+        let scope = SuppressionScope::Stop { merchant: stop.merchant.clone(), channel: stop.channel };
+        self.record(SuppressionAction::Stop, scope, Vec::new(), &stop.change());
+    }
+
+    pub(super) fn lift_stop(
+        &mut self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let stops = &mut self.ledger.stops;
+        let before = stops.len();
+        stops.retain(|known| (known.merchant.as_ref(), known.channel) != (merchant, channel));
+        if stops.len() == before {
+            return false;
+        }
+        self.outbox.release(now, RELEASED_AT_ONCE, |cause, channel, _| {
+            cause.reason == HoldReason::Stopped && !stops.iter().any(|stop| stop.covers(&cause.subject, channel))
+        });
+        let scope = SuppressionScope::Stop { merchant: merchant.cloned(), channel };
+        self.record(SuppressionAction::Lift, scope, Vec::new(), by);
+        true
+    }
+
+    pub(super) fn suppression_changes(&self, filter: &SuppressionChangeFilter) -> Vec<SuppressionChange> {
+        let matches = |recorded: &&RecordedChange| {
+            filter.address.as_ref().is_none_or(|address| recorded.addresses.contains(address))
+                && filter.before.is_none_or(|before| recorded.change.id < before)
+        };
+        let found = self.changes.iter().rev().filter(matches).take(filter.limit as usize);
+        found.map(|recorded| recorded.change.clone()).collect()
+    }
+
+    fn record(
+        &mut self,
+        action: SuppressionAction,
+        scope: SuppressionScope,
+        addresses: Vec<AddressKey>,
+        change: &ManualChange,
+    ) {
+        let id = self.changes.last().map_or(0, |last| last.change.id) + 1;
+        let change = SuppressionChange { id, action, scope, change: change.clone() };
+        self.changes.push(RecordedChange { change, addresses });
+    }
+}

@@ -1,0 +1,22 @@
+//! What the real store says of reminders, for the oracle.
+
+use dueherald::domain::ReminderId;
+use dueherald::store::{ReminderFilter, ReminderView, Store};
+
+use crate::database::Busy;
+use crate::world::{World, lock};
+
+/// One reminder with its state, from the real store.
+pub(crate) async fn view(store: &dyn Store, id: ReminderId) -> Option<ReminderView> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    store.reminders(&filter).await.expect("the store answers").pop()
+}
+
+/// Tells the oracle how these reminders stand after a commit.
+pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
+    for id in ids {
+        if let Some(view) = view(&*Busy::with(world), *id).await {
+            lock(&world.oracle).observe(&view);
+        }
+    }
+}
