@@ -24,6 +24,7 @@ use crate::pipeline::{
 use crate::plan::{Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
+use crate::source::read_text_file;
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
 
 /// Why the parts do not come together.
@@ -378,11 +379,19 @@ pub fn read_templates(folder: &Path) -> io::Result<Vec<TemplateSource>> {
             let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
             let name = parts.join("/");
             if is_template_path(&name) {
-                sources.push(TemplateSource { path: name, text: fs::read_to_string(&path)? });
+                sources.push(TemplateSource {
+                    path: name,
+                    text: read_text_file(&path).map_err(|error| named(below, &error))?,
+                });
             }
         }
     }
     Ok(sources)
+}
+
+/// The error with the file's name below its folder.
+fn named(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
 /// Opens a database.

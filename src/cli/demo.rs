@@ -4,7 +4,7 @@
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Cursor, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::http;
 use crate::http::public::Public;
 use crate::pipeline::{Extent, Import, Summary, import, scan};
 use crate::plan::{Due, local_date, to_utc};
-use crate::source::Format;
+use crate::source::{Encoding, Format, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
 /// The merchant whose day is played and who stands in for merchants of a file that the sample config does not know.
@@ -46,6 +46,9 @@ pub(super) struct DemoArgs {
     /// Your own instalments, CSV or JSON lines, instead of the invented ones
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// Their encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    encoding: Option<Encoding>,
     /// How many days to play, from today
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
@@ -60,16 +63,15 @@ pub(super) async fn run(args: DemoArgs, out: &mut (dyn Write + Send)) -> Result<
     let listener = if args.once { None } else { Some(listen(args.listen).await?) };
     let address = listener.as_ref().map_or(Ok(args.listen), TcpListener::local_addr)?;
     let mut config = config(folder.path(), address)?;
-    let house = adopt(&mut config, args.input.as_deref())?;
+    let input = args.input.as_deref().map(|file| OwnRows::read(file, args.encoding)).transpose()?;
+    let house = adopt(&mut config, input.as_ref())?;
     let start = to_utc(house.time_zone, local_date(house.time_zone, SystemClock.now()).into());
     let clock = SimClock::at(start);
     let app = App::start(config, &Time::Rehearsal(clock.clone())).await?;
     app.store.migrate().await?;
 
-    let imported = match &args.input {
-        Some(file) => {
-            take(&app, File::open(file).map_err(|error| unreadable(file, &error))?, Format::of_path(file)).await?
-        }
+    let imported = match input {
+        Some(own) => take(&app, Cursor::new(own.text), own.format).await?,
         None => {
             let sample = BEFORE_PAYMENT.iter().fold(sample(start)?, |text, (paid, open)| text.replace(paid, open));
             take(&app, Cursor::new(sample), Some(Format::Csv)).await?
@@ -122,13 +124,12 @@ fn config(folder: &Path, address: SocketAddr) -> Result<Config, CliError> {
 }
 
 /// Lets merchants of the file that the config does not know be served like the sample's first one. Gives that one.
-fn adopt(config: &mut Config, input: Option<&Path>) -> Result<Merchant, CliError> {
+fn adopt(config: &mut Config, input: Option<&OwnRows>) -> Result<Merchant, CliError> {
     let merchants = &mut config.policy.merchants;
     let house = merchants.get(HOUSE).cloned();
     let house = house.ok_or_else(|| CliError::Failed(format!("the sample config has no merchant {HOUSE}")))?;
-    let Some(file) = input else { return Ok(house) };
-    for id in merchants_of(file)?.into_iter().filter(|id| !config.policy.merchants.contains_key(id)).collect::<Vec<_>>()
-    {
+    let Some(own) = input else { return Ok(house) };
+    for id in own.merchants().into_iter().filter(|id| !config.policy.merchants.contains_key(id)).collect::<Vec<_>>() {
         let mut routes = config.routes.0.clone();
         routes.retain(|route| route.merchant == house.id);
         routes.iter_mut().for_each(|route| route.merchant = id.clone());
@@ -140,27 +141,36 @@ fn adopt(config: &mut Config, input: Option<&Path>) -> Result<Merchant, CliError
     Ok(house)
 }
 
-/// Every merchant that a file names, by a look at the one column; what is wrong with a line is the import's matter.
-fn merchants_of(file: &Path) -> Result<BTreeSet<MerchantId>, CliError> {
-    let wrong = |error: io::Error| unreadable(file, &error);
-    let mut text = Vec::new();
-    File::open(file).and_then(|mut file| file.read_to_end(&mut text)).map_err(wrong)?;
-    let names: Vec<String> = if Format::of_path(file) == Some(Format::JsonLines) {
-        let rows = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        rows.filter_map(|row: serde_json::Value| Some(row.get("merchant")?.as_str()?.to_owned())).collect()
-    } else {
-        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
-        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text);
-        let named = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"merchant");
-        let column = rows.byte_headers().ok().and_then(|header| header.iter().position(named));
-        let rows = rows.byte_records().filter_map(Result::ok);
-        rows.filter_map(|row| Some(String::from_utf8_lossy(row.get(column?)?).trim().to_owned())).collect()
-    };
-    Ok(names.iter().filter_map(|name| MerchantId::new(name).ok()).collect())
+/// The instalments of `--input`.
+struct OwnRows {
+    text: Vec<u8>,
+    format: Option<Format>,
 }
 
-fn unreadable(file: &Path, error: &io::Error) -> CliError {
-    CliError::Failed(format!("{} cannot be read: {error}", file.display()))
+impl OwnRows {
+    fn read(file: &Path, encoding: Option<Encoding>) -> Result<Self, CliError> {
+        let refused = |error: SourceError| CliError::Failed(format!("{}: {error}", file.display()));
+        let mut text = Vec::new();
+        let mut input = TextInput::open(file, TextOptions { encoding, strict: false }).map_err(refused)?;
+        input.read_to_end(&mut text)?;
+        Ok(Self { text, format: Format::of_path(file) })
+    }
+
+    /// Every merchant that it names, by a look at the one column; what is wrong with a line is the import's matter.
+    fn merchants(&self) -> BTreeSet<MerchantId> {
+        let names: Vec<String> = if self.format == Some(Format::JsonLines) {
+            let rows = self.text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+            rows.filter_map(|row: serde_json::Value| Some(row.get("merchant")?.as_str()?.to_owned())).collect()
+        } else {
+            let text = self.text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.text);
+            let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+            let named = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"merchant");
+            let column = rows.byte_headers().ok().and_then(|header| header.iter().position(named));
+            let rows = rows.byte_records().filter_map(Result::ok);
+            rows.filter_map(|row| Some(String::from_utf8_lossy(row.get(column?)?).trim().to_owned())).collect()
+        };
+        names.iter().filter_map(|name| MerchantId::new(name).ok()).collect()
+    }
 }
 
 fn sample(now: DateTime<Utc>) -> Result<String, CliError> {

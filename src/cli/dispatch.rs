@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write
     let tally = drain(app, stop).await?;
     report(&tally, out)?;
     let waiting = tell_waiting(&*app.store, out).await?;
-    if tally == Tally::default() && waiting == 0 {
+    if tally.accepted == 0 && waiting == 0 {
         tell_next(app, out).await?;
     }
     Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 { Exit::Done } else { Exit::Partly })
@@ -92,7 +92,7 @@ async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, Cli
     Ok(waiting + held.values().sum::<u64>())
 }
 
-/// Says when something is due next, where nothing was due now.
+/// Says when something is due next, where nothing was sent and nothing waits.
 async fn tell_next(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     let mut next = Vec::new();
     for channel in app.config.channels.keys() {

@@ -130,17 +130,19 @@ pub fn run(
             return Err(InitError::Exists(there));
         }
     }
-    let mut examples = 0;
+    // Told at the end, so that whoever does not read it gets all files all the same.
+    let (mut examples, mut told) = (0, String::new());
     for sheet in &sheets {
         let path = args.folder.join(&sheet.name);
         let written =
             write(&path, sheet, args.force).map_err(|source| InitError::File { path: path.clone(), source })?;
         match written {
             _ if sheet.name.starts_with("examples") => examples += 1,
-            true => writeln!(out, "wrote {}", path.display())?,
-            false => writeln!(out, "kept  {}", path.display())?,
+            true => told += &format!("wrote {}\n", path.display()),
+            false => told += &format!("kept  {}\n", path.display()),
         }
     }
+    write!(out, "{told}")?;
     if examples > 0 {
         writeln!(
             out,

@@ -12,6 +12,7 @@ pub mod import;
 pub mod init;
 mod log;
 mod notice;
+mod output;
 mod pull;
 mod receipts;
 mod rejects;
@@ -161,13 +162,11 @@ impl CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = io::stdout();
+    let mut out = output::Output::new(io::stdout());
     match perform(cli, &mut out).and_then(|exit| Ok(out.flush().map(|()| exit)?)) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Unwell) => ExitCode::from(1),
         Ok(Exit::Partly) => ExitCode::from(3),
-        // Somebody closed the pipe, `| head` say: they have seen what they wanted.
-        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when even this cannot be written.
             _ = writeln!(io::stderr(), "dueherald: {error}");

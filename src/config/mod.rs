@@ -46,6 +46,7 @@ use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, RouteKe
 use crate::gateway::CallbackAddress;
 use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
+use crate::source::read_text_file;
 
 pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
@@ -229,14 +230,13 @@ impl Config {
 /// Hands the file on with the environment and the files of this process.
 fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigError>) -> Result<T, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
-    let bytes = std::fs::read(file).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| not_utf8(file, &error))?;
+    let text = read_text_file(file).map_err(unreadable)?;
     // What is not UTF-8 cannot be ours; `vars` would panic on it.
     let text_only = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let environment = std::env::vars_os().filter_map(text_only).collect();
-    let read_file = |path: &Path| std::fs::read_to_string(path);
+    let read_file = |path: &Path| read_text_file(path);
     load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file })
 }
 
@@ -338,12 +338,4 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         log: log?,
         places: BTreeMap::new(),
     })
-}
-
-fn not_utf8(file: &Path, error: &std::string::FromUtf8Error) -> ConfigError {
-    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let place = Place::Line { file: file.display().to_string(), line, column: None };
-    let text = "is not UTF-8; save the file as UTF-8".to_owned();
-    ConfigError::Mistakes(Mistakes::new(vec![Mistake { place, key: String::new(), text }]))
 }

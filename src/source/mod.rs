@@ -27,6 +27,7 @@ mod splitter;
 mod spreadsheet;
 pub mod sql;
 mod suppressions;
+mod text_file;
 mod text_input;
 mod unknown;
 mod wishes;
@@ -56,6 +57,7 @@ pub use sender::read_sender;
 pub use suppressions::{
     Defaults, SuppressionLine, SuppressionLines, SuppressionsError, SuppressionsWriter, read_address,
 };
+pub use text_file::read_text_file;
 pub use text_input::{TextInput, TextOptions};
 pub use unknown::UnknownColumn;
 

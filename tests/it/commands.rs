@@ -76,7 +76,7 @@ impl Done {
 }
 
 /// Today in Shanghai, and half past ten there: when the sample's reminders of the day have fallen due.
-fn today() -> (NaiveDate, String) {
+pub(crate) fn today() -> (NaiveDate, String) {
     let shanghai = chrono_tz::Asia::Shanghai;
     let today = SystemClock.now().with_timezone(&shanghai).date_naive();
     (today, format!("{today}T10:30:00+08:00"))

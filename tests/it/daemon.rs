@@ -55,7 +55,8 @@ impl Daemon {
         loop {
             line.clear();
             assert_ne!(self.log.read_line(&mut line).expect("a line"), 0, "it ended before it said {message:?}");
-            let fields = serde_json::from_str::<serde_json::Value>(&line).expect("JSON")["fields"].clone();
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            let fields = json["fields"].clone();
             if fields["message"].as_str().is_some_and(|said| said.contains(message)) {
                 return fields;
             }

@@ -1,6 +1,7 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
 mod caps;
+mod closed_pipe;
 mod commands;
 mod config;
 mod contact_hours;
@@ -8,6 +9,7 @@ mod daemon;
 mod deploy;
 mod digest;
 mod dispatch;
+mod encodings;
 mod explain;
 mod fixtures;
 mod forecast;
@@ -20,6 +22,7 @@ mod mariadb;
 mod notice;
 mod plan;
 mod postgres;
+mod readme;
 mod render;
 mod replan;
 mod resend;

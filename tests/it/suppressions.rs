@@ -3,7 +3,7 @@
 use dueherald::source::{Defaults, SuppressionLines, SuppressionsWriter};
 use proptest::prelude::*;
 
-use crate::commands::Desk;
+use crate::commands::{Desk, today};
 use crate::fixtures::{at, merchant};
 
 const FILE: &str = "merchant,address,reason,source,since,until\r
@@ -110,6 +110,35 @@ fn a_list_is_kept_on_sqlite() {
 async fn a_list_is_kept_on_postgres() {
     let database = crate::postgres::database().await;
     tell(&migrated(Some(database.url())));
+}
+
+#[test]
+fn a_drain_under_a_stop_is_done_in_part_until_the_stop_is_lifted() {
+    let desk = migrated(None);
+    // Tomorrow: what a stop held is due at the time at which it is lifted, by the real clock.
+    let at = format!("{}T10:30:00+08:00", today().0 + chrono::Days::new(1));
+    desk.run(&["import", "sample.csv"]).went_well();
+    desk.run(&["scan", "--at", &at]).went_well();
+    let drain = || desk.run(&["dispatch", "--drain", "--at", &at]);
+    let stop =
+        |scope: &[&str]| desk.run(&[&["suppress", "stop", "--actor", "li", "--reason", "amounts"], scope].concat());
+    stop(&["--merchant", "mall", "--channel", "email"]).went_well();
+    let partly = drain();
+    assert_eq!(partly.code, 3, "part of it is held: {}", partly.out);
+    assert!(partly.out.starts_with("stopped: everything of mall on email, by li: amounts\n"), "{}", partly.out);
+    let sent = desk.captured().len();
+    assert!(sent > 0 && !partly.out.contains("\n0 sent"), "{}", partly.out);
+    stop(&["--all"]).went_well();
+    let again = drain();
+    assert_eq!((again.code, desk.captured().len()), (3, sent), "what is held stays held: {}", again.out);
+    assert!(again.out.contains("are held: "), "{}", again.out);
+
+    let lift = |scope: &[&str]| desk.run(&[&["suppress", "lift"], scope, &SIGNED].concat()).went_well();
+    lift(&["--all"]);
+    assert_eq!(drain().code, 3, "the other stop holds on");
+    lift(&["--merchant", "mall", "--channel", "email"]);
+    drain().went_well();
+    assert!(desk.captured().len() > sent && desk.reminders(&["--state", "held"]).is_empty());
 }
 
 fn merchants() -> std::collections::BTreeMap<dueherald::domain::MerchantId, dueherald::domain::Merchant> {

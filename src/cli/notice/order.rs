@@ -16,7 +16,7 @@ use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message
 use crate::gateway::Gateway;
 use crate::pipeline::{NoticeOrder, Preview, Recall, Seen, Selection, Signature, create as make, preview};
 use crate::render::{Phase, RenderRequest, Sample};
-use crate::source::{TextInput, TextOptions, read_borrower_list};
+use crate::source::{Encoding, TextInput, TextOptions, read_borrower_list};
 
 /// How many messages a dry run shows.
 const SHOWN: usize = 4;
@@ -52,6 +52,9 @@ pub(super) struct CreateArgs {
     /// Only the borrowers of this CSV file, by its column borrower_id
     #[arg(long, value_name = "FILE")]
     borrowers: Option<PathBuf>,
+    /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
+    #[arg(long, value_name = "NAME", requires = "borrowers")]
+    encoding: Option<Encoding>,
     /// Only on this channel: sms or email; without it on that on which each can be reached
     #[arg(long)]
     channel: Option<Channel>,
@@ -91,7 +94,7 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
         due_from: args.due_from,
         due_to: args.due_to,
         phase: args.state.map(Standing::phase),
-        borrowers: args.borrowers.as_deref().map(listed).transpose()?,
+        borrowers: args.borrowers.as_deref().map(|file| listed(file, args.encoding)).transpose()?,
         recall,
         channels,
     };
@@ -155,9 +158,10 @@ fn merchants<'a>(args: &CreateArgs, recall: Option<&Recall>, app: &'a App) -> Re
     names.iter().map(find).collect()
 }
 
-fn listed(file: &Path) -> Result<BTreeSet<BorrowerId>, CliError> {
+fn listed(file: &Path, encoding: Option<Encoding>) -> Result<BTreeSet<BorrowerId>, CliError> {
     let wrong = |problem: String| CliError::Use(format!("{}: {problem}", file.display()));
-    let input = TextInput::open(file, TextOptions::default()).map_err(|error| wrong(error.to_string()))?;
+    let input =
+        TextInput::open(file, TextOptions { encoding, strict: false }).map_err(|error| wrong(error.to_string()))?;
     read_borrower_list(input).map_err(|error| wrong(error.to_string()))
 }
 

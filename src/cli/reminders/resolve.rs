@@ -1,6 +1,5 @@
 //! `dueherald reminders resolve`: what a person or a provider's report says of unknown reminders.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::super::{CliError, Exit};
 use crate::domain::ReminderId;
 use crate::pipeline::{Finding, ResolveError, Signature, resolve};
+use crate::source::{Encoding, TextInput, TextOptions};
 use crate::store::Store;
 
 /// The columns of a report.
@@ -26,6 +26,9 @@ pub(super) struct ResolveArgs {
     /// Settle many from a CSV file with the columns reminder (its number) and outcome (sent, delivered, undelivered or not_sent)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "finding"])]
     file: Option<PathBuf>,
+    /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
+    #[arg(long, value_name = "NAME", requires = "file")]
+    encoding: Option<Encoding>,
     /// How that was found out; kept on record
     #[arg(long)]
     reason: String,
@@ -52,7 +55,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     match (&args.file, args.id, args.finding) {
-        (Some(file), ..) => settle_file(file, store, &signature, now, out).await,
+        (Some(file), ..) => settle_file(file, args.encoding, store, &signature, now, out).await,
         (None, Some(id), Some(found)) => settle_one(id, found, store, &signature, now, out).await,
         _ => Err(CliError::Use("name a reminder and --as FINDING, or --file FILE".to_owned())),
     }
@@ -82,13 +85,15 @@ async fn settle_one(
 /// Settles line by line, so that a line that cannot be settled keeps no other from it.
 async fn settle_file(
     file: &Path,
+    encoding: Option<Encoding>,
     store: &dyn Store,
     signature: &Signature,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     let name = file.display();
-    let input = File::open(file).map_err(|error| CliError::Failed(format!("{name}: {error}")))?;
+    let options = TextOptions { encoding, strict: false };
+    let input = TextInput::open(file, options).map_err(|error| CliError::Failed(format!("{name}: {error}")))?;
     let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(input);
     let places = places(&mut lines).map_err(|reason| CliError::Use(format!("{name}: {reason}")))?;
     let (mut settled, mut left) = (0_u64, 0_u64);
@@ -118,7 +123,7 @@ async fn settle_file(
 }
 
 /// Where the columns stand.
-fn places(lines: &mut csv::Reader<File>) -> Result<[usize; 2], String> {
+fn places(lines: &mut csv::Reader<TextInput>) -> Result<[usize; 2], String> {
     let header = lines.headers().map_err(|error| error.to_string())?;
     let place = |column: &str| {
         let is_it = |cell: &str| cell.trim_start_matches('\u{feff}').eq_ignore_ascii_case(column);
