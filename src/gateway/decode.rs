@@ -4,10 +4,23 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, GB18030};
 
-/// The bytes of an answer or a callback as text. A byte order mark says what they are and is left out (RFC 8259, 8.1); else they are
+/// The bytes of an answer or a callback as text, without byte order marks and zeros around it: a program put together from several files
+/// writes a mark for each of them.
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let is_mark = |letter: char| matches!(letter, '\u{feff}' | '\0');
+    match text_of(bytes) {
+        Cow::Borrowed(text) => text.trim_matches(is_mark).into(),
+        Cow::Owned(text) if text.starts_with(is_mark) || text.ends_with(is_mark) => {
+            text.trim_matches(is_mark).to_owned().into()
+        }
+        text => text,
+    }
+}
+
+/// The bytes as text. A byte order mark says what they are and is left out (RFC 8259, 8.1); else they are
 /// UTF-8, or GB18030, which older gateways in China write whatever their header says. Bytes that are neither become U+FFFD, so
 /// that a message nobody can read does not make the number beside it doubtful.
-pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[mark..]).0;
     }
@@ -25,6 +38,10 @@ mod tests {
     #[rstest]
     #[case(b"{\"code\":0}", "{\"code\":0}")]
     #[case(b"\xef\xbb\xbf{\"code\":0}", "{\"code\":0}")]
+    #[case(b"\xef\xbb\xbf\xef\xbb\xbf{\"code\":0}", "{\"code\":0}")]
+    #[case(b"{\"code\":0}\xef\xbb\xbf", "{\"code\":0}")]
+    #[case(b"{\"code\":0}\0", "{\"code\":0}")]
+    #[case(b"\xff\xfe\xff\xfe{\0}\0", "{}")]
     #[case(b"\xff\xfe{\0}\0", "{}")]
     #[case(b"\xfe\xff\0{\0}", "{}")]
     // 提交成功 in GBK; the second byte of 運 is a backslash.
