@@ -344,6 +344,7 @@ fn rehearsal(config: &Config, at: Option<DateTime<Utc>>) -> Result<Time, CliErro
 
 async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     let renderer = app::composer(&config)?.renderer;
+    config.check_captures()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (gateways, _) = app::gateways(&config, &clock)?;
     let store = if args.online { Some(app::open_store(&config.database, &Time::Real).await) } else { None };

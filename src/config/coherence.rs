@@ -11,6 +11,7 @@ use super::gateways::GatewayConfig;
 use super::links::Links;
 use super::mistake::{any_of, nearest};
 use super::reading::Reading;
+use super::receipts;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
 use super::sources::ReadSource;
@@ -47,6 +48,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     callbacks_find_the_way(reading, parts);
     replies_come_from_a_country(reading, parts);
     gateways_carry_what_rules_send(reading, parts);
+    receipts::check(reading, parts);
     approved_templates_are_for_merchants(reading, parts);
 }
 

@@ -25,6 +25,7 @@ mod notices;
 mod origin;
 mod probe;
 mod reading;
+mod receipts;
 mod routes;
 mod rules;
 mod schedule;

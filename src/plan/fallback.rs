@@ -14,12 +14,16 @@ pub fn fall_back_at(
     next: &Next,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    let (after, order) = fallback(policy, reminder)?;
-    let order = preferred_first(order, preferred);
+    let (after, rule_order) = fallback(policy, reminder)?;
+    let order = preferred_first(rule_order, preferred);
     if order.last() == Some(&reminder.key.channel) {
         return None;
     }
     match next {
+        // Nobody reports that a message of the last channel arrived; the borrower may prefer it all the same. It waits for a bounce.
+        Next::Accepted if rule_order.last() == Some(&reminder.key.channel) => {
+            Some(reminder.expires_at).filter(|end| *end > now)
+        }
         Next::Accepted => Some(now + after),
         Next::Failed => Some(now),
         // What is unknown may have arrived: a second text is worse than none.
@@ -28,10 +32,13 @@ pub fn fall_back_at(
 }
 
 /// The reminder on the next channel, after the last the first: a borrower may have wished for another order. `None` if the rule
-/// names no fallback any more. It is decided afresh when it is claimed, and its key makes it the only one.
+/// names no fallback any more, or no bounce came in time. It is decided afresh when it is claimed, and its key makes it the only one.
 #[must_use]
 pub fn fall_back(policy: &Policy, reminder: &NewReminder, now: DateTime<Utc>) -> Option<NewReminder> {
     let (_, order) = fallback(policy, reminder)?;
+    if now >= reminder.expires_at && order.last() == Some(&reminder.key.channel) {
+        return None;
+    }
     let this = order.iter().position(|channel| *channel == reminder.key.channel)?;
     let channel = order.iter().copied().cycle().nth(this + 1).filter(|next| *next != reminder.key.channel)?;
     let key = ReminderKey { channel, ..reminder.key.clone() };

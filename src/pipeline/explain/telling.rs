@@ -276,7 +276,9 @@ impl<'a> Telling<'a> {
         let accepted = view.last.as_ref().filter(|_| view.state == State::Accepted)?;
         let others = self.reminders_of(plan.key.step.clone()).count() > 1;
         let preferred = self.facts.borrower.preferred_channel;
-        fall_back_at(self.policy, plan, preferred, &Next::Accepted, accepted.at).filter(|_| !others)
+        fall_back_at(self.policy, plan, preferred, &Next::Accepted, accepted.at)
+            // At its end nothing follows: only a bounce would have brought the other channel.
+            .filter(|at| !others && *at < plan.expires_at)
     }
 
     fn day(&self, offset: i32) -> Option<NaiveDate> {

@@ -100,3 +100,71 @@ async fn a_check_shows_rates_fallback_failover_and_what_is_stopped() {
         assert!(shown.lines().any(|shown| shown == line), "no line {line:?} in\n{shown}");
     }
 }
+
+const FALLBACK: &str = r#"{ mode = "fallback", order = ["sms", "email"], after = "30m" }"#;
+const MAIL_FIRST: &str = r#"{ mode = "fallback", order = ["email", "sms"], after = "30m" }"#;
+const KANNEL: &str = "kind = \"http\"\nurl = \"https://sms.example.com/send\"\nmethod = \"GET\"\naccept = { status = 202 }\n\
+    query = { to = \"{{ to }}\", text = \"{{ text }}\" }\n";
+const RECEIPTS: &str = "receipts = { status = { query = \"status\" }, delivered = [1], undelivered = [2] }\n";
+const SECRET: &str = "callback_secret = \"0123456789abcdef01234567\"\n";
+const LOOK_UP: &str = "look_up = { url = \"https://sms.example.com/s\", query = { id = \"{{ reference }}\" }, accepted = { status = 200 } }\n";
+const TWILIO: &str =
+    "kind = \"twilio\"\naccount = { sid = \"AC1\", token = \"token\" }\nfrom = { messaging_service = \"MG1\" }\n";
+
+/// The sound config with this choice of channels, and texts by a gateway `first`, or else one of those keys.
+fn falling_back(channels: &str, gateway: &str) -> String {
+    let text = changed(&[
+        (FIRST, channels),
+        (r#"gateways = ["capture-sms"]"#, r#"gateways = ["first", "second"]"#),
+        (r#"gateways = ["capture-email"]"#, r#"gateways = ["mail"]"#),
+    ]);
+    let reporting =
+        format!("[gateways.first]\n{KANNEL}{RECEIPTS}{SECRET}\n[links]\nbase = \"https://pay.example.com\"\n");
+    format!("{text}{MAIL}\n[gateways.second]\n{gateway}\n{reporting}")
+}
+
+#[rstest]
+#[case::no_receipts(KANNEL.to_owned(), "write receipts = { … } and callback_secret = \"…\" in [gateways.second]")]
+#[case::what_is_looked_up_is_only_the_unknown(format!("{KANNEL}{LOOK_UP}"), "write receipts = { … }")]
+#[case::nothing_means_delivered(
+    format!("{KANNEL}{}{SECRET}", RECEIPTS.replace("[1]", "[]")),
+    "name in gateways.second.receipts.delivered what it says then"
+)]
+#[case::nobody_calls_back(TWILIO.to_owned(), "write callback_secret = \"…\" in [gateways.second]")]
+fn a_fallback_from_a_gateway_that_never_reports_is_a_mistake(#[case] gateway: String, #[case] advice: &str) {
+    let text = falling_back(FALLBACK, &gateway);
+    let line = text.lines().position(|line| line.contains("fallback")).expect("it is there") + 1;
+    let told = told(&text, &[]);
+    let begin = format!(
+        "conf/dueherald.toml:{line}: rules[due-soon].channels.mode: waits for receipts, and gateway \"second\" never reports"
+    );
+    assert!(told.starts_with(&begin) && told.contains(advice), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_fallback_from_mail_is_a_mistake_as_only_bounces_are_known() {
+    let text = falling_back(MAIL_FIRST, &format!("{KANNEL}{RECEIPTS}{SECRET}"));
+    let told = told(&text, &[]);
+    assert!(told.contains("gateway \"mail\" never reports") && told.contains("name email last"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[rstest]
+#[case::reports(FALLBACK, format!("{KANNEL}{RECEIPTS}{SECRET}"))]
+#[case::calls_back(FALLBACK, format!("{TWILIO}{SECRET}"))]
+#[case::waits_for_nothing(r#"{ mode = "first_available", order = ["email", "sms"] }"#, KANNEL.to_owned())]
+#[case::on_all(r#"{ mode = "all", order = ["email", "sms"] }"#, TWILIO.to_owned())]
+fn what_reports_or_does_not_fall_back_is_sound(#[case] channels: &str, #[case] gateway: String) {
+    load(&falling_back(channels, &gateway), &[]).expect("it is sound");
+}
+
+#[test]
+fn a_trial_may_fall_back_from_a_capture_and_its_check_says_what_happens() {
+    let config = load(&changed(&[(FIRST, FALLBACK)]), &[]).expect("a trial");
+    let told = config.check_captures().expect_err("everything comes twice").to_string();
+    let begin = "conf/dueherald.toml:47: rules[due-soon].channels.mode: waits for receipts, and gateway \"capture-sms\" never reports";
+    assert!(told.starts_with(begin), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    load(&changed(&[]), &[]).expect("a trial").check_captures().expect("nothing falls back");
+}

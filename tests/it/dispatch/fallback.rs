@@ -140,3 +140,36 @@ async fn what_a_look_up_finds_accepted_has_half_an_hour_to_arrive_like_any_other
     bench.live(MINUTE, 1).await;
     assert_eq!(bench.states().await, ["sms accepted", "email accepted"]);
 }
+
+/// One e-mail to a borrower who prefers it, by a rule that texts first.
+async fn mailed() -> Bench {
+    let mode = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
+    let bench = Bench::of(Setup::two_channels(mode, &[Channel::Sms, Channel::Email]));
+    let mut row = row(&installment("i0", "b0", DUE));
+    row.wishes.preferred_channel = dueherald::domain::Said::Value(Some(Channel::Email));
+    bench.store.import(&[row], WriteMode::Commit).await.expect("imported");
+    let mut one = crate::fixtures::reminder("b0", DUE, "due/-3", super::bench::TEN);
+    one.key.channel = Channel::Email;
+    bench.store.plan(&[one], bench.clock.now(), WriteMode::Commit).await.expect("planned");
+    bench.drain().await;
+    assert_eq!((bench.gateway("texts").seen().len(), bench.gateway("mails").seen().len()), (0, 1));
+    bench
+}
+
+#[tokio::test]
+async fn an_email_that_its_reader_prefers_is_not_doubled_as_nobody_reports_that_it_arrived() {
+    let bench = mailed().await;
+    bench.live(30 * MINUTE, 60).await;
+    assert_eq!(bench.states().await, ["email accepted"]);
+}
+
+#[tokio::test]
+async fn an_email_that_its_reader_prefers_is_followed_by_a_text_when_it_bounces() {
+    let bench = mailed().await;
+    bench.live(30 * MINUTE, 2).await;
+    let gateway = "mails".parse().expect("a name");
+    let receipt = Receipt { reminder: ReminderId(1), gateway, arrived: false, code: None, at: bench.clock.now() };
+    assert_eq!(bench.store.record(&[receipt]).await.expect("recorded"), 1);
+    assert_eq!(bench.reconcile_and_drain().await.accepted, 1);
+    assert_eq!(bench.states().await, ["email undelivered", "sms accepted"]);
+}
