@@ -13,6 +13,7 @@ mod encodings;
 mod explain;
 mod fixtures;
 mod forecast;
+mod foretold;
 mod fuzz;
 mod gateway;
 mod gateway_command;

@@ -44,7 +44,7 @@ pub(super) fn play(
     until: DateTime<Utc>,
     told: &mut dyn FnMut(DateTime<Utc>, &NewReminder, Fate<'_>),
 ) {
-    let reminders: Vec<_> = prospects
+    let mut reminders: Vec<_> = prospects
         .iter_mut()
         .enumerate()
         .flat_map(|(place, prospect)| prospect.planned[number].split_off(0).into_iter().map(move |one| (place, one)))
@@ -68,7 +68,9 @@ pub(super) fn play(
         if beside.is_some() {
             account.contacts = contacts(&reminders, &progress);
         }
-        progress[index] = match decide(policy, reminder, account, now) {
+        let decision = decide(policy, reminder, account, now);
+        let switched = decision.switched(reminder, now).map(|one| (*place, one));
+        progress[index] = match decision {
             Decision::Send(what) => {
                 if let Some(to) = &account.borrower {
                     told(now, reminder, Fate::Sent { to, what: &what });
@@ -89,6 +91,13 @@ pub(super) fn play(
                 None
             }
         };
+        // On the other channel it is decided once more, like any other.
+        if let Some((place, one)) = switched.filter(|(_, one)| reminders.iter().all(|(_, other)| other.key != one.key))
+        {
+            progress.push(Some(prospects[place].waiting(one.key.channel, now)));
+            waiting.push(Reverse((now, reminders.len())));
+            reminders.push((place, one));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::play::Prospect;
 use crate::domain::BorrowerKey;
-use crate::plan::{Account, Due, Horizon, Policy, plan};
+use crate::plan::{Account, Due, Horizon, Policy, plan, reachable_address};
 use crate::store::{DueCursor, Store, StoreError};
 
 /// How many due dates are read at once.
@@ -99,9 +99,11 @@ impl Walk<'_> {
         });
         let planned: Vec<_> = planned.collect();
         let mut suppressed = BTreeMap::new();
-        for channel in &due.suppressed {
-            // Only where it matters is the reason asked for: one query each.
-            if planned.iter().flatten().any(|one| one.key.channel == *channel) {
+        let is_usable =
+            |channel| reachable_address(&due.borrower, channel).is_some() && !due.suppressed.contains(&channel);
+        // Only where it matters is the reason asked for: one query each. What cannot use its channel may go to another.
+        if planned.iter().flatten().any(|one| !is_usable(one.key.channel)) {
+            for channel in &due.suppressed {
                 let account = self.store.account(&due.borrower.key, due.due_date, *channel).await?;
                 suppressed.extend(account.suppressed.map(|reason| (*channel, reason)));
             }
