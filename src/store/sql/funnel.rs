@@ -6,14 +6,16 @@ use super::borrower::{read, read_if_known};
 use crate::domain::{Funnel, SentCount};
 use crate::store::StoreError;
 
-/// Messages that were taken over in a span, counted by what decides about their way. Receipts and clicks are looked for since the
-/// span began. Binds: begin, end.
+/// Messages that were taken over in a span, counted by what decides about their way. Clicks are looked for since the span began; a
+/// receipt by its message, as an index over all receipts does not know their times. Binds: begin, end.
 pub(in crate::store) const SENT: &str = r#"
     select m.merchant, m.step, m.channel, m.product, m.route, count(*) as sent, sum(m.delivered) as delivered,
            sum(m.clicked) as clicked, sum(m.paid) as paid
     from (
         select r.merchant, r.step, r.channel, min(i.product) as product, coalesce(max(s.route), min(i.route)) as route,
-               max(case when d.reminder_id is null then 0 else 1 end) as delivered,
+               max(case when exists (
+                   select 1 from event d where d.reminder_id = s.reminder_id and d.kind = 'delivered'
+               ) then 1 else 0 end) as delivered,
                max(case when c.reminder_id is null then 0 else 1 end) as clicked,
                case when count(case when i.status = 'paid' then 1 end) > 0
                      and count(case when i.status = 'open' then 1 end) = 0 then 1 else 0 end as paid
@@ -21,8 +23,6 @@ pub(in crate::store) const SENT: &str = r#"
             select reminder_id, max(route) as route from event where kind = 'accepted' and at >= $1 and at < $2 group by reminder_id
         ) s
         join reminder r on r.id = s.reminder_id
-        left join (select distinct reminder_id from event where kind = 'delivered' and at >= $1) d
-          on d.reminder_id = s.reminder_id
         left join (select distinct reminder_id from click where at >= $1) c on c.reminder_id = s.reminder_id
         left join installment i
           on i.borrower_id = r.borrower_id and i.merchant = r.merchant and i.due_date = r.due_date

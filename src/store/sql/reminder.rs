@@ -23,7 +23,7 @@ pub(in crate::store) use reminder_columns;
 /// What matches a filter, with its queue row or else its last event; the clauses come after it. Binds: id, state, merchant, borrower,
 /// due date, channel, before, limit.
 macro_rules! matching {
-    ($from:literal) => {
+    ($from:expr) => {
         concat!(
             "select r.merchant, r.borrower_id, r.due_date, ",
             reminder_columns!(),
@@ -68,6 +68,94 @@ const BY_ACCEPTED: &str = matching!(
     left join queue q on q.reminder_id = r.id"#
 );
 
+/// Walks from the newest on through the reminders that ever came to this end and are of a merchant, or about a due date.
+/// It goes in turn to the next one in the index of ends, and from there to the next one in the index of the owner. So it
+/// reads about as much as the smaller of both has: one of them alone may have millions. Where both meet, `ended` and
+/// `owned` are the same number. Pairs are compared, as only the index of the listings has their order: a planner that
+/// expects many reminders of the merchant would rather walk through all. Binds besides those of a listing: how many such
+/// numbers at most.
+macro_rules! walk {
+    ($owner:literal, $place:literal) => {
+        concat!(
+            "with recursive walk (ended, owned, hits) as (
+                select coalesce($7, 9223372036854775807), coalesce($7, 9223372036854775807) - 1, cast(0 as bigint)
+                union all
+                select ",
+            walk!(@ended),
+            ", (select case when y.owner = ",
+            $place,
+            " then y.id end from (select ",
+            $owner,
+            " as owner, id from reminder where (",
+            $owner,
+            ", id) <= (",
+            $place,
+            ", ",
+            walk!(@ended),
+            ") order by ",
+            $owner,
+            " desc, id desc limit 1) y), w.hits + case when w.ended = w.owned then 1 else 0 end
+                from walk w where w.owned is not null and w.hits < $9
+            )"
+        )
+    };
+    (@ended) => {
+        "(select case when z.kind = $2 then z.reminder_id end from (
+            select x.kind, x.reminder_id from event x
+            where x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
+              and (x.kind, x.reminder_id) < ($2, case when w.ended = w.owned then w.owned else w.owned + 1 end)
+            order by x.kind desc, x.reminder_id desc limit 1
+        ) z)"
+    };
+}
+
+/// What a walk meets, with the clauses of the filter.
+macro_rules! met {
+    ($owner:literal, $place:literal) => {
+        matching!(concat!(
+            "from (",
+            walk!($owner, $place),
+            " select owned from walk where ended = owned and hits < $9) m
+            join reminder r on r.id = m.owned
+            left join queue q on q.reminder_id = r.id"
+        ))
+    };
+}
+
+/// How many numbers a walk meets, and the last of them.
+macro_rules! progress {
+    ($owner:literal, $place:literal) => {
+        concat!(walk!($owner, $place), " select count(*), min(owned) from walk where ended = owned and hits < $9")
+    };
+}
+
+/// The statements of a listing that walks: what is listed, its end, and how far a walk comes.
+pub(in crate::store) struct Walk {
+    pub(in crate::store) listing: [&'static str; 2],
+    pub(in crate::store) progress: &'static str,
+}
+
+const OF_MERCHANT: Walk = Walk {
+    listing: [met!("coalesce(merchant, merchant)", "$3"), NEWEST_FIRST],
+    progress: progress!("coalesce(merchant, merchant)", "$3"),
+};
+
+const OF_DUE_DATE: Walk = Walk {
+    listing: [met!("coalesce(due_date, due_date)", "$5"), NEWEST_FIRST],
+    progress: progress!("coalesce(due_date, due_date)", "$5"),
+};
+
+/// The walk for a filter, if it asks for an end and for a merchant or a due date.
+pub(in crate::store) fn walk(filter: &ReminderFilter) -> Option<Walk> {
+    let ended = matches!(filter.state, Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered));
+    let is_narrow = filter.id.is_some() || filter.borrower.is_some();
+    match (ended && !is_narrow, filter.due_date, &filter.merchant) {
+        (true, Some(_), _) => Some(OF_DUE_DATE),
+        (true, None, Some(_)) => Some(OF_MERCHANT),
+        _ => None,
+    }
+}
+
 const NEWEST_FIRST: &str = " order by r.id desc limit $8";
 
 /// The statement for a filter, without its clauses: it begins with what is few.
@@ -77,8 +165,8 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
         _ if is_narrow => BY_REMINDER,
         Some(State::Planned | State::Held | State::Sending | State::Unknown) => BY_QUEUE,
         Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => BY_END,
-        Some(State::Accepted) => BY_ACCEPTED,
-        None => BY_REMINDER,
+        Some(State::Accepted) if filter.merchant.is_none() && filter.due_date.is_none() => BY_ACCEPTED,
+        Some(State::Accepted) | None => BY_REMINDER,
     };
     [from, NEWEST_FIRST]
 }
