@@ -66,10 +66,7 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(sqlx::Error),
     /// It lets nobody write: a hot standby, or a database or user for reading only.
-    #[error(
-        "the database is read-only: {0}; name the primary server in `database.url`, promote this one, or, if it is none, set \
-         default_transaction_read_only = off for this database and user"
-    )]
+    #[error("the database is read-only: {0}")]
     ReadOnly(&'static str),
     /// It does not wait for the disk when it commits, so that a claim may be lost after its message has gone.
     #[error(
@@ -132,7 +129,10 @@ impl From<sqlx::Error> for StoreError {
         /// `read_only_sql_transaction`
         const READ_ONLY: &str = "25006";
         match error.as_database_error().and_then(|error| error.code()) {
-            Some(code) if code == READ_ONLY => Self::ReadOnly("it refuses to write"),
+            Some(code) if code == READ_ONLY => Self::ReadOnly(
+                "it refuses to write; name the primary server in `database.url`, promote this one, or, if it is no standby, set \
+                 default_transaction_read_only = off for this database and user",
+            ),
             _ => Self::Database(error),
         }
     }

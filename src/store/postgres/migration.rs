@@ -50,6 +50,7 @@ pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {
         alone.rollback().await?;
         return apply_pooled(pool).await;
     }
+    check_writable(&mut alone).await?;
     let before = applied(&mut alone).await?.len();
     alone.execute(raw_sql(WITHOUT_LIMITS)).await?;
     let applied = schema::migrate(alone.driver(), &MIGRATIONS, before).await;
@@ -61,6 +62,7 @@ pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {
 /// All in one transaction: the next one may have another backend.
 async fn apply_pooled(pool: &Pool) -> Result<usize, StoreError> {
     let mut tx = pool.begin("begin", WITHOUT_LIMITS_LOCALLY).await?;
+    check_writable(&mut tx).await?;
     tx.execute(raw_sql(LOCK)).await?;
     let known = applied(&mut tx).await?;
     if known.iter().any(|(version, _)| !MIGRATIONS.version_exists(*version)) {
@@ -102,15 +104,25 @@ async fn applied(tx: &mut Tx) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
     Ok(if exists { sqlx::query_as(APPLIED).fetch_all(&mut **tx).await? } else { Vec::new() })
 }
 
-/// Whether the database has this version's schema, and whether what is written to it is kept. `tx` is one that may write.
-pub(super) async fn check(tx: &mut Tx) -> Result<(), StoreError> {
+/// Whether the database lets us write. Gives whether its commits do not wait for the disk.
+async fn check_writable(tx: &mut Tx) -> Result<bool, StoreError> {
     let (is_standby, is_read_only, forgets): (bool, bool, bool) = sqlx::query_as(CAN_KEEP).fetch_one(&mut **tx).await?;
     if is_standby {
-        return Err(StoreError::ReadOnly("it is a standby server"));
+        let text = "it is a standby server; name the primary server in `database.url`, or promote this one";
+        return Err(StoreError::ReadOnly(text));
     }
     if is_read_only {
-        return Err(StoreError::ReadOnly("its transactions are for reading only"));
+        return Err(StoreError::ReadOnly(
+            "its transactions are for reading only; set default_transaction_read_only = off for this database and user, or \
+             name the primary server in `database.url`",
+        ));
     }
+    Ok(forgets)
+}
+
+/// Whether the database has this version's schema, and whether what is written to it is kept. `tx` is one that may write.
+pub(super) async fn check(tx: &mut Tx) -> Result<(), StoreError> {
+    let forgets = check_writable(tx).await?;
     if forgets {
         return Err(StoreError::NotDurable("synchronous_commit is off".to_owned()));
     }

@@ -115,6 +115,8 @@ async fn a_database_for_reading_only_says_so() {
     let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
     let told = store.ready().await.expect_err("nothing can be written").to_string();
     assert!(told.contains("read-only") && told.contains("name the primary"), "{told}");
+    let told = store.migrate().await.expect_err("nothing can be written").to_string();
+    assert!(told.contains("read-only") && told.contains("default_transaction_read_only = off"), "{told}");
     let told = store.take_turn("scan", "a test", TimeDelta::seconds(1)).await.expect_err("it cannot write").to_string();
     assert!(told.contains("read-only") && told.contains("name the primary"), "{told}");
 }
