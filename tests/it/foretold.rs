@@ -162,7 +162,7 @@ impl World {
             since: at(START),
             until: None,
         });
-        app.store.suppress(&suppressed.collect::<Vec<_>>()).await.expect("suppressed");
+        app.store.suppress(&suppressed.collect::<Vec<_>>(), None).await.expect("suppressed");
         Self { desk, app, clock, reversed: rng.bool() }
     }
 
