@@ -322,7 +322,6 @@ mod tests {
     #[case::who_lifts_is_on_record("lift --all --reason x")]
     #[case::why_is_on_record("lift --all --actor wang")]
     #[case::who_removes_is_on_record("remove +8613800138000 --all --reason x")]
-    #[case::who_imports_is_on_record("import list.csv --reason x")]
     #[case::all_is_all("stop --all --channel sms --actor wang --reason x")]
     #[case::who_is_on_record("stop --all --reason x")]
     fn a_stop_has_to_say_what_and_who(#[case] line: &str) {

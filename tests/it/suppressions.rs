@@ -186,3 +186,16 @@ proptest! {
         }
     }
 }
+
+/// A nightly job that was written before there was anything to sign.
+#[test]
+fn an_import_that_signs_nothing_is_on_record_by_user_and_file() {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    std::fs::write(desk.path("list.csv"), "address\n+8613900139000\n").expect("the file can be written");
+    let mut command = desk.command(&["suppress", "import", "list.csv"]);
+    let done = command.env("SUDO_USER", "").env("LOGNAME", "night.job").output().expect("the binary starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let history = desk.run(&["suppress", "history"]).went_well();
+    assert!(history.contains("night.job") && history.contains("import of list.csv"), "{history}");
+}

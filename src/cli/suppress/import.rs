@@ -32,11 +32,11 @@ pub(super) struct ImportArgs {
     /// Refuse a file whose last line has no line end, as it may be cut off
     #[arg(long)]
     strict: bool,
-    /// Why they are added; kept on record
-    #[arg(long, required_unless_present = "dry_run")]
+    /// Why they are added; kept on record [default: the name of the file]
+    #[arg(long)]
     reason: Option<String>,
-    /// Who adds them; kept on record
-    #[arg(long, required_unless_present = "dry_run")]
+    /// Who adds them; kept on record [default: the user who is logged in]
+    #[arg(long)]
     actor: Option<String>,
     /// Check everything, write nothing
     #[arg(long)]
@@ -44,6 +44,12 @@ pub(super) struct ImportArgs {
     /// Show at most so many rejected lines
     #[arg(long, value_name = "N", default_value_t = 20)]
     max_shown: usize,
+}
+
+/// The name of the user who is logged in, for a job that signs nothing.
+fn login() -> String {
+    let set = |name: &&str| std::env::var(name).ok().filter(|user| !user.trim().is_empty());
+    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(set).unwrap_or_else(|| "unknown".to_owned())
 }
 
 pub(super) async fn import(
@@ -56,9 +62,12 @@ pub(super) async fn import(
     if let Some(name) = &args.merchant {
         known(merchants, name)?;
     }
-    let change = match (&args.actor, &args.reason, args.dry_run) {
-        (Some(actor), Some(reason), false) => Some(signed(actor, reason, now)?),
-        _ => None,
+    let change = if args.dry_run {
+        None
+    } else {
+        let actor = args.actor.clone().unwrap_or_else(login);
+        let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+        Some(signed(&actor, &args.reason.clone().unwrap_or_else(|| format!("import of {name}")), now)?)
     };
     let defaults = Defaults { merchant: args.merchant, source: args.source, since: now };
     let refused = |error: &dyn std::fmt::Display| CliError::Use(format!("{}: {error}", args.file.display()));
