@@ -20,7 +20,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         parts.callback_secrets.contains_key(name) || reading.has(&format!("gateways.{name}.callback_secret"))
     };
     for (read, rule) in parts.rules.iter().filter_map(|read| Some((read, read.rule.as_ref()?))) {
-        let gateways = falls_back_from(rule).flat_map(|channel| gateways_of(channel));
+        let gateways = falls_back_from(rule).flat_map(&gateways_of);
         let silent = gateways.filter(|(_, gateway)| !matches!(gateway, GatewayConfig::Capture(_)));
         let silent = silent.filter_map(|(name, gateway)| Some((name, advice(name, gateway, is_called(name))?)));
         for (name, advice) in silent {

@@ -151,10 +151,8 @@ impl ContactRow {
         let progress = match (waiting, self.state.as_deref(), self.left_at, self.not_before) {
             (None, Some("sending"), ..) => Progress::Sending,
             (_, _, Some(at), _) => Progress::Sent(at.0),
-            (Some(progress), ..) => match progress {
-                Some(progress) => *progress,
-                None => return Ok(None),
-            },
+            (Some(Some(progress)), ..) => *progress,
+            (Some(None), ..) => return Ok(None),
             (None, Some("planned"), None, Some(_)) if self.held_back => return Ok(None),
             (None, Some("planned"), None, Some(at)) if self.suppressed => Progress::Suppressed(at.0),
             (None, Some("planned"), None, Some(at)) => Progress::Planned(at.0),
