@@ -153,6 +153,7 @@ fn what_is_paid_between_scan_and_dispatch_is_skipped() {
     assert!(desk.run(&["import", "one.csv"]).went_well().contains("changed   1"));
     let told = desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
     assert!(told.contains("skipped 1: paid"), "{told}");
+    assert!(told.contains("the next reminder is due at"), "nothing was sent, so it says when: {told}");
     assert!(desk.captured().is_empty());
     let shown = desk.run(&["reminders", "show", "1"]).went_well();
     assert!(shown.contains("skipped") && shown.contains("paid"), "{shown}");
