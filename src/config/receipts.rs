@@ -41,7 +41,7 @@ impl Config {
             .flat_map(|(rule, channel)| self.channels.get(channel).into_iter().flatten().map(move |name| (rule, name)))
             .filter(|(_, name)| is_capture(name))
             .map(|(rule, name)| {
-                let advice = "a capture only keeps messages";
+                let advice = "name one that does, as a capture only keeps messages";
                 self.mistake(&key(&format!("rules[{}]", rule.name)), text(name, advice))
             })
             .collect();
