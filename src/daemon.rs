@@ -197,7 +197,7 @@ fn start_dispatch(app: &Arc<App>, supervisor: &Supervisor) {
     let (reconciler, every) = (app.reconciler(&dispatcher), app.config.dispatch.lease / 2);
     supervisor.worker("reconcile", move |stop| reconciler.clone().run(every, stop));
     for (name, gateway) in &app.gateways {
-        let (gateway, fetched) = (Arc::clone(gateway), receipts::Fetched::default());
+        let (gateway, fetched) = (Arc::clone(gateway), receipts::PendingReports::default());
         let task = by(app, move |app, stop| receipts::poll(app, Arc::clone(&gateway), Arc::clone(&fetched), stop));
         supervisor.worker(&format!("poll:{name}"), task);
     }

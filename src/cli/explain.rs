@@ -14,7 +14,7 @@ use super::{CliError, Exit, dispatch};
 use crate::app::App;
 use crate::domain::{BorrowerId, MerchantId};
 use crate::pipeline::{
-    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RejectTold, RuleTold, StepTold, Story, explain,
+    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RejectView, RuleTold, StepTold, Story, explain,
     plan_start,
 };
 use crate::plan::Span;
@@ -139,7 +139,7 @@ impl Text<'_> {
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let counts = if counts.is_empty() { "nothing is due any more".to_owned() } else { counts.join(", ") };
         let mut text = format!("\nDue {}: {counts}\n", due.due_date.format("%a %F"));
-        for RejectTold { id, installment, since, reason } in &due.rejected {
+        for RejectView { id, installment, since, reason } in &due.rejected {
             let since = self.minute(*since);
             text += &format!("  held since {since} by rejected record {id} of instalment {installment}: {reason}\n");
         }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::config::Source;
 use crate::domain::SourceName;
-use crate::pipeline::{Pull, PullError, Retried, Summary, pull, retry_rejects};
+use crate::pipeline::{Pull, PullError, RetryCounts, Summary, pull, retry_rejects};
 use crate::source::sql::SqlSource;
 use crate::store::WriteMode;
 
@@ -83,8 +83,8 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
 /// The config may know merchants, and this version may understand records, that the last one did not.
 pub(super) async fn retry_rejected(app: &App) {
     match retry_rejects(&*app.store, &app.policy.merchants, &[]).await {
-        Ok(Retried { applied: 0, .. }) => {}
-        Ok(Retried { applied, refused }) => tracing::info!(applied, refused, "rejected records were tried again"),
+        Ok(RetryCounts { applied: 0, .. }) => {}
+        Ok(RetryCounts { applied, refused }) => tracing::info!(applied, refused, "rejected records were tried again"),
         Err(error) => tracing::error!(%error, "rejected records could not be tried again; the next start does"),
     }
 }

@@ -19,10 +19,10 @@ const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_secs(30);
 
 /// Reports that were fetched and are not stored yet. They outlive the task that fetched them, since no provider gives them twice.
-pub(super) type Fetched = Arc<Mutex<Vec<Report>>>;
+pub(super) type PendingReports = Arc<Mutex<Vec<Report>>>;
 
 /// Fetches what a provider keeps for us, and takes it in. What was fetched is not given twice: it is held until it is stored.
-pub(super) async fn poll(app: Arc<App>, gateway: Arc<dyn Gateway>, fetched: Fetched, stop: CancellationToken) {
+pub(super) async fn poll(app: Arc<App>, gateway: Arc<dyn Gateway>, fetched: PendingReports, stop: CancellationToken) {
     let (intake, name) = (app.intake(), gateway.name());
     let mut fetched = fetched.lock().await;
     while !stop.is_cancelled() {

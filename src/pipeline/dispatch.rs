@@ -110,9 +110,9 @@ pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, St
     }
 }
 
-/// What a claim found.
+/// Whether more is due after a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Backlog {
     /// All that was asked for: there may be more.
     Plenty,
     /// All that the rate allows: there may be more in a moment.
@@ -121,8 +121,8 @@ enum Found {
     Rest,
 }
 
-/// What a claim of one place came to.
-struct Taken {
+/// How many reminders a claim sends, puts aside and may send.
+struct ClaimCounts {
     /// How many are to be sent.
     sent: u32,
     /// How many are not, or not now.
@@ -250,18 +250,18 @@ impl Lane {
         let poll = self.dispatcher.settings.poll;
         if !flight.sending.is_empty() {
             let patience = match found {
-                Found::Plenty => None,
-                Found::Paced => Some(PACE),
-                Found::Rest => (until == Until::Stopped).then_some(poll),
+                Backlog::Plenty => None,
+                Backlog::Paced => Some(PACE),
+                Backlog::Rest => (until == Until::Stopped).then_some(poll),
             };
             self.collect(flight, patience).await;
             return Ok(true);
         }
         match found {
-            Found::Plenty => {}
-            Found::Paced => self.pause(PACE, stop).await,
-            Found::Rest if until == Until::Drained => return Ok(false),
-            Found::Rest => self.pause(self.until_next_due().await?, stop).await,
+            Backlog::Plenty => {}
+            Backlog::Paced => self.pause(PACE, stop).await,
+            Backlog::Rest if until == Until::Drained => return Ok(false),
+            Backlog::Rest => self.pause(self.until_next_due().await?, stop).await,
         }
         Ok(true)
     }
@@ -275,32 +275,32 @@ impl Lane {
     }
 
     /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.
-    async fn claim(&self, flight: &mut Flight) -> Result<Found, StoreError> {
+    async fn claim(&self, flight: &mut Flight) -> Result<Backlog, StoreError> {
         let slots = flight.slots + self.ahead(flight);
         let free = slots - flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
         match self.post().breaker.admits(self.dispatcher.clock.elapsed()) {
-            Admits::NothingFor(_) => return Ok(Found::Rest),
-            Admits::OneProbe if flight.shift > 0 => return Ok(Found::Rest),
-            Admits::OneProbe if !flight.sending.is_empty() => return Ok(Found::Plenty),
+            Admits::NothingFor(_) => return Ok(Backlog::Rest),
+            Admits::OneProbe if flight.shift > 0 => return Ok(Backlog::Rest),
+            Admits::OneProbe if !flight.sending.is_empty() => return Ok(Backlog::Plenty),
             Admits::OneProbe => limit = 1,
             // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
-            Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Found::Plenty),
+            Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Backlog::Plenty),
             Admits::All => {}
         }
         // Before the claim, so that nothing is claimed that could lead to a closed door.
         let mode = self.post().gateway.link_mode();
         let gate = Gate::now(&self.dispatcher, mode).await?;
-        let mut found = Found::Rest;
+        let mut found = Backlog::Rest;
         for place in self.places() {
-            let Taken { sent, put_aside, allowed } = self.claim_at(flight, place, limit, &gate).await?;
+            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(flight, place, limit, &gate).await?;
             if sent >= limit || (sent < allowed && sent.saturating_add(put_aside) >= limit) {
-                return Ok(Found::Plenty);
+                return Ok(Backlog::Plenty);
             }
             let now = self.dispatcher.clock.elapsed();
             let barred = flight.barred_since.is_some_and(|since| now.saturating_sub(since) >= BARRED);
             if sent >= allowed && !barred {
-                found = Found::Paced;
+                found = Backlog::Paced;
             }
             limit -= sent;
         }
@@ -321,7 +321,13 @@ impl Lane {
     }
 
     /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes.
-    async fn claim_at(&self, flight: &mut Flight, place: u16, limit: u32, gate: &Gate) -> Result<Taken, StoreError> {
+    async fn claim_at(
+        &self,
+        flight: &mut Flight,
+        place: u16,
+        limit: u32,
+        gate: &Gate,
+    ) -> Result<ClaimCounts, StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let post = self.post();
         let request = ClaimRequest {
@@ -348,7 +354,7 @@ impl Lane {
         let Claimed { now, sending, put_aside, allowed } = claimed;
         flight.barred_since = (allowed == 0).then(|| flight.barred_since.unwrap_or(from));
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let taken = Taken { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
+        let taken = ClaimCounts { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
         }

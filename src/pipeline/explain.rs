@@ -109,14 +109,14 @@ pub struct DueDate {
     /// How many were cancelled.
     pub cancelled: usize,
     /// What holds its reminders: records of its instalments that could not be applied.
-    pub rejected: Vec<RejectTold>,
+    pub rejected: Vec<RejectView>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
     pub rules: Vec<RuleTold>,
 }
 
 /// A record that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RejectTold {
+pub struct RejectView {
     /// Its number, for `dueherald rejects`.
     pub id: i64,
     /// Of which instalment.
@@ -151,7 +151,7 @@ struct Facts {
     /// What the outbox has, oldest first, each with its events.
     reminders: Vec<(ReminderView, Vec<Event>)>,
     /// Records of its instalments that could not be applied.
-    rejected: Vec<RejectTold>,
+    rejected: Vec<RejectView>,
 }
 
 /// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the start, the next scan
@@ -279,7 +279,7 @@ async fn rejected(
     store: &dyn Store,
     merchant: &MerchantId,
     account: Option<&Account>,
-) -> Result<Vec<RejectTold>, StoreError> {
+) -> Result<Vec<RejectView>, StoreError> {
     let mut told = Vec::new();
     for id in account.iter().flat_map(|account| &account.rejected) {
         let filter = RejectFilter {
@@ -288,7 +288,7 @@ async fn rejected(
             limit: LOOK_AT,
             ..RejectFilter::default()
         };
-        let told_of = |KeptRecord { id: number, at, record }: KeptRecord| RejectTold {
+        let told_of = |KeptRecord { id: number, at, record }: KeptRecord| RejectView {
             id: number,
             installment: id.clone(),
             since: at,

@@ -36,7 +36,7 @@ pub use breaker::{Admits, Breaker};
 pub use compose::{Composed, Composer};
 pub use dispatch::{DispatchSettings, Dispatcher, Lane, Until, drain};
 pub use explain::{
-    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RejectTold, RuleTold, StepTold, Story,
+    Answer, Asked, DueDate, ExplainError, ExplainRequest, Explanation, Happened, RejectView, RuleTold, StepTold, Story,
     Why, explain,
 };
 pub use forecast::{
@@ -60,7 +60,7 @@ pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{Reconciled, Reconciler};
 pub use registry::{Registry, Seen};
-pub use rejects::{Retried, retry_rejects};
+pub use rejects::{RetryCounts, retry_rejects};
 pub use resend::{EarlierResend, Refusal, ResendError, ResendRequest, Whom, resend};
 pub use resolve::{Finding, ResolveError, resolve};
 pub use scan::{Extent, ScanOrder, ScanReport, plan_start, scan};

@@ -9,9 +9,9 @@ use crate::store::{RejectFilter, Store, StoreError};
 /// Records that are read at once.
 const PAGE: u32 = 1_000;
 
-/// What became of records that were tried again.
+/// How records that were tried again ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retried {
+pub struct RetryCounts {
     /// They are in the ledger now, or wait for their instalment.
     pub applied: u64,
     /// They are refused as before.
@@ -27,9 +27,9 @@ pub async fn retry_rejects(
     store: &dyn Store,
     merchants: &BTreeMap<MerchantId, Merchant>,
     only: &[i64],
-) -> Result<Retried, StoreError> {
+) -> Result<RetryCounts, StoreError> {
     let mut recheck = Recheck::new(merchants);
-    let mut retried = Retried::default();
+    let mut retried = RetryCounts::default();
     let mut filter = RejectFilter { waits: Some(false), limit: PAGE, ..RejectFilter::default() };
     loop {
         let page = store.rejects(&filter).await?;

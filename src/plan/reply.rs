@@ -162,12 +162,12 @@ impl Phrase {
 }
 
 /// What stands in `reply_words.toml`.
-struct Known {
+struct ReplyWords {
     meanings: Vec<Words>,
     refusals: Vec<Phrase>,
 }
 
-static WORDS: LazyLock<Known> = LazyLock::new(|| {
+static WORDS: LazyLock<ReplyWords> = LazyLock::new(|| {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
@@ -202,7 +202,7 @@ static WORDS: LazyLock<Known> = LazyLock::new(|| {
         };
         entry.words.into_iter().map(phrase)
     };
-    Known {
+    ReplyWords {
         meanings: file.words.into_iter().chain(file.polite).map(words).collect(),
         refusals: file.refusals.into_iter().flat_map(phrases).collect(),
     }

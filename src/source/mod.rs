@@ -41,7 +41,7 @@ use crate::plan::takes_sms;
 use check::Checker;
 use csv_records::CsvRecords;
 use fault::Faults;
-use record::{CsvReading, Refused, json_row};
+use record::{CsvReading, RejectedInput, json_row};
 use rejects::Original;
 use splitter::Splitter;
 use unknown::UnknownNames;
@@ -293,11 +293,12 @@ impl<R: Read> Rows<R> {
         if let Ok((LedgerRow { phone: Said::Value(Some(phone)), .. }, _)) = &row {
             self.without_sms += u64::from(!takes_sms(phone));
         }
-        let rejected = |Refused { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
+        let rejected =
+            |RejectedInput { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
         Ok(Some(match row {
             Ok((row, None)) => Record { line, read: Ok(row), left_out: None },
             Ok((row, Some(original))) => {
-                let left_out = rejected(Refused { record: None, original });
+                let left_out = rejected(RejectedInput { record: None, original });
                 Record { line, read: Ok(row), left_out: Some(Box::new(left_out)) }
             }
             Err(refused) => Record { line, read: Err(rejected(refused)), left_out: None },

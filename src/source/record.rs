@@ -49,7 +49,7 @@ impl<R: Read> CsvReading<'_, R> {
         raw: &Raw,
         takes_last_line: bool,
         faults: &mut Faults,
-    ) -> Result<(Result<Taken, Refused>, LastLine), Stop> {
+    ) -> Result<(Result<RowWithOriginal, RejectedInput>, LastLine), Stop> {
         let left_out = if raw.unterminated { LastLine::LeftOut } else { LastLine::Ended };
         let width = match self.split(raw, faults) {
             Ok(width) => width,
@@ -121,7 +121,7 @@ pub(super) fn json_row<R: Read>(
     checker: &mut Checker,
     unknown: &mut UnknownNames,
     faults: &mut Faults,
-) -> Result<Result<Taken, Refused>, Stop> {
+) -> Result<Result<RowWithOriginal, RejectedInput>, Stop> {
     if let Some(flaw) = raw.flaw {
         faults.record(problem(flaw));
         return Ok(Err(Original::Lost.into()));
@@ -136,19 +136,19 @@ pub(super) fn json_row<R: Read>(
 }
 
 /// A record that makes no row: what is kept of it, and what it was.
-pub(super) struct Refused {
+pub(super) struct RejectedInput {
     pub(super) record: Option<Box<RejectedRecord>>,
     pub(super) original: Original,
 }
 
-impl From<Original> for Refused {
+impl From<Original> for RejectedInput {
     fn from(original: Original) -> Self {
         Self { record: None, original }
     }
 }
 
 /// A row, and what it was if cells of it are left out.
-pub(super) type Taken = (LedgerRow, Option<Original>);
+pub(super) type RowWithOriginal = (LedgerRow, Option<Original>);
 
 /// Checks the cells of a record, whose text is `original`.
 fn check(
@@ -156,13 +156,13 @@ fn check(
     cells: &Cells<'_>,
     faults: &mut Faults,
     original: impl FnOnce() -> Original,
-) -> Result<Taken, Refused> {
+) -> Result<RowWithOriginal, RejectedInput> {
     match checker.row(cells, faults) {
         Some(row) if faults.is_empty() => Ok((row, None)),
         Some(row) => Ok((row, Some(original()))),
         None => {
             let record = Checker::rejected(RecordKind::Row, None, cells, faults);
-            Err(Refused { record: Some(Box::new(record)), original: original() })
+            Err(RejectedInput { record: Some(Box::new(record)), original: original() })
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct ResolveArgs {
     id: Option<ReminderId>,
     /// sent: it went out. resend: it did not, and is to be sent again
     #[arg(long = "as", value_enum, value_name = "FINDING", required_unless_present = "file")]
-    finding: Option<Found>,
+    finding: Option<Resolution>,
     /// Settle many from a CSV file with the columns reminder (its number) and outcome (sent, delivered, undelivered or not_sent)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "finding"])]
     file: Option<PathBuf>,
@@ -37,9 +37,9 @@ pub(super) struct ResolveArgs {
     actor: String,
 }
 
-/// What a person found out.
+/// How a person settles an unknown message.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Found {
+enum Resolution {
     /// It went out
     Sent,
     /// It did not, and is to be sent again
@@ -63,15 +63,15 @@ pub(super) async fn run(
 
 async fn settle_one(
     id: ReminderId,
-    found: Found,
+    found: Resolution,
     store: &dyn Store,
     signature: &Signature,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     let (finding, said) = match found {
-        Found::Sent => (Finding::Sent, "counts as sent"),
-        Found::Resend => (Finding::Resend, "is due again, and is decided afresh"),
+        Resolution::Sent => (Finding::Sent, "counts as sent"),
+        Resolution::Resend => (Finding::Resend, "is due again, and is decided afresh"),
     };
     resolve(store, id, finding, signature, now).await.map_err(|error| match error {
         ResolveError::Store(error) => CliError::Store(error),

@@ -12,5 +12,5 @@ pub use maildir::{Arrived, Maildir};
 
 pub(super) use dkim::Dkim;
 pub(super) use frame::{Composition, Mail, compose, is_token};
-pub(super) use refusal::{Refused, Status, classify};
+pub(super) use refusal::{RefusalKind, Status, classify};
 pub(super) use return_path::{LONGEST_LOCAL_PART, ReturnPath};

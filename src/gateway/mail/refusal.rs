@@ -9,7 +9,7 @@ use std::fmt;
 
 /// Who or what is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gateway) enum Refused {
+pub(in crate::gateway) enum RefusalKind {
     /// The recipient. `gone` says that nothing will ever arrive there: there is no such mailbox, or its domain takes no mail.
     Recipient {
         /// Whether the address is dead.
@@ -231,73 +231,73 @@ const CONTENT: [&str; 15] = [
 ];
 
 /// What a refusal of class 4 or 5 is about; `None` where neither the code nor the words are known. `text` is what the server said.
-pub(in crate::gateway) fn classify(status: Option<Status>, text: &str) -> Option<Refused> {
+pub(in crate::gateway) fn classify(status: Option<Status>, text: &str) -> Option<RefusalKind> {
     // An address may hold any word.
     let lower = text.split_whitespace().filter(|word| !word.contains('@')).collect::<Vec<_>>().join(" ").to_lowercase();
     let Some(status) = status else { return by_words(&lower) };
     if status.class == 4 {
-        return Some(Refused::Transient);
+        return Some(RefusalKind::Transient);
     }
     let refused = by_status(status, &lower).or_else(|| by_words(&lower)).or_else(|| by_subject(status))?;
     // A policy that speaks of a mailbox is no proof that there is none.
-    let is_policy = status.subject == 7 && refused == Refused::Recipient { gone: true };
-    Some(if is_policy { Refused::Recipient { gone: false } } else { refused })
+    let is_policy = status.subject == 7 && refused == RefusalKind::Recipient { gone: true };
+    Some(if is_policy { RefusalKind::Recipient { gone: false } } else { refused })
 }
 
 /// Where the code means one thing, whoever says it.
-fn by_status(status: Status, lower: &str) -> Option<Refused> {
-    let gone = Refused::Recipient { gone: true };
-    let there = Refused::Recipient { gone: false };
+fn by_status(status: Status, lower: &str) -> Option<RefusalKind> {
+    let gone = RefusalKind::Recipient { gone: true };
+    let there = RefusalKind::Recipient { gone: false };
     Some(match (status.subject, status.detail) {
         // Postfix says 5.1.0 and 5.1.1 of a sender as well, and then says so (reject_unlisted_sender).
-        (1, 7 | 8) => Refused::Sender,
-        (1, _) if says(lower, &SENDER) => Refused::Sender,
+        (1, 7 | 8) => RefusalKind::Sender,
+        (1, _) if says(lower, &SENDER) => RefusalKind::Sender,
         (1, 1..=6 | 10) => gone,
         // A mailbox that takes no mail for now goes by the same number as one that was closed.
-        (2, 1) => Refused::Recipient { gone: names_a_dead_mailbox(lower) || says(lower, &CLOSED) },
+        (2, 1) => RefusalKind::Recipient { gone: names_a_dead_mailbox(lower) || says(lower, &CLOSED) },
         // Exchange Online: 5.2.2 may be the quota of the sender, and 5.2.252 is its word for "send as".
-        (2, 2) if says(lower, &["submission quota"]) => Refused::Client,
-        (2, 252) => Refused::Sender,
+        (2, 2) if says(lower, &["submission quota"]) => RefusalKind::Client,
+        (2, 252) => RefusalKind::Sender,
         (2, 2 | 4) => there,
-        (2, 3) | (3, 4) | (6, _) => Refused::Content,
-        (3, 2 | 3 | 5) => Refused::Client,
+        (2, 3) | (3, 4) | (6, _) => RefusalKind::Content,
+        (3, 2 | 3 | 5) => RefusalKind::Client,
         // "Daily user sending quota exceeded" (Gmail).
-        (4, 5) => Refused::Client,
-        (4, 4) => Refused::Recipient { gone: names_a_dead_domain(lower) || names_a_dead_mailbox(lower) },
+        (4, 5) => RefusalKind::Client,
+        (4, 4) => RefusalKind::Recipient { gone: names_a_dead_domain(lower) || names_a_dead_mailbox(lower) },
         (4, 6 | 14 | 310) => there,
-        (5, 3 | 5) => Refused::Client,
+        (5, 3 | 5) => RefusalKind::Client,
         (7, 2 | 17 | 18 | 12 | 124 | 129..=136) => there,
-        (7, 7 | 512) => Refused::Content,
+        (7, 7 | 512) => RefusalKind::Content,
         // Exchange: 5.7.60 and 5.7.509. DKIM, SPF and DMARC, as RFC 7372 and Gmail number them.
-        (7, 20..=24 | 26 | 27 | 30 | 31 | 32 | 40 | 60 | 509) => Refused::Sender,
-        (7, 3..=6 | 8..=11 | 13..=16 | 19 | 25 | 28 | 29 | 57 | 64) => Refused::Client,
-        (7, 232..=233 | 500..=508 | 510..=511 | 513..=799) => Refused::Client,
+        (7, 20..=24 | 26 | 27 | 30 | 31 | 32 | 40 | 60 | 509) => RefusalKind::Sender,
+        (7, 3..=6 | 8..=11 | 13..=16 | 19 | 25 | 28 | 29 | 57 | 64) => RefusalKind::Client,
+        (7, 232..=233 | 500..=508 | 510..=511 | 513..=799) => RefusalKind::Client,
         _ => return None,
     })
 }
 
 /// What the words say. The order matters: "Sender address rejected: User unknown" is about the sender, "User unknown in relay recipient
 /// table" about the recipient, and "Client host rejected: content policy" about us.
-fn by_words(lower: &str) -> Option<Refused> {
+fn by_words(lower: &str) -> Option<RefusalKind> {
     if names_a_dead_mailbox(lower) || names_a_dead_domain(lower) {
-        return Some(if says(lower, &SENDER) { Refused::Sender } else { Refused::Recipient { gone: true } });
+        return Some(if says(lower, &SENDER) { RefusalKind::Sender } else { RefusalKind::Recipient { gone: true } });
     }
-    let words: [(&[&str], Refused); 4] = [
-        (&SENDER, Refused::Sender),
-        (&CLIENT, Refused::Client),
-        (&RECIPIENT, Refused::Recipient { gone: false }),
-        (&CONTENT, Refused::Content),
+    let words: [(&[&str], RefusalKind); 4] = [
+        (&SENDER, RefusalKind::Sender),
+        (&CLIENT, RefusalKind::Client),
+        (&RECIPIENT, RefusalKind::Recipient { gone: false }),
+        (&CONTENT, RefusalKind::Content),
     ];
     words.into_iter().find(|(words, _)| says(lower, words)).map(|(_, refused)| refused)
 }
 
 /// What is left to say where neither the detail nor the words are known.
-fn by_subject(status: Status) -> Option<Refused> {
+fn by_subject(status: Status) -> Option<RefusalKind> {
     match status.subject {
-        1 if status.detail != 0 => Some(Refused::Recipient { gone: true }),
-        1 | 2 | 4 => Some(Refused::Recipient { gone: false }),
-        5 => Some(Refused::Client),
-        7 => Some(Refused::Content),
+        1 if status.detail != 0 => Some(RefusalKind::Recipient { gone: true }),
+        1 | 2 | 4 => Some(RefusalKind::Recipient { gone: false }),
+        5 => Some(RefusalKind::Client),
+        7 => Some(RefusalKind::Content),
         _ => None,
     }
 }
@@ -322,11 +322,11 @@ fn says(lower: &str, phrases: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refused, Status, classify};
+    use super::{RefusalKind, Status, classify};
     use rstest::rstest;
 
-    const GONE: Refused = Refused::Recipient { gone: true };
-    const THERE: Refused = Refused::Recipient { gone: false };
+    const GONE: RefusalKind = RefusalKind::Recipient { gone: true };
+    const THERE: RefusalKind = RefusalKind::Recipient { gone: false };
 
     /// Replies as servers give them, with invented addresses.
     #[rstest]
@@ -334,89 +334,95 @@ mod tests {
     #[case("5.1.1 <li@mall.example>: Recipient address rejected: User unknown in relay recipient table", GONE)]
     #[case("<li@mall.example>: Recipient address rejected: User unknown in relay recipient table", GONE)]
     #[case("5.1.1 <li@mall.example>: Recipient address rejected: User unknown in virtual mailbox table", GONE)]
-    #[case("5.1.0 <us@mall.example>: Sender address rejected: User unknown in local recipient table", Refused::Sender)]
-    #[case("5.1.1 <us@mall.example>: Sender address rejected: User unknown in virtual mailbox table", Refused::Sender)]
-    #[case("5.7.1 <us@mall.example>: Sender address rejected: not owned by user app", Refused::Sender)]
-    #[case("5.1.8 <us@mall.example>: Sender address rejected: Domain not found", Refused::Sender)]
-    #[case("5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied", Refused::Client)]
-    #[case("5.7.1 Service unavailable; Client host [10.1.2.3] blocked using zen.spamhaus.org", Refused::Client)]
-    #[case("5.7.1 <li@else.example>: Relay access denied", Refused::Client)]
-    #[case("5.7.1 <mail>: Helo command rejected: need fully-qualified hostname", Refused::Client)]
+    #[case(
+        "5.1.0 <us@mall.example>: Sender address rejected: User unknown in local recipient table",
+        RefusalKind::Sender
+    )]
+    #[case(
+        "5.1.1 <us@mall.example>: Sender address rejected: User unknown in virtual mailbox table",
+        RefusalKind::Sender
+    )]
+    #[case("5.7.1 <us@mall.example>: Sender address rejected: not owned by user app", RefusalKind::Sender)]
+    #[case("5.1.8 <us@mall.example>: Sender address rejected: Domain not found", RefusalKind::Sender)]
+    #[case("5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied", RefusalKind::Client)]
+    #[case("5.7.1 Service unavailable; Client host [10.1.2.3] blocked using zen.spamhaus.org", RefusalKind::Client)]
+    #[case("5.7.1 <li@else.example>: Relay access denied", RefusalKind::Client)]
+    #[case("5.7.1 <mail>: Helo command rejected: need fully-qualified hostname", RefusalKind::Client)]
     #[case("5.7.1 <li@mall.example>: Recipient address rejected: Access denied", THERE)]
-    #[case("4.7.1 <app[10.1.2.3]>: Client host rejected: cannot find your hostname", Refused::Transient)]
+    #[case("4.7.1 <app[10.1.2.3]>: Client host rejected: cannot find your hostname", RefusalKind::Transient)]
     // A policy is no proof that there is no mailbox.
     #[case("5.7.1 <li@mall.example>: Recipient address rejected: User unknown", THERE)]
-    #[case("5.3.4 Message size exceeds fixed limit", Refused::Content)]
-    #[case("5.7.1 Service unavailable; the policy says no", Refused::Content)]
+    #[case("5.3.4 Message size exceeds fixed limit", RefusalKind::Content)]
+    #[case("5.7.1 Service unavailable; the policy says no", RefusalKind::Content)]
     // Exim
-    #[case("relay not permitted", Refused::Client)]
-    #[case("Sender verify failed", Refused::Sender)]
+    #[case("relay not permitted", RefusalKind::Client)]
+    #[case("Sender verify failed", RefusalKind::Sender)]
     #[case("Unrouteable address", GONE)]
     #[case("Unknown user", GONE)]
     // Exchange, on premises and online
-    #[case("5.7.1 Unable to relay", Refused::Client)]
-    #[case("5.7.1 Sender ID (PRA) Not Permitted", Refused::Sender)]
-    #[case("5.7.1 You are not allowed to connect.", Refused::Client)]
-    #[case("SC-001 Unfortunately, messages from 10.1.2.3 weren't sent.", Refused::Client)]
-    #[case("5.7.1 Client was not authenticated", Refused::Client)]
-    #[case("5.7.1 Client does not have permission to send as this sender", Refused::Sender)]
-    #[case("5.7.60 SMTP; Client does not have permissions to send as this sender", Refused::Sender)]
-    #[case("5.2.252 SendAsDenied; app not allowed to send as no-reply", Refused::Sender)]
+    #[case("5.7.1 Unable to relay", RefusalKind::Client)]
+    #[case("5.7.1 Sender ID (PRA) Not Permitted", RefusalKind::Sender)]
+    #[case("5.7.1 You are not allowed to connect.", RefusalKind::Client)]
+    #[case("SC-001 Unfortunately, messages from 10.1.2.3 weren't sent.", RefusalKind::Client)]
+    #[case("5.7.1 Client was not authenticated", RefusalKind::Client)]
+    #[case("5.7.1 Client does not have permission to send as this sender", RefusalKind::Sender)]
+    #[case("5.7.60 SMTP; Client does not have permissions to send as this sender", RefusalKind::Sender)]
+    #[case("5.2.252 SendAsDenied; app not allowed to send as no-reply", RefusalKind::Sender)]
     #[case("5.4.1 Recipient address rejected: Access denied. AS(201806281)", THERE)]
     #[case("5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found", GONE)]
-    #[case("5.7.606 Access denied, banned sending IP [10.1.2.3]", Refused::Client)]
+    #[case("5.7.606 Access denied, banned sending IP [10.1.2.3]", RefusalKind::Client)]
     #[case(
         "5.7.1 Unfortunately, messages from [10.1.2.3] weren't sent; part of their network is on our block list",
-        Refused::Client
+        RefusalKind::Client
     )]
-    #[case("5.7.509 Access denied, sending domain mall.example does not pass DMARC verification", Refused::Sender)]
-    #[case("5.7.705 Access denied, tenant has exceeded threshold", Refused::Client)]
-    #[case("5.2.2 Submission quota exceeded for the sender", Refused::Client)]
+    #[case("5.7.509 Access denied, sending domain mall.example does not pass DMARC verification", RefusalKind::Sender)]
+    #[case("5.7.705 Access denied, tenant has exceeded threshold", RefusalKind::Client)]
+    #[case("5.2.2 Submission quota exceeded for the sender", RefusalKind::Client)]
     #[case("5.5.0 Requested action not taken: mailbox unavailable", THERE)]
     // Gmail
     #[case("5.1.1 The email account that you tried to reach does not exist.", GONE)]
     #[case("5.2.1 The email account that you tried to reach is disabled.", GONE)]
     #[case("5.2.2 The email account that you tried to reach is over quota.", THERE)]
-    #[case("5.4.5 Daily user sending quota exceeded", Refused::Client)]
-    #[case("5.7.26 This mail has been blocked because the sender is unauthenticated.", Refused::Sender)]
-    #[case("5.7.25 The IP address sending this message does not have a PTR record", Refused::Client)]
-    #[case("5.7.23 rejected because of Sender Policy Framework violation", Refused::Sender)]
-    #[case("5.7.1 Our system has detected that this message is likely unsolicited mail (spam)", Refused::Content)]
+    #[case("5.4.5 Daily user sending quota exceeded", RefusalKind::Client)]
+    #[case("5.7.26 This mail has been blocked because the sender is unauthenticated.", RefusalKind::Sender)]
+    #[case("5.7.25 The IP address sending this message does not have a PTR record", RefusalKind::Client)]
+    #[case("5.7.23 rejected because of Sender Policy Framework violation", RefusalKind::Sender)]
+    #[case("5.7.1 Our system has detected that this message is likely unsolicited mail (spam)", RefusalKind::Content)]
     // QQ Mail, Tencent Exmail
     #[case("Mailbox not found. http://service.mail.qq.com/", GONE)]
     #[case("Mailbox unavailable or access denied", THERE)]
     #[case("Mail is rejected by recipients", THERE)]
-    #[case("Mail content denied", Refused::Content)]
-    #[case("Connection frequency limited", Refused::Client)]
-    #[case("Domain frequency limited", Refused::Client)]
-    #[case("Suspected spam ip", Refused::Client)]
-    #[case("Domain may not exist or DNS check failed", Refused::Sender)]
-    #[case("DMARC check failed", Refused::Sender)]
-    #[case("Mail from must equal authorized user", Refused::Sender)]
+    #[case("Mail content denied", RefusalKind::Content)]
+    #[case("Connection frequency limited", RefusalKind::Client)]
+    #[case("Domain frequency limited", RefusalKind::Client)]
+    #[case("Suspected spam ip", RefusalKind::Client)]
+    #[case("Domain may not exist or DNS check failed", RefusalKind::Sender)]
+    #[case("DMARC check failed", RefusalKind::Sender)]
+    #[case("Mail from must equal authorized user", RefusalKind::Sender)]
     // NetEase and Coremail
-    #[case("DT:SPM 163 smtp10,D8CowABXX", Refused::Content)]
+    #[case("DT:SPM 163 smtp10,D8CowABXX", RefusalKind::Content)]
     #[case("User not found: li@mall.example", GONE)]
-    #[case("IP is rejected, smtp auth error limit exceed", Refused::Client)]
-    #[case("Requested mail action not taken: Fake sender", Refused::Sender)]
-    #[case("Requested action not taken: NULL sender is not allowed", Refused::Sender)]
+    #[case("IP is rejected, smtp auth error limit exceed", RefusalKind::Client)]
+    #[case("Requested mail action not taken: Fake sender", RefusalKind::Sender)]
+    #[case("Requested action not taken: NULL sender is not allowed", RefusalKind::Sender)]
     #[case("Quota exceeded", THERE)]
     // Alibaba Mail and DirectMail
     #[case("RCPT (li@mall.example) dosn't exist", GONE)]
     #[case("Invalid rcptto [@sm070102]", GONE)]
-    #[case("Reject by behaviour spam at RcptTo State", Refused::Client)]
-    #[case("Reject by content spam", Refused::Content)]
-    #[case("\"MAIL FROM\" is non-local account", Refused::Sender)]
-    #[case("This account isn't allowed to send email", Refused::Client)]
+    #[case("Reject by behaviour spam at RcptTo State", RefusalKind::Client)]
+    #[case("Reject by content spam", RefusalKind::Content)]
+    #[case("\"MAIL FROM\" is non-local account", RefusalKind::Sender)]
+    #[case("This account isn't allowed to send email", RefusalKind::Client)]
     #[case("This account isn't allowed to receive email", THERE)]
-    #[case("the number of RCPT attempts is achieved the maximum threshold", Refused::Client)]
+    #[case("the number of RCPT attempts is achieved the maximum threshold", RefusalKind::Client)]
     #[case("mailbox is full", THERE)]
     // A short word is part of others.
-    #[case("Content denied by marblegate", Refused::Content)]
-    #[case("suspicious: see waspfilter", Refused::Content)]
+    #[case("Content denied by marblegate", RefusalKind::Content)]
+    #[case("suspicious: see waspfilter", RefusalKind::Content)]
     // An address may hold any word.
     #[case("5.2.2 <relay-spam-rbl@marble.example>: over quota", THERE)]
     #[case("<blacklist@content.example> mailbox unavailable", THERE)]
-    fn a_refusal_is_about(#[case] text: &str, #[case] expected: Refused) {
+    fn a_refusal_is_about(#[case] text: &str, #[case] expected: RefusalKind) {
         assert_eq!(classify(Status::leading(text), text), Some(expected));
     }
 

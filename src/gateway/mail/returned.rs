@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 
-use super::refusal::{Refused, Status, classify, names_a_dead_mailbox};
+use super::refusal::{RefusalKind, Status, classify, names_a_dead_mailbox};
 use super::return_path::{REFERENCE_BYTES, reference_in};
 use crate::domain::{About, Code, EmailAddress, Fate, Report};
 
@@ -46,8 +46,8 @@ pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
     // The parser (mail-parser 0.11.9) panics when parts are nested in some wrong ways, which anybody can send us.
     let parsed = catch_unwind(|| MessageParser::default().parse(raw));
     let message = parsed.ok().flatten().ok_or(NoReport::Unreadable)?;
-    let found = Found::of(raw, &message);
-    let Told { fate, recipient } = told(&message)?;
+    let found = ReferenceSearch::of(raw, &message);
+    let DeliveryReport { fate, recipient } = told(&message)?;
     let about = match (found.in_return_path, found.in_message_id.flatten(), recipient) {
         (Some(reference), _, None) | (None, Some(reference), None) => About::Reference(reference),
         (Some(reference), _, Some(recipient)) => About::Copy { reference, recipient },
@@ -65,7 +65,7 @@ pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
 }
 
 /// What a report says.
-struct Told {
+struct DeliveryReport {
     fate: Fate,
     /// Of whom, if it says so.
     recipient: Option<EmailAddress>,
@@ -78,7 +78,7 @@ fn sent_to(message: &Message<'_>, recipient: &EmailAddress) -> bool {
     to.and_then(|to| EmailAddress::new(to).ok()).is_some_and(|to| to.normalized() == recipient.normalized())
 }
 
-fn told(message: &Message<'_>) -> Result<Told, NoReport> {
+fn told(message: &Message<'_>) -> Result<DeliveryReport, NoReport> {
     for part in &message.parts {
         let Some(kind) = part.content_type().filter(|kind| kind.ctype().eq_ignore_ascii_case("message")) else {
             continue;
@@ -93,7 +93,7 @@ fn told(message: &Message<'_>) -> Result<Told, NoReport> {
         return Err(NoReport::Other);
     }
     let failed = message.header_raw("X-Failed-Recipients").and_then(|failed| failed.split(',').next());
-    Ok(Told { fate: in_words(message)?, recipient: failed.and_then(address) })
+    Ok(DeliveryReport { fate: in_words(message)?, recipient: failed.and_then(address) })
 }
 
 /// An address as reports write it: behind its type, in angle brackets or not.
@@ -109,7 +109,7 @@ fn text<'a>(part: &'a MessagePart<'_>) -> Cow<'a, str> {
 
 /// RFC 3464. Behind the fields of the message stands a group for each recipient. Of those that failed the one counts that the message
 /// was written to; if none is, the first. Where a copy arrived as well, nothing is settled.
-fn delivery_status(text: &str, message: &Message<'_>) -> Result<Told, NoReport> {
+fn delivery_status(text: &str, message: &Message<'_>) -> Result<DeliveryReport, NoReport> {
     let told = groups(text).into_iter().filter_map(|group| recipient_status(&group));
     let (arrived, mut failed): (Vec<_>, Vec<_>) = told.partition(|told| told.fate == Fate::Delivered);
     if !arrived.is_empty() && !failed.is_empty() {
@@ -120,7 +120,7 @@ fn delivery_status(text: &str, message: &Message<'_>) -> Result<Told, NoReport> 
 }
 
 /// The action decides, and then the status: what failed for good may well have a status that sounds temporary.
-fn recipient_status(fields: &[(String, String)]) -> Option<Told> {
+fn recipient_status(fields: &[(String, String)]) -> Option<DeliveryReport> {
     let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     let status = field("status").and_then(Status::find);
     let diagnostic = field("diagnostic-code").unwrap_or_default();
@@ -136,16 +136,16 @@ fn recipient_status(fields: &[(String, String)]) -> Option<Told> {
         },
     };
     let recipient = field("final-recipient").or_else(|| field("original-recipient")).and_then(address);
-    Some(Told { fate, recipient })
+    Some(DeliveryReport { fate, recipient })
 }
 
 /// RFC 5965.
-fn feedback(text: &str) -> Result<Told, NoReport> {
+fn feedback(text: &str) -> Result<DeliveryReport, NoReport> {
     let fields = groups(text).concat();
     let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     match field("feedback-type").map(|kind| kind.to_ascii_lowercase()).as_deref().map(first_word) {
         Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => {
-            Ok(Told { fate: Fate::Complained, recipient: field("original-rcpt-to").and_then(address) })
+            Ok(DeliveryReport { fate: Fate::Complained, recipient: field("original-rcpt-to").and_then(address) })
         }
         // About a virus or a signature, or that it is no spam after all.
         _ => Err(NoReport::Undecided),
@@ -178,7 +178,7 @@ fn groups(text: &str) -> Vec<Vec<(String, String)>> {
 fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
     let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
     let temporary = status.is_some_and(|status| status.class == 4);
-    let gone = classify(told, diagnostic) == Some(Refused::Recipient { gone: true });
+    let gone = classify(told, diagnostic) == Some(RefusalKind::Recipient { gone: true });
     let for_good = gone && !temporary;
     let code = told.map(|status| Code::new(&format!("smtp-{status}")));
     Fate::Undelivered { code, for_good }
@@ -236,13 +236,13 @@ fn in_words(message: &Message<'_>) -> Result<Fate, NoReport> {
 
 /// The reference of the message that a report is about. The return path first: whoever sent the report sent it there.
 #[derive(Default)]
-struct Found {
+struct ReferenceSearch {
     in_return_path: Option<String>,
     /// What the first message below the report's own header has: the one that is returned.
     in_message_id: Option<Option<String>>,
 }
 
-impl Found {
+impl ReferenceSearch {
     fn of(raw: &[u8], message: &Message<'_>) -> Self {
         let mut found = Self::default();
         let body = message.root_part().offset_body as usize;

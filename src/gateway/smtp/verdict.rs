@@ -7,7 +7,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::response::Response;
 
 use crate::domain::{Code, Outcome, RejectScope};
-use crate::gateway::mail::{Refused, Status, classify};
+use crate::gateway::mail::{RefusalKind, Status, classify};
 use crate::gateway::net;
 
 /// How far the conversation had come.
@@ -48,7 +48,7 @@ pub(super) struct Refusal {
     code: u16,
     enhanced: Option<Status>,
     /// Whom or what the server says that it refuses, where that is known.
-    refused: Option<Refused>,
+    refused: Option<RefusalKind>,
 }
 
 impl Refusal {
@@ -72,31 +72,31 @@ impl Refusal {
 
     /// Whom or what it is about. Where neither code nor words say so, the stage does: until the recipient is named it is about us,
     /// then about the recipient, and after the message about the message.
-    fn refused(&self, stage: Stage) -> Refused {
+    fn refused(&self, stage: Stage) -> RefusalKind {
         if self.code < 500 {
-            return Refused::Transient;
+            return RefusalKind::Transient;
         }
         // Of these none is about a recipient: not understood, wrong order, authentication or encryption wanted (RFC 4954).
         let about_session = matches!(self.code, 500 | 502 | 503 | 530 | 534 | 535 | 538);
         match (stage, self.refused) {
-            (Stage::Opening | Stage::Sender, Some(Refused::Transient)) => Refused::Transient,
-            (Stage::Opening | Stage::Sender, _) => Refused::Client,
+            (Stage::Opening | Stage::Sender, Some(RefusalKind::Transient)) => RefusalKind::Transient,
+            (Stage::Opening | Stage::Sender, _) => RefusalKind::Client,
             (_, Some(refused)) => refused,
-            (_, None) if about_session => Refused::Client,
+            (_, None) if about_session => RefusalKind::Client,
             // "Transaction failed": a policy that is not named.
-            (Stage::Recipient, None) if self.code == 554 => Refused::Content,
-            (Stage::Recipient, None) => Refused::Recipient { gone: false },
-            (Stage::Content | Stage::FinalDot, None) => Refused::Content,
+            (Stage::Recipient, None) if self.code == 554 => RefusalKind::Content,
+            (Stage::Recipient, None) => RefusalKind::Recipient { gone: false },
+            (Stage::Content | Stage::FinalDot, None) => RefusalKind::Content,
         }
     }
 
     fn outcome(&self, stage: Stage) -> Outcome {
         let code = self.code();
         let scope = match self.refused(stage) {
-            Refused::Transient => return Outcome::RetryAfter { code, after: None },
-            Refused::Recipient { .. } => RejectScope::Recipient,
-            Refused::Content => RejectScope::Content,
-            Refused::Sender | Refused::Client => RejectScope::Gateway,
+            RefusalKind::Transient => return Outcome::RetryAfter { code, after: None },
+            RefusalKind::Recipient { .. } => RejectScope::Recipient,
+            RefusalKind::Content => RejectScope::Content,
+            RefusalKind::Sender | RefusalKind::Client => RejectScope::Gateway,
         };
         Outcome::Rejected { code, scope }
     }

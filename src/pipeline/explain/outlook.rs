@@ -61,7 +61,7 @@ pub(super) fn answers(
         if let Some(switched) = decision.switched(&reminder, at).filter(|other| !outlook.all.contains_key(&other.key)) {
             queue.push(Reverse((at, usize::MAX, switched.key.clone())));
             let progress = outlook.waiting(&switched, at);
-            outlook.all.insert(switched.key.clone(), Known { reminder: switched, progress });
+            outlook.all.insert(switched.key.clone(), Candidate { reminder: switched, progress });
         }
         answers.entry(key.clone()).or_insert_with(|| Answer::of(at, decision));
         outlook.all.entry(key).and_modify(|known| known.progress = progress);
@@ -71,7 +71,7 @@ pub(super) fn answers(
 
 type Queue = BinaryHeap<Reverse<(DateTime<Utc>, usize, ReminderKey)>>;
 
-struct Known {
+struct Candidate {
     reminder: NewReminder,
     /// How far it has come by then; `None` once it is clear that it is not sent.
     progress: Option<Progress>,
@@ -82,7 +82,7 @@ struct Outlook<'a> {
     gates: &'a BTreeMap<Channel, Gate>,
     facts: &'a [Facts],
     now: DateTime<Utc>,
-    all: HashMap<ReminderKey, Known>,
+    all: HashMap<ReminderKey, Candidate>,
 }
 
 impl Outlook<'_> {
@@ -98,7 +98,7 @@ impl Outlook<'_> {
             let place = places.get(&reminder.key).copied().unwrap_or(usize::MAX);
             queue.push(Reverse((at.max(self.now), place, reminder.key.clone())));
             let progress = self.waiting(&reminder, at);
-            self.all.insert(reminder.key.clone(), Known { reminder, progress });
+            self.all.insert(reminder.key.clone(), Candidate { reminder, progress });
         }
         queue
     }

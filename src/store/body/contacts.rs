@@ -9,7 +9,7 @@ use super::{Batch, Tx, contact};
 use crate::domain::{BorrowerKey, Channel, ReminderId};
 use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
 use crate::store::StoreError;
-use crate::store::sql::contact::{ContactRow, FollowingRow, Undecided};
+use crate::store::sql::contact::{ContactRow, FollowingRow, UndecidedProgress};
 use crate::store::sql::value::Moment;
 
 /// About whom and which due date it is asked, and the facts to which is added what is beside.
@@ -86,7 +86,7 @@ pub(super) async fn read(
     beside: Beside,
     (channel, people): (Channel, &People),
     asked: &mut [Asked<'_>],
-    undecided: &Undecided,
+    undecided: &UndecidedProgress,
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(asked.len());
     // A message is to an address, and whose that is decides whose messages count.

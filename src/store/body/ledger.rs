@@ -22,7 +22,7 @@ pub(super) async fn import(
     tx: &mut Tx,
     rows: &[LedgerRow],
     now: Option<Moment>,
-) -> Result<(Vec<Change>, Vec<rejects::Held>), StoreError> {
+) -> Result<(Vec<Change>, Vec<rejects::RejectSubject>), StoreError> {
     let mut books = read_books(tx, rows).await?;
     let changes = rows.iter().map(|row| books.apply(row)).collect();
     let ended = rejects::answer(tx, rows, &mut books, now).await?;

@@ -159,7 +159,7 @@ async fn look_beside(
 }
 
 /// Due reminders once it was decided about them.
-pub(super) struct Sorted {
+pub(super) struct Decisions {
     pub(super) sending: Vec<ClaimedReminder>,
     pub(super) put_aside: Vec<(Leased, Decision)>,
     /// More than may be sent now.
@@ -173,7 +173,7 @@ pub(super) fn sort_out(
     decide: Decide<'_>,
     now: Moment,
     most: usize,
-) -> Sorted {
+) -> Decisions {
     let (mut sending, mut put_aside) = (Vec::with_capacity(leased.len()), Vec::new());
     let mut rest = leased.into_iter();
     while sending.len() < most
@@ -188,7 +188,7 @@ pub(super) fn sort_out(
             decision => put_aside.push((leased, decision)),
         }
     }
-    Sorted { sending, put_aside, undecided: rest.collect() }
+    Decisions { sending, put_aside, undecided: rest.collect() }
 }
 
 /// Puts the rows of each reminder together.

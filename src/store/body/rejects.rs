@@ -125,9 +125,9 @@ impl RejectStore for End {
 }
 
 /// An instalment of which a record was kept.
-pub(super) type Held = (MerchantId, InstallmentId);
+pub(super) type RejectSubject = (MerchantId, InstallmentId);
 
-fn key(record: &RejectedRecord) -> Option<Held> {
+fn key(record: &RejectedRecord) -> Option<RejectSubject> {
     record.key().map(|(merchant, id)| (merchant.clone(), id.clone()))
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn answer(
     rows: &[LedgerRow],
     books: &mut Books,
     now: Option<Moment>,
-) -> Result<Vec<Held>, StoreError> {
+) -> Result<Vec<RejectSubject>, StoreError> {
     let kept = of_keys(tx, rows.iter().map(|row| (&row.borrower.merchant, &row.installment))).await?;
     let (mut ended, mut left, mut freed) = (Vec::new(), Vec::new(), Vec::new());
     for KeptRecord { id, record, .. } in kept {
@@ -171,7 +171,7 @@ pub(super) async fn after_amendments(
     amended: impl Iterator<Item = (&Amendment, Amended)>,
     source: Option<&SourceName>,
     now: Option<Moment>,
-) -> Result<Vec<Held>, StoreError> {
+) -> Result<Vec<RejectSubject>, StoreError> {
     // The last of an instalment counts.
     let last: BTreeMap<_, _> =
         amended.map(|(one, amended)| ((&one.merchant, &one.installment), (one, amended))).collect();
@@ -188,7 +188,7 @@ pub(super) async fn after_amendments(
 }
 
 /// Releases the reminders of instalments of which nothing is kept any more, as many of each as one transaction should.
-pub(super) async fn release(end: &End, tx: &mut Tx, ended: Vec<Held>) -> Result<(), StoreError> {
+pub(super) async fn release(end: &End, tx: &mut Tx, ended: Vec<RejectSubject>) -> Result<(), StoreError> {
     if ended.is_empty() {
         return Ok(());
     }

@@ -15,7 +15,7 @@ pub(super) async fn amend(
     amendments: &[Amendment],
     source: Option<&SourceName>,
     now: Option<Moment>,
-) -> Result<(Vec<Amended>, Vec<rejects::Held>), StoreError> {
+) -> Result<(Vec<Amended>, Vec<rejects::RejectSubject>), StoreError> {
     let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
     let known = known_installments(tx, &keys).await?;
     let mut known: BTreeMap<_, _> =

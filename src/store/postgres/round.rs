@@ -34,7 +34,7 @@ pub(super) async fn settle_and_claim(
             return Err(unreadable);
         }
     };
-    let outbox::Sorted { sending, put_aside, .. } = outbox::sort_out(leased, request, decide, now, usize::MAX);
+    let outbox::Decisions { sending, put_aside, .. } = outbox::sort_out(leased, request, decide, now, usize::MAX);
     let put_aside = match give_back(end, put_aside, now).await {
         Ok(put_aside) => put_aside,
         Err(error) => {

@@ -124,7 +124,7 @@ macro_rules! following {
 pub(in crate::store) use following;
 
 /// What is under a lease and not decided yet, with what it comes to by the facts about it.
-pub(in crate::store) type Undecided = BTreeMap<ReminderId, Option<Progress>>;
+pub(in crate::store) type UndecidedProgress = BTreeMap<ReminderId, Option<Progress>>;
 
 /// A row of [`contacts`].
 #[derive(FromRow)]
@@ -146,7 +146,7 @@ pub(in crate::store) struct ContactRow {
 impl ContactRow {
     /// `None` for what failed or was skipped without ever being in doubt, and for what will be. What is `undecided` is under a lease
     /// already and still waits, as its facts say.
-    pub(in crate::store) fn contact(self, undecided: &Undecided) -> Result<Option<Contact>, StoreError> {
+    pub(in crate::store) fn contact(self, undecided: &UndecidedProgress) -> Result<Option<Contact>, StoreError> {
         let waiting = undecided.get(&ReminderId(self.reminder_id));
         let progress = match (waiting, self.state.as_deref(), self.left_at, self.not_before) {
             (None, Some("sending"), ..) => Progress::Sending,
