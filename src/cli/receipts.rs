@@ -77,6 +77,7 @@ pub(super) async fn run(
                 "nothing changed ({event}{consequence}): it is known already, or the message is none of ours"
             )?;
         }
+        TakenIn { counted: 0, .. } => writeln!(out, "known already: {event}{consequence}")?,
         _ => writeln!(out, "taken in: {event}{consequence}")?,
     }
     Ok(Exit::Done)
