@@ -1,3 +1,5 @@
+//! Attempts to send a reminder, their outcomes and their events.
+
 use std::fmt;
 use std::str::FromStr;
 

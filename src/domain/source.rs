@@ -1,3 +1,5 @@
+//! Sources of the ledger and how they are doing.
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};

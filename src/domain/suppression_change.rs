@@ -1,3 +1,5 @@
+//! Changes of stops and suppressions by hand.
+
 use std::fmt;
 use std::str::FromStr;
 

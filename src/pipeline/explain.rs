@@ -155,7 +155,7 @@ struct Facts {
 }
 
 /// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the start, the next scan
-/// plans. What a message's gate holds is told to be held.
+/// plans. A message that its gate holds is shown as held.
 ///
 /// # Errors
 /// When it is unclear who is meant, or the store fails.

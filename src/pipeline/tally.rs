@@ -1,3 +1,5 @@
+//! Counts of what a dispatch did.
+
 use std::collections::BTreeMap;
 
 use super::figures::SKIPPED;

@@ -1,3 +1,5 @@
+//! Contacts with a borrower, as caps count them.
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::frequency_cap::COUNTED_DAYS;

@@ -1,3 +1,5 @@
+//! Decides at the moment of sending whether and what to send.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};

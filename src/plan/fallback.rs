@@ -1,3 +1,5 @@
+//! Decides about the next channel of a reminder.
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::wishes::preferred_first;

@@ -68,7 +68,7 @@ const BY_ACCEPTED: &str = matching!(
     left join queue q on q.reminder_id = r.id"#
 );
 
-/// Walks from the newest on through the reminders that ever came to this end and are of a merchant, or about a due date.
+/// Walks, newest first, through the reminders with this end state of a merchant or a due date.
 /// It goes in turn to the next one in the index of ends, and from there to the next one in the index of the owner. So it
 /// reads about as much as the smaller of both has: one of them alone may have millions. Where both meet, `ended` and
 /// `owned` are the same number. Pairs are compared, as only the index of the listings has their order: a planner that

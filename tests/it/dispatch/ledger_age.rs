@@ -16,7 +16,7 @@ fn source(name: &str) -> SourceName {
     name.parse().expect("a name")
 }
 
-/// A pull that came to its end.
+/// A pull that has ended.
 async fn pulled(bench: &Bench, name: &str) {
     note(bench, name, Some(bench.clock.now()), &[]).await;
 }
