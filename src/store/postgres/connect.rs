@@ -11,12 +11,14 @@ use crate::store::StoreError;
 
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
 /// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner
-/// would rather read them whole. A transaction of ours waits for nothing outside the database: one that idles for seconds is that of
+/// would rather read them whole, or hash them to join a batch with them. A transaction of ours waits for nothing outside the database: one that idles for seconds is that of
 /// a process that stands still, and keeps others from what it has locked.
-const WORKING: [(&str, &str); 7] = [
+const WORKING: [(&str, &str); 9] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
     ("jit", "off"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "10s"),

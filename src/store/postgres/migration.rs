@@ -21,9 +21,11 @@ const CAN_KEEP: &str = "select pg_is_in_recovery(), current_setting('transaction
 
 /// A migration reads and writes whole tables and may take its time.
 const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
-                              set plan_cache_mode = auto; set enable_seqscan = on; set enable_bitmapscan = on";
+                              set plan_cache_mode = auto; set enable_seqscan = on; set enable_bitmapscan = on; set enable_hashjoin = on; \
+                              set enable_mergejoin = on";
 const WITHOUT_LIMITS_LOCALLY: &str = "; set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
-     set local plan_cache_mode = auto; set local enable_seqscan = on; set local enable_bitmapscan = on";
+     set local plan_cache_mode = auto; set local enable_seqscan = on; set local enable_bitmapscan = on; \
+     set local enable_hashjoin = on; set local enable_mergejoin = on";
 
 /// Behind a pooler a lock can only be held by a transaction.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext('dueherald migrate'))";

@@ -97,12 +97,11 @@ type End = PostgresStore;
 
 /// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an index and
 /// stop at their limit; a hash join would read the tables whole before the first row.
-const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on; \
-                         set local enable_hashjoin = off; set local enable_mergejoin = off";
+const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on";
 
 /// What reads a span of time is planned for it: the index over times is one of block ranges, which only a bitmap scan can use.
-const FOR_SPANS: &str =
-    "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on";
+const FOR_SPANS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on; \
+     set local enable_hashjoin = on; set local enable_mergejoin = on";
 
 /// What follows on the begin of a transaction that writes: an error if another one was open before.
 const WRITE: &str = concat!("; ", is_outside!());

@@ -7,15 +7,16 @@ use crate::domain::{Funnel, SentCount};
 use crate::store::StoreError;
 
 /// Messages that were taken over in a span, counted by what decides about their way. Clicks are looked for since the span began; a
-/// receipt by its message, as an index over all receipts does not know their times. Binds: begin, end.
+/// receipt by its message, as an index over all receipts does not know their times: counted, as an `exists` may be answered by reading all of
+/// them. Binds: begin, end.
 pub(in crate::store) const SENT: &str = r#"
     select m.merchant, m.step, m.channel, m.product, m.route, count(*) as sent, sum(m.delivered) as delivered,
            sum(m.clicked) as clicked, sum(m.paid) as paid
     from (
         select r.merchant, r.step, r.channel, min(i.product) as product, coalesce(max(s.route), min(i.route)) as route,
-               max(case when exists (
-                   select 1 from event d where d.reminder_id = s.reminder_id and d.kind = 'delivered'
-               ) then 1 else 0 end) as delivered,
+               max(case when (
+                   select count(*) from event d where d.reminder_id = s.reminder_id and d.kind = 'delivered'
+               ) > 0 then 1 else 0 end) as delivered,
                max(case when c.reminder_id is null then 0 else 1 end) as clicked,
                case when count(case when i.status = 'paid' then 1 end) > 0
                      and count(case when i.status = 'open' then 1 end) = 0 then 1 else 0 end as paid

@@ -12,14 +12,14 @@ use crate::domain::{Event, EventKind, Receipt, ReminderId, State};
 use crate::store::StoreError;
 
 /// What is known of reminders: the queue row, the last event, and which receipts were recorded. `$batch` is a table `k` of
-/// numbers, joined to `r`.
+/// numbers, joined to `r`. What was recorded is counted, as an `exists` may be answered by reading that kind of event of all reminders.
 macro_rules! standing {
     ($batch:literal) => {
         concat!(
             r#"
             select r.id as reminder_id, q.state, q.attempt, e.kind as last_kind, e.attempt as last_attempt,
-                exists (select 1 from event d where d.reminder_id = r.id and d.kind = 'delivered') as delivered,
-                exists (select 1 from event d where d.reminder_id = r.id and d.kind = 'undelivered') as undelivered, "#,
+                (select count(*) from event d where d.reminder_id = r.id and d.kind = 'delivered') > 0 as delivered,
+                (select count(*) from event d where d.reminder_id = r.id and d.kind = 'undelivered') > 0 as undelivered, "#,
             $crate::store::sql::event::sent_once_more!("r.id"),
             " as in_doubt from ",
             $batch,

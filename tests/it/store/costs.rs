@@ -2,11 +2,12 @@
 //! index that fits nothing is read as a whole instead; only the pages that were touched tell.
 
 use chrono::TimeDelta;
-use dueherald::domain::{Channel, State};
+use dueherald::domain::{Channel, ReminderId, State};
 use dueherald::plan::Beside;
 use dueherald::store::{ClaimRequest, PostgresStore, ReminderFilter, Store};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
+use super::receipts::{delivered, record};
 use super::sample::{date, instant, merchant, plan_due, request, send};
 
 /// 60,000 reminders over 300 days: one in 3,000 failed or skipped, 20,000 were delivered, one in 6,000 of a small merchant, the last 20,000 in the queue, two of
@@ -120,7 +121,7 @@ async fn a_listing_reads_no_more_than_it_shows() {
     ]);
     for state in [State::Failed, State::Skipped] {
         filters.push((20, of_state(state)));
-        filters.push((5, ReminderFilter { before: Some(dueherald::domain::ReminderId(15_500)), ..of_state(state) }));
+        filters.push((5, ReminderFilter { before: Some(ReminderId(15_500)), ..of_state(state) }));
     }
     // Few are in both, whichever of the two has many: a listing that walks through one of them alone reads thousands of pages.
     let kiosk = |state| ReminderFilter { merchant: Some(merchant("kiosk")), ..of_state(state) };
@@ -176,4 +177,31 @@ async fn a_plan_made_on_empty_tables_reads_no_day_and_no_merchant() {
     let pages = costs.touched().await - before;
     drop(store);
     assert!(pages < 20_000, "{pages} pages to plan 90 reminders and claim 10");
+}
+
+/// 20,010 reminders that were sent; all but the first ten have arrived.
+const FILL_DELIVERED: &str = "
+    insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
+    select 'mall', 'f' || n, date '2026-11-25', 'due-soon/-3', 'sms', 'schedule', t, t, t + interval '1 day'
+    from (select n, timestamptz '2026-11-22' as t from generate_series(1, 20010) n) s;
+    insert into event (reminder_id, attempt, at, kind, gateway)
+    select r.id, 1, r.not_before + n * interval '1 minute', case n when 1 then 'accepted' else 'delivered' end, 'kannel'
+    from reminder r cross join generate_series(1, 2) n where n = 1 or r.id > 10 order by n, r.id";
+
+#[tokio::test]
+async fn receipts_planned_on_empty_tables_read_their_own_reminders() {
+    let mut costs = Costs::empty().await;
+    costs
+        .fill("alter table reminder set (autovacuum_enabled = off); alter table event set (autovacuum_enabled = off)")
+        .await;
+    let store = PostgresStore::connect(&costs.database.url().into(), 1, None).await.expect("the database is there");
+    // The statements of this session are planned now.
+    let receipts = |reminders: std::ops::Range<i64>| reminders.map(|id| delivered(ReminderId(id))).collect::<Vec<_>>();
+    assert_eq!(record(&store, &receipts(1..2)).await, 0);
+    costs.fill(FILL_DELIVERED).await;
+    let before = costs.reported().await;
+    assert_eq!(record(&store, &receipts(1..11)).await, 10);
+    let pages = costs.touched().await - before;
+    drop(store);
+    assert!(pages < 1_000, "{pages} pages for 10 receipts");
 }
