@@ -287,7 +287,8 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
     /// [`Store::passed`] or [`Store::done_with`] has returned.
     async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError>;
 
-    /// Takes out changes when all that they call for is in the outbox. `rules` are those that was planned by, see
+    /// Takes out changes when all that they call for is in the outbox, and releases what is held there for its route or its
+    /// template: the books may have mended it. `rules` are those that was planned by, see
     /// [`rules_of`](crate::plan::rules_of): `false`, and nothing is taken out, if scanners plan by others now.
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError>;
 

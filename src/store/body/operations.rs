@@ -280,7 +280,8 @@ impl Store for End {
 
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let done = scan::done_with(&mut tx, changes, rules).await?;
+        let now = self.now(&mut tx).await?;
+        let done = scan::done_with(&mut tx, now, changes, rules).await?;
         tx.commit().await?;
         Ok(done)
     }

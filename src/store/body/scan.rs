@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Batch, Db, Tx, changed, ledger};
+use super::{Batch, Db, Tx, changed, ledger, queue};
 use crate::domain::{BorrowerKey, Installment};
 use crate::plan::{Due, Mark, announced, rules_of};
 use crate::store::sql::scan::{BEGIN, CHANGES, ChangedRow, DUE_CHANGED, FORGET, MARKS, MarkRow, PASS, REMEMBER, START};
@@ -107,10 +107,11 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
 }
 
 /// What changed before this look at the rules is seen by a pass that begins after it: one by other rules takes nothing away.
-pub(super) async fn done_with(tx: &mut Tx, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+pub(super) async fn done_with(tx: &mut Tx, now: Moment, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
     if rules_of(&marks(tx).await?) != rules {
         return Ok(false);
     }
+    queue::release_changed(tx, now, changes).await?;
     Batch::of(changes).column(|id| *id)?.query(changed::TAKE)?.execute(&mut **tx).await?;
     Ok(true)
 }

@@ -281,12 +281,7 @@ impl Store for MemoryStore {
     }
 
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
-        let scans = &mut self.tables().ledger.scans;
-        let same = scans.rules() == rules;
-        if same {
-            changes.iter().for_each(|id| drop(scans.changed.remove(id)));
-        }
-        Ok(same)
+        Ok(self.tables().done_with(changes, rules, self.clock.now()))
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {

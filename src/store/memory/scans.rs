@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::domain::BorrowerKey;
+use super::Tables;
+use crate::domain::{BorrowerKey, HoldReason};
 use crate::plan::{Mark, announced, rules_of};
 use crate::store::{DueCursor, ScanState};
 
@@ -40,5 +41,23 @@ impl Scans {
 
     pub(super) fn rules(&self) -> String {
         rules_of(&self.state.marks)
+    }
+}
+
+impl Tables {
+    /// Takes out changes, and releases what is held of their due dates for what the books have a part in.
+    pub(super) fn done_with(&mut self, changes: &[i64], rules: &str, now: DateTime<Utc>) -> bool {
+        let scans = &mut self.ledger.scans;
+        if scans.rules() != rules {
+            return false;
+        }
+        let changed: BTreeSet<_> =
+            changes.iter().filter_map(|id| scans.changed.remove(id)).map(|(due, _)| due).collect();
+        self.outbox.release(now, u32::MAX, |cause, _, reminder| {
+            let key = &reminder.plan.key;
+            let due = DueCursor { due_date: key.due_date, borrower: key.borrower.clone() };
+            matches!(cause.reason, HoldReason::NoRoute | HoldReason::BadTemplate) && changed.contains(&due)
+        });
+        true
     }
 }

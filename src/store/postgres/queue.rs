@@ -415,6 +415,26 @@ const RELEASE_CAUSE: &str =
 /// Binds: now, limit.
 const RELEASE_EXPIRED: &str = released!("$1", "q.not_before <= $1 order by q.not_before limit $2");
 
+/// Of the due dates that have changed. Binds: now, numbers of changes.
+const RELEASE_CHANGED: &str = released!(
+    "$1",
+    r#"(q.hold like 'no_route:%' or q.hold like 'bad_template:%') and q.reminder_id = any (array(
+        select r.id from changed c
+        join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant and r.due_date = c.due_date
+        where c.id = any ($2::bigint[])))"#
+);
+
+/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in: the route that
+/// an instalment leads to, and the values that a template renders.
+pub(super) async fn release_changed(
+    connection: &mut Connection,
+    now: Moment,
+    changes: &[i64],
+) -> Result<(), StoreError> {
+    sqlx::query(RELEASE_CHANGED).bind(now).bind(changes).execute(connection).await?;
+    Ok(())
+}
+
 /// Releases up to `limit` rows of one cause and channel. Gives how many.
 pub(super) async fn release(
     connection: &mut Connection,

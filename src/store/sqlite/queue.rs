@@ -149,6 +149,14 @@ const EXPIRED: &str = r#"
     select reminder_id, attempt, hold from queue
     where state = 'held' and not_before <= $1 order by not_before limit $2"#;
 
+/// What is held of the due dates that have changed. Rows: number of the change.
+const CHANGED: &str = r#"
+    select q.reminder_id, q.attempt, q.hold from queue q
+    where q.state = 'held' and (q.hold like 'no_route:%' or q.hold like 'bad_template:%') and q.reminder_id in (
+        select r.id from json_each($1) k
+        cross join changed c on c.id = k.value ->> 0
+        cross join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant and r.due_date = c.due_date)"#;
+
 /// Gives held rows back to be decided. Rows: number, attempt, cause; then binds: now.
 const GIVE_FREE: &str = r#"
     update queue set state = 'planned', hold = null, place = 0, not_before = $2
@@ -158,6 +166,18 @@ const GIVE_FREE: &str = r#"
 const RELEASED: &str = r#"
     insert into event (reminder_id, attempt, at, kind, detail)
     select value ->> 0, value ->> 1, $2, 'released', value ->> 2 from json_each($1)"#;
+
+/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in: the route that
+/// an instalment leads to, and the values that a template renders.
+pub(super) async fn release_changed(
+    connection: &mut Connection,
+    now: Moment,
+    changes: &[i64],
+) -> Result<(), StoreError> {
+    let held: Vec<_> = Batch::of(changes).column(|id| *id)?.query_as(CHANGED)?.fetch_all(&mut *connection).await?;
+    give_free(connection, now, &held).await?;
+    Ok(())
+}
 
 /// Releases up to `limit` rows of one cause and channel. Gives how many.
 pub(super) async fn release(

@@ -258,6 +258,7 @@ macro_rules! every_case_on {
             }
             scans {
                 what_changes_within_the_view_is_written_down,
+                a_changed_due_date_releases_what_is_held_for_its_books,
                 what_changes_no_plan_is_not_written_down,
                 a_change_while_others_are_taken_stays,
                 marks_follow_what_is_announced,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use dueherald::clock::SimClock;
-use dueherald::domain::{Channel, Code, EventKind, NewReminder, Next, Outcome, ReminderKey, SkipReason, State};
+use dueherald::domain::{
+    Channel, Code, EventKind, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderKey, SkipReason, State,
+};
 use dueherald::plan::{Account, Decision, DeferReason, Mark, Planned, rules_of};
 use dueherald::store::{ClaimRequest, LedgerRow, PutIn, ScanState, Store, WriteMode};
 
@@ -29,6 +31,28 @@ async fn announce(store: &dyn Store) -> ScanState {
 async fn changed(store: &dyn Store) -> Vec<String> {
     let changes = store.changes(None, 100).await.expect("changes are read");
     changes.due.iter().map(|(_, due)| format!("{} {}", due.borrower.key.id, due.due_date)).collect()
+}
+
+/// The route that an instalment leads to and the values of a template come from the books; a stop does not.
+pub(super) async fn a_changed_due_date_releases_what_is_held_for_its_books(store: &dyn Store, _: &SimClock) {
+    let state = announce(store).await;
+    let borrowers = ["b1", "b2", "b3", "b4"];
+    let reasons = [HoldReason::NoRoute, HoldReason::NoRoute, HoldReason::BadTemplate, HoldReason::Stopped];
+    import(store, &borrowers.map(|borrower| row(borrower, borrower))).await;
+    take_all(store, &state).await;
+    for (borrower, reason) in borrowers.into_iter().zip(reasons) {
+        plan(store, &[sms(borrower, START)]).await;
+        let held = claim(store, 1, &always(Decision::Hold(HoldCause::new(reason, "as-it-is")))).await;
+        assert_eq!(held.put_aside.len(), 1);
+    }
+    import(store, &["b1", "b3", "b4"].map(|borrower| LedgerRow { product: said("phone"), ..row(borrower, borrower) }))
+        .await;
+    assert_eq!(claim_all(store).await.taken(), 0, "nothing is released before the change is planned for");
+    take_all(store, &state).await;
+    let released = claim_all(store).await.sending;
+    let mut released: Vec<_> = released.iter().map(|one| one.reminder.key.borrower.id.to_string()).collect();
+    released.sort_unstable();
+    assert_eq!(released, ["b1", "b3"]);
 }
 
 async fn take_all(store: &dyn Store, state: &ScanState) {
