@@ -5,7 +5,7 @@
 //!
 //! | level | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`domain`], [`clock`] | what things are; the only door to time and chance |
+//! | 0 | [`domain`], [`clock`], [`private_file`] | what things are; the only door to time and chance; files that only we read |
 //! | 1 | [`plan`], [`render`] | when to remind and whom; what a message says. Pure |
 //! | 2 | [`source`], [`store`], [`gateway`], [`probe`] | replaceable ends: files, databases, providers, what looks at routes |
 //! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod http;
 pub mod pipeline;
 pub mod plan;
+pub mod private_file;
 pub mod probe;
 pub mod render;
 pub mod source;

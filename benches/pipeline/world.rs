@@ -147,7 +147,9 @@ id = 1
 key = "0123456789abcdef0123456789abcdef"
 "#
         );
-        Ok(fs::write(self.config(), text)?)
+        fs::write(self.config(), text)?;
+        // The link key stands in it.
+        Ok(fs::set_permissions(self.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600))?)
     }
 
     pub(crate) fn read_config(&self) -> Anyhow<Config> {

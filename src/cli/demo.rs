@@ -119,6 +119,7 @@ fn config(folder: &Path, address: SocketAddr) -> Result<Config, CliError> {
         text: SAMPLE_CONFIG,
         environment: &environment,
         read_file: &|_| Ok(key.clone()),
+        exposure: &|_| None,
     };
     Ok(Config::load(&inputs)?)
 }

@@ -2,7 +2,6 @@
 //! the config instead (`pull.rs`).
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::domain::{Merchant, MerchantId, SourceName};
 use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary};
+use crate::private_file;
 use crate::source::{Encoding, Format, LastLine, Rejected, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
@@ -207,11 +207,7 @@ fn open_rejects(path: &Path, input: &Path) -> Result<Box<dyn Write + Send>, Impo
             path.display()
         )));
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(|source| ImportFailure::File { path: path.to_owned(), source })?;
+    let file = private_file::create(path).map_err(|source| ImportFailure::File { path: path.to_owned(), source })?;
     Ok(Box::new(file))
 }
 

@@ -16,6 +16,7 @@ mod environment;
 mod gateways;
 mod http;
 mod ics;
+mod inline_secret;
 mod links;
 mod locate;
 mod log;
@@ -47,6 +48,7 @@ use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, RouteKe
 use crate::gateway::CallbackAddress;
 use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
+use crate::private_file;
 use crate::source::read_text_file;
 
 pub use api::{Api, ApiToken, LEAST_TOKEN};
@@ -61,7 +63,7 @@ pub use mistake::{Mistake, Mistakes, Place};
 pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
-pub use secret::ReadFile;
+pub use secret::{Exposure, ReadFile};
 pub use sources::Source;
 pub use store_config::StoreConfig;
 pub use templates::Templates;
@@ -108,6 +110,8 @@ pub struct Inputs<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Reads what `{ file = "…" }` names.
     pub read_file: ReadFile<'a>,
+    /// Says who else can read a file that holds a secret: one that `{ file = "…" }` names, or the config itself.
+    pub exposure: Exposure<'a>,
 }
 
 /// The config, whole and without mistakes.
@@ -238,7 +242,9 @@ fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigE
     };
     let environment = std::env::vars_os().filter_map(text_only).collect();
     let read_file = |path: &Path| read_text_file(path);
-    load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file })
+    // A file that cannot be looked up cannot be read either, which is said elsewhere.
+    let exposure = |path: &Path| private_file::exposure(path).ok().flatten();
+    load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file, exposure: &exposure })
 }
 
 /// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only mistakes that
@@ -252,7 +258,8 @@ fn read_with<T>(
     let mut origin = Origin::new(inputs.file, inputs.text);
     let mut tree = origin.parse().map_err(mistaken)?;
     let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
-    let mut resolver = Resolver::new(&mut origin, inputs.environment, inputs.read_file);
+    mistakes.extend(inline_secret::mistakes(&tree, &origin, inputs));
+    let mut resolver = Resolver::new(&mut origin, inputs);
     resolver.resolve(&mut tree);
     mistakes.extend(resolver.mistakes);
     let spoiled = resolver.spoiled;

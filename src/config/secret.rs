@@ -7,17 +7,22 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Inputs;
 use super::mistake::Mistake;
 use super::origin::{Origin, Raw};
 
 /// Reads a file as text.
 pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<String>;
 
+/// Says who else can read a file that holds a secret, and what to do about it; `None` where nobody can.
+pub type Exposure<'r> = &'r dyn Fn(&Path) -> Option<String>;
+
 /// Puts what they stand for in the place of all references.
 pub(super) struct Resolver<'r, 'o, 'a> {
     origin: &'o mut Origin<'a>,
     environment: &'r BTreeMap<String, String>,
     read_file: ReadFile<'r>,
+    exposure: Exposure<'r>,
     /// What could not be resolved.
     pub(super) mistakes: Vec<Mistake>,
     /// The keys of that: they were taken out of the tree, and are not to be called missing.
@@ -25,12 +30,9 @@ pub(super) struct Resolver<'r, 'o, 'a> {
 }
 
 impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
-    pub(super) fn new(
-        origin: &'o mut Origin<'a>,
-        environment: &'r BTreeMap<String, String>,
-        read_file: ReadFile<'r>,
-    ) -> Self {
-        Self { origin, environment, read_file, mistakes: Vec::new(), spoiled: BTreeSet::new() }
+    pub(super) fn new(origin: &'o mut Origin<'a>, inputs: &Inputs<'r>) -> Self {
+        let Inputs { environment, read_file, exposure, .. } = *inputs;
+        Self { origin, environment, read_file, exposure, mistakes: Vec::new(), spoiled: BTreeSet::new() }
     }
 
     /// Resolves everything below the sections of `tree`; a section itself is never a reference.
@@ -128,10 +130,9 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);
                 if text.is_empty() {
-                    Err(format!("the file {shown} is empty; write the value into it"))
-                } else {
-                    Ok(text.to_owned())
+                    return Err(format!("the file {shown} is empty; write the value into it"));
                 }
+                (self.exposure)(&path).map_or_else(|| Ok(text.to_owned()), Err)
             }
         }
     }

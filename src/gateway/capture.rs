@@ -15,6 +15,7 @@ use super::mail::{Composition, compose, is_token};
 use super::{Gateway, GatewayError, Handover, net};
 use crate::clock::Clock;
 use crate::domain::{Address, Channel, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, SmsText};
+use crate::private_file;
 
 /// How many messages a [`CaptureGateway`] remembers; the oldest go first.
 const REMEMBERED: usize = 10_000;
@@ -156,7 +157,7 @@ impl CaptureGateway {
         let files = self.files(handover)?;
         let folder = folder.to_owned();
         let written = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&folder)?;
+            private_file::create_folder(&folder)?;
             files.iter().try_for_each(|(ending, bytes)| write_whole(&folder, &format!("{stem}.{ending}"), bytes))
         });
         match written.await {
@@ -225,7 +226,7 @@ impl Gateway for CaptureGateway {
     async fn check(&self) -> Result<(), GatewayError> {
         let Some(folder) = self.settings.folder.clone() else { return Ok(()) };
         let writable = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&folder)?;
+            private_file::create_folder(&folder)?;
             NamedTempFile::new_in(&folder).map(drop)
         });
         match writable.await {

@@ -93,6 +93,9 @@ pub enum StoreError {
         /// What it may look like.
         example: &'static str,
     },
+    /// The file of the database cannot be trusted: it is a link, or belongs to another user.
+    #[error("the database file is refused: {0}")]
+    UnsafeFile(String),
     /// No connection could be had, or the file could not be opened.
     #[error(
         "cannot open the database {place}: {source}; check `database.url`, that the server runs and lets this user in, or \

@@ -93,6 +93,8 @@ impl Bench {
             _database: None,
         };
         fs::write(bench.config(), bench.config_text(url)).expect("the config can be written");
+        // Secrets stand in it.
+        fs::set_permissions(bench.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
         bench
     }
 

@@ -75,6 +75,12 @@ impl Done {
     }
 }
 
+/// Writes a config with secrets in it: nobody else may read it.
+pub(crate) fn write_private(file: &Path, config: &str) {
+    std::fs::write(file, config).expect("the config can be written");
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+}
+
 /// Today in Shanghai, and half past ten there: when the sample's reminders of the day have fallen due.
 pub(crate) fn today() -> (NaiveDate, String) {
     let shanghai = chrono_tz::Asia::Shanghai;

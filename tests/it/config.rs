@@ -37,7 +37,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("conf/dueherald.toml");
-    Config::load(&Inputs { file, text, environment: &environment, read_file: &read_file })
+    Config::load(&Inputs { file, text, environment: &environment, read_file: &read_file, exposure: &|_| None })
         .map_err(|error| error.to_string())
 }
 

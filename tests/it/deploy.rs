@@ -231,7 +231,7 @@ async fn the_documented_steps_lead_to_a_running_container_whose_ports_answer() {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     machine.expect("checkout/config/link.key", 0o640, user, group);
     machine.expect("checkout/config", 0o750, user, group);
-    machine.expect("volumes/dueherald/dueherald.db", 0o644, 65_532, 65_532);
+    machine.expect("volumes/dueherald/dueherald.db", 0o600, 65_532, 65_532);
     if geteuid().is_root() {
         assert!(!machine.may(STRANGER, "r", "checkout/config/link.key"), "the key is a secret");
     }

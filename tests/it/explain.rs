@@ -13,13 +13,15 @@ const MONDAY: &str = "2026-11-23T10:30:00+08:00";
 const THURSDAY: &str = "2026-11-26";
 const SUNDAY: &str = "2026-11-29";
 
+use crate::commands::write_private;
+
 /// A folder with a config and a database.
 struct Desk(TempDir);
 
 impl Desk {
     fn new(config: &str) -> Self {
         let desk = Self(TempDir::new().expect("a temporary folder"));
-        std::fs::write(desk.0.path().join("dueherald.toml"), config).expect("a config");
+        write_private(&desk.0.path().join("dueherald.toml"), config);
         desk.went_well(&["migrate"]);
         desk
     }

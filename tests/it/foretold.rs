@@ -18,7 +18,7 @@ use dueherald::store::ReminderFilter;
 use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Desk;
+use crate::commands::{Desk, write_private};
 use crate::fixtures::{at, day};
 
 /// Half past midnight in Shanghai.
@@ -146,7 +146,7 @@ impl World {
     async fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let desk = Desk::new(None);
-        std::fs::write(desk.path("dueherald.toml"), config(&mut rng)).expect("written");
+        write_private(&desk.path("dueherald.toml"), &config(&mut rng));
         let (rows, suppressed) = ledger(&mut rng);
         std::fs::write(desk.path("rows.csv"), rows).expect("written");
         desk.run(&["migrate"]).went_well();

@@ -23,6 +23,7 @@ mod mariadb;
 mod notice;
 mod plan;
 mod postgres;
+mod private_files;
 mod readme;
 mod render;
 mod replan;

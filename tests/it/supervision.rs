@@ -197,6 +197,7 @@ async fn the_tasks_of_the_daemon_itself_are_supervised() {
         text: &text,
         environment: &settings.into(),
         read_file: &|path| std::fs::read_to_string(path),
+        exposure: &|_| None,
     };
     let config = Config::load(&inputs).expect("a sound config");
     let clock = SimClock::at(at("2026-11-22T02:00:00Z"));

@@ -81,7 +81,13 @@ fn config(folder: &Path, database: Option<String>, smtp: &SmtpSink, http: &HttpS
         http.port()
     );
     let file = folder.join("dueherald.toml");
-    let inputs = Inputs { file: &file, text: &text, environment: &BTreeMap::new(), read_file: &|_| Ok(String::new()) };
+    let inputs = Inputs {
+        file: &file,
+        text: &text,
+        environment: &BTreeMap::new(),
+        read_file: &|_| Ok(String::new()),
+        exposure: &|_| None,
+    };
     Config::load(&inputs).expect("the config has no mistakes")
 }
 

@@ -74,7 +74,10 @@ impl Daemon {
             database.display(),
             gateways = gateways.replace("{public}", &public.to_string()),
         );
-        fs::write(folder.path().join("dueherald.toml"), config).expect("the config can be written");
+        let file = folder.path().join("dueherald.toml");
+        fs::write(&file, config).expect("the config can be written");
+        // Secrets stand in it.
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
         let it = Self { folder, zone, public };
         it.told(&["check"]);
         it.told(&["migrate"]);

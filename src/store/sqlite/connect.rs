@@ -1,10 +1,12 @@
 //! How to open the file: the options of every connection, and errors that say what to do.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::private_file;
 use crate::store::StoreError;
 
 /// How long one waits for another process, such as a command beside the daemon, to let go of the file.
@@ -35,10 +37,26 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
 
 /// The one writer, and the readers.
 pub(super) async fn pools(options: &SqliteConnectOptions) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    make_private(options.get_filename())?;
     let unreachable = |source| StoreError::Unreachable { place: options.get_filename().display().to_string(), source };
     // The writer first: it makes the file.
     let writer = lasting(1).connect_with(options.clone()).await.map_err(unreachable)?;
     Ok((writer, readers(options)))
+}
+
+/// SQLite gives the files beside the database the mode that the database has; those that an older version left are mended too.
+fn make_private(file: &Path) -> Result<(), StoreError> {
+    let beside = |ending: &str| {
+        let mut path = file.as_os_str().to_owned();
+        path.push(ending);
+        private_file::restrict(Path::new(&path))
+    };
+    let made = private_file::prepare(file).and_then(|()| ["-wal", "-shm", "-journal"].into_iter().try_for_each(beside));
+    match made {
+        Err(error) if private_file::is_refusal(&error) => Err(StoreError::UnsafeFile(error.to_string())),
+        // Of anything else, SQLite's own words say more.
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
