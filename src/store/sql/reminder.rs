@@ -57,6 +57,18 @@ const BY_END: &str = matching!(
     left join queue q on q.reminder_id = r.id"#
 );
 
+/// The same on one channel, which the index of such events has as well.
+const BY_END_OF_CHANNEL: &str = matching!(
+    r#"from (
+        select x.reminder_id from event x
+        where x.channel = $6 and x.kind = $2 and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
+          and x.reminder_id < coalesce($7, 9223372036854775807)
+        group by x.reminder_id order by x.reminder_id desc
+    ) x
+    join reminder r on r.id = x.reminder_id
+    left join queue q on q.reminder_id = r.id"#
+);
+
 /// From the newest on that was ever taken over. Nearly all of those with an event are, and what waits has none: it is passed over.
 const BY_ACCEPTED: &str = matching!(
     r#"from (
@@ -75,13 +87,13 @@ const BY_ACCEPTED: &str = matching!(
 /// expects many reminders of the merchant would rather walk through all. Binds besides those of a listing: how many such
 /// numbers at most.
 macro_rules! walk {
-    ($owner:literal, $place:literal) => {
+    ($ended:ident, $owner:literal, $place:literal) => {
         concat!(
             "with recursive walk (ended, owned, hits) as (
                 select coalesce($7, 9223372036854775807), coalesce($7, 9223372036854775807) - 1, cast(0 as bigint)
                 union all
                 select ",
-            walk!(@ended),
+            walk!(@$ended),
             ", (select case when y.owner = ",
             $place,
             " then y.id end from (select ",
@@ -91,7 +103,7 @@ macro_rules! walk {
             ", id) <= (",
             $place,
             ", ",
-            walk!(@ended),
+            walk!(@$ended),
             ") order by ",
             $owner,
             " desc, id desc limit 1) y), w.hits + case when w.ended = w.owned then 1 else 0 end
@@ -99,7 +111,15 @@ macro_rules! walk {
             )"
         )
     };
-    (@ended) => {
+    (@by_channel) => {
+        "(select case when z.channel = $6 and z.kind = $2 then z.reminder_id end from (
+            select x.channel, x.kind, x.reminder_id from event x
+            where x.channel is not null and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
+              and (x.channel, x.kind, x.reminder_id) < ($6, $2, case when w.ended = w.owned then w.owned else w.owned + 1 end)
+            order by x.channel desc, x.kind desc, x.reminder_id desc limit 1
+        ) z)"
+    };
+    (@by_kind) => {
         "(select case when z.kind = $2 then z.reminder_id end from (
             select x.kind, x.reminder_id from event x
             where x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
@@ -111,10 +131,10 @@ macro_rules! walk {
 
 /// What a walk meets, with the clauses of the filter.
 macro_rules! met {
-    ($owner:literal, $place:literal) => {
+    ($ended:ident, $owner:literal, $place:literal) => {
         matching!(concat!(
             "from (",
-            walk!($owner, $place),
+            walk!($ended, $owner, $place),
             " select owned from walk where ended = owned and hits < $9) m
             join reminder r on r.id = m.owned
             left join queue q on q.reminder_id = r.id"
@@ -124,8 +144,11 @@ macro_rules! met {
 
 /// How many numbers a walk meets, and the last of them.
 macro_rules! progress {
-    ($owner:literal, $place:literal) => {
-        concat!(walk!($owner, $place), " select count(*), min(owned) from walk where ended = owned and hits < $9")
+    ($ended:ident, $owner:literal, $place:literal) => {
+        concat!(
+            walk!($ended, $owner, $place),
+            " select count(*), min(owned) from walk where ended = owned and hits < $9"
+        )
     };
 }
 
@@ -135,26 +158,33 @@ pub(in crate::store) struct Walk {
     pub(in crate::store) progress: &'static str,
 }
 
-const OF_MERCHANT: Walk = Walk {
-    listing: [met!("coalesce(merchant, merchant)", "$3"), NEWEST_FIRST],
-    progress: progress!("coalesce(merchant, merchant)", "$3"),
-};
+macro_rules! both {
+    ($ended:ident, $owner:literal, $place:literal) => {
+        Walk { listing: [met!($ended, $owner, $place), NEWEST_FIRST], progress: progress!($ended, $owner, $place) }
+    };
+}
 
-const OF_DUE_DATE: Walk = Walk {
-    listing: [met!("coalesce(due_date, due_date)", "$5"), NEWEST_FIRST],
-    progress: progress!("coalesce(due_date, due_date)", "$5"),
-};
+const OF_MERCHANT: Walk = both!(by_kind, "coalesce(merchant, merchant)", "$3");
+const OF_MERCHANT_AND_CHANNEL: Walk = both!(by_channel, "coalesce(merchant, merchant)", "$3");
+const OF_DUE_DATE: Walk = both!(by_kind, "coalesce(due_date, due_date)", "$5");
+const OF_DUE_DATE_AND_CHANNEL: Walk = both!(by_channel, "coalesce(due_date, due_date)", "$5");
 
 /// The walk for a filter, if it asks for an end and for a merchant or a due date.
 pub(in crate::store) fn walk(filter: &ReminderFilter) -> Option<Walk> {
     let ended = matches!(filter.state, Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered));
     let is_narrow = filter.id.is_some() || filter.borrower.is_some();
-    match (ended && !is_narrow, filter.due_date, &filter.merchant) {
-        (true, Some(_), _) => Some(OF_DUE_DATE),
-        (true, None, Some(_)) => Some(OF_MERCHANT),
+    match (ended && !is_narrow, filter.due_date, &filter.merchant, filter.channel) {
+        (true, Some(_), _, None) => Some(OF_DUE_DATE),
+        (true, Some(_), _, Some(_)) => Some(OF_DUE_DATE_AND_CHANNEL),
+        (true, None, Some(_), None) => Some(OF_MERCHANT),
+        (true, None, Some(_), Some(_)) => Some(OF_MERCHANT_AND_CHANNEL),
         _ => None,
     }
 }
+
+/// What was planned after the newest reminder that was taken over waits in the queue, and may be much.
+const SENT_BY_NOW: &str =
+    "r.id <= (select x.reminder_id from event x where x.kind = 'accepted' order by x.reminder_id desc limit 1)";
 
 const NEWEST_FIRST: &str = " order by r.id desc limit $8";
 
@@ -164,17 +194,22 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
     let from = match filter.state {
         _ if is_narrow => BY_REMINDER,
         Some(State::Planned | State::Held | State::Sending | State::Unknown) => BY_QUEUE,
-        Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => BY_END,
-        Some(State::Accepted) if filter.merchant.is_none() && filter.due_date.is_none() => BY_ACCEPTED,
+        Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => match filter.channel {
+            None => BY_END,
+            Some(_) => BY_END_OF_CHANNEL,
+        },
+        Some(State::Accepted) if filter.merchant.is_none() && filter.due_date.is_none() && filter.channel.is_none() => {
+            BY_ACCEPTED
+        }
         Some(State::Accepted) | None => BY_REMINDER,
     };
     [from, NEWEST_FIRST]
 }
 
 /// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
-/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all. Merchant and due date
-/// are compared as the expressions of the listings' own indexes, which no other statement may use.
-pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 9] {
+/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all. Merchant, due date and
+/// channel are compared as the expressions of the listings' own indexes, which no other statement may use.
+pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 10] {
     let queued = |state: &State| matches!(state, State::Planned | State::Held | State::Sending | State::Unknown);
     [
         (filter.id.is_some(), "r.id = $1"),
@@ -184,8 +219,9 @@ pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 9] {
         (filter.merchant.is_some(), "coalesce(r.merchant, r.merchant) = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),
         (filter.due_date.is_some(), "coalesce(r.due_date, r.due_date) = $5"),
-        (filter.channel.is_some(), "r.channel = $6"),
+        (filter.channel.is_some(), "coalesce(r.channel, r.channel) = $6"),
         (filter.before.is_some(), "r.id < $7"),
+        (filter.state == Some(State::Accepted), SENT_BY_NOW),
     ]
 }
 
