@@ -20,10 +20,17 @@ pub(crate) struct Bench {
 /// When every case begins.
 pub(super) const START: &str = "2026-11-22T02:00:00Z";
 
+/// Migrated by its owner; the store has the rights of a daemon, as `deploy/postgres/roles.sql` gives them.
 pub(crate) async fn postgres() -> Bench {
     let (database, clock) = (crate::postgres::database().await, SimClock::at(instant(START)));
-    let store = PostgresStore::connect(&database.url().into(), 4, Some(Arc::new(clock.clone()))).await;
-    migrated(in_tasks(store.expect("the test database is there")), clock, Box::new(database)).await
+    let owner = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the test database is there");
+    owner.migrate().await.expect("the migrations run");
+    drop(owner);
+    database.make_roles().await;
+    let url = database.url_as("dueherald_worker");
+    let store = PostgresStore::connect(&url.into(), 4, Some(Arc::new(clock.clone()))).await;
+    let store = in_tasks(store.expect("the test database is there"));
+    Bench { store, clock, _lives_as_long: Box::new(database) }
 }
 
 pub(crate) async fn memory() -> Bench {

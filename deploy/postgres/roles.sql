@@ -1,0 +1,46 @@
+-- Roles for dueherald on PostgreSQL. Run it in dueherald's database as a superuser (or as a role that may create roles and owns
+-- the tables), after the first `dueherald migrate` and again after each upgrade: psql --file=roles.sql DATABASE
+--
+--   dueherald_owner   runs `dueherald migrate` and nothing else. It owns the tables.
+--   dueherald_worker  runs the daemon and the commands: reads all, writes what the work needs. What is on record (events, clicks,
+--                     changes by people, answers) it can add to, and neither change nor delete.
+--   dueherald_reader  reads, for reports and support. It sees personal data.
+--
+-- None of them logs in. Give them to the users that do: grant dueherald_worker to dueherald_app;
+
+do $$
+declare wanted text;
+begin
+    foreach wanted in array array['dueherald_owner', 'dueherald_worker', 'dueherald_reader'] loop
+        begin
+            execute format('create role %I nologin', wanted);
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end loop;
+    -- Who applies a migration owns what it makes, so later migrations can change it.
+    for wanted in
+        select format('alter table %s owner to dueherald_owner', c.oid::regclass) from pg_class c
+        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+    loop
+        execute wanted;
+    end loop;
+end $$;
+
+-- Whatever was granted before, to anybody.
+revoke all on all tables in schema public from public, dueherald_worker, dueherald_reader;
+grant create, usage on schema public to dueherald_owner;
+revoke create on schema public from public, dueherald_worker, dueherald_reader;
+grant usage on schema public to dueherald_worker, dueherald_reader;
+
+grant select on all tables in schema public to dueherald_worker, dueherald_reader;
+
+-- On record for good: a row that is there stays as it is.
+grant insert on click, dropped_reject, event, notice_change, reply, reply_reading, route_version, suppression_change,
+    suppression_change_address to dueherald_worker;
+
+-- What the lender's books say, and what is kept of them. Nothing is deleted: an instalment that is gone is cancelled.
+grant insert, update on borrower, installment, reminder, wish to dueherald_worker;
+
+-- The state of the work.
+grant insert, update, delete on changed, digits_tried, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,
+    rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression, turn to dueherald_worker;
