@@ -22,7 +22,9 @@ impl TestDatabase {
 
     /// The same with the rights of a role.
     pub(crate) fn url_as(&self, role: &str) -> String {
-        self.server.clone().database(&self.name).options([("role", role)]).to_url_lossy().to_string()
+        let url = self.url();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{separator}options[role]={role}")
     }
 
     /// Makes the roles, as operators do, for the tables that are there by now.

@@ -9,12 +9,11 @@ use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
 use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UNKNOWN_DUE, UnknownRow, counts};
-use crate::store::sql::reminder::{ViewRow, Walk, matching, narrow, walk};
+use crate::store::sql::reminder::{ViewRow, matching, narrow};
 use crate::store::sql::value::Moment;
 use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError, UnknownReminder};
 
 /// How many reminders a walk meets at once at most.
-const LONGEST_PART: u32 = 10_000;
 
 pub(super) async fn next_due(tx: &mut Tx, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
     let (head,): (Option<Moment>,) =
@@ -58,37 +57,9 @@ pub(super) async fn queue_counts(tx: &mut Tx, now: Moment) -> Result<Vec<QueueCo
 }
 
 pub(super) async fn reminders(tx: &mut Tx, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
-    let rows: Vec<ViewRow> = match walk(filter) {
-        Some(walk) => walked(tx, &walk, filter).await?,
-        None => {
-            let listing = sqlx::query_as::<Db, _>(narrowed(matching(filter), &narrow(filter)));
-            bind(listing, filter).fetch_all(&mut **tx).await?
-        }
-    };
+    let listing = sqlx::query_as::<Db, _>(narrowed(matching(filter), &narrow(filter)));
+    let rows: Vec<ViewRow> = bind(listing, filter).fetch_all(&mut **tx).await?;
     rows.into_iter().map(ViewRow::view).collect()
-}
-
-/// Not all that a walk meets is listed: a reminder may have come to another end since, or be on another channel. So it goes on, in longer and
-/// longer parts, until the page is full or nothing is left.
-async fn walked(tx: &mut Tx, walk: &Walk, filter: &ReminderFilter) -> Result<Vec<ViewRow>, StoreError> {
-    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let (mut rows, mut part) = (Vec::new(), i64::from(filter.limit.clamp(1, LONGEST_PART)));
-    let mut rest = filter.clone();
-    loop {
-        let listing = sqlx::query_as::<Db, ViewRow>(narrowed(walk.listing, &narrow(&rest)));
-        rows.extend(bind(listing, &rest).bind(part).fetch_all(&mut **tx).await?);
-        if rows.len() >= limit {
-            rows.truncate(limit);
-            return Ok(rows);
-        }
-        let progress = sqlx::query_as::<Db, (i64, Option<i64>)>(walk.progress);
-        let (met, last) = bind(progress, &rest).bind(part).fetch_one(&mut **tx).await?;
-        if met < part {
-            return Ok(rows);
-        }
-        rest.before = last.map(ReminderId);
-        part = (part * 4).min(i64::from(LONGEST_PART));
-    }
 }
 
 /// Binds a filter, in the order in which all listings number it.

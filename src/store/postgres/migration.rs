@@ -53,12 +53,26 @@ pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {
         return apply_pooled(pool).await;
     }
     check_writable(&mut alone).await?;
-    let before = applied(&mut alone).await?.len();
+    let known = applied(&mut alone).await?;
+    if is_up_to_date(&known) {
+        // A role that may not change the schema finds nothing to do.
+        alone.rollback().await?;
+        return Ok(0);
+    }
+    let before = known.len();
     alone.execute(raw_sql(WITHOUT_LIMITS)).await?;
     let applied = schema::migrate(alone.driver(), &MIGRATIONS, before).await;
     // Its settings are those of no other connection now.
     alone.close().await?;
     applied
+}
+
+/// Whether exactly the migrations of this version were applied, and as they are here.
+fn is_up_to_date(known: &[(i64, Vec<u8>)]) -> bool {
+    let same = |migration: &Migration| {
+        known.iter().any(|(version, checksum)| *version == migration.version && *checksum == *migration.checksum)
+    };
+    known.len() == MIGRATIONS.iter().count() && MIGRATIONS.iter().all(same)
 }
 
 /// All in one transaction: the next one may have another backend.

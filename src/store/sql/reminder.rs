@@ -45,29 +45,29 @@ const BY_REMINDER: &str = matching!("from reminder r left join queue q on q.remi
 /// From the newest in the queue on: few of all reminders are.
 const BY_QUEUE: &str = matching!("from queue q join reminder r on r.id = q.reminder_id");
 
-/// From the newest on that ever came to this end; the index has these kinds of events.
-const BY_END: &str = matching!(
-    r#"from (
-        select x.reminder_id from event x
-        where x.kind = $2 and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
-          and x.reminder_id < coalesce($7, 9223372036854775807)
-        group by x.reminder_id order by x.reminder_id desc
-    ) x
-    join reminder r on r.id = x.reminder_id
-    left join queue q on q.reminder_id = r.id"#
-);
+/// From the newest on that ever came to this end, of a merchant, a due date or a channel: such events have all three, and an index for
+/// each, which the clause `$first` names. The other two are compared in the event, before its reminder is read.
+macro_rules! by_end {
+    ($first:literal) => {
+        matching!(concat!(
+            "from (
+                select x.reminder_id from event x
+                where x.kind = $2 and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
+                  and x.reminder_id < coalesce($7, 9223372036854775807)",
+            $first,
+            " and ($3 is null or x.merchant = $3) and ($5 is null or x.due_date = $5) and ($6 is null or x.channel = $6)
+                group by x.reminder_id order by x.reminder_id desc
+            ) x
+            join reminder r on r.id = x.reminder_id
+            left join queue q on q.reminder_id = r.id"
+        ))
+    };
+}
 
-/// The same on one channel, which the index of such events has as well.
-const BY_END_OF_CHANNEL: &str = matching!(
-    r#"from (
-        select x.reminder_id from event x
-        where x.channel = $6 and x.kind = $2 and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
-          and x.reminder_id < coalesce($7, 9223372036854775807)
-        group by x.reminder_id order by x.reminder_id desc
-    ) x
-    join reminder r on r.id = x.reminder_id
-    left join queue q on q.reminder_id = r.id"#
-);
+const BY_END: &str = by_end!("");
+const BY_END_OF_MERCHANT: &str = by_end!(" and x.merchant = $3");
+const BY_END_OF_DUE_DATE: &str = by_end!(" and x.due_date = $5");
+const BY_END_OF_CHANNEL: &str = by_end!(" and x.channel = $6");
 
 /// From the newest on that was ever taken over. Nearly all of those with an event are, and what waits has none: it is passed over.
 const BY_ACCEPTED: &str = matching!(
@@ -79,108 +79,6 @@ const BY_ACCEPTED: &str = matching!(
     join reminder r on r.id = x.reminder_id
     left join queue q on q.reminder_id = r.id"#
 );
-
-/// Walks, newest first, through the reminders with this end state of a merchant or a due date.
-/// It goes in turn to the next one in the index of ends, and from there to the next one in the index of the owner. So it
-/// reads about as much as the smaller of both has: one of them alone may have millions. Where both meet, `ended` and
-/// `owned` are the same number. Pairs are compared, as only the index of the listings has their order: a planner that
-/// expects many reminders of the merchant would rather walk through all. Binds besides those of a listing: how many such
-/// numbers at most.
-macro_rules! walk {
-    ($ended:ident, $owner:literal, $place:literal) => {
-        concat!(
-            "with recursive walk (ended, owned, hits) as (
-                select coalesce($7, 9223372036854775807), coalesce($7, 9223372036854775807) - 1, cast(0 as bigint)
-                union all
-                select ",
-            walk!(@$ended),
-            ", (select case when y.owner = ",
-            $place,
-            " then y.id end from (select ",
-            $owner,
-            " as owner, id from reminder where (",
-            $owner,
-            ", id) <= (",
-            $place,
-            ", ",
-            walk!(@$ended),
-            ") order by ",
-            $owner,
-            " desc, id desc limit 1) y), w.hits + case when w.ended = w.owned then 1 else 0 end
-                from walk w where w.owned is not null and w.hits < $9
-            )"
-        )
-    };
-    (@by_channel) => {
-        "(select case when z.channel = $6 and z.kind = $2 then z.reminder_id end from (
-            select x.channel, x.kind, x.reminder_id from event x
-            where x.channel is not null and x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
-              and (x.channel, x.kind, x.reminder_id) < ($6, $2, case when w.ended = w.owned then w.owned else w.owned + 1 end)
-            order by x.channel desc, x.kind desc, x.reminder_id desc limit 1
-        ) z)"
-    };
-    (@by_kind) => {
-        "(select case when z.kind = $2 then z.reminder_id end from (
-            select x.kind, x.reminder_id from event x
-            where x.kind in ('failed', 'skipped', 'delivered', 'undelivered')
-              and (x.kind, x.reminder_id) < ($2, case when w.ended = w.owned then w.owned else w.owned + 1 end)
-            order by x.kind desc, x.reminder_id desc limit 1
-        ) z)"
-    };
-}
-
-/// What a walk meets, with the clauses of the filter.
-macro_rules! met {
-    ($ended:ident, $owner:literal, $place:literal) => {
-        matching!(concat!(
-            "from (",
-            walk!($ended, $owner, $place),
-            " select owned from walk where ended = owned and hits < $9) m
-            join reminder r on r.id = m.owned
-            left join queue q on q.reminder_id = r.id"
-        ))
-    };
-}
-
-/// How many numbers a walk meets, and the last of them.
-macro_rules! progress {
-    ($ended:ident, $owner:literal, $place:literal) => {
-        concat!(
-            walk!($ended, $owner, $place),
-            " select count(*), min(owned) from walk where ended = owned and hits < $9"
-        )
-    };
-}
-
-/// The statements of a listing that walks: what is listed, its end, and how far a walk comes.
-pub(in crate::store) struct Walk {
-    pub(in crate::store) listing: [&'static str; 2],
-    pub(in crate::store) progress: &'static str,
-}
-
-macro_rules! both {
-    ($ended:ident, $owner:literal, $place:literal) => {
-        Walk { listing: [met!($ended, $owner, $place), NEWEST_FIRST], progress: progress!($ended, $owner, $place) }
-    };
-}
-
-const OF_MERCHANT: Walk = both!(by_kind, "coalesce(merchant, merchant)", "$3");
-const OF_MERCHANT_AND_CHANNEL: Walk = both!(by_channel, "coalesce(merchant, merchant)", "$3");
-const OF_DUE_DATE: Walk = both!(by_kind, "coalesce(due_date, due_date)", "$5");
-const OF_DUE_DATE_AND_CHANNEL: Walk = both!(by_channel, "coalesce(due_date, due_date)", "$5");
-
-/// The walk for a filter, if it asks for an end and for a merchant or a due date.
-pub(in crate::store) fn walk(filter: &ReminderFilter) -> Option<Walk> {
-    let ended = matches!(filter.state, Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered));
-    let is_narrow = filter.id.is_some() || filter.borrower.is_some();
-    match (ended && !is_narrow, filter.due_date, &filter.merchant, filter.channel) {
-        (true, Some(_), _, None) => Some(OF_DUE_DATE),
-        (true, Some(_), _, Some(_)) => Some(OF_DUE_DATE_AND_CHANNEL),
-        (true, None, Some(_), None) => Some(OF_MERCHANT),
-        (true, None, Some(_), Some(_)) => Some(OF_MERCHANT_AND_CHANNEL),
-        _ => None,
-    }
-}
 
 /// What was planned after the newest reminder that was taken over waits in the queue, and may be much.
 const SENT_BY_NOW: &str =
@@ -194,10 +92,14 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
     let from = match filter.state {
         _ if is_narrow => BY_REMINDER,
         Some(State::Planned | State::Held | State::Sending | State::Unknown) => BY_QUEUE,
-        Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => match filter.channel {
-            None => BY_END,
-            Some(_) => BY_END_OF_CHANNEL,
-        },
+        Some(State::Failed | State::Skipped | State::Delivered | State::Undelivered) => {
+            match (filter.due_date, &filter.merchant, filter.channel) {
+                (Some(_), _, _) => BY_END_OF_DUE_DATE,
+                (None, Some(_), _) => BY_END_OF_MERCHANT,
+                (None, None, Some(_)) => BY_END_OF_CHANNEL,
+                (None, None, None) => BY_END,
+            }
+        }
         Some(State::Accepted) if filter.merchant.is_none() && filter.due_date.is_none() && filter.channel.is_none() => {
             BY_ACCEPTED
         }

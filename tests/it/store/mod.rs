@@ -29,6 +29,7 @@ mod rejects;
 mod replies;
 mod reports;
 mod resends;
+mod roles;
 mod routes;
 mod sample;
 mod scans;

@@ -1,0 +1,78 @@
+//! What the roles of `deploy/postgres/roles.sql` may do. That a worker may do all its work, the suite shows: it runs as one.
+
+use dueherald::store::{PostgresStore, Store};
+use rstest::rstest;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::postgres::TestDatabase;
+
+/// PostgreSQL's code for a missing right.
+const DENIED: &str = "42501";
+
+async fn database() -> TestDatabase {
+    let database = crate::postgres::database().await;
+    store(&database.url()).await.migrate().await.expect("the migrations run");
+    database.make_roles().await;
+    database
+}
+
+async fn store(url: &str) -> PostgresStore {
+    PostgresStore::connect(&url.into(), 1, None).await.expect("the database is there")
+}
+
+/// What the database says to a statement by a role: `None` if it carries it out.
+async fn refusal(database: &TestDatabase, role: &str, statement: &str) -> Option<String> {
+    let mut connection = PgConnection::connect(&database.url_as(role)).await.expect("the database is there");
+    let error = connection.execute(AssertSqlSafe(statement)).await.err()?;
+    Some(error.as_database_error().and_then(|error| error.code()).expect("a code").into_owned())
+}
+
+#[tokio::test]
+async fn what_is_on_record_stays_as_it_is() {
+    let database = database().await;
+    let on_record = [
+        ("event", "at = now()"),
+        ("click", "at = now()"),
+        ("reply", "at = now()"),
+        ("reply_reading", "at = now()"),
+        ("route_version", "at = now()"),
+        ("notice_change", "at = now()"),
+        ("suppression_change", "at = now()"),
+        ("dropped_reject", "at = now()"),
+    ];
+    for (table, set) in on_record {
+        for statement in
+            [format!("update {table} set {set}"), format!("delete from {table}"), format!("truncate {table}")]
+        {
+            let refused = refusal(&database, "dueherald_worker", &statement).await;
+            assert_eq!(refused.as_deref(), Some(DENIED), "{statement}");
+        }
+    }
+}
+
+#[rstest]
+#[case::worker("dueherald_worker", &["drop table event", "create table more (id int)", "drop trigger event_end on event", "delete from borrower"])]
+#[case::reader("dueherald_reader", &["insert into stop values (default)", "update borrower set phone = null", "delete from queue"])]
+#[tokio::test]
+async fn a_role_does_no_more_than_its_work(#[case] role: &str, #[case] statements: &[&str]) {
+    let database = database().await;
+    assert_eq!(refusal(&database, role, "select count(*) from reminder").await, None);
+    for statement in statements {
+        assert_eq!(refusal(&database, role, statement).await.as_deref(), Some(DENIED), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn the_owner_changes_the_schema_and_a_worker_finds_it_up_to_date() {
+    let database = database().await;
+    assert_eq!(store(&database.url_as("dueherald_worker")).await.migrate().await.expect("nothing to do"), 0);
+    let forget = "drop trigger event_end on event; drop function event_end; drop index reminder_of_channel; drop index reminder_of_merchant_and_channel; \
+                  alter table event drop column merchant, drop column due_date, drop column channel; \
+                  delete from _sqlx_migrations where version = 16";
+    for statement in forget.split("; ") {
+        assert_eq!(refusal(&database, "dueherald_owner", statement).await, None, "{statement}");
+    }
+    let refused = store(&database.url_as("dueherald_worker")).await.migrate().await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(store(&database.url_as("dueherald_owner")).await.migrate().await.expect("it owns the tables"), 1);
+}
