@@ -13,8 +13,6 @@ use crate::store::sql::reminder::{ViewRow, matching, narrow};
 use crate::store::sql::value::Moment;
 use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError, UnknownReminder};
 
-/// How many reminders a walk meets at once at most.
-
 pub(super) async fn next_due(tx: &mut Tx, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
     let (head,): (Option<Moment>,) =
         sqlx::query_as::<Db, _>(NEXT_DUE).bind(channel.as_str()).fetch_one(&mut **tx).await?;
