@@ -6,6 +6,7 @@
 //! | `signals` | which signals stop the daemon, and how |
 //! | `database` | the wait for a database that is not up yet |
 //! | `servers` | the addresses that are listened on |
+//! | `descriptors` | how many connections each server may keep open |
 //! | `pulls`, `scans`, `routes`, `receipts`, `upkeep` | the tasks |
 //!
 //! To add a task: write an `async fn` in one of these files that works until its `stop`, and start it here by the supervisor.
@@ -14,6 +15,7 @@
 //! takes [`STOP_WITHIN`] at most. A second one stops at once; what was in flight is then `unknown` when its lease ends.
 
 mod database;
+mod descriptors;
 mod pulls;
 mod receipts;
 mod routes;
@@ -35,6 +37,7 @@ use crate::gateway::mail::Maildir;
 use crate::http::health::{Health, LateStore};
 use crate::http::ops::{self, Figures, Ops};
 use crate::pipeline::Until;
+use descriptors::Shares;
 use signals::Signals;
 pub use signals::StopOrder;
 pub use supervisor::Supervisor;
@@ -101,7 +104,8 @@ pub async fn run(parts: AppParts, roles: &BTreeSet<Role>) -> Result<(), DaemonEr
 pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrder) -> Result<(), DaemonError> {
     let (clock, health, store) = (Arc::clone(&parts.clock), Health::default(), LateStore::default());
     let supervisor = Supervisor::new(Arc::clone(&clock), order.soft.clone(), health.clone());
-    serve_ops(&parts, &health, &store, &supervisor).await?;
+    let shares = Shares::of(&parts);
+    serve_ops(&parts, &health, &store, shares, &supervisor).await?;
     // Started is started, even if the database is not: a service manager would end what does not say so in time.
     tell_service_manager(&[NotifyState::Ready, NotifyState::Status("waiting for the database")]);
     let opened = tokio::select! {
@@ -112,8 +116,11 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
     if let Some(opened) = opened {
         store.set(Arc::clone(&opened.store));
         let app = Arc::new(parts.with_stores(opened));
-        pulls::retry_rejected(&app).await;
-        start(&app, roles, &health, &supervisor).await?;
+        // Pages alone change nothing of the ledger; their database role may not even.
+        if roles.iter().any(|role| *role != Role::Web) {
+            pulls::retry_rejected(&app).await;
+        }
+        start(&app, roles, &health, shares, &supervisor).await?;
         tell_service_manager(&[NotifyState::Status("running")]);
         tracing::info!(roles = ?roles, "running");
     }
@@ -138,6 +145,7 @@ async fn serve_ops(
     parts: &AppParts,
     health: &Health,
     store: &LateStore,
+    shares: Shares,
     supervisor: &Supervisor,
 ) -> Result<(), DaemonError> {
     let clock = &parts.clock;
@@ -153,7 +161,8 @@ async fn serve_ops(
     }
     let (store, freshness, health) = (store.clone(), Arc::new(parts.freshness()), health.clone());
     let ops = Ops { store, clock: Arc::clone(clock), figures, freshness, health };
-    servers::serve("server:ops", parts.config.http.ops, ops::router(ops), clock, supervisor).await
+    let address = parts.config.http.ops;
+    servers::serve("server:ops", address, ops::router(ops), shares.ops, clock, supervisor).await
 }
 
 /// Starts the tasks of the roles.
@@ -161,10 +170,11 @@ async fn start(
     app: &Arc<App>,
     roles: &BTreeSet<Role>,
     health: &Health,
+    shares: Shares,
     supervisor: &Supervisor,
 ) -> Result<(), DaemonError> {
     if roles.contains(&Role::Web) {
-        servers::serve_web(app, supervisor).await?;
+        servers::serve_web(app, shares, supervisor).await?;
     }
     if roles.contains(&Role::Dispatch) {
         start_dispatch(app, supervisor);

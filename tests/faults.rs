@@ -10,6 +10,8 @@
 mod bench;
 #[path = "faults/chance.rs"]
 mod chance;
+#[path = "faults/crowd.rs"]
+mod crowd;
 #[path = "faults/daemon.rs"]
 mod daemon;
 #[path = "faults/full_disk.rs"]

@@ -16,7 +16,7 @@ use super::gateway::pace;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
 use crate::domain::duration;
-use crate::domain::{Merchant, MerchantId};
+use crate::domain::{Merchant, MerchantId, is_shortened};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::pack;
@@ -271,6 +271,10 @@ fn show_remarks(remarks: &[String], out: &mut dyn Write) -> io::Result<()> {
     remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))
 }
 
+/// About an address of a public shortener.
+const SHORTENED: &str =
+    "is of a public link shortener: anybody can make such links, so filters stop them and borrowers do not trust them";
+
 /// What is no mistake, but may not be meant.
 fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -281,15 +285,19 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
                 "merchants.{id}.link_base is on this machine: borrowers cannot open links that begin so"
             ));
         }
+        if is_shortened(&merchant.link_base) {
+            remarks.push(format!("merchants.{}.link_base {SHORTENED}", merchant.id));
+        }
         if merchant.stopped {
             let id = &merchant.id;
             remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
     }
-    let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
-    if config.http.client_header.is_none() && config.policy.merchants.values().any(is_public) {
-        let text = "http.client_header is not set: of requests through a front server nobody is held up who asks too often; name the header in which it says for whom it asks, for example x-forwarded-for";
-        remarks.push(text.to_owned());
+    for route in config.routes.0.iter().filter(|route| route.kind.url().is_some_and(is_shortened)) {
+        remarks.push(format!("routes.{}.url {SHORTENED}", route.key));
+    }
+    if let Some(mistake) = config.unknown_clients() {
+        remarks.push(format!("`dueherald run` serves no pages: {mistake}"));
     }
     remarks.extend(rules::remarks(config, now));
     let used = |name| config.channels.values().flatten().any(|used| used == name);

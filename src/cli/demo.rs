@@ -29,6 +29,9 @@ use crate::plan::{Due, local_date, to_utc};
 use crate::source::{Encoding, Format, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
+/// Who tries it has one browser or two.
+const MAX_CONNECTIONS: usize = 100;
+
 /// The merchant whose day is played and who stands in for merchants of a file that the sample config does not know.
 const HOUSE: &str = "mall";
 
@@ -242,9 +245,10 @@ fn step(clock: &SimClock, to: DateTime<Utc>) {
 async fn serve(listener: TcpListener, view: http::demo::DemoView, app: &App) -> Result<(), CliError> {
     let stop = CancellationToken::new();
     let router = http::demo::router(view, Public::of(app));
-    let server = http::serve(listener, router, std::sync::Arc::new(SystemClock), stop.clone());
+    let limits = http::ConnectionLimits { total: MAX_CONNECTIONS, per_client: None };
+    let server = http::serve(listener, router, limits, std::sync::Arc::new(SystemClock), stop.clone());
     tokio::select! {
-        ended = server => ended?,
+        () = server => {}
         ended = tokio::signal::ctrl_c() => {
             ended?;
             stop.cancel();

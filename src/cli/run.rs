@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CliError, Exit};
 use crate::app::AppParts;
+use crate::config::{ConfigError, Mistakes};
 use crate::daemon::{self, Role};
 
 /// Run as a background job until SIGTERM.
@@ -19,6 +20,9 @@ pub(super) struct RunArgs {
 /// Runs it.
 pub(super) async fn run(args: RunArgs, parts: AppParts) -> Result<Exit, CliError> {
     let roles: BTreeSet<_> = args.roles.into_iter().collect();
+    if let Some(mistake) = parts.config.unknown_clients().filter(|_| roles.contains(&Role::Web)) {
+        return Err(ConfigError::Mistakes(Mistakes::new(vec![mistake])).into());
+    }
     daemon::run(parts, &roles).await?;
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::reading::Section;
-use super::value::{Value, base_address, integer, text};
+use super::value::{Value, base_address, days, integer, text};
 
 /// `[links]`: what seals the links in messages, and where the internet reaches us.
 #[derive(Debug, Clone)]
@@ -10,6 +11,37 @@ pub struct Links {
     pub keys: Vec<LinkKey>,
     /// Where the public address of `[http]` is reached from outside, without a slash at its end: what providers call begins with it.
     pub base: Option<String>,
+    /// How long the links in messages are good for.
+    pub lifetime: LinkLifetime,
+}
+
+/// How long a link in a message shows more than whom to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkLifetime {
+    /// After the due date that its message is about.
+    pub after_due: TimeDelta,
+    /// After everything was paid or cancelled, if that comes earlier.
+    pub after_payment: TimeDelta,
+}
+
+impl Default for LinkLifetime {
+    fn default() -> Self {
+        Self { after_due: TimeDelta::days(90), after_payment: TimeDelta::days(30) }
+    }
+}
+
+impl LinkLifetime {
+    /// Whether it is over `today`, at `now`, for a due date of which nothing has been owed since `settled_at`.
+    #[must_use]
+    pub fn is_over(
+        self,
+        due_date: NaiveDate,
+        settled_at: Option<DateTime<Utc>>,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> bool {
+        today - due_date > self.after_due || settled_at.is_some_and(|settled_at| now - settled_at > self.after_payment)
+    }
 }
 
 /// One entry of `[[links.keys]]`.
@@ -27,6 +59,10 @@ pub const LEAST_KEY_BYTES: usize = 32;
 pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
     let before = section.reading.count();
     let base = section.optional("base", base_address);
+    let usual = LinkLifetime::default();
+    let length = |value: &Value<'_>| days(value).map(|days| TimeDelta::days(i64::from(days)));
+    let after_due = section.or("valid_for", usual.after_due, length);
+    let after_payment = section.or("valid_after_payment", usual.after_payment, length);
     let mut taken = Vec::new();
     let mut keys = Vec::new();
     for mut entry in section.elements("keys") {
@@ -41,7 +77,8 @@ pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
         section.reading.note_at(&section.key("keys"), text);
     }
     section.finish();
-    (!keys.is_empty()).then_some(Links { keys, base: base? })
+    let lifetime = LinkLifetime { after_due: after_due?, after_payment: after_payment? };
+    (!keys.is_empty()).then_some(Links { keys, base: base?, lifetime })
 }
 
 fn id(value: &Value<'_>, taken: &[u8]) -> Result<u8, String> {

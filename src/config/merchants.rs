@@ -6,7 +6,7 @@ use super::calendars::Calendars;
 use super::links::secret;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
-use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support};
+use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, check_link_base};
 use crate::plan::{DayHours, Terms, pack};
 
 /// What stands in `[merchants.*]`.
@@ -18,6 +18,8 @@ pub(super) struct Merchants {
     pub(super) terms: BTreeMap<MerchantId, Terms>,
     /// Where routes may lead, of those that say so.
     pub(super) route_hosts: BTreeMap<MerchantId, RouteHosts>,
+    /// Further hosts of their pages, of those that have some.
+    pub(super) link_hosts: BTreeMap<MerchantId, Vec<String>>,
     /// What the addresses of routes are signed with, of those that have it.
     pub(super) route_keys: BTreeMap<MerchantId, SecretString>,
 }
@@ -34,7 +36,11 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
                 if let Some(key) = section.optional("route_key", secret).flatten() {
                     read.route_keys.insert(id.clone(), key);
                 }
-                let (merchant, terms) = merchant(id.clone(), section, calendars);
+                if let Some(hosts) = section.list("link_hosts", link_host).flatten() {
+                    read.link_hosts.insert(id.clone(), hosts);
+                }
+                let hosts = read.route_hosts.get(&id);
+                let (merchant, terms) = merchant(id.clone(), hosts, section, calendars);
                 read.merchants.insert(id.clone(), merchant);
                 read.terms.extend(terms.filter(|terms| *terms != Terms::default()).map(|terms| (id, terms)));
             }
@@ -48,6 +54,7 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
 
 fn merchant(
     id: MerchantId,
+    route_hosts: Option<&RouteHosts>,
     mut section: Section<'_, '_, '_>,
     calendars: &Calendars,
 ) -> (Option<Merchant>, Option<Terms>) {
@@ -58,7 +65,8 @@ fn merchant(
     let time_zone = section.required("time_zone", r#""Asia/Shanghai""#, time_zone);
     let country = section.required("country", r#""CN""#, country);
     let jurisdiction = section.required("jurisdiction", r#""cn""#, jurisdiction);
-    let link_base = section.required("link_base", r#""https://repay.example.com""#, base_address);
+    let link_base =
+        section.required("link_base", r#""https://repay.example.com""#, |value| link_base(value, route_hosts));
     let support = support(section.section("support"));
     let stopped = section.or("stopped", false, flag);
     let terms = terms(&mut section, jurisdiction, calendars);
@@ -97,6 +105,27 @@ fn terms(
         section.reading.note_at(&section.key("contact_hours"), wider_than(jurisdiction));
     }
     Some(Terms { hours: hours?, calendar: calendar?.flatten() })
+}
+
+/// What links in messages begin with: an address by the rules of routes, or this machine for a trial.
+fn link_base(value: &Value<'_>, route_hosts: Option<&RouteHosts>) -> Result<String, String> {
+    let base = base_address(value)?;
+    if base.starts_with("https://") {
+        let nowhere = RouteHosts::default();
+        check_link_base(&base, route_hosts.unwrap_or(&nowhere)).map_err(|refusal| refusal.to_string())?;
+    }
+    Ok(base)
+}
+
+/// One host, not all below one.
+fn link_host(value: &Value<'_>) -> Result<String, String> {
+    let host = text(value)?;
+    match host.parse::<RouteHosts>() {
+        Ok(_) if !host.starts_with('.') => Ok(host),
+        _ => {
+            Err(format!(r#"{} is no host name in small letters; write for example "pay.mall.example""#, value.shown()))
+        }
+    }
 }
 
 fn route_host(value: &Value<'_>) -> Result<RouteHosts, String> {

@@ -41,10 +41,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reqwest::Url;
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
+use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
 use crate::pipeline::Expected;
 use crate::plan::{Policy, RateLimit};
@@ -56,7 +57,7 @@ pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
 pub use gateways::GatewayConfig;
 pub use http::Http;
-pub use links::{LEAST_KEY_BYTES, LinkKey, Links};
+pub use links::{LEAST_KEY_BYTES, LinkKey, LinkLifetime, Links};
 pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place};
@@ -145,6 +146,8 @@ pub struct Config {
     pub routes: Routes,
     /// Where routes may lead, of merchants that say so.
     pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
+    /// Further hosts of the pages of merchants, of those that have some.
+    pub link_hosts: BTreeMap<MerchantId, Vec<String>>,
     /// How routes are looked after, if they are.
     pub probes: Option<Probes>,
     /// What probes of routes are to find, for those that say so.
@@ -208,11 +211,33 @@ impl Config {
         self.route_hosts.get(merchant).cloned().unwrap_or_else(|| RouteHosts::of(own.map(|route| &route.kind)))
     }
 
+    /// Under which hosts a merchant's pages are served: the one of its links, those that it names besides, and the one of `links.base`.
+    #[must_use]
+    pub fn link_hosts(&self, merchant: &MerchantId) -> Vec<String> {
+        let bases = self.policy.merchants.get(merchant).map(|merchant| &merchant.link_base);
+        let bases = bases.into_iter().chain(&self.links.base);
+        let own = bases.filter_map(|base| Some(Url::parse(base).ok()?.host_str()?.trim_matches(['[', ']']).to_owned()));
+        own.chain(self.link_hosts.get(merchant).into_iter().flatten().cloned()).collect()
+    }
+
     /// Where the callbacks of a gateway come in; `None` where it has no `callback_secret`.
     #[must_use]
     pub fn callback_address(&self, gateway: &GatewayName) -> Option<CallbackAddress> {
         let secret = self.callback_secrets.get(gateway)?;
         Some(CallbackAddress::new(self.links.base.as_ref()?, gateway, secret))
+    }
+
+    /// What keeps the daemon from serving visitors, if anything does: links are https, which a front server ends, and it does not say for
+    /// whom it asks. Then everybody has its address, and nobody could be limited.
+    #[must_use]
+    pub fn unknown_clients(&self) -> Option<Mistake> {
+        let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
+        let is_told = self.http.client_header.is_some() || self.http.unlimited_clients;
+        let text = "is missing: links are https, so visitors come by a front server, and all of them look like one client; name the \
+                    header in which it says for whom it asks, for example \"x-forwarded-for\", or write unlimited_clients = true if \
+                    it limits them itself";
+        let is_missing = !is_told && self.policy.merchants.values().any(is_public);
+        is_missing.then(|| self.mistake("http.client_header", text.to_owned()))
     }
 
     /// A mistake that only showed later, at the key (or the section above it) that it is about: `gateways.mail` say.
@@ -282,7 +307,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms, route_hosts, route_keys } = merchants::read(&mut root, &calendars);
+    let Merchants { merchants, terms, route_hosts, route_keys, link_hosts } = merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
@@ -335,6 +360,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             .collect(),
         routes: Routes(routes.into_iter().map(|read| read.route).collect::<Option<_>>()?),
         route_hosts,
+        link_hosts,
         probes: probes?,
         route_keys,
         http: http?,

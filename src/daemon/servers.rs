@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::DaemonError;
+use super::descriptors::Shares;
 use super::supervisor::Supervisor;
 use crate::app::App;
 use crate::clock::Clock;
@@ -13,14 +14,17 @@ use crate::http::api::Api;
 use crate::http::callbacks::Inbox;
 use crate::http::health::TaskKind;
 use crate::http::public::Public;
-use crate::http::{self, api, callbacks, public};
+use crate::http::{self, ConnectionLimits, api, callbacks, public};
 
 /// Serves the pages for borrowers, the callbacks of providers and, where there are tokens, the API.
-pub(super) async fn serve_web(app: &Arc<App>, supervisor: &Supervisor) -> Result<(), DaemonError> {
-    let pages = public::router(Public::of(app)).merge(callbacks::router(Inbox::of(app)));
-    serve("server:public", app.config.http.public, pages, &app.clock, supervisor).await?;
+pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Supervisor) -> Result<(), DaemonError> {
+    let public = Public::of(app);
+    let callbacks = callbacks::router(Inbox::of(app), &public.limits);
+    let pages = public::router(public).merge(callbacks);
+    serve("server:public", app.config.http.public, pages, shares.public, &app.clock, supervisor).await?;
     if !app.config.api.tokens.is_empty() {
-        serve("server:api", app.config.api.listen, api::router(Api::of(app)), &app.clock, supervisor).await?;
+        let router = api::router(Api::of(app));
+        serve("server:api", app.config.api.listen, router, shares.api, &app.clock, supervisor).await?;
     }
     Ok(())
 }
@@ -30,6 +34,7 @@ pub(super) async fn serve(
     task: &str,
     address: SocketAddr,
     router: Router,
+    limits: ConnectionLimits,
     clock: &Arc<dyn Clock>,
     supervisor: &Supervisor,
 ) -> Result<(), DaemonError> {
@@ -41,12 +46,9 @@ pub(super) async fn serve(
     supervisor.spawn(task, TaskKind::Server, move |stop| {
         let (listener, router, clock) = (copy(&listener), router.clone(), Arc::clone(&clock));
         async move {
-            let served = match listener {
-                Ok(listener) => http::serve(listener, router, clock, stop).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = served {
-                tracing::error!(%address, %error, "server failed");
+            match listener {
+                Ok(listener) => http::serve(listener, router, limits, clock, stop).await,
+                Err(error) => tracing::error!(%address, %error, "server failed"),
             }
         }
     });

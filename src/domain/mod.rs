@@ -69,7 +69,7 @@ pub use reminder::{
 pub use report::{About, Fate, Reply, Report};
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, Probed, RouteFault, RouteHealth};
-pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form};
+pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};
 pub use source::{Amended, Amendment, SourceState};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};

@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::RouteKind;
@@ -25,6 +26,12 @@ pub enum UrlRefusal {
     /// An address instead of a name.
     #[error("leads to an IP address; write the name of the host")]
     Ip,
+    /// A host is known by its name alone.
+    #[error("names a port; leave it out, as people and their browsers look at the name of the host alone")]
+    Port,
+    /// What stands there is not what is shown.
+    #[error("has a character in it that does not show or turns the text around; leave it out")]
+    Hidden,
     /// A name in other letters than the ones people read, and not on the list letter by letter.
     #[error(
         "leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts"
@@ -64,6 +71,34 @@ const NOT_OF_APPS: [&str; 14] = [
     "view-source",
     "tel",
     "sms",
+];
+
+/// Public shorteners of links, here and abroad.
+const SHORTENERS: [&str; 24] = [
+    "985.so",
+    "bit.ly",
+    "buff.ly",
+    "cutt.ly",
+    "dwz.cn",
+    "goo.gl",
+    "is.gd",
+    "lnkd.in",
+    "mrw.so",
+    "ow.ly",
+    "rb.gy",
+    "rebrand.ly",
+    "s.id",
+    "shorturl.at",
+    "sina.lt",
+    "suo.im",
+    "t.cn",
+    "t.co",
+    "t.ly",
+    "tiny.cc",
+    "tinyurl.com",
+    "u.nu",
+    "url.cn",
+    "v.gd",
 ];
 
 impl RouteHosts {
@@ -139,11 +174,33 @@ pub fn check_form(kind: &RouteKind) -> Result<(), UrlRefusal> {
     }
 }
 
+/// Whether an https address is one that links in messages may begin with. `hosts` may name a host in other letters.
+///
+/// # Errors
+/// When it is not; says what is wrong.
+pub fn check_link_base(url: &str, hosts: &RouteHosts) -> Result<(), UrlRefusal> {
+    let host = web_host(url)?.ok_or_else(|| UrlRefusal::Scheme(scheme(url)))?;
+    if url.contains(['{', '}']) {
+        return Err(UrlRefusal::Unclear);
+    }
+    if is_encoded(&host) && !hosts.0.contains(&host) { Err(UrlRefusal::LookAlike(host)) } else { Ok(()) }
+}
+
+/// Whether an address is on a host where anybody can make a link: people and mail filters have learnt not to trust these.
+#[must_use]
+pub fn is_shortened(url: &str) -> bool {
+    let host = web_host(url).ok().flatten().unwrap_or_default();
+    SHORTENERS.iter().any(|known| host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.')))
+}
+
 /// The host of an https address, as a browser reads it; `None` for the scheme of an app.
 fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
     // Browsers drop some of these and take a \ for a /, so that they would lead elsewhere than it looks.
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '<' | '>' | '"' | '`')) {
         return Err(UrlRefusal::Unclear);
+    }
+    if percent_decode_str(text).decode_utf8_lossy().chars().any(is_hidden) {
+        return Err(UrlRefusal::Hidden);
     }
     if before_path(text).contains(['{', '}']) {
         return Err(UrlRefusal::PlaceholderInHost);
@@ -158,6 +215,9 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
     if authority.contains('@') {
         return Err(UrlRefusal::User);
     }
+    if !authority.starts_with('[') && authority.contains(':') {
+        return Err(UrlRefusal::Port);
+    }
     if authority.is_empty() || authority.contains('%') {
         return Err(UrlRefusal::Unclear);
     }
@@ -166,6 +226,11 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(UrlRefusal::Ip),
         None => Err(UrlRefusal::Unclear),
     }
+}
+
+/// Characters that change the direction of the text around them (Unicode Bidi_Control), or have no width.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
 /// Scheme and host, as they are written.
@@ -214,7 +279,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::AppGuide;
-    use super::{BadPlaceholder, RouteHosts, RouteKind, UrlRefusal};
+    use super::{BadPlaceholder, RouteHosts, RouteKind, UrlRefusal, check_link_base, is_shortened};
 
     fn hosts() -> RouteHosts {
         let entries = ["pay.mall.example", ".go.mall.example", "xn--fiq228c.example"];
@@ -255,6 +320,12 @@ mod tests {
     #[case::one_number("https://3221225985/", UrlRefusal::Ip)]
     #[case::hexadecimal("https://0xc0.0.2.1/", UrlRefusal::Ip)]
     #[case::ipv6("https://[2001:db8::1]/", UrlRefusal::Ip)]
+    #[case::port("https://pay.mall.example:8443/", UrlRefusal::Port)]
+    #[case::usual_port("https://pay.mall.example:443/", UrlRefusal::Port)]
+    #[case::turned_around("https://pay.mall.example/\u{202e}llib", UrlRefusal::Hidden)]
+    #[case::turned_around_in_percent_signs("https://pay.mall.example/%E2%80%AEllib", UrlRefusal::Hidden)]
+    #[case::no_width("https://pay.mall.example/bi\u{200b}ll", UrlRefusal::Hidden)]
+    #[case::isolate_in_a_query("https://pay.mall.example/?a=%e2%81%a6", UrlRefusal::Hidden)]
     #[case::elsewhere("https://evil.example/", host("evil.example"))]
     #[case::ends_alike("https://evilpay.mall.example/", host("evilpay.mall.example"))]
     #[case::goes_on("https://pay.mall.example.evil.example/", host("pay.mall.example.evil.example"))]
@@ -295,6 +366,30 @@ mod tests {
     #[case::filled("https://apps.apple.com/{order}", Err(UrlRefusal::Unclear))]
     fn an_app_is_to_be_had_in_a_store_or_from_the_merchant(#[case] url: &str, #[case] told: Result<(), UrlRefusal>) {
         assert_eq!(hosts().check_store(url), told);
+    }
+
+    #[rstest]
+    #[case::name("https://pay.mall.example", Ok(()))]
+    #[case::below_a_path("https://pay.mall.example/bills", Ok(()))]
+    #[case::an_encoded_one_that_is_named("https://中文.example", Ok(()))]
+    #[case::ip("https://192.0.2.1", Err(UrlRefusal::Ip))]
+    #[case::ipv6("https://[2001:db8::1]", Err(UrlRefusal::Ip))]
+    #[case::port("https://pay.mall.example:8443", Err(UrlRefusal::Port))]
+    #[case::cyrillic_a("https://p\u{430}y.mall.example", Err(UrlRefusal::LookAlike("xn--py-7kc.mall.example".into())))]
+    #[case::turned_around("https://pay.mall.example/\u{2066}x", Err(UrlRefusal::Hidden))]
+    #[case::backslash("https://pay.mall.example\\x", Err(UrlRefusal::Unclear))]
+    #[case::braces("https://pay.mall.example/{order}", Err(UrlRefusal::Unclear))]
+    fn links_begin_by_the_rules_of_routes(#[case] base: &str, #[case] told: Result<(), UrlRefusal>) {
+        assert_eq!(check_link_base(base, &hosts()), told);
+    }
+
+    #[rstest]
+    #[case("https://bit.ly/x", true)]
+    #[case("https://www.t.cn/x", true)]
+    #[case("https://not-t.cn/x", false)]
+    #[case("https://pay.mall.example/t.cn", false)]
+    fn shorteners_are_known(#[case] url: &str, #[case] is_known: bool) {
+        assert_eq!(is_shortened(url), is_known);
     }
 
     #[rstest]

@@ -32,6 +32,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::public::with_headers;
+use super::refusals::count_of_program;
 use super::{Fingerprint, HttpError, fingerprint, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
@@ -129,6 +130,7 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(MAX_WISHES))
         .layer(from_fn_with_state(api.clone(), authorised))
         .layer(map_response(with_headers))
+        .layer(map_response(count_of_program))
         .with_state(api)
 }
 

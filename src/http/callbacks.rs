@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 200, with what the provider wants to read | all of it is stored |
 //! | 404, the page of every other path | no such gateway, or a wrong secret: it is not told which |
+//! | 429 | the same, too often from one client |
 //! | 403 | its signature is missing or wrong |
 //! | 400 | it is not what this provider sends |
 //! | 413 | its body is larger than [`MAX_BODY`] |
@@ -20,13 +21,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
+use super::limit::{Limits, misses_limited};
 use super::public::{not_found, with_headers};
+use super::refusals::count_of_program;
 use super::{Fingerprint, MAX_BODY, fingerprint, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
@@ -99,11 +102,13 @@ impl Inbox {
     }
 }
 
-/// Serves `/callbacks/{gateway}/{secret}`.
-pub fn router(inbox: Inbox) -> Router {
+/// Serves `/callbacks/{gateway}/{secret}`. Who guesses secrets is limited; a provider who has the right one never is.
+pub fn router(inbox: Inbox, limits: &Limits) -> Router {
     Router::new()
         .route("/callbacks/{gateway}/{secret}", any(callback))
+        .layer(from_fn_with_state(Arc::clone(&limits.pages), misses_limited))
         .layer(map_response(with_headers))
+        .layer(map_response(count_of_program))
         .with_state(inbox)
 }
 

@@ -294,6 +294,7 @@ impl<'a> LinkState<'a> {
             Ok(Some(Standing::Open)) => (true, "Works: shows the ways to repay", "有效：显示还款方式"),
             Ok(Some(Standing::Paid)) => (true, "Works: says that it is paid", "有效：显示已还清"),
             Ok(Some(Standing::Cancelled)) => (true, "Works: says that it was cancelled", "有效：显示账单已取消"),
+            Ok(Some(Standing::Expired)) => (true, "Works: says that the link has expired", "有效：显示链接已失效"),
             Ok(Some(Standing::Rescheduled)) => (true, "Works: says that the date moved", "有效：显示还款日已变更"),
             Ok(None) => (false, "Does not work: leads to a 404 page", "无效：页面不存在"),
             Err(_) => (false, "Could not be checked: the store does not answer", "暂时无法检查"),

@@ -10,6 +10,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::hosts::RequestHost;
 use super::landing::{Access, Check, Facts};
 use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
@@ -24,11 +25,12 @@ struct Wanted {
 
 pub(super) async fn go(
     State(public): State<Public>,
+    host: RequestHost,
     token: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let token = token_of(token);
-    let facts = match public.facts(&token).await {
+    let facts = match public.facts(&token, &host).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),
@@ -61,8 +63,11 @@ impl Public {
         landing.target(wanted.route.as_str(), wanted.bill).map(ToString::to_string)
     }
 
-    /// A borrower on the way to repay is not held up by a click that cannot be kept.
+    /// A borrower on the way to repay is not held up by a click that cannot be kept, or by many before.
     async fn count(&self, facts: &Facts, route: RouteKey) {
+        if self.limits.clicks.count(facts.reminder).is_err() {
+            return;
+        }
         let click = Click { at: facts.now, reminder: facts.reminder, route };
         if let Err(error) = within_patience(&*self.clock, self.store.add_click(&click)).await {
             tracing::error!(%error, route = %click.route, "a click could not be kept");

@@ -8,6 +8,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::ways::{Viewer, Way, form_sources, is_app, is_web};
+use crate::config::LinkLifetime;
 use crate::domain::{
     AppStore, Borrower, Installment, Locale, Merchant, Phone, ReminderId, RouteHosts, RouteKind, SkipReason, Support,
 };
@@ -27,6 +28,8 @@ pub enum Standing {
     Cancelled,
     /// Nothing is due on that day any more.
     Rescheduled,
+    /// Its link has expired: it shows whom to ask, and nothing else.
+    Expired,
 }
 
 /// What a page is about.
@@ -37,6 +40,7 @@ pub(super) struct Facts {
     pub(super) account: Account,
     pub(super) routes: Seen,
     pub(super) now: DateTime<Utc>,
+    pub(super) lifetime: LinkLifetime,
 }
 
 /// What is known of a merchant's targets.
@@ -159,18 +163,32 @@ pub(super) struct SupportContact {
 impl Facts {
     /// The last digits of the number that is bound to the borrower's account, if they may be asked for.
     pub(super) fn digits(&self) -> Option<&str> {
+        if self.standing() == Standing::Expired {
+            return None;
+        }
         let borrower = self.account.borrower.as_ref()?;
         borrower.account_phone.as_ref().or(borrower.phone.as_ref()).map(Phone::tail)
     }
 
     /// What became of the bill.
     pub(super) fn standing(&self) -> Standing {
+        if self.is_expired() {
+            return Standing::Expired;
+        }
         match open_installments(&self.account.installments) {
             Ok(_) => Standing::Open,
             Err(SkipReason::Paid) => Standing::Paid,
             Err(SkipReason::Cancelled) => Standing::Cancelled,
             Err(_) => Standing::Rescheduled,
         }
+    }
+
+    /// Whether the link was good for long enough.
+    fn is_expired(&self) -> bool {
+        let is_settled = !self.account.installments.iter().any(Installment::is_due);
+        let settled_at = self.account.settled_at.filter(|_| is_settled);
+        let today = local_date(self.merchant.time_zone, self.now);
+        self.lifetime.is_over(self.due_date, settled_at, today, self.now)
     }
 
     /// What is to be shown to who has that access.
@@ -181,7 +199,8 @@ impl Facts {
         let zone = borrower.and_then(|borrower| borrower.time_zone).unwrap_or(merchant.time_zone);
         let lang = Language::of(locale);
         let standing = self.standing();
-        let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| one.is_due()).collect();
+        let is_shown = |one: &Installment| one.is_due() && standing != Standing::Expired;
+        let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| is_shown(one)).collect();
         let can_confirm = self.digits().is_some();
         let confirmed = matches!(access, Access::Number { .. });
         let Targets { hosts, key } = targets;
@@ -189,7 +208,7 @@ impl Facts {
         let guide = viewer.guide(&open).cloned().unwrap_or_default();
         let (check, proof) = match access {
             Access::Link(check) => (Some(check).filter(|_| can_confirm && standing == Standing::Open), None),
-            Access::Number { proof } => (None, Some(proof)),
+            Access::Number { proof } => (None, Some(proof).filter(|_| standing != Standing::Expired)),
         };
         Landing {
             lang,

@@ -1,6 +1,10 @@
-//! How often one client may ask for pages: guessing tokens costs addresses, and one client cannot keep the store busy.
+//! How often one client may ask for pages, and how much may be put on record through one link: guessing tokens costs addresses, and
+//! neither one client nor one link can keep the store busy.
+//!
+//! What is counted here is known to this process alone. With several daemons each allows as much.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,55 +19,110 @@ use minijinja::context;
 use super::page::page;
 use crate::clock::Clock;
 use crate::config::Http;
+use crate::domain::ReminderId;
 
-/// How many clients are known at most: some 10 MB.
-const MOST_CLIENTS: usize = 100_000;
+/// How many clients or links are known at most: some 10 MB.
+const MOST_KEYS: usize = 100_000;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many requests a minute from each client: all of them at once, or evenly (GCRA, as the rates of gateways).
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// How much oftener than others a client may ask for pages to unsubscribe: mail programs of many people ask from few addresses.
+const OF_MAIL_PROGRAMS: u32 = 20;
+
+/// How many clicks of one link are put on record in an hour. A borrower who clicks more often is led on all the same.
+const CLICKS_PER_LINK: u32 = 20;
+
+/// How often in an hour preferences may be changed through one link.
+const WISHES_PER_LINK: u32 = 10;
+
+/// What bounds visitors.
 #[derive(Debug)]
-pub struct Limit {
-    clock: Arc<dyn Clock>,
-    /// Between two requests of a client that asks evenly.
-    apart: Duration,
-    /// Where the front server writes for whom it asks.
-    header: Option<HeaderName>,
-    /// By client, when it has used up nothing, on the clock's elapsed time.
-    clear_at: Mutex<HashMap<IpAddr, Duration>>,
+pub struct Limits {
+    /// How often one client may ask for a page.
+    pub pages: Arc<Limit>,
+    /// How often it may ask for a page to unsubscribe.
+    pub unsubscribing: Arc<Limit>,
+    /// How many clicks of one link are put on record.
+    pub(super) clicks: Quota<ReminderId>,
+    /// How often preferences may be changed through one link.
+    pub(super) wishes: Quota<ReminderId>,
 }
 
-impl Limit {
+impl Limits {
     /// As the config has it.
     #[must_use]
-    pub fn new(http: &Http, clock: Arc<dyn Clock>) -> Self {
-        let apart = MINUTE / http.requests_per_minute;
-        Self { clock, apart, header: http.client_header.clone(), clear_at: Mutex::default() }
+    pub fn new(http: &Http, clock: &Arc<dyn Clock>) -> Self {
+        let limit = |per_minute| Limit {
+            quota: Quota::new(per_minute, MINUTE, Arc::clone(clock)),
+            header: http.client_header.clone(),
+        };
+        Self {
+            pages: Arc::new(limit(http.requests_per_minute)),
+            unsubscribing: Arc::new(limit(http.requests_per_minute.saturating_mul(OF_MAIL_PROGRAMS))),
+            clicks: Quota::new(CLICKS_PER_LINK, HOUR, Arc::clone(clock)),
+            wishes: Quota::new(WISHES_PER_LINK, HOUR, Arc::clone(clock)),
+        }
+    }
+}
+
+/// So many uses in a span for each key: all of them at once, or evenly (GCRA, as the rates of gateways).
+#[derive(Debug)]
+pub struct Quota<K> {
+    clock: Arc<dyn Clock>,
+    span: Duration,
+    /// Between two uses that come evenly.
+    apart: Duration,
+    /// By key, when it has used up nothing, on the clock's elapsed time.
+    clear_at: Mutex<HashMap<K, Duration>>,
+}
+
+impl<K: Eq + Hash> Quota<K> {
+    /// `uses` in each `span`.
+    #[must_use]
+    pub fn new(uses: u32, span: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, span, apart: span / uses.max(1), clear_at: Mutex::default() }
     }
 
-    /// Counts a request.
+    /// Counts a use.
     ///
     /// # Errors
-    /// How long the client should wait, when it has asked too often.
-    pub fn count(&self, client: IpAddr) -> Result<(), Duration> {
+    /// How long to wait, when there were too many.
+    pub fn count(&self, key: K) -> Result<(), Duration> {
         let now = self.clock.elapsed();
-        let mut clients = self.clear_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= MOST_CLIENTS && !clients.contains_key(&client) {
-            clients.retain(|_, clear| *clear > now);
+        let mut keys = self.clear_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MOST_KEYS && !keys.contains_key(&key) {
+            keys.retain(|_, clear| *clear > now);
             // So many at once are no few clients that ask often: each begins anew.
-            if clients.len() >= MOST_CLIENTS {
-                clients.clear();
+            if keys.len() >= MOST_KEYS {
+                keys.clear();
             }
         }
-        let clear = clients.entry(client).or_insert(now);
+        let clear = keys.entry(key).or_insert(now);
         let next = (*clear).max(now) + self.apart;
-        match next.checked_sub(now + MINUTE) {
+        match next.checked_sub(now + self.span) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 *clear = next;
                 Ok(())
             }
         }
+    }
+}
+
+/// How often one client may ask.
+#[derive(Debug)]
+pub struct Limit {
+    quota: Quota<IpAddr>,
+    /// Where the front server writes for whom it asks.
+    header: Option<HeaderName>,
+}
+
+impl Limit {
+    /// Counts a request, if it is known who asks.
+    fn count(&self, request: &Request) -> Result<(), Duration> {
+        self.client(request).map_or(Ok(()), |client| self.quota.count(client))
     }
 
     /// Who asks, as far as it is known: a peer on this machine or network is a front server that asks for many, unless it says for
@@ -79,7 +138,8 @@ impl Limit {
     }
 }
 
-fn is_near(peer: IpAddr) -> bool {
+/// Whether a peer is on this machine or network.
+pub(super) fn is_near(peer: IpAddr) -> bool {
     match peer {
         IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
         IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local(),
@@ -93,22 +153,35 @@ fn told_by(headers: &HeaderMap, header: &HeaderName) -> Option<IpAddr> {
 }
 
 /// One client of IPv6 has a whole /64 (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address => address,
     }
 }
 
+/// Answers as long as the client does not ask too often.
 pub(super) async fn limited(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
-    match limit.client(&request).map_or(Ok(()), |client| limit.count(client)) {
+    match limit.count(&request) {
         Ok(()) => next.run(request).await,
-        Err(wait) => {
-            let mut response = page(StatusCode::TOO_MANY_REQUESTS, "too-many.html", context! {});
-            response.headers_mut().insert(RETRY_AFTER, (wait.as_secs() + 1).into());
-            response
-        }
+        Err(wait) => too_many(wait),
     }
+}
+
+/// The same where only what leads nowhere is counted: whoever knows the way may come as often as it likes.
+pub(super) async fn misses_limited(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
+    let client = limit.client(&request);
+    let response = next.run(request).await;
+    match client.filter(|_| response.status() == StatusCode::NOT_FOUND).map(|client| limit.quota.count(client)) {
+        Some(Err(wait)) => too_many(wait),
+        _ => response,
+    }
+}
+
+pub(super) fn too_many(wait: Duration) -> Response {
+    let mut response = page(StatusCode::TOO_MANY_REQUESTS, "too-many.html", context! {});
+    response.headers_mut().insert(RETRY_AFTER, (wait.as_secs() + 1).into());
+    response
 }
 
 #[cfg(test)]
@@ -119,9 +192,8 @@ mod tests {
     use axum::http::{HeaderMap, HeaderName};
     use rstest::rstest;
 
-    use super::{Limit, MOST_CLIENTS, is_near, network, told_by};
+    use super::{MINUTE, MOST_KEYS, Quota, is_near, network, told_by};
     use crate::clock::SimClock;
-    use crate::config::Http;
 
     #[rstest]
     #[case::one(&["192.0.2.1"], Some("192.0.2.1"))]
@@ -153,12 +225,10 @@ mod tests {
 
     #[test]
     fn however_many_clients_ask_so_many_are_known_at_most() {
-        let nowhere = ([127, 0, 0, 1], 0).into();
-        let http = Http { public: nowhere, ops: nowhere, requests_per_minute: 1, client_header: None };
-        let limit = Limit::new(&http, Arc::new(SimClock::at(chrono::DateTime::UNIX_EPOCH)));
-        for number in 0..u32::try_from(MOST_CLIENTS).expect("it fits") * 2 {
-            assert!(limit.count(IpAddr::V4(number.into())).is_ok());
-            assert!(limit.clear_at.lock().expect("nobody panics").len() <= MOST_CLIENTS);
+        let quota = Quota::new(1, MINUTE, Arc::new(SimClock::at(chrono::DateTime::UNIX_EPOCH)));
+        for number in 0..u32::try_from(MOST_KEYS).expect("it fits") * 2 {
+            assert!(quota.count(IpAddr::V4(number.into())).is_ok());
+            assert!(quota.clear_at.lock().expect("nobody panics").len() <= MOST_KEYS);
         }
     }
 

@@ -11,53 +11,50 @@
 //! | `second_factor` | name, order and amount for who knows the last digits of the phone number |
 //! | `go` | the way from the page to the target of a route, which is counted |
 //! | `verify` | `/verify`: whether a message is genuine, by its check code |
-//! | `limit` | how often one client may ask |
+//! | `hosts` | under which hosts pages are served |
+//! | `limit` | how often one client may ask, and how much is put on record through one link |
+//! | `refusals` | counts what visitors are refused |
+//! | `serve` | a router behind a listener: time-outs, the stop |
+//! | `connections` | how many connections may be open, and which is closed when there are too many |
 //! | `health` | what the daemon knows about itself: failed tasks, a database that is not there yet |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
 //! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
-//! Each file gives a [`Router`]; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
+//! Each file gives a router; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
 //! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay; of the API, a PATCH.
 
 pub mod api;
 pub mod callbacks;
+mod connections;
 pub mod demo;
 mod go;
 pub mod health;
+pub mod hosts;
 mod landing;
 pub mod limit;
 pub mod ops;
 mod page;
 mod preferences;
 pub mod public;
+mod refusals;
 mod second_factor;
+mod serve;
 mod unsubscribe;
 mod verify;
 mod ways;
 
-use std::any::Any;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::clock::Clock;
 use crate::store::StoreError;
 
+pub use connections::ConnectionLimits;
 pub use landing::Standing;
+pub use serve::serve;
 
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -82,50 +79,24 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest body that a request may carry, in bytes: a callback with some hundred reports. Pages take none.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// How long a new connection may take to send the head of its first request.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take from an answer to the head of the next request: longer than browsers and front servers usually
+/// leave between two requests of one visit.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a request may take with the way of its answer: a slow phone gets as much again for reading.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection lives in all.
+pub const LIFETIME: Duration = Duration::from_secs(300);
+
+/// The largest head of a request, in bytes; it is also how much is read ahead.
+pub const MAX_HEAD: usize = 16 * 1024;
+
 /// How long requests in flight may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(5);
-
-/// Serves `router` on `listener` until `stop` is cancelled, then lets requests in flight finish, for [`DRAIN`] at most.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    // Small answers leave at once; a socket that is already gone is found out by the first read.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = guarded(router).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let drained = async {
-        stop.cancelled().await;
-        clock.sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = server => ended,
-        () = drained => {
-            tracing::warn!(seconds = DRAIN.as_secs(), "stopped with requests still open");
-            Ok(())
-        }
-    }
-}
-
-/// What holds for every page: bounded time, bounded bodies, and a panic ends one request only.
-fn guarded(router: Router) -> Router {
-    router
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(RequestBodyTimeoutLayer::new(REQUEST_TIMEOUT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(CatchPanicLayer::custom(after_panic))
-}
-
-// By value, because that is how the layer hands it over. What the panic says is not logged: it may quote anything.
-fn after_panic(_payload: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a request ended in a panic; the lines before on stderr say where");
-    (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
-}
 
 /// What is kept of a secret to compare with.
 type Fingerprint = [u8; 32];

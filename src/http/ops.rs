@@ -21,8 +21,9 @@ use crate::clock::Clock;
 use crate::domain::{Channel, HoldReason, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
-    BREAKER_OPEN, CALLBACKS_REFUSED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED, PULL_FAILURES, PULLED, REPLIES,
-    REPORTS, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL, SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS,
+    BREAKER_OPEN, CALLBACKS_REFUSED, CONNECTIONS_CLOSED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED,
+    PULL_FAILURES, PULLED, REPLIES, REPORTS, REQUESTS_REFUSED, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL,
+    SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS,
 };
 use crate::store::{QueueCounts, RejectCounts, Store};
 
@@ -218,6 +219,11 @@ fn describe() {
     describe_counter!(REPLIES, "Answers of people, by what they want; unclear ones wait to be read");
     describe_counter!(UNREADABLE_SENDERS, "Answers from numbers that could not be read; they wait to be read");
     describe_counter!(CALLBACKS_REFUSED, "Callbacks that were not taken over, by gateway and reason");
+    describe_counter!(
+        CONNECTIONS_CLOSED,
+        "Connections of visitors that were closed, by reason: full (to make room), client (too many of one), timeout"
+    );
+    describe_counter!(REQUESTS_REFUSED, "Requests of visitors that were refused, by reason");
     describe_counter!(PULLED, "Rows that pulls took from sources, by result");
     describe_counter!(
         TASK_RESTARTS,

@@ -35,6 +35,16 @@ impl Preferences {
         }
     }
 
+    /// Whether those are the wishes that hold now.
+    pub(super) fn are(&self, wishes: &Wishes) -> bool {
+        let holds = |choices: &[Choice], said: Option<String>| {
+            choices.iter().any(|choice| choice.chosen && Some(&choice.value) == said.as_ref())
+        };
+        holds(&self.language, value(&wishes.locale, |locale| locale.as_str().to_owned()))
+            && holds(&self.channel, value(&wishes.preferred_channel, |channel| channel.as_str().to_owned()))
+            && holds(&self.hours, value(&wishes.preferred_hours, ToString::to_string))
+    }
+
     /// What the page's form says; `None` for a body that is not the form's, or that names what is not offered.
     pub(super) fn read(&self, body: &[u8]) -> Option<Wishes> {
         let field = |name: &str, offered: &[Choice]| {
@@ -58,6 +68,14 @@ fn choices<'a>(offered: impl IntoIterator<Item = &'a str>, wished: Option<String
         values.push(wished.clone());
     }
     values.into_iter().map(|value| Choice { chosen: value == wished, value }).collect()
+}
+
+/// The value of a list that says this; `None` where nothing is said.
+fn value<T>(said: &Said<T>, text: impl Fn(&T) -> String) -> Option<String> {
+    match said {
+        Said::Nothing => None,
+        Said::Value(value) => Some(value.as_ref().map(text).unwrap_or_default()),
+    }
 }
 
 fn said<T>(text: String, read: impl Fn(&str) -> Option<T>) -> Option<Said<T>> {

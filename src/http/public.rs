@@ -20,12 +20,15 @@ use chrono::TimeDelta;
 use minijinja::context;
 use secrecy::SecretString;
 
+use super::hosts::{PageHosts, RequestHost, under_known_hosts};
 use super::landing::{Access, Check, Facts, Standing, Targets};
-use super::limit::{Limit, limited};
+use super::limit::{Limits, limited};
 use super::page::{Strictness, page, set_headers, strict_policy};
-use super::{HttpError, go, second_factor, unsubscribe, verify, within_patience};
+use super::refusals::count_of_page;
+use super::{HttpError, go, refusals, second_factor, unsubscribe, verify, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::LinkLifetime;
 use crate::domain::{Installment, MerchantId, ReminderId, ReminderKey, RouteHosts};
 use crate::pipeline::Registry;
 use crate::plan::Policy;
@@ -59,8 +62,12 @@ pub struct Public {
     pub route_keys: Arc<BTreeMap<MerchantId, SecretString>>,
     /// Seals that somebody knows the phone number.
     pub proofs: Arc<LinkKeys>,
-    /// How often one client may ask.
-    pub limit: Arc<Limit>,
+    /// Under which hosts pages are served.
+    pub hosts: Arc<PageHosts>,
+    /// How long links are good for.
+    pub lifetime: LinkLifetime,
+    /// What bounds visitors.
+    pub limits: Arc<Limits>,
     /// Tells today, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
 }
@@ -71,19 +78,21 @@ pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 /// The largest body of a POST, in bytes: a few form fields.
 const MAX_FORM: usize = 4 * 1024;
 
-/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. Who unsubscribes is not limited: mail programs of many
-/// people ask from few addresses.
+/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. All are limited for each client.
 pub fn router(public: Public) -> Router {
+    refusals::show_all();
     Router::new()
         .route("/r/{token}", get(landing_page).post(second_factor::take_digits))
         .route("/r/{token}/go", post(go::go))
         .fallback(async || not_found())
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        .layer(from_fn_with_state(Arc::clone(&public.limit), limited))
+        .layer(from_fn_with_state(Arc::clone(&public.hosts), under_known_hosts))
+        .layer(from_fn_with_state(Arc::clone(&public.limits.pages), limited))
         .layer(map_response(with_headers))
         .with_state(public.clone())
         .merge(unsubscribe::router(public.clone()))
         .merge(verify::router(public))
+        .layer(map_response(count_of_page))
 }
 
 impl Public {
@@ -109,7 +118,9 @@ impl Public {
             ),
             route_keys: Arc::new(app.config.route_keys.clone()),
             proofs: Arc::clone(&app.composer.links),
-            limit: Arc::new(Limit::new(&app.config.http, Arc::clone(&app.clock))),
+            hosts: Arc::new(PageHosts::of(&app.config)),
+            lifetime: app.config.links.lifetime,
+            limits: Arc::new(Limits::new(&app.config.http, &app.clock)),
             clock: Arc::clone(&app.clock),
         }
     }
@@ -119,13 +130,13 @@ impl Public {
     /// # Errors
     /// When the store fails or does not answer in time.
     pub async fn standing(&self, token: &str) -> Result<Option<Standing>, HttpError> {
-        let facts = self.facts(token).await?;
+        let facts = self.facts(token, &RequestHost::default()).await?;
         Ok(facts.map(|facts| facts.standing()))
     }
 
-    /// What the page of a token is about; `None` where it is the 404 page.
-    pub(super) async fn facts(&self, token: &str) -> Result<Option<Facts>, HttpError> {
-        within_patience(&*self.clock, self.look_up(token)).await
+    /// What the page of a token is about; `None` where it is the 404 page, as under a host that is not the merchant's.
+    pub(super) async fn facts(&self, token: &str, host: &RequestHost) -> Result<Option<Facts>, HttpError> {
+        within_patience(&*self.clock, self.look_up(token, host)).await
     }
 
     /// The page for who has that access.
@@ -146,7 +157,7 @@ impl Public {
         Targets { hosts: self.route_hosts.get(merchant).unwrap_or(&NOWHERE), key: self.route_keys.get(merchant) }
     }
 
-    async fn look_up(&self, token: &str) -> Result<Option<Facts>, StoreError> {
+    async fn look_up(&self, token: &str, host: &RequestHost) -> Result<Option<Facts>, StoreError> {
         // Asked before the token is opened: it takes as long for every token.
         let mut routes = self.routes.now(&*self.store, &*self.clock).await?;
         // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
@@ -156,6 +167,9 @@ impl Public {
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
         let key = found.reminder.plan.key;
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
+        if !self.hosts.serves(&merchant.id, host) {
+            return Ok(None);
+        }
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
         // Who was erased is as little known as who never was.
         if account.borrower.is_none() {
@@ -170,7 +184,7 @@ impl Public {
             due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);
         }
         let (reminder, merchant, now) = (found.reminder.id, merchant.clone(), self.clock.now());
-        Ok(Some(Facts { reminder, merchant, due_date, account, routes, now }))
+        Ok(Some(Facts { reminder, merchant, due_date, account, routes, now, lifetime: self.lifetime }))
     }
 
     /// What a digest may have spoken of, ordered by due date.
@@ -188,9 +202,13 @@ impl Public {
 #[derive(Clone)]
 struct FormsLeadTo(HeaderValue);
 
-async fn landing_page(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Response {
+async fn landing_page(
+    State(public): State<Public>,
+    host: RequestHost,
+    token: Result<Path<String>, PathRejection>,
+) -> Response {
     let token = token_of(token);
-    match public.facts(&token).await {
+    match public.facts(&token, &host).await {
         Ok(Some(facts)) => public.show(StatusCode::OK, &facts, &token, Access::Link(Check::Asked)),
         Ok(None) => not_found(),
         Err(error) => failed(&error),

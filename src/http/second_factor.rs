@@ -12,6 +12,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use subtle::ConstantTimeEq;
 
+use super::hosts::RequestHost;
 use super::landing::{Access, Check, Facts};
 use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
@@ -25,11 +26,12 @@ const DIGITS: usize = 4;
 
 pub(super) async fn take_digits(
     State(public): State<Public>,
+    host: RequestHost,
     token: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let token = token_of(token);
-    let facts = match public.facts(&token).await {
+    let facts = match public.facts(&token, &host).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),

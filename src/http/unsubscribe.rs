@@ -5,22 +5,28 @@
 //! question. Doing it twice changes nothing more. The same page takes wishes: language, channel and hours. The token is in no log
 //! line.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 
+use super::hosts::{RequestHost, under_known_hosts};
 use super::landing::{Language, SupportContact};
+use super::limit::{limited, too_many};
 use super::page::{Strictness, page, set_headers};
 use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
-use crate::domain::{Address, BorrowerKey, Channel, MerchantId, Suppression, SuppressionReason, Wishes, WishesByHand};
+use crate::domain::{
+    Address, BorrowerKey, Channel, MerchantId, ReminderId, Suppression, SuppressionReason, Wishes, WishesByHand,
+};
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
@@ -36,12 +42,15 @@ pub(super) fn router(public: Public) -> Router {
     Router::new()
         .route("/u/{token}", get(show).post(take))
         .layer(DefaultBodyLimit::max(MAX_ANSWER))
+        .layer(from_fn_with_state(Arc::clone(&public.hosts), under_known_hosts))
+        .layer(from_fn_with_state(Arc::clone(&public.limits.unsubscribing), limited))
         .layer(map_response(with_headers))
         .with_state(public)
 }
 
 /// Whom a token is about.
 struct Recipient {
+    reminder: ReminderId,
     key: BorrowerKey,
     /// Where messages of that channel go today; `None` if nowhere.
     address: Option<Address>,
@@ -64,8 +73,8 @@ struct Sheet {
     support: SupportContact,
 }
 
-async fn show(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Response {
-    match public.recipient(&token_of(token)).await {
+async fn show(State(public): State<Public>, host: RequestHost, token: Result<Path<String>, PathRejection>) -> Response {
+    match public.recipient(&token_of(token), &host).await {
         Ok(Some(recipient)) => sheet(StatusCode::OK, &recipient.sheet),
         Ok(None) => not_found(),
         Err(error) => failed(&error),
@@ -74,11 +83,12 @@ async fn show(State(public): State<Public>, token: Result<Path<String>, PathReje
 
 async fn take(
     State(public): State<Public>,
+    host: RequestHost,
     token: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let token = token_of(token);
-    let recipient = match public.recipient(&token).await {
+    let recipient = match public.recipient(&token, &host).await {
         Ok(Some(recipient)) => recipient,
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),
@@ -88,17 +98,24 @@ async fn take(
         return unsubscribe(&public, recipient).await;
     }
     match recipient.sheet.preferences.as_ref().and_then(|offered| offered.read(&body)) {
-        Some(wishes) => wish(&public, &token, recipient.key, wishes).await,
+        Some(wishes) => wish(&public, &token, recipient, wishes).await,
         None => sheet(StatusCode::BAD_REQUEST, &recipient.sheet),
     }
 }
 
-/// Takes wishes down, and shows them as they are now.
-async fn wish(public: &Public, token: &str, borrower: BorrowerKey, wishes: Wishes) -> Response {
-    let said = WishesByHand { borrower, wishes, actor: ACTOR.to_owned(), at: public.clock.now() };
+/// Takes wishes down, and shows them as they are now. What is wished for already is put on record once.
+async fn wish(public: &Public, token: &str, mut recipient: Recipient, wishes: Wishes) -> Response {
+    if recipient.sheet.preferences.as_ref().is_some_and(|present| present.are(&wishes)) {
+        recipient.sheet.saved = true;
+        return sheet(StatusCode::OK, &recipient.sheet);
+    }
+    if let Err(wait) = public.limits.wishes.count(recipient.reminder) {
+        return too_many(wait);
+    }
+    let said = WishesByHand { borrower: recipient.key, wishes, actor: ACTOR.to_owned(), at: public.clock.now() };
     let taken = async {
         within_patience(&*public.clock, public.store.wish(&said)).await?;
-        public.recipient(token).await
+        public.recipient(token, &RequestHost::default()).await
     };
     match taken.await {
         Ok(Some(mut recipient)) => {
@@ -136,17 +153,20 @@ fn failed(error: &HttpError) -> Response {
 }
 
 impl Public {
-    async fn recipient(&self, token: &str) -> Result<Option<Recipient>, HttpError> {
-        within_patience(&*self.clock, self.look_up_recipient(token)).await
+    async fn recipient(&self, token: &str, host: &RequestHost) -> Result<Option<Recipient>, HttpError> {
+        within_patience(&*self.clock, self.look_up_recipient(token, host)).await
     }
 
-    async fn look_up_recipient(&self, token: &str) -> Result<Option<Recipient>, StoreError> {
+    async fn look_up_recipient(&self, token: &str, host: &RequestHost) -> Result<Option<Recipient>, StoreError> {
         // A token that does not open costs one query all the same; see the landing page.
         let id = (self.open_unsubscribe)(token).unwrap_or(NO_REMINDER);
         let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
         let key = found.reminder.plan.key;
         let Some(merchant) = self.policy.merchants.get(&key.borrower.merchant) else { return Ok(None) };
+        if !self.hosts.serves(&merchant.id, host) {
+            return Ok(None);
+        }
         let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
         let borrower = account.borrower.as_ref();
         let address = borrower.and_then(|borrower| match key.channel {
@@ -169,7 +189,7 @@ impl Public {
             saved: false,
             support: SupportContact::of(&merchant.support),
         };
-        Ok(Some(Recipient { key: key.borrower, address, sheet }))
+        Ok(Some(Recipient { reminder: found.reminder.id, key: key.borrower, address, sheet }))
     }
 
     /// Whether an opt-out stands that has no end.

@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 
+use super::hosts::under_known_hosts;
 use super::limit::limited;
 use super::page::{Strictness, page, set_headers};
 use super::public::{NO_REMINDER, Public, unavailable};
@@ -30,7 +31,8 @@ pub(super) fn router(public: Public) -> Router {
     Router::new()
         .route("/verify", get(ask).post(answer))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        .layer(from_fn_with_state(Arc::clone(&public.limit), limited))
+        .layer(from_fn_with_state(Arc::clone(&public.hosts), under_known_hosts))
+        .layer(from_fn_with_state(Arc::clone(&public.limits.pages), limited))
         .layer(map_response(with_headers))
         .with_state(public)
 }

@@ -38,3 +38,7 @@ pub const UNREADABLE_SENDERS: &str = "dueherald_reply_senders_unreadable_total";
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
 /// Restarts of tasks of the daemon that panicked or ended by themselves. Label `task`.
 pub const TASK_RESTARTS: &str = "dueherald_task_restarts_total";
+/// Connections of visitors that the daemon closed. Label `reason`: full (all were taken), client (that client had too many), timeout.
+pub const CONNECTIONS_CLOSED: &str = "dueherald_connections_closed_total";
+/// Requests of visitors that were refused. Label `reason`: not_found, too_many, wrong_digits, unauthorized.
+pub const REQUESTS_REFUSED: &str = "dueherald_requests_refused_total";

@@ -75,6 +75,9 @@ pub struct Account {
     pub following: Vec<Installment>,
     /// The notice that the reminder is of; `None` if it is of none.
     pub notice: Option<NoticeFacts>,
+    /// Since when nothing of these instalments is owed. `None` while something is, where it is not on record, and for a claim, which
+    /// has no use for it.
+    pub settled_at: Option<DateTime<Utc>>,
 }
 
 /// Why a reminder is put off.

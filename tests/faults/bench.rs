@@ -150,6 +150,7 @@ impl Bench {
             public = "127.0.0.1:0"
             ops = "127.0.0.1:0"
             requests_per_minute = 60000
+            unlimited_clients = true
             [[links.keys]]
             id = 1
             key = "{LINK_KEY}"
@@ -186,13 +187,19 @@ impl Bench {
 
     /// Plans so many more reminders, each to a borrower of its own, due now.
     pub(crate) async fn plan(&mut self, count: usize) {
+        self.plan_in(count, Duration::ZERO).await;
+    }
+
+    /// The same, due after a pause.
+    pub(crate) async fn plan_in(&mut self, count: usize, pause: Duration) {
         let now = SystemClock.now();
+        let due = now + pause;
         let begin = self.ids.len();
         let numbers: Vec<_> = (begin..begin + count).collect();
         for numbers in numbers.chunks(500) {
             let rows: Vec<_> = numbers.iter().map(|number| self.row(*number, now)).collect();
             self.store.import(&rows, WriteMode::Commit).await.expect("imported");
-            let reminders: Vec<_> = rows.iter().map(|row| self.reminder(row, now)).collect();
+            let reminders: Vec<_> = rows.iter().map(|row| self.reminder(row, due)).collect();
             self.ids.extend(self.store.plan(&reminders, now, WriteMode::Commit).await.expect("planned"));
         }
         assert_eq!(self.ids.len(), begin + count);

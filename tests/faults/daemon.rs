@@ -35,6 +35,14 @@ impl Daemon {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "web,dispatch")
     }
 
+    /// The same with so many file descriptors at most.
+    pub(crate) fn start_with_descriptors(config: &Path, log: &Path, descriptors: usize) -> Self {
+        let mut shell = Command::new("bash");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_dueherald"));
+        Self::start_by(shell, config, log, "web,dispatch")
+    }
+
     fn start_by(mut command: Command, config: &Path, log: &Path, roles: &str) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
         let copy = file.try_clone().expect("a handle can be copied");
@@ -72,10 +80,20 @@ impl Daemon {
 
     /// Where it serves pages, once it does: what it listens on first is for operations.
     pub(crate) fn pages(&self) -> Option<String> {
+        self.listens(1)
+    }
+
+    /// Where it serves operations.
+    pub(crate) fn ops(&self) -> Option<String> {
+        self.listens(0)
+    }
+
+    fn listens(&self, number: usize) -> Option<String> {
         let log = fs::read_to_string(&self.log).ok()?;
         let listening = log.lines().filter(|line| line.contains("listening"));
         let addresses = listening.filter_map(|line| line.rsplit("127.0.0.1:").next());
-        let port = addresses.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>()).nth(1)?;
+        let port =
+            addresses.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>()).nth(number)?;
         Some(format!("127.0.0.1:{port}"))
     }
 

@@ -411,7 +411,7 @@ async fn a_check_shows_what_the_config_means() {
 
     Please note
       merchants.harbour.link_base is on this machine: borrowers cannot open links that begin so
-      http.client_header is not set: of requests through a front server nobody is held up who asks too often; name the header in which it says for whom it asks, for example x-forwarded-for
+      `dueherald run` serves no pages: conf/dueherald.toml: http.client_header: is missing: links are https, so visitors come by a front server, and all of them look like one client; name the header in which it says for whom it asks, for example "x-forwarded-for", or write unlimited_clients = true if it limits them itself
       rule due-today at 21:00 lies outside the contact hours of harbour: it goes out when they next begin, at 08:00
       gateways.capture-email keeps messages and sends nothing
       gateways.capture-sms keeps messages and sends nothing

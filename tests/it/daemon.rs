@@ -105,6 +105,32 @@ fn initialised() -> TempDir {
     folder
 }
 
+#[test]
+fn behind_a_front_server_that_does_not_name_its_clients_no_pages_are_served() {
+    let folder = initialised();
+    let public = [("DUEHERALD__MERCHANTS__MALL__LINK_BASE", "https://repay.mall.example.com")];
+    let refused = command(&folder, &["run"]).envs(public).output().expect("the binary starts");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("http.client_header: is missing") && told.contains("unlimited_clients = true"), "{told}");
+    let checked = command(&folder, &["check"]).envs(public).output().expect("the binary starts");
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("`dueherald run` serves no pages"), "it is told before");
+
+    assert!(command(&folder, &["migrate"]).output().expect("the binary starts").status.success());
+    for (key, value) in [("CLIENT_HEADER", "x-forwarded-for"), ("UNLIMITED_CLIENTS", "true")] {
+        let folder = TempDir::new().expect("a temporary folder");
+        for arguments in [&["init"][..], &["migrate"]] {
+            assert!(command(&folder, arguments).output().expect("the binary starts").status.success());
+        }
+        let mut run = command(&folder, &["run"]);
+        run.envs(public).env(format!("DUEHERALD__HTTP__{key}"), value);
+        Daemon::start_in(folder, run).until_it_says("running");
+    }
+    let mut run = command(&folder, &["run", "--roles", "scan"]);
+    run.envs(public);
+    Daemon::start_in(folder, run).until_it_says("running");
+}
+
 #[rstest]
 #[case::terminate(&[Signal::TERM])]
 #[case::interrupt(&[Signal::INT])]

@@ -1,8 +1,11 @@
 //! The pages, driven in process: what a borrower, a monitor and somebody at the demo see.
 
 mod api;
+mod bounds;
 mod callbacks;
+mod connections;
 mod demo;
+mod expiry;
 mod fake;
 mod fake_holds;
 mod fake_notices;

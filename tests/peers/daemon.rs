@@ -61,6 +61,7 @@ impl Daemon {
             [http]
             public = "127.0.0.1:{public}"
             ops = "127.0.0.1:{ops}"
+            unlimited_clients = true
             [links]
             base = "http://127.0.0.1:{public}"
             [[links.keys]]

@@ -158,6 +158,7 @@ async fn leads_to(message: &DemoMessage, public: &Public) -> String {
     };
     match public.standing(token).await {
         Ok(Some(Standing::Open)) => "ways to repay",
+        Ok(Some(Standing::Expired)) => "link expired",
         Ok(Some(Standing::Paid)) => "paid, thanks",
         Ok(Some(_)) => "nothing due",
         Ok(None) => "nowhere!",

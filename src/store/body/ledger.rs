@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::{Batch, Db, Tx, borrower, installment, rejects, scan};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
 use crate::plan::{Account, Due};
-use crate::store::sql::account::{ACCOUNT, AccountRow};
+use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
 use crate::store::sql::books::Books;
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
@@ -32,8 +32,8 @@ pub(super) async fn import(
     write_borrowers(tx, &changed, borrower::UPSERT).await?;
     let changed: Vec<_> = changed.iter().map(|borrower| &borrower.key).collect();
     let (added, amended) = books.dirty_installments();
-    write_installments(tx, &added, installment::ADD).await?;
-    write_installments(tx, &amended, installment::UPSERT).await?;
+    write_installments(tx, &added, installment::ADD, now).await?;
+    write_installments(tx, &amended, installment::UPSERT, now).await?;
     scan::write_down_installments(tx, &[added, amended].concat(), now).await?;
     scan::write_down_borrowers(tx, &changed, now).await?;
     Ok((changes, ended))
@@ -102,6 +102,7 @@ pub(super) async fn write_installments(
     tx: &mut Tx,
     installments: &[&Installment],
     statement: &'static str,
+    now: Option<Moment>,
 ) -> Result<(), StoreError> {
     if installments.is_empty() {
         return Ok(());
@@ -121,7 +122,9 @@ pub(super) async fn write_installments(
         .column(|installment| installment.status.as_str())?
         .column(|installment| installment.route.as_ref().map(|route| route.as_str()))?
         .column(|installment| (!installment.tags.is_empty()).then(|| installment.tags.to_string()))?
+        .column(|installment| !installment.is_due())?
         .query(statement)?
+        .bind(now)
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -194,7 +197,7 @@ pub(super) async fn account(
     due_date: NaiveDate,
     channel: Channel,
 ) -> Result<Account, StoreError> {
-    let rows: Vec<AccountRow> = sqlx::query_as::<Db, _>(ACCOUNT)
+    let rows: Vec<AccountNowRow> = sqlx::query_as::<Db, _>(ACCOUNT)
         .bind(now)
         .bind(borrower.merchant.as_str())
         .bind(borrower.id.as_str())
@@ -202,12 +205,13 @@ pub(super) async fn account(
         .bind(channel.as_str())
         .fetch_all(&mut **tx)
         .await?;
-    let mut rows = rows.into_iter();
+    let settled_at = settled_at(&rows);
+    let mut rows = rows.into_iter().map(|row| row.account);
     let mut account = rows.next().map(|row| row.open(borrower, due_date)).transpose()?.unwrap_or_default();
     for row in rows {
         row.add_to(&mut account, borrower, due_date)?;
     }
-    Ok(account)
+    Ok(Account { settled_at, ..account })
 }
 
 /// Writes suppressions down by [`suppression::UPSERT`] or [`suppression::ADD`].

@@ -30,7 +30,7 @@ pub(super) async fn amend(
     });
     let amended: Vec<_> = amended.collect();
     let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
-    write_installments(tx, &dirty, installment::UPSERT).await?;
+    write_installments(tx, &dirty, installment::UPSERT, now).await?;
     scan::write_down_installments(tx, &dirty, now).await?;
     let ended = rejects::after_amendments(tx, amendments.iter().zip(amended.iter().copied()), source, now).await?;
     Ok((amended, ended))

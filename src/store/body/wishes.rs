@@ -1,10 +1,10 @@
 //! What people say by hand about how a borrower is to be contacted.
 
-use super::{Batch, Db, Tx, borrower, ledger, scan};
-use crate::domain::{BorrowerKey, WishesByHand};
+use super::{Batch, Db, Tx, borrower, scan};
+use crate::domain::{BorrowerKey, Channel, WishesByHand};
 use crate::store::sql::borrower::BorrowerRow;
 use crate::store::sql::value::Moment;
-use crate::store::sql::wish::{APPEND, OF_BORROWER, WishRow};
+use crate::store::sql::wish::{APPEND, KEEP, OF_BORROWER, WishRow};
 use crate::store::{StoreError, WishRecord};
 
 /// Within a transaction that holds the ledger against imports: they write back what they have read of a borrower.
@@ -18,7 +18,17 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .await?;
     let Some(known) = known else { return Ok(false) };
     let changed = wishes.clone().over(known.borrower(key.clone())?);
-    ledger::write_borrowers(tx, &[&changed], borrower::UPSERT).await?;
+    let hold = changed.hold.as_ref();
+    sqlx::query::<Db>(KEEP)
+        .bind(key.merchant.as_str())
+        .bind(key.id.as_str())
+        .bind(changed.locale.as_ref().map(|locale| locale.as_str()))
+        .bind(changed.preferred_channel.map(Channel::as_str))
+        .bind(changed.preferred_hours.map(|hours| hours.to_string()))
+        .bind(hold.map(|hold| hold.reason.as_str()))
+        .bind(hold.and_then(|hold| hold.until).map(Moment))
+        .execute(&mut **tx)
+        .await?;
     scan::write_down_borrowers(tx, &[key], now).await?;
     sqlx::query::<Db>(APPEND)
         .bind(key.merchant.as_str())

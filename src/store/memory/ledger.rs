@@ -18,6 +18,8 @@ use super::scans::Scans;
 pub(super) struct Ledger {
     borrowers: BTreeMap<BorrowerKey, Borrower>,
     installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
+    /// Since when nothing of an instalment is owed.
+    settled: BTreeMap<(MerchantId, InstallmentId), DateTime<Utc>>,
     /// Which instalments a borrower has, by number.
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
@@ -52,8 +54,24 @@ impl Ledger {
         }
         self.owed.entry(borrower.key.clone()).or_default().insert(installment.id.clone());
         self.borrowers.insert(borrower.key.clone(), borrower);
+        self.note_settled(&installment, now);
         self.installments.insert(place, installment);
         change
+    }
+
+    fn note_settled(&mut self, installment: &Installment, now: DateTime<Utc>) {
+        let place = (installment.merchant.clone(), installment.id.clone());
+        if installment.is_due() {
+            self.settled.remove(&place);
+        } else {
+            self.settled.entry(place).or_insert(now);
+        }
+    }
+
+    /// Since when nothing of them is owed.
+    fn settled_at(&self, installments: &[Installment]) -> Option<DateTime<Utc>> {
+        let settled = |one: &Installment| self.settled.get(&(one.merchant.clone(), one.id.clone())).copied();
+        installments.iter().map(settled).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     fn write_down_borrower(&mut self, key: &BorrowerKey, now: DateTime<Utc>) {
@@ -83,6 +101,11 @@ impl Ledger {
                 if self.installments.get(&(one.merchant.clone(), one.id.clone())) != Some(one) {
                     let borrower = BorrowerKey { merchant: one.merchant.clone(), id: one.borrower.clone() };
                     self.scans.write_down((borrower, one.due_date), now);
+                }
+            }
+            for one in draft.values() {
+                if self.installments.get(&(one.merchant.clone(), one.id.clone())) != Some(one) {
+                    self.note_settled(one, now);
                 }
             }
             self.installments = draft;
@@ -116,6 +139,7 @@ impl Ledger {
             suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
             unread_reply: borrower.as_ref().and_then(|borrower| self.unread_reply(borrower, channel)),
             stopped: self.stops.iter().any(stops),
+            settled_at: self.settled_at(&installments),
             installments,
             borrower,
             ..Account::default()

@@ -25,6 +25,10 @@ const WORKING: [(&str, &str); 9] = [
     ("idle_in_transaction_session_timeout", "5s"),
 ];
 
+/// Settings of connections for visitors, over those of [`WORKING`]: whoever asks for a page waits no longer than so, and what a
+/// visitor has left behind ends then, too.
+pub(super) const VISITING: [(&str, &str); 2] = [("statement_timeout", "5s"), ("lock_timeout", "2s")];
+
 /// A commit waits for the disk, whatever the server's, the database's or the role's default; a stricter value stays as it is.
 const WAIT_FOR_DISK: &str =
     "; select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
@@ -49,6 +53,13 @@ pub(super) fn local_settings() -> &'static str {
         let settings = WORKING.iter().map(|(name, value)| format!("; set local {name} = '{value}'"));
         settings.chain([WAIT_FOR_DISK.to_owned()]).collect()
     });
+    &LOCAL
+}
+
+/// The same for [`VISITING`].
+pub(super) fn visiting_locally() -> &'static str {
+    static LOCAL: LazyLock<String> =
+        LazyLock::new(|| VISITING.iter().map(|(name, value)| format!("; set local {name} = '{value}'")).collect());
     &LOCAL
 }
 

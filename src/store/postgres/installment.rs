@@ -14,25 +14,31 @@ pub(super) const OF_BATCH: &str = concat!(
     ) i"#
 );
 
-/// Binds: the columns in the order of the insert.
+/// Binds: the columns in the order of the insert, but for the last whether nothing is owed; now, if it is given.
 macro_rules! rows {
     () => {
         r#"
     insert into installment (
         merchant, installment_id, borrower_id, order_ref, product, sequence, of,
-        currency, amount, paid_amount, due_date, status, route, tags
+        currency, amount, paid_amount, due_date, status, route, tags, settled_at
     )
-    select * from unnest(
+    select
+        merchant, installment_id, borrower_id, order_ref, product, sequence, of,
+        currency, amount, paid_amount, due_date, status, route, tags, case when is_settled then coalesce($16, now()) end
+    from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[], $14::text[]
+        $8::text[], $9::numeric[], $10::numeric[], $11::date[], $12::text[], $13::text[], $14::text[], $15::boolean[]
+    ) as k (
+        merchant, installment_id, borrower_id, order_ref, product, sequence, of,
+        currency, amount, paid_amount, due_date, status, route, tags, is_settled
     )"#
     };
 }
 
-/// Adds instalments that are not known. Binds: the columns in the order of the insert.
+/// Adds instalments that are not known. Binds: as [`rows`].
 pub(super) const ADD: &str = rows!();
 
-/// Writes instalments, known or not. Binds: the columns in the order of the insert.
+/// Writes instalments, known or not. Binds: as [`rows`].
 pub(super) const UPSERT: &str = concat!(
     rows!(),
     r#"
@@ -40,5 +46,6 @@ pub(super) const UPSERT: &str = concat!(
         borrower_id = excluded.borrower_id, order_ref = excluded.order_ref, product = excluded.product,
         sequence = excluded.sequence, of = excluded.of, currency = excluded.currency, amount = excluded.amount,
         paid_amount = excluded.paid_amount, due_date = excluded.due_date, status = excluded.status,
-        route = excluded.route, tags = excluded.tags"#
+        route = excluded.route, tags = excluded.tags,
+        settled_at = case when excluded.settled_at is not null then coalesce(installment.settled_at, excluded.settled_at) end"#
 );

@@ -144,7 +144,8 @@ impl PostgresStore {
         Ok(Self { pool, clock, heads: Heads::default(), turns: Turns::default() })
     }
 
-    /// The same database with connections of its own, `max_connections` at most. None is opened before it is needed.
+    /// The same database for visitors: with connections of its own, `max_connections` at most, on which no statement takes longer than a
+    /// page may. None is opened before it is needed.
     #[must_use]
     pub fn with_own_pool(&self, max_connections: u32) -> Self {
         let pool = self.pool.beside(max_connections);

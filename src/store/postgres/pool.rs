@@ -44,6 +44,8 @@ struct Shared {
     direct: PgConnectOptions,
     pooled: PgConnectOptions,
     max_connections: u32,
+    /// Settings of each transaction behind a pooler, where those of the connections do not hold.
+    locally: &'static str,
     /// A pooler stands before the server.
     is_pooled: AtomicBool,
     /// One for each connection that there may be: as many as the server gives, once that is known.
@@ -101,6 +103,7 @@ impl Pool {
             direct,
             pooled,
             max_connections,
+            locally: "",
             is_pooled: AtomicBool::new(false),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
@@ -110,13 +113,14 @@ impl Pool {
         Ok(pool)
     }
 
-    /// One of its own to the same database, for so many connections. It opens none before it is needed.
+    /// One for visitors to the same database, with so many connections of its own and a short patience. It opens none before it is needed.
     pub(super) fn beside(&self, max_connections: u32) -> Self {
         let Shared { direct, pooled, .. } = &*self.0;
         Self(Arc::new(Shared {
-            direct: direct.clone(),
+            direct: direct.clone().options(connect::VISITING),
             pooled: pooled.clone(),
             max_connections,
+            locally: connect::visiting_locally(),
             is_pooled: AtomicBool::new(self.is_pooled()),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
@@ -127,7 +131,7 @@ impl Pool {
     pub(super) async fn alone(&self, lane: Option<Lane>) -> Result<Tx, sqlx::Error> {
         let mut tx = self.lend(lane, |_| true).await?;
         if tx.is_pooled() {
-            tx.begin("begin", "").await?;
+            tx.begin("begin", self.0.locally).await?;
         }
         Ok(tx)
     }
@@ -135,7 +139,10 @@ impl Pool {
     /// A transaction; `begin` opens it, `rest` are settings for it alone.
     pub(super) async fn begin(&self, begin: &str, rest: &str) -> Result<Tx, sqlx::Error> {
         let mut tx = self.lend(None, |_| true).await?;
-        tx.begin(begin, rest).await?;
+        match tx.is_pooled() {
+            true => tx.begin(begin, &format!("{}{rest}", self.0.locally)).await?,
+            false => tx.begin(begin, rest).await?,
+        }
         Ok(tx)
     }
 

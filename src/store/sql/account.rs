@@ -1,11 +1,12 @@
 //! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression`, `stop`
 //! and `reject`.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::FromRow;
 
 use super::borrower::BorrowerRow;
 use super::installment::InstallmentRow;
+use super::value::Moment;
 use crate::domain::BorrowerKey;
 use crate::plan::Account;
 use crate::store::StoreError;
@@ -60,7 +61,7 @@ pub(in crate::store) use account_joins;
 pub(in crate::store) const ACCOUNT: &str = concat!(
     "select ",
     account_columns!("$1"),
-    " from (select $2 as merchant, $3 as borrower_id, $4 as due_date, $5 as channel) r",
+    ", i.settled_at from (select $2 as merchant, $3 as borrower_id, $4 as due_date, $5 as channel) r",
     account_joins!(),
     " order by i.installment_id"
 );
@@ -76,6 +77,20 @@ pub(in crate::store) struct AccountRow {
     borrower: BorrowerRow,
     #[sqlx(flatten)]
     installment: InstallmentRow,
+}
+
+/// A row of [`ACCOUNT`].
+#[derive(FromRow)]
+pub(in crate::store) struct AccountNowRow {
+    settled_at: Option<Moment>,
+    #[sqlx(flatten)]
+    pub(in crate::store) account: AccountRow,
+}
+
+/// Since when nothing of the account is owed, if nothing is and that is on record.
+pub(in crate::store) fn settled_at(rows: &[AccountNowRow]) -> Option<DateTime<Utc>> {
+    let all: Option<Vec<_>> = rows.iter().map(|row| row.settled_at.as_ref().map(|settled| settled.0)).collect();
+    all?.into_iter().max()
 }
 
 impl AccountRow {

@@ -9,6 +9,12 @@ use crate::store::WishRecord;
 pub(in crate::store) const APPEND: &str =
     "insert into wish (merchant, borrower_id, at, actor, said) values ($1, $2, $3, $4, $5)";
 
+/// Writes what was wished for, and nothing else of the borrower: pages may change no more. Binds: merchant, borrower, language, channel,
+/// hours, reason and end of the hold.
+pub(in crate::store) const KEEP: &str = "
+    update borrower set locale = $3, preferred_channel = $4, preferred_hours = $5, hold_reason = $6, hold_until = $7
+    where merchant = $1 and borrower_id = $2";
+
 /// What people put in about one borrower, oldest first. Binds: merchant, borrower.
 pub(in crate::store) const OF_BORROWER: &str =
     "select at, actor, said from wish where merchant = $1 and borrower_id = $2 order by id";

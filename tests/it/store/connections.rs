@@ -120,3 +120,22 @@ async fn a_database_for_reading_only_says_so() {
     let told = store.take_turn("scan", "a test", TimeDelta::seconds(1)).await.expect_err("it cannot write").to_string();
     assert!(told.contains("read-only") && told.contains("name the primary"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_visitors_ask_ends_soon_and_what_the_work_asks_goes_on() {
+    let database = crate::postgres::database().await;
+    let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
+    store.migrate().await.expect("the migrations run");
+    let spy = "create table seen (setting text); create function see() returns trigger language plpgsql as $$ begin \
+               insert into seen values (current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')); \
+               return null; end $$; create trigger see after insert on turn execute function see()";
+    run(&database, spy).await;
+    let visitors = store.with_own_pool(1);
+    for (store, task) in [(&store, "of the work"), (&visitors, "of a visitor")] {
+        assert!(store.take_turn(task, "a test", TimeDelta::seconds(10)).await.expect("the turn is free"));
+    }
+    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
+    let rows = connection.fetch_all("select setting from seen").await.expect("both were seen");
+    let settings: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(settings, ["1min 10s", "5s 2s"]);
+}

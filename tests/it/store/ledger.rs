@@ -207,3 +207,23 @@ pub(super) async fn installments_are_found_by_what_is_known(store: &dyn Store, _
     let elsewhere = InstallmentFilter { merchant: Some(merchant("arcade")), ..by_number };
     assert!(find(elsewhere).await.is_empty());
 }
+
+pub(super) async fn since_when_nothing_is_owed_is_on_record(store: &dyn Store, clock: &SimClock) {
+    let settled_at = async || {
+        let account = store.account(&key("b1"), date(DUE), Channel::Sms).await.expect("the account is read");
+        account.settled_at
+    };
+    import(store, &[row("b1", "i1"), row("b1", "i2")]).await;
+    assert_eq!(settled_at().await, None, "both are open");
+    clock.advance(Duration::from_secs(60));
+    import(store, &[LedgerRow { status: said("paid"), ..row("b1", "i1") }]).await;
+    assert_eq!(settled_at().await, None, "one is open");
+    clock.advance(Duration::from_secs(60));
+    import(store, &[LedgerRow { status: said("paid"), ..row("b1", "i2") }]).await;
+    let settled = settled_at().await.expect("both are paid");
+    clock.advance(Duration::from_secs(60));
+    import(store, &[LedgerRow { order_ref: Said::Value(Some("O-1".to_owned())), ..row("b1", "i2") }]).await;
+    assert_eq!(settled_at().await, Some(settled), "another change is no payment");
+    import(store, &[LedgerRow { status: said("open"), ..row("b1", "i2") }]).await;
+    assert_eq!(settled_at().await, None, "it is open again");
+}

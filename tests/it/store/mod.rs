@@ -40,6 +40,7 @@ mod suppression_changes;
 mod ties;
 mod unknowns;
 mod upgrade;
+mod web_role;
 mod wishes;
 
 /// One test for each case of each area.
@@ -72,6 +73,7 @@ macro_rules! every_case_on {
             }
             ledger {
                 pages_hold_every_open_group_once_and_whole,
+                since_when_nothing_is_owed_is_on_record,
                 pages_stay_within_their_dates,
                 a_page_names_the_suppressed_channels,
                 an_account_tells_all_of_the_day,

@@ -3,11 +3,13 @@
 mod teller;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode};
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
@@ -88,7 +90,9 @@ fn intake(store: Arc<dyn Store>, gateway: &Arc<Teller>, clock: &SimClock) -> Int
 fn served(intake: &Intake, gateway: &Arc<Teller>) -> Router {
     let address = CallbackAddress::new("https://pay.mall.example", gateway.name(), &SECRET.to_owned().into());
     let inbox = Inbox::empty(intake.clone()).with(Arc::<Teller>::clone(gateway), address, SECRET);
-    pages(World::new().public()).merge(router(inbox))
+    let public = World::new().public();
+    let callbacks = router(inbox, &public.limits);
+    pages(public).merge(callbacks)
 }
 
 /// A reminder whose message the gateway took over under this number.
@@ -178,6 +182,25 @@ async fn who_does_not_know_the_secret_sees_what_is_everywhere() {
     let answer = answered(bench.router(), request.body(Body::from("delivered m-1")).expect("a request")).await;
     assert_eq!((answer.status, answer.body), (nowhere.status, nowhere.body));
     assert_eq!(bench.state().await, State::Accepted);
+}
+
+#[tokio::test]
+async fn who_guesses_secrets_is_limited_and_who_knows_the_right_one_never_is() {
+    let bench = Bench::new().await;
+    let router = bench.router();
+    let from = async |path: String| {
+        let request = Request::post(path).header("x-signature", "sound");
+        let mut request = request.body(Body::from("delivered m-1")).expect("a request");
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
+        answered(router.clone(), request).await.status
+    };
+    for guess in 0..100 {
+        let expected = if guess < 60 { StatusCode::NOT_FOUND } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(from(format!("/callbacks/teller/{guess}")).await, expected, "guess {guess}");
+    }
+    for _ in 0..100 {
+        assert_eq!(from(format!("/callbacks/teller/{SECRET}")).await, StatusCode::OK);
+    }
 }
 
 #[tokio::test]

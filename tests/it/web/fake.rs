@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
-use dueherald::config::Http;
+use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
     AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
     GatewayState, Installment, InstallmentStatus, ManualChange, Merchant, MerchantId, NewReminder, Origin, PersonName,
     Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
     SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, SuppressionChange, WishesByHand,
 };
-use dueherald::http::limit::Limit;
+use dueherald::http::hosts::PageHosts;
+use dueherald::http::limit::Limits;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_try};
@@ -31,7 +32,7 @@ use dueherald::store::{
 use secrecy::SecretString;
 
 pub(crate) use super::sample::{app, date, installment, instant, route, web};
-use super::sample::{merchant, merchant_id};
+use super::sample::{http, merchant, merchant_id};
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -447,12 +448,7 @@ impl World {
             ],
             route_hosts: ".yunfan.example".parse().expect("a host"),
             route_key: None,
-            http: Http {
-                public: ([127, 0, 0, 1], 0).into(),
-                ops: ([127, 0, 0, 1], 0).into(),
-                requests_per_minute: 60,
-                client_header: None,
-            },
+            http: http(),
             clock,
         }
     }
@@ -488,7 +484,9 @@ impl World {
             route_hosts: Arc::new([(merchant_id(), self.route_hosts)].into()),
             route_keys: Arc::new(self.route_key.map(|key| (merchant_id(), key)).into_iter().collect()),
             proofs: Arc::new(proof_keys()),
-            limit: Arc::new(Limit::new(&self.http, Arc::clone(&clock))),
+            hosts: Arc::new(PageHosts::default()),
+            lifetime: LinkLifetime::default(),
+            limits: Arc::new(Limits::new(&self.http, &clock)),
             clock,
         }
     }

@@ -1,6 +1,7 @@
 //! A merchant, an instalment and routes for pages to be about.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use dueherald::config::Http;
 use dueherald::domain::{
     AppGuide, BorrowerId, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale,
     Merchant, MerchantId, Money, Route, RouteKey, RouteKind, Support, Tags,
@@ -77,4 +78,17 @@ pub(crate) fn date(text: &str) -> NaiveDate {
 
 pub(crate) fn instant(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
+}
+
+/// Addresses that nobody listens on, and the usual limits.
+pub(crate) fn http() -> Http {
+    Http {
+        public: ([127, 0, 0, 1], 0).into(),
+        ops: ([127, 0, 0, 1], 0).into(),
+        requests_per_minute: 60,
+        max_connections: 100,
+        connections_per_client: 100,
+        client_header: None,
+        unlimited_clients: false,
+    }
 }

@@ -89,7 +89,8 @@ async fn one_click_suppresses_that_address_for_that_merchant(#[case] body: &'sta
 
 #[tokio::test]
 async fn a_borrower_wishes_for_a_language_a_channel_and_hours() {
-    let world = world();
+    let mut world = world();
+    world.borrower().preferred_channel = Some(Channel::Email);
     let wished = Arc::clone(&world.store.wished);
     let (router, suppressed) = router(world);
     let wishes = "preferences=save&language=en&channel=sms&hours=18%3A00-21%3A00";
