@@ -15,6 +15,8 @@ mod length;
 mod modules;
 #[path = "tidy/names.rs"]
 mod names;
+#[path = "tidy/risks.rs"]
+mod risks;
 
 use house::{Finding, House};
 
@@ -41,6 +43,11 @@ fn every_source_file_belongs_to_a_module() {
 #[test]
 fn names_say_what_a_thing_is() {
     expect_none(&names::findings(&House::this()));
+}
+
+#[test]
+fn the_tests_of_the_threat_model_exist() {
+    expect_none(&risks::findings(&House::this()));
 }
 
 #[track_caller]

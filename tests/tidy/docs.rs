@@ -5,11 +5,11 @@ use crate::house::{Finding, House, folder_of, join};
 /// A word that begins with one of these is meant as a path of this house.
 const FOLDERS: [&str; 7] = ["src/", "tests/", "benches/", "migrations/", "templates/", "deploy/", ".ci/"];
 
-/// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy, in comments of the source.
+/// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy and docs, in comments of the source.
 pub(crate) fn findings(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
     let at_root = house.root_files().into_iter().filter(|file| file.ends_with(".md") || file.ends_with(".toml"));
-    for file in at_root.chain(house.files("deploy")) {
+    for file in at_root.chain(house.files("deploy")).chain(house.files("docs")) {
         for (number, line) in (1..).zip(house.read(&file).lines()) {
             let mut paths = paths_in(line);
             if file.ends_with(".md") {
