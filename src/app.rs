@@ -11,8 +11,8 @@ use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, Database, DatabaseUrl, GatewayConfig, Mistakes, PROBE_TIMEOUT};
-use crate::domain::{Channel, GatewayName};
+use crate::config::{Config, ConfigError, Database, DatabaseUrl, Encryption, GatewayConfig, Mistakes, PROBE_TIMEOUT};
+use crate::domain::{Channel, GatewayName, KeyRing};
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
@@ -88,6 +88,8 @@ pub struct AppParts {
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
     /// Those of them that keep messages instead of sending them.
     pub captures: Vec<Arc<CaptureGateway>>,
+    /// What personal data is encrypted with, if it is.
+    pub ring: Option<Arc<KeyRing>>,
     time: Time,
 }
 
@@ -100,7 +102,8 @@ impl AppParts {
         let clock = time.clock();
         let composer = composer(&config)?;
         let (gateways, captures) = gateways(&config, &clock)?;
-        Ok(Self { config, clock, composer, gateways, captures, time: time.clone() })
+        let ring = ring(&config.database)?;
+        Ok(Self { config, clock, composer, gateways, captures, ring, time: time.clone() })
     }
 
     /// Opens the database.
@@ -108,7 +111,7 @@ impl AppParts {
     /// # Errors
     /// When it cannot be reached or opened.
     pub async fn open_stores(&self) -> Result<Stores, StoreError> {
-        open_stores(&self.config.database, &self.time).await
+        open_stores(&self.config.database, self.ring.clone(), &self.time).await
     }
 
     /// How old what each source brought may be.
@@ -120,10 +123,10 @@ impl AppParts {
     /// The whole, over this database.
     #[must_use]
     pub fn with_stores(self, stores: Stores) -> App {
-        let Self { config, clock, composer, gateways, captures, .. } = self;
+        let Self { config, clock, composer, gateways, captures, ring, .. } = self;
         let Stores { store, public: public_store, operations } = stores;
         let policy = Arc::new(config.policy.clone());
-        App { config, clock, store, public_store, operations, policy, composer, gateways, captures }
+        App { config, clock, store, public_store, operations, policy, composer, gateways, captures, ring }
     }
 }
 
@@ -159,6 +162,8 @@ pub struct App {
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
     /// Those of them that keep messages instead of sending them.
     pub captures: Vec<Arc<CaptureGateway>>,
+    /// What personal data is encrypted with, if it is.
+    pub ring: Option<Arc<KeyRing>>,
 }
 
 impl App {
@@ -399,15 +404,25 @@ fn named(file: &Path, error: &io::Error) -> io::Error {
 /// # Errors
 /// When it cannot be reached or opened.
 pub async fn open_store(database: &Database, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(open_stores(database, time).await?.store)
+    Ok(open_stores(database, ring(database)?, time).await?.store)
+}
+
+/// What personal data is encrypted with, if it is.
+fn ring(database: &Database) -> Result<Option<Arc<KeyRing>>, StoreError> {
+    let ring = database.encryption.as_ref().map(Encryption::ring).transpose()?;
+    Ok(ring.map(Arc::new))
 }
 
 /// For the work, and for what visitors ask. The operations of both run to their end as tasks.
-async fn open_stores(database: &Database, time: &Time) -> Result<Stores, StoreError> {
+async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Time) -> Result<Stores, StoreError> {
     let operations = TaskTracker::new();
     let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &database.url {
         DatabaseUrl::Sqlite { file } => {
             let store = SqliteStore::open(&format!("sqlite:{}", file.display()), time.clock()).await?;
+            let store = match ring {
+                Some(ring) => store.encrypted_with(ring),
+                None => store,
+            };
             let public = store.with_own_readers();
             (Arc::new(store), Arc::new(public), PUBLIC_ON_SQLITE)
         }
@@ -417,7 +432,10 @@ async fn open_stores(database: &Database, time: &Time) -> Result<Stores, StoreEr
                 Time::Rehearsal(_) => Some(time.clock()),
             };
             let store = PostgresStore::connect(url, database.work_connections(), clock).await?;
-            let store = Arc::new(store);
+            let store = Arc::new(match ring {
+                Some(ring) => store.encrypted_with(ring),
+                None => store,
+            });
             let public = database.public_connections();
             let beside = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
             // One more for each waits, so that no connection idles while somebody asks.

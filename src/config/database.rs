@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use secrecy::SecretString;
 
+use super::encryption::Encryption;
 use super::reading::Section;
 use super::value::{Value, integer, text};
 
@@ -13,6 +14,8 @@ pub struct Database {
     pub url: DatabaseUrl,
     /// The most connections that are open at once.
     pub max_connections: u32,
+    /// `[encryption]`: what personal data is encrypted with, if it is.
+    pub encryption: Option<Encryption>,
 }
 
 impl Database {
@@ -47,11 +50,15 @@ pub enum DatabaseUrl {
 /// What stands in the config where a database is to be named.
 const FORM: &str = r#""sqlite:dueherald.db" or "postgres://dueherald@127.0.0.1/dueherald""#;
 
-pub(super) fn read(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<Database> {
+pub(super) fn read(
+    mut section: Section<'_, '_, '_>,
+    encryption: Option<Option<Encryption>>,
+    folder: &Path,
+) -> Option<Database> {
     let url = section.required("url", r#""sqlite:dueherald.db""#, |value| url(value, folder));
     let max_connections = section.or("max_connections", 8, |value| integer(value, 1..=500));
     section.finish();
-    Some(Database { url: url?, max_connections: max_connections? })
+    Some(Database { url: url?, max_connections: max_connections?, encryption: encryption? })
 }
 
 // The value is never quoted: it may hold a password.

@@ -12,6 +12,7 @@ mod channels;
 mod coherence;
 mod database;
 mod dispatch;
+mod encryption;
 mod environment;
 mod gateways;
 mod http;
@@ -55,6 +56,7 @@ use crate::source::read_text_file;
 pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::Dispatch;
+pub use encryption::{Encryption, EncryptionKey};
 pub use gateways::GatewayConfig;
 pub use http::Http;
 pub use links::{LEAST_KEY_BYTES, LinkKey, LinkLifetime, Links};
@@ -302,7 +304,8 @@ fn read_with<T>(
 fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: ReadFile<'_>) -> Option<Config> {
     let folder = reading.origin.folder();
     let mut root = Section::new(reading, String::new(), NOWHERE, tree);
-    let database = database::read(root.section("database"), folder);
+    let encryption = encryption::read(&mut root);
+    let database = database::read(root.section("database"), encryption, folder);
     let scans = schedule::read(root.section("schedule"));
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);

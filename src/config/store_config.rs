@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ConfigError, Database, Inputs, Log, Mistake, calendars, database, log, merchants, read_file, read_with};
+use super::{
+    ConfigError, Database, Inputs, Log, Mistake, calendars, database, encryption, log, merchants, read_file, read_with,
+};
 use super::{NOWHERE, Section};
 use crate::domain::{Merchant, MerchantId};
 
@@ -37,7 +39,8 @@ impl StoreConfig {
         let (config, _) = read_with(inputs, &is_about_the_store, |reading, tree| {
             let folder = reading.origin.folder();
             let mut root = Section::new(reading, String::new(), NOWHERE, tree);
-            let database = database::read(root.section("database"), folder);
+            let encryption = encryption::read(&mut root);
+            let database = database::read(root.section("database"), encryption, folder);
             let calendars = calendars::read(&mut root, folder, inputs.read_file);
             let merchants = merchants::read(&mut root, &calendars).merchants;
             let log = log::read(root.section("log"));
@@ -51,5 +54,6 @@ impl StoreConfig {
 /// Whether a mistake stands in a section that counts here. The key that signs a merchant's routes is of no use here.
 fn is_about_the_store(mistake: &Mistake) -> bool {
     let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
-    matches!(section, "" | "database" | "merchants" | "calendars" | "log") && !mistake.key.ends_with(".route_key")
+    matches!(section, "" | "database" | "encryption" | "merchants" | "calendars" | "log")
+        && !mistake.key.ends_with(".route_key")
 }

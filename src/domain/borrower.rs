@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours};
+use super::{BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours, VerifierHash};
 
 /// What identifies a borrower: the merchant and its own number for the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +55,8 @@ pub struct Borrower {
     pub time_zone: Option<Tz>,
     /// The number that is bound to the mall account: the one to log into the finance app with.
     pub account_phone: Option<Phone>,
+    /// What the page asks for, as a keyed hash.
+    pub verifier: Option<VerifierHash>,
     /// A stop for this borrower.
     pub hold: Option<Hold>,
     /// The channel that goes first where a rule chooses one.
@@ -75,6 +77,7 @@ impl Borrower {
             locale: None,
             time_zone: None,
             account_phone: None,
+            verifier: None,
             hold: None,
             preferred_channel: None,
             preferred_hours: None,

@@ -1,8 +1,8 @@
 use chrono::NaiveDate;
 
 use super::{
-    Borrower, BorrowerKey, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, Money, PersonName,
-    Phone, RouteKey, Tags, Wishes,
+    Borrower, BorrowerKey, EmailAddress, Installment, InstallmentId, InstallmentStatus, KeyRing, Locale, Money,
+    PersonName, Phone, RouteKey, Tags, Verifier, VerifierHash, Wishes,
 };
 
 /// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value (an
@@ -50,6 +50,8 @@ pub struct LedgerRow {
     pub time_zone: Said<chrono_tz::Tz>,
     /// The number bound to the mall account.
     pub account_phone: Said<Phone>,
+    /// What the page asks for.
+    pub verifier: Said<Verifier>,
     /// The order.
     pub order_ref: Said<String>,
     /// The product.
@@ -71,9 +73,15 @@ pub struct LedgerRow {
 }
 
 /// Lays `row` over what is known. The result is what the ledger is to hold; compare it with what was there to see whether
-/// anything is to be written.
+/// anything is to be written. A verifier is kept as a hash under a key of `ring`; without a ring it is not kept, and what is known stays.
 #[must_use]
-pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Installment>) -> (Borrower, Installment) {
+pub fn merge(
+    row: LedgerRow,
+    borrower: Option<Borrower>,
+    installment: Option<Installment>,
+    ring: Option<&KeyRing>,
+) -> (Borrower, Installment) {
+    let verifier = hashed(&row, ring);
     let known = row.wishes.over(borrower.unwrap_or_else(|| Borrower::unknown(row.borrower.clone())));
     let zero = row.amount.less(&row.amount);
     let before = installment.as_ref();
@@ -104,7 +112,16 @@ pub fn merge(row: LedgerRow, borrower: Option<Borrower>, installment: Option<Ins
         locale: row.locale.over(known.locale),
         time_zone: row.time_zone.over(known.time_zone),
         account_phone: row.account_phone.over(known.account_phone),
+        verifier: verifier.over(known.verifier),
         ..known
     };
     (borrower, merged)
+}
+
+fn hashed(row: &LedgerRow, ring: Option<&KeyRing>) -> Said<VerifierHash> {
+    match (&row.verifier, ring) {
+        (Said::Value(None), _) => Said::Value(None),
+        (Said::Value(Some(verifier)), Some(ring)) => Said::Value(Some(ring.hash_verifier(&row.borrower, verifier))),
+        (Said::Nothing, _) | (Said::Value(Some(_)), None) => Said::Nothing,
+    }
 }

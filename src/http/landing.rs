@@ -1,16 +1,19 @@
 //! What a landing page says, worked out from the facts. Pure.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
+use super::question::{Asks, Question};
 use super::ways::{Viewer, Way, form_sources, is_app, is_web};
 use crate::config::LinkLifetime;
 use crate::domain::{
-    AppStore, Borrower, Installment, Locale, Merchant, Phone, ReminderId, RouteHosts, RouteKind, SkipReason, Support,
+    AppStore, Borrower, Channel, Installment, KeyRing, Locale, Merchant, ReminderId, RouteHosts, RouteKind, SkipReason,
+    Support,
 };
 use crate::pipeline::Seen;
 use crate::plan::{Account, local_date, open_installments};
@@ -37,8 +40,11 @@ pub(super) struct Facts {
     pub(super) reminder: ReminderId,
     pub(super) merchant: Merchant,
     pub(super) due_date: NaiveDate,
+    /// By which the message came.
+    pub(super) channel: Channel,
     pub(super) account: Account,
     pub(super) routes: Seen,
+    pub(super) ring: Option<Arc<KeyRing>>,
     pub(super) now: DateTime<Utc>,
     pub(super) lifetime: LinkLifetime,
 }
@@ -56,27 +62,27 @@ pub(super) struct Targets<'t> {
 pub(super) enum Access {
     /// The link.
     Link(Check),
-    /// The phone number as well; the proof of it goes with the page's forms.
+    /// The answer to its question as well; the proof of it goes with the page's forms.
     Number {
         /// See [`LinkKeys::seal_proof`](crate::render::LinkKeys::seal_proof).
         proof: String,
     },
 }
 
-/// How it stands with the last digits of the phone number.
+/// The state of the page's question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub(super) enum Check {
-    /// They are asked for.
+    /// It is asked.
     Asked,
-    /// What came was no four digits.
+    /// What came does not have the form of an answer.
     Unclear,
-    /// They were others.
+    /// The answer was wrong.
     Wrong {
-        /// How often they may still be tried.
+        /// How often it may still be tried.
         left: u32,
     },
-    /// They are not looked at for a while.
+    /// Answers are not compared for a while.
     Paused {
         /// How long, rounded up.
         minutes: i64,
@@ -103,9 +109,11 @@ pub(super) struct Landing {
     stores: Vec<Store>,
     /// Ways by a web page, each once.
     webs: Vec<Way>,
-    /// Whether digits are asked for; not of a borrower without a number, nor of who has given them.
+    /// The state of the question; `None` where there is none, or where it is answered.
     check: Option<Check>,
-    /// For who has given them.
+    /// What the question asks for.
+    asks: Option<Asks>,
+    /// For who has answered.
     bill: Option<Bill>,
     proof: Option<String>,
     support: SupportContact,
@@ -117,7 +125,7 @@ struct Store {
     url: String,
 }
 
-/// What is shown to who knows the phone number.
+/// What is shown to who has answered.
 #[derive(Serialize)]
 struct Bill {
     name: Option<String>,
@@ -161,13 +169,12 @@ pub(super) struct SupportContact {
 }
 
 impl Facts {
-    /// The last digits of the number that is bound to the borrower's account, if they may be asked for.
-    pub(super) fn digits(&self) -> Option<&str> {
+    /// What the page asks for, if anything is known that the message does not contain.
+    pub(super) fn question(&self) -> Option<Question> {
         if self.standing() == Standing::Expired {
             return None;
         }
-        let borrower = self.account.borrower.as_ref()?;
-        borrower.account_phone.as_ref().or(borrower.phone.as_ref()).map(Phone::tail)
+        Question::of(self.account.borrower.as_ref()?, self.channel, self.ring.as_ref())
     }
 
     /// What became of the bill.
@@ -201,7 +208,8 @@ impl Facts {
         let standing = self.standing();
         let is_shown = |one: &Installment| one.is_due() && standing != Standing::Expired;
         let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| is_shown(one)).collect();
-        let can_confirm = self.digits().is_some();
+        let question = self.question();
+        let can_confirm = question.is_some();
         let confirmed = matches!(access, Access::Number { .. });
         let Targets { hosts, key } = targets;
         let viewer = Viewer { routes: &self.routes, hosts, key, confirmed, can_confirm };
@@ -223,6 +231,7 @@ impl Facts {
             stores: guide.stores.into_iter().map(|url| Store { name: store_name(&url, lang), url }).collect(),
             webs: viewer.ways(&open, is_web),
             check,
+            asks: question.map(|question| question.asks()),
             bill: proof.is_some().then(|| Bill::of(borrower, &open, lang)),
             proof,
             support: SupportContact::of(self.own_contact(&open).unwrap_or(&merchant.support)),

@@ -4,6 +4,7 @@
 //! What is counted here is known to this process alone. With several daemons each allows as much.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,8 +161,21 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Who asks, for what comes after the limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client(IpAddr);
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Answers as long as the client does not ask too often.
-pub(super) async fn limited(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
+pub(super) async fn limited(State(limit): State<Arc<Limit>>, mut request: Request, next: Next) -> Response {
+    if let Some(client) = limit.client(&request) {
+        request.extensions_mut().insert(Client(client));
+    }
     match limit.count(&request) {
         Ok(()) => next.run(request).await,
         Err(wait) => too_many(wait),

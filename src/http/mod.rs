@@ -38,6 +38,7 @@ pub mod ops;
 mod page;
 mod preferences;
 pub mod public;
+mod question;
 mod refusals;
 mod second_factor;
 mod serve;

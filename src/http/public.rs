@@ -1,7 +1,7 @@
 //! `/r/{token}`: the page that a link in a message leads to.
 //!
 //! Tokens are opened by the key that sealed them, and the page is worked out from what the ledger and the routes say now. Looking
-//! changes nothing, however often a mail scanner looks: only the forms do, which take the last digits of the phone number
+//! changes nothing, however often a mail scanner looks: only the forms do, which take the answer to the page's question
 //! (`second_factor`) or lead on to a way to repay (`go`). What opens to nothing gets one 404 page, whatever the reason. The token is in
 //! no log line.
 
@@ -29,7 +29,7 @@ use super::{HttpError, go, refusals, second_factor, unsubscribe, verify, within_
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::LinkLifetime;
-use crate::domain::{Installment, MerchantId, ReminderId, ReminderKey, RouteHosts};
+use crate::domain::{Installment, KeyRing, MerchantId, ReminderId, ReminderKey, RouteHosts};
 use crate::pipeline::Registry;
 use crate::plan::Policy;
 use crate::render::{LinkKeys, Purpose};
@@ -60,8 +60,10 @@ pub struct Public {
     pub route_hosts: Arc<BTreeMap<MerchantId, RouteHosts>>,
     /// What signs their addresses, of merchants that have it.
     pub route_keys: Arc<BTreeMap<MerchantId, SecretString>>,
-    /// Seals that somebody knows the phone number.
+    /// Seals that somebody answered the question of a page, and names clients by pseudonyms.
     pub proofs: Arc<LinkKeys>,
+    /// Hashes answers as the ledger's verifiers are hashed.
+    pub ring: Option<Arc<KeyRing>>,
     /// Under which hosts pages are served.
     pub hosts: Arc<PageHosts>,
     /// How long links are good for.
@@ -82,7 +84,7 @@ const MAX_FORM: usize = 4 * 1024;
 pub fn router(public: Public) -> Router {
     refusals::show_all();
     Router::new()
-        .route("/r/{token}", get(landing_page).post(second_factor::take_digits))
+        .route("/r/{token}", get(landing_page).post(second_factor::take_answer))
         .route("/r/{token}/go", post(go::go))
         .fallback(async || not_found())
         .layer(DefaultBodyLimit::max(MAX_FORM))
@@ -118,6 +120,7 @@ impl Public {
             ),
             route_keys: Arc::new(app.config.route_keys.clone()),
             proofs: Arc::clone(&app.composer.links),
+            ring: app.ring.clone(),
             hosts: Arc::new(PageHosts::of(&app.config)),
             lifetime: app.config.links.lifetime,
             limits: Arc::new(Limits::new(&app.config.http, &app.clock)),
@@ -184,7 +187,8 @@ impl Public {
             due_date = account.installments.iter().find(|one| one.is_due()).map_or(due_date, |one| one.due_date);
         }
         let (reminder, merchant, now) = (found.reminder.id, merchant.clone(), self.clock.now());
-        Ok(Some(Facts { reminder, merchant, due_date, account, routes, now, lifetime: self.lifetime }))
+        let (channel, ring, lifetime) = (key.channel, self.ring.clone(), self.lifetime);
+        Ok(Some(Facts { reminder, merchant, due_date, channel, account, routes, ring, now, lifetime }))
     }
 
     /// What a digest may have spoken of, ordered by due date.

@@ -1,8 +1,9 @@
-//! Name, order and amount, for who holds the link and knows the last four digits of the phone number that is bound to the account.
+//! Name, order and amount, for who holds the link and can answer the question of its page.
 //!
-//! A try is counted in the store before it is looked at, so that many at once, other machines and restarts give nobody more of them.
-//! There is no cookie: a sealed proof, good for [`PROOF_LASTS`] and for that page, goes with the page's forms.
+//! A try is counted in the store before the answer is compared, so that many at once, other machines and restarts give nobody more of
+//! them. There is no cookie: a sealed proof, good for [`PROOF_LASTS`] and for that page, goes with the page's forms.
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
@@ -10,23 +11,21 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
 use chrono::TimeDelta;
-use subtle::ConstantTimeEq;
 
 use super::hosts::RequestHost;
 use super::landing::{Access, Check, Facts};
+use super::limit::Client;
 use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
-use crate::plan::TryOf;
+use crate::plan::{AnswerTry, TryOf};
 
 /// How long a page with the bill is good for going on from it.
 const PROOF_LASTS: TimeDelta = TimeDelta::minutes(15);
 
-/// How many digits are asked for.
-const DIGITS: usize = 4;
-
-pub(super) async fn take_digits(
+pub(super) async fn take_answer(
     State(public): State<Public>,
     host: RequestHost,
+    client: Option<Extension<Client>>,
     token: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -36,21 +35,23 @@ pub(super) async fn take_digits(
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),
     };
-    let Some(digits) = facts.digits() else {
+    let (Some(question), Some(borrower)) = (facts.question(), facts.account.borrower.as_ref()) else {
         return public.show(StatusCode::BAD_REQUEST, &facts, &token, Access::Link(Check::Asked));
     };
-    let Some(said) = read(&body.unwrap_or_default()) else {
+    let Some(answer) = written(&body.unwrap_or_default()).and_then(|written| question.read(&written)) else {
         return public.show(StatusCode::BAD_REQUEST, &facts, &token, Access::Link(Check::Unclear));
     };
-    let left = match within_patience(&*public.clock, public.store.try_digits(facts.reminder)).await {
+    let client = client.map(|Extension(client)| public.proofs.pseudonym(client.to_string().as_bytes()));
+    let attempt = AnswerTry { borrower: borrower.key.clone(), client };
+    let left = match within_patience(&*public.clock, public.store.try_digits(&attempt)).await {
         Ok(TryOf::Counted { left }) => left,
         Ok(TryOf::Paused { until }) => return public.paused(&facts, &token, until - facts.now),
         Err(error) => return failed(&error),
     };
-    if !bool::from(said.as_bytes().ct_eq(digits.as_bytes())) {
+    if !question.is_right(&answer) {
         return public.show(StatusCode::FORBIDDEN, &facts, &token, Access::Link(Check::Wrong { left }));
     }
-    if let Err(error) = within_patience(&*public.clock, public.store.forget_tries(facts.reminder)).await {
+    if let Err(error) = within_patience(&*public.clock, public.store.forget_tries(&attempt)).await {
         tracing::warn!(%error, "tries that ended well still count");
     }
     let proof = public.proofs.seal_proof(facts.reminder, facts.now + PROOF_LASTS);
@@ -67,14 +68,7 @@ impl Public {
     }
 }
 
-/// The digits of the form; those of Chinese keyboards are as good.
-fn read(body: &[u8]) -> Option<String> {
-    let (_, said) = form_urlencoded::parse(body).find(|(key, _)| key == "digits")?;
-    let plain = |c: char| match c {
-        '０'..='９' => char::from_digit(u32::from(c) - u32::from('０'), 10),
-        c => Some(c),
-    };
-    let digits: String = said.trim().chars().filter_map(plain).collect();
-    let sound = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    sound.then_some(digits)
+/// What stands in the form's one field.
+fn written(body: &[u8]) -> Option<String> {
+    form_urlencoded::parse(body).find(|(key, _)| key == "digits").map(|(_, written)| written.into_owned())
 }

@@ -22,7 +22,7 @@ pub(super) struct Way {
     direct: Option<String>,
     /// What it repays; shown only where the borrower must choose between two.
     products: Vec<String>,
-    /// Whether its address would say what is shown only to who knows the phone number.
+    /// Whether its address would say what is shown only to who has answered the page's question.
     locked: bool,
     #[serde(skip)]
     target: Url,
@@ -35,9 +35,9 @@ pub(super) struct Viewer<'v> {
     pub(super) hosts: &'v RouteHosts,
     /// What signs addresses for the merchant's targets.
     pub(super) key: Option<&'v SecretString>,
-    /// Whether the last digits of the phone number were given.
+    /// Whether the page's question was answered.
     pub(super) confirmed: bool,
-    /// Whether there is a number to give digits of.
+    /// Whether there is a question.
     pub(super) can_confirm: bool,
 }
 

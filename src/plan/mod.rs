@@ -55,7 +55,7 @@ pub use slices::{Mark, Pass, announced, full_pass, in_view, passes, rules_of};
 pub use sms_numbers::{reachable_address, takes_sms};
 pub use terms::Terms;
 pub use time_zone::read_time_zone;
-pub use tries::{TRIES, TryOf, next_try};
+pub use tries::{AnswerTry, LONGEST_OF_BORROWER, REMEMBERED, TRIES, TryOf, TrySubject, next_try, remembered_tries};
 pub use wishes::{NotToCome, end_to_come, hold_end};
 pub use words::{Moved, step_in_words};
 pub use zones::Zones;

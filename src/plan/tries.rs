@@ -1,15 +1,85 @@
-//! How often the last digits of a phone number may be tried. There are ten thousand of them: pauses that grow make it months to go
-//! through them all, and a borrower who mistook a digit does not notice.
+//! How often the question of a page may be answered wrongly. Pauses that grow make it months to go through ten thousand answers, and a
+//! borrower who mistook a digit does not notice.
+//!
+//! Tries are counted three times: for the borrower, whichever message's page it is; for a client at that borrower; and for a client
+//! at all borrowers. Only the second kind of pause grows to a day, so a stranger who has the link keeps the borrower out for
+//! [`LONGEST_OF_BORROWER`] at most.
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::BorrowerKey;
 
 /// How many tries in a row there are before a pause.
 pub const TRIES: u32 = 5;
 
-/// The pauses after the first so many tries, the next, and so on; the last one after all that follow.
-const PAUSES: [TimeDelta; 4] = [TimeDelta::minutes(15), TimeDelta::hours(1), TimeDelta::hours(6), TimeDelta::hours(24)];
+/// The longest pause that other people's tries can bring upon a borrower.
+pub const LONGEST_OF_BORROWER: TimeDelta = TimeDelta::hours(1);
 
-/// What a try came to before it is known whether it was right.
+/// How long wrong tries are remembered after the last one: longer than every pause.
+pub const REMEMBERED: TimeDelta = TimeDelta::hours(48);
+
+/// Wrong answers of one client at all borrowers before a pause: many people share an address of a mobile network.
+const TRIES_OF_CLIENT: u32 = 60;
+
+/// Whose tries are counted, and how long a pause is after the first so many of them, the next, and so on; the last one after all that
+/// follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrySubject {
+    /// A borrower, by whatever client.
+    Borrower,
+    /// A client at one borrower.
+    ClientAtBorrower,
+    /// A client at all borrowers.
+    Client,
+}
+
+impl TrySubject {
+    fn tries(self) -> u32 {
+        match self {
+            Self::Borrower | Self::ClientAtBorrower => TRIES,
+            Self::Client => TRIES_OF_CLIENT,
+        }
+    }
+
+    fn pauses(self) -> &'static [TimeDelta] {
+        const OF_BORROWER: [TimeDelta; 2] = [TimeDelta::minutes(15), LONGEST_OF_BORROWER];
+        const OF_CLIENT_AT_BORROWER: [TimeDelta; 4] =
+            [TimeDelta::minutes(15), TimeDelta::hours(1), TimeDelta::hours(6), TimeDelta::hours(24)];
+        const OF_CLIENT: [TimeDelta; 2] = [TimeDelta::minutes(15), TimeDelta::hours(1)];
+        match self {
+            Self::Borrower => &OF_BORROWER,
+            Self::ClientAtBorrower => &OF_CLIENT_AT_BORROWER,
+            Self::Client => &OF_CLIENT,
+        }
+    }
+}
+
+/// A try to answer: about whom, and by whom as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerTry {
+    /// Whose page it is.
+    pub borrower: BorrowerKey,
+    /// A pseudonym of the client; `None` behind a front server that does not say for whom it asks.
+    pub client: Option<String>,
+}
+
+impl AnswerTry {
+    /// What is counted, by its name in the store. The names are sorted, so that two tries lock in one order.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<(String, TrySubject)> {
+        let borrower = format!("borrower {}/{}", self.borrower.merchant, self.borrower.id);
+        let mut subjects = Vec::new();
+        if let Some(client) = &self.client {
+            subjects.push((format!("{borrower} client {client}"), TrySubject::ClientAtBorrower));
+            subjects.push((format!("client {client}"), TrySubject::Client));
+        }
+        subjects.push((borrower, TrySubject::Borrower));
+        subjects.sort_by(|one, other| one.0.cmp(&other.0));
+        subjects
+    }
+}
+
+/// What a try comes to before the answer is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryOf {
     /// It counts, and so many are left before a pause.
@@ -17,24 +87,44 @@ pub enum TryOf {
         /// How many.
         left: u32,
     },
-    /// It is not looked at.
+    /// The answer is not compared.
     Paused {
         /// When the pause ends.
         until: DateTime<Utc>,
     },
 }
 
+impl TryOf {
+    /// The stricter of two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Paused { until: one }, Self::Paused { until: other }) => Self::Paused { until: one.max(other) },
+            (Self::Counted { left: one }, Self::Counted { left: other }) => Self::Counted { left: one.min(other) },
+            (paused @ Self::Paused { .. }, _) | (_, paused) => paused,
+        }
+    }
+}
+
+/// How many wrong tries still count at `now`, of so many, the last of them at `last_at`.
+#[must_use]
+pub fn remembered_tries(wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
+    if now - last_at < REMEMBERED { wrong } else { 0 }
+}
+
 /// What the next try at `now` comes to, after so many wrong ones, the last of them at `last_at`.
 #[must_use]
-pub fn next_try(wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryOf {
-    let rounds = (wrong / TRIES) as usize;
-    if wrong.is_multiple_of(TRIES) && rounds > 0 {
-        let until = last_at + PAUSES[rounds.min(PAUSES.len()) - 1];
+pub fn next_try(subject: TrySubject, wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryOf {
+    let wrong = remembered_tries(wrong, last_at, now);
+    let (tries, pauses) = (subject.tries(), subject.pauses());
+    let rounds = (wrong / tries) as usize;
+    if wrong.is_multiple_of(tries) && rounds > 0 {
+        let until = last_at + pauses[rounds.min(pauses.len()) - 1];
         if now < until {
             return TryOf::Paused { until };
         }
     }
-    TryOf::Counted { left: TRIES - 1 - wrong % TRIES }
+    TryOf::Counted { left: tries - 1 - wrong % tries }
 }
 
 #[cfg(test)]
@@ -42,7 +132,8 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 
-    use super::{TryOf, next_try};
+    use super::{AnswerTry, TryOf, TrySubject, next_try};
+    use crate::domain::BorrowerKey;
 
     #[rstest]
     #[case::the_first(0, 0, Some(4))]
@@ -56,12 +147,47 @@ mod tests {
     #[case::long_after(500, 86_399, None)]
     #[case::a_day_long_after(500, 86_400, Some(4))]
     #[case::in_the_middle_of_a_round(7, 0, Some(2))]
-    fn pauses_grow(#[case] wrong: u32, #[case] seconds_after: i64, #[case] left: Option<u32>) {
+    #[case::forgotten(7, 172_800, Some(4))]
+    fn pauses_of_a_client_grow(#[case] wrong: u32, #[case] seconds_after: i64, #[case] left: Option<u32>) {
+        assert_eq!(left_after(TrySubject::ClientAtBorrower, wrong, seconds_after), left);
+    }
+
+    fn left_after(subject: TrySubject, wrong: u32, seconds_after: i64) -> Option<u32> {
         let last = DateTime::<Utc>::UNIX_EPOCH;
-        let told = next_try(wrong, last, last + TimeDelta::seconds(seconds_after));
-        assert_eq!(matches!(told, TryOf::Counted { .. }), left.is_some(), "{told:?}");
-        if let (TryOf::Counted { left: told }, Some(left)) = (told, left) {
-            assert_eq!(told, left);
+        match next_try(subject, wrong, last, last + TimeDelta::seconds(seconds_after)) {
+            TryOf::Counted { left } => Some(left),
+            TryOf::Paused { .. } => None,
         }
+    }
+
+    #[test]
+    fn however_often_strangers_try_a_borrower_waits_an_hour_at_most() {
+        for wrong in 0..1_000 {
+            assert!(left_after(TrySubject::Borrower, wrong, 3_600).is_some(), "{wrong}");
+        }
+        assert_eq!(left_after(TrySubject::Borrower, 15, 3_599), None);
+    }
+
+    #[test]
+    fn the_stricter_of_two_holds() {
+        let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let (one, other) = (TryOf::Counted { left: 1 }, TryOf::Counted { left: 3 });
+        assert_eq!((one.and(other), other.and(one)), (one, one));
+        let (sooner, later) = (TryOf::Paused { until: at(1) }, TryOf::Paused { until: at(2) });
+        assert_eq!(
+            (sooner.and(later), later.and(sooner), one.and(sooner), sooner.and(one)),
+            (later, later, sooner, sooner)
+        );
+    }
+
+    #[test]
+    fn a_client_that_is_not_known_is_not_counted() {
+        let borrower = BorrowerKey { merchant: "mall".parse().expect("one"), id: "b1".parse().expect("one") };
+        let names = |client: Option<&str>| {
+            let subjects = AnswerTry { borrower: borrower.clone(), client: client.map(str::to_owned) }.subjects();
+            subjects.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(None), ["borrower mall/b1"]);
+        assert_eq!(names(Some("x")), ["borrower mall/b1", "borrower mall/b1 client x", "client x"]);
     }
 }

@@ -18,7 +18,7 @@ pub enum Purpose {
     Unsubscribe,
     /// The reference of a reminder at gateways: Message-ID, idempotency key.
     Reference,
-    /// That somebody who holds a link knows the phone number as well; see [`LinkKeys::seal_proof`].
+    /// That somebody who holds a link answered its question as well; see [`LinkKeys::seal_proof`].
     Proof,
 }
 
@@ -53,6 +53,9 @@ pub const MIN_SECRET_BYTES: usize = 32;
 
 /// Separates these keys from all others that may be made of the same secret.
 const DERIVATION: &[u8] = b"dueherald link token, AES-256-SIV, 1";
+
+/// Separates pseudonyms from keys and tokens.
+const PSEUDONYM: &[u8] = b"dueherald pseudonym of a client, 1";
 
 const TAG_BYTES: usize = 16;
 const ID_BYTES: usize = 8;
@@ -122,6 +125,14 @@ impl LinkKeys {
     pub fn proves(&self, proof: &str, reminder: ReminderId, now: DateTime<Utc>) -> bool {
         let until = self.open_number(&[Purpose::Proof.label(), &reminder.0.to_be_bytes()], proof);
         until.is_some_and(|until| now.timestamp() < until)
+    }
+
+    /// A name for a client that tells nobody its address: the same for the same client until the first key changes.
+    #[must_use]
+    pub fn pseudonym(&self, client: &[u8]) -> String {
+        let digest =
+            Sha512::new().chain_update(PSEUDONYM).chain_update(self.keys[0].key).chain_update(client).finalize();
+        URL_SAFE_NO_PAD.encode(&digest[..TAG_BYTES])
     }
 
     fn seal_number(&self, labels: &[&[u8]], number: i64) -> String {

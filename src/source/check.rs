@@ -11,7 +11,7 @@ use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
     Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord, RouteKey, Said,
-    SourceName, Tags,
+    SourceName, Tags, Verifier,
 };
 use crate::plan::read_time_zone;
 
@@ -80,6 +80,7 @@ impl Checker {
             Some((_, country)) => phones(cells, *country, faults),
             None => (Said::Nothing, Said::Nothing),
         };
+        let verifier = said(cells, Column::Verifier, faults, |text| Verifier::read(text).map_err(fault_text));
         let name = said(cells, Column::Name, faults, |text| PersonName::new(&legible(text)?).map_err(fault_text));
         let email = said(cells, Column::Email, faults, |text| {
             EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
@@ -112,6 +113,7 @@ impl Checker {
             locale,
             time_zone,
             account_phone,
+            verifier,
             order_ref,
             product,
             sequence,
@@ -157,7 +159,9 @@ impl Checker {
         let cells = &without_invisible(cells);
         let cell = |column: Column| cells[column as usize].unwrap_or_default();
         let kept = |column: &Column| {
-            let text = cells[*column as usize].filter(|text| text.len() <= MAX_FIELD)?;
+            // A verifier is stored as a hash only: a record that is tried again says nothing of it.
+            let cell = cells[*column as usize].filter(|_| *column != Column::Verifier);
+            let text = cell.filter(|text| text.len() <= MAX_FIELD)?;
             // PostgreSQL keeps no NUL.
             Some((column.name().to_owned(), text.replace('\0', "\u{fffd}")))
         };

@@ -39,6 +39,8 @@ columns! {
     TimeZone => "time_zone",
     /// The number bound to the mall account.
     AccountPhone => "account_phone",
+    /// What the borrower is asked for on a page: the end of an ID, or month and day of birth.
+    Verifier => "verifier",
     /// The merchant's number for the instalment.
     InstallmentId => "installment_id",
     /// The order.

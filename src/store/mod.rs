@@ -27,11 +27,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, ManualChange,
-    MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, Settlement,
-    SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
+    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, KeyRingError,
+    ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
+    SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
 
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use hold::HoldStore;
@@ -119,6 +119,9 @@ pub enum StoreError {
     /// The process ends, and the operation with it: it was rolled back, or was not begun.
     #[error("the process is ending; the operation was not carried out")]
     Ending,
+    /// The keys of `[encryption]` cannot be used.
+    #[error("[encryption]: {0}")]
+    KeyRing(#[from] KeyRingError),
     /// A value in the database is none that this version writes.
     #[error("the database holds a value in {column} that this version cannot read")]
     Corrupt {
@@ -253,12 +256,12 @@ pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt:
     /// is as known now.
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError>;
 
-    /// Counts a try of the last digits of a borrower's phone number on the page of a reminder, before it is looked at: as
-    /// [`next_try`](crate::plan::next_try) has it, on the store's clock. Two at once count as two.
-    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError>;
+    /// Counts a try to answer the question of a borrower's page, before the answer is compared: for each of its
+    /// [subjects](AnswerTry::subjects) as [`next_try`](crate::plan::next_try) has it, on the store's clock. Two at once count as two.
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError>;
 
-    /// Forgets the tries of a page: the digits were right.
-    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError>;
+    /// Forgets the wrong tries at a borrower: the answer was right. The client is counted on, without this try.
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError>;
 
     /// What people have put in by hand about a borrower, oldest first.
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError>;

@@ -218,6 +218,7 @@ impl Bench {
             locale: Said::Nothing,
             time_zone: Said::Nothing,
             account_phone: Said::Nothing,
+            verifier: Said::Nothing,
             order_ref: Said::Nothing,
             product: Said::Nothing,
             sequence: Said::Nothing,

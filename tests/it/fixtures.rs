@@ -76,6 +76,7 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         locale: Said::Nothing,
         time_zone: Said::Nothing,
         account_phone: Said::Value(borrower.account_phone),
+        verifier: Said::Nothing,
         order_ref: Said::Value(installment.order_ref),
         product: Said::Value(installment.product),
         sequence: Said::Value(installment.sequence),

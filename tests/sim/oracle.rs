@@ -112,7 +112,7 @@ impl Oracle {
         move |key| {
             let places = of.get(&key.borrower)?.iter();
             let due = places.map(|place| rows[*place].clone()).filter(|row| row.due_date == key.due_date);
-            Some(due.map(|row| merge(row, None, None).1).collect())
+            Some(due.map(|row| merge(row, None, None, None).1).collect())
         }
     }
 
@@ -353,7 +353,7 @@ impl Oracle {
         let always = Horizon { now: DateTime::UNIX_EPOCH, until: now };
         let mut missed = Vec::new();
         for (place, row) in self.rows.iter().enumerate() {
-            let (borrower, installment) = merge(row.clone(), None, None);
+            let (borrower, installment) = merge(row.clone(), None, None, None);
             if !installment.is_due() {
                 continue;
             }

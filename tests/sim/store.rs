@@ -13,7 +13,7 @@ use dueherald::domain::{
     ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey,
     RouteVersion, SentCount, Settlement, SourceName, SourceState, State, Suppression, SuppressionChange, WishesByHand,
 };
-use dueherald::plan::{Account, Beside, Due, Mark, Planned, TryOf, rules_of};
+use dueherald::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf, rules_of};
 use dueherald::store::{
     Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, NextLook, PutIn,
     QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
@@ -213,12 +213,12 @@ impl Store for FaultyStore {
         self.inner().sent(span).await
     }
 
-    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
-        self.inner().try_digits(reminder).await
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+        self.inner().try_digits(attempt).await
     }
 
-    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
-        self.inner().forget_tries(reminder).await
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        self.inner().forget_tries(attempt).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

@@ -192,6 +192,7 @@ fn debts(rng: &mut Rng, (first, days): (NaiveDate, u32), number: u32) -> Vec<Led
             locale: Said::Value(locale.clone()),
             time_zone: Said::Value(zone),
             account_phone: Said::Value(phone.clone()),
+            verifier: Said::Nothing,
             order_ref: Said::Nothing,
             product: Said::Nothing,
             sequence: Said::Value(Some(part)),

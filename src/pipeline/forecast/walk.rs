@@ -143,6 +143,7 @@ mod tests {
             locale: Said::Nothing,
             time_zone: Said::Nothing,
             account_phone: Said::Nothing,
+            verifier: Said::Nothing,
             order_ref: Said::Nothing,
             product: Said::Nothing,
             sequence: Said::Nothing,

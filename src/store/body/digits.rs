@@ -1,23 +1,38 @@
-//! Tries of the last digits of phone numbers.
+//! Tries to answer the question of a page.
 
 use super::{Db, Tx};
-use crate::domain::ReminderId;
-use crate::plan::{TryOf, next_try};
+use crate::plan::{AnswerTry, REMEMBERED, TryOf, TrySubject, next_try, remembered_tries};
 use crate::store::StoreError;
-use crate::store::sql::digits::{COUNT, FORGET, HOLD, TriedRow};
+use crate::store::sql::digits::{COUNT, FORGET, FORGET_OLD, HOLD, TAKE_BACK, TriedRow};
 use crate::store::sql::value::Moment;
 
-pub(super) async fn count(tx: &mut Tx, reminder: ReminderId, now: Moment) -> Result<TryOf, StoreError> {
-    let held: TriedRow = sqlx::query_as::<Db, _>(HOLD).bind(reminder.0).bind(now).fetch_one(&mut **tx).await?;
-    let tries = u32::try_from(held.tries).map_err(|_| StoreError::Corrupt { column: "digits_tried.tries" })?;
-    let told = next_try(tries, held.last_at.0, now.0);
-    if matches!(told, TryOf::Counted { .. }) {
-        sqlx::query::<Db>(COUNT).bind(reminder.0).bind(now).execute(&mut **tx).await?;
+pub(super) async fn count(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Result<TryOf, StoreError> {
+    let mut answer: Option<TryOf> = None;
+    let mut counts = Vec::new();
+    for (name, subject) in attempt.subjects() {
+        let held: TriedRow = sqlx::query_as::<Db, _>(HOLD).bind(&name).bind(now).fetch_one(&mut **tx).await?;
+        let tries = u32::try_from(held.tries).map_err(|_| StoreError::Corrupt { column: "answer_try.tries" })?;
+        let one = next_try(subject, tries, held.last_at.0, now.0);
+        answer = Some(answer.map_or(one, |before| before.and(one)));
+        counts.push((name, remembered_tries(tries, held.last_at.0, now.0)));
     }
-    Ok(told)
+    // A borrower is counted at least.
+    let answer = answer.unwrap_or(TryOf::Counted { left: 0 });
+    if matches!(answer, TryOf::Counted { .. }) {
+        for (name, tries) in counts {
+            let tries = i32::try_from(tries.saturating_add(1)).unwrap_or(i32::MAX);
+            sqlx::query::<Db>(COUNT).bind(name).bind(tries).bind(now).execute(&mut **tx).await?;
+        }
+    }
+    Ok(answer)
 }
 
-pub(super) async fn forget(tx: &mut Tx, reminder: ReminderId) -> Result<(), StoreError> {
-    sqlx::query::<Db>(FORGET).bind(reminder.0).execute(&mut **tx).await?;
+/// The answer was right: the borrower starts anew, and the client has one wrong try less.
+pub(super) async fn forget(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Result<(), StoreError> {
+    for (name, subject) in attempt.subjects() {
+        let statement = if subject == TrySubject::Client { TAKE_BACK } else { FORGET };
+        sqlx::query::<Db>(statement).bind(name).execute(&mut **tx).await?;
+    }
+    sqlx::query::<Db>(FORGET_OLD).bind(Moment(now.0 - REMEMBERED)).execute(&mut **tx).await?;
     Ok(())
 }

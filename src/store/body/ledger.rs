@@ -51,7 +51,7 @@ async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError
     let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
     let installments = known_installments(tx, &keys).await?;
     let borrowers = borrowers.into_iter().map(KnownBorrowerRow::borrower).collect::<Result<_, _>>()?;
-    Ok(Books::known(borrowers, installments))
+    Ok(Books::known(borrowers, installments, tx.ring()))
 }
 
 pub(super) async fn known_installments(
@@ -87,6 +87,7 @@ pub(super) async fn write_borrowers(
         .column(|borrower| borrower.locale.as_ref().map(|locale| locale.as_str()))?
         .column(|borrower| borrower.time_zone.map(|zone| zone.name()))?
         .column(|borrower| borrower.account_phone.as_ref().map(|phone| phone.as_e164()))?
+        .column(|borrower| borrower.verifier.as_ref().map(|verifier| verifier.as_text()))?
         .column(|borrower| borrower.hold.as_ref().map(|hold| hold.reason.as_str()))?
         .column(|borrower| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
         .column(|borrower| borrower.preferred_channel.map(Channel::as_str))?

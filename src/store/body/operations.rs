@@ -17,7 +17,7 @@ use crate::domain::{
     RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionAction, SuppressionChange,
     WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
@@ -213,17 +213,18 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
-        let told = digits::count(&mut tx, reminder, now).await?;
+        let told = digits::count(&mut tx, attempt, now).await?;
         tx.commit().await?;
         Ok(told)
     }
 
-    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        digits::forget(&mut tx, reminder).await?;
+        let now = self.now(&mut tx).await?;
+        digits::forget(&mut tx, attempt, now).await?;
         Ok(tx.commit().await?)
     }
 

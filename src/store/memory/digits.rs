@@ -1,18 +1,36 @@
-//! Tries of the last digits of a phone number, in memory.
+//! Tries to answer the question of a page, in memory.
 
 use chrono::{DateTime, Utc};
 
 use super::Tables;
-use crate::domain::ReminderId;
-use crate::plan::{TryOf, next_try};
+use crate::plan::{AnswerTry, REMEMBERED, TryOf, TrySubject, next_try, remembered_tries};
 
 impl Tables {
-    pub(super) fn try_digits(&mut self, reminder: ReminderId, now: DateTime<Utc>) -> TryOf {
-        let (tries, last_at) = self.tries.entry(reminder).or_insert((0, now));
-        let answer = next_try(*tries, *last_at, now);
+    pub(super) fn try_digits(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) -> TryOf {
+        let subjects = attempt.subjects();
+        let known = |name: &String| self.tries.get(name).copied().unwrap_or((0, now));
+        let answers = subjects.iter().map(|(name, subject)| {
+            let (tries, last_at) = known(name);
+            next_try(*subject, tries, last_at, now)
+        });
+        // A borrower is counted at least.
+        let answer = answers.reduce(TryOf::and).unwrap_or(TryOf::Counted { left: 0 });
         if matches!(answer, TryOf::Counted { .. }) {
-            (*tries, *last_at) = (*tries + 1, now);
+            for (name, _) in subjects {
+                let (tries, last_at) = self.tries.entry(name).or_insert((0, now));
+                (*tries, *last_at) = (remembered_tries(*tries, *last_at, now) + 1, now);
+            }
         }
         answer
+    }
+
+    pub(super) fn forget_tries(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) {
+        for (name, subject) in attempt.subjects() {
+            match self.tries.get_mut(&name) {
+                Some((tries, _)) if subject == TrySubject::Client => *tries = tries.saturating_sub(1),
+                _ => drop(self.tries.remove(&name)),
+            }
+        }
+        self.tries.retain(|_, (_, last_at)| now - *last_at < REMEMBERED);
     }
 }

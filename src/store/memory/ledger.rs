@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId,
-    SourceName, Suppression, SuppressionReason, WishesByHand,
+    Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing,
+    MerchantId, SourceName, Suppression, SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, MOST_OF_ONE_PERSON};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
@@ -29,13 +30,15 @@ pub(super) struct Ledger {
     pub(super) wishes: Vec<WishesByHand>,
     pub(super) scans: Scans,
     pub(super) rejects: Rejects,
+    /// Hashes verifiers.
+    pub(super) ring: Option<Arc<KeyRing>>,
 }
 
 impl Ledger {
     pub(super) fn import(&mut self, row: LedgerRow, now: DateTime<Utc>) -> Change {
         let place = (row.borrower.merchant.clone(), row.installment.clone());
         let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
-        let (borrower, mut installment) = merge(row.clone(), was_borrower.clone(), was.clone());
+        let (borrower, mut installment) = merge(row.clone(), was_borrower.clone(), was.clone(), self.ring.as_deref());
         let change = match &was {
             None => Change::New,
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,

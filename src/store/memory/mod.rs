@@ -33,11 +33,11 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
-    HoldReason, Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth,
-    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange,
-    WishesByHand,
+    HoldReason, Installment, KeyRing, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId,
+    RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression,
+    SuppressionChange, WishesByHand,
 };
-use crate::plan::{Account, Beside, Decision, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Beside, Decision, Due, Mark, Planned, TryOf};
 
 /// How much a claim with a rate puts aside at once.
 const PUT_ASIDE_AT_ONCE: u32 = 1_000;
@@ -62,7 +62,7 @@ struct Tables {
     gateways: BTreeMap<(GatewayName, String), GatewayState>,
     clicks: Vec<Click>,
     /// How many wrong digits, and when the last were.
-    tries: HashMap<ReminderId, (u32, DateTime<Utc>)>,
+    tries: HashMap<String, (u32, DateTime<Utc>)>,
     notices: Notices,
     /// What people have changed about stops and suppressions.
     changes: Vec<RecordedChange>,
@@ -73,6 +73,13 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, tables: Mutex::default() }
+    }
+
+    /// The same store with a key ring: it hashes verifiers. Memory is not encrypted.
+    #[must_use]
+    pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
+        self.tables().ledger.ring = Some(ring);
+        self
     }
 
     /// A copy that goes its own way from here on, on a clock of its own: for planting faults in the simulation.
@@ -229,12 +236,12 @@ impl Store for MemoryStore {
         Ok(funnel::sent(&self.tables(), span))
     }
 
-    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
-        Ok(self.tables().try_digits(reminder, self.clock.now()))
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+        Ok(self.tables().try_digits(attempt, self.clock.now()))
     }
 
-    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
-        self.tables().tries.remove(&reminder);
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        self.tables().forget_tries(attempt, self.clock.now());
         Ok(())
     }
 

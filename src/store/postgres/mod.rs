@@ -84,6 +84,7 @@ use sqlx::Postgres;
 use super::StoreError;
 use super::sql::value::Moment;
 use crate::clock::Clock;
+use crate::domain::KeyRing;
 use batch::Batch;
 use head::{Heads, Lane};
 use pool::{Pool, Tx};
@@ -150,6 +151,13 @@ impl PostgresStore {
     pub fn with_own_pool(&self, max_connections: u32) -> Self {
         let pool = self.pool.beside(max_connections);
         Self { pool, clock: self.clock.clone(), heads: Heads::default(), turns: Turns::default() }
+    }
+
+    /// The same database, with personal data encrypted.
+    #[must_use]
+    pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
+        self.pool.encrypt_with(ring);
+        self
     }
 
     async fn read(&self) -> Result<Tx, StoreError> {

@@ -5,7 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -16,6 +16,7 @@ use super::connect::{self, Refusal};
 use super::head::Lane;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::KeyRing;
 
 /// How long one waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -51,6 +52,8 @@ struct Shared {
     /// One for each connection that there may be: as many as the server gives, once that is known.
     slots: Arc<Semaphore>,
     state: Mutex<State>,
+    /// What encrypts personal data, if anything does.
+    ring: OnceLock<Arc<KeyRing>>,
 }
 
 #[derive(Default)]
@@ -107,6 +110,7 @@ impl Pool {
             is_pooled: AtomicBool::new(false),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
+            ring: OnceLock::new(),
         };
         let pool = Self(Arc::new(shared));
         drop(pool.lend(None, |refusal| refusal == Refusal::TooMany).await?);
@@ -124,7 +128,13 @@ impl Pool {
             is_pooled: AtomicBool::new(self.is_pooled()),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
+            ring: self.0.ring.clone(),
         }))
+    }
+
+    /// Encrypts personal data from now on; the first ring stays.
+    pub(super) fn encrypt_with(&self, ring: Arc<KeyRing>) {
+        drop(self.0.ring.set(ring));
     }
 
     /// A connection for single statements, each a transaction by itself; for a pooled one, begun.
@@ -312,6 +322,11 @@ impl Tx {
         // Before anything is sent: whoever gives up here leaves a transaction to be undone.
         self.is_open = true;
         self.session().begin(begin, rest).await
+    }
+
+    /// What encrypts personal data, if anything does.
+    pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
+        self.shared.ring.get().cloned()
     }
 
     /// Commits what was begun; without a transaction, says that the single statements are through.

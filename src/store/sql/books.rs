@@ -1,8 +1,9 @@
 //! One batch of an import, worked out in memory: what was known, what the rows say over it, and what is then to be written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::domain::{Amended, Borrower, BorrowerKey, Installment, InstallmentId, MerchantId, RejectedRecord};
+use crate::domain::{Amended, Borrower, BorrowerKey, Installment, InstallmentId, KeyRing, MerchantId, RejectedRecord};
 use crate::store::{Change, LedgerRow, merge};
 
 /// What a batch touches. Sorted by key, so that two imports write in the same order and cannot lock each other out.
@@ -10,6 +11,8 @@ use crate::store::{Change, LedgerRow, merge};
 pub(in crate::store) struct Books {
     borrowers: BTreeMap<BorrowerKey, Page<Borrower>>,
     installments: BTreeMap<(MerchantId, InstallmentId), Page<Installment>>,
+    /// Hashes verifiers.
+    ring: Option<Arc<KeyRing>>,
 }
 
 #[derive(Debug)]
@@ -23,7 +26,11 @@ struct Page<T> {
 
 impl Books {
     /// What the ledger knows of the batch's borrowers and instalments.
-    pub(in crate::store) fn known(borrowers: Vec<Borrower>, installments: Vec<Installment>) -> Self {
+    pub(in crate::store) fn known(
+        borrowers: Vec<Borrower>,
+        installments: Vec<Installment>,
+        ring: Option<Arc<KeyRing>>,
+    ) -> Self {
         let clean_borrower =
             |borrower: Borrower| (borrower.key.clone(), Page { holds: borrower, dirty: false, is_new: false });
         let clean_installment = |installment: Installment| {
@@ -35,6 +42,7 @@ impl Books {
         Self {
             borrowers: borrowers.into_iter().map(clean_borrower).collect(),
             installments: installments.into_iter().map(clean_installment).collect(),
+            ring,
         }
     }
 
@@ -43,8 +51,12 @@ impl Books {
         let key = (row.borrower.merchant.clone(), row.installment.clone());
         let known_borrower = self.borrowers.get(&row.borrower);
         let known = self.installments.get(&key);
-        let (borrower, installment) =
-            merge(row.clone(), known_borrower.map(|page| page.holds.clone()), known.map(|page| page.holds.clone()));
+        let (borrower, installment) = merge(
+            row.clone(),
+            known_borrower.map(|page| page.holds.clone()),
+            known.map(|page| page.holds.clone()),
+            self.ring.as_deref(),
+        );
         let is_new = known.is_none();
         let borrower_differs = known_borrower.is_none_or(|page| page.holds != borrower);
         let installment_differs = known.is_none_or(|page| page.holds != installment);

@@ -3,13 +3,13 @@
 use sqlx::FromRow;
 
 use super::value::Moment;
-use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, Locale, PersonName, Phone};
+use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, Locale, PersonName, Phone, VerifierHash};
 use crate::store::StoreError;
 
 /// What is known of a borrower `b`, without the key.
 macro_rules! borrower_columns {
     () => {
-        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.hold_reason, b.hold_until, \
+        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.verifier, b.hold_reason, b.hold_until, \
          b.preferred_channel, b.preferred_hours"
     };
 }
@@ -41,6 +41,7 @@ pub(in crate::store) struct BorrowerRow {
     locale: Option<String>,
     time_zone: Option<String>,
     account_phone: Option<String>,
+    verifier: Option<String>,
     hold_reason: Option<String>,
     hold_until: Option<Moment>,
     preferred_channel: Option<String>,
@@ -58,6 +59,7 @@ impl BorrowerRow {
             locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
             time_zone: read_if_known(self.time_zone, "borrower.time_zone", str::parse)?,
             account_phone: read_if_known(self.account_phone, "borrower.account_phone", Phone::new)?,
+            verifier: read_if_known(self.verifier, "borrower.verifier", VerifierHash::stored)?,
             preferred_channel: read_if_known(self.preferred_channel, "borrower.preferred_channel", str::parse)?,
             preferred_hours: read_if_known(self.preferred_hours, "borrower.preferred_hours", str::parse)?,
             hold: self.hold_reason.map(|reason| Hold { reason, until }),

@@ -80,6 +80,7 @@ use super::StoreError;
 use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
+use crate::domain::KeyRing;
 use batch::Batch;
 use outbox as round;
 use session::{Session, Tx};
@@ -105,6 +106,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     options: SqliteConnectOptions,
     clock: Arc<dyn Clock>,
+    /// What encrypts personal data, if anything does.
+    ring: Option<Arc<KeyRing>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -122,7 +125,7 @@ impl SqliteStore {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let (writer, readers) = connect::pools(&options).await?;
-        Ok(Self { writer, readers, options, clock })
+        Ok(Self { writer, readers, options, clock, ring: None })
     }
 
     /// The same file with readers of its own. There is one writer all the same: writers take turns at the file.
@@ -133,11 +136,18 @@ impl SqliteStore {
             readers: connect::readers(&self.options),
             options: self.options.clone(),
             clock: Arc::clone(&self.clock),
+            ring: self.ring.clone(),
         }
     }
 
+    /// The same file, with personal data encrypted.
+    #[must_use]
+    pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
+        Self { ring: Some(ring), ..self }
+    }
+
     async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::begin(Session::new(self.readers.acquire().await?), "begin").await?)
+        Ok(Tx::begin(Session::new(self.readers.acquire().await?), "begin", self.ring.clone()).await?)
     }
 
     /// For what reads much.
@@ -146,7 +156,7 @@ impl SqliteStore {
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE).await?)
+        Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, self.ring.clone()).await?)
     }
 
     /// For what need not be on the disk at once on PostgreSQL.

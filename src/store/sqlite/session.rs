@@ -7,11 +7,13 @@
 //! that is dropped while it begins is not rolled back (launchbadge/sqlx issues 4385 and 4393).
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use sqlx::Executor;
 use sqlx::pool::PoolConnection;
 
 use super::{Connection, Db};
+use crate::domain::KeyRing;
 
 /// A connection of the pool during one operation. Dropped before [`Session::release`] it is closed.
 pub(super) struct Session {
@@ -54,24 +56,36 @@ impl DerefMut for Session {
 }
 
 /// A transaction. Its end is always asked for: one that is dropped closes its connection.
-pub(super) struct Tx(Session);
+pub(super) struct Tx {
+    session: Session,
+    ring: Option<Arc<KeyRing>>,
+}
 
 impl Tx {
-    /// Begins one by `statement`.
-    pub(super) async fn begin(mut session: Session, statement: &'static str) -> Result<Self, sqlx::Error> {
+    /// Begins one by `statement`; `ring` encrypts what it writes, if anything does.
+    pub(super) async fn begin(
+        mut session: Session,
+        statement: &'static str,
+        ring: Option<Arc<KeyRing>>,
+    ) -> Result<Self, sqlx::Error> {
         session.execute(statement).await?;
-        Ok(Self(session))
+        Ok(Self { session, ring })
+    }
+
+    /// What encrypts personal data, if anything does.
+    pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
+        self.ring.clone()
     }
 
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        self.0.execute("commit").await?;
-        self.0.release();
+        self.session.execute("commit").await?;
+        self.session.release();
         Ok(())
     }
 
     pub(super) async fn rollback(mut self) -> Result<(), sqlx::Error> {
-        self.0.execute("rollback").await?;
-        self.0.release();
+        self.session.execute("rollback").await?;
+        self.session.release();
         Ok(())
     }
 
@@ -89,12 +103,12 @@ impl Deref for Tx {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        &self.0
+        &self.session
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0
+        &mut self.session
     }
 }

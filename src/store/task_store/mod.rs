@@ -29,7 +29,7 @@ use crate::domain::{
     MerchantId, NewReminder, Next, Outcome, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
     SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
 };
-use crate::plan::{Account, Beside, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
 
 /// Runs each operation of another store in a task of its own.
 #[derive(Debug, Clone)]
@@ -244,12 +244,14 @@ impl Store for TaskStore {
         self.run(|store| async move { store.sent(&span).await }).await
     }
 
-    async fn try_digits(&self, reminder: ReminderId) -> Result<TryOf, StoreError> {
-        self.run(|store| async move { store.try_digits(reminder).await }).await
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+        let attempt = attempt.clone();
+        self.run(|store| async move { store.try_digits(&attempt).await }).await
     }
 
-    async fn forget_tries(&self, reminder: ReminderId) -> Result<(), StoreError> {
-        self.run(|store| async move { store.forget_tries(reminder).await }).await
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        let attempt = attempt.clone();
+        self.run(|store| async move { store.forget_tries(&attempt).await }).await
     }
 
     async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {

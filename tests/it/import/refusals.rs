@@ -107,7 +107,7 @@ fn a_bad_optional_cell_loses_the_cell_and_not_the_row(#[case] column: &str, #[ca
     assert_eq!(row.amount.amount().to_string(), "99.00");
     let kept = Installment { sequence: Some(7), of: Some(8), ..known() };
     let before = Borrower { locale: Some("en".parse().expect("a locale")), ..someone() };
-    let (borrower, merged) = merge(row.clone(), Some(before.clone()), Some(kept.clone()));
+    let (borrower, merged) = merge(row.clone(), Some(before.clone()), Some(kept.clone()), None);
     let same = match column {
         "product" => merged.product == kept.product,
         "sequence" | "of" => (merged.sequence == kept.sequence) || (merged.of == kept.of),
@@ -138,13 +138,13 @@ fn a_hold_that_is_half_readable_still_holds(#[case] cells: &str, #[case] expecte
 fn known() -> Installment {
     let (borrower, row) = (someone(), read_csv(format!("{HEADER}\n{SOUND}\n")));
     let row = row[0].read.as_ref().expect("it is sound").clone();
-    merge(row, Some(borrower), None).1
+    merge(row, Some(borrower), None, None).1
 }
 
 /// The borrower of [`SOUND`].
 fn someone() -> Borrower {
     let rows = read_csv(format!("{HEADER}\n{SOUND}\n"));
-    merge(rows[0].read.as_ref().expect("it is sound").clone(), None, None).0
+    merge(rows[0].read.as_ref().expect("it is sound").clone(), None, None, None).0
 }
 
 #[test]

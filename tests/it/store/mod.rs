@@ -106,6 +106,8 @@ macro_rules! every_case_on {
                 clicks_are_kept_in_their_order,
                 tries_run_out_and_come_back,
                 many_tries_at_once_are_no_more_than_in_a_row,
+                a_stranger_keeps_a_borrower_out_for_an_hour_at_most,
+                a_client_has_so_many_tries_at_all_borrowers,
             }
             ties {
                 a_tie_goes_by_the_rules_order,

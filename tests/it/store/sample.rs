@@ -49,6 +49,7 @@ pub(super) fn row(borrower: &str, installment: &str) -> LedgerRow {
         locale: Said::Nothing,
         time_zone: Said::Nothing,
         account_phone: Said::Nothing,
+        verifier: Said::Nothing,
         order_ref: Said::Nothing,
         product: Said::Nothing,
         sequence: Said::Nothing,

@@ -12,21 +12,22 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
     AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
-    GatewayState, Installment, InstallmentStatus, ManualChange, Merchant, MerchantId, NewReminder, Origin, PersonName,
-    Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes,
-    SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, SuppressionChange, WishesByHand,
+    GatewayState, Installment, InstallmentStatus, KeyRing, ManualChange, Merchant, MerchantId, NewReminder, Origin,
+    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey,
+    RouteVersion, Routes, SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, SuppressionChange,
+    WishesByHand,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
-use dueherald::plan::{Account, Beside, Due, Mark, Planned, Policy, TryOf, next_try};
+use dueherald::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, Policy, TryOf};
 use dueherald::render::LinkKeys;
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
-    PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState,
-    Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict,
-    WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, MemoryStore,
+    NextLook, PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord,
+    ScanState, Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder,
+    Verdict, WishRecord, WriteMode,
 };
 
 use secrecy::SecretString;
@@ -43,9 +44,6 @@ pub(crate) enum Health {
     Silent,
 }
 
-/// How many wrong digits came, and when the last did.
-type Tried = Option<(u32, DateTime<Utc>)>;
-
 #[derive(Debug)]
 pub(crate) struct FakeStore {
     pub(crate) health: Health,
@@ -61,13 +59,14 @@ pub(crate) struct FakeStore {
     pub(crate) clicks: Arc<Mutex<Vec<Click>>>,
     /// Whether that fails.
     pub(crate) clicks_fail: bool,
-    /// How many wrong digits, and when the last were.
-    pub(crate) tried: Arc<Mutex<Tried>>,
+    /// Who tried to answer the question.
+    pub(crate) tried: Arc<Mutex<Vec<AnswerTry>>>,
+    /// Counts that.
+    pub(crate) tries: MemoryStore,
     /// What it counts as rejected.
     pub(crate) rejects: RejectCounts,
     /// How many questions were put to it.
     pub(crate) asked: Arc<AtomicUsize>,
-    pub(crate) clock: SimClock,
 }
 
 impl FakeStore {
@@ -222,20 +221,13 @@ impl Store for FakeStore {
         unreachable!("no page tells who went where")
     }
 
-    async fn try_digits(&self, _: ReminderId) -> Result<TryOf, StoreError> {
-        let now = self.clock.now();
-        let mut tried = self.tried.lock().expect("nobody panics with it");
-        let (wrong, last_at) = tried.unwrap_or((0, now));
-        let told = next_try(wrong, last_at, now);
-        if matches!(told, TryOf::Counted { .. }) {
-            *tried = Some((wrong + 1, now));
-        }
-        Ok(told)
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+        self.tried.lock().expect("nobody panics with it").push(attempt.clone());
+        self.tries.try_digits(attempt).await
     }
 
-    async fn forget_tries(&self, _: ReminderId) -> Result<(), StoreError> {
-        *self.tried.lock().expect("nobody panics with it") = None;
-        Ok(())
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        self.tries.forget_tries(attempt).await
     }
 
     async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
@@ -389,6 +381,8 @@ pub(crate) struct World {
     pub(crate) routes: Vec<Route>,
     pub(crate) route_hosts: RouteHosts,
     pub(crate) route_key: Option<SecretString>,
+    /// Hashes verifiers.
+    pub(crate) ring: Option<Arc<KeyRing>>,
     pub(crate) http: Http,
     pub(crate) clock: SimClock,
 }
@@ -436,9 +430,9 @@ impl World {
                 clicks: Arc::default(),
                 clicks_fail: false,
                 tried: Arc::default(),
+                tries: MemoryStore::new(Arc::new(clock.clone())),
                 rejects: RejectCounts::default(),
                 asked: Arc::default(),
-                clock: clock.clone(),
             },
             merchant,
             merchant_known: true,
@@ -448,6 +442,7 @@ impl World {
             ],
             route_hosts: ".yunfan.example".parse().expect("a host"),
             route_key: None,
+            ring: None,
             http: http(),
             clock,
         }
@@ -484,6 +479,7 @@ impl World {
             route_hosts: Arc::new([(merchant_id(), self.route_hosts)].into()),
             route_keys: Arc::new(self.route_key.map(|key| (merchant_id(), key)).into_iter().collect()),
             proofs: Arc::new(proof_keys()),
+            ring: self.ring,
             hosts: Arc::new(PageHosts::default()),
             lifetime: LinkLifetime::default(),
             limits: Arc::new(Limits::new(&self.http, &clock)),

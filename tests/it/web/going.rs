@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
-use dueherald::domain::{AppGuide, AppSteps, Click, InstallmentStatus, Locale, RouteKey, RouteKind, Support};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use dueherald::domain::{
+    AppGuide, AppSteps, Channel, Click, InstallmentStatus, KeyRing, Locale, Phone, RouteKey, RouteKind, Support,
+    Verifier,
+};
 use dueherald::http::public;
 use rstest::rstest;
 use secrecy::SecretString;
+use tower::ServiceExt;
 
 use super::fake::{REMINDER, TOKEN, World, app, installment, proof_keys, route, web};
 use super::{Answer, get, post_form, without_style};
@@ -46,7 +51,7 @@ fn proof(page: &str) -> &str {
 #[case::chinese("zh-CN", "bill_zh")]
 #[case::english("en", "bill_en")]
 #[tokio::test]
-async fn who_knows_the_last_digits_of_the_bound_number_sees_the_bill(#[case] locale: &str, #[case] name: &str) {
+async fn who_answers_the_question_sees_the_bill(#[case] locale: &str, #[case] name: &str) {
     let mut world = World::new();
     world.borrower().locale = Locale::new(locale).ok();
     let mut other = installment("I-2", Some("随心分"));
@@ -55,7 +60,7 @@ async fn who_knows_the_last_digits_of_the_bound_number_sees_the_bill(#[case] loc
     let router = public::router(world.public());
     let before = get(router.clone(), &link()).await;
     assert!(before.body.contains("name=\"digits\""), "{}", before.body);
-    let page = give(&router, "2222").await;
+    let page = give(&router, "1111").await;
     assert_eq!(page.status, StatusCode::OK);
     for shown in [PERSONAL[0], PERSONAL[1], "1,288.66"] {
         assert!(page.body.contains(shown) && !before.body.contains(shown), "{shown}: {}", page.body);
@@ -66,8 +71,8 @@ async fn who_knows_the_last_digits_of_the_bound_number_sees_the_bill(#[case] loc
 }
 
 #[rstest]
-#[case::of_a_chinese_keyboard("２２２２")]
-#[case::with_white_space("%202222+")]
+#[case::of_a_chinese_keyboard("１１１１")]
+#[case::with_white_space("%201111+")]
 #[tokio::test]
 async fn digits_may_be_written_as_people_write_them(#[case] digits: &str) {
     let router = public::router(World::new().public());
@@ -75,12 +80,96 @@ async fn digits_may_be_written_as_people_write_them(#[case] digits: &str) {
 }
 
 #[tokio::test]
-async fn without_a_bound_number_it_is_the_one_that_messages_go_to() {
+async fn what_the_message_says_is_not_the_answer() {
+    let router = public::router(World::new().public());
+    for printed in ["2222", "8000"] {
+        let answer = give(&router, printed).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{printed}");
+        assert!(PERSONAL.iter().all(|personal| !answer.body.contains(personal)), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_number_that_an_sms_went_to_is_not_asked_about_but_an_emails_reader_is() {
+    for account_phone in [None, Phone::new("+8613800138000").ok()] {
+        let sms = {
+            let mut world = World::new();
+            world.borrower().account_phone.clone_from(&account_phone);
+            public::router(world.public())
+        };
+        let page = get(sms.clone(), &link()).await;
+        assert!(
+            !page.body.contains("name=\"digits\"") && page.body.contains("本页不显示姓名、订单和金额"),
+            "{}",
+            page.body
+        );
+        assert!(page.body.contains("前往还款页面") && page.body.contains("联系客服"), "{}", page.body);
+        let answer = give(&sms, "0013").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(PERSONAL.iter().all(|personal| !answer.body.contains(personal)), "{}", answer.body);
+        let mut world = World::new();
+        world.borrower().account_phone = account_phone;
+        world.store.reminders[0].reminder.plan.key.channel = Channel::Email;
+        assert!(give(&public::router(world.public()), "0013").await.body.contains(PERSONAL[0]));
+    }
+}
+
+#[rstest]
+#[case::end_of_an_id("44030119900312123X", "证件号码后四位", "Last four characters of your ID", "123x", "1234")]
+#[case::birthday("1990-03-12", "生日（四位数字）", "Month and day of birth", "3-12", "0313")]
+#[tokio::test]
+async fn what_the_ledger_says_that_the_borrower_knows_is_asked_for_first(
+    #[case] cell: &str,
+    #[case] chinese: &str,
+    #[case] english: &str,
+    #[case] right: &str,
+    #[case] wrong: &str,
+) {
+    let world = |locale: &str| {
+        let mut world = World::new();
+        let ring = KeyRing::new([(1, [1; 32])], [2; 32]).expect("keys");
+        let verifier = Verifier::read(cell).expect("it verifies");
+        world.borrower().verifier = Some(ring.hash_verifier(&world.borrower().key.clone(), &verifier));
+        world.borrower().locale = Locale::new(locale).ok();
+        world.ring = Some(Arc::new(ring));
+        public::router(world.public())
+    };
+    for (locale, label) in [("zh-CN", chinese), ("en", english)] {
+        let page = get(world(locale), &link()).await;
+        assert!(page.body.contains(label), "{}", page.body);
+    }
+    let router = world("zh-CN");
+    for refused in [wrong, "1111"] {
+        assert_ne!(give(&router, refused).await.status, StatusCode::OK, "{refused}");
+    }
+    assert!(give(&router, right).await.body.contains(PERSONAL[0]));
+}
+
+#[tokio::test]
+async fn a_stranger_who_tries_keeps_the_borrower_out_for_an_hour_at_most() {
     let mut world = World::new();
-    world.borrower().account_phone = None;
+    world.http.client_header = Some("x-real-ip".parse().expect("a name"));
+    let (clock, tried) = (world.clock.clone(), Arc::clone(&world.store.tried));
     let router = public::router(world.public());
-    assert_eq!(give(&router, "2222").await.status, StatusCode::FORBIDDEN);
-    assert!(give(&router, "8000").await.body.contains(PERSONAL[0]));
+    let answer = async |client: &str, digits: &str| {
+        let request = Request::post(link())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-real-ip", client)
+            .body(Body::from(format!("digits={digits}")));
+        router.clone().oneshot(request.expect("a request")).await.expect("it answers").status()
+    };
+    for pause in [900, 3_600, 21_600, 0] {
+        for _ in 0..5 {
+            assert_eq!(answer("203.0.113.9", "0000").await, StatusCode::FORBIDDEN);
+        }
+        clock.advance(Duration::from_secs(pause));
+    }
+    assert_eq!(answer("192.0.2.1", "1111").await, StatusCode::TOO_MANY_REQUESTS);
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(answer("203.0.113.9", "1111").await, StatusCode::TOO_MANY_REQUESTS, "the stranger waits for a day");
+    assert_eq!(answer("192.0.2.1", "1111").await, StatusCode::OK);
+    let tried = format!("{:?}", tried.lock().unwrap());
+    assert!(!tried.contains("203.0.113.9") && !tried.contains("192.0.2.1"), "clients are pseudonyms: {tried}");
 }
 
 #[tokio::test]
@@ -93,7 +182,7 @@ async fn of_a_borrower_without_a_number_no_digits_are_asked_and_nothing_more_is_
     let page = get(router.clone(), &link()).await;
     assert!(!page.body.contains("name=\"digits\"") && !page.body.contains("#digits"), "{}", page.body);
     assert!(page.body.contains("value=\"plain\"") && !page.body.contains("value=\"web\""), "{}", page.body);
-    let answer = give(&router, "2222").await;
+    let answer = give(&router, "1111").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(PERSONAL.iter().all(|personal| !answer.body.contains(personal)), "{}", answer.body);
 }
@@ -153,7 +242,7 @@ async fn an_address_that_tells_order_and_amount_is_filled_for_who_knows_the_numb
         "another page's"
     );
 
-    let page = give(&router, "2222").await;
+    let page = give(&router, "1111").await;
     let proof = proof(&page.body).to_owned();
     let going = format!("route=web&bill=1&proof={proof}");
     let answer = go(&router, &going).await;

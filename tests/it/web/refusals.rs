@@ -83,13 +83,13 @@ async fn a_token_that_is_not_ours_is_the_same_404_for_every_door() {
         let page = format!("/r/{token}");
         for answer in [
             get(router.clone(), &page).await,
-            post_form(router.clone(), &page, "digits=2222").await,
+            post_form(router.clone(), &page, "digits=1111").await,
             post_form(router.clone(), &format!("{page}/go"), "route=web").await,
         ] {
             assert_eq!(told(&answer), nothing, "{what}: {token}");
         }
     }
-    assert!(clicks.lock().unwrap().is_empty() && tried.lock().unwrap().is_none());
+    assert!(clicks.lock().unwrap().is_empty() && tried.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn an_order_full_of_tricks_stays_in_its_place() {
     world.routes = vec![web("web", None, "https://pay.yunfan.example/o/{order}/pay?o={order}")];
     world.store.account.installments[0].order_ref = Some("@evil.example/\r\nX: y?#{amount}\\..".into());
     let router = router(world);
-    let page = post_form(router.clone(), &format!("/r/{}", token()), "digits=2222").await.body;
+    let page = post_form(router.clone(), &format!("/r/{}", token()), "digits=1111").await.body;
     let proof = page.split("name=\"proof\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a proof");
     let going = format!("route=web&bill=1&proof={proof}");
     let answer = post_form(router, &format!("/r/{}/go", token()), going).await;
@@ -191,22 +191,22 @@ async fn an_order_full_of_tricks_stays_in_its_place() {
 #[rstest]
 #[case::nothing("")]
 #[case::empty("digits=")]
-#[case::three("digits=222")]
-#[case::five("digits=22222")]
+#[case::three("digits=111")]
+#[case::five("digits=11112")]
 #[case::the_whole_number("digits=%2B8613911112222")]
-#[case::letters("digits=22b2")]
-#[case::spaces("digits=2+22")]
+#[case::letters("digits=11b1")]
+#[case::spaces("digits=1+11")]
 #[case::other_digits("digits=%E0%A5%A8%E0%A5%A8%E0%A5%A8%E0%A5%A8")]
 #[case::a_wildcard("digits=%25%25%25%25")]
 #[case::elsewhere("tail=2222")]
-#[case::a_huge_body(&"digits=2222&x=".repeat(400))]
+#[case::a_huge_body(&"digits=1111&x=".repeat(400))]
 #[tokio::test]
 async fn what_is_no_four_digits_is_not_looked_at_and_uses_up_no_try(#[case] form: &str) {
     let world = World::new();
     let tried = Arc::clone(&world.store.tried);
     let answer = post_form(router(world), &format!("/r/{}", token()), form.to_owned()).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(!answer.body.contains("ORDER-778899") && tried.lock().unwrap().is_none());
+    assert!(!answer.body.contains("ORDER-778899") && tried.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -217,21 +217,21 @@ async fn the_sixth_try_is_not_looked_at_until_the_pause_is_over() {
     let page = format!("/r/{}", token());
     let give = |digits: &str| post_form(router.clone(), &page, format!("digits={digits}"));
     for (digits, told) in
-        [("0000", "再试4次"), ("2221", "再试3次"), ("8000", "再试2次"), ("9999", "再试1次"), ("1111", "请稍后再试")]
+        [("0000", "再试4次"), ("1112", "再试3次"), ("8000", "再试2次"), ("9999", "再试1次"), ("2222", "请稍后再试")]
     {
         let answer = give(digits).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(answer.body.contains(told) && !answer.body.contains("ORDER-778899"), "{digits}: {}", answer.body);
         assert!(answer.body.contains("前往还款页面"), "repaying goes on: {}", answer.body);
     }
-    let paused = give("2222").await;
+    let paused = give("1111").await;
     assert_eq!((paused.status, paused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "900"));
     assert!(!paused.body.contains("ORDER-778899") && !paused.body.contains("name=\"digits\""), "{}", paused.body);
     assert!(paused.body.contains("请15分钟后再试"), "{}", paused.body);
     clock.advance(Duration::from_secs(899));
-    assert_eq!(give("2222").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(give("1111").await.status, StatusCode::TOO_MANY_REQUESTS);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(give("2222").await.status, StatusCode::OK);
+    assert_eq!(give("1111").await.status, StatusCode::OK);
 }
 
 #[test]
@@ -334,7 +334,7 @@ async fn neither_token_nor_digits_nor_what_they_open_are_in_any_log_line() {
         let page = format!("/r/{TOKEN}");
         get(router.clone(), &page).await;
         post_form(router.clone(), &page, "digits=4711").await;
-        let bill = post_form(router.clone(), &page, "digits=2222").await.body;
+        let bill = post_form(router.clone(), &page, "digits=1111").await.body;
         let proof = bill.split("name=\"proof\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("one");
         let going = format!("route=web&bill=1&proof={proof}");
         let gone = post_form(router.clone(), &format!("{page}/go"), going).await;

@@ -10,7 +10,7 @@ use dueherald::domain::{
     Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, Route, RouteHealth, RouteKind, RouteVersion, Said,
     Settlement, SoundRecord, SourceState, SuppressionReason, Wishes, WishesByHand,
 };
-use dueherald::plan::{Beside, Mark, Planned, RateLimit, rules_of};
+use dueherald::plan::{AnswerTry, Beside, Mark, Planned, RateLimit, rules_of};
 use dueherald::store::{
     ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter, ReminderFilter,
     ReplyFilter, ReplyReading, Stop, Store, Subject, SuppressionChangeFilter, SuppressionFilter, Told, ToldFate,
@@ -32,6 +32,7 @@ pub(super) struct Operation {
 pub(super) struct Material {
     name: String,
     id: ReminderId,
+    answer: AnswerTry,
     settlements: Vec<Settlement>,
     kept: Vec<KeptReport>,
     changes: Vec<i64>,
@@ -80,6 +81,7 @@ impl Material {
         Self {
             name: name.to_owned(),
             id: ids[0],
+            answer: AnswerTry { borrower: key(name), client: Some("client".to_owned()) },
             reject,
             settlements,
             kept: helper.kept_reports(1).await.expect("listed"),
@@ -244,8 +246,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     add_click: |store, m| store.add_click(&Click { at: start(), reminder: m.id, route: "web".parse().expect("a key") }),
     clicks: |store, m| store.clicks(start()),
     sent: |store, m| store.sent(&(start() - TimeDelta::days(1)..start())),
-    try_digits: |store, m| store.try_digits(m.id),
-    forget_tries: |store, m| store.forget_tries(m.id),
+    try_digits: |store, m| store.try_digits(&m.answer),
+    forget_tries: |store, m| store.forget_tries(&m.answer),
     wishes: |store, m| store.wishes(&m.borrower()),
     plan: |store, m| store.plan(&[sms(&format!("{}-more", m.name), START)], start(), WriteMode::Commit),
     scan_state: |store, m| store.scan_state(),
