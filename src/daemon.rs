@@ -219,6 +219,9 @@ fn start_dispatch(app: &Arc<App>, supervisor: &Supervisor) {
     }
     supervisor.worker("stops", by(app, upkeep::tell_stops));
     supervisor.worker("notices", by(app, upkeep::go_on_with_notices));
+    if app.ring.is_some() {
+        supervisor.worker("encryption", by(app, upkeep::renew_encryption));
+    }
 }
 
 fn start_probes(app: &Arc<App>, health: &Health, supervisor: &Supervisor) -> Result<(), DaemonError> {

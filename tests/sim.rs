@@ -7,6 +7,8 @@
 mod daemon;
 #[path = "sim/database.rs"]
 mod database;
+#[path = "sim/encryption.rs"]
+mod encryption;
 #[path = "sim/faults.rs"]
 mod faults;
 #[path = "sim/gateway.rs"]

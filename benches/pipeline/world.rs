@@ -84,6 +84,7 @@ channels = {{ mode = "all", order = ["{channel}"] }}
             }
             false => ("", ""),
         };
+        let encryption = if std::env::var_os(PLAIN).is_some() { "" } else { ENCRYPTION };
         let text = format!(
             r#"
 [database]
@@ -142,6 +143,7 @@ max_in_flight = {IN_FLIGHT}
 
 {caps}
 
+{encryption}
 [[links.keys]]
 id = 1
 key = "0123456789abcdef0123456789abcdef"
@@ -185,7 +187,7 @@ key = "0123456789abcdef0123456789abcdef"
     /// borrower.
     pub(crate) async fn fill(&self, connection: &mut PgConnection, channel: Channel, count: u64) -> Anyhow<()> {
         let (due, borrowers) = (self.due_date()?, count.div_ceil(100));
-        for statement in [BORROWERS, INSTALLMENTS, REMINDERS, QUEUE, "analyze"] {
+        for statement in [UNENCRYPTED, BORROWERS, INSTALLMENTS, REMINDERS, QUEUE] {
             let text = statement
                 .replace("$borrowers", &borrowers.to_string())
                 .replace("$count", &count.to_string())
@@ -193,6 +195,9 @@ key = "0123456789abcdef0123456789abcdef"
                 .replace("$channel", channel.as_str());
             connection.execute(AssertSqlSafe(text)).await?;
         }
+        let config = self.config();
+        self.binary(&config).run(&["migrate"]).await?;
+        connection.execute("analyze").await?;
         Ok(())
     }
 }
@@ -219,6 +224,24 @@ pub(crate) const COLUMNS: [&str; 19] = [
     "status",
     "route",
 ];
+
+/// With this in the environment nothing is encrypted, to see what encryption costs.
+const PLAIN: &str = "DUEHERALD_BENCH_PLAIN";
+
+/// As `dueherald init` has it.
+const ENCRYPTION: &str = r#"
+[encryption]
+index_key = "0123456789abcdef0123456789abcdef"
+[[encryption.keys]]
+id = 1
+key = "fedcba9876543210fedcba9876543210"
+"#;
+
+/// Lets borrowers be put in as plain text; `dueherald migrate` encrypts them.
+pub(crate) const UNENCRYPTED: &str = r#"
+    delete from encryption;
+    alter table borrower drop constraint encryption;
+    alter table borrower add constraint encryption check (sealed is null)"#;
 
 const BORROWERS: &str = r#"
     insert into borrower (merchant, borrower_id, name, phone, email)

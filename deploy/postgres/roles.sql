@@ -43,5 +43,8 @@ grant insert on click, dropped_reject, event, notice_change, reply, reply_readin
 grant insert, update on borrower, installment, reminder, wish to dueherald_worker;
 
 -- The state of the work.
-grant insert, update, delete on changed, digits_tried, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,
+grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,
     rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression, turn to dueherald_worker;
+
+-- A change of keys encrypts anew what is on record, and changes nothing else of it.
+grant update (sealed) on reply, suppression_change_address to dueherald_worker;

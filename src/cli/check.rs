@@ -67,6 +67,29 @@ impl<'a> End<'a> {
         Self::new("database", async { store.ready().await.map_err(|error| error.to_string()) })
     }
 
+    /// How personal data is kept, and how many borrowers have nothing that their page can ask for.
+    #[must_use]
+    pub fn protection(store: &'a dyn Store) -> Self {
+        let answer = async {
+            let kept = store.protection().await.map_err(|error| error.to_string())?;
+            let encryption = match kept.under_older_keys {
+                _ if !kept.is_encrypted => "not encrypted".to_owned(),
+                0 => "encrypted".to_owned(),
+                older => format!(
+                    "encrypted, {older} borrowers with older keys, which must stay until a daemon has renewed them"
+                ),
+            };
+            let verifiers = match (kept.without_verifier, kept.borrowers) {
+                (0, _) => String::new(),
+                (without, all) => format!(
+                    "; {without} of {all} borrowers have no verifier: their pages ask for digits of another phone number, or show no bill"
+                ),
+            };
+            Ok(encryption + &verifiers)
+        };
+        Self { name: "personal data".to_owned(), answer: Box::pin(answer) }
+    }
+
     /// A source: whether its query can be used, and what it brought is young enough to remind from, as far as `store` knows.
     pub fn source(
         source: &'a Source,
@@ -157,7 +180,14 @@ fn show_database(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             format!("PostgreSQL {place}, at most {all} connections, {public} of them for pages, callbacks and the API")
         }
     };
-    writeln!(out, "\nDatabase\n  {place}")
+    writeln!(out, "\nDatabase\n  {place}")?;
+    match &config.database.encryption {
+        Some(encryption) => {
+            let ids: Vec<_> = encryption.keys.iter().map(|key| key.id.to_string()).collect();
+            writeln!(out, "  personal data is encrypted with key {}; keys that decrypt: {}", ids[0], ids.join(", "))
+        }
+        None => writeln!(out, "  personal data is not encrypted"),
+    }
 }
 
 /// Host and database: user, password and options stay out.
@@ -292,6 +322,10 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
             let id = &merchant.id;
             remarks.push(format!("merchants.{id} is stopped: its reminders are skipped, not kept for later"));
         }
+    }
+    if config.database.encryption.is_none() {
+        let text = "[encryption] has no keys: phone numbers, e-mail addresses and names stand in the database in the clear, and verifiers are not kept; `dueherald init` shows how to give it keys, and `dueherald migrate` encrypts what is there";
+        remarks.push(text.to_owned());
     }
     for route in config.routes.0.iter().filter(|route| route.kind.url().is_some_and(is_shortened)) {
         remarks.push(format!("routes.{}.url {SHORTENED}", route.key));

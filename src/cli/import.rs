@@ -276,6 +276,17 @@ fn warnings(summary: &Summary) -> Vec<String> {
             HumanCount(summary.without_sms)
         ));
     }
+    if summary.without_verifier > 0 {
+        let (rows, have, pages) = if summary.without_verifier == 1 {
+            ("row", "has", "that borrower's page asks")
+        } else {
+            ("rows", "have", "the pages of those borrowers ask")
+        };
+        warnings.push(format!(
+            "{} {rows} {have} no verifier; {pages} for digits of another phone number, or show no bill",
+            HumanCount(summary.without_verifier)
+        ));
+    }
     warnings
 }
 

@@ -1,4 +1,4 @@
-//! `dueherald init [DIR]`: a config to begin with, a link key, a folder for templates, and sample instalments.
+//! `dueherald init [DIR]`: a config to begin with, keys, a folder for templates, and sample instalments.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -34,14 +34,14 @@ change: `examples/templates/` beside the config holds the built-in ones to copy 
 A folder with a new name is a template of its own, for rules that name it: template = \"my-template\".
 ";
 
-/// Writes a commented config, a link key, a folder for templates and sample instalments. Nothing that is there already is
+/// Writes a commented config, keys, a folder for templates and sample instalments. Nothing that is there already is
 /// written over.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InitArgs {
     /// The folder to write into; made if it is not there.
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
-    /// Write over what is there. A link key is kept all the same: links in messages that went out depend on it.
+    /// Write over what is there. Keys are kept all the same: links in messages that went out and the database depend on them.
     #[arg(long)]
     pub force: bool,
 }
@@ -51,7 +51,7 @@ pub struct InitArgs {
 pub enum InitError {
     /// Something is there already; nothing was written: exit code 2.
     #[error(
-        "{} there already; nothing was written. Name another folder, or write over with --force (a link key is kept)",
+        "{} there already; nothing was written. Name another folder, or write over with --force (keys are kept)",
         is_there(.0)
     )]
     Exists(Vec<PathBuf>),
@@ -66,8 +66,8 @@ pub enum InitError {
     /// The sample is broken: exit code 1.
     #[error("the sample instalments could not be made: {0}")]
     Sample(#[from] csv::Error),
-    /// The operating system has no randomness for the link key: exit code 1.
-    #[error("the operating system gave no randomness for the link key: {0}")]
+    /// The operating system has no randomness for keys: exit code 1.
+    #[error("the operating system gave no randomness for the keys: {0}")]
     Entropy(#[from] getrandom::Error),
     /// What was done could not be told: exit code 1.
     #[error("the summary could not be written: {0}")]
@@ -158,7 +158,9 @@ fn sheets(now: DateTime<Utc>, templates: &[(&str, &str)]) -> Result<Vec<Sheet>, 
     let sheet = |name: &str, text: String, kind| Sheet { name: name.into(), text, kind };
     let mut sheets = vec![
         sheet("dueherald.toml", SAMPLE_CONFIG.to_owned(), Kind::Plain),
-        sheet("link.key", link_key()?, Kind::Key),
+        sheet("link.key", new_key()?, Kind::Key),
+        sheet("encryption.key", new_key()?, Kind::Key),
+        sheet("index.key", new_key()?, Kind::Key),
         sheet("sample.csv", sample_installments(now)?, Kind::Plain),
         sheet("templates/README.md", TEMPLATES_README.to_owned(), Kind::Plain),
     ];
@@ -171,7 +173,7 @@ fn sheets(now: DateTime<Utc>, templates: &[(&str, &str)]) -> Result<Vec<Sheet>, 
 }
 
 /// 256 bits, as `openssl rand -hex 32` gives them.
-fn link_key() -> Result<String, getrandom::Error> {
+fn new_key() -> Result<String, getrandom::Error> {
     let bytes: [u8; 32] = entropy()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect())
 }
@@ -277,6 +279,8 @@ mod tests {
         insta::assert_snapshot!(told.replace(&folder.path().display().to_string(), "TMP"), @r#"
     wrote TMP/trial/dueherald.toml
     wrote TMP/trial/link.key
+    wrote TMP/trial/encryption.key
+    wrote TMP/trial/index.key
     wrote TMP/trial/sample.csv
     wrote TMP/trial/templates/README.md
     wrote TMP/trial/examples/templates (1 templates to copy from)
@@ -289,9 +293,11 @@ mod tests {
       dueherald scan               # plans the reminders
       dueherald dispatch --drain   # sends what is due now, into the folder captured/: nothing leaves this machine
     "#);
-        let key = folder.path().join("trial/link.key");
-        assert_eq!(fs::metadata(&key).expect("it is there").permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_to_string(key).expect("it is text").len(), 65);
+        for key in ["link.key", "encryption.key", "index.key"] {
+            let key = folder.path().join("trial").join(key);
+            assert_eq!(fs::metadata(&key).expect("it is there").permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::read_to_string(key).expect("it is text").len(), 65);
+        }
     }
 
     #[test]
@@ -312,14 +318,16 @@ mod tests {
         fs::remove_file(folder.path().join("sample.csv")).expect("it is there");
         let before = contents(folder.path());
         let error = init(folder.path(), false).expect_err("something is there");
-        assert!(matches!(&error, InitError::Exists(there) if there.len() == 4), "{error}");
+        assert!(matches!(&error, InitError::Exists(there) if there.len() == 6), "{error}");
         assert_eq!(error.exit_code(), 2);
         assert_eq!(contents(folder.path()), before, "not even what is missing is written");
 
         init(folder.path(), true).expect("it is forced");
         let after = contents(folder.path());
         assert_ne!(after[&folder.path().join("dueherald.toml")], "mine");
-        assert_eq!(after[&folder.path().join("link.key")], before[&folder.path().join("link.key")]);
+        for key in ["link.key", "encryption.key", "index.key"] {
+            assert_eq!(after[&folder.path().join(key)], before[&folder.path().join(key)]);
+        }
     }
 
     #[test]
@@ -327,7 +335,7 @@ mod tests {
         let sample = super::sample_installments(clock_now()).expect("the sample is sound");
         let due = |id: &str| {
             let row = sample.lines().find(|line| line.contains(id)).expect("the row is there");
-            row.split(',').nth(16).expect("a due date").to_owned()
+            row.split(',').nth(17).expect("a due date").to_owned()
         };
         assert_eq!((due("I-1001-03").as_str(), due("I-1004-07").as_str()), ("2026-11-26", "2026-11-22"));
         assert_eq!((due("HI-77").as_str(), due("HI-81").as_str()), ("2026-11-22", "2026-11-25"));

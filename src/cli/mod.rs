@@ -289,7 +289,12 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
 async fn blame_schema(store: &dyn Store, done: Result<Exit, CliError>) -> Result<Exit, CliError> {
     match done {
         Err(error) if error.exit_code() == 1 => match store.ready().await {
-            Err(cause @ (StoreError::NotMigrated | StoreError::NewerSchema)) => Err(cause.into()),
+            Err(
+                cause @ (StoreError::NotMigrated
+                | StoreError::NewerSchema
+                | StoreError::NotEncrypted
+                | StoreError::WrongKeys(_)),
+            ) => Err(cause.into()),
             _ => Err(error),
         },
         done => done,
@@ -358,7 +363,8 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
             check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
         });
         let rejects = store.as_ref().ok().map(|store| check::End::rejects(&**store));
-        std::iter::once(database).chain(gateways).chain(sources).chain(rejects).collect()
+        let protection = store.as_ref().ok().map(|store| check::End::protection(&**store));
+        std::iter::once(database).chain(gateways).chain(sources).chain(rejects).chain(protection).collect()
     });
     Ok(match check::run(&config, Some(&renderer), clock.now(), ends, out).await? {
         check::Checked::Well => Exit::Done,

@@ -22,7 +22,8 @@ const REMIND_AFTER: Duration = Duration::from_secs(60);
 /// Opens the database and checks its schema, again and again until both work.
 ///
 /// # Errors
-/// Only for what no waiting mends: a wrong URL, a file that is not ours, or a schema that is newer than this program.
+/// Only for what no waiting mends: a wrong URL, a file that is not ours, a schema that is newer than this program, or keys that are not
+/// the database's.
 pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Stores, StoreError> {
     let clock = &*parts.clock;
     let (mut pause, mut logged) = (FIRST_PAUSE, None::<(String, Duration)>);
@@ -33,9 +34,12 @@ pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Resu
         };
         let reason = match opened {
             Some(Ok(stores)) => return Ok(stores),
-            Some(Err(error @ (StoreError::BadUrl { .. } | StoreError::UnsafeFile(_) | StoreError::NewerSchema))) => {
-                return Err(error);
-            }
+            Some(Err(
+                error @ (StoreError::BadUrl { .. }
+                | StoreError::UnsafeFile(_)
+                | StoreError::NewerSchema
+                | StoreError::WrongKeys(_)),
+            )) => return Err(error),
             Some(Err(error)) => {
                 health.set_waiting(plain_reason(&error));
                 error.to_string()

@@ -11,13 +11,22 @@ use crate::clock::Clock;
 use crate::domain::Channel;
 use crate::http::ops::{Figures, KEEP_UP_EVERY};
 use crate::pipeline::go_on;
-use crate::store::Stop;
+use crate::store::{Renewed, Stop};
 
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether a notice broke off; its command puts it into the outbox by itself.
 const GO_ON_EVERY: Duration = Duration::from_secs(30);
+
+/// How often all that is encrypted is read, to encrypt anew what is not under the first key.
+const RENEW_EVERY: Duration = Duration::from_hours(24);
+
+/// How long after an error that is tried again.
+const RETRY_RENEWAL: Duration = Duration::from_mins(5);
+
+/// The pause between two steps of it: imports and sending go first.
+const BETWEEN_RENEWALS: Duration = Duration::from_millis(100);
 
 /// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the database:
 /// they are people's own words.
@@ -51,6 +60,40 @@ pub(super) async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(GO_ON_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Encrypts with the first key what is encrypted with another one: a pass at the start, when keys may have changed, and one a day for
+/// what another machine wrote with its own order of keys.
+pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let (mut after, mut written) = (None, 0);
+        let pause = loop {
+            match app.store.renew_encryption(after.as_ref()).await {
+                Ok(Renewed { written: more, next }) => {
+                    written += more;
+                    after = next;
+                    if after.is_none() {
+                        break RENEW_EVERY;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "encryption not renewed; tried again soon");
+                    break RETRY_RENEWAL;
+                }
+            }
+            tokio::select! {
+                () = app.clock.sleep(BETWEEN_RENEWALS) => {}
+                () = stop.cancelled() => return,
+            }
+        };
+        if written > 0 {
+            tracing::info!(written, "encryption renewed with the first key");
+        }
+        tokio::select! {
+            () = app.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
         }
     }

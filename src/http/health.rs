@@ -136,7 +136,11 @@ impl From<Arc<dyn Store>> for LateStore {
 #[must_use]
 pub fn plain_reason(error: &StoreError) -> String {
     match error {
-        StoreError::NotMigrated | StoreError::NewerSchema | StoreError::ReadOnly(_) => error.to_string(),
+        StoreError::NotMigrated
+        | StoreError::NewerSchema
+        | StoreError::NotEncrypted
+        | StoreError::WrongKeys(_)
+        | StoreError::ReadOnly(_) => error.to_string(),
         _ => "the database cannot be used; the log says why".to_owned(),
     }
 }

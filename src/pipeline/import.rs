@@ -101,6 +101,8 @@ pub struct Summary {
     pub unknown_columns: Vec<UnknownColumn>,
     /// Rows that were taken whose phone number takes no SMS.
     pub without_sms: u64,
+    /// Rows that were taken with an empty verifier.
+    pub without_verifier: u64,
     /// What became of the last line of a CSV.
     pub last_line: LastLine,
 }
@@ -226,7 +228,8 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
 
 fn finish(end: End, mut summary: Summary) -> Result<Summary, ImportError> {
     summary.unknown_columns = end.unknown_columns;
-    (summary.without_sms, summary.last_line) = (end.without_sms, end.last_line);
+    (summary.without_sms, summary.without_verifier) = (end.without_sms, end.without_verifier);
+    summary.last_line = end.last_line;
     match end.cause {
         None => Ok(summary),
         Some((EndCause::Refused(error), _)) => Err(ImportError::Refused(error)),
@@ -267,6 +270,7 @@ struct Batch {
 struct End {
     unknown_columns: Vec<UnknownColumn>,
     without_sms: u64,
+    without_verifier: u64,
     last_line: LastLine,
     /// Why it is the end before the input's, and the first line that was not read.
     cause: Option<(EndCause, u64)>,
@@ -299,6 +303,7 @@ impl Reader {
                 end.cause = cause.map(|(cause, line)| (EndCause::Stopped(cause), line));
                 end.unknown_columns = rows.unknown_columns().to_vec();
                 (end.without_sms, end.last_line) = (rows.without_sms(), rows.last_line());
+                end.without_verifier = rows.without_verifier();
             }
         }
         // If nobody waits for it any more, there is nobody to tell.

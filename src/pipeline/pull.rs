@@ -173,6 +173,7 @@ impl Task<'_> {
         };
         let takes_none = |row: &&LedgerRow| matches!(&row.phone, Said::Value(Some(phone)) if !takes_sms(phone));
         summary.without_sms += rows.iter().filter(takes_none).count() as u64;
+        summary.without_verifier += rows.iter().filter(|row| row.verifier == Said::Value(None)).count() as u64;
         for batch in amendments.chunks(BATCH_ROWS) {
             let amended = self.store.amend(batch, Some(self.job.source.name()), self.job.mode).await;
             let amended = amended.map_err(|error| self.failed(error))?;

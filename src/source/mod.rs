@@ -182,6 +182,7 @@ pub struct Rows<R> {
     takes_last_line: bool,
     last_line: LastLine,
     without_sms: u64,
+    without_verifier: u64,
     failed: bool,
 }
 
@@ -222,7 +223,18 @@ impl<R: Read> Rows<R> {
         };
         let checker = Checker::new(merchants);
         let (takes_last_line, last_line) = (false, LastLine::default());
-        Ok(Self { input, form, checker, unknown, bom, takes_last_line, last_line, without_sms: 0, failed: false })
+        Ok(Self {
+            input,
+            form,
+            checker,
+            unknown,
+            bom,
+            takes_last_line,
+            last_line,
+            without_sms: 0,
+            without_verifier: 0,
+            failed: false,
+        })
     }
 
     /// Takes a last line that has no line end for whole, whatever its last cell is.
@@ -235,6 +247,12 @@ impl<R: Read> Rows<R> {
     #[must_use]
     pub fn without_sms(&self) -> u64 {
         self.without_sms
+    }
+
+    /// How many of the rows so far have an empty verifier.
+    #[must_use]
+    pub fn without_verifier(&self) -> u64 {
+        self.without_verifier
     }
 
     /// What became of the last line, once it was read.
@@ -292,6 +310,9 @@ impl<R: Read> Rows<R> {
         };
         if let Ok((LedgerRow { phone: Said::Value(Some(phone)), .. }, _)) = &row {
             self.without_sms += u64::from(!takes_sms(phone));
+        }
+        if let Ok((LedgerRow { verifier: Said::Value(None), .. }, _)) = &row {
+            self.without_verifier += 1;
         }
         let rejected =
             |RejectedInput { record, original }| Rejected { line, key: None, faults: faults.0, record, original };

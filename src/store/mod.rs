@@ -7,6 +7,7 @@
 //! something is to be done (planned, held, sending, unknown, falling back to another channel), and appended events. The state is the
 //! queue row, or else the last event; of what falls back it is the last event too.
 
+mod encryption;
 mod hold;
 mod ledger;
 mod memory;
@@ -34,6 +35,7 @@ use crate::domain::{
 use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
 
 pub use crate::domain::{LedgerRow, Said, merge};
+pub use encryption::{EncryptionStore, Protection, Renewed};
 pub use hold::HoldStore;
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
@@ -119,6 +121,20 @@ pub enum StoreError {
     /// The process ends, and the operation with it: it was rolled back, or was not begun.
     #[error("the process is ending; the operation was not carried out")]
     Ending,
+    /// A value is encrypted with a key that is not in the ring.
+    #[error("{column} is encrypted with a key that [encryption] does not have; put that key back")]
+    Sealed {
+        /// `table.column`.
+        column: &'static str,
+    },
+    /// The config has keys, and the database is not encrypted with them yet.
+    #[error(
+        "the config has [encryption] and the database is not encrypted; stop its daemons and run `dueherald migrate`"
+    )]
+    NotEncrypted,
+    /// The database is encrypted, and the config does not have what it needs to read it.
+    #[error("the database is encrypted, and {0}; put back what [encryption] had")]
+    WrongKeys(&'static str),
     /// The keys of `[encryption]` cannot be used.
     #[error("[encryption]: {0}")]
     KeyRing(#[from] KeyRingError),
@@ -148,8 +164,9 @@ impl From<sqlx::Error> for StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt::Debug {
-    /// Brings the schema to this version's. Gives the number of migrations that were applied, 0 if there was nothing to do.
+pub trait Store: EncryptionStore + HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt::Debug {
+    /// Brings the schema to this version's, and encrypts personal data if the store has keys and the database is not encrypted. Gives the
+    /// number of migrations that were applied, 0 if there was nothing to do.
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`], [`StoreError::Migrate`] or [`StoreError::Database`].

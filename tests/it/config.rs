@@ -30,7 +30,9 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment: BTreeMap<_, _> =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let read_file = |path: &Path| match path.to_str() {
-        Some("conf/link.key") => Ok("0123456789abcdef0123456789abcdef\n".to_owned()),
+        Some("conf/link.key" | "conf/encryption.key" | "conf/index.key") => {
+            Ok("0123456789abcdef0123456789abcdef\n".to_owned())
+        }
         Some("conf/short.key" | "conf/kannel.password") => Ok("s3cret".to_owned()),
         Some("conf/holidays.ics") => Ok(include_str!("config/holidays.ics").to_owned()),
         Some("conf/broken.ics") => Ok(include_str!("config/broken.ics").to_owned()),

@@ -1,4 +1,5 @@
-//! The end of the upgrade to compared addresses: what migration 0011 leaves, because SQL cannot work it out.
+//! The end of the upgrade to compared addresses: what migration 0011 leaves, because SQL cannot work it out. It goes before the
+//! database is encrypted.
 
 use super::{Batch, Db, End, Tx, address_key, ledger, suppression};
 use crate::domain::{AddressKey, EmailAddress, MerchantId};
@@ -13,14 +14,14 @@ const PAGE: usize = 1_000;
 /// Works out the missing keys; nothing is to be done but after an upgrade.
 pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
     loop {
-        let mut tx = end.write().await?;
+        let mut tx = end.write_plain().await?;
         let found = complete_borrowers(&mut tx).await?;
         tx.commit().await?;
         if found < PAGE {
             break;
         }
     }
-    let mut tx = end.write().await?;
+    let mut tx = end.write_plain().await?;
     complete_suppressions(&mut tx).await?;
     Ok(tx.commit().await?)
 }
@@ -50,7 +51,7 @@ async fn complete_suppressions(tx: &mut Tx) -> Result<(), StoreError> {
     let rows: Vec<SuppressionRow> = sqlx::query_as::<Db, _>(address_key::NOT_ASCII).fetch_all(&mut **tx).await?;
     for row in rows {
         let spelled = row.address.clone();
-        let one = row.suppression()?;
+        let one = row.suppression(None)?;
         if one.address.reveal() == spelled {
             continue;
         }
@@ -66,7 +67,7 @@ async fn complete_suppressions(tx: &mut Tx) -> Result<(), StoreError> {
             .bind(i64::from(filter.limit))
             .fetch_all(&mut **tx)
             .await?;
-        let known = known.into_iter().map(SuppressionRow::suppression).collect::<Result<Vec<_>, _>>()?;
+        let known = known.into_iter().map(|row| row.suppression(None)).collect::<Result<Vec<_>, _>>()?;
         let same = known.iter().find(|known| known.merchant == one.merchant);
         if same.is_none_or(|same| strictness(same) < strictness(&one)) {
             lift(tx, one.merchant.as_ref(), &one.address, one.address.reveal()).await?;

@@ -6,10 +6,11 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::outbox::Leased;
 use super::{Batch, Tx, contact};
-use crate::domain::{BorrowerKey, Channel, ReminderId};
+use crate::domain::{BorrowerKey, Channel, KeyRing, ReminderId};
 use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
 use crate::store::StoreError;
 use crate::store::sql::contact::{ContactRow, FollowingRow, UndecidedProgress};
+use crate::store::sql::sealing::compared;
 use crate::store::sql::value::Moment;
 
 /// About whom and which due date it is asked, and the facts to which is added what is beside.
@@ -20,13 +21,13 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The address on a channel, in the form in which addresses are compared.
-    fn address(&self, channel: Channel) -> Option<String> {
+    /// The address on a channel, in the form in which addresses are compared in the database.
+    fn address(&self, channel: Channel, ring: Option<&KeyRing>) -> Option<String> {
         let known = self.account.borrower.as_ref()?;
-        match channel {
-            Channel::Sms => Some(known.phone.as_ref()?.as_e164().to_owned()),
-            Channel::Email => Some(known.email.as_ref()?.normalized().as_str().to_owned()),
-        }
+        Some(match channel {
+            Channel::Sms => compared(ring, known.phone.as_ref()?.as_e164()),
+            Channel::Email => compared(ring, known.email.as_ref()?.normalized().as_str()),
+        })
     }
 }
 
@@ -41,7 +42,8 @@ pub(super) async fn people(tx: &mut Tx, beside: Beside, asked: &[Asked<'_>]) -> 
     if !beside.across_merchants {
         return Ok(People { phones: vec![None; asked.len()], emails: vec![None; asked.len()] });
     }
-    let of = |channel| asked.iter().map(|one| one.address(channel)).collect();
+    let ring = tx.ring();
+    let of = |channel| asked.iter().map(|one| one.address(channel, ring.as_deref())).collect();
     Ok(People {
         phones: nobody_elses(tx, of(Channel::Sms), contact::SHARED_PHONES).await?,
         emails: nobody_elses(tx, of(Channel::Email), contact::SHARED_EMAILS).await?,

@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 
 use super::{Batch, Db, Tx, borrower, installment, rejects, scan};
-use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, Suppression};
+use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
 use crate::store::sql::books::Books;
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATCHING, narrow};
+use crate::store::sql::sealing::{PersonalColumns, compared, sealed_address};
 use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
@@ -50,8 +51,10 @@ async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError
         .await?;
     let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
     let installments = known_installments(tx, &keys).await?;
-    let borrowers = borrowers.into_iter().map(KnownBorrowerRow::borrower).collect::<Result<_, _>>()?;
-    Ok(Books::known(borrowers, installments, tx.ring()))
+    let ring = tx.ring();
+    let read = |row: KnownBorrowerRow| row.borrower(ring.as_deref());
+    let borrowers = borrowers.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(Books::known(borrowers, installments, ring))
 }
 
 pub(super) async fn known_installments(
@@ -69,29 +72,33 @@ pub(super) async fn known_installments(
 }
 
 /// Writes borrowers by [`borrower::ADD`] or [`borrower::UPSERT`].
-pub(super) async fn write_borrowers(
+pub(super) async fn write_borrowers<'b>(
     tx: &mut Tx,
-    borrowers: &[&Borrower],
+    borrowers: &[&'b Borrower],
     statement: &'static str,
 ) -> Result<(), StoreError> {
     if borrowers.is_empty() {
         return Ok(());
     }
-    Batch::of(borrowers)
-        .column(|borrower| borrower.key.merchant.as_str())?
-        .column(|borrower| borrower.key.id.as_str())?
-        .column(|borrower| borrower.name.as_ref().map(|name| name.as_str()))?
-        .column(|borrower| borrower.phone.as_ref().map(|phone| phone.as_e164()))?
-        .column(|borrower| borrower.email.as_ref().map(|email| email.as_str()))?
-        .column(|borrower| borrower.email.as_ref().map(|email| email.normalized().as_str().to_owned()))?
-        .column(|borrower| borrower.locale.as_ref().map(|locale| locale.as_str()))?
-        .column(|borrower| borrower.time_zone.map(|zone| zone.name()))?
-        .column(|borrower| borrower.account_phone.as_ref().map(|phone| phone.as_e164()))?
-        .column(|borrower| borrower.verifier.as_ref().map(|verifier| verifier.as_text()))?
-        .column(|borrower| borrower.hold.as_ref().map(|hold| hold.reason.as_str()))?
-        .column(|borrower| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
-        .column(|borrower| borrower.preferred_channel.map(Channel::as_str))?
-        .column(|borrower| borrower.preferred_hours.map(|hours| hours.to_string()))?
+    let ring = tx.ring();
+    let of = |borrower: &&'b Borrower| (*borrower, PersonalColumns::of(borrower, ring.as_deref()));
+    let rows: Vec<_> = borrowers.iter().map(of).collect();
+    Batch::of(&rows)
+        .column(|(borrower, _)| borrower.key.merchant.as_str())?
+        .column(|(borrower, _)| borrower.key.id.as_str())?
+        .column(|(_, personal)| personal.name.as_deref())?
+        .column(|(_, personal)| personal.phone.as_deref())?
+        .column(|(_, personal)| personal.email.as_deref())?
+        .column(|(_, personal)| personal.email_key.as_deref())?
+        .column(|(borrower, _)| borrower.locale.as_ref().map(|locale| locale.as_str()))?
+        .column(|(borrower, _)| borrower.time_zone.map(|zone| zone.name()))?
+        .column(|(_, personal)| personal.account_phone.as_deref())?
+        .column(|(_, personal)| personal.sealed.as_deref())?
+        .column(|(borrower, _)| borrower.verifier.as_ref().map(|verifier| verifier.as_text()))?
+        .column(|(borrower, _)| borrower.hold.as_ref().map(|hold| hold.reason.as_str()))?
+        .column(|(borrower, _)| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
+        .column(|(borrower, _)| borrower.preferred_channel.map(Channel::as_str))?
+        .column(|(borrower, _)| borrower.preferred_hours.map(|hours| hours.to_string()))?
         .query(statement)?
         .execute(&mut **tx)
         .await?;
@@ -152,16 +159,17 @@ pub(super) async fn due_page(
         .bind(now)
         .fetch_all(&mut **tx)
         .await?;
+    let ring = tx.ring();
     let mut page: Vec<Due> = Vec::new();
     for row in rows {
-        let next = group(row, page.last_mut())?;
+        let next = group(row, page.last_mut(), ring.as_deref())?;
         page.extend(next);
     }
     Ok(page)
 }
 
 /// Adds what a row says to the group before, if it belongs to it; else gives its own.
-pub(super) fn group(row: DueRow, before: Option<&mut Due>) -> Result<Option<Due>, StoreError> {
+pub(super) fn group(row: DueRow, before: Option<&mut Due>, ring: Option<&KeyRing>) -> Result<Option<Due>, StoreError> {
     let (due_date, suppressed) = (row.due_date, row.suppressed());
     match before.filter(|due| due.due_date == due_date && row.key.is(&due.borrower.key)) {
         Some(due) => {
@@ -169,7 +177,7 @@ pub(super) fn group(row: DueRow, before: Option<&mut Due>) -> Result<Option<Due>
             Ok(None)
         }
         None => {
-            let borrower = row.borrower.borrower(row.key.key()?)?;
+            let borrower = row.borrower.borrower(row.key.key()?, ring)?;
             let installment = row.installment.installment(&borrower.key, due_date)?;
             Ok(Some(Due { borrower, due_date, installments: Vec::from_iter(installment), suppressed }))
         }
@@ -207,8 +215,10 @@ pub(super) async fn account(
         .fetch_all(&mut **tx)
         .await?;
     let settled_at = settled_at(&rows);
+    let ring = tx.ring();
     let mut rows = rows.into_iter().map(|row| row.account);
-    let mut account = rows.next().map(|row| row.open(borrower, due_date)).transpose()?.unwrap_or_default();
+    let first = rows.next().map(|row| row.open(borrower, due_date, ring.as_deref()));
+    let mut account = first.transpose()?.unwrap_or_default();
     for row in rows {
         row.add_to(&mut account, borrower, due_date)?;
     }
@@ -224,10 +234,13 @@ pub(super) async fn suppress(
     if suppressions.is_empty() {
         return Ok(());
     }
+    let ring = tx.ring();
+    let ring = ring.as_deref();
     Batch::of(&last_words(suppressions))
         .column(|suppression| suppression.merchant.as_ref().map(|merchant| merchant.as_str()))?
         .column(|suppression| suppression.address.channel().as_str())?
-        .column(|suppression| suppression.address.reveal())?
+        .column(|suppression| compared(ring, suppression.address.reveal()))?
+        .column(|suppression| sealed_address(ring, suppression.address.reveal()))?
         .column(|suppression| suppression.reason.as_str())?
         .column(|suppression| suppression.source.as_str())?
         .column(|suppression| Moment(suppression.since))?

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Db, End, Tx, address_keys, clicks, contacts, digits, fallback, funnel, gateway_states, ledger, outbox, queue,
-    receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression,
+    Db, End, Tx, address_keys, clicks, contacts, digits, encryption, fallback, funnel, gateway_states, ledger, outbox,
+    queue, receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression,
     suppression_changes, views, wishes,
 };
 use crate::domain::{
@@ -41,11 +41,13 @@ impl Store for End {
     async fn migrate(&self) -> Result<usize, StoreError> {
         let applied = self.apply_migrations().await?;
         address_keys::complete(self).await?;
+        encryption::complete(self).await?;
         Ok(applied)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.check_schema().await
+        self.check_schema().await?;
+        encryption::check(self).await
     }
 
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder, replans};
-use crate::domain::{Attempt, Channel, Event, EventKind, GatewayName, NewReminder, ReminderId, RouteKey, SkipReason};
+use crate::domain::{
+    Attempt, Channel, Event, EventKind, GatewayName, KeyRing, NewReminder, ReminderId, RouteKey, SkipReason,
+};
 use crate::plan::{Account, Beside, Decision, DeferReason, Planned, Progress, ToSend};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
@@ -110,7 +112,7 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
         // The time comes with the first row.
         let Some(now) = given.or(rows.first().map(|row| row.now)) else { break };
         given = Some(now);
-        let mut leased = leased(rows)?;
+        let mut leased = leased(rows, tx.ring().as_deref())?;
         let found = u32::try_from(leased.len()).unwrap_or(u32::MAX);
         if let Some(beside) = request.beside.filter(|_| found > 0) {
             look_beside(tx, beside, request.channel, &mut leased, now).await?;
@@ -192,7 +194,7 @@ pub(super) fn sort_out(
 }
 
 /// Puts the rows of each reminder together.
-pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
+pub(super) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<Leased>, StoreError> {
     let mut taken: Vec<Leased> = Vec::with_capacity(rows.len());
     for mut row in rows {
         let notice = row.notice()?;
@@ -203,7 +205,7 @@ pub(super) fn leased(rows: Vec<ClaimRow>) -> Result<Vec<Leased>, StoreError> {
             None => {
                 let (id, attempt, reminder) = (row.reminder.id(), row.attempt()?, row.reminder.reminder()?.plan);
                 let (in_doubt, due_since) = (row.in_doubt, row.due_since);
-                let account = row.account.open(&reminder.key.borrower, reminder.key.due_date)?;
+                let account = row.account.open(&reminder.key.borrower, reminder.key.due_date, ring)?;
                 let account = Account { notice, ..account };
                 taken.push(Leased { id, attempt, in_doubt, due_since, reminder, account });
             }

@@ -17,6 +17,7 @@ use crate::store::sql::clauses::narrowed;
 use crate::store::sql::reject::{
     ANY, COUNTS, DROPPED, DroppedRow, INSTALLMENTS, MATCHING, ONE, RECORD_DROP, RejectCountsRow, RejectRow, narrow,
 };
+use crate::store::sql::sealing::{kept_digest, sealed_cells};
 use crate::store::sql::value::Moment;
 use crate::store::{
     Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore,
@@ -49,7 +50,8 @@ impl RejectStore for End {
             .bind(i64::from(filter.limit))
             .fetch_all(&mut *tx)
             .await?;
-        tx.finish(rows).await.into_iter().map(RejectRow::kept).collect()
+        let ring = self.ring();
+        tx.finish(rows).await.into_iter().map(|row| row.kept(ring.as_deref())).collect()
     }
 
     async fn rejected_installments(&self) -> Result<Vec<(MerchantId, InstallmentId)>, StoreError> {
@@ -72,7 +74,7 @@ impl RejectStore for End {
         let mut tx = self.write_ledger().await?;
         let now = self.given_now();
         let row: Option<RejectRow> = sqlx::query_as::<Db, _>(ONE).bind(kept.id).fetch_optional(&mut *tx).await?;
-        let current = row.map(RejectRow::kept).transpose()?;
+        let current = row.map(|row| row.kept(self.ring().as_deref())).transpose()?;
         if current.is_none_or(|current| current.record != kept.record) {
             return Ok(tx.finish(false).await);
         }
@@ -108,7 +110,7 @@ impl RejectStore for End {
             if recorded.rows_affected() == 1 {
                 dropped.push(*id);
                 let row: RejectRow = sqlx::query_as::<Db, _>(ONE).bind(*id).fetch_one(&mut *tx).await?;
-                ended.extend(key(&row.kept()?.record));
+                ended.extend(key(&row.kept(self.ring().as_deref())?.record));
             }
         }
         forget(&mut tx, &dropped).await?;
@@ -221,7 +223,8 @@ async fn of_keys<'k>(
         .query_as(reject::OF_BATCH)?
         .fetch_all(&mut **tx)
         .await?;
-    rows.into_iter().map(RejectRow::kept).collect()
+    let ring = tx.ring();
+    rows.into_iter().map(|row| row.kept(ring.as_deref())).collect()
 }
 
 /// Keeps records; of several under one key the last.
@@ -236,15 +239,20 @@ async fn keep(
         return Ok(());
     }
     let last = Vec::from_iter(last);
-    let cells = |record: &RejectedRecord| serde_json::to_string(&record.cells.0).unwrap_or_default();
+    let ring = tx.ring();
+    let ring = ring.as_deref();
+    let cells = |(installment, merchant, source, _): &RejectKey, record: &RejectedRecord| {
+        let cells = serde_json::to_string(&record.cells.0).unwrap_or_default();
+        sealed_cells(ring, [installment, merchant, source], cells)
+    };
     Batch::of(&last)
         .column(|((installment, ..), _)| installment.as_str())?
         .column(|((_, merchant, ..), _)| merchant.as_str())?
         .column(|((.., source, _), _)| source.as_str())?
-        .column(|((.., digest), _)| digest.as_str())?
+        .column(|((.., digest), _)| kept_digest(ring, digest))?
         .column(|(_, record)| record.kind.as_str())?
         .column(|(_, record)| record.waits)?
-        .column(|(_, record)| cells(record))?
+        .column(|(key, record)| cells(key, record))?
         .column(|(_, record)| record.reason.as_str())?
         .query(reject::KEEP)?
         .bind(now)

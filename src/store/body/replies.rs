@@ -2,13 +2,14 @@
 
 use super::reports::suppressed;
 use super::{Db, Tx, ledger, outbox, suppression};
-use crate::domain::{AddressKey, BY_REPLY, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
+use crate::domain::{BY_REPLY, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
 use crate::store::sql::borrower::read as read_column;
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::report::{
     AnsweredRow, HAVE_READ, IS_OVERTAKEN, KEEP_REPLY, KEEP_TO_READ, OF_REMINDER, OPT_IN, RECORD_READING, REPLIES,
     REPLY, ReplyRow, last_sent, narrow_replies,
 };
+use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::value::Moment;
 use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, StoreError, Told, ToldReply};
 
@@ -20,13 +21,16 @@ pub(super) async fn answer(
     reply: &ToldReply,
     about: Option<ReminderId>,
 ) -> Result<bool, StoreError> {
-    let (gateway, channel, address) = (&told.gateway, reply.from.channel(), reply.from.reveal());
+    let (gateway, channel) = (&told.gateway, reply.from.channel());
+    let ring = tx.ring();
+    let address = compared(ring.as_deref(), reply.from.reveal());
+    let sealed = sealed_address(ring.as_deref(), reply.from.reveal());
     let answered: Option<AnsweredRow> = match about {
         Some(reminder) => sqlx::query_as::<Db, _>(OF_REMINDER).bind(reminder.0).fetch_optional(&mut **tx).await?,
         None if reply.from.address().is_none() => None,
         None => {
             sqlx::query_as::<Db, _>(last_sent(channel))
-                .bind(address)
+                .bind(&address)
                 .bind(channel.as_str())
                 .bind(gateway.as_str())
                 .fetch_optional(&mut **tx)
@@ -36,7 +40,7 @@ pub(super) async fn answer(
     let merchant = answered.as_ref().map(|row| row.merchant.as_str());
     let (overtaken,): (bool,) = sqlx::query_as::<Db, _>(IS_OVERTAKEN)
         .bind(channel.as_str())
-        .bind(address)
+        .bind(&address)
         .bind(merchant)
         .bind(Moment(reply.at))
         .fetch_one(&mut **tx)
@@ -47,7 +51,8 @@ pub(super) async fn answer(
         .bind(merchant)
         .bind(answered.as_ref().map(|row| row.reminder_id))
         .bind(channel.as_str())
-        .bind(address)
+        .bind(&address)
+        .bind(sealed)
         .bind(reply.intent.as_str())
         .bind(reply.said.as_str())
         .bind(Moment(reply.at))
@@ -58,7 +63,7 @@ pub(super) async fn answer(
         sqlx::query::<Db>(KEEP_TO_READ)
             .bind(number)
             .bind(channel.as_str())
-            .bind(reply.from.address().map(AddressKey::reveal))
+            .bind(reply.from.address().map(|_| &address))
             .execute(&mut **tx)
             .await?;
     }
@@ -76,7 +81,7 @@ pub(super) async fn answer(
             ledger::suppress(tx, &[opted_out], suppression::ADD).await?;
         }
         Intent::Start if !overtaken => {
-            sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(address).bind(merchant).execute(&mut **tx).await?;
+            sqlx::query::<Db>(OPT_IN).bind(channel.as_str()).bind(&address).bind(merchant).execute(&mut **tx).await?;
         }
         _ => {}
     }
@@ -105,7 +110,8 @@ pub(super) async fn listed(tx: &mut Tx, filter: &ReplyFilter) -> Result<Vec<Repl
         .bind(i64::from(filter.limit))
         .fetch_all(&mut **tx)
         .await?;
-    rows.into_iter().map(ReplyRow::reply).collect()
+    let ring = tx.ring();
+    rows.into_iter().map(|row| row.reply(ring.as_deref())).collect()
 }
 
 /// Records that a person has read an answer, and suppresses its address if it is an opt-out.
@@ -113,7 +119,7 @@ pub(super) async fn read(tx: &mut Tx, reading: &ReplyReading) -> Result<Option<R
     let waited = sqlx::query::<Db>(HAVE_READ).bind(reading.reply).execute(&mut **tx).await?;
     let row: Option<ReplyRow> = sqlx::query_as::<Db, _>(REPLY).bind(reading.reply).fetch_optional(&mut **tx).await?;
     let Some(row) = row.filter(|_| waited.rows_affected() > 0) else { return Ok(None) };
-    let reply = row.reply()?;
+    let reply = row.reply(tx.ring().as_deref())?;
     let intent = if reading.is_stop { Intent::Stop } else { Intent::Other };
     sqlx::query::<Db>(RECORD_READING)
         .bind(reading.reply)

@@ -9,6 +9,7 @@ use crate::store::sql::report::{
     AddressRow, FoundRow, KEPT, KeptRow, LIFT_SUPPRESSION, SUPPRESSIONS, SuppressionRow, fate_columns,
     narrow_suppressions,
 };
+use crate::store::sql::sealing::compared;
 use crate::store::sql::value::Moment;
 use crate::store::{KeptReport, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, Verdict, first_look};
 
@@ -80,8 +81,9 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<(usize, 
     let rows: Vec<AddressRow> =
         Batch::of(&ids).column(|id| id.0)?.query_as(report::ADDRESSES)?.fetch_all(&mut **tx).await?;
     let mut suppressions = Vec::new();
+    let ring = tx.ring();
     for row in rows {
-        let (reminder, merchant, address) = row.read()?;
+        let (reminder, merchant, address) = row.read(ring.as_deref())?;
         let Some(address) = address.map(AddressKey::from) else { continue };
         let mut about_it = calling
             .iter()
@@ -160,17 +162,19 @@ pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Ve
 
 pub(super) async fn suppressions(tx: &mut Tx, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
     let after = filter.after.as_ref();
+    let ring = tx.ring();
+    let ring = ring.as_deref();
     let rows: Vec<SuppressionRow> = sqlx::query_as::<Db, _>(narrowed(SUPPRESSIONS, &narrow_suppressions(filter)))
         .bind(filter.merchant.as_ref().map(MerchantId::as_str))
         .bind(filter.channel.map(|channel| channel.as_str()))
-        .bind(filter.address.as_ref().map(AddressKey::reveal))
+        .bind(filter.address.as_ref().map(|address| compared(ring, address.reveal())))
         .bind(after.map(|(_, address)| address.channel().as_str()))
-        .bind(after.map(|(_, address)| address.reveal()))
+        .bind(after.map(|(_, address)| compared(ring, address.reveal())))
         .bind(after.map(|(merchant, _)| merchant.as_ref().map_or("", MerchantId::as_str)))
         .bind(i64::from(filter.limit))
         .fetch_all(&mut **tx)
         .await?;
-    rows.into_iter().map(SuppressionRow::suppression).collect()
+    rows.into_iter().map(|row| row.suppression(ring)).collect()
 }
 
 pub(super) async fn lift_suppression(
@@ -178,9 +182,10 @@ pub(super) async fn lift_suppression(
     merchant: Option<&MerchantId>,
     address: &AddressKey,
 ) -> Result<bool, StoreError> {
+    let address_key = compared(tx.ring().as_deref(), address.reveal());
     let lifted = sqlx::query::<Db>(LIFT_SUPPRESSION)
         .bind(address.channel().as_str())
-        .bind(address.reveal())
+        .bind(address_key)
         .bind(merchant.map(MerchantId::as_str))
         .execute(&mut **tx)
         .await?;

@@ -98,9 +98,10 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
     // One that commits in between is looked at twice.
     let rows: Vec<ChangedRow> =
         sqlx::query_as::<Db, _>(DUE_CHANGED).bind(after).bind(last).bind(now).fetch_all(&mut **tx).await?;
+    let ring = tx.ring();
     let mut due: Vec<(DateTime<Utc>, Due)> = Vec::new();
     for row in rows {
-        let next = ledger::group(row.due, due.last_mut().map(|(_, due)| due))?;
+        let next = ledger::group(row.due, due.last_mut().map(|(_, due)| due), ring.as_deref())?;
         due.extend(next.map(|next| (row.since.0, next)));
     }
     Ok(Changes { ids, due })

@@ -3,6 +3,7 @@
 use super::{Batch, Db, Tx, suppression};
 use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, SuppressionAction, SuppressionChange};
 use crate::store::sql::clauses::narrowed;
+use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
 use crate::store::sql::value::Moment;
 use crate::store::{StoreError, SuppressionChangeFilter};
@@ -31,10 +32,13 @@ pub(super) async fn record_addresses(
         return Ok(());
     }
     let id = append(tx, action, (None, None), addresses.len(), change).await?;
+    let ring = tx.ring();
+    let ring = ring.as_deref();
     Batch::of(addresses)
         .column(|(merchant, _)| merchant.map(MerchantId::as_str))?
         .column(|(_, address)| address.channel().as_str())?
-        .column(|(_, address)| address.reveal())?
+        .column(|(_, address)| compared(ring, address.reveal()))?
+        .column(|(_, address)| sealed_address(ring, address.reveal()))?
         .query(suppression::RECORD_ADDRESSES)?
         .bind(id)
         .execute(&mut **tx)
@@ -67,12 +71,14 @@ pub(super) async fn listed(
     filter: &SuppressionChangeFilter,
 ) -> Result<Vec<SuppressionChange>, StoreError> {
     let address = filter.address.as_ref();
+    let ring = tx.ring();
+    let ring = ring.as_deref();
     let rows: Vec<ChangeRow> = sqlx::query_as::<Db, _>(narrowed(MATCHING, &narrow(filter)))
         .bind(address.map(|address| address.channel().as_str()))
-        .bind(address.map(AddressKey::reveal))
+        .bind(address.map(|address| compared(ring, address.reveal())))
         .bind(filter.before)
         .bind(i64::from(filter.limit))
         .fetch_all(&mut **tx)
         .await?;
-    rows.into_iter().map(ChangeRow::change).collect()
+    rows.into_iter().map(|row| row.change(ring)).collect()
 }

@@ -17,7 +17,7 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .fetch_optional(&mut **tx)
         .await?;
     let Some(known) = known else { return Ok(false) };
-    let changed = wishes.clone().over(known.borrower(key.clone())?);
+    let changed = wishes.clone().over(known.borrower(key.clone(), tx.ring().as_deref())?);
     let hold = changed.hold.as_ref();
     sqlx::query::<Db>(KEEP)
         .bind(key.merchant.as_str())

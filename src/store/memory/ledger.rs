@@ -77,6 +77,12 @@ impl Ledger {
         installments.iter().map(settled).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
+    /// How many borrowers there are, and how many of them without a verifier.
+    pub(super) fn count_verifiers(&self) -> (u64, u64) {
+        let without = self.borrowers.values().filter(|borrower| borrower.verifier.is_none()).count();
+        (self.borrowers.len() as u64, without as u64)
+    }
+
     fn write_down_borrower(&mut self, key: &BorrowerKey, now: DateTime<Utc>) {
         let owed = self.owed.get(key).into_iter().flatten();
         let owed = owed.filter_map(|id| self.installments.get(&(key.merchant.clone(), id.clone())));

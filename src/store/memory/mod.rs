@@ -1,6 +1,7 @@
 //! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
 
 mod digits;
+mod encryption;
 mod funnel;
 mod holds;
 mod ledger;
@@ -33,9 +34,9 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{
     AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
-    HoldReason, Installment, KeyRing, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId,
-    RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression,
-    SuppressionChange, WishesByHand,
+    HoldReason, Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth,
+    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange,
+    WishesByHand,
 };
 use crate::plan::{Account, AnswerTry, Beside, Decision, Due, Mark, Planned, TryOf};
 
@@ -73,13 +74,6 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, tables: Mutex::default() }
-    }
-
-    /// The same store with a key ring: it hashes verifiers. Memory is not encrypted.
-    #[must_use]
-    pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
-        self.tables().ledger.ring = Some(ring);
-        self
     }
 
     /// A copy that goes its own way from here on, on a clock of its own: for planting faults in the simulation.

@@ -14,6 +14,9 @@ mod contact;
 mod contacts;
 #[path = "../body/digits.rs"]
 mod digits;
+#[path = "../body/encryption.rs"]
+mod encryption;
+mod encryption_guards;
 #[path = "../body/fallback.rs"]
 mod fallback;
 #[path = "../body/funnel.rs"]
@@ -160,6 +163,11 @@ impl PostgresStore {
         self
     }
 
+    /// What encrypts personal data, if anything does.
+    fn ring(&self) -> Option<Arc<KeyRing>> {
+        self.pool.ring()
+    }
+
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin("begin read only", FOR_LISTS).await?)
     }
@@ -171,6 +179,11 @@ impl PostgresStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin("begin", WRITE).await?)
+    }
+
+    /// For what is written before the database is encrypted.
+    async fn write_plain(&self) -> Result<Tx, StoreError> {
+        Ok(self.write().await?.in_plain())
     }
 
     /// For what the same scan makes lasting by a later commit, its mark: what is lost before that is planned again.

@@ -86,6 +86,8 @@ pub(super) struct Tx {
     is_at_rest: bool,
     /// The session has its own settings, as far as is known.
     is_clean: bool,
+    /// Nothing is encrypted, whatever keys there are.
+    is_plain: bool,
     shared: Arc<Shared>,
 }
 
@@ -135,6 +137,11 @@ impl Pool {
     /// Encrypts personal data from now on; the first ring stays.
     pub(super) fn encrypt_with(&self, ring: Arc<KeyRing>) {
         drop(self.0.ring.set(ring));
+    }
+
+    /// What encrypts personal data, if anything does.
+    pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
+        self.0.ring.get().cloned()
     }
 
     /// A connection for single statements, each a transaction by itself; for a pooled one, begun.
@@ -208,7 +215,7 @@ impl Pool {
 
     fn lent(&self, session: Session, opened_at: Duration, slot: OwnedSemaphorePermit) -> Tx {
         let live = Some(Live { session, opened_at, _slot: slot });
-        Tx { live, is_open: false, is_at_rest: true, is_clean: true, shared: Arc::clone(&self.0) }
+        Tx { live, is_open: false, is_at_rest: true, is_clean: true, is_plain: false, shared: Arc::clone(&self.0) }
     }
 }
 
@@ -326,7 +333,13 @@ impl Tx {
 
     /// What encrypts personal data, if anything does.
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
-        self.shared.ring.get().cloned()
+        self.shared.ring.get().filter(|_| !self.is_plain).cloned()
+    }
+
+    /// The same transaction, in which nothing is encrypted.
+    pub(super) fn in_plain(mut self) -> Self {
+        self.is_plain = true;
+        self
     }
 
     /// Commits what was begun; without a transaction, says that the single statements are through.

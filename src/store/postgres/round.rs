@@ -27,7 +27,7 @@ pub(super) async fn settle_and_claim(
     // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing of it is left
     // under a lease that nobody heeds.
     let claimed = Vec::from_iter(rows.iter().map(|row| (row.reminder.id(), row.attempt)));
-    let leased = match outbox::leased(rows) {
+    let leased = match outbox::leased(rows, end.ring().as_deref()) {
         Ok(leased) => leased,
         Err(unreadable) => {
             take_back(end, &claimed).await?;

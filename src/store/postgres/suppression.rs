@@ -3,26 +3,26 @@
 /// Adds suppressions, or gives those that are there their new reason and time; an end does not take the
 /// place of none. Binds: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
-    insert into suppression (merchant, channel, address, reason, source, since, until)
+    insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select * from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
-/// Records the addresses of a change. Binds: merchant, channel, address; and the change's number.
+/// Records the addresses of a change. Binds: merchant, channel, address, the address encrypted; and the change's number.
 pub(super) const RECORD_ADDRESSES: &str = r#"
-    insert into suppression_change_address (change_id, merchant, channel, address)
-    select $4, * from unnest($1::text[], $2::text[], $3::text[])"#;
+    insert into suppression_change_address (change_id, merchant, channel, address, sealed)
+    select $5, * from unnest($1::text[], $2::text[], $3::text[], $4::text[])"#;
 
 /// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as above.
 pub(super) const ADD: &str = r#"
-    insert into suppression (merchant, channel, address, reason, source, since, until)
+    insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select * from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
     where suppression.until is not null
        or excluded.reason = 'opted_out' and suppression.reason in ('bounced', 'complained')"#;

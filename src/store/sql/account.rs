@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::borrower::BorrowerRow;
 use super::installment::InstallmentRow;
 use super::value::Moment;
-use crate::domain::BorrowerKey;
+use crate::domain::{BorrowerKey, KeyRing};
 use crate::plan::Account;
 use crate::store::StoreError;
 
@@ -100,13 +100,18 @@ impl AccountRow {
     }
 
     /// The facts as of the first row of a borrower and due date.
-    pub(in crate::store) fn open(self, borrower: &BorrowerKey, due_date: NaiveDate) -> Result<Account, StoreError> {
+    pub(in crate::store) fn open(
+        self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        ring: Option<&KeyRing>,
+    ) -> Result<Account, StoreError> {
         const COLUMN: &str = "suppression.reason";
         let reason = self.suppressed.map(|word| word.parse().map_err(|_| StoreError::Corrupt { column: COLUMN }));
         let installments = Vec::from_iter(self.installment.installment(borrower, due_date)?);
         Ok(Account {
             rejected: installments.iter().filter(|_| self.rejected).map(|one| one.id.clone()).collect(),
-            borrower: if self.known { Some(self.borrower.borrower(borrower.clone())?) } else { None },
+            borrower: if self.known { Some(self.borrower.borrower(borrower.clone(), ring)?) } else { None },
             installments,
             suppressed: reason.transpose()?,
             unread_reply: self.unread_reply,

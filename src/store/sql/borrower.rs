@@ -2,14 +2,15 @@
 
 use sqlx::FromRow;
 
+use super::sealing::open_personal;
 use super::value::Moment;
-use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, Locale, PersonName, Phone, VerifierHash};
+use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, KeyRing, Locale, PersonName, Phone, VerifierHash};
 use crate::store::StoreError;
 
 /// What is known of a borrower `b`, without the key.
 macro_rules! borrower_columns {
     () => {
-        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.verifier, b.hold_reason, b.hold_until, \
+        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.sealed, b.verifier, b.hold_reason, b.hold_until, \
          b.preferred_channel, b.preferred_hours"
     };
 }
@@ -41,6 +42,7 @@ pub(in crate::store) struct BorrowerRow {
     locale: Option<String>,
     time_zone: Option<String>,
     account_phone: Option<String>,
+    sealed: Option<String>,
     verifier: Option<String>,
     hold_reason: Option<String>,
     hold_until: Option<Moment>,
@@ -49,16 +51,20 @@ pub(in crate::store) struct BorrowerRow {
 }
 
 impl BorrowerRow {
-    pub(in crate::store) fn borrower(self, key: BorrowerKey) -> Result<Borrower, StoreError> {
+    pub(in crate::store) fn borrower(self, key: BorrowerKey, ring: Option<&KeyRing>) -> Result<Borrower, StoreError> {
         let until = self.hold_until.map(|until| until.0);
+        let [name, phone, email, account_phone] = match self.sealed {
+            Some(sealed) => open_personal(ring, &key, &sealed)?,
+            None => [self.name, self.phone, self.email, self.account_phone],
+        };
         Ok(Borrower {
             key,
-            name: read_if_known(self.name, "borrower.name", PersonName::new)?,
-            phone: read_if_known(self.phone, "borrower.phone", Phone::new)?,
-            email: read_if_known(self.email, "borrower.email", EmailAddress::stored)?,
+            name: read_if_known(name, "borrower.name", PersonName::new)?,
+            phone: read_if_known(phone, "borrower.phone", Phone::new)?,
+            email: read_if_known(email, "borrower.email", EmailAddress::stored)?,
             locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
             time_zone: read_if_known(self.time_zone, "borrower.time_zone", str::parse)?,
-            account_phone: read_if_known(self.account_phone, "borrower.account_phone", Phone::new)?,
+            account_phone: read_if_known(account_phone, "borrower.account_phone", Phone::new)?,
             verifier: read_if_known(self.verifier, "borrower.verifier", VerifierHash::stored)?,
             preferred_channel: read_if_known(self.preferred_channel, "borrower.preferred_channel", str::parse)?,
             preferred_hours: read_if_known(self.preferred_hours, "borrower.preferred_hours", str::parse)?,
@@ -77,8 +83,18 @@ pub(in crate::store) struct KnownBorrowerRow {
 }
 
 impl KnownBorrowerRow {
-    pub(in crate::store) fn borrower(self) -> Result<Borrower, StoreError> {
-        self.borrower.borrower(self.key.key()?)
+    pub(in crate::store) fn borrower(self, ring: Option<&KeyRing>) -> Result<Borrower, StoreError> {
+        self.borrower.borrower(self.key.key()?, ring)
+    }
+
+    /// Merchant and number.
+    pub(in crate::store) fn key(&self) -> Result<BorrowerKey, StoreError> {
+        self.key.key()
+    }
+
+    /// The encrypted part, if there is one.
+    pub(in crate::store) fn sealed(&self) -> Option<&str> {
+        self.borrower.sealed.as_deref()
     }
 }
 

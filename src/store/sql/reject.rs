@@ -4,8 +4,9 @@ use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known};
 use super::clauses::Clause;
+use super::sealing::open_cells;
 use super::value::Moment;
-use crate::domain::{RecordCells, RejectedRecord};
+use crate::domain::{KeyRing, RecordCells, RejectedRecord};
 use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, StoreError};
 
 /// What is kept of a record `x`.
@@ -72,8 +73,9 @@ pub(in crate::store) struct RejectRow {
 }
 
 impl RejectRow {
-    pub(in crate::store) fn kept(self) -> Result<KeptRecord, StoreError> {
-        let cells = serde_json::from_str(&self.cells).map_err(|_| StoreError::Corrupt { column: "reject.cells" })?;
+    pub(in crate::store) fn kept(self, ring: Option<&KeyRing>) -> Result<KeptRecord, StoreError> {
+        let cells = open_cells(ring, [&self.installment_id, &self.merchant, &self.source], self.cells)?;
+        let cells = serde_json::from_str(&cells).map_err(|_| StoreError::Corrupt { column: "reject.cells" })?;
         let record = RejectedRecord {
             source: read_if_known(some(self.source), "reject.source", str::parse)?,
             kind: read(&self.kind, "reject.kind", str::parse)?,

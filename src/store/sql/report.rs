@@ -5,9 +5,10 @@ use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known, read_key};
 use super::clauses::Clause;
+use super::sealing::{open_address, open_personal};
 use super::value::Moment;
 use crate::domain::{
-    Address, Channel, Code, EmailAddress, Fate, MerchantId, Phone, ReminderId, ReminderKey, Step, Suppression,
+    Address, Channel, Code, EmailAddress, Fate, KeyRing, MerchantId, Phone, ReminderId, ReminderKey, Step, Suppression,
     SuppressionReason,
 };
 use crate::store::{KeptReport, ReplyFilter, ReplyRecord, Sender, StoreError, SuppressionFilter};
@@ -31,8 +32,8 @@ pub(in crate::store) use by_provider_id;
 macro_rules! addresses {
     ($batch:literal) => {
         concat!(
-            r#"select r.merchant, r.id as reminder_id, r.channel,
-                case r.channel when 'sms' then b.phone else b.email end as address
+            r#"select r.merchant, r.borrower_id, r.id as reminder_id, r.channel,
+                case r.channel when 'sms' then b.phone else b.email end as address, b.sealed
             from "#,
             $batch,
             " join borrower b on b.borrower_id = r.borrower_id and b.merchant = r.merchant"
@@ -56,8 +57,8 @@ pub(in crate::store) const KEPT: &str = r#"
 
 /// Keeps an answer, unless it is there. Binds: the columns.
 pub(in crate::store) const KEEP_REPLY: &str = r#"
-    insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, intent, said, at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, sealed, intent, said, at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     on conflict (gateway, provider_id) where provider_id is not null do nothing
     returning id"#;
 
@@ -73,7 +74,7 @@ pub(in crate::store) const RECORD_READING: &str =
     "insert into reply_reading (reply_id, at, actor, intent) values ($1, $2, $3, $4)";
 
 /// One answer. Binds: number.
-pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, intent, said, at, false as unread from reply where id = $1";
+pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, said, at, false as unread from reply where id = $1";
 
 /// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
 pub(in crate::store) const IS_OVERTAKEN: &str = r#"
@@ -125,7 +126,7 @@ pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"
 /// Suppressions that match; the clauses come in between. Binds: merchant, channel, address, and what the page before ended with:
 /// channel, address, merchant; limit.
 pub(in crate::store) const SUPPRESSIONS: [&str; 2] = [
-    "select merchant, channel, address, reason, source, since, until from suppression where true",
+    "select merchant, channel, address, sealed, reason, source, since, until from suppression where true",
     " order by channel, address, coalesce(merchant, '') limit $7",
 ];
 
@@ -141,7 +142,7 @@ pub(in crate::store) fn narrow_suppressions(filter: &SuppressionFilter) -> [Clau
 
 /// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit.
 pub(in crate::store) const REPLIES: [&str; 2] = [
-    "select id, gateway, merchant, reminder_id, channel, address, intent, said, at, \
+    "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, said, at, \
      exists (select 1 from reply_to_read u where u.reply_id = reply.id) as unread from reply where true",
     " order by id desc limit $4",
 ];
@@ -187,16 +188,31 @@ impl AnsweredRow {
 #[derive(FromRow)]
 pub(in crate::store) struct AddressRow {
     merchant: String,
+    borrower_id: String,
     reminder_id: i64,
     channel: String,
     address: Option<String>,
+    sealed: Option<String>,
 }
 
 impl AddressRow {
     /// The reminder, its merchant, and where its messages go to, if that is known.
-    pub(in crate::store) fn read(self) -> Result<(ReminderId, MerchantId, Option<Address>), StoreError> {
+    pub(in crate::store) fn read(
+        self,
+        ring: Option<&KeyRing>,
+    ) -> Result<(ReminderId, MerchantId, Option<Address>), StoreError> {
         let merchant = read(&self.merchant, "reminder.merchant", str::parse)?;
-        let address = self.address.map(|address| read_address(&self.channel, &address, "borrower.phone"));
+        let address = match self.sealed {
+            None => self.address,
+            Some(sealed) => {
+                let [_, phone, email, _] = open_personal(ring, &read_key(&self.merchant, &self.borrower_id)?, &sealed)?;
+                match read(&self.channel, "reminder.channel", str::parse)? {
+                    Channel::Sms => phone,
+                    Channel::Email => email,
+                }
+            }
+        };
+        let address = address.map(|address| read_address(&self.channel, &address, "borrower.phone"));
         Ok((ReminderId(self.reminder_id), merchant, address.transpose()?))
     }
 }
@@ -275,6 +291,7 @@ pub(in crate::store) struct SuppressionRow {
     merchant: Option<String>,
     channel: String,
     pub(in crate::store) address: String,
+    sealed: Option<String>,
     reason: String,
     source: String,
     since: Moment,
@@ -282,10 +299,12 @@ pub(in crate::store) struct SuppressionRow {
 }
 
 impl SuppressionRow {
-    pub(in crate::store) fn suppression(self) -> Result<Suppression, StoreError> {
+    pub(in crate::store) fn suppression(self, ring: Option<&KeyRing>) -> Result<Suppression, StoreError> {
+        const ADDRESS: &str = "suppression.address";
+        let address = open_address(ring, self.address, self.sealed, ADDRESS)?;
         Ok(Suppression {
             merchant: read_if_known(self.merchant, "suppression.merchant", str::parse)?,
-            address: read_address(&self.channel, &self.address, "suppression.address")?.into(),
+            address: read_address(&self.channel, &address, ADDRESS)?.into(),
             reason: read(&self.reason, "suppression.reason", str::parse::<SuppressionReason>)?,
             source: self.source,
             since: self.since.0,
@@ -303,6 +322,7 @@ pub(in crate::store) struct ReplyRow {
     reminder_id: Option<i64>,
     channel: String,
     address: String,
+    sealed: Option<String>,
     intent: String,
     said: String,
     at: Moment,
@@ -310,13 +330,14 @@ pub(in crate::store) struct ReplyRow {
 }
 
 impl ReplyRow {
-    pub(in crate::store) fn reply(self) -> Result<ReplyRecord, StoreError> {
+    pub(in crate::store) fn reply(self, ring: Option<&KeyRing>) -> Result<ReplyRecord, StoreError> {
+        let address = open_address(ring, self.address, self.sealed, "reply.address")?;
         Ok(ReplyRecord {
             id: self.id,
             gateway: read(&self.gateway, "reply.gateway", str::parse)?,
             merchant: read_if_known(self.merchant, "reply.merchant", str::parse)?,
             reminder: self.reminder_id.map(ReminderId),
-            from: read_sender(&self.channel, self.address),
+            from: read_sender(&self.channel, address),
             intent: read(&self.intent, "reply.intent", str::parse)?,
             said: self.said,
             at: self.at.0,

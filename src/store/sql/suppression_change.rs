@@ -5,8 +5,9 @@ use sqlx::FromRow;
 use super::borrower::{read, read_if_known};
 use super::clauses::Clause;
 use super::report::read_address;
+use super::sealing::open_address;
 use super::value::Moment;
-use crate::domain::{ManualChange, SuppressionChange, SuppressionScope};
+use crate::domain::{KeyRing, ManualChange, SuppressionChange, SuppressionScope};
 use crate::store::{StoreError, SuppressionChangeFilter};
 
 /// Records a change. Binds: at, actor, reason, action, merchant and channel of a stop, how many addresses.
@@ -19,7 +20,7 @@ pub(in crate::store) const APPEND: &str = r#"
 pub(in crate::store) const MATCHING: [&str; 2] = [
     r#"
     select c.id, c.at, c.actor, c.reason, c.action, coalesce(c.merchant, a.merchant) as merchant,
-        coalesce(c.channel, a.channel) as channel, c.addresses, a.address
+        coalesce(c.channel, a.channel) as channel, c.addresses, a.address, a.sealed
     from suppression_change c
     left join suppression_change_address a on a.change_id = c.id and c.addresses = 1
     where true"#,
@@ -48,14 +49,17 @@ pub(in crate::store) struct ChangeRow {
     channel: Option<String>,
     addresses: i64,
     address: Option<String>,
+    sealed: Option<String>,
 }
 
 impl ChangeRow {
-    pub(in crate::store) fn change(self) -> Result<SuppressionChange, StoreError> {
+    pub(in crate::store) fn change(self, ring: Option<&KeyRing>) -> Result<SuppressionChange, StoreError> {
+        const COLUMN: &str = "suppression_change_address.address";
         let merchant = read_if_known(self.merchant, "suppression_change.merchant", str::parse)?;
         let scope = match (self.channel, self.address, self.addresses) {
             (Some(channel), Some(address), 1) => {
-                let address = read_address(&channel, &address, "suppression_change_address.address")?.into();
+                let address = open_address(ring, address, self.sealed, COLUMN)?;
+                let address = read_address(&channel, &address, COLUMN)?.into();
                 SuppressionScope::Address { merchant, address }
             }
             (channel, _, 0) => {

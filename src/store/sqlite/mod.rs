@@ -14,6 +14,9 @@ mod contact;
 mod contacts;
 #[path = "../body/digits.rs"]
 mod digits;
+#[path = "../body/encryption.rs"]
+mod encryption;
+mod encryption_guards;
 #[path = "../body/fallback.rs"]
 mod fallback;
 #[path = "../body/funnel.rs"]
@@ -146,6 +149,11 @@ impl SqliteStore {
         Self { ring: Some(ring), ..self }
     }
 
+    /// What encrypts personal data, if anything does.
+    fn ring(&self) -> Option<Arc<KeyRing>> {
+        self.ring.clone()
+    }
+
     async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx::begin(Session::new(self.readers.acquire().await?), "begin", self.ring.clone()).await?)
     }
@@ -157,6 +165,11 @@ impl SqliteStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, self.ring.clone()).await?)
+    }
+
+    /// For what is written before the database is encrypted.
+    async fn write_plain(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, None).await?)
     }
 
     /// For what need not be on the disk at once on PostgreSQL.

@@ -5,6 +5,7 @@
 //! chance. So each operation is a task of its own; who asked waits for it, or does not. It also knows what it needs by itself: what
 //! it is given is copied.
 
+mod encryption;
 mod holds;
 mod notices;
 mod rejects;

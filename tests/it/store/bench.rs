@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use dueherald::clock::SimClock;
+use dueherald::domain::KeyRing;
 use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store, TaskStore};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
@@ -24,24 +25,32 @@ pub(super) const START: &str = "2026-11-22T02:00:00Z";
 pub(crate) async fn postgres() -> Bench {
     let (database, clock) = (crate::postgres::database().await, SimClock::at(instant(START)));
     let owner = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the test database is there");
+    let owner = owner.encrypted_with(Arc::new(ring()));
     owner.migrate().await.expect("the migrations run");
     drop(owner);
     database.make_roles().await;
     let url = database.url_as("dueherald_worker");
     let store = PostgresStore::connect(&url.into(), 4, Some(Arc::new(clock.clone()))).await;
-    let store = in_tasks(store.expect("the test database is there"));
+    let store = in_tasks(store.expect("the test database is there").encrypted_with(Arc::new(ring())));
     Bench { store, clock, _lives_as_long: Box::new(database) }
 }
 
 pub(crate) async fn memory() -> Bench {
     let clock = SimClock::at(instant(START));
-    migrated(Box::new(MemoryStore::new(Arc::new(clock.clone()))), clock, Box::new(())).await
+    let store = MemoryStore::new(Arc::new(clock.clone())).encrypted_with(Arc::new(ring()));
+    migrated(Box::new(store), clock, Box::new(())).await
 }
 
 pub(crate) async fn sqlite() -> Bench {
     let (folder, clock) = (TempDir::new().expect("a temporary folder"), SimClock::at(instant(START)));
     let store = SqliteStore::open(&sqlite_url(&folder), Arc::new(clock.clone())).await;
-    migrated(in_tasks(store.expect("the file can be made")), clock, Box::new(folder)).await
+    let store = store.expect("the file can be made").encrypted_with(Arc::new(ring()));
+    migrated(in_tasks(store), clock, Box::new(folder)).await
+}
+
+/// What the stores under test encrypt with, as a new database does.
+pub(super) fn ring() -> KeyRing {
+    KeyRing::new([(1, [1; 32])], [2; 32]).expect("keys")
 }
 
 /// As a process uses it.

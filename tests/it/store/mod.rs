@@ -8,6 +8,7 @@ mod claims;
 mod connections;
 mod costs;
 mod crossing;
+mod encryption;
 mod fallbacks;
 mod funnel;
 mod gateways;
@@ -80,6 +81,9 @@ macro_rules! every_case_on {
                 a_suppression_holds_for_its_merchant_or_for_all,
                 a_suppression_ends_and_is_replaced,
                 installments_are_found_by_what_is_known,
+            }
+            encryption {
+                a_verifier_is_kept_as_a_hash,
             }
             claims {
                 a_key_is_planned_once,

@@ -248,6 +248,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     sent: |store, m| store.sent(&(start() - TimeDelta::days(1)..start())),
     try_digits: |store, m| store.try_digits(&m.answer),
     forget_tries: |store, m| store.forget_tries(&m.answer),
+    renew_encryption: |store, m| store.renew_encryption(None),
+    protection: |store, m| store.protection(),
     wishes: |store, m| store.wishes(&m.borrower()),
     plan: |store, m| store.plan(&[sms(&format!("{}-more", m.name), START)], start(), WriteMode::Commit),
     scan_state: |store, m| store.scan_state(),

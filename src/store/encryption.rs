@@ -1,0 +1,40 @@
+//! What the store does about encryption at rest.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::BorrowerKey;
+
+/// Encryption of personal data. The part of [`Store`](super::Store) that is about it. A database is encrypted as a whole by
+/// [`Store::migrate`](super::Store::migrate), once the store has a key ring.
+#[async_trait]
+pub trait EncryptionStore {
+    /// Encrypts with the first key what is encrypted with another one: some of the borrowers after `after`, and with the first of them
+    /// all else. Nothing is done where nothing is encrypted.
+    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<Renewed, StoreError>;
+
+    /// How personal data is kept. Reads every borrower.
+    async fn protection(&self) -> Result<Protection, StoreError>;
+}
+
+/// What one step of a change of keys did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Values that were encrypted anew.
+    pub written: u64,
+    /// Where the next step goes on; `None` at the end.
+    pub next: Option<BorrowerKey>,
+}
+
+/// How personal data is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Whether it is encrypted.
+    pub is_encrypted: bool,
+    /// How many borrowers there are.
+    pub borrowers: u64,
+    /// Those whose page has no verifier to ask for.
+    pub without_verifier: u64,
+    /// Those that are encrypted with a key that is not the first.
+    pub under_older_keys: u64,
+}
