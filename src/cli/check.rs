@@ -324,7 +324,7 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
         }
     }
     if config.database.encryption.is_none() {
-        let text = "[encryption] has no keys: phone numbers, e-mail addresses and names stand in the database in the clear, and verifiers are not kept; `dueherald init` shows how to give it keys, and `dueherald migrate` encrypts what is there";
+        let text = "[encryption] has no keys: the database holds phone numbers, e-mail addresses and names as plain text, and keeps no verifiers; to encrypt it, add the section as `dueherald init` writes it, and run `dueherald migrate`";
         remarks.push(text.to_owned());
     }
     for route in config.routes.0.iter().filter(|route| route.kind.url().is_some_and(is_shortened)) {

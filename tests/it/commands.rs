@@ -97,6 +97,8 @@ fn walk_through(desk: &Desk) {
     desk.run(&["check", "--online"]).went_well();
     desk.run(&["import", "sample.csv"]).went_well();
     assert!(desk.run(&["import", "sample.csv"]).went_well().contains("same      9"), "the same file changes nothing");
+    let online = desk.run(&["check", "--online"]).went_well();
+    assert!(online.contains("  personal data: encrypted\n"), "{online}");
 
     let tried = desk.run(&["scan", "--at", &at, "--dry-run"]).went_well();
     assert!(desk.reminders(&[]).is_empty(), "{tried}");

@@ -384,6 +384,7 @@ async fn a_check_shows_what_the_config_means() {
 
     Database
       PostgreSQL at db.example.com:5433/dueherald, at most 8 connections, 2 of them for pages, callbacks and the API
+      personal data is not encrypted
 
     Scans
       0 6 * * MON in Asia/Shanghai, 2d ahead
@@ -413,6 +414,7 @@ async fn a_check_shows_what_the_config_means() {
 
     Please note
       merchants.harbour.link_base is on this machine: borrowers cannot open links that begin so
+      [encryption] has no keys: the database holds phone numbers, e-mail addresses and names as plain text, and keeps no verifiers; to encrypt it, add the section as `dueherald init` writes it, and run `dueherald migrate`
       `dueherald run` serves no pages: conf/dueherald.toml: http.client_header: is missing: links are https, so visitors come by a front server, and all of them look like one client; name the header in which it says for whom it asks, for example "x-forwarded-for", or write unlimited_clients = true if it limits them itself
       rule due-today at 21:00 lies outside the contact hours of harbour: it goes out when they next begin, at 08:00
       gateways.capture-email keeps messages and sends nothing

@@ -8,5 +8,5 @@ pub(super) const SET_KEYS: &str = r#"
 
 /// Suppressions of addresses that are not ASCII.
 pub(super) const NOT_ASCII: &str = r#"
-    select merchant, channel, address, reason, source, since, until from suppression
+    select merchant, channel, address, sealed, reason, source, since, until from suppression
     where channel = 'email' and octet_length(address) <> char_length(address)"#;

@@ -47,7 +47,7 @@ impl Place for File {
         let mut connection = sqlx::SqliteConnection::connect(&sqlite_url(&self.0)).await.expect("it opens");
         let columns: Vec<(String, String)> = sqlx::query_as(
             "select m.name, group_concat('coalesce(cast(\"' || c.name || '\" as text), '''')', ' || '' '' || ')
-             from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' group by m.name",
+             from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and m.name not like '%sqlx%' group by m.name",
         )
         .fetch_all(&mut connection)
         .await
