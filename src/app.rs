@@ -423,6 +423,7 @@ async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Tim
                 Some(ring) => store.encrypted_with(ring),
                 None => store,
             };
+            store.check_keys().await?;
             let public = store.with_own_readers();
             (Arc::new(store), Arc::new(public), PUBLIC_ON_SQLITE)
         }
@@ -436,6 +437,7 @@ async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Tim
                 Some(ring) => store.encrypted_with(ring),
                 None => store,
             });
+            store.check_keys().await?;
             let public = database.public_connections();
             let beside = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
             // One more for each waits, so that no connection idles while somebody asks.

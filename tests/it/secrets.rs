@@ -60,3 +60,30 @@ fn a_mistake_about_the_database_is_told_all_the_same() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE__URL"), "{output:?}");
 }
+
+#[rstest]
+#[case::another_index_key(|desk: &Desk| replace_key(desk, "index.key"), "index_key is not the one")]
+#[case::no_keys(without_encryption, "the config has no [encryption]")]
+fn a_command_with_other_keys_than_the_databases_writes_nothing(#[case] spoil: fn(&Desk), #[case] said: &str) {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    desk.run(&["import", "sample.csv"]).went_well();
+    spoil(&desk);
+    for command in [&["import", "sample.csv"][..], &["migrate"], &["scan"], &["suppress", "list"]] {
+        let refused = desk.run(command);
+        assert_eq!(refused.code, 1, "{command:?}: {}", refused.out);
+        assert!(refused.err.contains(said), "{command:?}: {}", refused.err);
+    }
+}
+
+fn replace_key(desk: &Desk, name: &str) {
+    std::fs::write(desk.path(name), "f".repeat(64)).expect("a file");
+}
+
+fn without_encryption(desk: &Desk) {
+    let config = std::fs::read_to_string(desk.path("dueherald.toml")).expect("text");
+    let (before, rest) = config.split_once("index_key =").expect("init writes it");
+    let (_, after) = rest.split_once("[schedule]").expect("it is the next section");
+    let config = before.replace("[encryption]\n", "") + "[schedule]" + after;
+    std::fs::write(desk.path("dueherald.toml"), config).expect("a file");
+}

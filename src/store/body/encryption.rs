@@ -45,6 +45,20 @@ impl EncryptionStore for End {
     }
 }
 
+impl End {
+    /// Refuses keys that are not the database's before anything is written with them. Whether it is encrypted at all, or migrated, is
+    /// asked by [`Store::ready`](crate::store::Store::ready).
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKeys`].
+    pub async fn check_keys(&self) -> Result<(), StoreError> {
+        match check(self).await {
+            Err(error @ StoreError::WrongKeys(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Encrypts the database if the store has keys and it is not encrypted yet: all of it in one transaction, so that no moment sees a
 /// suppression in one form and its borrower in the other.
 pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
