@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use dueherald::domain::{
     Address, AddressKey, Channel, Click, Intent, Locale, Phone, Said, SuppressionReason, Wishes, WishesByHand,
 };
+use dueherald::plan::AnswerTry;
 use dueherald::store::{
     InstallmentFilter, PostgresStore, ReminderFilter, Sender, Stop, Store, SuppressionFilter, Told, ToldReply,
     WriteMode,
@@ -91,8 +92,9 @@ async fn works(web: &dyn Store, ids: &[dueherald::domain::ReminderId]) {
     web.route_versions(None).await.expect("the ways to repay");
     web.route_health().await.expect("the ways to repay");
     web.events(ids[0]).await.expect("/verify");
-    web.try_digits(ids[0]).await.expect("a try");
-    web.forget_tries(ids[0]).await.expect("a try that ended well");
+    let attempt = AnswerTry { borrower: key("b1"), client: Some("client".to_owned()) };
+    web.try_digits(&attempt).await.expect("a try");
+    web.forget_tries(&attempt).await.expect("a try that ended well");
     let click = Click { at: instant("2026-11-22T01:00:00Z"), reminder: ids[0], route: "web".parse().expect("a key") };
     web.add_click(&click).await.expect("a click");
     let wishes = Wishes { locale: Said::Value(Some(Locale::new("en").expect("a locale"))), ..Wishes::default() };

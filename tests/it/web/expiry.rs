@@ -53,9 +53,9 @@ async fn ninety_days_after_the_due_date_a_page_says_whom_to_ask_and_nothing_else
     }
     assert!(answer.body.contains("tel:"), "customer service: {}", answer.body);
 
-    let digits = post_form(router.clone(), &page(), "digits=2222").await;
+    let digits = post_form(router.clone(), &page(), "digits=1111").await;
     assert!(!digits.body.contains("欧阳晓雯") && digits.body.contains(headline), "{}", digits.body);
-    assert_eq!(*tried.lock().unwrap(), None, "no try is counted");
+    assert!(tried.lock().unwrap().is_empty(), "no try is counted");
     let go = post_form(router, &format!("{}/go", page()), "route=web").await;
     assert_eq!(go.header("location"), format!("../{TOKEN}"), "back to the page");
     assert!(clicks.lock().unwrap().is_empty());
@@ -122,7 +122,7 @@ async fn pages_are_served_under_the_merchants_hosts_only(#[case] host: &str, #[c
     let (go, one_click) = (format!("{}/go", page()), "List-Unsubscribe=One-Click");
     for (method, path, body) in [
         ("GET", page(), ""),
-        ("POST", page(), "digits=2222"),
+        ("POST", page(), "digits=1111"),
         ("POST", go, "route=web"),
         ("GET", unsubscribe.clone(), ""),
         ("POST", unsubscribe, one_click),
