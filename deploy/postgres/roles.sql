@@ -26,6 +26,7 @@ begin
     end loop;
 end $$;
 alter function event_end() owner to dueherald_owner;
+alter statistics reminder_listing owner to dueherald_owner;
 
 -- Whatever was granted before, to anybody.
 revoke all on all tables in schema public from public, dueherald_worker, dueherald_reader;

@@ -1,6 +1,8 @@
 -- What staff list by channel, newest first. On expressions, as the other indexes of listings: see 0012.
 create index reminder_of_channel on reminder (coalesce(channel, channel), id);
 create index reminder_of_merchant_and_channel on reminder (coalesce(merchant, merchant), coalesce(channel, channel), id);
+-- A merchant may use one channel alone. Without this the planner expects to meet what is asked for soon, and walks through all reminders.
+create statistics reminder_listing (mcv) on (coalesce(merchant, merchant)), (coalesce(channel, channel)) from reminder;
 
 -- Reminders that ended, by merchant, due date and channel. These stand with the reminder, so where millions of ends are of another
 -- merchant or channel, a listing would read the reminder of each. The event has them as well. The hot path writes no event of these
