@@ -363,7 +363,7 @@ pub fn renderer(config: &Config) -> Result<Renderer, AppError> {
         }
         None => Vec::new(),
     };
-    Renderer::new(sources).map_err(AppError::Templates)
+    Renderer::with_limits(sources, config.templates.limits).map_err(AppError::Templates)
 }
 
 /// Every template below a folder. Other files are passed over.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Registry, Seen};
 use crate::domain::{
     Borrower, Channel, EmailParts, Installment, LinkMode, Merchant, Message, RegisteredSms, ReminderId, RouteKey,
-    SmsText,
+    SmsText, TemplateName,
 };
 use crate::plan::ToSend;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
@@ -35,7 +35,7 @@ impl Composer {
     /// Renders the message of one reminder; from the approved templates of the gateway, where it takes no others.
     ///
     /// # Errors
-    /// When its template does not render.
+    /// When its template does not render, or the message is longer than one may be.
     pub fn compose(
         &self,
         reminder: ReminderId,
@@ -70,7 +70,12 @@ impl Composer {
             check_code: check_code.as_deref(),
         };
         let message = match registered {
-            Some(registered) => Message::Registered(registered.fill(&request)?),
+            Some(registered) => {
+                let message = Message::Registered(registered.fill(&request)?);
+                let template = to_send.template.as_ref().map_or("approved template", TemplateName::as_str);
+                self.renderer.limits().check(template, &message)?;
+                message
+            }
             None => self.renderer.render(&request)?,
         };
         let route = match (&message, route, link) {

@@ -13,8 +13,11 @@ use crate::domain::{
 };
 use crate::gateway::Handover;
 use crate::plan::{Tried, fall_back_at, follow};
-use crate::render::{RegisteredTemplates, RenderError};
+use crate::render::{RegisteredTemplates, RenderCause, RenderError};
 use crate::store::ClaimedReminder;
+
+/// The code of a message that was not sent because it exceeds the size limits.
+const TOO_LONG: &str = "message_too_long";
 
 /// Where among the channel's gateways a reminder is handed over.
 #[derive(Debug, Clone)]
@@ -91,6 +94,11 @@ impl Dispatcher {
     /// `version` tells the templates that it was rendered from.
     fn not_rendered(&self, attempt: Attempt, error: &RenderError, version: &str, until: DateTime<Utc>) -> Settlement {
         let now = self.clock.now();
+        if error.cause == RenderCause::Size {
+            // The data made it too long, so it says nothing about the template, and must not stop others' messages.
+            tracing::error!(reminder = %attempt.reminder(), template = error.template, "the message is too long; nothing was sent");
+            return attempt.settle(Outcome::NotSent { code: Code::new(TOO_LONG) }, Next::Failed, now);
+        }
         if self.poison.failed(&error.template) {
             let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
             let cause = HoldCause::new(HoldReason::BadTemplate, format!("{}@{version}", error.template));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
 
-use super::{Phase, RenderError, TemplateInfo, TemplateOrigin};
+use super::{Phase, RenderCause, RenderError, TemplateInfo, TemplateOrigin};
 use crate::domain::{Channel, Locale};
 
 /// What a file below the message folder is, told from its path alone.
@@ -182,6 +182,7 @@ pub(super) fn gather<'a>(
                     "is an e-mail without all its parts; put email.{locale}.{} beside it",
                     missing.join(&format!(" and email.{locale}."))
                 ),
+                cause: RenderCause::Template,
             });
             continue;
         }

@@ -10,7 +10,7 @@ use super::engine::Fault;
 use super::registered::Phrase;
 use super::sample::{Sample, sample_merchant};
 use super::scan::{Name, Uses, scan};
-use super::{Phase, RenderError, Renderer, TemplateInfo, TemplateOrigin};
+use super::{Phase, RenderCause, RenderError, Renderer, TemplateInfo, TemplateOrigin};
 use crate::domain::{Channel, Locale, Merchant, MerchantId, Message, OPTED_OUT};
 
 /// What a loop offers beside its variable.
@@ -87,6 +87,7 @@ pub(super) fn check_names(
             template: path.to_owned(),
             line: Some(used.line),
             problem,
+            cause: RenderCause::Template,
         }));
     }
 }
@@ -175,6 +176,7 @@ fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, 
         } else {
             continue;
         };
-        problems.push(RenderError { template: path.clone(), line: None, problem: problem.to_owned() });
+        let cause = RenderCause::Template;
+        problems.push(RenderError { template: path.clone(), line: None, problem: problem.to_owned(), cause });
     }
 }

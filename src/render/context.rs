@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::format::Form;
 use super::{Phase, RenderRequest};
@@ -111,8 +112,9 @@ context_object!(
     }
 );
 
-/// The most characters of a data field that has no bound of its own: whatever a file holds, a message stays a message.
-const MAX_FIELD_CHARS: usize = 80;
+/// The most letters, as a reader counts them, of a data field that has no bound of its own: whatever a file holds, a message stays a
+/// message.
+const MAX_FIELD_GRAPHEMES: usize = 80;
 
 /// The context of one message, in the form of the template's own language. `None` if the total cannot be summed.
 pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale) -> Option<Value> {
@@ -183,7 +185,7 @@ fn optional(data: Option<&str>) -> Value {
 }
 
 fn clipped(data: Option<&str>) -> Value {
-    match data.and_then(|data| data.char_indices().nth(MAX_FIELD_CHARS)) {
+    match data.and_then(|data| data.grapheme_indices(true).nth(MAX_FIELD_GRAPHEMES)) {
         Some((end, _)) => optional(data.map(|data| format!("{}...", &data[..end])).as_deref()),
         None => optional(data),
     }

@@ -6,17 +6,19 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
 
-use super::RenderError;
+use super::limits::LimitedOutput;
+use super::{RenderCause, RenderError, builtins};
 
-/// What one part of a message may cost: the built-in mails pass with 4,000 instalments and not with 8,000, and a runaway
-/// template is stopped long before anybody waits for it.
-const FUEL: u64 = 500_000;
+/// The work that one part of a message may cost. One unit pays for one step or 64 bytes of text, so no value gets longer than 9.6 MB;
+/// the built-in mails pass with 1,000 instalments, which is more than an e-mail of the usual limit holds.
+const FUEL: u64 = 150_000;
 
 /// Printed in place of a guess where a template prints what is not there.
 const NOT_ALWAYS_THERE: &str = "prints a value that is not always known; put it in {% if … %}";
 
 pub(super) fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
+    let mut env = Environment::empty();
+    builtins::add(&mut env);
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|path| if path.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
     env.set_formatter(format_value);
@@ -70,9 +72,31 @@ pub(super) enum Fault {
     Engine(String, Box<Error>),
     /// The result of this file is no message.
     Result(String, &'static str),
+    /// The result is too long.
+    Size(RenderError),
+}
+
+/// Renders a template whose output takes `limit` bytes at most.
+pub(super) fn render(env: &Environment<'_>, path: &str, context: Value, limit: usize) -> Result<String, Fault> {
+    let mut output = LimitedOutput::new(limit);
+    let rendered = env.get_template(path).and_then(|template| {
+        template.render_captured_to(context, &mut output)?;
+        Ok(())
+    });
+    rendered.map_err(|error| Fault::engine(path, error))?;
+    Ok(output.into_text())
 }
 
 impl Fault {
+    /// Whether the result is too long, rather than the template wrong.
+    pub(super) fn is_size(&self) -> bool {
+        match self {
+            Self::Engine(_, error) => innermost(error).kind() == ErrorKind::WriteFailure,
+            Self::Size(_) => true,
+            Self::Result(..) => false,
+        }
+    }
+
     pub(super) fn engine(path: &str, error: Error) -> Self {
         Self::Engine(path.to_owned(), Box::new(error))
     }
@@ -89,13 +113,19 @@ impl Fault {
 
     fn worded(self, in_full: bool) -> RenderError {
         match self {
-            Self::Result(template, problem) => RenderError { template, line: None, problem: problem.to_owned() },
+            Self::Result(template, problem) => {
+                RenderError { template, line: None, problem: problem.to_owned(), cause: RenderCause::Template }
+            }
+            Self::Size(error) => error,
             Self::Engine(path, error) => {
                 let error = innermost(&error);
+                let is_size = error.kind() == ErrorKind::WriteFailure;
+                let cause = if is_size { RenderCause::Size } else { RenderCause::Template };
                 RenderError {
                     template: error.name().map_or(path, str::to_owned),
                     line: error.line(),
                     problem: wording(error, in_full),
+                    cause,
                 }
             }
         }
@@ -116,7 +146,13 @@ fn wording(error: &Error, in_full: bool) -> String {
         ErrorKind::UndefinedError => "uses a name that does not exist here",
         ErrorKind::SyntaxError => "is not well formed",
         ErrorKind::TemplateNotFound => "includes or extends a file that does not exist",
-        ErrorKind::OutOfFuel => "does too much work for one message; look for a loop that does not end",
+        ErrorKind::WriteFailure => {
+            return "prints more than a message may hold; see max_sms_parts and max_email_bytes of [templates]"
+                .to_owned();
+        }
+        ErrorKind::OutOfFuel => {
+            "does too much work for one message; look for a loop that does not end or a text that grows"
+        }
         ErrorKind::UnknownFilter => "uses a filter that does not exist",
         ErrorKind::UnknownTest => "uses a test that does not exist",
         ErrorKind::UnknownFunction => "calls a function that does not exist",

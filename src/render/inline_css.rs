@@ -12,7 +12,7 @@ use std::ops::Range;
 use css_inline::CSSInliner;
 
 use super::scan::{end_of_tag, is_tag};
-use super::{RenderError, TemplateOrigin};
+use super::{RenderCause, RenderError, TemplateOrigin};
 
 /// Numbers the elements of the copy.
 const NUMBER: &str = "data-place";
@@ -47,6 +47,7 @@ pub(super) fn inline_css(sources: &mut BTreeMap<String, (String, TemplateOrigin)
                 problem: format!(
                     "has a style sheet that cannot be put into style attributes ({error}); mend it or leave it out"
                 ),
+                cause: RenderCause::Template,
             }),
         }
     }

@@ -33,9 +33,11 @@
 //! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that extend it; what
 //! a file includes keeps its own.
 //!
-//! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing.
+//! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing. The
+//! filters, tests and functions that it may use are those of `builtins.rs`, and no message is longer than [`MessageLimits`] allow.
 
 mod builtin;
+mod builtins;
 mod catalog;
 mod check;
 mod check_code;
@@ -43,6 +45,7 @@ mod context;
 mod engine;
 mod format;
 mod inline_css;
+mod limits;
 mod link;
 mod registered;
 mod renderer;
@@ -61,6 +64,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
 pub use format::money_text;
+pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
 pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
@@ -83,6 +87,17 @@ pub struct RenderError {
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub problem: String,
+    /// Whether the template or the size of its result is at fault.
+    pub cause: RenderCause,
+}
+
+/// What a message fails by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RenderCause {
+    /// The template: it fails for others too.
+    Template,
+    /// The message is longer than [`MessageLimits`] allow: with the data of another borrower it may fit.
+    Size,
 }
 
 impl fmt::Display for RenderError {

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use super::catalog::tags;
 use super::check::{check_names, no_problem_with};
 use super::context::context;
-use super::engine::{Fault, environment};
-use super::{Phase, RenderError, RenderRequest};
+use super::engine::{Fault, environment, render};
+use super::limits::MAX_PARAMETER_BYTES;
+use super::{Phase, RenderCause, RenderError, RenderRequest};
 use crate::domain::{Locale, Merchant, MerchantId, RegisteredSms, TemplateName};
 
 /// A small template over what a message can name (see [`crate::render`]); parsed and checked once.
@@ -32,8 +33,7 @@ impl Phrase {
     }
 
     pub(super) fn render(&self, context: &Value) -> Result<String, Fault> {
-        let rendered = self.environment.get_template(ONLY).and_then(|template| template.render(context));
-        let text = rendered.map_err(|error| Fault::engine(ONLY, error))?.trim().to_owned();
+        let text = render(&self.environment, ONLY, context.clone(), MAX_PARAMETER_BYTES)?.trim().to_owned();
         if text.is_empty() { Err(Fault::Result(ONLY.to_owned(), "says nothing; give it a value")) } else { Ok(text) }
     }
 }
@@ -202,6 +202,7 @@ impl RegisteredTemplates {
             template: request.template.map_or("before-due", TemplateName::as_str).to_owned(),
             line: None,
             problem: "is not among the templates that the gateway's provider has approved".to_owned(),
+            cause: RenderCause::Template,
         };
         let first = request.installments.first().ok_or_else(nothing)?;
         let phase = Phase::of(request.today, first.due_date);

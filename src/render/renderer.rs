@@ -5,13 +5,14 @@ use minijinja::{Environment, Value};
 use super::builtin::is_builtin;
 use super::catalog::{Catalog, FileKind, Wanted, gather};
 use super::context::{breaks_line, context};
-use super::engine::{Fault, environment};
+use super::engine::{Fault, environment, render};
 use super::inline_css::inline_css;
 use super::segments::plain_punctuation;
 use super::{
-    Phase, RenderError, RenderRequest, TemplateInfo, TemplateOrigin, TemplateSource, builtin_templates, check,
+    MessageLimits, Phase, RenderCause, RenderError, RenderRequest, TemplateInfo, TemplateOrigin, TemplateSource,
+    builtin_templates, check,
 };
-use crate::domain::{Channel, EmailParts, Message, SmsText, TemplateName};
+use crate::domain::{Channel, EmailParts, Merchant, Message, SmsText, Support, TemplateName};
 
 /// Templates, parsed and checked once. Cheap to render from on any number of threads.
 #[derive(Debug)]
@@ -19,18 +20,27 @@ pub struct Renderer {
     env: Environment<'static>,
     catalog: Catalog,
     prints_check_code: bool,
+    limits: MessageLimits,
     /// Of every template.
     fingerprint: String,
 }
 
 impl Renderer {
+    /// The built-in templates with those of a message folder laid over them, and the usual size limits.
+    ///
+    /// # Errors
+    /// As [`Renderer::with_limits`].
+    pub fn new(overrides: Vec<TemplateSource>) -> Result<Self, Vec<RenderError>> {
+        Self::with_limits(overrides, MessageLimits::default())
+    }
+
     /// The built-in templates with those of a message folder laid over them.
     ///
     /// # Errors
     /// Everything that is wrong with any of them, ordered by path and line: names that are none of a template, text that does
     /// not parse, names that a message does not have (in any branch), what fails or says nothing with sample data, a message
-    /// without a way to repay or without customer service.
-    pub fn new(overrides: Vec<TemplateSource>) -> Result<Self, Vec<RenderError>> {
+    /// without a way to repay or without customer service, a message that is longer than `limits` allow.
+    pub fn with_limits(overrides: Vec<TemplateSource>, limits: MessageLimits) -> Result<Self, Vec<RenderError>> {
         let mut problems = Vec::new();
         let mut sources: BTreeMap<String, (String, TemplateOrigin)> = builtin_templates()
             .map(|source| (source.path, (unix_lines(&source.text), TemplateOrigin::BuiltIn)))
@@ -45,6 +55,7 @@ impl Renderer {
         let renderer = Self {
             env: parse(&sources, &mut problems),
             catalog: catalog(&sources, &mut problems),
+            limits,
             prints_check_code: sources.values().any(|(text, _)| text.contains("check_code")),
             fingerprint: super::fingerprint(&sources.iter().map(|(path, (text, _))| (path, text)).collect::<Vec<_>>()),
         };
@@ -63,8 +74,8 @@ impl Renderer {
     /// Renders one message.
     ///
     /// # Errors
-    /// When the template names something that is not there, runs away, or yields an empty message. The error holds no data of
-    /// the borrower.
+    /// When the template names something that is not there, runs away, or yields an empty message or one that is too long. The error
+    /// holds no data of the borrower.
     pub fn render(&self, request: &RenderRequest<'_>) -> Result<Message, RenderError> {
         let info = self.find(request).ok_or_else(|| {
             let name = request.template.map_or("before-due", TemplateName::as_str);
@@ -110,8 +121,22 @@ impl Renderer {
         self.catalog.all()
     }
 
-    /// Renders a message from one template, whatever the request would find.
+    /// Renders a message from one template, whatever the request would find. An SMS that is too long is tried once more without the
+    /// hours of customer service: they are the one thing that a borrower can do without.
     pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, Fault> {
+        match self.render_whole(info, request) {
+            Err(fault)
+                if info.channel == Channel::Sms && request.merchant.support.hours.is_some() && fault.is_size() =>
+            {
+                let support = Support { hours: None, ..request.merchant.support.clone() };
+                let merchant = Merchant { support, ..request.merchant.clone() };
+                self.render_whole(info, &RenderRequest { merchant: &merchant, ..*request })
+            }
+            rendered => rendered,
+        }
+    }
+
+    fn render_whole(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, Fault> {
         let first = &info.files[0];
         let about = request
             .installments
@@ -119,20 +144,30 @@ impl Renderer {
             .and_then(|installment| context(request, Phase::of(request.today, installment.due_date), &info.locale));
         let context =
             about.ok_or_else(|| Fault::Result(first.clone(), "is asked for no instalment or too much money"))?;
-        match (info.channel, &info.files[..]) {
-            (Channel::Email, [subject, text, html]) => Ok(Message::Email(EmailParts {
-                subject: filled(subject, one_line(&self.part(subject, &context)?))?,
-                text: filled(text, self.part(text, &context)? + "\n")?,
-                html: filled(html, self.part(html, &context)? + "\n")?,
+        let message = match (info.channel, &info.files[..]) {
+            (Channel::Email, [subject, text, html]) => Message::Email(EmailParts {
+                subject: filled(subject, one_line(&self.part(subject, &context, self.limits.email_bytes)?))?,
+                text: filled(text, self.part(text, &context, self.limits.email_bytes)? + "\n")?,
+                html: filled(html, self.part(html, &context, self.limits.email_bytes)? + "\n")?,
                 unsubscribe: request.unsubscribe.map(str::to_owned),
-            })),
-            _ => Ok(Message::Sms(SmsText(filled(first, plain_punctuation(self.part(first, &context)?))?))),
-        }
+            }),
+            _ => {
+                let text = self.part(first, &context, self.limits.sms_bytes())?;
+                Message::Sms(SmsText(filled(first, plain_punctuation(text))?))
+            }
+        };
+        self.limits.check(first, &message).map_err(Fault::Size)?;
+        Ok(message)
     }
 
-    fn part(&self, path: &str, context: &Value) -> Result<String, Fault> {
-        let rendered = self.env.get_template(path).and_then(|template| template.render(context.clone()));
-        let mut text = rendered.map_err(|error| Fault::engine(path, error))?;
+    /// The size limits of its messages.
+    #[must_use]
+    pub fn limits(&self) -> MessageLimits {
+        self.limits
+    }
+
+    fn part(&self, path: &str, context: &Value, limit: usize) -> Result<String, Fault> {
+        let mut text = render(&self.env, path, context.clone(), limit)?;
         text.truncate(text.trim_end().len());
         if text.starts_with(char::is_whitespace) {
             text = text.trim_start().to_owned();
@@ -146,7 +181,7 @@ impl Renderer {
 }
 
 fn problem(template: String, line: Option<usize>, problem: impl Into<String>) -> RenderError {
-    RenderError { template, line, problem: problem.into() }
+    RenderError { template, line, problem: problem.into(), cause: RenderCause::Template }
 }
 
 fn parse(

@@ -5,8 +5,8 @@ use dueherald::domain::{
     Channel, EmailParts, Locale, Merchant, MerchantId, Message, Money, PersonName, Phone, TemplateName,
 };
 use dueherald::render::{
-    Phase, RenderError, RenderRequest, Renderer, Sample, TemplateOrigin, TemplateSource, builtin_templates,
-    sample_merchant, segments,
+    MessageLimits, Phase, RenderCause, RenderError, RenderRequest, Renderer, Sample, TemplateOrigin, TemplateSource,
+    builtin_templates, sample_merchant, segments,
 };
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, proptest};
 use rstest::rstest;
@@ -181,10 +181,68 @@ fn line_breaks_in_data_cannot_forge_a_line_or_a_header() {
 }
 
 #[test]
-fn a_mail_of_a_thousand_instalments_is_within_bounds() {
+fn a_mail_of_a_thousand_instalments_is_refused_unless_the_limit_is_raised() {
     let sample = sample("zh-CN", Phase::Before, 1_000);
-    let mail = email(&built_in(), &sample.request(Channel::Email, &locale("zh-CN")));
+    let (zh, large) = (locale("zh-CN"), MessageLimits { email_bytes: 1_000_000, ..MessageLimits::default() });
+    let mail = email(&Renderer::with_limits(Vec::new(), large).expect("sound"), &sample.request(Channel::Email, &zh));
     assert!(mail.text.contains("\n1000. 蓝牙耳机"));
+    let error = built_in().render(&sample.request(Channel::Email, &zh)).expect_err("it is longer than 200 KB");
+    assert!(error.cause == RenderCause::Size && error.problem.contains("max_email_bytes"), "{error}");
+    let fits = Sample::new(&sample.merchant, &zh, Phase::Before, 200);
+    assert!(email(&built_in(), &fits.request(Channel::Email, &zh)).text.contains("\n200. "));
+}
+
+/// An SMS of one letter more than four parts hold leaves the hours of customer service out; of many more it is refused, never cut.
+#[test]
+fn an_sms_is_never_longer_than_four_parts() {
+    let padding =
+        |count: usize| format!("{}{{{{ ' ' ~ merchant.support.hours if merchant.support.hours }}}}", "x".repeat(count));
+    let made = |count: usize| {
+        let text = format!("{SOUND}{{% if borrower.name == 'Long' %}}{}{{% endif %}}", padding(count));
+        let renderer = with(&[("on-due/sms.en.txt", &text)]).expect("no sample is that long");
+        let mut sample = sample("en", Phase::On, 1);
+        sample.borrower.name = Some(PersonName::new("Long").expect("a name"));
+        renderer.render(&sample.request(Channel::Sms, &locale("en")))
+    };
+    let text = |count| match made(count).expect("it fits") {
+        Message::Sms(sms) => sms.0,
+        other => panic!("{other:?}"),
+    };
+    let bare = text(0).len();
+    let hours = " 9:00-21:00".len();
+    let room = 4 * 153 - bare;
+    assert!(segments(&text(room)).parts == 4 && text(room).ends_with("21:00"));
+    assert!(segments(&text(room + 1)).parts == 4 && text(room + 1).ends_with('x'));
+    assert!(text(room + hours).ends_with('x'));
+    for length in [room + hours + 1, 9_000_000 / 64, 9_000_000] {
+        let error = made(length).expect_err("five parts");
+        assert_eq!(error.cause, RenderCause::Size, "{error}");
+    }
+}
+
+/// What a careless or hostile template asks for, and the refusal it gets when it is loaded.
+#[rstest]
+#[case::a_huge_text("{{ 'x' * 10000000 }}", "too much work")]
+#[case::a_text_over_the_limit("{{ 'x' * 5000 }}", "more than a message may hold")]
+#[case::five_parts("{{ 'x' * 700 }}", "an SMS of 5 parts")]
+#[case::a_text_that_doubles(
+    "{% set n = namespace(t='x') %}{% for i in range(40) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}",
+    "too much work"
+)]
+#[case::a_text_that_multiplies("{% set a = 'x' * 5000 %}{{ a|replace('x', a) }}", "too much work")]
+#[case::an_endless_join("{{ range(100000)|join(', ') }}", "more than a message may hold")]
+#[case::nested_loops("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "too much work")]
+#[case::itself("{% include 'a/sms.en.txt' %}", "cannot be done")]
+#[case::the_state("{{ debug() }}", "does not exist")]
+#[case::the_state_as_json("{{ borrower|tojson }}", "does not exist")]
+#[case::the_state_printed("{{ merchant|pprint }}", "does not exist")]
+#[case::padding("{{ '%9999999d'|format(1) }}", "does not exist")]
+#[case::unescaped("{{ merchant.name|safe }}", "does not exist")]
+#[case::an_attribute_by_name("{{ merchant|attr('name') }}", "does not exist")]
+#[case::a_new_object("{{ dict(a=1) }}", "does not exist")]
+fn a_hostile_template_is_refused_when_it_is_loaded(#[case] text: &str, #[case] refusal: &str) {
+    let found = problems(&[("a/sms.en.txt", &format!("{SOUND} {text}"))]);
+    assert!(found.iter().any(|problem| problem.contains(refusal)), "{found:?}");
 }
 
 #[test]
@@ -370,7 +428,9 @@ proptest! {
     ) {
         use std::sync::OnceLock;
         static RENDERER: OnceLock<Renderer> = OnceLock::new();
-        let renderer = RENDERER.get_or_init(built_in);
+        // Random names may be long; how long a message gets is not what this is about.
+        let limits = MessageLimits { sms_parts: 20, ..MessageLimits::default() };
+        let renderer = RENDERER.get_or_init(|| Renderer::with_limits(Vec::new(), limits).expect("sound"));
         let asked = locale(if chinese { "zh-CN" } else { "en" });
         let mut sample = Sample::new(&merchant_of(&texts), &asked, Phase::On, count);
         sample.today = NaiveDate::from_ymd_opt(2026, 11, 25).expect("a date") + chrono::TimeDelta::days(days);
