@@ -312,6 +312,7 @@ impl App {
             mode: WriteMode::Commit,
             start_from: scans.start_from.map(|day| scans.start_of(day)),
             first_day: scans.today(now),
+            guard: Some(scans.guard(now)),
         }
     }
 }

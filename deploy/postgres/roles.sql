@@ -41,7 +41,7 @@ grant insert on click, dropped_reject, event, notice_change, reply, reply_readin
     suppression_change_address to dueherald_worker;
 
 -- What the lender's books say, and what is kept of them. Nothing is deleted: an instalment that is gone is cancelled.
-grant insert, update on borrower, installment, reminder, wish to dueherald_worker;
+grant insert, update on borrower, installment, reminder, volume, wish to dueherald_worker;
 
 -- The state of the work.
 grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,

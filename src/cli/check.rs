@@ -61,6 +61,21 @@ impl<'a> End<'a> {
         Self { name: "rejected records".to_owned(), answer: Box::pin(answer) }
     }
 
+    /// Reminders that wait for a person, as far more were planned than usual.
+    #[must_use]
+    pub fn volume(store: &'a dyn Store) -> Self {
+        Self::new("volume", async {
+            let holds = store.holds().await.map_err(|error| error.to_string())?;
+            let mut days: Vec<_> = holds.iter().filter_map(|(cause, _)| cause.day_of_volume()).collect();
+            days.dedup();
+            let said = days.iter().map(|(merchant, day)| {
+                format!("reminders of {merchant} planned on {day} are held, as they are far more than usual; see: dueherald reminders approve --help")
+            });
+            let said: Vec<_> = said.collect();
+            if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
+        })
+    }
+
     /// Ledger and outbox.
     #[must_use]
     pub fn database(store: &'a dyn Store) -> Self {

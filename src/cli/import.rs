@@ -287,6 +287,14 @@ fn warnings(summary: &Summary) -> Vec<String> {
             HumanCount(summary.without_verifier)
         ));
     }
+    if summary.not_allowed > 0 {
+        let (rows, have) = if summary.not_allowed == 1 { ("row", "has") } else { ("rows", "have") };
+        warnings.push(format!(
+            "{} {rows} {have} a number of a country that is not in the merchant's `countries`, or a premium, shared-cost or satellite \
+             number; no SMS goes there (not_allowed)",
+            HumanCount(summary.not_allowed)
+        ));
+    }
     warnings
 }
 
@@ -347,6 +355,7 @@ fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
         "rejected_unreadable": summary.unreadable,
         "waiting": summary.waiting,
         "cells_left_out": summary.left_out,
+        "not_allowed": summary.not_allowed,
         "cells_left_out_shown": summary.left_out_shown.iter().map(fault).collect::<Vec<_>>(),
         "warnings": warnings(summary),
         "rejects_file": args.rejects.as_deref().map(|path| path.display().to_string()),

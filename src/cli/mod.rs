@@ -362,9 +362,10 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
         let sources = config.sources.iter().map(|source| {
             check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
         });
-        let rejects = store.as_ref().ok().map(|store| check::End::rejects(&**store));
-        let protection = store.as_ref().ok().map(|store| check::End::protection(&**store));
-        std::iter::once(database).chain(gateways).chain(sources).chain(rejects).chain(protection).collect()
+        let kept = store.as_ref().ok().map(|store| {
+            [check::End::rejects(&**store), check::End::volume(&**store), check::End::protection(&**store)]
+        });
+        std::iter::once(database).chain(gateways).chain(sources).chain(kept.into_iter().flatten()).collect()
     });
     Ok(match check::run(&config, Some(&renderer), clock.now(), ends, out).await? {
         check::Checked::Well => Exit::Done,

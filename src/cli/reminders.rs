@@ -1,5 +1,6 @@
-//! `dueherald reminders list|show|resolve`: what was, is and will be sent, and why or why not.
+//! `dueherald reminders list|show|resolve|approve`: what was, is and will be sent, and why or why not.
 
+mod approve;
 mod resolve;
 
 use std::io::Write;
@@ -36,6 +37,8 @@ enum RemindersCommand {
     },
     /// Say what became of unknown ones, on record
     Resolve(resolve::ResolveArgs),
+    /// Approve a day of far more reminders than usual, which are held until then
+    Approve(approve::ApproveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +105,7 @@ pub(super) async fn run(
             table::print(out, list.format, &rows)?;
         }
         RemindersCommand::Show { id, format } => show(id, format, store, out).await?,
+        RemindersCommand::Approve(args) => return approve::run(&args, store, clock.now(), out).await,
         RemindersCommand::Resolve(args) => return resolve::run(&args, store, clock.now(), out).await,
     }
     Ok(Exit::Done)

@@ -45,7 +45,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let mode = if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit };
     let report = scan(store, policy, &ScanOrder { mode, ..order }).await?;
-    let ScanReport { looked_at, planned, late, expired, superseded, revived, moved, found, .. } = report;
+    let ScanReport { looked_at, planned, late, expired, superseded, revived, moved, found, held, .. } = report;
     let verb = if args.dry_run { "would be planned" } else { "planned" };
     writeln!(
         out,
@@ -54,6 +54,12 @@ pub(super) async fn run(
     )?;
     if late + expired + superseded > 0 {
         writeln!(out, "planned after their time: {late} to be sent late, {expired} expired, {superseded} superseded")?;
+    }
+    if held > 0 {
+        writeln!(
+            out,
+            "{held} of these are held: far more was planned than usual; see: dueherald reminders approve --help"
+        )?;
     }
     if revived > 0 {
         writeln!(out, "{revived} planned again: what they were skipped for is no longer so")?;

@@ -64,6 +64,7 @@ fn merchant(
     let locale = section.required("locale", r#""zh-CN""#, locale);
     let time_zone = section.required("time_zone", r#""Asia/Shanghai""#, time_zone);
     let country = section.required("country", r#""CN""#, country);
+    let countries = section.list("countries", self::country);
     let jurisdiction = section.required("jurisdiction", r#""cn""#, jurisdiction);
     let link_base =
         section.required("link_base", r#""https://repay.example.com""#, |value| link_base(value, route_hosts));
@@ -81,6 +82,7 @@ fn merchant(
             locale: locale?,
             time_zone: time_zone?,
             country: country?,
+            countries: countries?.unwrap_or_default(),
             jurisdiction: jurisdiction?,
             link_base: link_base?,
             support: support?,

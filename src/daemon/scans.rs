@@ -49,7 +49,7 @@ async fn scan_in_turn(app: &App, holder: &str, extent: Extent) {
 }
 
 fn tell_scan(report: &ScanReport) {
-    let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, moved, found } = *report;
+    let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, moved, found, held: _ } = *report;
     metrics::counter!(PLANNED).increment(planned);
     metrics::counter!(MISSED).increment(found);
     tracing::info!(planned, in_view, looked_at, revived, moved, "scanned");

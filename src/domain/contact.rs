@@ -2,6 +2,8 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::{HumanTextError, clean};
+
 /// Why a text is no contact address. Never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
@@ -11,9 +13,9 @@ pub enum ContactError {
     /// Not `local@domain.tld`.
     #[error("is not an e-mail address")]
     NotEmail,
-    /// A control character or more than 200 characters.
-    #[error("contains a control character or is longer than 200 characters")]
-    NotName,
+    /// Nothing that a borrower may read as a name.
+    #[error(transparent)]
+    NotName(#[from] HumanTextError),
 }
 
 /// A phone number in E.164 form, for example `+8613800138000`. `Debug` shows the last two digits at most.
@@ -125,15 +127,15 @@ impl fmt::Debug for EmailAddress {
 pub struct PersonName(Box<str>);
 
 impl PersonName {
-    /// Takes a name of at most 200 characters.
+    /// The most letters of a name, as readers count them.
+    const MAX_LETTERS: usize = 80;
+
+    /// Takes a name without what must not stand in a message; see [`clean`].
     ///
     /// # Errors
     /// [`ContactError::NotName`].
     pub fn new(text: &str) -> Result<Self, ContactError> {
-        if text.chars().count() > 200 || text.chars().any(char::is_control) {
-            return Err(ContactError::NotName);
-        }
-        Ok(Self(text.into()))
+        Ok(Self(clean(text, Self::MAX_LETTERS)?.into()))
     }
 
     /// The name.

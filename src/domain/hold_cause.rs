@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
 use super::reminder::words;
 use super::{InstallmentId, MerchantId, SourceName, UnknownWord};
 
@@ -25,10 +27,12 @@ pub enum HoldReason {
     StaleSource,
     /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
     UnreadReply,
+    /// Far more was planned for its merchant on a day than usual, and nobody has approved it. The subject is merchant and day.
+    Volume,
 }
 words!(HoldReason {
     Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
-    BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply",
+    BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply", Volume => "volume",
 });
 
 impl HoldReason {
@@ -45,6 +49,9 @@ impl HoldReason {
             Self::BadTemplate => "its template does not render, and was stopped",
             Self::StaleSource => "what a source told of its merchant is too old to remind from",
             Self::UnreadReply => "the borrower has answered what may be a refusal, and nobody has read it yet",
+            Self::Volume => {
+                "far more was planned for its merchant on that day than usual; see `dueherald reminders approve`"
+            }
         }
     }
 }
@@ -70,6 +77,19 @@ impl HoldCause {
     #[must_use]
     pub fn rejected(merchant: &MerchantId, installment: &InstallmentId) -> Self {
         Self::new(HoldReason::RejectedRecord, format_args!("{merchant}/{installment}"))
+    }
+
+    /// The cause that a day of too much is for a merchant.
+    #[must_use]
+    pub fn volume(merchant: &MerchantId, day: NaiveDate) -> Self {
+        Self::new(HoldReason::Volume, format_args!("{merchant}/{day}"))
+    }
+
+    /// The merchant and the day of a cause that is [`HoldReason::Volume`].
+    #[must_use]
+    pub fn day_of_volume(&self) -> Option<(MerchantId, NaiveDate)> {
+        let (merchant, day) = self.subject.rsplit_once('/').filter(|_| self.reason == HoldReason::Volume)?;
+        Some((MerchantId::new(merchant).ok()?, day.parse().ok()?))
     }
 
     /// The cause that a stale source is for a merchant that it feeds.

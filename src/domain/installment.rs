@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey, Tags};
+use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey, Tags, clean};
 
 /// How an instalment stands in the lender's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,9 +91,25 @@ impl Installment {
         }
     }
 
+    /// The product as a borrower may read it. What imports of earlier versions took goes through [`clean`] here.
+    #[must_use]
+    pub fn readable_product(&self) -> Option<Cow<'_, str>> {
+        readable(self.product.as_deref())
+    }
+
+    /// The order number as a borrower may read it.
+    #[must_use]
+    pub fn readable_order(&self) -> Option<Cow<'_, str>> {
+        readable(self.order_ref.as_deref())
+    }
+
     /// Whether a reminder may speak of it: open, and something is left to pay.
     #[must_use]
     pub fn is_due(&self) -> bool {
         !self.outstanding().amount().is_zero()
     }
+}
+
+fn readable(text: Option<&str>) -> Option<Cow<'_, str>> {
+    text.and_then(|text| clean(text, usize::MAX).ok())
 }

@@ -58,6 +58,8 @@ pub struct Merchant {
     pub time_zone: Tz,
     /// The country, two letters by ISO 3166, whose national phone numbers are normalised to E.164.
     pub country: String,
+    /// The countries whose numbers may be contacted by SMS; if it is empty, its own.
+    pub countries: Vec<String>,
     /// Whose rules of contact hold.
     pub jurisdiction: Jurisdiction,
     /// The https address below which personal links live: `{link_base}/r/{token}`. Without a slash at its end.
@@ -66,4 +68,15 @@ pub struct Merchant {
     pub support: Support,
     /// Nothing is sent in its name: its reminders are skipped, not kept for later.
     pub stopped: bool,
+}
+
+impl Merchant {
+    /// Whether numbers of a country, two letters by ISO 3166, may be contacted.
+    #[must_use]
+    pub fn contacts(&self, country: &str) -> bool {
+        match self.countries.as_slice() {
+            [] => self.country == country,
+            countries => countries.iter().any(|one| one == country),
+        }
+    }
 }

@@ -12,11 +12,13 @@ pub mod duration;
 mod funnel;
 mod gateway_state;
 mod hold_cause;
+mod human_text;
 mod ids;
 mod installment;
 mod intent;
 mod key_ring;
 mod ledger;
+mod link_scan;
 mod locale;
 mod merchant;
 mod message;
@@ -47,6 +49,7 @@ pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
 pub use hold_cause::{HoldCause, HoldReason};
+pub use human_text::{HumanTextError, clean};
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
     RuleName, SourceName, TemplateName,

@@ -259,13 +259,15 @@ pub enum SkipReason {
     UnknownMerchant,
     /// The notice that it is of was cancelled.
     NoticeCancelled,
+    /// The phone number is of a country or a kind that the merchant may not contact.
+    NotAllowed,
 }
 words!(SkipReason {
     Paid => "paid", Cancelled => "cancelled", Rescheduled => "rescheduled", Superseded => "superseded",
     OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
     OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
     UnknownMerchant => "unknown_merchant",
-    NoticeCancelled => "notice_cancelled",
+    NoticeCancelled => "notice_cancelled", NotAllowed => "not_allowed",
 });
 
 impl SkipReason {
@@ -296,6 +298,9 @@ impl SkipReason {
                 "the merchant is not in the config; it is planned again if the merchant comes back in time"
             }
             Self::NoticeCancelled => "its notice was cancelled",
+            Self::NotAllowed => {
+                "the number is of a country that the merchant does not contact, or of a kind that nobody contacts"
+            }
         }
     }
 }

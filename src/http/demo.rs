@@ -87,6 +87,7 @@ pub fn skip_words(reason: SkipReason) -> Words {
         SkipReason::BadTemplate => ("The message template does not work", "消息模板有误，未发送"),
         SkipReason::MerchantStopped => ("The merchant has stopped reminders", "商户已停止发送提醒"),
         SkipReason::UnknownMerchant => ("The merchant is not in the config", "配置中没有该商户"),
+        SkipReason::NotAllowed => ("This number may not be contacted", "不允许向该号码发送"),
         SkipReason::NoticeCancelled => ("The notice was cancelled", "该通知已取消"),
     };
     Words { en, zh }

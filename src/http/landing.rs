@@ -1,5 +1,6 @@
 //! What a landing page says, worked out from the facts. Pure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -252,8 +253,8 @@ impl Bill {
     fn of(borrower: Option<&Borrower>, open: &[(usize, &Installment)], lang: Language) -> Self {
         let item = |(bill, one): &(usize, &Installment)| Item {
             bill: *bill,
-            product: one.product.clone(),
-            order: one.order_ref.clone(),
+            product: one.readable_product().map(Cow::into_owned),
+            order: one.readable_order().map(Cow::into_owned),
             sequence: one.sequence,
             of: one.of,
             amount: money_text(&lang.locale(), &one.outstanding()),

@@ -1,5 +1,6 @@
 //! The ways to repay that a landing page offers, and where each leads. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use secrecy::SecretString;
@@ -71,7 +72,7 @@ impl Viewer<'_> {
             bill: places(address).any(Placeholder::tells_installments_apart).then_some(bill),
             host: host(&target),
             direct: (is_app(&route.kind) && !locked).then(|| target.to_string()),
-            products: installment.product.clone().into_iter().collect(),
+            products: installment.readable_product().map(Cow::into_owned).into_iter().collect(),
             locked,
             target,
         })

@@ -73,6 +73,13 @@ impl Reconciler {
             let filter = ReplyFilter { unread: Some(true), limit: u32::MAX, ..ReplyFilter::default() };
             standing.unread = store.replies(&filter).await?.into_iter().map(|reply| reply.id.to_string()).collect();
         }
+        for cause in causes.iter().map(|(cause, _)| cause).filter(|cause| cause.reason == HoldReason::Volume) {
+            if let Some((merchant, day)) = cause.day_of_volume()
+                && !store.note_volume(&merchant, day, 0).await?.is_approved
+            {
+                standing.volumes.insert(cause.clone());
+            }
+        }
         Ok(standing)
     }
 }
@@ -93,6 +100,8 @@ struct Standing {
     stale: Vec<Stale>,
     /// The answers that wait to be read.
     unread: BTreeSet<String>,
+    /// The days of too much that nobody has approved.
+    volumes: BTreeSet<HoldCause>,
 }
 
 impl Standing {
@@ -107,6 +116,7 @@ impl Standing {
             }
             HoldReason::StaleSource => self.stale.iter().any(|stale| stale.is_cause(&cause.subject)),
             HoldReason::UnreadReply => self.unread.contains(&cause.subject),
+            HoldReason::Volume => self.volumes.contains(cause),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::thread;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord};
+use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord, Said};
+use crate::plan::{may_contact, takes_sms};
 use crate::source::{Format, LastLine, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
 use crate::store::{Change, Store, StoreError, WriteMode};
 
@@ -103,11 +104,27 @@ pub struct Summary {
     pub without_sms: u64,
     /// Rows that were taken with an empty verifier.
     pub without_verifier: u64,
+    /// Rows that were taken whose phone number the merchant may not contact.
+    pub not_allowed: u64,
     /// What became of the last line of a CSV.
     pub last_line: LastLine,
 }
 
 impl Summary {
+    /// Counts the rows that lack something: a phone that an SMS may go to, a verifier.
+    pub(super) fn count_gaps(&mut self, rows: &[LedgerRow], merchants: &BTreeMap<MerchantId, Merchant>) {
+        for row in rows {
+            self.without_verifier += u64::from(row.verifier == Said::Value(None));
+            let Said::Value(Some(phone)) = &row.phone else { continue };
+            let merchant = merchants.get(&row.borrower.merchant);
+            if merchant.is_some_and(|merchant| !may_contact(merchant, phone)) {
+                self.not_allowed += 1;
+            } else if !takes_sms(phone) {
+                self.without_sms += 1;
+            }
+        }
+    }
+
     pub(super) fn count(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
@@ -209,6 +226,7 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
             Message::End(end) => return finish(end, summary),
         };
         line = batch.first_line;
+        summary.count_gaps(&batch.rows, job.merchants);
         if !batch.rows.is_empty() || !batch.rejected.is_empty() {
             match ledger.write(&batch.rows, &batch.rejected, job.mode).await {
                 Ok(changes) => summary.count(&changes),
@@ -228,7 +246,6 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
 
 fn finish(end: End, mut summary: Summary) -> Result<Summary, ImportError> {
     summary.unknown_columns = end.unknown_columns;
-    (summary.without_sms, summary.without_verifier) = (end.without_sms, end.without_verifier);
     summary.last_line = end.last_line;
     match end.cause {
         None => Ok(summary),
@@ -269,8 +286,6 @@ struct Batch {
 #[derive(Default)]
 struct End {
     unknown_columns: Vec<UnknownColumn>,
-    without_sms: u64,
-    without_verifier: u64,
     last_line: LastLine,
     /// Why it is the end before the input's, and the first line that was not read.
     cause: Option<(EndCause, u64)>,
@@ -302,8 +317,7 @@ impl Reader {
                 let Ok(cause) = self.read_rows(&mut rows, rejects) else { return };
                 end.cause = cause.map(|(cause, line)| (EndCause::Stopped(cause), line));
                 end.unknown_columns = rows.unknown_columns().to_vec();
-                (end.without_sms, end.last_line) = (rows.without_sms(), rows.last_line());
-                end.without_verifier = rows.without_verifier();
+                end.last_line = rows.last_line();
             }
         }
         // If nobody waits for it any more, there is nobody to tell.

@@ -31,6 +31,7 @@ mod scan;
 mod signature;
 mod tally;
 mod unpaid;
+mod volume_watch;
 
 pub use breaker::{Admits, Breaker};
 pub use compose::{Composed, Composer};

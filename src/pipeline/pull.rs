@@ -13,10 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
 use crate::clock::Clock;
-use crate::domain::{
-    Amended, Amendment, LedgerRow, Merchant, MerchantId, RejectedRecord, Said, SourceName, SourceState,
-};
-use crate::plan::takes_sms;
+use crate::domain::{Amended, Amendment, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
 use crate::source::sql::{Pulled, SqlError, SqlPage, SqlPages, SqlSource};
 use crate::source::{Column, Fault, Rejected};
 use crate::store::{Change, Store, StoreError, WriteMode};
@@ -171,9 +168,7 @@ impl Task<'_> {
             Pulled::Rows(rows) => (rows, Vec::new()),
             Pulled::Amendments(amendments) => (Vec::new(), amendments),
         };
-        let takes_none = |row: &&LedgerRow| matches!(&row.phone, Said::Value(Some(phone)) if !takes_sms(phone));
-        summary.without_sms += rows.iter().filter(takes_none).count() as u64;
-        summary.without_verifier += rows.iter().filter(|row| row.verifier == Said::Value(None)).count() as u64;
+        summary.count_gaps(&rows, self.job.merchants);
         for batch in amendments.chunks(BATCH_ROWS) {
             let amended = self.store.amend(batch, Some(self.job.source.name()), self.job.mode).await;
             let amended = amended.map_err(|error| self.failed(error))?;

@@ -10,9 +10,11 @@ use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
 
+use super::volume_watch::VolumeWatch;
 use crate::domain::SkipReason;
 use crate::plan::{
-    Due, Horizon, Mark, Pass, Planned, Policy, Span, announced, call_for, full_pass, in_view, passes, rules_of,
+    Due, Horizon, Mark, Pass, Planned, Policy, Span, VolumeGuard, announced, call_for, full_pass, in_view, passes,
+    rules_of,
 };
 use crate::store::{DueCursor, Store, StoreError, WriteMode};
 
@@ -43,6 +45,8 @@ pub struct ScanOrder {
     pub start_from: Option<DateTime<Utc>>,
     /// The beginning of the day of the scan; that of the first scan is remembered and counts where there is no `start_from`.
     pub first_day: DateTime<Utc>,
+    /// How much may be planned without a person; `None` for any number.
+    pub guard: Option<VolumeGuard>,
 }
 
 /// What a scan did.
@@ -66,6 +70,8 @@ pub struct ScanReport {
     pub moved: u64,
     /// Of the planned and revived: what the check of everything in view found to be missing. More than none is a fault of dueherald.
     pub found: u64,
+    /// Of the planned: what waits for a person, as it is far more than usual.
+    pub held: u64,
 }
 
 impl AddAssign for ScanReport {
@@ -79,6 +85,7 @@ impl AddAssign for ScanReport {
         self.revived += other.revived;
         self.moved += other.moved;
         self.found += other.found;
+        self.held += other.held;
     }
 }
 
@@ -126,6 +133,7 @@ struct Scan<'a> {
     mode: WriteMode,
     span: Span,
     marks: Vec<Mark>,
+    watch: VolumeWatch<'a>,
 }
 
 impl<'a> Scan<'a> {
@@ -137,7 +145,8 @@ impl<'a> Scan<'a> {
         marks: Vec<Mark>,
     ) -> Self {
         let start = order.start_from.or(remembered).unwrap_or(order.first_day);
-        Self { store, policy, mode: order.mode, span: Span { horizon: order.horizon, start }, marks }
+        let watch = VolumeWatch::new(store, order.guard.filter(|_| order.mode == WriteMode::Commit));
+        Self { store, policy, mode: order.mode, span: Span { horizon: order.horizon, start }, marks, watch }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -264,9 +273,10 @@ impl<'a> Scan<'a> {
             in_view: called.iter().filter(|one| one.skip.is_none()).count() as u64,
             ..ScanReport::default()
         };
-        for same in called.chunk_by(|a, b| kind(a) == kind(b)) {
+        for same in called.chunk_by(|a, b| kind(a) == kind(b) && self.watch.counts_alike(a, b)) {
             for chunk in same.chunks(PAGE as usize) {
                 let put = self.store.put_in(chunk, self.now(), self.mode).await?;
+                report.held += self.watch.note(chunk, &put, self.now()).await?;
                 let (planned, skipped) = (put.planned.len() as u64, put.skipped.len() as u64);
                 let is_late = same[0].reminder.not_before <= self.now();
                 report += ScanReport {

@@ -9,8 +9,9 @@ use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::planner::{a_later_step_is_due, is_reminded_by};
 use super::recheck::{other_channel, rule_of, window};
+use super::sms_numbers::usable_address;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date, pack, reachable_address, to_utc};
+use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
     MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RouteKey, SkipReason, Step,
@@ -225,10 +226,10 @@ fn weigh(
         let end = hold.until.filter(|until| *until < window.end).ok_or(SkipReason::OnHold)?;
         return Ok(Decision::Defer { until: end, reason: DeferReason::OnHold });
     }
-    let to = match usable_address(rule, borrower, account, key) {
+    let to = match address_to_use(merchant, rule, borrower, account, key) {
         Ok(to) => to,
         Err(reason) => {
-            let other = rule.and_then(|rule| other_channel(rule, borrower, key));
+            let other = rule.and_then(|rule| other_channel(merchant, rule, borrower, key));
             return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
         }
     };
@@ -285,7 +286,8 @@ fn standing<'a>(step: &Step, account: &'a Account) -> Result<Option<&'a NoticeFa
 }
 
 /// Where a message on the key's channel goes.
-fn usable_address(
+fn address_to_use(
+    merchant: &Merchant,
     rule: Option<&Rule>,
     borrower: &Borrower,
     account: &Account,
@@ -294,7 +296,7 @@ fn usable_address(
     if rule.is_some_and(|rule| !rule.channels.order.contains(&key.channel)) {
         return Err(SkipReason::Superseded);
     }
-    let to = reachable_address(borrower, key.channel).ok_or(SkipReason::NoContact)?;
+    let to = usable_address(merchant, borrower, key.channel)?;
     let confirms = matches!(key.step, Step::Confirmation { .. });
     match account.suppressed {
         // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.

@@ -108,11 +108,14 @@ fn may_be_sent(policy: &Policy, borrower: Option<&Borrower>, contact: &Contact) 
     let key = &contact.key;
     // Of another merchant's borrower no address is known here.
     let own = borrower.filter(|borrower| borrower.key == key.borrower);
+    let merchant = policy.merchants.get(&key.borrower.merchant);
     let is_usable = !matches!(contact.progress, Progress::Suppressed(_))
-        && own.is_none_or(|borrower| reachable_address(borrower, key.channel).is_some());
+        && own
+            .zip(merchant)
+            .is_none_or(|(borrower, merchant)| reachable_address(merchant, borrower, key.channel).is_some());
     let switches = || {
         let (rule, borrower) = (policy.rule_of(&key.step)?, own?);
-        other_channel(rule, borrower, key)
+        other_channel(merchant?, rule, borrower, key)
     };
     is_usable || switches().is_some()
 }

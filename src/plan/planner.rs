@@ -218,7 +218,7 @@ fn in_view(
             Some(by) if *by != offset => Err(WhyNot::Superseded { by: *by }),
             _ if horizon.until <= not_before => Err(WhyNot::NotYet { day }),
             _ if expires_at <= horizon.now => Err(WhyNot::Expired { day }),
-            _ => Ok(reminders(rule, due, offset, not_before, expires_at)),
+            _ => Ok(reminders(merchant, rule, due, offset, not_before, expires_at)),
         }
     };
     times.into_iter().map(|(offset, time)| (offset, verdict(offset, time))).collect()
@@ -288,6 +288,7 @@ fn days_in_view(rule: &Rule, calendar: &Calendar, horizon: Horizon) -> RangeIncl
 }
 
 fn reminders(
+    merchant: &Merchant,
     rule: &Rule,
     due: &Due,
     offset: i32,
@@ -301,7 +302,7 @@ fn reminders(
         step: step.clone(),
         channel,
     };
-    channels(rule, &due.borrower, &due.suppressed)
+    channels(merchant, rule, &due.borrower, &due.suppressed)
         .into_iter()
         .map(|channel| NewReminder { key: key(channel), origin: Origin::Schedule, not_before, expires_at })
         .collect()
@@ -309,13 +310,14 @@ fn reminders(
 
 /// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and an
 /// address that comes in before the send instant is used.
-fn channels(rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Channel> {
+fn channels(merchant: &Merchant, rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Channel> {
     let order = preferred_first(&rule.channels.order, borrower.preferred_channel);
     match rule.channels.mode {
         ChannelMode::All => rule.channels.order.clone(),
         ChannelMode::FirstAvailable | ChannelMode::Fallback { .. } => {
-            let reachable =
-                |channel: &&Channel| reachable_address(borrower, **channel).is_some() && !suppressed.contains(channel);
+            let reachable = |channel: &&Channel| {
+                reachable_address(merchant, borrower, **channel).is_some() && !suppressed.contains(channel)
+            };
             order.iter().find(reachable).or(order.first()).copied().into_iter().collect()
         }
     }

@@ -64,10 +64,17 @@ pub(super) fn window(
 
 /// The channel that a step goes out on when that of `key` cannot be used: the first of the others for which there is an address, if
 /// the rule wants one channel at first. Whether that address may be contacted is decided when its reminder is claimed.
-pub(super) fn other_channel(rule: &Rule, borrower: &Borrower, key: &ReminderKey) -> Option<Channel> {
+pub(super) fn other_channel(
+    merchant: &Merchant,
+    rule: &Rule,
+    borrower: &Borrower,
+    key: &ReminderKey,
+) -> Option<Channel> {
     if rule.channels.mode == ChannelMode::All {
         return None;
     }
     let order = preferred_first(&rule.channels.order, borrower.preferred_channel);
-    order.into_iter().find(|channel| *channel != key.channel && reachable_address(borrower, *channel).is_some())
+    order
+        .into_iter()
+        .find(|channel| *channel != key.channel && reachable_address(merchant, borrower, *channel).is_some())
 }

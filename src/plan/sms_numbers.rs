@@ -4,7 +4,8 @@ use phonenumber::Type;
 use phonenumber::metadata::{DATABASE, Metadata};
 
 use super::address;
-use crate::domain::{Address, Borrower, Channel, Phone};
+use super::zones::countries_of;
+use crate::domain::{Address, Borrower, Channel, Merchant, Phone, SkipReason};
 
 /// Whether a number may take SMS: `false` for those that its country's numbering plan knows as landlines, free, shared-cost or
 /// premium numbers, company numbers (400 in China) and voice mail. What the plan cannot tell from a mobile number, as in the US, may.
@@ -26,13 +27,52 @@ pub fn takes_sms(phone: &Phone) -> bool {
     }
 }
 
-/// The borrower's address on a channel, if a message can reach it.
+/// The borrower's address on a channel, if a message may go to it and can reach it.
 #[must_use]
-pub fn reachable_address(borrower: &Borrower, channel: Channel) -> Option<Address> {
-    address(borrower, channel).filter(|address| match address {
-        Address::Phone(phone) => takes_sms(phone),
-        Address::Email(_) => true,
-    })
+pub fn reachable_address(merchant: &Merchant, borrower: &Borrower, channel: Channel) -> Option<Address> {
+    usable_address(merchant, borrower, channel).ok()
+}
+
+/// The same, or why not.
+///
+/// # Errors
+/// [`SkipReason::NotAllowed`] or [`SkipReason::NoContact`].
+pub(super) fn usable_address(
+    merchant: &Merchant,
+    borrower: &Borrower,
+    channel: Channel,
+) -> Result<Address, SkipReason> {
+    let address = address(borrower, channel).ok_or(SkipReason::NoContact)?;
+    match &address {
+        Address::Phone(phone) if !may_contact(merchant, phone) => Err(SkipReason::NotAllowed),
+        Address::Phone(phone) if !takes_sms(phone) => Err(SkipReason::NoContact),
+        _ => Ok(address),
+    }
+}
+
+/// Whether a merchant may contact a number: it is of one of the merchant's countries, and neither a premium or shared-cost number nor
+/// one of a satellite network, which cost whoever calls or answers them, or us, a multiple.
+#[must_use]
+pub fn may_contact(merchant: &Merchant, phone: &Phone) -> bool {
+    let digits = &phone.as_e164()[1..];
+    let of_satellite = || SATELLITE.iter().any(|prefix| digits.starts_with(prefix));
+    countries_of(phone).iter().any(|country| merchant.contacts(country)) && !of_satellite() && !is_costly(digits)
+}
+
+/// Satellite networks with numbers of a country: China Satcom and Tiantong (MIIT's plan of 2017: 1349, 1740), Australia's (ACMA: 0147). Those
+/// with codes of their own (ITU: 870, 881 to 883) are of no country, and so never contacted.
+const SATELLITE: [&str; 3] = ["861349", "861740", "61147"];
+
+/// Whether a number costs who calls it, or who answers a message of it, more than usual.
+fn is_costly(digits: &str) -> bool {
+    match digits.as_bytes() {
+        [b'8', b'6', b'1', b'3'..=b'9', ..] if digits.len() == 13 => false,
+        [b'1', b'9', b'0', b'0', ..] => true,
+        [b'1', ..] => false,
+        _ => plan_of(digits).is_some_and(|(plan, national)| {
+            matches!(kind_of(plan, national), Some(Type::PremiumRate | Type::SharedCost))
+        }),
+    }
 }
 
 /// The plan that a number is of, and its national part. Some countries share a code: the first whose plan has such a number.
@@ -69,10 +109,13 @@ fn is(plan: &Metadata, kind: Type, national: &str) -> bool {
     plan.descriptors().get(kind).is_some_and(|kind| kind.is_match(national))
 }
 
+fn kind_of(plan: &Metadata, national: &str) -> Option<Type> {
+    KINDS.into_iter().find(|kind| is(plan, *kind, national))
+}
+
 fn is_known_otherwise(plan: &Metadata, national: &str) -> bool {
-    let kind = KINDS.into_iter().find(|kind| is(plan, *kind, national));
     matches!(
-        kind,
+        kind_of(plan, national),
         Some(Type::PremiumRate | Type::TollFree | Type::SharedCost | Type::Uan | Type::Voicemail | Type::FixedLine)
     )
 }
@@ -81,8 +124,39 @@ fn is_known_otherwise(plan: &Metadata, national: &str) -> bool {
 mod tests {
     use rstest::rstest;
 
-    use super::takes_sms;
-    use crate::domain::Phone;
+    use super::{may_contact, takes_sms};
+    use crate::domain::{Locale, Merchant, Phone};
+    use crate::render::sample_merchant;
+
+    /// The default is the merchant's own country; `also` is in its list.
+    #[rstest]
+    #[case::at_home("+8613800138000", &[], true)]
+    #[case::landline("+861065529988", &[], true)]
+    #[case::hong_kong("+85291234567", &[], false)]
+    #[case::hong_kong_in_the_list("+85291234567", &["CN", "HK"], true)]
+    #[case::home_not_in_the_list("+8613800138000", &["HK"], false)]
+    #[case::canada_is_not_the_states("+14165552671", &["US"], false)]
+    #[case::jamaica_is_not_the_states("+18765552671", &["US"], false)]
+    #[case::the_states("+14155552671", &["US"], true)]
+    #[case::premium_america("+19005551234", &["US"], false)]
+    #[case::premium_britain("+449098790123", &["GB"], false)]
+    #[case::shared_cost_britain("+448431234567", &["GB"], false)]
+    #[case::premium_germany("+499001234567", &["DE"], false)]
+    #[case::inmarsat("+870773111632", &["CN", "US", "GB"], false)]
+    #[case::iridium("+881612345678", &["CN", "US"], false)]
+    #[case::tiantong("+8617400012345", &["CN"], false)]
+    #[case::china_satcom("+8613491234567", &["CN"], false)]
+    #[case::international_premium("+979123456789", &["US"], false)]
+    #[case::of_no_plan("+999123456789", &["US"], false)]
+    fn only_countries_of_the_list_are_contacted_and_costly_numbers_never(
+        #[case] number: &str,
+        #[case] countries: &[&str],
+        #[case] may: bool,
+    ) {
+        let countries = countries.iter().map(|&country| country.to_owned()).collect();
+        let merchant = Merchant { countries, ..sample_merchant(&Locale::new("zh-CN").unwrap()) };
+        assert_eq!(may_contact(&merchant, &Phone::new(number).unwrap()), may);
+    }
 
     #[rstest]
     #[case::china_mobile("+8613800138000", true)]

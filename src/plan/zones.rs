@@ -83,6 +83,11 @@ impl Countries {
     }
 }
 
+/// The countries that a number may be of; none for numbers of no country, such as those of satellite networks.
+pub(super) fn countries_of(phone: &Phone) -> &'static [&'static str] {
+    COUNTRIES.of_phone(phone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::COUNTRIES;

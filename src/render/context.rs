@@ -168,8 +168,8 @@ fn installment_value(form: Form, installment: &Installment, outstanding: &Money,
     let paid = &installment.paid_amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
-        order_ref: clipped(installment.order_ref.as_deref()),
-        product: clipped(installment.product.as_deref()),
+        order_ref: clipped(installment.readable_order().as_deref()),
+        product: clipped(installment.readable_product().as_deref()),
         sequence: number(installment.sequence),
         of: number(installment.of),
         amount: Value::from(form.money(&installment.amount)),

@@ -138,6 +138,7 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         locale: locale.clone(),
         time_zone: Tz::Asia__Shanghai,
         country: "CN".into(),
+        countries: Vec::new(),
         jurisdiction: Jurisdiction::Cn,
         stopped: false,
         link_base: "https://pay.example.com".into(),

@@ -11,14 +11,14 @@ use super::{Column, wishes};
 use crate::domain::{
     Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
     Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord, RouteKey, Said,
-    SourceName, Tags, Verifier,
+    SourceName, Tags, Verifier, clean,
 };
 use crate::plan::read_time_zone;
 
 /// The longest cell that is read, in bytes.
 pub(super) const MAX_FIELD: usize = 64 * 1024;
 
-/// The most characters of an order number or a product: long enough for a list of goods, short enough for a message.
+/// The most letters of an order number, a product or the reason of a hold: long enough for a list of goods, short enough for a message.
 const MAX_TEXT_CHARS: usize = 1000;
 
 /// Years outside these are slips of the pen; no lender has an instalment due in them.
@@ -88,8 +88,8 @@ impl Checker {
         let locale = said(cells, Column::Locale, faults, |text| self.locale(text));
         let time_zone = said(cells, Column::TimeZone, faults, read_time_zone);
         let (sequence, of) = place_in_plan(cells, faults);
-        let order_ref = said(cells, Column::OrderRef, faults, short_text);
-        let product = said(cells, Column::Product, faults, short_text);
+        let order_ref = said(cells, Column::OrderRef, faults, readable_text);
+        let product = said(cells, Column::Product, faults, readable_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
         let zone = match &time_zone {
             Said::Value(Some(zone)) => *zone,
@@ -350,6 +350,11 @@ pub(super) fn short_text(text: &str) -> Result<String, String> {
         return Err(format!("is longer than {MAX_TEXT_CHARS} characters"));
     }
     Ok(text.into_owned())
+}
+
+/// A text that borrowers read.
+fn readable_text(text: &str) -> Result<String, String> {
+    Ok(clean(&legible(text)?, MAX_TEXT_CHARS).map_err(fault_text)?.into_owned())
 }
 
 /// A text in one line that nothing has garbled.

@@ -36,8 +36,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord, Said};
-use crate::plan::takes_sms;
+use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord};
 use check::Checker;
 use csv_records::CsvRecords;
 use fault::Faults;
@@ -181,8 +180,6 @@ pub struct Rows<R> {
     bom: bool,
     takes_last_line: bool,
     last_line: LastLine,
-    without_sms: u64,
-    without_verifier: u64,
     failed: bool,
 }
 
@@ -223,36 +220,13 @@ impl<R: Read> Rows<R> {
         };
         let checker = Checker::new(merchants);
         let (takes_last_line, last_line) = (false, LastLine::default());
-        Ok(Self {
-            input,
-            form,
-            checker,
-            unknown,
-            bom,
-            takes_last_line,
-            last_line,
-            without_sms: 0,
-            without_verifier: 0,
-            failed: false,
-        })
+        Ok(Self { input, form, checker, unknown, bom, takes_last_line, last_line, failed: false })
     }
 
     /// Takes a last line that has no line end for whole, whatever its last cell is.
     #[must_use]
     pub fn taking_last_line(self, takes_last_line: bool) -> Self {
         Self { takes_last_line, ..self }
-    }
-
-    /// How many of the rows so far have a phone number that takes no SMS.
-    #[must_use]
-    pub fn without_sms(&self) -> u64 {
-        self.without_sms
-    }
-
-    /// How many of the rows so far have an empty verifier.
-    #[must_use]
-    pub fn without_verifier(&self) -> u64 {
-        self.without_verifier
     }
 
     /// What became of the last line, once it was read.
@@ -308,12 +282,6 @@ impl<R: Read> Rows<R> {
                 row.map_err(|error| error.at(line))?
             }
         };
-        if let Ok((LedgerRow { phone: Said::Value(Some(phone)), .. }, _)) = &row {
-            self.without_sms += u64::from(!takes_sms(phone));
-        }
-        if let Ok((LedgerRow { verifier: Said::Value(None), .. }, _)) = &row {
-            self.without_verifier += 1;
-        }
         let rejected =
             |RejectedInput { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
         Ok(Some(match row {

@@ -21,6 +21,7 @@ mod sql;
 #[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
 mod sqlite;
 mod task_store;
+mod volume;
 
 use std::ops::{Range, RangeInclusive};
 
@@ -54,6 +55,7 @@ pub use report::{
 pub use scan::{Changes, PutIn, ScanState};
 pub use sqlite::SqliteStore;
 pub use task_store::TaskStore;
+pub use volume::VolumeStore;
 
 /// How long it is of interest what a process said of a gateway.
 pub const GATEWAY_STATE_KEPT: TimeDelta = TimeDelta::days(1);
@@ -164,7 +166,7 @@ impl From<sqlx::Error> for StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: EncryptionStore + HoldStore + NoticeStore + RejectStore + Send + Sync + std::fmt::Debug {
+pub trait Store: EncryptionStore + HoldStore + NoticeStore + RejectStore + VolumeStore + Send + Sync + std::fmt::Debug {
     /// Brings the schema to this version's, and encrypts personal data if the store has keys and the database is not encrypted. Gives the
     /// number of migrations that were applied, 0 if there was nothing to do.
     ///

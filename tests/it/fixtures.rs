@@ -32,6 +32,7 @@ pub(crate) fn merchant() -> Merchant {
         locale: Locale::new("zh-CN").expect("a locale"),
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
+        countries: Vec::new(),
         jurisdiction: Jurisdiction::Cn,
         stopped: false,
         link_base: "https://pay.example.com".into(),

@@ -129,6 +129,7 @@ async fn scan_in_turn(life: Arc<Life>, store: Arc<dyn Store>, policy: Arc<Policy
                 mode: WriteMode::Commit,
                 start_from: None,
                 first_day: now,
+                guard: None,
             };
             let begun = life.world.clock.elapsed();
             if let Ok(report) = scan(&*store, &policy, &order).await {

@@ -1,8 +1,10 @@
 //! Holds as one daemon sees them. What is released is told to the oracle before anybody claims it.
 
 use async_trait::async_trait;
-use dueherald::domain::{Channel, HoldCause, ReminderId, State};
-use dueherald::store::{HoldStore, ReminderFilter, Store, StoreError};
+use chrono::{DateTime, NaiveDate, Utc};
+use dueherald::domain::{Channel, HoldCause, ManualChange, MerchantId, ReminderId, State};
+use dueherald::plan::DayVolume;
+use dueherald::store::{HoldStore, ReminderFilter, Store, StoreError, VolumeStore};
 
 use crate::faults::Bug;
 use crate::observation::observe;
@@ -45,5 +47,32 @@ impl HoldStore for FaultyStore {
         observe(self.world(), &before).await;
         self.after().await?;
         Ok(released)
+    }
+}
+
+/// The worlds of the simulation have no volume guard; the operations are there all the same.
+#[async_trait]
+impl VolumeStore for FaultyStore {
+    async fn note_volume(&self, merchant: &MerchantId, day: NaiveDate, planned: u64) -> Result<DayVolume, StoreError> {
+        self.inner().note_volume(merchant, day, planned).await
+    }
+
+    async fn hold_volume(
+        &self,
+        merchant: &MerchantId,
+        day: NaiveDate,
+        reminders: &[(ReminderId, DateTime<Utc>)],
+        at: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        self.inner().hold_volume(merchant, day, reminders, at).await
+    }
+
+    async fn approve_volume(
+        &self,
+        merchant: &MerchantId,
+        day: NaiveDate,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        self.inner().approve_volume(merchant, day, by).await
     }
 }

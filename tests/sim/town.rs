@@ -62,6 +62,7 @@ pub(crate) fn merchants() -> [Merchant; 2] {
         locale: Locale::new(locale).expect("a locale"),
         time_zone: zone,
         country: country.into(),
+        countries: Vec::new(),
         jurisdiction,
         link_base: "https://pay.example.com".into(),
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },

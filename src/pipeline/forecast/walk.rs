@@ -99,8 +99,11 @@ impl Walk<'_> {
         });
         let planned: Vec<_> = planned.collect();
         let mut suppressed = BTreeMap::new();
-        let is_usable =
-            |channel| reachable_address(&due.borrower, channel).is_some() && !due.suppressed.contains(&channel);
+        let merchants =
+            || self.policies.iter().filter_map(|(policy, _)| policy.merchants.get(&due.borrower.key.merchant));
+        let can_be_reached =
+            |channel| merchants().any(|merchant| reachable_address(merchant, &due.borrower, channel).is_some());
+        let is_usable = |channel| can_be_reached(channel) && !due.suppressed.contains(&channel);
         // Only where it matters is the reason asked for: one query each. What cannot use its channel may go to another.
         if planned.iter().flatten().any(|one| !is_usable(one.key.channel)) {
             for channel in &due.suppressed {

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::USEFUL_FOR;
 use crate::domain::{
-    BorrowerId, BorrowerKey, Channel, LinkMode, MerchantId, NewReminder, NoticeFacts, NoticeName, NoticeState, Origin,
-    Recipient, ReminderKey, Step, SuppressionReason, TemplateName,
+    Borrower, BorrowerId, BorrowerKey, Channel, LinkMode, MerchantId, NewReminder, NoticeFacts, NoticeName,
+    NoticeState, Origin, Recipient, ReminderKey, Step, SuppressionReason, TemplateName,
 };
 use crate::pipeline::recall::Recall;
 use crate::pipeline::unpaid::Unpaid;
@@ -84,7 +84,7 @@ impl Selection {
     ) -> Result<Vec<(Recipient, &'d Due)>, StoreError> {
         let meant: Vec<_> = page.iter().filter(|due| self.is_meant(policy, due, now)).collect();
         let recipient = |due: &'d Due, channels: &[Channel]| {
-            let channel = channel(due, channels)?;
+            let channel = channel(policy, due, channels)?;
             Some((Recipient { borrower: due.borrower.key.clone(), due_date: due.due_date, channel }, due))
         };
         let Some(recall) = &self.recall else {
@@ -124,13 +124,18 @@ impl Selection {
     }
 }
 
+fn reachable(policy: &Policy, borrower: &Borrower, channel: Channel) -> bool {
+    let merchant = policy.merchants.get(&borrower.key.merchant);
+    merchant.is_some_and(|merchant| reachable_address(merchant, borrower, channel).is_some())
+}
+
 /// The first channel on which the borrower can be reached, the preferred one before others; where there is none the first, so that
 /// why nothing was sent is on record.
-fn channel(due: &Due, channels: &[Channel]) -> Option<Channel> {
-    let reachable =
-        |channel: &&Channel| reachable_address(&due.borrower, **channel).is_some() && !due.suppressed.contains(channel);
+fn channel(policy: &Policy, due: &Due, channels: &[Channel]) -> Option<Channel> {
+    let is_reachable =
+        |channel: &&Channel| reachable(policy, &due.borrower, **channel) && !due.suppressed.contains(channel);
     let preferred = due.borrower.preferred_channel.filter(|preferred| channels.contains(preferred));
-    preferred.iter().chain(channels).find(reachable).or(channels.first()).copied()
+    preferred.iter().chain(channels).find(is_reachable).or(channels.first()).copied()
 }
 
 /// What would become of a notice if it were sent now.

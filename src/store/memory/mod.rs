@@ -12,6 +12,7 @@ mod reports;
 mod scans;
 mod sources;
 mod stops;
+mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
@@ -25,6 +26,7 @@ use self::notices::Notices;
 use self::outbox::Outbox;
 use self::reports::Reports;
 use self::stops::RecordedChange;
+use self::volumes::Volumes;
 use super::{
     Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
     KeptReport, LedgerRow, NextLook, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
@@ -65,6 +67,7 @@ struct Tables {
     /// How many wrong digits, and when the last were.
     tries: HashMap<String, (u32, DateTime<Utc>)>,
     notices: Notices,
+    volumes: Volumes,
     /// What people have changed about stops and suppressions.
     changes: Vec<RecordedChange>,
 }
@@ -275,10 +278,7 @@ impl Store for MemoryStore {
     }
 
     async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
-        let mut tables = self.tables();
-        let mut put = PutIn::default();
-        planned.iter().for_each(|one| tables.outbox.put_in(one, at, mode, &mut put));
-        Ok(put)
+        Ok(self.tables().outbox.put_in_all(planned, at, mode))
     }
 
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {

@@ -156,6 +156,15 @@ impl Outbox {
         self.put(id, queued.in_stage(Stage::Held { cause }));
     }
 
+    /// Holds what waits and was never tried. Gives whether it did.
+    pub(super) fn hold_untried(&mut self, id: ReminderId, cause: &HoldCause, now: DateTime<Utc>) -> bool {
+        let is_untried = matches!(self.queue.get(&id), Some(Queued { attempt: 0, stage: Stage::Planned { .. }, .. }));
+        if is_untried {
+            self.hold(id, cause.clone(), now);
+        }
+        is_untried
+    }
+
     pub(super) fn holds(&self) -> Vec<(HoldCause, Channel)> {
         let mut holds: Vec<_> = self.held.iter().map(|(cause, channel, _)| (cause.clone(), *channel)).collect();
         holds.dedup();

@@ -74,6 +74,8 @@ mod suppression_changes;
 mod turns;
 #[path = "../body/views.rs"]
 mod views;
+#[path = "../body/volumes.rs"]
+mod volumes;
 #[path = "../body/wishes.rs"]
 mod wishes;
 

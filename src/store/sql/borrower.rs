@@ -59,7 +59,8 @@ impl BorrowerRow {
         };
         Ok(Borrower {
             key,
-            name: read_if_known(name, "borrower.name", PersonName::new)?,
+            // Earlier versions took names that no message may show; such a row must not make a batch unreadable.
+            name: name.and_then(|name| PersonName::new(&name).ok()),
             phone: read_if_known(phone, "borrower.phone", Phone::new)?,
             email: read_if_known(email, "borrower.email", EmailAddress::stored)?,
             locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,

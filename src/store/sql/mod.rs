@@ -34,4 +34,5 @@ pub(super) mod suppression;
 pub(super) mod suppression_change;
 pub(super) mod turn;
 pub(super) mod value;
+pub(super) mod volume;
 pub(super) mod wish;

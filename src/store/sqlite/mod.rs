@@ -69,6 +69,8 @@ mod suppression;
 mod suppression_changes;
 #[path = "../body/views.rs"]
 mod views;
+#[path = "../body/volumes.rs"]
+mod volumes;
 #[path = "../body/wishes.rs"]
 mod wishes;
 

@@ -9,6 +9,7 @@ mod encryption;
 mod holds;
 mod notices;
 mod rejects;
+mod volumes;
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;

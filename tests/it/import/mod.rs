@@ -33,6 +33,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         locale: Locale::new("zh-CN").expect("a locale"),
         time_zone: chrono_tz::Asia::Shanghai,
         country: country.to_owned(),
+        countries: Vec::new(),
         jurisdiction: Jurisdiction::Cn,
         stopped: false,
         link_base: "https://pay.example.com".to_owned(),

@@ -220,6 +220,7 @@ fn every_operation_is_among_them() {
         include_str!("../../../src/store/notice.rs"),
         include_str!("../../../src/store/hold.rs"),
         include_str!("../../../src/store/reject.rs"),
+        include_str!("../../../src/store/volume.rs"),
     ]
     .concat();
     let named = traits.lines().filter_map(|line| line.strip_prefix("    async fn ")?.split('(').next());

@@ -24,6 +24,7 @@ fn order(now: DateTime<Utc>, extent: Extent) -> ScanOrder {
         mode: WriteMode::Commit,
         start_from: None,
         first_day: shanghai(&now.with_timezone(&chrono_tz::Asia::Shanghai).format("%FT00:00:00").to_string()),
+        guard: None,
     }
 }
 

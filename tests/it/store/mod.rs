@@ -41,6 +41,7 @@ mod suppression_changes;
 mod ties;
 mod unknowns;
 mod upgrade;
+mod volumes;
 mod web_role;
 mod wishes;
 
@@ -96,6 +97,10 @@ macro_rules! every_case_on {
                 a_resend_keeps_who_and_why,
                 counts_and_next_due_follow_the_queue,
                 a_turn_is_held_by_one,
+            }
+            volumes {
+                a_flood_waits_until_a_person_approves_it,
+                a_day_is_measured_by_the_thirty_before_it,
             }
             suppression_changes {
                 what_people_do_to_stops_is_on_record,

@@ -141,6 +141,7 @@ async fn a_scan_without_news_writes_no_row() {
         mode: WriteMode::Commit,
         start_from: None,
         first_day: now - TimeDelta::days(10),
+        guard: None,
     };
     let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
     let first = scan(&store, &policy(), &order).await.expect("scanned");

@@ -16,6 +16,7 @@ pub(super) fn merchant() -> Merchant {
         locale: Locale::new("zh-CN").expect("a tag"),
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
+        countries: Vec::new(),
         jurisdiction: Jurisdiction::Cn,
         stopped: false,
         link_base: "https://l.yunfan.example".into(),

@@ -8,13 +8,18 @@ use crate::plan::{KnownProgress, KnownReminder, Planned, Replan, Then, replan};
 use crate::store::{PutIn, WriteMode};
 
 impl Outbox {
-    pub(in crate::store::memory) fn put_in(
+    pub(in crate::store::memory) fn put_in_all(
         &mut self,
-        one: &Planned,
+        planned: &[Planned],
         at: DateTime<Utc>,
         mode: WriteMode,
-        put: &mut PutIn,
-    ) {
+    ) -> PutIn {
+        let mut put = PutIn::default();
+        planned.iter().for_each(|one| self.put_in(one, at, mode, &mut put));
+        put
+    }
+
+    fn put_in(&mut self, one: &Planned, at: DateTime<Utc>, mode: WriteMode, put: &mut PutIn) {
         let key = &one.reminder.key;
         let known: Vec<_> = Channel::ALL.iter().filter_map(|channel| self.known(key, *channel)).collect();
         let is_new = |one: &KnownReminder| one.channel != key.channel;

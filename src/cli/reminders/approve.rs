@@ -1,0 +1,48 @@
+//! `dueherald reminders approve`: a person says that a day of far more reminders than usual is right.
+
+use std::io::Write;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::Args;
+
+use super::super::{CliError, Exit};
+use crate::domain::MerchantId;
+use crate::pipeline::Signature;
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// The merchant whose reminders are held
+    #[arg(long)]
+    merchant: MerchantId,
+    /// The day on which they were planned (YYYY-MM-DD), as `check --online` shows it
+    #[arg(long)]
+    day: NaiveDate,
+    /// Why the number is right; kept on record
+    #[arg(long)]
+    reason: String,
+    /// Who says so; kept on record
+    #[arg(long)]
+    actor: String,
+}
+
+/// Runs it.
+pub(super) async fn run(
+    args: &ApproveArgs,
+    store: &dyn Store,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let ApproveArgs { merchant, day, .. } = args;
+    let volume = store.note_volume(merchant, *day, 0).await?;
+    if !store.approve_volume(merchant, *day, &signature.at(now)).await? {
+        return Err(CliError::Failed(format!("no reminders of {merchant} planned on {day} are held for their number")));
+    }
+    writeln!(
+        out,
+        "approved: {} reminders of {merchant}, planned on {day}; they go out when they are due",
+        volume.planned
+    )?;
+    Ok(Exit::Done)
+}

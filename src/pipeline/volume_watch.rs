@@ -1,0 +1,61 @@
+//! The volume guard of a scan: counts what it plans for each merchant, and holds it once that is far more than usual.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+
+use crate::domain::{MerchantId, ReminderId};
+use crate::plan::{Planned, VolumeGuard};
+use crate::store::{PutIn, Store, StoreError};
+
+/// How many reminders are held at once.
+const BATCH: usize = 1_000;
+
+/// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no more than on a
+/// busy day. All that still waits of it is held then, with everything that follows.
+#[derive(Debug)]
+pub(super) struct VolumeWatch<'a> {
+    store: &'a dyn Store,
+    guard: Option<VolumeGuard>,
+    /// By merchant, what the scan has planned, each with its end.
+    planned: Mutex<BTreeMap<MerchantId, Vec<(ReminderId, DateTime<Utc>)>>>,
+}
+
+impl<'a> VolumeWatch<'a> {
+    pub(super) fn new(store: &'a dyn Store, guard: Option<VolumeGuard>) -> Self {
+        Self { store, guard, planned: Mutex::default() }
+    }
+
+    /// Whether two can be put in together and still be counted.
+    pub(super) fn counts_alike(&self, one: &Planned, other: &Planned) -> bool {
+        self.guard.is_none() || one.reminder.key.borrower.merchant == other.reminder.key.borrower.merchant
+    }
+
+    /// Counts what was put in of `chunk`, which is of one merchant. Gives how many reminders it held.
+    pub(super) async fn note(&self, chunk: &[Planned], put: &PutIn, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let (Some(guard), Some(first)) = (self.guard, chunk.first()) else { return Ok(0) };
+        // What the books took back and give again, or what changes its channel, was counted when it was planned first.
+        let (merchant, count) = (&first.reminder.key.borrower.merchant, put.planned.len() as u64);
+        if count == 0 {
+            return Ok(0);
+        }
+        let until = chunk.iter().map(|one| one.reminder.expires_at).max().unwrap_or(now);
+        let volume = self.store.note_volume(merchant, guard.day, count).await?;
+        let mut planned = self.planned.lock().await;
+        let waiting = planned.entry(merchant.clone()).or_default();
+        waiting.extend(put.planned.iter().map(|id| (*id, until)));
+        if volume.is_approved || !guard.limits.are_exceeded(&volume, guard.day) {
+            return Ok(0);
+        }
+        let waiting = std::mem::take(waiting);
+        drop(planned);
+        let mut held = 0;
+        for batch in waiting.chunks(BATCH) {
+            held += self.store.hold_volume(merchant, guard.day, batch, now).await? as u64;
+        }
+        let (planned, limit) = (volume.planned, guard.limits.limit(&volume, guard.day));
+        tracing::error!(%merchant, day = %guard.day, planned, limit, held, "far more is planned than usual; it waits for a person");
+        Ok(held)
+    }
+}
