@@ -17,6 +17,7 @@ mod foretold;
 mod fuzz;
 mod gateway;
 mod gateway_command;
+mod hostile;
 mod import;
 mod mailbox;
 mod mariadb;

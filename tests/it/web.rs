@@ -12,6 +12,7 @@ mod fake_holds;
 mod fake_notices;
 mod fake_rejects;
 mod going;
+mod hostile;
 mod landing;
 mod ops;
 mod refusals;

@@ -260,11 +260,20 @@ impl ReferenceSearch {
     }
 
     fn look_through(&mut self, bytes: &[u8]) {
-        for at in memchr::memchr_iter(b'@', bytes) {
+        for Line { field, text } in lines(bytes) {
+            self.look_through_line(&field, text);
+        }
+    }
+
+    fn look_through_line(&mut self, field: &str, text: &[u8]) {
+        if field != "message-id" && !RETURN_PATHS.contains(&field) {
+            return;
+        }
+        for at in memchr::memchr_iter(b'@', text) {
             let kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'_' | b'.');
-            let start = bytes[at.saturating_sub(64)..at].iter().rev().take_while(|byte| kept(byte)).count();
-            let Ok(local) = std::str::from_utf8(&bytes[at - start..at]) else { continue };
-            match field_at(bytes, at).as_str() {
+            let start = text[at.saturating_sub(64)..at].iter().rev().take_while(|byte| kept(byte)).count();
+            let Ok(local) = std::str::from_utf8(&text[at - start..at]) else { continue };
+            match field {
                 "message-id" if self.in_message_id.is_none() => {
                     let is_ours = URL_SAFE_NO_PAD.decode(local).is_ok_and(|bytes| bytes.len() == REFERENCE_BYTES);
                     self.in_message_id = Some(is_ours.then(|| local.to_owned()));
@@ -292,17 +301,52 @@ const RETURN_PATHS: [&str; 10] = [
     "x-postfix-sender",
 ];
 
-/// The name of the header field that a place lies in, in small letters; of a few lines at most.
-fn field_at(bytes: &[u8], at: usize) -> String {
+/// A line of a message, with the name of the header field that it belongs to if it is in one, in small letters.
+struct Line<'a> {
+    field: String,
+    text: &'a [u8],
+}
+
+/// The lines, each once. A fold belongs to the field above it, for a few lines at most.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     const MOST_FOLDS: usize = 8;
-    let mut end = at;
-    for _ in 0..=MOST_FOLDS {
-        let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |before| before + 1);
-        if start == 0 || !matches!(bytes[start], b' ' | b'\t') {
-            let name = bytes[start..at].split(|byte| *byte == b':').next().unwrap_or_default();
-            return String::from_utf8_lossy(&name[..name.len().min(32)]).trim().to_ascii_lowercase();
+    let (mut field, mut folds) = (String::new(), 0);
+    bytes.split_inclusive(|byte| *byte == b'\n').map(move |text| {
+        if matches!(text.first(), Some(b' ' | b'\t')) {
+            folds += 1;
+            if folds > MOST_FOLDS {
+                field.clear();
+            }
+        } else {
+            folds = 0;
+            // No name of a field that counts is longer.
+            let name = text[..text.len().min(32)].split(|byte| *byte == b':').next().unwrap_or_default();
+            field = String::from_utf8_lossy(name).trim().to_ascii_lowercase();
         }
-        end = start - 1;
+        Line { field: field.clone(), text }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    /// Whatever a stranger sends, each of its bytes is looked at once: a megabyte of `@` in one line took 2.6 seconds when the name of
+    /// the field was looked for at every one.
+    #[test]
+    fn every_byte_is_looked_at_once() {
+        let endless = [b"To: ".as_slice(), &vec![b'@'; 1 << 20]].concat();
+        let folded = b"To: a@b\r\n @\n\t@\nFrom: @\n".repeat(1_000);
+        for message in [endless, folded, vec![b'@'; 1 << 20], b"\n@".repeat(1 << 19), b" @\n".repeat(1 << 18)] {
+            let looked_at: usize = lines(&message).map(|line| line.text.len()).sum();
+            assert_eq!(looked_at, message.len());
+        }
     }
-    String::new()
+
+    #[test]
+    fn a_fold_belongs_to_the_field_above_it() {
+        let message = b"Delivered-To: x\r\n y@z\r\nSubject: a\n\tb\n\nTo: c".as_slice();
+        let fields: Vec<_> = lines(message).map(|line| line.field).collect();
+        assert_eq!(fields, ["delivered-to", "delivered-to", "subject", "subject", "", "to"]);
+    }
 }

@@ -82,11 +82,15 @@ async fn a_merchant_that_is_stopped_in_the_config_skips_its_reminders() {
 
 /// A template that passes every check, and fails on the fixtures' borrowers.
 fn poisoned() -> Composer {
+    printing_for_the_fixtures("borrower.account_phone_tail / 2")
+}
+
+/// A template that prints something only for the fixtures' borrowers.
+fn printing_for_the_fixtures(printed: &str) -> Composer {
     const PATH: &str = "before-due/sms.zh-CN.txt";
-    const POISON: &str =
-        r#"{% if borrower.account_phone_tail == "9000" %}{{ borrower.account_phone_tail / 2 }}{% endif %}"#;
+    let poison = format!(r#"{{% if borrower.account_phone_tail == "9000" %}}{{{{ {printed} }}}}{{% endif %}}"#);
     let sound = builtin_templates().find(|template| template.path == PATH).expect("it is built in");
-    let template = TemplateSource { path: PATH.into(), text: format!("{}{POISON}", sound.text.trim_end()) };
+    let template = TemplateSource { path: PATH.into(), text: format!("{}{poison}", sound.text.trim_end()) };
     let renderer = Renderer::new(vec![template]).expect("samples pass");
     Composer { renderer: Arc::new(renderer), ..composer() }
 }
@@ -106,6 +110,19 @@ async fn a_template_that_fails_five_times_is_stopped_and_burns_no_more_reminders
     let mended = bench.restarted(composer());
     assert_eq!(mended.live(5 * MINUTE, 3).await.accepted, 7);
     assert_eq!(mended.view(1).await.state, State::Failed);
+}
+
+/// What is too long is not sent, not even cut; as the data did it, it says nothing about the template, and stops it for nobody.
+#[tokio::test]
+async fn a_message_that_is_too_long_is_not_sent_and_stops_no_template() {
+    for printed in ["'x' * 300", "'x' * 9000"] {
+        let bench = Bench::of(Setup { composer: printing_for_the_fixtures(printed), ..Setup::default() });
+        bench.add(8).await;
+        let tally = bench.drain().await;
+        assert_eq!((tally.failed, tally.held), (8, 0), "{tally:?}");
+        assert_eq!(bench.story(1).await, ["1 failed message_too_long"]);
+        assert!(bench.gateway("script").seen().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -22,12 +22,12 @@ use super::fake::{REMINDER, TOKEN, World, web};
 use super::server::{answer, start};
 use super::{Answer, answered, ask, get, logged, post_form};
 
-fn keys(secret: u8) -> LinkKeys {
+pub(super) fn keys(secret: u8) -> LinkKeys {
     LinkKeys::new([(1, [secret; 32])]).expect("32 bytes")
 }
 
 /// A router that opens real tokens.
-fn router(world: World) -> Router {
+pub(super) fn router(world: World) -> Router {
     let mut public = world.public();
     public.open = Arc::new(|token| keys(9).open(Purpose::Landing, token));
     public.open_unsubscribe = Arc::new(|token| keys(9).open(Purpose::Unsubscribe, token));
