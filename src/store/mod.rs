@@ -166,7 +166,9 @@ impl From<sqlx::Error> for StoreError {
 ///
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
-pub trait Store: EncryptionStore + HoldStore + NoticeStore + RejectStore + VolumeStore + Send + Sync + std::fmt::Debug {
+pub trait Store:
+    EncryptionStore + HoldStore + NoticeStore + RejectStore + VolumeStore + Send + Sync + std::fmt::Debug
+{
     /// Brings the schema to this version's, and encrypts personal data if the store has keys and the database is not encrypted. Gives the
     /// number of migrations that were applied, 0 if there was nothing to do.
     ///
