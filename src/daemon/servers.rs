@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use axum::Router;
+use tokio::net::TcpSocket;
 
 use super::DaemonError;
 use super::descriptors::Shares;
@@ -39,8 +40,7 @@ pub(super) async fn serve(
     supervisor: &Supervisor,
 ) -> Result<(), DaemonError> {
     let failed = |error| DaemonError::Listen { address, error };
-    let listener = tokio::net::TcpListener::bind(address).await.and_then(tokio::net::TcpListener::into_std);
-    let listener = listener.map_err(failed)?;
+    let listener = listen(address).and_then(tokio::net::TcpListener::into_std).map_err(failed)?;
     tracing::info!(address = %listener.local_addr().unwrap_or(address), "listening");
     let clock = Arc::clone(clock);
     supervisor.spawn(task, TaskKind::Server, move |stop| {
@@ -53,6 +53,17 @@ pub(super) async fn serve(
         }
     });
     Ok(())
+}
+
+/// How many clients may wait to be let in. Who comes when all places are taken believes to be connected, and is not.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart does not wait for connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn copy(listener: &TcpListener) -> std::io::Result<tokio::net::TcpListener> {

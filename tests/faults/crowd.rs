@@ -4,8 +4,7 @@
 //! form only sees that everything works meanwhile, since a machine that is busy otherwise proves no speed.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dueherald::clock::{Clock, SystemClock};
@@ -22,7 +21,7 @@ use crate::patience::{pause, until};
 use crate::sink::Reply;
 
 /// No lease runs out while the machine is busy.
-const PATIENT: Pace = Pace { lease: Duration::from_secs(30), timeout: Duration::from_secs(20) };
+const PATIENT: Pace = Pace { lease: Duration::from_secs(8), timeout: Duration::from_secs(6) };
 
 /// What the daemon may open.
 const DESCRIPTORS: usize = 1_024;
@@ -31,11 +30,15 @@ const DESCRIPTORS: usize = 1_024;
 const ANSWER: Duration = Duration::from_millis(5);
 
 /// Between planning and sending: the daemon starts meanwhile.
-const LEAD: Duration = Duration::from_secs(4);
+const LEAD: Duration = Duration::from_secs(3);
+
+/// Connections to database and gateway that come and go meanwhile.
+const SLACK: usize = 12;
 
 const MOST_MEMORY_KIB: usize = 100 * 1024;
 
-/// What each client says. Answers to the last are read, and nothing more is asked.
+/// What each client says. The answer to the last is read, and nothing more is asked: such connections last three times as long, so the
+/// short form has none.
 const SAYINGS: [&str; 4] = [
     "",
     "GET /verify HTTP/1.1\r\nHost: mall.example\r\nX-Slow: ",
@@ -44,13 +47,11 @@ const SAYINGS: [&str; 4] = [
 ];
 
 /// Connects, says its piece, and waits to be closed.
-async fn loiter(address: String, saying: &'static str, open: Arc<AtomicUsize>) {
+async fn loiter(address: String, saying: &'static str) {
     if let Ok(mut stream) = TcpStream::connect(&address).await {
-        open.fetch_add(1, Ordering::Relaxed);
         let _ = stream.write_all(saying.as_bytes()).await;
         let mut some = [0; 1_024];
         while stream.read(&mut some).await.is_ok_and(|read| read > 0) {}
-        open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,6 +71,13 @@ async fn ask(address: &str, path: &str) -> (String, Duration) {
 fn raise_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard limit anybody may");
+}
+
+/// How many sockets the daemon has open.
+fn sockets(daemon: &Daemon) -> usize {
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.pid())).expect("the process is there");
+    let is_socket = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+    descriptors.filter_map(|entry| Some(entry.ok()?.path())).filter(is_socket).count()
 }
 
 fn peak_memory_kib(daemon: &Daemon) -> usize {
@@ -99,10 +107,11 @@ async fn run(messages: usize, crowd: usize) -> Run {
     let (pages, ops) = (daemon.pages().expect("they are"), daemon.ops().expect("it is served first"));
     pause(start.saturating_sub(SystemClock.elapsed())).await;
 
-    let open = Arc::new(AtomicUsize::new(0));
+    let before = sockets(&daemon);
     let (mut clients, mut ran) = (JoinSet::new(), Run::default());
+    let sayings = &SAYINGS[..of(3, 4)];
     for number in 0..crowd {
-        clients.spawn(loiter(pages.clone(), SAYINGS[number % SAYINGS.len()], Arc::clone(&open)));
+        clients.spawn(loiter(pages.clone(), sayings[number % sayings.len()]));
     }
     let connected = SystemClock.elapsed();
     let mut asked = 0;
@@ -116,14 +125,11 @@ async fn run(messages: usize, crowd: usize) -> Run {
     .await;
     ran.sending = SystemClock.elapsed() - start;
     until("a page is served", async || ask(&pages, "/verify").await.0.starts_with("HTTP/1.1 200 ")).await;
-    until("all are closed", async || {
-        while clients.try_join_next().is_some() {}
-        clients.is_empty()
-    })
-    .await;
+    // Seen from the daemon: a client whose connection never came through believes to have one.
+    until("all are closed", async || sockets(&daemon) <= before + SLACK).await;
     ran.closing = SystemClock.elapsed() - connected;
     ran.memory_kib = peak_memory_kib(&daemon);
-    assert_eq!(open.load(Ordering::Relaxed), 0);
+    clients.shutdown().await;
     bench.drained().await;
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().await.success(), "it stops softly");
