@@ -1,10 +1,13 @@
 //! Level 5: the one place that puts concrete ends together.
 
+mod state_dir;
+mod template_folder;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::{fs, io};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
@@ -18,14 +21,15 @@ use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Gate, Intake, Lane, Poison, Post, Prober, Reconciler,
-    Registry, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Gate, Guard, Intake, Lane, Poison, Post, Prober,
+    Reconciler, Registry, ScanOrder,
 };
 use crate::plan::{Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
-use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer, TemplateSource, is_template_path};
-use crate::source::read_text_file;
+use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
+
+pub use template_folder::read_templates;
 
 /// Why the parts do not come together.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,17 @@ pub enum AppError {
     /// Routes cannot be probed from here.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// The state directory cannot be used.
+    #[error(
+        "the folder {} of `dispatch.state_dir` cannot be used: {error}; name one that this user may write to, or write \
+         state_dir = \"off\" to send without this protection against a restored database", .folder.display()
+    )]
+    StateDir {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The link keys cannot be used.
     #[error("[links]: {0}")]
     LinkKeys(#[from] LinkKeysError),
@@ -126,7 +141,8 @@ impl AppParts {
         let Self { config, clock, composer, gateways, captures, ring, .. } = self;
         let Stores { store, public: public_store, operations } = stores;
         let policy = Arc::new(config.policy.clone());
-        App { config, clock, store, public_store, operations, policy, composer, gateways, captures, ring }
+        let guard = Arc::new(Guard::off());
+        App { config, clock, store, public_store, operations, policy, composer, gateways, captures, ring, guard }
     }
 }
 
@@ -164,6 +180,8 @@ pub struct App {
     pub captures: Vec<Arc<CaptureGateway>>,
     /// What personal data is encrypted with, if it is.
     pub ring: Option<Arc<KeyRing>>,
+    /// What keeps a database that went back in time from being sent from; off unless [`App::guarded`].
+    pub guard: Arc<Guard>,
 }
 
 impl App {
@@ -175,6 +193,16 @@ impl App {
         let parts = AppParts::new(config, time)?;
         let stores = parts.open_stores().await?;
         Ok(parts.with_stores(stores))
+    }
+
+    /// The same with a guard: for whoever sends. It has not looked at the database yet.
+    ///
+    /// # Errors
+    /// When the state directory cannot be used.
+    pub fn guarded(self) -> Result<Self, AppError> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let (journal, daemon) = state_dir::journal(&self.config.dispatch.state_dir)?;
+        Ok(Self { guard: Arc::new(Guard::new(store, clock, journal, daemon)), ..self })
     }
 
     /// What the lanes and the reconciler share.
@@ -194,6 +222,7 @@ impl App {
             },
             poison: Poison::default(),
             freshness: self.freshness(),
+            guard: Arc::clone(&self.guard),
             holder: self.holder(),
         })
     }
@@ -365,39 +394,6 @@ pub fn renderer(config: &Config) -> Result<Renderer, AppError> {
         None => Vec::new(),
     };
     Renderer::with_limits(sources, config.templates.limits).map_err(AppError::Templates)
-}
-
-/// Every template below a folder. Other files are passed over.
-///
-/// # Errors
-/// When a folder or a template cannot be read.
-pub fn read_templates(folder: &Path) -> io::Result<Vec<TemplateSource>> {
-    let mut sources = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let below = path.strip_prefix(folder).unwrap_or(&path);
-            let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-            let name = parts.join("/");
-            if is_template_path(&name) {
-                sources.push(TemplateSource {
-                    path: name,
-                    text: read_text_file(&path).map_err(|error| named(below, &error))?,
-                });
-            }
-        }
-    }
-    Ok(sources)
-}
-
-/// The error with the file's name below its folder.
-fn named(file: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
 /// Opens a database.

@@ -16,6 +16,7 @@
 
 mod database;
 mod descriptors;
+mod guard;
 mod pulls;
 mod receipts;
 mod routes;
@@ -115,7 +116,8 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
     let operations = opened.as_ref().map(|opened| opened.operations.clone()).unwrap_or_default();
     if let Some(opened) = opened {
         store.set(Arc::clone(&opened.store));
-        let app = Arc::new(parts.with_stores(opened));
+        let app = parts.with_stores(opened);
+        let app = Arc::new(if roles.contains(&Role::Dispatch) { app.guarded()? } else { app });
         // Pages alone change nothing of the ledger; their database role may not even.
         if roles.iter().any(|role| *role != Role::Web) {
             pulls::retry_rejected(&app).await;
@@ -177,7 +179,7 @@ async fn start(
         servers::serve_web(app, shares, supervisor).await?;
     }
     if roles.contains(&Role::Dispatch) {
-        start_dispatch(app, supervisor);
+        start_dispatch(app, health, supervisor).await;
         start_probes(app, health, supervisor)?;
     }
     if roles.contains(&Role::Pull) {
@@ -194,7 +196,11 @@ async fn start(
     Ok(())
 }
 
-fn start_dispatch(app: &Arc<App>, supervisor: &Supervisor) {
+async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor) {
+    // Before the lanes, which would wait for it.
+    guard::look(app, health).await;
+    let (guarded, health) = (Arc::clone(app), health.clone());
+    supervisor.worker("guard", move |stop| guard::watch(Arc::clone(&guarded), health.clone(), stop));
     let dispatcher = app.dispatcher();
     for lane in app.lanes(&dispatcher) {
         let name = format!("lane:{}:{}", lane.channel(), lane.gateway());

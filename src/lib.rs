@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`], [`private_file`] | what things are; the only door to time and chance; files that only we read |
 //! | 1 | [`plan`], [`render`] | when to remind and whom; what a message says. Pure |
-//! | 2 | [`source`], [`store`], [`gateway`], [`probe`] | replaceable ends: files, databases, providers, what looks at routes |
+//! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | replaceable ends: files, databases, providers, what looks at routes; a daemon's own memory |
 //! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
 //! | 4 | [`config`] | the config file, checked as a whole |
 //! | 5 | [`app`] | the one place that puts concrete ends together |
@@ -23,6 +23,7 @@ pub mod daemon;
 pub mod domain;
 pub mod gateway;
 pub mod http;
+pub mod journal;
 pub mod pipeline;
 pub mod plan;
 pub mod private_file;

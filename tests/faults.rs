@@ -30,6 +30,8 @@ mod outage;
 mod patience;
 #[path = "it/postgres.rs"]
 mod postgres;
+#[path = "faults/rewinds.rs"]
+mod rewinds;
 #[path = "faults/server.rs"]
 mod server;
 #[path = "faults/sink.rs"]

@@ -15,6 +15,8 @@ mod faults;
 mod gateway;
 #[path = "sim/holds.rs"]
 mod holds;
+#[path = "sim/incarnation.rs"]
+mod incarnation;
 #[path = "sim/life.rs"]
 mod life;
 #[path = "sim/notices.rs"]

@@ -93,6 +93,7 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
             limit: BATCH,
             lease: TimeDelta::seconds(60),
             rate: None,
+            fence: None,
             beside: None,
         };
         let begun = SystemClock.elapsed();

@@ -37,11 +37,18 @@ grant usage on schema public to dueherald_worker, dueherald_reader;
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
 -- On record for good: a row that is there stays as it is.
-grant insert on click, dropped_reject, event, notice_change, reply, reply_reading, route_version, suppression_change,
+grant insert on arming, click, dropped_reject, event, notice_change, reply, reply_reading, route_version, suppression_change,
     suppression_change_address to dueherald_worker;
 
 -- What the lender's books say, and what is kept of them. Nothing is deleted: an instalment that is gone is cancelled.
 grant insert, update on borrower, installment, reminder, volume, wish to dueherald_worker;
+
+-- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a restore, new
+-- reminders get numbers behind those that were given out.
+grant update on incarnation to dueherald_worker;
+grant insert, update on daemon to dueherald_worker;
+grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueherald_reader;
+grant update on sequence reminder_id_seq to dueherald_worker;
 
 -- The state of the work.
 grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
+use super::dispatch;
 use super::gateway::pace;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
@@ -31,6 +32,9 @@ pub struct CheckArgs {
     #[arg(long)]
     pub online: bool,
 }
+
+/// How far apart the clocks of the database and of the machine may be.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 
 /// An end that `--online` asks whether it is ready.
 pub struct End<'a> {
@@ -79,7 +83,44 @@ impl<'a> End<'a> {
     /// Ledger and outbox.
     #[must_use]
     pub fn database(store: &'a dyn Store) -> Self {
-        Self::new("database", async { store.ready().await.map_err(|error| error.to_string()) })
+        Self::new("database", async {
+            store.ready().await.map_err(|error| error.to_string())?;
+            match dispatch::disarmed(store).await {
+                Ok(None) => Ok(()),
+                Ok(Some(reason)) => Err(reason),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
+    /// What the database does not guard against; nothing is broken by it.
+    pub fn durability(store: &'a dyn Store, clock: Arc<dyn Clock>) -> Self {
+        let answer = async move {
+            let asked_at = clock.now();
+            let state = store.database_state(None).await.map_err(|error| error.to_string())?;
+            let mut warnings = Vec::new();
+            if state.has_synchronous_standby == Some(false) {
+                warnings.push(
+                    "no standby is synchronous: what was sent in the last moments is forgotten when the server is lost, and has to be \
+                     looked up (synchronous_standby_names)"
+                        .to_owned(),
+                );
+            }
+            if state.waits_for_disk == Some(false) {
+                warnings.push(
+                    "synchronous_commit is off by default; dueherald's own sessions wait for the disk".to_owned(),
+                );
+            }
+            let apart = (state.now - asked_at).abs();
+            if apart > CLOCKS_APART {
+                warnings.push(format!(
+                    "the clocks of the database and of this machine are {} seconds apart; let both follow the same time server",
+                    apart.num_seconds()
+                ));
+            }
+            Ok(if warnings.is_empty() { "as it should be".to_owned() } else { warnings.join("; ") })
+        };
+        Self { name: "durability".to_owned(), answer: Box::pin(answer) }
     }
 
     /// How personal data is kept, and how many borrowers have nothing that their page can ask for.

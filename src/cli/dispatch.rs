@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::suppress::Scope;
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::pipeline::{self, Tally};
-use crate::store::Store;
+use crate::pipeline::{self, GuardHold, Tally};
+use crate::plan::WaitReason;
+use crate::store::{Store, StoreError};
 
 /// Send what is due now.
 #[derive(Debug, Args)]
@@ -30,18 +32,57 @@ pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write
     app.rehome().await?;
     tell_stops(app, out).await?;
     tell_stale(app, out).await?;
-    let tally = drain(app, stop).await?;
+    look(app).await?;
+    let tally = tokio::select! {
+        tally = drain(app, stop) => tally?,
+        () = keep_looking(app) => Tally::default(),
+    };
+    if let Some(hold) = app.guard.hold() {
+        writeln!(out, "sending is held: {}", hold.explained())?;
+    }
     report(&tally, out)?;
-    let waiting = tell_waiting(&*app.store, out).await?;
-    if tally.accepted == 0 && waiting == 0 {
+    let waiting = tell_waiting(app, out).await?;
+    if tally.accepted == 0 && waiting == 0 && app.guard.hold().is_none() {
         tell_next(app, out).await?;
     }
-    Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 { Exit::Done } else { Exit::Partly })
+    Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 && app.guard.hold().is_none() {
+        Exit::Done
+    } else {
+        Exit::Partly
+    })
 }
 
 /// Drains every channel.
 pub(super) async fn drain(app: &App, stop: &CancellationToken) -> Result<Tally, CliError> {
     Ok(pipeline::drain(&app.lanes(&app.dispatcher()), stop).await?)
+}
+
+/// How often the guard looks at the database.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it looks before it gives up to find a daemon that stands by.
+const LOOKS: usize = 4;
+
+/// Looks at the database; a new daemon looks for one that stands by as well.
+async fn look(app: &App) -> Result<(), CliError> {
+    for _ in 0..LOOKS {
+        app.guard.look().await?;
+        if app.guard.hold() != Some(GuardHold::Wait(WaitReason::Alone)) {
+            break;
+        }
+        app.clock.sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Looks again and again; never ends.
+async fn keep_looking(app: &App) {
+    loop {
+        app.clock.sleep(LOOK_EVERY).await;
+        if let Err(error) = app.guard.look().await {
+            tracing::debug!(%error, "the database could not be looked at");
+        }
+    }
 }
 
 /// Says what somebody has stopped, so that nobody wonders why nothing leaves.
@@ -72,11 +113,19 @@ pub(super) async fn stale(app: &App) -> Result<Vec<String>, CliError> {
     Ok(told.collect())
 }
 
+/// Why nothing is sent from the database at all, with what to do.
+pub(super) async fn disarmed(store: &dyn Store) -> Result<Option<String>, StoreError> {
+    let disarm = store.database_state(None).await?.disarm;
+    Ok(disarm.map(|disarm| format!("nothing is sent: {}", GuardHold::Disarmed(disarm.reason).explained())))
+}
+
 /// Says how many are due and were not sent, and how many are held; gives their number.
-async fn tell_waiting(store: &dyn Store, out: &mut dyn Write) -> Result<u64, CliError> {
-    let counts = store.queue_counts().await?;
+async fn tell_waiting(app: &App, out: &mut dyn Write) -> Result<u64, CliError> {
+    let counts = app.store.queue_counts().await?;
     let waiting: u64 = counts.iter().map(|counts| counts.due).sum();
-    if waiting > 0 {
+    if waiting > 0 && app.guard.hold().is_some() {
+        writeln!(out, "{waiting} are due and wait")?;
+    } else if waiting > 0 {
         writeln!(
             out,
             "{waiting} are due and wait: their gateway rests after failures, or its rate is used up for the day"

@@ -64,7 +64,10 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
             ExplainError::SeveralMerchants(_) => CliError::Use(error.to_string()),
             ExplainError::NotFound => CliError::Failed(error.to_string()),
         })?;
-    let stale = if at.is_none() { dispatch::stale(app).await? } else { Vec::new() };
+    let mut stale = if at.is_none() { dispatch::stale(app).await? } else { Vec::new() };
+    if at.is_none() {
+        stale.extend(dispatch::disarmed(&*app.store).await?);
+    }
     if format == Format::Json {
         let printed = Printed { config: &app.config.file, nothing_is_sent: stale, explanation: &explanation };
         serde_json::to_writer_pretty(&mut *out, &printed)?;

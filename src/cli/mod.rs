@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong use or wrong config, 3 done in part (the rest is reported).
 
 pub mod check;
+mod database;
 mod demo;
 mod dispatch;
 mod explain;
@@ -65,6 +66,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Create the database's schema, or bring it up to date
     Migrate,
+    /// Look at the database's incarnation, and let it be sent from again after a restore or a promotion
+    Database(database::DatabaseArgs),
     /// Take instalments and borrowers from CSV, JSON lines, or the lender's own database
     Import(import::ImportArgs),
     /// Look at records that could not be applied; they hold the reminders of their instalments
@@ -230,7 +233,7 @@ impl Command {
     /// these sections does not keep it from working.
     fn needs_only_the_store(&self) -> bool {
         match self {
-            Self::Migrate | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,
+            Self::Migrate | Self::Database(_) | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,
             Self::Import(args) => args.source.is_none(),
             _ => false,
         }
@@ -260,6 +263,8 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
                 config.sources.clear();
             }
             let app = App::start(config, &time).await?;
+            // In a rehearsal nothing leaves.
+            let app = if args.at.is_some() { app } else { app.guarded()? };
             let done = dispatch::run(&app, &CancellationToken::new(), out).await;
             blame_schema(&*app.store, done).await
         }
@@ -322,6 +327,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Demo(_)
         | Command::Init(_)
         | Command::Check(_)
+        | Command::Database(_)
         | Command::Dispatch(_)
         | Command::Explain(_)
         | Command::Gateway(_)
@@ -363,7 +369,12 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
             check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
         });
         let kept = store.as_ref().ok().map(|store| {
-            [check::End::rejects(&**store), check::End::volume(&**store), check::End::protection(&**store)]
+            [
+                check::End::durability(&**store, Arc::clone(&clock)),
+                check::End::rejects(&**store),
+                check::End::volume(&**store),
+                check::End::protection(&**store),
+            ]
         });
         std::iter::once(database).chain(gateways).chain(sources).chain(kept.into_iter().flatten()).collect()
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::{CliError, Command, Exit, blame_schema, import, rejects, replies, suppress};
+use super::{CliError, Command, Exit, blame_schema, database, import, rejects, replies, suppress};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
 use crate::config::StoreConfig;
@@ -14,7 +14,12 @@ use crate::store::{Store, StoreError};
 /// Runs it.
 pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     let store = app::open_store(&config.database, &Time::Real).await?;
-    let done = on_store(command, &*store, &config.merchants, out).await;
+    let done = match command {
+        Command::Database(args) => {
+            database::run(args, &*store, config.database.persons_to_arm, SystemClock.now(), out).await
+        }
+        command => on_store(command, &*store, &config.merchants, out).await,
+    };
     blame_schema(&*store, done).await
 }
 

@@ -182,7 +182,7 @@ fn every_merchant_has_an_open_route(reading: &Reading<'_, '_>, parts: &Parts<'_>
 
 /// A call that ended after its lease would be in doubt even though it came to an end.
 fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
-    let Some(lease) = parts.dispatch.map(|dispatch| dispatch.lease) else { return };
+    let Some(lease) = parts.dispatch.as_ref().map(|dispatch| dispatch.lease) else { return };
     let mut told = BTreeSet::new();
     for (name, gateway) in parts.gateways.iter().filter_map(|(name, gateway)| Some((name, gateway.as_ref()?))) {
         let too_long = gateway.timeouts().into_iter().find(|(_, timeout)| *timeout >= lease);

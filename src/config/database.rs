@@ -16,6 +16,8 @@ pub struct Database {
     pub max_connections: u32,
     /// `[encryption]`: what personal data is encrypted with, if it is.
     pub encryption: Option<Encryption>,
+    /// How many persons have to order that a database which went back in time is sent from again: 1 or 2.
+    pub persons_to_arm: u8,
 }
 
 impl Database {
@@ -57,8 +59,23 @@ pub(super) fn read(
 ) -> Option<Database> {
     let url = section.required("url", r#""sqlite:dueherald.db""#, |value| url(value, folder));
     let max_connections = section.or("max_connections", 8, |value| integer(value, 1..=500));
+    let persons_to_arm = section.or("persons_to_arm", 1, |value| integer(value, 1..=2));
     section.finish();
-    Some(Database { url: url?, max_connections: max_connections?, encryption: encryption? })
+    Some(Database {
+        url: url?,
+        max_connections: max_connections?,
+        encryption: encryption?,
+        persons_to_arm: persons_to_arm?,
+    })
+}
+
+/// The same URL with the first of its servers alone: one with several is no URL by the common standard.
+fn with_one_server(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let end = url[begin..].find(['/', '?']).map_or(url.len(), |at| begin + at);
+    let hosts = url[begin..end].rfind('@').map_or(begin, |at| begin + at + 1);
+    let first = url[hosts..end].find(',').map_or(end, |at| hosts + at);
+    format!("{}{}", &url[..first], &url[end..])
 }
 
 // The value is never quoted: it may hold a password.
@@ -71,7 +88,7 @@ fn url(value: &Value<'_>, folder: &Path) -> Result<DatabaseUrl, String> {
         }
         return Ok(DatabaseUrl::Sqlite { file: folder.join(file) });
     }
-    match Url::parse(&written) {
+    match Url::parse(&with_one_server(&written)) {
         Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => {
             Ok(DatabaseUrl::Postgres { url: written.into() })
         }

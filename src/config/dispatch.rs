@@ -1,11 +1,14 @@
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::database::{Database, DatabaseUrl};
 use super::reading::Section;
-use super::value::{duration, integer};
-use crate::plan::RetryPolicy;
+use super::value::{Value, duration, integer, text};
+use crate::domain::{Address, EmailAddress, Phone};
+use crate::plan::{OnlyTo, RetryPolicy};
 
 /// `[dispatch]`: how reminders are handed to gateways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
     /// How long a process may hold a reminder that it is sending. What is not settled by then counts as unknown.
     pub lease: Duration,
@@ -15,15 +18,77 @@ pub struct Dispatch {
     pub idle: Duration,
     /// How often and how soon what failed for the moment is tried again.
     pub retry: RetryPolicy,
+    /// Where a daemon keeps what it remembers outside the database.
+    pub state_dir: StateDir,
+    /// Who alone may be written to.
+    pub only_to: Option<OnlyTo>,
 }
 
-pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Dispatch> {
+/// Where a daemon keeps what it remembers outside the database, so that a database that is restored under it is noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateDir {
+    /// Nowhere: it remembers while it runs.
+    Off,
+    /// In the folder that the config names.
+    Folder(PathBuf),
+    /// The config names none: beside the SQLite file, or else in the config's folder.
+    Default(PathBuf),
+}
+
+impl StateDir {
+    /// The folder, if there is to be one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Off => None,
+            Self::Folder(folder) | Self::Default(folder) => Some(folder),
+        }
+    }
+
+    /// Whether the config leaves it out.
+    #[must_use]
+    pub fn is_by_default(&self) -> bool {
+        matches!(self, Self::Default(_))
+    }
+
+    fn usual(database: Option<&Database>, folder: &Path) -> Self {
+        Self::Default(match database.map(|database| &database.url) {
+            Some(DatabaseUrl::Sqlite { file }) => {
+                let mut name = file.as_os_str().to_owned();
+                name.push(".state");
+                name.into()
+            }
+            _ => folder.join("dueherald.state"),
+        })
+    }
+}
+
+pub(super) fn read(mut section: Section<'_, '_, '_>, database: Option<&Database>, folder: &Path) -> Option<Dispatch> {
     let lease = section.or("lease", Duration::from_secs(60), duration);
     let batch = section.or("batch", 64, |value| integer(value, 1..=1000));
     let idle = section.or("idle", Duration::from_secs(1), duration);
     let retry = retry(section.section("retry"));
+    let state_dir = section.or("state_dir", StateDir::usual(database, folder), |value| {
+        let written = text(value)?;
+        match &*written {
+            "" => Err(r#"is empty; name a folder, or write "off""#.into()),
+            "off" => Ok(StateDir::Off),
+            path => Ok(StateDir::Folder(folder.join(path))),
+        }
+    });
+    let only_to = section.list("only_to", address).flatten().map(OnlyTo::new);
     section.finish();
-    Some(Dispatch { lease: lease?, batch: batch?, idle: idle?, retry: retry? })
+    Some(Dispatch { lease: lease?, batch: batch?, idle: idle?, retry: retry?, state_dir: state_dir?, only_to })
+}
+
+// The value is never quoted: it is somebody's.
+fn address(value: &Value<'_>) -> Result<Address, String> {
+    let written = text(value)?;
+    let address = match written.starts_with('+') {
+        true => Phone::new(&written).ok().map(Address::Phone),
+        false => EmailAddress::new(&written).ok().map(Address::Email),
+    };
+    address.ok_or_else(|| r#"is neither a phone number as "+8613800138000" nor a mailbox as "me@example.com""#.into())
 }
 
 fn retry(mut section: Section<'_, '_, '_>) -> Option<RetryPolicy> {

@@ -55,7 +55,7 @@ use crate::source::read_text_file;
 
 pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
-pub use dispatch::Dispatch;
+pub use dispatch::{Dispatch, StateDir};
 pub use encryption::{Encryption, EncryptionKey};
 pub use gateways::GatewayConfig;
 pub use http::Http;
@@ -320,7 +320,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let api = api::read(root.section("api"), http.as_ref());
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
-    let dispatch = dispatch::read(root.section("dispatch"));
+    let dispatch = dispatch::read(root.section("dispatch"), database.as_ref(), folder);
     let notices = notices::read(root.section("notices"));
     let log = log::read(root.section("log"));
     let caps = caps::read(&mut root);
@@ -336,7 +336,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             route_hosts: &route_hosts,
             route_keys: &route_keys,
             sources: &sources,
-            dispatch,
+            dispatch: dispatch.clone(),
             links: links.as_ref(),
             callback_secrets: &gateways.callback_secrets,
         },
@@ -344,12 +344,13 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
     let (scans, rules_match) = scans?;
     let rules = rules.into_iter().map(|read| read.rule).collect::<Option<_>>()?;
+    let only_to = dispatch.as_ref().and_then(|dispatch| dispatch.only_to.clone());
     Some(Config {
         file: PathBuf::new(),
         database: database?,
         scans,
         sources: sources.into_iter().map(|read| read.source).collect::<Option<_>>()?,
-        policy: Policy { merchants, rules, rules_match, terms, caps: caps? },
+        policy: Policy { merchants, rules, rules_match, terms, caps: caps?, only_to },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         prices: gateways.prices,

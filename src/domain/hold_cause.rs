@@ -29,10 +29,13 @@ pub enum HoldReason {
     UnreadReply,
     /// Far more was planned for its merchant on a day than usual, and nobody has approved it. The subject is merchant and day.
     Volume,
+    /// The config names who alone may be written to, and this borrower is not among them. The subject is a fingerprint of the list.
+    OnlyTo,
 }
 words!(HoldReason {
     Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
     BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply", Volume => "volume",
+    OnlyTo => "only_to",
 });
 
 impl HoldReason {
@@ -52,6 +55,7 @@ impl HoldReason {
             Self::Volume => {
                 "far more was planned for its merchant on that day than usual; see `dueherald reminders approve`"
             }
+            Self::OnlyTo => "`dispatch.only_to` in the config does not name the address",
         }
     }
 }

@@ -14,6 +14,7 @@ mod gateway_state;
 mod hold_cause;
 mod human_text;
 mod ids;
+mod incarnation;
 mod installment;
 mod intent;
 mod key_ring;
@@ -53,6 +54,10 @@ pub use human_text::{HumanTextError, clean};
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
     RuleName, SourceName, TemplateName,
+};
+pub use incarnation::{
+    Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandedOver, Incarnation,
+    KnownDatabase, LOST_RECORD, Marks,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use intent::Intent;

@@ -31,6 +31,8 @@ struct Failures {
 struct Notes {
     tasks: BTreeMap<String, Failures>,
     offline_since: Option<DateTime<Utc>>,
+    /// Why this process sends nothing.
+    held: Option<String>,
     /// Why the database is not used yet.
     waiting: Option<String>,
 }
@@ -68,6 +70,11 @@ impl Health {
         self.notes().offline_since
     }
 
+    /// Why this process sends nothing from its database; `None` while it sends.
+    pub fn set_held(&self, reason: Option<String>) {
+        self.notes().held = reason;
+    }
+
     /// Why the database cannot be used yet, as [`plain_reason`] has it.
     pub fn set_waiting(&self, reason: String) {
         self.notes().waiting = Some(reason);
@@ -100,7 +107,8 @@ impl Health {
         let offline = notes.offline_since.map(|since| {
             format!("no connectivity since {}: this machine reaches no route and judges none", time(since))
         });
-        failed.chain(offline).collect()
+        let held = notes.held.as_ref().map(|reason| format!("sending is held: {reason}"));
+        held.into_iter().chain(failed).chain(offline).collect()
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::domain::{Channel, HoldReason, SourceState};
 use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
-    BREAKER_OPEN, CALLBACKS_REFUSED, CONNECTIONS_CLOSED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED,
+    BREAKER_OPEN, CALLBACKS_REFUSED, CONNECTIONS_CLOSED, DISARMED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED,
     PULL_FAILURES, PULLED, REPLIES, REPORTS, REQUESTS_REFUSED, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL,
     SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS,
 };
@@ -208,6 +208,10 @@ fn describe() {
         "1 while a route brings less than half of what it brought in the two weeks before"
     );
     describe_counter!(ROUTE_PROBES, "Probes of routes, by what they found");
+    describe_gauge!(
+        DISARMED,
+        "1 while this process sends nothing because the database is not the one that it knows; `/readyz` says why; else 0"
+    );
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
     describe_histogram!(SEND_SECONDS, Unit::Seconds, "How long a hand-over to a gateway took");

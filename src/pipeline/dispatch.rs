@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::Admits;
 use super::flight::Flight;
 use super::gate::Gate;
+use super::guard::{Guard, Permission};
 use super::hand_over::Stand;
 use super::poison::Poison;
 use super::post::Post;
@@ -65,6 +66,8 @@ pub struct Dispatcher {
     pub settings: DispatchSettings,
     /// The templates that do not render.
     pub poison: Poison,
+    /// What keeps a database that went back in time from being sent from.
+    pub guard: Arc<Guard>,
     /// How old the ledger may be.
     pub freshness: Freshness,
     /// Who this is among the processes that share the store.
@@ -330,6 +333,9 @@ impl Lane {
     ) -> Result<ClaimCounts, StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let post = self.post();
+        let Permission::Claim(fence) = self.dispatcher.guard.permission() else {
+            return Ok(ClaimCounts { sent: 0, put_aside: 0, allowed: limit });
+        };
         let request = ClaimRequest {
             channel: self.channel,
             place,
@@ -337,6 +343,7 @@ impl Lane {
             limit,
             lease: TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::MAX),
             rate: post.rate,
+            fence,
             beside: policy.beside(),
         };
         // Read before the claim, so that our deadline runs out before the store's lease does. The tenth that is kept back
@@ -357,6 +364,10 @@ impl Lane {
         let taken = ClaimCounts { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
         for (_, decision) in &put_aside {
             flight.tally.put_aside(decision);
+        }
+        if let Err(refused) = self.dispatcher.guard.admit(&request.gateway, &sending) {
+            flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, place, now)));
+            return Ok(ClaimCounts { sent: 0, ..taken });
         }
         let places = u16::try_from(self.posts.len()).unwrap_or(u16::MAX);
         for claimed in sending {

@@ -4,6 +4,8 @@
 pub const PLANNED: &str = "dueherald_planned_total";
 /// Reminders that a full check found to be missing: a fault of dueherald.
 pub const MISSED: &str = "dueherald_missed_total";
+/// 1 while this process sends nothing because of the database's incarnation, or because its own record fails.
+pub const DISARMED: &str = "dueherald_database_disarmed";
 /// Outcomes of attempts. Labels `gateway`, `outcome`.
 pub const OUTCOMES: &str = "dueherald_outcomes_total";
 /// Reminders that were not sent. Label `reason`.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Dispatcher, Reconciler, Stale};
 use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState};
+use crate::plan::OnlyTo;
 use crate::store::{ReplyFilter, Stop, StoreError};
 
 /// How many rows one operation releases.
@@ -80,6 +81,7 @@ impl Reconciler {
                 standing.volumes.insert(cause.clone());
             }
         }
+        standing.only_to = policy.only_to.as_ref().map(OnlyTo::cause);
         Ok(standing)
     }
 }
@@ -102,6 +104,8 @@ struct Standing {
     unread: BTreeSet<String>,
     /// The days of too much that nobody has approved.
     volumes: BTreeSet<HoldCause>,
+    /// The cause that the list of the config is.
+    only_to: Option<HoldCause>,
 }
 
 impl Standing {
@@ -117,6 +121,7 @@ impl Standing {
             HoldReason::StaleSource => self.stale.iter().any(|stale| stale.is_cause(&cause.subject)),
             HoldReason::UnreadReply => self.unread.contains(&cause.subject),
             HoldReason::Volume => self.volumes.contains(cause),
+            HoldReason::OnlyTo => self.only_to.as_ref() == Some(cause),
         }
     }
 }

@@ -10,6 +10,7 @@ mod forecast;
 mod freshness;
 mod funnel;
 mod gate;
+mod guard;
 mod hand_over;
 mod hold;
 mod holds;
@@ -46,6 +47,7 @@ pub use forecast::{
 pub use freshness::{Freshness, Stale};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
 pub use gate::Gate;
+pub use guard::{Guard, GuardHold};
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{Emptied, MailboxError, empty};

@@ -11,7 +11,7 @@ use super::planner::{a_later_step_is_due, is_reminded_by};
 use super::recheck::{other_channel, rule_of, window};
 use super::sms_numbers::usable_address;
 use super::wishes::narrowed;
-use super::{Caps, Contact, Rule, RulesMatch, Terms, local_date, pack, to_utc};
+use super::{Caps, Contact, OnlyTo, Rule, RulesMatch, Terms, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
     MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RouteKey, SkipReason, Step,
@@ -31,6 +31,8 @@ pub struct Policy {
     pub terms: BTreeMap<MerchantId, Terms>,
     /// How many messages a person may get.
     pub caps: Option<Caps>,
+    /// Who alone may be written to; everybody, if there is no list.
+    pub only_to: Option<OnlyTo>,
 }
 
 impl Policy {
@@ -233,6 +235,9 @@ fn weigh(
             return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
         }
     };
+    if let Some(only_to) = policy.only_to.as_ref().filter(|only_to| !only_to.names(&to)) {
+        return Ok(Decision::Hold(only_to.cause()));
+    }
     if account.stopped {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
     }

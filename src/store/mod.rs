@@ -9,6 +9,7 @@
 
 mod encryption;
 mod hold;
+mod incarnation;
 mod ledger;
 mod memory;
 mod notice;
@@ -38,6 +39,7 @@ use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
 pub use crate::domain::{LedgerRow, Said, merge};
 pub use encryption::{EncryptionStore, Protection, Renewed};
 pub use hold::HoldStore;
+pub use incarnation::IncarnationStore;
 pub use ledger::{Change, DueCursor, InstallmentFilter, WishRecord, WriteMode};
 pub use memory::MemoryStore;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
@@ -167,7 +169,7 @@ impl From<sqlx::Error> for StoreError {
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 #[async_trait]
 pub trait Store:
-    EncryptionStore + HoldStore + NoticeStore + RejectStore + VolumeStore + Send + Sync + std::fmt::Debug
+    EncryptionStore + HoldStore + IncarnationStore + NoticeStore + RejectStore + VolumeStore + Send + Sync + std::fmt::Debug
 {
     /// Brings the schema to this version's, and encrypts personal data if the store has keys and the database is not encrypted. Gives the
     /// number of migrations that were applied, 0 if there was nothing to do.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Attempt, BorrowerId, Channel, Event, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder, Reminder,
-    ReminderId, State,
+    Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder,
+    Reminder, ReminderId, State,
 };
 use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
 
@@ -52,6 +52,8 @@ pub struct ClaimRequest {
     pub lease: TimeDelta,
     /// How fast that gateway may be fed by all machines together; permits are taken in the claim's transaction.
     pub rate: Option<RateLimit>,
+    /// Which database it is to be, and how far its numbers are to have come at least: another one hands out nothing.
+    pub fence: Option<Fence>,
     /// What is to be read beside the facts about each reminder. Claims that ask for it take turns over a person, so that what
     /// one decides the next one sees. `None` costs nothing.
     pub beside: Option<Beside>,

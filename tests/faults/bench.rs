@@ -15,7 +15,11 @@ use dueherald::domain::{
 };
 use dueherald::plan::local_date;
 use dueherald::render::{LinkKeys, Purpose};
-use dueherald::store::{PostgresStore, QueueCounts, ReminderFilter, ReminderView, SqliteStore, Store, WriteMode};
+use dueherald::store::{
+    MemoryStore, PostgresStore, QueueCounts, ReminderFilter, ReminderView, SqliteStore, Store, WriteMode,
+};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
 use crate::chance::tell;
@@ -27,6 +31,8 @@ use crate::sink::Sink;
 
 /// How many messages each daemon has in flight at most.
 pub(crate) const IN_FLIGHT: usize = 8;
+
+const SQLITE_FILE: &str = "dueherald.db";
 
 const LINK_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -96,6 +102,27 @@ impl Bench {
         // Secrets stand in it.
         fs::set_permissions(bench.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
         bench
+    }
+
+    /// The file of its SQLite database.
+    pub(crate) fn sqlite_file(&self) -> PathBuf {
+        self._temporary.last().expect("it is on SQLite").path().join(SQLITE_FILE)
+    }
+
+    /// Lets go of the SQLite file, all of which is in its one file then.
+    pub(crate) async fn close_sqlite(&mut self) {
+        let file = self.sqlite_file();
+        self.store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        let mut connection =
+            SqliteConnectOptions::new().filename(file).connect().await.expect("the file can be opened");
+        connection.execute("pragma wal_checkpoint(truncate)").await.expect("nobody else has it open");
+        connection.close().await.expect("it can be closed");
+    }
+
+    /// Opens it again.
+    pub(crate) async fn open_sqlite(&mut self) {
+        let url = format!("sqlite:{}", self.sqlite_file().display());
+        self.store = Arc::new(SqliteStore::open(&url, Arc::new(SystemClock)).await.expect("the file can be opened"));
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -350,5 +377,5 @@ impl Bench {
 
 /// The URL of an SQLite database in that folder.
 pub(crate) fn sqlite_in(folder: &Path) -> String {
-    format!("sqlite:{}", folder.join("dueherald.db").display())
+    format!("sqlite:{}", folder.join(SQLITE_FILE).display())
 }

@@ -18,19 +18,18 @@ pub(crate) struct Server {
     programs: PathBuf,
     folder: TempDir,
     process: Option<Child>,
+    /// Where its socket is, if not in its own folder.
+    sockets: Option<PathBuf>,
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut server = Self { programs: programs(), folder, process: None };
+        let mut server = Self { programs: programs(), folder, process: None, sockets: None };
         let home = server.home();
         fs::create_dir(&home).expect("a folder can be made in it");
         fs::set_permissions(server.folder.path(), Permissions::from_mode(0o711)).expect("it is ours");
-        if is_root() {
-            let given = Command::new("chown").arg("postgres").arg(&home).status().expect("chown can be run");
-            assert!(given.success(), "PostgreSQL's user can be given a folder");
-        }
+        give_to_postgres(&home);
         let mut initdb = server.program("initdb");
         initdb.arg("--pgdata").arg(home.join("data")).args(["--username=postgres", "--auth=trust", "--no-sync"]);
         initdb.args(["--encoding=UTF8", "--locale=C"]).stdout(Stdio::null());
@@ -74,17 +73,69 @@ impl Server {
 
     /// Starts it, and waits until it has recovered.
     pub(crate) async fn resume(&mut self) {
-        let home = self.home();
+        let (home, sockets) = (self.home(), self.sockets());
         let mut postgres = self.program("postgres");
         // A commit is in the system's hands when it is answered; that the disk has it only matters when the machine fails.
         postgres.arg("-D").arg(home.join("data")).args(["-c", "listen_addresses=", "-c", "fsync=off"]);
-        postgres.args(["-c", &format!("unix_socket_directories={}", home.display())]);
+        postgres.args(["-c", &format!("unix_socket_directories={}", sockets.display())]);
         let log = File::options().create(true).append(true).open(self.folder.path().join("server.log"));
         postgres.stdout(Stdio::null()).stderr(log.expect("the log can be written"));
         self.process = Some(postgres.spawn().expect("postgres can be started"));
         let mut ready = Command::new(self.programs.join("pg_isready"));
-        ready.arg("--quiet").arg("--host").arg(&home);
+        ready.arg("--quiet").arg("--host").arg(&sockets);
         until("the server answers", async || ready.status().expect("pg_isready can be run").success()).await;
+    }
+
+    /// Copies its files while it stands.
+    pub(crate) fn back_up(&self) {
+        copy(&self.home().join("data"), &self.home().join("backup"));
+    }
+
+    /// Puts the copy in the place of its files.
+    pub(crate) fn restore(&self) {
+        let (data, backup) = (self.home().join("data"), self.home().join("backup"));
+        fs::remove_dir_all(&data).expect("the server stands");
+        copy(&backup, &data);
+    }
+
+    /// A standby of it, which has all that it has.
+    pub(crate) async fn standby(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut standby = Self { programs: programs(), folder, process: None, sockets: None };
+        let home = standby.home();
+        fs::create_dir(&home).expect("a folder can be made in it");
+        fs::set_permissions(standby.folder.path(), Permissions::from_mode(0o711)).expect("it is ours");
+        give_to_postgres(&home);
+        let mut backup = standby.program("pg_basebackup");
+        backup.arg("--host").arg(self.home()).args([
+            "--username=postgres",
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+        ]);
+        backup.args(["--no-sync", "--wal-method=stream"]).arg("--pgdata").arg(home.join("data"));
+        assert!(backup.status().expect("pg_basebackup can be run").success());
+        standby.resume().await;
+        standby
+    }
+
+    /// Stops, and starts again as a primary where the other one was to be reached.
+    pub(crate) async fn take_place_of(&mut self, other: &Self) {
+        self.stop_immediately().await;
+        self.sockets = Some(other.home());
+        self.resume().await;
+        self.run_sql("select pg_promote()");
+    }
+
+    /// Runs a statement by itself.
+    pub(crate) fn run_sql(&self, statement: &str) {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.arg("--host").arg(self.sockets()).args(["--username=postgres", "--quiet", "--no-psqlrc", "-c", statement]);
+        assert!(psql.stdout(Stdio::null()).status().expect("psql can be run").success(), "{statement}");
+    }
+
+    /// The folder of the socket that it listens on.
+    fn sockets(&self) -> PathBuf {
+        self.sockets.clone().unwrap_or_else(|| self.home())
     }
 
     fn home(&self) -> PathBuf {
@@ -138,6 +189,20 @@ impl Drop for Server {
             let _ = process.wait();
         }
     }
+}
+
+/// Gives a folder to the server's user.
+fn give_to_postgres(home: &Path) {
+    if is_root() {
+        let given = Command::new("chown").arg("postgres").arg(home).status().expect("chown can be run");
+        assert!(given.success(), "PostgreSQL's user can be given a folder");
+    }
+}
+
+/// Copies a folder with its owner.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--archive").arg(from).arg(to).status().expect("cp can be run");
+    assert!(copied.success(), "a folder can be copied");
 }
 
 fn is_root() -> bool {

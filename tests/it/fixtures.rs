@@ -118,6 +118,7 @@ pub(crate) fn policy() -> Policy {
         merchants: [(merchant.id.clone(), merchant)].into(),
         rules: vec![rule("due", &[-3, -1, 0, 1], ChannelMode::All, &[Channel::Sms])],
         caps: None,
+        only_to: None,
         ..Policy::default()
     }
 }

@@ -9,6 +9,7 @@ mod expiry;
 mod fake;
 mod fake_encryption;
 mod fake_holds;
+mod fake_incarnation;
 mod fake_notices;
 mod fake_rejects;
 mod going;

@@ -9,8 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
-    Until, scan,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Guard, Lane, Poison, Post, Reconciler, Registry,
+    ScanOrder, Until, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -60,6 +60,7 @@ impl Daemon {
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
             poison: Poison::default(),
             freshness: Freshness::default(),
+            guard: Arc::new(Guard::off()),
             holder: format!("daemon {number}"),
         });
         let stop = CancellationToken::new();

@@ -154,7 +154,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     }
     let merchants = merchants().map(|merchant| (merchant.id.clone(), merchant)).into();
     let terms = [("cn".parse().expect("an id"), terms())].into();
-    Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps }
+    Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps, only_to: None }
 }
 
 /// What everybody owes at the start.

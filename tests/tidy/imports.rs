@@ -13,7 +13,7 @@ use crate::modules::{inline_module, modules};
 const LEVELS: [&[&str]; 9] = [
     &["domain", "clock", "private_file"],
     &["plan", "render"],
-    &["source", "store", "gateway", "probe"],
+    &["source", "store", "gateway", "probe", "journal"],
     &["pipeline"],
     &["config"],
     &["app"],

@@ -4,6 +4,7 @@ mod digits;
 mod encryption;
 mod funnel;
 mod holds;
+mod incarnation;
 mod ledger;
 mod notices;
 mod outbox;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use self::incarnation::Incarnations;
 use self::ledger::Ledger;
 use self::notices::Notices;
 use self::outbox::Outbox;
@@ -68,6 +70,7 @@ struct Tables {
     tries: HashMap<String, (u32, DateTime<Utc>)>,
     notices: Notices,
     volumes: Volumes,
+    incarnations: Incarnations,
     /// What people have changed about stops and suppressions.
     changes: Vec<RecordedChange>,
 }
@@ -299,6 +302,7 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut tables = self.tables();
         let settled = settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count();
+        let passes = tables.passes(request);
         let Tables { ledger, outbox, notices, .. } = &mut *tables;
         let state = outbox.rates.get(&request.gateway).copied();
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
@@ -306,7 +310,7 @@ impl Store for MemoryStore {
         let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
         // Permits are for what is sent: with a rate it is looked at more.
         let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
-        for id in outbox.due(request.channel, request.place, now, looked_at) {
+        for id in outbox.due(request.channel, request.place, now, if passes { looked_at } else { 0 }) {
             if claimed.sending.len() >= allowed as usize {
                 break;
             }

@@ -1,3 +1,4 @@
+mod hand_in;
 mod replans;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::ledger::Ledger;
 use crate::domain::{
-    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, NewReminder, Next, Receipt, Reminder,
-    ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
+    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, NewReminder, Next, Receipt,
+    Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
 };
 use crate::plan::{Beside, Contact, DeferReason, Progress, RateState};
 use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -24,6 +25,8 @@ pub(super) struct Outbox {
     held: BTreeSet<(HoldCause, Channel, ReminderId)>,
     events: BTreeMap<ReminderId, Vec<Event>>,
     pub(super) rates: HashMap<GatewayName, RateState>,
+    /// New numbers are greater than this one.
+    continue_behind: i64,
     /// To which route an attempt led by a link that is the same for everybody.
     pub(super) led_to: HashMap<(ReminderId, u32), RouteKey>,
 }
@@ -104,7 +107,7 @@ impl Outbox {
         if self.keys.contains_key(&plan.key) {
             return None;
         }
-        let id = ReminderId(self.reminders.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+        let id = ReminderId(self.last_number().0 + 1);
         if mode == WriteMode::Commit {
             self.keys.insert(plan.key.clone(), id);
             let stage = Stage::Planned { not_before: plan.not_before };
@@ -112,6 +115,17 @@ impl Outbox {
             self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
         }
         Some(id)
+    }
+
+    /// The numbers that only grow.
+    pub(super) fn marks(&self) -> Marks {
+        let events = self.events.values().map(Vec::len).sum::<usize>();
+        Marks { position: 0, events: i64::try_from(events).unwrap_or(i64::MAX), reminders: self.last_number().0 }
+    }
+
+    fn last_number(&self) -> ReminderId {
+        let last = self.reminders.last_key_value().map_or(0, |(last, _)| last.0);
+        ReminderId(last.max(self.continue_behind))
     }
 
     pub(super) fn due(&self, channel: Channel, place: u16, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {

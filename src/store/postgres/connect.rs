@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use super::hosts::one_by_one;
 use super::pool::Pool;
+use super::servers::{Server, Servers};
 use crate::store::StoreError;
 
 /// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
@@ -97,26 +99,32 @@ fn refuses_to_wait_for_disk(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.message().contains("synchronous_commit"))
 }
 
-pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+/// The options of each server that the URL names, in order.
+pub(super) fn options(url: &SecretString) -> Result<Vec<PgConnectOptions>, StoreError> {
     const EXAMPLE: &str = "postgres://user:password@host:5432/name";
     let url = url.expose_secret();
     let bad = |reason: String| StoreError::BadUrl { reason, example: EXAMPLE };
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(bad("it does not begin with postgres://".into()));
     }
-    let options: PgConnectOptions = url.parse().map_err(|error| match error {
-        sqlx::Error::Configuration(reason) => bad(reason.to_string()),
-        other => bad(other.to_string()),
-    })?;
-    Ok(options.application_name("dueherald"))
+    let read = |url: String| {
+        let options: PgConnectOptions = url.parse().map_err(|error| match error {
+            sqlx::Error::Configuration(reason) => bad(reason.to_string()),
+            other => bad(other.to_string()),
+        })?;
+        Ok(options.application_name("dueherald"))
+    };
+    one_by_one(url)?.into_iter().map(read).collect()
 }
 
-pub(super) async fn pool(options: &PgConnectOptions, max_connections: u32) -> Result<Pool, StoreError> {
-    let direct = options.clone().options(WORKING);
-    // Nothing that PgBouncer refuses at the start, and no statement that outlasts its use.
-    let pooled = options.clone().extra_float_digits(None).statement_cache_capacity(0);
-    Pool::connect(direct, pooled, max_connections).await.map_err(|source| {
-        let place = place(options);
+pub(super) async fn pool(options: &[PgConnectOptions], max_connections: u32) -> Result<Pool, StoreError> {
+    let servers = options.iter().map(|options| Server {
+        direct: options.clone().options(WORKING),
+        // Nothing that PgBouncer refuses at the start, and no statement that outlasts its use.
+        pooled: options.clone().extra_float_digits(None).statement_cache_capacity(0),
+    });
+    Pool::connect(Servers::new(servers.collect()), max_connections).await.map_err(|source| {
+        let place = options.iter().map(place).collect::<Vec<_>>().join(" and ");
         match refusal(&source) {
             Some(Refusal::TooMany) => StoreError::NoConnection { place, source },
             _ if refuses_to_wait_for_disk(&source) => StoreError::NotDurable(source.to_string()),

@@ -19,6 +19,7 @@ mod encryption;
 mod encryption_guards;
 #[path = "../body/fallback.rs"]
 mod fallback;
+mod fence;
 #[path = "../body/funnel.rs"]
 mod funnel;
 #[path = "../body/gateway_states.rs"]
@@ -26,6 +27,10 @@ mod gateway_states;
 mod head;
 #[path = "../body/holds.rs"]
 mod holds;
+mod hosts;
+mod incarnation;
+#[path = "../body/incarnations.rs"]
+mod incarnations;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;
@@ -63,6 +68,7 @@ mod route_health;
 mod routes;
 #[path = "../body/scan.rs"]
 mod scan;
+mod servers;
 mod session;
 #[path = "../body/sources.rs"]
 mod sources;

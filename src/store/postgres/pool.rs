@@ -4,16 +4,15 @@
 //! out, drops what the server said, and does not look at those that come back meanwhile.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{self, Refusal};
 use super::head::Lane;
+use super::servers::Servers;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::KeyRing;
@@ -42,13 +41,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
-    direct: PgConnectOptions,
-    pooled: PgConnectOptions,
+    servers: Servers,
     max_connections: u32,
     /// Settings of each transaction behind a pooler, where those of the connections do not hold.
     locally: &'static str,
-    /// A pooler stands before the server.
-    is_pooled: AtomicBool,
     /// One for each connection that there may be: as many as the server gives, once that is known.
     slots: Arc<Semaphore>,
     state: Mutex<State>,
@@ -99,17 +95,11 @@ struct Live {
 
 impl Pool {
     /// Opens the first connection, which tells whether there is a pooler.
-    pub(super) async fn connect(
-        direct: PgConnectOptions,
-        pooled: PgConnectOptions,
-        max_connections: u32,
-    ) -> Result<Self, sqlx::Error> {
+    pub(super) async fn connect(servers: Servers, max_connections: u32) -> Result<Self, sqlx::Error> {
         let shared = Shared {
-            direct,
-            pooled,
+            servers,
             max_connections,
             locally: "",
-            is_pooled: AtomicBool::new(false),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
             ring: OnceLock::new(),
@@ -121,13 +111,10 @@ impl Pool {
 
     /// One for visitors to the same database, with so many connections of its own and a short patience. It opens none before it is needed.
     pub(super) fn beside(&self, max_connections: u32) -> Self {
-        let Shared { direct, pooled, .. } = &*self.0;
         Self(Arc::new(Shared {
-            direct: direct.clone().options(connect::VISITING),
-            pooled: pooled.clone(),
+            servers: self.0.servers.with_settings(connect::VISITING),
             max_connections,
             locally: connect::visiting_locally(),
-            is_pooled: AtomicBool::new(self.is_pooled()),
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
             ring: self.0.ring.clone(),
@@ -165,7 +152,7 @@ impl Pool {
 
     /// Whether a pooler stands before the server.
     pub(super) fn is_pooled(&self) -> bool {
-        self.0.is_pooled.load(Ordering::Acquire)
+        self.0.servers.is_pooled()
     }
 
     /// Waits for a connection, also while the server refuses for a reason that `passes`.
@@ -193,7 +180,7 @@ impl Pool {
                 }
                 self.0.state().open -= 1;
             }
-            let error = match self.0.open().await {
+            let error = match self.0.servers.open().await {
                 Ok(session) => {
                     self.0.state().open += 1;
                     return Ok(self.lent(session, SystemClock.elapsed(), slot));
@@ -222,22 +209,6 @@ impl Pool {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn open(&self) -> Result<Session, sqlx::Error> {
-        if !self.is_pooled.load(Ordering::Acquire) {
-            match Session::open_direct(&self.direct).await {
-                Err(error) if connect::refuses_settings(&error) => {}
-                Ok(session) if session.is_pooled() => {}
-                direct => return direct,
-            }
-            if !self.is_pooled.swap(true, Ordering::AcqRel) {
-                tracing::info!(
-                    "a pooler stands before the database: no setting and no statement outlasts a transaction"
-                );
-            }
-        }
-        Session::open_pooled(&self.pooled).await
     }
 
     /// The one of the same lane, or else one that nobody waits for, or else, if there can be no more, any.
@@ -432,7 +403,8 @@ fn close(session: Session) {
     }
 }
 
-async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
+/// Waits for work for a while.
+pub(super) async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
     match select(Box::pin(work), SystemClock.sleep(patience)).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,

@@ -10,6 +10,7 @@ use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, facts, head_of_lane};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
+use super::fence::fence;
 use super::head::{BEGINNING, Head, Lane};
 use super::{Batch, Connection, End};
 
@@ -50,7 +51,7 @@ macro_rules! told {
 /// not a subquery: the planner then does not take the limit, which it cannot see, for a tenth of the table, and reads no table whole.
 /// `skip locked`, so that two claimers never wait for each other.
 macro_rules! claimed {
-    ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:literal) => {
+    ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:expr) => {
         concat!(
             r#"
     claimed as (
@@ -91,7 +92,7 @@ macro_rules! zero_if_alone {
 }
 
 /// Claims, and gives the facts about each row: one statement, where SQLite needs two. The time comes with the rows unless it is
-/// given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, and the head.
+/// given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, the head, and the fence.
 macro_rules! claim {
     ($($condition:tt)*) => {
         concat!(
@@ -103,7 +104,7 @@ macro_rules! claim {
                 "$4",
                 "$5",
                 "$6",
-                " and (q.not_before, q.reminder_id) > ($7, $8)"
+                concat!(" and (q.not_before, q.reminder_id) > ($7, $8)", fence!("$9", "$10", "$11", "$12", "$13"))
             ),
             facts!("coalesce($1, now())", "1", "claimed"),
             $($condition)*
@@ -133,7 +134,7 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
         "$14",
         "$15",
         "$16",
-        " and (q.not_before, q.reminder_id) > ($17, $18)"
+        concat!(" and (q.not_before, q.reminder_id) > ($17, $18)", fence!("$19", "$20", "$21", "$22", "$23"))
     ),
     "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) + ",
     zero_if_alone!(),
@@ -314,6 +315,8 @@ fn bind_claim<'q>(
     (due_since, number): Head,
     limit: u32,
 ) -> Query<'q, Postgres, PgArguments> {
+    let fence = request.fence.as_ref();
+    let marks = fence.map(|fence| fence.marks).unwrap_or_default();
     statement
         .bind(now)
         .bind(request.channel.as_str())
@@ -323,6 +326,11 @@ fn bind_claim<'q>(
         .bind(request.gateway.as_str())
         .bind(due_since)
         .bind(number)
+        .bind(fence.map(|fence| fence.generation.as_str()))
+        .bind(fence.and_then(|fence| fence.timeline.as_deref()))
+        .bind(marks.position)
+        .bind(marks.events)
+        .bind(marks.reminders)
 }
 
 /// How many reminders are in these rows, of which each may have several.

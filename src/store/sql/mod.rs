@@ -15,6 +15,7 @@ pub(super) mod event;
 pub(super) mod fallback;
 pub(super) mod funnel;
 pub(super) mod gateway_state;
+pub(super) mod incarnation;
 pub(super) mod installment;
 pub(super) mod notice;
 pub(super) mod queue;

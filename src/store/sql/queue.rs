@@ -18,7 +18,7 @@ pub(in crate::store) const FALLING_BACK: &str = "falling_back";
 
 /// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first, as far as a condition goes.
 macro_rules! head_of_lane {
-    ($now:literal, $channel:literal, $limit:literal, $place:literal, $and:literal) => {
+    ($now:literal, $channel:literal, $limit:literal, $place:literal, $and:expr) => {
         concat!(
             r#"
                 from queue q

@@ -7,7 +7,7 @@ use super::borrower::{read, read_key};
 use super::clauses::Clause;
 use super::event::{EventRow, event_columns, read_attempt};
 use super::value::Moment;
-use crate::domain::{NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
+use crate::domain::{Channel, NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
 use crate::plan::{KnownProgress, KnownReminder};
 use crate::store::{ReminderFilter, ReminderView, StoreError};
 
@@ -195,6 +195,21 @@ pub(in crate::store) struct KnownRow {
 }
 
 impl KnownRow {
+    /// The number of the reminder.
+    pub(in crate::store) fn id(&self) -> ReminderId {
+        ReminderId(self.reminder_id)
+    }
+
+    /// Whether it is the reminder of that channel.
+    pub(in crate::store) fn is_on(&self, channel: Channel) -> bool {
+        self.channel == channel.as_str()
+    }
+
+    /// How many attempts the outbox knows of.
+    pub(in crate::store) fn attempts(&self) -> i32 {
+        self.attempt.or(self.last_attempt).unwrap_or_default()
+    }
+
     pub(in crate::store) fn known(self) -> Result<KnownReminder, StoreError> {
         let progress = match (self.state.as_deref(), self.attempt, &self.kind) {
             (Some("planned"), Some(0), _) => KnownProgress::Untouched,

@@ -25,6 +25,9 @@ mod funnel;
 mod gateway_states;
 #[path = "../body/holds.rs"]
 mod holds;
+mod incarnation;
+#[path = "../body/incarnations.rs"]
+mod incarnations;
 mod installment;
 #[path = "../body/ledger.rs"]
 mod ledger;

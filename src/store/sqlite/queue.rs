@@ -8,9 +8,19 @@ use crate::store::{ClaimRequest, StoreError};
 
 use super::{Batch, Connection, End};
 
-/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit, place.
+/// Whether the database is the one that the claimer knows, and armed. Without a generation everything passes.
+macro_rules! fence {
+    () => {
+        " and ($5 is null or (select i.generation = $5 and i.disarmed_for is null from incarnation i) \
+          and coalesce((select seq from sqlite_sequence where name = 'event'), 0) >= $6 \
+          and coalesce((select seq from sqlite_sequence where name = 'reminder'), 0) >= $7)"
+    };
+}
+
+/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit, place, generation,
+/// events, reminders.
 const CLAIMABLE: &str = concat!(
-    facts!("$1", "0", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", ""), ")")),
+    facts!("$1", "0", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", fence!()), ")")),
     " order by q.not_before, q.reminder_id, i.installment_id"
 );
 
@@ -58,11 +68,16 @@ pub(super) async fn claim(
     request: &ClaimRequest,
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
+    let fence = request.fence.as_ref();
+    let marks = fence.map(|fence| fence.marks).unwrap_or_default();
     let claimable = sqlx::query_as(CLAIMABLE)
         .bind(now)
         .bind(request.channel.as_str())
         .bind(i64::from(limit))
-        .bind(stored_place(request.place));
+        .bind(stored_place(request.place))
+        .bind(fence.map(|fence| fence.generation.as_str()))
+        .bind(marks.events)
+        .bind(marks.reminders);
     let mut rows: Vec<ClaimRow> = claimable.fetch_all(&mut *connection).await?;
     let Some(now) = rows.first().map(|row| row.now) else { return Ok(rows) };
     let leased: Vec<(i64, i32)> = Batch::of(&rows)

@@ -7,6 +7,7 @@
 
 mod encryption;
 mod holds;
+mod incarnation;
 mod notices;
 mod rejects;
 mod volumes;

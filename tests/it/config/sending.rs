@@ -1,7 +1,8 @@
 //! Rates, fallback, failover and stopped merchants.
 
 use chrono::TimeDelta;
-use dueherald::domain::Channel;
+use dueherald::config::StateDir;
+use dueherald::domain::{Address, Channel, EmailAddress, Phone};
 use dueherald::plan::{ChannelMode, RateLimit};
 use rstest::rstest;
 
@@ -167,4 +168,35 @@ fn a_trial_may_fall_back_from_a_capture_and_its_check_says_what_happens() {
     assert!(told.starts_with(begin), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
     load(&changed(&[]), &[]).expect("a trial").check_captures().expect("nothing falls back");
+}
+
+#[test]
+fn who_alone_may_be_written_to_is_named_in_any_spelling() {
+    let text = format!("{}[dispatch]\nonly_to = [\"+8613800138000\", \"Me@Example.com\"]\n", changed(&[]));
+    let config = load(&text, &[]).expect("it is sound");
+    let only_to = config.policy.only_to.expect("there is a list");
+    let mail = |text| Address::Email(EmailAddress::new(text).expect("a mailbox"));
+    let phone = |text| Address::Phone(Phone::new(text).expect("a number"));
+    assert!(only_to.names(&mail("me@EXAMPLE.com")) && only_to.names(&phone("+8613800138000")));
+    assert!(!only_to.names(&mail("you@example.com")) && !only_to.names(&phone("+8613800138001")));
+    let told = told(&format!("{}[dispatch]\nonly_to = [\"li wei\"]\n", changed(&[])), &[]);
+    assert!(told.contains("dispatch.only_to") && !told.contains("li wei"), "{told}");
+}
+
+#[test]
+fn the_state_directory_has_a_place_by_default_and_can_be_switched_off() {
+    let state_dir = |line: &str| {
+        let config = load(&format!("{}[dispatch]\n{line}\n", changed(&[])), &[]).expect("it is sound");
+        config.dispatch.state_dir
+    };
+    assert!(matches!(state_dir(""), StateDir::Default(folder) if folder.to_string_lossy().ends_with(".db.state")));
+    assert_eq!(state_dir("state_dir = \"off\""), StateDir::Off);
+    assert_eq!(state_dir("state_dir = \"/var/lib/d\""), StateDir::Folder("/var/lib/d".into()));
+}
+
+#[rstest]
+#[case::two("postgres://u:p,w@one:5432,two:5433/due?target_session_attrs=read-write")]
+#[case::sockets("postgres://u@localhost/due?host=/run/one,/run/two")]
+fn a_database_may_have_several_servers(#[case] url: &str) {
+    load(&changed(&[("sqlite:dueherald.db", url)]), &[]).expect("it is sound");
 }

@@ -15,7 +15,7 @@ use dueherald::domain::{
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, Lane, Poison, Post, Reconciler, Tally, drain,
+    Composer, DispatchSettings, Dispatcher, Freshness, Guard, Lane, Poison, Post, Reconciler, Tally, drain,
 };
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
 use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
@@ -345,6 +345,7 @@ fn daemons(
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
             poison: Poison::default(),
             freshness: Freshness::new(setup.ledger_age.clone()).feeding(setup.feeds.clone()),
+            guard: Arc::new(Guard::off()),
             holder: format!("machine {machine}"),
         })
     };

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
-use dueherald::domain::{Channel, MerchantId, SkipReason, State};
+use dueherald::domain::{Address, Channel, MerchantId, Phone, SkipReason, State};
 use dueherald::pipeline::{Composer, Tally};
+use dueherald::plan::OnlyTo;
 use dueherald::render::{Renderer, TemplateSource, builtin_templates};
 use dueherald::store::{Stop, Store};
 use rstest::rstest;
@@ -132,4 +133,17 @@ async fn what_waits_for_its_template_too_long_expires() {
     bench.add(6).await;
     bench.drain().await;
     assert_eq!(bench.live(15 * MINUTE, 12).await.skipped, [(SkipReason::Expired, 1)].into());
+}
+
+#[tokio::test]
+async fn with_a_list_of_addresses_nothing_leaves_to_others_until_the_list_is_gone() {
+    let mut policy = policy();
+    policy.only_to = Some(OnlyTo::new([Address::Phone(Phone::new("+8613900139000").expect("a number"))]));
+    let bench = Bench::of(Setup { policy, ..Setup::default() });
+    bench.add(3).await;
+    assert_eq!(bench.drain().await, Tally { held: 3, ..Tally::default() });
+    bench.live(MINUTE, 5).await;
+    assert!(bench.gateway("script").seen().is_empty());
+    let held = bench.story(1).await;
+    assert!(held.len() == 1 && held[0].starts_with("0 held only_to:"), "{held:?}");
 }

@@ -14,6 +14,7 @@ mod funnel;
 mod gateways;
 mod holds;
 mod import;
+mod incarnation;
 mod inside;
 mod landing;
 mod lanes;
@@ -186,6 +187,14 @@ macro_rules! every_case_on {
             }
             gateways {
                 the_latest_word_of_each_process_is_known_for_a_day,
+            }
+            incarnation {
+                a_claim_gets_nothing_from_another_generation_or_from_smaller_numbers,
+                what_is_disarmed_hands_out_nothing_until_it_is_armed,
+                two_persons_arm_where_two_are_needed,
+                daemons_show_themselves,
+                what_was_handed_over_and_is_not_known_is_unknown,
+                a_reminder_that_is_lost_comes_back_under_its_number,
             }
             holds {
                 what_is_held_is_in_no_claim_until_it_is_released,

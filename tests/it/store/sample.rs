@@ -135,6 +135,7 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         lease: TimeDelta::seconds(60),
         place: 0,
         rate: None,
+        fence: None,
         beside: None,
     }
 }

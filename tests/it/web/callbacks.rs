@@ -108,6 +108,7 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
         limit: 1,
         lease: TimeDelta::seconds(60),
         rate: None,
+        fence: None,
         beside: None,
     };
     let send = |_: &_, account: &dueherald::plan::Account, now: chrono::DateTime<chrono::Utc>| {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
-    Address, AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Fate, GatewayName, GatewayState, HoldCause,
-    HoldReason, InstallmentStatus, Intent, LedgerRow, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
-    Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, Route, RouteHealth, RouteKind, RouteVersion, Said,
-    Settlement, SoundRecord, SourceState, SuppressionReason, Wishes, WishesByHand,
+    Address, AddressKey, Amended, Amendment, Beat, BorrowerKey, Channel, Click, DisarmReason, Fate, GatewayName,
+    GatewayState, HandedOver, HoldCause, HoldReason, InstallmentStatus, Intent, LedgerRow, Marks, MerchantId, Next,
+    Notice, NoticeChange, NoticeName, NoticeState, Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId,
+    Route, RouteHealth, RouteKind, RouteVersion, Said, Settlement, SoundRecord, SourceState, SuppressionReason, Wishes,
+    WishesByHand,
 };
 use dueherald::plan::{AnswerTry, Beside, Mark, Planned, RateLimit, rules_of};
 use dueherald::store::{
@@ -262,6 +263,12 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         start(), WriteMode::Commit,
     ),
     done_with: |store, m| store.done_with(&m.changes, &m.rules),
+    database_state: |store, m| store.database_state(Some(Beat { daemon: &m.name, handed_in: None })),
+    disarm: |store, m| store.disarm(DisarmReason::MarksBehind, &m.name),
+    hand_in: |store, m| store.hand_in(&[HandedOver {
+        at: start(), id: m.id, attempt: 9, gateway: kannel(), reminder: sms(&m.name, START),
+    }], Marks::default()),
+    arm: |store, m| store.arm(&by_hand(), 1),
     claim: |store, m| store.claim(&ClaimRequest {
         rate: Some(RateLimit { per_second: 500, burst: 500, per_day: None }),
         beside: Some(Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 }),

@@ -1,0 +1,129 @@
+//! `dueherald database`: whether anything may be sent from the database, and the order to send again.
+
+use std::io::Write;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Subcommand};
+
+use super::reminders::moment;
+use super::{CliError, Exit};
+use crate::domain::{Arming, DaemonRecord, DatabaseState, LOST_RECORD};
+use crate::pipeline::Signature;
+use crate::store::Store;
+
+/// Look at the database's incarnation, and let it be sent from again.
+#[derive(Debug, Args)]
+pub(super) struct DatabaseArgs {
+    #[command(subcommand)]
+    command: DatabaseCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DatabaseCommand {
+    /// Show which database it is, whether it may be sent from, and which daemons have sent from it
+    Status,
+    /// Let the daemons send again from a database that was restored, promoted or replaced
+    Arm(ArmArgs),
+}
+
+#[derive(Debug, Args)]
+struct ArmArgs {
+    /// Who orders it; kept on record
+    #[arg(long)]
+    actor: String,
+    /// Why; kept on record
+    #[arg(long)]
+    reason: String,
+    /// A daemon that is gone for good, with what it remembered: what only it has handed over may be sent again
+    #[arg(long, value_name = "DAEMON")]
+    without: Vec<String>,
+}
+
+/// How long after it was last there a daemon is waited for.
+const WAITED_FOR: TimeDelta = TimeDelta::days(7);
+
+/// Runs it. `persons` have to order that the database is armed.
+pub(super) async fn run(
+    args: DatabaseArgs,
+    store: &dyn Store,
+    persons: u8,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let state = store.database_state(None).await?;
+    match args.command {
+        DatabaseCommand::Status => {
+            show(&state, out)?;
+            Ok(if state.disarm.is_none() { Exit::Done } else { Exit::Unwell })
+        }
+        DatabaseCommand::Arm(args) => arm(&args, &state, store, persons, now, out).await,
+    }
+}
+
+async fn arm(
+    args: &ArmArgs,
+    state: &DatabaseState,
+    store: &dyn Store,
+    persons: u8,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let by = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?.at(now);
+    let missing: Vec<_> = missing(state).filter(|one| !args.without.contains(&one.daemon)).collect();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(|one| format!("--without {:?}", one.daemon)).collect();
+        return Err(CliError::Failed(format!(
+            "{} of the daemons that sent from it have not told what they handed over: start them, with their state_dir, and try again in \
+             a few seconds; for those that are gone for good, add {}",
+            missing.len(),
+            names.join(" ")
+        )));
+    }
+    match store.arm(&by, persons).await? {
+        Arming::Armed => writeln!(out, "armed: the daemons send again within a few seconds")?,
+        Arming::OnePersonMore => writeln!(out, "noted: a second person has to order it as well")?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Daemons that may remember what the database does not know, and have not put it in.
+fn missing(state: &DatabaseState) -> impl Iterator<Item = &DaemonRecord> {
+    let since = state.disarm.as_ref().map(|disarm| disarm.since);
+    let generation = state.incarnation.generation.as_str();
+    state.daemons.iter().filter(move |one| {
+        let word = one.handed_in.as_deref().map(|word| word.strip_prefix(LOST_RECORD).unwrap_or(word));
+        since.is_some_and(|since| since - one.last_at < WAITED_FOR) && word != Some(generation)
+    })
+}
+
+fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {
+    let incarnation = &state.incarnation;
+    writeln!(out, "database {}, generation {}", incarnation.database, incarnation.generation)?;
+    if let (Some(system), Some(timeline)) = (&incarnation.system, &incarnation.timeline) {
+        writeln!(out, "server {system}, timeline {timeline}")?;
+    }
+    match &state.disarm {
+        None => writeln!(out, "armed: it may be sent from")?,
+        Some(disarm) => {
+            writeln!(
+                out,
+                "disarmed since {} by {} ({}): {}",
+                moment(disarm.since),
+                disarm.daemon,
+                disarm.reason,
+                disarm.reason.explained()
+            )?;
+            writeln!(out, "see to it that it is the right one, then run `dueherald database arm`")?;
+        }
+    }
+    for one in &state.daemons {
+        let says = match one.handed_in.as_deref() {
+            None if state.disarm.is_some() => "has not told what it handed over",
+            None => "sends",
+            Some(word) if word.starts_with(LOST_RECORD) => "waits; its own record is gone",
+            Some(_) => "waits; what it handed over is in the database",
+        };
+        writeln!(out, "  {}: {says}, last there {}", one.daemon, moment(one.last_at))?;
+    }
+    Ok(())
+}

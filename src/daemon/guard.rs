@@ -1,0 +1,35 @@
+//! The daemon's watch over its database: whether it is still the one that was sent from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::http::health::Health;
+use crate::pipeline::figures::DISARMED;
+
+/// How often the daemon looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks at the database every second.
+pub(super) async fn watch(app: Arc<App>, health: Health, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = app.clock.sleep(EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        look(&app, &health).await;
+    }
+}
+
+/// Looks once, and shows what came of it.
+pub(super) async fn look(app: &App, health: &Health) {
+    // A store that fails is told by the lanes: each of their claims meets the same.
+    if let Err(error) = app.guard.look().await {
+        tracing::debug!(%error, "the database could not be looked at");
+    }
+    let hold = app.guard.hold();
+    metrics::gauge!(DISARMED).set(if hold.is_some() { 1.0 } else { 0.0 });
+    health.set_held(hold.map(|hold| hold.explained()));
+}

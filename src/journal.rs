@@ -1,0 +1,251 @@
+//! Level 2: what a daemon remembers outside the database: what it handed over lately, and how far the database had come. A database that
+//! is restored forgets; this does not.
+//!
+//! A process has files of its own in the state directory, by a number that it locks; it reads those of all. What is handed over is
+//! appended before it leaves, by one write for a batch, which outlasts the process; a sync in the background makes it outlast the
+//! machine. Two files are kept, each of a limited size: when one is full it takes the place of the older.
+
+mod folder;
+mod line;
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::{HandedOver, KnownDatabase, ReminderId, ReminderKey};
+use folder::{Slot, line_files, name_of, newest_marks};
+
+/// How many hand-overs are remembered where there is no file.
+const KEPT_IN_MEMORY: usize = 20_000;
+
+/// How large one of the two files may become: about 150,000 hand-overs.
+const MAX_FILE_BYTES: u64 = 32 << 20;
+
+/// The memory of one process.
+#[derive(Debug)]
+pub struct Journal {
+    slot: Option<Slot>,
+    /// What the files said of the database when this process began.
+    known: Option<KnownDatabase>,
+    /// How large one of the two files may become.
+    max_file_bytes: u64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// What was handed over, by a hash of its key; of the present file and of the one before.
+    recent: HashMap<u64, (ReminderId, u32)>,
+    older: HashMap<u64, (ReminderId, u32)>,
+    /// The present file, and how large it is.
+    file: Option<(File, u64)>,
+    /// Where there is no file.
+    kept: VecDeque<HandedOver>,
+    /// Something was written since the last sync.
+    is_dirty: bool,
+}
+
+impl Journal {
+    /// One that is gone with the process.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { slot: None, known: None, max_file_bytes: MAX_FILE_BYTES, inner: Mutex::default() }
+    }
+
+    /// One in a folder, which is made if it is not there. Reads what the files of all processes hold.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be made, read or written.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        Self::open_with(folder, MAX_FILE_BYTES)
+    }
+
+    fn open_with(folder: &Path, max_file_bytes: u64) -> io::Result<Self> {
+        let slot = Slot::take(folder)?;
+        let mut inner = Inner::default();
+        for path in line_files(folder)? {
+            line::read(&path, |one| inner.remember(&one))?;
+        }
+        inner.older = std::mem::take(&mut inner.recent);
+        inner.file = Some(slot.append()?);
+        let journal = Self { known: newest_marks(folder)?, slot: Some(slot), max_file_bytes, inner: Mutex::new(inner) };
+        // Whatever was cut off before ends here.
+        journal.probe()?;
+        Ok(journal)
+    }
+
+    /// Whether it outlasts the process.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// The database that was sent from last, as the files had it when this process began.
+    #[must_use]
+    pub fn known(&self) -> Option<&KnownDatabase> {
+        self.known.as_ref()
+    }
+
+    /// The name that the folder was given at first; now `proposal`, if it has none yet. It stays when the machine is called otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn name(&self, proposal: &str) -> io::Result<String> {
+        self.slot.as_ref().map_or_else(|| Ok(proposal.to_owned()), |slot| name_of(slot.folder(), proposal))
+    }
+
+    /// Whether anything was handed over that it remembers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let inner = self.inner();
+        inner.recent.is_empty() && inner.older.is_empty()
+    }
+
+    /// Whether this attempt, a later one, or the same message under another number was handed over already.
+    #[must_use]
+    pub fn was_handed_over(&self, key: &ReminderKey, id: ReminderId, attempt: u32) -> bool {
+        let (inner, hash) = (self.inner(), hash(key));
+        let known = inner.recent.get(&hash).or_else(|| inner.older.get(&hash));
+        known.is_some_and(|(known, last)| *known != id || *last >= attempt)
+    }
+
+    /// Remembers what is about to be handed over, before any of it leaves.
+    ///
+    /// # Errors
+    /// When the file cannot be written: then nothing of it may leave.
+    pub fn record(&self, batch: &[HandedOver]) -> io::Result<()> {
+        let mut inner = self.inner();
+        if let Some(slot) = &self.slot {
+            let mut text = Vec::with_capacity(batch.len() * 256);
+            batch.iter().for_each(|one| line::write(one, &mut text));
+            inner.append(slot, self.max_file_bytes, &text)?;
+        } else {
+            inner.kept.extend(batch.iter().cloned());
+            let too_many = inner.kept.len().saturating_sub(KEPT_IN_MEMORY);
+            inner.kept.drain(..too_many);
+            if inner.recent.len() > KEPT_IN_MEMORY {
+                inner.older = std::mem::take(&mut inner.recent);
+            }
+        }
+        batch.iter().for_each(|one| inner.remember(one));
+        Ok(())
+    }
+
+    /// Remembers how far the database has come.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, known: &KnownDatabase) -> io::Result<()> {
+        self.slot.as_ref().map_or(Ok(()), |slot| slot.keep_marks(known))
+    }
+
+    /// Whether the file can be written.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn probe(&self) -> io::Result<()> {
+        let Some(slot) = &self.slot else { return Ok(()) };
+        // As much as a full disk, or a limit on the size of files, would refuse.
+        self.inner().append(slot, self.max_file_bytes, b"\n")
+    }
+
+    /// Waits until the disk has all that was written.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> io::Result<()> {
+        let file = {
+            let mut inner = self.inner();
+            let Some((file, _)) = inner.file.as_ref().filter(|_| inner.is_dirty) else { return Ok(()) };
+            let copy = file.try_clone()?;
+            inner.is_dirty = false;
+            copy
+        };
+        // Without the lock: a sync may take long, and nothing that leaves waits for it.
+        file.sync_data()
+    }
+
+    /// Goes through all that is remembered, also by other processes on this machine.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn each(&self, mut visit: impl FnMut(HandedOver)) -> io::Result<()> {
+        match &self.slot {
+            None => {
+                self.inner().kept.iter().cloned().for_each(visit);
+                Ok(())
+            }
+            Some(slot) => line_files(slot.folder())?.iter().try_for_each(|path| line::read(path, &mut visit)),
+        }
+    }
+
+    /// The newest that are remembered, `count` at most.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn newest(&self, count: usize) -> io::Result<Vec<HandedOver>> {
+        let mut newest = Vec::new();
+        let keep = |newest: &mut Vec<HandedOver>| {
+            newest.sort_by_key(|one| std::cmp::Reverse(one.at));
+            newest.truncate(count);
+        };
+        self.each(|one| {
+            newest.push(one);
+            if newest.len() > count.saturating_mul(4) {
+                keep(&mut newest);
+            }
+        })?;
+        keep(&mut newest);
+        Ok(newest)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Each change is made at once, so it is whole whoever panicked.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn remember(&mut self, one: &HandedOver) {
+        let known = self.recent.entry(hash(&one.reminder.key)).or_insert((one.id, one.attempt));
+        *known = (one.id, if known.0 == one.id { known.1.max(one.attempt) } else { one.attempt });
+    }
+
+    fn append(&mut self, slot: &Slot, max_bytes: u64, text: &[u8]) -> io::Result<()> {
+        let is_full = |(_, size): &(File, u64)| *size > 0 && size + text.len() as u64 > max_bytes;
+        if self.file.as_ref().is_none_or(is_full) {
+            self.file = None;
+            slot.make_room()?;
+            self.file = Some(slot.append()?);
+            self.older = std::mem::take(&mut self.recent);
+        }
+        let Some((file, size)) = self.file.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
+        // All or nothing: what is half written would end in the middle of a line.
+        if let Err(error) = file.write_all(text) {
+            file.set_len(*size)?;
+            return Err(error);
+        }
+        *size += text.len() as u64;
+        self.is_dirty = true;
+        Ok(())
+    }
+}
+
+/// A short form of a key. Two keys of the same hash would hold the sending for nothing: once in a hundred million years' work.
+fn hash(key: &ReminderKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Writes a short text over the beginning of a file, by one call.
+fn overwrite(file: &File, text: &[u8]) -> io::Result<()> {
+    file.write_all_at(text, 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+
+use super::{Memory, Verdict, WaitReason, judge};
+use crate::domain::{DaemonRecord, DatabaseState, Disarm, DisarmReason, Incarnation, KnownDatabase, Marks};
+
+fn known() -> KnownDatabase {
+    let word = |word: &str| word.to_owned();
+    KnownDatabase {
+        incarnation: Incarnation {
+            database: word("bank"),
+            generation: word("second"),
+            system: Some(word("7001")),
+            timeline: Some(word("00000001")),
+        },
+        marks: Marks { position: 5_000, events: 300, reminders: 200 },
+    }
+}
+
+fn state() -> DatabaseState {
+    let KnownDatabase { incarnation, marks } = known();
+    DatabaseState {
+        incarnation,
+        marks,
+        durable: marks.position,
+        disarm: None,
+        daemons: vec![daemon("own", 7, None), daemon("other", 9, None)],
+        past_generations: vec!["first".to_owned()],
+        has_synchronous_standby: None,
+        waits_for_disk: None,
+        now: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn daemon(name: &str, beats: i64, handed_in: Option<&str>) -> DaemonRecord {
+    let handed_in = handed_in.map(ToOwned::to_owned);
+    DaemonRecord { daemon: name.to_owned(), beats, last_at: DateTime::UNIX_EPOCH, handed_in }
+}
+
+/// What one concludes that remembers `known`, and knows how often the other had shown itself.
+fn judged(known: Option<&KnownDatabase>, state: &DatabaseState) -> Verdict {
+    let first_beats = BTreeMap::from([("other".to_owned(), 9)]);
+    judge(Memory { daemon: Some("own"), known, is_empty: false, first_beats: &first_beats }, state)
+}
+
+#[test]
+fn a_database_that_is_as_it_was_or_has_gone_on_is_sent_from() {
+    let known = known();
+    assert_eq!(judged(Some(&known), &state()), Verdict::GoOn);
+    let marks = Marks { position: 6_000, events: 301, reminders: 200 };
+    assert_eq!(judged(Some(&known), &DatabaseState { marks, ..state() }), Verdict::GoOn);
+}
+
+#[test]
+fn one_that_went_back_in_any_of_its_numbers_is_disarmed() {
+    let known = known();
+    for marks in [
+        Marks { position: 4_999, ..known.marks },
+        Marks { events: 299, ..known.marks },
+        Marks { reminders: 199, ..known.marks },
+    ] {
+        let verdict = judged(Some(&known), &DatabaseState { marks, ..state() });
+        assert_eq!(verdict, Verdict::Disarm(DisarmReason::MarksBehind), "{marks:?}");
+    }
+}
+
+#[test]
+fn one_in_another_history_is_disarmed_even_if_its_numbers_have_grown() {
+    let (known, marks) = (known(), Marks { position: 9_000, events: 900, reminders: 900 });
+    let promoted = |one: Incarnation| Incarnation { timeline: Some("00000002".into()), ..one };
+    let moved = |one: Incarnation| Incarnation { system: Some("7002".into()), ..one };
+    for incarnation in [promoted(known.incarnation.clone()), moved(known.incarnation.clone())] {
+        let state = DatabaseState { marks, incarnation, ..state() };
+        assert_eq!(judged(Some(&known), &state), Verdict::Disarm(DisarmReason::HistoryChanged));
+    }
+}
+
+#[test]
+fn an_older_generation_is_a_restored_one_and_a_newer_one_is_joined() {
+    let mut armed = state();
+    armed.incarnation.generation = "third".into();
+    armed.past_generations.push("second".into());
+    assert_eq!(judged(Some(&known()), &armed), Verdict::Join, "somebody has armed it since");
+    let mut restored = state();
+    restored.incarnation.generation = "first".into();
+    restored.past_generations.clear();
+    assert_eq!(judged(Some(&known()), &restored), Verdict::Disarm(DisarmReason::MarksBehind));
+}
+
+#[test]
+fn another_database_is_joined_only_with_nothing_to_remember_or_once_it_was_armed() {
+    let mut other = state();
+    other.incarnation.database = "clone".into();
+    assert_eq!(judged(Some(&known()), &other), Verdict::Disarm(DisarmReason::OtherDatabase));
+    let first_beats = BTreeMap::new();
+    let known = known();
+    let fresh = Memory { daemon: Some("own"), known: Some(&known), is_empty: true, first_beats: &first_beats };
+    assert_eq!(judge(fresh, &other), Verdict::Join);
+    other.daemons = vec![daemon("own", 8, Some("first"))];
+    assert_eq!(judged(Some(&known), &other), Verdict::Join, "it had handed in before `first` ended");
+}
+
+#[test]
+fn a_disarmed_database_is_not_sent_from_whoever_looks() {
+    let disarm = Disarm { reason: DisarmReason::MarksBehind, since: DateTime::UNIX_EPOCH, daemon: "other".to_owned() };
+    let state = DatabaseState { disarm: Some(disarm), ..state() };
+    assert_eq!(judged(Some(&known()), &state), Verdict::Disarmed);
+    assert_eq!(judged(None, &state), Verdict::Disarmed);
+}
+
+#[test]
+fn without_a_record_a_known_daemon_waits_and_a_new_one_needs_a_peer_that_moves() {
+    assert_eq!(judged(None, &state()), Verdict::Wait(WaitReason::RecordLost));
+    let with = |daemons| DatabaseState { daemons, ..state() };
+    let still = with(vec![daemon("other", 9, None)]);
+    assert_eq!(judged(None, &still), Verdict::Wait(WaitReason::Alone), "a copy shows others, and they do not move");
+    assert_eq!(judged(None, &with(vec![daemon("other", 10, None)])), Verdict::Join, "it moves");
+    let waits_too = with(vec![daemon("other", 10, Some("second"))]);
+    assert_eq!(judged(None, &waits_too), Verdict::Wait(WaitReason::Alone), "who waits itself vouches for nothing");
+    assert_eq!(judged(None, &with(Vec::new())), Verdict::Join, "a fresh database, or one of an earlier version");
+    let waits = with(vec![daemon("own", 2, Some("second")), daemon("other", 10, None)]);
+    assert_eq!(judged(None, &waits), Verdict::Join, "it waited as a newcomer, not as one that lost its record");
+    for word in ["first", "lost first"] {
+        let armed = with(vec![daemon("own", 2, Some(word)), daemon("other", 9, None)]);
+        assert_eq!(judged(None, &armed), Verdict::Join, "the database was armed while it waited");
+    }
+    let lost = with(vec![daemon("own", 2, Some("lost second")), daemon("other", 10, None)]);
+    assert_eq!(judged(None, &lost), Verdict::Wait(WaitReason::RecordLost));
+}
+
+#[test]
+fn who_keeps_no_record_joins_whatever_it_meets_first() {
+    let first_beats = BTreeMap::new();
+    let memory = Memory { daemon: None, known: None, is_empty: true, first_beats: &first_beats };
+    assert_eq!(judge(memory, &state()), Verdict::Join);
+}

@@ -1,0 +1,34 @@
+//! What a daemon remembers and the outbox does not know.
+
+use chrono::{DateTime, Utc};
+
+use super::{Outbox, Queued, Stage};
+use crate::domain::{DATABASE_REWOUND, Event, EventKind, HandedOver, Marks, Reminder, ReminderId};
+
+impl Outbox {
+    /// Makes a hand-over `unknown` that is not known. `true` if it was not.
+    pub(in crate::store::memory) fn hand_in(&mut self, one: &HandedOver, marks: Marks, now: DateTime<Utc>) -> bool {
+        self.continue_behind = self.continue_behind.max(marks.reminders);
+        let key = &one.reminder.key;
+        let id = match self.keys.get(key) {
+            Some(id) => *id,
+            None => {
+                let own = Some(one.id).filter(|id| !self.reminders.contains_key(id));
+                let id = own.unwrap_or(ReminderId(self.last_number().0 + 1));
+                self.keys.insert(key.clone(), id);
+                self.reminders.insert(id, Reminder { id, planned_at: one.at, plan: one.reminder.clone() });
+                id
+            }
+        };
+        let last = self.events(id).last().map_or(0, |event| event.attempt);
+        if self.queue.get(&id).map_or(last, |queued| queued.attempt) >= one.attempt {
+            return false;
+        }
+        let (attempt, gateway) = (one.attempt, Some(one.gateway.clone()));
+        let stage = Stage::Unknown { look_at: Some(now) };
+        self.put(id, Queued { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
+        let (kind, detail) = (EventKind::Unknown, Some(DATABASE_REWOUND.to_owned()));
+        self.append(Event { reminder: id, attempt, at: now, kind, gateway, provider_id: None, detail });
+        true
+    }
+}
