@@ -177,7 +177,7 @@ fn line_breaks_in_data_cannot_forge_a_line_or_a_header() {
     sample.installments[0].product = Some("a\nTotal: $0\u{0}\u{202e}b".into());
     let mail = email(&built_in(), &sample.request(Channel::Email, &locale("en")));
     assert_eq!(mail.subject, "Mall Bcc: all@example.com x y: $1,000.00 is due on 25 Nov 2026");
-    assert!(mail.text.contains("1. a Total: $0  b (order A1001"), "{}", mail.text);
+    assert!(mail.text.contains("1. a Total: $0 b (order A1001"), "{}", mail.text);
 }
 
 #[test]

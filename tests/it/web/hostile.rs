@@ -35,7 +35,7 @@ fn wire() -> Vec<(&'static str, String, u16)> {
         ("a version that is none", "GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(), 400),
         ("a hundred and one headers", head(&"X-A: a\r\n".repeat(101)), 431),
         ("a header of half a megabyte", head(&format!("X-A: {}\r\n", "a".repeat(500_000))), 431),
-        ("a path of 70,000 letters", format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(70_000)), 414),
+        ("a path of 70,000 letters", format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(70_000)), 431),
         ("a chunk whose size is no number", chunked("zz\r\nhello\r\n0\r\n\r\n"), 400),
         ("a chunk beyond all numbers", chunked("fffffffffffffffff\r\nhello\r\n0\r\n\r\n"), 400),
         (
