@@ -4,6 +4,8 @@
 --   dueherald_owner   runs `dueherald migrate` and nothing else. It owns the tables.
 --   dueherald_worker  runs the daemon and the commands: reads all, writes what the work needs. What is on record (events, clicks,
 --                     changes by people, answers) it can add to, and neither change nor delete.
+--   dueherald_web     runs daemons with the role `web` alone. It reads what pages show, and writes clicks, tries, preferences, opt-outs
+--                     and receipts.
 --   dueherald_reader  reads, for reports and support. It sees personal data.
 --
 -- None of them logs in. Give them to the users that do: grant dueherald_worker to dueherald_app;
@@ -11,7 +13,7 @@
 do $$
 declare wanted text;
 begin
-    foreach wanted in array array['dueherald_owner', 'dueherald_worker', 'dueherald_reader'] loop
+    foreach wanted in array array['dueherald_owner', 'dueherald_worker', 'dueherald_web', 'dueherald_reader'] loop
         begin
             execute format('create role %I nologin', wanted);
         exception when duplicate_object or unique_violation then null;
@@ -29,10 +31,10 @@ alter function event_end() owner to dueherald_owner;
 alter statistics reminder_listing owner to dueherald_owner;
 
 -- Whatever was granted before, to anybody.
-revoke all on all tables in schema public from public, dueherald_worker, dueherald_reader;
+revoke all on all tables in schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
 grant create, usage on schema public to dueherald_owner;
-revoke create on schema public from public, dueherald_worker, dueherald_reader;
-grant usage on schema public to dueherald_worker, dueherald_reader;
+revoke create on schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
+grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reader;
 
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
@@ -47,7 +49,7 @@ grant insert, update on borrower, installment, reminder, volume, wish to duehera
 -- reminders get numbers behind those that were given out.
 grant update on incarnation to dueherald_worker;
 grant insert, update on daemon to dueherald_worker;
-grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueherald_reader;
+grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueherald_web, dueherald_reader;
 grant update on sequence reminder_id_seq to dueherald_worker;
 
 -- The state of the work.
@@ -56,3 +58,12 @@ grant insert, update, delete on answer_try, changed, gateway_state, kept_report,
 
 -- A change of keys encrypts anew what is on record, and changes nothing else of it.
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;
+
+-- Pages and callbacks.
+grant select on _sqlx_migrations, answer_try, borrower, changed, daemon, encryption, event, incarnation, installment, kept_report, lease,
+    mark, notice, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version, source,
+    source_merchant, stop, suppression, suppression_change, suppression_change_address, wish to dueherald_web;
+grant insert on changed, click, event, reminder, reply, reply_to_read, suppression_change, suppression_change_address, wish
+    to dueherald_web;
+grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
+grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;

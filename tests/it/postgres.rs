@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, raw_sql};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 /// The URL of a server on which the tests may make databases.
 const SERVER: &str = "DUEHERALD_TEST_POSTGRES";
@@ -18,19 +18,6 @@ impl TestDatabase {
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         self.server.clone().database(&self.name).to_url_lossy().to_string()
-    }
-
-    /// The same with the rights of a role.
-    pub(crate) fn url_as(&self, role: &str) -> String {
-        let url = self.url();
-        let separator = if url.contains('?') { '&' } else { '?' };
-        format!("{url}{separator}options[role]={role}")
-    }
-
-    /// Makes the roles, as operators do, for the tables that are there by now.
-    pub(crate) async fn make_roles(&self) {
-        run(&self.server.clone().database(&self.name), include_str!("../../deploy/postgres/roles.sql").to_owned())
-            .await;
     }
 }
 
@@ -64,6 +51,6 @@ pub(crate) async fn database() -> TestDatabase {
 
 async fn run(server: &PgConnectOptions, statement: String) {
     let mut connection = server.connect().await.expect("the server of DUEHERALD_TEST_POSTGRES answers");
-    connection.execute(raw_sql(AssertSqlSafe(statement))).await.expect("the tests may make and drop databases");
+    connection.execute(AssertSqlSafe(statement)).await.expect("the tests may make and drop databases");
     connection.close().await.expect("the connection closes");
 }

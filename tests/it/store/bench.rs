@@ -9,6 +9,7 @@ use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store, TaskStore
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
+use super::roles::{make_roles, url_as};
 use super::sample::instant;
 
 /// A store, its clock, and what must live as long as they do.
@@ -28,8 +29,8 @@ pub(crate) async fn postgres() -> Bench {
     let owner = owner.encrypted_with(Arc::new(ring()));
     owner.migrate().await.expect("the migrations run");
     drop(owner);
-    database.make_roles().await;
-    let url = database.url_as("dueherald_worker");
+    make_roles(&database).await;
+    let url = url_as(&database, "dueherald_worker");
     let store = PostgresStore::connect(&url.into(), 4, Some(Arc::new(clock.clone()))).await;
     let store = in_tasks(store.expect("the test database is there").encrypted_with(Arc::new(ring())));
     Bench { store, clock, _lives_as_long: Box::new(database) }

@@ -2,17 +2,31 @@
 
 use dueherald::store::{PostgresStore, Store};
 use rstest::rstest;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
 
 use crate::postgres::TestDatabase;
 
 /// PostgreSQL's code for a missing right.
 const DENIED: &str = "42501";
 
+/// The URL of a database with the rights of a role.
+pub(super) fn url_as(database: &TestDatabase, role: &str) -> String {
+    let url = database.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options[role]={role}")
+}
+
+/// Makes the roles, as operators do, for the tables that are there by now.
+pub(super) async fn make_roles(database: &TestDatabase) {
+    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
+    connection.execute(raw_sql(include_str!("../../../deploy/postgres/roles.sql"))).await.expect("the roles are made");
+    connection.close().await.expect("the connection closes");
+}
+
 async fn database() -> TestDatabase {
     let database = crate::postgres::database().await;
     store(&database.url()).await.migrate().await.expect("the migrations run");
-    database.make_roles().await;
+    make_roles(&database).await;
     database
 }
 
@@ -22,7 +36,7 @@ async fn store(url: &str) -> PostgresStore {
 
 /// What the database says to a statement by a role: `None` if it carries it out.
 async fn refusal(database: &TestDatabase, role: &str, statement: &str) -> Option<String> {
-    let mut connection = PgConnection::connect(&database.url_as(role)).await.expect("the database is there");
+    let mut connection = PgConnection::connect(&url_as(&database, role)).await.expect("the database is there");
     let error = connection.execute(AssertSqlSafe(statement)).await.err()?;
     Some(error.as_database_error().and_then(|error| error.code()).expect("a code").into_owned())
 }
@@ -65,7 +79,7 @@ async fn a_role_does_no_more_than_its_work(#[case] role: &str, #[case] statement
 #[tokio::test]
 async fn the_owner_changes_the_schema_and_a_worker_finds_it_up_to_date() {
     let database = database().await;
-    assert_eq!(store(&database.url_as("dueherald_worker")).await.migrate().await.expect("nothing to do"), 0);
+    assert_eq!(store(&url_as(&database, "dueherald_worker")).await.migrate().await.expect("nothing to do"), 0);
     let forget = "drop trigger event_end on event; drop function event_end; drop statistics reminder_listing; \
                   drop index reminder_of_channel; drop index reminder_of_merchant_and_channel; \
                   alter table event drop column merchant, drop column due_date, drop column channel; \
@@ -73,7 +87,7 @@ async fn the_owner_changes_the_schema_and_a_worker_finds_it_up_to_date() {
     for statement in forget.split("; ") {
         assert_eq!(refusal(&database, "dueherald_owner", statement).await, None, "{statement}");
     }
-    let refused = store(&database.url_as("dueherald_worker")).await.migrate().await;
+    let refused = store(&url_as(&database, "dueherald_worker")).await.migrate().await;
     assert!(refused.is_err(), "{refused:?}");
-    assert_eq!(store(&database.url_as("dueherald_owner")).await.migrate().await.expect("it owns the tables"), 1);
+    assert_eq!(store(&url_as(&database, "dueherald_owner")).await.migrate().await.expect("it owns the tables"), 1);
 }

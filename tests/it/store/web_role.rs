@@ -1,8 +1,13 @@
-//! What a daemon with the role `web` alone may do to the database: read what pages show, and write clicks, tries, preferences, opt-outs
-//! and receipts.
+//! What a daemon with the role `web` alone may do to the database, as `deploy/postgres/roles.sql` grants it: read what pages show, and
+//! write clicks, tries, preferences, opt-outs and receipts.
 
 use std::collections::BTreeMap;
 
+use super::receipts::delivered;
+use super::roles::{make_roles, url_as};
+use super::sample::{
+    DUE, PHONE, claim_all, date, import, instant, key, merchant, plan_due, row_with_phone, suppression,
+};
 use chrono::TimeDelta;
 use dueherald::domain::{
     Address, AddressKey, Channel, Click, Intent, Locale, Phone, Said, SuppressionReason, Wishes, WishesByHand,
@@ -12,43 +17,6 @@ use dueherald::store::{
     InstallmentFilter, PostgresStore, ReminderFilter, Sender, Stop, Store, SuppressionFilter, Told, ToldReply,
     WriteMode,
 };
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-
-use super::receipts::delivered;
-use super::sample::{
-    DUE, PHONE, claim_all, date, import, instant, key, merchant, plan_due, row_with_phone, suppression,
-};
-
-/// Its grants, by table. Columns stand where it may change no others.
-const GRANTS: &[(&str, &str)] = &[
-    ("_sqlx_migrations", "select"),
-    ("borrower", "select, update (locale, preferred_channel, preferred_hours, hold_reason, hold_until)"),
-    ("changed", "select, insert"),
-    ("click", "insert"),
-    ("encryption", "select"),
-    ("answer_try", "select, insert, update, delete"),
-    ("event", "select, insert"),
-    ("installment", "select"),
-    ("kept_report", "select, insert, update, delete"),
-    ("lease", "select"),
-    ("mark", "select"),
-    ("notice", "select"),
-    ("queue", "select, insert, update, delete"),
-    ("reject", "select"),
-    ("reminder", "select, insert"),
-    ("reply", "select, insert"),
-    ("reply_reading", "select"),
-    ("reply_to_read", "select, insert"),
-    ("route_health", "select"),
-    ("route_version", "select"),
-    ("source", "select"),
-    ("source_merchant", "select"),
-    ("stop", "select"),
-    ("suppression", "select, insert, update, delete"),
-    ("suppression_change", "select, insert"),
-    ("suppression_change_address", "select, insert"),
-    ("wish", "select, insert"),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_and_callbacks_need_no_more_than_they_are_granted() {
@@ -59,24 +27,11 @@ async fn pages_and_callbacks_need_no_more_than_they_are_granted() {
     let ids = plan_due(&owner, 2).await;
     assert_eq!(claim_all(&owner).await.sending.len(), 2);
 
-    let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
-    let name: String =
-        sqlx::query_scalar("select current_database()").fetch_one(&mut connection).await.expect("its name");
-    let role = format!("{name}_web");
-    let mut statements =
-        format!("drop role if exists {role}; create role {role} login; grant usage on schema public to {role};");
-    for (table, rights) in GRANTS {
-        statements += &format!("grant {rights} on {table} to {role};");
-    }
-    statements += &format!("grant usage on all sequences in schema public to {role}");
-    connection.execute(AssertSqlSafe(statements)).await.expect("the owner may grant");
-
-    let url = database.url().replacen("postgres@", &format!("{role}@"), 1);
+    make_roles(&database).await;
+    let url = url_as(&database, "dueherald_web");
     let web = PostgresStore::connect(&url.into(), 2, None).await.expect("it may connect").with_own_pool(2);
     works(&web, &ids).await;
     is_refused(&web).await;
-    drop(web);
-    connection.execute(AssertSqlSafe(format!("drop owned by {role}; drop role {role}"))).await.expect("it is gone");
 }
 
 async fn works(web: &dyn Store, ids: &[dueherald::domain::ReminderId]) {
