@@ -299,7 +299,8 @@ impl App {
     /// When no certificate authority is trusted here.
     pub fn probe(&self) -> Result<Arc<dyn RouteProbe>, AppError> {
         let timeout = self.config.probes.as_ref().map_or(PROBE_TIMEOUT, |probes| probes.timeout);
-        Ok(Arc::new(HttpsProbe::new(timeout, Arc::clone(&self.clock))?))
+        let allowed = self.config.probes.as_ref().map(|probes| probes.allowed_networks.clone()).unwrap_or_default();
+        Ok(Arc::new(HttpsProbe::new(timeout, allowed, Arc::clone(&self.clock))?))
     }
 
     /// What looks after the routes by `probe`.

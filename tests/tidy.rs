@@ -15,8 +15,14 @@ mod length;
 mod modules;
 #[path = "tidy/names.rs"]
 mod names;
+#[path = "tidy/packages.rs"]
+mod packages;
 #[path = "tidy/risks.rs"]
 mod risks;
+#[path = "tidy/sbom.rs"]
+mod sbom;
+#[path = "tidy/supply.rs"]
+mod supply;
 
 use house::{Finding, House};
 
@@ -48,6 +54,31 @@ fn names_say_what_a_thing_is() {
 #[test]
 fn the_tests_of_the_threat_model_exist() {
     expect_none(&risks::findings(&House::this()));
+}
+
+#[test]
+fn nothing_is_built_in_that_the_policy_forbids() {
+    let policy = supply::policy(&House::this());
+    for target in &policy.graph.targets {
+        expect_none(&supply::findings(&policy, &packages::shipped(target)));
+    }
+}
+
+/// Leaves it in `target/dueherald.cdx.json`, for whoever ships the binary.
+#[test]
+fn the_bill_of_materials_names_every_package_with_licence_and_checksum() {
+    let packages = packages::shipped("x86_64-unknown-linux-gnu");
+    let bill = sbom::bill(&packages, &House::this().read("Cargo.lock"));
+    let components = bill["components"].as_array().expect("a list");
+    assert_eq!(components.len() + 1, packages.len());
+    for component in components {
+        let is_whole =
+            component["licenses"][0]["expression"].is_string() && component["hashes"][0]["content"].is_string();
+        assert!(is_whole, "{component}");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
+    let file = std::path::Path::new(&target).join("dueherald.cdx.json");
+    std::fs::write(file, format!("{bill:#}\n")).expect("the target folder can be written");
 }
 
 #[track_caller]

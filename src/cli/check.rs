@@ -2,6 +2,7 @@
 
 mod languages;
 mod rules;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -218,6 +219,7 @@ pub async fn run(
     show_merchants(config, out)?;
     rules::show(config, out)?;
     show_gateways(config, out)?;
+    secrets::show(config, now, out)?;
     let mut remarks = remarks(config, now);
     remarks.extend(renderer.iter().flat_map(|renderer| languages::missing(config, &renderer.templates())));
     show_remarks(&remarks, out)?;

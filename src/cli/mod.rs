@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong use or wrong config, 3 done in part (the rest is reported).
 
 pub mod check;
+mod core_dump;
 mod database;
 mod demo;
 mod dispatch;
@@ -164,6 +165,7 @@ impl CliError {
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {
+    core_dump::forbid();
     let cli = Cli::parse();
     let mut out = output::Output::new(io::stdout());
     match perform(cli, &mut out).and_then(|exit| Ok(out.flush().map(|()| exit)?)) {

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use secrecy::SecretString;
 
 use super::http::Http;
 use super::reading::Section;
-use super::value::{Value, listen, text};
+use super::value::{Value, flag, listen, text, word};
+use crate::domain::MerchantId;
 
 /// `[api]`: where the lender's own systems talk to the daemon.
 #[derive(Debug, Clone)]
@@ -20,26 +22,67 @@ pub struct Api {
 pub struct ApiToken {
     /// Which system it is for; on record for what it does.
     pub name: String,
-    /// What it shows, [`LEAST_TOKEN`] characters or more.
-    pub token: SecretString,
+    /// What it shows, [`LEAST_TOKEN`] characters or more: the one that is used, and those that are still accepted.
+    pub tokens: Vec<SecretString>,
+    /// Whose borrowers it is for.
+    pub merchants: BTreeSet<MerchantId>,
+    /// What it may do.
+    pub actions: BTreeSet<ApiAction>,
 }
+
+impl ApiToken {
+    /// Whether it may do that for borrowers of a merchant.
+    #[must_use]
+    pub fn may(&self, action: ApiAction, merchant: &MerchantId) -> bool {
+        self.actions.contains(&action) && self.merchants.contains(merchant)
+    }
+}
+
+/// What a token may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ApiAction {
+    /// See a borrower's hold and wishes.
+    ReadWishes,
+    /// Change them.
+    ChangeWishes,
+}
+
+const ACTIONS: [(&str, ApiAction); 2] =
+    [("read_wishes", ApiAction::ReadWishes), ("change_wishes", ApiAction::ChangeWishes)];
 
 /// The least length of a token, in characters.
 pub const LEAST_TOKEN: usize = 32;
 
 pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Option<Api> {
     let listen = section.or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), listen);
+    let everywhere = section.or("allow_all_addresses", false, flag);
     let mut tokens: Vec<ApiToken> = Vec::new();
     for mut entry in section.elements("tokens") {
         let name = entry.required("name", r#""crm""#, |value| name(value, &tokens));
-        let token = entry.required("token", r#"{ env = "CRM_TOKEN" }"#, token);
+        let shown = entry.one_or_more("token", token);
+        if let Some(None) = shown {
+            entry.missing("token", r#"{ env = "CRM_TOKEN" }"#);
+        }
+        let merchants = entry.required_list("merchants", r#"["mall"]"#, |value| {
+            MerchantId::new(&text(value)?).map_err(|error| format!("{} {error}", value.shown()))
+        });
+        let actions =
+            entry.required_list("actions", r#"["read_wishes", "change_wishes"]"#, |value| word(value, &ACTIONS));
         entry.finish();
-        tokens.extend(name.zip(token).map(|(name, token)| ApiToken { name, token }));
+        if let (Some(name), Some(Some(shown)), Some(merchants), Some(actions)) = (name, shown, merchants, actions) {
+            let (merchants, actions) = (merchants.into_iter().collect(), actions.into_iter().collect());
+            tokens.push(ApiToken { name, tokens: shown, merchants, actions });
+        }
     }
     let taken = |http: &Http| listen.is_some_and(|at| at.port() != 0 && [http.public, http.ops].contains(&at));
     if !tokens.is_empty() && http.is_some_and(taken) {
         let text =
             "is an address of [http] as well; choose another port, so that the API is neither public nor in the way";
+        section.reading.note_at(&section.key("listen"), text);
+    }
+    if !tokens.is_empty() && everywhere == Some(false) && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
+        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, or \
+                    allow_all_addresses = true if nobody else can reach the port";
         section.reading.note_at(&section.key("listen"), text);
     }
     section.finish();

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
+use super::api::Api;
 use super::dispatch::Dispatch;
 use super::gateways::GatewayConfig;
 use super::links::Links;
@@ -31,7 +32,8 @@ pub(super) struct Parts<'p> {
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
     pub(super) links: Option<&'p Links>,
-    pub(super) callback_secrets: &'p BTreeMap<GatewayName, SecretString>,
+    pub(super) api: Option<&'p Api>,
+    pub(super) callback_secrets: &'p BTreeMap<GatewayName, Vec<SecretString>>,
 }
 
 /// Notes what does not fit together.
@@ -50,6 +52,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     gateways_carry_what_rules_send(reading, parts);
     receipts::check(reading, parts);
     approved_templates_are_for_merchants(reading, parts);
+    tokens_are_for_merchants(reading, parts);
 }
 
 fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
@@ -260,6 +263,14 @@ fn approved_templates_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts
         let signed = registered.sign_names.keys().map(|owner| ("sign_names", owner));
         for (key, merchant) in named.chain(signed).filter(|(_, merchant)| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &format!("gateways.{name}.{key}"), merchant, parts);
+        }
+    }
+}
+
+fn tokens_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for token in parts.api.iter().flat_map(|api| &api.tokens) {
+        for merchant in token.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &format!("api.tokens[{}].merchants", token.name), merchant, parts);
         }
     }
 }

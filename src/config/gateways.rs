@@ -107,7 +107,7 @@ pub(super) struct ReadGateways {
     /// The prices of those that name one.
     pub(super) prices: BTreeMap<GatewayName, Price>,
     /// What stands in the callback addresses of those that are called back.
-    pub(super) callback_secrets: BTreeMap<GatewayName, SecretString>,
+    pub(super) callback_secrets: BTreeMap<GatewayName, Vec<SecretString>>,
     /// The words that those refuse that name any.
     pub(super) banned_words: BTreeMap<GatewayName, Vec<String>>,
     /// To whom test messages may go by those that name any.
@@ -121,7 +121,7 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
         match GatewayName::new(&name) {
             Ok(name) => {
                 read.rates.extend(rate(&mut section).map(|rate| (name.clone(), rate)));
-                let secret = section.optional("callback_secret", callback_secret).flatten();
+                let secret = section.one_or_more("callback_secret", callback_secret).flatten();
                 read.callback_secrets.extend(secret.map(|secret| (name.clone(), secret)));
                 let words = section.list("banned_words", text).flatten();
                 read.banned_words.extend(words.map(|words| (name.clone(), words)));

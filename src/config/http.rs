@@ -29,6 +29,12 @@ pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Http> {
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let public = section.or("public", local(8080), listen);
     let ops = section.or("ops", local(9090), listen);
+    let everywhere = section.or("allow_ops_on_all_addresses", false, flag);
+    if everywhere == Some(false) && ops.is_some_and(|ops| ops.ip().is_unspecified()) {
+        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, or \
+                    allow_ops_on_all_addresses = true if nobody else can reach the port";
+        section.reading.note_at(&section.key("ops"), text);
+    }
     // Port 0 lets the machine choose, so two of them differ.
     if public.is_some_and(|address| address.port() != 0) && public == ops {
         let text =

@@ -36,6 +36,7 @@ mod settings;
 mod sources;
 mod store_config;
 mod templates;
+mod transport;
 mod value;
 
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ use crate::plan::{Policy, RateLimit};
 use crate::private_file;
 use crate::source::read_text_file;
 
-pub use api::{Api, ApiToken, LEAST_TOKEN};
+pub use api::{Api, ApiAction, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::{Dispatch, StateDir};
 pub use encryption::{Encryption, EncryptionKey};
@@ -66,13 +67,13 @@ pub use mistake::{Mistake, Mistakes, Place};
 pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
-pub use secret::{Exposure, ReadFile};
+pub use secret::{Exposure, ReadFile, SecretOrigin, SecretUse};
 pub use sources::Source;
 pub use store_config::StoreConfig;
 pub use templates::Templates;
 
 use merchants::Merchants;
-use origin::{NOWHERE, Origin};
+use origin::{NOWHERE, Origin, Span};
 use reading::{Reading, Section};
 use secret::Resolver;
 
@@ -136,8 +137,9 @@ pub struct Config {
     pub rates: BTreeMap<GatewayName, RateLimit>,
     /// What gateways charge, for those that name it.
     pub prices: BTreeMap<GatewayName, Price>,
-    /// What stands in the callback addresses of the gateways that are called back.
-    pub callback_secrets: BTreeMap<GatewayName, SecretString>,
+    /// What stands in the callback addresses of the gateways that are called back: first what providers are told, then what is still
+    /// accepted.
+    pub callback_secrets: BTreeMap<GatewayName, Vec<SecretString>>,
     /// The words that gateways refuse, for those that name any; [`Templates::banned_words`] are refused by all.
     pub banned_words: BTreeMap<GatewayName, Vec<String>>,
     /// The phones or mailboxes that `dueherald gateway test` may write to, for gateways that name any.
@@ -170,6 +172,8 @@ pub struct Config {
     pub notices: Notices,
     /// What the daemon tells.
     pub log: Log,
+    /// The secrets, and where they are kept.
+    pub secrets: Vec<SecretUse>,
     places: BTreeMap<String, Place>,
 }
 
@@ -187,9 +191,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake.
     pub fn load(inputs: &Inputs<'_>) -> Result<Self, ConfigError> {
-        let (config, places) =
+        let (config, places, secrets) =
             read_with(inputs, &|_| true, |reading, tree| read_sections(reading, tree, inputs.read_file))?;
-        Ok(Self { file: inputs.file.to_owned(), places, ..config })
+        Ok(Self { file: inputs.file.to_owned(), places, secrets, ..config })
     }
 
     /// Checks that every template that a rule names is there; `known` says which are.
@@ -225,8 +229,16 @@ impl Config {
     /// Where the callbacks of a gateway come in; `None` where it has no `callback_secret`.
     #[must_use]
     pub fn callback_address(&self, gateway: &GatewayName) -> Option<CallbackAddress> {
-        let secret = self.callback_secrets.get(gateway)?;
-        Some(CallbackAddress::new(self.links.base.as_ref()?, gateway, secret))
+        self.callback_addresses(gateway).into_iter().next().map(|(address, _)| address)
+    }
+
+    /// All addresses where the callbacks of a gateway come in, each with its secret; the first is the one that providers are told.
+    #[must_use]
+    pub fn callback_addresses(&self, gateway: &GatewayName) -> Vec<(CallbackAddress, &SecretString)> {
+        let (Some(base), Some(secrets)) = (&self.links.base, self.callback_secrets.get(gateway)) else {
+            return Vec::new();
+        };
+        secrets.iter().map(|secret| (CallbackAddress::new(base, gateway, secret), secret)).collect()
     }
 
     /// What keeps the daemon from serving visitors, if anything does: links are https, which a front server ends, and it does not say for
@@ -280,22 +292,29 @@ fn read_with<T>(
     inputs: &Inputs<'_>,
     counts: &dyn Fn(&Mistake) -> bool,
     read: impl for<'a> FnOnce(&Reading<'_, 'a>, DeTable<'a>) -> Option<T>,
-) -> Result<(T, BTreeMap<String, Place>), ConfigError> {
+) -> Result<(T, BTreeMap<String, Place>, Vec<SecretUse>), ConfigError> {
     let mistaken = |mistakes| ConfigError::Mistakes(Mistakes::new(mistakes));
     let mut origin = Origin::new(inputs.file, inputs.text);
     let mut tree = origin.parse().map_err(mistaken)?;
     let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
     mistakes.extend(inline_secret::mistakes(&tree, &origin, inputs));
+    let inline = inline_secret::find(&tree).into_iter();
+    let kept_in = |span: &Span| match origin.place(span) {
+        Place::Variable { name } => SecretOrigin::Variable(name),
+        Place::Line { .. } | Place::File { .. } => SecretOrigin::Inline,
+    };
+    let inline = inline.map(|secret| SecretUse { origin: kept_in(&secret.span), key: secret.key, since: None });
+    let inline: Vec<_> = inline.collect();
     let mut resolver = Resolver::new(&mut origin, inputs);
     resolver.resolve(&mut tree);
     mistakes.extend(resolver.mistakes);
-    let spoiled = resolver.spoiled;
+    let (spoiled, secrets) = (resolver.spoiled, inline.into_iter().chain(resolver.secrets).collect());
     let reading = Reading::new(&origin, mistakes, spoiled);
     let parts = read(&reading, tree);
     let (mut mistakes, places) = reading.finish();
     mistakes.retain(counts);
     match parts {
-        Some(parts) if mistakes.is_empty() => Ok((parts, places)),
+        Some(parts) if mistakes.is_empty() => Ok((parts, places, secrets)),
         _ => Err(mistaken(mistakes)),
     }
 }
@@ -338,6 +357,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             sources: &sources,
             dispatch: dispatch.clone(),
             links: links.as_ref(),
+            api: api.as_ref(),
             callback_secrets: &gateways.callback_secrets,
         },
     );
@@ -374,6 +394,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         dispatch: dispatch?,
         notices: notices?,
         log: log?,
+        secrets: Vec::new(),
         places: BTreeMap::new(),
     })
 }

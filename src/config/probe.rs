@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::reading::Section;
 use super::value::{duration, integer, text};
-use crate::domain::{Patience, RouteKind, check_form};
+use crate::domain::{Network, Patience, RouteKind, check_form};
 use crate::pipeline::Expected;
 use crate::plan::Schedule;
 
@@ -20,6 +20,8 @@ pub struct Probes {
     pub patience: Patience,
     /// How long a probe takes at most.
     pub timeout: Duration,
+    /// Private networks to which routes may lead.
+    pub allowed_networks: Vec<Network>,
 }
 
 /// Reads `[probe]`, `None` inside if there is none; `zone` is that of `[schedule]`.
@@ -34,9 +36,13 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, zone: Option<Tz>) -> Option<O
     let fail_after = section.or("fail_after", usual.fail_after, |value| integer(value, 1..=100));
     let well_after = section.or("well_after", usual.well_after, |value| integer(value, 1..=100));
     let timeout = section.or("timeout", PROBE_TIMEOUT, duration);
+    let allowed_networks = section.list("allowed_networks", |value| {
+        text(value)?.parse::<Network>().map_err(|error| format!("{} is no network; {error}", value.shown()))
+    });
     section.finish();
     let patience = Patience { fail_after: fail_after?, well_after: well_after? };
-    Some(Some(Probes { schedule: schedule?.or(every_minute)?, patience, timeout: timeout? }))
+    let allowed_networks = allowed_networks?.unwrap_or_default();
+    Some(Some(Probes { schedule: schedule?.or(every_minute)?, patience, timeout: timeout?, allowed_networks }))
 }
 
 /// Reads `[routes.X.probe]`: what is to be found there.

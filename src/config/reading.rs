@@ -128,7 +128,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
     }
 
     /// `key` is not there; `example` is its value as TOML.
-    fn missing(&mut self, key: &'static str, example: &str) {
+    pub(super) fn missing(&mut self, key: &'static str, example: &str) {
         if !self.reading.is_spoiled(&self.key(key)) {
             self.absent.push((key, example.to_owned()));
         }
@@ -201,6 +201,28 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
             }
         }
         (self.reading.count() == before && !self.reading.is_spoiled(&path)).then_some(Some(found))
+    }
+
+    /// A value, or a list of values of which the first is used and the others are accepted while a change spreads.
+    pub(super) fn one_or_more<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Value<'_>) -> Result<T, String>,
+    ) -> Option<Option<Vec<T>>> {
+        let path = self.key(key);
+        let Some(taken) = self.take(key) else {
+            return if self.reading.is_spoiled(&path) { None } else { Some(None) };
+        };
+        let DeValue::Array(items) = taken.node.get_ref() else {
+            return self.read_node(&path, &taken, read).map(|value| Some(vec![value]));
+        };
+        if items.is_empty() {
+            self.reading.note(&taken.at, path, "is an empty list; write the value that is used");
+            return None;
+        }
+        let item = |node: &Spanned<DeValue<'a>>| Taken { at: node.span(), node: node.clone() };
+        let values: Vec<_> = items.iter().map(|node| self.read_node(&path, &item(node), &read)).collect();
+        values.into_iter().collect::<Option<Vec<_>>>().filter(|_| !self.reading.is_spoiled(&path)).map(Some)
     }
 
     /// A list that must be there and hold something.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,12 +18,36 @@ pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<String>;
 /// Says who else can read a file that holds a secret, and what to do about it; `None` where nobody can.
 pub type Exposure<'r> = &'r dyn Fn(&Path) -> Option<String>;
 
+/// A secret of the config, and where it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// Its key, for example `gateways.mail.credentials.password`.
+    pub key: String,
+    /// Where it is kept.
+    pub origin: SecretOrigin,
+    /// Since when it is in use, where the config says so.
+    pub since: Option<NaiveDate>,
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOrigin {
+    /// In a file of its own.
+    File(PathBuf),
+    /// In an environment variable.
+    Variable(String),
+    /// In the config itself.
+    Inline,
+}
+
 /// Puts what they stand for in the place of all references.
 pub(super) struct Resolver<'r, 'o, 'a> {
     origin: &'o mut Origin<'a>,
     environment: &'r BTreeMap<String, String>,
     read_file: ReadFile<'r>,
     exposure: Exposure<'r>,
+    /// What was resolved.
+    pub(super) secrets: Vec<SecretUse>,
     /// What could not be resolved.
     pub(super) mistakes: Vec<Mistake>,
     /// The keys of that: they were taken out of the tree, and are not to be called missing.
@@ -32,7 +57,15 @@ pub(super) struct Resolver<'r, 'o, 'a> {
 impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
     pub(super) fn new(origin: &'o mut Origin<'a>, inputs: &Inputs<'r>) -> Self {
         let Inputs { environment, read_file, exposure, .. } = *inputs;
-        Self { origin, environment, read_file, exposure, mistakes: Vec::new(), spoiled: BTreeSet::new() }
+        Self {
+            origin,
+            environment,
+            read_file,
+            exposure,
+            secrets: Vec::new(),
+            mistakes: Vec::new(),
+            spoiled: BTreeSet::new(),
+        }
     }
 
     /// Resolves everything below the sections of `tree`; a section itself is never a reference.
@@ -93,7 +126,7 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
                 return true;
             }
             DeValue::Table(table) => match reference(table) {
-                Some(reference) => self.look_up(&reference),
+                Some(reference) => self.resolve_reference(reference),
                 None => {
                     self.resolve_table(table, path);
                     return true;
@@ -102,7 +135,8 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
             _ => return true,
         };
         match found {
-            Ok(text) => {
+            Ok((text, origin, since)) => {
+                self.secrets.push(SecretUse { key: path.to_owned(), origin, since });
                 *node.get_mut() = DeValue::String(text.clone().into());
                 self.origin.keep_raw(&span, Raw { text, secret: true });
                 true
@@ -114,14 +148,30 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
         }
     }
 
-    fn look_up(&self, reference: &Reference) -> Result<String, String> {
-        match reference {
-            Reference::Variable(name) => match self.environment.get(name) {
+    fn resolve_reference(&self, reference: Reference) -> Result<(String, SecretOrigin, Option<NaiveDate>), String> {
+        let text = self.look_up(&reference.origin)?;
+        let read = |written: String| {
+            written
+                .parse()
+                .map_err(|_| "has a since that is no date; write for example since = \"2026-11-22\"".to_owned())
+        };
+        let since = reference.since.map(read).transpose()?;
+        let origin = match reference.origin {
+            SecretOrigin::File(name) => SecretOrigin::File(self.origin.folder().join(name)),
+            other => other,
+        };
+        Ok((text, origin, since))
+    }
+
+    fn look_up(&self, origin: &SecretOrigin) -> Result<String, String> {
+        match origin {
+            SecretOrigin::Inline => Ok(String::new()),
+            SecretOrigin::Variable(name) => match self.environment.get(name) {
                 None => Err(format!("the environment variable {name} is not set; set it, or name another")),
                 Some(value) if value.is_empty() => Err(format!("the environment variable {name} is empty; set it")),
                 Some(value) => Ok(value.clone()),
             },
-            Reference::File(name) => {
+            SecretOrigin::File(name) => {
                 let path = self.origin.folder().join(name);
                 let shown = path.display();
                 let text = (self.read_file)(&path)
@@ -138,19 +188,25 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
     }
 }
 
-enum Reference {
-    Variable(String),
-    File(String),
+/// A table that stands for a value which is kept elsewhere.
+struct Reference {
+    origin: SecretOrigin,
+    since: Option<String>,
 }
 
-/// A table with exactly the one key `env` or `file`, and text in it.
+/// A table with one of the keys `env` and `file`, and perhaps `since`, and nothing else.
 fn reference(table: &DeTable<'_>) -> Option<Reference> {
-    let mut entries = table.iter();
-    let (Some((key, value)), None) = (entries.next(), entries.next()) else { return None };
-    let text = value.get_ref().as_str()?.to_owned();
-    match key.get_ref().as_ref() {
-        "env" => Some(Reference::Variable(text)),
-        "file" => Some(Reference::File(text)),
+    let text = |key: &str| match table.get(key)?.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        // TOML knows dates of its own, without quotes.
+        DeValue::Datetime(date) => Some(date.to_string()),
         _ => None,
-    }
+    };
+    let since = text("since");
+    let origin = match (text("env"), text("file")) {
+        (Some(name), None) => SecretOrigin::Variable(name),
+        (None, Some(name)) => SecretOrigin::File(name.into()),
+        _ => return None,
+    };
+    (table.len() == 1 + usize::from(since.is_some())).then_some(Reference { origin, since })
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::reading::Section;
-use super::value::{Value, duration, integer, lines, text, time_zone, word};
+use super::transport::{ADVICE, is_in_the_clear};
+use super::value::{Value, duration, flag, integer, lines, text, time_zone, word};
 use crate::domain::{MerchantId, SourceName};
 use crate::plan::Schedule;
 use crate::source::sql::{Dialect, Query, SqlSettings};
@@ -54,7 +55,14 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
         }
     });
     taken.extend(name.clone());
-    let url = section.required("url", r#"{ env = "CORE_URL" }"#, |value| url(value, folder));
+    let allow_plaintext = section.or("allow_plaintext", false, flag);
+    let url = section.required("url", r#"{ env = "CORE_URL" }"#, |value| {
+        let (dialect, url) = url(value, folder)?;
+        if allow_plaintext == Some(false) && is_in_the_clear(url.expose_secret()) {
+            return Err(ADVICE.to_owned());
+        }
+        Ok((dialect, url))
+    });
     // A query is checked even where the URL is mistaken.
     let dialect = url.as_ref().map_or(Dialect::Postgres, |(dialect, _)| *dialect);
     let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
@@ -72,7 +80,7 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let named = ReadSource { path, merchant: merchant.clone().flatten(), source: None };
     let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let whole = || {
-        kind?;
+        (kind?, allow_plaintext?);
         let (dialect, url) = url?;
         let (name, query, merchant, zone, page) = (name?, query?, merchant?, zone?, page?);
         Some(Source {

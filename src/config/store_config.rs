@@ -36,7 +36,7 @@ impl StoreConfig {
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake in them.
     pub fn load(inputs: &Inputs<'_>) -> Result<Self, ConfigError> {
-        let (config, _) = read_with(inputs, &is_about_the_store, |reading, tree| {
+        let (config, ..) = read_with(inputs, &is_about_the_store, |reading, tree| {
             let folder = reading.origin.folder();
             let mut root = Section::new(reading, String::new(), NOWHERE, tree);
             let encryption = encryption::read(&mut root);

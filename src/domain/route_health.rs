@@ -34,6 +34,9 @@ pub enum RouteFault {
     /// It, or what it is forwarded to, is no place to which the merchant's routes may lead.
     #[error("the address {0}")]
     Astray(UrlRefusal),
+    /// Its name leads into a private network that is not on the list.
+    #[error("its name leads to a private address; write the network into allowed_networks of [probe] if that is meant")]
+    Private,
     /// A redirect without an address, or one too many.
     #[error("it redirects without end, or to nowhere")]
     Redirects,
@@ -56,6 +59,7 @@ impl RouteFault {
             Self::Status(_) => "status",
             Self::TextMissing => "text",
             Self::Astray(_) => "host",
+            Self::Private => "private",
             Self::Redirects => "redirects",
             Self::Answer => "answer",
             Self::Slow => "slow",

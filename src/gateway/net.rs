@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::GatewayError;
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Code, Outcome, RejectScope};
+use crate::domain::{Code, Network, Outcome, RejectScope, may_connect};
 
 /// Waits for `work`, at most for `limit`; `None` when the time passed first. What is ready wins over the time.
 pub(super) async fn within<F: Future>(clock: &dyn Clock, limit: Duration, work: F) -> Option<F::Output> {
@@ -44,11 +44,22 @@ pub(super) async fn before<F: Future>(
     within(clock, limit, checked).await.flatten()
 }
 
-/// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer. An error
-/// is the code of what stood in the way.
-pub(super) async fn connect(host: &str, port: u16) -> Result<TcpStream, &'static str> {
+/// The code for a host that leads to addresses only that are not connected to.
+pub(super) const ADDRESS_NOT_ALLOWED: &str = "address-not-allowed";
+
+/// What to do about it.
+pub(super) const ADVICE_ON_ADDRESS: &str = "its name leads to a private address: write the network into allowed_networks if \
+     that is meant (a link-local or metadata address is never connected to)";
+
+/// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer. Addresses that may not
+/// be meant ([`may_connect`]) are passed over. An error is the code of what stood in the way.
+pub(super) async fn connect(host: &str, port: u16, allowed: &[Network]) -> Result<TcpStream, &'static str> {
     let mut code = "dns";
     for address in tokio::net::lookup_host((host, port)).await.map_err(|_| code)? {
+        if !may_connect(host, address.ip(), allowed) {
+            code = ADDRESS_NOT_ALLOWED;
+            continue;
+        }
         match TcpStream::connect(address).await.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
             Ok(stream) => return Ok(stream),
             Err(error) => code = connect_code(&error),
@@ -172,7 +183,7 @@ mod tests {
     async fn sockets_do_not_hold_small_writes_back() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(connect("127.0.0.1", port).await.unwrap().nodelay().unwrap());
+        assert!(connect("127.0.0.1", port, &[]).await.unwrap().nodelay().unwrap());
     }
 
     #[tokio::test]

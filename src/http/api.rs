@@ -5,12 +5,14 @@
 //! | `GET /api/v1/borrowers/{merchant}/{borrower}/wishes` | the borrower's hold, language, channel and hours |
 //! | `PATCH` of the same | changes those that the body names (RFC 7396): `null` takes one back, what is left out stays |
 //!
-//! Every request needs `Authorization: Bearer TOKEN` with a token of `[[api.tokens]]`; its name is on record for what it does.
+//! Every request needs `Authorization: Bearer TOKEN` with a token of `[[api.tokens]]`; its name is on record for what it does. It is
+//! for the merchants and the actions that the config names for it.
 //!
 //! | answer | when |
 //! |---|---|
 //! | 200, how it is now | done |
 //! | 401 | no token or a wrong one, whatever the path |
+//! | 403 | the token is not for that merchant, or not for that action |
 //! | 404 | the ledger does not know the borrower |
 //! | 413, 422 | the body is too large, or is not what can be wished for: `error` says why; nothing is changed |
 //! | 503 | the store failed or did not answer in time; try again |
@@ -36,6 +38,7 @@ use super::refusals::count_of_program;
 use super::{Fingerprint, HttpError, fingerprint, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::{ApiAction, ApiToken};
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Locale, Merchant, MerchantId, Said, Wishes, WishesByHand,
 };
@@ -55,30 +58,30 @@ pub struct Api {
     pub policy: Arc<Policy>,
     /// Tells now, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
-    tokens: Arc<[(String, Fingerprint)]>,
+    tokens: Arc<[(Caller, Fingerprint)]>,
 }
 
 /// Whose token a request shows.
 #[derive(Debug, Clone)]
-struct Caller(String);
+struct Caller(Arc<ApiToken>);
 
 impl Api {
     /// What it is made from in this process.
     #[must_use]
     pub fn of(app: &App) -> Self {
-        let tokens = app.config.api.tokens.iter().map(|token| (token.name.clone(), token.token.expose_secret()));
+        let tokens = app.config.api.tokens.clone();
         Self::with(Arc::clone(&app.public_store), Arc::clone(&app.policy), Arc::clone(&app.clock), tokens)
     }
 
-    /// For callers with these names and tokens.
-    pub fn with<'t>(
-        store: Arc<dyn Store>,
-        policy: Arc<Policy>,
-        clock: Arc<dyn Clock>,
-        tokens: impl IntoIterator<Item = (String, &'t str)>,
-    ) -> Self {
-        let tokens = tokens.into_iter().map(|(name, token)| (name, fingerprint(token))).collect();
-        Self { store, policy, clock, tokens }
+    /// For callers with these tokens.
+    #[must_use]
+    pub fn with(store: Arc<dyn Store>, policy: Arc<Policy>, clock: Arc<dyn Clock>, tokens: Vec<ApiToken>) -> Self {
+        let tokens = tokens.into_iter().flat_map(|token| {
+            let prints: Vec<_> = token.tokens.iter().map(|shown| fingerprint(shown.expose_secret())).collect();
+            let caller = Caller(Arc::new(token));
+            prints.into_iter().map(move |print| (caller.clone(), print))
+        });
+        Self { store, policy, clock, tokens: tokens.collect() }
     }
 
     /// Whose token stands in the headers. Every one is compared, so that the time taken tells nothing.
@@ -88,11 +91,11 @@ impl Api {
         let token = fingerprint(token.trim());
         let owner = self.tokens.iter().fold(
             None,
-            |found, (name, known)| {
-                if bool::from(token.ct_eq(known)) { Some(name) } else { found }
+            |found, (caller, known)| {
+                if bool::from(token.ct_eq(known)) { Some(caller) } else { found }
             },
         );
-        owner.filter(|_| scheme.eq_ignore_ascii_case("bearer")).cloned().map(Caller)
+        owner.filter(|_| scheme.eq_ignore_ascii_case("bearer")).cloned()
     }
 
     fn merchant(&self, borrower: &BorrowerKey) -> Result<&Merchant, Refusal> {
@@ -110,7 +113,7 @@ impl Api {
 
     async fn wish(&self, borrower: BorrowerKey, asked: Asked, caller: &Caller) -> Result<Borrower, Refusal> {
         let now = self.clock.now();
-        let Caller(caller) = caller;
+        let caller = &caller.0.name;
         let actor = asked.by.as_ref().map_or_else(|| caller.clone(), |person| format!("{person} by {caller}"));
         let Signature { actor, .. } = Signature::new(&actor, "-").map_err(Refusal::body)?;
         let wishes = asked.wishes(self.merchant(&borrower)?, now)?;
@@ -143,8 +146,12 @@ async fn authorised(State(api): State<Api>, mut request: Request, next: Next) ->
 /// The merchant and the borrower in a path.
 type Named = Result<Path<(String, String)>, PathRejection>;
 
-async fn show(State(api): State<Api>, path: Named) -> Result<Json<Told>, Refusal> {
-    let key = key(path)?;
+async fn show(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+) -> Result<Json<Told>, Refusal> {
+    let key = key(path, &caller, ApiAction::ReadWishes)?;
     Ok(Json(Told::of(api.borrower(&key).await?)))
 }
 
@@ -154,15 +161,19 @@ async fn change(
     path: Named,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Told>, Refusal> {
-    let key = key(path)?;
+    let key = key(path, &caller, ApiAction::ChangeWishes)?;
     let body = body.map_err(|_| Refusal::TooLarge)?;
     let asked = serde_json::from_slice(&body).map_err(Refusal::body)?;
     Ok(Json(Told::of(api.wish(key, asked, &caller).await?)))
 }
 
-fn key(path: Named) -> Result<BorrowerKey, Refusal> {
+/// The borrower that the path names, if the caller may do that for the merchant.
+fn key(path: Named, caller: &Caller, action: ApiAction) -> Result<BorrowerKey, Refusal> {
     let Path((merchant, borrower)) = path.map_err(|_| Refusal::Unknown)?;
     let merchant = MerchantId::new(&merchant).map_err(|_| Refusal::Unknown)?;
+    if !caller.0.may(action, &merchant) {
+        return Err(Refusal::Forbidden);
+    }
     let id = BorrowerId::new(&borrower).map_err(|_| Refusal::Unknown)?;
     Ok(BorrowerKey { merchant, id })
 }
@@ -259,6 +270,7 @@ impl Told {
 #[derive(Debug)]
 enum Refusal {
     Unauthorised,
+    Forbidden,
     NoPath,
     Unknown,
     TooLarge,
@@ -283,6 +295,10 @@ impl IntoResponse for Refusal {
         let (status, error) = match self {
             Self::Unauthorised => {
                 (StatusCode::UNAUTHORIZED, "show a token of [[api.tokens]] as Authorization: Bearer TOKEN".to_owned())
+            }
+            Self::Forbidden => {
+                let error = "this token may not do that for that merchant; see merchants and actions of [[api.tokens]]";
+                (StatusCode::FORBIDDEN, error.to_owned())
             }
             Self::NoPath => (StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()),
             Self::Unknown => {

@@ -55,18 +55,19 @@ pub struct Inbox {
 #[derive(Debug)]
 struct Door {
     gateway: Arc<dyn Gateway>,
-    address: CallbackAddress,
-    secret: Fingerprint,
+    /// Each with the secret in it.
+    addresses: Vec<(CallbackAddress, Fingerprint)>,
 }
 
 impl Inbox {
     /// What takes in callbacks in this process: a door for each gateway with a `callback_secret`.
     #[must_use]
     pub fn of(app: &App) -> Self {
-        let doors = app.config.callback_secrets.iter().filter_map(|(name, secret)| {
+        let doors = app.config.callback_secrets.keys().filter_map(|name| {
             let gateway = Arc::clone(app.gateways.get(name)?);
-            let address = app.config.callback_address(name)?;
-            Some((name.clone(), Door { gateway, address, secret: fingerprint(secret.expose_secret()) }))
+            let addresses = app.config.callback_addresses(name).into_iter();
+            let addresses = addresses.map(|(address, secret)| (address, fingerprint(secret.expose_secret())));
+            Some((name.clone(), Door { gateway, addresses: addresses.collect() }))
         });
         Self {
             intake: Intake { store: Arc::clone(&app.public_store), ..app.intake() },
@@ -75,13 +76,14 @@ impl Inbox {
         }
     }
 
-    /// A door more, for a gateway that no config knows.
+    /// An address more, for a gateway that no config knows.
     #[doc(hidden)]
     #[must_use]
     pub fn with(mut self, gateway: Arc<dyn Gateway>, address: CallbackAddress, secret: &str) -> Self {
-        let door = Door { gateway: Arc::clone(&gateway), address, secret: fingerprint(secret) };
         let mut doors: BTreeMap<_, _> = Arc::try_unwrap(self.doors).unwrap_or_default();
-        doors.insert(gateway.name().clone(), door);
+        let name = gateway.name().clone();
+        let door = doors.entry(name).or_insert_with(|| Door { gateway, addresses: Vec::new() });
+        door.addresses.push((address, fingerprint(secret)));
         self.doors = Arc::new(doors);
         self
     }
@@ -93,12 +95,14 @@ impl Inbox {
         Self { clock: Arc::clone(&intake.clock), intake, doors: Arc::default() }
     }
 
-    /// The door, if there is one and the secret is right. The time taken tells neither.
-    fn door(&self, gateway: &str, secret: &str) -> Option<&Door> {
-        let door = self.doors.get(gateway);
-        let expected = door.map_or(&*NOBODYS, |door| &door.secret);
-        let is_right = bool::from(fingerprint(secret).ct_eq(expected));
-        door.filter(|_| is_right)
+    /// The door and the address that was called, if there is one and the secret is right. The time taken tells neither.
+    fn door(&self, gateway: &str, secret: &str) -> Option<(&Door, &CallbackAddress)> {
+        let (door, shown) = (self.doors.get(gateway), fingerprint(secret));
+        _ = bool::from(shown.ct_eq(&*NOBODYS));
+        let called = door.iter().flat_map(|door| &door.addresses).fold(None, |called, (address, expected)| {
+            if bool::from(shown.ct_eq(expected)) { Some(address) } else { called }
+        });
+        door.zip(called)
     }
 }
 
@@ -118,7 +122,7 @@ async fn callback(
     request: Request<Body>,
 ) -> Response {
     let door = path.ok().and_then(|Path((gateway, secret))| inbox.door(&gateway, &secret));
-    let Some(door) = door.filter(|_| matches!(*request.method(), Method::GET | Method::POST)) else {
+    let Some((door, address)) = door.filter(|_| matches!(*request.method(), Method::GET | Method::POST)) else {
         return not_found();
     };
     let (parts, body) = request.into_parts();
@@ -127,7 +131,7 @@ async fn callback(
     };
     let query = parts.uri.query().unwrap_or_default();
     let separator = if query.is_empty() { "" } else { "?" };
-    let url = format!("{}{separator}{query}", door.address.as_str());
+    let url = format!("{}{separator}{query}", address.as_str());
     take_in(&inbox, door, &Callback { url: &url, query, headers: &parts.headers, body: &body }).await
 }
 

@@ -6,7 +6,7 @@
 //! | about a number that no message has yet | kept, looked at again after 5 seconds and then after 1, 2, 4 … minutes, dropped after 30 days |
 //! | not proven, and says that a message did not arrive, and the gateway can be asked | kept as a hint: the gateway is asked, and counts what it says |
 //! | not proven otherwise | counts at once: the address of the callback is a secret, and what it brings about is the careful thing |
-//! | about a reference that is none of ours | counts for nothing |
+//! | about a message that another gateway carried, or a reference that is none of ours | counts for nothing |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,6 +107,10 @@ impl Intake {
                 to_read,
                 "replies wait to be read: they may be refusals, and hold the messages to their senders; see `dueherald replies list`"
             );
+        }
+        if taken.foreign > 0 {
+            let reports = taken.foreign;
+            tracing::warn!(%gateway, reports, "dropped reports about messages of other gateways: who knows this gateway's secret?");
         }
         metrics::counter!(KEPT_REPORTS, "gateway" => gateway.to_string()).increment(taken.kept as u64);
         Ok(taken)

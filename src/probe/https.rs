@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use url::Url;
 
 use super::{RouteProbe, Target};
 use crate::clock::Clock;
-use crate::domain::{Probed, RouteFault, RouteKind};
+use crate::domain::{Network, Probed, RouteFault, RouteKind, is_public, may_connect};
 
 /// More than a borrower's browser is ever sent about a payment page; a circle ends there.
 const MOST_REDIRECTS: usize = 5;
@@ -54,14 +54,15 @@ impl fmt::Debug for HttpsProbe {
 }
 
 impl HttpsProbe {
-    /// With the names and the authorities of this machine; a look takes `timeout` at most.
+    /// With the names and the authorities of this machine; a look takes `timeout` at most. Of private networks only the `allowed` ones are
+    /// looked at.
     ///
     /// # Errors
     /// When no authority is trusted here.
-    pub fn new(timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
+    pub fn new(timeout: Duration, allowed: Vec<Network>, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Self::with(roots, Names::default(), timeout, clock)
+        Self::with(roots, Names { listed: None, allowed }, timeout, clock)
     }
 
     /// In a world of its own: these names alone lead somewhere, and these authorities alone are trusted (PEM). No config leads here.
@@ -70,13 +71,14 @@ impl HttpsProbe {
     /// When no authority can be read.
     pub fn in_a_world_of(
         names: BTreeMap<String, SocketAddr>,
+        allowed: Vec<Network>,
         ca_pem: &str,
         timeout: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProbeError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
-        Self::with(roots, Names(Some(Arc::new(names))), timeout, clock)
+        Self::with(roots, Names { listed: Some(Arc::new(names)), allowed }, timeout, clock)
     }
 
     fn with(roots: RootCertStore, names: Names, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
@@ -132,9 +134,13 @@ impl RouteProbe for HttpsProbe {
 
     async fn reaches(&self, host: &str, port: u16) -> Option<bool> {
         let connect = async {
-            let Ok(addresses) = self.names.addresses(host, port).await else { return Some(false) };
+            let addresses = match self.names.addresses(host, port).await {
+                Ok(addresses) => addresses,
+                Err(NoAddress::NoSuchName) => return Some(false),
+                Err(NoAddress::Private) => return None,
+            };
             let abroad: Vec<_> =
-                addresses.into_iter().filter(|at| self.names.0.is_some() || is_abroad(at.ip())).collect();
+                addresses.into_iter().filter(|at| self.names.listed.is_some() || is_public(at.ip())).collect();
             if abroad.is_empty() {
                 return None;
             }
@@ -171,8 +177,10 @@ async fn expect(mut response: Response, text: Option<&str>) -> Result<(), RouteF
 fn fault(error: &reqwest::Error) -> RouteFault {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if error.is::<NoSuchName>() {
-            return RouteFault::Dns;
+        match error.downcast_ref::<NoAddress>() {
+            Some(NoAddress::NoSuchName) => return RouteFault::Dns,
+            Some(NoAddress::Private) => return RouteFault::Private,
+            None => {}
         }
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return tls_fault(error);
@@ -201,34 +209,38 @@ fn tls_fault(error: &rustls::Error) -> RouteFault {
     }
 }
 
-/// Whether the way to an address leads out of the machine and its own network.
-fn is_abroad(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()),
-        IpAddr::V6(v6) => {
-            !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
-        }
-    }
+/// Where names lead.
+#[derive(Clone)]
+struct Names {
+    /// These alone lead somewhere; without a list, the machine's resolver says.
+    listed: Option<Arc<BTreeMap<String, SocketAddr>>>,
+    /// Private networks that are looked at all the same.
+    allowed: Vec<Network>,
 }
-
-/// Where names lead: by the machine's resolver, or by this list alone.
-#[derive(Default, Clone)]
-struct Names(Option<Arc<BTreeMap<String, SocketAddr>>>);
 
 impl Names {
     /// Port 0 stands for that of the list.
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoSuchName> {
-        let found: Vec<SocketAddr> = match &self.0 {
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
+        let known: Vec<SocketAddr> = match &self.listed {
             Some(listed) => listed.get(host).copied().into_iter().collect(),
-            None => tokio::net::lookup_host((host, port)).await.map_err(|_| NoSuchName)?.collect(),
+            None => tokio::net::lookup_host((host, port)).await.map_err(|_| NoAddress::NoSuchName)?.collect(),
         };
-        if found.is_empty() { Err(NoSuchName) } else { Ok(found) }
+        if known.is_empty() {
+            return Err(NoAddress::NoSuchName);
+        }
+        let meant: Vec<_> = known.into_iter().filter(|at| may_connect(host, at.ip(), &self.allowed)).collect();
+        if meant.is_empty() { Err(NoAddress::Private) } else { Ok(meant) }
     }
 }
 
+/// Why a name leads nowhere.
 #[derive(Debug, thiserror::Error)]
-#[error("no such name")]
-struct NoSuchName;
+enum NoAddress {
+    #[error("no such name")]
+    NoSuchName,
+    #[error("private addresses only")]
+    Private,
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::csv_records::split_anyhow;
+use super::formula::unmarked;
 use super::splitter::Splitter;
 use super::spreadsheet::spoiled_identifier;
 use super::{Format, SourceError, sniff};
@@ -62,7 +63,7 @@ pub fn read_borrower_list(input: impl Read) -> Result<BTreeSet<BorrowerId>, Borr
         if raw.flaw.is_some() {
             return Err(problem("cannot be told: the quotes of the line do not match"));
         }
-        let id = cells.nth(column).transpose()?.unwrap_or_default().trim();
+        let id = unmarked(cells.nth(column).transpose()?.unwrap_or_default());
         if raw.unterminated {
             return Err(problem(
                 "may be cut off, as the last line has no line end; end the line, or make the list again",

@@ -7,6 +7,7 @@ use super::Column;
 use super::SourceError;
 use super::check::{Cells, MAX_FIELD};
 use super::fault::Faults;
+use super::formula::{unmarked, unmarked_amount};
 use super::splitter::Splitter;
 use super::unknown::{LINE, REASON, UnknownColumn, UnknownNames};
 
@@ -107,7 +108,10 @@ impl CsvRecords {
         for (at, (field, column)) in self.record.iter().zip(&self.columns).enumerate() {
             let text = str::from_utf8(field)?;
             match column {
-                Some(column) => cells[*column as usize] = Some(text.trim()),
+                Some(column @ (Column::Amount | Column::PaidAmount)) => {
+                    cells[*column as usize] = Some(unmarked_amount(text));
+                }
+                Some(column) => cells[*column as usize] = Some(unmarked(text)),
                 None if text.len() > MAX_FIELD => {
                     faults.record(format!("field {} is longer than 64 KiB", at + 1));
                 }

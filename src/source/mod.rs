@@ -15,6 +15,7 @@ mod csv_records;
 mod encoding;
 mod error;
 mod fault;
+mod formula;
 mod json_lines;
 mod phone;
 mod quote_scan;

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::Rejected;
 use super::csv_records::is_rejects_column;
+use super::formula::marked_again;
 use super::unknown::{LINE, ORIGINAL, REASON};
 
 /// A refused record as it stood in the input. It may hold personal data: `Debug` hides it, and it goes to a rejects file only.
@@ -109,7 +110,8 @@ fn write_fields<W: Write>(
     fields: &ByteRecord,
 ) -> io::Result<()> {
     let kept = fields.iter().enumerate().filter(|(at, _)| !is_rejects_column(header, *at)).map(|(_, field)| field);
-    out.write_record([line.as_bytes(), reason.as_bytes()].into_iter().chain(kept)).map_err(Into::into)
+    let cells = [line.as_bytes(), reason.as_bytes()].into_iter().chain(kept);
+    out.write_byte_record(&cells.map(marked_again).collect()).map_err(Into::into)
 }
 
 /// Writes the rest of an object that was begun with the rejects file's own keys.

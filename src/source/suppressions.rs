@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::check::phone_number;
 use super::csv_records::split_anyhow;
+use super::formula::{marked_record, unmarked};
 use super::splitter::Splitter;
 use super::{Format, LastLine, SourceError, sniff};
 use crate::domain::{Address, EmailAddress, Merchant, MerchantId, Suppression, SuppressionReason};
@@ -119,7 +120,7 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
         let mut cells = [""; COLUMNS.len()];
         for (field, column) in record.iter().zip(&self.columns) {
             let text = str::from_utf8(field).map_err(|_| format!("{}: is not UTF-8 text", COLUMNS[*column]))?;
-            cells[*column] = text.trim();
+            cells[*column] = unmarked(text);
         }
         let [merchant, address, reason, source, since, until] = cells;
         let merchant = match merchant {
@@ -230,14 +231,15 @@ impl<W: Write> SuppressionsWriter<W> {
     /// When the output fails.
     pub fn write(&mut self, one: &Suppression) -> io::Result<()> {
         let moment = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        Ok(self.0.write_record([
+        let cells = [
             one.merchant.as_ref().map_or("", MerchantId::as_str),
             one.address.reveal(),
             one.reason.as_str(),
             &one.source,
             &moment(one.since),
             &one.until.map(moment).unwrap_or_default(),
-        ])?)
+        ];
+        Ok(self.0.write_byte_record(&marked_record(cells.map(str::as_bytes)))?)
     }
 
     /// Writes what is still held back.

@@ -121,6 +121,15 @@ pub struct Told {
 }
 
 impl ToldFate {
+    /// The reminder that a gateway names as one that it carried. What a bounce names came by mail, to a mailbox that several gateways may
+    /// share.
+    pub(super) fn carried(&self) -> Option<ReminderId> {
+        match &self.about {
+            Subject::Reminder(id) if self.recipient.is_none() => Some(*id),
+            Subject::Reminder(_) | Subject::ProviderId(_) => None,
+        }
+    }
+
     /// Whether it is about this address.
     pub(super) fn is_about(&self, address: &AddressKey) -> bool {
         self.recipient.as_ref().is_none_or(|named| named == address)
@@ -171,6 +180,8 @@ pub struct TakenIn {
     pub replies: usize,
     /// Addresses that the fates call to suppress; suppressed now, or already.
     pub suppressed: usize,
+    /// Dropped: about a message that another gateway carried.
+    pub foreign: usize,
 }
 
 /// A report that does not count yet.

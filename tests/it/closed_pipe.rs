@@ -126,7 +126,7 @@ fn no_command_complains_of_a_closed_pipe_or_leaves_its_work() {
     put("faulty-list.csv", "address\nnobody\nli@mail.example\n");
     put("report.csv", "reminder,outcome\n1,sent\n");
     let mail =
-        "\n[gateways.mail]\nkind = \"smtp\"\nhost = \"mail.example\"\nsecurity = \"none\"\nfrom = \"a@mall.example\"\n";
+        "\n[gateways.mail]\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nsecurity = \"none\"\nfrom = \"a@mall.example\"\n";
     let config = fs::read_to_string(desk.path("dueherald.toml")).expect("text");
     put("mail.toml", &format!("{config}{mail}"));
     let sms = "[gateways.capture-sms]\n";

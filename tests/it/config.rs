@@ -412,6 +412,10 @@ async fn a_check_shows_what_the_config_means() {
       sms: capture-sms (capture)
       email: capture-email (capture)
 
+    Secrets
+      database.url: in the config, of unknown age; write since = "2026-11-22" beside env or file to have it shown
+      links.keys.key: conf/link.key, of unknown age; write since = "2026-11-22" beside env or file to have it shown
+
     Please note
       merchants.harbour.link_base is on this machine: borrowers cannot open links that begin so
       [encryption] has no keys: the database holds phone numbers, e-mail addresses and names as plain text, and keeps no verifiers; to encrypt it, add the section as `dueherald init` writes it, and run `dueherald migrate`

@@ -2,8 +2,12 @@
 //! private, and a link is never followed. With the real binary.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 
+use assert_cmd::cargo::cargo_bin;
 use rstest::rstest;
 
 use crate::commands::{Desk, today};
@@ -26,7 +30,7 @@ fn add_to_config(desk: &Desk, text: &str) {
 fn follow_advice(desk: &Desk, told: &str) {
     let command = told.split('`').find(|part| part.starts_with("chmod")).expect("it says what to run");
     let words: Vec<_> = command.split(' ').collect();
-    let status = std::process::Command::new(words[0]).args(&words[1..]).current_dir(desk.path("")).status();
+    let status = Command::new(words[0]).args(&words[1..]).current_dir(desk.path("")).status();
     assert!(status.expect("chmod is part of every system").success(), "{command}");
 }
 
@@ -103,4 +107,49 @@ fn a_link_is_refused_and_what_it_leads_to_is_left_alone(#[case] name: &str, #[ca
     assert_eq!(done.code, 1, "{}{}", done.out, done.err);
     assert!(done.err.contains(name) && done.err.contains("is a link"), "{}", done.err);
     assert_eq!(fs::read_to_string(desk.path("theirs")).expect("text"), "precious");
+}
+
+/// The limit is what the process has set for itself: its parent allows any size.
+#[test]
+fn a_process_that_is_aborted_leaves_no_core() {
+    let desk = Desk::new(None);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" import -"]).arg(cargo_bin!("dueherald"));
+    shell.current_dir(desk.path("")).env_remove("DUEHERALD_CONFIG").stdin(Stdio::piped()).stderr(Stdio::null());
+    desk.run(&["migrate"]).went_well();
+    let mut process = shell.spawn().expect("it starts");
+    let mut input = process.stdin.take().expect("a pipe");
+    // Once more than the pipe holds is written, somebody reads: the program runs.
+    input.write_all(&b"merchant,borrower_id\n".repeat(8_192)).ok();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap_or_default();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&process), rustix::process::Signal::ABORT).ok();
+    let ended = process.wait().expect("it ends");
+    assert!(!ended.core_dumped(), "{ended}");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    if let Some(core) = core {
+        assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    }
+}
+
+#[test]
+fn check_shows_where_each_secret_is_kept_and_how_old_it_is() {
+    let desk = Desk::new(None);
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    let before = std::time::SystemTime::UNIX_EPOCH + day * 365;
+    fs::File::options()
+        .write(true)
+        .open(desk.path("link.key"))
+        .expect("init wrote it")
+        .set_modified(before)
+        .expect("ours");
+    let words = "banned_words = [{ env = \"WORD\", since = \"1971-01-01\" }, { env = \"WORD2\" }]";
+    add_to_config(&desk, &format!("\n[gateways.spare]\nkind = \"capture\"\nchannel = \"sms\"\n{words}\n"));
+    let mut command = desk.command(&["check"]);
+    let output = command.env("WORD", "open sesame").env("WORD2", "hush").output().expect("the binary starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let age_of = |place: &str| told.lines().find(|line| line.contains(place))?.split_once(", ").map(|(_, age)| age);
+    assert_eq!(age_of("link.key"), age_of("variable WORD,"), "both are of New Year 1971: {told}");
+    assert!(age_of("link.key").is_some_and(|age| age.ends_with(" days old")), "{told}");
+    assert!(told.contains("variable WORD2, of unknown age"), "{told}");
+    assert!(!told.contains("sesame") && !told.contains("hush"), "{told}");
 }

@@ -22,7 +22,23 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn probe(ca_pem: &str, names: &[(&str, u16)], clock: &SimClock) -> HttpsProbe {
     let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let names: BTreeMap<_, _> = names.iter().map(|(name, port)| ((*name).to_owned(), address(*port))).collect();
-    HttpsProbe::in_a_world_of(names, ca_pem, TIMEOUT, Arc::new(clock.clone())).expect("an authority")
+    let this_machine = vec!["127.0.0.0/8".parse().expect("a network")];
+    HttpsProbe::in_a_world_of(names, this_machine, ca_pem, TIMEOUT, Arc::new(clock.clone())).expect("an authority")
+}
+
+/// Whoever answers for the name could else make the daemon speak to a server within.
+#[tokio::test]
+async fn a_name_that_leads_into_a_private_network_is_not_spoken_to() {
+    let (authority, clock) = (Authority::of(PAY), clock());
+    let sink = HttpSink::start(Script::always(Reply::answer(200, "pay here")).tls(Arc::clone(&authority.server))).await;
+    let names = || BTreeMap::from([(PAY.to_owned(), SocketAddr::from(([127, 0, 0, 1], sink.port())))]);
+    for (allowed, expected) in [(vec![], Some(RouteFault::Private)), (vec!["127.0.0.0/8"], None)] {
+        let allowed = allowed.into_iter().map(|network: &str| network.parse().expect("a network")).collect();
+        let probe = HttpsProbe::in_a_world_of(names(), allowed, &authority.ca_pem, TIMEOUT, Arc::new(clock.clone()));
+        let url = format!("https://{PAY}/");
+        assert_eq!(probe.expect("an authority").probe(&target(&url, None)).await.fault, expected);
+    }
+    assert_eq!(sink.connections(), 1, "no connection is made where it is not allowed");
 }
 
 pub(crate) fn redirect(to: &str) -> Reply {

@@ -25,6 +25,7 @@ use tokio_rustls::TlsConnector;
 
 use super::connection::Connection as Settings;
 use crate::clock::{Clock, Deadline};
+use crate::domain::Network;
 use crate::gateway::decode::decode;
 use crate::gateway::socket::{Gate, GatedSocket, Leaves};
 use crate::gateway::{GatewayError, net};
@@ -92,6 +93,7 @@ pub(super) struct Client {
     /// What stands in `Host`.
     authority: HeaderValue,
     tls: Option<TlsConnector>,
+    allowed_networks: Vec<Network>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -126,6 +128,7 @@ impl Client {
             port,
             authority,
             tls,
+            allowed_networks: settings.allowed_networks.clone(),
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
             clock,
@@ -188,7 +191,11 @@ impl Client {
     async fn open(&self, deadline: &Deadline) -> Result<Line, &'static str> {
         let gate = Arc::new(Gate::default());
         gate.set_deadline(Some(deadline.clone()));
-        let socket = GatedSocket::new(net::connect(&self.host, self.port).await?, Arc::clone(&gate), Leaves::AtOnce);
+        let socket = GatedSocket::new(
+            net::connect(&self.host, self.port, &self.allowed_networks).await?,
+            Arc::clone(&gate),
+            Leaves::AtOnce,
+        );
         let stream: Stream = match &self.tls {
             None => Box::new(socket),
             Some(tls) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::domain::Network;
 use crate::gateway::GatewayError;
 
 /// How one provider is reached.
@@ -11,6 +12,8 @@ use crate::gateway::GatewayError;
 pub struct Connection {
     /// Where.
     pub url: Endpoint,
+    /// Private networks in which it may lie, where it is given by name.
+    pub allowed_networks: Vec<Network>,
     /// PEM text of the certificate authorities to trust instead of the machine's.
     pub ca_pem: Option<String>,
     /// How long connecting may take.
@@ -47,6 +50,9 @@ macro_rules! gateway_settings {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $type,)*
+            /// Private networks in which the provider may lie, where it is given by name.
+            #[serde(default)]
+            pub allowed_networks: Vec<crate::domain::Network>,
             /// PEM text of the certificate authorities to trust instead of the machine's.
             #[serde(default)]
             pub ca_pem: Option<String>,
@@ -71,6 +77,7 @@ macro_rules! gateway_settings {
             pub fn connection(&self) -> crate::gateway::sms::Connection {
                 crate::gateway::sms::Connection {
                     url: self.url.clone(),
+                    allowed_networks: self.allowed_networks.clone(),
                     ca_pem: self.ca_pem.clone(),
                     connect_timeout: self.connect_timeout,
                     timeout: self.timeout,

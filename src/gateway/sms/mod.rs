@@ -210,10 +210,10 @@ impl Gateway for SmsGateway {
 
     /// Connects, by TLS if that is how it is spoken to. No request is made: any could send a message.
     async fn check(&self) -> Result<(), GatewayError> {
-        let Connection { url, ca_pem, .. } = &self.connection;
+        let Connection { url, ca_pem, allowed_networks, .. } = &self.connection;
         let (host, port) = url.host_and_port();
         let reached = async {
-            let tcp = net::connect(host, port).await?;
+            let tcp = net::connect(host, port, allowed_networks).await?;
             if url.is_https() {
                 let config = net::tls_config(ca_pem.as_deref()).map_err(|_| "tls")?;
                 net::wrap_tls(&TlsConnector::from(Arc::new(config)), host, tcp).await.map_err(|_| "tls")?;
@@ -222,9 +222,11 @@ impl Gateway for SmsGateway {
         };
         let reached = net::within(&*self.clock, self.connection.connect_timeout, reached).await;
         reached.unwrap_or(Err("connect-timeout")).map_err(|code| {
-            GatewayError::Unreachable(format!(
-                "SMS gateway {host}:{port}: {code}; check `url`, `ca_pem` and the firewall"
-            ))
+            let advice = match code {
+                net::ADDRESS_NOT_ALLOWED => net::ADVICE_ON_ADDRESS,
+                _ => "check `url`, `ca_pem` and the firewall",
+            };
+            GatewayError::Unreachable(format!("SMS gateway {host}:{port}: {code}; {advice}"))
         })
     }
 }

@@ -78,7 +78,9 @@ impl Connector {
     /// Gives the conversation, and how much at once the server lets us say.
     async fn converse(&self, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, Turns), Trouble> {
         let host = &self.settings.host;
-        let tcp = net::connect(host, self.settings.port()).await.map_err(Trouble::Connect)?;
+        let tcp = net::connect(host, self.settings.port(), &self.settings.allowed_networks)
+            .await
+            .map_err(Trouble::Connect)?;
         let socket = GatedSocket::new(tcp, Arc::clone(gate), Leaves::WhenAnAnswerIsAwaited);
         let mut smtp = match &self.tls {
             Tls::None => AsyncSmtpConnection::connect_with_transport(Box::new(socket), &self.hello).await?,

@@ -216,6 +216,7 @@ impl Gateway for SmtpGateway {
 /// What to look at first.
 fn advice(code: &str) -> &'static str {
     match code {
+        net::ADDRESS_NOT_ALLOWED => net::ADVICE_ON_ADDRESS,
         "dns" => "there is no such host: check `host`",
         "tls" => "its certificate does not prove its name: check `host` and `ca_pem`",
         "starttls-missing" => "it offers no STARTTLS here: check `port` and `security`",

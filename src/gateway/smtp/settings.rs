@@ -7,7 +7,7 @@ use lettre::transport::smtp::extension::ClientId;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::domain::LinkMode;
+use crate::domain::{LinkMode, Network};
 use crate::gateway::GatewayError;
 use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
 
@@ -54,6 +54,9 @@ pub struct SmtpSettings {
     /// How the way there is protected.
     #[serde(default)]
     pub security: Security,
+    /// Whether mail may go to another host in the clear, with `security = "none"`.
+    #[serde(default)]
+    pub allow_plaintext: bool,
     /// Account and password; none for a relay that knows us by our address.
     #[serde(default)]
     pub credentials: Option<Credentials>,
@@ -71,6 +74,9 @@ pub struct SmtpSettings {
     /// With which key messages are signed; none where the mail server signs them.
     #[serde(default)]
     pub dkim: Option<DkimSettings>,
+    /// Private networks in which the host may lie, where it is given by name.
+    #[serde(default)]
+    pub allowed_networks: Vec<Network>,
     /// PEM text of the certificate authorities to trust instead of the machine's.
     #[serde(default)]
     pub ca_pem: Option<String>,
@@ -129,6 +135,9 @@ impl SmtpSettings {
             "max_connections has to be between 1 and 1000"
         } else if self.credentials.is_some() && self.security == Security::None && !is_loopback(&self.host) {
             "credentials would travel in the clear: set security to \"starttls\" or \"tls\", or take them away"
+        } else if self.security == Security::None && !self.allow_plaintext && !is_loopback(&self.host) {
+            "mail would travel in the clear to another host: set security to \"starttls\" or \"tls\", or allow_plaintext to true \
+             if the way is protected otherwise"
         } else if self.return_path.as_ref().is_some_and(|path| path.user().len() > LONGEST_LOCAL_PART) {
             return Err(GatewayError::Settings(format!(
                 "return_path has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the \
@@ -218,7 +227,11 @@ mod tests {
         let settings = read(credentials).unwrap();
         assert!(settings.check().is_err());
         assert!(!format!("{settings:?}").contains("sesame"), "Debug hides the password");
-        assert!(SmtpSettings { host: "127.0.0.1".into(), ..settings }.check().is_ok());
+        assert!(SmtpSettings { allow_plaintext: true, ..settings.clone() }.check().is_err(), "never a password");
+        assert!(SmtpSettings { host: "127.0.0.1".into(), ..settings.clone() }.check().is_ok());
+        let bare = SmtpSettings { credentials: None, ..settings };
+        assert!(bare.check().is_err_and(|error| error.to_string().contains("allow_plaintext")));
+        assert!(SmtpSettings { allow_plaintext: true, ..bare }.check().is_ok());
     }
 
     #[rstest]

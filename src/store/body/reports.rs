@@ -24,13 +24,18 @@ struct Known<'a> {
 }
 
 pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
-    let Told { gateway, fates, .. } = told;
+    let Told { gateway, .. } = told;
+    let foreign = foreign(tx, told).await?;
+    let is_own = |told: &&ToldFate| told.carried().is_none_or(|reminder| !foreign.contains(&reminder));
+    let fates: Vec<_> = told.fates.iter().filter(is_own).collect();
     let found = find(tx, told).await?;
     let of = |subject: &Subject| match subject {
         Subject::Reminder(id) => Some(*id),
         Subject::ProviderId(number) => found.get(number).copied(),
     };
-    let (known, early): (Vec<_>, Vec<_>) = fates.iter().partition(|told| !told.is_hint && of(&told.about).is_some());
+    let dropped = told.fates.len() - fates.len();
+    let (known, early): (Vec<_>, Vec<_>) =
+        fates.into_iter().partition(|told| !told.is_hint && of(&told.about).is_some());
     let known: Vec<_> = known
         .into_iter()
         .filter_map(|told| {
@@ -39,7 +44,7 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         })
         .collect();
     let (counted, suppressed) = count(tx, now, &known).await?;
-    let mut taken = TakenIn { counted, suppressed, ..TakenIn::default() };
+    let mut taken = TakenIn { counted, suppressed, foreign: dropped, ..TakenIn::default() };
     if !early.is_empty() {
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
@@ -47,6 +52,22 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         taken.replies += usize::from(replies::answer(tx, now, told, reply, reply.about.as_ref().and_then(of)).await?);
     }
     Ok(taken)
+}
+
+/// The reminders that the fates name and that the gateway did not carry: whoever holds the secret of one gateway says nothing about the
+/// messages of another.
+async fn foreign(tx: &mut Tx, told: &Told) -> Result<BTreeSet<ReminderId>, StoreError> {
+    let ids = Vec::from_iter(told.fates.iter().filter_map(ToldFate::carried).collect::<BTreeSet<_>>());
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows: Vec<(i64,)> = Batch::of(&ids)
+        .column(|id| id.0)?
+        .query_as(report::FOREIGN)?
+        .bind(told.gateway.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 
 /// The reminders of the gateway's own numbers, as far as they are known.

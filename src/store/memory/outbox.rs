@@ -259,6 +259,11 @@ impl Outbox {
         self.events(id).iter().find(undelivered).map(|event| event.at)
     }
 
+    /// Whether an attempt is under way.
+    pub(super) fn is_sending(&self, id: ReminderId) -> bool {
+        self.queue.get(&id).is_some_and(|queued| matches!(queued.stage, Stage::Sending { .. }))
+    }
+
     /// Whether two copies of an e-mail may exist.
     pub(super) fn is_in_doubt(&self, id: ReminderId) -> bool {
         let once_more =

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Tables;
 use super::ledger::{Ledger, address};
 use crate::domain::{
-    AddressKey, BY_REPLY, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
+    AddressKey, BY_REPLY, Event, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
     ReminderKey, Step, Suppression, SuppressionReason,
 };
 use crate::store::{
@@ -43,6 +43,10 @@ impl Tables {
     pub(super) fn take_in(&mut self, told: &Told, now: DateTime<Utc>) -> TakenIn {
         let mut taken = TakenIn::default();
         for one in &told.fates {
+            if one.carried().is_some_and(|reminder| self.is_foreign(reminder, &told.gateway)) {
+                taken.foreign += 1;
+                continue;
+            }
             match self.reminder_of(&told.gateway, &one.about).filter(|_| !one.is_hint) {
                 Some(reminder) => {
                     let (counted, suppressed) = self.count(reminder, &told.gateway, &one.fate, one.at, Some(one), now);
@@ -73,6 +77,16 @@ impl Tables {
         }
         taken.replies = told.replies.iter().filter(|reply| self.answer(told, reply, now)).count();
         taken
+    }
+
+    /// Whether its messages were handed to other gateways only. An attempt that is under way, or that names no gateway, may be this one's.
+    fn is_foreign(&self, reminder: ReminderId, gateway: &GatewayName) -> bool {
+        let carried = |event: &&Event| matches!(event.kind, EventKind::Accepted | EventKind::Unknown);
+        let mut carriers =
+            self.outbox.events(reminder).iter().filter(carried).map(|event| event.gateway.as_ref()).peekable();
+        carriers.peek().is_some()
+            && carriers.all(|carrier| carrier.is_some_and(|carrier| carrier != gateway))
+            && !self.outbox.is_sending(reminder)
     }
 
     fn reminder_of(&self, gateway: &GatewayName, about: &Subject) -> Option<ReminderId> {

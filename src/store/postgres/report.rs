@@ -1,9 +1,12 @@
 //! Statements for what gateways tell: PostgreSQL takes a batch as one array for each column.
 
-use crate::store::sql::report::{addresses, by_provider_id};
+use crate::store::sql::report::{addresses, by_provider_id, foreign};
 
 /// Reminders of a gateway's own numbers. Binds: numbers; gateway.
 pub(super) const BY_PROVIDER_ID: &str = by_provider_id!("unnest($1::text[]) as k (provider_id)", "$2");
+
+/// Reminders of other gateways. Binds: numbers; gateway.
+pub(super) const FOREIGN: &str = foreign!("unnest($1::bigint[]) as k (id)", "$2");
 
 /// Where the messages of reminders go to. Binds: numbers.
 pub(super) const ADDRESSES: &str = addresses!("unnest($1::bigint[]) as k (id) join reminder r on r.id = k.id");

@@ -28,6 +28,22 @@ macro_rules! by_provider_id {
 }
 pub(in crate::store) use by_provider_id;
 
+/// Reminders whose messages were handed to other gateways only. An attempt that is under way, or that names no gateway, may be the
+/// gateway's. Columns of the table `k`: number. Counted as in `standing`, so that no plan reads the events of all reminders.
+macro_rules! foreign {
+    ($batch:literal, $gateway:literal) => {
+        concat!(
+            "select k.id from ",
+            $batch,
+            " where (select coalesce(max(case when e.gateway <> ",
+            $gateway,
+            " then 1 else 2 end), 0) from event e where e.reminder_id = k.id and e.kind in ('accepted', 'unknown')) = 1 \
+             and (select count(*) from queue q where q.reminder_id = k.id and q.state = 'sending') = 0"
+        )
+    };
+}
+pub(in crate::store) use foreign;
+
 /// Where the messages of reminders go to. `$batch` is a table `k` of numbers, joined to `r`.
 macro_rules! addresses {
     ($batch:literal) => {

@@ -1,11 +1,14 @@
 //! Statements for what gateways tell: SQLite takes a batch as JSON.
 
-use crate::store::sql::report::{addresses, by_provider_id};
+use crate::store::sql::report::{addresses, by_provider_id, foreign};
 
 /// Reminders of a gateway's own numbers. Rows: number. Binds after them: gateway. `cross join` would keep the batch the outer loop,
 /// but the index leaves no other way.
 pub(super) const BY_PROVIDER_ID: &str =
     by_provider_id!("(select value ->> 0 as provider_id from json_each($1)) k", "$2");
+
+/// Reminders of other gateways. Rows: number. Binds after them: gateway.
+pub(super) const FOREIGN: &str = foreign!("(select value ->> 0 as id from json_each($1)) k", "$2");
 
 /// Where the messages of reminders go to. Rows: number.
 pub(super) const ADDRESSES: &str = addresses!("json_each($1) k cross join reminder r on r.id = k.value ->> 0");

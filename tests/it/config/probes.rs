@@ -13,7 +13,7 @@ fn routes_are_probed_only_if_the_config_says_so_and_as_the_sample_says() {
     assert!(load(SOUND, &[]).expect("it is sound").probes.is_none());
     let commented = SAMPLE.lines().skip_while(|line| *line != "# [probe]").take_while(|line| line.starts_with("# "));
     let example: String = commented.map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
-    assert_eq!(example.lines().count(), 5, "{example}");
+    assert_eq!(example.lines().count(), 6, "{example}");
     for text in [format!("{SOUND}\n[probe]\n"), format!("{SOUND}\n{example}")] {
         let probes = load(&text, &[]).expect("it is sound").probes.expect("it says so");
         assert_eq!((probes.schedule.expression(), probes.timeout), ("* * * * *", Duration::from_secs(10)));

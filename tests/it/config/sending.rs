@@ -200,3 +200,42 @@ fn the_state_directory_has_a_place_by_default_and_can_be_switched_off() {
 fn a_database_may_have_several_servers(#[case] url: &str) {
     load(&changed(&[("sqlite:dueherald.db", url)]), &[]).expect("it is sound");
 }
+
+/// What would travel in the clear, or be open to everybody, is allowed only where the config says so.
+#[rstest]
+#[case::database(
+    &[("url = \"sqlite:dueherald.db\"", "url = \"postgres://u:p@db.example/x?sslmode=disable\"EXTRA")],
+    "database.url: turns encryption off on the way to another host",
+    "\nallow_plaintext = true"
+)]
+#[case::ops(
+    &[("[templates]", "[http]\nops = \"0.0.0.0:9090\"EXTRA\n[templates]")],
+    "http.ops: is on all addresses of this machine",
+    "\nallow_ops_on_all_addresses = true"
+)]
+#[case::ops_v6(
+    &[("[templates]", "[http]\nops = \"[::]:9090\"EXTRA\n[templates]")],
+    "http.ops: is on all addresses of this machine",
+    "\nallow_ops_on_all_addresses = true"
+)]
+#[case::api(
+    &[("[templates]", "[api]\nlisten = \"0.0.0.0:8081\"\ntokens = [{ name = \"crm\", token = \"0123456789abcdef0123456789abcdef\", \
+        merchants = [\"mall\"], actions = [\"read_wishes\"] }]EXTRA\n[templates]")],
+    "api.listen: is on all addresses of this machine",
+    "\nallow_all_addresses = true"
+)]
+#[case::mail(
+    &[("[templates]", "[gateways.relay]\nkind = \"smtp\"\nhost = \"mail.example\"\nsecurity = \"none\"\nfrom = \"a@mall.example\"EXTRA\n[templates]")],
+    "gateways.relay: mail would travel in the clear to another host",
+    "\nallow_plaintext = true"
+)]
+fn what_is_open_to_others_has_to_be_allowed(
+    #[case] changes: &[(&str, &str)],
+    #[case] expected: &str,
+    #[case] permission: &str,
+) {
+    let written = changed(changes);
+    let told = told(&written.replace("EXTRA", ""), &[]);
+    assert!(told.contains(expected) && !told.contains(":p@"), "{told}");
+    load(&written.replace("EXTRA", permission), &[]).expect("it is allowed");
+}

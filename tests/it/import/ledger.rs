@@ -198,7 +198,7 @@ async fn rejects_of_csv_can_be_mended_and_imported() {
     assert!(rejects.starts_with('\u{feff}'), "a file for Excel stays one");
     insta::assert_snapshot!(rejects.trim_start_matches('\u{feff}'), @r#"
     line,reason,merchant,borrower_id,name,phone,email,locale,time_zone,account_phone,installment_id,order_ref,branch,sequence,of,currency,amount,paid_amount,due_date,status,route
-    3,amount is negative,mall,b1,李伟,13800138000,li.wei@example.com,zh-CN,Asia/Shanghai,13800138000,i2,o1,"Hall, 2",3,12,CNY,-7.00,0,2026-03-31,open,app
+    3,amount is negative,mall,b1,李伟,13800138000,li.wei@example.com,zh-CN,Asia/Shanghai,13800138000,i2,o1,"Hall, 2",3,12,CNY,'-7.00,0,2026-03-31,open,app
     4,"the record has 3 fields, the header has 19; a text with a line break in it belongs in double quotes",mall,b2,i3
     5,"a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two",mall,b1,李伟,13800138000,li.wei@example.com,zh-CN,Asia/Shanghai,13800138000,i4,o1,"open,3,12,CNY,128.50,0,2026-03-31,open,app"
     "#);

@@ -8,6 +8,7 @@ use assert_cmd::cargo::cargo_bin;
 use tempfile::TempDir;
 
 use super::lender::{COLUMNS, Lender, PAGED};
+use crate::commands::write_private;
 
 fn dueherald(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo_bin!("dueherald"));
@@ -33,7 +34,7 @@ fn desk(url: &str) -> TempDir {
          cron = \"*/5 * * * *\"\npage = 2\noverlap = \"5m\"\nmax_ledger_age = \"2h\"\n\
          query = \"\"\"\nselect {COLUMNS}\nfrom instalment {PAGED}\n\"\"\"\n"
     );
-    std::fs::write(folder.path().join("core.url"), url).expect("written");
+    write_private(&folder.path().join("core.url"), url);
     std::fs::write(&file, format!("{config}\n{source}")).expect("written");
     assert_eq!(run(folder.path(), &["migrate"]).0, 0);
     folder

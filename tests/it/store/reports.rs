@@ -76,6 +76,11 @@ pub(super) async fn a_report_finds_its_message_by_either_number(store: &dyn Stor
     let taken = store.take_in(&other).await.expect("it is taken in");
     assert_eq!((taken.counted, taken.kept), (0, 1), "numbers are each gateway's own");
     assert_eq!(view(store, id).await.state, State::Accepted);
+    let about_ours = Told { fates: vec![fate(Subject::Reminder(id), gone())], ..other.clone() };
+    let expected = TakenIn { foreign: 1, ..TakenIn::default() };
+    assert_eq!(store.take_in(&about_ours).await.expect("it is taken in"), expected, "nor do others report about ours");
+    assert_eq!(view(store, id).await.state, State::Accepted);
+    assert!(listed(store).await.is_empty());
     let undelivered = Fate::Undelivered { code: Some(Code::new("busy")), for_good: false };
     assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered.clone())]).await.counted, 1);
     assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered)]).await, TakenIn::default(), "once");

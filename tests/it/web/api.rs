@@ -6,6 +6,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use dueherald::clock::SimClock;
+use dueherald::config::ApiAction::{self, ChangeWishes, ReadWishes};
+use dueherald::config::ApiToken;
 use dueherald::domain::BorrowerKey;
 use dueherald::http::api::{Api, router};
 use dueherald::store::{MemoryStore, Store, WriteMode};
@@ -17,6 +19,9 @@ use super::{Answer, answered};
 use crate::fixtures::{installment, merchant, policy, row};
 
 const TOKEN: &str = "5d0c6d5b6a1e4d6f8b1f0a2c3e4d5f60";
+const OLD_TOKEN: &str = "the-token-before-that-is-replaced-1";
+const SHOP_TOKEN: &str = "another-token-of-another-system-1";
+const READER_TOKEN: &str = "a-token-for-reading-of-a-system-1";
 const PATH: &str = "/api/v1/borrowers/mall/b-1/wishes";
 
 async fn bench() -> (Router, Arc<MemoryStore>) {
@@ -24,8 +29,21 @@ async fn bench() -> (Router, Arc<MemoryStore>) {
     let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
     let known = [row(&installment("i-1", "b-1", "2026-11-25"))];
     store.import(&known, WriteMode::Commit).await.expect("it is imported");
-    let tokens = [("crm".to_owned(), TOKEN), ("shop".to_owned(), "another-token-of-another-system-1")];
+    let tokens = vec![
+        token("crm", &[TOKEN, OLD_TOKEN], &["mall"], &[ReadWishes, ChangeWishes]),
+        token("shop", &[SHOP_TOKEN], &["other"], &[ReadWishes, ChangeWishes]),
+        token("hotline", &[READER_TOKEN], &["mall"], &[ReadWishes]),
+    ];
     (router(Api::with(store.clone(), Arc::new(policy()), Arc::new(clock), tokens)), store)
+}
+
+fn token(name: &str, shown: &[&str], merchants: &[&str], actions: &[ApiAction]) -> ApiToken {
+    ApiToken {
+        name: name.to_owned(),
+        tokens: shown.iter().map(|shown| (*shown).into()).collect(),
+        merchants: merchants.iter().map(|merchant| merchant.parse().expect("an id")).collect(),
+        actions: actions.iter().copied().collect(),
+    }
 }
 
 async fn ask(router: &Router, method: Method, path: &str, authorization: Option<&str>, body: String) -> Answer {
@@ -114,7 +132,7 @@ async fn without_a_token_nothing_is_told_or_done(#[case] shown: Option<String>) 
 
 #[rstest]
 #[case::unknown_borrower("/api/v1/borrowers/mall/nobody/wishes", StatusCode::NOT_FOUND)]
-#[case::unknown_merchant("/api/v1/borrowers/other/b-1/wishes", StatusCode::NOT_FOUND)]
+#[case::another_merchant("/api/v1/borrowers/other/b-1/wishes", StatusCode::FORBIDDEN)]
 #[case::no_merchant("/api/v1/borrowers/%FF/b-1/wishes", StatusCode::NOT_FOUND)]
 #[case::no_path("/api/v1/borrowers", StatusCode::NOT_FOUND)]
 #[tokio::test]
@@ -126,6 +144,25 @@ async fn what_is_not_there_is_told(#[case] path: &str, #[case] expected: StatusC
         assert_eq!(answer.status, expected);
         assert!(answer.body.starts_with(r#"{"error":""#), "{}", answer.body);
     }
+}
+
+#[rstest]
+#[case::its_own(TOKEN, StatusCode::OK, StatusCode::OK)]
+#[case::the_one_before(OLD_TOKEN, StatusCode::OK, StatusCode::OK)]
+#[case::for_reading(READER_TOKEN, StatusCode::OK, StatusCode::FORBIDDEN)]
+#[case::of_another_merchant(SHOP_TOKEN, StatusCode::FORBIDDEN, StatusCode::FORBIDDEN)]
+#[tokio::test]
+async fn a_token_is_for_its_merchants_and_actions(
+    #[case] token: &str,
+    #[case] reads: StatusCode,
+    #[case] changes: StatusCode,
+) {
+    let (router, store) = bench().await;
+    let bearer = format!("Bearer {token}");
+    assert_eq!(ask(&router, Method::GET, PATH, Some(&bearer), String::new()).await.status, reads);
+    let changed = ask(&router, Method::PATCH, PATH, Some(&bearer), r#"{"channel":"sms"}"#.to_owned()).await;
+    assert_eq!(changed.status, changes);
+    assert_eq!(record(&store).await.len(), usize::from(changes == StatusCode::OK));
 }
 
 #[tokio::test]
@@ -142,7 +179,12 @@ async fn a_store_that_fails_is_no_secret_and_no_details() {
     world.store.health = Health::Failing;
     let public = world.public();
     let path = "/api/v1/borrowers/yunfan/B-1001/wishes";
-    let router = router(Api::with(public.store, public.policy, public.clock, [("crm".to_owned(), TOKEN)]));
+    let router = router(Api::with(
+        public.store,
+        public.policy,
+        public.clock,
+        vec![token("crm", &[TOKEN], &["yunfan"], &[ReadWishes])],
+    ));
     let answer = ask(&router, Method::GET, path, Some(&format!("Bearer {TOKEN}")), String::new()).await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "60"));
     assert!(!answer.body.contains("db.internal"), "{}", answer.body);

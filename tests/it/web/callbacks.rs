@@ -205,6 +205,44 @@ async fn who_guesses_secrets_is_limited_and_who_knows_the_right_one_never_is() {
 }
 
 #[tokio::test]
+async fn a_gateway_reports_about_its_own_messages_only() {
+    let bench = Bench::new().await;
+    let rival = Arc::new(Teller::named("rival"));
+    let secret = "another-secret-of-a-rival";
+    let address = CallbackAddress::new("https://pay.mall.example", rival.name(), &secret.to_owned().into());
+    let inbox = Inbox::empty(bench.intake.clone()).with(rival, address, secret);
+    let doors = router(inbox, &World::new().public().limits);
+    let report = format!("gone ={}\ngone m-1", bench.reference());
+    let answer = post(doors, &format!("/callbacks/rival/{secret}"), &report).await;
+    assert_eq!((answer.status, bench.state().await), (StatusCode::OK, State::Accepted));
+    assert!(bench.suppressed().await.is_empty(), "nobody is suppressed on a stranger's word");
+    assert_eq!(bench.tell(&report).await.status, StatusCode::OK);
+    assert_eq!(bench.state().await, State::Undelivered, "the gateway that carried it may say so");
+}
+
+#[tokio::test]
+async fn the_secret_before_is_accepted_while_a_provider_changes_over() {
+    let bench = Bench::new().await;
+    let old = "the-secret-before-that-is-replaced";
+    let address = |secret: &str| {
+        CallbackAddress::new("https://pay.mall.example", bench.gateway.name(), &secret.to_owned().into())
+    };
+    let gateway = || Arc::<Teller>::clone(&bench.gateway);
+    let doors = Inbox::empty(bench.intake.clone()).with(gateway(), address(SECRET), SECRET);
+    let doors = doors.with(gateway(), address(old), old);
+    for (secret, expected) in [(old, StatusCode::OK), (SECRET, StatusCode::OK), ("neither", StatusCode::NOT_FOUND)] {
+        let path = format!("/callbacks/teller/{secret}");
+        assert_eq!(
+            post(router(doors.clone(), &World::new().public().limits), &path, "undelivered m-1").await.status,
+            expected,
+            "{secret}"
+        );
+        let is_signed_over_it = bench.gateway.urls().last() == Some(&format!("https://pay.mall.example{path}"));
+        assert_eq!(is_signed_over_it, expected == StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn a_signature_is_verified_over_the_address_of_the_config() {
     let bench = Bench::new().await;
     let path = format!("/callbacks/teller/{SECRET}?a=%20b");

@@ -25,7 +25,12 @@ pub(super) fn phone() -> Address {
 impl Teller {
     /// Signed, and cannot be asked.
     pub(super) fn new() -> Self {
-        let name = "teller".parse().expect("a name");
+        Self::named("teller")
+    }
+
+    /// The same under another name.
+    pub(super) fn named(name: &str) -> Self {
+        let name = name.parse().expect("a name");
         Self { name, is_proof: true, says: None, urls: Mutex::default(), inquiries: Mutex::default() }
     }
 
