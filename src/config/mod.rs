@@ -286,13 +286,16 @@ fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigE
     load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file, exposure: &exposure })
 }
 
+/// What was read, where each value stands, and the secrets that it uses.
+type Parts<T> = (T, BTreeMap<String, Place>, Vec<SecretUse>);
+
 /// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only mistakes that
 /// `counts` are errors. Gives the places of what was read as well.
 fn read_with<T>(
     inputs: &Inputs<'_>,
     counts: &dyn Fn(&Mistake) -> bool,
     read: impl for<'a> FnOnce(&Reading<'_, 'a>, DeTable<'a>) -> Option<T>,
-) -> Result<(T, BTreeMap<String, Place>, Vec<SecretUse>), ConfigError> {
+) -> Result<Parts<T>, ConfigError> {
     let mistaken = |mistakes| ConfigError::Mistakes(Mistakes::new(mistakes));
     let mut origin = Origin::new(inputs.file, inputs.text);
     let mut tree = origin.parse().map_err(mistaken)?;

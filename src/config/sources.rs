@@ -80,7 +80,8 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let named = ReadSource { path, merchant: merchant.clone().flatten(), source: None };
     let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let whole = || {
-        (kind?, allow_plaintext?);
+        kind?;
+        allow_plaintext?;
         let (dialect, url) = url?;
         let (name, query, merchant, zone, page) = (name?, query?, merchant?, zone?, page?);
         Some(Source {

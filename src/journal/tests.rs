@@ -57,13 +57,15 @@ fn what_was_handed_over_is_known_to_the_next_process() {
 fn a_line_that_was_cut_off_is_passed_over() {
     let folder = TempDir::new().expect("a temporary folder");
     let (whole, next) = (handed_over("b1", 1, 1), handed_over("b2", 2, 1));
-    Journal::open(folder.path()).and_then(|journal| journal.record(&[whole.clone()])).expect("it can be written");
+    Journal::open(folder.path())
+        .and_then(|journal| journal.record(std::slice::from_ref(&whole)))
+        .expect("it can be written");
     let file = folder.path().join("handed-over-0.log");
     let mut file = OpenOptions::new().append(true).open(file).expect("it is there");
     file.write_all(b"{\"at\":17,\"id\":2,\"n\":1,\"g\":\"kan").expect("it can be written");
     let journal = Journal::open(folder.path()).expect("it is there");
-    assert_eq!(all(&journal), [whole.clone()]);
-    journal.record(&[next.clone()]).expect("it can be written");
+    assert_eq!(all(&journal), std::slice::from_ref(&whole));
+    journal.record(std::slice::from_ref(&next)).expect("it can be written");
     assert_eq!(all(&journal), [whole, next], "what is written behind it is whole");
 }
 

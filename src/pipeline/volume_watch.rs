@@ -12,14 +12,17 @@ use crate::store::{PutIn, Store, StoreError};
 /// How many reminders are held at once.
 const BATCH: usize = 1_000;
 
+/// Reminders that were planned, each with its end.
+type PlannedEnds = Vec<(ReminderId, DateTime<Utc>)>;
+
 /// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no more than on a
 /// busy day. All that still waits of it is held then, with everything that follows.
 #[derive(Debug)]
 pub(super) struct VolumeWatch<'a> {
     store: &'a dyn Store,
     guard: Option<VolumeGuard>,
-    /// By merchant, what the scan has planned, each with its end.
-    planned: Mutex<BTreeMap<MerchantId, Vec<(ReminderId, DateTime<Utc>)>>>,
+    /// By merchant.
+    planned: Mutex<BTreeMap<MerchantId, PlannedEnds>>,
 }
 
 impl<'a> VolumeWatch<'a> {

@@ -74,7 +74,7 @@ pub(super) async fn what_is_disarmed_hands_out_nothing_until_it_is_armed(store: 
     assert_eq!(store.arm(&by("wang"), 1).await.expect("armed"), Arming::Armed);
     let armed = state(store).await;
     assert_eq!(armed.disarm, None);
-    assert_eq!(armed.past_generations, [before.generation.clone()]);
+    assert_eq!(armed.past_generations, std::slice::from_ref(&before.generation));
     assert_eq!(armed.incarnation.database, state(store).await.incarnation.database);
     assert_eq!(claimed(store, &before).await, 0, "whoever has not noticed gets nothing");
     assert_eq!(claimed(store, &fence(store).await).await, 2);

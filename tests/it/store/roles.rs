@@ -36,7 +36,7 @@ async fn store(url: &str) -> PostgresStore {
 
 /// What the database says to a statement by a role: `None` if it carries it out.
 async fn refusal(database: &TestDatabase, role: &str, statement: &str) -> Option<String> {
-    let mut connection = PgConnection::connect(&url_as(&database, role)).await.expect("the database is there");
+    let mut connection = PgConnection::connect(&url_as(database, role)).await.expect("the database is there");
     let error = connection.execute(AssertSqlSafe(statement)).await.err()?;
     Some(error.as_database_error().and_then(|error| error.code()).expect("a code").into_owned())
 }
