@@ -51,6 +51,8 @@ pub struct Fence {
     pub timeline: Option<String>,
     /// The least that its numbers may be.
     pub marks: Marks,
+    /// How often this daemon has shown itself there at least; none if it keeps no record.
+    pub beats: Option<(String, i64)>,
 }
 
 /// Why sending from a database is held.
@@ -175,6 +177,9 @@ pub struct KnownDatabase {
     pub incarnation: Incarnation,
     /// The highest numbers that are sure to outlast a crash of it.
     pub marks: Marks,
+    /// How often this daemon had shown itself in it.
+    #[serde(default)]
+    pub beats: i64,
 }
 
 /// The detail of the event of a reminder that a daemon handed over and of which the database no longer knew.

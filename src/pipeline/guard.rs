@@ -3,7 +3,7 @@
 //! It looks at the database every second, and gives each claim a [`Fence`], which the claim's own statement checks: so a database that was
 //! restored, promoted or replaced since the last look hands out nothing either. What is claimed goes into the [`Journal`] before it leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::domain::{
     Beat, Code, DATABASE_REWOUND, DatabaseState, DisarmReason, Fence, GatewayName, HandedOver, KnownDatabase,
-    LOST_RECORD, Marks, Next, Outcome, ReminderId, Settlement,
+    LOST_RECORD, Marks, Next, Outcome, Settlement,
 };
 use crate::journal::Journal;
 use crate::plan::{Memory, Verdict, WaitReason, judge};
@@ -73,14 +73,15 @@ pub(super) enum Permission {
 /// The batch must not leave.
 #[derive(Debug)]
 pub(super) struct RefusedBatch {
-    /// Those that were handed over already.
-    again: BTreeSet<ReminderId>,
+    /// Some of it was handed over already: the database is an older one.
+    is_again: bool,
 }
 
 impl RefusedBatch {
-    /// What becomes of a reminder of the batch: in doubt if it was handed over before, else due again.
+    /// What becomes of a reminder of the batch: in doubt in a database that hands out again, else due again.
     pub(super) fn settle(&self, claimed: ClaimedReminder, place: u16, now: DateTime<Utc>) -> Settlement {
-        if self.again.contains(&claimed.attempt.reminder()) {
+        // All of it: another daemon may have handed over the rest.
+        if self.is_again {
             let outcome = Outcome::Unknown { code: Code::new(DATABASE_REWOUND) };
             return claimed.attempt.settle(outcome, Next::Unknown, now);
         }
@@ -167,6 +168,7 @@ impl Guard {
             generation: known.incarnation.generation.clone(),
             timeline: known.incarnation.timeline.clone(),
             marks: known.marks,
+            beats: watch.name().map(|daemon| (daemon.to_owned(), known.beats)),
         }))
     }
 
@@ -198,11 +200,11 @@ impl Watch {
             let (id, attempt) = (one.attempt.reminder(), one.attempt.number());
             self.journal.was_handed_over(&one.reminder.key, id, attempt)
         };
-        let again: BTreeSet<_> = batch.iter().filter(is_again).map(|one| one.attempt.reminder()).collect();
-        if !again.is_empty() {
-            tracing::error!(count = again.len(), "the database handed out messages again; nothing of it leaves");
+        let again = batch.iter().filter(is_again).count();
+        if again > 0 {
+            tracing::error!(count = again, "the database handed out messages again; nothing of it leaves");
             self.hold(GuardHold::Disarmed(DisarmReason::HandedOutAgain));
-            return Err(RefusedBatch { again });
+            return Err(RefusedBatch { is_again: true });
         }
         let at = self.clock.now();
         let handed_over = batch.iter().map(|one| HandedOver {
@@ -216,7 +218,7 @@ impl Watch {
         recorded.map_err(|error| {
             self.state().cannot_write = true;
             tracing::error!(%error, "what is handed over cannot be written down; nothing is sent until it can");
-            RefusedBatch { again: BTreeSet::new() }
+            RefusedBatch { is_again: false }
         })
     }
 
@@ -232,6 +234,7 @@ impl Watch {
             let memory = Memory {
                 daemon: self.name(),
                 known: known.as_ref(),
+                has_beaten: beat.is_some(),
                 is_empty: self.journal.is_empty(),
                 first_beats: first_beats.get_or_insert_with(beats),
             };
@@ -284,6 +287,7 @@ impl Watch {
                 known.marks.events = marks.events;
                 known.marks.reminders = marks.reminders;
             }
+            known.beats = self.beats(database).max(known.beats);
             // A server that could not say these before may now.
             known.incarnation = database.incarnation.clone();
             known.clone()
@@ -308,9 +312,14 @@ impl Watch {
 
     async fn join(&self, database: &DatabaseState) -> Result<(), StoreError> {
         let count = self.hand_in().await?;
+        let beats = match self.name() {
+            Some(daemon) => self.beats(&self.store.database_state(Some(Beat { daemon, handed_in: None })).await?),
+            None => 0,
+        };
         let known = KnownDatabase {
             incarnation: database.incarnation.clone(),
             marks: Marks { position: database.durable, ..Marks::default() },
+            beats,
         };
         self.keep(&known);
         {
@@ -321,10 +330,12 @@ impl Watch {
                 tracing::warn!(unknown = count, "sending from the database begins again");
             }
         }
-        if let Some(daemon) = self.name() {
-            self.store.database_state(Some(Beat { daemon, handed_in: None })).await?;
-        }
         Ok(())
+    }
+
+    /// How often this daemon has shown itself.
+    fn beats(&self, database: &DatabaseState) -> i64 {
+        database.daemons.iter().find(|one| one.daemon == self.daemon).map_or(0, |own| own.beats)
     }
 
     async fn disarm(&self, reason: DisarmReason, database: &DatabaseState) -> Result<(), StoreError> {

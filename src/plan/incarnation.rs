@@ -11,6 +11,8 @@ pub struct Memory<'a> {
     pub daemon: Option<&'a str>,
     /// The database that it sent from last.
     pub known: Option<&'a KnownDatabase>,
+    /// Whether it has just shown itself, so that there is one beat more.
+    pub has_beaten: bool,
     /// Whether it remembers no hand-over at all.
     pub is_empty: bool,
     /// How often each daemon had shown itself when this one looked first.
@@ -83,7 +85,9 @@ pub fn judge(memory: Memory<'_>, state: &DatabaseState) -> Verdict {
     if changed(&before.system, &now.system) || changed(&before.timeline, &now.timeline) {
         return Verdict::Disarm(DisarmReason::HistoryChanged);
     }
-    if state.marks.is_behind(&known.marks) {
+    let beats = own.map_or(0, |own| own.beats);
+    let least = known.beats + i64::from(memory.has_beaten);
+    if state.marks.is_behind(&known.marks) || (memory.daemon.is_some() && beats < least) {
         return Verdict::Disarm(DisarmReason::MarksBehind);
     }
     Verdict::GoOn

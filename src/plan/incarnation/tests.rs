@@ -15,11 +15,12 @@ fn known() -> KnownDatabase {
             timeline: Some(word("00000001")),
         },
         marks: Marks { position: 5_000, events: 300, reminders: 200 },
+        beats: 7,
     }
 }
 
 fn state() -> DatabaseState {
-    let KnownDatabase { incarnation, marks } = known();
+    let KnownDatabase { incarnation, marks, .. } = known();
     DatabaseState {
         incarnation,
         marks,
@@ -41,7 +42,7 @@ fn daemon(name: &str, beats: i64, handed_in: Option<&str>) -> DaemonRecord {
 /// What one concludes that remembers `known`, and knows how often the other had shown itself.
 fn judged(known: Option<&KnownDatabase>, state: &DatabaseState) -> Verdict {
     let first_beats = BTreeMap::from([("other".to_owned(), 9)]);
-    judge(Memory { daemon: Some("own"), known, is_empty: false, first_beats: &first_beats }, state)
+    judge(Memory { daemon: Some("own"), known, has_beaten: false, is_empty: false, first_beats: &first_beats }, state)
 }
 
 #[test]
@@ -95,7 +96,13 @@ fn another_database_is_joined_only_with_nothing_to_remember_or_once_it_was_armed
     assert_eq!(judged(Some(&known()), &other), Verdict::Disarm(DisarmReason::OtherDatabase));
     let first_beats = BTreeMap::new();
     let known = known();
-    let fresh = Memory { daemon: Some("own"), known: Some(&known), is_empty: true, first_beats: &first_beats };
+    let fresh = Memory {
+        daemon: Some("own"),
+        known: Some(&known),
+        has_beaten: false,
+        is_empty: true,
+        first_beats: &first_beats,
+    };
     assert_eq!(judge(fresh, &other), Verdict::Join);
     other.daemons = vec![daemon("own", 8, Some("first"))];
     assert_eq!(judged(Some(&known), &other), Verdict::Join, "it had handed in before `first` ended");
@@ -132,6 +139,24 @@ fn without_a_record_a_known_daemon_waits_and_a_new_one_needs_a_peer_that_moves()
 #[test]
 fn who_keeps_no_record_joins_whatever_it_meets_first() {
     let first_beats = BTreeMap::new();
-    let memory = Memory { daemon: None, known: None, is_empty: true, first_beats: &first_beats };
+    let memory = Memory { daemon: None, known: None, has_beaten: false, is_empty: true, first_beats: &first_beats };
     assert_eq!(judge(memory, &state()), Verdict::Join);
+}
+
+#[test]
+fn a_database_in_which_the_daemon_has_not_shown_itself_so_often_is_an_older_one() {
+    let known = known();
+    let with = |beats| DatabaseState { daemons: vec![daemon("own", beats, None)], ..state() };
+    assert_eq!(judged(Some(&known), &with(6)), Verdict::Disarm(DisarmReason::MarksBehind));
+    assert_eq!(judged(Some(&known), &with(7)), Verdict::GoOn);
+    let first_beats = BTreeMap::new();
+    let memory = Memory {
+        daemon: Some("own"),
+        known: Some(&known),
+        has_beaten: true,
+        is_empty: false,
+        first_beats: &first_beats,
+    };
+    assert_eq!(judge(memory, &with(7)), Verdict::Disarm(DisarmReason::MarksBehind), "the beat of now is not counted");
+    assert_eq!(judge(memory, &with(8)), Verdict::GoOn);
 }

@@ -25,8 +25,8 @@ impl IncarnationStore for End {
             let read = state(&mut tx, now).await?;
             return Ok(tx.finish(read).await);
         };
-        // Nobody needs the beat after a crash.
-        let mut tx = self.write_behind().await?;
+        // Lasting: a database with fewer beats than the daemon remembers is an older one.
+        let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         let said = sqlx::query::<Db>(BEAT).bind(beat.daemon).bind(now).bind(beat.handed_in);
         said.execute(&mut *tx).await?;

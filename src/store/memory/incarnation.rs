@@ -29,7 +29,11 @@ impl Incarnations {
 
     /// Whether a claim with that fence may take anything.
     fn passes(&self, fence: &Fence, marks: Marks) -> bool {
-        self.disarm.is_none() && fence.generation == self.generation() && !marks.is_behind(&fence.marks)
+        let beats = |daemon: &str| self.daemons.get(daemon).map_or(0, |known| known.beats);
+        self.disarm.is_none()
+            && fence.generation == self.generation()
+            && !marks.is_behind(&fence.marks)
+            && fence.beats.as_ref().is_none_or(|(daemon, least)| beats(daemon) >= *least)
     }
 }
 

@@ -3,7 +3,7 @@
 /// Whether the database is the one that the claimer knows, and armed; a subquery, so that it is answered once for each claim. Without a
 /// generation everything passes.
 macro_rules! fence {
-    ($generation:literal, $timeline:literal, $position:literal, $events:literal, $reminders:literal) => {
+    ($generation:literal, $timeline:literal, $position:literal, $events:literal, $reminders:literal, $daemon:literal, $beats:literal) => {
         concat!(
             " and (select ",
             $generation,
@@ -19,7 +19,13 @@ macro_rules! fence {
             $events,
             "::bigint and (select last_value from reminder_id_seq) >= ",
             $reminders,
-            "::bigint)"
+            "::bigint and (",
+            $daemon,
+            "::text is null or coalesce((select d.beats from daemon d where d.daemon = ",
+            $daemon,
+            "), 0) >= ",
+            $beats,
+            "::bigint))"
         )
     };
 }

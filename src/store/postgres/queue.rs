@@ -104,7 +104,7 @@ macro_rules! claim {
                 "$4",
                 "$5",
                 "$6",
-                concat!(" and (q.not_before, q.reminder_id) > ($7, $8)", fence!("$9", "$10", "$11", "$12", "$13"))
+                concat!(" and (q.not_before, q.reminder_id) > ($7, $8)", fence!("$9", "$10", "$11", "$12", "$13", "$14", "$15"))
             ),
             facts!("coalesce($1, now())", "1", "claimed"),
             $($condition)*
@@ -134,7 +134,10 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
         "$14",
         "$15",
         "$16",
-        concat!(" and (q.not_before, q.reminder_id) > ($17, $18)", fence!("$19", "$20", "$21", "$22", "$23"))
+        concat!(
+            " and (q.not_before, q.reminder_id) > ($17, $18)",
+            fence!("$19", "$20", "$21", "$22", "$23", "$24", "$25")
+        )
     ),
     "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) + ",
     zero_if_alone!(),
@@ -317,6 +320,7 @@ fn bind_claim<'q>(
 ) -> Query<'q, Postgres, PgArguments> {
     let fence = request.fence.as_ref();
     let marks = fence.map(|fence| fence.marks).unwrap_or_default();
+    let beats = fence.and_then(|fence| fence.beats.as_ref());
     statement
         .bind(now)
         .bind(request.channel.as_str())
@@ -331,6 +335,8 @@ fn bind_claim<'q>(
         .bind(marks.position)
         .bind(marks.events)
         .bind(marks.reminders)
+        .bind(beats.map(|(daemon, _)| daemon.as_str()))
+        .bind(beats.map_or(0, |(_, beats)| *beats))
 }
 
 /// How many reminders are in these rows, of which each may have several.

@@ -13,7 +13,8 @@ macro_rules! fence {
     () => {
         " and ($5 is null or (select i.generation = $5 and i.disarmed_for is null from incarnation i) \
           and coalesce((select seq from sqlite_sequence where name = 'event'), 0) >= $6 \
-          and coalesce((select seq from sqlite_sequence where name = 'reminder'), 0) >= $7)"
+          and coalesce((select seq from sqlite_sequence where name = 'reminder'), 0) >= $7 \
+          and ($8 is null or coalesce((select d.beats from daemon d where d.daemon = $8), 0) >= $9))"
     };
 }
 
@@ -70,6 +71,7 @@ pub(super) async fn claim(
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let fence = request.fence.as_ref();
     let marks = fence.map(|fence| fence.marks).unwrap_or_default();
+    let beats = fence.and_then(|fence| fence.beats.as_ref());
     let claimable = sqlx::query_as(CLAIMABLE)
         .bind(now)
         .bind(request.channel.as_str())
@@ -77,7 +79,9 @@ pub(super) async fn claim(
         .bind(stored_place(request.place))
         .bind(fence.map(|fence| fence.generation.as_str()))
         .bind(marks.events)
-        .bind(marks.reminders);
+        .bind(marks.reminders)
+        .bind(beats.map(|(daemon, _)| daemon.as_str()))
+        .bind(beats.map_or(0, |(_, beats)| *beats));
     let mut rows: Vec<ClaimRow> = claimable.fetch_all(&mut *connection).await?;
     let Some(now) = rows.first().map(|row| row.now) else { return Ok(rows) };
     let leased: Vec<(i64, i32)> = Batch::of(&rows)

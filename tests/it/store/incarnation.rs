@@ -22,7 +22,8 @@ async fn state(store: &dyn Store) -> DatabaseState {
 /// What a daemon asks for that knows the database as it is now.
 async fn fence(store: &dyn Store) -> Fence {
     let state = state(store).await;
-    Fence { generation: state.incarnation.generation, timeline: state.incarnation.timeline, marks: state.marks }
+    let (generation, timeline) = (state.incarnation.generation, state.incarnation.timeline);
+    Fence { generation, timeline, marks: state.marks, beats: None }
 }
 
 /// How many reminders a claim with that fence takes.
@@ -49,6 +50,7 @@ pub(super) async fn a_claim_gets_nothing_from_another_generation_or_from_smaller
         Fence { generation: "another".to_owned(), ..own.clone() },
         behind(|marks| marks.events += 1),
         behind(|marks| marks.reminders += 1),
+        Fence { beats: Some(("host:one".to_owned(), 1)), ..own.clone() },
     ];
     for other in &others {
         assert_eq!(claimed(store, other).await, 0, "{other:?}");
