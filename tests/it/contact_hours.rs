@@ -170,6 +170,7 @@ fn play(seed: u64, days: u32) -> u32 {
         let (country, home, _) = COUNTRIES[rng.usize(0..COUNTRIES.len())];
         for merchant in policy.merchants.values_mut() {
             (merchant.country, merchant.time_zone) = (country.into(), home);
+            merchant.countries = COUNTRIES.iter().map(|(country, ..)| (*country).to_owned()).collect();
         }
         let minute = |rng: &mut Rng| NaiveTime::from_hms_opt(rng.u32(0..23), rng.u32(0..60), 0).expect("a time");
         let time = minute(&mut rng);
