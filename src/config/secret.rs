@@ -182,10 +182,16 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
                 if text.is_empty() {
                     return Err(format!("the file {shown} is empty; write the value into it"));
                 }
-                (self.exposure)(&path).map_or_else(|| Ok(text.to_owned()), Err)
+                let exposure = if is_public(text) { None } else { (self.exposure)(&path) };
+                exposure.map_or_else(|| Ok(text.to_owned()), Err)
             }
         }
     }
+}
+
+/// Whether a value is for everybody to read: certificates, such as those of an authority, without a key.
+fn is_public(value: &str) -> bool {
+    value.trim_start().starts_with("-----BEGIN CERTIFICATE-----") && !value.contains("PRIVATE KEY")
 }
 
 /// A table that stands for a value which is kept elsewhere.

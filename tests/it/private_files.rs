@@ -153,3 +153,18 @@ fn check_shows_where_each_secret_is_kept_and_how_old_it_is() {
     assert!(told.contains("variable WORD2, of unknown age"), "{told}");
     assert!(!told.contains("sesame") && !told.contains("hush"), "{told}");
 }
+
+#[test]
+fn a_certificate_is_for_everybody_to_read_and_a_key_beside_it_is_not() {
+    let desk = Desk::new(None);
+    let gateway = "[gateways.mail]\nkind = \"smtp\"\nhost = \"localhost\"\nfrom = \"a@mall.example\"\nca_pem = { file = \"ca.pem\" }";
+    add_to_config(&desk, &format!("\n{gateway}\n"));
+    let authority = crate::sinks::tls::Authority::of("localhost").ca_pem;
+    fs::write(desk.path("ca.pem"), &authority).expect("a file");
+    set_mode(&desk, "ca.pem", 0o644);
+    desk.run(&["check"]).went_well();
+    fs::write(desk.path("ca.pem"), authority + "-----BEGIN PRIVATE KEY-----\n").expect("a file");
+    let output = desk.command(&["check"]).output().expect("the binary starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("ca.pem holds a secret"), "{told}");
+}

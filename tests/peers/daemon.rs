@@ -43,6 +43,7 @@ impl Daemon {
             locale = "zh-CN"
             time_zone = "{zone}"
             country = "CN"
+            countries = ["CN", "US"]
             jurisdiction = "cn"
             link_base = "https://mall.example"
             route_hosts = [".mall.example"]

@@ -152,7 +152,7 @@ async fn a_borrower_repays_from_a_link(#[case] screen: Screen) {
         looker.browser.html().contains("请先核对")
     })
     .await;
-    looker.sees("landing-locked", &["前往前，请先核对手机号后四位。"]);
+    looker.sees("landing-locked", &["前往前，请先核对手机号中间四位。"]);
     looker.browser.write("input[name=digits]", "1111");
     looker.browser.follow("form.check button");
     looker.browser.follow("form[action$='/go'] .button:not(.button-quiet)");
