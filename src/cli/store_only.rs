@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::{CliError, Command, Exit, blame_schema, database, import, rejects, replies, suppress};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
-use crate::config::StoreConfig;
+use crate::config::{Database, DatabaseUrl, StateDir, StoreConfig};
 use crate::domain::{Merchant, MerchantId};
 use crate::pipeline::retry_rejects;
 use crate::store::{Store, StoreError};
 
 /// Runs it.
 pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+    let left_behind = matches!(command, Command::Migrate).then(|| state_of_deleted(&config.database)).flatten();
     let store = app::open_store(&config.database, &Time::Real).await?;
+    if let Some(folder) = left_behind {
+        set_aside(&folder, out)?;
+    }
     let done = match command {
         Command::Database(args) => {
             database::run(args, &*store, config.database.persons_to_arm, SystemClock.now(), out).await
@@ -21,6 +26,26 @@ pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Wr
         command => on_store(command, &*store, &config.merchants, out).await,
     };
     blame_schema(&*store, done).await
+}
+
+/// What daemons remember of an SQLite file that somebody has deleted, where the config names no place for it.
+fn state_of_deleted(database: &Database) -> Option<PathBuf> {
+    let DatabaseUrl::Sqlite { file } = &database.url else { return None };
+    let state = StateDir::usual(Some(database), Path::new(""));
+    state.folder().filter(|folder| !file.exists() && folder.exists()).map(Path::to_owned)
+}
+
+/// A database that is made anew has nothing to do with the one before: its record would hold the sending.
+fn set_aside(folder: &Path, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+    let place = |number: u32| {
+        let mut name = folder.as_os_str().to_owned();
+        name.push(format!(".old-{number}"));
+        PathBuf::from(name)
+    };
+    let free = (1..).map(place).find(|place| !place.exists()).unwrap_or_else(|| place(0));
+    std::fs::rename(folder, &free)?;
+    writeln!(out, "the database is new; what was handed over from the one before stands in {}", free.display())?;
+    Ok(())
 }
 
 async fn on_store(

@@ -51,7 +51,9 @@ impl StateDir {
         matches!(self, Self::Default(_))
     }
 
-    fn usual(database: Option<&Database>, folder: &Path) -> Self {
+    /// Where it is if the config names none; `folder` is the config's.
+    #[must_use]
+    pub fn usual(database: Option<&Database>, folder: &Path) -> Self {
         Self::Default(match database.map(|database| &database.url) {
             Some(DatabaseUrl::Sqlite { file }) => {
                 let mut name = file.as_os_str().to_owned();
