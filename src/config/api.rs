@@ -1,3 +1,5 @@
+//! The section `[api]`: where it listens, and its tokens.
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,3 +1,5 @@
+//! The section `[database]`: which one, and how many connections.
+
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;

@@ -1,3 +1,5 @@
+//! The section `[dispatch]`: leases, batches, retries, and what daemons remember outside the database.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

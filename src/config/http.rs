@@ -1,3 +1,5 @@
+//! The section `[http]`: where pages and the ops port listen, and the limits of visitors.
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use http::HeaderName;

@@ -1,3 +1,5 @@
+//! The section `[links]`: the addresses in messages, and how long they hold.
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use secrecy::SecretString;
 

@@ -1,3 +1,5 @@
+//! The sections `[merchants.*]`: names, hours, hosts and countries.
+
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;

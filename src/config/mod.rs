@@ -232,7 +232,7 @@ impl Config {
         self.callback_addresses(gateway).into_iter().next().map(|(address, _)| address)
     }
 
-    /// All addresses where the callbacks of a gateway come in, each with its secret; the first is the one that providers are told.
+    /// All addresses where the callbacks of a gateway come in, each with its secret; the first is the one to give to providers.
     #[must_use]
     pub fn callback_addresses(&self, gateway: &GatewayName) -> Vec<(CallbackAddress, &SecretString)> {
         let (Some(base), Some(secrets)) = (&self.links.base, self.callback_secrets.get(gateway)) else {

@@ -1,3 +1,5 @@
+//! The section `[probe]`: how routes are tried.
+
 use std::time::Duration;
 
 use chrono_tz::Tz;

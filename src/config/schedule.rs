@@ -1,3 +1,5 @@
+//! The section `[schedule]`: when the ledger is scanned, and how far ahead.
+
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};

@@ -25,7 +25,7 @@ pub(super) async fn watch(app: Arc<App>, health: Health, stop: CancellationToken
 
 /// Looks once, and shows what came of it.
 pub(super) async fn look(app: &App, health: &Health) {
-    // A store that fails is told by the lanes: each of their claims meets the same.
+    // The lanes report a store that fails: each of their claims meets the same.
     if let Err(error) = app.guard.look().await {
         tracing::debug!(%error, "the database could not be looked at");
     }

@@ -118,7 +118,7 @@ pub struct DatabaseState {
     pub incarnation: Incarnation,
     /// Its numbers now.
     pub marks: Marks,
-    /// How far its write-ahead log is on the disk; what lies before that outlasts a crash of the server.
+    /// How far its write-ahead log is on the disk; everything before that survives a crash of the server.
     pub durable: i64,
     /// Why nothing is sent from it.
     pub disarm: Option<Disarm>,
