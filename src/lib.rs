@@ -6,7 +6,7 @@
 //! | level | modules | what they are |
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`], [`private_file`] | what things are; the only door to time and chance; files that only we read |
-//! | 1 | [`plan`], [`render`] | when to remind and whom; what a message says. Pure |
+//! | 1 | [`plan`], [`render`], [`database_host`] | when to remind and whom; what a message says; where a database may be |
 //! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | replaceable ends: files, databases, providers, what looks at routes; a daemon's own memory |
 //! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
 //! | 4 | [`config`] | the config file, checked as a whole |
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod database_host;
 pub mod domain;
 pub mod gateway;
 pub mod http;
