@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::daemon::send;
 use crate::patience::until;
+use crate::postgres::missing_server;
 
 /// The folder of the server's programs; `./tests/run` says which.
 const PROGRAMS: &str = "DUEHERALD_TEST_POSTGRES_BIN";
@@ -215,6 +216,6 @@ fn programs() -> PathBuf {
     }
     let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let newest = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok()).max();
-    let newest = newest.unwrap_or_else(|| panic!("run ./tests/run, or set {PROGRAMS} to the folder that holds initdb"));
+    let newest = newest.unwrap_or_else(|| missing_server::fail(PROGRAMS));
     Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin")
 }

@@ -44,3 +44,4 @@ mod vectors;
 mod way;
 mod web;
 mod wishes;
+mod without_servers;

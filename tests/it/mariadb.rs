@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
+use crate::postgres::missing_server;
+
 /// The URL of a server on which the tests may make databases.
 const SERVER: &str = "DUEHERALD_TEST_MARIADB";
 
@@ -39,11 +41,7 @@ impl Drop for TestDatabase {
 /// Makes an empty database.
 pub(crate) async fn database() -> TestDatabase {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let url = std::env::var(SERVER).unwrap_or_else(|_| {
-        panic!(
-            "{SERVER} is not set: run ./tests/run, which starts a MariaDB for the tests, or set it to the URL of one"
-        )
-    });
+    let url = missing_server::setting(SERVER);
     let server: MySqlConnectOptions = url.parse().expect("DUEHERALD_TEST_MARIADB is a MySQL URL");
     let name = format!("dueherald_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     run(&server, format!("drop database if exists {name}")).await;

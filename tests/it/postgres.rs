@@ -1,5 +1,8 @@
 //! A PostgreSQL database of a test's own, on the server that `./tests/run` starts.
 
+#[path = "missing_server.rs"]
+pub(crate) mod missing_server;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
@@ -37,11 +40,7 @@ impl Drop for TestDatabase {
 /// Makes an empty database.
 pub(crate) async fn database() -> TestDatabase {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let url = std::env::var(SERVER).unwrap_or_else(|_| {
-        panic!(
-            "{SERVER} is not set: run ./tests/run, which starts a PostgreSQL for the tests, or set it to the URL of one"
-        )
-    });
+    let url = missing_server::setting(SERVER);
     let server: PgConnectOptions = url.parse().expect("DUEHERALD_TEST_POSTGRES is a PostgreSQL URL");
     let name = format!("dueherald_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     run(&server, format!("drop database if exists {name} with (force)")).await;

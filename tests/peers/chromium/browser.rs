@@ -204,7 +204,16 @@ impl Browser {
     pub(super) fn picture(&mut self, file: &Path) {
         let size = self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
-        let shot = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip }));
+        self.shoot(file, &json!({ "captureBeyondViewport": true, "clip": clip }));
+    }
+
+    /// Writes a picture of what the screen shows.
+    pub(super) fn picture_of_screen(&mut self, file: &Path) {
+        self.shoot(file, &json!({}));
+    }
+
+    fn shoot(&mut self, file: &Path, params: &Value) {
+        let shot = self.call("Page.captureScreenshot", params);
         let png = STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
         fs::write(file, png).expect("the picture can be written");
     }
