@@ -1,18 +1,18 @@
-//! dueherald heralds what falls due: it plans reminders of instalments, decides at the send instant what each says and
-//! whether it goes out at all, and hands it to mail and SMS gateways, once.
+//! dueherald plans reminders of instalments, decides at send time whether each one leaves and what it says, and hands it to mail and
+//! SMS gateways, once. `ARCHITECTURE.md` is the map, `docs/internals/` has the details, and `CONTRIBUTING.md` the recipes.
 //!
-//! Imports go only downwards; modules of one level never import each other (`tests/tidy.rs` holds this).
+//! Imports go only downwards; modules of one level never import each other (`tests/tidy.rs` enforces this).
 //!
-//! | level | modules | what they are |
+//! | level | modules | responsibility |
 //! |---|---|---|
-//! | 0 | [`domain`], [`clock`], [`private_file`] | what things are; the only door to time and chance; files that only we read |
-//! | 1 | [`plan`], [`render`], [`database_host`] | when to remind and whom; what a message says; where a database may be |
-//! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | replaceable ends: files, databases, providers, what looks at routes; a daemon's own memory |
-//! | 3 | [`pipeline`] | the work: scan, dispatch, resend. Knows traits, never a concrete end |
-//! | 4 | [`config`] | the config file, checked as a whole |
-//! | 5 | [`app`] | the one place that puts concrete ends together |
-//! | 6 | [`http`] | pages, health, metrics |
-//! | 7 | [`daemon`] | cron ticks, roles, signals |
+//! | 0 | [`domain`], [`clock`], [`private_file`] | types without I/O; the only source of time and randomness; permissions of secret files |
+//! | 1 | [`plan`], [`render`] | pure: when to remind and whom; the text of a message |
+//! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | files, databases, providers, probes of routes; a daemon's own record |
+//! | 3 | [`pipeline`] | import, scan, dispatch, resend. Knows traits only |
+//! | 4 | [`config`] | loads, merges and validates the config file |
+//! | 5 | [`app`] | assembles the concrete store, gateways and probes |
+//! | 6 | [`http`] | pages, callbacks, API, health, metrics |
+//! | 7 | [`daemon`] | supervised tasks, schedules, roles, signals |
 //! | 8 | [`cli`] | one file per command |
 
 pub mod app;
@@ -20,7 +20,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
-pub mod database_host;
 pub mod domain;
 pub mod gateway;
 pub mod http;

@@ -28,10 +28,10 @@ enum DatabaseCommand {
 
 #[derive(Debug, Args)]
 struct ArmArgs {
-    /// Who orders it; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
     /// A daemon that is gone for good, with what it remembered: what only it has handed over may be sent again
@@ -118,7 +118,7 @@ fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {
     }
     for one in &state.daemons {
         let says = match one.handed_in.as_deref() {
-            None if state.disarm.is_some() => "has not told what it handed over",
+            None if state.disarm.is_some() => "has not reported what it handed over",
             None => "sends",
             Some(word) if word.starts_with(LOST_RECORD) => "waits; its own record is gone",
             Some(_) => "waits; what it handed over is in the database",

@@ -52,10 +52,10 @@ pub(super) struct DemoArgs {
     /// Their encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
     #[arg(long, value_name = "NAME", requires = "input")]
     encoding: Option<Encoding>,
-    /// How many days to play, from today
+    /// Number of days to simulate, from today
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
-    /// Where to serve the page
+    /// Address to serve the page at
     #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8400)))]
     listen: SocketAddr,
 }

@@ -80,7 +80,7 @@ async fn keep_looking(app: &App) {
     loop {
         app.clock.sleep(LOOK_EVERY).await;
         if let Err(error) = app.guard.look().await {
-            tracing::debug!(%error, "the database could not be looked at");
+            tracing::debug!(%error, "could not check the database");
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::plan::to_utc;
 /// Simulate the coming days.
 #[derive(Debug, Args)]
 pub(super) struct ForecastArgs {
-    /// How many days, today included
+    /// Number of days, today included
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
     /// As if it were this time (RFC 3339, for example 2026-11-22T10:00:00+08:00)

@@ -52,10 +52,10 @@ enum NoticeCommand {
 struct Act {
     /// The notice
     name: NoticeName,
-    /// Who does it; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
 }

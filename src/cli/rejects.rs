@@ -66,10 +66,10 @@ struct DropArgs {
     /// The numbers of records
     #[arg(value_name = "ID", required = true)]
     ids: Vec<i64>,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
-    /// Who drops them; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
 }

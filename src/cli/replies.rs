@@ -33,10 +33,10 @@ enum RepliesCommand {
 struct ReadArgs {
     /// The answer's number in the list
     id: i64,
-    /// Who has read it; kept on record
+    /// Person who read it (recorded)
     #[arg(long)]
     actor: String,
-    /// What it means: stop suppresses the address, other lets messages go on
+    /// Meaning: stop suppresses the address, other releases its messages
     #[arg(long = "as", value_name = "stop|other", default_value = "other", value_parser = ["stop", "other"])]
     meaning: String,
 }

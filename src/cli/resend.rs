@@ -29,10 +29,10 @@ pub(super) struct ResendArgs {
     /// The channel: sms or email
     #[arg(long)]
     channel: Channel,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
-    /// Who asks; kept on record
+    /// Person who asks (recorded)
     #[arg(long)]
     actor: String,
     /// Send one more while an earlier resend waits, or within ten minutes after it was sent

@@ -53,25 +53,25 @@ enum RouteCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// How far messages brought borrowers: sent, delivered, clicked, paid, by route, step and channel
+    /// Count messages sent, delivered, clicked and paid, by route, step and channel
     Funnel(funnel::FunnelArgs),
-    /// Make a route, or change one; it is open from then on
+    /// Create or change a route, and open it
     Set(Box<SetArgs>),
-    /// Close a route: it is offered and linked to no more
+    /// Close a route: new messages and pages stop using it
     Close {
         /// The route
         key: RouteKey,
-        /// What serves instead
+        /// Route to use instead
         #[arg(long, value_name = "OTHER")]
         replace_by: Option<RouteKey>,
         #[command(flatten)]
         signed: Signed,
     },
-    /// Close a route and let another serve instead
+    /// Close a route and use another instead
     Replace {
         /// The route
         key: RouteKey,
-        /// What serves instead
+        /// Route to use instead
         #[arg(long, value_name = "OTHER")]
         by: RouteKey,
         #[command(flatten)]
@@ -83,26 +83,26 @@ enum RouteCommand {
 struct SetArgs {
     /// The route
     key: RouteKey,
-    /// Where it leads; without it where it led. May have {installment}, {order}, {amount}, {currency} and {signature} behind its host
+    /// Target URL; may contain {installment}, {order}, {amount}, {currency}, {signature} after the host [default: unchanged]
     #[arg(long)]
     url: Option<String>,
     #[command(flatten)]
     guide: GuideArgs,
     #[command(flatten)]
     contact: ContactArgs,
-    /// What kind of way it is; without it what it was
+    /// Kind of route [default: unchanged]
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Whose it is; needed for one that is not there yet
+    /// Owning merchant (required for a new route)
     #[arg(long)]
     merchant: Option<MerchantId>,
-    /// Only for instalments of this product; without it for those it was for
+    /// Only for instalments of this product [default: unchanged]
     #[arg(long)]
     product: Option<String>,
-    /// From when on (RFC 3339, for example 2026-12-01T00:00:00+08:00); without it from now on
+    /// Valid from (RFC 3339, for example 2026-12-01T00:00:00+08:00) [default: now]
     #[arg(long, value_name = "TIME")]
     valid_from: Option<DateTime<Utc>>,
-    /// Until when; without it for good
+    /// Valid until [default: no end]
     #[arg(long, value_name = "TIME")]
     valid_until: Option<DateTime<Utc>>,
     #[command(flatten)]
@@ -118,10 +118,10 @@ enum Kind {
 
 #[derive(Debug, Args)]
 struct Signed {
-    /// Who changes it; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
 }

@@ -81,10 +81,10 @@ struct LiftArgs {
 /// Who changes something, and why.
 #[derive(Debug, Args)]
 struct SignedArgs {
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
-    /// Who does it; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
 }

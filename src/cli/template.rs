@@ -74,7 +74,7 @@ pub struct PreviewArgs {
     /// With the data of this reminder instead of made-up data.
     #[arg(long, value_name = "ID", conflicts_with_all = ["installments", "offset"])]
     pub reminder: Option<ReminderId>,
-    /// How many instalments the made-up borrower has to repay.
+    /// Number of instalments of the invented borrower.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub installments: u32,
     /// Days from the due date on which the made-up message goes out: -3 is three days before.

@@ -27,7 +27,7 @@ pub(super) async fn watch(app: Arc<App>, health: Health, stop: CancellationToken
 pub(super) async fn look(app: &App, health: &Health) {
     // The lanes report a store that fails: each of their claims meets the same.
     if let Err(error) = app.guard.look().await {
-        tracing::debug!(%error, "the database could not be looked at");
+        tracing::debug!(%error, "could not check the database");
     }
     let hold = app.guard.hold();
     metrics::gauge!(DISARMED).set(if hold.is_some() { 1.0 } else { 0.0 });

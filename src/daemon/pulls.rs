@@ -84,7 +84,7 @@ fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
 pub(super) async fn retry_rejected(app: &App) {
     match retry_rejects(&*app.store, &app.policy.merchants, &[]).await {
         Ok(RetryCounts { applied: 0, .. }) => {}
-        Ok(RetryCounts { applied, refused }) => tracing::info!(applied, refused, "rejected records were tried again"),
-        Err(error) => tracing::error!(%error, "rejected records could not be tried again; the next start does"),
+        Ok(RetryCounts { applied, refused }) => tracing::info!(applied, refused, "rejected records checked again"),
+        Err(error) => tracing::error!(%error, "failed to check rejected records; the next start will retry"),
     }
 }

@@ -29,14 +29,14 @@ pub(super) async fn poll(app: Arc<App>, gateway: Arc<dyn Gateway>, fetched: Pend
         if fetched.is_empty() {
             match gateway.poll().await {
                 Ok(reports) => *fetched = reports,
-                Err(error) => tracing::warn!(gateway = %name, %error, "reports could not be fetched; tried again soon"),
+                Err(error) => tracing::warn!(gateway = %name, %error, "failed to fetch reports; will retry"),
             }
         }
         let more = !fetched.is_empty();
         if more {
             match intake.take_in(name, fetched.clone(), Trust::Counts).await {
                 Ok(_) => fetched.clear(),
-                Err(error) => tracing::error!(gateway = %name, %error, "reports could not be stored; tried again soon"),
+                Err(error) => tracing::error!(gateway = %name, %error, "failed to store reports; will retry"),
             }
         }
         if more && fetched.is_empty() {
@@ -59,7 +59,7 @@ pub(super) async fn empty_mailbox(app: Arc<App>, gateway: GatewayName, maildir: 
             Ok(Emptied { reports, others, unreadable }) => {
                 tracing::info!(%gateway, reports, others, unreadable, "looked through the mailbox for bounces");
             }
-            Err(error) => tracing::error!(%gateway, %error, "the mailbox for bounces is looked at again soon"),
+            Err(error) => tracing::error!(%gateway, %error, "failed to read the mailbox for bounces; will retry"),
         }
         tokio::select! {
             () = app.clock.sleep(EMPTY_MAILBOX_EVERY) => {}

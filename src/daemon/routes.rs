@@ -62,7 +62,7 @@ pub(super) async fn watch_funnel(app: Arc<App>, stop: CancellationToken) {
             Err(error) => Err(error),
         };
         if let Err(error) = looked {
-            tracing::error!(%error, "what messages brought could not be counted; tried again in some hours");
+            tracing::error!(%error, "failed to count clicks and payments; will retry in some hours");
         }
         tokio::select! {
             () = app.clock.sleep(WATCH_FUNNEL_EVERY) => {}

@@ -56,7 +56,7 @@ pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
 pub(super) async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = go_on(&*app.store, app.clock.now()).await {
-            tracing::error!(%error, "it was not found out whether a notice broke off; tried again soon");
+            tracing::error!(%error, "could not check for interrupted notices; will retry");
         }
         tokio::select! {
             () = app.clock.sleep(GO_ON_EVERY) => {}
@@ -80,7 +80,7 @@ pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "encryption not renewed; tried again soon");
+                    tracing::error!(%error, "failed to renew the encryption; will retry");
                     break RETRY_RENEWAL;
                 }
             }
@@ -125,6 +125,6 @@ pub(super) async fn keep_figures(figures: Figures, clock: Arc<dyn Clock>, stop: 
 /// Tells systemd, if that started the process.
 pub(super) fn tell_service_manager(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "could not notify the service manager");
     }
 }

@@ -50,7 +50,7 @@ impl HoldReason {
             }
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
             Self::BadTemplate => "its template does not render, and was stopped",
-            Self::StaleSource => "what a source told of its merchant is too old to remind from",
+            Self::StaleSource => "the last complete pull of a source is too old to remind from",
             Self::UnreadReply => "the borrower has answered what may be a refusal, and nobody has read it yet",
             Self::Volume => {
                 "far more was planned for its merchant on that day than usual; see `dueherald reminders approve`"

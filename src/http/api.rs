@@ -223,7 +223,7 @@ impl Asked {
             })?,
         };
         if wishes == Wishes::default() {
-            return Err(Refusal::body("nothing is said; name hold, language, channel or hours"));
+            return Err(Refusal::body("empty update: set at least one of hold, language, channel, hours"));
         }
         Ok(wishes)
     }

@@ -235,7 +235,7 @@ fn describe() {
     );
     describe_counter!(PULL_FAILURES, "Pulls that did not come to their end, by source");
     describe_gauge!(HELD, "1 while sending is held because a source is older than its max_ledger_age, else 0");
-    describe_gauge!(SOURCE_AGE, Unit::Seconds, "How long ago the last pull began that came to its end, by source");
+    describe_gauge!(SOURCE_AGE, Unit::Seconds, "Time since the last complete pull began, by source");
     describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
     describe_gauge!(
         REJECTS,

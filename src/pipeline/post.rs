@@ -95,7 +95,7 @@ impl Post {
         match store.suppress(&opted_out, None).await {
             Ok(()) => self.learnt().opted_out.retain(|one| !opted_out.contains(one)),
             Err(error) => {
-                tracing::error!(gateway = %self.gateway.name(), %error, "opt-outs could not be put on record; tried again");
+                tracing::error!(gateway = %self.gateway.name(), %error, "failed to record opt-outs; will retry");
             }
         }
     }
@@ -136,7 +136,7 @@ impl Dispatcher {
         post.record_opt_outs(&*self.store).await;
         let Some(state) = post.state_to_tell(&self.holder, &*self.clock) else { return };
         if let Err(error) = self.store.note_gateway(&state).await {
-            tracing::warn!(gateway = %state.gateway, %error, "how the gateway is doing could not be put on record");
+            tracing::warn!(gateway = %state.gateway, %error, "failed to record gateway health");
             let mut learnt = post.learnt();
             learnt.news = learnt.news.max(News::Error);
         }

@@ -191,7 +191,7 @@ fn tell(was_barred: bool, health: &RouteHealth) {
             let fault = last_fault.as_deref().unwrap_or_default();
             tracing::error!(route = %key, fault, "the route is degraded: messages that have no other way to repay are held");
         }
-        (true, false) => tracing::info!(route = %key, "the route is well again: what was held goes out"),
+        (true, false) => tracing::info!(route = %key, "the route works again; held reminders are released"),
         _ => {}
     }
 }

@@ -99,7 +99,7 @@ impl Reconciler {
                         );
                     }
                     Err(error) => {
-                        tracing::error!(%error, "unfinished business could not be looked at; tried again soon")
+                        tracing::error!(%error, "failed to check expired leases and fallbacks; will retry")
                     }
                 }
                 self.pause(every, &stop).await;
@@ -108,7 +108,7 @@ impl Reconciler {
         let questions = async {
             while !stop.is_cancelled() {
                 if let Err(error) = self.resolve_unknown(&stop).await {
-                    tracing::error!(%error, "unknown reminders could not be looked at; tried again soon");
+                    tracing::error!(%error, "failed to check unknown reminders; will retry");
                 }
                 self.pause(every, &stop).await;
             }
@@ -120,7 +120,7 @@ impl Reconciler {
                     biased;
                     () = stop.cancelled() => return,
                     released = self.release() => if let Err(error) = released {
-                        tracing::error!(%error, "held reminders could not be looked at; tried again soon");
+                        tracing::error!(%error, "failed to check held reminders; will retry");
                     },
                 }
                 self.pause(every, &stop).await;

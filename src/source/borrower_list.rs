@@ -61,7 +61,7 @@ pub fn read_borrower_list(input: impl Read) -> Result<BTreeSet<BorrowerId>, Borr
         };
         let problem = |problem: &str| BorrowerListError::Line { line, problem: problem.to_owned() };
         if raw.flaw.is_some() {
-            return Err(problem("cannot be told: the quotes of the line do not match"));
+            return Err(problem("is not readable: the quotes of the line do not match"));
         }
         let id = unmarked(cells.nth(column).transpose()?.unwrap_or_default());
         if raw.unterminated {

@@ -182,7 +182,7 @@ impl Checker {
     fn merchant(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<(MerchantId, Option<country::Id>)> {
         required(cells, Column::Merchant, faults, |text| {
             let known = self.merchants.get_key_value(text).map(|(id, country)| (id.clone(), *country));
-            known.ok_or_else(|| format!("is none of the config's merchants ({})", self.merchant_list()))
+            known.ok_or_else(|| format!("is unknown; configured: {}", self.merchant_list()))
         })
     }
 

@@ -47,7 +47,7 @@ pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, Decider, NextLook, QueueCounts, ReminderFilter, ReminderView, Stop,
     UnknownReminder,
 };
-pub use postgres::{PostgresStore, server_options};
+pub use postgres::PostgresStore;
 pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
 use report::first_look;
 pub use report::{
@@ -120,7 +120,7 @@ pub enum StoreError {
     #[error("the database was made by a newer dueherald; install that version here too")]
     NewerSchema,
     /// `migrate` was not run, or not since the last update.
-    #[error("the database has no or an old schema; run `dueherald migrate`")]
+    #[error("the database schema is missing or out of date; run `dueherald migrate`")]
     NotMigrated,
     /// The process ends, and the operation with it: it was rolled back, or was not begun.
     #[error("the process is ending; the operation was not carried out")]

@@ -31,7 +31,7 @@ const REFUSED_ROWS: &[Row] = &[
     ("a number that a spreadsheet rounded", "installment_id", "1.23457E+17", "a spreadsheet has rounded"),
     ("an error of a spreadsheet", "borrower_id", "#REF!", "is an error of a spreadsheet"),
     ("a bell in a number", "borrower_id", "a\u{7}b", "contains a control character"),
-    ("a path as a merchant", "merchant", "../../etc/passwd", "merchant is none of the config's merchants"),
+    ("a path as a merchant", "merchant", "../../etc/passwd", "merchant is unknown; configured: "),
 ];
 
 /// Cells that only describe: the cell is lost, the row is taken.

@@ -26,9 +26,9 @@ const SHOWN: usize = 4;
 #[command(group(ArgGroup::new("how").required(true).args(["dry_run", "send"])))]
 #[command(group(ArgGroup::new("whose").required(true).multiple(true).args(["merchant", "affected_by_route"])))]
 pub(super) struct CreateArgs {
-    /// What it is to be called
+    /// Name of the notice
     name: NoticeName,
-    /// What its messages are made from, such as entry-moved
+    /// Template of its messages, such as entry-moved
     #[arg(long)]
     template: TemplateName,
     /// Of this merchant; may be given several times
@@ -37,16 +37,16 @@ pub(super) struct CreateArgs {
     /// Only unpaid borrowers who hold a fixed link to this route, which is closed
     #[arg(long, value_name = "KEY")]
     affected_by_route: Option<RouteKey>,
-    /// Only who has to pay an instalment of this product
+    /// Only borrowers with an unpaid instalment of this product
     #[arg(long)]
     product: Option<String>,
-    /// Only what is due on this day or later (YYYY-MM-DD)
+    /// Only instalments due on this day or later (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     due_from: Option<NaiveDate>,
-    /// Only what is due on this day or earlier (YYYY-MM-DD)
+    /// Only instalments due on this day or earlier (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     due_to: Option<NaiveDate>,
-    /// Only what is before, on or after its due date
+    /// Only instalments before, on or after their due date
     #[arg(long, value_enum)]
     state: Option<Standing>,
     /// Only the borrowers of this CSV file, by its column borrower_id
@@ -55,16 +55,16 @@ pub(super) struct CreateArgs {
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
     #[arg(long, value_name = "NAME", requires = "borrowers")]
     encoding: Option<Encoding>,
-    /// Only on this channel: sms or email; without it on that on which each can be reached
+    /// Channel, sms or email [default: one on which each borrower can be reached]
     #[arg(long)]
     channel: Option<Channel>,
-    /// Who makes it; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
-    /// Why; kept on record
+    /// Reason (recorded)
     #[arg(long)]
     reason: String,
-    /// Only tell whom it would reach and what it would say
+    /// Show recipients and messages without sending
     #[arg(long)]
     dry_run: bool,
     /// Send it; the same again goes on where it stopped, and sends nothing twice
@@ -240,7 +240,7 @@ fn tell_preview(
         writeln!(out, "{rows}")?;
     }
     if app.policy.caps.is_some() {
-        writeln!(out, "frequency caps are looked at when it is sent; who is at a cap gets it on a later day")?;
+        writeln!(out, "frequency caps apply when it is sent; whoever is at a cap gets it on a later day")?;
     }
     if app.config.notices.approve_above.is_some_and(|most| recipients > most) {
         writeln!(out, "another person will have to approve it")?;

@@ -18,10 +18,10 @@ pub(super) struct ApproveArgs {
     /// The day on which they were planned (YYYY-MM-DD), as `check --online` shows it
     #[arg(long)]
     day: NaiveDate,
-    /// Why the number is right; kept on record
+    /// Reason the number is right (recorded)
     #[arg(long)]
     reason: String,
-    /// Who says so; kept on record
+    /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
 }

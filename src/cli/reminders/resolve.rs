@@ -17,7 +17,7 @@ const COLUMNS: [&str; 2] = ["reminder", "outcome"];
 
 #[derive(Debug, Args)]
 pub(super) struct ResolveArgs {
-    /// Its number, as `list --state unknown` shows it
+    /// Number of the reminder, from `list --state unknown`
     #[arg(required_unless_present = "file")]
     id: Option<ReminderId>,
     /// sent: it went out. resend: it did not, and is to be sent again
@@ -29,10 +29,10 @@ pub(super) struct ResolveArgs {
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
     #[arg(long, value_name = "NAME", requires = "file")]
     encoding: Option<Encoding>,
-    /// How that was found out; kept on record
+    /// Evidence for the outcome (recorded)
     #[arg(long)]
     reason: String,
-    /// Who found it out; kept on record
+    /// Person who checked it (recorded)
     #[arg(long)]
     actor: String,
 }

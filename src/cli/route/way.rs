@@ -8,23 +8,23 @@ use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support};
 
 #[derive(Debug, Args)]
 pub(super) struct GuideArgs {
-    /// Where the app is to be had; may be said again. Without it where it was
+    /// App store page; may be repeated [default: unchanged]
     #[arg(long = "store", value_name = "URL")]
     stores: Vec<String>,
-    /// What to do in the app, step by step: zh-CN=TEXT or en=TEXT, said for each. Without it what it was
+    /// Step in the app, as zh-CN=TEXT or en=TEXT; repeat for each [default: unchanged]
     #[arg(long = "step", value_name = "LANGUAGE=TEXT")]
     steps: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ContactArgs {
-    /// Whom to call; without phone and e-mail, the merchant's customer service
+    /// Phone number of support [default: the merchant's customer service]
     #[arg(long)]
     phone: Option<String>,
-    /// Where to write
+    /// E-mail address of support
     #[arg(long)]
     email: Option<String>,
-    /// When somebody answers
+    /// Opening hours of support
     #[arg(long)]
     hours: Option<String>,
 }

@@ -15,7 +15,7 @@ use crate::store::Store;
 pub(super) struct HoldArgs {
     #[command(flatten)]
     who: Who,
-    /// Why: dispute, hardship, legal, or other words; kept on record
+    /// Reason: dispute, hardship, legal, or other words (recorded)
     #[arg(long)]
     reason: String,
     /// The last day of the hold (YYYY-MM-DD, the merchant's local day), or an instant; without it until released
@@ -31,7 +31,7 @@ pub(super) struct Who {
     /// The borrower's number
     #[arg(long)]
     borrower: BorrowerId,
-    /// Who asks; kept on record
+    /// Person who asks (recorded)
     #[arg(long)]
     actor: String,
 }

@@ -20,10 +20,10 @@ const BATCH: usize = 1_000;
 pub(super) struct ImportArgs {
     /// A CSV with a column address, and merchant, reason, source, since and until as you like; - reads the standard input
     file: PathBuf,
-    /// What lines without a merchant are for [default: every merchant]
+    /// Merchant of lines that name none [default: every merchant]
     #[arg(long)]
     merchant: Option<MerchantId>,
-    /// What lines without a source came from
+    /// Source of lines that name none
     #[arg(long, default_value = "import")]
     source: String,
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
@@ -32,10 +32,10 @@ pub(super) struct ImportArgs {
     /// Refuse a file whose last line has no line end, as it may be cut off
     #[arg(long)]
     strict: bool,
-    /// Why they are added; kept on record [default: the name of the file]
+    /// Reason they are added (recorded) [default: the name of the file]
     #[arg(long)]
     reason: Option<String>,
-    /// Who adds them; kept on record [default: the user who is logged in]
+    /// Person who adds them (recorded) [default: the logged-in user]
     #[arg(long)]
     actor: Option<String>,
     /// Check everything, write nothing

@@ -75,10 +75,10 @@ pub(super) struct AddArgs {
     /// Why: opted_out, bounced, complained or manual
     #[arg(long, default_value = "manual")]
     reason: SuppressionReason,
-    /// Who adds it; kept on record, and as its source
+    /// Person who adds it (recorded, also as its source)
     #[arg(long)]
     actor: String,
-    /// Why in words; kept on record
+    /// Reason in words (recorded)
     #[arg(long)]
     note: Option<String>,
     /// The last day on which it holds (YYYY-MM-DD; the merchant's local day, or UTC), or an instant; without it for good

@@ -174,7 +174,7 @@ mod tests {
                 let who = prospects[0].account.borrower.as_ref().expect("it is known").key.id.to_string();
                 seen.entry(who).or_default().push(prospects.len());
             };
-            walk.run(visit).await.expect("the store is well");
+            walk.run(visit).await.expect("the store in memory never fails");
             assert_eq!(seen.len(), 50);
             let expected = if together { vec![4] } else { vec![1; 4] };
             assert!(seen.values().all(|visits| *visits == expected), "{held}: {seen:?}");

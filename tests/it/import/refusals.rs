@@ -7,7 +7,7 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 /// What is wrong with each cell that decides about the debt, as it is told. The record before and the one behind are taken all the same.
 #[rstest]
 #[case::no_merchant("merchant", "", "merchant is empty")]
-#[case::unknown_merchant("merchant", "bazaar", "merchant is none of the config's merchants (mall, shop)")]
+#[case::unknown_merchant("merchant", "bazaar", "merchant is unknown; configured: mall, shop")]
 #[case::no_borrower("borrower_id", " ", "borrower_id is empty")]
 #[case::rounded_number(
     "installment_id",
@@ -178,10 +178,8 @@ fn every_fault_of_a_record_is_told_at_once() {
         row(&[("merchant", "bazaar"), ("phone", "x"), ("currency", "RMB"), ("amount", "-1"), ("due_date", "soon")]);
     assert_eq!(
         refused(&read_csv(format!("{HEADER}\n{bad}\n"))),
-        [
-            "2: merchant is none of the config's merchants (mall, shop); currency is not a currency code of ISO 4217 such as CNY; \
-          due_date is not a date in the form 2026-03-31"
-        ],
+        ["2: merchant is unknown; configured: mall, shop; currency is not a currency code of ISO 4217 such as CNY; \
+          due_date is not a date in the form 2026-03-31"],
         "what depends on the merchant or the currency is not told beside them"
     );
 }

@@ -92,8 +92,8 @@ async fn a_system_holds_a_borrower_and_takes_wishes_down_on_record() {
 }
 
 #[rstest]
-#[case::nothing(json!({}), "nothing is said; name hold, language, channel or hours")]
-#[case::nothing_but_who(json!({ "by": "wang" }), "nothing is said")]
+#[case::nothing(json!({}), "empty update: set at least one of hold, language, channel, hours")]
+#[case::nothing_but_who(json!({ "by": "wang" }), "empty update")]
 #[case::misspelled(json!({ "chanel": "sms" }), "unknown field `chanel`")]
 #[case::no_channel(json!({ "channel": "fax" }), "channel is not sms or email")]
 #[case::no_hours(json!({ "hours": "21:00-18:00" }), "is not a span of hours such as 18:00-21:00")]

@@ -36,7 +36,7 @@ async fn the_process_lives_whatever_the_store_does() {
 #[case::not_migrated(
     Health::NotMigrated,
     StatusCode::SERVICE_UNAVAILABLE,
-    "not ready: the database has no or an old schema; run `dueherald migrate`\n"
+    "not ready: the database schema is missing or out of date; run `dueherald migrate`\n"
 )]
 #[case::failing(
     Health::Failing,

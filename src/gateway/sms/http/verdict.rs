@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(
             shown(&judge_by(&by_status, 202, None, Body::Cut)),
             "unknown http-202-cut",
-            "even if only it is looked at"
+            "even if the rules read only the status"
         );
         assert_eq!(shown(&judge_by(&by_status, 202, None, Body::Whole(vec![]))), "accepted None");
         assert_eq!(shown(&judge(200, None, Body::TooLong)), "unknown http-200-too-long");
