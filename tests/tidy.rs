@@ -23,6 +23,8 @@ mod risks;
 mod sbom;
 #[path = "tidy/supply.rs"]
 mod supply;
+#[path = "tidy/words.rs"]
+mod words;
 
 use house::{Finding, House};
 
@@ -49,6 +51,11 @@ fn every_source_file_belongs_to_a_module() {
 #[test]
 fn names_say_what_a_thing_is() {
     expect_none(&names::findings(&House::this()));
+}
+
+#[test]
+fn sentences_are_plain() {
+    expect_none(&words::findings(&House::this()));
 }
 
 #[test]

@@ -19,7 +19,7 @@ begin
         exception when duplicate_object or unique_violation then null;
         end;
     end loop;
-    -- Who applies a migration owns what it makes, so later migrations can change it.
+    -- The role that applies a migration owns its tables, so later migrations can change them.
     for wanted in
         select format('alter table %s owner to dueherald_owner', c.oid::regclass) from pg_class c
         where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
@@ -42,7 +42,7 @@ grant select on all tables in schema public to dueherald_worker, dueherald_reade
 grant insert on arming, click, dropped_reject, event, notice_change, reply, reply_reading, route_version, suppression_change,
     suppression_change_address to dueherald_worker;
 
--- What the lender's books say, and what is kept of them. Nothing is deleted: an instalment that is gone is cancelled.
+-- The ledger. Nothing is deleted: an instalment that is gone is cancelled.
 grant insert, update on borrower, installment, reminder, volume, wish to dueherald_worker;
 
 -- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a restore, new

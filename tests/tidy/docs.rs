@@ -1,4 +1,5 @@
-//! Rule: a path that the docs name exists. Docs that lead to files long gone are worse than none.
+//! Rule: a path that the docs name exists, and so does the heading that a link names. Docs that lead to files long gone are worse
+//! than none.
 
 use crate::house::{Finding, House, folder_of, join};
 
@@ -9,13 +10,17 @@ const FOLDERS: [&str; 7] = ["src/", "tests/", "benches/", "migrations/", "templa
 pub(crate) fn findings(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
     let at_root = house.root_files().into_iter().filter(|file| file.ends_with(".md") || file.ends_with(".toml"));
-    for file in at_root.chain(house.files("deploy")).chain(house.files("docs")) {
+    let below = ["deploy", "docs", ".github"].iter().flat_map(|folder| house.files(folder));
+    for file in at_root.chain(below).filter(|file| !file.ends_with(".png")) {
         for (number, line) in (1..).zip(house.read(&file).lines()) {
             let mut paths = paths_in(line);
             if file.ends_with(".md") {
                 paths.extend(links_in(line).into_iter().map(|link| resolve(folder_of(&file), link)));
             }
             findings.extend(judge(house, &file, number, paths));
+            if file.ends_with(".md") {
+                findings.extend(lost_anchors(house, &file, number, line));
+            }
         }
     }
     for file in ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder)) {
@@ -73,6 +78,39 @@ fn links_in(line: &str) -> Vec<&str> {
     targets.filter(|target| !target.is_empty() && !target.contains(':') && !target.starts_with('/')).collect()
 }
 
+/// Links in a line to a heading that its document does not have.
+fn lost_anchors(house: &House, file: &str, number: usize, line: &str) -> Vec<Finding> {
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    let anchors = targets.filter(|target| !target.contains(':')).filter_map(|target| target.split_once('#'));
+    let mut findings = Vec::new();
+    for (target, anchor) in anchors {
+        let document = if target.is_empty() { file.to_owned() } else { resolve(folder_of(file), target) };
+        // A document that does not exist is a finding of its own.
+        if document.ends_with(".md")
+            && house.has(&document)
+            && !anchors_of(&house.read(&document)).any(|one| one == anchor)
+        {
+            let advice = format!("links to #{anchor}, which is no heading of {document}: mend the link");
+            findings.push(Finding::new(file, number, advice));
+        }
+    }
+    findings
+}
+
+/// The anchors that GitHub gives to the headings of a document.
+fn anchors_of(text: &str) -> impl Iterator<Item = String> {
+    let is_code = text.lines().scan(false, |inside, line| {
+        *inside ^= line.trim_start().starts_with("```");
+        Some(*inside)
+    });
+    let headings = text.lines().zip(is_code).filter(|(line, is_code)| line.starts_with('#') && !is_code);
+    headings.map(|(line, _)| {
+        let kept = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
 /// Where a relative link leads to from a folder.
 fn resolve(folder: &str, link: &str) -> String {
     link.split('/').fold(folder.to_owned(), |at, part| match part {
@@ -122,11 +160,20 @@ mod tests {
         for text in [
             "`src/lib.rs:12`, src/, (`./tests/run`).",
             "`migrations/{sqlite,postgres}/0001.sql`, migrations/sqlite/*.sql, migrations/<database>/",
-            "[a](src/lib.rs) [b](deploy/README.md#top) [c](#here) [d](https://example.org/src/gone.rs)",
+            "[a](src/lib.rs) [b](deploy/README.md) [d](https://example.org/src/gone.rs)",
             "/etc/deploy/gone, https://example.org/src/gone.rs, other/src/gone.rs, and/or",
         ] {
             assert_eq!(readme(text), [""; 0], "{text}");
         }
+    }
+
+    #[test]
+    fn an_anchor_that_no_heading_has_is_found() {
+        let text = "# Where, and `how`?\n[a](#where-and-how) [b](#gone)\n```\n# gone\n```\n[c](deploy/README.md#on)\n";
+        let house = [("README.md", text), ("deploy/README.md", "## On\n[up](../README.md#up)\n")];
+        assert_eq!(places(&house, findings), ["README.md:2", "deploy/README.md:2"]);
+        let advice = "links to #gone, which is no heading of README.md: mend the link";
+        assert_eq!(inspect(&house, findings)[0].1, advice);
     }
 
     #[test]
