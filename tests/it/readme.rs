@@ -1,5 +1,5 @@
-//! The commands of README.md, read from it and typed in its order into one shell, in an empty folder: each ends well and prints
-//! something. And every command that a text or a message names exists.
+//! The commands of README.md and of the guides in `docs/`, typed in their order into one shell, in an empty folder: each succeeds and
+//! prints something. And every command that a text or a message names exists.
 
 mod names;
 
@@ -34,10 +34,29 @@ const PROGRAMS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The commands of the shell blocks, in their order, without comments. What is below "Change it" is the test command itself.
+/// The documents with commands, in the order in which a newcomer reads them.
+const GUIDES: [&str; 9] = [
+    "README.md",
+    "docs/install.md",
+    "docs/configure.md",
+    "docs/import.md",
+    "docs/operate.md",
+    "docs/staff.md",
+    "docs/api.md",
+    "docs/routes.md",
+    "docs/templates.md",
+];
+
+/// The commands of all guides, in their order.
 fn documented() -> Vec<String> {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");
-    let (readme, _) = readme.split_once("\n## Change it").expect("the heading is there");
+    GUIDES.into_iter().flat_map(commands_of).collect()
+}
+
+/// The commands of a document's shell blocks, without comments. What is below "Change it" is the test command itself.
+fn commands_of(document: &str) -> Vec<String> {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = fs::read_to_string(file).expect("it is there");
+    let readme = text.split("\n## Change it").next().unwrap_or_default();
     let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("the block ends").0);
     let lines = blocks.flat_map(|block| block.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>());
     let commands = lines.map(|line| line.split(" # ").next().unwrap_or_default().trim().to_owned());
@@ -173,7 +192,8 @@ impl Shell {
 
     /// Of a command that has something to say, that it says it.
     fn expect_news(&mut self, command: &str, printed: &str) {
-        if ["cd ", "export ", "mkdir ", "git ", "cargo install "].iter().any(|quiet| command.starts_with(quiet)) {
+        if ["cd ", "cp ", "export ", "mkdir ", "git ", "cargo install "].iter().any(|quiet| command.starts_with(quiet))
+        {
             return;
         }
         let printed = match command.split_once(" > ") {
@@ -198,10 +218,10 @@ fn addresses(log: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_commands_of_the_readme_do_in_their_order_what_it_says() {
+async fn the_commands_of_the_guides_do_in_their_order_what_they_say() {
     _ = rustls::crypto::ring::default_provider().install_default();
     let commands = documented();
-    let programs = ["demo", "init", "run", "explain", "suppress", "curl", "route", "notice"];
+    let programs = ["demo", "init", "run", "explain", "suppress", "curl", "route", "notice", "template"];
     assert!(programs.iter().all(|name| commands.iter().any(|command| command.contains(name))), "{commands:?}");
     let mut shell = Shell::new();
     for command in commands {

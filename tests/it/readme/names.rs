@@ -7,9 +7,11 @@ use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
 
-const DOCUMENTS: [&str; 7] = [
+/// Texts that name commands, besides all Markdown in `docs/`.
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
     "deploy/README.md",
     "deploy/config/dueherald.toml",
     "deploy/prometheus/alerts.yml",
@@ -17,12 +19,12 @@ const DOCUMENTS: [&str; 7] = [
     "deploy/container/Dockerfile",
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+fn files(folder: &Path, suffix: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the repository") {
         let path = entry.expect("it is readable").path();
         if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            files(&path, suffix, found);
+        } else if path.extension().is_some_and(|kind| kind == suffix) {
             found.push(path);
         }
     }
@@ -70,10 +72,12 @@ fn problem(command: &str) -> Option<String> {
 #[test]
 fn every_command_that_a_text_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> = DOCUMENTS.iter().map(|name| root.join(name)).collect();
-    sources(&root.join("src"), &mut files);
+    let mut named_in: Vec<_> = DOCUMENTS.iter().map(|name| root.join(name)).collect();
+    files(&root.join("src"), "rs", &mut named_in);
+    files(&root.join("docs"), "md", &mut named_in);
+    files(&root.join(".github"), "yml", &mut named_in);
     let mut commands = BTreeMap::<String, BTreeSet<String>>::new();
-    for file in files {
+    for file in named_in {
         for command in named(&fs::read_to_string(&file).expect("text")) {
             commands.entry(command).or_default().insert(file.strip_prefix(root).unwrap_or(&file).display().to_string());
         }
