@@ -6,7 +6,7 @@
 //! | level | modules | responsibility |
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`], [`private_file`] | types without I/O; the only source of time and randomness; permissions of secret files |
-//! | 1 | [`plan`], [`render`] | pure: when to remind and whom; the text of a message |
+//! | 1 | [`plan`], [`render`], [`database_host`] | pure: when to remind and whom; the text of a message; where a database may be |
 //! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | files, databases, providers, probes of routes; a daemon's own record |
 //! | 3 | [`pipeline`] | import, scan, dispatch, resend. Knows traits only |
 //! | 4 | [`config`] | loads, merges and validates the config file |
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod database_host;
 pub mod domain;
 pub mod gateway;
 pub mod http;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::encryption::Encryption;
 use super::reading::Section;
-use super::transport::{ADVICE, is_in_the_clear};
+use super::transport::check_database;
 use super::value::{Value, flag, integer, text};
 
 /// `[database]`: where ledger and outbox are kept.
@@ -63,13 +63,11 @@ pub(super) fn read(
     let allow_plaintext = section.or("allow_plaintext", false, flag);
     let url = section.required("url", r#""sqlite:dueherald.db""#, |value| {
         let url = url(value, folder)?;
-        match &url {
+        if let DatabaseUrl::Postgres { url } = &url {
             // A permission that is mistaken is a mistake of its own.
-            DatabaseUrl::Postgres { url } if allow_plaintext == Some(false) && is_in_the_clear(url.expose_secret()) => {
-                Err(ADVICE.to_owned())
-            }
-            _ => Ok(url),
+            check_database(url, allow_plaintext != Some(false))?;
         }
+        Ok(url)
     });
     let max_connections = section.or("max_connections", 8, |value| integer(value, 1..=500));
     let persons_to_arm = section.or("persons_to_arm", 1, |value| integer(value, 1..=2));

@@ -4,10 +4,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::reading::Section;
-use super::transport::{ADVICE, is_in_the_clear};
+use super::transport::check_source;
 use super::value::{Value, duration, flag, integer, lines, text, time_zone, word};
 use crate::domain::{MerchantId, SourceName};
 use crate::plan::Schedule;
@@ -58,9 +58,7 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let allow_plaintext = section.or("allow_plaintext", false, flag);
     let url = section.required("url", r#"{ env = "CORE_URL" }"#, |value| {
         let (dialect, url) = url(value, folder)?;
-        if allow_plaintext == Some(false) && is_in_the_clear(url.expose_secret()) {
-            return Err(ADVICE.to_owned());
-        }
+        check_source(dialect, &url, allow_plaintext != Some(false))?;
         Ok((dialect, url))
     });
     // A query is checked even where the URL is mistaken.

@@ -68,7 +68,7 @@ pub use locale::{Locale, LocaleError};
 pub use merchant::{Jurisdiction, Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
-pub use network::{Network, NetworkError, is_public, may_connect};
+pub use network::{Network, NetworkError, is_never_connected_to, is_public, may_connect};
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};

@@ -64,7 +64,7 @@ impl TryFrom<String> for Network {
 #[must_use]
 pub fn may_connect(host: &str, address: IpAddr, allowed: &[Network]) -> bool {
     let address = effective(address);
-    if is_forbidden(address) {
+    if never(address) {
         return false;
     }
     let is_written = host.parse().is_ok_and(|written: IpAddr| effective(written) == address);
@@ -76,7 +76,7 @@ pub fn may_connect(host: &str, address: IpAddr, allowed: &[Network]) -> bool {
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     let address = effective(address);
-    if is_forbidden(address) || address.is_loopback() {
+    if never(address) || address.is_loopback() {
         return false;
     }
     match address {
@@ -105,6 +105,12 @@ fn effective(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether no connection is ever made to an address, whoever wrote it: link-local, metadata, multicast, unspecified or reserved.
+#[must_use]
+pub fn is_never_connected_to(address: IpAddr) -> bool {
+    never(effective(address))
+}
+
 /// Metadata services of clouds that are not at a link-local address: AWS and Google (IPv6), Alibaba, Oracle, Azure.
 const METADATA: [IpAddr; 5] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254)),
@@ -114,7 +120,7 @@ const METADATA: [IpAddr; 5] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
 
-fn is_forbidden(address: IpAddr) -> bool {
+fn never(address: IpAddr) -> bool {
     METADATA.contains(&address)
         || match address {
             // 0.0.0.0/8 is this machine by another name, 240.0.0.0/4 nobody's.

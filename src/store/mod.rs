@@ -47,7 +47,7 @@ pub use outbox::{
     ClaimRequest, Claimed, ClaimedReminder, Decide, Decider, NextLook, QueueCounts, ReminderFilter, ReminderView, Stop,
     UnknownReminder,
 };
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresStore, server_options};
 pub use reject::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, RejectStore};
 use report::first_look;
 pub use report::{

@@ -147,7 +147,7 @@ fn mistakes_in_the_environment_name_the_variable() {
 fn the_environment_goes_before_the_file() {
     let text = changed(&[("at = \"10:00\"", "at = \"noon\"")]);
     let environment = [
-        ("DUEHERALD__DATABASE__URL", "postgres://user:s3cret@host/db"),
+        ("DUEHERALD__DATABASE__URL", "postgres://user:s3cret@host/db?sslmode=verify-full"),
         ("DUEHERALD__DATABASE__MAX_CONNECTIONS", "4"),
         ("DUEHERALD__RULES__DUE_SOON__AT", "09:30"),
         ("DUEHERALD__MERCHANTS__MALL__SUPPORT__PHONE", "95188"),
@@ -162,7 +162,7 @@ fn the_environment_goes_before_the_file() {
     let sms: Vec<_> = config.channels[&Channel::Sms].iter().map(GatewayName::as_str).collect();
     assert_eq!(sms, ["second", "capture-sms"]);
     let DatabaseUrl::Postgres { url } = &config.database.url else { panic!("it was set to PostgreSQL") };
-    assert_eq!(url.expose_secret(), "postgres://user:s3cret@host/db");
+    assert_eq!(url.expose_secret(), "postgres://user:s3cret@host/db?sslmode=verify-full");
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 
@@ -373,7 +373,7 @@ async fn checked(config: &Config, ends: Option<Vec<End<'_>>>) -> (Checked, Strin
 #[tokio::test]
 async fn a_check_shows_what_the_config_means() {
     let text = changed(&[
-        ("sqlite:dueherald.db", "postgres://me:s3cret@db.example.com:5433/dueherald?password=s3cret"),
+        ("sqlite:dueherald.db", "postgres://me:s3cret@db.example.com:5433/dueherald?sslmode=require&password=s3cret"),
         ("at = \"10:30\"", "at = \"21:00\"\nmerchants = [\"harbour\", \"mall\"]"),
         ("*/15 * * * *", "0 6 * * MON"),
     ]);

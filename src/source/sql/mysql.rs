@@ -14,6 +14,7 @@ use super::error::Problem;
 use super::field::{Answered, Field, Key, Kind, ROW_KEY, Stamp, UPDATED_AT};
 use super::query::{Parameter, Query};
 use super::session_zone::SessionZone;
+use crate::database_host::{ForbiddenHost, check_host};
 
 /// MySQL and MariaDB: the parameters are bound in the types of the columns `updated_at` and key.
 pub(super) struct MySqlSource {
@@ -29,6 +30,10 @@ pub(super) struct MySqlSource {
 impl MySqlSource {
     pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
         let options: MySqlConnectOptions = url.parse()?;
+        if options.get_socket().is_none() {
+            let forbidden = |error: ForbiddenHost| sqlx::Error::Configuration(error.into());
+            check_host(options.get_host(), options.get_port()).await.map_err(forbidden)?;
+        }
         let mut connection = options.connect().await?;
         let session_zone = session_zone(&mut connection, zone).await?;
         connection.execute("set session transaction read only").await?;

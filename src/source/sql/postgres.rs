@@ -15,6 +15,7 @@ use super::error::Problem;
 use super::field::{Answered, Field, Key, Kind, Stamp};
 use super::postgres_values::{self, RawTime};
 use super::query::Query;
+use crate::database_host::{ForbiddenHost, check_host};
 
 /// Whether the settings that were asked for at the start are there.
 const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_only') = 'on' \
@@ -157,6 +158,10 @@ impl Connection for PostgresSource {
 async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
     let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?.application_name("dueherald");
+    if options.get_socket().is_none() && !options.get_host().starts_with('/') {
+        let forbidden = |error: ForbiddenHost| sqlx::Error::Configuration(error.into());
+        check_host(options.get_host(), options.get_port()).await.map_err(forbidden)?;
+    }
     let settings = [("default_transaction_read_only", "on"), ("statement_timeout", timeout.as_str())];
     let direct = options.clone().options(settings);
     match direct.connect().await {

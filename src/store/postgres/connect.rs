@@ -100,7 +100,10 @@ fn refuses_to_wait_for_disk(error: &sqlx::Error) -> bool {
 }
 
 /// The options of each server that the URL names, in order.
-pub(super) fn options(url: &SecretString) -> Result<Vec<PgConnectOptions>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::BadUrl`].
+pub fn server_options(url: &SecretString) -> Result<Vec<PgConnectOptions>, StoreError> {
     const EXAMPLE: &str = "postgres://user:password@host:5432/name";
     let url = url.expose_secret();
     let bad = |reason: String| StoreError::BadUrl { reason, example: EXAMPLE };

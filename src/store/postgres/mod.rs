@@ -97,6 +97,7 @@ use super::sql::value::Moment;
 use crate::clock::Clock;
 use crate::domain::KeyRing;
 use batch::Batch;
+pub use connect::server_options;
 use head::{Heads, Lane};
 use pool::{Pool, Tx};
 use session::{Session, is_outside};
@@ -151,7 +152,7 @@ impl PostgresStore {
         max_connections: u32,
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self, StoreError> {
-        let options = connect::options(url)?;
+        let options = server_options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
         Ok(Self { pool, clock, heads: Heads::default(), turns: Turns::default() })
     }

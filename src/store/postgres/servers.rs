@@ -10,6 +10,7 @@ use sqlx::{Row, raw_sql};
 use super::connect;
 use super::pool::within;
 use super::session::Session;
+use crate::database_host::{ForbiddenHost, check_host};
 
 /// How long one of several servers may take to let us in, before the next is asked: one that is cut off does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -93,6 +94,11 @@ impl Servers {
     }
 
     async fn open_at(&self, server: &Server) -> Result<Session, sqlx::Error> {
+        let options = &server.direct;
+        if options.get_socket().is_none() && !options.get_host().starts_with('/') {
+            let forbidden = |error: ForbiddenHost| sqlx::Error::Configuration(error.into());
+            check_host(options.get_host(), options.get_port()).await.map_err(forbidden)?;
+        }
         let is_pooled = &self.0.is_pooled;
         if !is_pooled.load(Ordering::Acquire) {
             match Session::open_direct(&server.direct).await {

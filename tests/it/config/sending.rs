@@ -195,7 +195,7 @@ fn the_state_directory_has_a_place_by_default_and_can_be_switched_off() {
 }
 
 #[rstest]
-#[case::two("postgres://u:p,w@one:5432,two:5433/due?target_session_attrs=read-write")]
+#[case::two("postgres://u:p,w@one:5432,two:5433/due?sslmode=verify-full&target_session_attrs=read-write")]
 #[case::sockets("postgres://u@localhost/due?host=/run/one,/run/two")]
 fn a_database_may_have_several_servers(#[case] url: &str) {
     load(&changed(&[("sqlite:dueherald.db", url)]), &[]).expect("it is sound");
@@ -205,7 +205,18 @@ fn a_database_may_have_several_servers(#[case] url: &str) {
 #[rstest]
 #[case::database(
     &[("url = \"sqlite:dueherald.db\"", "url = \"postgres://u:p@db.example/x?sslmode=disable\"EXTRA")],
-    "database.url: turns encryption off on the way to another host",
+    "database.url: does not insist on encryption on the way to another host",
+    "\nallow_plaintext = true"
+)]
+#[case::database_that_may_choose(
+    &[("url = \"sqlite:dueherald.db\"", "url = \"postgres://u:p@db.example:5432,127.0.0.1/x\"EXTRA")],
+    "database.url: does not insist on encryption on the way to another host",
+    "\nallow_plaintext = true"
+)]
+#[case::source_that_may_choose(
+    &[("[templates]", "[[sources]]\nname = \"core\"\nkind = \"sql\"\nurl = \"postgres://u:p@10.0.0.5/x\"EXTRA\ncron = \"0 * * * *\"\n\
+        query = \"select i where t >= :after and k > :after_key order by t, k limit :limit\"\n[templates]")],
+    "sources[core].url: does not insist on encryption on the way to another host",
     "\nallow_plaintext = true"
 )]
 #[case::ops(

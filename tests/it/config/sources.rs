@@ -34,7 +34,7 @@ cron = "@hourly"
 query = "select :after, :after_key, :limit"
 "#;
 
-const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending");
+const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending?ssl-mode=VERIFY_IDENTITY");
 
 #[tokio::test]
 async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
@@ -93,7 +93,7 @@ fn the_example_of_the_sample_passes() {
     let example = SAMPLE.lines().skip_while(|line| *line != "# [[sources]]");
     let example = example.take_while(|line| !line.starts_with("# A query without")).map(|line| &line[2..]);
     let text = format!("{SAMPLE}\n{}", example.collect::<Vec<_>>().join("\n"));
-    let config = load(&text, &[("CORE_URL", "postgres://reader@db/lending")]).expect("it is sound");
+    let config = load(&text, &[("CORE_URL", "postgres://reader@db/lending?sslmode=verify-full")]).expect("it is sound");
     assert_eq!(config.sources[0].max_ledger_age, Some(TimeDelta::hours(2)));
 }
 

@@ -186,6 +186,16 @@ async fn a_server_that_is_gone_is_told_without_the_password() {
 }
 
 #[tokio::test]
+async fn a_source_whose_name_leads_to_a_metadata_address_is_not_connected_to() {
+    for (lender, scheme) in [(Lender::postgres().await, "postgres"), (Lender::mariadb().await, "mysql")] {
+        let query = format!("select {COLUMNS} from instalment {PAGED}");
+        let source = lender.source_at(&format!("{scheme}://reader:s3cret@2852039166/lending"), &query, 2);
+        let told = lender.pull(&source).await.expect_err("it is forbidden").to_string();
+        assert!(told.contains("never connected to") && !told.contains("s3cret"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for_without_end() {
     let lender = Lender::mariadb().await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
