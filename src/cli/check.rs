@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use reqwest::Url;
 use secrecy::ExposeSecret;
@@ -21,7 +21,7 @@ use crate::domain::duration;
 use crate::domain::{Merchant, MerchantId, is_shortened};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
-use crate::plan::pack;
+use crate::plan::{Clause, local_date, pack};
 use crate::render::Renderer;
 use crate::source::sql::{Dialect, SqlSource};
 use crate::store::{RejectCounts, Store};
@@ -216,7 +216,7 @@ pub async fn run(
     show_database(config, out)?;
     show_sources(config, out)?;
     show_scans(config, now, out)?;
-    show_merchants(config, out)?;
+    show_merchants(config, now, out)?;
     rules::show(config, out)?;
     show_gateways(config, out)?;
     secrets::show(config, now, out)?;
@@ -303,11 +303,11 @@ fn scans(config: &Config, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<U
     std::iter::successors(schedule.next_after(now), |scan| schedule.next_after(*scan))
 }
 
-fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+fn show_merchants(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nMerchants")?;
     for merchant in config.policy.merchants.values() {
-        let (hours, pack) = (config.policy.hours_of(merchant), pack(merchant.jurisdiction));
-        let own = if hours == pack.contact_hours { "hours" } else { "hours, but for its own" };
+        let today = local_date(merchant.time_zone, now);
+        let hours = config.policy.hours_of(merchant).on(today);
         writeln!(
             out,
             "  {}: {}, {}, {}, contact {}–{} ({}){}",
@@ -320,16 +320,26 @@ fn show_merchants(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             merchant.jurisdiction,
             if merchant.stopped { ", stopped" } else { "" },
         )?;
-        writeln!(out, "    {own}: {}", pack.source)?;
-        for duty in &pack.duties {
-            writeln!(out, "    duty: {} ({})", duty.duty, duty.source)?;
-        }
+        show_clauses(config, merchant, today, out)?;
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
             let url = route.kind.url().unwrap_or("customer service");
             let closed = if route.closed { ", closed" } else { "" };
             let product = route.product.as_ref().map(|product| format!(", for {product}")).unwrap_or_default();
             writeln!(out, "    route {}: {url}{product}{closed}", route.key)?;
         }
+    }
+    Ok(())
+}
+
+/// What the merchant's jurisdiction asks for, and where it is written.
+fn show_clauses(config: &Config, merchant: &Merchant, today: NaiveDate, out: &mut dyn Write) -> io::Result<()> {
+    let pack = pack(merchant.jurisdiction);
+    if config.policy.hours_of(merchant) != pack.contact_hours {
+        writeln!(out, "    its own hours; {} has {}", merchant.jurisdiction, pack.contact_hours)?;
+    }
+    for clause in &pack.clauses {
+        let Clause { rule, citation, source, .. } = clause;
+        writeln!(out, "    {}: {rule} ({citation}; {}) {source}", clause.kind(), clause.state_in_words(today))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::links::secret;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
 use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, check_link_base};
-use crate::plan::{DayHours, Terms, pack};
+use crate::plan::{Terms, pack};
 
 /// What stands in `[merchants.*]`.
 #[derive(Default)]
@@ -94,7 +94,8 @@ fn merchant(
     (whole(), terms)
 }
 
-/// Hours narrower than the jurisdiction's are anybody's choice; wider ones are said twice.
+/// Hours narrower than the jurisdiction's are anybody's choice; wider ones are said twice. Where the jurisdiction's change on a date,
+/// hours within those of any day are taken: [`crate::plan::Policy::hours_of`] keeps them within those of the day.
 fn terms(
     section: &mut Section<'_, '_, '_>,
     jurisdiction: Option<Jurisdiction>,
@@ -104,11 +105,12 @@ fn terms(
     let may_be_wider = section.or("contact_hours_may_be_wider", false, flag);
     let calendar = section.optional("calendar", |value| calendars.named(value));
     if let (Some(Some(hours)), Some(jurisdiction), Some(false)) = (hours, jurisdiction, may_be_wider)
-        && !hours.lie_within(&pack(jurisdiction).contact_hours)
+        && !pack(jurisdiction).contact_hours.any(|allowed| hours.lie_within(allowed))
     {
         section.reading.note_at(&section.key("contact_hours"), wider_than(jurisdiction));
     }
-    Some(Terms { hours: hours?, calendar: calendar?.flatten() })
+    let hours = hours?;
+    Some(Terms { hours, may_be_wider: hours.is_some() && may_be_wider?, calendar: calendar?.flatten() })
 }
 
 /// What links in messages begin with: an address by the rules of routes, or this machine for a trial.
@@ -137,11 +139,9 @@ fn route_host(value: &Value<'_>) -> Result<RouteHosts, String> {
 }
 
 fn wider_than(jurisdiction: Jurisdiction) -> String {
-    let pack = pack(jurisdiction);
-    let hours: DayHours = pack.contact_hours;
     format!(
-        "lies outside {hours}, the hours of {jurisdiction} ({}); write narrower hours, or contact_hours_may_be_wider = true if you are sure",
-        pack.source
+        "lies outside {}, the hours of {jurisdiction}; write narrower hours, or contact_hours_may_be_wider = true if you are sure",
+        pack(jurisdiction).contact_hours
     )
 }
 
@@ -186,7 +186,6 @@ fn country(value: &Value<'_>) -> Result<String, String> {
 }
 
 fn jurisdiction(value: &Value<'_>) -> Result<Jurisdiction, String> {
-    let words =
-        [("cn", Jurisdiction::Cn), ("us", Jurisdiction::Us), ("in", Jurisdiction::In), ("uk", Jurisdiction::Uk)];
+    let words: Vec<_> = Jurisdiction::all().map(|one| (one.code(), one)).collect();
     word(value, &words)
 }

@@ -1,34 +1,6 @@
-use std::fmt;
-
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
 
-use super::{EmailAddress, Locale, MerchantId};
-
-/// Whose rules of contact hold; the hours of each stand in [`crate::plan`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Jurisdiction {
-    /// China.
-    Cn,
-    /// United States.
-    Us,
-    /// India.
-    In,
-    /// United Kingdom.
-    Uk,
-}
-
-impl fmt::Display for Jurisdiction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Cn => "cn",
-            Self::Us => "us",
-            Self::In => "in",
-            Self::Uk => "uk",
-        })
-    }
-}
+use super::{EmailAddress, Jurisdiction, Locale, MerchantId};
 
 /// Where a borrower can ask a person. At least one of the two ways is known: a message without any is refused at load.
 #[derive(Debug, Clone, PartialEq, Eq)]

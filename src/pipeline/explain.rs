@@ -238,7 +238,7 @@ fn profile(policy: &Policy, borrower: &Borrower, at: DateTime<Utc>) -> Explanati
         at,
         time_zone: hours.as_ref().map_or(chrono_tz::UTC, |hours| hours.zones.home()),
         other_zones: hours.as_ref().map_or(0, |hours| hours.zones.iter().count() - 1),
-        contact_hours: hours.map(|hours| hours.hours.to_string()),
+        contact_hours: hours.map(|hours| hours.hours.on(crate::plan::local_date(hours.zones.home(), at)).to_string()),
         phone_ends: borrower.phone.as_ref().map(|phone| phone.tail().to_owned()),
         has_email: borrower.email.is_some(),
         hold: hold.map(|hold| hold.reason.clone()),

@@ -96,7 +96,7 @@ impl Intake {
         }
         let callbacks = self.gateways.get(gateway).and_then(|gateway| gateway.callbacks());
         if !callbacks.is_some_and(Callbacks::confirms_opt_outs) {
-            told.confirm = self.policy.confirmations();
+            told.confirm = self.policy.confirmations(now);
         }
         let taken = self.store.take_in(&told).await?;
         let is_to_be_read = |reply: &&ToldReply| reply.intent == Intent::Unclear || reply.from.address().is_none();

@@ -45,12 +45,14 @@ impl Policy {
         }
     }
 
-    /// Of which merchants an opt-out by SMS is confirmed, and how soon after the answer at the latest.
+    /// Of which merchants an opt-out by SMS is confirmed at `now`, and how soon after the answer at the latest. What the law asks
+    /// of a merchant begins and ends with the date at the merchant.
     #[must_use]
-    pub fn confirmations(&self) -> BTreeMap<MerchantId, TimeDelta> {
+    pub fn confirmations(&self, now: DateTime<Utc>) -> BTreeMap<MerchantId, TimeDelta> {
         let within = |merchant: &Merchant| {
-            let confirmation = pack(merchant.jurisdiction).confirm_opt_out.as_ref()?;
-            Some((merchant.id.clone(), TimeDelta::minutes(i64::from(confirmation.within_minutes))))
+            let today = local_date(merchant.time_zone, now);
+            let minutes = pack(merchant.jurisdiction).confirm_opt_out_within_minutes(today)?;
+            Some((merchant.id.clone(), TimeDelta::minutes(i64::from(minutes))))
         };
         self.merchants.values().filter_map(within).collect()
     }
@@ -250,8 +252,8 @@ fn weigh(
     if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
         return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));
     }
-    let decent = hours.hours;
-    hours.hours = narrowed(decent, borrower.preferred_hours);
+    let decent = hours.hours.clone();
+    hours.hours = decent.clone().map(|hours| narrowed(hours, borrower.preferred_hours));
     if hours.next_allowed(now).is_none_or(|allowed| allowed >= window.end) {
         // Better at another hour than never.
         hours.hours = decent;

@@ -236,7 +236,7 @@ pub(super) fn time_of_step(
     withheld(rule, offset).map_or(Ok(()), Err)?;
     // Nothing in view is beyond the calendar.
     let day = rule.shifted(day(due_date, offset).unwrap_or(due_date), calendar);
-    let at = time_of_day(rule.at.of(&borrower.key), hours.hours, borrower.preferred_hours);
+    let at = time_of_day(rule.at.of(&borrower.key), hours.hours.on(day), borrower.preferred_hours);
     hours.next_allowed(to_utc(hours.zones.home(), day.and_time(at))).ok_or(WhyNot::NoCommonHour)
 }
 

@@ -38,7 +38,9 @@ pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Ut
         RulesMatch::All => Vec::new(),
         RulesMatch::First => policy.rules.iter().map(placeless).collect(),
     };
-    let common = hash(&format!("{:?} {:?} {before:?} {start_from:?}", policy.merchants, policy.terms));
+    // A release may bring other hours of a jurisdiction.
+    let hours: Vec<_> = policy.merchants.values().map(|merchant| policy.hours_of(merchant)).collect();
+    let common = hash(&format!("{:?} {:?} {hours:?} {before:?} {start_from:?}", policy.merchants, policy.terms));
     let marks = policy.rules.iter().flat_map(|rule| {
         let fingerprint = hash(&format!("{common} {:?}", placeless(rule)));
         rule.days.offsets().into_iter().filter_map(move |offset| {

@@ -132,7 +132,7 @@ impl Moved {
         let hours = policy.contact_hours(merchant, borrower, Some(rule));
         let (home, at) = (hours.zones.home(), rule.at.of(&borrower.key));
         let working = rule.shifted(day, policy.calendar_of(rule, merchant));
-        let liked = to_utc(home, working.and_time(time_of_day(at, hours.hours, borrower.preferred_hours)));
+        let liked = to_utc(home, working.and_time(time_of_day(at, hours.hours.on(working), borrower.preferred_hours)));
         if hours.next_allowed(liked) != Some(not_before) || to_utc(home, day.and_time(at)) == not_before {
             return None;
         }

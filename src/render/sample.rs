@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::{Phase, RenderRequest};
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus,
-    Jurisdiction, Locale, Merchant, MerchantId, Money, PersonName, Phone, Support, Tags,
+    Locale, Merchant, MerchantId, Money, PersonName, Phone, Support, Tags,
 };
 
 /// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
@@ -139,7 +139,7 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         time_zone: Tz::Asia__Shanghai,
         country: "CN".into(),
         countries: Vec::new(),
-        jurisdiction: Jurisdiction::Cn,
+        jurisdiction: "cn".parse().expect(FIXED),
         stopped: false,
         link_base: "https://pay.example.com".into(),
         support: Support {

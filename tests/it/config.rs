@@ -3,6 +3,7 @@
 mod api;
 mod calendars;
 mod gateways;
+mod jurisdictions;
 mod probes;
 mod routes;
 mod sending;
@@ -17,7 +18,7 @@ use dueherald::cli::check::{self, Checked, End};
 use dueherald::cli::init;
 use dueherald::clock::SystemClock;
 use dueherald::config::{Config, DatabaseUrl, GatewayConfig, Inputs};
-use dueherald::domain::{Channel, Currency, GatewayName, Money};
+use dueherald::domain::{Channel, Currency, GatewayName, Jurisdiction, Money};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
@@ -177,10 +178,13 @@ fn secrets_that_are_not_there_are_told_with_their_line_and_no_secret_is_ever_tol
     ]);
     let told = told(&text, &[("SECRET", "s3cret"), ("EMPTY", "")]);
     assert!(!told.contains("s3cret"), "{told}");
+    let jurisdictions: Vec<_> = Jurisdiction::all().map(|one| format!("{:?}", one.code())).collect();
+    let (last, others) = jurisdictions.split_last().expect("there are some");
+    let told = told.replace(&format!("{} or {last}", others.join(", ")), "one that there is");
     insta::assert_snapshot!(told, @r#"
     conf/dueherald.toml:2: database.url: the environment variable DB_URL is not set; set it, or name another
     conf/dueherald.toml:3: database.max_connections: is no number; write a whole number from 1 to 500
-    conf/dueherald.toml:15: merchants.mall.jurisdiction: the value is unknown; write "cn", "us", "in" or "uk"
+    conf/dueherald.toml:15: merchants.mall.jurisdiction: the value is unknown; write one that there is
     conf/dueherald.toml:73: links.keys.key: is shorter than 32 bytes; make one with `openssl rand -hex 32`
     conf/dueherald.toml:76: log.format: the file conf/nowhere cannot be read (entity not found); make it, or name another
     conf/dueherald.toml:77: log.filter: the environment variable EMPTY is empty; set it
@@ -395,12 +399,13 @@ async fn a_check_shows_what_the_config_means() {
 
     Merchants
       harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk)
-        hours: the house's own choice: FCA CONC 7.9 names no hours, but forbids unreasonable times
-        duty: honour the customer's wishes about when and how to be contacted (FCA CONC 7.9)
+        hours: no contact before 8:00 or after 20:00; the law names no hours and forbids unreasonable times (FCA Handbook, CONC 7.9; a default, not a rule of law) https://www.handbook.fca.org.uk/handbook/CONC/7/9.html
+        duty: pay due regard to reasonable requests about when, where and how to be contacted (FCA Handbook, CONC 7.9; in force) https://www.handbook.fca.org.uk/handbook/CONC/7/9.html
         route harbour-web: https://pay.harbour.example.com/
       mall: 示例商城, zh-CN, Asia/Shanghai, contact 08:00–22:00 (cn)
-        hours: national standard announced 2025-03-13: no collection contact from 22:00 to 08:00
-        duty: contact the debtor only (the same standard)
+        hours: no collection between 22:00 and 8:00 without the debtor's consent (GB/T 45251—2025, number of the clause not confirmed; in force since 2025-02-28) https://openstd.samr.gov.cn/
+        duty: collect from the debtor only; contact nobody who has no part in the debt (GB/T 45251—2025, number of the clause not confirmed; in force since 2025-02-28) https://openstd.samr.gov.cn/
+        duty: for its member banks the same hours and the same ban on contacting third parties (China Banking Association, 金融机构个人消费类贷款催收工作指引（试行）, published on 30 January 2026; in force since 2026-01-30, not confirmed) https://www.china-cba.net/
         route mall-web: https://pay.mall.example.com/bill
         route mall-app: mallfinance://bill
 

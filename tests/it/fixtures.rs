@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use dueherald::domain::{
-    Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Jurisdiction, Locale,
-    ManualChange, Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind,
-    Routes, Step, Support, Tags,
+    Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Locale, ManualChange,
+    Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
+    Support, Tags,
 };
 use dueherald::pipeline::{Composer, Registry};
 use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
@@ -33,7 +33,7 @@ pub(crate) fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         countries: Vec::new(),
-        jurisdiction: Jurisdiction::Cn,
+        jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.example.com".into(),
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: Some("9:00–21:00".into()) },

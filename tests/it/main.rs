@@ -19,6 +19,7 @@ mod gateway;
 mod gateway_command;
 mod hostile;
 mod import;
+mod jurisdictions;
 mod mailbox;
 mod mariadb;
 mod notice;

@@ -132,7 +132,7 @@ fn with_holidays(on_holiday: OnHoliday, offsets: &[i32]) -> Policy {
     let weekend = WeekdaySet::from_array([Weekday::Sat, Weekday::Sun]);
     let calendar = Calendar::new(weekend, [day("2026-11-26"), day("2026-11-27")].into(), [day("2026-11-21")].into());
     let mut policy = with(vec![Rule { on_holiday, ..one_rule("due", offsets) }]);
-    let terms = Terms { hours: None, calendar: Some(Arc::new(calendar)) };
+    let terms = Terms { calendar: Some(Arc::new(calendar)), ..Terms::default() };
     policy.terms.extend(policy.merchants.keys().map(|merchant| (merchant.clone(), terms.clone())));
     policy
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday, WeekdaySet};
 use chrono_tz::Tz;
 use dueherald::domain::{
-    BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Jurisdiction, Locale, Merchant, Money, PersonName,
-    Phone, Route, RouteKind, Routes, Said, Support,
+    BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Locale, Merchant, Money, PersonName, Phone, Route,
+    RouteKind, Routes, Said, Support,
 };
 use dueherald::plan::{
     Calendar, Cap, Caps, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms,
@@ -54,7 +54,7 @@ pub(crate) fn first_day(rng: &mut Rng) -> NaiveDate {
 
 /// Chinese and American merchant.
 pub(crate) fn merchants() -> [Merchant; 2] {
-    let merchant = |id: &str, locale, zone, country: &str, jurisdiction| Merchant {
+    let merchant = |id: &str, locale, zone, country: &str, jurisdiction: &str| Merchant {
         id: id.parse().expect("an id"),
         name: "Example Mall".into(),
         signature: "Example".into(),
@@ -63,14 +63,14 @@ pub(crate) fn merchants() -> [Merchant; 2] {
         time_zone: zone,
         country: country.into(),
         countries: Vec::new(),
-        jurisdiction,
+        jurisdiction: jurisdiction.parse().expect("a jurisdiction"),
         link_base: "https://pay.example.com".into(),
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },
         stopped: false,
     };
     [
-        merchant("cn", "zh-CN", chrono_tz::Asia::Shanghai, "CN", Jurisdiction::Cn),
-        merchant("us", "en", chrono_tz::America::New_York, "US", Jurisdiction::Us),
+        merchant("cn", "zh-CN", chrono_tz::Asia::Shanghai, "CN", "cn"),
+        merchant("us", "en", chrono_tz::America::New_York, "US", "us"),
     ]
 }
 
@@ -96,7 +96,7 @@ pub(crate) const WORKING_DAYS: [&str; 3] = ["2026-10-17", "2027-03-06", "2026-08
 fn terms() -> Terms {
     let days = |days: [&str; 3]| days.iter().map(|day| day.parse().expect("a date")).collect();
     let weekend = WeekdaySet::from_array([Weekday::Sat, Weekday::Sun]);
-    Terms { hours: None, calendar: Some(Arc::new(Calendar::new(weekend, days(HOLIDAYS), days(WORKING_DAYS)))) }
+    Terms { calendar: Some(Arc::new(Calendar::new(weekend, days(HOLIDAYS), days(WORKING_DAYS)))), ..Terms::default() }
 }
 
 /// How many messages one may get: in some towns there is no limit, so that it hides nothing.

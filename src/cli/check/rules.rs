@@ -100,7 +100,7 @@ pub(super) fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     let mut old_calendars = BTreeSet::new();
     for rule in &policy.rules {
         for merchant in policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id)) {
-            remarks.extend(outside_contact_hours(config, merchant, rule));
+            remarks.extend(outside_contact_hours(config, merchant, rule, now));
             old_calendars.extend(calendar_ends(config, merchant, rule, now));
         }
     }
@@ -122,8 +122,8 @@ fn doubted(config: &Config, doubt: &Doubt) -> String {
     config.mistake(&format!("rules[{}]", doubt.rule()), text).to_string()
 }
 
-fn outside_contact_hours(config: &Config, merchant: &Merchant, rule: &Rule) -> Option<String> {
-    let hours = config.policy.hours_of(merchant);
+fn outside_contact_hours(config: &Config, merchant: &Merchant, rule: &Rule, now: DateTime<Utc>) -> Option<String> {
+    let hours = config.policy.hours_of(merchant).on(local_date(merchant.time_zone, now));
     let early = |from| {
         format!(
             "rule {} {} lies outside the contact hours of {}: it goes out when they next begin, at {}",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dueherald::clock::Clock;
-use dueherald::domain::{Address, Jurisdiction, RejectScope, Reply, Report, SkipReason, SuppressionReason};
+use dueherald::domain::{Address, RejectScope, Reply, Report, SkipReason, SuppressionReason};
 use dueherald::pipeline::{Intake, Trust};
 use dueherald::plan::Policy;
 use dueherald::store::{Store, SuppressionFilter};
@@ -35,7 +35,7 @@ async fn who_opted_out_at_the_provider_is_suppressed_and_tried_nowhere_else() {
 /// A merchant of a country where an opt-out is confirmed.
 fn american() -> Policy {
     let mut policy = policy();
-    policy.merchants.values_mut().for_each(|merchant| merchant.jurisdiction = Jurisdiction::Us);
+    policy.merchants.values_mut().for_each(|merchant| merchant.jurisdiction = "us".parse().expect("a jurisdiction"));
     policy
 }
 

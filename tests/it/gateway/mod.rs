@@ -17,8 +17,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use dueherald::clock::{Clock, Deadline, SimClock};
 use dueherald::domain::{
-    Address, Channel, EmailAddress, EmailParts, GatewayName, Jurisdiction, Locale, Merchant, MerchantId, Message,
-    Outcome, Phone, RegisteredSms, RejectScope, SmsText, Support,
+    Address, Channel, EmailAddress, EmailParts, GatewayName, Locale, Merchant, MerchantId, Message, Outcome, Phone,
+    RegisteredSms, RejectScope, SmsText, Support,
 };
 use dueherald::gateway::capture::{CaptureGateway, CaptureSettings};
 use dueherald::gateway::sms::SmsGateway;
@@ -45,7 +45,7 @@ fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         countries: Vec::new(),
-        jurisdiction: Jurisdiction::Cn,
+        jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.mall.example".into(),
         support: Support {

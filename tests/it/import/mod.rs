@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dueherald::domain::{Jurisdiction, LedgerRow, Locale, Merchant, MerchantId, RejectedRecord, Support};
+use dueherald::domain::{LedgerRow, Locale, Merchant, MerchantId, RejectedRecord, Support};
 use dueherald::pipeline::Ledger;
 use dueherald::source::{Format, Record, Rejected, Rows, SourceError};
 use dueherald::store::{Change, StoreError, WriteMode};
@@ -34,7 +34,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         time_zone: chrono_tz::Asia::Shanghai,
         country: country.to_owned(),
         countries: Vec::new(),
-        jurisdiction: Jurisdiction::Cn,
+        jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.example.com".to_owned(),
         support: Support { phone: Some("95188".to_owned()), email: None, hours: None },

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::config::Http;
 use dueherald::domain::{
-    AppGuide, BorrowerId, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus, Jurisdiction, Locale,
-    Merchant, MerchantId, Money, Route, RouteKey, RouteKind, Support, Tags,
+    AppGuide, BorrowerId, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
+    MerchantId, Money, Route, RouteKey, RouteKind, Support, Tags,
 };
 
 pub(super) fn merchant() -> Merchant {
@@ -17,7 +17,7 @@ pub(super) fn merchant() -> Merchant {
         time_zone: chrono_tz::Asia::Shanghai,
         country: "CN".into(),
         countries: Vec::new(),
-        jurisdiction: Jurisdiction::Cn,
+        jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://l.yunfan.example".into(),
         support: Support {
