@@ -1,8 +1,9 @@
+//! What a rule asks of the instalments that fall due: a new filter is added here, and to the config in `src/config/rules.rs`.
+
 use std::ops::RangeInclusive;
 
 use rust_decimal::Decimal;
 
-use super::WhyNot;
 use crate::domain::{Currency, Installment};
 
 /// How much must be open for a rule.
@@ -31,6 +32,51 @@ impl AmountRange {
     }
 }
 
+/// A filter that what is open on a day does not match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Nothing that is due is of the rule's products.
+    Product,
+    /// Nothing (of the product) is an instalment of that number.
+    Sequence,
+    /// Nothing (of the product and number) has one of the rule's tags.
+    Tag,
+    /// What is open on the day is too little or too much.
+    Amount,
+}
+
+impl Mismatch {
+    /// The word for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Sequence => "sequence",
+            Self::Tag => "tag",
+            Self::Amount => "amount",
+        }
+    }
+
+    /// The reason as a colleague would say it, given the filters that do not match.
+    #[must_use]
+    pub fn explained(self, filters: &Filters) -> String {
+        match self {
+            Self::Product => format!("it is for {}, and nothing of that is due", filters.products.join(" or ")),
+            Self::Sequence => match &filters.sequence {
+                Some(range) if range.start() == range.end() => {
+                    format!("it is for instalment {} of a plan, and that is not due", range.start())
+                }
+                Some(range) => {
+                    format!("it is for instalments {} to {} of a plan, and none is due", range.start(), range.end())
+                }
+                None => "no such instalment is due".to_owned(),
+            },
+            Self::Tag => format!("it is for what is tagged {}, and nothing such is due", filters.tags.join(" or ")),
+            Self::Amount => "less or more is open that day than it asks for".to_owned(),
+        }
+    }
+}
+
 /// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, and all that is open
 /// on the day together the amount. What is not asked for is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,27 +93,49 @@ pub struct Filters {
 
 impl Filters {
     /// The first that does not match what is `open` on a day.
-    pub(super) fn mismatch(&self, open: &[Installment]) -> Option<WhyNot> {
+    pub(super) fn mismatch(&self, open: &[Installment]) -> Option<Mismatch> {
         let mut left: Vec<&Installment> = open.iter().collect();
         if !self.products.is_empty() {
             left.retain(|one| one.product.as_ref().is_some_and(|product| self.products.contains(product)));
             if left.is_empty() {
-                return Some(WhyNot::Product);
+                return Some(Mismatch::Product);
             }
         }
         if let Some(range) = &self.sequence {
             left.retain(|one| one.sequence.is_some_and(|sequence| range.contains(&sequence)));
             if left.is_empty() {
-                return Some(WhyNot::Sequence);
+                return Some(Mismatch::Sequence);
             }
         }
         if !self.tags.is_empty() {
             left.retain(|one| self.tags.iter().any(|tag| one.tags.has(tag)));
             if left.is_empty() {
-                return Some(WhyNot::Tag);
+                return Some(Mismatch::Tag);
             }
         }
-        self.amount.as_ref().filter(|range| !range.contains(outstanding(open, range.currency))).map(|_| WhyNot::Amount)
+        self.amount
+            .as_ref()
+            .filter(|range| !range.contains(outstanding(open, range.currency)))
+            .map(|_| Mismatch::Amount)
+    }
+
+    /// Each of them in words that follow a rule's name, as `check` prints them.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut say = |is: bool, text: String| all.extend(is.then_some(text));
+        say(!self.products.is_empty(), format!("of {}", self.products.join(" or ")));
+        say(!self.tags.is_empty(), format!("tagged {}", self.tags.join(" or ")));
+        if let Some(sequence) = &self.sequence {
+            say(true, format!("instalment {}", span_in_words(sequence)));
+        }
+        if let Some(amount) = &self.amount {
+            let bound =
+                |word: &str, bound: Option<Decimal>| bound.map(|bound| format!(" {word} {bound}")).unwrap_or_default();
+            let (least, most) = (bound("at least", amount.at_least), bound("at most", amount.at_most));
+            say(true, format!("open{least}{most} {}", amount.currency.code()));
+        }
+        all
     }
 
     /// Whether what matches `other` matches this too, as far as can be told without knowing what falls due.
@@ -111,4 +179,10 @@ impl Filters {
 fn outstanding(open: &[Installment], currency: Currency) -> Decimal {
     let open = open.iter().map(Installment::outstanding).filter(|open| open.currency() == currency);
     open.map(|open| open.amount()).sum()
+}
+
+/// `3`, or `1 to 3`.
+#[must_use]
+pub fn span_in_words<T: std::fmt::Display + PartialEq>(span: &RangeInclusive<T>) -> String {
+    if span.start() == span.end() { span.start().to_string() } else { format!("{} to {}", span.start(), span.end()) }
 }

@@ -44,7 +44,7 @@ pub use decide::{Account, Decision, DeferReason, Policy, ToSend, address, decide
 pub use doubts::{Doubt, doubts};
 pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
-pub use filter::{AmountRange, Filters};
+pub use filter::{AmountRange, Filters, Mismatch, span_in_words};
 pub use frequency_cap::{Cap, Caps};
 pub use incarnation::{Memory, Verdict, WaitReason, judge};
 pub use jurisdiction::{Basis, Clause, ClauseState, Pack, PackError, pack};

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use super::reachable_address;
 use super::rule::day;
 use super::wishes::{preferred_first, time_of_day};
-use super::{Calendar, ChannelMode, ContactHours, Due, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc};
+use super::{
+    Calendar, ChannelMode, ContactHours, Due, Mismatch, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc,
+};
 use crate::domain::{
     Borrower, Channel, Installment, Merchant, MerchantId, NewReminder, Origin, ReminderKey, RuleName, Step,
 };
@@ -27,14 +29,8 @@ pub enum WhyNot {
     UnknownMerchant,
     /// The rule is for other merchants.
     Merchant,
-    /// Nothing that is due is of the rule's products.
-    Product,
-    /// Nothing (of the product) is an instalment of that number.
-    Sequence,
-    /// Nothing (of the product and number) has one of the rule's tags.
-    Tag,
-    /// What is open on the day is too little or too much.
-    Amount,
+    /// What is open on the day does not match this filter of the rule.
+    Filter(Mismatch),
     /// This rule matched before, and only the first one reminds.
     EarlierRule(RuleName),
     /// The step is not so many days after the due date as the rule asks for.
@@ -140,8 +136,8 @@ fn matching<'p>(
         if !rule.is_for(merchant) {
             return (rule, Some(WhyNot::Merchant));
         }
-        if let Some(why_not) = rule.filters.mismatch(open) {
-            return (rule, Some(why_not));
+        if let Some(mismatch) = rule.filters.mismatch(open) {
+            return (rule, Some(WhyNot::Filter(mismatch)));
         }
         match (policy.rules_match, first) {
             (RulesMatch::First, Some(first)) => (rule, Some(WhyNot::EarlierRule(first.clone()))),

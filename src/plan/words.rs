@@ -42,10 +42,7 @@ impl WhyNot {
         match self {
             Self::UnknownMerchant => "unknown_merchant",
             Self::Merchant => "merchant",
-            Self::Product => "product",
-            Self::Sequence => "sequence",
-            Self::Tag => "tag",
-            Self::Amount => "amount",
+            Self::Filter(mismatch) => mismatch.as_str(),
             Self::EarlierRule(_) => "earlier_rule",
             Self::OverdueDays => "overdue_days",
             Self::StoppedAfter(_) => "stop_after",
@@ -69,25 +66,13 @@ impl WhyNot {
     /// The reason as a colleague would say it, given the rule that it is about.
     #[must_use]
     pub fn explained(&self, rule: &Rule) -> String {
-        let filters = &rule.filters;
         match self {
             Self::UnknownMerchant => "the merchant is not in the config".to_owned(),
             Self::Merchant => {
                 let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
                 format!("it is for {} only", merchants.join(" and "))
             }
-            Self::Product => format!("it is for {}, and nothing of that is due", filters.products.join(" or ")),
-            Self::Sequence => match &filters.sequence {
-                Some(range) if range.start() == range.end() => {
-                    format!("it is for instalment {} of a plan, and that is not due", range.start())
-                }
-                Some(range) => {
-                    format!("it is for instalments {} to {} of a plan, and none is due", range.start(), range.end())
-                }
-                None => "no such instalment is due".to_owned(),
-            },
-            Self::Tag => format!("it is for what is tagged {}, and nothing such is due", filters.tags.join(" or ")),
-            Self::Amount => "less or more is open that day than it asks for".to_owned(),
+            Self::Filter(mismatch) => mismatch.explained(&rule.filters),
             Self::EarlierRule(name) => format!("rule {name} matched before it, and only the first reminds"),
             Self::OverdueDays => match &rule.overdue_days {
                 Some(days) => {

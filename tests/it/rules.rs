@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Weekday, WeekdaySet};
 use dueherald::domain::{Channel, Currency, InstallmentStatus, MerchantId, Money};
 use dueherald::plan::{
-    AmountRange, Calendar, ChannelMode, Days, Doubt, Due, Filters, Horizon, OnHoliday, Policy, Rule, RulesMatch, Terms,
-    TimeOfDay, WhyNot, consider, doubts, due_dates, plan,
+    AmountRange, Calendar, ChannelMode, Days, Doubt, Due, Filters, Horizon, Mismatch, OnHoliday, Policy, Rule,
+    RulesMatch, Terms, TimeOfDay, WhyNot, consider, doubts, due_dates, plan,
 };
 use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use rstest::rstest;
@@ -46,6 +46,7 @@ fn told(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<String> {
             Ok(planned) => {
                 planned[0].not_before.with_timezone(&chrono_tz::Asia::Shanghai).format("%a %d %H:%M").to_string()
             }
+            Err(WhyNot::Filter(mismatch)) => format!("{mismatch:?}"),
             Err(why_not) => format!("{why_not:?}"),
         };
         format!("{}{step} {verdict}", one.rule.name)
@@ -66,15 +67,15 @@ fn cny(at_least: Option<i64>, at_most: Option<i64>) -> Option<AmountRange> {
 
 #[rstest]
 #[case::other_merchant(only(|r| r.merchants = vec![MerchantId::new("bank").expect("an id")]), WhyNot::Merchant)]
-#[case::product(only(|r| r.filters.products = vec!["Sofa".into()]), WhyNot::Product)]
-#[case::sequence(only(|r| r.filters.sequence = Some(4..=5)), WhyNot::Sequence)]
-#[case::tag(only(|r| r.filters.tags = vec!["late".into()]), WhyNot::Tag)]
-#[case::too_little(only(|r| r.filters.amount = cny(Some(2_562), None)), WhyNot::Amount)]
-#[case::too_much(only(|r| r.filters.amount = cny(None, Some(2_560))), WhyNot::Amount)]
+#[case::product(only(|r| r.filters.products = vec!["Sofa".into()]), WhyNot::Filter(Mismatch::Product))]
+#[case::sequence(only(|r| r.filters.sequence = Some(4..=5)), WhyNot::Filter(Mismatch::Sequence))]
+#[case::tag(only(|r| r.filters.tags = vec!["late".into()]), WhyNot::Filter(Mismatch::Tag))]
+#[case::too_little(only(|r| r.filters.amount = cny(Some(2_562), None)), WhyNot::Filter(Mismatch::Amount))]
+#[case::too_much(only(|r| r.filters.amount = cny(None, Some(2_560))), WhyNot::Filter(Mismatch::Amount))]
 #[case::of_one_instalment(only(|r| {
     r.filters.products = vec!["Loan".into()];
     r.filters.tags = vec!["vip".into()];
-}), WhyNot::Tag)]
+}), WhyNot::Filter(Mismatch::Tag))]
 #[case::overdue(only(|r| r.overdue_days = Some(2..=9)), WhyNot::OverdueDays)]
 #[case::stopped(only(|r| r.stop_after = Some(0)), WhyNot::StoppedAfter(0))]
 fn a_rule_that_does_not_fit_says_why(#[case] policy: Policy, #[case] why_not: WhyNot) {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
 
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 
 use crate::config::Config;
 use crate::domain::{Merchant, duration};
 use crate::plan::{
-    ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date, step_in_words,
+    ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date, span_in_words, step_in_words,
 };
 
 pub(super) fn show(config: &Config, out: &mut dyn Write) -> io::Result<()> {
@@ -61,32 +60,12 @@ fn channels(rule: &Rule) -> String {
 
 /// For whom, of what and until when.
 fn conditions(rule: &Rule) -> String {
-    fn span<T: std::fmt::Display + PartialEq>(span: &RangeInclusive<T>) -> String {
-        if span.start() == span.end() {
-            span.start().to_string()
-        } else {
-            format!("{} to {}", span.start(), span.end())
-        }
-    }
     let merchants: Vec<_> = rule.merchants.iter().map(|merchant| merchant.as_str()).collect();
-    let filters = &rule.filters;
     let mut all = Vec::new();
     let mut say = |is: bool, text: String| all.extend(is.then_some(text));
     say(!merchants.is_empty(), format!(", for {}", merchants.join(", ")));
-    say(!filters.products.is_empty(), format!(", of {}", filters.products.join(" or ")));
-    say(!filters.tags.is_empty(), format!(", tagged {}", filters.tags.join(" or ")));
-    say(
-        filters.sequence.is_some(),
-        format!(", instalment {}", filters.sequence.as_ref().map(span).unwrap_or_default()),
-    );
-    if let Some(amount) = &filters.amount {
-        let bound = |word: &str, bound: Option<rust_decimal::Decimal>| {
-            bound.map(|bound| format!(" {word} {bound}")).unwrap_or_default()
-        };
-        let (least, most) = (bound("at least", amount.at_least), bound("at most", amount.at_most));
-        say(true, format!(", open{least}{most} {}", amount.currency.code()));
-    }
-    let overdue = rule.overdue_days.as_ref().map(span).unwrap_or_default();
+    rule.filters.in_words().into_iter().for_each(|filter| say(true, format!(", {filter}")));
+    let overdue = rule.overdue_days.as_ref().map(span_in_words).unwrap_or_default();
     say(rule.overdue_days.is_some(), format!(", {overdue} days overdue"));
     say(rule.stop_after.is_some(), format!(", until {}", step_in_words(rule.stop_after.unwrap_or_default())));
     say(rule.priority != 0, format!(", priority {}", rule.priority));

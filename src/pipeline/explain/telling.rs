@@ -13,7 +13,7 @@ use crate::domain::{
     State, Step,
 };
 use crate::plan::{
-    Account, Considered, Due, Horizon, Moved, Policy, Rule, Span, WhyNot, consider, fall_back_at, local_date,
+    Account, Considered, Due, Horizon, Mismatch, Moved, Policy, Rule, Span, WhyNot, consider, fall_back_at, local_date,
     open_installments, step_in_words,
 };
 use crate::store::ReminderView;
@@ -121,7 +121,7 @@ impl<'a> Telling<'a> {
         let closed = open_installments(self.installments()).err();
         let why_not = considered.iter().find_map(|one| match (&one.verdict, one.offset) {
             // The amount is nothing because all is paid: that is the reason.
-            (Err(WhyNot::Amount), None) if closed.is_some() => None,
+            (Err(WhyNot::Filter(Mismatch::Amount)), None) if closed.is_some() => None,
             (Err(why_not), None) => Some(Why::of(why_not, rule)),
             _ => None,
         });
