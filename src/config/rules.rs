@@ -180,12 +180,14 @@ where
 fn filters(section: &mut Section<'_, '_, '_>) -> Option<Filters> {
     let products = section.list("products", text);
     let tags = section.list("tags", tag);
+    let not_tags = section.list("not_tags", tag);
     let sequence = range(section, "sequence", 1, 9999);
     let amount = amount(section);
     Some(Filters {
         products: products?.unwrap_or_default(),
         sequence: sequence?,
         tags: tags?.unwrap_or_default(),
+        not_tags: not_tags?.unwrap_or_default(),
         amount: amount?,
     })
 }

@@ -41,6 +41,8 @@ pub enum Mismatch {
     Sequence,
     /// Nothing (of the product and number) has one of the rule's tags.
     Tag,
+    /// Something that is open on the day has a tag that the rule leaves out.
+    NotTag,
     /// What is open on the day is too little or too much.
     Amount,
 }
@@ -53,6 +55,7 @@ impl Mismatch {
             Self::Product => "product",
             Self::Sequence => "sequence",
             Self::Tag => "tag",
+            Self::NotTag => "not_tag",
             Self::Amount => "amount",
         }
     }
@@ -72,13 +75,16 @@ impl Mismatch {
                 None => "no such instalment is due".to_owned(),
             },
             Self::Tag => format!("it is for what is tagged {}, and nothing such is due", filters.tags.join(" or ")),
+            Self::NotTag => {
+                format!("it is not for what is tagged {}, and such is due", filters.not_tags.join(" or "))
+            }
             Self::Amount => "less or more is open that day than it asks for".to_owned(),
         }
     }
 }
 
-/// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, and all that is open
-/// on the day together the amount. What is not asked for is `None` or empty.
+/// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, none that is open on the
+/// day may have a tag that is left out, as one message speaks of all, and all together must have the amount. What is not asked for is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
     /// One of these products.
@@ -87,6 +93,8 @@ pub struct Filters {
     pub sequence: Option<RangeInclusive<u32>>,
     /// One of these tags.
     pub tags: Vec<String>,
+    /// None of these tags.
+    pub not_tags: Vec<String>,
     /// What is still to be paid on the day, all instalments together.
     pub amount: Option<AmountRange>,
 }
@@ -113,6 +121,9 @@ impl Filters {
                 return Some(Mismatch::Tag);
             }
         }
+        if self.not_tags.iter().any(|tag| open.iter().any(|one| one.tags.has(tag))) {
+            return Some(Mismatch::NotTag);
+        }
         self.amount
             .as_ref()
             .filter(|range| !range.contains(outstanding(open, range.currency)))
@@ -126,6 +137,7 @@ impl Filters {
         let mut say = |is: bool, text: String| all.extend(is.then_some(text));
         say(!self.products.is_empty(), format!("of {}", self.products.join(" or ")));
         say(!self.tags.is_empty(), format!("tagged {}", self.tags.join(" or ")));
+        say(!self.not_tags.is_empty(), format!("not tagged {}", self.not_tags.join(" or ")));
         if let Some(sequence) = &self.sequence {
             say(true, format!("instalment {}", span_in_words(sequence)));
         }
@@ -155,7 +167,8 @@ impl Filters {
         };
         let installment = alike
             || asked <= 1 && covers(&self.products, &other.products) && covers(&self.tags, &other.tags) && sequence;
-        installment && (self.amount.is_none() || self.amount == other.amount)
+        let leaves_out_no_more = self.not_tags.iter().all(|tag| other.not_tags.contains(tag));
+        installment && leaves_out_no_more && (self.amount.is_none() || self.amount == other.amount)
     }
 
     /// Whether one due date may match both.
@@ -171,7 +184,11 @@ impl Filters {
             (Some(this), Some(other)) => this.meets(other),
             _ => true,
         };
-        share(&self.products, &other.products) && share(&self.tags, &other.tags) && sequence && amount
+        let leaves_out = |these: &Self, others: &Self| {
+            !others.tags.is_empty() && others.tags.iter().all(|tag| these.not_tags.contains(tag))
+        };
+        let left_out = leaves_out(self, other) || leaves_out(other, self);
+        !left_out && share(&self.products, &other.products) && share(&self.tags, &other.tags) && sequence && amount
     }
 }
 

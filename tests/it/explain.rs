@@ -323,6 +323,23 @@ fn a_filter_that_does_not_match_with_its_line() {
     assert!(desk.text(MONDAY).contains(&text), "{}", desk.text(MONDAY));
 }
 
+#[test]
+fn a_tag_that_is_left_out_ends_a_reminder_until_the_tag_is_gone() {
+    let desk = Desk::new(&CONFIG.replace("name = \"due-soon\"", "name = \"due-soon\"\nnot_tags = [\"dispute\"]"));
+    let tagged = |tags: &str| {
+        let columns = "merchant,borrower_id,installment_id,amount,currency,due_date,phone,status,tags";
+        let row = format!("mall,B1,I1,128.50,CNY,{THURSDAY},13800100500,open,{tags}");
+        std::fs::write(desk.0.path().join("rows.csv"), format!("{columns}\n{row}\n")).expect("a file");
+        desk.went_well(&["import", "rows.csv"]);
+        desk.scan("2026-11-23T09:00:00+08:00");
+    };
+    tagged("vip;dispute");
+    assert_eq!(rule(&desk.json(MONDAY), "due-soon")["why_not"]["word"], "not_tag");
+    assert!(desk.text(MONDAY).contains("it is not for what is tagged dispute, and such is due"));
+    tagged("vip");
+    assert_eq!(step(&desk.json(MONDAY), "due-soon", -3)["status"], "planned");
+}
+
 /// One due date with something sent, something that waits, something to come and something that never will.
 fn busy() -> Desk {
     let desk = Desk::with(&row("2026-11-25", "open"));

@@ -70,6 +70,7 @@ fn cny(at_least: Option<i64>, at_most: Option<i64>) -> Option<AmountRange> {
 #[case::product(only(|r| r.filters.products = vec!["Sofa".into()]), WhyNot::Filter(Mismatch::Product))]
 #[case::sequence(only(|r| r.filters.sequence = Some(4..=5)), WhyNot::Filter(Mismatch::Sequence))]
 #[case::tag(only(|r| r.filters.tags = vec!["late".into()]), WhyNot::Filter(Mismatch::Tag))]
+#[case::left_out(only(|r| r.filters.not_tags = vec!["new".into(), "furniture".into()]), WhyNot::Filter(Mismatch::NotTag))]
 #[case::too_little(only(|r| r.filters.amount = cny(Some(2_562), None)), WhyNot::Filter(Mismatch::Amount))]
 #[case::too_much(only(|r| r.filters.amount = cny(None, Some(2_560))), WhyNot::Filter(Mismatch::Amount))]
 #[case::of_one_instalment(only(|r| {
@@ -88,6 +89,7 @@ fn a_rule_that_does_not_fit_says_why(#[case] policy: Policy, #[case] why_not: Wh
 #[case::product(|f: &mut Filters| f.products = vec!["Sofa".into(), "Loan".into()])]
 #[case::sequence(|f: &mut Filters| f.sequence = Some(3..=3))]
 #[case::tag(|f: &mut Filters| f.tags = vec!["vip".into()])]
+#[case::left_out_is_another_tag(|f: &mut Filters| f.not_tags = vec!["late".into()])]
 #[case::all_that_is_open_together(|f: &mut Filters| f.amount = cny(Some(2_561), Some(2_561)))]
 fn a_rule_that_fits_plans(#[case] change: fn(&mut Filters)) {
     assert_eq!(plan(&only(|rule| change(&mut rule.filters)), &due(), around(DUE)).len(), 1);
@@ -203,6 +205,23 @@ fn rules_that_overlap_or_never_fire_are_told() {
     );
     policy.rules.remove(0);
     assert_eq!(names(&doubts(&policy)), ["e has no day", "f is behind d"]);
+}
+
+#[test]
+fn a_tag_that_is_left_out_keeps_two_rules_apart() {
+    let of = |tags: &[&str], not_tags: &[&str]| {
+        let own = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Filters { tags: own(tags), not_tags: own(not_tags), ..Filters::default() }
+    };
+    let vip = Rule { filters: of(&["vip"], &[]), ..one_rule("vip", &[0]) };
+    let others = Rule { filters: of(&[], &["vip"]), ..one_rule("others", &[0]) };
+    let few = Rule { filters: of(&[], &["vip", "new"]), ..one_rule("few", &[0]) };
+    let mut policy = with(vec![vip, others, few]);
+    assert_eq!(names(&doubts(&policy)), ["few overlaps others at 0"]);
+    policy.rules_match = RulesMatch::First;
+    assert_eq!(names(&doubts(&policy)), ["few is behind others"]);
+    policy.rules.swap(1, 2);
+    assert!(doubts(&policy).is_empty(), "what is new is left to the last rule");
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {
