@@ -1,4 +1,4 @@
-//! Files that are compiled in by folder: one that comes or goes must rebuild the crate, and cargo does not see that by itself.
+//! Files that are compiled in by folder: cargo does not see by itself that one comes or goes.
 
 use std::fmt::Write as _;
 use std::path::Path;

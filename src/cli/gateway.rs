@@ -14,9 +14,7 @@ use super::{CliError, Exit};
 use crate::app::{self, Time};
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, GatewayConfig};
-use crate::domain::{
-    Address, Channel, EmailAddress, EmailParts, GatewayName, GatewayState, Merchant, Message, Outcome, Phone, SmsText,
-};
+use crate::domain::{Address, Channel, EmailParts, GatewayName, GatewayState, Merchant, Message, Outcome, SmsText};
 use crate::gateway::{Gateway, Handover};
 use crate::plan::RateLimit;
 use crate::render::{Phase, RenderRequest, Sample};
@@ -93,11 +91,7 @@ async fn test(name: &str, to: &str, config: &Config, out: &mut (dyn Write + Send
     }
     let merchant = config.policy.merchants.values().next();
     let merchant = merchant.ok_or_else(|| CliError::Failed("the config has no merchant to write for".to_owned()))?;
-    let address = match gateway.channel() {
-        Channel::Sms => Phone::new(to).map(Address::Phone),
-        Channel::Email => EmailAddress::new(to).map(Address::Email),
-    };
-    let address = address.map_err(|error| CliError::Use(format!("the address {error}")))?;
+    let address = Address::new(gateway.channel(), to).map_err(|error| CliError::Use(format!("the address {error}")))?;
     let message = test_message(&**gateway, merchant)?;
     let reference = format!("test-{}", clock.now().timestamp());
     let deadline = Deadline::new(Arc::clone(&clock), clock.elapsed(), PATIENCE);

@@ -251,5 +251,6 @@ fn channels(section: &mut Section<'_, '_, '_>) -> Option<ChannelChoice> {
 }
 
 pub(super) fn channel(value: &Value<'_>) -> Result<Channel, String> {
-    word(value, &[("sms", Channel::Sms), ("email", Channel::Email)])
+    let words: Vec<_> = Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
+    word(value, &words)
 }

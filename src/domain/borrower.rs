@@ -3,7 +3,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours, VerifierHash};
+use super::{
+    Address, BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours, VerifierHash,
+};
 
 /// What identifies a borrower: the merchant and its own number for the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +83,17 @@ impl Borrower {
             hold: None,
             preferred_channel: None,
             preferred_hours: None,
+        }
+    }
+}
+
+impl Borrower {
+    /// The address on a channel, whether a message can reach it or not. SQL has the same in `src/store/sql/channel.rs`.
+    #[must_use]
+    pub fn address(&self, channel: Channel) -> Option<Address> {
+        match channel {
+            Channel::Sms => self.phone.clone().map(Address::Phone),
+            Channel::Email => self.email.clone().map(Address::Email),
         }
     }
 }

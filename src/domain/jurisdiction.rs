@@ -1,4 +1,4 @@
-//! Jurisdictions by their codes. The files in `jurisdictions/` are the list of them; [`crate::plan`] reads what they say.
+//! Jurisdictions by their codes. The files in `jurisdictions/` are the list of them; [`crate::plan`] reads them.
 
 use std::fmt;
 use std::str::FromStr;

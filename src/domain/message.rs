@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, EmailAddress, Phone};
+use super::{Channel, ContactError, EmailAddress, Phone};
 
 /// Where one message goes. `Debug` is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +14,28 @@ pub enum Address {
 }
 
 impl Address {
+    /// Reads the address of a channel, as a person writes it.
+    ///
+    /// # Errors
+    /// When it is no address of that channel.
+    pub fn new(channel: Channel, text: &str) -> Result<Self, ContactError> {
+        match channel {
+            Channel::Sms => Phone::new(text).map(Self::Phone),
+            Channel::Email => EmailAddress::new(text).map(Self::Email),
+        }
+    }
+
+    /// Reads the address of a channel from the database; see [`EmailAddress::stored`].
+    ///
+    /// # Errors
+    /// When it is no address of that channel.
+    pub fn stored(channel: Channel, text: &str) -> Result<Self, ContactError> {
+        match channel {
+            Channel::Sms => Phone::new(text).map(Self::Phone),
+            Channel::Email => EmailAddress::stored(text).map(Self::Email),
+        }
+    }
+
     /// The channel that reaches it.
     #[must_use]
     pub fn channel(&self) -> Channel {
@@ -72,6 +94,17 @@ pub enum Message {
     Registered(RegisteredSms),
     /// For a mailbox.
     Email(EmailParts),
+}
+
+impl Message {
+    /// The channel that carries it.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Sms(_) | Self::Registered(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
 }
 
 impl fmt::Debug for RegisteredSms {

@@ -56,6 +56,17 @@ pub enum Channel {
 }
 words!(Channel { Sms => "sms", Email => "email" });
 
+impl Channel {
+    /// The name in tables and pages.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Sms => "SMS",
+            Self::Email => "E-mail",
+        }
+    }
+}
+
 /// Why a reminder was planned: one offset of one rule, a person's wish, a notice, or an answer that it confirms.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {

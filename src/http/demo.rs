@@ -282,7 +282,7 @@ impl<'a> NotSent<'a> {
         Self {
             borrower: &skipped.borrower,
             merchant: &skipped.merchant,
-            channel: channel_word(skipped.channel),
+            channel: skipped.channel.label(),
             due_date: skipped.due_date.to_string(),
             reason: skip_words(skipped.reason),
         }
@@ -303,22 +303,12 @@ impl<'a> LinkState<'a> {
         Self {
             borrower: &message.borrower,
             merchant: &message.merchant,
-            channel: channel_word(match message.message {
-                Message::Sms(_) | Message::Registered(_) => Channel::Sms,
-                Message::Email(_) => Channel::Email,
-            }),
+            channel: message.message.channel().label(),
             text: link,
             href: local(link),
             works,
             says: Words { en, zh },
         }
-    }
-}
-
-fn channel_word(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Sms => "SMS",
-        Channel::Email => "E-mail",
     }
 }
 

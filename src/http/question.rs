@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
-use crate::domain::{Borrower, BorrowerKey, Channel, KeyRing, Phone, Verifier, VerifierHash, VerifierKind};
+use crate::domain::{Address, Borrower, BorrowerKey, Channel, KeyRing, Phone, Verifier, VerifierHash, VerifierKind};
 
 /// The question of a page, with what its answer is compared with.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ impl Question {
             return Some(Self::Verifier { borrower, known, ring });
         }
         let linked = borrower.account_phone.as_ref().or(borrower.phone.as_ref())?;
-        let reached = borrower.phone.as_ref().filter(|_| channel == Channel::Sms);
-        let is_another = reached != Some(linked) && linked.as_e164().len() > MIN_NUMBER;
+        let has_reached = borrower.address(channel) == Some(Address::Phone(linked.clone()));
+        let is_another = !has_reached && linked.as_e164().len() > MIN_NUMBER;
         is_another.then(|| Self::PhoneDigits(linked.clone()))
     }
 

@@ -25,7 +25,7 @@ use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{
-    Address, BorrowerKey, Channel, MerchantId, ReminderId, Suppression, SuppressionReason, Wishes, WishesByHand,
+    Address, BorrowerKey, MerchantId, ReminderId, Suppression, SuppressionReason, Wishes, WishesByHand,
 };
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
@@ -169,10 +169,7 @@ impl Public {
         }
         let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
         let borrower = account.borrower.as_ref();
-        let address = borrower.and_then(|borrower| match key.channel {
-            Channel::Sms => borrower.phone.clone().map(Address::Phone),
-            Channel::Email => borrower.email.clone().map(Address::Email),
-        });
+        let address = borrower.and_then(|borrower| borrower.address(key.channel));
         let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
         let done = match &address {
             Some(address) if account.suppressed == Some(SuppressionReason::OptedOut) => {

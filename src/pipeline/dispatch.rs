@@ -271,10 +271,7 @@ impl Lane {
 
     /// How many may be claimed beyond what the gateway takes at once. An SMS in doubt needs a person, so there it is none.
     fn ahead(&self, flight: &Flight) -> usize {
-        match self.channel {
-            Channel::Sms => 0,
-            Channel::Email => flight.pace.min(self.dispatcher.settings.claim_batch as usize),
-        }
+        if self.channel == Channel::Email { flight.pace.min(self.dispatcher.settings.claim_batch as usize) } else { 0 }
     }
 
     /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.

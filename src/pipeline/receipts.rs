@@ -19,7 +19,7 @@ use super::figures::{KEPT_REPORTS, REPLIES, REPORTS, UNREADABLE_SENDERS};
 use crate::clock::Clock;
 use crate::domain::{About, Address, AddressKey, EventKind, Fate, GatewayName, Intent, Reply, Report};
 use crate::gateway::{Callbacks, Gateway, Inquiry, LookUp};
-use crate::plan::{Policy, address, intent};
+use crate::plan::{Policy, intent};
 use crate::source::read_sender;
 use crate::store::{
     KeptReport, ReminderFilter, Sender, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
@@ -181,7 +181,7 @@ impl Intake {
         let Some(view) = self.store.reminders(&filter).await?.pop() else { return Ok(Some(LookUp::NotSent)) };
         let key = view.reminder.plan.key;
         let account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
-        let Some(to) = account.borrower.as_ref().and_then(|borrower| address(borrower, key.channel)) else {
+        let Some(to) = account.borrower.as_ref().and_then(|borrower| borrower.address(key.channel)) else {
             return Ok(Some(LookUp::Unclear));
         };
         let events = self.store.events(reminder).await?;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Dispatcher, Intake};
 use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, Inquiry, LookUp};
-use crate::plan::{Account, address, fall_back, fall_back_at};
+use crate::plan::{Account, fall_back, fall_back_at};
 use crate::store::{NextLook, StoreError, UnknownReminder};
 
 /// How many questions are asked at once.
@@ -156,7 +156,7 @@ impl Reconciler {
         let now = self.dispatcher.clock.now();
         let mut resolved = 0;
         // E-mail first: nobody is asked about it.
-        for channel in [Channel::Email, Channel::Sms] {
+        for channel in Channel::ALL.iter().rev().copied() {
             // Each once in a round, also if the store's clock runs ahead of ours.
             let mut looked_at = BTreeSet::new();
             loop {
@@ -227,7 +227,7 @@ impl Reconciler {
         let key = &reminder.key;
         let Some(gateway) = self.askable(unknown) else { return Ok(None) };
         let account = self.dispatcher.store.account(&key.borrower, key.due_date, key.channel).await?;
-        let Some(to) = account.borrower.as_ref().and_then(|borrower| address(borrower, key.channel)) else {
+        let Some(to) = account.borrower.as_ref().and_then(|borrower| borrower.address(key.channel)) else {
             return Ok(None);
         };
         let composer = &self.dispatcher.composer;

@@ -334,12 +334,3 @@ pub fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipRe
         _ => SkipReason::Paid,
     })
 }
-
-/// The borrower's address on a channel, whether a message can reach it or not.
-#[must_use]
-pub fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
-    match channel {
-        Channel::Sms => borrower.phone.clone().map(Address::Phone),
-        Channel::Email => borrower.email.clone().map(Address::Email),
-    }
-}

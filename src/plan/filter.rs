@@ -1,4 +1,4 @@
-//! What a rule asks of the instalments that fall due: a new filter is added here, and to the config in `src/config/rules.rs`.
+//! The filters of a rule. A new one is added here, and to the config in `src/config/rules.rs`.
 
 use std::ops::RangeInclusive;
 
@@ -83,8 +83,9 @@ impl Mismatch {
     }
 }
 
-/// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, none that is open on the
-/// day may have a tag that is left out, as one message speaks of all, and all together must have the amount. What is not asked for is `None` or empty.
+/// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, none that is
+/// open on the day may have a tag that is left out, as one message speaks of all, and all together must have the amount.
+/// What is not asked for is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
     /// One of these products.

@@ -1,4 +1,4 @@
-//! What the files in `jurisdictions/` say: the clauses of each jurisdiction, with their sources and the days on which they hold.
+//! The clauses of each jurisdiction, with their sources and the days on which they hold, read from `jurisdictions/`.
 
 use std::sync::LazyLock;
 
@@ -27,8 +27,8 @@ pub struct Clause {
     pub rule: String,
     /// The hours that it sets. They change at midnight where the debtor is.
     pub contact_hours: Option<DayHours>,
-    /// One last SMS confirms an opt-out, at most so many minutes after it: later it would be a message to somebody who opted out.
-    /// Holds by the date at the merchant.
+    /// One last SMS confirms an opt-out, at most so many minutes after it: later it would be a message to somebody who
+    /// opted out. Holds by the date at the merchant.
     pub confirm_opt_out_within_minutes: Option<u16>,
     /// Where the rule is written: act and number.
     pub citation: String,
@@ -116,7 +116,8 @@ pub enum PackError {
     NoHours,
     /// There is a day without hours, or one with two.
     #[error(
-        "the clauses with contact_hours are to follow one another: the effective_until of each is the effective_from of the next, the last has none"
+        "the clauses with contact_hours are to follow one another: \
+         the effective_until of each is the effective_from of the next, the last has none"
     )]
     Gap,
     /// A clause ends before it begins.

@@ -40,7 +40,7 @@ pub use catch_up::{Planned, Span, call_for};
 pub use contact::{Beside, Contact, MOST_OF_ONE_PERSON, Progress};
 pub use contact_hours::{ContactHours, DayHours, NoDayHours};
 pub use daily_hours::DailyHours;
-pub use decide::{Account, Decision, DeferReason, Policy, ToSend, address, decide, open_installments};
+pub use decide::{Account, Decision, DeferReason, Policy, ToSend, decide, open_installments};
 pub use doubts::{Doubt, doubts};
 pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};

@@ -3,7 +3,6 @@
 use phonenumber::Type;
 use phonenumber::metadata::{DATABASE, Metadata};
 
-use super::address;
 use super::zones::countries_of;
 use crate::domain::{Address, Borrower, Channel, Merchant, Phone, SkipReason};
 
@@ -42,7 +41,7 @@ pub(super) fn usable_address(
     borrower: &Borrower,
     channel: Channel,
 ) -> Result<Address, SkipReason> {
-    let address = address(borrower, channel).ok_or(SkipReason::NoContact)?;
+    let address = borrower.address(channel).ok_or(SkipReason::NoContact)?;
     match &address {
         Address::Phone(phone) if !may_contact(merchant, phone) => Err(SkipReason::NotAllowed),
         Address::Phone(phone) if !takes_sms(phone) => Err(SkipReason::NoContact),

@@ -8,9 +8,7 @@ use chrono_tz::Tz;
 
 use super::super::table::table as plain_table;
 use super::super::{CliError, app::App};
-use crate::domain::{
-    Address, Borrower, Channel, Message, RegisteredSms, Reminder, ReminderId, SkipReason, SmsText, State,
-};
+use crate::domain::{Address, Borrower, Message, RegisteredSms, Reminder, ReminderId, SkipReason, SmsText, State};
 use crate::gateway::capture::Captured;
 use crate::http::Standing;
 use crate::http::demo::{DemoMessage, DemoSkipped, DemoView, skip_words};
@@ -79,9 +77,11 @@ async fn sent(app: &App, reminder: &Reminder, captured: Captured, invented: bool
     Ok(DemoMessage {
         borrower: name(&borrower),
         merchant: merchant_name(app, reminder),
-        from: match captured.to.channel() {
-            Channel::Sms => merchant.map(|merchant| merchant.signature.clone()).unwrap_or_default(),
-            Channel::Email => merchant_name(app, reminder),
+        from: match &captured.message {
+            Message::Email(_) => merchant_name(app, reminder),
+            Message::Sms(_) | Message::Registered(_) => {
+                merchant.map(|merchant| merchant.signature.clone()).unwrap_or_default()
+            }
         },
         to: address(&captured.to, invented),
         locale: locale.ok_or_else(|| CliError::Failed("a message of an unknown merchant".into()))?,

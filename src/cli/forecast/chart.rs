@@ -19,7 +19,13 @@ const PLOT_HEIGHT: u64 = HEIGHT - TOP - BOTTOM;
 /// What a date below the axis takes.
 const LABEL_WIDTH: u64 = 44;
 
-const SERIES: [(Channel, &str, &str); 2] = [(Channel::Sms, "SMS", "#2f6db5"), (Channel::Email, "E-mail", "#e39a2d")];
+/// A colour for each channel, in the order of [`Channel::ALL`].
+const COLOURS: [&str; Channel::ALL.len()] = ["#2f6db5", "#e39a2d"];
+
+/// Each channel with its name and colour.
+fn series() -> impl Iterator<Item = (Channel, &'static str, &'static str)> {
+    Channel::ALL.iter().zip(COLOURS).map(|(channel, colour)| (*channel, channel.label(), colour))
+}
 
 /// Draws it.
 pub(super) fn svg(forecast: &Forecast) -> String {
@@ -53,7 +59,7 @@ pub(super) fn svg(forecast: &Forecast) -> String {
 }
 
 fn total(forecast: &Forecast, day: NaiveDate) -> u64 {
-    SERIES.iter().map(|(channel, ..)| forecast.volume(Some(day), *channel).messages).sum()
+    series().map(|(channel, ..)| forecast.volume(Some(day), channel).messages).sum()
 }
 
 /// The distance of the lines, 1, 2 or 5 with zeros, and the last of them: at most six, the highest bar below or on it.
@@ -65,7 +71,7 @@ fn scale(most: u64) -> (u64, u64) {
 
 fn legend(svg: &mut String, forecast: &Forecast) {
     let mut x = LEFT;
-    for (channel, name, colour) in SERIES {
+    for (channel, name, colour) in series() {
         let messages = forecast.volume(None, channel).messages;
         _ = writeln!(
             svg,
@@ -97,7 +103,7 @@ fn bars(svg: &mut String, forecast: &Forecast, days: &[NaiveDate], top: u64) {
         let gap = (right - left) / 8;
         let (x, width) = (left + gap, (right - left - 2 * gap).max(1));
         let mut below = 0;
-        for (channel, name, colour) in SERIES {
+        for (channel, name, colour) in series() {
             let messages = forecast.volume(Some(*day), channel).messages;
             if messages == 0 {
                 continue;

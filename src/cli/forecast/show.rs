@@ -43,18 +43,13 @@ pub(super) fn tables(forecast: &Forecast, outlets: &Outlets, notes: &[String], o
 }
 
 fn days(forecast: &Forecast, outlets: &Outlets) -> Table {
-    let mut table = numbers(&["DATE", "DAY", "SMS", "E-MAIL", "SEGMENTS", "COST", "SKIPPED"], 2);
+    let mut table = by_channel(&["DATE", "DAY"], &["SEGMENTS", "COST", "SKIPPED"]);
     let row = |first: [String; 2], day: Option<NaiveDate>| {
         let sms = forecast.volume(day, Channel::Sms);
         let skipped: u64 = forecast.skips(day).values().sum();
-        let rest = [
-            sms.messages.to_string(),
-            forecast.volume(day, Channel::Email).messages.to_string(),
-            sms.segments.to_string(),
-            priced(&forecast.costs(day, outlets)),
-            skipped.to_string(),
-        ];
-        first.into_iter().chain(rest).collect::<Vec<_>>()
+        let messages = Channel::ALL.iter().map(|channel| forecast.volume(day, *channel).messages.to_string());
+        let rest = [sms.segments.to_string(), priced(&forecast.costs(day, outlets)), skipped.to_string()];
+        first.into_iter().chain(messages).chain(rest).collect::<Vec<_>>()
     };
     for day in forecast.days() {
         table.add_row(row([day.to_string(), day.format("%a").to_string()], Some(day)));
@@ -63,16 +58,23 @@ fn days(forecast: &Forecast, outlets: &Outlets) -> Table {
     table
 }
 
+/// A table of numbers with a column for each channel between those of these titles.
+fn by_channel(before: &[&str], after: &[&str]) -> Table {
+    let channels: Vec<_> = Channel::ALL.iter().map(|channel| channel.label().to_uppercase()).collect();
+    let channels = channels.iter().map(String::as_str);
+    numbers(&Vec::from_iter(before.iter().copied().chain(channels).chain(after.iter().copied())), before.len())
+}
+
 /// By hour of the day, over all days.
 fn hours(forecast: &Forecast) -> Table {
     let mut by_hour = BTreeMap::<u32, BTreeMap<Channel, u64>>::new();
     for ((_, hour, channel), volume) in &forecast.hours {
         *by_hour.entry(*hour).or_default().entry(*channel).or_default() += volume.messages;
     }
-    let mut table = numbers(&["HOUR", "SMS", "E-MAIL"], 1);
+    let mut table = by_channel(&["HOUR"], &[]);
     for (hour, counts) in by_hour {
-        let count = |channel| counts.get(&channel).copied().unwrap_or_default().to_string();
-        table.add_row([format!("{hour:02}:00"), count(Channel::Sms), count(Channel::Email)]);
+        let messages = Channel::ALL.iter().map(|channel| counts.get(channel).copied().unwrap_or_default().to_string());
+        table.add_row(std::iter::once(format!("{hour:02}:00")).chain(messages));
     }
     table
 }
@@ -157,13 +159,15 @@ fn sums_json(forecast: &Forecast, outlets: &Outlets, day: Option<NaiveDate>) -> 
     let sms = forecast.volume(day, Channel::Sms);
     let costs = forecast.costs(day, outlets).into_iter().map(|(code, cost)| (code, plain(cost, code)));
     let skipped = forecast.skips(day).into_iter().map(|(reason, count)| (reason.as_str(), count));
-    json!({
-        "sms": sms.messages,
-        "email": forecast.volume(day, Channel::Email).messages,
+    let mut sums = json!({
         "segments": sms.segments,
         "cost": costs.collect::<BTreeMap<_, _>>(),
         "skipped": skipped.collect::<BTreeMap<_, _>>(),
-    })
+    });
+    for channel in Channel::ALL {
+        sums[channel.as_str()] = forecast.volume(day, *channel).messages.into();
+    }
+    sums
 }
 
 fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &Outlet) -> Value {

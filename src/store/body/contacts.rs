@@ -6,7 +6,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::outbox::Leased;
 use super::{Batch, Tx, contact};
-use crate::domain::{BorrowerKey, Channel, KeyRing, ReminderId};
+use crate::domain::{AddressKey, BorrowerKey, Channel, KeyRing, ReminderId};
 use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
 use crate::store::StoreError;
 use crate::store::sql::contact::{ContactRow, FollowingRow, UndecidedProgress};
@@ -24,10 +24,7 @@ impl Asked<'_> {
     /// The address on a channel, in the form in which addresses are compared in the database.
     fn address(&self, channel: Channel, ring: Option<&KeyRing>) -> Option<String> {
         let known = self.account.borrower.as_ref()?;
-        Some(match channel {
-            Channel::Sms => compared(ring, known.phone.as_ref()?.as_e164()),
-            Channel::Email => compared(ring, known.email.as_ref()?.normalized().as_str()),
-        })
+        Some(compared(ring, AddressKey::from(known.address(channel)?).reveal()))
     }
 }
 
@@ -92,7 +89,10 @@ pub(super) async fn read(
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(asked.len());
     // A message is to an address, and whose that is decides whose messages count.
-    let addresses = if channel == Channel::Sms { &people.phones } else { &people.emails };
+    let addresses = match channel {
+        Channel::Sms => &people.phones,
+        Channel::Email => &people.emails,
+    };
     for (place, (one, address)) in (0_i64..).zip(asked.iter().zip(addresses)) {
         let last = one.due_date + TimeDelta::days(i64::from(beside.days_ahead));
         batch.push((place, one.borrower, address.as_deref(), one.due_date, last));

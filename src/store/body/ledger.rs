@@ -170,7 +170,7 @@ pub(super) async fn due_page(
 
 /// Adds what a row says to the group before, if it belongs to it; else gives its own.
 pub(super) fn group(row: DueRow, before: Option<&mut Due>, ring: Option<&KeyRing>) -> Result<Option<Due>, StoreError> {
-    let (due_date, suppressed) = (row.due_date, row.suppressed());
+    let (due_date, suppressed) = (row.due_date, row.suppressed()?);
     match before.filter(|due| due.due_date == due_date && row.key.is(&due.borrower.key)) {
         Some(due) => {
             due.installments.extend(row.installment.installment(&due.borrower.key, due_date)?);

@@ -4,10 +4,11 @@ use super::reports::suppressed;
 use super::{Db, Tx, ledger, outbox, suppression};
 use crate::domain::{BY_REPLY, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
 use crate::store::sql::borrower::read as read_column;
+use crate::store::sql::channel::last_sent;
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::report::{
     AnsweredRow, HAVE_READ, IS_OVERTAKEN, KEEP_REPLY, KEEP_TO_READ, OF_REMINDER, OPT_IN, RECORD_READING, REPLIES,
-    REPLY, ReplyRow, last_sent, narrow_replies,
+    REPLY, ReplyRow, narrow_replies,
 };
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::value::Moment;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    Address, AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing,
-    MerchantId, SourceName, Suppression, SuppressionReason, WishesByHand,
+    AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId,
+    SourceName, Suppression, SuppressionReason, WishesByHand,
 };
 use crate::plan::{Account, Beside, Due, MOST_OF_ONE_PERSON};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
@@ -161,7 +161,7 @@ impl Ledger {
     }
 
     fn unread_reply(&self, borrower: &Borrower, channel: Channel) -> Option<i64> {
-        let to = AddressKey::from(address(borrower, channel)?);
+        let to = AddressKey::from(borrower.address(channel)?);
         self.unread.iter().find(|(_, from)| **from == to).map(|(number, _)| *number)
     }
 
@@ -170,7 +170,7 @@ impl Ledger {
     }
 
     fn suppressed(&self, borrower: &Borrower, channel: Channel, now: DateTime<Utc>) -> Option<SuppressionReason> {
-        let to = AddressKey::from(address(borrower, channel)?);
+        let to = AddressKey::from(borrower.address(channel)?);
         let standing = |one: &&Suppression| {
             one.address == to
                 && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
@@ -190,8 +190,8 @@ impl Ledger {
     /// The borrower, and whoever has the same phone or e-mail address if that is asked for.
     pub(super) fn same_person(&self, key: &BorrowerKey, channel: Channel, beside: Beside) -> BTreeSet<BorrowerKey> {
         let known = self.borrowers.get(key).filter(|_| beside.across_merchants);
-        let own = known.and_then(|known| address(known, channel)).map(AddressKey::from);
-        let same = |other: &&Borrower| own.is_some() && address(other, channel).map(AddressKey::from) == own;
+        let own = known.and_then(|known| known.address(channel)).map(AddressKey::from);
+        let same = |other: &&Borrower| own.is_some() && other.address(channel).map(AddressKey::from) == own;
         let mut all: BTreeSet<_> = self.borrowers.values().filter(same).map(|other| other.key.clone()).collect();
         if all.len() > MOST_OF_ONE_PERSON as usize {
             all.clear();
@@ -283,12 +283,5 @@ impl Ledger {
             self.suppressions.retain(|known| known.merchant != one.merchant || known.address != one.address);
             self.suppressions.push(one.clone());
         }
-    }
-}
-
-pub(super) fn address(borrower: &Borrower, channel: Channel) -> Option<Address> {
-    match channel {
-        Channel::Sms => borrower.phone.clone().map(Address::Phone),
-        Channel::Email => borrower.email.clone().map(Address::Email),
     }
 }

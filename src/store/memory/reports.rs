@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::Tables;
-use super::ledger::{Ledger, address};
+use super::ledger::Ledger;
 use crate::domain::{
     AddressKey, BY_REPLY, Event, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
     ReminderKey, Step, Suppression, SuppressionReason,
@@ -118,7 +118,7 @@ impl Tables {
         let key = self.outbox.reminders.get(&reminder).map(|reminder| &reminder.plan.key);
         let to = key.and_then(|key| {
             let borrower = self.ledger.borrowers().get(&key.borrower)?;
-            Some((key.borrower.merchant.clone(), AddressKey::from(address(borrower, key.channel)?)))
+            Some((key.borrower.merchant.clone(), AddressKey::from(borrower.address(key.channel)?)))
         });
         if let Some(((merchant, to), reason)) = to.zip(fate.suppresses())
             && told.is_none_or(|told| told.is_about(&to))
@@ -238,7 +238,7 @@ impl Tables {
         let sent = self.outbox.reminders.values().filter(|one| {
             let key = &one.plan.key;
             let borrower = self.ledger.borrowers().get(&key.borrower);
-            borrower.and_then(|borrower| address(borrower, key.channel)).map(AddressKey::from).as_ref() == Some(to)
+            borrower.and_then(|borrower| borrower.address(key.channel)).map(AddressKey::from).as_ref() == Some(to)
         });
         let last = sent.filter_map(|one| {
             let events = self.outbox.events(one.id).iter();

@@ -25,14 +25,18 @@ macro_rules! account_columns {
             r#",
             (
                 select coalesce(max(nullif(s.reason, 'opted_out')), max(s.reason)) from suppression s
-                where s.channel = r.channel and s.address = case r.channel when 'sms' then b.phone else b.email_key end
+                where s.channel = r.channel and s.address = "#,
+            $crate::store::sql::channel::address_key!(),
+            r#"
                   and coalesce(s.merchant, r.merchant) = r.merchant and coalesce(s.until > "#,
             $now,
             r#", true)
             ) as suppressed,
             case when exists (select 1 from reply_to_read) then (
                 select min(u.reply_id) from reply_to_read u
-                where u.channel = r.channel and u.address = case r.channel when 'sms' then b.phone else b.email_key end
+                where u.channel = r.channel and u.address = "#,
+            $crate::store::sql::channel::address_key!(),
+            r#"
             ) end as unread_reply,
             exists (select 1 from stop) and exists (
                 select 1 from stop t

@@ -52,7 +52,9 @@ macro_rules! contacts {
                     or exists (select 1 from reply_to_read) and (
                         select true from borrower b join reply_to_read u
                           on u.channel = r.channel
-                          and u.address = case r.channel when 'sms' then b.phone else b.email_key end
+                          and u.address = "#,
+            $crate::store::sql::channel::address_key!(),
+            r#"
                         where b.borrower_id = r.borrower_id and b.merchant = r.merchant limit 1
                     ) is not null
                     or exists (select 1 from reject) and (
@@ -66,7 +68,9 @@ macro_rules! contacts {
                 case when q.state = 'planned' and r.origin <> 'reply' then (
                     select true from borrower b join suppression s
                       on s.channel = r.channel
-                      and s.address = case r.channel when 'sms' then b.phone else b.email_key end
+                      and s.address = "#,
+            $crate::store::sql::channel::address_key!(),
+            r#"
                       and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
             $now,
             r#", true)

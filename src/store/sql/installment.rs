@@ -26,19 +26,9 @@ macro_rules! due_rows {
             ", ",
             $crate::store::sql::installment::installment_columns!(),
             r#",
-            exists (
-                select 1 from suppression s
-                where s.channel = 'sms' and s.address = b.phone
-                  and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
-            $now,
-            r#", true)
-            ) as no_sms,
-            exists (
-                select 1 from suppression s
-                where s.channel = 'email' and s.address = b.email_key
-                  and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > "#,
-            $now,
-            ", true)) as no_email",
+"#,
+            $crate::store::sql::channel::suppressed_channels!($now),
+            " as suppressed",
             $more,
             " from (",
             $page,
@@ -153,8 +143,7 @@ fn read_count(number: Option<i64>, column: &'static str) -> Result<Option<u32>, 
 /// A row of [`due_rows`].
 #[derive(FromRow)]
 pub(in crate::store) struct DueRow {
-    no_sms: bool,
-    no_email: bool,
+    suppressed: String,
     #[sqlx(flatten)]
     pub(in crate::store) key: KeyRow,
     pub(in crate::store) due_date: NaiveDate,
@@ -165,8 +154,8 @@ pub(in crate::store) struct DueRow {
 }
 
 impl DueRow {
-    pub(in crate::store) fn suppressed(&self) -> Vec<Channel> {
-        let told = [(Channel::Sms, self.no_sms), (Channel::Email, self.no_email)];
-        told.into_iter().filter(|(_, suppressed)| *suppressed).map(|(channel, _)| channel).collect()
+    pub(in crate::store) fn suppressed(&self) -> Result<Vec<Channel>, StoreError> {
+        let words = self.suppressed.split_ascii_whitespace();
+        words.map(|word| read(word, "suppression.channel", str::parse)).collect()
     }
 }

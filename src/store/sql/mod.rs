@@ -6,6 +6,7 @@ pub(super) mod account;
 pub(super) mod address_key;
 pub(super) mod books;
 pub(super) mod borrower;
+pub(super) mod channel;
 pub(super) mod clauses;
 pub(super) mod click;
 pub(super) mod contact;

@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known, read_key};
+use super::channel::of_personal;
 use super::clauses::Clause;
 use super::sealing::{open_address, open_personal};
 use super::value::Moment;
 use crate::domain::{
-    Address, Channel, Code, EmailAddress, Fate, KeyRing, MerchantId, Phone, ReminderId, ReminderKey, Step, Suppression,
-    SuppressionReason,
+    Address, Channel, Code, Fate, KeyRing, MerchantId, ReminderId, ReminderKey, Step, Suppression, SuppressionReason,
 };
 use crate::store::{KeptReport, ReplyFilter, ReplyRecord, Sender, StoreError, SuppressionFilter};
 
@@ -49,7 +49,9 @@ macro_rules! addresses {
     ($batch:literal) => {
         concat!(
             r#"select r.merchant, r.borrower_id, r.id as reminder_id, r.channel,
-                case r.channel when 'sms' then b.phone else b.email end as address, b.sealed
+                "#,
+            $crate::store::sql::channel::address!(),
+            r#" as address, b.sealed
             from "#,
             $batch,
             " join borrower b on b.borrower_id = r.borrower_id and b.merchant = r.merchant"
@@ -120,13 +122,7 @@ macro_rules! last_sent {
     };
 }
 
-/// The statement for address keys of a channel.
-pub(in crate::store) fn last_sent(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Sms => last_sent!("b.phone"),
-        Channel::Email => last_sent!("b.email_key"),
-    }
-}
+pub(in crate::store) use last_sent;
 
 /// Lifts what an answer suppressed for the merchant that was answered; nothing, if it is not known who that is. Binds: channel, address,
 /// merchant.
@@ -222,10 +218,7 @@ impl AddressRow {
             None => self.address,
             Some(sealed) => {
                 let [_, phone, email, _] = open_personal(ring, &read_key(&self.merchant, &self.borrower_id)?, &sealed)?;
-                match read(&self.channel, "reminder.channel", str::parse)? {
-                    Channel::Sms => phone,
-                    Channel::Email => email,
-                }
+                of_personal(read(&self.channel, "reminder.channel", str::parse)?, phone, email)
             }
         };
         let address = address.map(|address| read_address(&self.channel, &address, "borrower.phone"));
@@ -238,10 +231,8 @@ pub(in crate::store) fn read_address(
     address: &str,
     column: &'static str,
 ) -> Result<Address, StoreError> {
-    Ok(match read(channel, column, str::parse)? {
-        Channel::Sms => Address::Phone(read(address, column, Phone::new)?),
-        Channel::Email => Address::Email(read(address, column, EmailAddress::stored)?),
-    })
+    let channel = read(channel, column, str::parse)?;
+    read(address, column, |address| Address::stored(channel, address))
 }
 
 /// What is no address was no number that is valid anywhere.
