@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use super::merchants::email;
 use super::probe;
 use super::reading::Section;
 use super::value::{flag, instant, text, word};
 use crate::domain::{AppGuide, AppSteps, MerchantId, Route, RouteKey, RouteKind, Support, check_form};
 use crate::pipeline::Expected;
+use crate::render::page_languages;
 
 /// What an entry of `[routes.*]` came to.
 pub(super) struct ReadRoute {
@@ -96,10 +99,11 @@ fn address(section: &mut Section<'_, '_, '_>, kind: impl Fn(String) -> RouteKind
 fn guide(section: &mut Section<'_, '_, '_>) -> Option<AppGuide> {
     let stores = section.list("stores", text);
     let mut steps = section.section("steps");
-    let (chinese, english) = (steps.list("zh-CN", text), steps.list("en", text));
+    let read = page_languages().map(|tag| Some((tag.to_owned(), steps.list(tag, text)?.unwrap_or_default())));
+    let by_language: Vec<_> = read.collect();
     steps.finish();
-    let steps = AppSteps { chinese: chinese?.unwrap_or_default(), english: english?.unwrap_or_default() };
-    Some(AppGuide { stores: stores?.unwrap_or_default(), steps })
+    let by_language: BTreeMap<_, _> = by_language.into_iter().collect::<Option<_>>()?;
+    Some(AppGuide { stores: stores?.unwrap_or_default(), steps: AppSteps::from(by_language) })
 }
 
 /// Whom to ask, if not the merchant's own customer service.

@@ -50,12 +50,6 @@ impl Locale {
     pub fn language(&self) -> &str {
         self.0.split('-').next().unwrap_or_default()
     }
-
-    /// Whether messages in this locale are written the Chinese way.
-    #[must_use]
-    pub fn is_chinese(&self) -> bool {
-        self.language() == "zh"
-    }
 }
 
 impl fmt::Display for Locale {

@@ -45,7 +45,6 @@ mod verifier;
 mod wishes;
 
 pub use address_key::AddressKey;
-pub use app_store::AppStore;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};

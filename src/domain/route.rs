@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -58,13 +60,32 @@ pub struct AppGuide {
 
 /// What to do in an app, step by step, in the languages of the pages; where there is none, the page has steps of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppSteps {
-    /// In Chinese.
-    #[serde(default, rename = "zh-CN")]
-    pub chinese: Vec<String>,
-    /// In English.
-    #[serde(default, rename = "en")]
-    pub english: Vec<String>,
+#[serde(from = "BTreeMap<String, Vec<String>>")]
+pub struct AppSteps(BTreeMap<String, Vec<String>>);
+
+impl AppSteps {
+    /// The steps in one language, by its tag.
+    #[must_use]
+    pub fn in_language(&self, tag: &str) -> &[String] {
+        self.0.get(tag).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a step in one language.
+    pub fn push(&mut self, tag: &str, step: String) {
+        self.0.entry(tag.to_owned()).or_default().push(step);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &String> {
+        self.0.values().rev().flatten()
+    }
+}
+
+impl From<BTreeMap<String, Vec<String>>> for AppSteps {
+    fn from(mut steps: BTreeMap<String, Vec<String>>) -> Self {
+        steps.retain(|_, steps| !steps.is_empty());
+        Self(steps)
+    }
 }
 
 /// What somebody made of a route at run time. Versions are only ever added.

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::RouteKind;
-use super::app_store::AppStore;
+use super::app_store::is_app_store;
 use super::placeholder::{BadPlaceholder, pieces};
 
 /// The hosts that a merchant's routes may lead to: exact ones, or every host below one (`.pay.mall.example`).
@@ -144,7 +144,7 @@ impl RouteHosts {
         if url.contains(['{', '}']) {
             return Err(UrlRefusal::Unclear);
         }
-        if AppStore::at(&host).is_some() { Ok(()) } else { self.check_host(host) }
+        if is_app_store(&host) { Ok(()) } else { self.check_host(host) }
     }
 
     fn check_host(&self, host: String) -> Result<(), UrlRefusal> {

@@ -13,12 +13,11 @@ use super::question::{Asks, Question};
 use super::ways::{Viewer, Way, form_sources, is_app, is_web};
 use crate::config::LinkLifetime;
 use crate::domain::{
-    AppStore, Borrower, Channel, Installment, KeyRing, Locale, Merchant, ReminderId, RouteHosts, RouteKind, SkipReason,
-    Support,
+    Borrower, Channel, Installment, KeyRing, Locale, Merchant, ReminderId, RouteHosts, RouteKind, SkipReason, Support,
 };
 use crate::pipeline::Seen;
 use crate::plan::{Account, local_date, open_installments};
-use crate::render::money_text;
+use crate::render::{LocaleFile, date_text, money_text};
 
 /// What became of what a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -150,14 +149,10 @@ impl fmt::Debug for Bill {
     }
 }
 
-/// The languages that pages are written in.
+/// The tag of a language that pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) enum Language {
-    #[serde(rename = "zh-CN")]
-    Chinese,
-    #[serde(rename = "en")]
-    English,
-}
+#[serde(transparent)]
+pub(super) struct Language(&'static str);
 
 /// Who can be asked.
 #[derive(Debug, Serialize)]
@@ -225,10 +220,10 @@ impl Facts {
             token: token.to_owned(),
             merchant: merchant.name.clone(),
             app_name: merchant.app_name.clone(),
-            due_date: lang.date(self.due_date),
+            due_date: date_text(&lang.locale(), self.due_date),
             days_left: (self.due_date - local_date(zone, self.now)).num_days(),
             apps: viewer.ways(&open, is_app),
-            steps: lang.of_both(guide.steps.chinese, guide.steps.english),
+            steps: guide.steps.in_language(lang.0).to_vec(),
             stores: guide.stores.into_iter().map(|url| Store { name: store_name(&url, lang), url }).collect(),
             webs: viewer.ways(&open, is_web),
             check,
@@ -281,11 +276,8 @@ impl Landing {
     }
 
     /// The template in the page's language.
-    pub(super) fn template(&self) -> &'static str {
-        match self.lang {
-            Language::Chinese => "landing.zh-CN.html",
-            Language::English => "landing.en.html",
-        }
+    pub(super) fn template(&self) -> String {
+        format!("landing.{}.html", self.lang.0)
     }
 }
 
@@ -302,36 +294,18 @@ impl SupportContact {
 
 impl Language {
     pub(super) fn of(locale: &Locale) -> Self {
-        if locale.is_chinese() { Self::Chinese } else { Self::English }
-    }
-
-    fn of_both<T>(self, chinese: T, english: T) -> T {
-        match self {
-            Self::Chinese => chinese,
-            Self::English => english,
-        }
+        Self(LocaleFile::of(locale).pages())
     }
 
     fn locale(self) -> Locale {
-        Locale::new(self.of_both("zh-CN", "en")).expect("both are tags")
-    }
-
-    fn date(self, date: NaiveDate) -> String {
-        let form = match self {
-            Self::Chinese => "%Y年%-m月%-d日",
-            Self::English => "%-d %B %Y",
-        };
-        date.format(form).to_string()
+        Locale::new(self.0).expect("files of locales are called after tags")
     }
 }
 
 /// What people call the store of an address, or else its host.
 fn store_name(url: &str, lang: Language) -> String {
     let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    match AppStore::at(&host) {
-        Some(store) => lang.of_both(store.chinese, store.english).to_owned(),
-        None => host,
-    }
+    LocaleFile::of(&lang.locale()).app_store(&host).map(str::to_owned).unwrap_or(host)
 }
 
 /// The digits that a phone dials for a number as it is printed; what follows them (an extension, a remark) is left out.

@@ -17,23 +17,8 @@ use sha2::{Digest, Sha256};
 /// The one style sheet, put inline into every page: a page loads nothing further.
 const CSS: &str = include_str!("../../templates/web/style.css");
 
-/// Every template, by the name under which `{% extends %}` finds it.
-const TEMPLATES: &[(&str, &str)] = &[
-    ("base.html", include_str!("../../templates/web/base.html")),
-    ("check.html", include_str!("../../templates/web/check.html")),
-    ("choice.html", include_str!("../../templates/web/choice.html")),
-    ("item.html", include_str!("../../templates/web/item.html")),
-    ("way.html", include_str!("../../templates/web/way.html")),
-    ("landing.html", include_str!("../../templates/web/landing.html")),
-    ("landing.en.html", include_str!("../../templates/web/landing.en.html")),
-    ("landing.zh-CN.html", include_str!("../../templates/web/landing.zh-CN.html")),
-    ("not-found.html", include_str!("../../templates/web/not-found.html")),
-    ("too-many.html", include_str!("../../templates/web/too-many.html")),
-    ("unavailable.html", include_str!("../../templates/web/unavailable.html")),
-    ("unsubscribe.html", include_str!("../../templates/web/unsubscribe.html")),
-    ("verify.html", include_str!("../../templates/web/verify.html")),
-    ("demo.html", include_str!("../../templates/web/demo.html")),
-];
+/// Every file of `templates/web/`, by the name under which `{% extends %}` finds it.
+const TEMPLATES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
@@ -41,7 +26,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let syntax = pages.syntax().to_builder().trim_blocks(true).lstrip_blocks(true).build();
     pages.set_syntax(syntax.expect("jinja's own delimiters are sound"));
     pages.add_global("css", Value::from_safe_string(CSS.to_owned()));
-    for (name, source) in TEMPLATES {
+    for (name, source) in TEMPLATES.iter().filter(|(name, _)| name.ends_with(".html")) {
         pages.add_template(name, source).expect("the compiled-in templates parse: tests render every one");
     }
     pages
@@ -75,7 +60,7 @@ pub(super) enum Strictness {
 }
 
 /// Renders a template. One that does not render is logged, without the values, and gives a plain 500.
-pub(super) fn page(status: StatusCode, template: &'static str, context: impl Serialize) -> Response {
+pub(super) fn page(status: StatusCode, template: &str, context: impl Serialize) -> Response {
     match PAGES.get_template(template).and_then(|found| found.render(Serde(context))) {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
@@ -101,4 +86,18 @@ pub(super) fn set_headers(headers: &mut HeaderMap, strictness: Strictness) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TEMPLATES;
+    use crate::render::page_languages;
+
+    #[test]
+    fn each_language_of_pages_has_its_landing_page() {
+        for tag in page_languages() {
+            let name = format!("landing.{tag}.html");
+            assert!(TEMPLATES.iter().any(|(known, _)| *known == name), "templates/web/{name} is missing");
+        }
+    }
 }

@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{Borrower, Channel, Locale, PreferredHours, Said, Wishes};
-
-/// The languages that messages are written in.
-const LANGUAGES: [&str; 2] = ["zh-CN", "en"];
+use crate::render::{language_name, page_languages};
 
 /// The hours that are offered, local. The contact hours stand above them.
 const HOURS: [&str; 3] = ["09:00-12:00", "12:00-18:00", "18:00-21:00"];
@@ -22,6 +20,8 @@ pub(super) struct Preferences {
 #[derive(Debug, Serialize)]
 struct Choice {
     value: String,
+    /// The value's own name, if it is a language.
+    name: Option<&'static str>,
     chosen: bool,
 }
 
@@ -29,7 +29,7 @@ impl Preferences {
     pub(super) fn of(borrower: &Borrower) -> Self {
         let channels = Channel::ALL.iter().map(|channel| channel.as_str());
         Self {
-            language: choices(LANGUAGES, borrower.locale.as_ref().map(|locale| locale.as_str().to_owned())),
+            language: choices(page_languages(), borrower.locale.as_ref().map(|locale| locale.as_str().to_owned())),
             channel: choices(channels, borrower.preferred_channel.map(|channel| channel.as_str().to_owned())),
             hours: choices(HOURS, borrower.preferred_hours.map(|hours| hours.to_string())),
         }
@@ -67,7 +67,7 @@ fn choices<'a>(offered: impl IntoIterator<Item = &'a str>, wished: Option<String
     if !values.contains(&wished) {
         values.push(wished.clone());
     }
-    values.into_iter().map(|value| Choice { chosen: value == wished, value }).collect()
+    values.into_iter().map(|value| Choice { chosen: value == wished, name: language_name(&value), value }).collect()
 }
 
 /// The value of a list that says this; `None` where nothing is said.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
 
-use super::{Phase, RenderCause, RenderError, TemplateInfo, TemplateOrigin};
+use super::{LocaleFile, Phase, RenderCause, RenderError, TemplateInfo, TemplateOrigin};
 use crate::domain::{Channel, Locale};
 
 /// What a file below the message folder is, told from its path alone.
@@ -199,7 +199,7 @@ pub(super) fn gather<'a>(
 
 /// A language tag, its parents, and the usual tag of its language: `zh-Hant-HK`, `zh-Hant`, `zh`, `zh-CN`.
 pub(super) fn tags(tag: &str) -> impl Iterator<Item = &str> {
-    let usual = (tag == "zh" || tag.starts_with("zh-")).then_some("zh-CN");
+    let usual = LocaleFile::of_tag(tag).fallback();
     iter::successors(Some(tag), |tag| tag.rfind('-').map(|end| &tag[..end])).chain(usual)
 }
 

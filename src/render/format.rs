@@ -1,21 +1,15 @@
+//! How money and dates are written, by what a file of `locales/` says.
+
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 
+use super::LocaleFile;
 use crate::domain::{Currency, Locale, Money};
 
 /// How money and dates are written. It follows the template that was found, not the one that was asked for: a French
 /// borrower who is served the English text reads English dates in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// 1,280.50元, 11月25日.
-    Simplified,
-    /// CNY 1,280.50, 11月25日: outside the mainland 元 alone does not say which one.
-    Traditional,
-    /// $1,280.50, CNY 1,280.50, 25 Nov 2026: nothing in it is outside GSM-7, and no date can be misread.
-    English,
-    /// CNY 1,280.50, 2026-11-25: for languages whose form this version does not know.
-    Neutral,
-}
+pub(super) struct Form(&'static LocaleFile);
 
 /// An amount with its currency, as a page in that language writes it.
 #[must_use]
@@ -23,15 +17,15 @@ pub fn money_text(locale: &Locale, money: &Money) -> String {
     Form::of(locale).money(money)
 }
 
+/// A date in full, as a page in that language writes it.
+#[must_use]
+pub fn date_text(locale: &Locale, date: NaiveDate) -> String {
+    Form::of(locale).date_full(date)
+}
+
 impl Form {
     pub(super) fn of(locale: &Locale) -> Self {
-        let traditional = |tag: &str| tag.split('-').any(|part| matches!(part, "Hant" | "TW" | "HK" | "MO"));
-        match locale.language() {
-            "zh" if traditional(locale.as_str()) => Self::Traditional,
-            "zh" => Self::Simplified,
-            "en" => Self::English,
-            _ => Self::Neutral,
-        }
+        Self(LocaleFile::of(locale))
     }
 
     /// An amount with its currency.
@@ -49,88 +43,66 @@ impl Form {
                 None => sums.push((money.currency(), money.amount())),
             }
         }
-        let (comma, and) = match self {
-            Self::Simplified | Self::Traditional => ("、", "和"),
-            Self::English => (", ", " and "),
-            Self::Neutral => (" + ", " + "),
-        };
         let last = sums.len().saturating_sub(1);
         let mut text = String::new();
         for (index, (currency, sum)) in sums.into_iter().enumerate() {
             if index > 0 {
-                text.push_str(if index == last { and } else { comma });
+                text.push_str(if index == last { &self.0.and } else { &self.0.comma });
             }
             text.push_str(&self.amount(sum, currency));
         }
         Some(text)
     }
 
-    /// A date as a short message writes it; the Chinese form leaves out the year if it is this year's.
+    /// A date as a short message writes it.
     pub(super) fn date(self, date: NaiveDate, today: NaiveDate) -> String {
-        let (year, month, day) = (date.year(), date.month(), date.day());
-        match self {
-            Self::Simplified | Self::Traditional if year == today.year() => format!("{month}月{day}日"),
-            Self::English => format!("{day} {} {year}", &english_month(month)[..3]),
-            Self::Simplified | Self::Traditional | Self::Neutral => self.date_full(date),
-        }
+        let this_year = self.0.date_this_year.as_ref().filter(|_| date.year() == today.year());
+        self.filled(this_year.unwrap_or(&self.0.date), date)
     }
 
     /// A date in full, for what may be read years later.
     pub(super) fn date_full(self, date: NaiveDate) -> String {
-        let (year, month, day) = (date.year(), date.month(), date.day());
-        match self {
-            Self::Simplified | Self::Traditional => format!("{year}年{month}月{day}日"),
-            Self::English => format!("{day} {} {year}", english_month(month)),
-            Self::Neutral => date.to_string(),
+        self.filled(&self.0.date_full, date)
+    }
+
+    /// A form with the parts of a date in its places.
+    fn filled(self, form: &str, date: NaiveDate) -> String {
+        let (month, day) = (date.month(), date.day());
+        let mut text = String::with_capacity(form.len() + 8);
+        let mut rest = form;
+        while let Some((before, (place, after))) =
+            rest.split_once('{').and_then(|(before, place)| Some((before, place.split_once('}')?)))
+        {
+            text.push_str(before);
+            match place {
+                "year" => text.push_str(&date.year().to_string()),
+                "month" => text.push_str(&month.to_string()),
+                "day" => text.push_str(&day.to_string()),
+                "month_digits" => text.push_str(&format!("{month:02}")),
+                "day_digits" => text.push_str(&format!("{day:02}")),
+                "month_name" => text.push_str(name_of(&self.0.months, month)),
+                "mon" => text.push_str(name_of(&self.0.months_short, month)),
+                _ => {}
+            }
+            rest = after;
         }
+        text + rest
     }
 
     fn amount(self, amount: Decimal, currency: Currency) -> String {
         let number = grouped(&amount.to_string());
         let code = currency.code();
-        match (self, code) {
-            (Self::Simplified, _) => match simplified_unit(code) {
-                Some(unit) => number + unit,
-                None => format!("{code} {number}"),
-            },
-            (Self::English, "USD") => format!("${number}"),
-            (Self::English, "GBP") => format!("£{number}"),
-            (Self::English, "EUR") => format!("€{number}"),
-            // Not ¥: it stands for two currencies.
-            (Self::English | Self::Traditional | Self::Neutral, _) => format!("{code} {number}"),
+        match (self.0.units.get(code), self.0.symbols.get(code)) {
+            (Some(unit), _) => number + unit,
+            (None, Some(symbol)) => format!("{symbol}{number}"),
+            (None, None) => format!("{code} {number}"),
         }
     }
 }
 
-fn simplified_unit(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "CNY" => "元",
-        "USD" => "美元",
-        "HKD" => "港元",
-        "EUR" => "欧元",
-        "GBP" => "英镑",
-        "JPY" => "日元",
-        _ => return None,
-    })
-}
-
-fn english_month(month: u32) -> &'static str {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    // chrono's months are 1 to 12.
-    MONTHS[(month as usize - 1) % 12]
+/// The name of a month, 1 to 12.
+fn name_of(months: &[String], month: u32) -> &str {
+    months.get(month as usize - 1).map_or("", String::as_str)
 }
 
 /// Puts a comma before every third digit of a plain decimal number's whole part.

@@ -17,7 +17,7 @@
 //!
 //! # Which template a message is made of
 //!
-//! For each language in turn (the one asked for, its parents, `zh-CN` for any Chinese, then the same for the merchant's, then
+//! For each language in turn (the one asked for, its parents, the `fallback` of its file in `locales/`, then the same for the merchant's, then
 //! `en`): the rule's own template of this merchant, then of all; then that of the phase (before, on, after the due date) of
 //! this merchant, then from the folder, then built in. So a text in the right language comes before the rule's own text
 //! in a wrong one, and an e-mail's parts are never mixed. Money and dates follow the template's language.
@@ -47,6 +47,7 @@ mod format;
 mod inline_css;
 mod limits;
 mod link;
+mod locale_file;
 mod registered;
 mod renderer;
 mod sample;
@@ -63,9 +64,10 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateNa
 
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
-pub use format::money_text;
+pub use format::{date_text, money_text};
 pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
+pub use locale_file::{LocaleFile, language_name, page_languages};
 pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};

@@ -2,7 +2,8 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Phase, RenderRequest};
+use super::locale_file::SampleTexts;
+use super::{LocaleFile, Phase, RenderRequest};
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus,
     Locale, Merchant, MerchantId, Money, PersonName, Phone, Support, Tags,
@@ -125,16 +126,12 @@ impl Sample {
 /// A merchant that does not exist, for previews where the config has none.
 #[must_use]
 pub fn sample_merchant(locale: &Locale) -> Merchant {
-    let (name, app_name, phone, hours) = if locale.is_chinese() {
-        ("示例商城", "示例金融", "400-000-0000", "9:00–21:00")
-    } else {
-        ("Example Mall", "Example Finance", "555-0100", "9:00-21:00")
-    };
+    let SampleTexts { merchant: name, app, phone, hours, .. } = &LocaleFile::of(locale).sample;
     Merchant {
         id: MerchantId::new("example").expect(FIXED),
-        name: name.into(),
-        signature: name.into(),
-        app_name: app_name.into(),
+        name: name.clone(),
+        signature: name.clone(),
+        app_name: app.clone(),
         locale: locale.clone(),
         time_zone: Tz::Asia__Shanghai,
         country: "CN".into(),
@@ -143,15 +140,15 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         stopped: false,
         link_base: "https://pay.example.com".into(),
         support: Support {
-            phone: Some(phone.into()),
+            phone: Some(phone.clone()),
             email: Some(EmailAddress::new("help@example.com").expect(FIXED)),
-            hours: Some(hours.into()),
+            hours: Some(hours.clone()),
         },
     }
 }
 
 fn borrower(merchant: &Merchant, locale: &Locale) -> Borrower {
-    let name = if locale.is_chinese() { "张三" } else { "Jane Sample" };
+    let name = &LocaleFile::of(locale).sample.borrower;
     let key = BorrowerKey { merchant: merchant.id.clone(), id: BorrowerId::new("SAMPLE-1").expect(FIXED) };
     Borrower {
         name: Some(PersonName::new(name).expect(FIXED)),
@@ -165,19 +162,21 @@ fn borrower(merchant: &Merchant, locale: &Locale) -> Borrower {
 
 /// The first is paid in part; products and amounts repeat after the third.
 fn installment(merchant: &Merchant, locale: &Locale, number: u32, due_date: NaiveDate) -> Installment {
-    let currency = Currency::new(if locale.is_chinese() { "CNY" } else { "USD" }).expect(FIXED);
+    let sample = &LocaleFile::of(locale).sample;
+    let currency = Currency::new(&sample.currency).expect(FIXED);
     let money = |cents: i64| Money::new(Decimal::new(cents, 2), currency).expect(FIXED);
-    let (chinese, english, amount, paid) = match number % 3 {
-        1 => ("蓝牙耳机", "Wireless earphones", 128_050, 28_050),
-        2 => ("扫地机器人", "Robot vacuum", 24_999, 0),
-        _ => ("电饭煲", "Rice cooker", 9_900, 0),
+    let [first, second, third] = &sample.products;
+    let (product, amount, paid) = match number % 3 {
+        1 => (first, 128_050, 28_050),
+        2 => (second, 24_999, 0),
+        _ => (third, 9_900, 0),
     };
     Installment {
         merchant: merchant.id.clone(),
         id: InstallmentId::new(format!("SAMPLE-{number}")).expect(FIXED),
         borrower: BorrowerId::new("SAMPLE-1").expect(FIXED),
         order_ref: Some(format!("A10{number:02}")),
-        product: Some(if locale.is_chinese() { chinese } else { english }.into()),
+        product: Some(product.clone()),
         sequence: Some(number + 2),
         of: Some(12),
         amount: money(amount),

@@ -4,8 +4,8 @@
 use crate::house::{Finding, House, folder_of, join};
 
 /// A word that begins with one of these is meant as a path of this house.
-const FOLDERS: [&str; 8] =
-    ["src/", "tests/", "benches/", "migrations/", "templates/", "jurisdictions/", "deploy/", ".ci/"];
+const FOLDERS: [&str; 9] =
+    ["src/", "tests/", "benches/", "migrations/", "templates/", "jurisdictions/", "locales/", "deploy/", ".ci/"];
 
 /// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy and docs, in comments of the source.
 pub(crate) fn findings(house: &House) -> Vec<Finding> {

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Kind, SetArgs};
 use crate::cli::CliError;
 use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support};
+use crate::render::page_languages;
 
 #[derive(Debug, Args)]
 pub(super) struct GuideArgs {
@@ -57,7 +58,7 @@ pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
     match kind {
         RouteKind::Web { .. } | RouteKind::Support { contact: None } => Vec::new(),
         RouteKind::App { guide: AppGuide { stores, steps }, .. } => {
-            [stores, &steps.chinese, &steps.english].into_iter().flatten().cloned().collect()
+            stores.iter().chain(steps.iter()).cloned().collect()
         }
         RouteKind::Support { contact: Some(Support { phone, email, hours }) } => {
             let email = email.as_ref().map(|email| email.as_str().to_owned());
@@ -101,16 +102,13 @@ impl GuideArgs {
             guide.steps = AppSteps::default();
         }
         for said in &self.steps {
-            let steps = match said.split_once('=') {
-                Some(("zh-CN", text)) => Some((&mut guide.steps.chinese, text)),
-                Some(("en", text)) => Some((&mut guide.steps.english, text)),
-                _ => None,
-            };
+            let step = said.split_once('=').filter(|(tag, _)| page_languages().any(|known| known == *tag));
             let sound = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
-            let Some((steps, text)) = steps.filter(|(_, text)| sound(text)) else {
-                return Err(CliError::Use(format!("--step {said:?} is no step; write zh-CN=TEXT or en=TEXT")));
+            let Some((tag, text)) = step.filter(|(_, text)| sound(text)) else {
+                let forms: Vec<_> = page_languages().map(|tag| format!("{tag}=TEXT")).collect();
+                return Err(CliError::Use(format!("--step {said:?} is no step; write {}", forms.join(" or "))));
             };
-            steps.push(text.trim().to_owned());
+            guide.steps.push(tag, text.trim().to_owned());
         }
         Ok(guide)
     }

@@ -32,7 +32,7 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
     assert!(kind(&config, "mall-web").is_signed() && kind(&config, "mall-web").fixed_page().is_none());
     let RouteKind::App { guide: AppGuide { stores, steps }, .. } = kind(&config, "mall-app") else { panic!("an app") };
     assert_eq!(
-        (stores.len(), &steps.chinese[..], steps.english.len()),
+        (stores.len(), steps.in_language("zh-CN"), steps.in_language("en").len()),
         (2, &["打开 App".into(), "还款".into()][..], 0)
     );
     let RouteKind::Support { contact: Some(contact) } = kind(&config, "mall-care") else { panic!("a person") };

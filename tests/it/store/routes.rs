@@ -30,7 +30,8 @@ pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, 
     second.route.closed = true;
     second.route.replaced_by = "app".parse().ok();
     let mut app = version("app", "mallpay://bill", "2026-11-22T02:00:00Z");
-    let steps = AppSteps { chinese: vec!["打开 App".into(), "“还款”".into()], english: Vec::new() };
+    let mut steps = AppSteps::default();
+    ["打开 App", "“还款”"].map(|step| steps.push("zh-CN", step.into()));
     let guide = AppGuide { stores: vec!["https://apps.apple.com/cn/app/id1".into()], steps };
     app.route.kind = RouteKind::App { url: "mallpay://bill/{installment}".into(), guide };
     let mut support = version("zz", "", "2026-11-22T02:00:00Z");

@@ -279,7 +279,9 @@ async fn an_app_has_its_own_stores_and_steps_and_a_product_its_own_customer_serv
     let mut world = World::new();
     world.merchant.locale = Locale::new("en").expect("a tag");
     let stores = vec!["https://appgallery.huawei.com/app/C1".into(), "https://pay.yunfan.example/app.apk".into()];
-    let steps = AppSteps { chinese: vec!["点“还款”".into()], english: vec!["Tap <Repay>".into()] };
+    let mut steps = AppSteps::default();
+    steps.push("zh-CN", "点“还款”".into());
+    steps.push("en", "Tap <Repay>".into());
     world.routes[0].kind = RouteKind::App { url: "mallpay://repay".into(), guide: AppGuide { stores, steps } };
     let contact = Support { phone: Some("95000".into()), email: None, hours: None };
     world.routes.push(route("care", Some("教育分期"), RouteKind::Support { contact: Some(contact) }));
