@@ -3,7 +3,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::{BorrowerId, InstallmentId, MerchantId, Money, RouteKey, Tags, clean};
+use super::{BorrowerId, BorrowerKey, InstallmentId, MerchantId, Money, RouteKey, Tags, clean};
 
 /// How an instalment stands in the lender's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +82,26 @@ pub struct Installment {
 }
 
 impl Installment {
+    /// An open instalment of which nothing is paid and nothing more is known.
+    #[must_use]
+    pub fn new(borrower: BorrowerKey, id: InstallmentId, amount: Money, due_date: NaiveDate) -> Self {
+        Self {
+            merchant: borrower.merchant,
+            id,
+            borrower: borrower.id,
+            order_ref: None,
+            product: None,
+            sequence: None,
+            of: None,
+            paid_amount: amount.less(&amount),
+            amount,
+            due_date,
+            status: InstallmentStatus::Open,
+            route: None,
+            tags: Tags::default(),
+        }
+    }
+
     /// What is still to be paid; zero when paid or cancelled.
     #[must_use]
     pub fn outstanding(&self) -> Money {

@@ -72,6 +72,35 @@ pub struct LedgerRow {
     pub wishes: Wishes,
 }
 
+impl LedgerRow {
+    /// A row that says only what every row has to.
+    #[must_use]
+    pub fn new(borrower: BorrowerKey, installment: InstallmentId, amount: Money, due_date: NaiveDate) -> Self {
+        Self {
+            borrower,
+            installment,
+            amount,
+            due_date,
+            name: Said::Nothing,
+            phone: Said::Nothing,
+            email: Said::Nothing,
+            locale: Said::Nothing,
+            time_zone: Said::Nothing,
+            account_phone: Said::Nothing,
+            verifier: Said::Nothing,
+            order_ref: Said::Nothing,
+            product: Said::Nothing,
+            sequence: Said::Nothing,
+            of: Said::Nothing,
+            paid_amount: Said::Nothing,
+            status: Said::Nothing,
+            route: Said::Nothing,
+            tags: Said::Nothing,
+            wishes: Wishes::default(),
+        }
+    }
+}
+
 /// Lays `row` over what is known. The result is what the ledger is to hold; compare it with what was there to see whether
 /// anything is to be written. A verifier is kept as a hash under a key of `ring`; without a ring it is not kept, and what is known stays.
 #[must_use]

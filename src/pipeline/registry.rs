@@ -207,8 +207,8 @@ mod tests {
 
     use super::Seen;
     use crate::domain::{
-        AppGuide, Currency, Installment, InstallmentStatus, LinkMode, Money, Patience, Route, RouteFault, RouteHealth,
-        RouteKind, Routes, Tags,
+        AppGuide, BorrowerKey, Currency, Installment, LinkMode, Money, Patience, Route, RouteFault, RouteHealth,
+        RouteKind, Routes,
     };
 
     /// `web`, `app` and so on by the first letter; `!` stands for closed, `~` for degraded, `>key` for what replaces it, `:mall2` for
@@ -248,21 +248,9 @@ mod tests {
 
     fn installment() -> Installment {
         let money = |text| Money::parse(text, Currency::new("CNY").expect("a code")).expect("an amount");
-        Installment {
-            merchant: "mall".parse().expect("a name"),
-            id: "i".parse().expect("a number"),
-            borrower: "b".parse().expect("a number"),
-            order_ref: None,
-            product: None,
-            sequence: None,
-            of: None,
-            amount: money("10"),
-            paid_amount: money("0"),
-            due_date: DateTime::<Utc>::UNIX_EPOCH.date_naive(),
-            status: InstallmentStatus::Open,
-            route: None,
-            tags: Tags::default(),
-        }
+        let borrower = BorrowerKey { merchant: "mall".parse().expect("a name"), id: "b".parse().expect("a number") };
+        let due_date = DateTime::<Utc>::UNIX_EPOCH.date_naive();
+        Installment::new(borrower, "i".parse().expect("a number"), money("10"), due_date)
     }
 
     #[rstest]

@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use super::locale_file::SampleTexts;
 use super::{LocaleFile, Phase, RenderRequest};
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus,
-    Locale, Merchant, MerchantId, Money, PersonName, Phone, Support, Tags,
+    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, Locale, Merchant,
+    MerchantId, Money, PersonName, Phone, Support,
 };
 
 /// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
@@ -171,19 +171,14 @@ fn installment(merchant: &Merchant, locale: &Locale, number: u32, due_date: Naiv
         2 => (second, 24_999, 0),
         _ => (third, 9_900, 0),
     };
+    let borrower = BorrowerKey { merchant: merchant.id.clone(), id: BorrowerId::new("SAMPLE-1").expect(FIXED) };
+    let id = InstallmentId::new(format!("SAMPLE-{number}")).expect(FIXED);
     Installment {
-        merchant: merchant.id.clone(),
-        id: InstallmentId::new(format!("SAMPLE-{number}")).expect(FIXED),
-        borrower: BorrowerId::new("SAMPLE-1").expect(FIXED),
         order_ref: Some(format!("A10{number:02}")),
         product: Some(product.clone()),
         sequence: Some(number + 2),
         of: Some(12),
-        amount: money(amount),
         paid_amount: money(paid),
-        due_date,
-        status: InstallmentStatus::Open,
-        route: None,
-        tags: Tags::default(),
+        ..Installment::new(borrower, id, money(amount), due_date)
     }
 }

@@ -73,24 +73,17 @@ mod tests {
     use secrecy::SecretString;
 
     use super::address_for;
-    use crate::domain::{BorrowerId, Currency, Installment, InstallmentId, InstallmentStatus, MerchantId, Money, Tags};
+    use crate::domain::{BorrowerId, BorrowerKey, Currency, Installment, InstallmentId, MerchantId, Money};
 
     fn installment(id: &str, order: Option<&str>) -> Installment {
         let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
+        let merchant = MerchantId::new("mall").expect("sound");
+        let borrower = BorrowerKey { merchant, id: BorrowerId::new("B-1").expect("sound") };
+        let (id, due_date) = (InstallmentId::new(id).expect("sound"), "2026-11-25".parse().expect("a date"));
         Installment {
-            merchant: MerchantId::new("mall").expect("sound"),
-            id: InstallmentId::new(id).expect("sound"),
-            borrower: BorrowerId::new("B-1").expect("sound"),
             order_ref: order.map(str::to_owned),
-            product: None,
-            sequence: None,
-            of: None,
-            amount: cny("128.50"),
             paid_amount: cny("28.5"),
-            due_date: "2026-11-25".parse().expect("a date"),
-            status: InstallmentStatus::Open,
-            route: None,
-            tags: Tags::default(),
+            ..Installment::new(borrower, id, cny("128.50"), due_date)
         }
     }
 

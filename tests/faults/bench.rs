@@ -234,27 +234,13 @@ impl Bench {
 
     fn row(&self, number: usize, now: DateTime<Utc>) -> LedgerRow {
         let merchant = MerchantId::new("mall").expect("an id");
+        let borrower = BorrowerKey { merchant, id: format!("b{number}").parse().expect("an id") };
+        let installment = format!("i{number}").parse().expect("an id");
+        let amount = Money::parse("128.50", Currency::new("CNY").expect("a currency")).expect("an amount");
         LedgerRow {
-            borrower: BorrowerKey { merchant, id: format!("b{number}").parse().expect("an id") },
-            installment: format!("i{number}").parse().expect("an id"),
-            amount: Money::parse("128.50", Currency::new("CNY").expect("a currency")).expect("an amount"),
-            due_date: local_date(self.zone, now),
-            name: Said::Nothing,
             phone: Said::Value(Some(Phone::new("+8613800138000").expect("a number"))),
             email: Said::Value(Some(EmailAddress::new("zhang@example.com").expect("an address"))),
-            locale: Said::Nothing,
-            time_zone: Said::Nothing,
-            account_phone: Said::Nothing,
-            verifier: Said::Nothing,
-            order_ref: Said::Nothing,
-            product: Said::Nothing,
-            sequence: Said::Nothing,
-            of: Said::Nothing,
-            paid_amount: Said::Nothing,
-            status: Said::Nothing,
-            route: Said::Nothing,
-            tags: Said::Nothing,
-            wishes: dueherald::domain::Wishes::default(),
+            ..LedgerRow::new(borrower, installment, amount, local_date(self.zone, now))
         }
     }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use dueherald::domain::{
-    Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentStatus, Locale, ManualChange,
-    Merchant, MerchantId, Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step,
-    Support, Tags,
+    Borrower, BorrowerKey, Channel, Currency, EmailAddress, Installment, Locale, ManualChange, Merchant, MerchantId,
+    Money, NewReminder, Origin, PersonName, Phone, ReminderKey, Route, RouteKind, Routes, Step, Support,
 };
 use dueherald::pipeline::{Composer, Registry};
 use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
@@ -136,20 +135,13 @@ pub(crate) fn borrower(id: &str) -> Borrower {
 
 pub(crate) fn installment(id: &str, borrower: &str, due: &str) -> Installment {
     let money = |text| Money::parse(text, Currency::new("CNY").expect("a currency")).expect("an amount");
+    let borrower = BorrowerKey { merchant: merchant().id, id: borrower.parse().expect("an id") };
     Installment {
-        merchant: merchant().id,
-        id: id.parse().expect("an id"),
-        borrower: borrower.parse().expect("an id"),
         order_ref: Some("A-1001".into()),
         product: Some("分期购".into()),
         sequence: Some(3),
         of: Some(12),
-        amount: money("1280.50"),
-        paid_amount: money("0"),
-        due_date: day(due),
-        status: InstallmentStatus::Open,
-        route: None,
-        tags: Tags::default(),
+        ..Installment::new(borrower, id.parse().expect("an id"), money("1280.50"), day(due))
     }
 }
 

@@ -182,27 +182,20 @@ fn debts(rng: &mut Rng, (first, days): (NaiveDate, u32), number: u32) -> Vec<Led
         if part == 1 || rng.u32(0..3) > 0 {
             due_date = first + TimeDelta::days(rng.i64(0..i64::from(days)));
         }
+        let borrower = BorrowerKey { merchant: home.id.clone(), id: format!("b{number}").parse().expect("an id") };
+        let installment = format!("b{number}-{part}").parse().expect("an id");
+        let amount = Money::parse("128.50", currency).expect("an amount");
         rows.push(LedgerRow {
-            borrower: BorrowerKey { merchant: home.id.clone(), id: format!("b{number}").parse().expect("an id") },
-            installment: format!("b{number}-{part}").parse().expect("an id"),
-            amount: Money::parse("128.50", currency).expect("an amount"),
-            due_date,
             name: Said::Value(Some(PersonName::new("Ann Example").expect("a name"))),
             phone: Said::Value(phone.clone()),
             email: Said::Value(email.clone()),
             locale: Said::Value(locale.clone()),
             time_zone: Said::Value(zone),
             account_phone: Said::Value(phone.clone()),
-            verifier: Said::Nothing,
-            order_ref: Said::Nothing,
-            product: Said::Nothing,
             sequence: Said::Value(Some(part)),
             of: Said::Value(Some(3)),
-            paid_amount: Said::Nothing,
             status: Said::Value(Some(InstallmentStatus::Open)),
-            route: Said::Nothing,
-            tags: Said::Nothing,
-            wishes: dueherald::domain::Wishes::default(),
+            ..LedgerRow::new(borrower, installment, amount, due_date)
         });
     }
     rows

@@ -126,7 +126,7 @@ mod tests {
 
     use super::Walk;
     use crate::clock::SimClock;
-    use crate::domain::{BorrowerKey, Currency, LedgerRow, Money, Said, Tags, Wishes};
+    use crate::domain::{BorrowerKey, Currency, LedgerRow, Money};
     use crate::store::{MemoryStore, Store, WriteMode};
 
     /// An instalment of one of 50 borrowers, each on another day.
@@ -135,28 +135,9 @@ mod tests {
             merchant: "mall".parse().expect("an id"),
             id: format!("b{}", number % 50).parse().expect("an id"),
         };
-        LedgerRow {
-            borrower,
-            installment: format!("i{number}").parse().expect("an id"),
-            amount: Money::parse("1", Currency::new("CNY").expect("a currency")).expect("an amount"),
-            due_date: (start + TimeDelta::days(number)).date_naive(),
-            name: Said::Nothing,
-            phone: Said::Nothing,
-            email: Said::Nothing,
-            locale: Said::Nothing,
-            time_zone: Said::Nothing,
-            account_phone: Said::Nothing,
-            verifier: Said::Nothing,
-            order_ref: Said::Nothing,
-            product: Said::Nothing,
-            sequence: Said::Nothing,
-            of: Said::Nothing,
-            paid_amount: Said::Nothing,
-            status: Said::Nothing,
-            route: Said::Nothing,
-            tags: Said::<Tags>::Nothing,
-            wishes: Wishes::default(),
-        }
+        let amount = Money::parse("1", Currency::new("CNY").expect("a currency")).expect("an amount");
+        let due_date = (start + TimeDelta::days(number)).date_naive();
+        LedgerRow::new(borrower, format!("i{number}").parse().expect("an id"), amount, due_date)
     }
 
     #[tokio::test]

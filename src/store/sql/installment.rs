@@ -17,6 +17,77 @@ macro_rules! installment_columns {
 }
 pub(in crate::store) use installment_columns;
 
+/// What is written of an instalment: a column, its number among the arrays of PostgreSQL and its place in a row of SQLite, and
+/// its type. The order is that in which [`crate::store::body`] binds. First the key, at the end what `settled_at` follows from.
+macro_rules! with_written_columns {
+    ($use:ident) => {
+        $crate::store::sql::installment::$use! {
+            "merchant" "$1" "0" "text", "installment_id" "$2" "1" "text";
+            "borrower_id" "$3" "2" "text", "order_ref" "$4" "3" "text", "product" "$5" "4" "text",
+            "sequence" "$6" "5" "bigint", "of" "$7" "6" "bigint", "currency" "$8" "7" "text",
+            "amount" "$9" "8" "numeric", "paid_amount" "$10" "9" "numeric", "due_date" "$11" "10" "date",
+            "status" "$12" "11" "text", "route" "$13" "12" "text", "tags" "$14" "13" "text";
+            is_settled "$15" "14"; now "$16"
+        }
+    };
+}
+pub(in crate::store) use with_written_columns;
+
+macro_rules! postgres_rows {
+    (
+        $($key:literal $key_array:literal $key_place:literal $key_type:literal),+;
+        $($column:literal $array:literal $place:literal $type:literal),+;
+        is_settled $settled:literal $settled_place:literal; now $now:literal
+    ) => {
+        concat!(
+            "insert into installment (", $($key, ", ",)+ $($column, ", ",)+ "settled_at) select ",
+            $($key, ", ",)+ $($column, ", ",)+ "case when is_settled then coalesce(", $now, ", now()) end from unnest(",
+            $($key_array, "::", $key_type, "[], ",)+ $($array, "::", $type, "[], ",)+ $settled, "::boolean[]) as k (",
+            $($key, ", ",)+ $($column, ", ",)+ "is_settled)"
+        )
+    };
+}
+pub(in crate::store) use postgres_rows;
+
+macro_rules! sqlite_rows {
+    (
+        $($key:literal $key_array:literal $key_place:literal $key_type:literal),+;
+        $($column:literal $array:literal $place:literal $type:literal),+;
+        is_settled $settled:literal $settled_place:literal; now $now:literal
+    ) => {
+        concat!(
+            "insert into installment (", $($key, ", ",)+ $($column, ", ",)+ "settled_at) select ",
+            $("value ->> ", $key_place, ", ",)+ $("value ->> ", $place, ", ",)+
+            "case when value ->> ", $settled_place, " then $2 end from json_each($1) where true"
+        )
+    };
+}
+pub(in crate::store) use sqlite_rows;
+
+macro_rules! overwritten_columns {
+    (
+        $($key:literal $key_array:literal $key_place:literal $key_type:literal),+;
+        $($column:literal $array:literal $place:literal $type:literal),+;
+        is_settled $settled:literal $settled_place:literal; now $now:literal
+    ) => {
+        concat!($($column, " = excluded.", $column, ", "),+)
+    };
+}
+pub(in crate::store) use overwritten_columns;
+
+/// Behind [`postgres_rows`] or [`sqlite_rows`]: what is known is overwritten, but for when it was settled first.
+macro_rules! overwrite {
+    () => {
+        concat!(
+            " on conflict (installment_id, merchant) do update set ",
+            $crate::store::sql::installment::with_written_columns!(overwritten_columns),
+            "settled_at = case when excluded.settled_at is not null then \
+             coalesce(installment.settled_at, excluded.settled_at) end"
+        )
+    };
+}
+pub(in crate::store) use overwrite;
+
 /// What is open for each borrower and due date of `$page`, as of `$now`, and `$more` of the page.
 macro_rules! due_rows {
     ($page:literal, $now:literal, $more:literal) => {

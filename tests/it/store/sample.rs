@@ -38,28 +38,8 @@ pub(super) fn key(borrower: &str) -> BorrowerKey {
 
 /// A row with what is required: 128.50 CNY, due on [`DUE`].
 pub(super) fn row(borrower: &str, installment: &str) -> LedgerRow {
-    LedgerRow {
-        borrower: key(borrower),
-        installment: installment.parse().expect("a number"),
-        amount: money("128.50", "CNY"),
-        due_date: date(DUE),
-        name: Said::Nothing,
-        phone: Said::Nothing,
-        email: Said::Nothing,
-        locale: Said::Nothing,
-        time_zone: Said::Nothing,
-        account_phone: Said::Nothing,
-        verifier: Said::Nothing,
-        order_ref: Said::Nothing,
-        product: Said::Nothing,
-        sequence: Said::Nothing,
-        of: Said::Nothing,
-        paid_amount: Said::Nothing,
-        status: Said::Nothing,
-        route: Said::Nothing,
-        tags: Said::Nothing,
-        wishes: dueherald::domain::Wishes::default(),
-    }
+    let installment = installment.parse().expect("a number");
+    LedgerRow::new(key(borrower), installment, money("128.50", "CNY"), date(DUE))
 }
 
 pub(super) fn said<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Said<T> {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::config::Http;
 use dueherald::domain::{
-    AppGuide, BorrowerId, Currency, EmailAddress, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
-    MerchantId, Money, Route, RouteKey, RouteKind, Support, Tags,
+    AppGuide, BorrowerId, BorrowerKey, Currency, EmailAddress, Installment, InstallmentId, Locale, Merchant,
+    MerchantId, Money, Route, RouteKey, RouteKind, Support,
 };
 
 pub(super) fn merchant() -> Merchant {
@@ -34,20 +34,13 @@ pub(super) fn merchant_id() -> MerchantId {
 
 pub(crate) fn installment(id: &str, product: Option<&str>) -> Installment {
     let cny = |amount| Money::parse(amount, Currency::new("CNY").expect("a code")).expect("an amount");
+    let borrower = BorrowerKey { merchant: merchant_id(), id: BorrowerId::new("B-1001").expect("sound") };
     Installment {
-        merchant: merchant_id(),
-        id: InstallmentId::new(id).expect("sound"),
-        borrower: BorrowerId::new("B-1001").expect("sound"),
         order_ref: Some("ORDER-778899".into()),
         product: product.map(str::to_owned),
         sequence: Some(2),
         of: Some(6),
-        amount: cny("1288.66"),
-        paid_amount: cny("0"),
-        due_date: date("2026-11-25"),
-        status: InstallmentStatus::Open,
-        route: None,
-        tags: Tags::default(),
+        ..Installment::new(borrower, InstallmentId::new(id).expect("sound"), cny("1288.66"), date("2026-11-25"))
     }
 }
 
