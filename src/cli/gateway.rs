@@ -14,7 +14,7 @@ use super::{CliError, Exit};
 use crate::app::{self, Time};
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, GatewayConfig};
-use crate::domain::{Address, Channel, EmailParts, GatewayName, GatewayState, Merchant, Message, Outcome, SmsText};
+use crate::domain::{Address, Channel, GatewayName, GatewayState, Merchant, Message, Outcome};
 use crate::gateway::{Gateway, Handover};
 use crate::plan::RateLimit;
 use crate::render::{Phase, RenderRequest, Sample};
@@ -115,15 +115,7 @@ fn test_message(gateway: &dyn Gateway, merchant: &Merchant) -> Result<Message, C
         let sms = registered.fill(&request).map_err(|error| CliError::Failed(error.to_string()))?;
         return Ok(Message::Registered(sms));
     }
-    Ok(match gateway.channel() {
-        Channel::Sms => Message::Sms(SmsText(format!("【{}】{MARK}", merchant.signature))),
-        Channel::Email => Message::Email(EmailParts {
-            subject: "[TEST] dueherald".to_owned(),
-            text: format!("{MARK}\n"),
-            html: format!("<p>{MARK}</p>\n"),
-            unsubscribe: None,
-        }),
-    })
+    Ok(Message::plain(gateway.channel(), &merchant.signature, "[TEST] dueherald", MARK))
 }
 
 /// A rate in words.

@@ -97,6 +97,20 @@ pub enum Message {
 }
 
 impl Message {
+    /// A line without markup, as a message of a channel. The subject is for those that have one.
+    #[must_use]
+    pub fn plain(channel: Channel, signature: &str, subject: &str, line: &str) -> Self {
+        match channel {
+            Channel::Sms => Self::Sms(SmsText(format!("【{signature}】{line}"))),
+            Channel::Email => Self::Email(EmailParts {
+                subject: subject.to_owned(),
+                text: format!("{line}\n"),
+                html: format!("<p>{line}</p>\n"),
+                unsubscribe: None,
+            }),
+        }
+    }
+
     /// The channel that carries it.
     #[must_use]
     pub fn channel(&self) -> Channel {

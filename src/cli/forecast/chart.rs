@@ -19,8 +19,9 @@ const PLOT_HEIGHT: u64 = HEIGHT - TOP - BOTTOM;
 /// What a date below the axis takes.
 const LABEL_WIDTH: u64 = 44;
 
-/// A colour for each channel, in the order of [`Channel::ALL`].
-const COLOURS: [&str; Channel::ALL.len()] = ["#2f6db5", "#e39a2d"];
+/// A colour for each channel, in the order of [`Channel::ALL`]; those at the end are for channels to come.
+const COLOURS: [&str; 5] = ["#2f6db5", "#e39a2d", "#4a9a5b", "#a15fb0", "#7a7a7a"];
+const _: () = assert!(Channel::ALL.len() <= COLOURS.len(), "each channel has a colour");
 
 /// Each channel with its name and colour.
 fn series() -> impl Iterator<Item = (Channel, &'static str, &'static str)> {
