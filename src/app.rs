@@ -473,11 +473,9 @@ pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, App
                 let callback = config.callback_address(&name);
                 Arc::new(SmsGateway::http(name, *settings, callback, clock).map_err(wrong)?)
             }
-            GatewayConfig::Aliyun(settings) => Arc::new(SmsGateway::aliyun(name, *settings, clock).map_err(wrong)?),
-            GatewayConfig::Tencent(settings) => Arc::new(SmsGateway::tencent(name, *settings, clock).map_err(wrong)?),
-            GatewayConfig::Twilio(settings) => {
+            GatewayConfig::Vendor { account, .. } => {
                 let callback = config.callback_address(&name);
-                Arc::new(SmsGateway::twilio(name, *settings, callback, clock).map_err(wrong)?)
+                Arc::new(account.gateway(name, callback, clock).map_err(wrong)?)
             }
             GatewayConfig::Capture(settings) => {
                 let capture = Arc::new(CaptureGateway::new(name, settings, clock));

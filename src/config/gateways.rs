@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use super::reading::Section;
 use super::settings::deserialize;
 use super::value::{Value, decimal, integer, text, word};
 use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
+use crate::gateway::sms::VendorAccount;
 use crate::gateway::sms::aliyun::AliyunSettings;
 use crate::gateway::sms::http::HttpSettings;
 use crate::gateway::sms::tencent::TencentSettings;
@@ -28,12 +31,13 @@ pub enum GatewayConfig {
     Smtp(Box<SmtpSettings>),
     /// An SMS provider or a company's own gateway with an HTTP interface.
     Http(Box<HttpSettings>),
-    /// An account at Aliyun.
-    Aliyun(Box<AliyunSettings>),
-    /// An account at Tencent Cloud.
-    Tencent(Box<TencentSettings>),
-    /// An account at Twilio.
-    Twilio(Box<TwilioSettings>),
+    /// An account at one of [`VENDORS`].
+    Vendor {
+        /// The word in `kind`.
+        kind: &'static str,
+        /// What the section says of it.
+        account: Arc<dyn VendorAccount>,
+    },
     /// Keeps messages and sends nothing.
     Capture(CaptureSettings),
 }
@@ -44,7 +48,7 @@ impl GatewayConfig {
     pub fn channel(&self) -> Channel {
         match self {
             Self::Smtp(_) => Channel::Email,
-            Self::Http(_) | Self::Aliyun(_) | Self::Tencent(_) | Self::Twilio(_) => Channel::Sms,
+            Self::Http(_) | Self::Vendor { .. } => Channel::Sms,
             Self::Capture(settings) => settings.channel,
         }
     }
@@ -56,9 +60,7 @@ impl GatewayConfig {
                 vec![("connect_timeout", settings.connect_timeout), ("command_timeout", settings.command_timeout)]
             }
             Self::Http(settings) => vec![("timeout", settings.timeout)],
-            Self::Aliyun(settings) => vec![("timeout", settings.timeout)],
-            Self::Tencent(settings) => vec![("timeout", settings.timeout)],
-            Self::Twilio(settings) => vec![("timeout", settings.timeout)],
+            Self::Vendor { account, .. } => vec![("timeout", account.timeout())],
             Self::Capture(_) => Vec::new(),
         }
     }
@@ -67,9 +69,8 @@ impl GatewayConfig {
     #[must_use]
     pub fn registered(&self) -> Option<RegisteredTemplates> {
         match self {
-            Self::Aliyun(settings) => Some(settings.registered()),
-            Self::Tencent(settings) => Some(settings.registered()),
-            Self::Smtp(_) | Self::Http(_) | Self::Twilio(_) | Self::Capture(_) => None,
+            Self::Vendor { account, .. } => account.registered(),
+            Self::Smtp(_) | Self::Http(_) | Self::Capture(_) => None,
         }
     }
 
@@ -79,9 +80,7 @@ impl GatewayConfig {
         match self {
             Self::Smtp(_) => "smtp",
             Self::Http(_) => "http",
-            Self::Aliyun(_) => "aliyun",
-            Self::Tencent(_) => "tencent",
-            Self::Twilio(_) => "twilio",
+            Self::Vendor { kind, .. } => kind,
             Self::Capture(_) => "capture",
         }
     }
@@ -91,10 +90,24 @@ impl GatewayConfig {
 enum Kind {
     Smtp,
     Http,
-    Aliyun,
-    Tencent,
-    Twilio,
+    Vendor(&'static str, ReadAccount),
     Capture,
+}
+
+/// Reads the section of an account.
+type ReadAccount = fn(Section<'_, '_, '_>) -> Option<Arc<dyn VendorAccount>>;
+
+/// The vendors of SMS with an interface of their own: the word in `kind`, and what reads the section.
+static VENDORS: [(&str, ReadAccount); 3] = [
+    ("aliyun", account::<AliyunSettings>),
+    ("tencent", account::<TencentSettings>),
+    ("twilio", account::<TwilioSettings>),
+];
+
+fn account<A: VendorAccount + DeserializeOwned + 'static>(
+    section: Section<'_, '_, '_>,
+) -> Option<Arc<dyn VendorAccount>> {
+    Some(Arc::new(deserialize::<A>(section)?))
 }
 
 /// What `[gateways.*]` came to.
@@ -204,14 +217,12 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let kinds = [
-        ("smtp", Kind::Smtp),
-        ("http", Kind::Http),
-        ("aliyun", Kind::Aliyun),
-        ("tencent", Kind::Tencent),
-        ("twilio", Kind::Twilio),
-        ("capture", Kind::Capture),
-    ];
+    let vendors = VENDORS.iter().map(|(word, read)| (*word, Kind::Vendor(*word, *read)));
+    let kinds: Vec<_> = [("smtp", Kind::Smtp), ("http", Kind::Http)]
+        .into_iter()
+        .chain(vendors)
+        .chain([("capture", Kind::Capture)])
+        .collect();
     let Some(kind) = section.required("kind", r#""capture""#, |value| word(value, &kinds)) else {
         section.give_up();
         return None;
@@ -230,9 +241,7 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             GatewayConfig::Smtp(Box::new(settings))
         }
         Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
-        Kind::Aliyun => GatewayConfig::Aliyun(Box::new(deserialize(section)?)),
-        Kind::Tencent => GatewayConfig::Tencent(Box::new(deserialize(section)?)),
-        Kind::Twilio => GatewayConfig::Twilio(Box::new(deserialize(section)?)),
+        Kind::Vendor(kind, read) => GatewayConfig::Vendor { kind, account: read(section)? },
         Kind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));

@@ -69,7 +69,7 @@ fn advice(name: &GatewayName, gateway: &GatewayConfig, is_called: bool) -> Optio
             // Without a secret that is a mistake of its own.
             Some(_) => None,
         },
-        GatewayConfig::Aliyun(_) | GatewayConfig::Tencent(_) | GatewayConfig::Twilio(_) => (!is_called).then(secret),
+        GatewayConfig::Vendor { .. } => (!is_called).then(secret),
         GatewayConfig::Capture(_) => None,
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Asia::Shanghai;
@@ -21,13 +22,13 @@ use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{NamedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{canonical_headers, canonical_query, hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight, until_next_month};
-use super::{Provider, SmsGateway};
+use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
     About, Address, Code, Fate, GatewayName, LinkMode, MerchantId, Message, Outcome, Phone, RejectScope, Reply, Report,
     TemplateName,
 };
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackError, Callbacks};
+use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
 use crate::render::RegisteredTemplates;
 
@@ -89,6 +90,25 @@ fn max_parameter() -> usize {
 struct Aliyun {
     settings: AliyunSettings,
     registered: RegisteredTemplates,
+}
+
+impl VendorAccount for AliyunSettings {
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn registered(&self) -> Option<RegisteredTemplates> {
+        Some(AliyunSettings::registered(self))
+    }
+
+    fn gateway(
+        &self,
+        name: GatewayName,
+        _callback: Option<CallbackAddress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SmsGateway, GatewayError> {
+        SmsGateway::aliyun(name, self.clone(), clock)
+    }
 }
 
 impl SmsGateway {

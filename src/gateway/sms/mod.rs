@@ -28,6 +28,7 @@ mod verdict;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,6 +38,7 @@ use tokio_rustls::TlsConnector;
 
 use self::client::{Answer, Client};
 use self::verdict::Verdict;
+use super::callback::CallbackAddress;
 use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Channel, Code, GatewayName, LinkMode, Outcome};
@@ -47,6 +49,28 @@ pub use registered::{NamedParameters, OrderedParameters, TemplateSettings};
 
 /// How many codes that nobody knew are remembered, so that each is told once.
 const REMEMBERED_CODES: usize = 1_000;
+
+/// An account at one vendor, as its `[gateways.*]` section describes it.
+pub trait VendorAccount: Send + Sync + fmt::Debug {
+    /// The time-out by which a call ends.
+    fn timeout(&self) -> Duration;
+
+    /// The templates that the vendor has approved, where it takes no free text.
+    fn registered(&self) -> Option<RegisteredTemplates> {
+        None
+    }
+
+    /// Its gateway. Connects to nothing. The vendor calls back at the address, if there is one.
+    ///
+    /// # Errors
+    /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
+    fn gateway(
+        &self,
+        name: GatewayName,
+        callback: Option<CallbackAddress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SmsGateway, GatewayError>;
+}
 
 /// What one provider is about. Pure: it is handed the time, and meets no network.
 trait Provider: Send + Sync + fmt::Debug {

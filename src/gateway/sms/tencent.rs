@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Request;
@@ -22,13 +23,13 @@ use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{OrderedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{hex, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented, until_midnight};
-use super::{Provider, SmsGateway};
+use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
     About, Address, Code, Fate, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, Reply, Report,
     TemplateName,
 };
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackError, Callbacks};
+use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
 use crate::gateway::decode::decode;
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
 use crate::render::RegisteredTemplates;
@@ -100,6 +101,25 @@ fn max_parameter() -> usize {
 struct Tencent {
     settings: TencentSettings,
     registered: RegisteredTemplates,
+}
+
+impl VendorAccount for TencentSettings {
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn registered(&self) -> Option<RegisteredTemplates> {
+        Some(TencentSettings::registered(self))
+    }
+
+    fn gateway(
+        &self,
+        name: GatewayName,
+        _callback: Option<CallbackAddress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SmsGateway, GatewayError> {
+        SmsGateway::tencent(name, self.clone(), clock)
+    }
 }
 
 impl SmsGateway {

@@ -22,7 +22,7 @@ use super::connection::{Endpoint, gateway_settings};
 use super::read::{clipped, field, identifier, sender};
 use super::signing::{hmac_sha1, hmac_sha256, sha256_hex};
 use super::verdict::{Verdict, provider_code, undocumented};
-use super::{Provider, SmsGateway};
+use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
     About, Address, Code, Fate, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, SmsText,
@@ -98,6 +98,21 @@ fn validity<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 struct Twilio {
     settings: TwilioSettings,
     callback: Option<CallbackAddress>,
+}
+
+impl VendorAccount for TwilioSettings {
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn gateway(
+        &self,
+        name: GatewayName,
+        callback: Option<CallbackAddress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SmsGateway, GatewayError> {
+        SmsGateway::twilio(name, self.clone(), callback, clock)
+    }
 }
 
 impl SmsGateway {
