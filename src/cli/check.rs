@@ -331,7 +331,7 @@ fn show_merchants(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> i
     Ok(())
 }
 
-/// What the merchant's jurisdiction asks for, and where it is written.
+/// Prints the clauses of the merchant's jurisdiction with their sources.
 fn show_clauses(config: &Config, merchant: &Merchant, today: NaiveDate, out: &mut dyn Write) -> io::Result<()> {
     let pack = pack(merchant.jurisdiction);
     if config.policy.hours_of(merchant) != pack.contact_hours {

@@ -35,7 +35,7 @@ pub enum GatewayConfig {
     Vendor {
         /// The word in `kind`.
         kind: &'static str,
-        /// What the section says of it.
+        /// Its settings.
         account: Arc<dyn VendorAccount>,
     },
     /// Keeps messages and sends nothing.

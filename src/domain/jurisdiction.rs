@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// Each file of `jurisdictions/`, by code: the code and the text.
 const PACKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/jurisdictions.rs"));
 
-/// Whose rules of contact hold. There is a file for each that exists.
+/// A jurisdiction whose rules of contact apply to a merchant. Each has a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Jurisdiction(usize);
 

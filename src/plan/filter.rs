@@ -43,7 +43,7 @@ pub enum Mismatch {
     Tag,
     /// Something that is open on the day has a tag that the rule leaves out.
     NotTag,
-    /// What is open on the day is too little or too much.
+    /// The amount open on the day is too small or too large.
     Amount,
 }
 
@@ -83,9 +83,9 @@ impl Mismatch {
     }
 }
 
-/// What a rule asks of what falls due: one open instalment must have the product, the sequence and the tag, none that is
+/// The conditions of a rule: one open instalment must have the product, the sequence and the tag, none that is
 /// open on the day may have a tag that is left out, as one message speaks of all, and all together must have the amount.
-/// What is not asked for is `None` or empty.
+/// A condition that is not set is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
     /// One of these products.

@@ -13,7 +13,7 @@ use crate::domain::Jurisdiction;
 pub struct Pack {
     /// Its name in English.
     pub name: String,
-    /// What it asks for, in the order of its file.
+    /// Its clauses, in the order of its file.
     pub clauses: Vec<Clause>,
     /// The local hours in which a debtor may be contacted, by the debtor's date.
     pub contact_hours: DailyHours,
@@ -23,7 +23,7 @@ pub struct Pack {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clause {
-    /// What it asks for, in a sentence.
+    /// The rule in a sentence.
     pub rule: String,
     /// The hours that it sets. They change at midnight where the debtor is.
     pub contact_hours: Option<DayHours>,
@@ -76,7 +76,7 @@ impl Clause {
         }
     }
 
-    /// What kind of rule it is, in a word.
+    /// The kind of the rule, in a word.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match (self.contact_hours, self.confirm_opt_out_within_minutes) {

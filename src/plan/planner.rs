@@ -29,7 +29,7 @@ pub enum WhyNot {
     UnknownMerchant,
     /// The rule is for other merchants.
     Merchant,
-    /// What is open on the day does not match this filter of the rule.
+    /// This filter of the rule does not match what is open on the day.
     Filter(Mismatch),
     /// This rule matched before, and only the first one reminds.
     EarlierRule(RuleName),

@@ -1,4 +1,4 @@
-//! What each file of `locales/` says: how a language writes amounts and dates, and what samples read like in it.
+//! The files of `locales/`: how a language writes amounts and dates, and the texts of its samples.
 //!
 //! A new language is a file there, with its templates in `templates/`; no Rust is changed for it.
 
@@ -24,7 +24,7 @@ pub struct LocaleFile {
     /// If there are any: only for locales that have one of these parts, such as `TW`.
     #[serde(default)]
     tags: Vec<String>,
-    /// What the language calls itself; empty where pages do not offer it.
+    /// The language's own name; empty where pages do not offer it.
     #[serde(default)]
     name: String,
     /// The tag in whose templates a text is looked for after the parents of a tag, if any.
@@ -57,11 +57,11 @@ pub struct LocaleFile {
     /// By host, what people call an app store.
     #[serde(default)]
     app_stores: BTreeMap<String, String>,
-    /// What samples are made of.
+    /// The texts of samples.
     pub(super) sample: SampleTexts,
 }
 
-/// What samples are made of.
+/// The texts of samples.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SampleTexts {
@@ -87,7 +87,7 @@ pub fn page_languages() -> impl Iterator<Item = &'static str> {
     LOCALES.iter().rev().filter(|(code, file)| file.pages == **code).map(|(code, _)| *code)
 }
 
-/// What a language that pages are written in calls itself.
+/// The own name of a language that pages are written in.
 #[must_use]
 pub fn language_name(tag: &str) -> Option<&'static str> {
     LOCALES.get(tag).map(|file| file.name.as_str()).filter(|name| !name.is_empty())
@@ -119,7 +119,7 @@ impl LocaleFile {
         self.fallback.as_deref()
     }
 
-    /// What people call the app store of a host.
+    /// The name of the app store of a host.
     #[must_use]
     pub fn app_store(&self, host: &str) -> Option<&str> {
         self.app_stores.get(host).map(String::as_str)

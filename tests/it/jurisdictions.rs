@@ -1,4 +1,4 @@
-//! What the law asks for, by jurisdiction: it changes at midnight, and the docs list it.
+//! Jurisdictions: their clauses change at midnight, and the docs list all of them.
 
 use std::fs;
 
