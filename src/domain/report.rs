@@ -69,6 +69,11 @@ pub struct Reply {
     pub provider_id: Option<String>,
 }
 
+impl Reply {
+    /// The most characters of an answer that are read: ten parts of an SMS are less. What is as long may have lost its end.
+    pub const MAX_CHARS: usize = 2_000;
+}
+
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({} bytes)", self.text.len())

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::domain::Intent;
+use crate::domain::{Intent, Reply};
 
 /// What a person wants by an answer, by the words in `reply_words.toml`. `number` is the phone that it came from; some words are one
 /// in one country only.
@@ -19,6 +19,8 @@ pub fn intent(number: &str, text: &str) -> Intent {
     match wish(number, &tokens) {
         Some(wish) => wish,
         None if refuses(number, &tokens) || text.contains(SIGNS) => Intent::Unclear,
+        // Its end may be cut off, with the word in it.
+        None if text.chars().nth(Reply::MAX_CHARS - 1).is_some() => Intent::Unclear,
         None => Intent::Other,
     }
 }

@@ -8,6 +8,10 @@ use super::text_input::END_MARK;
 /// skipped to the end of its line, however long that is.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
 
+/// The most lines of a record. What quotes join may be taken apart again, line by line, so every byte is read this many times at most: a
+/// file whose lines each close one quote and open another took hours.
+const MAX_LINES: u64 = 200;
+
 const FIRST_READ: usize = 64 * 1024;
 
 /// A record of the input as it stands there.
@@ -174,6 +178,9 @@ impl<R: Read> Splitter<R> {
             let flaw = self.scan_line(&mut scan, length..end, quotes);
             second_line = second_line.or(Some(end));
             length = end;
+            if lines >= MAX_LINES && flaw.is_none() && scan.is_within_quotes() {
+                return self.too_long(second_line).map(Some);
+            }
             if flaw.is_some() || !scan.is_within_quotes() {
                 let raw = self.give(lines, end, second_line.unwrap_or(end), flaw);
                 return Ok(Some(if flaw.is_some() { self.keep_first_line_only(&raw) } else { raw }));

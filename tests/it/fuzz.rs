@@ -1,23 +1,65 @@
-//! A hundred thousand of each: what comes from outside and is read by code of ours never panics, and nothing that it makes grows beyond
-//! what came. (That an endless line of an import and an endless e-mail are not kept is shown where they are read.)
+//! What strangers hand in and code of ours reads, with hostile values drawn by proptest: nothing panics, nothing that is made of it grows
+//! beyond what came, and nothing is taken for what it is not.
+//!
+//! Every such test has `fuzz` in its name, wherever it stands; `cargo test --test it -- fuzz` plays them all. `./tests/run faults` plays the
+//! long form, a million cases of each (fewer where a page is rendered for each), and prints the slowest input of each parser.
+//! (That an endless line of an import and an endless e-mail are not kept is shown where they are read.)
+
+mod answers;
+mod growth;
+mod replies;
+mod tokens;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
-use dueherald::domain::{About, Locale, Merchant, MerchantId, ReminderId, Report};
+use dueherald::domain::{About, Locale, Merchant, MerchantId, Report};
 use dueherald::gateway::mail::returned;
-use dueherald::render::{LinkKeys, Purpose, sample_merchant};
+use dueherald::render::sample_merchant;
 use dueherald::source::{Format, Rows};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-fn config() -> ProptestConfig {
+/// Whether this is the long form.
+static IS_LONG: LazyLock<bool> = LazyLock::new(|| std::env::var("DUEHERALD_FUZZ").is_ok_and(|form| form == "long"));
+
+/// So many cases in CI; in the long form a million, or a hundred times as many where each takes long.
+pub(crate) fn cases(in_ci: u32) -> ProptestConfig {
+    let cases = if *IS_LONG { in_ci.saturating_mul(100).min(1_000_000) } else { in_ci };
     // A case that failed is in the output, with all that is needed to repeat it.
-    ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Runs a parser. The long form prints each input that took it more than twice as long as all before.
+pub(crate) fn watched<T>(parser: &'static str, size: usize, parse: impl FnOnce() -> T) -> T {
+    static SLOWEST: Mutex<BTreeMap<&str, Duration>> = Mutex::new(BTreeMap::new());
+    if !*IS_LONG {
+        return parse();
+    }
+    let begun = processor_time();
+    let parsed = parse();
+    let took = processor_time() - begun;
+    let mut slowest = SLOWEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = slowest.entry(parser).or_default();
+    if took > *known * 2 {
+        *known = took;
+        println!("fuzz: {parser}: {took:?} for {size} bytes");
+    }
+    parsed
+}
+
+/// The processor time that this thread has used.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// A file with some of its pieces cut out, doubled, or replaced.
-fn damaged(files: &'static [&'static str], words: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn damaged(
+    files: &'static [&'static str],
+    words: &'static [&'static str],
+) -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![3 => select(words).prop_map(|word| word.as_bytes().to_vec()), 1 => proptest::collection::vec(any::<u8>(), 0..6)];
     let blow = (any::<Index>(), 0..40_usize, piece);
     (select(files), proptest::collection::vec(blow, 0..5)).prop_map(|(file, blows)| {
@@ -81,45 +123,26 @@ const OF_MAIL: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(20_000))]
 
     #[test]
-    fn returned_mail(message in damaged(RETURNED, OF_MAIL)) {
+    fn fuzz_returned_mail(message in damaged(RETURNED, OF_MAIL)) {
         // Only a reference that stands in the message, in one of its two forms, is ever named.
-        if let Ok(Report::Fate { about: About::Reference(reference) | About::Copy { reference, .. }, .. }) = returned::read(&message) {
+        if let Ok(Report::Fate { about: About::Reference(reference) | About::Copy { reference, .. }, .. }) = watched("bounces", message.len(), || returned::read(&message)) {
             prop_assert_eq!(reference.len(), 34);
         }
     }
 
     #[test]
-    fn imports(file in damaged(TABLES, OF_TABLES), format in select(&[None, Some(Format::Csv), Some(Format::JsonLines)][..])) {
+    fn fuzz_imports(file in damaged(TABLES, OF_TABLES), format in select(&[None, Some(Format::Csv), Some(Format::JsonLines)][..])) {
         let (lines, length) = (file.iter().filter(|byte| **byte == b'\n').count() + 1, file.len());
-        if let Ok(rows) = Rows::open(file.as_slice(), format, &MERCHANTS) {
-            let mut read = 0;
-            for row in rows {
-                let Ok(record) = row else { break };
-                read += 1;
-                let kept = record.read.err().map_or(0, |rejected| rejected.reason().len());
-                prop_assert!(kept <= 4096 + length, "a reason of {} bytes for a file of {}", kept, length);
-            }
-            prop_assert!(read <= lines, "{} records in {} lines", read, lines);
+        let read = |rows: Rows<&[u8]>| rows.map_while(Result::ok).map(|record| record.read).collect::<Vec<_>>();
+        let records = watched("imports", length, || Rows::open(file.as_slice(), format, &MERCHANTS).map(read)).unwrap_or_default();
+        prop_assert!(records.len() <= lines, "{} records in {} lines", records.len(), lines);
+        for rejected in records.into_iter().filter_map(Result::err) {
+            let kept = rejected.reason().len();
+            prop_assert!(kept <= 4096 + length, "a reason of {} bytes for a file of {}", kept, length);
         }
-    }
-
-    #[test]
-    fn tokens(id: i64, at: Index, byte: u8, noise in "[-A-Za-z0-9_=.~%é]{0,60}", key in 1_u8..3) {
-        let keys = LinkKeys::new([(1, [7; 32]), (2, [9; 32])]).unwrap();
-        prop_assert_eq!(keys.open(Purpose::Landing, &noise), None);
-        let sealer = LinkKeys::new([(key, [if key == 1 { 7 } else { 9 }; 32])]).unwrap();
-        let token = sealer.seal(Purpose::Unsubscribe, ReminderId(id));
-        prop_assert_eq!(keys.open(Purpose::Unsubscribe, &token), Some(ReminderId(id)));
-        let mut changed = token.clone().into_bytes();
-        let place = at.index(changed.len());
-        changed[place] = byte;
-        let changed = String::from_utf8_lossy(&changed).into_owned();
-        prop_assert_eq!(keys.open(Purpose::Unsubscribe, &changed).is_some(), changed == token);
-        let cut = &token[..place];
-        prop_assert_eq!(keys.open(Purpose::Unsubscribe, cut), None);
     }
 }
 

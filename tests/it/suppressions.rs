@@ -163,9 +163,9 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100_000))]
+    #![proptest_config(crate::fuzz::cases(10_000))]
     #[test]
-    fn any_list_is_read_to_its_end_or_refused(input in likely(), headed in any::<bool>()) {
+    fn fuzz_any_list_is_read_to_its_end_or_refused(input in likely(), headed in any::<bool>()) {
         let header: &[u8] = if headed { b"merchant,address,reason,source,since,until\n" } else { b"" };
         let (whole, merchants) = ([header, &input].concat(), merchants());
         if let Ok(lines) = SuppressionLines::open(&whole[..], &merchants, defaults()) {

@@ -12,6 +12,7 @@ mod fake_holds;
 mod fake_incarnation;
 mod fake_notices;
 mod fake_rejects;
+mod fuzz;
 mod going;
 mod hostile;
 mod landing;

@@ -6,7 +6,7 @@
 //! guess a reference, so a forged report harms only who forges it.
 
 use std::borrow::Cow;
-use std::panic::catch_unwind;
+use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,6 +19,10 @@ use crate::domain::{About, Code, EmailAddress, Fate, Report};
 
 /// How much of a message is looked at, in bytes. What a report says stands before the message that it returns.
 pub const LOOKED_AT: usize = 1 << 20;
+
+/// The stack on which a message is taken apart, in bytes: enough for [`LOOKED_AT`] bytes of messages within messages. The system
+/// gives only what is used of it.
+const STACK: usize = 32 << 20;
 
 /// Why a message tells nothing about one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,9 +47,19 @@ pub enum NoReport {
 /// When it reports on no message of ours.
 pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
-    // The parser (mail-parser 0.11.9) panics when parts are nested in some wrong ways, which anybody can send us.
-    let parsed = catch_unwind(|| MessageParser::default().parse(raw));
-    let message = parsed.ok().flatten().ok_or(NoReport::Unreadable)?;
+    // Anybody can send us what the parser (mail-parser 0.11.9) does not survive: it panics when parts are nested in some wrong ways,
+    // and it drops messages within messages by recursion, so that an ordinary stack overflows and takes the whole process with it.
+    thread::scope(|scope| {
+        let reader = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_on_ample_stack(raw));
+        reader.ok().and_then(|reader| reader.join().ok()).unwrap_or(Err(NoReport::Unreadable))
+    })
+}
+
+/// The same on the caller's own stack, which must be an ample one; panics with the parser. For tests that measure it.
+#[doc(hidden)]
+pub fn read_on_ample_stack(raw: &[u8]) -> Result<Report, NoReport> {
+    let raw = &raw[..raw.len().min(LOOKED_AT)];
+    let message = MessageParser::default().parse(raw).ok_or(NoReport::Unreadable)?;
     let found = ReferenceSearch::of(raw, &message);
     let DeliveryReport { fate, recipient } = told(&message)?;
     let about = match (found.in_return_path, found.in_message_id.flatten(), recipient) {

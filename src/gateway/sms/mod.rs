@@ -36,7 +36,7 @@ use reqwest::Request;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
-use self::client::{Answer, Client};
+use self::client::{Answer, Body, Client};
 use self::verdict::Verdict;
 use super::callback::CallbackAddress;
 use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
@@ -160,6 +160,22 @@ impl SmsGateway {
             Some(Err(no_answer)) => Err(verdict::without_answer(&no_answer)),
             None => Err(net::unknown(if deadline.left().is_none() { "deadline" } else { "http-no-answer" })),
         }
+    }
+
+    /// What an answer comes to, without anybody being asked: for tests of hostile answers.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn outcome_of(&self, status: u16, retry_after: Option<&str>, body: &[u8]) -> Outcome {
+        let answer = Answer::new(status, retry_after.map(str::to_owned), Body::Whole(body.to_vec()));
+        self.provider.verdict(&answer, self.clock.now()).outcome
+    }
+
+    /// The same for the answer to an inquiry.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn look_up_of(&self, inquiry: &Inquiry<'_>, status: u16, body: &[u8]) -> LookUp {
+        let answer = Answer::new(status, None, Body::Whole(body.to_vec()));
+        self.provider.found(inquiry, &answer, self.clock.now())
     }
 
     fn tell_once(&self, code: &Code) {

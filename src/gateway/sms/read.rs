@@ -4,15 +4,12 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
-use crate::domain::Report;
+use crate::domain::{Reply, Report};
 use crate::gateway::callback::CallbackError;
 use crate::gateway::decode::decode;
 
 /// The most reports that are taken from one callback; providers put a hundred at most into one.
 pub(super) const MAX_REPORTS: usize = 1_000;
-
-/// The most characters of a reply that are kept: ten parts of an SMS are less.
-const MAX_TEXT: usize = 2_000;
 
 /// The most characters of a sender that are kept: a number in any form is shorter.
 const MAX_SENDER: usize = 40;
@@ -57,7 +54,7 @@ pub(super) fn identifier(text: &str) -> Option<String> {
 
 /// The words of a reply.
 pub(super) fn clipped(text: &str) -> String {
-    text.chars().take(MAX_TEXT).collect()
+    text.chars().take(Reply::MAX_CHARS).collect()
 }
 
 /// The number of somebody who replies, as it is written. What is too long to be one is cut.

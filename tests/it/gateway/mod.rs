@@ -1,15 +1,16 @@
 //! Gateways against peers that behave and peers that do not. What every end has to hold stands in [`every_end`]; what is an
 //! end's own stands beside it.
 
-mod callbacks;
+pub(crate) mod callbacks;
 mod capture;
 mod email;
 mod every_end;
+mod hostile;
 mod http;
 mod returned;
 mod secrecy;
 mod smtp;
-mod vendors;
+pub(crate) mod vendors;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +66,7 @@ fn email() -> Message {
     })
 }
 
-fn clock() -> SimClock {
+pub(crate) fn clock() -> SimClock {
     SimClock::at("2026-11-22T04:00:00Z".parse::<DateTime<Utc>>().expect("a time"))
 }
 

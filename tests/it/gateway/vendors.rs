@@ -13,7 +13,7 @@ use crate::sinks::http::{HttpSink, Reply, Script};
 
 /// The providers there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Vendor {
+pub(crate) enum Vendor {
     Aliyun,
     Tencent,
     Twilio,
@@ -22,12 +22,12 @@ pub(super) enum Vendor {
 
 impl Vendor {
     /// A gateway to a peer on this machine, by the settings that a config would hold.
-    pub(super) fn gateway(self, port: u16, more: &str, clock: &SimClock) -> SmsGateway {
+    pub(crate) fn gateway(self, port: u16, more: &str, clock: &SimClock) -> SmsGateway {
         let base = format!("http://127.0.0.1:{port}");
         self.gateway_at(&base, more, clock)
     }
 
-    pub(super) fn gateway_at(self, base: &str, more: &str, clock: &SimClock) -> SmsGateway {
+    pub(crate) fn gateway_at(self, base: &str, more: &str, clock: &SimClock) -> SmsGateway {
         let clock = std::sync::Arc::new(clock.clone());
         let callback =
             CallbackAddress::new("https://pay.mall.example", &name("sms"), &"sesame-sesame-sesame-1234".into());

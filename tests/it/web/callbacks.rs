@@ -1,5 +1,7 @@
 //! `/callbacks/{gateway}/{secret}`, as a provider sees it.
 
+mod fuzz;
+mod replays;
 mod teller;
 
 use std::io::Write;
