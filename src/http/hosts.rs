@@ -51,8 +51,14 @@ pub(super) struct RequestHost(Option<String>);
 
 impl RequestHost {
     fn of(parts: &Parts) -> Self {
-        let named = || Some(parts.headers.get(HOST)?.to_str().unwrap_or_default());
-        Self(parts.uri.host().or_else(named).map(plain))
+        // Of two (RFC 9112, 3.2 forbids them) a front server may have looked at the other one: such a request names no host of ours.
+        let mut named = parts.headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
+        let header = match (named.next(), named.next()) {
+            (host, None) => host,
+            _ => Some(""),
+        };
+        let host = parts.uri.host().filter(|_| header != Some("")).or(header);
+        Self(host.map(plain))
     }
 
     /// Whether it names nobody, or this machine.

@@ -20,7 +20,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
-use axum::http::{Request, StatusCode};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -187,13 +189,29 @@ impl hyper::body::Body for Answer {
     }
 }
 
-/// Adds what holds for every page: bounded time, bounded bodies, and a panic ends one request only.
+/// Adds what holds for every page: plain framing, bounded time, bounded bodies, and a panic ends one request only.
 fn guarded(router: Router) -> Router {
     router
+        .layer(from_fn(plainly_framed))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(RequestBodyTimeoutLayer::new(REQUEST_TIMEOUT))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(after_panic))
+}
+
+/// Refuses a request whose body a front server may have ended elsewhere than hyper does, with all that comes behind it: chunks within
+/// chunks, which hyper takes for chunks (RFC 9112, 6.1 forbids them).
+async fn plainly_framed(request: Request<Body>, next: Next) -> Response {
+    let mut encodings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_plain = match (encodings.next(), encodings.next()) {
+        (None, _) => true,
+        (Some(encoding), None) => encoding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if is_plain {
+        return next.run(request).await;
+    }
+    (StatusCode::BAD_REQUEST, [(CONNECTION, HeaderValue::from_static("close"))]).into_response()
 }
 
 // By value, because that is how the layer hands it over. What the panic says is not logged: it may quote anything.

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use dueherald::domain::{Locale, Merchant, MerchantId, ReminderId, RouteKind, check_form, clean};
+use dueherald::domain::{
+    Address, Locale, Merchant, MerchantId, Phone, ReminderId, RouteKind, Suppression, SuppressionReason, check_form,
+    clean,
+};
 use dueherald::gateway::mail::returned;
 use dueherald::render::{LinkKeys, Purpose, Renderer, TemplateSource, sample_merchant};
-use dueherald::source::{Format, Record, Rows};
+use dueherald::source::{Format, Record, RejectsWriter, Rows, SuppressionsWriter};
 use serde_json::{Value, json};
 
 /// What is hostile, where it comes in, what comes in, and what is said to it.
@@ -208,9 +211,73 @@ fn a_forged_report_is_about_nothing() {
     }
 }
 
+/// What a spreadsheet would run, as text that somebody else chose.
+const FORMULAS: &[&str] = &[
+    "=HYPERLINK(\"https://evil.example\",\"pay\")",
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠SUM(1)",
+];
+
+/// Each file that we write, with a formula as the value of somebody else's: whoever opens it sees text.
+#[test]
+fn no_export_holds_a_formula() {
+    let merchants = merchants();
+    for formula in FORMULAS {
+        let cell = format!("\"{}\"", formula.replace('"', "\"\""));
+        let file = format!(
+            "merchant,borrower_id,installment_id,amount,currency,due_date,name\nexample,b,i,none,CNY,2026-12-01,{cell}\n"
+        );
+        let rows = Rows::open(file.as_bytes(), Some(Format::Csv), &merchants).expect("it is CSV");
+        let (layout, mut written) = (rows.rejects_layout(), Vec::new());
+        let mut writer = RejectsWriter::new(&mut written, &layout).expect("written");
+        for record in rows {
+            writer.write(&record.expect("it is read").read.expect_err("no amount")).expect("written");
+        }
+        writer.finish().expect("written");
+        drop(writer);
+        is_harmless(&written, formula);
+
+        let suppression = Suppression {
+            merchant: None,
+            address: Address::Phone(Phone::new("+8613800138000").expect("a phone")).into(),
+            reason: SuppressionReason::Manual,
+            source: (*formula).to_owned(),
+            since: "2026-11-22T02:00:00Z".parse().expect("an instant"),
+            until: None,
+        };
+        let mut written = Vec::new();
+        let mut writer = SuppressionsWriter::new(&mut written).expect("written");
+        writer.write(&suppression).expect("written");
+        writer.finish().expect("written");
+        is_harmless(&written, formula);
+    }
+}
+
+/// No cell begins with what a spreadsheet takes for a formula; the address of a suppression is a number with its own sign.
+fn is_harmless(file: &[u8], formula: &str) {
+    let mut cells = 0;
+    for record in csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file).records() {
+        for cell in &record.expect("it is CSV") {
+            cells += 1;
+            let is_number = cell.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit());
+            let marks = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+            assert!(is_number || !cell.starts_with(marks), "{formula:?} is written as {cell:?}");
+        }
+    }
+    assert!(cells > 6, "{formula:?}: nothing was written");
+}
+
 /// The table stays one: who takes rows out sees it here.
 #[test]
-fn the_table_has_sixty_rows_without_those_of_the_web() {
+fn the_table_has_seventy_five_rows_without_those_of_the_web() {
     let rows = [REFUSED_ROWS, LOST_CELLS, CLEANED, TEMPLATES, ADDRESSES].iter().map(|rows| rows.len()).sum::<usize>();
-    assert!(rows + FILES.len() >= 60, "{rows}");
+    assert!(rows + FILES.len() + FORMULAS.len() >= 75, "{rows}");
 }

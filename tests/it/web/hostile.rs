@@ -1,7 +1,8 @@
 //! The table of hostile inputs, as far as they come over HTTP: bytes on the wire, and tokens at the wrong door.
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use dueherald::domain::ReminderId;
 use dueherald::http::MAX_BODY;
@@ -12,7 +13,10 @@ use tokio::net::TcpStream;
 use super::fake::{REMINDER, World};
 use super::refusals::{keys, router};
 use super::server::{answer, start};
-use super::{get as ask_for, post_form};
+use super::{answered, get as ask_for, post_form};
+
+/// What stands behind a request whose end is in doubt: it must not be answered.
+const BEHIND: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// What a request says that no honest client says, and the status that it gets.
 fn wire() -> Vec<(&'static str, String, u16)> {
@@ -26,6 +30,26 @@ fn wire() -> Vec<(&'static str, String, u16)> {
         ("a length beyond all numbers", head("Content-Length: 99999999999999999999999\r\n"), 400),
         ("an encoding that does not end", head("Transfer-Encoding: identity\r\n") + "GET /x HTTP/1.1\r\n\r\n", 400),
         ("chunks within something else", head("Transfer-Encoding: chunked, gzip\r\n") + "0\r\n\r\n", 400),
+        ("chunks within chunks", head("Transfer-Encoding: chunked, chunked\r\n") + "0\r\n\r\n" + BEHIND, 400),
+        (
+            "an encoding said twice",
+            head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n" + BEHIND,
+            400,
+        ),
+        ("chunks behind a vertical tab", head("Transfer-Encoding: \u{b}chunked\r\n") + "0\r\n\r\n" + BEHIND, 400),
+        ("chunks as a name of its own", head("Transfer-Encoding: xchunked\r\n") + "0\r\n\r\n" + BEHIND, 400),
+        ("chunks in a fold", head("X-A: a\r\n Transfer-Encoding: chunked\r\nContent-Length: 0\r\n") + BEHIND, 400),
+        ("a length in hexadecimal", head("Content-Length: 0x5\r\n") + "hello" + BEHIND, 400),
+        ("a chunk that a line feed ends", chunked("0\n\n") + BEHIND, 400),
+        ("a chunk with a line feed behind it", chunked("5;\n a\r\nhello\r\n0\r\n\r\n") + BEHIND, 400),
+        (
+            "a chunk with a long remark",
+            chunked(&format!("5;{}\r\nhello\r\n0\r\n\r\n", "a".repeat(100_000))) + BEHIND,
+            400,
+        ),
+        ("a carriage return in a header", head("X-A: a\rX-B: b\r\n") + BEHIND, 400),
+        ("a NUL in the path", format!("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n{BEHIND}"), 400),
+        ("a space in the path", format!("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n{BEHIND}"), 400),
         ("chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
         ("a space before the colon", head("Content-Length : 5\r\n") + "hello", 400),
         ("a header without a colon", head("nonsense\r\n"), 400),
@@ -61,6 +85,38 @@ async fn a_hostile_request_is_refused_and_nothing_behind_it_is_answered() {
             "{what}: {answer}"
         );
         assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{what}: a second answer: {answer}");
+    }
+}
+
+/// A length and chunks: the chunks count (RFC 9112, 6.3), and as a front server may have counted the length, nothing behind is answered.
+#[tokio::test]
+async fn behind_a_length_and_chunks_nothing_is_answered() {
+    let page = get(async || "fine").post(async |body: String| body);
+    let server = start(Router::new().route("/", page)).await;
+    let (length, chunks) = ("Content-Length: 50\r\n", "Transfer-Encoding: chunked\r\n");
+    for lines in [format!("{length}{chunks}"), format!("{chunks}{length}")] {
+        let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{lines}\r\n5\r\nhello\r\n0\r\n\r\n{BEHIND}");
+        let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+        drop(stream.write_all(request.as_bytes()).await);
+        let answer = answer(stream).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert!(answer.ends_with("hello") && !answer.contains("fine"), "{answer}");
+    }
+}
+
+/// A front server may have looked at the one host, and this program at the other.
+#[tokio::test]
+async fn a_request_that_names_two_hosts_is_of_none() {
+    let landing = keys(9).seal(Purpose::Landing, REMINDER);
+    let page = |hosts: &[&str]| {
+        let request =
+            hosts.iter().fold(Request::get(format!("/r/{landing}")), |request, host| request.header("host", *host));
+        request.body(Body::empty()).expect("a request")
+    };
+    let router = router(World::new());
+    assert_eq!(answered(router.clone(), page(&["localhost"])).await.status, StatusCode::OK);
+    for hosts in [["localhost", "evil.example"], ["evil.example", "localhost"], ["localhost", "localhost"]] {
+        assert_eq!(answered(router.clone(), page(&hosts)).await.status, StatusCode::NOT_FOUND, "{hosts:?}");
     }
 }
 
