@@ -107,6 +107,8 @@ struct Sheet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
+    /// Hidden from other users, because secrets are often written into it: a config that others can read is rejected then.
+    Config,
     /// Readable by its owner only, and never written over.
     Key,
 }
@@ -157,7 +159,7 @@ pub fn run(
 fn sheets(now: DateTime<Utc>, templates: &[(&str, &str)]) -> Result<Vec<Sheet>, InitError> {
     let sheet = |name: &str, text: String, kind| Sheet { name: name.into(), text, kind };
     let mut sheets = vec![
-        sheet("dueherald.toml", SAMPLE_CONFIG.to_owned(), Kind::Plain),
+        sheet("dueherald.toml", SAMPLE_CONFIG.to_owned(), Kind::Config),
         sheet("link.key", new_key()?, Kind::Key),
         sheet("encryption.key", new_key()?, Kind::Key),
         sheet("index.key", new_key()?, Kind::Key),
@@ -210,6 +212,8 @@ fn write(path: &Path, sheet: &Sheet, force: bool) -> io::Result<bool> {
     let mut file = match (sheet.kind, force) {
         (Kind::Key, true) if path.exists() => return Ok(false),
         (Kind::Key, _) => OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?,
+        (Kind::Config, true) => OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?,
+        (Kind::Config, false) => OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?,
         (Kind::Plain, true) => File::create(path)?,
         // A file that came in between is not written over either.
         (Kind::Plain, false) => File::create_new(path)?,
