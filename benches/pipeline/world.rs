@@ -94,6 +94,9 @@ url = "{database}"
 cron = "*/15 * * * *"
 time_zone = "{zone}"
 
+[schedule.volume]
+first_month = 1000000000
+
 [log]
 filter = "warn"
 

@@ -5,6 +5,7 @@
 //! in two rows look unrelated. Equality is asked of a keyed hash, the blind index, whose key stays the same for the life of a database.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aes_siv::siv::Aes256Siv;
 use base64::Engine;
@@ -57,7 +58,8 @@ pub struct KeyRing {
 #[derive(Clone)]
 struct RingKey {
     id: u8,
-    key: [u8; 64],
+    /// Made once, since expanding a key costs as much as sealing a name. It takes turns, which are shorter than a microsecond.
+    cipher: Arc<Mutex<Aes256Siv>>,
 }
 
 impl KeyRing {
@@ -80,7 +82,7 @@ impl KeyRing {
                 return Err(KeyRingError::Twice(id));
             }
             let key = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize();
-            ring.push(RingKey { id, key: key.into() });
+            ring.push(RingKey { id, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key))) });
         }
         if ring.is_empty() {
             return Err(KeyRingError::Empty);
@@ -167,8 +169,9 @@ impl KeyRing {
 }
 
 impl RingKey {
-    fn cipher(&self) -> Aes256Siv {
-        Aes256Siv::new(&self.key.into())
+    fn cipher(&self) -> MutexGuard<'_, Aes256Siv> {
+        // It holds nothing from one use to the next, so it is whole whoever panicked.
+        self.cipher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

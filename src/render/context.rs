@@ -185,6 +185,10 @@ fn optional(data: Option<&str>) -> Value {
 }
 
 fn clipped(data: Option<&str>) -> Value {
+    // A text has no more letters than bytes, so most need no count.
+    if data.is_none_or(|data| data.len() <= MAX_FIELD_GRAPHEMES) {
+        return optional(data);
+    }
     match data.and_then(|data| data.grapheme_indices(true).nth(MAX_FIELD_GRAPHEMES)) {
         Some((end, _)) => optional(data.map(|data| format!("{}...", &data[..end])).as_deref()),
         None => optional(data),
