@@ -13,7 +13,10 @@ use crate::daemon::{self, Role};
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// What this daemon does; several daemons may share the work on one PostgreSQL
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Pull, Role::Scan, Role::Dispatch, Role::Web])]
+    #[arg(
+        long, value_enum, value_delimiter = ',',
+        default_values_t = [Role::Pull, Role::Scan, Role::Dispatch, Role::Web],
+    )]
     roles: Vec<Role>,
 }
 

@@ -273,7 +273,9 @@ pub enum EventKind {
     Skipped,
 }
 words!(EventKind {
-    Deferred => "deferred", Held => "held", Released => "released", Moved => "moved", Revived => "revived", Retry => "retry", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Deferred => "deferred", Held => "held", Released => "released", Moved => "moved",
+    Revived => "revived", Retry => "retry", Unknown => "unknown",
+    Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 

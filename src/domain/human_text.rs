@@ -105,7 +105,8 @@ fn joins(joiner: char, left: char, right: char) -> bool {
     let is_arabic =
         |letter| matches!(letter, '\u{600}'..='\u{8ff}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}');
     let is_emoji = |letter| {
-        matches!(letter, '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}'
+        matches!(letter, '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}'
+            | '\u{2b00}'..='\u{2bff}'
             | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
     };
     (is_indic(left) && is_indic(right))

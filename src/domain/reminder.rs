@@ -215,7 +215,8 @@ pub enum State {
     Skipped,
 }
 words!(State {
-    Planned => "planned", Held => "held", Sending => "sending", Unknown => "unknown", Accepted => "accepted", Delivered => "delivered",
+    Planned => "planned", Held => "held", Sending => "sending", Unknown => "unknown",
+    Accepted => "accepted", Delivered => "delivered",
     Undelivered => "undelivered", Failed => "failed", Skipped => "skipped",
 });
 

@@ -230,7 +230,8 @@ fn web_host(text: &str) -> Result<Option<String>, UrlRefusal> {
 
 /// Characters that change the direction of the text around them (Unicode Bidi_Control), or have no width.
 fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
 /// Scheme and host, as they are written.

@@ -37,7 +37,8 @@ fn follow_advice(desk: &Desk, told: &str) {
 #[test]
 fn a_secret_can_be_written_into_the_config_that_init_makes() {
     let desk = Desk::new(None);
-    let secret = "\n[gateways.spare]\nkind = \"capture\"\nchannel = \"sms\"\ncallback_secret = \"012345678901234567890123\"\n";
+    let secret =
+        "\n[gateways.spare]\nkind = \"capture\"\nchannel = \"sms\"\ncallback_secret = \"012345678901234567890123\"\n";
     add_to_config(&desk, secret);
     let mut check = desk.command(&["check"]);
     let output = check.env("DUEHERALD__LINKS__BASE", "https://pay.example.com").output().expect("the binary starts");

@@ -18,7 +18,8 @@ pub(super) const OF_BATCH: &str = concat!(
 macro_rules! rows {
     () => {
         r#"
-    insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone, sealed, verifier, hold_reason, hold_until,
+    insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone,
+        sealed, verifier, hold_reason, hold_until,
         preferred_channel, preferred_hours)
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[], $15::text[])"#
@@ -35,7 +36,8 @@ pub(super) const UPSERT: &str = concat!(
     on conflict (borrower_id, merchant) do update set
         name = excluded.name, phone = excluded.phone, email = excluded.email,
         email_key = excluded.email_key, locale = excluded.locale,
-        time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed, verifier = excluded.verifier,
+        time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed,
+            verifier = excluded.verifier,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
         preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
 );

@@ -3,7 +3,10 @@
 /// Whether the database is the one that the claimer knows, and armed; a subquery, so that it is answered once for each claim. Without a
 /// generation everything passes.
 macro_rules! fence {
-    ($generation:literal, $timeline:literal, $position:literal, $events:literal, $reminders:literal, $daemon:literal, $beats:literal) => {
+    (
+        $generation:literal, $timeline:literal, $position:literal, $events:literal, $reminders:literal, $daemon:literal,
+        $beats:literal
+    ) => {
         concat!(
             " and (select ",
             $generation,

@@ -20,10 +20,13 @@ const CAN_KEEP: &str = "select pg_is_in_recovery(), current_setting('transaction
                         current_setting('synchronous_commit') = 'off'";
 
 /// A migration reads and writes whole tables and may take its time.
-const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
-                              set plan_cache_mode = auto; set enable_seqscan = on; set enable_bitmapscan = on; set enable_hashjoin = on; \
+const WITHOUT_LIMITS: &str = "set statement_timeout = 0; set lock_timeout = 0; \
+                              set idle_in_transaction_session_timeout = 0; \
+                              set plan_cache_mode = auto; set enable_seqscan = on; set enable_bitmapscan = on; \
+                              set enable_hashjoin = on; \
                               set enable_mergejoin = on";
-const WITHOUT_LIMITS_LOCALLY: &str = "; set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
+const WITHOUT_LIMITS_LOCALLY: &str = "; set local statement_timeout = 0; set local lock_timeout = 0; \
+                                      set local idle_in_transaction_session_timeout = 0; \
      set local plan_cache_mode = auto; set local enable_seqscan = on; set local enable_bitmapscan = on; \
      set local enable_hashjoin = on; set local enable_mergejoin = on";
 
@@ -43,7 +46,8 @@ const TABLE: &str = r#"
 
 /// Binds: version, description, checksum.
 const NOTE: &str = r#"
-    insert into _sqlx_migrations (version, description, success, checksum, execution_time) values ($1, $2, true, $3, 0)"#;
+    insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+    values ($1, $2, true, $3, 0)"#;
 
 /// Brings the schema to this version's. Gives how many migrations were applied.
 pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {

@@ -12,7 +12,8 @@ macro_rules! wanted {
         r#"
     with wanted as (
         select * from unnest(
-            $1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+            $1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::bigint[],
             $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::bool[]
         ) as w (
             merchant, borrower_id, due_date, step, channel, origin, actor, reason, resend_of,

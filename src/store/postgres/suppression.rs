@@ -8,7 +8,8 @@ pub(super) const UPSERT: &str = r#"
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
+            until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
 /// Records the addresses of a change. Binds: merchant, channel, address, the address encrypted; and the change's number.
@@ -23,6 +24,7 @@ pub(super) const ADD: &str = r#"
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
+            until = excluded.until
     where suppression.until is not null
        or excluded.reason = 'opted_out' and suppression.reason in ('bounced', 'complained')"#;

@@ -21,7 +21,8 @@ pub(in crate::store) const SENT: &str = r#"
                case when count(case when i.status = 'paid' then 1 end) > 0
                      and count(case when i.status = 'open' then 1 end) = 0 then 1 else 0 end as paid
         from (
-            select reminder_id, max(route) as route from event where kind = 'accepted' and at >= $1 and at < $2 group by reminder_id
+            select reminder_id, max(route) as route from event where kind = 'accepted' and at >= $1
+                and at < $2 group by reminder_id
         ) s
         join reminder r on r.id = s.reminder_id
         left join (select distinct reminder_id from click where at >= $1) c on c.reminder_id = s.reminder_id

@@ -23,7 +23,8 @@ pub(in crate::store) use state;
 pub(in crate::store) const BEAT: &str = r#"
     insert into daemon (daemon, beats, last_at, handed_in)
     values ($1, 1, $2, $3)
-    on conflict (daemon) do update set beats = daemon.beats + 1, last_at = excluded.last_at, handed_in = excluded.handed_in"#;
+    on conflict (daemon) do update set beats = daemon.beats + 1, last_at = excluded.last_at,
+        handed_in = excluded.handed_in"#;
 
 /// Daemons that have sent from it.
 pub(in crate::store) const DAEMONS: &str = "select daemon, beats, last_at, handed_in from daemon order by daemon";

@@ -13,7 +13,8 @@ use crate::store::{HeldMessage, NoticeCount, StoreError};
 macro_rules! facts_of_notice {
     () => {
         r#"
-        case r.origin when 'notice' then (select n.state from notice n where n.name = substr(r.step, 8)) end as notice_state,
+        case r.origin when 'notice' then (select n.state from notice n where n.name = substr(r.step,
+            8)) end as notice_state,
         case r.origin when 'notice' then (select n.template from notice n where n.name = substr(r.step, 8)) end
             as notice_template"#
     };
@@ -91,7 +92,8 @@ macro_rules! signs {
         concat!(
             r#"
             select r.id as reminder_id, r.merchant, r.borrower_id, r.due_date, r.step, r.channel,
-                e.kind = 'accepted' as accepted, coalesce(e.detail = 'lease_expired', false) as unheard, e.gateway, e.route
+                e.kind = 'accepted' as accepted, coalesce(e.detail = 'lease_expired', false) as unheard,
+                e.gateway, e.route
             from "#,
             $wanted,
             r#" w

@@ -19,7 +19,8 @@ macro_rules! standing {
             r#"
             select r.id as reminder_id, q.state, q.attempt, e.kind as last_kind, e.attempt as last_attempt,
                 (select count(*) from event d where d.reminder_id = r.id and d.kind = 'delivered') > 0 as delivered,
-                (select count(*) from event d where d.reminder_id = r.id and d.kind = 'undelivered') > 0 as undelivered, "#,
+                (select count(*) from event d where d.reminder_id = r.id and d.kind = 'undelivered') > 0
+                    as undelivered, "#,
             $crate::store::sql::event::sent_once_more!("r.id"),
             " as in_doubt from ",
             $batch,

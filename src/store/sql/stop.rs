@@ -19,7 +19,8 @@ pub(in crate::store) const LIFT: &str = r#"
 
 /// All stops, the oldest first.
 pub(in crate::store) const ALL: &str = r#"
-    select merchant, channel, actor, reason, since from stop order by since, coalesce(merchant, ''), coalesce(channel, '')"#;
+    select merchant, channel, actor, reason, since from stop
+    order by since, coalesce(merchant, ''), coalesce(channel, '')"#;
 
 #[derive(FromRow)]
 pub(in crate::store) struct StopRow {

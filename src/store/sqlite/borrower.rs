@@ -15,7 +15,8 @@ pub(super) const OF_BATCH: &str = concat!(
 macro_rules! rows {
     () => {
         r#"
-    insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone, sealed, verifier, hold_reason, hold_until,
+    insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone,
+        sealed, verifier, hold_reason, hold_until,
         preferred_channel, preferred_hours)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
@@ -33,7 +34,8 @@ pub(super) const UPSERT: &str = concat!(
     on conflict (borrower_id, merchant) do update set
         name = excluded.name, phone = excluded.phone, email = excluded.email,
         email_key = excluded.email_key, locale = excluded.locale,
-        time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed, verifier = excluded.verifier,
+        time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed,
+            verifier = excluded.verifier,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
         preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
 );

@@ -174,7 +174,8 @@ const CHANGED: &str = r#"
     where q.state = 'held' and (q.hold like 'no_route:%' or q.hold like 'bad_template:%') and q.reminder_id in (
         select r.id from json_each($1) k
         cross join changed c on c.id = k.value ->> 0
-        cross join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant and r.due_date = c.due_date)"#;
+        cross join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant
+            and r.due_date = c.due_date)"#;
 
 /// Gives held rows back to be decided. Rows: number, attempt, cause; then binds: now.
 const GIVE_FREE: &str = r#"

@@ -14,7 +14,8 @@ const INSERT: &str = r#"
         planned_at, not_before, expires_at
     )
     select
-        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
+        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+            value ->> 8,
         value ->> 9, value ->> 10, value ->> 11
     from json_each($1)
     where not (value ->> 12 and exists (

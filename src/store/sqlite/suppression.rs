@@ -7,7 +7,8 @@ pub(super) const UPSERT: &str = r#"
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
     from json_each($1) where true
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
+            until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
 /// Records the addresses of a change. Rows: merchant, channel, address, the address encrypted; binds besides: the change's number.
@@ -21,6 +22,7 @@ pub(super) const ADD: &str = r#"
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
     from json_each($1) where true
     on conflict (channel, address, coalesce(merchant, '')) do update set
-        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since, until = excluded.until
+        sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
+            until = excluded.until
     where suppression.until is not null
        or excluded.reason = 'opted_out' and suppression.reason in ('bounced', 'complained')"#;
