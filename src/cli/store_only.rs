@@ -44,7 +44,7 @@ fn set_aside(folder: &Path, out: &mut (dyn Write + Send)) -> Result<(), CliError
     };
     let free = (1..).map(place).find(|place| !place.exists()).unwrap_or_else(|| place(0));
     std::fs::rename(folder, &free)?;
-    writeln!(out, "the database is new; what was handed over from the one before stands in {}", free.display())?;
+    writeln!(out, "the database is new; the record of what the previous one handed over is in {}", free.display())?;
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub enum UrlRefusal {
     )]
     LookAlike(String),
     /// It would lead to another host for each borrower.
-    #[error("has a brace before its path; placeholders may only stand behind the host")]
+    #[error("has a brace before its path; placeholders are allowed only after the host")]
     PlaceholderInHost,
     /// Braces that cannot be filled.
     #[error(transparent)]

@@ -156,8 +156,8 @@ pub enum ImportError {
     Refused(SourceError),
     /// It stopped on the way.
     #[error(
-        "the import stopped before line {line}: {cause}. What stands before that line is done ({} taken, {} rejected). When the cause \
-         is mended, run the same import again: what is in the ledger already is left as it is",
+        "the import stopped before line {line}: {cause}. Earlier lines are imported ({} taken, {} \
+         rejected). Fix the cause and run the same import again: it changes nothing that is in the ledger already",
         so_far.taken(),
         so_far.rejected
     )]

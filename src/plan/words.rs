@@ -84,7 +84,7 @@ impl WhyNot {
             Self::NotYet { .. } => "its day is yet to come".to_owned(),
             Self::Expired { .. } => "nothing was planned when its time came, and it is too late now".to_owned(),
             Self::BeforeStart { .. } => {
-                "its time lies before start_from, or before the day of the first scan, and is never planned".to_owned()
+                "its time is before start_from, or before the day of the first scan, and is never planned".to_owned()
             }
             Self::Superseded { by } => {
                 format!("the step {} goes out on the same day and takes its place", step_in_words(*by))

@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
             };
             let value: Value<'de> = map.next_value()?;
             if std::mem::replace(&mut told[column as usize], true) {
-                self.faults.column(column, "stands twice in the object");
+                self.faults.column(column, "occurs twice in the object");
             }
             match value.cell(column) {
                 Ok(cell) => object.0[column as usize] = Some(cell),

@@ -1,16 +1,25 @@
-//! Rule: a file stays short enough to be read in one sitting.
+//! Rule: a file stays short enough to be read in one sitting, and the map of the house in five minutes.
 
 use crate::house::{Finding, House};
 
 const MAX_LINES: usize = 500;
 
+/// The map, and the most words that it may have.
+const MAP: (&str, usize) = ("ARCHITECTURE.md", 1_200);
+
 /// Source, SQL and templates that are too long.
 pub(crate) fn findings(house: &House) -> Vec<Finding> {
     let files = ["src", "tests", "benches", "migrations", "templates"].iter().flat_map(|folder| house.files(folder));
-    files
-        .filter(|file| is_read_by_people(file))
-        .filter_map(|file| judge(&file, house.read(&file).lines().count()))
-        .collect()
+    let long =
+        files.filter(|file| is_read_by_people(file)).filter_map(|file| judge(&file, house.read(&file).lines().count()));
+    long.chain(judge_map(house)).collect()
+}
+
+fn judge_map(house: &House) -> Option<Finding> {
+    let (map, most) = MAP;
+    let words = if house.has(map) { house.read(map).split_whitespace().count() } else { 0 };
+    let advice = || format!("has {words} words, {most} are the most: move details to docs/internals or module docs");
+    (words > most).then(|| Finding::new(map, 1, advice()))
 }
 
 fn is_read_by_people(file: &str) -> bool {
@@ -23,8 +32,15 @@ fn judge(file: &str, lines: usize) -> Option<Finding> {
 }
 
 mod tests {
-    use super::{MAX_LINES, findings};
+    use super::{MAP, MAX_LINES, findings};
     use crate::house::made_up::places;
+
+    #[test]
+    fn a_map_that_is_too_long_is_found() {
+        let (full, too_long) = ("word ".repeat(MAP.1), "word ".repeat(MAP.1 + 1));
+        assert_eq!(places(&[("ARCHITECTURE.md", &full)], findings), [""; 0]);
+        assert_eq!(places(&[("ARCHITECTURE.md", &too_long)], findings), ["ARCHITECTURE.md:1"]);
+    }
 
     #[test]
     fn a_file_that_is_too_long_is_found() {

@@ -95,7 +95,7 @@ fn doubted(config: &Config, doubt: &Doubt) -> String {
         ),
         Doubt::NoDay { .. } => "never reminds: overdue_days and stop_after leave it no day".to_owned(),
         Doubt::Behind { earlier, .. } => {
-            format!("never reminds: rule {earlier}, which stands before it, matches all that it matches")
+            format!("never reminds: rule {earlier}, which comes before it, matches all that it matches")
         }
     };
     config.mistake(&format!("rules[{}]", doubt.rule()), text).to_string()

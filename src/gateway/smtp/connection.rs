@@ -228,7 +228,7 @@ impl Connection {
         let mut transaction = Transaction { smtp: &mut self.smtp, pace, patience, turns, awaits_content: false };
         let delivered = transaction.run(mail).await;
         self.awaits_content = transaction.awaits_content;
-        // RFC 3030, 2: after a message that was sent as a chunk was refused, the server has to be told to forget it.
+        // RFC 3030, 2: after a message that was sent as a chunk was refused, the server needs a reset.
         self.in_transaction =
             matches!(&delivered, Err((stage, _)) if *stage != Stage::FinalDot || turns == Turns::Message);
         delivered

@@ -108,7 +108,7 @@ impl Servers {
             }
             if !is_pooled.swap(true, Ordering::AcqRel) {
                 tracing::info!(
-                    "a pooler stands before the database: no setting and no statement outlasts a transaction"
+                    "a pooler is in front of the database: no setting and no statement outlasts a transaction"
                 );
             }
         }

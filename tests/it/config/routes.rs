@@ -44,7 +44,7 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
 fn an_address_that_cannot_be_filled_shows_with_its_line() {
     let address = |url: &str| changed(&[(WEB, &format!("url = \"{url}\""))]);
     insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{phone}"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has {phone} in it, which is unknown; here you can write {installment}, {order}, {amount}, {currency} and {signature}"#);
-    insta::assert_snapshot!(told(&address("https://{order}.mall.example.com/"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has a brace before its path; placeholders may only stand behind the host"#);
+    insta::assert_snapshot!(told(&address("https://{order}.mall.example.com/"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has a brace before its path; placeholders are allowed only after the host"#);
     insta::assert_snapshot!(told(&address("https://pay.mall.example.com/{order"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has a brace that belongs to no placeholder; write a brace as %7B or %7D"#);
     insta::assert_snapshot!(told(&address("https://pay.mall.example.com/?s={signature}"), &[]), @r#"conf/dueherald.toml:31: routes.mall-web.url: has {signature} in it; write route_key in [merchants.mall] to sign with"#);
     insta::assert_snapshot!(told(&changed(&[(LINK_BASE, &KEY.replace("link.key", "short.key"))]), &[]), @r#"conf/dueherald.toml:16: merchants.mall.route_key: is shorter than 32 bytes; make one with `openssl rand -hex 32`"#);

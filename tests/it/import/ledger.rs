@@ -128,9 +128,9 @@ async fn what_was_read_before_the_input_broke_is_kept() {
     let error = import_into(&books, input, WriteMode::Commit, None, &|_| {}).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the import stopped before line 1202: it could not be read at line 1202: the disk is gone. What stands before that line \
-         is done (1200 taken, 0 rejected). When the cause is mended, run the same import again: what is in the ledger already is \
-         left as it is"
+        "the import stopped before line 1202: it could not be read at line 1202: the disk is gone. Earlier lines are \
+         imported (1200 taken, 0 rejected). Fix the cause and run the same import again: it changes nothing that is in the \
+         ledger already"
     );
     assert_eq!(books.installments().len(), 1_200);
 }

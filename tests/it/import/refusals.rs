@@ -285,7 +285,7 @@ fn what_is_kept_of_a_refused_record_names_its_instalment_if_that_can_be_read() {
 #[case::nested(r#""amount":"1","name":{"first":"Wei"}"#, "name is an array or an object; put a text in quotes")]
 #[case::missing(r#""name":"Wei""#, "amount is missing")]
 #[case::null(r#""amount":null"#, "amount is empty")]
-#[case::twice(r#""amount":"1","amount":"2""#, "amount stands twice in the object")]
+#[case::twice(r#""amount":"1","amount":"2""#, "amount occurs twice in the object")]
 #[case::nul(r#""amount":"1","product":"a\u0000b""#, "product contains a NUL character")]
 fn a_bad_value_in_json_is_told_by_column(#[case] pairs: &str, #[case] reason: &str) {
     let rest = r#""merchant":"mall","borrower_id":"b1","installment_id":"i1","currency":"CNY","due_date":"2026-03-31""#;

@@ -12,7 +12,7 @@ use crate::patience::until;
 use crate::process::{Process, free_ports};
 
 const MESSAGES: Screen = Screen { name: "demo", width: 1200, height: 800, scale: 1, is_phone: false };
-const LANDING: Screen = Screen { name: "landing", width: 390, height: 760, scale: 2, is_phone: true };
+const LANDING: Screen = Screen { name: "landing", width: 390, height: 844, scale: 2, is_phone: true };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_of_the_demo_show_its_messages_and_a_landing_page() {
