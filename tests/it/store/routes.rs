@@ -31,7 +31,9 @@ pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, 
     second.route.replaced_by = "app".parse().ok();
     let mut app = version("app", "mallpay://bill", "2026-11-22T02:00:00Z");
     let mut steps = AppSteps::default();
-    ["打开 App", "“还款”"].map(|step| steps.push("zh-CN", step.into()));
+    for step in ["打开 App", "“还款”"] {
+        steps.push("zh-CN", step.into());
+    }
     let guide = AppGuide { stores: vec!["https://apps.apple.com/cn/app/id1".into()], steps };
     app.route.kind = RouteKind::App { url: "mallpay://bill/{installment}".into(), guide };
     let mut support = version("zz", "", "2026-11-22T02:00:00Z");
