@@ -32,6 +32,8 @@ mod patience;
 mod postgres;
 #[path = "faults/rewinds.rs"]
 mod rewinds;
+#[path = "faults/rotation.rs"]
+mod rotation;
 #[path = "faults/server.rs"]
 mod server;
 #[path = "faults/sink.rs"]

@@ -24,7 +24,7 @@ use crate::pipeline::Freshness;
 use crate::plan::{Clause, local_date, pack};
 use crate::render::Renderer;
 use crate::source::sql::{Dialect, SqlSource};
-use crate::store::{RejectCounts, Store};
+use crate::store::{Protection, RejectCounts, Store};
 
 /// Reads the config and shows what it means, or every mistake in it with its line.
 #[derive(Debug, Clone, clap::Args)]
@@ -129,13 +129,7 @@ impl<'a> End<'a> {
     pub fn protection(store: &'a dyn Store) -> Self {
         let answer = async {
             let kept = store.protection().await.map_err(|error| error.to_string())?;
-            let encryption = match kept.under_older_keys {
-                _ if !kept.is_encrypted => "not encrypted".to_owned(),
-                0 => "encrypted".to_owned(),
-                older => format!(
-                    "encrypted, {older} borrowers with older keys, which must stay until a daemon has renewed them"
-                ),
-            };
+            let encryption = shown_encryption(&kept);
             let verifiers = match (kept.without_verifier, kept.borrowers) {
                 (0, _) => String::new(),
                 (without, all) => format!(
@@ -226,6 +220,21 @@ pub async fn run(
     match ends {
         Some(ends) => ask(ends, out).await,
         None => Ok(Checked::Well),
+    }
+}
+
+/// In what form personal data is kept, in one line.
+pub(super) fn shown_encryption(kept: &Protection) -> String {
+    match (kept.is_encrypted, kept.borrowers, kept.under_older_keys) {
+        (false, 0, _) => "not encrypted, and there is none yet".to_owned(),
+        (false, plain, _) => format!(
+            "not encrypted: phone numbers, e-mail addresses and names of {plain} borrowers, suppressed addresses, answers and \
+             rejected records are in clear text"
+        ),
+        (true, _, 0) => "encrypted".to_owned(),
+        (true, _, older) => {
+            format!("encrypted, {older} borrowers with older keys, which must stay until a daemon has renewed them")
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Command, Exit, blame_schema, database, import, rejects, replies, suppress};
+use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Database, DatabaseUrl, StateDir, StoreConfig};
@@ -60,6 +60,7 @@ async fn on_store(
                 0 => writeln!(out, "the schema is up to date")?,
                 applied => writeln!(out, "{applied} migrations applied; the schema is up to date")?,
             }
+            writeln!(out, "personal data: {}", check::shown_encryption(&store.protection().await?))?;
             Ok(Exit::Done)
         }
         Command::Import(args) => {

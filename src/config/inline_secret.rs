@@ -48,7 +48,9 @@ fn in_node(node: &Spanned<DeValue<'_>>, name: &str, path: &str, found: &mut Vec<
         DeValue::Array(items) => {
             items.iter().for_each(|item| in_node(item, name, &element_path(path, item.get_ref()), found));
         }
-        DeValue::String(text) if is_secret_name(name) && !is_placeholder(text) || has_secret(text) => {
+        DeValue::String(text)
+            if (is_secret_name(name) || is_in_secrets(path, name)) && !is_placeholder(text) || has_secret(text) =>
+        {
             found.push(InlineSecret { key: path.to_owned(), span: node.span() });
         }
         _ => {}
@@ -63,9 +65,15 @@ fn is_secret_name(name: &str) -> bool {
         .any(|end| name.ends_with(end))
 }
 
-/// Whether the value is filled in for each message.
+/// Whether the value is one of `[gateways.*.secrets]`, whatever its name.
+fn is_in_secrets(path: &str, name: &str) -> bool {
+    let is_reference = matches!(name, "file" | "env" | "since");
+    path.starts_with("gateways.") && path.contains(".secrets.") && !is_reference
+}
+
+/// Whether the value is filled in for each message, or from `[gateways.*.secrets]`.
 fn is_placeholder(text: &str) -> bool {
-    text.starts_with("{{") && text.ends_with("}}")
+    text.starts_with("{{") && text.ends_with("}}") || text.contains("{{ secrets.")
 }
 
 /// Whether it is an address with a password before its host, or with a secret in its query.
@@ -93,6 +101,9 @@ mod tests {
     #[case::query("[gateways.a]\nurl = 'https://sms.example/send?to={{ to }}&password=x'", &["gateways.a.url"])]
     #[case::list("[api]\ntokens = [{ name = 'crm', token = 'x' }]", &["api.tokens[crm].token"])]
     #[case::several("[gateways.a]\ncallback_secret = ['x', { env = 'Y' }]", &["gateways.a.callback_secret"])]
+    #[case::of_a_list_of_secrets("[gateways.a.secrets]\nuser = ['x', 'y']", &["gateways.a.secrets.user", "gateways.a.secrets.user"])]
+    #[case::kept_elsewhere("[gateways.a.secrets]\nuser = { file = 'x', since = '2026-11-22' }", &[])]
+    #[case::names_a_secret("[gateways.a.headers]\nAuthorization = 'Bearer {{ secrets.bearer }}'", &[])]
     #[case::elsewhere("[links]\nkeys = [{ id = 1, key = { file = 'link.key' } }]", &[])]
     #[case::no_secret("[gateways.a.account]\naccess_key_id = 'x'\n[merchants.m]\nsignature = 's'", &[])]
     fn secrets_are_known_by_their_keys_and_addresses(#[case] text: &str, #[case] expected: &[&str]) {

@@ -7,6 +7,7 @@
 
 mod callback;
 pub mod capture;
+mod credentials;
 mod decode;
 pub mod mail;
 mod net;
@@ -24,6 +25,7 @@ use crate::domain::{Address, Channel, Fate, GatewayName, LinkMode, Merchant, Mes
 use crate::render::RegisteredTemplates;
 
 pub use callback::{Answer, Callback, CallbackAddress, CallbackError, Callbacks};
+pub use credentials::OneOrMore;
 
 /// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a borrower.
 #[derive(Debug, thiserror::Error)]

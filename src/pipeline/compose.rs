@@ -92,6 +92,13 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
+    /// The references and personal tokens of a reminder under every link key, the key that seals first: by one of each it is known where it
+    /// was handed over.
+    pub(super) fn names(&self, reminder: ReminderId) -> impl Iterator<Item = (String, String)> {
+        let references = self.links.seal_with_each(Purpose::Reference, reminder);
+        references.zip(self.links.seal_with_each(Purpose::Landing, reminder))
+    }
+
     /// Where the recipient of an e-mail unsubscribes. Whatever links the gateway lets through: a right to say no stands in
     /// every e-mail (12 CFR 1006.6(e), RFC 8058).
     #[must_use]
@@ -107,8 +114,7 @@ impl Composer {
     }
 
     /// What stands in the personal link of a reminder, and in no other message.
-    #[must_use]
-    pub fn personal_token(&self, reminder: ReminderId) -> String {
+    fn personal_token(&self, reminder: ReminderId) -> String {
         self.links.seal(Purpose::Landing, reminder)
     }
 }

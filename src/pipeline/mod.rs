@@ -15,6 +15,7 @@ mod hand_over;
 mod hold;
 mod holds;
 mod import;
+mod look_up;
 mod mailbox;
 mod notice;
 mod poison;

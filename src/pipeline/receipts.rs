@@ -16,9 +16,10 @@ use sha2::{Digest, Sha256};
 
 use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS, UNREADABLE_SENDERS};
+use super::look_up::{Asked, look_up};
 use crate::clock::Clock;
 use crate::domain::{About, Address, AddressKey, EventKind, Fate, GatewayName, Intent, Reply, Report};
-use crate::gateway::{Callbacks, Gateway, Inquiry, LookUp};
+use crate::gateway::{Callbacks, Gateway, LookUp};
 use crate::plan::{Policy, intent};
 use crate::source::read_sender;
 use crate::store::{
@@ -186,14 +187,13 @@ impl Intake {
         };
         let events = self.store.events(reminder).await?;
         let accepted = events.iter().rfind(|event| event.kind == EventKind::Accepted);
-        let inquiry = Inquiry {
-            reference: &self.composer.reference(reminder),
+        let asked = Asked {
+            reminder,
             provider_id: accepted.and_then(|event| event.provider_id.as_deref()),
             to: &to,
             handed_over_by: accepted.map_or(kept.received_at, |event| event.at),
-            trace: Some(&self.composer.personal_token(reminder)),
         };
-        Ok(Some(gateway.look_up(&inquiry).await))
+        Ok(Some(look_up(&**gateway, &self.composer, asked).await))
     }
 
     fn subject(&self, about: About) -> Option<Subject> {

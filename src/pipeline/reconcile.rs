@@ -9,9 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{join_all, join3};
 use tokio_util::sync::CancellationToken;
 
+use super::look_up::{Asked, look_up};
 use super::{Dispatcher, Intake};
 use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, SENT_ONCE_MORE, Settlement};
-use crate::gateway::{Gateway, Inquiry, LookUp};
+use crate::gateway::{Gateway, LookUp};
 use crate::plan::{Account, fall_back, fall_back_at};
 use crate::store::{NextLook, StoreError, UnknownReminder};
 
@@ -230,16 +231,8 @@ impl Reconciler {
         let Some(to) = account.borrower.as_ref().and_then(|borrower| borrower.address(key.channel)) else {
             return Ok(None);
         };
-        let composer = &self.dispatcher.composer;
-        let trace = composer.personal_token(attempt.reminder());
-        let inquiry = Inquiry {
-            reference: &composer.reference(attempt.reminder()),
-            provider_id: None,
-            to: &to,
-            handed_over_by: *since,
-            trace: Some(&trace),
-        };
-        Ok(Some((gateway.look_up(&inquiry).await, account)))
+        let asked = Asked { reminder: attempt.reminder(), provider_id: None, to: &to, handed_over_by: *since };
+        Ok(Some((look_up(&**gateway, &self.dispatcher.composer, asked).await, account)))
     }
 
     /// Plans on the next channel what did not arrive on this one.

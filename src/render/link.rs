@@ -108,6 +108,11 @@ impl LinkKeys {
         self.seal_number(&[purpose.label()], reminder.0)
     }
 
+    /// The token of a reminder under each key, the first key's first.
+    pub fn seal_with_each(&self, purpose: Purpose, reminder: ReminderId) -> impl Iterator<Item = String> {
+        self.keys.iter().map(move |key| key.seal_number(&[purpose.label()], reminder.0))
+    }
+
     /// The reminder of a token; `None` for anything that was not sealed for this purpose with one of the keys.
     #[must_use]
     pub fn open(&self, purpose: Purpose, token: &str) -> Option<ReminderId> {
@@ -137,15 +142,7 @@ impl LinkKeys {
 
     fn seal_number(&self, labels: &[&[u8]], number: i64) -> String {
         // `new` refuses an empty list.
-        let key = &self.keys[0];
-        let sealed = key
-            .cipher()
-            .encrypt(labels.iter().copied().chain([&[key.id][..]]), &number.to_be_bytes())
-            .expect("AES-SIV refuses only more than 126 headers or buffers that cannot grow");
-        let mut token = Vec::with_capacity(TOKEN_BYTES);
-        token.push(key.id);
-        token.extend(sealed);
-        URL_SAFE_NO_PAD.encode(token)
+        self.keys[0].seal_number(labels, number)
     }
 
     fn open_number(&self, labels: &[&[u8]], token: &str) -> Option<i64> {
@@ -177,6 +174,17 @@ impl LinkKeys {
 impl LinkKey {
     fn cipher(&self) -> Aes256Siv {
         Aes256Siv::new(&self.key.into())
+    }
+
+    fn seal_number(&self, labels: &[&[u8]], number: i64) -> String {
+        let sealed = self
+            .cipher()
+            .encrypt(labels.iter().copied().chain([&[self.id][..]]), &number.to_be_bytes())
+            .expect("AES-SIV refuses only more than 126 headers or buffers that cannot grow");
+        let mut token = Vec::with_capacity(TOKEN_BYTES);
+        token.push(self.id);
+        token.extend(sealed);
+        URL_SAFE_NO_PAD.encode(token)
     }
 }
 

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{
-    BorrowerKey, Channel, Currency, EmailAddress, EventKind, LedgerRow, MerchantId, Money, NewReminder, Origin, Phone,
-    ReminderId, ReminderKey, Said, State,
+    BorrowerKey, Channel, Currency, EmailAddress, EventKind, KeyRing, LedgerRow, MerchantId, Money, NewReminder,
+    Origin, Phone, ReminderId, ReminderKey, Said, State,
 };
 use dueherald::plan::local_date;
 use dueherald::render::{LinkKeys, Purpose};
@@ -34,7 +34,7 @@ pub(crate) const IN_FLIGHT: usize = 8;
 
 const SQLITE_FILE: &str = "dueherald.db";
 
-const LINK_KEY: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const LINK_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// How long things take.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +78,15 @@ impl Bench {
 
     /// On the database of that URL, which is empty.
     pub(crate) async fn on(url: &str, channel: Channel, pace: Pace) -> Self {
-        let store: Arc<dyn Store> = match url.starts_with("sqlite:") {
-            true => Arc::new(SqliteStore::open(url, Arc::new(SystemClock)).await.expect("the file can be opened")),
-            false => {
-                Arc::new(PostgresStore::connect(&url.to_owned().into(), 2, None).await.expect("the server answers"))
-            }
-        };
+        Self::over(url, store_at(url, None).await, channel, pace).await
+    }
+
+    /// The same, encrypted with a key ring.
+    pub(crate) async fn encrypted_on(url: &str, ring: KeyRing, channel: Channel, pace: Pace) -> Self {
+        Self::over(url, store_at(url, Some(Arc::new(ring))).await, channel, pace).await
+    }
+
+    async fn over(url: &str, store: Arc<dyn Store>, channel: Channel, pace: Pace) -> Self {
         store.migrate().await.expect("the schema can be made");
         let temporary = tempfile::tempdir().expect("a temporary folder can be made");
         let bench = Self {
@@ -254,6 +257,20 @@ impl Bench {
         }
     }
 
+    /// That nothing was sent twice and nothing is lost, whichever of these link keys made a reference.
+    pub(crate) async fn assert_once_each_under(&self, keys: &LinkKeys) {
+        let (taken, views) = (self.sink.taken(), self.views().await);
+        let mut times: BTreeMap<_, usize> = BTreeMap::new();
+        for (reference, count) in taken {
+            *times.entry(keys.open(Purpose::Reference, &reference).expect("one of ours")).or_default() += count;
+        }
+        for id in &self.ids {
+            let (times, state) = (times.get(id).copied().unwrap_or_default(), views[id].state);
+            assert_eq!((times, state), (1, State::Accepted), "{id}: {}", self.story(*id).await);
+        }
+        assert_eq!(times.len(), self.ids.len(), "the sink got only what was planned");
+    }
+
     /// How the sink knows the reminder that was planned as the so-manieth.
     pub(crate) fn reference(&self, number: usize) -> String {
         self.keys.seal(Purpose::Reference, self.ids[number])
@@ -358,6 +375,22 @@ impl Bench {
 
     pub(crate) fn id(&self, number: usize) -> ReminderId {
         self.ids[number]
+    }
+}
+
+/// A store on the database of that URL.
+pub(crate) async fn store_at(url: &str, ring: Option<Arc<KeyRing>>) -> Arc<dyn Store> {
+    if url.starts_with("sqlite:") {
+        let store = SqliteStore::open(url, Arc::new(SystemClock)).await.expect("the file can be opened");
+        return match ring {
+            Some(ring) => Arc::new(store.encrypted_with(ring)),
+            None => Arc::new(store),
+        };
+    }
+    let store = PostgresStore::connect(&url.to_owned().into(), 2, None).await.expect("the server answers");
+    match ring {
+        Some(ring) => Arc::new(store.encrypted_with(ring)),
+        None => Arc::new(store),
     }
 }
 

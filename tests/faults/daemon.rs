@@ -83,6 +83,11 @@ impl Daemon {
         self.listens(1)
     }
 
+    /// Where it serves the API, if it does.
+    pub(crate) fn api(&self) -> Option<String> {
+        self.listens(2)
+    }
+
     /// Where it serves operations.
     pub(crate) fn ops(&self) -> Option<String> {
         self.listens(0)

@@ -206,8 +206,8 @@ fn secrets_are_taken_from_variables_and_files() {
     let config = load(&text, &[("PORT", "2525"), ("PASSWORD", "12345")]).expect("digits are either");
     let GatewayConfig::Smtp(mail) = &config.gateways["mail"] else { panic!("it is a mail relay") };
     assert_eq!(mail.port, Some(2525));
-    let password = mail.credentials.as_ref().map(|credentials| credentials.password.expose_secret());
-    assert_eq!(password, Some("12345"));
+    let account = &mail.credentials.as_ref().expect("there is one").all()[0];
+    assert_eq!(account.password.all()[0].expose_secret(), "12345");
 }
 
 const MAIL: &str = "\n[gateways.mail]\nkind = \"smtp\"\nhost = \"mail.example.com\"\nfrom = \"no-reply@example.com\"\n";

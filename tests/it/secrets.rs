@@ -76,6 +76,25 @@ fn a_command_with_other_keys_than_the_databases_writes_nothing(#[case] spoil: fn
     }
 }
 
+#[test]
+fn migrate_and_check_say_whether_personal_data_is_in_clear_text() {
+    let desk = Desk::new(None);
+    let with_keys = std::fs::read_to_string(desk.path("dueherald.toml")).expect("text");
+    without_encryption(&desk);
+    let told = desk.run(&["migrate"]).out;
+    assert!(told.contains("personal data: not encrypted, and there is none yet"), "{told}");
+    desk.run(&["import", "sample.csv"]).went_well();
+    for command in [&["migrate"][..], &["check", "--online"]] {
+        let told = desk.run(command).out;
+        assert!(told.contains("personal data: not encrypted: phone numbers, e-mail addresses and names of "), "{told}");
+    }
+    std::fs::write(desk.path("dueherald.toml"), with_keys).expect("a file");
+    for command in [&["migrate"][..], &["check", "--online"]] {
+        let told = desk.run(command).out;
+        assert!(told.lines().any(|line| line.trim().starts_with("personal data: encrypted")), "{told}");
+    }
+}
+
 fn replace_key(desk: &Desk, name: &str) {
     std::fs::write(desk.path(name), "f".repeat(64)).expect("a file");
 }

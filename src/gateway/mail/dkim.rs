@@ -29,6 +29,9 @@ pub struct DkimSettings {
     pub domain: String,
     /// The private key as PEM text: RSA with 2048 bits or more, or Ed25519.
     pub key: SecretString,
+    /// When it begins to sign, so that its record can be in the DNS before; at once unless said otherwise.
+    #[serde(default)]
+    pub valid_from: Option<DateTime<Utc>>,
 }
 
 impl DkimSettings {
@@ -41,6 +44,7 @@ impl DkimSettings {
 
 /// Signs messages. Made once; an RSA signature takes about a millisecond, an Ed25519 one a fiftieth of that.
 pub(in crate::gateway) struct Dkim {
+    valid_from: Option<DateTime<Utc>>,
     /// The header up to the time of signing, which is the same for all messages.
     beginning: String,
     algorithm: Algorithm,
@@ -66,7 +70,7 @@ impl Dkim {
     /// # Errors
     /// When selector, domain or key cannot be used.
     pub(in crate::gateway) fn new(settings: &DkimSettings) -> Result<Self, GatewayError> {
-        let DkimSettings { selector, domain, key } = settings;
+        let DkimSettings { selector, domain, key, valid_from } = settings;
         if !is_name(selector) || !is_name(domain) {
             let problem = "dkim.selector and dkim.domain are names in the DNS, such as \"s2026\" and \"mall.example\"";
             return Err(GatewayError::Settings(problem.into()));
@@ -87,7 +91,12 @@ impl Dkim {
             .find_map(|(scheme, algorithm, word)| key.choose_scheme(&[scheme]).map(|signer| (signer, algorithm, word)));
         let (signer, algorithm, word) = chosen.ok_or_else(unusable)?;
         let beginning = format!("DKIM-Signature: v=1; a={word}; c=relaxed/relaxed; d={domain}; s={selector};\r\n t=");
-        Ok(Self { beginning, algorithm, signer })
+        Ok(Self { valid_from: *valid_from, beginning, algorithm, signer })
+    }
+
+    /// Whether it signs at that time.
+    pub(in crate::gateway) fn is_valid(&self, at: DateTime<Utc>) -> bool {
+        self.valid_from.is_none_or(|from| from <= at)
     }
 
     /// The header that goes before `message`, with its line end. Every header that is there is signed, and that there is no
@@ -206,7 +215,7 @@ mod tests {
     }
 
     fn settings(key: &str) -> DkimSettings {
-        DkimSettings { selector: "s1".into(), domain: "mall.example".into(), key: key.into() }
+        DkimSettings { selector: "s1".into(), domain: "mall.example".into(), key: key.into(), valid_from: None }
     }
 
     /// The key of RFC 8463, appendix A.2.

@@ -29,7 +29,7 @@ use crate::domain::{
     TemplateName,
 };
 use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
-use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
+use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 use crate::render::RegisteredTemplates;
 
 const VERSION: &str = "2017-05-25";
@@ -53,8 +53,8 @@ gateway_settings! {
         /// Where it is reached.
         #[serde(default = "endpoint")]
         pub url: Endpoint,
-        /// Who we are.
-        pub account: AliyunAccount,
+        /// Who we are; while the AccessKey is changed, with the new one and with the old one.
+        pub account: OneOrMore<AliyunAccount>,
         /// The approved templates, by the names of ours.
         pub templates: BTreeMap<TemplateName, TemplateSettings<NamedParameters>>,
         /// The registered signatures of merchants that are not what their messages begin with elsewhere.
@@ -140,7 +140,13 @@ pub fn authorization(
 
 impl Aliyun {
     /// A signed call. `subject` tells two calls of one instant apart: the nonce is made of both, so that no chance is needed.
-    fn call(&self, action: &str, subject: &str, query: &[(String, String)], now: DateTime<Utc>) -> Option<Request> {
+    fn call(
+        &self,
+        (action, subject): (&str, &str),
+        query: &[(String, String)],
+        credential: usize,
+        now: DateTime<Utc>,
+    ) -> Option<Request> {
         let mut url = self.settings.url.url().clone();
         let nonce = sha256_hex(format!("{action}/{subject}/{}", now.to_rfc3339()).as_bytes());
         let body_sha256 = sha256_hex(b"");
@@ -153,7 +159,8 @@ impl Aliyun {
             ("x-acs-content-sha256", body_sha256.clone()),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value));
-        let authorization = authorization(&self.settings.account, ("POST", url.path()), query, &headers, &body_sha256);
+        let authorization =
+            authorization(self.settings.account.at(credential), ("POST", url.path()), query, &headers, &body_sha256);
         url.set_query(Some(&canonical_query(query)));
         let mut request = Request::new(reqwest::Method::POST, url);
         // `host` is the client's to write.
@@ -176,6 +183,11 @@ fn number(phone: &Phone) -> &str {
 
 fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// Whether a code refuses the AccessKey, before the request is looked at (Alibaba Cloud's common codes).
+fn is_of_credential(code: &str) -> bool {
+    code.starts_with("InvalidAccessKeyId") || matches!(code, "SignatureDoesNotMatch" | "Forbidden.AccessKeyDisabled")
 }
 
 /// What a documented code means (gateways.md, and Alibaba Cloud's common codes); `None` for any other.
@@ -203,6 +215,7 @@ fn documented(code: &str, message: &str, now: DateTime<Utc>) -> Option<Outcome> 
         | "isv.PARAM_NOT_SUPPORT_URL"
         | "isv.OUT_OF_SERVICE"
         | "isv.AMOUNT_NOT_ENOUGH" => refused(RejectScope::Gateway),
+        _ if is_of_credential(code) => refused(RejectScope::Gateway),
         _ => None,
     }
 }
@@ -216,7 +229,15 @@ impl Provider for Aliyun {
         Some(&self.registered)
     }
 
-    fn request(&self, handover: &Handover<'_>, now: DateTime<Utc>) -> Result<Request, Outcome> {
+    fn credentials(&self) -> usize {
+        self.settings.account.all().len()
+    }
+
+    fn refuses_credential(&self, answer: &Answer) -> bool {
+        field(answer.json().unwrap_or(&Value::Null), "Code").is_some_and(|code| is_of_credential(&code))
+    }
+
+    fn request(&self, handover: &Handover<'_>, credential: usize, now: DateTime<Utc>) -> Result<Request, Outcome> {
         let (Address::Phone(phone), Message::Registered(sms)) = (handover.to, handover.message) else {
             return Err(net::not_sent("wrong-channel"));
         };
@@ -230,7 +251,7 @@ impl Provider for Aliyun {
             ("OutId", handover.reference.to_owned()),
         ]);
         let subject = format!("{}/{}", handover.reference, handover.attempt);
-        self.call("SendSms", &subject, &query, now).ok_or_else(|| net::not_sent("bad-request"))
+        self.call(("SendSms", &subject), &query, credential, now).ok_or_else(|| net::not_sent("bad-request"))
     }
 
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
@@ -251,7 +272,7 @@ impl Provider for Aliyun {
     }
 
     /// One day is asked about at a time, by the calendar of China.
-    fn inquiries(&self, inquiry: &Inquiry<'_>, now: DateTime<Utc>) -> Vec<Request> {
+    fn inquiries(&self, inquiry: &Inquiry<'_>, credential: usize, now: DateTime<Utc>) -> Vec<Request> {
         let Address::Phone(phone) = inquiry.to else { return Vec::new() };
         let day = |at: DateTime<Utc>| at.with_timezone(&Shanghai).date_naive();
         let (first, last) = (day(inquiry.handed_over_by - HAND_OVER), day(inquiry.handed_over_by));
@@ -264,7 +285,8 @@ impl Provider for Aliyun {
                 ("CurrentPage", "1".to_owned()),
             ]);
             query.extend(inquiry.provider_id.map(|id| ("BizId".to_owned(), id.to_owned())));
-            self.call("QuerySendDetails", &format!("{}/{}", inquiry.reference, day.num_days_from_ce()), &query, now)
+            let subject = format!("{}/{}", inquiry.reference, day.num_days_from_ce());
+            self.call(("QuerySendDetails", &subject), &query, credential, now)
         };
         days.into_iter().filter_map(ask).collect()
     }

@@ -11,6 +11,9 @@
 //! | other 4xx but 408 | rejected: by the generic gateway's the recipient's trouble, by the others' the gateway's |
 //! | everything else: a 2xx that is no documented acceptance, 5xx, silence, a lost connection, half an answer | unknown |
 //!
+//! Where the config lists several credentials, a refusal of one (which says that nothing was done) is followed by the same request with
+//! the next; see [`super::credentials`].
+//!
 //! A code that a provider is not known to use is logged once, and means what its status means: a 4xx refuses the request, so that
 //! nothing was sent; with any other status the outcome is unknown.
 
@@ -39,9 +42,10 @@ use tokio_rustls::TlsConnector;
 use self::client::{Answer, Body, Client};
 use self::verdict::Verdict;
 use super::callback::CallbackAddress;
+use super::credentials::Rotation;
 use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, Code, GatewayName, LinkMode, Outcome};
+use crate::domain::{Channel, Code, GatewayName, LinkMode, Outcome, RejectScope};
 use crate::render::RegisteredTemplates;
 
 pub use connection::{Connection, Endpoint};
@@ -77,8 +81,18 @@ trait Provider: Send + Sync + fmt::Debug {
     /// What kind of link it lets through.
     fn link_mode(&self) -> LinkMode;
 
-    /// The request that hands a message over, or why there is none.
-    fn request(&self, handover: &Handover<'_>, now: DateTime<Utc>) -> Result<Request, Outcome>;
+    /// How many credentials the config lists.
+    fn credentials(&self) -> usize {
+        1
+    }
+
+    /// The request that hands a message over with the credential at a place, or why there is none.
+    fn request(&self, handover: &Handover<'_>, credential: usize, now: DateTime<Utc>) -> Result<Request, Outcome>;
+
+    /// Whether an answer refuses the credential, and so has done nothing.
+    fn refuses_credential(&self, answer: &Answer) -> bool {
+        answer.status == 401
+    }
 
     /// What its answer means.
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict;
@@ -89,8 +103,8 @@ trait Provider: Send + Sync + fmt::Debug {
     }
 
     /// The requests that ask what became of a message, one after the other until one is clear.
-    fn inquiries(&self, inquiry: &Inquiry<'_>, now: DateTime<Utc>) -> Vec<Request> {
-        let _ = (inquiry, now);
+    fn inquiries(&self, inquiry: &Inquiry<'_>, credential: usize, now: DateTime<Utc>) -> Vec<Request> {
+        let _ = (inquiry, credential, now);
         Vec::new()
     }
 
@@ -119,6 +133,7 @@ pub struct SmsGateway {
     client: Client,
     slots: Semaphore,
     clock: Arc<dyn Clock>,
+    rotation: Rotation,
     /// The codes that were told.
     undocumented: Mutex<BTreeSet<String>>,
 }
@@ -140,7 +155,8 @@ impl SmsGateway {
         connection.check()?;
         let client = Client::new(&connection, Arc::clone(&clock))?;
         let slots = Semaphore::new(connection.max_in_flight);
-        Ok(Self { name, provider, connection, client, slots, clock, undocumented: Mutex::default() })
+        let rotation = Rotation::new(provider.credentials());
+        Ok(Self { name, provider, connection, client, slots, clock, rotation, undocumented: Mutex::default() })
     }
 
     /// One call, from waiting for a free hand to the end of the answer.
@@ -214,18 +230,29 @@ impl Gateway for SmsGateway {
     }
 
     async fn send(&self, handover: &Handover<'_>) -> Outcome {
-        let request = match self.provider.request(handover, self.clock.now()) {
-            Ok(request) => request,
-            Err(outcome) => return outcome,
-        };
-        match self.exchange(request, handover.deadline).await {
-            Ok(answer) => {
-                let Verdict { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
-                undocumented.iter().for_each(|code| self.tell_once(code));
-                outcome
+        let mut in_use = None;
+        let mut refused = net::not_sent("bad-request");
+        for credential in self.rotation.order() {
+            let request = match self.provider.request(handover, credential, self.clock.now()) {
+                Ok(request) => request,
+                Err(outcome) => return outcome,
+            };
+            let answer = match self.exchange(request, handover.deadline).await {
+                Ok(answer) => answer,
+                Err(outcome) => return outcome,
+            };
+            let Verdict { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
+            undocumented.iter().for_each(|code| self.tell_once(code));
+            // Only what says that nothing was done may be followed by another call.
+            let is_refusal = matches!(outcome, Outcome::Rejected { scope: RejectScope::Gateway, .. });
+            let first = *in_use.get_or_insert(credential);
+            if !is_refusal || !self.provider.refuses_credential(&answer) {
+                self.rotation.change(first, credential, &self.name);
+                return outcome;
             }
-            Err(outcome) => outcome,
+            refused = outcome;
         }
+        refused
     }
 
     fn can_be_asked(&self) -> bool {
@@ -234,11 +261,17 @@ impl Gateway for SmsGateway {
 
     async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
         let deadline = Deadline::new(Arc::clone(&self.clock), self.clock.elapsed(), self.connection.timeout);
-        for request in self.provider.inquiries(inquiry, self.clock.now()) {
-            let Ok(answer) = self.exchange(request, &deadline).await else { return LookUp::Unclear };
-            match self.provider.found(inquiry, &answer, self.clock.now()) {
-                LookUp::Unclear => {}
-                clear => return clear,
+        for credential in self.rotation.order() {
+            let mut is_refused = false;
+            for request in self.provider.inquiries(inquiry, credential, self.clock.now()) {
+                let Ok(answer) = self.exchange(request, &deadline).await else { return LookUp::Unclear };
+                match self.provider.found(inquiry, &answer, self.clock.now()) {
+                    LookUp::Unclear => is_refused |= self.provider.refuses_credential(&answer),
+                    clear => return clear,
+                }
+            }
+            if !is_refused {
+                break;
             }
         }
         LookUp::Unclear

@@ -31,7 +31,7 @@ use crate::domain::{
 };
 use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
 use crate::gateway::decode::decode;
-use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
+use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 use crate::render::RegisteredTemplates;
 
 const VERSION: &str = "2021-01-11";
@@ -64,8 +64,8 @@ gateway_settings! {
         /// Where it is reached.
         #[serde(default = "endpoint")]
         pub url: Endpoint,
-        /// Who we are.
-        pub account: TencentAccount,
+        /// Who we are; while the API key is changed, with the new one and with the old one.
+        pub account: OneOrMore<TencentAccount>,
         /// The approved templates, by the names of ours.
         pub templates: BTreeMap<TemplateName, TemplateSettings<OrderedParameters>>,
         /// The registered signatures of merchants that are not what their messages begin with elsewhere.
@@ -169,8 +169,8 @@ pub fn authorization(secret_id: &str, secret_key: &SecretString, signed: &Signed
 }
 
 impl Tencent {
-    fn call(&self, action: &'static str, body: &Value, now: DateTime<Utc>) -> Option<Request> {
-        let account = &self.settings.account;
+    fn call(&self, action: &'static str, body: &Value, credential: usize, now: DateTime<Utc>) -> Option<Request> {
+        let account = self.settings.account.at(credential);
         let url = self.settings.url.url().clone();
         let (host, body, timestamp) = (authority(&url)?, body.to_string(), now.timestamp());
         let signed = Signed {
@@ -234,20 +234,29 @@ impl Provider for Tencent {
         Some(&self.registered)
     }
 
-    fn request(&self, handover: &Handover<'_>, now: DateTime<Utc>) -> Result<Request, Outcome> {
+    fn credentials(&self) -> usize {
+        self.settings.account.all().len()
+    }
+
+    fn refuses_credential(&self, answer: &Answer) -> bool {
+        let error = answer.json().and_then(|json| json.pointer("/Response/Error"));
+        error.and_then(|error| field(error, "Code")).is_some_and(|code| code.starts_with("AuthFailure"))
+    }
+
+    fn request(&self, handover: &Handover<'_>, credential: usize, now: DateTime<Utc>) -> Result<Request, Outcome> {
         let (Address::Phone(phone), Message::Registered(sms)) = (handover.to, handover.message) else {
             return Err(net::not_sent("wrong-channel"));
         };
         let values: Vec<_> = sms.parameters.iter().map(|(_, value)| value.as_str()).collect();
         let body = json!({
             "PhoneNumberSet": [phone.as_e164()],
-            "SmsSdkAppId": self.settings.account.sdk_app_id,
+            "SmsSdkAppId": self.settings.account.at(credential).sdk_app_id,
             "SignName": sms.sign_name,
             "TemplateId": sms.code,
             "TemplateParamSet": values,
             "SessionContext": handover.reference,
         });
-        self.call("SendSms", &body, now).ok_or_else(|| net::not_sent("bad-request"))
+        self.call("SendSms", &body, credential, now).ok_or_else(|| net::not_sent("bad-request"))
     }
 
     fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
@@ -273,7 +282,7 @@ impl Provider for Tencent {
         true
     }
 
-    fn inquiries(&self, inquiry: &Inquiry<'_>, now: DateTime<Utc>) -> Vec<Request> {
+    fn inquiries(&self, inquiry: &Inquiry<'_>, credential: usize, now: DateTime<Utc>) -> Vec<Request> {
         let Address::Phone(phone) = inquiry.to else { return Vec::new() };
         let body = json!({
             "SendDateTime": (inquiry.handed_over_by - TimeDelta::hours(1)).timestamp(),
@@ -281,9 +290,9 @@ impl Provider for Tencent {
             "Offset": 0,
             "Limit": 100,
             "PhoneNumber": phone.as_e164(),
-            "SmsSdkAppId": self.settings.account.sdk_app_id,
+            "SmsSdkAppId": self.settings.account.at(credential).sdk_app_id,
         });
-        self.call("PullSmsSendStatusByPhoneNumber", &body, now).into_iter().collect()
+        self.call("PullSmsSendStatusByPhoneNumber", &body, credential, now).into_iter().collect()
     }
 
     /// A message is listed when the carrier has reported about it, not before: what is not found is no proof.

@@ -28,7 +28,7 @@ use crate::domain::{
     About, Address, Code, Fate, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, SmsText,
 };
 use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
-use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
+use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -38,11 +38,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct TwilioAccount {
     /// The account, `AC…`.
     pub sid: String,
-    /// Its auth token, which also signs callbacks by HMAC-SHA1.
-    pub token: SecretString,
-    /// The shared key that signs callbacks by HMAC-SHA256, where the account uses that.
+    /// Its auth token, which also signs callbacks by HMAC-SHA1; while it is changed, the new one and the old one.
+    pub token: OneOrMore<SecretString>,
+    /// The shared key that signs callbacks by HMAC-SHA256, where the account uses that; a list while it is changed.
     #[serde(default)]
-    pub webhook_key: Option<SecretString>,
+    pub webhook_key: Option<OneOrMore<SecretString>>,
 }
 
 /// What messages come from.
@@ -202,10 +202,11 @@ fn spellings(url: &str) -> Vec<String> {
 }
 
 impl Twilio {
-    fn call(&self, method: Method, url: Url) -> Option<Request> {
+    fn call(&self, method: Method, url: Url, credential: usize) -> Option<Request> {
         let mut request = Request::new(method, url);
         let account = &self.settings.account;
-        let mut authorization = HeaderValue::from_str(&authorization(&account.sid, &account.token)).ok()?;
+        let mut authorization =
+            HeaderValue::from_str(&authorization(&account.sid, account.token.at(credential))).ok()?;
         authorization.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -219,7 +220,7 @@ impl Twilio {
         Some(url)
     }
 
-    fn compose(&self, handover: &Handover<'_>, to: &str, text: &str) -> Option<Request> {
+    fn compose(&self, handover: &Handover<'_>, credential: usize, to: &str, text: &str) -> Option<Request> {
         let callback = self.callback.as_ref().map(|callback| callback.about(handover.reference));
         let validity = self.settings.validity.map(|validity| validity.as_secs().to_string());
         let from = match &self.settings.from {
@@ -230,7 +231,7 @@ impl Twilio {
         fields.extend(callback.as_deref().map(|callback| ("StatusCallback", callback)));
         fields.extend(validity.as_deref().map(|seconds| ("ValidityPeriod", seconds)));
         fields.extend([from, ("Body", text)]);
-        let mut request = self.call(Method::POST, self.messages()?)?;
+        let mut request = self.call(Method::POST, self.messages()?, credential)?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         *request.body_mut() = Some(form(&fields).into());
         Some(request)
@@ -242,13 +243,13 @@ impl Twilio {
         let Some(signature) = header("x-twilio-signature") else { return false };
         let account = &self.settings.account;
         let settings = header("x-twilio-webhooks-signature-settings").unwrap_or_default();
-        let (algorithm, key) = match settings.contains("HMAC_SHA256") {
-            true => (Algorithm::HmacSha256, account.webhook_key.as_ref()),
-            false => (Algorithm::HmacSha1, Some(&account.token)),
+        let (algorithm, keys) = match settings.contains("HMAC_SHA256") {
+            true => (Algorithm::HmacSha256, account.webhook_key.as_ref().map_or(&[][..], OneOrMore::all)),
+            false => (Algorithm::HmacSha1, account.token.all()),
         };
         let hash = form_urlencoded::parse(callback.query.as_bytes()).find(|(name, _)| name == "bodySHA256");
         let whole = hash.is_none_or(|(_, hash)| sha256_hex(callback.body).as_bytes().ct_eq(hash.as_bytes()).into());
-        whole && key.is_some_and(|key| is_signed(algorithm, key, callback.url, form, signature))
+        whole && keys.iter().any(|key| is_signed(algorithm, key, callback.url, form, signature))
     }
 }
 
@@ -272,11 +273,15 @@ impl Provider for Twilio {
         self.settings.link_mode
     }
 
-    fn request(&self, handover: &Handover<'_>, _now: DateTime<Utc>) -> Result<Request, Outcome> {
+    fn credentials(&self) -> usize {
+        self.settings.account.token.all().len()
+    }
+
+    fn request(&self, handover: &Handover<'_>, credential: usize, _now: DateTime<Utc>) -> Result<Request, Outcome> {
         let (Address::Phone(phone), Message::Sms(SmsText(text))) = (handover.to, handover.message) else {
             return Err(net::not_sent("wrong-channel"));
         };
-        self.compose(handover, phone.as_e164(), text).ok_or_else(|| net::not_sent("bad-request"))
+        self.compose(handover, credential, phone.as_e164(), text).ok_or_else(|| net::not_sent("bad-request"))
     }
 
     /// Accepted is a 201 with the message's number: there is a message, and what becomes of it comes as a receipt. An error is `code` in
@@ -297,12 +302,12 @@ impl Provider for Twilio {
         self.settings.link_mode == LinkMode::Personal
     }
 
-    fn inquiries(&self, inquiry: &Inquiry<'_>, _now: DateTime<Utc>) -> Vec<Request> {
+    fn inquiries(&self, inquiry: &Inquiry<'_>, credential: usize, _now: DateTime<Utc>) -> Vec<Request> {
         let Some(mut url) = self.messages() else { return Vec::new() };
         let day = (inquiry.handed_over_by - TimeDelta::hours(1)).format("%Y-%m-%d").to_string();
         let query = [("To", inquiry.to.reveal()), ("DateSent>", &day), ("PageSize", "100")];
         url.query_pairs_mut().extend_pairs(query);
-        self.call(Method::GET, url).into_iter().collect()
+        self.call(Method::GET, url, credential).into_iter().collect()
     }
 
     /// What is not listed may be yet: it is no proof.

@@ -15,12 +15,17 @@ use super::settings::{Security, SmtpSettings};
 use super::transaction::{Transaction, Turns, completed};
 use super::verdict::{Stage, Trouble};
 use crate::clock::{Clock, Deadline};
+use crate::domain::GatewayName;
+use crate::gateway::credentials::Rotation;
 use crate::gateway::socket::{Gate, GatedSocket, Leaves, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
 
 /// What a conversation is opened with; made once.
 pub(super) struct Connector {
+    name: GatewayName,
     settings: SmtpSettings,
+    /// Which of the pairs of account and password is in use.
+    rotation: Rotation,
     hello: ClientId,
     tls: Tls,
     clock: Arc<dyn Clock>,
@@ -34,7 +39,7 @@ enum Tls {
 }
 
 impl Connector {
-    pub(super) fn new(settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+    pub(super) fn new(name: GatewayName, settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         settings.check()?;
         let ca_pem = settings.ca_pem.as_deref();
         let tls = match settings.security {
@@ -42,7 +47,8 @@ impl Connector {
             Security::StartTls => Tls::Upgrade(starttls_parameters(&settings.host, ca_pem)?),
             Security::Tls => Tls::Implicit(TlsConnector::from(Arc::new(net::tls_config(ca_pem)?))),
         };
-        Ok(Self { hello: settings.hello()?, settings, tls, clock })
+        let rotation = Rotation::new(settings.accounts().count());
+        Ok(Self { name, hello: settings.hello()?, settings, rotation, tls, clock })
     }
 
     pub(super) fn settings(&self) -> &SmtpSettings {
@@ -53,12 +59,30 @@ impl Connector {
         &self.clock
     }
 
-    /// Connects, greets, encrypts and authenticates.
+    /// Connects, greets, encrypts and authenticates, with the first password that the server takes: nothing of a message has left yet.
     pub(super) async fn open(&self, deadline: Option<&Deadline>) -> Result<Connection, Trouble> {
+        let mut in_use = None;
+        let mut order = self.rotation.order().peekable();
+        while let Some(credential) = order.next() {
+            let first = *in_use.get_or_insert(credential);
+            match self.open_with(credential, deadline).await {
+                Err(Trouble::Refusal(refusal)) if refusal.is_of_credential() && order.peek().is_some() => {}
+                opened => {
+                    if opened.is_ok() {
+                        self.rotation.change(first, credential, &self.name);
+                    }
+                    return opened;
+                }
+            }
+        }
+        Err(Trouble::Connect("auth-missing"))
+    }
+
+    async fn open_with(&self, credential: usize, deadline: Option<&Deadline>) -> Result<Connection, Trouble> {
         let gate = Arc::new(Gate::default());
         gate.set_deadline(deadline.cloned());
         let pace = Pace { clock: &*self.clock, deadline, gate: &gate };
-        let opened = pace.bound(self.settings.connect_timeout, self.converse(&gate)).await;
+        let opened = pace.bound(self.settings.connect_timeout, self.converse(credential, &gate)).await;
         let (smtp, turns) = opened.map_err(|trouble| match trouble {
             Trouble::Silence => Trouble::Connect("connect-timeout"),
             trouble => trouble,
@@ -76,7 +100,7 @@ impl Connector {
     }
 
     /// Gives the conversation, and how much at once the server lets us say.
-    async fn converse(&self, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, Turns), Trouble> {
+    async fn converse(&self, credential: usize, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, Turns), Trouble> {
         let host = &self.settings.host;
         let tcp = net::connect(host, self.settings.port(), &self.settings.allowed_networks)
             .await
@@ -91,7 +115,7 @@ impl Connector {
                 AsyncSmtpConnection::connect_with_transport(Box::new(TlsSocket(socket)), &self.hello).await?
             }
         };
-        self.authenticate(&mut smtp).await?;
+        self.authenticate(&mut smtp, credential).await?;
         // lettre asks the same, but forgets what it does not use itself.
         let turns = match smtp.command(Ehlo::new(self.hello.clone())).await {
             Ok(extensions) => Turns::offered_in(&extensions),
@@ -123,13 +147,12 @@ impl Connector {
         Ok(smtp)
     }
 
-    async fn authenticate(&self, smtp: &mut AsyncSmtpConnection) -> Result<(), Trouble> {
-        let Some(account) = &self.settings.credentials else { return Ok(()) };
+    async fn authenticate(&self, smtp: &mut AsyncSmtpConnection, credential: usize) -> Result<(), Trouble> {
+        let Some((username, password)) = self.settings.accounts().nth(credential) else { return Ok(()) };
         if smtp.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
             return Err(Trouble::Connect("auth-missing"));
         }
-        let password = account.password.expose_secret().to_owned();
-        let credentials = Credentials::new(account.username.clone(), password);
+        let credentials = Credentials::new(username.to_owned(), password.expose_secret().to_owned());
         smtp.auth(DEFAULT_MECHANISMS, &credentials).await?;
         Ok(())
     }

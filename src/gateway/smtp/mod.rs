@@ -16,6 +16,9 @@
 //! Where the server offers PIPELINING and CHUNKING, sender, recipient and message leave together, on connections in steady use: one
 //! round trip instead of two, unless `chunking = false`. There the last byte of the message stands for the final dot: without it no server may take it over.
 //!
+//! While a password is changed, `password = ["NEW", "OLD"]` holds both: where the server refuses one (534, 535), the next is tried over a new
+//! connection.
+//!
 //! ```toml
 //! [gateways.mail]
 //! kind = "smtp"
@@ -43,7 +46,7 @@ use self::connection::{Connection, Connector};
 use self::pool::{Pool, Slot};
 use self::verdict::{Stage, Trouble, outcome};
 use super::mail::{Composition, Dkim, Mail, Maildir, ReturnPath, compose};
-use super::{Gateway, GatewayError, Handover, net};
+use super::{Gateway, GatewayError, Handover, OneOrMore, net};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Address, Channel, GatewayName, LinkMode, Message, Outcome, RejectScope};
 
@@ -54,7 +57,8 @@ pub struct SmtpGateway {
     name: GatewayName,
     pool: Arc<Pool>,
     return_path: Option<ReturnPath>,
-    dkim: Option<Dkim>,
+    /// The first that is valid signs.
+    dkim: Vec<Dkim>,
 }
 
 impl fmt::Debug for SmtpGateway {
@@ -70,8 +74,9 @@ impl SmtpGateway {
     /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
     pub fn new(name: GatewayName, settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         let return_path = settings.return_path.clone().map(ReturnPath);
-        let dkim = settings.dkim.as_ref().map(Dkim::new).transpose()?;
-        Ok(Self { name, pool: Arc::new(Pool::new(Connector::new(settings, clock)?)), return_path, dkim })
+        let dkim = settings.dkim.iter().flat_map(OneOrMore::all).map(Dkim::new).collect::<Result<_, _>>()?;
+        let connector = Connector::new(name.clone(), settings, clock)?;
+        Ok(Self { name, pool: Arc::new(Pool::new(connector)), return_path, dkim })
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -95,7 +100,7 @@ impl SmtpGateway {
         if let Some(path) = &self.return_path {
             mail.from = path.for_message(handover.reference);
         }
-        if let Some(dkim) = &self.dkim {
+        if let Some(dkim) = self.dkim.iter().find(|dkim| dkim.is_valid(date)) {
             mail.raw.insert_str(0, &dkim.header(&mail.raw, date).ok_or_else(|| net::not_sent("dkim"))?);
         }
         Ok(mail)

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::{LinkMode, Network};
-use crate::gateway::GatewayError;
 use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
+use crate::gateway::{GatewayError, OneOrMore};
 
 /// How the way to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -30,8 +30,8 @@ pub enum Security {
 pub struct Credentials {
     /// The account.
     pub username: String,
-    /// Its password.
-    pub password: SecretString,
+    /// Its password; while it is changed, the new one and the old one.
+    pub password: OneOrMore<SecretString>,
 }
 
 /// Where bounces and complaints are read from.
@@ -57,9 +57,9 @@ pub struct SmtpSettings {
     /// Whether mail may go to another host in the clear, with `security = "none"`.
     #[serde(default)]
     pub allow_plaintext: bool,
-    /// Account and password; none for a relay that knows us by our address.
+    /// Account and password; none for a relay that knows us by our address. A list while the account is changed.
     #[serde(default)]
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<OneOrMore<Credentials>>,
     /// Who the mail is from, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the name
     /// here is for a merchant without one.
     #[serde(deserialize_with = "mailbox")]
@@ -71,9 +71,9 @@ pub struct SmtpSettings {
     /// Where they are read from.
     #[serde(default)]
     pub bounces: Option<Bounces>,
-    /// With which key messages are signed; none where the mail server signs them.
+    /// With which key messages are signed; none where the mail server signs them. Of several, the first that is valid at the time.
     #[serde(default)]
-    pub dkim: Option<DkimSettings>,
+    pub dkim: Option<OneOrMore<DkimSettings>>,
     /// Private networks in which the host may lie, where it is given by name.
     #[serde(default)]
     pub allowed_networks: Vec<Network>,
@@ -114,6 +114,12 @@ impl SmtpSettings {
         })
     }
 
+    /// All pairs of account and password, in the order of the config.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        let accounts = self.credentials.iter().flat_map(OneOrMore::all);
+        accounts.flat_map(|account| account.password.all().iter().map(|password| (&*account.username, password)))
+    }
+
     /// The name for EHLO.
     pub(super) fn hello(&self) -> Result<ClientId, GatewayError> {
         match self.hello_name.as_deref() {
@@ -128,7 +134,8 @@ impl SmtpSettings {
     /// # Errors
     /// [`GatewayError::Settings`] when they contradict each other, or the key that signs cannot be used.
     pub fn check(&self) -> Result<(), GatewayError> {
-        self.dkim.as_ref().map(Dkim::new).transpose()?;
+        let dkim = self.dkim.as_ref().map_or(&[][..], OneOrMore::all);
+        dkim.iter().try_for_each(|settings| Dkim::new(settings).map(drop))?;
         let problem = if !is_host_name(&self.host) {
             "host has to be a host name or an IP address, without a port"
         } else if !(1..=1000).contains(&self.max_connections) {
@@ -143,7 +150,9 @@ impl SmtpSettings {
                 "return_path has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the \
                  reference; choose a shorter address"
             )));
-        } else if self.dkim.as_ref().is_some_and(|dkim| !dkim.is_for(self.from.email.domain())) {
+        } else if dkim.last().is_some_and(|last| last.valid_from.is_some()) {
+            "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in use behind it"
+        } else if dkim.iter().any(|dkim| !dkim.is_for(self.from.email.domain())) {
             "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
         } else {
             return Ok(());

@@ -62,6 +62,11 @@ impl Refusal {
         self.code == 421
     }
 
+    /// User name or password refused (RFC 4954, 6).
+    pub(super) fn is_of_credential(&self) -> bool {
+        matches!(self.code, 534 | 535)
+    }
+
     /// Digits only: the text behind them may quote an address.
     fn code(&self) -> Code {
         match self.enhanced {

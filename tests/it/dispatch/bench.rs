@@ -62,6 +62,8 @@ pub(super) struct Scripted {
     answers: Mutex<VecDeque<Outcome>>,
     seen: Mutex<Vec<Sent>>,
     look_up: Mutex<LookUp>,
+    /// It answers look-ups by what it was handed.
+    pub(super) remembers: AtomicBool,
     asked: AtomicUsize,
     pub(super) silent: AtomicBool,
     released: Notify,
@@ -78,6 +80,7 @@ impl Scripted {
             answers: Mutex::default(),
             seen: Mutex::default(),
             look_up: Mutex::new(LookUp::Unclear),
+            remembers: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             silent: AtomicBool::new(false),
             released: Notify::new(),
@@ -109,6 +112,11 @@ impl Scripted {
 
     pub(super) fn seen(&self) -> Vec<Sent> {
         self.seen.lock().expect("no panic").clone()
+    }
+
+    /// As if it had never been handed anything.
+    pub(super) fn forget(&self) {
+        self.seen.lock().expect("no panic").clear();
     }
 
     pub(super) fn references(&self) -> BTreeSet<String> {
@@ -162,8 +170,12 @@ impl Gateway for Scripted {
         true
     }
 
-    async fn look_up(&self, _inquiry: &Inquiry<'_>) -> LookUp {
+    async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.remembers.load(Ordering::SeqCst) {
+            let has_it = self.references().contains(inquiry.reference);
+            return if has_it { LookUp::Accepted { provider_id: None, fate: None } } else { LookUp::NotSent };
+        }
         self.look_up.lock().expect("no panic").clone()
     }
 

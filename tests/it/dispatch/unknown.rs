@@ -1,18 +1,21 @@
 //! What nobody knows: asked about, sent once more where that does no harm, settled by a person, or left alone.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dueherald::clock::Clock;
 use dueherald::domain::{Channel, Fate, ReminderId, State};
 use dueherald::gateway::LookUp;
-use dueherald::pipeline::{Finding, ResolveError, Signature, Tally, drain, resolve};
+use dueherald::pipeline::{Composer, Finding, ResolveError, Signature, Tally, drain, resolve};
 use dueherald::plan::ChannelMode;
+use dueherald::render::LinkKeys;
 use dueherald::store::Store;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, Setup, unknown};
+use crate::fixtures::composer;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -40,6 +43,29 @@ async fn a_gateway_that_can_be_asked_is_asked(#[case] found: LookUp, #[case] sta
     bench.drain().await;
     bench.live(Duration::from_secs(60), 10).await;
     assert_eq!((bench.view(1).await.state, bench.gateway("script").seen().len()), (state, sent));
+}
+
+/// The gateway knows the message by a reference of the key before, and nothing by one of the key after.
+#[rstest]
+#[case::it_has_it(true, 1)]
+#[case::it_never_had_it(false, 2)]
+#[tokio::test]
+async fn after_a_change_of_the_link_key_it_is_asked_about_by_the_old_one_too(
+    #[case] has_it: bool,
+    #[case] sent: usize,
+) {
+    let bench = Bench::with(1, vec![unknown()]).await;
+    bench.drain().await;
+    bench.gateway("script").remembers.store(true, Ordering::SeqCst);
+    if !has_it {
+        bench.gateway("script").forget();
+    }
+    let links = Arc::new(LinkKeys::new([(9, [9_u8; 32]), (1, [0; 32])]).expect("the key of the composer stays"));
+    let bench = bench.restarted(Composer { links, ..composer() });
+    bench.live(Duration::from_secs(60), 10).await;
+    let gateway = bench.gateway("script");
+    assert_eq!(gateway.seen().len() + usize::from(!has_it), sent, "{:?}", bench.story(1).await);
+    assert_eq!(bench.view(1).await.state, State::Accepted);
 }
 
 #[tokio::test]

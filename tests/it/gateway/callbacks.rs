@@ -212,6 +212,24 @@ fn twilio_reports_under_a_signature(#[case] form: &[(&str, &str)], #[case] expec
 }
 
 #[test]
+fn while_a_token_is_changed_twilio_may_sign_with_either() {
+    let settings = Vendor::Twilio.settings().replace("'open sesame'", "['new token', 'old token']");
+    let settings = settings.replace("'sesame key'", "['new key', 'old key']");
+    let gateway = Vendor::Twilio.gateway_of("http://127.0.0.1:1", &settings, &clock());
+    let read = |algorithm, key: &str| {
+        let (headers, body) = signed(algorithm, key, URL, DELIVERED);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        read(&gateway, "", &headers, &body).map(|reports| reports.len())
+    };
+    for age in ["new", "old"] {
+        assert_eq!(read(Algorithm::HmacSha1, &format!("{age} token")), Ok(1));
+        assert_eq!(read(Algorithm::HmacSha256, &format!("{age} key")), Ok(1));
+    }
+    assert_eq!(read(Algorithm::HmacSha1, "new key"), Err(CallbackError::Unsigned));
+    assert_eq!(read(Algorithm::HmacSha256, "old token"), Err(CallbackError::Unsigned));
+}
+
+#[test]
 fn what_twilio_did_not_sign_counts_for_nothing() {
     let unsigned = Err(CallbackError::Unsigned);
     let good = signed(Algorithm::HmacSha1, "open sesame", URL, DELIVERED);

@@ -3,6 +3,7 @@
 
 pub(crate) mod callbacks;
 mod capture;
+mod credentials;
 mod email;
 mod every_end;
 mod hostile;

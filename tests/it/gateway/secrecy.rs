@@ -18,10 +18,10 @@ use crate::sinks::{closed_port, tls::Authority};
 
 /// Everything that this thread logs, from `tracing` and from `log`.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
@@ -57,9 +57,11 @@ async fn tells_nothing(gateway: &dyn Gateway, log: &Log, clock: &dueherald::cloc
     seen
 }
 
-fn listening() -> (Log, tracing::subscriber::DefaultGuard) {
+/// Listens to the log of this thread until the guard is dropped.
+pub(super) fn listening() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone());
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_max_level(LevelFilter::TRACE).with_writer(log.clone());
     let listening = subscriber.finish().set_default();
     tracing::trace!("captured from here on");
     (log, listening)

@@ -28,11 +28,16 @@ impl Vendor {
     }
 
     pub(crate) fn gateway_at(self, base: &str, more: &str, clock: &SimClock) -> SmsGateway {
+        self.gateway_of(base, &format!("{more}\n{}", self.settings()), clock)
+    }
+
+    /// The same with settings of the test's own.
+    pub(super) fn gateway_of(self, base: &str, settings: &str, clock: &SimClock) -> SmsGateway {
         let clock = std::sync::Arc::new(clock.clone());
         let callback =
             CallbackAddress::new("https://pay.mall.example", &name("sms"), &"sesame-sesame-sesame-1234".into());
-        let settings = self.settings().replace("http://127.0.0.1:PORT", base);
-        let text = format!("url = '{base}/'\n{more}\n{settings}");
+        let settings = settings.replace("http://127.0.0.1:PORT", base);
+        let text = format!("url = '{base}/'\n{settings}");
         let fits = "the settings of the test";
         match self {
             Self::Aliyun => SmsGateway::aliyun(name("sms"), toml::from_str(&text).expect(fits), clock),
@@ -43,7 +48,7 @@ impl Vendor {
         .expect("a gateway")
     }
 
-    fn settings(self) -> &'static str {
+    pub(super) fn settings(self) -> &'static str {
         match self {
             Self::Aliyun => {
                 "account = { access_key_id = 'fake-id', access_key_secret = 'open sesame' }

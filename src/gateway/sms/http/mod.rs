@@ -2,7 +2,11 @@
 //!
 //! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without `+`),
 //! `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's signature) and `callback` (the address
-//! of this gateway's callbacks with `?reference=…` behind it). They are encoded for where they stand.
+//! of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are encoded for where they stand.
+//!
+//! `secrets = { password = ["NEW", "OLD"] }` holds both passwords while one is changed. A request names it as
+//! `{{ secrets.password }}`; where the answer is 401 or 403, and no rule takes it for anything but a refusal of the gateway's, the same
+//! request leaves with the next one.
 //!
 //! What an answer means is looked up in `accept`, `reject`, `retry`, in this order; the first rule that holds decides. Where none
 //! does, HTTP decides; see [`super`].
@@ -78,9 +82,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use reqwest::Request;
+use secrecy::ExposeSecret;
 
 use self::form::Unfillable;
-use self::template::Values;
+use self::template::{Secrets, Values};
 use super::client::Answer;
 use super::verdict::Verdict;
 use super::{Provider, SmsGateway};
@@ -118,12 +123,28 @@ impl SmsGateway {
     }
 }
 
+impl Generic {
+    fn secrets(&self, credential: usize) -> Secrets<'_> {
+        let secrets = self.settings.secrets.iter();
+        secrets.map(|(name, secret)| (name.as_str(), secret.at(credential).expose_secret())).collect()
+    }
+}
+
 impl Provider for Generic {
     fn link_mode(&self) -> LinkMode {
         self.settings.link_mode
     }
 
-    fn request(&self, handover: &Handover<'_>, _now: DateTime<Utc>) -> Result<Request, Outcome> {
+    fn credentials(&self) -> usize {
+        self.settings.secrets.values().map(|secret| secret.all().len()).max().unwrap_or(1)
+    }
+
+    /// Some say 403, Kannel among them.
+    fn refuses_credential(&self, answer: &Answer) -> bool {
+        matches!(answer.status, 401 | 403)
+    }
+
+    fn request(&self, handover: &Handover<'_>, credential: usize, _now: DateTime<Utc>) -> Result<Request, Outcome> {
         let (Address::Phone(phone), Message::Sms(SmsText(text))) = (handover.to, handover.message) else {
             return Err(net::not_sent("wrong-channel"));
         };
@@ -137,6 +158,7 @@ impl Provider for Generic {
             attempt: handover.attempt,
             sender: &handover.merchant.signature,
             callback: callback.as_deref().unwrap_or_default(),
+            secrets: self.secrets(credential),
         };
         self.settings.form().fill(&values).map_err(|Unfillable| net::not_sent("bad-request"))
     }
@@ -149,7 +171,7 @@ impl Provider for Generic {
         self.settings.look_up.is_some()
     }
 
-    fn inquiries(&self, inquiry: &Inquiry<'_>, _now: DateTime<Utc>) -> Vec<Request> {
+    fn inquiries(&self, inquiry: &Inquiry<'_>, credential: usize, _now: DateTime<Utc>) -> Vec<Request> {
         let Some(look_up) = &self.settings.look_up else { return Vec::new() };
         let to = inquiry.to.reveal();
         let values = Values {
@@ -160,6 +182,7 @@ impl Provider for Generic {
             attempt: 0,
             sender: "",
             callback: "",
+            secrets: self.secrets(credential),
         };
         look_up.form().fill(&values).into_iter().collect()
     }

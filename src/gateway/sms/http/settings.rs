@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 use super::condition::{Condition, JsonCondition, MessageId, Pattern, Statuses};
@@ -9,8 +10,8 @@ use super::form::{Form, Method, RequestBody};
 use super::mapping::{ReceiptMapping, ReplyMapping};
 use super::template::Template;
 use crate::domain::{LinkMode, RejectScope};
-use crate::gateway::GatewayError;
 use crate::gateway::sms::connection::{Endpoint, gateway_settings};
+use crate::gateway::{GatewayError, OneOrMore};
 
 gateway_settings! {
     /// A `[gateways.*]` section of kind `http`.
@@ -22,6 +23,9 @@ gateway_settings! {
         /// What is added to the URL.
         #[serde(default)]
         pub query: BTreeMap<String, Template>,
+        /// Secrets that templates name as `{{ secrets.NAME }}`; while one is changed, the new one and the old one.
+        #[serde(default)]
+        pub secrets: BTreeMap<String, OneOrMore<SecretString>>,
         /// What goes into the header.
         #[serde(default)]
         pub headers: BTreeMap<String, Template>,
@@ -61,6 +65,12 @@ impl HttpSettings {
     /// What serde cannot say. `is_called_back`: there is a callback address.
     pub(super) fn check(&self, is_called_back: bool) -> Result<(), GatewayError> {
         self.form().check()?;
+        let look_up = self.look_up.iter().flat_map(|look_up| look_up.form().templates());
+        let mut secrets = self.form().templates().into_iter().chain(look_up).flat_map(Template::secrets);
+        if let Some(missing) = secrets.find(|name| !self.secrets.contains_key(name)) {
+            let problem = format!("a template names secrets.{missing}, which is not there: write it into secrets");
+            return Err(GatewayError::Settings(problem));
+        }
         if let Some(look_up) = &self.look_up {
             look_up.check()?;
             let goes_to = |endpoint: &Endpoint| {
@@ -86,7 +96,7 @@ impl HttpSettings {
 }
 
 /// `look_up = { url = "…", query = { id = "{{ reference }}" }, accepted = { … } }`: asks what became of a message. The templates may name
-/// `to`, `to_digits` and `reference`.
+/// `to`, `to_digits`, `reference` and `secrets`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookUpSettings {
@@ -128,9 +138,9 @@ fn get() -> Method {
 impl LookUpSettings {
     fn check(&self) -> Result<(), GatewayError> {
         self.form().check()?;
-        let known = |name: &String| matches!(name.as_str(), "to" | "to_digits" | "reference");
+        let known = |name: &String| matches!(name.as_str(), "to" | "to_digits" | "reference" | "secrets");
         let problem = if !self.form().templates().iter().all(|template| template.names().iter().all(known)) {
-            "a template of look_up may name to, to_digits and reference only"
+            "a template of look_up may name to, to_digits, reference and secrets only"
         } else if !self.form().templates().iter().any(|template| template.names().contains("reference")) {
             "look_up asks about no message: some template has to name reference, by which the gateway knows it"
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.condition.is_status_alone()) {

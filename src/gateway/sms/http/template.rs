@@ -26,7 +26,15 @@ pub(super) struct Values<'a> {
     pub(super) sender: &'a str,
     /// Where its receipts come in, with the reference in it; empty where none do.
     pub(super) callback: &'a str,
+    /// What `[gateways.*.secrets]` holds, as one request uses it.
+    pub(super) secrets: Secrets<'a>,
 }
+
+/// Secrets by their names.
+pub(super) type Secrets<'a> = BTreeMap<&'a str, &'a str>;
+
+/// The name under which templates find [`Secrets`].
+const SECRETS: &str = "secrets";
 
 const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
 
@@ -51,8 +59,9 @@ impl<'a> Values<'a> {
     }
 
     fn for_engine(&self) -> minijinja::Value {
-        let &Self { to, to_digits, text, reference, attempt, sender, callback } = self;
-        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback }
+        let &Self { to, to_digits, text, reference, attempt, sender, callback, ref secrets } = self;
+        let secrets = minijinja::Value::from_pairs(secrets.iter().map(|(name, secret)| (*name, *secret)));
+        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback, secrets }
     }
 }
 
@@ -90,6 +99,14 @@ impl Template {
                 template.map(|template| template.undeclared_variables(false)).unwrap_or_default()
             }
         }
+    }
+
+    /// The names of the secrets in it.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let Form::Parsed(environment) = &self.0 else { return Vec::new() };
+        let template = environment.get_template(ONLY);
+        let names = template.map(|template| template.undeclared_variables(true)).unwrap_or_default();
+        names.iter().filter_map(|name| Some(name.strip_prefix(SECRETS)?.trim_start_matches('.').to_owned())).collect()
     }
 
     pub(super) fn render<'a>(&'a self, context: &Context<'a>) -> Result<Cow<'a, str>, minijinja::Error> {
@@ -130,8 +147,8 @@ impl TryFrom<String> for Template {
         let broken = |error: minijinja::Error| format!("the template is broken: {}", error.kind());
         environment.add_template_owned(ONLY, text).map_err(broken)?;
         let named = environment.get_template(ONLY).map_err(broken)?.undeclared_variables(false);
-        if let Some(stranger) = named.iter().find(|name| !NAMES.contains(&name.as_str())) {
-            return Err(format!("the template names {stranger}; it may name {}", NAMES.join(", ")));
+        if let Some(stranger) = named.iter().find(|name| !NAMES.contains(&name.as_str()) && *name != SECRETS) {
+            return Err(format!("the template names {stranger}; it may name {} and {SECRETS}", NAMES.join(", ")));
         }
         Ok(Self(Form::Parsed(Arc::new(environment))))
     }
@@ -213,7 +230,16 @@ mod tests {
 
     fn values(text: &str) -> Values<'_> {
         let (to, to_digits) = ("+8613800138000", "8613800138000");
-        Values { to, to_digits, text, reference: "ref-1", attempt: 2, sender: "商城", callback: "" }
+        Values {
+            to,
+            to_digits,
+            text,
+            reference: "ref-1",
+            attempt: 2,
+            sender: "商城",
+            callback: "",
+            secrets: [("key", "k1")].into(),
+        }
     }
 
     fn render(template: &str, text: &str) -> String {
@@ -232,6 +258,7 @@ mod tests {
         }
         assert_eq!(render("{{attempt}}", ""), "2");
         assert_eq!(render("{{ text }}", "<a & 'b'>"), "<a & 'b'>");
+        assert_eq!(render("Bearer {{ secrets.key }}", ""), "Bearer k1");
         assert_eq!(render("p{#ssw}ord%", ""), "p{#ssw}ord%", "what is no template is taken as it is");
     }
 
