@@ -181,6 +181,9 @@ async fn start(
     if roles.contains(&Role::Dispatch) {
         start_dispatch(app, health, supervisor).await;
         start_probes(app, health, supervisor)?;
+    } else {
+        let (app, health) = (Arc::clone(app), health.clone());
+        supervisor.worker("guard", move |stop| guard::show(Arc::clone(&app), health.clone(), stop));
     }
     if roles.contains(&Role::Pull) {
         for source in &app.config.sources {

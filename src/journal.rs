@@ -7,6 +7,7 @@
 
 mod folder;
 mod line;
+mod simulated;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -18,6 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{HandedOver, KnownDatabase, ReminderId, ReminderKey};
 use folder::{Slot, line_files, name_of, newest_marks};
+#[doc(hidden)]
+pub use simulated::SimulatedFolder;
 
 /// How many hand-overs are remembered where there is no file.
 const KEPT_IN_MEMORY: usize = 20_000;
@@ -29,6 +32,8 @@ const MAX_FILE_BYTES: u64 = 32 << 20;
 #[derive(Debug)]
 pub struct Journal {
     slot: Option<Slot>,
+    /// What stands for the files in simulations.
+    simulated: Option<SimulatedFolder>,
     /// What the files said of the database when this process began.
     known: Option<KnownDatabase>,
     /// How large one of the two files may become.
@@ -53,7 +58,17 @@ impl Journal {
     /// One that is gone with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { slot: None, known: None, max_file_bytes: MAX_FILE_BYTES, inner: Mutex::default() }
+        Self { slot: None, simulated: None, known: None, max_file_bytes: MAX_FILE_BYTES, inner: Mutex::default() }
+    }
+
+    /// One that outlasts the process in memory: for simulations, which restart daemons without a disk.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn simulated(folder: &SimulatedFolder) -> Self {
+        let mut inner = Inner::default();
+        folder.each(|one| inner.remember(&one));
+        inner.older = std::mem::take(&mut inner.recent);
+        Self { simulated: Some(folder.clone()), known: folder.known(), inner: Mutex::new(inner), ..Self::in_memory() }
     }
 
     /// One in a folder, which is made if it is not there. Reads what the files of all processes hold.
@@ -72,7 +87,8 @@ impl Journal {
         }
         inner.older = std::mem::take(&mut inner.recent);
         inner.file = Some(slot.append()?);
-        let journal = Self { known: newest_marks(folder)?, slot: Some(slot), max_file_bytes, inner: Mutex::new(inner) };
+        let known = newest_marks(folder)?;
+        let journal = Self { slot: Some(slot), simulated: None, known, max_file_bytes, inner: Mutex::new(inner) };
         // Whatever was cut off before ends here.
         journal.probe()?;
         Ok(journal)
@@ -81,6 +97,12 @@ impl Journal {
     /// Whether it outlasts the process.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
+        self.slot.is_some() || self.simulated.is_some()
+    }
+
+    /// Whether reading it waits for a disk.
+    #[must_use]
+    pub(crate) fn has_files(&self) -> bool {
         self.slot.is_some()
     }
 
@@ -123,6 +145,8 @@ impl Journal {
             let mut text = Vec::with_capacity(batch.len() * 256);
             batch.iter().for_each(|one| line::write(one, &mut text));
             inner.append(slot, self.max_file_bytes, &text)?;
+        } else if let Some(folder) = &self.simulated {
+            folder.append(batch);
         } else {
             inner.kept.extend(batch.iter().cloned());
             let too_many = inner.kept.len().saturating_sub(KEPT_IN_MEMORY);
@@ -140,6 +164,9 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, known: &KnownDatabase) -> io::Result<()> {
+        if let Some(folder) = &self.simulated {
+            folder.keep(known);
+        }
         self.slot.as_ref().map_or(Ok(()), |slot| slot.keep_marks(known))
     }
 
@@ -174,12 +201,16 @@ impl Journal {
     /// # Errors
     /// When a file cannot be read.
     pub fn each(&self, mut visit: impl FnMut(HandedOver)) -> io::Result<()> {
-        match &self.slot {
-            None => {
+        match (&self.slot, &self.simulated) {
+            (None, Some(folder)) => {
+                folder.each(visit);
+                Ok(())
+            }
+            (None, None) => {
                 self.inner().kept.iter().cloned().for_each(visit);
                 Ok(())
             }
-            Some(slot) => line_files(slot.folder())?.iter().try_for_each(|path| line::read(path, &mut visit)),
+            (Some(slot), _) => line_files(slot.folder())?.iter().try_for_each(|path| line::read(path, &mut visit)),
         }
     }
 

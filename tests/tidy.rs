@@ -5,6 +5,8 @@
 
 #[path = "tidy/docs.rs"]
 mod docs;
+#[path = "tidy/figures.rs"]
+mod figures;
 #[path = "tidy/house.rs"]
 mod house;
 #[path = "tidy/imports.rs"]
@@ -31,6 +33,11 @@ use house::{Finding, House};
 #[test]
 fn imports_go_only_downwards() {
     expect_none(&imports::findings(&House::this()));
+}
+
+#[test]
+fn alerts_ask_for_figures_that_are_exported() {
+    expect_none(&figures::findings(&House::this()));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::reminders::moment;
 use super::{CliError, Exit};
-use crate::domain::{Arming, DaemonRecord, DatabaseState, LOST_RECORD};
+use crate::domain::{Arming, DatabaseState, LOST_RECORD};
 use crate::pipeline::Signature;
+use crate::plan::not_handed_in;
 use crate::store::Store;
 
 /// Look at the database's incarnation, and let it be sent from again.
@@ -39,9 +40,6 @@ struct ArmArgs {
     without: Vec<String>,
 }
 
-/// How long after it was last there a daemon is waited for.
-const WAITED_FOR: TimeDelta = TimeDelta::days(7);
-
 /// Runs it. `persons` have to order that the database is armed.
 pub(super) async fn run(
     args: DatabaseArgs,
@@ -69,7 +67,7 @@ async fn arm(
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     let by = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?.at(now);
-    let missing: Vec<_> = missing(state).filter(|one| !args.without.contains(&one.daemon)).collect();
+    let missing: Vec<_> = not_handed_in(state).filter(|one| !args.without.contains(&one.daemon)).collect();
     if !missing.is_empty() {
         let names: Vec<_> = missing.iter().map(|one| format!("--without {:?}", one.daemon)).collect();
         return Err(CliError::Failed(format!(
@@ -84,16 +82,6 @@ async fn arm(
         Arming::OnePersonMore => writeln!(out, "noted: a second person has to order it as well")?,
     }
     Ok(Exit::Done)
-}
-
-/// Daemons that may remember what the database does not know, and have not put it in.
-fn missing(state: &DatabaseState) -> impl Iterator<Item = &DaemonRecord> {
-    let since = state.disarm.as_ref().map(|disarm| disarm.since);
-    let generation = state.incarnation.generation.as_str();
-    state.daemons.iter().filter(move |one| {
-        let word = one.handed_in.as_deref().map(|word| word.strip_prefix(LOST_RECORD).unwrap_or(word));
-        since.is_some_and(|since| since - one.last_at < WAITED_FOR) && word != Some(generation)
-    })
 }
 
 fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {

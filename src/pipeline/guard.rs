@@ -73,7 +73,7 @@ pub(super) enum Permission {
 /// The batch must not leave.
 #[derive(Debug)]
 pub(super) struct RefusedBatch {
-    /// Some of it was handed over already: the database is an older one.
+    /// The database is an older one: some of it was handed over already, or the guard noticed meanwhile.
     is_again: bool,
 }
 
@@ -219,7 +219,10 @@ impl Watch {
             self.state().cannot_write = true;
             tracing::error!(%error, "what is handed over cannot be written down; nothing is sent until it can");
             RefusedBatch { is_again: false }
-        })
+        })?;
+        // Asked after it was recorded: what is put into a disarmed database is read from the journal once the hold is there.
+        let is_held = self.state().hold.is_some();
+        if is_held { Err(RefusedBatch { is_again: true }) } else { Ok(()) }
     }
 
     async fn look(&self) -> Result<(), StoreError> {
@@ -251,6 +254,9 @@ impl Watch {
 
     /// Files that could not be written are tried again, and what was written is made lasting.
     async fn see_to_files(&self) {
+        if !self.journal.has_files() {
+            return;
+        }
         let journal = Arc::clone(&self.journal);
         let was_held = self.state().cannot_write;
         let sync = tokio::task::spawn_blocking(move || if was_held { journal.probe() } else { journal.sync() });
@@ -298,8 +304,12 @@ impl Watch {
 
     /// Whether the database does not know what was handed over last: then it was put back since, to a moment after the marks were kept.
     async fn has_forgotten(&self) -> Result<bool, StoreError> {
-        let journal = Arc::clone(&self.journal);
-        let newest = tokio::task::spawn_blocking(move || journal.newest(HANDED_IN_AT_ONCE)).await;
+        let newest = if self.journal.has_files() {
+            let journal = Arc::clone(&self.journal);
+            tokio::task::spawn_blocking(move || journal.newest(HANDED_IN_AT_ONCE)).await
+        } else {
+            Ok(self.journal.newest(HANDED_IN_AT_ONCE))
+        };
         match newest {
             Ok(Ok(newest)) => Ok(self.store.hand_in(&newest, Marks::default()).await? > 0),
             Ok(Err(error)) => {
@@ -395,19 +405,30 @@ impl Watch {
     async fn hand_in(&self) -> Result<usize, StoreError> {
         let marks = self.state().known.as_ref().map(|known| known.marks).unwrap_or_default();
         let mut count = self.store.hand_in(&[], marks).await?;
+        if !self.journal.has_files() {
+            let all = self.journal.newest(usize::MAX).map_err(|_| StoreError::Ending)?;
+            for batch in all.chunks(HANDED_IN_AT_ONCE) {
+                count += self.hand_in_batch(batch, marks).await?;
+            }
+            return Ok(count);
+        }
         let (sender, mut batches) = mpsc::channel(2);
         let journal = Arc::clone(&self.journal);
         let reading = tokio::task::spawn_blocking(move || read_batches(&journal, &sender));
         while let Some(batch) = batches.recv().await {
-            let last = batch.iter().map(|one: &HandedOver| one.id.0).max().unwrap_or_default();
-            let marks = Marks { reminders: marks.reminders.max(last), ..marks };
-            count += self.store.hand_in(&batch, marks).await?;
+            count += self.hand_in_batch(&batch, marks).await?;
         }
         if let Ok(Err(error)) = reading.await {
             tracing::error!(%error, "what was handed over cannot be read from `dispatch.state_dir`");
             return Err(StoreError::Ending);
         }
         Ok(count)
+    }
+
+    async fn hand_in_batch(&self, batch: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+        let last = batch.iter().map(|one| one.id.0).max().unwrap_or_default();
+        let marks = Marks { reminders: marks.reminders.max(last), ..marks };
+        self.store.hand_in(batch, marks).await
     }
 }
 

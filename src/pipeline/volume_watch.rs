@@ -1,6 +1,6 @@
 //! The volume guard of a scan: counts what it plans for each merchant, and holds it once that is far more than usual.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
@@ -23,11 +23,13 @@ pub(super) struct VolumeWatch<'a> {
     guard: Option<VolumeGuard>,
     /// By merchant.
     planned: Mutex<BTreeMap<MerchantId, PlannedEnds>>,
+    /// The merchants of which something was held: one line of the log for each says so.
+    held: Mutex<BTreeSet<MerchantId>>,
 }
 
 impl<'a> VolumeWatch<'a> {
     pub(super) fn new(store: &'a dyn Store, guard: Option<VolumeGuard>) -> Self {
-        Self { store, guard, planned: Mutex::default() }
+        Self { store, guard, planned: Mutex::default(), held: Mutex::default() }
     }
 
     /// Whether two can be put in together and still be counted.
@@ -58,7 +60,9 @@ impl<'a> VolumeWatch<'a> {
             held += self.store.hold_volume(merchant, guard.day, batch, now).await? as u64;
         }
         let (planned, limit) = (volume.planned, guard.limits.limit(&volume, guard.day));
-        tracing::error!(%merchant, day = %guard.day, planned, limit, held, "far more is planned than usual; it waits for a person");
+        if self.held.lock().await.insert(merchant.clone()) {
+            tracing::error!(%merchant, day = %guard.day, planned, limit, "far more is planned than usual; it waits for a person");
+        }
         Ok(held)
     }
 }

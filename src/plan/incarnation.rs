@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use crate::domain::{DaemonRecord, DatabaseState, DisarmReason, KnownDatabase, LOST_RECORD};
 
 /// What a daemon remembers when it looks at its database.
@@ -103,13 +105,32 @@ fn newcomer(memory: Memory<'_>, own: Option<&DaemonRecord>, state: &DatabaseStat
     }
     let mut others = state.daemons.iter().filter(|one| one.daemon != name).peekable();
     // One that sends, and has shown itself since this one looked first: in a copy of the database nothing moves.
+    // Twice: with its first beat in a restored database it may only be about to disarm it.
     let vouches = |one: &DaemonRecord| {
-        one.handed_in.is_none() && memory.first_beats.get(&one.daemon).is_some_and(|first| one.beats > *first)
+        one.handed_in.is_none() && memory.first_beats.get(&one.daemon).is_some_and(|first| one.beats > *first + 1)
     };
     if others.peek().is_none() || others.any(vouches) {
         return Verdict::Join;
     }
     Verdict::Wait(WaitReason::Alone)
+}
+
+/// How long after it was last there a daemon is waited for.
+const WAITED_FOR: TimeDelta = TimeDelta::days(7);
+
+/// A daemon that has shown itself so lately goes on sending, unless the database is disarmed: then it finds nothing wrong with it.
+const LIVE_FOR: TimeDelta = TimeDelta::minutes(1);
+
+/// The daemons that may remember what the database does not know, and have not put it in: until they have, it must not be armed. A
+/// database that was restored while no daemon ran is not disarmed yet, and forgets as much.
+pub fn not_handed_in(state: &DatabaseState) -> impl Iterator<Item = &DaemonRecord> {
+    let since = state.disarm.as_ref().map_or(state.now, |disarm| disarm.since);
+    let generation = state.incarnation.generation.as_str();
+    state.daemons.iter().filter(move |one| {
+        let word = one.handed_in.as_deref().map(|word| word.strip_prefix(LOST_RECORD).unwrap_or(word));
+        let is_live = state.disarm.is_none() && state.now - one.last_at < LIVE_FOR;
+        !is_live && since - one.last_at < WAITED_FOR && word != Some(generation)
+    })
 }
 
 #[cfg(test)]

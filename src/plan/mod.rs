@@ -46,7 +46,7 @@ pub use due::Due;
 pub use fallback::{fall_back, fall_back_at};
 pub use filter::{AmountRange, Filters, Mismatch, span_in_words};
 pub use frequency_cap::{Cap, Caps};
-pub use incarnation::{Memory, Verdict, WaitReason, judge};
+pub use incarnation::{Memory, Verdict, WaitReason, judge, not_handed_in};
 pub use jurisdiction::{Basis, Clause, ClauseState, Pack, PackError, pack};
 pub use local_time::{local_date, to_utc};
 pub use only_to::OnlyTo;

@@ -35,10 +35,11 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let ApproveArgs { merchant, day, .. } = args;
-    let volume = store.note_volume(merchant, *day, 0).await?;
     if !store.approve_volume(merchant, *day, &signature.at(now)).await? {
         return Err(CliError::Failed(format!("no reminders of {merchant} planned on {day} are held for their number")));
     }
+    // Only now: asked about a day that has none, it would make it the merchant's first.
+    let volume = store.note_volume(merchant, *day, 0).await?;
     writeln!(
         out,
         "approved: {} reminders of {merchant}, planned on {day}; they go out when they are due",

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 
-use super::{Memory, Verdict, WaitReason, judge};
+use super::{Memory, Verdict, WaitReason, judge, not_handed_in};
 use crate::domain::{DaemonRecord, DatabaseState, Disarm, DisarmReason, Incarnation, KnownDatabase, Marks};
 
 fn known() -> KnownDatabase {
@@ -122,17 +122,19 @@ fn without_a_record_a_known_daemon_waits_and_a_new_one_needs_a_peer_that_moves()
     let with = |daemons| DatabaseState { daemons, ..state() };
     let still = with(vec![daemon("other", 9, None)]);
     assert_eq!(judged(None, &still), Verdict::Wait(WaitReason::Alone), "a copy shows others, and they do not move");
-    assert_eq!(judged(None, &with(vec![daemon("other", 10, None)])), Verdict::Join, "it moves");
-    let waits_too = with(vec![daemon("other", 10, Some("second"))]);
+    let once = with(vec![daemon("other", 10, None)]);
+    assert_eq!(judged(None, &once), Verdict::Wait(WaitReason::Alone), "with its first beat it may be about to disarm");
+    assert_eq!(judged(None, &with(vec![daemon("other", 11, None)])), Verdict::Join, "it moves");
+    let waits_too = with(vec![daemon("other", 11, Some("second"))]);
     assert_eq!(judged(None, &waits_too), Verdict::Wait(WaitReason::Alone), "who waits itself vouches for nothing");
     assert_eq!(judged(None, &with(Vec::new())), Verdict::Join, "a fresh database, or one of an earlier version");
-    let waits = with(vec![daemon("own", 2, Some("second")), daemon("other", 10, None)]);
+    let waits = with(vec![daemon("own", 2, Some("second")), daemon("other", 11, None)]);
     assert_eq!(judged(None, &waits), Verdict::Join, "it waited as a newcomer, not as one that lost its record");
     for word in ["first", "lost first"] {
         let armed = with(vec![daemon("own", 2, Some(word)), daemon("other", 9, None)]);
         assert_eq!(judged(None, &armed), Verdict::Join, "the database was armed while it waited");
     }
-    let lost = with(vec![daemon("own", 2, Some("lost second")), daemon("other", 10, None)]);
+    let lost = with(vec![daemon("own", 2, Some("lost second")), daemon("other", 11, None)]);
     assert_eq!(judged(None, &lost), Verdict::Wait(WaitReason::RecordLost));
 }
 
@@ -159,4 +161,21 @@ fn a_database_in_which_the_daemon_has_not_shown_itself_so_often_is_an_older_one(
     };
     assert_eq!(judge(memory, &with(7)), Verdict::Disarm(DisarmReason::MarksBehind), "the beat of now is not counted");
     assert_eq!(judge(memory, &with(8)), Verdict::GoOn);
+}
+
+#[test]
+fn a_database_that_nobody_has_looked_at_since_it_was_restored_waits_for_its_daemons() {
+    let now = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
+    let last = |name: &str, at, handed_in| DaemonRecord { last_at: at, ..daemon(name, 3, handed_in) };
+    let daemons = vec![
+        last("down", DateTime::UNIX_EPOCH, None),
+        last("live", now - TimeDelta::seconds(2), None),
+        last("told", DateTime::UNIX_EPOCH, Some("second")),
+        last("gone", now - TimeDelta::days(8), None),
+    ];
+    let names = |state: &DatabaseState| not_handed_in(state).map(|one| one.daemon.clone()).collect::<Vec<_>>();
+    let mut state = DatabaseState { daemons, now, ..state() };
+    assert_eq!(names(&state), ["down"], "armed before it is started, it would send what `down` handed over");
+    state.disarm = Some(Disarm { reason: DisarmReason::MarksBehind, since: now, daemon: "live".to_owned() });
+    assert_eq!(names(&state), ["down", "live"]);
 }

@@ -14,7 +14,7 @@ use crate::store::sql::incarnation::{
 };
 use crate::store::sql::reminder::{KnownRow, OriginColumns};
 use crate::store::sql::value::{Moment, stored_attempt};
-use crate::store::{IncarnationStore, StoreError};
+use crate::store::{IncarnationStore, NextLook, StoreError};
 
 #[async_trait]
 impl IncarnationStore for End {
@@ -105,7 +105,7 @@ async fn lost<'h>(
     let lost = last.into_iter().filter_map(|(place, one)| {
         let known = rows.iter().find(|row| row.place == place && row.is_on(one.reminder.key.channel));
         match known {
-            Some(row) if row.attempts() >= stored_attempt(one.attempt) => None,
+            Some(row) if row.has_arrived() || row.attempts() >= stored_attempt(one.attempt) => None,
             Some(row) => Some((one, Some(row.id()))),
             None => Some((one, None)),
         }
@@ -124,8 +124,10 @@ async fn put_in_doubt(
         None => put_back(tx, one).await?,
     };
     let attempt = stored_attempt(one.attempt);
+    // The gateway knows it by its former number: asked by another one, it would deny it.
+    let look_at = if number == one.id { now } else { Moment(NextLook::NEVER) };
     sqlx::query::<Db>(PUT_IN_DOUBT)
-        .bind(now)
+        .bind(look_at)
         .bind(number.0)
         .bind(attempt)
         .bind(one.reminder.key.channel.as_str())

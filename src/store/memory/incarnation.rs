@@ -15,8 +15,10 @@ use crate::store::{ClaimRequest, IncarnationStore, StoreError};
 #[derive(Debug, Default, Clone)]
 pub(super) struct Incarnations {
     disarm: Option<Disarm>,
-    /// Generations that are over; the present one is called by their number.
+    /// Generations that are over.
     past: Vec<String>,
+    /// What the present one is called, once the store was armed.
+    generation: Option<String>,
     /// Who asked that the present one end.
     asked: Vec<String>,
     daemons: BTreeMap<String, DaemonRecord>,
@@ -24,7 +26,7 @@ pub(super) struct Incarnations {
 
 impl Incarnations {
     fn generation(&self) -> String {
-        self.past.len().to_string()
+        self.generation.clone().unwrap_or_else(|| "first".to_owned())
     }
 
     /// Whether a claim with that fence may take anything.
@@ -41,6 +43,15 @@ impl Tables {
     /// Whether a claim may take anything.
     pub(super) fn passes(&self, request: &ClaimRequest) -> bool {
         request.fence.as_ref().is_none_or(|fence| self.incarnations.passes(fence, self.outbox.marks()))
+    }
+}
+
+impl MemoryStore {
+    /// Goes back to what a fork holds, as a restored database does: for simulations.
+    #[doc(hidden)]
+    pub fn restore(&self, backup: &Self) {
+        let backup = backup.tables().clone();
+        *self.tables() = backup;
     }
 }
 
@@ -85,6 +96,7 @@ impl IncarnationStore for MemoryStore {
     }
 
     async fn arm(&self, by: &ManualChange, persons: u8) -> Result<Arming, StoreError> {
+        let now = self.clock.now();
         let mut tables = self.tables();
         let own = &mut tables.incarnations;
         if persons > 1 && own.asked.iter().all(|actor| *actor == by.actor) {
@@ -93,6 +105,8 @@ impl IncarnationStore for MemoryStore {
         }
         let generation = own.generation();
         own.past.push(generation);
+        // By the time: a store that goes back before it was armed must not call the next one the same.
+        own.generation = Some(format!("{} of {now}", own.past.len()));
         own.asked.clear();
         own.disarm = None;
         Ok(Arming::Armed)

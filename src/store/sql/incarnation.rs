@@ -44,7 +44,7 @@ pub(in crate::store) const ASKED: &str =
 pub(in crate::store) const NOTE: &str = r#"
     insert into arming (generation, at, actor, reason, is_done) select generation, $1, $2, $3, $4 from incarnation"#;
 
-/// Binds: now, number, attempt, channel, gateway.
+/// Binds: when to look, number, attempt, channel, gateway.
 pub(in crate::store) const PUT_IN_DOUBT: &str = r#"
     insert into queue (reminder_id, not_before, attempt, place, channel, state, gateway)
     values ($2, $1, $3, 0, $4, 'unknown', $5)

@@ -7,7 +7,7 @@ use super::borrower::{read, read_key};
 use super::clauses::Clause;
 use super::event::{EventRow, event_columns, read_attempt};
 use super::value::Moment;
-use crate::domain::{Channel, NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
+use crate::domain::{Channel, EventKind, NewReminder, Origin, Reminder, ReminderId, ReminderKey, State};
 use crate::plan::{KnownProgress, KnownReminder};
 use crate::store::{ReminderFilter, ReminderView, StoreError};
 
@@ -208,6 +208,11 @@ impl KnownRow {
     /// How many attempts the outbox knows of.
     pub(in crate::store) fn attempts(&self) -> i32 {
         self.attempt.or(self.last_attempt).unwrap_or_default()
+    }
+
+    /// Whether a report has said that it arrived: that settles more than any attempt.
+    pub(in crate::store) fn has_arrived(&self) -> bool {
+        self.attempt.is_none() && self.kind.as_deref() == Some(EventKind::Delivered.as_str())
     }
 
     pub(in crate::store) fn known(self) -> Result<KnownReminder, StoreError> {

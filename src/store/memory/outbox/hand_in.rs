@@ -20,12 +20,18 @@ impl Outbox {
                 id
             }
         };
-        let last = self.events(id).last().map_or(0, |event| event.attempt);
+        let last = self.events(id).last();
+        // A report that it arrived settles more than any attempt.
+        if !self.queue.contains_key(&id) && last.is_some_and(|event| event.kind == EventKind::Delivered) {
+            return false;
+        }
+        let last = last.map_or(0, |event| event.attempt);
         if self.queue.get(&id).map_or(last, |queued| queued.attempt) >= one.attempt {
             return false;
         }
         let (attempt, gateway) = (one.attempt, Some(one.gateway.clone()));
-        let stage = Stage::Unknown { look_at: Some(now) };
+        // The gateway knows it by its former number: asked by another one, it would deny it.
+        let stage = Stage::Unknown { look_at: (id == one.id).then_some(now) };
         self.put(id, Queued { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
         let (kind, detail) = (EventKind::Unknown, Some(DATABASE_REWOUND.to_owned()));
         self.append(Event { reminder: id, attempt, at: now, kind, gateway, provider_id: None, detail });
