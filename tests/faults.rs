@@ -14,6 +14,8 @@ mod chance;
 mod crowd;
 #[path = "faults/daemon.rs"]
 mod daemon;
+#[path = "faults/failover.rs"]
+mod failover;
 #[path = "faults/full_disk.rs"]
 mod full_disk;
 #[path = "faults/gateways.rs"]

@@ -31,6 +31,8 @@ mod planted;
 mod postgres;
 #[path = "sim/rejects.rs"]
 mod rejects;
+#[path = "sim/rewinds.rs"]
+mod rewinds;
 #[path = "sim/run.rs"]
 mod run;
 #[path = "sim/store.rs"]
@@ -50,6 +52,9 @@ use run::{Report, run, run_on};
 /// How many seeds are run where nothing else is said.
 const SEEDS: u64 = 2_000;
 
+/// How many seeds are run in which the database goes back in time.
+const REWINDING_SEEDS: u64 = 40;
+
 /// How many smaller worlds are played on real databases, shared between PostgreSQL and SQLite.
 const REAL_SEEDS: u64 = 50;
 
@@ -66,7 +71,7 @@ fn say(text: &str) {
 }
 
 /// Runs seeds on all processors, from 0, until `enough` says so or all are run.
-fn run_all(seeds: u64, bug: Option<Bug>, see: impl Fn(u64, Report) -> bool + Sync) {
+fn run_all(seeds: u64, rewinds: bool, bug: Option<Bug>, see: impl Fn(u64, Report) -> bool + Sync) {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -74,7 +79,7 @@ fn run_all(seeds: u64, bug: Option<Bug>, see: impl Fn(u64, Report) -> bool + Syn
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || !see(seed, run(seed, None, bug, false)) {
+                    if seed >= seeds || !see(seed, run(seed, rewinds.then(|| Faults::with_rewinds(seed)), bug, false)) {
                         next.store(seeds, Ordering::Relaxed);
                         return;
                     }
@@ -94,7 +99,7 @@ fn whatever_goes_wrong_the_invariants_hold() {
     }
     let failures = Mutex::new(Vec::new());
     let accepted = AtomicU64::new(0);
-    run_all(from_env("SIM_SEEDS").unwrap_or(SEEDS), None, |_, report| {
+    run_all(from_env("SIM_SEEDS").unwrap_or(SEEDS), false, None, |_, report| {
         accepted.fetch_add(report.acceptances, Ordering::Relaxed);
         let mut failures = failures.lock().expect("no panic");
         failures.extend(report.failure);
@@ -103,6 +108,25 @@ fn whatever_goes_wrong_the_invariants_hold() {
     let failures = failures.into_inner().expect("no panic");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(accepted.into_inner() > 0, "something was sent");
+}
+
+/// I13: whatever was handed over is not handed over again by a restored database, and nothing at all before it is armed.
+/// `SIM_REWINDING_SEED=s` runs one seed and prints all that happened.
+#[test]
+fn a_database_that_goes_back_in_time_sends_nothing_twice() {
+    if let Some(seed) = from_env("SIM_REWINDING_SEED") {
+        let report = run(seed, Some(Faults::with_rewinds(seed)), None, true);
+        say(&report.trace.join("\n"));
+        return assert!(report.failure.is_none(), "{}", report.failure.unwrap_or_default());
+    }
+    let failures = Mutex::new(Vec::new());
+    run_all(from_env("SIM_REWINDING_SEEDS").unwrap_or(REWINDING_SEEDS), true, None, |_, report| {
+        let mut failures = failures.lock().expect("no panic");
+        failures.extend(report.failure);
+        failures.len() < 3
+    });
+    let failures = failures.into_inner().expect("no panic");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
 /// The same town, smaller, on real databases: so that what drivers do under faults and cancellation is covered.
@@ -148,9 +172,9 @@ fn without_faults_everything_that_is_due_is_sent() {
 
 #[test]
 fn every_planted_bug_is_found() {
-    let found_at = |bug| {
+    let found_at = |bug: Bug| {
         let found = Mutex::new(None);
-        run_all(FOUND_WITHIN, Some(bug), |seed, report| match report.failure {
+        run_all(FOUND_WITHIN, bug.is_of_rewinds(), Some(bug), |seed, report| match report.failure {
             Some(what) => {
                 let mut found = found.lock().expect("no panic");
                 found.get_or_insert((seed, what));

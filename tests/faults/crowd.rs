@@ -56,7 +56,7 @@ async fn loiter(address: String, saying: &'static str) {
 }
 
 /// An answer, and how long it took.
-async fn ask(address: &str, path: &str) -> (String, Duration) {
+pub(crate) async fn ask(address: &str, path: &str) -> (String, Duration) {
     let begun = SystemClock.elapsed();
     let mut stream = TcpStream::connect(address).await.expect("the daemon listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: mall.example\r\nConnection: close\r\n\r\n");

@@ -35,7 +35,12 @@ impl Daemon {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "web,dispatch")
     }
 
-    /// The same with so many file descriptors at most.
+    /// One that serves pages and sends nothing.
+    pub(crate) fn start_pages_alone(config: &Path, log: &Path) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "web")
+    }
+
+    /// One that serves pages and sends, with so many file descriptors at most.
     pub(crate) fn start_with_descriptors(config: &Path, log: &Path, descriptors: usize) -> Self {
         let mut shell = Command::new("bash");
         let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");

@@ -17,7 +17,7 @@ const DAEMONS: usize = 2;
 
 impl Bench {
     /// Returns when the database says that it is disarmed, and why.
-    async fn disarmed(&self) -> DisarmReason {
+    pub(crate) async fn disarmed(&self) -> DisarmReason {
         let mut reason = None;
         until("the database is disarmed", async || {
             let state = self.store.database_state(None).await;
@@ -45,7 +45,7 @@ impl Bench {
         .await;
     }
 
-    async fn at_sink(&self, count: usize) {
+    pub(crate) async fn at_sink(&self, count: usize) {
         until("so many messages are sent", async || self.sink.total() >= count).await;
     }
 }

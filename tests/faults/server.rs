@@ -139,7 +139,7 @@ impl Server {
         self.sockets.clone().unwrap_or_else(|| self.home())
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("server")
     }
 

@@ -9,8 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Guard, Lane, Poison, Post, Reconciler, Registry,
-    ScanOrder, Until, scan,
+    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
+    Until, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::FaultyGateway;
 use crate::life::Life;
+use crate::rewinds;
 use crate::store::FaultyStore;
 use crate::town::{policy, routes};
 use crate::world::{World, lock};
@@ -45,11 +46,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts one with the rules of `version`.
-    pub(crate) fn start(world: &Arc<World>, number: u32, version: u32, ahead: TimeDelta) -> Self {
-        let life = Life::begin(world, number, ahead);
+    pub(crate) fn start(world: &Arc<World>, (number, machine): (u32, usize), version: u32, ahead: TimeDelta) -> Self {
+        let life = Life::begin(world, (number, machine), ahead);
         world.note(format!("daemon {number} starts with rules {version}"));
+        let store: Arc<dyn Store> = Arc::new(FaultyStore(Arc::clone(&life)));
+        let guard = rewinds::guard(&life, Arc::clone(&store));
         let dispatcher = Arc::new(Dispatcher {
-            store: Arc::new(FaultyStore(Arc::clone(&life))),
+            store,
             policy: Arc::new(policy(version, world.caps.clone())),
             composer: Composer {
                 renderer: Arc::clone(&RENDERER),
@@ -60,11 +63,17 @@ impl Daemon {
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
             poison: Poison::default(),
             freshness: Freshness::default(),
-            guard: Arc::new(Guard::off()),
+            guard: Arc::clone(&guard),
             holder: format!("daemon {number}"),
         });
         let stop = CancellationToken::new();
+        let looked = CancellationToken::new();
         let mut tasks = Vec::new();
+        if world.faults.rewinds() {
+            tasks.push(tokio::spawn(rewinds::watch(Arc::clone(&life), guard, looked.clone(), stop.clone())));
+        } else {
+            looked.cancel();
+        }
         let posts = posts(&life);
         let gateways: BTreeMap<GatewayName, Arc<dyn Gateway>> =
             posts.iter().map(|(post, _)| (post.name.clone(), Arc::clone(post) as Arc<dyn Gateway>)).collect();
@@ -72,8 +81,14 @@ impl Daemon {
             let own = posts.iter().filter(|(gateway, _)| gateway.channel == *channel);
             let own = own.map(|(gateway, rate)| Post::new(Arc::clone(gateway) as Arc<dyn Gateway>, *rate)).collect();
             for lane in Lane::of_channel(&dispatcher, *channel, own) {
-                let stop = stop.clone();
-                tasks.push(tokio::spawn(async move { drop(lane.run(Until::Stopped, &stop).await) }));
+                let (looked, stop) = (looked.clone(), stop.clone());
+                tasks.push(tokio::spawn(async move {
+                    tokio::select! {
+                        biased;
+                        () = looked.cancelled() => drop(lane.run(Until::Stopped, &stop).await),
+                        () = stop.cancelled() => {}
+                    }
+                }));
             }
         }
         let reconciler = Reconciler::new(Arc::clone(&dispatcher), gateways);

@@ -49,6 +49,10 @@ pub(crate) struct Faults {
     pub(crate) outage: u32,
     /// Per day: everything is down for hours or days.
     pub(crate) downtime: u32,
+    /// Per day: the database is backed up, and restored hours or days later.
+    pub(crate) restore: u32,
+    /// Per day: a daemon dies and its state directory is lost.
+    pub(crate) lose_state: u32,
     /// Per instalment: paid at some moment.
     pub(crate) pay: u32,
     /// Per instalment: cancelled at some moment.
@@ -90,7 +94,19 @@ impl Faults {
             cancel: up_to(1_500),
             flap: up_to(2_000),
             opt_out: up_to(2_000),
+            restore: 0,
+            lose_state: 0,
         }
+    }
+
+    /// The same in a world whose database goes back in time.
+    pub(crate) fn with_rewinds(seed: u64) -> Self {
+        Self { restore: 800, lose_state: 250, ..Self::drawn(&mut Rng::with_seed(seed)) }
+    }
+
+    /// Whether daemons need a guard.
+    pub(crate) fn rewinds(&self) -> bool {
+        self.restore + self.lose_state > 0
     }
 }
 
@@ -137,10 +153,14 @@ pub(crate) enum Bug {
     HeldSent,
     /// Nobody looks whether what holds a reminder is over.
     ReleaserAsleep,
+    /// Nobody notices that the database went back in time.
+    Unguarded,
+    /// What daemons put into a restored database is lost.
+    HandInLost,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::MarkAfterSend,
         Self::NoFence,
         Self::ReapToPlanned,
@@ -161,5 +181,12 @@ impl Bug {
         Self::OvertakenSent,
         Self::HeldSent,
         Self::ReleaserAsleep,
+        Self::Unguarded,
+        Self::HandInLost,
     ];
+
+    /// Whether it only shows where the database goes back in time.
+    pub(crate) fn is_of_rewinds(self) -> bool {
+        matches!(self, Self::Unguarded | Self::HandInLost)
+    }
 }

@@ -13,6 +13,8 @@ use crate::world::{World, lock};
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) number: u32,
+    /// Which machine it runs on.
+    pub(crate) machine: usize,
     pub(crate) world: Arc<World>,
     pub(crate) dead: AtomicBool,
     frozen_until: Mutex<Duration>,
@@ -21,9 +23,10 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) fn begin(world: &Arc<World>, number: u32, ahead: TimeDelta) -> Arc<Self> {
+    pub(crate) fn begin(world: &Arc<World>, (number, machine): (u32, usize), ahead: TimeDelta) -> Arc<Self> {
         Arc::new(Self {
             number,
+            machine,
             world: Arc::clone(world),
             dead: AtomicBool::new(false),
             frozen_until: Mutex::default(),
@@ -63,7 +66,11 @@ impl Life {
         *lock(&self.ahead) += by;
     }
 
-    async fn thaw(&self) {
+    pub(crate) fn is_frozen(&self) -> bool {
+        *lock(&self.frozen_until) > self.world.clock.elapsed()
+    }
+
+    pub(crate) async fn thaw(&self) {
         loop {
             if self.dead.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;

@@ -1,6 +1,6 @@
 //! What the real store says of reminders, for the oracle.
 
-use dueherald::domain::ReminderId;
+use dueherald::domain::{ReminderId, State};
 use dueherald::store::{ReminderFilter, ReminderView, Store};
 
 use crate::database::Busy;
@@ -19,4 +19,12 @@ pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
             lock(&world.oracle).observe(&view);
         }
     }
+}
+
+/// Tells the oracle what is unknown now: a daemon may have put in what the database had forgotten.
+pub(crate) async fn observe_doubt(world: &World) {
+    let filter = ReminderFilter { state: Some(State::Unknown), limit: u32::MAX, ..ReminderFilter::default() };
+    let unknown = Busy::with(world).reminders(&filter).await.expect("the store answers");
+    let mut oracle = lock(&world.oracle);
+    unknown.iter().for_each(|view| oracle.doubted(view));
 }

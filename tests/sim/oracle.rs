@@ -39,6 +39,17 @@ fn is_chinese(borrower: &BorrowerKey) -> bool {
     borrower.merchant.as_str() == "cn"
 }
 
+/// A message that a sink took over.
+#[derive(Debug)]
+struct Taken {
+    gateway: GatewayName,
+    reference: String,
+    id: ReminderId,
+    attempt: u32,
+    machine: usize,
+    at: Duration,
+}
+
 /// A claim that is on record, and whether what it led to was right at that instant.
 #[derive(Debug)]
 struct Claim {
@@ -47,6 +58,8 @@ struct Claim {
     lease_ends: Duration,
     wrong: Option<(&'static str, String)>,
     used: bool,
+    /// How often the database had gone back in time.
+    rewinds: u32,
 }
 
 #[derive(Debug, Default)]
@@ -61,9 +74,16 @@ pub(crate) struct Oracle {
     of: HashMap<BorrowerKey, Vec<usize>>,
     pub(crate) suppressed: BTreeSet<(MerchantId, String)>,
     pub(crate) stops: BTreeSet<(Option<MerchantId>, Option<Channel>)>,
-    claims: HashMap<(ReminderId, u32), Claim>,
-    /// Which gateways took a reminder over, in order.
-    taken: HashMap<ReminderId, Vec<(GatewayName, String)>>,
+    /// The last one is of the database as it is; the others were made before it went back in time.
+    claims: HashMap<(ReminderId, u32), Vec<Claim>>,
+    /// How often the database has gone back in time.
+    rewinds: u32,
+    /// Since when it has, if it is not armed again.
+    rewound_at: Option<Duration>,
+    /// Messages of which neither the database nor a daemon knows any more.
+    forgotten: BTreeSet<ReminderKey>,
+    /// What the sinks took over, in order.
+    taken: HashMap<ReminderKey, Vec<Taken>>,
     /// What each borrower got: on which local day, and by which reminder.
     got: HashMap<BorrowerKey, Vec<(NaiveDate, ReminderKey)>>,
     states: BTreeMap<ReminderId, State>,
@@ -99,7 +119,52 @@ impl Oracle {
     }
 
     pub(crate) fn was_accepted_by(&self, id: ReminderId, gateway: &GatewayName) -> bool {
-        self.taken.get(&id).is_some_and(|taken| taken.iter().any(|(name, _)| name == gateway))
+        self.taken.values().flatten().any(|taken| taken.id == id && taken.gateway == *gateway)
+    }
+
+    pub(crate) fn is_rewound(&self) -> bool {
+        self.rewound_at.is_some()
+    }
+
+    /// The database went back in time: its states are those of then.
+    pub(crate) fn rewound(&mut self, at: Duration, views: &[ReminderView]) {
+        (self.rewinds, self.rewound_at) = (self.rewinds + 1, Some(at));
+        self.states = views.iter().map(|view| (view.reminder.id, view.state)).collect();
+        self.numbers = views.iter().map(|view| (view.reminder.plan.key.clone(), view.reminder.id)).collect();
+    }
+
+    /// A daemon handed it over, and the database may have forgotten that.
+    pub(crate) fn doubted(&mut self, view: &ReminderView) {
+        let id = view.reminder.id;
+        self.numbers.entry(view.reminder.plan.key.clone()).or_insert(id);
+        if self.rewinds > 0 {
+            self.states.insert(id, State::Unknown);
+        }
+    }
+
+    /// I13: when the database is armed, it knows of everything that was handed over, but for what nobody remembers any more.
+    pub(crate) fn armed(&mut self, views: &[ReminderView], lost_at: [Duration; 2]) {
+        if self.rewound_at.take().is_none() {
+            return;
+        }
+        let views: HashMap<_, _> = views.iter().map(|view| (&view.reminder.plan.key, view)).collect();
+        let mut unknown_to_it = Vec::new();
+        for (key, taken) in &self.taken {
+            for one in taken {
+                let has_arrived = views.get(key).is_some_and(|view| view.state == State::Delivered);
+                let attempts = views.get(key).map_or(0, |view| view.attempts);
+                if has_arrived || attempts >= one.attempt || self.forgotten.contains(key) {
+                    continue;
+                }
+                if one.at < lost_at[one.machine] {
+                    self.forgotten.insert(key.clone());
+                } else {
+                    unknown_to_it.push(format!("{} #{} of machine {}", one.id, one.attempt, one.machine));
+                }
+            }
+        }
+        let lost = unknown_to_it.first();
+        self.expect(lost.is_none(), "I13", || format!("{lost:?} was sent, and the armed database does not know it"));
     }
 
     pub(crate) fn a_day_passes(&mut self) {
@@ -149,9 +214,22 @@ impl Oracle {
         parent: Option<State>,
     ) {
         let place = (claimed.attempt.reminder(), claimed.attempt.number());
-        if self.claims.contains_key(&place) {
+        // A database that went back in time may plan the SMS again that was skipped before.
+        // A second e-mail is no new one: when it was sent at first, more was known of the SMS.
+        let may_wait = self.rewinds > 0;
+        let is_second = may_wait && claimed.attempt.number() > 1;
+        let is_in_the_way = |parent| match parent {
+            Some(State::Unknown | State::Sending) => !is_second,
+            Some(State::Held | State::Planned) => !may_wait,
+            _ => false,
+        };
+        let rewinds = self.rewinds;
+        if self.claims.get(&place).and_then(|claims| claims.last()).is_some_and(|last| last.rewinds == rewinds) {
             return;
         }
+        self.expect(self.rewound_at.is_none(), "I13", || {
+            format!("{place:?} was handed out by a database that went back in time and is not armed")
+        });
         let key = claimed.reminder.key.clone();
         let merchant = key.borrower.merchant.clone();
         let meant: BTreeSet<_> = claimed.to_send.installments.iter().map(|one| one.id.clone()).collect();
@@ -171,14 +249,14 @@ impl Oracle {
             Some(("I6", "the address is suppressed".to_owned()))
         } else if stopped {
             Some(("I6", "the sending was stopped".to_owned()))
-        } else if phone_serves && matches!(parent, Some(State::Unknown | State::Sending | State::Held | State::Planned))
-        {
+        } else if phone_serves && is_in_the_way(parent) {
             Some(("I3", format!("the next channel was tried while the SMS was {parent:?}")))
         } else {
             None
         };
         let lease_ends = world.clock.elapsed() + lease.to_std().unwrap_or_default();
-        self.claims.insert(place, Claim { life, key, lease_ends, wrong, used: false });
+        let claim = Claim { life, key, lease_ends, wrong, used: false, rewinds };
+        self.claims.entry(place).or_default().push(claim);
     }
 
     /// The sink took a message over: from here on it cannot be taken back.
@@ -195,7 +273,13 @@ impl Oracle {
             return self.fail("I1", "a message bears a reference that names no reminder".to_owned());
         };
         let number = handover.attempt;
-        let Some(claim) = self.claims.get_mut(&(id, number)) else {
+        let own = gateway.life.number;
+        let claims = self.claims.get_mut(&(id, number));
+        let claim = claims.and_then(|claims| {
+            let last = claims.iter().rposition(|claim| claim.life == own).unwrap_or(claims.len() - 1);
+            claims.get_mut(last)
+        });
+        let Some(claim) = claim else {
             return self.fail("I9", format!("{id} #{number} was sent, and no claim is on record"));
         };
         let (mine, again) = (claim.life == gateway.life.number, std::mem::replace(&mut claim.used, true));
@@ -207,7 +291,19 @@ impl Oracle {
         }
         let late = world.clock.elapsed() >= lease_ends;
         self.expect(!late, "I8", || format!("{id} #{number} was sent after its lease"));
-        self.accepted_once(id, gateway, handover, events);
+        let taken = Taken {
+            gateway: gateway.name.clone(),
+            reference: handover.reference.to_owned(),
+            id,
+            attempt: number,
+            machine: gateway.life.machine,
+            at: world.clock.elapsed(),
+        };
+        self.accepted_once(&key, taken, handover.to.channel(), events);
+        if self.forgotten.iter().any(|forgotten| forgotten.borrower == key.borrower) {
+            // No cap can count what nobody remembers.
+            return;
+        }
         self.accepted_at_a_decent_hour(world, id, &key);
         self.accepted_within_caps(world, id, &key);
         let today = local_date(self.zone(&key.borrower), world.clock.now());
@@ -227,13 +323,16 @@ impl Oracle {
         self.expect(alone, "I7", || format!("{id} is the second step of {rule} on {today}"));
     }
 
-    /// I1 and I3.
-    fn accepted_once(&mut self, id: ReminderId, gateway: &FaultyGateway, handover: &Handover<'_>, events: &[Event]) {
-        let taken = self.taken.entry(id).or_default();
-        taken.push((gateway.name.clone(), handover.reference.to_owned()));
-        let (times, same) = (taken.len(), taken.iter().all(|(_, reference)| reference == handover.reference));
+    /// I1, I3 and I13: by the key, as a restored database may give a reminder another number.
+    fn accepted_once(&mut self, key: &ReminderKey, one: Taken, channel: Channel, events: &[Event]) {
+        let (id, reference) = (one.id, one.reference.clone());
+        let taken = self.taken.entry(key.clone()).or_default();
+        taken.push(one);
+        let (times, same) = (taken.len(), taken.iter().all(|taken| taken.reference == reference));
         let unknown = events.iter().any(|event| event.kind == EventKind::Unknown);
-        let channel = handover.to.channel();
+        if self.forgotten.contains(key) {
+            return;
+        }
         match channel {
             Channel::Sms => self.expect(times == 1, "I1", || format!("SMS {id} was accepted {times} times")),
             Channel::Email => {

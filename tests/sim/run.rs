@@ -19,6 +19,7 @@ use crate::holds::held;
 use crate::observation::{observe, view};
 use crate::oracle::Oracle;
 use crate::planted::plan_again;
+use crate::rewinds;
 use crate::town::{Size, books, first_day, merchants};
 use crate::world::{Act, World, lock};
 
@@ -197,6 +198,16 @@ impl Driver {
             let lasts = world.minutes(60, 4 * 24 * 60);
             world.after(moment(), Act::Downtime(lasts));
         }
+        if !world.has_real_store() && morning > SETTLED_IN {
+            if world.strikes(faults.restore) {
+                let (from, later) = (moment(), world.minutes(60, 3 * 24 * 60));
+                world.after(from, Act::BackUp);
+                world.after(from + later, Act::Restore);
+            }
+            if world.strikes(faults.lose_state) {
+                world.after(moment(), Act::LoseState(world.draw(|rng| rng.usize(0..2))));
+            }
+        }
         if world.strikes(faults.outage) {
             let (gateway, hours) = (world.draw(|rng| rng.usize(0..3)), world.minutes(10, 12 * 60));
             world.after(moment(), Act::Outage(gateway, hours));
@@ -285,7 +296,7 @@ impl Driver {
             } else {
                 TimeDelta::zero()
             };
-            self.daemons[place] = Some(Daemon::start(&self.world, self.lives, self.rules, ahead));
+            self.daemons[place] = Some(Daemon::start(&self.world, (self.lives, place), self.rules, ahead));
         }
     }
 
@@ -335,6 +346,18 @@ impl Driver {
                 self.daemons.iter().flatten().for_each(|daemon| daemon.life.die());
                 (0..2).for_each(|place| world.after(lasts, Act::Start(place)));
             }
+            Act::BackUp => rewinds::back_up(&world),
+            Act::Restore => {
+                let alive: Vec<_> = self.daemons.iter().flatten().chain(&self.leaving).map(|one| &one.life).collect();
+                rewinds::restore(&world, &alive).await;
+            }
+            Act::LoseState(place) => {
+                let on_it = |daemon: &&Daemon| daemon.life.machine == place;
+                self.daemons.iter().flatten().chain(&self.leaving).filter(on_it).for_each(|daemon| daemon.life.die());
+                self.bury_the_dead().await;
+                rewinds::lose_state(&world, place);
+            }
+            Act::Arm => rewinds::arm(&world).await,
             Act::Receipt(receipt) => self.receive(receipt).await,
             Act::Audit => self.audit().await,
         }
@@ -368,6 +391,7 @@ impl Driver {
             since: world.clock.now(),
             until: None,
         };
+        lock(&world.rewinds.operator).suppressions.push(suppression.clone());
         world.store.suppress(&[suppression], None).await.expect("the store answers");
         world.note(format!("who owes {place} opts out of {channel}"));
     }

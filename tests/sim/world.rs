@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::database::Opened;
 use crate::faults::{Bug, Faults};
 use crate::oracle::Oracle;
+use crate::rewinds::Rewinds;
 use crate::town::{Size, caps};
 
 /// Something that happens to the daemons or in the lender's books at a moment.
@@ -35,6 +36,10 @@ pub(crate) enum Act {
     StepClock(usize, TimeDelta),
     Outage(usize, Duration),
     Downtime(Duration),
+    BackUp,
+    Restore,
+    LoseState(usize),
+    Arm,
     Receipt(Receipt),
     Audit,
 }
@@ -86,6 +91,7 @@ pub(crate) struct World {
     pub(crate) deaths: Mutex<Vec<u32>>,
     /// Planted bug: what was handed out once already, and to which life.
     pub(crate) stolen: Mutex<Vec<(u32, ClaimedReminder)>>,
+    pub(crate) rewinds: Rewinds,
 }
 
 /// Locks; a panic elsewhere ends the run anyway.
@@ -121,6 +127,7 @@ impl World {
             down: Mutex::default(),
             deaths: Mutex::default(),
             stolen: Mutex::default(),
+            rewinds: Rewinds::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use dueherald::config::StateDir;
 use dueherald::domain::{Address, Channel, EmailAddress, Phone};
-use dueherald::plan::{ChannelMode, RateLimit};
+use dueherald::plan::{ChannelMode, RateLimit, VolumeLimits};
 use rstest::rstest;
 
 use super::{MAIL, changed, checked, load, told};
@@ -249,4 +249,26 @@ fn what_is_open_to_others_has_to_be_allowed(
     let told = told(&written.replace("EXTRA", ""), &[]);
     assert!(told.contains(expected) && !told.contains(":p@"), "{told}");
     load(&written.replace("EXTRA", permission), &[]).expect("it is allowed");
+}
+
+#[test]
+fn the_volume_guard_has_limits_of_its_own() {
+    let config = load(&changed(&[]), &[]).expect("it is sound");
+    assert_eq!(config.scans.volume, VolumeLimits::default());
+    let environment = [("DUEHERALD__SCHEDULE__VOLUME__LEAST", "50"), ("DUEHERALD__SCHEDULE__VOLUME__FACTOR", "2")];
+    let config = load(&changed(&[]), &environment).expect("it is sound");
+    assert_eq!(config.scans.volume, VolumeLimits { factor: 2, least: 50, ..VolumeLimits::default() });
+}
+
+#[rstest]
+#[case::none("FACTOR", "0", "is out of range; write a whole number from 1 to 1000")]
+#[case::text("LEAST", "many", "is text; write a whole number")]
+#[case::misspelled(
+    "FIRST_MOTH",
+    "5",
+    "is no key of the config; did you mean DUEHERALD__SCHEDULE__VOLUME__FIRST_MONTH?"
+)]
+fn a_mistaken_limit_of_the_volume_guard_is_told(#[case] key: &str, #[case] value: &str, #[case] expected: &str) {
+    let told = told(&changed(&[]), &[(&format!("DUEHERALD__SCHEDULE__VOLUME__{key}"), value)]);
+    assert!(told.contains(expected), "{told}");
 }
