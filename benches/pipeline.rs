@@ -1,8 +1,8 @@
 //! The measured pipeline: `cargo bench --bench pipeline -- [--quick] [--only NAME] [--json FILE]`.
 //!
-//! Every figure that depends on the machine stands beside a bare loop over the same library in the same run: what counts is the
-//! ratio. Databases, gateways and dueherald itself are real; only the other side of the gateways is a sink.
-//! `DUEHERALD_BENCH_POSTGRES` names a PostgreSQL to use; without it one is started that keeps what it commits.
+//! Every figure that depends on the machine stands beside a bare loop over the same library in the same run: what
+//! counts is the ratio. Databases, gateways and dueherald itself are real; only the other side of the gateways is a
+//! sink. `DUEHERALD_BENCH_POSTGRES` names a PostgreSQL to use; without it one is started that keeps what it commits.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios are no money")]
 
 #[path = "pipeline/bare.rs"]

@@ -21,8 +21,8 @@ use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Gate, Guard, Intake, Lane, Poison, Post, Prober,
-    Reconciler, Registry, ScanOrder,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, Prober, Reconciler,
+    Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
 };
 use crate::plan::{Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
@@ -166,7 +166,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Ledger and outbox.
     pub store: Arc<dyn Store>,
-    /// The same for pages, callbacks and the API, with connections of its own: visitors can neither use up nor break those of the work.
+    /// The same for pages, callbacks and the API, with connections of its own: visitors can neither use up nor break
+    /// those of the work.
     pub public_store: Arc<dyn Store>,
     /// The operations of both that are running.
     pub operations: TaskTracker,
@@ -220,7 +221,7 @@ impl App {
                 poll: settings.idle,
                 claim_batch: settings.batch,
             },
-            poison: Poison::default(),
+            template_failures: TemplateFailures::default(),
             freshness: self.freshness(),
             guard: Arc::clone(&self.guard),
             holder: self.holder(),
@@ -241,27 +242,28 @@ impl App {
 
     /// One lane for each gateway of each channel.
     #[must_use]
-    pub fn lanes(&self, dispatcher: &Arc<Dispatcher>) -> Vec<Lane> {
+    pub fn lanes(&self, dispatcher: &Arc<Dispatcher>) -> Vec<SendLane> {
         let post = |name: &GatewayName| {
             let rate = self.config.rates.get(name).copied();
-            Some(Post::new(Arc::clone(self.gateways.get(name)?), rate))
+            Some(GatewayHandle::new(Arc::clone(self.gateways.get(name)?), rate))
         };
         let lanes = self.config.channels.iter().flat_map(|(channel, names)| {
-            Lane::of_channel(dispatcher, *channel, names.iter().filter_map(post).collect())
+            SendLane::of_channel(dispatcher, *channel, names.iter().filter_map(post).collect())
         });
         lanes.collect()
     }
 
-    /// By channel, what passes its first gateway now; the channels are those that have one. It is what the lanes ask behind each decision.
+    /// By channel, what passes its first gateway now; the channels are those that have one. It is what the lanes ask
+    /// behind each decision.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn gates(&self) -> Result<BTreeMap<Channel, Gate>, StoreError> {
+    pub async fn gates(&self) -> Result<BTreeMap<Channel, LinkGate>, StoreError> {
         let seen = self.composer.routes.now(&*self.store, &*self.clock).await?;
         let stale = self.freshness().stale(&self.store.sources().await?, self.clock.now());
         let gate = |names: &Vec<GatewayName>| {
             let gateway = self.gateways.get(names.first()?)?;
-            Some(Gate::new(gateway.link_mode(), seen.clone(), stale.clone(), Arc::clone(&self.policy)))
+            Some(LinkGate::new(gateway.link_mode(), seen.clone(), stale.clone(), Arc::clone(&self.policy)))
         };
         let gates = self.config.channels.iter().filter_map(|(channel, names)| Some((*channel, gate(names)?)));
         Ok(gates.collect())
@@ -333,7 +335,7 @@ impl App {
 
     /// A scan as of `now` that is kept.
     #[must_use]
-    pub fn scan_order(&self, now: DateTime<Utc>, extent: Extent) -> ScanOrder {
+    pub fn scan_order(&self, now: DateTime<Utc>, extent: ScanScope) -> ScanOrder {
         let scans = &self.config.scans;
         let ahead = TimeDelta::from_std(scans.horizon).unwrap_or(TimeDelta::MAX);
         ScanOrder {
@@ -437,9 +439,9 @@ async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Tim
             });
             store.check_keys().await?;
             let public = database.public_connections();
-            let beside = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
+            let recent_contacts = if public == 0 { Arc::clone(&store) } else { Arc::new(store.with_own_pool(public)) };
             // One more for each waits, so that no connection idles while somebody asks.
-            (store, beside, public.max(1) * 2)
+            (store, recent_contacts, public.max(1) * 2)
         }
     };
     let in_tasks = |store| TaskStore::new(store, operations.clone());

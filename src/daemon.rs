@@ -9,10 +9,12 @@
 //! | `descriptors` | how many connections each server may keep open |
 //! | `pulls`, `scans`, `routes`, `receipts`, `upkeep` | the tasks |
 //!
-//! To add a task: write an `async fn` in one of these files that works until its `stop`, and start it here by the supervisor.
+//! To add a task: write an `async fn` in one of these files that works until its `stop`, and start it here by the
+//! supervisor.
 //!
-//! The first SIGTERM, SIGINT or SIGHUP stops softly: nothing is claimed any more, what is in flight is settled, pages finish. That
-//! takes [`STOP_WITHIN`] at most. A second one stops at once; what was in flight is then `unknown` when its lease ends.
+//! The first SIGTERM, SIGINT or SIGHUP stops softly: nothing is claimed any more, what is in flight is settled, pages
+//! finish. That takes [`STOP_WITHIN`] at most. A second one stops at once; what was in flight is then `unknown` when
+//! its lease ends.
 
 mod database;
 mod descriptors;
@@ -37,15 +39,15 @@ use crate::app::{App, AppError, AppParts};
 use crate::gateway::mail::Maildir;
 use crate::http::health::{Health, LateStore};
 use crate::http::ops::{self, Figures, Ops};
-use crate::pipeline::Until;
+use crate::pipeline::LaneEnd;
 use descriptors::Shares;
 use signals::Signals;
 pub use signals::StopOrder;
 pub use supervisor::Supervisor;
 use upkeep::tell_service_manager;
 
-/// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and shorter
-/// than what service managers wait before they kill (90 s with systemd).
+/// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and
+/// shorter than what service managers wait before they kill (90 s with systemd).
 pub const STOP_WITHIN: Duration = Duration::from_secs(75);
 
 /// What a daemon does.
@@ -210,7 +212,7 @@ async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor
         supervisor.worker(&name, move |stop| {
             let lane = lane.clone();
             // Until the stop it logs and survives every failure of the store by itself.
-            async move { drop(lane.run(Until::Stopped, &stop).await) }
+            async move { drop(lane.run(LaneEnd::Stopped, &stop).await) }
         });
     }
     let (reconciler, every) = (app.reconciler(&dispatcher), app.config.dispatch.lease / 2);

@@ -1,4 +1,5 @@
-//! Which hosts a database may be at. Private networks are normal for databases; link-local and metadata addresses never hold one.
+//! Which hosts a database may be at. Private networks are normal for databases; link-local and metadata addresses never
+//! hold one.
 
 use std::net::IpAddr;
 
@@ -7,7 +8,8 @@ use crate::domain::is_never_connected_to;
 /// A host that is, or resolves to, a forbidden address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "its host is or leads to an address that is never connected to (link-local, metadata, multicast or unspecified); write the \
+    "its host is or leads to an address that is never connected to (link-local, metadata, multicast or unspecified); \
+     write the \
      address of the database"
 )]
 pub struct ForbiddenHost;
@@ -21,8 +23,8 @@ pub fn check_written(host: &str) -> Result<(), ForbiddenHost> {
     if address.is_ok_and(is_never_connected_to) { Err(ForbiddenHost) } else { Ok(()) }
 }
 
-/// Resolves a host right before a connection, and refuses it if one of its addresses is forbidden: the driver may choose any of
-/// them. A name that does not resolve passes, since the driver's error says so.
+/// Resolves a host right before a connection, and refuses it if one of its addresses is forbidden: the driver may
+/// choose any of them. A name that does not resolve passes, since the driver's error says so.
 ///
 /// # Errors
 /// [`ForbiddenHost`].

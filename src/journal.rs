@@ -1,9 +1,10 @@
-//! Level 2: what a daemon remembers outside the database: what it handed over lately, and how far the database had come. A database that
-//! is restored forgets; this does not.
+//! Level 2: what a daemon remembers outside the database: what it handed over lately, and how far the database had
+//! come. A database that is restored forgets; this does not.
 //!
-//! A process has files of its own in the state directory, by a number that it locks; it reads those of all. What is handed over is
-//! appended before it leaves, by one write for a batch, which outlasts the process; a sync in the background makes it outlast the
-//! machine. Two files are kept, each of a limited size: when one is full it takes the place of the older.
+//! A process has files of its own in the state directory, by a number that it locks; it reads those of all. What is
+//! handed over is appended before it leaves, by one write for a batch, which outlasts the process; a sync in the
+//! background makes it outlast the machine. Two files are kept, each of a limited size: when one is full it takes the
+//! place of the older.
 
 mod folder;
 mod line;
@@ -11,14 +12,14 @@ mod simulated;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{HandedOver, KnownDatabase, ReminderId, ReminderKey};
-use folder::{Slot, line_files, name_of, newest_marks};
+use crate::domain::{HandoverRecord, KnownDatabase, ReminderId, ReminderKey};
+use folder::{JournalSlot, line_files, name_of, newest_marks};
 #[doc(hidden)]
 pub use simulated::SimulatedFolder;
 
@@ -31,7 +32,7 @@ const MAX_FILE_BYTES: u64 = 32 << 20;
 /// The memory of one process.
 #[derive(Debug)]
 pub struct Journal {
-    slot: Option<Slot>,
+    slot: Option<JournalSlot>,
     /// What stands for the files in simulations.
     simulated: Option<SimulatedFolder>,
     /// What the files said of the database when this process began.
@@ -41,15 +42,36 @@ pub struct Journal {
     inner: Mutex<Inner>,
 }
 
+/// The last attempt of each reminder, by a hash of its key.
+type Attempts = HashMap<u64, (ReminderId, u32), BuildHasherDefault<HashedKey>>;
+
+/// Takes a key that is a hash already as it is.
+#[derive(Debug, Default)]
+struct HashedKey(u64);
+
+impl Hasher for HashedKey {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     /// What was handed over, by a hash of its key; of the present file and of the one before.
-    recent: HashMap<u64, (ReminderId, u32)>,
-    older: HashMap<u64, (ReminderId, u32)>,
+    recent: Attempts,
+    older: Attempts,
     /// The present file, and how large it is.
     file: Option<(File, u64)>,
     /// Where there is no file.
-    kept: VecDeque<HandedOver>,
+    kept: VecDeque<HandoverRecord>,
     /// Something was written since the last sync.
     is_dirty: bool,
 }
@@ -80,7 +102,7 @@ impl Journal {
     }
 
     fn open_with(folder: &Path, max_file_bytes: u64) -> io::Result<Self> {
-        let slot = Slot::take(folder)?;
+        let slot = JournalSlot::take(folder)?;
         let mut inner = Inner::default();
         for path in line_files(folder)? {
             line::read(&path, |one| inner.remember(&one))?;
@@ -112,7 +134,8 @@ impl Journal {
         self.known.as_ref()
     }
 
-    /// The name that the folder was given at first; now `proposal`, if it has none yet. It stays when the machine is called otherwise.
+    /// The name that the folder was given at first; now `proposal`, if it has none yet. It stays when the machine is
+    /// called otherwise.
     ///
     /// # Errors
     /// When it cannot be read or written.
@@ -139,7 +162,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the file cannot be written: then nothing of it may leave.
-    pub fn record(&self, batch: &[HandedOver]) -> io::Result<()> {
+    pub fn record(&self, batch: &[HandoverRecord]) -> io::Result<()> {
         let mut inner = self.inner();
         if let Some(slot) = &self.slot {
             let mut text = Vec::with_capacity(batch.len() * 256);
@@ -200,7 +223,7 @@ impl Journal {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn each(&self, mut visit: impl FnMut(HandedOver)) -> io::Result<()> {
+    pub fn each(&self, mut visit: impl FnMut(HandoverRecord)) -> io::Result<()> {
         match (&self.slot, &self.simulated) {
             (None, Some(folder)) => {
                 folder.each(visit);
@@ -218,9 +241,9 @@ impl Journal {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn newest(&self, count: usize) -> io::Result<Vec<HandedOver>> {
+    pub fn newest(&self, count: usize) -> io::Result<Vec<HandoverRecord>> {
         let mut newest = Vec::new();
-        let keep = |newest: &mut Vec<HandedOver>| {
+        let keep = |newest: &mut Vec<HandoverRecord>| {
             newest.sort_by_key(|one| std::cmp::Reverse(one.at));
             newest.truncate(count);
         };
@@ -241,12 +264,12 @@ impl Journal {
 }
 
 impl Inner {
-    fn remember(&mut self, one: &HandedOver) {
+    fn remember(&mut self, one: &HandoverRecord) {
         let known = self.recent.entry(hash(&one.reminder.key)).or_insert((one.id, one.attempt));
         *known = (one.id, if known.0 == one.id { known.1.max(one.attempt) } else { one.attempt });
     }
 
-    fn append(&mut self, slot: &Slot, max_bytes: u64, text: &[u8]) -> io::Result<()> {
+    fn append(&mut self, slot: &JournalSlot, max_bytes: u64, text: &[u8]) -> io::Result<()> {
         let is_full = |(_, size): &(File, u64)| *size > 0 && size + text.len() as u64 > max_bytes;
         if self.file.as_ref().is_none_or(is_full) {
             self.file = None;
@@ -266,7 +289,8 @@ impl Inner {
     }
 }
 
-/// A short form of a key. Two keys of the same hash would hold the sending for nothing: once in a hundred million years' work.
+/// A short form of a key. Two keys of the same hash would hold the sending for nothing: once in a hundred million
+/// years' work.
 fn hash(key: &ReminderKey) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

@@ -1,5 +1,6 @@
-//! dueherald plans reminders of instalments, decides at send time whether each one leaves and what it says, and hands it to mail and
-//! SMS gateways, once. `ARCHITECTURE.md` is the map, `docs/internals/` has the details, and `CONTRIBUTING.md` the recipes.
+//! dueherald plans reminders of instalments, decides at send time whether each one leaves and what it says, and hands
+//! it to mail and SMS gateways, once. `ARCHITECTURE.md` is the map, `docs/internals/` has the details, and
+//! `CONTRIBUTING.md` the recipes.
 //!
 //! Imports go only downwards; modules of one level never import each other (`tests/tidy.rs` enforces this).
 //!

@@ -15,11 +15,11 @@ const PRIVATE: u32 = 0o600;
 /// The group of root: its members may do everything, and systemd leaves credentials to it.
 const ROOT_GROUP: u32 = 0;
 
-/// Who besides the owner can read or change a file that holds a secret, and what to do about it; `None` where nobody can. Links are
-/// followed, because Kubernetes mounts each secret as a link.
+/// Who besides the owner can read or change a file that holds a secret, and what to do about it; `None` where nobody
+/// can. Links are followed, because Kubernetes mounts each secret as a link.
 ///
-/// A group may have access if this process belongs to it: that is how a daemon reads a file that it must not change. A process of root
-/// accepts any group, as it may check the config for the daemon's user.
+/// A group may have access if this process belongs to it: that is how a daemon reads a file that it must not change. A
+/// process of root accepts any group, as it may check the config for the daemon's user.
 ///
 /// # Errors
 /// When the file cannot be looked up.
@@ -30,10 +30,12 @@ pub fn exposure(path: &Path) -> io::Result<Option<String>> {
         // A pipe or a terminal holds nothing that others could read later.
         () if !about.is_file() => None,
         () if mode & 0o006 != 0 => Some(format!(
-            "the file {shown} holds a secret, and every user of this machine can read or change it (mode {mode:o}); run `chmod o= {shown}`"
+            "the file {shown} holds a secret, and every user of this machine can read or change it (mode {mode:o}); \
+             run `chmod o= {shown}`"
         )),
         () if mode & 0o060 != 0 && !is_own_group(about.gid()) => Some(format!(
-            "the file {shown} holds a secret, and group {}, which dueherald is not in, can read or change it (mode {mode:o}); run `chmod g= {shown}`",
+            "the file {shown} holds a secret, and group {}, which dueherald is not in, can read or change it (mode \
+             {mode:o}); run `chmod g= {shown}`",
             about.gid()
         )),
         () => None,

@@ -1,10 +1,11 @@
-//! The real binary with its plug pulled: daemons are killed, stopped, cut off from their database, their gateway or their
-//! disk, while sinks in this process count what they take over. Whatever happens, no SMS is taken over twice, no e-mail more
-//! than twice, and afterwards it can be said of each reminder what became of it.
+//! The real binary with its plug pulled: daemons are killed, stopped, cut off from their database, their gateway or
+//! their disk, while sinks in this process count what they take over. Whatever happens, no SMS is taken over twice, no
+//! e-mail more than twice, and afterwards it can be said of each reminder what became of it.
 //!
-//! `./tests/run` plays a short form; `./tests/run faults` the long one (`DUEHERALD_FAULTS=long`). Moments of faults are places in
-//! the sequence of messages, drawn from a seed that is printed; `DUEHERALD_FAULTS_SEED` plays it again. Processes cannot be
-//! waited for other than by looking, so conditions are polled with a short pause in between, and given up after minutes.
+//! `./tests/run` plays a short form; `./tests/run faults` the long one (`DUEHERALD_FAULTS=long`). Moments of faults are
+//! places in the sequence of messages, drawn from a seed that is printed; `DUEHERALD_FAULTS_SEED` plays it again.
+//! Processes cannot be waited for other than by looking, so conditions are polled with a short pause in between, and
+//! given up after minutes.
 
 #[path = "faults/bench.rs"]
 mod bench;

@@ -1,5 +1,6 @@
-//! dueherald beside the real programs that it works with, each as Debian packages it, started by the test from a folder of its own
-//! on free ports of the loopback, and ended by its pid. `./tests/run peers` brings the packages and plays all of it.
+//! dueherald beside the real programs that it works with, each as Debian packages it, started by the test from a folder
+//! of its own on free ports of the loopback, and ended by its pid. `./tests/run peers` brings the packages and plays
+//! all of it.
 
 #[path = "peers/chromium/mod.rs"]
 mod chromium;

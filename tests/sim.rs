@@ -1,5 +1,6 @@
-//! The simulation: the real planner, decision, renderer, dispatch and reconciliation over the store in memory, on a simulated
-//! clock, with faults at every await. One seed is one world of 100 borrowers over 30 days, and gives the same run every time.
+//! The simulation: the real planner, decision, renderer, dispatch and reconciliation over the store in memory, on a
+//! simulated clock, with faults at every await. One seed is one world of 100 borrowers over 30 days, and gives the same
+//! run every time.
 //!
 //! `SIM_SEEDS=n` sets how many seeds are run, `SIM_SEED=s` runs one and prints all that happened.
 
@@ -110,8 +111,8 @@ fn whatever_goes_wrong_the_invariants_hold() {
     assert!(accepted.into_inner() > 0, "something was sent");
 }
 
-/// I13: whatever was handed over is not handed over again by a restored database, and nothing at all before it is armed.
-/// `SIM_REWINDING_SEED=s` runs one seed and prints all that happened.
+/// I13: whatever was handed over is not handed over again by a restored database, and nothing at all before it is
+/// armed. `SIM_REWINDING_SEED=s` runs one seed and prints all that happened.
 #[test]
 fn a_database_that_goes_back_in_time_sends_nothing_twice() {
     if let Some(seed) = from_env("SIM_REWINDING_SEED") {

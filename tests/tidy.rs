@@ -1,7 +1,7 @@
 //! The rules of the house as tests: what a reviewer would otherwise have to say again and again.
 //!
-//! A rule is a function from a [`House`] to its findings. It stands in a file of its own, beside small tests that show it
-//! going red on a made-up house; below, each rule looks at this one.
+//! A rule is a function from a [`House`] to its findings. It stands in a file of its own, beside small tests that show
+//! it going red on a made-up house; below, each rule looks at this one.
 
 #[path = "tidy/docs.rs"]
 mod docs;
@@ -23,6 +23,8 @@ mod packages;
 mod risks;
 #[path = "tidy/sbom.rs"]
 mod sbom;
+#[path = "tidy/shape.rs"]
+mod shape;
 #[path = "tidy/supply.rs"]
 mod supply;
 #[path = "tidy/words.rs"]
@@ -58,6 +60,13 @@ fn every_source_file_belongs_to_a_module() {
 #[test]
 fn names_say_what_a_thing_is() {
     expect_none(&names::findings(&House::this()));
+}
+
+#[test]
+fn the_shape_of_the_code_stays_readable() {
+    let (figures, findings) = shape::measure(&House::this());
+    println!("{figures}");
+    expect_none(&findings);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Channel, NewReminder, Next, Outcome, Settlement};
 use dueherald::plan::{Account, decide};
-use dueherald::store::{ClaimRequest, Claimed};
+use dueherald::store::{ClaimRequest, ClaimResult};
 use sqlx::Executor;
 
 use crate::postgres::{Server, connect};
@@ -94,12 +94,12 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
             lease: TimeDelta::seconds(60),
             rate: None,
             fence: None,
-            beside: None,
+            recent_contacts: None,
         };
         let begun = SystemClock.elapsed();
         let claimed = app.store.claim(&request, &decider).await?;
         latencies.push((SystemClock.elapsed() - begun).as_secs_f64());
-        let Claimed { now, sending, .. } = claimed;
+        let ClaimResult { now, sending, .. } = claimed;
         if sending.len() != BATCH as usize {
             return Err(format!("claimed {} of {BATCH}", sending.len()).into());
         }

@@ -74,8 +74,8 @@ impl Server {
         Ok(self.options()?.database(name).to_url_lossy().to_string())
     }
 
-    /// CPU seconds so far, of all its processes. Waits a moment first: one that ends between the looks at it and at its parent
-    /// would be counted with neither.
+    /// CPU seconds so far, of all its processes. Waits a moment first: one that ends between the looks at it and at its
+    /// parent would be counted with neither.
     pub(crate) async fn cpu(&self) -> f64 {
         SystemClock.sleep(Duration::from_millis(300)).await;
         self.ours.as_ref().map_or(0.0, |(server, _)| family_cpu(server.id()))

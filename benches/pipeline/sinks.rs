@@ -1,5 +1,5 @@
-//! The other side: responders that take everything and do next to nothing, each in a process of its own, so that what they cost
-//! is not counted as ours.
+//! The other side: responders that take everything and do next to nothing, each in a process of its own, so that what
+//! they cost is not counted as ours.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -76,7 +76,8 @@ async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
         let (end, whole): (&[u8], _) = if in_message { (b"\r\n.\r\n", true) } else { (b"\r\n", chunk_is_whole(&seen)) };
-        // What ends a message, or a group of commands, stands at the end of what is there: nobody sends more before an answer.
+        // What ends a message, or a group of commands, stands at the end of what is there: nobody sends more before an
+        // answer.
         if !seen.ends_with(end) || !whole {
             continue;
         }

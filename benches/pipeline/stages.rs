@@ -81,8 +81,8 @@ async fn copy_rate(url: &str, sizes: Sizes) -> Anyhow<f64> {
     Ok(sizes.ledger as f64 / seconds)
 }
 
-/// Lines a second that COPY takes into twins of `borrower` and `installment`, with all their keys and indexes, of what `count` lines
-/// have brought into these.
+/// Lines a second that COPY takes into twins of `borrower` and `installment`, with all their keys and indexes, of what
+/// `count` lines have brought into these.
 async fn twins_rate(url: &str, count: u64) -> Anyhow<f64> {
     let mut connection = connect(url).await?;
     let mut seconds = 0.0;
@@ -102,8 +102,8 @@ async fn twins_rate(url: &str, count: u64) -> Anyhow<f64> {
     Ok(count as f64 / seconds)
 }
 
-/// Rows a second that one statement puts into twins of `reminder` and `queue`, with all their keys and indexes, for `count`
-/// instalments of that due date.
+/// Rows a second that one statement puts into twins of `reminder` and `queue`, with all their keys and indexes, for
+/// `count` instalments of that due date.
 pub(crate) async fn insert_rate(url: &str, due: NaiveDate, count: u64) -> Anyhow<f64> {
     let mut connection = connect(url).await?;
     connection.execute("create table bare_reminder (like reminder including all)").await?;
@@ -186,8 +186,9 @@ impl Samples {
     }
 }
 
-/// SMS and e-mail from the outbox to the gateway and back into the books, on both databases. A machine is not equally quick from one
-/// second to the next: what is judged is sent several times, each time right after its bare loop, and the medians count.
+/// SMS and e-mail from the outbox to the gateway and back into the books, on both databases. A machine is not equally
+/// quick from one second to the next: what is judged is sent several times, each time right after its bare loop, and
+/// the medians count.
 pub(crate) async fn send(report: &mut Report, server: &Server, sizes: Sizes) -> Anyhow<()> {
     let sinks = Arc::new((crate::Sink::start(crate::Protocol::Smtp)?, crate::Sink::start(crate::Protocol::Http)?));
     let (smtp, http) = (sinks.0.port, sinks.1.port);

@@ -177,7 +177,8 @@ key = "0123456789abcdef0123456789abcdef"
         let mut text = format!("{}\n", COLUMNS.join(","));
         for number in 0..count {
             text += &format!(
-                "mall,b{number:08},Li Lei,+86138{number:08},b{number:08}@example.com,,,,i{number:08},A-{number:08},Sofa,3,12,\
+                "mall,b{number:08},Li \
+                 Lei,+86138{number:08},b{number:08}@example.com,,,,i{number:08},A-{number:08},Sofa,3,12,\
                  CNY,1280.50,0,{due},open,\n"
             );
         }

@@ -1,10 +1,13 @@
--- Roles for dueherald on PostgreSQL. Run it in dueherald's database as a superuser (or as a role that may create roles and owns
--- the tables), after the first `dueherald migrate` and again after each upgrade: psql --file=roles.sql DATABASE
+-- Roles for dueherald on PostgreSQL. Run it in dueherald's database as a superuser (or as a role that may create roles
+-- and owns the tables), after the first `dueherald migrate` and again after each upgrade: psql --file=roles.sql
+-- DATABASE
 --
 --   dueherald_owner   runs `dueherald migrate` and nothing else. It owns the tables.
---   dueherald_worker  runs the daemon and the commands: reads all, writes what the work needs. What is on record (events, clicks,
+--   dueherald_worker runs the daemon and the commands: reads all, writes what the work needs. What is on record
+--   (events, clicks,
 --                     changes by people, answers) it can add to, and neither change nor delete.
---   dueherald_web     runs daemons with the role `web` alone. It reads what pages show, and writes clicks, tries, preferences, opt-outs
+--   dueherald_web runs daemons with the role `web` alone. It reads what pages show, and writes clicks, tries,
+--   preferences, opt-outs
 --                     and receipts.
 --   dueherald_reader  reads, for reports and support. It sees personal data.
 --
@@ -39,31 +42,36 @@ grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reade
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
 -- On record for good: a row that is there stays as it is.
-grant insert on arming, click, dropped_reject, event, notice_change, reply, reply_reading, route_version, suppression_change,
+grant insert on arming, click, dropped_reject, event, notice_change, reply, reply_reading, route_version,
+    suppression_change,
     suppression_change_address to dueherald_worker;
 
 -- The ledger. Nothing is deleted: an instalment that is gone is cancelled.
 grant insert, update on borrower, installment, reminder, volume, wish to dueherald_worker;
 
--- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a restore, new
--- reminders get numbers behind those that were given out.
+-- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a
+-- restore, new reminders get numbers behind those that were given out.
 grant update on incarnation to dueherald_worker;
 grant insert, update on daemon to dueherald_worker;
 grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueherald_web, dueherald_reader;
 grant update on sequence reminder_id_seq to dueherald_worker;
 
 -- The state of the work.
-grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice, notice_recipient, queue,
-    rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression, turn to dueherald_worker;
+grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice,
+    notice_recipient, queue,
+    rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression,
+    turn to dueherald_worker;
 
 -- A change of keys encrypts anew what is on record, and changes nothing else of it.
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;
 
 -- Pages and callbacks.
-grant select on _sqlx_migrations, answer_try, borrower, changed, daemon, encryption, event, incarnation, installment, kept_report, lease,
+grant select on _sqlx_migrations, answer_try, borrower, changed, daemon, encryption, event, incarnation, installment,
+    kept_report, lease,
     mark, notice, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version, source,
     source_merchant, stop, suppression, suppression_change, suppression_change_address, wish to dueherald_web;
-grant insert on changed, click, event, reminder, reply, reply_to_read, suppression_change, suppression_change_address, wish
+grant insert on changed, click, event, reminder, reply, reply_to_read, suppression_change, suppression_change_address,
+    wish
     to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;

@@ -38,13 +38,13 @@ pub struct CheckArgs {
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 
 /// An end that `--online` asks whether it is ready.
-pub struct End<'a> {
+pub struct CheckedEndpoint<'a> {
     name: String,
     /// What it says of itself, or what is wrong with it.
     answer: BoxFuture<'a, Result<String, String>>,
 }
 
-impl<'a> End<'a> {
+impl<'a> CheckedEndpoint<'a> {
     /// One that answers `answer`, or what is wrong with it.
     pub fn new(name: impl Into<String>, answer: impl Future<Output = Result<(), String>> + Send + 'a) -> Self {
         Self { name: name.into(), answer: Box::pin(async { answer.await.map(|()| "ready".to_owned()) }) }
@@ -58,7 +58,8 @@ impl<'a> End<'a> {
             Ok(match counts {
                 RejectCounts { faulty: 0, waiting: 0, unreadable: 0 } => "none".to_owned(),
                 RejectCounts { faulty, waiting, unreadable } => format!(
-                    "{faulty} hold reminders, {waiting} payments wait for their instalment, {unreadable} cannot be read and hold \
+                    "{faulty} hold reminders, {waiting} payments wait for their instalment, {unreadable} cannot be \
+                     read and hold \
                      nothing; see `dueherald rejects list`"
                 ),
             })
@@ -74,7 +75,10 @@ impl<'a> End<'a> {
             let mut days: Vec<_> = holds.iter().filter_map(|(cause, _)| cause.day_of_volume()).collect();
             days.dedup();
             let said = days.iter().map(|(merchant, day)| {
-                format!("reminders of {merchant} planned on {day} are held, as they are far more than usual; see: dueherald reminders approve --help")
+                format!(
+                    "reminders of {merchant} planned on {day} are held, as they are far more than usual; see: \
+                    dueherald reminders approve --help"
+                )
             });
             let said: Vec<_> = said.collect();
             if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
@@ -102,7 +106,8 @@ impl<'a> End<'a> {
             let mut warnings = Vec::new();
             if state.has_synchronous_standby == Some(false) {
                 warnings.push(
-                    "no standby is synchronous: what was sent in the last moments is forgotten when the server is lost, and has to be \
+                    "no standby is synchronous: what was sent in the last moments is forgotten when the server is \
+                     lost, and has to be \
                      looked up (synchronous_standby_names)"
                         .to_owned(),
                 );
@@ -115,7 +120,8 @@ impl<'a> End<'a> {
             let apart = (state.now - asked_at).abs();
             if apart > CLOCKS_APART {
                 warnings.push(format!(
-                    "the clocks of the database and of this machine are {} seconds apart; let both follow the same time server",
+                    "the clocks of the database and of this machine are {} seconds apart; let both follow the same \
+                     time server",
                     apart.num_seconds()
                 ));
             }
@@ -133,7 +139,8 @@ impl<'a> End<'a> {
             let verifiers = match (kept.without_verifier, kept.borrowers) {
                 (0, _) => String::new(),
                 (without, all) => format!(
-                    "; {without} of {all} borrowers have no verifier: their pages ask for digits of another phone number, or show no bill"
+                    "; {without} of {all} borrowers have no verifier: their pages ask for digits of another phone \
+                     number, or show no bill"
                 ),
             };
             Ok(encryption + &verifiers)
@@ -141,7 +148,8 @@ impl<'a> End<'a> {
         Self { name: "personal data".to_owned(), answer: Box::pin(answer) }
     }
 
-    /// A source: whether its query can be used, and what it brought is young enough to remind from, as far as `store` knows.
+    /// A source: whether its query can be used, and what it brought is young enough to remind from, as far as `store`
+    /// knows.
     pub fn source(
         source: &'a Source,
         merchants: &'a BTreeMap<MerchantId, Merchant>,
@@ -177,14 +185,14 @@ impl<'a> End<'a> {
 
 /// How a check of a config without mistakes ended. (One with mistakes does not get here: exit code 2.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checked {
+pub enum CheckResult {
     /// Everything that was asked answered: exit code 0.
     Well,
     /// Something did not: exit code 1.
     Unwell,
 }
 
-impl Checked {
+impl CheckResult {
     /// The exit code of the process.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -195,7 +203,8 @@ impl Checked {
     }
 }
 
-/// Shows on `out` what the config means at `now`, and what its templates leave out, and asks the ends, if any are given.
+/// Shows on `out` what the config means at `now`, and what its templates leave out, and asks the ends, if any are
+/// given.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -203,9 +212,9 @@ pub async fn run(
     config: &Config,
     renderer: Option<&Renderer>,
     now: DateTime<Utc>,
-    ends: Option<Vec<End<'_>>>,
+    ends: Option<Vec<CheckedEndpoint<'_>>>,
     out: &mut (dyn Write + Send),
-) -> io::Result<Checked> {
+) -> io::Result<CheckResult> {
     writeln!(out, "{} has no mistakes.", config.file.display())?;
     show_database(config, out)?;
     show_sources(config, out)?;
@@ -219,7 +228,7 @@ pub async fn run(
     show_remarks(&remarks, out)?;
     match ends {
         Some(ends) => ask(ends, out).await,
-        None => Ok(Checked::Well),
+        None => Ok(CheckResult::Well),
     }
 }
 
@@ -228,7 +237,8 @@ pub(super) fn shown_encryption(kept: &Protection) -> String {
     match (kept.is_encrypted, kept.borrowers, kept.under_older_keys) {
         (false, 0, _) => "not encrypted, and there is none yet".to_owned(),
         (false, plain, _) => format!(
-            "not encrypted: phone numbers, e-mail addresses and names of {plain} borrowers, suppressed addresses, answers and \
+            "not encrypted: phone numbers, e-mail addresses and names of {plain} borrowers, suppressed addresses, \
+             answers and \
              rejected records are in clear text"
         ),
         (true, _, 0) => "encrypted".to_owned(),
@@ -401,7 +411,9 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
         }
     }
     if config.database.encryption.is_none() {
-        let text = "[encryption] has no keys: the database holds phone numbers, e-mail addresses and names as plain text, and keeps no verifiers; to encrypt it, add the section as `dueherald init` writes it, and run `dueherald migrate`";
+        let text = "[encryption] has no keys: the database holds phone numbers, e-mail addresses and names as plain \
+            text, and keeps no verifiers; to encrypt it, add the section as `dueherald init` writes it, and run \
+            `dueherald migrate`";
         remarks.push(text.to_owned());
     }
     for route in config.routes.0.iter().filter(|route| route.kind.url().is_some_and(is_shortened)) {
@@ -439,14 +451,14 @@ fn scans_too_far_apart(config: &Config, now: DateTime<Utc>) -> Option<String> {
     ))
 }
 
-async fn ask(ends: Vec<End<'_>>, out: &mut (dyn Write + Send)) -> io::Result<Checked> {
+async fn ask(ends: Vec<CheckedEndpoint<'_>>, out: &mut (dyn Write + Send)) -> io::Result<CheckResult> {
     writeln!(out, "\nOnline")?;
-    let mut checked = Checked::Well;
-    for End { name, answer } in ends {
+    let mut checked = CheckResult::Well;
+    for CheckedEndpoint { name, answer } in ends {
         match answer.await {
             Ok(says) => writeln!(out, "  {name}: {says}")?,
             Err(problem) => {
-                checked = Checked::Unwell;
+                checked = CheckResult::Unwell;
                 writeln!(out, "  {name}: {problem}")?;
             }
         }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::reminders::moment;
 use super::{CliError, Exit};
 use crate::domain::{Arming, DatabaseState, LOST_RECORD};
-use crate::pipeline::Signature;
+use crate::pipeline::AuditNote;
 use crate::plan::not_handed_in;
 use crate::store::Store;
 
@@ -66,12 +66,13 @@ async fn arm(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
-    let by = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?.at(now);
+    let by = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?.at(now);
     let missing: Vec<_> = not_handed_in(state).filter(|one| !args.without.contains(&one.daemon)).collect();
     if !missing.is_empty() {
         let names: Vec<_> = missing.iter().map(|one| format!("--without {:?}", one.daemon)).collect();
         return Err(CliError::Failed(format!(
-            "{} of the daemons that sent from it have not told what they handed over: start them, with their state_dir, and try again in \
+            "{} of the daemons that sent from it have not told what they handed over: start them, with their \
+             state_dir, and try again in \
              a few seconds; for those that are gone for good, add {}",
             missing.len(),
             names.join(" ")

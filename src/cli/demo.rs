@@ -1,5 +1,6 @@
-//! `dueherald demo`: a day of reminders in a second, on invented instalments or somebody's own, with the real planner, outbox,
-//! renderer and dispatch. Everything lives in a temporary folder; messages are captured, nothing leaves this machine.
+//! `dueherald demo`: a day of reminders in a second, on invented instalments or somebody's own, with the real planner,
+//! outbox, renderer and dispatch. Everything lives in a temporary folder; messages are captured, nothing leaves this
+//! machine.
 
 mod show;
 
@@ -24,7 +25,7 @@ use crate::config::{Config, Inputs};
 use crate::domain::{Channel, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::http;
 use crate::http::public::Public;
-use crate::pipeline::{Extent, Import, Summary, import, scan};
+use crate::pipeline::{Import, ScanScope, Summary, import, scan};
 use crate::plan::{Due, local_date, to_utc};
 use crate::source::{Encoding, Format, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
@@ -196,7 +197,7 @@ async fn take<R: Read + Send + 'static>(app: &App, input: R, format: Option<Form
 }
 
 async fn plan(app: &App, now: DateTime<Utc>) -> Result<(), CliError> {
-    scan(&*app.store, &app.policy, &app.scan_order(now, Extent::News)).await?;
+    scan(&*app.store, &app.policy, &app.scan_order(now, ScanScope::News)).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::suppress::Scope;
+use super::suppress::StopScope;
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::pipeline::{self, GuardHold, Tally};
@@ -21,7 +21,8 @@ pub(super) struct DispatchArgs {
     /// End when nothing more is due (without it, `dueherald run` is what you want)
     #[arg(long, required = true)]
     drain: bool,
-    /// A rehearsal: send as if it were this time (RFC 3339). Only with capture gateways: a real borrower's clock cannot be set
+    /// A rehearsal: send as if it were this time (RFC 3339). Only with capture gateways: a real borrower's clock cannot
+    /// be set
     #[arg(long, value_name = "TIME")]
     pub(super) at: Option<DateTime<Utc>>,
 }
@@ -88,7 +89,7 @@ async fn keep_looking(app: &App) {
 /// Says what somebody has stopped, so that nobody wonders why nothing leaves.
 async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     for stop in app.store.stops().await? {
-        writeln!(out, "stopped: {}, by {}: {}", Scope::of(&stop), stop.actor, stop.reason)?;
+        writeln!(out, "stopped: {}, by {}: {}", StopScope::of(&stop), stop.actor, stop.reason)?;
     }
     for merchant in app.policy.merchants.values().filter(|merchant| merchant.stopped) {
         writeln!(out, "stopped in the config: {}; its reminders are skipped", merchant.id)?;

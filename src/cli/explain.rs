@@ -14,8 +14,8 @@ use super::{CliError, Exit, dispatch};
 use crate::app::App;
 use crate::domain::{BorrowerId, MerchantId};
 use crate::pipeline::{
-    Answer, DueDate, ExplainError, ExplainRequest, Explanation, Extent, RejectView, RuleTold, StepTold, Story, explain,
-    plan_start,
+    DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, RejectView, RuleExplanation, ScanScope,
+    StepExplanation, Timeline, explain, plan_start,
 };
 use crate::plan::Span;
 
@@ -41,7 +41,7 @@ pub(super) struct ExplainArgs {
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]
-struct Printed<'a> {
+struct ExplanationJson<'a> {
     /// The config whose lines are named.
     config: &'a Path,
     /// Why nothing is sent at all now.
@@ -55,7 +55,7 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
     let ExplainArgs { borrower, merchant, date, at, format } = args;
     let now = app.clock.now();
     let request = ExplainRequest { borrower, merchant, date };
-    let order = app.scan_order(now, Extent::Aside);
+    let order = app.scan_order(now, ScanScope::Aside);
     let scans = Span { horizon: order.horizon, start: plan_start(&*app.store, &order).await? };
     let gates = app.gates().await?;
     let explanation =
@@ -69,31 +69,31 @@ pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Re
         stale.extend(dispatch::disarmed(&*app.store).await?);
     }
     if format == Format::Json {
-        let printed = Printed { config: &app.config.file, nothing_is_sent: stale, explanation: &explanation };
+        let printed = ExplanationJson { config: &app.config.file, nothing_is_sent: stale, explanation: &explanation };
         serde_json::to_writer_pretty(&mut *out, &printed)?;
         writeln!(out)?;
     } else {
-        let text = Text { config: &app.config.file, zone: explanation.time_zone, now };
+        let text = ReaderText { config: &app.config.file, zone: explanation.time_zone, now };
         write!(out, "{}", text.whole(&explanation, &stale))?;
     }
     Ok(Exit::Done)
 }
 
 /// A text for people: dates and times are the borrower's.
-struct Text<'a> {
+struct ReaderText<'a> {
     config: &'a Path,
     zone: Tz,
     now: DateTime<Utc>,
 }
 
 /// A line of a step: what, on which channel, when, its status; then what there is to say about it, and what happened.
-struct Line {
+struct StepLine {
     cells: [String; 4],
     remarks: String,
     events: Vec<String>,
 }
 
-impl Text<'_> {
+impl ReaderText<'_> {
     fn whole(&self, explanation: &Explanation, stale: &[String]) -> String {
         let mut text = self.profile(explanation);
         stale.iter().for_each(|stale| text += &format!("  {stale}\n"));
@@ -159,7 +159,7 @@ impl Text<'_> {
         text
     }
 
-    fn rule(&self, rule: &RuleTold) -> String {
+    fn rule(&self, rule: &RuleExplanation) -> String {
         let name = rule.rule.as_ref().map_or("by hand", |name| name.as_str());
         let place = rule.line.map(|line| format!(" ({}:{line})", self.config.display())).unwrap_or_default();
         let why_not = rule.why_not.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
@@ -168,11 +168,11 @@ impl Text<'_> {
         format!("  {name}{place}{joins}{why_not}\n")
     }
 
-    fn lines(&self, rule: &RuleTold) -> Vec<Line> {
+    fn lines(&self, rule: &RuleExplanation) -> Vec<StepLine> {
         rule.steps.iter().map(|step| self.line(step)).collect()
     }
 
-    fn line(&self, step: &StepTold) -> Line {
+    fn line(&self, step: &StepExplanation) -> StepLine {
         let day = || step.day.map(|day| day.format("%a %F").to_string()).unwrap_or_default();
         let channel = step.channel.map_or("", |channel| channel.as_str());
         let status = if step.status == "none" { "not planned" } else { step.status };
@@ -182,10 +182,10 @@ impl Text<'_> {
             remarks.extend(step.why.as_ref().map(|why| why.text.clone()));
         }
         remarks.extend(step.moved.as_ref().map(|why| why.text.clone()));
-        remarks.extend(step.reminder.as_ref().map(|story| self.story(step, story)).into_iter().flatten());
+        remarks.extend(step.reminder.as_ref().map(|timeline| self.timeline(step, timeline)).into_iter().flatten());
         remarks.extend(step.answer.as_ref().map(|answer| self.answer(answer)));
-        let events = step.reminder.iter().flat_map(|story| &story.events);
-        Line {
+        let events = step.reminder.iter().flat_map(|timeline| &timeline.events);
+        StepLine {
             cells: [
                 step.step.clone(),
                 channel.to_owned(),
@@ -197,23 +197,23 @@ impl Text<'_> {
         }
     }
 
-    fn story(&self, step: &StepTold, story: &Story) -> Vec<String> {
-        let mut told = vec![format!("reminder {}", story.id)];
-        told.extend(story.asked.as_ref().map(|asked| format!("asked for by {}: {}", asked.actor, asked.reason)));
+    fn timeline(&self, step: &StepExplanation, timeline: &Timeline) -> Vec<String> {
+        let mut told = vec![format!("reminder {}", timeline.id)];
+        told.extend(timeline.asked.as_ref().map(|asked| format!("asked for by {}: {}", asked.actor, asked.reason)));
         match step.status {
             "unknown" => told.push("waits for proof, or for `dueherald reminders resolve`".to_owned()),
             "sending" => told.push("is being handed over".to_owned()),
             _ => {}
         }
-        let next = story.next_try.filter(|next| *next != story.not_before);
+        let next = timeline.next_try.filter(|next| *next != timeline.not_before);
         told.extend(next.map(|next| format!("waits until {}", self.minute(next))));
-        told.extend(story.falls_back_at.map(|at| {
+        told.extend(timeline.falls_back_at.map(|at| {
             format!("another channel is tried at {} unless a receipt says that it arrived", self.minute(at))
         }));
         told
     }
 
-    fn answer(&self, answer: &Answer) -> String {
+    fn answer(&self, answer: &DecisionForecast) -> String {
         let why = answer.why.as_ref().map(|why| format!(": {}", why.text)).unwrap_or_default();
         match (answer.decision, answer.until) {
             ("send", _) if answer.at == self.now => "would be sent now".to_owned(),
@@ -233,7 +233,7 @@ impl Text<'_> {
     }
 }
 
-impl Line {
+impl StepLine {
     fn text(&self, widths: [usize; 4]) -> String {
         let mut line = "   ".to_owned();
         for (cell, width) in self.cells.iter().zip(widths) {

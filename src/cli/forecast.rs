@@ -12,13 +12,13 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 
-use super::suppress::Scope;
+use super::suppress::StopScope;
 use super::table::Format;
 use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::domain::Channel;
-use crate::pipeline::{self, Extent, Outlet, Outlook, Span};
+use crate::pipeline::{self, ForecastGateway, ForecastSpan, Outlook, ScanScope};
 use crate::plan::to_utc;
 
 /// Simulate the coming days.
@@ -75,23 +75,23 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
 }
 
 /// From now to the end of the last day, in the time zone of `[schedule]`.
-async fn span(args: &ForecastArgs, app: &App) -> Result<Span, CliError> {
+async fn span(args: &ForecastArgs, app: &App) -> Result<ForecastSpan, CliError> {
     let zone: Tz = app.config.scans.schedule.zone();
     let from = args.at.unwrap_or_else(|| app.clock.now());
     let end = from.with_timezone(&zone).date_naive().checked_add_days(Days::new(u64::from(args.days)));
     let end = end.ok_or_else(|| CliError::Use("--at is too far away; name a day of this century".into()))?;
-    let start = pipeline::plan_start(&*app.store, &app.scan_order(from, Extent::Aside)).await?;
-    Ok(Span { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone, start })
+    let start = pipeline::plan_start(&*app.store, &app.scan_order(from, ScanScope::Aside)).await?;
+    Ok(ForecastSpan { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone, start })
 }
 
 /// The first gateway of each channel.
-fn outlets(app: &App) -> BTreeMap<Channel, Outlet> {
+fn outlets(app: &App) -> BTreeMap<Channel, ForecastGateway> {
     let outlet = |names: &Vec<_>| {
         let gateway = app.gateways.get(names.first()?)?;
         let name = gateway.name().clone();
         let (rate, price) = (app.config.rates.get(&name).copied(), app.config.prices.get(&name).copied());
         let registered = gateway.registered().cloned();
-        Some(Outlet { gateway: name, link_mode: gateway.link_mode(), registered, rate, price })
+        Some(ForecastGateway { gateway: name, link_mode: gateway.link_mode(), registered, rate, price })
     };
     app.config.channels.iter().filter_map(|(channel, names)| Some((*channel, outlet(names)?))).collect()
 }
@@ -102,7 +102,7 @@ async fn notes(app: &App) -> Result<Vec<String>, CliError> {
         "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out"
             .to_owned(),
     ];
-    if app.policy.beside().is_some() {
+    if app.policy.recent_contacts().is_some() {
         notes.push(
             "caps and digests reckon with what the rules would have sent in the days before, not with the outbox"
                 .to_owned(),
@@ -121,11 +121,12 @@ async fn notes(app: &App) -> Result<Vec<String>, CliError> {
     if held > 0 {
         let records = if held == 1 { "record holds" } else { "records hold" };
         notes.push(format!(
-            "{held} rejected {records} the reminders of an instalment each; counted as if they were released (dueherald rejects list)"
+            "{held} rejected {records} the reminders of an instalment each; counted as if they were released \
+             (dueherald rejects list)"
         ));
     }
     for stop in app.store.stops().await? {
-        notes.push(format!("stopped: {}, by {}; counted as if it were lifted", Scope::of(&stop), stop.actor));
+        notes.push(format!("stopped: {}, by {}; counted as if it were lifted", StopScope::of(&stop), stop.actor));
     }
     Ok(notes)
 }

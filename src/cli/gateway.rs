@@ -77,7 +77,8 @@ async fn states(config: &Config) -> Result<Vec<GatewayState>, StoreError> {
 /// How long a test may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Hands over one message that says what it is. What leaves is a real message that costs money, so only to an address in the config.
+/// Hands over one message that says what it is. What leaves is a real message that costs money, so only to an address
+/// in the config.
 async fn test(name: &str, to: &str, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (gateways, _) = app::gateways(config, &clock)?;

@@ -1,5 +1,5 @@
-//! `dueherald import FILE`: instalments from a file, or from the standard input, into the ledger; `--source NAME` pulls a source of
-//! the config instead (`pull.rs`).
+//! `dueherald import FILE`: instalments from a file, or from the standard input, into the ledger; `--source NAME` pulls
+//! a source of the config instead (`pull.rs`).
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -11,11 +11,11 @@ use serde_json::json;
 use crate::domain::{Merchant, MerchantId, SourceName};
 use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary};
 use crate::private_file;
-use crate::source::{Encoding, Format, LastLine, Rejected, SourceError, TextInput, TextOptions};
+use crate::source::{Encoding, Format, LastLine, RejectedRow, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
-/// Reads instalments and their borrowers from CSV or JSON lines. A line that is not sound is told and does not stop the rest;
-/// the same file twice changes nothing.
+/// Reads instalments and their borrowers from CSV or JSON lines. A line that is not sound is told and does not stop the
+/// rest; the same file twice changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportArgs {
     /// The file to read; - reads the standard input.
@@ -42,8 +42,8 @@ pub struct ImportArgs {
     /// Check and compare everything, write nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Write every rejected line to this file, with its line number and reason, to be mended and imported. It holds personal
-    /// data.
+    /// Write every rejected line to this file, with its line number and reason, to be mended and imported. It holds
+    /// personal data.
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// Show at most this many rejected lines.
@@ -66,14 +66,15 @@ pub enum SummaryForm {
 
 /// How an import ended that came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ImportResult {
     /// Everything was taken: exit code 0.
     Whole,
-    /// Some records were rejected, wait, or were taken without cells that are not sound, and were reported: exit code 3.
+    /// Some records were rejected, wait, or were taken without cells that are not sound, and were reported: exit code
+    /// 3.
     InPart,
 }
 
-impl Ended {
+impl ImportResult {
     /// The exit code of the process.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -134,7 +135,7 @@ pub async fn run<L: Ledger + ?Sized>(
     ledger: &L,
     merchants: &BTreeMap<MerchantId, Merchant>,
     out: &mut (dyn Write + Send),
-) -> Result<Ended, ImportFailure> {
+) -> Result<ImportResult, ImportFailure> {
     let Some(file) = args.file.as_deref() else {
         return Err(ImportFailure::Use("name a file, or a source of the config with --source".into()));
     };
@@ -189,13 +190,13 @@ pub(super) fn tell(
     input: &str,
     args: &ImportArgs,
     summary: &Summary,
-) -> Result<Ended, ImportFailure> {
+) -> Result<ImportResult, ImportFailure> {
     match args.summary {
         SummaryForm::Text => write_words(out, input, args, summary)?,
         SummaryForm::Json => writeln!(out, "{}", as_json(args, summary))?,
     }
     out.flush()?;
-    Ok(if summary.is_whole() { Ended::Whole } else { Ended::InPart })
+    Ok(if summary.is_whole() { ImportResult::Whole } else { ImportResult::InPart })
 }
 
 /// Opens the rejects file, readable by its owner alone: it holds personal data.
@@ -272,7 +273,8 @@ fn warnings(summary: &Summary) -> Vec<String> {
     if summary.without_sms > 0 {
         let (rows, have) = if summary.without_sms == 1 { ("row", "has") } else { ("rows", "have") };
         warnings.push(format!(
-            "{} {rows} {have} a landline or service number, which takes no SMS; an e-mail goes out where a rule has one",
+            "{} {rows} {have} a landline or service number, which takes no SMS; an e-mail goes out where a rule has \
+             one",
             HumanCount(summary.without_sms)
         ));
     }
@@ -290,7 +292,8 @@ fn warnings(summary: &Summary) -> Vec<String> {
     if summary.not_allowed > 0 {
         let (rows, have) = if summary.not_allowed == 1 { ("row", "has") } else { ("rows", "have") };
         warnings.push(format!(
-            "{} {rows} {have} a number of a country that is not in the merchant's `countries`, or a premium, shared-cost or satellite \
+            "{} {rows} {have} a number of a country that is not in the merchant's `countries`, or a premium, \
+             shared-cost or satellite \
              number; no SMS goes there (not_allowed)",
             HumanCount(summary.not_allowed)
         ));
@@ -334,7 +337,7 @@ fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary)
 }
 
 fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
-    let fault = |rejected: &Rejected| {
+    let fault = |rejected: &RejectedRow| {
         let problems: Vec<_> = rejected
             .faults
             .iter()

@@ -24,7 +24,8 @@ const TEMPLATES_README: &str = "\
 Templates in this folder go before the built-in ones
 =====================================================
 
-A file here replaces the built-in one with the same path; what is not here stays as it is built in. So copy only what you
+A file here replaces the built-in one with the same path; what is not here stays as it is built in. So copy only what \
+you
 change: `examples/templates/` beside the config holds the built-in ones to copy from, and is itself never read.
 
     cp -r examples/templates/before-due templates/
@@ -41,7 +42,8 @@ pub struct InitArgs {
     /// The folder to write into; made if it is not there.
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
-    /// Write over what is there. Keys are kept all the same: links in messages that went out and the database depend on them.
+    /// Write over what is there. Keys are kept all the same: links in messages that went out and the database depend on
+    /// them.
     #[arg(long)]
     pub force: bool,
 }
@@ -97,24 +99,25 @@ fn is_there(paths: &[PathBuf]) -> String {
 }
 
 /// A file to be written.
-struct Sheet {
+struct InitFile {
     /// Below the folder.
     name: PathBuf,
     text: String,
-    kind: Kind,
+    kind: SheetKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum SheetKind {
     Plain,
-    /// Hidden from other users, because secrets are often written into it: a config that others can read is rejected then.
+    /// Hidden from other users, because secrets are often written into it: a config that others can read is rejected
+    /// then.
     Config,
     /// Readable by its owner only, and never written over.
     Key,
 }
 
-/// Writes everything below `args.folder` and tells on `out` what to do next. `templates` are the built-in ones, each with its path
-/// below a template folder: they are written beside the template folder, to copy from.
+/// Writes everything below `args.folder` and tells on `out` what to do next. `templates` are the built-in ones, each
+/// with its path below a template folder: they are written beside the template folder, to copy from.
 ///
 /// # Errors
 /// [`InitError::Exists`] before anything is written; the others when something could not be.
@@ -156,19 +159,19 @@ pub fn run(
     Ok(())
 }
 
-fn sheets(now: DateTime<Utc>, templates: &[(&str, &str)]) -> Result<Vec<Sheet>, InitError> {
-    let sheet = |name: &str, text: String, kind| Sheet { name: name.into(), text, kind };
+fn sheets(now: DateTime<Utc>, templates: &[(&str, &str)]) -> Result<Vec<InitFile>, InitError> {
+    let sheet = |name: &str, text: String, kind| InitFile { name: name.into(), text, kind };
     let mut sheets = vec![
-        sheet("dueherald.toml", SAMPLE_CONFIG.to_owned(), Kind::Config),
-        sheet("link.key", new_key()?, Kind::Key),
-        sheet("encryption.key", new_key()?, Kind::Key),
-        sheet("index.key", new_key()?, Kind::Key),
-        sheet("sample.csv", sample_installments(now)?, Kind::Plain),
-        sheet("templates/README.md", TEMPLATES_README.to_owned(), Kind::Plain),
+        sheet("dueherald.toml", SAMPLE_CONFIG.to_owned(), SheetKind::Config),
+        sheet("link.key", new_key()?, SheetKind::Key),
+        sheet("encryption.key", new_key()?, SheetKind::Key),
+        sheet("index.key", new_key()?, SheetKind::Key),
+        sheet("sample.csv", sample_installments(now)?, SheetKind::Plain),
+        sheet("templates/README.md", TEMPLATES_README.to_owned(), SheetKind::Plain),
     ];
     let examples = templates.iter().map(|(path, text)| {
         let name = Path::new("examples/templates").join(path);
-        Sheet { name, text: (*text).to_owned(), kind: Kind::Plain }
+        InitFile { name, text: (*text).to_owned(), kind: SheetKind::Plain }
     });
     sheets.extend(examples);
     Ok(sheets)
@@ -205,18 +208,20 @@ pub(super) fn sample_installments(now: DateTime<Utc>) -> Result<String, csv::Err
 }
 
 /// `false` if it was kept as it is.
-fn write(path: &Path, sheet: &Sheet, force: bool) -> io::Result<bool> {
+fn write(path: &Path, sheet: &InitFile, force: bool) -> io::Result<bool> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     let mut file = match (sheet.kind, force) {
-        (Kind::Key, true) if path.exists() => return Ok(false),
-        (Kind::Key, _) => OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?,
-        (Kind::Config, true) => OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?,
-        (Kind::Config, false) => OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?,
-        (Kind::Plain, true) => File::create(path)?,
+        (SheetKind::Key, true) if path.exists() => return Ok(false),
+        (SheetKind::Key, _) => OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?,
+        (SheetKind::Config, true) => {
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?
+        }
+        (SheetKind::Config, false) => OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?,
+        (SheetKind::Plain, true) => File::create(path)?,
         // A file that came in between is not written over either.
-        (Kind::Plain, false) => File::create_new(path)?,
+        (SheetKind::Plain, false) => File::create_new(path)?,
     };
     file.write_all(sheet.text.as_bytes())?;
     Ok(true)

@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use super::output::LogOutput;
 use crate::config::{Log, LogFormat};
 
-/// Log lines go to the standard error, coloured on a terminal only, and not there if `NO_COLOR` is set. A command that ends soon only
-/// tells what is wrong.
+/// Log lines go to the standard error, coloured on a terminal only, and not there if `NO_COLOR` is set. A command that
+/// ends soon only tells what is wrong.
 pub(super) fn start(log: &Log, for_long: bool) {
     let filter = if for_long { EnvFilter::new(&log.filter) } else { EnvFilter::new("warn") };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogOutput(io::stderr()));

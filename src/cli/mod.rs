@@ -213,8 +213,8 @@ fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
 /// One thread runs everything: on two cores beside a database that was measured to be quicker than two threads.
 fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // tokio makes a system call for each timer that is set to end before all others, so that its own waiting ends in time; each send
-    // sets one. With this one running, which ends sooner, none of them does.
+    // tokio makes a system call for each timer that is set to end before all others, so that its own waiting ends in
+    // time; each send sets one. With this one running, which ends sooner, none of them does.
     runtime.spawn(async {
         loop {
             SystemClock.sleep(Duration::from_secs(1)).await;
@@ -231,8 +231,8 @@ fn find_config(option: Option<&Path>) -> Result<PathBuf, CliError> {
 }
 
 impl Command {
-    /// Whether it works on ledger and outbox alone. Such a command resolves no secret of a gateway, a link or a source, and a mistake in
-    /// these sections does not keep it from working.
+    /// Whether it works on ledger and outbox alone. Such a command resolves no secret of a gateway, a link or a source,
+    /// and a mistake in these sections does not keep it from working.
     fn needs_only_the_store(&self) -> bool {
         match self {
             Self::Migrate | Self::Database(_) | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,
@@ -242,11 +242,11 @@ impl Command {
     }
 }
 
-impl From<import::Ended> for Exit {
-    fn from(ended: import::Ended) -> Self {
+impl From<import::ImportResult> for Exit {
+    fn from(ended: import::ImportResult) -> Self {
         match ended {
-            import::Ended::Whole => Self::Done,
-            import::Ended::InPart => Self::Partly,
+            import::ImportResult::Whole => Self::Done,
+            import::ImportResult::InPart => Self::Partly,
         }
     }
 }
@@ -292,7 +292,8 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
     }
 }
 
-/// Where a command failed and the schema is not this version's, says that: what the database says of missing tables helps nobody.
+/// Where a command failed and the schema is not this version's, says that: what the database says of missing tables
+/// helps nobody.
 async fn blame_schema(store: &dyn Store, done: Result<Exit, CliError>) -> Result<Exit, CliError> {
     match done {
         Err(error) if error.exit_code() == 1 => match store.ready().await {
@@ -350,7 +351,8 @@ fn rehearsal(config: &Config, at: Option<DateTime<Utc>>) -> Result<Time, CliErro
     match real {
         None => Ok(Time::Rehearsal(SimClock::at(at))),
         Some((name, _)) => Err(CliError::Use(format!(
-            "--at is for rehearsals: gateway {name} sends to real people, whose clocks cannot be set; use capture gateways"
+            "--at is for rehearsals: gateway {name} sends to real people, whose clocks cannot be set; use capture \
+             gateways"
         ))),
     }
 }
@@ -363,26 +365,26 @@ async fn check_config(args: &check::CheckArgs, config: Config, out: &mut (dyn Wr
     let store = if args.online { Some(app::open_store(&config.database, &Time::Real).await) } else { None };
     let ends = store.as_ref().map(|store| {
         let database = match store {
-            Ok(store) => check::End::database(&**store),
-            Err(error) => check::End::new("database", std::future::ready(Err(error.to_string()))),
+            Ok(store) => check::CheckedEndpoint::database(&**store),
+            Err(error) => check::CheckedEndpoint::new("database", std::future::ready(Err(error.to_string()))),
         };
-        let gateways = gateways.values().map(|gateway| check::End::gateway(&**gateway));
+        let gateways = gateways.values().map(|gateway| check::CheckedEndpoint::gateway(&**gateway));
         let sources = config.sources.iter().map(|source| {
-            check::End::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
+            check::CheckedEndpoint::source(source, &config.policy.merchants, store.as_deref().ok(), Arc::clone(&clock))
         });
         let kept = store.as_ref().ok().map(|store| {
             [
-                check::End::durability(&**store, Arc::clone(&clock)),
-                check::End::rejects(&**store),
-                check::End::volume(&**store),
-                check::End::protection(&**store),
+                check::CheckedEndpoint::durability(&**store, Arc::clone(&clock)),
+                check::CheckedEndpoint::rejects(&**store),
+                check::CheckedEndpoint::volume(&**store),
+                check::CheckedEndpoint::protection(&**store),
             ]
         });
         std::iter::once(database).chain(gateways).chain(sources).chain(kept.into_iter().flatten()).collect()
     });
     Ok(match check::run(&config, Some(&renderer), clock.now(), ends, out).await? {
-        check::Checked::Well => Exit::Done,
-        check::Checked::Unwell => Exit::Unwell,
+        check::CheckResult::Well => Exit::Done,
+        check::CheckResult::Unwell => Exit::Unwell,
     })
 }
 

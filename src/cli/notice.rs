@@ -11,7 +11,7 @@ use super::table::Format;
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::NoticeName;
-use crate::pipeline::{NoticeError, NoticeView, Signature, approve, cancel, look, pause, resume};
+use crate::pipeline::{AuditNote, NoticeError, NoticeView, approve, cancel, look, pause, resume};
 
 /// Send a one-off message to selected borrowers.
 #[derive(Debug, Args)]
@@ -39,17 +39,17 @@ enum NoticeCommand {
         format: Format,
     },
     /// Let a notice go out that another person made
-    Approve(Act),
+    Approve(NoticeAction),
     /// Send nothing more of a notice, from the next claim on, until it is resumed
-    Pause(Act),
+    Pause(NoticeAction),
     /// Go on with a notice that was paused or broke off
-    Resume(Act),
+    Resume(NoticeAction),
     /// End a notice; what has not left is skipped
-    Cancel(Act),
+    Cancel(NoticeAction),
 }
 
 #[derive(Debug, Args)]
-struct Act {
+struct NoticeAction {
     /// The notice
     name: NoticeName,
     /// Person who makes the change (recorded)
@@ -77,18 +77,18 @@ pub(super) async fn run(args: NoticeArgs, app: &App, out: &mut (dyn Write + Send
             show::one(&look(store, &name).await.map_err(told)?, format, out)?;
             return Ok(Exit::Done);
         }
-        NoticeCommand::Approve(act) => approve(store, &act.name, &act.signature()?, now).await,
-        NoticeCommand::Pause(act) => pause(store, &act.name, &act.signature()?, now).await,
-        NoticeCommand::Resume(act) => resume(store, &act.name, &act.signature()?, now).await,
-        NoticeCommand::Cancel(act) => cancel(store, &act.name, &act.signature()?, now).await,
+        NoticeCommand::Approve(act) => approve(store, &act.name, &act.audit_note()?, now).await,
+        NoticeCommand::Pause(act) => pause(store, &act.name, &act.audit_note()?, now).await,
+        NoticeCommand::Resume(act) => resume(store, &act.name, &act.audit_note()?, now).await,
+        NoticeCommand::Cancel(act) => cancel(store, &act.name, &act.audit_note()?, now).await,
     };
     tell(&done.map_err(told)?, out)?;
     Ok(Exit::Done)
 }
 
-impl Act {
-    fn signature(&self) -> Result<Signature, CliError> {
-        Signature::new(&self.actor, &self.reason).map_err(|error| CliError::Use(error.to_string()))
+impl NoticeAction {
+    fn audit_note(&self) -> Result<AuditNote, CliError> {
+        AuditNote::new(&self.actor, &self.reason).map_err(|error| CliError::Use(error.to_string()))
     }
 }
 

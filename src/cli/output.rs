@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// The standard output. Once its reader has closed the pipe, as `| head` does, the rest is dropped: a command that works while it prints
-/// does its work to the end, and exits with its own code.
+/// The standard output. Once its reader has closed the pipe, as `| head` does, the rest is dropped: a command that
+/// works while it prints does its work to the end, and exits with its own code.
 pub(super) struct Output<W> {
     stream: W,
     is_closed: bool,
@@ -39,8 +39,8 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-/// The standard error for log lines. A line that cannot be written is lost: the reader of the log may be gone, or its disk full, and
-/// the daemon has to go on. The subscriber would else report that on the standard error too, and panic.
+/// The standard error for log lines. A line that cannot be written is lost: the reader of the log may be gone, or its
+/// disk full, and the daemon has to go on. The subscriber would else report that on the standard error too, and panic.
 pub(super) struct LogOutput<W>(pub(super) W);
 
 impl<W: Write> Write for LogOutput<W> {

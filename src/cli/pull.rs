@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::import::{Ended, ImportArgs, ImportFailure, tell};
+use super::import::{ImportArgs, ImportFailure, ImportResult, tell};
 use crate::app::App;
 use crate::domain::SourceName;
 use crate::pipeline::{Pull, pull};
@@ -21,7 +21,7 @@ pub(super) async fn run(
     args: &ImportArgs,
     app: &App,
     out: &mut (dyn Write + Send),
-) -> Result<Ended, ImportFailure> {
+) -> Result<ImportResult, ImportFailure> {
     let sources = &app.config.sources;
     let Some(source) = sources.iter().find(|source| source.settings.name == *name) else {
         let known: Vec<_> = sources.iter().map(|source| source.settings.name.as_str()).collect();

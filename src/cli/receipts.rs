@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::config::GatewayConfig;
-use crate::domain::{Fate, GatewayName, Report};
+use crate::domain::{GatewayName, Report, ReportedState};
 use crate::gateway::mail::returned::{LOOKED_AT, read};
 use crate::pipeline::Trust;
-use crate::store::TakenIn;
+use crate::store::ReportCounts;
 
 /// Take in what became of messages.
 #[derive(Debug, Args)]
@@ -23,8 +23,9 @@ pub(super) struct ReceiptsArgs {
 enum ReceiptsCommand {
     /// Read one e-mail from standard input: a bounce or a complaint counts, anything else is left alone
     ///
-    /// For a mail server that pipes the mailbox of bounces here. Ends with 0 whatever the e-mail says, so that nothing is bounced in
-    /// turn; let the server try again when it ends otherwise, as with `dueherald receipts mail || exit 75`.
+    /// For a mail server that pipes the mailbox of bounces here. Ends with 0 whatever the e-mail says, so that nothing
+    /// is bounced in turn; let the server try again when it ends otherwise, as with `dueherald receipts mail || exit
+    /// 75`.
     Mail {
         /// The gateway that sent it; the first mail gateway unless said otherwise
         #[arg(long)]
@@ -53,31 +54,31 @@ pub(super) async fn run(
         }
     };
     let event = match &report {
-        Report::Fate { fate: Fate::Delivered, .. } => "the message arrived",
-        Report::Fate { fate: Fate::Undelivered { for_good: true, .. }, .. } => {
+        Report::Fate { fate: ReportedState::Delivered, .. } => "the message arrived",
+        Report::Fate { fate: ReportedState::Undelivered { for_good: true, .. }, .. } => {
             "the message did not arrive, and nothing will at that address"
         }
-        Report::Fate { fate: Fate::Undelivered { for_good: false, .. }, .. } => "the message did not arrive",
-        Report::Fate { fate: Fate::Complained, .. } => "the recipient complained",
+        Report::Fate { fate: ReportedState::Undelivered { for_good: false, .. }, .. } => "the message did not arrive",
+        Report::Fate { fate: ReportedState::Complained, .. } => "the recipient complained",
         Report::Reply(_) => "somebody answered",
     };
     let calls_for_suppression = matches!(&report, Report::Fate { fate, .. } if fate.suppresses().is_some());
     let taken = app.intake().take_in(&gateway, vec![report], Trust::Counts).await?;
     let consequence = match taken {
         _ if !calls_for_suppression => "",
-        TakenIn { suppressed: 1.., .. } => "; the address is suppressed",
-        TakenIn { counted: 0, .. } => "",
+        ReportCounts { suppressed: 1.., .. } => "; the address is suppressed",
+        ReportCounts { counted: 0, .. } => "",
         _ => "; nothing is suppressed: it is not the borrower's address as it is now",
     };
     match taken {
-        TakenIn { kept: 1.., .. } => writeln!(out, "kept until its message is known: {event}")?,
-        TakenIn { counted: 0, suppressed: 0, .. } => {
+        ReportCounts { kept: 1.., .. } => writeln!(out, "kept until its message is known: {event}")?,
+        ReportCounts { counted: 0, suppressed: 0, .. } => {
             writeln!(
                 out,
                 "nothing changed ({event}{consequence}): it is known already, or the message is none of ours"
             )?;
         }
-        TakenIn { counted: 0, .. } => writeln!(out, "known already: {event}{consequence}")?,
+        ReportCounts { counted: 0, .. } => writeln!(out, "known already: {event}{consequence}")?,
         _ => writeln!(out, "taken in: {event}{consequence}")?,
     }
     Ok(Exit::Done)

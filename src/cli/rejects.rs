@@ -12,7 +12,7 @@ use super::table::{Format, Row, print, table};
 use super::{CliError, Exit};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{InstallmentId, Merchant, MerchantId};
-use crate::pipeline::{Signature, retry_rejects};
+use crate::pipeline::{AuditNote, retry_rejects};
 use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectFilter, Store};
 
 /// The width of a table, in characters.
@@ -102,8 +102,8 @@ pub(super) async fn run(
 }
 
 async fn drop_records(args: DropArgs, store: &dyn Store, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
-    let Signature { actor, reason } = signature;
+    let audit_note = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let AuditNote { actor, reason } = audit_note;
     let order = DropOrder { actor, reason, at: SystemClock.now() };
     let dropped = store.drop_rejects(&args.ids, &order).await?;
     let missing: Vec<_> = args.ids.iter().filter(|id| !dropped.contains(id)).map(ToString::to_string).collect();

@@ -11,7 +11,7 @@ use super::suppress::masked;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::domain::{Intent, MerchantId, ReminderId};
-use crate::pipeline::Signature;
+use crate::pipeline::AuditNote;
 use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, Store};
 
 /// Look at what people answered.
@@ -93,7 +93,7 @@ async fn list(list: ListArgs, store: &dyn Store, out: &mut dyn Write) -> Result<
 }
 
 async fn read(args: ReadArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), CliError> {
-    let Signature { actor, .. } = Signature::new(&args.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+    let AuditNote { actor, .. } = AuditNote::new(&args.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
     let is_stop = args.meaning == "stop";
     let reading = ReplyReading { reply: args.id, actor, is_stop, at: now };
     let Some(reply) = store.read_reply(&reading).await? else {
@@ -108,7 +108,8 @@ async fn read(args: ReadArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut d
         }
         None if is_stop => writeln!(
             out,
-            "read; nobody is known by its number, so that nothing is suppressed: find the borrower and use `dueherald suppress add`"
+            "read; nobody is known by its number, so that nothing is suppressed: find the borrower and use `dueherald \
+             suppress add`"
         )?,
         None => writeln!(out, "read")?,
     }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{BorrowerId, Channel, InstallmentId, MerchantId};
-use crate::pipeline::{ResendError, ResendRequest, Signature, Whom, resend};
+use crate::pipeline::{AuditNote, ResendError, ResendRequest, ResendTarget, resend};
 
 /// Send a reminder once more, by hand.
 #[derive(Debug, Args)]
@@ -43,8 +43,8 @@ pub(super) struct ResendArgs {
 /// Runs it.
 pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let whom = match (args.borrower, args.installment) {
-        (Some(borrower), _) => Whom::Borrower(borrower),
-        (None, Some(installment)) => Whom::Installment(installment),
+        (Some(borrower), _) => ResendTarget::Borrower(borrower),
+        (None, Some(installment)) => ResendTarget::Installment(installment),
         (None, None) => return Err(CliError::Use("name --borrower or --installment".into())),
     };
     let request = ResendRequest {
@@ -52,7 +52,7 @@ pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Res
         merchant: args.merchant,
         due_date: args.due_date,
         channel: args.channel,
-        signature: Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
+        audit_note: AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
         again: args.again,
     };
     let gates = app.gates().await?;

@@ -1,4 +1,5 @@
-//! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once, everywhere.
+//! `dueherald route`: the ways to repay, as the config has them and as they were changed since; changes hold at once,
+//! everywhere.
 
 mod funnel;
 mod probe;
@@ -17,7 +18,7 @@ use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{AppGuide, GatewayName, LinkMode, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
-use crate::pipeline::{Reach, Recall, Seen, Signature, reach};
+use crate::pipeline::{AuditNote, Reach, Recall, RouteSnapshot, reach};
 
 /// Look at the ways to repay, and change them.
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ enum RouteCommand {
         #[arg(long, value_name = "OTHER")]
         replace_by: Option<RouteKey>,
         #[command(flatten)]
-        signed: Signed,
+        signed: AuditArgs,
     },
     /// Close a route and use another instead
     Replace {
@@ -75,7 +76,7 @@ enum RouteCommand {
         #[arg(long, value_name = "OTHER")]
         by: RouteKey,
         #[command(flatten)]
-        signed: Signed,
+        signed: AuditArgs,
     },
 }
 
@@ -83,7 +84,8 @@ enum RouteCommand {
 struct SetArgs {
     /// The route
     key: RouteKey,
-    /// Target URL; may contain {installment}, {order}, {amount}, {currency}, {signature} after the host [default: unchanged]
+    /// Target URL; may contain {installment}, {order}, {amount}, {currency}, {signature} after the host [default:
+    /// unchanged]
     #[arg(long)]
     url: Option<String>,
     #[command(flatten)]
@@ -92,7 +94,7 @@ struct SetArgs {
     contact: ContactArgs,
     /// Kind of route [default: unchanged]
     #[arg(long, value_enum)]
-    kind: Option<Kind>,
+    kind: Option<RouteKindArg>,
     /// Owning merchant (required for a new route)
     #[arg(long)]
     merchant: Option<MerchantId>,
@@ -106,18 +108,18 @@ struct SetArgs {
     #[arg(long, value_name = "TIME")]
     valid_until: Option<DateTime<Utc>>,
     #[command(flatten)]
-    signed: Signed,
+    signed: AuditArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
+enum RouteKindArg {
     Web,
     App,
     Support,
 }
 
 #[derive(Debug, Args)]
-struct Signed {
+struct AuditArgs {
     /// Person who makes the change (recorded)
     #[arg(long)]
     actor: String,
@@ -148,8 +150,8 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
         RouteCommand::Close { key, replace_by, signed } => (close(&key, replace_by, routes, now)?, signed),
         RouteCommand::Replace { key, by, signed } => (close(&key, Some(by), routes, now)?, signed),
     };
-    let Signature { actor, reason } =
-        Signature::new(&signed.actor, &signed.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let AuditNote { actor, reason } =
+        AuditNote::new(&signed.actor, &signed.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let version = RouteVersion { route: changed, at: now, actor, reason };
     app.store.add_route_version(&version).await?;
     let routes = routes.overlaid([version.route.clone()]);
@@ -160,14 +162,20 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     Ok(Exit::Done)
 }
 
-async fn show(key: &RouteKey, seen: &Seen, app: &App, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+async fn show(
+    key: &RouteKey,
+    seen: &RouteSnapshot,
+    app: &App,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let configured = app.composer.routes.configured().get(key).map(VersionRow::of_config);
     let versions = app.store.route_versions(Some(key)).await?;
     let mut rows: Vec<_> = configured.into_iter().chain(versions.iter().map(VersionRow::of)).collect();
     let Some(newest) = rows.last_mut() else {
         return Err(CliError::Failed(format!("there is no route {key}; `dueherald route list` lists them")));
     };
-    newest.health = seen.routes().get(key).and_then(|route| HealthTold::of(route, seen));
+    newest.health = seen.routes().get(key).and_then(|route| RouteHealthJson::of(route, seen));
     Ok(table::print(out, format, &rows)?)
 }
 
@@ -252,7 +260,8 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
     if !routes.0.iter().filter(serves_all).any(leads) {
         writeln!(
             out,
-            "{merchant} has no open route for every product now: its messages wait for one until they expire, and its pages offer the app by name and customer service only"
+            "{merchant} has no open route for every product now: its messages wait for one until they expire, and its \
+             pages offer the app by name and customer service only"
         )?;
     }
     Ok(())
@@ -273,7 +282,8 @@ async fn tell_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn W
         let key = &closed.key;
         writeln!(
             out,
-            "fixed links cannot follow; to correct them: dueherald notice create NAME --affected-by-route {key} --template \
+            "fixed links cannot follow; to correct them: dueherald notice create NAME --affected-by-route {key} \
+             --template \
              entry-moved --actor WHO --reason WHY --dry-run"
         )?;
     }
@@ -338,15 +348,15 @@ fn status(route: &Route, now: DateTime<Utc>) -> Status {
 
 /// What the probes say of a route.
 #[derive(Debug, Serialize)]
-struct HealthTold {
+struct RouteHealthJson {
     degraded: bool,
     since: DateTime<Utc>,
     probed_at: DateTime<Utc>,
     last_fault: Option<String>,
 }
 
-impl HealthTold {
-    fn of(route: &Route, seen: &Seen) -> Option<Self> {
+impl RouteHealthJson {
+    fn of(route: &Route, seen: &RouteSnapshot) -> Option<Self> {
         let health = seen.health_of(route)?;
         Some(Self {
             degraded: health.degraded,
@@ -380,11 +390,11 @@ struct RouteRow {
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     replaced_by: Option<String>,
-    health: Option<HealthTold>,
+    health: Option<RouteHealthJson>,
 }
 
 impl RouteRow {
-    fn of(route: &Route, seen: &Seen, now: DateTime<Utc>) -> Self {
+    fn of(route: &Route, seen: &RouteSnapshot, now: DateTime<Utc>) -> Self {
         Self {
             key: route.key.to_string(),
             merchant: route.merchant.to_string(),
@@ -395,7 +405,7 @@ impl RouteRow {
             valid_from: route.valid_from,
             valid_until: route.valid_until,
             replaced_by: route.replaced_by.as_ref().map(ToString::to_string),
-            health: HealthTold::of(route, seen),
+            health: RouteHealthJson::of(route, seen),
         }
     }
 }
@@ -420,7 +430,7 @@ impl Row for RouteRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
-            HealthTold::cell(self.health.as_ref()),
+            RouteHealthJson::cell(self.health.as_ref()),
             self.url.clone().unwrap_or_default(),
         ]
     }
@@ -438,7 +448,7 @@ struct VersionRow {
     replaced_by: Option<String>,
     url: Option<String>,
     /// Of the newest alone.
-    health: Option<HealthTold>,
+    health: Option<RouteHealthJson>,
     /// Stores, steps and whom to ask.
     tells: Vec<String>,
 }
@@ -478,7 +488,7 @@ impl Row for VersionRow {
             self.valid_from.map(moment).unwrap_or_default(),
             self.valid_until.map(moment).unwrap_or_default(),
             self.replaced_by.clone().unwrap_or_default(),
-            HealthTold::cell(self.health.as_ref()),
+            RouteHealthJson::cell(self.health.as_ref()),
             self.url.clone().unwrap_or_default(),
             self.tells.join("; "),
         ]

@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::{CliError, Exit, reminders::moment};
-use crate::pipeline::{Extent, ScanOrder, ScanReport, scan};
+use crate::pipeline::{ScanOrder, ScanReport, ScanScope, scan};
 use crate::plan::Policy;
 use crate::store::{Store, WriteMode};
 
 /// Plan the reminders that come into view.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Plan everything that is in view at this time (RFC 3339, for example 2026-11-22T10:00:00+08:00), apart from the regular scans
+    /// Plan everything that is in view at this time (RFC 3339, for example 2026-11-22T10:00:00+08:00), apart from the
+    /// regular scans
     #[arg(long, value_name = "TIME", conflicts_with = "full")]
     pub(super) at: Option<DateTime<Utc>>,
     /// Then check everything in view: plan and report what was missed (exit code 3)
@@ -26,11 +27,11 @@ pub(super) struct ScanArgs {
 
 impl ScanArgs {
     /// What is to be looked at.
-    pub(super) fn extent(&self) -> Extent {
+    pub(super) fn extent(&self) -> ScanScope {
         match self {
-            Self { at: Some(_), .. } => Extent::Aside,
-            Self { full: true, .. } => Extent::Full,
-            Self { .. } => Extent::News,
+            Self { at: Some(_), .. } => ScanScope::Aside,
+            Self { full: true, .. } => ScanScope::Full,
+            Self { .. } => ScanScope::News,
         }
     }
 }

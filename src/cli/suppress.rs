@@ -1,5 +1,6 @@
-//! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine; `hold|release` for one
-//! borrower; `list|add|remove|import|export` for addresses; `history` for what people have changed about stops and addresses.
+//! `dueherald suppress stop|lift|stops`: the kill switch, effective at the next claim on every machine; `hold|release`
+//! for one borrower; `list|add|remove|import|export` for addresses; `history` for what people have changed about stops
+//! and addresses.
 
 mod export;
 mod history;
@@ -22,7 +23,7 @@ use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::domain::{Channel, ManualChange, Merchant, MerchantId};
-use crate::pipeline::Signature;
+use crate::pipeline::AuditNote;
 use crate::store::{Stop, Store};
 
 /// Stop sending, altogether, to one borrower or to an address, and lift it again.
@@ -41,7 +42,7 @@ enum SuppressCommand {
     /// Send nothing to one borrower for a while: a dispute, hardship, a legal matter
     Hold(hold::HoldArgs),
     /// End a borrower's hold
-    Release(hold::Who),
+    Release(hold::HoldTarget),
     /// List the addresses that must not be contacted
     List(list::ListArgs),
     /// Send nothing to an address any more
@@ -51,7 +52,7 @@ enum SuppressCommand {
     /// Add addresses from a CSV file
     Import(import::ImportArgs),
     /// Write the list as CSV to the standard output, addresses in full
-    Export(list::Which),
+    Export(list::SuppressionSelection),
     /// List who set and lifted stops, added and removed addresses, when and why, newest first
     History(history::HistoryArgs),
     /// List what is stopped
@@ -65,7 +66,7 @@ enum SuppressCommand {
 #[derive(Debug, Args)]
 struct StopArgs {
     #[command(flatten)]
-    scope: Scope,
+    scope: StopScope,
     #[command(flatten)]
     signed: SignedArgs,
 }
@@ -73,7 +74,7 @@ struct StopArgs {
 #[derive(Debug, Args)]
 struct LiftArgs {
     #[command(flatten)]
-    scope: Scope,
+    scope: StopScope,
     #[command(flatten)]
     signed: SignedArgs,
 }
@@ -96,13 +97,13 @@ impl SignedArgs {
 }
 
 fn signed(actor: &str, reason: &str, now: DateTime<Utc>) -> Result<ManualChange, CliError> {
-    Ok(Signature::new(actor, reason).map_err(|error| CliError::Use(error.to_string()))?.at(now))
+    Ok(AuditNote::new(actor, reason).map_err(|error| CliError::Use(error.to_string()))?.at(now))
 }
 
 /// What a stop is about.
 #[derive(Debug, Clone, Args)]
 #[command(group(ArgGroup::new("scope").required(true).multiple(true).args(["merchant", "channel", "all"])))]
-pub(super) struct Scope {
+pub(super) struct StopScope {
     /// Of this merchant only
     #[arg(long)]
     merchant: Option<MerchantId>,
@@ -114,7 +115,7 @@ pub(super) struct Scope {
     all: bool,
 }
 
-impl Scope {
+impl StopScope {
     pub(super) fn of(stop: &Stop) -> Self {
         Self::new(stop.merchant.clone(), stop.channel)
     }
@@ -125,7 +126,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for StopScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.merchant, self.channel) {
             (None, None) => f.write_str("everything"),
@@ -198,7 +199,7 @@ async fn lift(args: &LiftArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut 
     }
     writeln!(out, "the stop of {scope} is lifted; what waited goes out within ten minutes")?;
     for other in store.stops().await? {
-        writeln!(out, "still stopped: {}", Scope::of(&other))?;
+        writeln!(out, "still stopped: {}", StopScope::of(&other))?;
     }
     Ok(())
 }
@@ -253,13 +254,13 @@ mod tests {
     use std::sync::Arc;
 
     #[derive(Parser)]
-    struct Line {
+    struct SuppressionText {
         #[command(flatten)]
         args: SuppressArgs,
     }
 
     fn parse(line: &str) -> Result<SuppressArgs, clap::Error> {
-        Line::try_parse_from(std::iter::once("suppress").chain(line.split(' '))).map(|line| line.args)
+        SuppressionText::try_parse_from(std::iter::once("suppress").chain(line.split(' '))).map(|line| line.args)
     }
 
     async fn told(lines: &[&str]) -> String {

@@ -156,8 +156,8 @@ pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Re
     writeln!(out, "{table}")
 }
 
-/// Prints every problem, or else how long each SMS gets for each merchant: with one instalment and with three, with a link. Warns of
-/// those in the merchant's own language that are longer than wanted.
+/// Prints every problem, or else how long each SMS gets for each merchant: with one instalment and with three, with a
+/// link. Warns of those in the merchant's own language that are longer than wanted.
 /// `loaded` is what [`Renderer::new`] gave.
 ///
 /// # Errors
@@ -246,8 +246,8 @@ pub fn preview_sample(
     preview(args, renderer, &sample.request(args.channel, &locale), out)
 }
 
-/// Prints one message and what it costs, and writes it to a file if that was asked for. The request says about whom: a sample,
-/// or a real reminder; its template is the one of `args`.
+/// Prints one message and what it costs, and writes it to a file if that was asked for. The request says about whom: a
+/// sample, or a real reminder; its template is the one of `args`.
 ///
 /// # Errors
 /// When there is no such template, the message cannot be made, or output fails.

@@ -43,14 +43,14 @@ impl ApiToken {
 /// What a token may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ApiAction {
-    /// See a borrower's hold and wishes.
-    ReadWishes,
+    /// See a borrower's hold and preferences.
+    ReadPreferences,
     /// Change them.
-    ChangeWishes,
+    ChangePreferences,
 }
 
 const ACTIONS: [(&str, ApiAction); 2] =
-    [("read_wishes", ApiAction::ReadWishes), ("change_wishes", ApiAction::ChangeWishes)];
+    [("read_preferences", ApiAction::ReadPreferences), ("change_preferences", ApiAction::ChangePreferences)];
 
 /// The least length of a token, in characters.
 pub const LEAST_TOKEN: usize = 32;
@@ -68,8 +68,8 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
         let merchants = entry.required_list("merchants", r#"["mall"]"#, |value| {
             MerchantId::new(&text(value)?).map_err(|error| format!("{} {error}", value.shown()))
         });
-        let actions =
-            entry.required_list("actions", r#"["read_wishes", "change_wishes"]"#, |value| word(value, &ACTIONS));
+        let actions = entry
+            .required_list("actions", r#"["read_preferences", "change_preferences"]"#, |value| word(value, &ACTIONS));
         entry.finish();
         if let (Some(name), Some(Some(shown)), Some(merchants), Some(actions)) = (name, shown, merchants, actions) {
             let (merchants, actions) = (merchants.into_iter().collect(), actions.into_iter().collect());
@@ -83,7 +83,8 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
         section.reading.note_at(&section.key("listen"), text);
     }
     if !tokens.is_empty() && everywhere == Some(false) && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
-        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, or \
+        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, \
+            or \
                     allow_all_addresses = true if nobody else can reach the port";
         section.reading.note_at(&section.key("listen"), text);
     }
@@ -106,7 +107,8 @@ fn token(value: &Value<'_>) -> Result<SecretString, String> {
     let token = text(value)?;
     if token.len() < LEAST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "is shorter than {LEAST_TOKEN} characters, or holds others than ASCII ones; make one with `openssl rand -hex 32`"
+            "is shorter than {LEAST_TOKEN} characters, or holds others than ASCII ones; make one with `openssl rand \
+             -hex 32`"
         ));
     }
     Ok(token.into())

@@ -1,3 +1,5 @@
+//! `[calendars.*]`: days off and make-up workdays, written out or from an iCalendar file.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +8,7 @@ use chrono::{NaiveDate, Weekday, WeekdaySet};
 use toml::de::DeValue;
 
 use super::ics::{self, NamedDays};
-use super::mistake::{Mistake, Place, any_of, nearest};
+use super::mistake::{Location, Mistake, any_of, nearest};
 use super::reading::Section;
 use super::secret::ReadFile;
 use super::value::{Value, text, weekday};
@@ -74,7 +76,7 @@ fn days_of(section: &Section<'_, '_, '_>, file: &Path, read_file: ReadFile<'_>) 
         Err(flaws) => flaws,
     };
     for (line, text) in flaws {
-        let place = Place::Line { file: shown.clone(), line, column: None };
+        let place = Location::Line { file: shown.clone(), line, column: None };
         section.reading.note_elsewhere(Mistake { place, key: key.clone(), text });
     }
     None

@@ -1,3 +1,5 @@
+//! `[caps]`: frequency caps per person.
+
 use std::collections::BTreeMap;
 
 use super::reading::Section;

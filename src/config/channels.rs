@@ -1,3 +1,5 @@
+//! `[channels.*]`: the ordered list of gateways of each channel.
+
 use std::collections::BTreeMap;
 
 use super::mistake::any_of;
@@ -5,7 +7,8 @@ use super::reading::Section;
 use super::value::text;
 use crate::domain::{Channel, GatewayName};
 
-/// Reads `[channels.*]`: by channel, its gateways in the order in which they are tried. `None` where there was a mistake.
+/// Reads `[channels.*]`: by channel, its gateways in the order in which they are tried. `None` where there was a
+/// mistake.
 pub(super) fn read(root: &mut Section<'_, '_, '_>) -> BTreeMap<Channel, Option<Vec<GatewayName>>> {
     let mut channels = BTreeMap::new();
     for (name, mut section) in root.named("channels") {

@@ -1,5 +1,5 @@
-//! What is only seen when sections are compared. What was mistaken by itself is not held against others: a rule for a merchant
-//! whose time zone is misspelled names a merchant that is there.
+//! What is only seen when sections are compared. What was mistaken by itself is not held against others: a rule for a
+//! merchant whose time zone is misspelled names a merchant that is there.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +176,8 @@ fn every_merchant_has_an_open_route(reading: &Reading<'_, '_>, parts: &Parts<'_>
     let served: BTreeSet<_> = routes.into_iter().filter(serves_all).map(|route| &route.merchant).collect();
     for merchant in parts.merchants.keys().filter(|merchant| !served.contains(merchant)) {
         let text = format!(
-            "has no open way to repay for every product; write a section [routes.…] with merchant = {:?} that is neither closed nor for one product",
+            "has no open way to repay for every product; write a section [routes.…] with merchant = {:?} that is \
+             neither closed nor for one product",
             merchant.as_str()
         );
         reading.note_at(&format!("merchants.{merchant}"), text);
@@ -218,7 +219,8 @@ fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// A country that is none would leave every number in national form to a person. Without one the merchants' countries count.
+/// A country that is none would leave every number in national form to a person. Without one the merchants' countries
+/// count.
 fn replies_come_from_a_country(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for (name, gateway) in parts.gateways {
         let Some(GatewayConfig::Http(settings)) = gateway else { continue };
@@ -244,7 +246,8 @@ fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) 
                         |merchant: &&&Merchant| rule.is_for(&merchant.id) && !registered.carries(template, merchant);
                     let Some(merchant) = merchants.iter().find(lacks) else { continue };
                     let text = format!(
-                        "sends {template:?} by gateway {:?}, whose provider has approved no such template for {}; write [gateways.{name}.templates.{template}]",
+                        "sends {template:?} by gateway {:?}, whose provider has approved no such template for {}; \
+                         write [gateways.{name}.templates.{template}]",
                         name.as_str(),
                         merchant.id
                     );

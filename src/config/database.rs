@@ -24,7 +24,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// How many of them serve pages, callbacks and the API: a quarter, and one at least. Zero if there is only one: it serves all.
+    /// How many of them serve pages, callbacks and the API: a quarter, and one at least. Zero if there is only one: it
+    /// serves all.
     #[must_use]
     pub fn public_connections(&self) -> u32 {
         (self.max_connections / 4).max(1).min(self.max_connections - 1)

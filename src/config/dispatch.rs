@@ -7,7 +7,7 @@ use super::database::{Database, DatabaseUrl};
 use super::reading::Section;
 use super::value::{Value, duration, integer, text};
 use crate::domain::{Address, EmailAddress, Phone};
-use crate::plan::{OnlyTo, RetryPolicy};
+use crate::plan::{RecipientAllowlist, RetryPolicy};
 
 /// `[dispatch]`: how reminders are handed to gateways.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +23,11 @@ pub struct Dispatch {
     /// Where a daemon keeps what it remembers outside the database.
     pub state_dir: StateDir,
     /// Who alone may be written to.
-    pub only_to: Option<OnlyTo>,
+    pub only_to: Option<RecipientAllowlist>,
 }
 
-/// Where a daemon keeps what it remembers outside the database, so that a database that is restored under it is noticed.
+/// Where a daemon keeps what it remembers outside the database, so that a database that is restored under it is
+/// noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateDir {
     /// Nowhere: it remembers while it runs.
@@ -80,7 +81,7 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, database: Option<&Database>
             path => Ok(StateDir::Folder(folder.join(path))),
         }
     });
-    let only_to = section.list("only_to", address).flatten().map(OnlyTo::new);
+    let only_to = section.list("only_to", address).flatten().map(RecipientAllowlist::new);
     section.finish();
     Some(Dispatch { lease: lease?, batch: batch?, idle: idle?, retry: retry?, state_dir: state_dir?, only_to })
 }

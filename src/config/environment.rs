@@ -6,10 +6,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, any_of};
-use super::origin::{NOWHERE, Origin, Raw, Span, shift};
+use super::origin::{ByteRange, NOWHERE, Origin, RawNumber, shift};
 
-/// What such variables begin with. Two underscores, because Kubernetes sets `DUEHERALD_PORT` and the like for a service that is
-/// called so.
+/// What such variables begin with. Two underscores, because Kubernetes sets `DUEHERALD_PORT` and the like for a service
+/// that is called so.
 pub(super) const PREFIX: &str = "DUEHERALD__";
 
 /// Lays the variables over the tree, in the order of their names.
@@ -25,7 +25,7 @@ pub(super) fn overlay<'a>(
         let segments: Vec<_> = path.split("__").collect();
         let value = read(raw, &span);
         if !value.get_ref().is_str() {
-            origin.keep_raw(&value.span(), Raw { text: raw.clone(), secret: false });
+            origin.keep_raw(&value.span(), RawNumber { text: raw.clone(), secret: false });
         }
         if let Err(text) = set(tree, &segments, &span, value) {
             mistakes.push(Mistake { place: origin.place(&span), key: String::new(), text });
@@ -35,7 +35,7 @@ pub(super) fn overlay<'a>(
 }
 
 /// A variable's value: TOML if it is any, else the text as it is.
-fn read<'a>(raw: &'a str, span: &Span) -> Spanned<DeValue<'a>> {
+fn read<'a>(raw: &'a str, span: &ByteRange) -> Spanned<DeValue<'a>> {
     match DeValue::parse(raw) {
         Ok(parsed) => shift(parsed, span.start),
         Err(_) => Spanned::new(span.clone(), DeValue::String(raw.into())),
@@ -43,7 +43,12 @@ fn read<'a>(raw: &'a str, span: &Span) -> Spanned<DeValue<'a>> {
 }
 
 /// Puts a value at the end of a path of segments.
-fn set<'t>(table: &mut DeTable<'t>, segments: &[&str], span: &Span, value: Spanned<DeValue<'t>>) -> Result<(), String> {
+fn set<'t>(
+    table: &mut DeTable<'t>,
+    segments: &[&str],
+    span: &ByteRange,
+    value: Spanned<DeValue<'t>>,
+) -> Result<(), String> {
     let [segment, rest @ ..] = segments else { return Ok(()) };
     if segment.is_empty() {
         return Err(format!("names no key; write {PREFIX}SECTION__KEY"));
@@ -69,7 +74,7 @@ fn set_in_list<'t>(
     items: &mut [Spanned<DeValue<'t>>],
     list: &str,
     segments: &[&str],
-    span: &Span,
+    span: &ByteRange,
     value: Spanned<DeValue<'t>>,
 ) -> Result<(), String> {
     let wanted = segments.first().copied().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `[gateways.*]`: one account at one provider each. What a kind of gateway needs is its own business; here its settings are only
-//! read, so that a mistake in them is shown with its line like any other.
+//! `[gateways.*]`: one account at one provider each. What a kind of gateway needs is its own business; here its
+//! settings are only read, so that a mistake in them is shown with its line like any other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,7 +87,7 @@ impl GatewayConfig {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum GatewayKind {
     Smtp,
     Http,
     Vendor(&'static str, ReadAccount),
@@ -200,7 +200,8 @@ fn price(section: &mut Section<'_, '_, '_>) -> Option<Price> {
 /// The least length of a callback secret, in characters.
 const LEAST_SECRET: usize = 24;
 
-/// `callback_secret`, which any kind of gateway may have. It stands in an address, so that it is made of what needs no encoding there.
+/// `callback_secret`, which any kind of gateway may have. It stands in an address, so that it is made of what needs no
+/// encoding there.
 fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
     const ADVICE: &str = "make one with `openssl rand -hex 24`";
     let secret = text(value)?;
@@ -217,18 +218,18 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let vendors = VENDORS.iter().map(|(word, read)| (*word, Kind::Vendor(*word, *read)));
-    let kinds: Vec<_> = [("smtp", Kind::Smtp), ("http", Kind::Http)]
+    let vendors = VENDORS.iter().map(|(word, read)| (*word, GatewayKind::Vendor(*word, *read)));
+    let kinds: Vec<_> = [("smtp", GatewayKind::Smtp), ("http", GatewayKind::Http)]
         .into_iter()
         .chain(vendors)
-        .chain([("capture", Kind::Capture)])
+        .chain([("capture", GatewayKind::Capture)])
         .collect();
     let Some(kind) = section.required("kind", r#""capture""#, |value| word(value, &kinds)) else {
         section.give_up();
         return None;
     };
     Some(match kind {
-        Kind::Smtp => {
+        GatewayKind::Smtp => {
             let (reading, key) = (section.reading, section.path.clone());
             let mut settings: SmtpSettings = deserialize(section)?;
             if let Err(problem) = settings.check() {
@@ -240,9 +241,9 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             }
             GatewayConfig::Smtp(Box::new(settings))
         }
-        Kind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
-        Kind::Vendor(kind, read) => GatewayConfig::Vendor { kind, account: read(section)? },
-        Kind::Capture => {
+        GatewayKind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
+        GatewayKind::Vendor(kind, read) => GatewayConfig::Vendor { kind, account: read(section)? },
+        GatewayKind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));
             GatewayConfig::Capture(settings)

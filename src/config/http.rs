@@ -20,10 +20,11 @@ pub struct Http {
     pub max_connections: usize,
     /// How many of them are one client's, if clients are known by their connections.
     pub connections_per_client: usize,
-    /// The header in which the front server says for whom it asks. Without it the peer of the connection is the client, unless it is on
-    /// this machine or network: a front server that does not say for whom it asks is not held up.
+    /// The header in which the front server says for whom it asks. Without it the peer of the connection is the client,
+    /// unless it is on this machine or network: a front server that does not say for whom it asks is not held up.
     pub client_header: Option<HeaderName>,
-    /// Whether the daemon may serve visitors of whom the front server does not say who they are: nobody limits them then.
+    /// Whether the daemon may serve visitors of whom the front server does not say who they are: nobody limits them
+    /// then.
     pub unlimited_clients: bool,
 }
 
@@ -33,7 +34,8 @@ pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Http> {
     let ops = section.or("ops", local(9090), listen);
     let everywhere = section.or("allow_ops_on_all_addresses", false, flag);
     if everywhere == Some(false) && ops.is_some_and(|ops| ops.ip().is_unspecified()) {
-        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, or \
+        let text = "is on all addresses of this machine, the public ones too; write the address of your own network, \
+            or \
                     allow_ops_on_all_addresses = true if nobody else can reach the port";
         section.reading.note_at(&section.key("ops"), text);
     }

@@ -1,5 +1,5 @@
-//! Days off from a file in the iCalendar form (RFC 5545): the part of it that holiday calendars use. What is not understood is a
-//! mistake: a holiday that is passed over would be a message on that day.
+//! Days off from a file in the iCalendar form (RFC 5545): the part of it that holiday calendars use. What is not
+//! understood is a mistake: a holiday that is passed over would be a message on that day.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub(super) struct NamedDays {
 }
 
 /// What is wrong on a line, from 1.
-pub(super) type Flaw = (usize, String);
+pub(super) type CalendarFlaw = (usize, String);
 
 /// A line of content: its number, and name, parameters and value in it.
 struct Property<'t> {
@@ -31,12 +31,12 @@ struct Property<'t> {
 
 /// An event as far as it was read.
 #[derive(Default)]
-struct Event {
+struct CalendarEvent {
     line: usize,
     first: Option<NaiveDate>,
     /// The day after the last.
     end: Option<NaiveDate>,
-    yearly: Option<Yearly>,
+    yearly: Option<YearlyRepeat>,
     is_working_day: bool,
     is_cancelled: bool,
     /// A line of it was not understood.
@@ -44,17 +44,17 @@ struct Event {
 }
 
 #[derive(Clone, Copy)]
-enum Yearly {
+enum YearlyRepeat {
     Forever,
     Until(NaiveDate),
     Times(usize),
 }
 
-/// Reads a file. Every event is of whole days; it names days off, or a day that is worked to make up for one (调休) if its SUMMARY
-/// has 班 in it, as in 春节（班）, its CATEGORIES have WORKDAY, or X-APPLE-SPECIAL-DAY is ALTERNATE-WORKDAY.
-pub(super) fn read(text: &str) -> Result<NamedDays, Vec<Flaw>> {
+/// Reads a file. Every event is of whole days; it names days off, or a day that is worked to make up for one (调休) if
+/// its SUMMARY has 班 in it, as in 春节（班）, its CATEGORIES have WORKDAY, or X-APPLE-SPECIAL-DAY is ALTERNATE-WORKDAY.
+pub(super) fn read(text: &str) -> Result<NamedDays, Vec<CalendarFlaw>> {
     let (mut days, mut flaws) = (NamedDays::default(), Vec::new());
-    let mut open: Option<Event> = None;
+    let mut open: Option<CalendarEvent> = None;
     // Alarms and the like within an event are not about its days.
     let mut inner = 0;
     let lines = unfolded(text);
@@ -68,7 +68,9 @@ pub(super) fn read(text: &str) -> Result<NamedDays, Vec<Flaw>> {
         };
         let value = property.value.trim().to_ascii_uppercase();
         match (property.name.as_str(), &mut open) {
-            ("BEGIN", None) if value == "VEVENT" => open = Some(Event { line: *line, ..Event::default() }),
+            ("BEGIN", None) if value == "VEVENT" => {
+                open = Some(CalendarEvent { line: *line, ..CalendarEvent::default() })
+            }
             ("BEGIN", Some(_)) => inner += 1,
             ("END", Some(_)) if inner > 0 => inner -= 1,
             ("END", Some(_)) => {
@@ -94,7 +96,7 @@ pub(super) fn read(text: &str) -> Result<NamedDays, Vec<Flaw>> {
     if flaws.is_empty() { Ok(days) } else { Err(flaws) }
 }
 
-impl Event {
+impl CalendarEvent {
     fn take(&mut self, property: &Property<'_>) -> Result<(), String> {
         let value = property.value.trim();
         match property.name.as_str() {
@@ -124,7 +126,8 @@ impl Event {
         let length = usize::try_from((end - first).num_days()).unwrap_or_default();
         if !(1..=LONGEST_EVENT).contains(&length) {
             return Err(format!(
-                "is an event that does not end 1 to {LONGEST_EVENT} days after it begins (DTEND is the day after its last)"
+                "is an event that does not end 1 to {LONGEST_EVENT} days after it begins (DTEND is the day after its \
+                 last)"
             ));
         }
         if self.is_cancelled {
@@ -132,11 +135,11 @@ impl Event {
         }
         let (years, times) = match self.yearly {
             None => (first.year(), 1),
-            Some(Yearly::Forever) => (LAST_YEAR, usize::MAX),
-            Some(Yearly::Until(last)) => (last.year(), usize::MAX),
-            Some(Yearly::Times(times)) => (LAST_YEAR, times),
+            Some(YearlyRepeat::Forever) => (LAST_YEAR, usize::MAX),
+            Some(YearlyRepeat::Until(last)) => (last.year(), usize::MAX),
+            Some(YearlyRepeat::Times(times)) => (LAST_YEAR, times),
         };
-        let is_in_time = |day: &NaiveDate| !matches!(self.yearly, Some(Yearly::Until(last)) if *day > last);
+        let is_in_time = |day: &NaiveDate| !matches!(self.yearly, Some(YearlyRepeat::Until(last)) if *day > last);
         // The 29th of February comes in leap years.
         let firsts = (first.year()..=years).filter_map(|year| first.with_year(year)).filter(is_in_time).take(times);
         let named = if self.is_working_day { &mut days.working_days } else { &mut days.holidays };
@@ -160,17 +163,18 @@ fn whole_day(property: &Property<'_>) -> Result<NaiveDate, String> {
 }
 
 /// `FREQ=YEARLY`, plain or with an end.
-fn yearly(value: &str) -> Result<Yearly, String> {
-    const WRONG: &str = "is a repetition that is not understood; write FREQ=YEARLY, with COUNT or UNTIL if it ends, or an event of its own for each holiday";
-    let (mut is_yearly, mut end) = (false, Yearly::Forever);
+fn yearly(value: &str) -> Result<YearlyRepeat, String> {
+    const WRONG: &str = "is a repetition that is not understood; write FREQ=YEARLY, with COUNT or UNTIL if it ends, \
+        or an event of its own for each holiday";
+    let (mut is_yearly, mut end) = (false, YearlyRepeat::Forever);
     for part in value.split(';') {
         match part.split_once('=') {
             Some(("FREQ", "YEARLY")) => is_yearly = true,
             Some(("INTERVAL", "1") | ("WKST", _)) => {}
-            Some(("COUNT", times)) => end = Yearly::Times(times.parse().map_err(|_| WRONG)?),
+            Some(("COUNT", times)) => end = YearlyRepeat::Times(times.parse().map_err(|_| WRONG)?),
             Some(("UNTIL", until)) => {
                 let date = until.get(..8).and_then(|date| NaiveDate::parse_from_str(date, "%Y%m%d").ok());
-                end = Yearly::Until(date.ok_or(WRONG)?);
+                end = YearlyRepeat::Until(date.ok_or(WRONG)?);
             }
             _ => return Err(WRONG.into()),
         }

@@ -5,14 +5,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Inputs;
-use super::mistake::{Mistake, Place};
-use super::origin::{Origin, Span};
+use super::mistake::{Location, Mistake};
+use super::origin::{ByteRange, Origin};
 use super::reading::element_path;
 
 /// A value that reads like a secret, by its key or because it is an address with a password in it.
 pub(super) struct InlineSecret {
     pub(super) key: String,
-    pub(super) span: Span,
+    pub(super) span: ByteRange,
 }
 
 /// All of the file, in the order of the tree, which is still without the values that references stand for.
@@ -22,10 +22,11 @@ pub(super) fn find(tree: &DeTable<'_>) -> Vec<InlineSecret> {
     found
 }
 
-/// A mistake for each that stands in a config file that others can read. What came from the environment stands in no file.
+/// A mistake for each that stands in a config file that others can read. What came from the environment stands in no
+/// file.
 pub(super) fn mistakes(tree: &DeTable<'_>, origin: &Origin<'_>, inputs: &Inputs<'_>) -> Vec<Mistake> {
     let secrets = find(tree).into_iter().map(|secret| (origin.place(&secret.span), secret.key));
-    let mut secrets = secrets.filter(|(place, _)| matches!(place, Place::Line { .. })).peekable();
+    let mut secrets = secrets.filter(|(place, _)| matches!(place, Location::Line { .. })).peekable();
     if secrets.peek().is_none() {
         return Vec::new();
     }
@@ -95,13 +96,15 @@ mod tests {
     #[rstest]
     #[case::password("[gateways.a.credentials]\nusername = 'u'\npassword = 'p'", &["gateways.a.credentials.password"])]
     #[case::header("[gateways.a.headers]\nAuthorization = 'Bearer x'", &["gateways.a.headers.Authorization"])]
-    #[case::parameter("[gateways.a.query]\napiKey = 'x'\nto = '{{ to }}'\ntoken = '{{ to }}'", &["gateways.a.query.apiKey"])]
+    #[case::parameter("[gateways.a.query]\napiKey = 'x'\nto = '{{ to }}'\ntoken = '{{ to \
+        }}'", &["gateways.a.query.apiKey"])]
     #[case::address("[database]\nurl = 'postgres://u:p@db/x'", &["database.url"])]
     #[case::address_without("[database]\nurl = 'postgres://u@db/x'", &[])]
     #[case::query("[gateways.a]\nurl = 'https://sms.example/send?to={{ to }}&password=x'", &["gateways.a.url"])]
     #[case::list("[api]\ntokens = [{ name = 'crm', token = 'x' }]", &["api.tokens[crm].token"])]
     #[case::several("[gateways.a]\ncallback_secret = ['x', { env = 'Y' }]", &["gateways.a.callback_secret"])]
-    #[case::of_a_list_of_secrets("[gateways.a.secrets]\nuser = ['x', 'y']", &["gateways.a.secrets.user", "gateways.a.secrets.user"])]
+    #[case::of_a_list_of_secrets("[gateways.a.secrets]\nuser = ['x', \
+        'y']", &["gateways.a.secrets.user", "gateways.a.secrets.user"])]
     #[case::kept_elsewhere("[gateways.a.secrets]\nuser = { file = 'x', since = '2026-11-22' }", &[])]
     #[case::names_a_secret("[gateways.a.headers]\nAuthorization = 'Bearer {{ secrets.bearer }}'", &[])]
     #[case::elsewhere("[links]\nkeys = [{ id = 1, key = { file = 'link.key' } }]", &[])]

@@ -11,7 +11,8 @@ use super::value::{Value, base_address, days, integer, text};
 pub struct Links {
     /// The first one seals, all of them open.
     pub keys: Vec<LinkKey>,
-    /// Where the public address of `[http]` is reached from outside, without a slash at its end: what providers call begins with it.
+    /// Where the public address of `[http]` is reached from outside, without a slash at its end: what providers call
+    /// begins with it.
     pub base: Option<String>,
     /// How long the links in messages are good for.
     pub lifetime: LinkLifetime,

@@ -1,3 +1,5 @@
+//! Finds the config file: `--config`, the environment variable, or a default path.
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,8 @@ pub const FILE_VARIABLE: &str = "DUEHERALD_CONFIG";
 /// Where a config is looked for when nobody names one.
 const USUAL: [&str; 2] = ["./dueherald.toml", "/etc/dueherald/dueherald.toml"];
 
-/// The config file: the one named by `--config`, else by [`FILE_VARIABLE`], else the first of the usual ones that is there.
+/// The config file: the one named by `--config`, else by [`FILE_VARIABLE`], else the first of the usual ones that is
+/// there.
 ///
 /// # Errors
 /// [`ConfigError::NoFile`]. A file that is named is not looked at here: when it is not there, reading it says so.

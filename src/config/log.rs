@@ -1,3 +1,5 @@
+//! `[log]`: log format and filter.
+
 use super::reading::Section;
 use super::value::{Value, text, word};
 

@@ -94,8 +94,9 @@ fn merchant(
     (whole(), terms)
 }
 
-/// Hours narrower than the jurisdiction's are anybody's choice; wider ones are said twice. Where the jurisdiction's change on a date,
-/// hours within those of any day are taken: [`crate::plan::Policy::hours_of`] keeps them within those of the day.
+/// Hours narrower than the jurisdiction's are anybody's choice; wider ones are said twice. Where the jurisdiction's
+/// change on a date, hours within those of any day are taken: [`crate::plan::Policy::hours_of`] keeps them within those
+/// of the day.
 fn terms(
     section: &mut Section<'_, '_, '_>,
     jurisdiction: Option<Jurisdiction>,
@@ -140,7 +141,8 @@ fn route_host(value: &Value<'_>) -> Result<RouteHosts, String> {
 
 fn wider_than(jurisdiction: Jurisdiction) -> String {
     format!(
-        "lies outside {}, the hours of {jurisdiction}; write narrower hours, or contact_hours_may_be_wider = true if you are sure",
+        "lies outside {}, the hours of {jurisdiction}; write narrower hours, or contact_hours_may_be_wider = true if \
+         you are sure",
         pack(jurisdiction).contact_hours
     )
 }

@@ -1,8 +1,10 @@
+//! Config mistakes: location, key, reason, and what to write instead.
+
 use std::fmt;
 
 /// Where in a config something stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Location {
     /// In the file, but on no line of it: something is missing altogether.
     File {
         /// The file as the user named it.
@@ -24,7 +26,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { file } => f.write_str(file),
@@ -39,7 +41,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// The key, for example `merchants.mall.time_zone`; empty for what is no TOML at all.
     pub key: String,
     /// What is wrong, and what to write instead.

@@ -1,9 +1,9 @@
 //! Level 4: the config file: sections, environment, secrets; checked as a whole, every mistake with its line.
 //!
-//! The file is parsed once into a tree that knows where each value stands. The environment is laid over it, references to secrets
-//! are resolved in it, and then each section is read key by key (one file per section here) straight into the types of the rooms
-//! below. A mistake is noted and reading goes on, so that all of them are shown at once; last comes what is only seen when
-//! sections are compared (`coherence.rs`).
+//! The file is parsed once into a tree that knows where each value stands. The environment is laid over it, references
+//! to secrets are resolved in it, and then each section is read key by key (one file per section here) straight into
+//! the types of the rooms below. A mistake is noted and reading goes on, so that all of them are shown at once; last
+//! comes what is only seen when sections are compared (`coherence.rs`).
 
 mod api;
 mod calendars;
@@ -49,7 +49,7 @@ use toml::de::DeTable;
 
 use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
-use crate::pipeline::Expected;
+use crate::pipeline::ProbeExpectation;
 use crate::plan::{Policy, RateLimit};
 use crate::private_file;
 use crate::source::read_text_file;
@@ -63,7 +63,7 @@ pub use http::Http;
 pub use links::{LEAST_KEY_BYTES, LinkKey, LinkLifetime, Links};
 pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
-pub use mistake::{Mistake, Mistakes, Place};
+pub use mistake::{Location, Mistake, Mistakes};
 pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
@@ -73,7 +73,7 @@ pub use store_config::StoreConfig;
 pub use templates::Templates;
 
 use merchants::Merchants;
-use origin::{NOWHERE, Origin, Span};
+use origin::{ByteRange, NOWHERE, Origin};
 use reading::{Reading, Section};
 use secret::Resolver;
 
@@ -137,8 +137,8 @@ pub struct Config {
     pub rates: BTreeMap<GatewayName, RateLimit>,
     /// What gateways charge, for those that name it.
     pub prices: BTreeMap<GatewayName, Price>,
-    /// What stands in the callback addresses of the gateways that are called back: first what providers are told, then what is still
-    /// accepted.
+    /// What stands in the callback addresses of the gateways that are called back: first what providers are told, then
+    /// what is still accepted.
     pub callback_secrets: BTreeMap<GatewayName, Vec<SecretString>>,
     /// The words that gateways refuse, for those that name any; [`Templates::banned_words`] are refused by all.
     pub banned_words: BTreeMap<GatewayName, Vec<String>>,
@@ -155,7 +155,7 @@ pub struct Config {
     /// How routes are looked after, if they are.
     pub probes: Option<Probes>,
     /// What probes of routes are to find, for those that say so.
-    pub expected: BTreeMap<RouteKey, Expected>,
+    pub expected: BTreeMap<RouteKey, ProbeExpectation>,
     /// What signs the addresses of routes, of merchants that have it.
     pub route_keys: BTreeMap<MerchantId, SecretString>,
     /// Where the daemon listens.
@@ -174,7 +174,7 @@ pub struct Config {
     pub log: Log,
     /// The secrets, and where they are kept.
     pub secrets: Vec<SecretUse>,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, Location>,
 }
 
 impl Config {
@@ -217,7 +217,8 @@ impl Config {
         self.route_hosts.get(merchant).cloned().unwrap_or_else(|| RouteHosts::of(own.map(|route| &route.kind)))
     }
 
-    /// Under which hosts a merchant's pages are served: the one of its links, those that it names besides, and the one of `links.base`.
+    /// Under which hosts a merchant's pages are served: the one of its links, those that it names besides, and the one
+    /// of `links.base`.
     #[must_use]
     pub fn link_hosts(&self, merchant: &MerchantId) -> Vec<String> {
         let bases = self.policy.merchants.get(merchant).map(|merchant| &merchant.link_base);
@@ -232,7 +233,8 @@ impl Config {
         self.callback_addresses(gateway).into_iter().next().map(|(address, _)| address)
     }
 
-    /// All addresses where the callbacks of a gateway come in, each with its secret; the first is the one to give to providers.
+    /// All addresses where the callbacks of a gateway come in, each with its secret; the first is the one to give to
+    /// providers.
     #[must_use]
     pub fn callback_addresses(&self, gateway: &GatewayName) -> Vec<(CallbackAddress, &SecretString)> {
         let (Some(base), Some(secrets)) = (&self.links.base, self.callback_secrets.get(gateway)) else {
@@ -241,14 +243,16 @@ impl Config {
         secrets.iter().map(|secret| (CallbackAddress::new(base, gateway, secret), secret)).collect()
     }
 
-    /// What keeps the daemon from serving visitors, if anything does: links are https, which a front server ends, and it does not say for
-    /// whom it asks. Then everybody has its address, and nobody could be limited.
+    /// What keeps the daemon from serving visitors, if anything does: links are https, which a front server ends, and
+    /// it does not say for whom it asks. Then everybody has its address, and nobody could be limited.
     #[must_use]
     pub fn unknown_clients(&self) -> Option<Mistake> {
         let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
         let is_told = self.http.client_header.is_some() || self.http.unlimited_clients;
-        let text = "is missing: links are https, so visitors come by a front server, and all of them look like one client; name the \
-                    header in which it says for whom it asks, for example \"x-forwarded-for\", or write unlimited_clients = true if \
+        let text = "is missing: links are https, so visitors come by a front server, and all of them look like one \
+            client; name the \
+                    header in which it says for whom it asks, for example \"x-forwarded-for\", or write \
+                    unlimited_clients = true if \
                     it limits them itself";
         let is_missing = !is_told && self.policy.merchants.values().any(is_public);
         is_missing.then(|| self.mistake("http.client_header", text.to_owned()))
@@ -264,7 +268,7 @@ impl Config {
             }
             match ancestor.rfind(['.', '[']) {
                 Some(end) => ancestor = &ancestor[..end],
-                None => break Place::File { file: self.file.display().to_string() },
+                None => break Location::File { file: self.file.display().to_string() },
             }
         };
         Mistake { place, key: key.to_owned(), text }
@@ -287,10 +291,10 @@ fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigE
 }
 
 /// What was read, where each value stands, and the secrets that it uses.
-type Parts<T> = (T, BTreeMap<String, Place>, Vec<SecretUse>);
+type Parts<T> = (T, BTreeMap<String, Location>, Vec<SecretUse>);
 
-/// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only mistakes that
-/// `counts` are errors. Gives the places of what was read as well.
+/// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only
+/// mistakes that `counts` are errors. Gives the places of what was read as well.
 fn read_with<T>(
     inputs: &Inputs<'_>,
     counts: &dyn Fn(&Mistake) -> bool,
@@ -302,9 +306,9 @@ fn read_with<T>(
     let mut mistakes = environment::overlay(&mut tree, &mut origin, inputs.environment);
     mistakes.extend(inline_secret::mistakes(&tree, &origin, inputs));
     let inline = inline_secret::find(&tree).into_iter();
-    let kept_in = |span: &Span| match origin.place(span) {
-        Place::Variable { name } => SecretOrigin::Variable(name),
-        Place::Line { .. } | Place::File { .. } => SecretOrigin::Inline,
+    let kept_in = |span: &ByteRange| match origin.place(span) {
+        Location::Variable { name } => SecretOrigin::Variable(name),
+        Location::Line { .. } | Location::File { .. } => SecretOrigin::Inline,
     };
     let inline = inline.map(|secret| SecretUse { origin: kept_in(&secret.span), key: secret.key, since: None });
     let inline: Vec<_> = inline.collect();

@@ -1,3 +1,5 @@
+//! `[notices]`: limits for one-off messages.
+
 use super::reading::Section;
 use super::value::integer;
 

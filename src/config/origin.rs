@@ -1,5 +1,6 @@
-//! Where every value of a config came from. The tree of values knows spans only: numbers below the length of the file's text are
-//! places in the file, those above stand for the environment's variables, each of which gets a range of its own.
+//! Where every value of a config came from. The tree of values knows spans only: numbers below the length of the file's
+//! text are places in the file, those above stand for the environment's variables, each of which gets a range of its
+//! own.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,17 +9,17 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistake::{Mistake, Place};
+use super::mistake::{Location, Mistake};
 
 /// A range of bytes.
-pub(super) type Span = Range<usize>;
+pub(super) type ByteRange = Range<usize>;
 
 /// The span of what stands nowhere: a section that is not in the file.
-pub(super) const NOWHERE: Span = usize::MAX..usize::MAX;
+pub(super) const NOWHERE: ByteRange = usize::MAX..usize::MAX;
 
 /// A value as it was written before it was taken for a number: a password may consist of digits.
 #[derive(Clone)]
-pub(super) struct Raw {
+pub(super) struct RawNumber {
     pub(super) text: String,
     /// Came by `{ env }` or `{ file }`: not to be quoted in an error.
     pub(super) secret: bool,
@@ -29,9 +30,9 @@ pub(super) struct Origin<'a> {
     file: String,
     folder: PathBuf,
     text: &'a str,
-    variables: Vec<(Span, String)>,
+    variables: Vec<(ByteRange, String)>,
     /// By the start of the value's span.
-    raws: BTreeMap<usize, Raw>,
+    raws: BTreeMap<usize, RawNumber>,
 }
 
 impl<'a> Origin<'a> {
@@ -54,7 +55,8 @@ impl<'a> Origin<'a> {
                     let offset = start(error);
                     let text = format!("is no TOML: {}", error.message());
                     mistakes.push(Mistake { place: self.position(offset), key: String::new(), text });
-                    // A parser that lost its way finds a mistake on every line; a line that begins a section sets it right.
+                    // A parser that lost its way finds a mistake on every line; a line that begins a section sets it
+                    // right.
                     let offset = self.text.floor_char_boundary(offset);
                     match self.text[offset..].find("\n[") {
                         Some(line_break) => from = offset + line_break + 1,
@@ -71,39 +73,39 @@ impl<'a> Origin<'a> {
     }
 
     /// Gives the variable `name` its range, from which [`Self::place`] finds back to it.
-    pub(super) fn variable(&mut self, name: &str, length: usize) -> Span {
+    pub(super) fn variable(&mut self, name: &str, length: usize) -> ByteRange {
         let start = self.variables.last().map_or(self.text.len() + 1, |(span, _)| span.end + 1);
         self.variables.push((start..start + length, name.to_owned()));
         start..start + length
     }
 
     /// Remembers how the value at `span` was written.
-    pub(super) fn keep_raw(&mut self, span: &Span, raw: Raw) {
+    pub(super) fn keep_raw(&mut self, span: &ByteRange, raw: RawNumber) {
         self.raws.insert(span.start, raw);
     }
 
     /// How the value at `span` was written, if it came from the environment or by `{ env }` or `{ file }`.
-    pub(super) fn raw(&self, span: &Span) -> Option<&Raw> {
+    pub(super) fn raw(&self, span: &ByteRange) -> Option<&RawNumber> {
         self.raws.get(&span.start)
     }
 
     /// What a person calls that place.
-    pub(super) fn place(&self, span: &Span) -> Place {
+    pub(super) fn place(&self, span: &ByteRange) -> Location {
         if *span == NOWHERE {
-            return Place::File { file: self.file.clone() };
+            return Location::File { file: self.file.clone() };
         }
-        let within = |(range, _): &&(Span, String)| range.start <= span.start && span.start <= range.end;
+        let within = |(range, _): &&(ByteRange, String)| range.start <= span.start && span.start <= range.end;
         match self.variables.iter().find(within) {
-            Some((_, name)) => Place::Variable { name: name.clone() },
-            None => Place::Line { file: self.file.clone(), line: self.line(span.start), column: None },
+            Some((_, name)) => Location::Variable { name: name.clone() },
+            None => Location::Line { file: self.file.clone(), line: self.line(span.start), column: None },
         }
     }
 
     /// Line and column.
-    fn position(&self, offset: usize) -> Place {
+    fn position(&self, offset: usize) -> Location {
         let before = &self.text[..self.text.floor_char_boundary(offset)];
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place::Line { file: self.file.clone(), line: self.line(offset), column: Some(column) }
+        Location::Line { file: self.file.clone(), line: self.line(offset), column: Some(column) }
     }
 
     fn line(&self, offset: usize) -> usize {

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use super::reading::Section;
 use super::value::{duration, integer, text};
 use crate::domain::{Network, Patience, RouteKind, check_form};
-use crate::pipeline::Expected;
+use crate::pipeline::ProbeExpectation;
 use crate::plan::Schedule;
 
 /// How long a look at a route takes at most, where the config does not say.
@@ -48,8 +48,8 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, zone: Option<Tz>) -> Option<O
 }
 
 /// Reads `[routes.X.probe]`: what is to be found there.
-pub(super) fn read_expected(route: &mut Section<'_, '_, '_>) -> Option<Expected> {
-    let Some(mut section) = route.optional_section("probe")? else { return Some(Expected::default()) };
+pub(super) fn read_expected(route: &mut Section<'_, '_, '_>) -> Option<ProbeExpectation> {
+    let Some(mut section) = route.optional_section("probe")? else { return Some(ProbeExpectation::default()) };
     let url = section.optional("url", |value| {
         let url = text(value)?;
         let kind = RouteKind::Web { url: url.clone() };
@@ -57,5 +57,5 @@ pub(super) fn read_expected(route: &mut Section<'_, '_, '_>) -> Option<Expected>
     });
     let text = section.optional("expect", text);
     section.finish();
-    Some(Expected { url: url?, text: text? })
+    Some(ProbeExpectation { url: url?, text: text? })
 }

@@ -1,5 +1,5 @@
-//! Reading a section key by key. Every mistake is noted with its place and reading goes on, so that all of them are shown at
-//! once; what a function gives back is `None` where it noted one.
+//! Reading a section key by key. Every mistake is noted with its place and reading goes on, so that all of them are
+//! shown at once; what a function gives back is `None` where it noted one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::environment::{PREFIX, name_of, spelled};
-use super::mistake::{Mistake, Place, any_of, nearest};
-use super::origin::{NOWHERE, Origin, Span};
+use super::mistake::{Location, Mistake, any_of, nearest};
+use super::origin::{ByteRange, NOWHERE, Origin};
 use super::value::Value;
 
 /// What reading a config gathers.
@@ -17,7 +17,7 @@ pub(super) struct Reading<'o, 'a> {
     pub(super) origin: &'o Origin<'a>,
     mistakes: RefCell<Vec<Mistake>>,
     /// Where each key stands that was read, for what is only seen when sections are compared.
-    places: RefCell<BTreeMap<String, Span>>,
+    places: RefCell<BTreeMap<String, ByteRange>>,
     /// Keys that were noted as mistaken before reading began: not to be called missing.
     spoiled: BTreeSet<String>,
 }
@@ -28,7 +28,7 @@ impl<'o, 'a> Reading<'o, 'a> {
     }
 
     /// Notes a mistake at a span.
-    pub(super) fn note(&self, span: &Span, key: impl Into<String>, text: impl Into<String>) {
+    pub(super) fn note(&self, span: &ByteRange, key: impl Into<String>, text: impl Into<String>) {
         let mistake = Mistake { place: self.origin.place(span), key: key.into(), text: text.into() };
         self.mistakes.borrow_mut().push(mistake);
     }
@@ -53,7 +53,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         self.note(&span, key, text);
     }
 
-    pub(super) fn remember(&self, key: &str, span: Span) {
+    pub(super) fn remember(&self, key: &str, span: ByteRange) {
         self.places.borrow_mut().insert(key.to_owned(), span);
     }
 
@@ -73,8 +73,8 @@ impl<'o, 'a> Reading<'o, 'a> {
     }
 
     /// All mistakes, and where each key stands.
-    pub(super) fn finish(self) -> (Vec<Mistake>, BTreeMap<String, Place>) {
-        let place = |(key, span): (String, Span)| (key, self.origin.place(&span));
+    pub(super) fn finish(self) -> (Vec<Mistake>, BTreeMap<String, Location>) {
+        let place = |(key, span): (String, ByteRange)| (key, self.origin.place(&span));
         (self.mistakes.into_inner(), self.places.into_inner().into_iter().map(place).collect())
     }
 }
@@ -85,7 +85,7 @@ pub(super) struct Section<'r, 'o, 'a> {
     /// Its key from the root, for example `merchants.mall`; empty for the root.
     pub(super) path: String,
     /// Where it begins.
-    pub(super) span: Span,
+    pub(super) span: ByteRange,
     /// What was not asked for yet.
     pub(super) entries: DeTable<'a>,
     known: Vec<&'static str>,
@@ -94,13 +94,13 @@ pub(super) struct Section<'r, 'o, 'a> {
 }
 
 /// A value that was taken out of a section, and where a mistake in it is to be noted.
-struct Taken<'a> {
-    at: Span,
+struct ReadValue<'a> {
+    at: ByteRange,
     node: Spanned<DeValue<'a>>,
 }
 
 impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
-    pub(super) fn new(reading: &'r Reading<'o, 'a>, path: String, span: Span, entries: DeTable<'a>) -> Self {
+    pub(super) fn new(reading: &'r Reading<'o, 'a>, path: String, span: ByteRange, entries: DeTable<'a>) -> Self {
         Self { reading, path, span, entries, known: Vec::new(), absent: Vec::new() }
     }
 
@@ -109,18 +109,18 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Taken<'a>> {
+    fn take(&mut self, key: &'static str) -> Option<ReadValue<'a>> {
         self.known.push(key);
         let (name, node) = self.entries.remove_entry(key)?;
         let at = if node.span() == NOWHERE { name.span() } else { node.span() };
         self.reading.remember(&self.key(key), at.clone());
-        Some(Taken { at, node })
+        Some(ReadValue { at, node })
     }
 
     fn read_node<T>(
         &self,
         path: &str,
-        Taken { at, node }: &Taken<'a>,
+        ReadValue { at, node }: &ReadValue<'a>,
         read: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) -> Option<T> {
         let value = Value { node: node.get_ref(), raw: self.reading.origin.raw(&node.span()) };
@@ -179,7 +179,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         key: &'static str,
         read: impl Fn(&Value<'_>) -> Result<T, String>,
     ) -> Option<Option<Vec<T>>> {
-        let Some(Taken { at, node }) = self.take(key) else {
+        let Some(ReadValue { at, node }) = self.take(key) else {
             return if self.reading.is_spoiled(&self.key(key)) { None } else { Some(None) };
         };
         let path = self.key(key);
@@ -191,7 +191,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         let before = self.reading.count();
         let mut found: Vec<T> = Vec::new();
         for item in items.iter() {
-            let item = Taken { at: item.span(), node: item.clone() };
+            let item = ReadValue { at: item.span(), node: item.clone() };
             match self.read_node(&path, &item, &read) {
                 Some(element) if found.contains(&element) => {
                     self.reading.note(&item.at, path.as_str(), "names the same twice; leave one out");
@@ -220,7 +220,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
             self.reading.note(&taken.at, path, "is an empty list; write the value that is used");
             return None;
         }
-        let item = |node: &Spanned<DeValue<'a>>| Taken { at: node.span(), node: node.clone() };
+        let item = |node: &Spanned<DeValue<'a>>| ReadValue { at: node.span(), node: node.clone() };
         let values: Vec<_> = items.iter().map(|node| self.read_node(&path, &item(node), &read)).collect();
         values.into_iter().collect::<Option<Vec<_>>>().filter(|_| !self.reading.is_spoiled(&path)).map(Some)
     }
@@ -255,7 +255,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
                 if self.path.is_empty() { NOWHERE } else { self.span.clone() },
                 DeTable::new(),
             ),
-            Some(Taken { at, node }) => self.below(path, &at, node),
+            Some(ReadValue { at, node }) => self.below(path, &at, node),
         }
     }
 
@@ -279,7 +279,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         (self.reading.count() == before).then_some(is_there.then_some(section))
     }
 
-    fn below(&self, path: String, at: &Span, node: Spanned<DeValue<'a>>) -> Section<'r, 'o, 'a> {
+    fn below(&self, path: String, at: &ByteRange, node: Spanned<DeValue<'a>>) -> Section<'r, 'o, 'a> {
         let span = node.span();
         match node.into_inner() {
             DeValue::Table(entries) => Section::new(self.reading, path, span, entries),
@@ -307,7 +307,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
 
     /// The elements of the list of tables `[[key]]`.
     pub(super) fn elements(&mut self, key: &'static str) -> Vec<Section<'r, 'o, 'a>> {
-        let Some(Taken { at, node }) = self.take(key) else { return Vec::new() };
+        let Some(ReadValue { at, node }) = self.take(key) else { return Vec::new() };
         let path = self.key(key);
         let DeValue::Array(items) = node.into_inner() else {
             self.reading.note(&at, path, format!("is no list; begin each entry with a line [[{key}]]"));
@@ -327,8 +327,8 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         &self.known
     }
 
-    /// Notes every entry that was not asked for, and everything that is missing. What is missing because it is misspelled is
-    /// noted as that only.
+    /// Notes every entry that was not asked for, and everything that is missing. What is missing because it is
+    /// misspelled is noted as that only.
     pub(super) fn finish(mut self) {
         for name in self.entries.keys() {
             let key = self.key(name.get_ref());
@@ -349,9 +349,9 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
 
 impl Reading<'_, '_> {
     /// Notes a key that is none of `known`. Gives the one that was meant, if any was.
-    pub(super) fn unknown<'k>(&self, span: &Span, key: &str, known: &[&'k str]) -> Option<&'k str> {
+    pub(super) fn unknown<'k>(&self, span: &ByteRange, key: &str, known: &[&'k str]) -> Option<&'k str> {
         let (above, name) = key.rsplit_once('.').unwrap_or(("", key));
-        let is_variable = matches!(self.origin.place(span), Place::Variable { .. });
+        let is_variable = matches!(self.origin.place(span), Location::Variable { .. });
         let write = |known: &str| match (is_variable, above) {
             (false, _) => known.to_owned(),
             (true, "") => format!("{PREFIX}{}__…", spelled(known)),

@@ -1,4 +1,5 @@
-//! Whether a fallback can learn that its message arrived. Where no gateway ever says so, everybody gets the message on each channel.
+//! Whether a fallback can learn that its message arrived. Where no gateway ever says so, everybody gets the message on
+//! each channel.
 
 use super::coherence::Parts;
 use super::gateways::GatewayConfig;
@@ -80,7 +81,8 @@ fn key(rule: &str) -> String {
 
 fn text(gateway: &GatewayName, advice: &str) -> String {
     format!(
-        "waits for receipts, and gateway {:?} never reports that a message arrived, so everybody would get both; {advice}, or write mode = \"first_available\"",
+        "waits for receipts, and gateway {:?} never reports that a message arrived, so everybody would get both; \
+         {advice}, or write mode = \"first_available\"",
         gateway.as_str()
     )
 }

@@ -1,3 +1,5 @@
+//! `[routes.*]`: ways to repay.
+
 use std::collections::BTreeMap;
 
 use super::merchants::email;
@@ -5,7 +7,7 @@ use super::probe;
 use super::reading::Section;
 use super::value::{flag, instant, text, word};
 use crate::domain::{AppGuide, AppSteps, MerchantId, Route, RouteKey, RouteKind, Support, check_form};
-use crate::pipeline::Expected;
+use crate::pipeline::ProbeExpectation;
 use crate::render::page_languages;
 
 /// What an entry of `[routes.*]` came to.
@@ -15,7 +17,7 @@ pub(super) struct ReadRoute {
     /// The merchant it names.
     pub(super) merchant: Option<MerchantId>,
     /// What its probes are to find.
-    pub(super) expected: Option<Expected>,
+    pub(super) expected: Option<ProbeExpectation>,
     /// The whole of it, if it is without mistakes.
     pub(super) route: Option<Route>,
 }

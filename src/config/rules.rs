@@ -1,3 +1,5 @@
+//! `[[rules]]`: when to remind, on which channels, with which filters.
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -5,7 +7,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Weekday};
 
 use super::calendars::Calendars;
-use super::mistake::Place;
+use super::mistake::Location;
 use super::reading::Section;
 use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
 use crate::domain::{CONFIRMATION, Channel, Currency, MANUAL, MerchantId, NOTICE, RouteKey, RuleName, TemplateName};
@@ -35,7 +37,7 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Vec
 fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: &Calendars) -> ReadRule {
     let path = section.path.clone();
     let line = match section.reading.origin.place(&section.span) {
-        Place::Line { line, .. } => u32::try_from(line).unwrap_or_default(),
+        Location::Line { line, .. } => u32::try_from(line).unwrap_or_default(),
         _ => 0,
     };
     let name = section.required("name", r#""due-soon""#, |value| name(value, taken));
@@ -125,7 +127,8 @@ fn id<T>(value: &Value<'_>, make: impl Fn(String) -> Result<T, crate::domain::Id
     make(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
 }
 
-/// `offsets = [-3, -1]`, or `weekdays = ["monday"]` with `within = { from = 1, to = 60 }`, which is by default while overdue.
+/// `offsets = [-3, -1]`, or `weekdays = ["monday"]` with `within = { from = 1, to = 60 }`, which is by default while
+/// overdue.
 fn days_of(section: &mut Section<'_, '_, '_>) -> Option<Days> {
     let offset = |value: &Value<'_>| integer(value, -FURTHEST..=FURTHEST);
     if !section.entries.contains_key("weekdays") {

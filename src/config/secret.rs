@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Inputs;
 use super::mistake::Mistake;
-use super::origin::{Origin, Raw};
+use super::origin::{Origin, RawNumber};
 
 /// Reads a file as text.
 pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<String>;
@@ -138,7 +138,7 @@ impl<'r, 'o, 'a> Resolver<'r, 'o, 'a> {
             Ok((text, origin, since)) => {
                 self.secrets.push(SecretUse { key: path.to_owned(), origin, since });
                 *node.get_mut() = DeValue::String(text.clone().into());
-                self.origin.keep_raw(&span, Raw { text, secret: true });
+                self.origin.keep_raw(&span, RawNumber { text, secret: true });
                 true
             }
             Err(text) => {

@@ -1,5 +1,6 @@
-//! Reading a section that another room defines as a serde type. Serde stops at its first mistake: it is noted, what caused it is
-//! taken out of the section, and the section is read again, until it passes or nothing more can be taken out.
+//! Reading a section that another room defines as a serde type. Serde stops at its first mistake: it is noted, what
+//! caused it is taken out of the section, and the section is read again, until it passes or nothing more can be taken
+//! out.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +9,21 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Error, ValueDeserializer};
 
 use super::mistake::any_of;
-use super::origin::{Raw, Span};
+use super::origin::{ByteRange, RawNumber};
 use super::reading::Section;
 
 /// The span of a value that was put in for one that is missing.
-const STAND_IN: Span = usize::MAX - 1..usize::MAX - 1;
+const STAND_IN: ByteRange = usize::MAX - 1..usize::MAX - 1;
 
 /// Reads what was not yet asked for of `section`.
 pub(super) fn deserialize<T: DeserializeOwned>(section: Section<'_, '_, '_>) -> Option<T> {
     let before = section.reading.count();
-    let mut attempt = Attempt { tree: section.entries.clone(), removed: BTreeSet::new(), respelled: BTreeSet::new() };
+    let mut attempt =
+        AttemptSettings { tree: section.entries.clone(), removed: BTreeSet::new(), respelled: BTreeSet::new() };
     loop {
         match attempt.read::<T>(&section.span) {
-            // With something taken out it is not what was written, even if nothing was noted because it was noted before.
+            // With something taken out it is not what was written, even if nothing was noted because it was noted
+            // before.
             Ok(settings) => {
                 return (attempt.removed.is_empty() && section.reading.count() == before).then_some(settings);
             }
@@ -30,7 +33,7 @@ pub(super) fn deserialize<T: DeserializeOwned>(section: Section<'_, '_, '_>) -> 
     }
 }
 
-struct Attempt<'o> {
+struct AttemptSettings<'o> {
     tree: DeTable<'o>,
     /// Keys that were taken out, or put in for a missing one.
     removed: BTreeSet<String>,
@@ -38,8 +41,8 @@ struct Attempt<'o> {
     respelled: BTreeSet<usize>,
 }
 
-impl<'o> Attempt<'o> {
-    fn read<T: DeserializeOwned>(&self, span: &Span) -> Result<T, Error> {
+impl<'o> AttemptSettings<'o> {
+    fn read<T: DeserializeOwned>(&self, span: &ByteRange) -> Result<T, Error> {
         let node = Spanned::new(span.clone(), DeValue::Table(self.tree.clone()));
         T::deserialize(ValueDeserializer::from(node))
     }
@@ -76,7 +79,7 @@ impl<'o> Attempt<'o> {
     }
 
     /// A value that was not written in the file may be meant as text or as a number, whatever it looks like.
-    fn respell(&mut self, section: &Section<'_, 'o, '_>, span: &Span) -> bool {
+    fn respell(&mut self, section: &Section<'_, 'o, '_>, span: &ByteRange) -> bool {
         let Some(raw) = section.reading.origin.raw(span).filter(|_| self.respelled.insert(span.start)) else {
             return false;
         };
@@ -85,7 +88,12 @@ impl<'o> Attempt<'o> {
         edit(&mut self.tree, &section.path, span, change).is_some()
     }
 
-    fn mend_missing<T: DeserializeOwned>(&mut self, section: &Section<'_, 'o, '_>, span: &Span, field: &str) -> bool {
+    fn mend_missing<T: DeserializeOwned>(
+        &mut self,
+        section: &Section<'_, 'o, '_>,
+        span: &ByteRange,
+        field: &str,
+    ) -> bool {
         let at_top = *span == section.span;
         let above =
             if at_top { Some(section.path.clone()) } else { edit(&mut self.tree, &section.path, span, &mut |_| None) };
@@ -123,11 +131,12 @@ impl<'o> Attempt<'o> {
     }
 }
 
-/// Finds the entry whose key or value has that span, takes it out, and puts back what `change` makes of it. Gives its key.
+/// Finds the entry whose key or value has that span, takes it out, and puts back what `change` makes of it. Gives its
+/// key.
 fn edit<'t>(
     table: &mut DeTable<'t>,
     path: &str,
-    span: &Span,
+    span: &ByteRange,
     change: &mut dyn FnMut(Spanned<DeValue<'t>>) -> Option<Spanned<DeValue<'t>>>,
 ) -> Option<String> {
     let at = |key: &Spanned<_>, value: &Spanned<_>| key.span() == *span || value.span() == *span;
@@ -147,7 +156,7 @@ fn edit<'t>(
 fn edit_below<'t>(
     node: &mut DeValue<'t>,
     path: &str,
-    span: &Span,
+    span: &ByteRange,
     change: &mut dyn FnMut(Spanned<DeValue<'t>>) -> Option<Spanned<DeValue<'t>>>,
 ) -> Option<String> {
     match node {
@@ -162,7 +171,7 @@ fn edit_below<'t>(
     }
 }
 
-fn other_spelling<'o>(node: &DeValue<'_>, raw: &'o Raw) -> DeValue<'o> {
+fn other_spelling<'o>(node: &DeValue<'_>, raw: &'o RawNumber) -> DeValue<'o> {
     let number = node.is_str().then(|| DeValue::parse(&raw.text).ok()).flatten().map(Spanned::into_inner);
     match number {
         Some(number @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_))) => number,

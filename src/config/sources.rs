@@ -1,3 +1,5 @@
+//! `[[sources]]`: lender databases that are pulled on a schedule.
+
 use std::path::Path;
 use std::time::Duration;
 

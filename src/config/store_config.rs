@@ -1,5 +1,5 @@
-//! The part of the config that commands on the database need. The kill switch must work when the password of a mail server is not at
-//! hand, and when another section is wrong.
+//! The part of the config that commands on the database need. The kill switch must work when the password of a mail
+//! server is not at hand, and when another section is wrong.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::{
 use super::{NOWHERE, Section};
 use crate::domain::{Merchant, MerchantId};
 
-/// Where ledger and outbox are kept, for which merchants, and what is logged. Nothing else of the file is looked at, and no other
-/// secret is resolved.
+/// Where ledger and outbox are kept, for which merchants, and what is logged. Nothing else of the file is looked at,
+/// and no other secret is resolved.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// Where ledger and outbox are kept.

@@ -1,3 +1,5 @@
+//! `[templates]`: the template folder and message size limits.
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! Whether the connection to a database may be in clear text to another host, and whether its host may be connected to at all.
+//! Whether the connection to a database may be in clear text to another host, and whether its host may be connected to
+//! at all.
 
 use std::net::IpAddr;
 
@@ -12,11 +13,12 @@ use crate::source::sql::Dialect;
 use crate::store::server_options;
 
 /// What to do about clear text.
-const ADVICE: &str = "does not insist on encryption on the way to another host; write sslmode=verify-full (ssl-mode=VERIFY_IDENTITY for \
+const ADVICE: &str = "does not insist on encryption on the way to another host; write sslmode=verify-full \
+    (ssl-mode=VERIFY_IDENTITY for \
      MySQL), or allow_plaintext = true beside it if the way is protected otherwise";
 
-/// A server as the driver reads it from a URL and its own environment (`PGHOST`, `PGSSLMODE`): what it does counts, not what a URL seems
-/// to say.
+/// A server as the driver reads it from a URL and its own environment (`PGHOST`, `PGSSLMODE`): what it does counts, not
+/// what a URL seems to say.
 struct Server {
     /// `None` for a socket of this machine.
     host: Option<String>,

@@ -11,13 +11,13 @@ use reqwest::Url;
 use rust_decimal::Decimal;
 use toml::de::DeValue;
 
-use super::origin::Raw;
+use super::origin::RawNumber;
 use crate::plan::{DayHours, read_time_zone};
 
 /// A value of the tree, with how it was written if it did not come from the file.
 pub(super) struct Value<'v> {
     pub(super) node: &'v DeValue<'v>,
-    pub(super) raw: Option<&'v Raw>,
+    pub(super) raw: Option<&'v RawNumber>,
 }
 
 impl<'v> Value<'v> {
@@ -25,7 +25,7 @@ impl<'v> Value<'v> {
     pub(super) fn shown(&self) -> String {
         const LONGEST: usize = 60;
         let text = match (self.raw, self.node) {
-            (Some(Raw { secret: true, .. }), _) => return "the value".into(),
+            (Some(RawNumber { secret: true, .. }), _) => return "the value".into(),
             (_, DeValue::String(text)) => text.as_ref(),
             _ => return self.kind().into(),
         };
@@ -202,7 +202,8 @@ pub(super) fn web_address(value: &Value<'_>) -> Result<String, String> {
     Ok(written)
 }
 
-/// The address that something is put behind: as [`web_address`], without query and fragment, and without a slash at its end.
+/// The address that something is put behind: as [`web_address`], without query and fragment, and without a slash at its
+/// end.
 pub(super) fn base_address(value: &Value<'_>) -> Result<String, String> {
     let written = web_address(value)?;
     if written.contains(['?', '#']) {

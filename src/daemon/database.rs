@@ -1,5 +1,5 @@
-//! The wait for a database that is not up yet, or not migrated yet. Services start in any order, and a migration may be a job of its
-//! own, so neither is a reason to end: a service manager would give up after a few restarts.
+//! The wait for a database that is not up yet, or not migrated yet. Services start in any order, and a migration may be
+//! a job of its own, so neither is a reason to end: a service manager would give up after a few restarts.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const REMIND_AFTER: Duration = Duration::from_secs(60);
 /// Opens the database and checks its schema, again and again until both work.
 ///
 /// # Errors
-/// Only for what no waiting mends: a wrong URL, a file that is not ours, a schema that is newer than this program, or keys that are not
-/// the database's.
+/// Only for what no waiting mends: a wrong URL, a file that is not ours, a schema that is newer than this program, or
+/// keys that are not the database's.
 pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Stores, StoreError> {
     let clock = &*parts.clock;
     let (mut pause, mut logged) = (FIRST_PAUSE, None::<(String, Duration)>);

@@ -1,7 +1,7 @@
 //! File descriptors: visitors get what sending can spare.
 //!
-//! A process that has none left can open neither a connection to its database nor one to a gateway. So each part is given its share
-//! before a visitor is let in.
+//! A process that has none left can open neither a connection to its database nor one to a gateway. So each part is
+//! given its share before a visitor is let in.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

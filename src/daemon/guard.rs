@@ -27,12 +27,12 @@ pub(super) async fn watch(app: Arc<App>, health: Health, stop: CancellationToken
 /// How often a daemon that sends nothing looks.
 const EVERY_WITHOUT_SENDING: Duration = Duration::from_secs(5);
 
-/// Shows whether sending is held, where this daemon does not send: its pages work on, and whoever asks it learns of the hold.
+/// Shows in a daemon that does not send whether sending is held. Its pages keep working.
 pub(super) async fn show(app: Arc<App>, health: Health, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match app.store.database_state(None).await {
             Ok(state) => show_hold(&health, state.disarm.map(|disarm| GuardHold::Disarmed(disarm.reason))),
-            Err(error) => tracing::debug!(%error, "the database could not be looked at"),
+            Err(error) => tracing::debug!(%error, "failed to read the state of the database"),
         }
         tokio::select! {
             () = app.clock.sleep(EVERY_WITHOUT_SENDING) => {}

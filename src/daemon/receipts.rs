@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::{GatewayName, Report};
 use crate::gateway::Gateway;
 use crate::gateway::mail::Maildir;
-use crate::pipeline::{Emptied, Trust, empty};
+use crate::pipeline::{MailboxSummary, Trust, empty};
 
 /// How often a mailbox for bounces is looked at.
 const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
@@ -18,10 +18,12 @@ const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
 /// How often gateways are asked for what they keep for us; most keep nothing.
 const POLL_EVERY: Duration = Duration::from_secs(30);
 
-/// Reports that were fetched and are not stored yet. They outlive the task that fetched them, since no provider gives them twice.
+/// Reports that were fetched and are not stored yet. They outlive the task that fetched them, since no provider gives
+/// them twice.
 pub(super) type PendingReports = Arc<Mutex<Vec<Report>>>;
 
-/// Fetches what a provider keeps for us, and takes it in. What was fetched is not given twice: it is held until it is stored.
+/// Fetches what a provider keeps for us, and takes it in. What was fetched is not given twice: it is held until it is
+/// stored.
 pub(super) async fn poll(app: Arc<App>, gateway: Arc<dyn Gateway>, fetched: PendingReports, stop: CancellationToken) {
     let (intake, name) = (app.intake(), gateway.name());
     let mut fetched = fetched.lock().await;
@@ -55,8 +57,8 @@ pub(super) async fn empty_mailbox(app: Arc<App>, gateway: GatewayName, maildir: 
     let intake = app.intake();
     while !stop.is_cancelled() {
         match empty(&intake, &gateway, &maildir).await {
-            Ok(Emptied { reports: 0, others: 0, unreadable: 0 }) => {}
-            Ok(Emptied { reports, others, unreadable }) => {
+            Ok(MailboxSummary { reports: 0, others: 0, unreadable: 0 }) => {}
+            Ok(MailboxSummary { reports, others, unreadable }) => {
                 tracing::info!(%gateway, reports, others, unreadable, "looked through the mailbox for bounces");
             }
             Err(error) => tracing::error!(%gateway, %error, "failed to read the mailbox for bounces; will retry"),

@@ -7,18 +7,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::pipeline::figures::{MISSED, PLANNED};
-use crate::pipeline::{Extent, ScanReport, scan};
+use crate::pipeline::{ScanReport, ScanScope, scan};
 
 /// How long one scan has the turn; another machine may scan after that even if this one died in it.
 const SCAN_TURN: TimeDelta = TimeDelta::minutes(10);
 
-/// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick; at a tick of the full
-/// check it looks at everything in view.
+/// Scans at the start, so that nothing waits for the first tick after a downtime, and then at every tick; at a tick of
+/// the full check it looks at everything in view.
 ///
 /// `holder` stays the same when this begins again after a panic: the turn that was taken then is still its own.
 pub(super) async fn scan_on_schedule(app: Arc<App>, holder: String, stop: CancellationToken) {
     let scans = &app.config.scans;
-    let mut extent = Extent::News;
+    let mut extent = ScanScope::News;
     while !stop.is_cancelled() {
         scan_in_turn(&app, &holder, extent).await;
         let now = app.clock.now();
@@ -27,7 +27,7 @@ pub(super) async fn scan_on_schedule(app: Arc<App>, holder: String, stop: Cancel
             return stop.cancelled().await;
         };
         let full = scans.full_check.next_after(now).filter(|full| *full <= next);
-        extent = if full.is_some() { Extent::Full } else { Extent::News };
+        extent = if full.is_some() { ScanScope::Full } else { ScanScope::News };
         let next = full.unwrap_or(next);
         tokio::select! {
             () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
@@ -36,7 +36,7 @@ pub(super) async fn scan_on_schedule(app: Arc<App>, holder: String, stop: Cancel
     }
 }
 
-async fn scan_in_turn(app: &App, holder: &str, extent: Extent) {
+async fn scan_in_turn(app: &App, holder: &str, extent: ScanScope) {
     match app.store.take_turn("scan", holder, SCAN_TURN).await {
         Ok(true) => {}
         Ok(false) => return tracing::info!("another daemon is scanning"),

@@ -30,7 +30,8 @@ pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Super
     Ok(())
 }
 
-/// Serves `router` at `address`. The socket outlives the task, so that a restart loses neither port nor waiting clients.
+/// Serves `router` at `address`. The socket outlives the task, so that a restart loses neither port nor waiting
+/// clients.
 pub(super) async fn serve(
     task: &str,
     address: SocketAddr,

@@ -1,7 +1,7 @@
 //! Signals, and what they order.
 //!
-//! SIGTERM and SIGINT stop softly, and a second one stops at once. SIGHUP stops softly too, and never at once: a terminal that
-//! closes may send it twice. Where SIGHUP was ignored when the process began (`nohup`), it stays ignored.
+//! SIGTERM and SIGINT stop softly, and a second one stops at once. SIGHUP stops softly too, and never at once: a
+//! terminal that closes may send it twice. Where SIGHUP was ignored when the process began (`nohup`), it stays ignored.
 
 use std::fs;
 

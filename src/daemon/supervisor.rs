@@ -1,7 +1,8 @@
-//! Supervision: a task that panics or returns before the stop is started again, after a pause that grows, and operations see it:
-//! in the log, in the metric [`TASK_RESTARTS`] and in `/readyz`.
+//! Supervision: a task that panics or returns before the stop is started again, after a pause that grows, and
+//! operations see it: in the log, in the metric [`TASK_RESTARTS`] and in `/readyz`.
 //!
-//! The text of a panic may quote anything, a phone number for instance. It is never logged; the panic hook logs the place alone.
+//! The text of a panic may quote anything, a phone number for instance. It is never logged; the panic hook logs the
+//! place alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,8 @@ impl Supervisor {
         self.spawn(name, TaskKind::Worker, task);
     }
 
-    /// Runs a task until the stop. `task` makes its future, at the start and for each restart; what must outlive a restart belongs
-    /// outside of that future. `name` is what operations see, `pull:core` for instance.
+    /// Runs a task until the stop. `task` makes its future, at the start and for each restart; what must outlive a
+    /// restart belongs outside of that future. `name` is what operations see, `pull:core` for instance.
     pub fn spawn<T>(&self, name: &str, kind: TaskKind, task: impl FnMut(CancellationToken) -> T + Send + 'static)
     where
         T: Future<Output = ()> + Send + 'static,

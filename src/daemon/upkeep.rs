@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::Channel;
 use crate::http::ops::{Figures, KEEP_UP_EVERY};
 use crate::pipeline::go_on;
-use crate::store::{Renewed, Stop};
+use crate::store::{ReencryptionStep, Stop};
 
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
 const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
@@ -28,8 +28,8 @@ const RETRY_RENEWAL: Duration = Duration::from_mins(5);
 /// The pause between two steps of it: imports and sending go first.
 const BETWEEN_RENEWALS: Duration = Duration::from_millis(100);
 
-/// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the database:
-/// they are people's own words.
+/// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the
+/// database: they are people's own words.
 pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
     let mut known = Vec::new();
     while !stop.is_cancelled() {
@@ -38,7 +38,8 @@ pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
             let merchant = |stop: &Stop| stop.merchant.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
             let channel = |stop: &Stop| stop.channel.map_or("all", Channel::as_str);
             for stop in stops.iter().filter(|stop| !known.contains(*stop)) {
-                tracing::warn!(merchant = merchant(stop), channel = channel(stop), since = %stop.since, "sending is stopped");
+                tracing::warn!(merchant = merchant(stop), channel = channel(stop), since = %stop.since, "sending is \
+                    stopped");
             }
             for stop in known.iter().filter(|stop| !stops.contains(*stop)) {
                 tracing::info!(merchant = merchant(stop), channel = channel(stop), "a stop was lifted or changed");
@@ -65,14 +66,14 @@ pub(super) async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Encrypts with the first key what is encrypted with another one: a pass at the start, when keys may have changed, and one a day for
-/// what another machine wrote with its own order of keys.
+/// Encrypts with the first key what is encrypted with another one: a pass at the start, when keys may have changed, and
+/// one a day for what another machine wrote with its own order of keys.
 pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let (mut after, mut written) = (None, 0);
         let pause = loop {
             match app.store.renew_encryption(after.as_ref()).await {
-                Ok(Renewed { written: more, next }) => {
+                Ok(ReencryptionStep { written: more, next }) => {
                     written += more;
                     after = next;
                     if after.is_none() {
@@ -99,8 +100,8 @@ pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Tells systemd that the event loop turns, twice as often as it asks for by its `patience`. It runs on the event loop that everything
-/// else runs on, so when something blocks that loop, systemd is told nothing and ends the process.
+/// Tells systemd that the event loop turns, twice as often as it asks for by its `patience`. It runs on the event loop
+/// that everything else runs on, so when something blocks that loop, systemd is told nothing and ends the process.
 pub(super) async fn feed_watchdog(patience: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tell_service_manager(&[NotifyState::Watchdog]);

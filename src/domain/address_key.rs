@@ -2,8 +2,8 @@
 
 use super::{Address, Channel};
 
-/// An address in the form in which addresses are compared: suppressions, caps, bounces and replies go by it, whatever the
-/// spelling. A message goes to the [`Address`] as it is spelled. `Debug` is masked.
+/// An address in the form in which addresses are compared: suppressions, caps, bounces and replies go by it, whatever
+/// the spelling. A message goes to the [`Address`] as it is spelled. `Debug` is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AddressKey(Address);
 

@@ -103,14 +103,15 @@ impl Clone for Settlement {
 }
 
 impl Settlement {
-    /// Says that another channel is to be tried then, unless a receipt says before that the message arrived. Only for an end:
-    /// accepted or failed.
+    /// Says that another channel is to be tried then, unless a receipt says before that the message arrived. Only for
+    /// an end: accepted or failed.
     #[must_use]
     pub fn falling_back_at(self, at: DateTime<Utc>) -> Self {
         Self { fall_back_at: Some(at), ..self }
     }
 
-    /// Adds why, in words for the record, in place of the gateway's code: who resolved an unknown outcome, and from what.
+    /// Adds why, in words for the record, in place of the gateway's code: who resolved an unknown outcome, and from
+    /// what.
     #[must_use]
     pub fn noted(self, note: String) -> Self {
         Self { note: Some(note), ..self }
@@ -204,8 +205,8 @@ pub struct Event {
     pub detail: Option<String>,
 }
 
-/// The detail of the `retry` after an unknown outcome by which an e-mail is sent a second time. From then on two copies may
-/// exist, and what becomes of one says nothing about the other. Statements of the stores name it.
+/// The detail of the `retry` after an unknown outcome by which an e-mail is sent a second time. From then on two copies
+/// may exist, and what becomes of one says nothing about the other. Statements of the stores name it.
 pub const SENT_ONCE_MORE: &str = "sent_once_more";
 
 impl Event {

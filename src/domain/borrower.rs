@@ -1,3 +1,5 @@
+//! Borrowers, their keys, and holds on them.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};

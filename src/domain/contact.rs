@@ -1,3 +1,5 @@
+//! Phone numbers and e-mail addresses, validated and masked in `Debug`.
+
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
@@ -61,8 +63,8 @@ pub struct EmailAddress(Box<str>);
 
 impl EmailAddress {
     /// Checks by the rules of RFC 5321 with a domain of at least two labels, no display text and no domain literal. The
-    /// local part is kept; the domain becomes lower-case A-labels (`bücher.example` is `xn--bcher-kva.example`), which every
-    /// mail server takes.
+    /// local part is kept; the domain becomes lower-case A-labels (`bücher.example` is `xn--bcher-kva.example`), which
+    /// every mail server takes.
     ///
     /// # Errors
     /// [`ContactError::NotEmail`].
@@ -77,8 +79,8 @@ impl EmailAddress {
         Self::parse(&[local, "@", &domain].concat())
     }
 
-    /// Reads an address from the database. Earlier versions kept domains that have no A-label form; such a row must not make a
-    /// whole batch unreadable, so it is taken as it is.
+    /// Reads an address from the database. Earlier versions kept domains that have no A-label form; such a row must not
+    /// make a whole batch unreadable, so it is taken as it is.
     ///
     /// # Errors
     /// [`ContactError::NotEmail`].
@@ -96,8 +98,8 @@ impl EmailAddress {
         Ok(Self([parsed.local_part(), "@", &parsed.domain().to_lowercase()].concat().into()))
     }
 
-    /// The form in which addresses are compared: lower case, compatible characters unified (NFKC), the domain in A-labels. In
-    /// practice no mail system tells two mailboxes apart by capitals alone.
+    /// The form in which addresses are compared: lower case, compatible characters unified (NFKC), the domain in
+    /// A-labels. In practice no mail system tells two mailboxes apart by capitals alone.
     #[must_use]
     pub fn normalized(&self) -> Self {
         if self.0.is_ascii() {

@@ -1,3 +1,5 @@
+//! Funnel counts: sent, opened, followed, paid.
+
 use super::{Channel, MerchantId, RouteKey, Step};
 
 /// Messages that have the same way through, and what came of them.
@@ -11,7 +13,8 @@ pub struct SentCount {
     pub channel: Channel,
     /// Of what the first of their instalments is.
     pub product: Option<String>,
-    /// The route to which a link of theirs led that is the same for everybody; else the one that an instalment of theirs names.
+    /// The route to which a link of theirs led that is the same for everybody; else the one that an instalment of
+    /// theirs names.
     pub route: Option<RouteKey>,
     /// How many, and what came of them.
     pub funnel: Funnel,
@@ -39,8 +42,8 @@ pub enum Stage {
     Paid,
 }
 
-/// So many have to be expected at a stage before their lack tells anything: where 20 come by chance, fewer than 10 come in 1 of 200
-/// cases (Poisson).
+/// So many have to be expected at a stage before their lack tells anything: where 20 come by chance, fewer than 10 come
+/// in 1 of 200 cases (Poisson).
 const LEAST_EXPECTED: u64 = 20;
 
 impl Stage {
@@ -75,8 +78,8 @@ impl Funnel {
         }
     }
 
-    /// Whether of these fewer than half as many came to a stage as of those before, for each that was sent; `false` where they are too
-    /// few to tell.
+    /// Whether of these fewer than half as many came to a stage as of those before, for each that was sent; `false`
+    /// where they are too few to tell.
     #[must_use]
     pub fn has_fallen(&self, before: &Self, stage: Stage) -> bool {
         let wide = |a: u64, b: u64| u128::from(a) * u128::from(b);

@@ -1,3 +1,5 @@
+//! The recorded health of a gateway.
+
 use chrono::{DateTime, Utc};
 
 use super::{Code, GatewayName};

@@ -17,19 +17,21 @@ pub enum HoldReason {
     Paused,
     /// A record of one of its instalments could not be applied: it may be paid. The subject is merchant and instalment.
     RejectedRecord,
-    /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of the routes: as
-    /// long as they are the same, so is the answer.
+    /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of
+    /// the routes: as long as they are the same, so is the answer.
     NoRoute,
-    /// Its template does not render, nor did it for others. The subject is the template, and behind `@` a fingerprint of all of them: it
-    /// may render once these are others.
+    /// Its template does not render, nor did it for others. The subject is the template, and behind `@` a fingerprint
+    /// of all of them: it may render once these are others.
     BadTemplate,
     /// A source that feeds its merchant was not pulled for too long. The subject is source and merchant.
     StaleSource,
     /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
     UnreadReply,
-    /// Far more was planned for its merchant on a day than usual, and nobody has approved it. The subject is merchant and day.
+    /// Far more was planned for its merchant on a day than usual, and nobody has approved it. The subject is merchant
+    /// and day.
     Volume,
-    /// The config names who alone may be written to, and this borrower is not among them. The subject is a fingerprint of the list.
+    /// The config names who alone may be written to, and this borrower is not among them. The subject is a fingerprint
+    /// of the list.
     OnlyTo,
 }
 words!(HoldReason {
@@ -60,8 +62,9 @@ impl HoldReason {
     }
 }
 
-/// A reason with what it is about. All reminders of one cause and one channel are held and released alike, so nothing has to be asked
-/// about each of them. Its text is `reason:subject`, in the queue and in events: it holds no personal data.
+/// A reason with what it is about. All reminders of one cause and one channel are held and released alike, so nothing
+/// has to be asked about each of them. Its text is `reason:subject`, in the queue and in events: it holds no personal
+/// data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HoldCause {
     /// Why.

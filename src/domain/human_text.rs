@@ -1,8 +1,9 @@
 //! The one sanitiser for text that people wrote and borrowers read: names, products, order numbers.
 //!
-//! Such a text comes from a lender's shop, where anybody can register as "张三 evil.example/x". Printed in an SMS in the merchant's name it
-//! would be a link that the merchant sends. So what controls a line, hides, or leads somewhere is taken out, and a text that still
-//! holds a link after that is no text at all. The cases are in the table of the tests below.
+//! Such a text comes from a lender's shop, where anybody can register as "张三 evil.example/x". Printed in an SMS in the
+//! merchant's name it would be a link that the merchant sends. So what controls a line, hides, or leads somewhere is
+//! taken out, and a text that still holds a link after that is no text at all. The cases are in the table of the tests
+//! below.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,7 +14,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::link_scan::{links, without_encoded_words};
 
-/// The most marks that one letter carries. Vietnamese needs two, Hebrew and Tibetan four; more only overprint other lines.
+/// The most marks that one letter carries. Vietnamese needs two, Hebrew and Tibetan four; more only overprint other
+/// lines.
 const MAX_MARKS: usize = 6;
 
 /// Why a text cannot be shown to anybody. Never holds the text.
@@ -30,8 +32,8 @@ pub enum HumanTextError {
     Long(usize),
 }
 
-/// Takes out of `text` what a message must not show: control, bidirectional and invisible characters, encoded words, web addresses,
-/// domains, e-mail addresses and `@`. `max` is the most letters, as readers count them.
+/// Takes out of `text` what a message must not show: control, bidirectional and invisible characters, encoded words,
+/// web addresses, domains, e-mail addresses and `@`. `max` is the most letters, as readers count them.
 ///
 /// # Errors
 /// When what is left leads somewhere, is nothing, or is too long.
@@ -63,7 +65,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && words.into_iter().all(|word| !word.is_empty() && word.chars().all(is_sound))
 }
 
-/// The text without characters that nobody sees, and without marks that no script piles up. What breaks a line becomes a space.
+/// The text without characters that nobody sees, and without marks that no script piles up. What breaks a line becomes
+/// a space.
 fn visible(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     let mut marks = 0;
@@ -97,8 +100,9 @@ fn visible(text: &str) -> String {
 const ZWNJ: char = '\u{200c}';
 const ZWJ: char = '\u{200d}';
 
-/// Whether a joiner between these two belongs there: in an emoji of several, in the scripts of India and its neighbours after a
-/// letter, and in Arabic script, where Persian names need it. Between Latin letters or Chinese characters it only hides.
+/// Whether a joiner between these two belongs there: in an emoji of several, in the scripts of India and its neighbours
+/// after a letter, and in Arabic script, where Persian names need it. Between Latin letters or Chinese characters it
+/// only hides.
 fn joins(joiner: char, left: char, right: char) -> bool {
     let is_indic =
         |letter| matches!(letter, '\u{900}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{1a20}'..='\u{1aaf}');
@@ -114,7 +118,8 @@ fn joins(joiner: char, left: char, right: char) -> bool {
         || (joiner == ZWJ && is_emoji(left) && is_emoji(right))
 }
 
-/// Default-ignorable characters of Unicode 16 and the other blanks that look like nothing, but for joiners and variation selectors.
+/// Default-ignorable characters of Unicode 16 and the other blanks that look like nothing, but for joiners and
+/// variation selectors.
 fn is_invisible(letter: char) -> bool {
     matches!(
         letter,
@@ -142,7 +147,8 @@ fn without_links(text: &str) -> String {
 const ABBREVIATIONS: [&str; 14] =
     ["Co", "Dr", "Hon", "Inc", "Jr", "Ltd", "Mr", "Mrs", "Ms", "No", "Prof", "Rev", "Sr", "St"];
 
-/// Whether a dot behind this word is that of a title or an initial: `Dr.Li`, `J.Li` are names that a phone takes for domains.
+/// Whether a dot behind this word is that of a title or an initial: `Dr.Li`, `J.Li` are names that a phone takes for
+/// domains.
 pub(super) fn is_abbreviation(word: &str) -> bool {
     ABBREVIATIONS.contains(&word) || (word.len() == 1 && word.bytes().all(|letter| letter.is_ascii_uppercase()))
 }
@@ -180,8 +186,8 @@ fn one_space(text: &str) -> String {
     joined
 }
 
-/// The text as machines compare it: compatible forms unified, so that `ｅｖｉｌ。ｃｏｍ` reads `evil.com`, with the place of each
-/// character in `text`.
+/// The text as machines compare it: compatible forms unified, so that `ｅｖｉｌ。ｃｏｍ` reads `evil.com`, with the place of
+/// each character in `text`.
 pub(super) fn skeleton(text: &str) -> Vec<(char, usize)> {
     let unified = |(at, letter): (usize, char)| {
         std::iter::once(letter).nfkc().map(move |plain| {

@@ -1,3 +1,5 @@
+//! Identifier newtypes and their validation.
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The identity of a database in time. A restore, a promotion and a copied file change it, or set its numbers back; a daemon that
-//! notices sends nothing until a person has armed the database again.
+//! The identity of a database in time. A restore, a promotion and a copied file change it, or set its numbers back; a
+//! daemon that notices sends nothing until a person has armed the database again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -107,7 +107,8 @@ pub struct DaemonRecord {
     pub beats: i64,
     /// When it did last, by the database's clock.
     pub last_at: DateTime<Utc>,
-    /// The generation for which it has put its hand-overs into the database, so that it may be armed; none while it sends.
+    /// The generation for which it has put its hand-overs into the database, so that it may be armed; none while it
+    /// sends.
     pub handed_in: Option<String>,
 }
 
@@ -128,7 +129,8 @@ pub struct DatabaseState {
     pub past_generations: Vec<String>,
     /// Whether a commit waits for another server as well; not known on SQLite.
     pub has_synchronous_standby: Option<bool>,
-    /// Whether a commit waits for the disk unless a session says otherwise, as those of dueherald do; not known on SQLite.
+    /// Whether a commit waits for the disk unless a session says otherwise, as those of dueherald do; not known on
+    /// SQLite.
     pub waits_for_disk: Option<bool>,
     /// Its time.
     pub now: DateTime<Utc>,
@@ -136,7 +138,7 @@ pub struct DatabaseState {
 
 /// One hand-over to a gateway, as a daemon remembers it outside the database. Holds no address, name, amount or text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandedOver {
+pub struct HandoverRecord {
     /// When.
     pub at: DateTime<Utc>,
     /// The reminder's number, which its reference at the gateway is made from.
@@ -154,7 +156,8 @@ pub struct HandedOver {
 pub struct Beat<'a> {
     /// Its name.
     pub daemon: &'a str,
-    /// The generation for which all that it remembers is in the database; behind [`LOST_RECORD`] while it has lost its memory.
+    /// The generation for which all that it remembers is in the database; behind [`LOST_RECORD`] while it has lost its
+    /// memory.
     pub handed_in: Option<&'a str>,
 }
 

@@ -1,3 +1,5 @@
+//! Instalments and their statuses.
+
 use std::borrow::Cow;
 use std::fmt;
 

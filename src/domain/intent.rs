@@ -1,3 +1,5 @@
+//! The intents that a reply can express.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,8 +13,8 @@ pub enum Intent {
     Stop,
     /// Messages again.
     Start,
-    /// Perhaps no more messages: it holds a word of refusal and is not understood. The borrower's messages on that channel wait
-    /// until a person has read it.
+    /// Perhaps no more messages: it holds a word of refusal and is not understood. The borrower's messages on that
+    /// channel wait until a person has read it.
     Unclear,
     /// Something else: it is for staff to read.
     Other,

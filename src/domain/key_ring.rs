@@ -1,8 +1,9 @@
 //! The keys that encrypt personal data at rest, and the keyed hashes by which encrypted values are compared.
 //!
-//! A value is sealed with AES-256-SIV (RFC 5297) under the first key and bound to its place (table, row): moved to another row it does
-//! not open. Sealing is deterministic, so a row that did not change is not written again; two rows never share a place, so equal values
-//! in two rows look unrelated. Equality is asked of a keyed hash, the blind index, whose key stays the same for the life of a database.
+//! A value is sealed with AES-256-SIV (RFC 5297) under the first key and bound to its place (table, row): moved to
+//! another row it does not open. Sealing is deterministic, so a row that did not change is not written again; two rows
+//! never share a place, so equal values in two rows look unrelated. Equality is asked of a keyed hash, the blind index,
+//! whose key stays the same for the life of a database.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,13 +59,15 @@ pub struct KeyRing {
 #[derive(Clone)]
 struct RingKey {
     id: u8,
-    /// Made once, since expanding a key costs as much as sealing a name. It takes turns, which are shorter than a microsecond.
+    /// Made once, since expanding a key costs as much as sealing a name. It takes turns, which are shorter than a
+    /// microsecond.
     cipher: Arc<Mutex<Aes256Siv>>,
 }
 
 impl KeyRing {
-    /// Takes keys as (id, secret) and the secret of the blind index. The first key seals, all of them open. To rotate, add a new key
-    /// with a new id on every machine, then put it first, and take the old one away when nothing is sealed under it any more.
+    /// Takes keys as (id, secret) and the secret of the blind index. The first key seals, all of them open. To rotate,
+    /// add a new key with a new id on every machine, then put it first, and take the old one away when nothing is
+    /// sealed under it any more.
     ///
     /// # Errors
     /// No key, a secret shorter than [`MIN_KEY_BYTES`], an id that occurs twice.
@@ -126,14 +129,15 @@ impl KeyRing {
         format!("{}.", self.keys[0].id)
     }
 
-    /// The blind index of an address as addresses are compared: [`BLIND_MARK`] and 22 characters of base64url, the same for the same
-    /// address whatever key seals.
+    /// The blind index of an address as addresses are compared: [`BLIND_MARK`] and 22 characters of base64url, the same
+    /// for the same address whatever key seals.
     #[must_use]
     pub fn blind_address(&self, address: &str) -> String {
         self.blind("address", &[address])
     }
 
-    /// The keyed hash of what a borrower is asked for. The borrower is part of it: the same birthday of two people looks unrelated.
+    /// The keyed hash of what a borrower is asked for. The borrower is part of it: the same birthday of two people
+    /// looks unrelated.
     #[must_use]
     pub fn hash_verifier(&self, borrower: &BorrowerKey, verifier: &Verifier) -> VerifierHash {
         let hash = self.blind("verifier", &[borrower.merchant.as_str(), borrower.id.as_str(), verifier.reveal()]);
@@ -147,8 +151,8 @@ impl KeyRing {
         answer.as_text().as_bytes().ct_eq(known.as_text().as_bytes()).into()
     }
 
-    /// What tells the index key from every other without telling the key: a database remembers it, so that a wrong key is refused
-    /// before a suppression is missed.
+    /// What tells the index key from every other without telling the key: a database remembers it, so that a wrong key
+    /// is refused before a suppression is missed.
     #[must_use]
     pub fn index_check(&self) -> String {
         self.blind("check", &[])

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::human_text::{is_abbreviation, skeleton};
 
-/// Ends of domains that people meet, beside the two letters of a country. Not every one of IANA's 1,400: a word such as `St.John` must
-/// stay a name, and what has a path behind it counts whatever its end is.
+/// Ends of domains that people meet, beside the two letters of a country. Not every one of IANA's 1,400: a word such as
+/// `St.John` must stay a name, and what has a path behind it counts whatever its end is.
 const ENDS: [&str; 128] = [
     "academy",
     "agency",
@@ -279,7 +279,8 @@ fn is_number(host: &str) -> bool {
     parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok())
 }
 
-/// The text without encoded words (RFC 2047), which a mail program would read as another text. A space takes the place of each.
+/// The text without encoded words (RFC 2047), which a mail program would read as another text. A space takes the place
+/// of each.
 pub(super) fn without_encoded_words(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,3 +1,5 @@
+//! Language tags (BCP 47).
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +19,8 @@ impl Locale {
     /// Takes `-` or `_` between the parts and gives them their usual case (`ZH_cn` becomes `zh-CN`).
     ///
     /// # Errors
-    /// [`LocaleError`] when the language is not two or three letters or a further part is not two to eight letters or digits.
+    /// [`LocaleError`] when the language is not two or three letters or a further part is not two to eight letters or
+    /// digits.
     pub fn new(text: &str) -> Result<Self, LocaleError> {
         let mut tag = String::with_capacity(text.len());
         for (index, part) in text.split(['-', '_']).enumerate() {

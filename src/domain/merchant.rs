@@ -1,3 +1,5 @@
+//! Merchants, their support contacts and jurisdictions.
+
 use chrono_tz::Tz;
 
 use super::{EmailAddress, Jurisdiction, Locale, MerchantId};

@@ -1,3 +1,5 @@
+//! Addresses and composed messages.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Level 0: what things are. Pure types; no I/O, no async, no clock.
 //!
-//! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so that a
-//! careless `{:?}` in a log or an error cannot leak it.
+//! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so
+//! that a careless `{:?}` in a log or an error cannot leak it.
 
 mod address_key;
 mod app_store;
@@ -29,6 +29,7 @@ mod network;
 mod notice;
 mod outcome;
 mod placeholder;
+mod preferences;
 mod price;
 mod receipt;
 mod rejected;
@@ -42,7 +43,6 @@ mod suppression;
 mod suppression_change;
 mod tags;
 mod verifier;
-mod wishes;
 
 pub use address_key::AddressKey;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
@@ -57,14 +57,14 @@ pub use ids::{
     RuleName, SourceName, TemplateName,
 };
 pub use incarnation::{
-    Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandedOver, Incarnation,
-    KnownDatabase, LOST_RECORD, Marks,
+    Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord,
+    Incarnation, KnownDatabase, LOST_RECORD, Marks,
 };
 pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use intent::Intent;
 pub use jurisdiction::{Jurisdiction, UnknownJurisdiction};
 pub use key_ring::{BLIND_MARK, KeyRing, KeyRingError, MIN_KEY_BYTES};
-pub use ledger::{LedgerRow, Said, merge};
+pub use ledger::{FieldUpdate, LedgerRow, merge};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
@@ -73,6 +73,7 @@ pub use network::{Network, NetworkError, is_never_connected_to, is_public, may_c
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
+pub use preferences::{ContactPreferences, HoursError, ManualPreferences, PreferredHours};
 pub use price::{Price, PriceUnit};
 pub use receipt::Receipt;
 pub use rejected::{RecordCells, RecordKind, RejectedRecord, SoundRecord, UnknownRecordKind};
@@ -80,13 +81,12 @@ pub use reminder::{
     CONFIRMATION, Channel, MANUAL, NOTICE, NewReminder, OPTED_OUT, Origin, Reminder, ReminderKey, SkipReason, State,
     Step, UnknownWord,
 };
-pub use report::{About, Fate, Reply, Report};
+pub use report::{Reply, Report, ReportSubject, ReportedState};
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
-pub use route_health::{Patience, Probed, RouteFault, RouteHealth};
+pub use route_health::{Patience, ProbeResult, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};
-pub use source::{Amended, Amendment, SourceState};
+pub use source::{Amendment, AmendmentResult, SourceState};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};
-pub use wishes::{HoursError, PreferredHours, Wishes, WishesByHand};

@@ -1,3 +1,5 @@
+//! Amounts of money with their currency (ISO 4217).
+
 use std::fmt;
 
 use rust_decimal::Decimal;

@@ -1,5 +1,5 @@
-//! Which addresses the daemon connects to: names of gateways and routes come from a config or a command, and where they lead from
-//! somebody's DNS. So what a name resolves to is checked right before each connection.
+//! Which addresses the daemon connects to: names of gateways and routes come from a config or a command, and where they
+//! lead from somebody's DNS. So what a name resolves to is checked right before each connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -58,9 +58,10 @@ impl TryFrom<String> for Network {
 
 /// Whether a connection to `host`, as the config has it, may go to `address`, to which it resolves.
 ///
-/// Public addresses are allowed. An address of this machine or of a private network is allowed where the config itself writes it, as
-/// `127.0.0.1`, `localhost` or `10.1.2.3`, or where it lies in one of the `allowed` networks: a name alone could be turned there by
-/// whoever answers for it. Link-local addresses and those of a cloud's metadata never are.
+/// Public addresses are allowed. An address of this machine or of a private network is allowed where the config itself
+/// writes it, as `127.0.0.1`, `localhost` or `10.1.2.3`, or where it lies in one of the `allowed` networks: a name
+/// alone could be turned there by whoever answers for it. Link-local addresses and those of a cloud's metadata never
+/// are.
 #[must_use]
 pub fn may_connect(host: &str, address: IpAddr, allowed: &[Network]) -> bool {
     let address = effective(address);
@@ -105,7 +106,8 @@ fn effective(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether no connection is ever made to an address, whoever wrote it: link-local, metadata, multicast, unspecified or reserved.
+/// Whether no connection is ever made to an address, whoever wrote it: link-local, metadata, multicast, unspecified or
+/// reserved.
 #[must_use]
 pub fn is_never_connected_to(address: IpAddr) -> bool {
     never(effective(address))

@@ -1,3 +1,5 @@
+//! Notices: one-off messages to selected borrowers.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,9 +1,11 @@
+//! Outcomes of attempts, with gateway codes and reject scopes.
+
 use std::fmt;
 
 use chrono::TimeDelta;
 
-/// A gateway's short code for what happened, for example `smtp-450`, `http-500`, `connect-refused`. Made of the protocol's
-/// numbers and our own fixed words only, never of a gateway's free text, which may quote an address.
+/// A gateway's short code for what happened, for example `smtp-450`, `http-500`, `connect-refused`. Made of the
+/// protocol's numbers and our own fixed words only, never of a gateway's free text, which may quote an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Code(String);
 
@@ -33,12 +35,14 @@ impl fmt::Display for Code {
 pub enum RejectScope {
     /// This recipient: final.
     Recipient,
-    /// This message, for its text, its size or a policy of this gateway: the channel's next gateway may take it, this one never will.
+    /// This message, for its text, its size or a policy of this gateway: the channel's next gateway may take it, this
+    /// one never will.
     Content,
-    /// This recipient, who told the provider to let nothing through any more: final, and a reason to suppress the address.
+    /// This recipient, who told the provider to let nothing through any more: final, and a reason to suppress the
+    /// address.
     OptedOut,
-    /// The gateway as a whole (wrong password, account closed, quota gone, our address or sender refused): the reminder is tried again
-    /// later or elsewhere.
+    /// The gateway as a whole (wrong password, account closed, quota gone, our address or sender refused): the reminder
+    /// is tried again later or elsewhere.
     Gateway,
 }
 

@@ -32,7 +32,8 @@ pub enum BadPlaceholder {
     Brace,
     /// No name of the list.
     #[error(
-        "has {{{0}}} in it, which is unknown; here you can write {{installment}}, {{order}}, {{amount}}, {{currency}} and {{signature}}"
+        "has {{{0}}} in it, which is unknown; here you can write {{installment}}, {{order}}, {{amount}}, {{currency}} \
+         and {{signature}}"
     )]
     Unknown(String),
     /// A signature cannot stand for itself.
@@ -55,8 +56,8 @@ impl Placeholder {
         }
     }
 
-    /// Whether it says something of the borrower's affairs to whoever holds the link: that is only filled in for who knows the phone
-    /// number too. The instalment's number says nothing by itself.
+    /// Whether it says something of the borrower's affairs to whoever holds the link: that is only filled in for who
+    /// knows the phone number too. The instalment's number says nothing by itself.
     #[must_use]
     pub fn is_personal(self) -> bool {
         matches!(self, Self::Order | Self::Amount)

@@ -1,3 +1,5 @@
+//! Gateway prices, per message or per SMS part.
+
 use rust_decimal::Decimal;
 
 use super::Currency;

@@ -1,6 +1,8 @@
+//! Delivery receipts.
+
 use chrono::{DateTime, Utc};
 
-use super::{Code, EventKind, Fate, GatewayName, ReminderId, SuppressionReason};
+use super::{Code, EventKind, GatewayName, ReminderId, ReportedState, SuppressionReason};
 
 /// What a gateway reports later about a message that it took over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +22,10 @@ pub struct Receipt {
 impl Receipt {
     /// What a fate says about the state of a reminder: what was complained about has arrived.
     #[must_use]
-    pub fn of(reminder: ReminderId, gateway: &GatewayName, fate: &Fate, at: DateTime<Utc>) -> Self {
+    pub fn of(reminder: ReminderId, gateway: &GatewayName, fate: &ReportedState, at: DateTime<Utc>) -> Self {
         let (arrived, code) = match fate {
-            Fate::Delivered | Fate::Complained => (true, None),
-            Fate::Undelivered { code, .. } => (false, code.clone()),
+            ReportedState::Delivered | ReportedState::Complained => (true, None),
+            ReportedState::Undelivered { code, .. } => (false, code.clone()),
         };
         Self { reminder, gateway: gateway.clone(), arrived, code, at }
     }
@@ -35,7 +37,7 @@ impl Receipt {
     }
 }
 
-impl Fate {
+impl ReportedState {
     /// Why the address is suppressed from now on, if it is.
     #[must_use]
     pub fn suppresses(&self) -> Option<SuppressionReason> {

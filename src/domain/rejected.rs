@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{
-    Amended, Amendment, Currency, Installment, InstallmentId, InstallmentStatus, LedgerRow, MerchantId, Money, Said,
-    SourceName,
+    Amendment, AmendmentResult, Currency, FieldUpdate, Installment, InstallmentId, InstallmentStatus, LedgerRow,
+    MerchantId, Money, SourceName,
 };
 
-/// The columns by which a record may say that a debt is settled. A sound row that does not speak of them leaves them open.
+/// The columns by which a record may say that a debt is settled. A sound row that does not speak of them leaves them
+/// open.
 const SETTLING: [&str; 2] = [STATUS, PAID_AMOUNT];
 
 /// The columns of a payment.
@@ -91,7 +92,7 @@ pub enum SoundRecord {
 impl RejectedRecord {
     /// A payment that cannot be applied to the ledger as it is now.
     #[must_use]
-    pub fn waiting(amendment: &Amendment, source: Option<&SourceName>, cause: Amended) -> Self {
+    pub fn waiting(amendment: &Amendment, source: Option<&SourceName>, cause: AmendmentResult) -> Self {
         Self {
             source: source.cloned(),
             kind: RecordKind::Amendment,
@@ -115,13 +116,13 @@ impl RejectedRecord {
         self.installment.as_ref() == Some(&row.installment) && self.merchant.as_ref() == Some(&row.borrower.merchant)
     }
 
-    /// What is left of it when a sound row of its instalment comes later: `None` if nothing is. A row that does not speak of what
-    /// was paid, or of the status, does not answer for it; then that part is kept, as a payment.
+    /// What is left of it when a sound row of its instalment comes later: `None` if nothing is. A row that does not
+    /// speak of what was paid, or of the status, does not answer for it; then that part is kept, as a payment.
     #[must_use]
     pub fn left_by(mut self, row: &LedgerRow) -> Option<Self> {
         let speaks = |column: &str| match column {
-            STATUS => row.status != Said::Nothing,
-            _ => row.paid_amount != Said::Nothing,
+            STATUS => row.status != FieldUpdate::Keep,
+            _ => row.paid_amount != FieldUpdate::Keep,
         };
         let says = |column: &str| self.cells.0.get(column).is_some_and(|text| !text.is_empty());
         if !SETTLING.into_iter().any(|column| says(column) && !speaks(column)) {
@@ -133,7 +134,7 @@ impl RejectedRecord {
     }
 
     /// Applies a waiting payment to its instalment; `None` if it is none.
-    pub fn apply(&self, known: &mut Installment) -> Option<Amended> {
+    pub fn apply(&self, known: &mut Installment) -> Option<AmendmentResult> {
         let amendment = self.amendment().filter(|_| self.waits)?;
         Some(amendment.lay_over(known))
     }
@@ -142,17 +143,17 @@ impl RejectedRecord {
         let (merchant, installment) = self.key()?;
         let cell = |column: &str| self.cells.0.get(column).map(String::as_str);
         let paid_amount = match cell(PAID_AMOUNT) {
-            None => Said::Nothing,
-            Some("") => Said::Value(None),
+            None => FieldUpdate::Keep,
+            Some("") => FieldUpdate::Set(None),
             Some(text) => {
                 let currency = Currency::new(cell(CURRENCY)?).ok()?;
-                Said::Value(Some(Money::parse(text, currency).ok()?))
+                FieldUpdate::Set(Some(Money::parse(text, currency).ok()?))
             }
         };
         let status = match cell(STATUS) {
-            None => Said::Nothing,
-            Some("") => Said::Value(None),
-            Some(word) => Said::Value(Some(word.parse::<InstallmentStatus>().ok()?)),
+            None => FieldUpdate::Keep,
+            Some("") => FieldUpdate::Set(None),
+            Some(word) => FieldUpdate::Set(Some(word.parse::<InstallmentStatus>().ok()?)),
         };
         Some(Amendment { merchant: merchant.clone(), installment: installment.clone(), paid_amount, status })
     }
@@ -165,18 +166,18 @@ impl Amendment {
             ("merchant".to_owned(), self.merchant.to_string()),
             ("installment_id".to_owned(), self.installment.to_string()),
         ]);
-        if let Said::Value(paid) = &self.paid_amount {
+        if let FieldUpdate::Set(paid) = &self.paid_amount {
             cells.extend(paid.map(|paid| (CURRENCY.to_owned(), paid.currency().code().to_owned())));
             cells.insert(PAID_AMOUNT.to_owned(), paid.map(|paid| paid.amount().to_string()).unwrap_or_default());
         }
-        if let Said::Value(status) = &self.status {
+        if let FieldUpdate::Set(status) = &self.status {
             cells.insert(STATUS.to_owned(), status.map(|status| status.to_string()).unwrap_or_default());
         }
         RecordCells(cells)
     }
 }
 
-impl Amended {
+impl AmendmentResult {
     /// Why a payment has to wait; reads on from the column's name. `None` if it was applied.
     #[must_use]
     pub fn problem(self) -> Option<&'static str> {

@@ -1,3 +1,5 @@
+//! Reminders: keys, channels, steps, states and skip reasons.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -168,7 +170,8 @@ pub enum Origin {
     Reply,
 }
 
-/// A reminder that is to be put into the outbox. It holds no text, amount or link: those are decided at the send instant.
+/// A reminder that is to be put into the outbox. It holds no text, amount or link: those are decided at the send
+/// instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewReminder {
     /// Its unique key.
@@ -283,8 +286,8 @@ words!(SkipReason {
 });
 
 impl SkipReason {
-    /// Whether it may no longer hold: what the lender's books said, which they may unsay, and a merchant that is not in the config. Such a
-    /// reminder is planned again by the next scan that calls for it.
+    /// Whether it may no longer hold: what the lender's books said, which they may unsay, and a merchant that is not in
+    /// the config. Such a reminder is planned again by the next scan that calls for it.
     #[must_use]
     pub fn may_be_unsaid(self) -> bool {
         matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled | Self::UnknownMerchant)

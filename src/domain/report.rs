@@ -1,3 +1,5 @@
+//! Gateway reports before they are matched to reminders: receipts and replies.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -6,14 +8,15 @@ use super::{Code, EmailAddress};
 
 /// Which message a report is about, in the words of the one who reports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum About {
+pub enum ReportSubject {
     /// The reference that was handed over with the message; see [`Handover::reference`](crate::gateway::Handover).
     Reference(String),
     /// The number that the provider gave the message.
     ProviderId(String),
-    /// The copy of a message that went to one address, which need not be the one that it was sent to: mail is forwarded.
+    /// The copy of a message that went to one address, which need not be the one that it was sent to: mail is
+    /// forwarded.
     Copy {
-        /// As in [`About::Reference`].
+        /// As in [`ReportSubject::Reference`].
         reference: String,
         /// Where that copy went to.
         recipient: EmailAddress,
@@ -26,9 +29,9 @@ pub enum Report {
     /// What became of a message.
     Fate {
         /// Which message.
-        about: About,
+        about: ReportSubject,
         /// What became of it.
-        fate: Fate,
+        fate: ReportedState,
         /// When, if it says so.
         at: Option<DateTime<Utc>>,
     },
@@ -38,7 +41,7 @@ pub enum Report {
 
 /// What became of a message that a gateway had taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum ReportedState {
     /// It arrived.
     Delivered,
     /// It did not arrive, and will not.
@@ -60,7 +63,7 @@ pub struct Reply {
     /// The country, two letters by ISO 3166, whose numbers the gateway writes in national form, if it is known.
     pub country: Option<String>,
     /// The message that was answered, where the provider knows it.
-    pub about: Option<About>,
+    pub about: Option<ReportSubject>,
     /// What was said, as it was said.
     pub text: String,
     /// When, if the provider says so.
@@ -70,7 +73,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The most characters of an answer that are read: ten parts of an SMS are less. What is as long may have lost its end.
+    /// The most characters of an answer that are read: ten parts of an SMS are less. What is as long may have lost its
+    /// end.
     pub const MAX_CHARS: usize = 2_000;
 }
 

@@ -1,3 +1,5 @@
+//! Routes: versioned ways to repay.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -58,7 +60,8 @@ pub struct AppGuide {
     pub steps: AppSteps,
 }
 
-/// What to do in an app, step by step, in the languages of the pages; where there is none, the page has steps of its own.
+/// What to do in an app, step by step, in the languages of the pages; where there is none, the page has steps of its
+/// own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, Vec<String>>")]
 pub struct AppSteps(BTreeMap<String, Vec<String>>);
@@ -182,8 +185,8 @@ impl Routes {
         self.0.iter().find(|route| route.key == *key)
     }
 
-    /// The routes that are open to an instalment at `now`, best first: the one it names itself, those for its product, then the
-    /// general ones. One that is not open is stood in for by what replaces it.
+    /// The routes that are open to an instalment at `now`, best first: the one it names itself, those for its product,
+    /// then the general ones. One that is not open is stood in for by what replaces it.
     #[must_use]
     pub fn open_for(&self, installment: &Installment, now: DateTime<Utc>) -> Vec<&Route> {
         let mut found: Vec<&Route> = Vec::new();
@@ -197,8 +200,8 @@ impl Routes {
         found
     }
 
-    /// The routes that are meant for instalments of a merchant that name `named` and are of `product`, open or not, in the order of
-    /// [`Self::open_for`].
+    /// The routes that are meant for instalments of a merchant that name `named` and are of `product`, open or not, in
+    /// the order of [`Self::open_for`].
     #[must_use]
     pub fn serving(&self, merchant: &MerchantId, named: Option<&RouteKey>, product: Option<&str>) -> Vec<&Route> {
         let is_named = |route: &Route| named == Some(&route.key);
@@ -217,7 +220,8 @@ impl Routes {
         self.successors(route).find(|route| route.is_open(now))
     }
 
-    /// The route, what replaces it, what replaces that, and so on; no more than there are, even where they go round in a circle.
+    /// The route, what replaces it, what replaces that, and so on; no more than there are, even where they go round in
+    /// a circle.
     pub fn successors<'r>(&'r self, route: &'r Route) -> impl Iterator<Item = &'r Route> {
         let next = |route: &&'r Route| route.replaced_by.as_ref().and_then(|key| self.get(key));
         std::iter::successors(Some(route), next).take(self.0.len().max(1))

@@ -1,3 +1,5 @@
+//! Probe results and the health derived from them.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -75,7 +77,7 @@ impl RouteFault {
 
 /// How one look at a way to repay went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probed {
+pub struct ProbeResult {
     /// How long it took.
     pub took: Duration,
     /// What is wrong; `None` when all is well.

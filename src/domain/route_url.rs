@@ -1,3 +1,5 @@
+//! Validation of route URLs against the merchant's allowed hosts.
+
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -34,7 +36,8 @@ pub enum UrlRefusal {
     Hidden,
     /// A name in other letters than the ones people read, and not on the list letter by letter.
     #[error(
-        "leads to {0}, which can be made to look like another host; if it is right, write that very name into route_hosts"
+        "leads to {0}, which can be made to look like another host; if it is right, write that very name into \
+         route_hosts"
     )]
     LookAlike(String),
     /// It would lead to another host for each borrower.
@@ -186,7 +189,8 @@ pub fn check_link_base(url: &str, hosts: &RouteHosts) -> Result<(), UrlRefusal> 
     if is_encoded(&host) && !hosts.0.contains(&host) { Err(UrlRefusal::LookAlike(host)) } else { Ok(()) }
 }
 
-/// Whether an address is on a host where anybody can make a link: people and mail filters have learnt not to trust these.
+/// Whether an address is on a host where anybody can make a link: people and mail filters have learnt not to trust
+/// these.
 #[must_use]
 pub fn is_shortened(url: &str) -> bool {
     let host = web_host(url).ok().flatten().unwrap_or_default();

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Installment, InstallmentId, InstallmentStatus, MerchantId, Money, Said, SourceName};
+use super::{FieldUpdate, Installment, InstallmentId, InstallmentStatus, MerchantId, Money, SourceName};
 
-/// What a source says of an instalment that the ledger knows: what was paid of it, or how it stands. Everything else stays.
+/// What a source says of an instalment that the ledger knows: what was paid of it, or how it stands. Everything else
+/// stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amendment {
     /// The merchant.
@@ -14,14 +15,14 @@ pub struct Amendment {
     /// The merchant's number for the instalment.
     pub installment: InstallmentId,
     /// What was paid in all; an empty cell is zero.
-    pub paid_amount: Said<Money>,
+    pub paid_amount: FieldUpdate<Money>,
     /// How it stands; an empty cell is open.
-    pub status: Said<InstallmentStatus>,
+    pub status: FieldUpdate<InstallmentStatus>,
 }
 
 /// What became of an [`Amendment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Amended {
+pub enum AmendmentResult {
     /// The ledger holds what it says now.
     Changed,
     /// The ledger held it before.
@@ -34,18 +35,18 @@ pub enum Amended {
 
 impl Amendment {
     /// Lays it over `known`, the instalment that it is about.
-    pub fn lay_over(&self, known: &mut Installment) -> Amended {
+    pub fn lay_over(&self, known: &mut Installment) -> AmendmentResult {
         let zero = known.amount.less(&known.amount);
-        let paid_amount = self.paid_amount.clone().over(Some(known.paid_amount)).unwrap_or(zero);
+        let paid_amount = self.paid_amount.clone().apply_to(Some(known.paid_amount)).unwrap_or(zero);
         if paid_amount.currency() != known.amount.currency() {
-            return Amended::OtherCurrency;
+            return AmendmentResult::OtherCurrency;
         }
-        let status = self.status.clone().over(Some(known.status)).unwrap_or(InstallmentStatus::Open);
+        let status = self.status.clone().apply_to(Some(known.status)).unwrap_or(InstallmentStatus::Open);
         if (paid_amount, status) == (known.paid_amount, known.status) {
-            return Amended::Same;
+            return AmendmentResult::Same;
         }
         (known.paid_amount, known.status) = (paid_amount, status);
-        Amended::Changed
+        AmendmentResult::Changed
     }
 }
 

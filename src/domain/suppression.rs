@@ -1,3 +1,5 @@
+//! Suppressions: addresses that must not be contacted.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,8 +35,8 @@ impl SuppressionReason {
     }
 }
 
-/// What [`Suppression::source`] begins with where a person asked for it by an answer, before the gateway's name: only such a one is
-/// lifted by an answer.
+/// What [`Suppression::source`] begins with where a person asked for it by an answer, before the gateway's name: only
+/// such a one is lifted by an answer.
 pub const BY_REPLY: &str = "reply:";
 
 /// An address that must not be contacted.

@@ -1,9 +1,11 @@
+//! Tags that the lender attaches to instalments.
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// Words that the lender has put on an instalment, for rules to ask for: `vip`, `furniture`. In order, none twice; written with
-/// semicolons between them.
+/// Words that the lender has put on an instalment, for rules to ask for: `vip`, `furniture`. In order, none twice;
+/// written with semicolons between them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Tags(BTreeSet<Box<str>>);
 

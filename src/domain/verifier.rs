@@ -18,7 +18,8 @@ pub enum VerifierKind {
     Birthday,
 }
 
-/// Four characters that a borrower knows: the end of an ID (`123X`), or month and day of birth (`0312`). `Debug` hides them.
+/// Four characters that a borrower knows: the end of an ID (`123X`), or month and day of birth (`0312`). `Debug` hides
+/// them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Verifier {
     kind: VerifierKind,
@@ -29,8 +30,8 @@ pub struct Verifier {
 const LENGTH: usize = 4;
 
 impl Verifier {
-    /// Reads a cell of the ledger: an ID or its end, or a date of birth with or without its year (`1990-03-12`, `3/12`, `3月12日`).
-    /// Four digits without a separator are the end of an ID.
+    /// Reads a cell of the ledger: an ID or its end, or a date of birth with or without its year (`1990-03-12`, `3/12`,
+    /// `3月12日`). Four digits without a separator are the end of an ID.
     ///
     /// # Errors
     /// [`VerifierError`].

@@ -1,5 +1,5 @@
-//! Callbacks: what a provider tells us on its own, at `/callbacks/{gateway}/{secret}`. Reading one is a pure function of the
-//! request.
+//! Callbacks: what a provider tells us on its own, at `/callbacks/{gateway}/{secret}`. Reading one is a pure function
+//! of the request.
 
 use std::fmt;
 
@@ -13,7 +13,8 @@ use crate::domain::{GatewayName, Report};
 pub struct CallbackAddress(String);
 
 impl CallbackAddress {
-    /// `base` is `links.base` of the config; the secret holds letters, digits, `-` and `_` only, as the config has checked.
+    /// `base` is `links.base` of the config; the secret holds letters, digits, `-` and `_` only, as the config has
+    /// checked.
     #[must_use]
     pub fn new(base: &str, gateway: &GatewayName, secret: &SecretString) -> Self {
         Self(format!("{base}/callbacks/{gateway}/{}", secret.expose_secret()))
@@ -42,8 +43,8 @@ impl fmt::Debug for CallbackAddress {
 /// A request that came in for a gateway; the secret in its path was right.
 #[derive(Clone, Copy)]
 pub struct Callback<'a> {
-    /// The address as the provider calls it, made from `links.base` in the config and never from the request's `Host`, which
-    /// anybody can write. With the query, percent-encoded as it came.
+    /// The address as the provider calls it, made from `links.base` in the config and never from the request's `Host`,
+    /// which anybody can write. With the query, percent-encoded as it came.
     pub url: &'a str,
     /// What stands behind the `?`, percent-encoded as it came.
     pub query: &'a str,
@@ -73,7 +74,7 @@ pub enum CallbackError {
 
 /// What a provider wants to read when its callback was taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct CallbackReply {
     /// The type of `body`.
     pub content_type: &'static str,
     /// What is sent with status 200.
@@ -82,17 +83,18 @@ pub struct Answer {
 
 /// Reads the callbacks of one gateway.
 pub trait Callbacks: Send + Sync {
-    /// Verifies the signature, where the provider has one, and gives what it reports: receipts, replies, both or nothing.
+    /// Verifies the signature, where the provider has one, and gives what it reports: receipts, replies, both or
+    /// nothing.
     ///
     /// # Errors
     /// When it is not signed as it should be, or is no callback of this provider. Nothing of it counts then.
     fn read(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError>;
 
     /// What the provider wants to read when all of it was stored.
-    fn answer(&self) -> Answer;
+    fn answer(&self) -> CallbackReply;
 
-    /// Whether a report proves what it says: its signature was verified. What is not proven is a hint where the gateway can be
-    /// asked, and is then confirmed by asking.
+    /// Whether a report proves what it says: its signature was verified. What is not proven is a hint where the gateway
+    /// can be asked, and is then confirmed by asking.
     fn is_proof(&self) -> bool;
 
     /// Whether the provider itself answers who opts out.

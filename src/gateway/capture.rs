@@ -1,4 +1,5 @@
-//! Keeps messages instead of sending them: for the demo, for rehearsals on real data, and for the config that `init` writes.
+//! Keeps messages instead of sending them: for the demo, for rehearsals on real data, and for the config that `init`
+//! writes.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
@@ -29,15 +30,15 @@ pub struct CaptureSettings {
     /// What kind of link it lets through.
     #[serde(default)]
     pub link_mode: LinkMode,
-    /// Where each message is also written: `{reference}.txt` for an SMS, `{reference}.eml` and `{reference}.html` for an
-    /// e-mail. The folder is made when the first one comes. A reference that comes again gets a `.2` behind it.
+    /// Where each message is also written: `{reference}.txt` for an SMS, `{reference}.eml` and `{reference}.html` for
+    /// an e-mail. The folder is made when the first one comes. A reference that comes again gets a `.2` behind it.
     #[serde(default)]
     pub folder: Option<PathBuf>,
 }
 
 /// A message as it would have gone out. `Debug` shows neither the address nor the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Captured {
+pub struct CapturedMessage {
     /// In whose name.
     pub merchant: MerchantId,
     /// To whom.
@@ -50,8 +51,8 @@ pub struct Captured {
     pub attempt: u32,
     /// When.
     pub at: DateTime<Utc>,
-    /// How often this reference had come by then, this time included: 2 means that a borrower would have got the message
-    /// twice.
+    /// How often this reference had come by then, this time included: 2 means that a borrower would have got the
+    /// message twice.
     pub copy: u32,
 }
 
@@ -61,18 +62,18 @@ pub struct CaptureGateway {
     name: GatewayName,
     settings: CaptureSettings,
     clock: Arc<dyn Clock>,
-    memory: Mutex<Memory>,
+    memory: Mutex<CaptureMemory>,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
-    messages: VecDeque<Captured>,
+struct CaptureMemory {
+    messages: VecDeque<CapturedMessage>,
     /// How often each remembered reference came.
     copies: HashMap<String, u32>,
     doubles: u64,
 }
 
-impl Memory {
+impl CaptureMemory {
     fn count(&mut self, reference: &str) -> u32 {
         let copies = self.copies.entry(reference.to_owned()).or_default();
         *copies += 1;
@@ -89,7 +90,7 @@ impl Memory {
         }
     }
 
-    fn keep(&mut self, captured: Captured) {
+    fn keep(&mut self, captured: CapturedMessage) {
         self.doubles += u64::from(captured.copy > 1);
         self.messages.push_back(captured);
         if self.messages.len() > REMEMBERED
@@ -111,17 +112,18 @@ impl CaptureGateway {
 
     /// What was captured, oldest first; the last 10,000.
     #[must_use]
-    pub fn messages(&self) -> Vec<Captured> {
+    pub fn messages(&self) -> Vec<CapturedMessage> {
         self.lock().messages.iter().cloned().collect()
     }
 
-    /// How many messages came whose reference had come before. Not 0 means that somebody would have been written to twice.
+    /// How many messages came whose reference had come before. Not 0 means that somebody would have been written to
+    /// twice.
     #[must_use]
     pub fn doubles(&self) -> u64 {
         self.lock().doubles
     }
 
-    fn lock(&self) -> MutexGuard<'_, Memory> {
+    fn lock(&self) -> MutexGuard<'_, CaptureMemory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -211,7 +213,7 @@ impl Gateway for CaptureGateway {
             self.lock().forget(handover.reference);
             return outcome;
         }
-        self.lock().keep(Captured {
+        self.lock().keep(CapturedMessage {
             merchant: handover.merchant.id.clone(),
             to: handover.to.clone(),
             message: handover.message.clone(),

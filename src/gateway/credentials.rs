@@ -1,4 +1,5 @@
-//! Credentials during a change: a list in the config, the newest first, of which the gateway uses one that the provider takes.
+//! Credentials during a change: a list in the config, the newest first, of which the gateway uses one that the provider
+//! takes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -82,7 +83,8 @@ impl Rotation {
         (0..count).map(move |step| (first + step) % count)
     }
 
-    /// The provider refused the credential at `refused` and took the one at `taken`. Where calls at once find that out, one says so.
+    /// The provider refused the credential at `refused` and took the one at `taken`. Where calls at once find that out,
+    /// one says so.
     pub(in crate::gateway) fn change(&self, refused: usize, taken: usize, gateway: &GatewayName) {
         if refused != taken
             && self.current.compare_exchange(refused, taken, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -91,7 +93,8 @@ impl Rotation {
                 %gateway,
                 refused = refused + 1,
                 used = taken + 1,
-                "gateway credential refused, another of the list is in use; when the change is over, take the refused one out of the config"
+                "gateway credential refused, another of the list is in use; when the change is over, take the refused \
+                 one out of the config"
             );
         }
     }

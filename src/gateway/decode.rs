@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, GB18030};
 
-/// The bytes of an answer or a callback as text, without byte order marks and zeros around it: a program put together from several files
-/// writes a mark for each of them.
+/// The bytes of an answer or a callback as text, without byte order marks and zeros around it: a program put together
+/// from several files writes a mark for each of them.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let is_mark = |letter: char| matches!(letter, '\u{feff}' | '\0');
     match text_of(bytes) {
@@ -18,8 +18,8 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// The bytes as text. A byte order mark says what they are and is left out (RFC 8259, 8.1); else they are
-/// UTF-8, or GB18030, which older gateways in China write whatever their header says. Bytes that are neither become U+FFFD, so
-/// that a message nobody can read does not make the number beside it doubtful.
+/// UTF-8, or GB18030, which older gateways in China write whatever their header says. Bytes that are neither become
+/// U+FFFD, so that a message nobody can read does not make the number beside it doubtful.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[mark..]).0;

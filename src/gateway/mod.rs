@@ -1,9 +1,9 @@
 //! Level 2: the ends that hand messages over. One trait, one set of tests that every end passes (`tests/it/gateway/`).
 //!
-//! A gateway sends to one recipient per call, follows no redirect, retries nothing by itself, and classifies what it saw as an
-//! [`Outcome`]: refused before the first byte of the request left is [`Outcome::NotSent`], what is documented as a refusal is
-//! [`Outcome::Rejected`] or [`Outcome::RetryAfter`], what is documented as taken over is [`Outcome::Accepted`], and everything
-//! else is [`Outcome::Unknown`].
+//! A gateway sends to one recipient per call, follows no redirect, retries nothing by itself, and classifies what it
+//! saw as an [`Outcome`]: refused before the first byte of the request left is [`Outcome::NotSent`], what is documented
+//! as a refusal is [`Outcome::Rejected`] or [`Outcome::RetryAfter`], what is documented as taken over is
+//! [`Outcome::Accepted`], and everything else is [`Outcome::Unknown`].
 
 mod callback;
 pub mod capture;
@@ -21,13 +21,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::clock::Deadline;
-use crate::domain::{Address, Channel, Fate, GatewayName, LinkMode, Merchant, Message, Outcome, Report};
+use crate::domain::{Address, Channel, GatewayName, LinkMode, Merchant, Message, Outcome, Report, ReportedState};
 use crate::render::RegisteredTemplates;
 
-pub use callback::{Answer, Callback, CallbackAddress, CallbackError, Callbacks};
+pub use callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 pub use credentials::OneOrMore;
 
-/// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a borrower.
+/// Why a gateway cannot be used: said once at start or by `check --online`. Holds no secret and no address of a
+/// borrower.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The settings do not make a gateway.
@@ -47,8 +48,8 @@ pub struct Handover<'a> {
     pub to: &'a Address,
     /// What.
     pub message: &'a Message,
-    /// Names this reminder to the other side: the same for every attempt, not countable, no personal data. The local part of
-    /// an e-mail's Message-ID, the idempotency key or out-id of an SMS.
+    /// Names this reminder to the other side: the same for every attempt, not countable, no personal data. The local
+    /// part of an e-mail's Message-ID, the idempotency key or out-id of an SMS.
     pub reference: &'a str,
     /// Which attempt this is, from 1.
     pub attempt: u32,
@@ -88,7 +89,7 @@ pub enum LookUp {
         /// Its own number for it.
         provider_id: Option<String>,
         /// Whether it arrived, where that is known already.
-        fate: Option<Fate>,
+        fate: Option<ReportedState>,
     },
     /// It documents that it never had it, and that it would know by now.
     NotSent,
@@ -129,7 +130,8 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Asks what became of one message. Not to be found is [`LookUp::Unclear`], unless the provider documents that it is a proof.
+    /// Asks what became of one message. Not to be found is [`LookUp::Unclear`], unless the provider documents that it
+    /// is a proof.
     async fn look_up(&self, inquiry: &Inquiry<'_>) -> LookUp {
         let _ = inquiry;
         LookUp::Unclear

@@ -1,5 +1,5 @@
-//! What every end on the network shares: sockets, TLS with ring, bounded waiting, and codes for what went wrong below the
-//! protocol.
+//! What every end on the network shares: sockets, TLS with ring, bounded waiting, and codes for what went wrong below
+//! the protocol.
 
 use std::error::Error;
 use std::future::Future;
@@ -28,8 +28,8 @@ pub(super) async fn within<F: Future>(clock: &dyn Clock, limit: Duration, work: 
     }
 }
 
-/// As [`within`], and looks at the deadline before each step of `work`: one that was stopped (SIGSTOP, a suspended machine)
-/// while its connection was being made does not go on to write its request.
+/// As [`within`], and looks at the deadline before each step of `work`: one that was stopped (SIGSTOP, a suspended
+/// machine) while its connection was being made does not go on to write its request.
 pub(super) async fn before<F: Future>(
     clock: &dyn Clock,
     limit: Duration,
@@ -48,11 +48,12 @@ pub(super) async fn before<F: Future>(
 pub(super) const ADDRESS_NOT_ALLOWED: &str = "address-not-allowed";
 
 /// What to do about it.
-pub(super) const ADVICE_ON_ADDRESS: &str = "its name leads to a private address: write the network into allowed_networks if \
+pub(super) const ADVICE_ON_ADDRESS: &str = "its name leads to a private address: write the network into \
+    allowed_networks if \
      that is meant (a link-local or metadata address is never connected to)";
 
-/// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer. Addresses that may not
-/// be meant ([`may_connect`]) are passed over. An error is the code of what stood in the way.
+/// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer.
+/// Addresses that may not be meant ([`may_connect`]) are passed over. An error is the code of what stood in the way.
 pub(super) async fn connect(host: &str, port: u16, allowed: &[Network]) -> Result<TcpStream, &'static str> {
     let mut code = "dns";
     for address in tokio::net::lookup_host((host, port)).await.map_err(|_| code)? {

@@ -17,7 +17,7 @@ use crate::clock::Deadline;
 
 /// What a conversation and its socket tell each other. The socket itself is out of reach inside lettre's connection.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct SocketGate {
     /// Until when bytes may leave; without one, always.
     deadline: Mutex<Option<Deadline>>,
     /// Bytes that the system took from us, as they were on the wire.
@@ -30,7 +30,7 @@ pub(super) struct Gate {
     by_line: AtomicBool,
 }
 
-impl Gate {
+impl SocketGate {
     pub(super) fn set_deadline(&self, deadline: Option<Deadline>) {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
     }
@@ -51,8 +51,9 @@ impl Gate {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// While on, nothing beyond a line is read ahead. Needed around STARTTLS: what somebody in the middle wrote behind the
-    /// server's `220` would otherwise wait in lettre's buffer and be taken for an answer that came encrypted (RFC 3207, 6).
+    /// While on, nothing beyond a line is read ahead. Needed around STARTTLS: what somebody in the middle wrote behind
+    /// the server's `220` would otherwise wait in lettre's buffer and be taken for an answer that came encrypted (RFC
+    /// 3207, 6).
     pub(super) fn read_by_line(&self, on: bool) {
         self.by_line.store(on, Ordering::Relaxed);
     }
@@ -70,25 +71,25 @@ impl Gate {
 
 /// When what is written leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leaves {
+pub(super) enum FlushMode {
     /// With each write.
     AtOnce,
-    /// All together, when the next answer is read or the conversation ends: for protocols where each side speaks in its turn, so
-    /// that what was written in pieces is one packet.
+    /// All together, when the next answer is read or the conversation ends: for protocols where each side speaks in its
+    /// turn, so that what was written in pieces is one packet.
     WhenAnAnswerIsAwaited,
 }
 
-/// A TCP stream behind a [`Gate`].
+/// A TCP stream behind a [`SocketGate`].
 #[derive(Debug)]
 pub(super) struct GatedSocket {
     tcp: TcpStream,
-    gate: Arc<Gate>,
-    leaves: Leaves,
+    gate: Arc<SocketGate>,
+    leaves: FlushMode,
     held: BytesMut,
 }
 
 impl GatedSocket {
-    pub(super) fn new(tcp: TcpStream, gate: Arc<Gate>, leaves: Leaves) -> Self {
+    pub(super) fn new(tcp: TcpStream, gate: Arc<SocketGate>, leaves: FlushMode) -> Self {
         Self { tcp, gate, leaves, held: BytesMut::new() }
     }
 
@@ -138,7 +139,7 @@ impl AsyncRead for GatedSocket {
 impl AsyncWrite for GatedSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.gate.pass()?;
-        if self.leaves == Leaves::WhenAnAnswerIsAwaited {
+        if self.leaves == FlushMode::WhenAnAnswerIsAwaited {
             self.held.extend_from_slice(bytes);
             self.gate.held.store(self.held.len(), Ordering::Relaxed);
             return Poll::Ready(Ok(bytes.len()));
@@ -201,7 +202,7 @@ impl AsyncTokioStream for TlsSocket {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, GatedSocket, Leaves};
+    use super::{FlushMode, GatedSocket, SocketGate};
     use crate::clock::{Clock, Deadline, SimClock};
     use chrono::{DateTime, Utc};
     use std::sync::Arc;
@@ -209,17 +210,17 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn pair(leaves: Leaves) -> (GatedSocket, Arc<Gate>, TcpStream) {
+    async fn pair(leaves: FlushMode) -> (GatedSocket, Arc<SocketGate>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (theirs, _) = listener.accept().await.unwrap();
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(SocketGate::default());
         (GatedSocket::new(ours, Arc::clone(&gate), leaves), gate, theirs)
     }
 
     #[tokio::test]
     async fn no_byte_passes_once_the_deadline_has_run_out() {
-        let (mut socket, gate, mut peer) = pair(Leaves::AtOnce).await;
+        let (mut socket, gate, mut peer) = pair(FlushMode::AtOnce).await;
         let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
         gate.set_deadline(Some(Deadline::new(Arc::new(clock.clone()), clock.elapsed(), Duration::from_secs(1))));
         socket.write_all(b"in time").await.unwrap();
@@ -235,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_leaves_with_the_next_read_unless_it_is_too_late() {
-        let (mut socket, gate, mut peer) = pair(Leaves::WhenAnAnswerIsAwaited).await;
+        let (mut socket, gate, mut peer) = pair(FlushMode::WhenAnAnswerIsAwaited).await;
         let clock = SimClock::at(DateTime::<Utc>::UNIX_EPOCH);
         gate.set_deadline(Some(Deadline::new(Arc::new(clock.clone()), clock.elapsed(), Duration::from_secs(1))));
         socket.write_all(b"body").await.unwrap();
@@ -259,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn by_line_nothing_is_read_ahead() {
-        let (mut socket, gate, mut peer) = pair(Leaves::AtOnce).await;
+        let (mut socket, gate, mut peer) = pair(FlushMode::AtOnce).await;
         gate.read_by_line(true);
         peer.write_all(b"220 go ahead\r\n250 injected\r\n").await.unwrap();
         drop(peer);

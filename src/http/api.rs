@@ -2,11 +2,11 @@
 //!
 //! | request | what it does |
 //! |---|---|
-//! | `GET /api/v1/borrowers/{merchant}/{borrower}/wishes` | the borrower's hold, language, channel and hours |
+//! | `GET /api/v1/borrowers/{merchant}/{borrower}/preferences` | the borrower's hold, language, channel and hours |
 //! | `PATCH` of the same | changes those that the body names (RFC 7396): `null` takes one back, what is left out stays |
 //!
-//! Every request needs `Authorization: Bearer TOKEN` with a token of `[[api.tokens]]`; its name is on record for what it does. It is
-//! for the merchants and the actions that the config names for it.
+//! Every request needs `Authorization: Bearer TOKEN` with a token of `[[api.tokens]]`; its name is on record for what
+//! it does. It is for the merchants and the actions that the config names for it.
 //!
 //! | answer | when |
 //! |---|---|
@@ -40,9 +40,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{ApiAction, ApiToken};
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, Locale, Merchant, MerchantId, Said, Wishes, WishesByHand,
+    Borrower, BorrowerId, BorrowerKey, Channel, ContactPreferences, FieldUpdate, Locale, ManualPreferences, Merchant,
+    MerchantId,
 };
-use crate::pipeline::{Signature, hold};
+use crate::pipeline::{AuditNote, hold};
 use crate::plan::{Policy, local_date};
 use crate::store::Store;
 
@@ -98,28 +99,33 @@ impl Api {
         owner.filter(|_| scheme.eq_ignore_ascii_case("bearer")).cloned()
     }
 
-    fn merchant(&self, borrower: &BorrowerKey) -> Result<&Merchant, Refusal> {
-        self.policy.merchants.get(&borrower.merchant).ok_or(Refusal::Unknown)
+    fn merchant(&self, borrower: &BorrowerKey) -> Result<&Merchant, ApiError> {
+        self.policy.merchants.get(&borrower.merchant).ok_or(ApiError::Unknown)
     }
 
     /// The borrower as the ledger has it now.
-    async fn borrower(&self, key: &BorrowerKey) -> Result<Borrower, Refusal> {
+    async fn borrower(&self, key: &BorrowerKey) -> Result<Borrower, ApiError> {
         let merchant = self.merchant(key)?;
         // What an account says of the borrower is the same for every day and channel.
         let today = local_date(merchant.time_zone, self.clock.now());
         let account = within_patience(&*self.clock, self.store.account(key, today, Channel::Sms)).await?;
-        account.borrower.ok_or(Refusal::Unknown)
+        account.borrower.ok_or(ApiError::Unknown)
     }
 
-    async fn wish(&self, borrower: BorrowerKey, asked: Asked, caller: &Caller) -> Result<Borrower, Refusal> {
+    async fn set_preferences(
+        &self,
+        borrower: BorrowerKey,
+        asked: PreferencesUpdate,
+        caller: &Caller,
+    ) -> Result<Borrower, ApiError> {
         let now = self.clock.now();
         let caller = &caller.0.name;
         let actor = asked.by.as_ref().map_or_else(|| caller.clone(), |person| format!("{person} by {caller}"));
-        let Signature { actor, .. } = Signature::new(&actor, "-").map_err(Refusal::body)?;
-        let wishes = asked.wishes(self.merchant(&borrower)?, now)?;
-        let said = WishesByHand { borrower, wishes, actor, at: now };
-        if !within_patience(&*self.clock, self.store.wish(&said)).await? {
-            return Err(Refusal::Unknown);
+        let AuditNote { actor, .. } = AuditNote::new(&actor, "-").map_err(ApiError::body)?;
+        let preferences = asked.preferences(self.merchant(&borrower)?, now)?;
+        let said = ManualPreferences { borrower, preferences, actor, at: now };
+        if !within_patience(&*self.clock, self.store.set_preferences(&said)).await? {
+            return Err(ApiError::Unknown);
         }
         self.borrower(&said.borrower).await
     }
@@ -128,8 +134,8 @@ impl Api {
 /// Serves `/api/v1/…`; every other path is a 404.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/api/v1/borrowers/{merchant}/{borrower}/wishes", get(show).patch(change))
-        .fallback(async || Refusal::NoPath)
+        .route("/api/v1/borrowers/{merchant}/{borrower}/preferences", get(show).patch(change))
+        .fallback(async || ApiError::NoPath)
         .layer(DefaultBodyLimit::max(MAX_WISHES))
         .layer(from_fn_with_state(api.clone(), authorised))
         .layer(map_response(with_headers))
@@ -138,127 +144,127 @@ pub fn router(api: Api) -> Router {
 }
 
 async fn authorised(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let Some(caller) = api.caller(request.headers()) else { return Refusal::Unauthorised.into_response() };
+    let Some(caller) = api.caller(request.headers()) else { return ApiError::Unauthorised.into_response() };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
 /// The merchant and the borrower in a path.
-type Named = Result<Path<(String, String)>, PathRejection>;
+type BorrowerPath = Result<Path<(String, String)>, PathRejection>;
 
 async fn show(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    path: Named,
-) -> Result<Json<Told>, Refusal> {
-    let key = key(path, &caller, ApiAction::ReadWishes)?;
-    Ok(Json(Told::of(api.borrower(&key).await?)))
+    path: BorrowerPath,
+) -> Result<Json<PreferencesView>, ApiError> {
+    let key = key(path, &caller, ApiAction::ReadPreferences)?;
+    Ok(Json(PreferencesView::of(api.borrower(&key).await?)))
 }
 
 async fn change(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    path: Named,
+    path: BorrowerPath,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Told>, Refusal> {
-    let key = key(path, &caller, ApiAction::ChangeWishes)?;
-    let body = body.map_err(|_| Refusal::TooLarge)?;
-    let asked = serde_json::from_slice(&body).map_err(Refusal::body)?;
-    Ok(Json(Told::of(api.wish(key, asked, &caller).await?)))
+) -> Result<Json<PreferencesView>, ApiError> {
+    let key = key(path, &caller, ApiAction::ChangePreferences)?;
+    let body = body.map_err(|_| ApiError::TooLarge)?;
+    let asked = serde_json::from_slice(&body).map_err(ApiError::body)?;
+    Ok(Json(PreferencesView::of(api.set_preferences(key, asked, &caller).await?)))
 }
 
 /// The borrower that the path names, if the caller may do that for the merchant.
-fn key(path: Named, caller: &Caller, action: ApiAction) -> Result<BorrowerKey, Refusal> {
-    let Path((merchant, borrower)) = path.map_err(|_| Refusal::Unknown)?;
-    let merchant = MerchantId::new(&merchant).map_err(|_| Refusal::Unknown)?;
+fn key(path: BorrowerPath, caller: &Caller, action: ApiAction) -> Result<BorrowerKey, ApiError> {
+    let Path((merchant, borrower)) = path.map_err(|_| ApiError::Unknown)?;
+    let merchant = MerchantId::new(&merchant).map_err(|_| ApiError::Unknown)?;
     if !caller.0.may(action, &merchant) {
-        return Err(Refusal::Forbidden);
+        return Err(ApiError::Forbidden);
     }
-    let id = BorrowerId::new(&borrower).map_err(|_| Refusal::Unknown)?;
+    let id = BorrowerId::new(&borrower).map_err(|_| ApiError::Unknown)?;
     Ok(BorrowerKey { merchant, id })
 }
 
 /// The body of a change.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct PreferencesUpdate {
     #[serde(default, deserialize_with = "said")]
-    hold: Said<AskedHold>,
+    hold: FieldUpdate<HoldUpdate>,
     #[serde(default, deserialize_with = "said")]
-    language: Said<String>,
+    language: FieldUpdate<String>,
     #[serde(default, deserialize_with = "said")]
-    channel: Said<String>,
+    channel: FieldUpdate<String>,
     #[serde(default, deserialize_with = "said")]
-    hours: Said<String>,
+    hours: FieldUpdate<String>,
     /// The person at the caller's end, for the record.
     by: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AskedHold {
+struct HoldUpdate {
     reason: String,
     until: Option<String>,
 }
 
 /// What stands there is said, `null` too; what does not is not.
-fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Said<T>, D::Error> {
-    Option::deserialize(deserializer).map(Said::Value)
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<FieldUpdate<T>, D::Error> {
+    Option::deserialize(deserializer).map(FieldUpdate::Set)
 }
 
-impl Asked {
-    fn wishes(self, merchant: &Merchant, now: DateTime<Utc>) -> Result<Wishes, Refusal> {
-        let wishes = Wishes {
+impl PreferencesUpdate {
+    fn preferences(self, merchant: &Merchant, now: DateTime<Utc>) -> Result<ContactPreferences, ApiError> {
+        let preferences = ContactPreferences {
             hold: read(self.hold, |asked| {
-                hold(&asked.reason, asked.until.as_deref(), merchant.time_zone, now).map_err(Refusal::body)
+                hold(&asked.reason, asked.until.as_deref(), merchant.time_zone, now).map_err(ApiError::body)
             })?,
             locale: read(self.language, |text| {
-                Locale::new(&text).map_err(|_| Refusal::body("language is no language tag such as zh-CN or en"))
+                Locale::new(&text).map_err(|_| ApiError::body("language is no language tag such as zh-CN or en"))
             })?,
             preferred_channel: read(self.channel, |text| {
-                text.parse().map_err(|_| Refusal::body("channel is not sms or email"))
+                text.parse().map_err(|_| ApiError::body("channel is not sms or email"))
             })?,
             preferred_hours: read(self.hours, |text| {
-                text.parse().map_err(|error| Refusal::body(format!("hours: the text {error}")))
+                text.parse().map_err(|error| ApiError::body(format!("hours: the text {error}")))
             })?,
         };
-        if wishes == Wishes::default() {
-            return Err(Refusal::body("empty update: set at least one of hold, language, channel, hours"));
+        if preferences == ContactPreferences::default() {
+            return Err(ApiError::body("empty update: set at least one of hold, language, channel, hours"));
         }
-        Ok(wishes)
+        Ok(preferences)
     }
 }
 
-fn read<T, W>(said: Said<T>, read: impl FnOnce(T) -> Result<W, Refusal>) -> Result<Said<W>, Refusal> {
+fn read<T, W>(said: FieldUpdate<T>, read: impl FnOnce(T) -> Result<W, ApiError>) -> Result<FieldUpdate<W>, ApiError> {
     Ok(match said {
-        Said::Nothing => Said::Nothing,
-        Said::Value(value) => Said::Value(value.map(read).transpose()?),
+        FieldUpdate::Keep => FieldUpdate::Keep,
+        FieldUpdate::Set(value) => FieldUpdate::Set(value.map(read).transpose()?),
     })
 }
 
 /// What is wished for a borrower. No name and no address.
 #[derive(Debug, Serialize)]
-struct Told {
+struct PreferencesView {
     merchant: String,
     borrower: String,
-    hold: Option<ToldHold>,
+    hold: Option<HoldView>,
     language: Option<String>,
     channel: Option<Channel>,
     hours: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct ToldHold {
+struct HoldView {
     reason: String,
     until: Option<DateTime<Utc>>,
 }
 
-impl Told {
+impl PreferencesView {
     fn of(borrower: Borrower) -> Self {
         Self {
             merchant: borrower.key.merchant.to_string(),
             borrower: borrower.key.id.to_string(),
-            hold: borrower.hold.map(|hold| ToldHold { reason: hold.reason, until: hold.until }),
+            hold: borrower.hold.map(|hold| HoldView { reason: hold.reason, until: hold.until }),
             language: borrower.locale.map(|locale| locale.to_string()),
             channel: borrower.preferred_channel,
             hours: borrower.preferred_hours.map(|hours| hours.to_string()),
@@ -268,7 +274,7 @@ impl Told {
 
 /// Why a request is not done.
 #[derive(Debug)]
-enum Refusal {
+enum ApiError {
     Unauthorised,
     Forbidden,
     NoPath,
@@ -278,19 +284,19 @@ enum Refusal {
     Failed(HttpError),
 }
 
-impl Refusal {
+impl ApiError {
     fn body(why: impl ToString) -> Self {
         Self::Body(why.to_string())
     }
 }
 
-impl From<HttpError> for Refusal {
+impl From<HttpError> for ApiError {
     fn from(error: HttpError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, error) = match self {
             Self::Unauthorised => {

@@ -48,12 +48,12 @@ pub struct Inbox {
     pub intake: Intake,
     /// Bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
-    doors: Arc<BTreeMap<GatewayName, Door>>,
+    doors: Arc<BTreeMap<GatewayName, CallbackEndpoint>>,
 }
 
 /// Where the callbacks of one gateway come in.
 #[derive(Debug)]
-struct Door {
+struct CallbackEndpoint {
     gateway: Arc<dyn Gateway>,
     /// Each with the secret in it.
     addresses: Vec<(CallbackAddress, Fingerprint)>,
@@ -67,7 +67,7 @@ impl Inbox {
             let gateway = Arc::clone(app.gateways.get(name)?);
             let addresses = app.config.callback_addresses(name).into_iter();
             let addresses = addresses.map(|(address, secret)| (address, fingerprint(secret.expose_secret())));
-            Some((name.clone(), Door { gateway, addresses: addresses.collect() }))
+            Some((name.clone(), CallbackEndpoint { gateway, addresses: addresses.collect() }))
         });
         Self {
             intake: Intake { store: Arc::clone(&app.public_store), ..app.intake() },
@@ -82,7 +82,7 @@ impl Inbox {
     pub fn with(mut self, gateway: Arc<dyn Gateway>, address: CallbackAddress, secret: &str) -> Self {
         let mut doors: BTreeMap<_, _> = Arc::try_unwrap(self.doors).unwrap_or_default();
         let name = gateway.name().clone();
-        let door = doors.entry(name).or_insert_with(|| Door { gateway, addresses: Vec::new() });
+        let door = doors.entry(name).or_insert_with(|| CallbackEndpoint { gateway, addresses: Vec::new() });
         door.addresses.push((address, fingerprint(secret)));
         self.doors = Arc::new(doors);
         self
@@ -96,7 +96,7 @@ impl Inbox {
     }
 
     /// The door and the address that was called, if there is one and the secret is right. The time taken tells neither.
-    fn door(&self, gateway: &str, secret: &str) -> Option<(&Door, &CallbackAddress)> {
+    fn door(&self, gateway: &str, secret: &str) -> Option<(&CallbackEndpoint, &CallbackAddress)> {
         let (door, shown) = (self.doors.get(gateway), fingerprint(secret));
         _ = bool::from(shown.ct_eq(&*NOBODYS));
         let called = door.iter().flat_map(|door| &door.addresses).fold(None, |called, (address, expected)| {
@@ -135,7 +135,7 @@ async fn callback(
     take_in(&inbox, door, &Callback { url: &url, query, headers: &parts.headers, body: &body }).await
 }
 
-async fn take_in(inbox: &Inbox, door: &Door, callback: &Callback<'_>) -> Response {
+async fn take_in(inbox: &Inbox, door: &CallbackEndpoint, callback: &Callback<'_>) -> Response {
     let Some(callbacks) = door.gateway.callbacks() else { return not_found() };
     let reports = match callbacks.read(callback) {
         Ok(reports) => reports,
@@ -146,7 +146,8 @@ async fn take_in(inbox: &Inbox, door: &Door, callback: &Callback<'_>) -> Respons
     let trust = if is_hint { Trust::Hint } else { Trust::Counts };
     let taken = inbox.intake.take_in(door.gateway.name(), reports, trust);
     if let Err(error) = within_patience(&*inbox.clock, taken).await {
-        tracing::error!(gateway = %door.gateway.name(), %error, "a callback could not be stored; the provider comes again");
+        tracing::error!(gateway = %door.gateway.name(), %error, "a callback could not be stored; the provider comes \
+            again");
         let mut response = refused(door, "store", StatusCode::SERVICE_UNAVAILABLE);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         return response;
@@ -155,7 +156,7 @@ async fn take_in(inbox: &Inbox, door: &Door, callback: &Callback<'_>) -> Respons
     ([(CONTENT_TYPE, answer.content_type)], answer.body).into_response()
 }
 
-fn refused(door: &Door, reason: &'static str, status: StatusCode) -> Response {
+fn refused(door: &CallbackEndpoint, reason: &'static str, status: StatusCode) -> Response {
     let gateway = door.gateway.name().to_string();
     if reason != "store" {
         tracing::warn!(gateway, reason, "a callback was refused");

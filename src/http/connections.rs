@@ -1,4 +1,5 @@
-//! The connections that a server has open, and which of them it closes when there are too many: an idle one, the oldest first.
+//! The connections that a server has open, and which of them it closes when there are too many: an idle one, the oldest
+//! first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -39,13 +40,13 @@ pub(super) struct Connections {
 struct Table {
     /// Numbers connections, and the moments at which they became idle.
     last_number: u64,
-    open: HashMap<u64, Entry>,
+    open: HashMap<u64, ConnectionEntry>,
     /// Connections that wait for a request, by the moment since when.
     idle: BTreeMap<u64, u64>,
     per_client: HashMap<IpAddr, usize>,
 }
 
-struct Entry {
+struct ConnectionEntry {
     client: Option<IpAddr>,
     idle_since: Option<u64>,
     close: CancellationToken,
@@ -53,7 +54,7 @@ struct Entry {
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ConnectionPhase {
     /// Its first request has not arrived whole.
     New,
     /// A request is being answered.
@@ -62,7 +63,7 @@ enum Phase {
     Idle,
 }
 
-impl Phase {
+impl ConnectionPhase {
     fn timeout(self) -> Duration {
         match self {
             Self::New => HEAD_TIMEOUT,
@@ -76,7 +77,7 @@ impl Phase {
 pub(super) struct Connection {
     all: Arc<Connections>,
     number: u64,
-    phase: Mutex<(Phase, Duration)>,
+    phase: Mutex<(ConnectionPhase, Duration)>,
     /// The phase is another now.
     pub(super) changed: Notify,
     /// It has to make room, or the server ends.
@@ -100,8 +101,8 @@ impl Connections {
         })
     }
 
-    /// Makes room for a connection of that peer: closes an idle one, or waits until there is one. `None` when the peer has too many
-    /// that are all busy.
+    /// Makes room for a connection of that peer: closes an idle one, or waits until there is one. `None` when the peer
+    /// has too many that are all busy.
     pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Connection>> {
         let peer = peer.to_canonical();
         let client = self.limits.per_client.filter(|_| !is_near(peer)).map(|most| (network(peer), most));
@@ -140,13 +141,13 @@ impl Connections {
         let close = self.close_all.child_token();
         let mut table = self.table();
         let number = table.next_number();
-        table.open.insert(number, Entry { client, idle_since: Some(number), close: close.clone() });
+        table.open.insert(number, ConnectionEntry { client, idle_since: Some(number), close: close.clone() });
         table.idle.insert(number, number);
         if let Some(client) = client {
             *table.per_client.entry(client).or_default() += 1;
         }
         drop(table);
-        let phase = Mutex::new((Phase::New, self.clock.elapsed()));
+        let phase = Mutex::new((ConnectionPhase::New, self.clock.elapsed()));
         Arc::new(Connection { all: Arc::clone(self), number, phase, changed: Notify::new(), close, _slot: slot })
     }
 
@@ -178,7 +179,7 @@ impl Table {
         true
     }
 
-    fn remove(&mut self, number: u64) -> Option<Entry> {
+    fn remove(&mut self, number: u64) -> Option<ConnectionEntry> {
         let entry = self.open.remove(&number)?;
         if let Some(since) = entry.idle_since {
             self.idle.remove(&since);
@@ -209,17 +210,17 @@ impl Table {
 impl Connection {
     /// A request has arrived.
     pub(super) fn begin_request(&self) {
-        self.enter(Phase::Busy);
+        self.enter(ConnectionPhase::Busy);
     }
 
     /// The answer has left.
     pub(super) fn end_request(&self) {
-        self.enter(Phase::Idle);
+        self.enter(ConnectionPhase::Idle);
     }
 
-    fn enter(&self, phase: Phase) {
+    fn enter(&self, phase: ConnectionPhase) {
         *self.phase() = (phase, self.all.clock.elapsed());
-        let is_idle = phase == Phase::Idle;
+        let is_idle = phase == ConnectionPhase::Idle;
         self.all.table().set_idle(self.number, is_idle);
         self.changed.notify_one();
         if is_idle && self.all.slots.available_permits() == 0 {
@@ -234,7 +235,7 @@ impl Connection {
         deadline.checked_sub(self.all.clock.elapsed()).filter(|left| !left.is_zero())
     }
 
-    fn phase(&self) -> MutexGuard<'_, (Phase, Duration)> {
+    fn phase(&self) -> MutexGuard<'_, (ConnectionPhase, Duration)> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

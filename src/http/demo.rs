@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::page::{Strictness, page, set_headers};
 use super::public::{self, Public};
-use super::{HttpError, Standing};
+use super::{HttpError, LinkStatus};
 use crate::domain::{Channel, Locale, Message, RegisteredSms, SkipReason, SmsText};
 
 /// What the page shows; filled from the capture gateway and the store.
@@ -63,7 +63,7 @@ pub struct DemoSkipped {
 
 /// Words in the page's two languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Words {
+pub struct DemoWords {
     /// English.
     pub en: &'static str,
     /// Chinese.
@@ -72,7 +72,7 @@ pub struct Words {
 
 /// Says for people why a reminder was not sent.
 #[must_use]
-pub fn skip_words(reason: SkipReason) -> Words {
+pub fn skip_words(reason: SkipReason) -> DemoWords {
     let (en, zh) = match reason {
         SkipReason::Paid => ("Already paid, so nothing was sent", "账单已还清，未发送"),
         SkipReason::Cancelled => ("The bill was cancelled, so nothing was sent", "账单已取消，未发送"),
@@ -90,7 +90,7 @@ pub fn skip_words(reason: SkipReason) -> Words {
         SkipReason::NotAllowed => ("This number may not be contacted", "不允许向该号码发送"),
         SkipReason::NoticeCancelled => ("The notice was cancelled", "该通知已取消"),
     };
-    Words { en, zh }
+    DemoWords { en, zh }
 }
 
 /// Serves the page at `/`, and the landing pages that its links lead to.
@@ -105,7 +105,7 @@ struct Demo {
 }
 
 async fn demo_page(State(demo): State<Arc<Demo>>) -> Response {
-    let mut shown = Shown::about(&demo.view);
+    let mut shown = DemoPage::about(&demo.view);
     for message in &demo.view.messages {
         // Asked anew for every view of the page, of the very code that serves the link.
         let Some(link) = message.link.as_deref() else { continue };
@@ -132,13 +132,13 @@ fn local(link: &str) -> Option<String> {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct DemoPage<'a> {
     lang: &'static str,
     title: &'a str,
     sent: usize,
     phones: Vec<PhoneScreen<'a>>,
     mails: Vec<Mail<'a>>,
-    skipped: Vec<NotSent<'a>>,
+    skipped: Vec<UnsentReminder<'a>>,
     links: Vec<LinkState<'a>>,
     working: usize,
 }
@@ -150,11 +150,11 @@ struct PhoneScreen<'a> {
     merchant: &'a str,
     from: &'a str,
     to: &'a str,
-    bubbles: Vec<Bubble<'a>>,
+    bubbles: Vec<PhoneMessage<'a>>,
 }
 
 #[derive(Serialize)]
-struct Bubble<'a> {
+struct PhoneMessage<'a> {
     lang: &'a str,
     at: String,
     before: &'a str,
@@ -185,12 +185,12 @@ struct Mail<'a> {
 }
 
 #[derive(Serialize)]
-struct NotSent<'a> {
+struct UnsentReminder<'a> {
     borrower: &'a str,
     merchant: &'a str,
     channel: &'static str,
     due_date: String,
-    reason: Words,
+    reason: DemoWords,
 }
 
 #[derive(Serialize)]
@@ -201,10 +201,10 @@ struct LinkState<'a> {
     text: &'a str,
     href: Option<String>,
     works: bool,
-    says: Words,
+    says: DemoWords,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> DemoPage<'a> {
     fn about(view: &'a DemoView) -> Self {
         let mut shown = Self {
             lang: "en",
@@ -212,14 +212,14 @@ impl<'a> Shown<'a> {
             sent: view.messages.len(),
             phones: Vec::new(),
             mails: Vec::new(),
-            skipped: view.skipped.iter().map(NotSent::of).collect(),
+            skipped: view.skipped.iter().map(UnsentReminder::of).collect(),
             links: Vec::new(),
             working: 0,
         };
         for message in &view.messages {
             match &message.message {
                 Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }) => {
-                    phone_of(&mut shown.phones, message).bubbles.push(Bubble::of(message, text))
+                    phone_of(&mut shown.phones, message).bubbles.push(PhoneMessage::of(message, text))
                 }
                 Message::Email(parts) => shown.mails.push(Mail {
                     lang: message.locale.as_str(),
@@ -257,7 +257,7 @@ fn phone_of<'s, 'a>(phones: &'s mut Vec<PhoneScreen<'a>>, message: &'a DemoMessa
     &mut phones[place]
 }
 
-impl<'a> Bubble<'a> {
+impl<'a> PhoneMessage<'a> {
     fn of(message: &'a DemoMessage, text: &'a str) -> Self {
         let link = message.link.as_deref();
         let parted = link.and_then(|link| text.split_once(link).map(|(before, after)| (before, link, after)));
@@ -277,7 +277,7 @@ impl<'a> Bubble<'a> {
     }
 }
 
-impl<'a> NotSent<'a> {
+impl<'a> UnsentReminder<'a> {
     fn of(skipped: &'a DemoSkipped) -> Self {
         Self {
             borrower: &skipped.borrower,
@@ -290,13 +290,13 @@ impl<'a> NotSent<'a> {
 }
 
 impl<'a> LinkState<'a> {
-    fn of(message: &'a DemoMessage, link: &'a str, standing: &Result<Option<Standing>, HttpError>) -> Self {
+    fn of(message: &'a DemoMessage, link: &'a str, standing: &Result<Option<LinkStatus>, HttpError>) -> Self {
         let (works, en, zh) = match standing {
-            Ok(Some(Standing::Open)) => (true, "Works: shows the ways to repay", "有效：显示还款方式"),
-            Ok(Some(Standing::Paid)) => (true, "Works: says that it is paid", "有效：显示已还清"),
-            Ok(Some(Standing::Cancelled)) => (true, "Works: says that it was cancelled", "有效：显示账单已取消"),
-            Ok(Some(Standing::Expired)) => (true, "Works: says that the link has expired", "有效：显示链接已失效"),
-            Ok(Some(Standing::Rescheduled)) => (true, "Works: says that the date moved", "有效：显示还款日已变更"),
+            Ok(Some(LinkStatus::Open)) => (true, "Works: shows the ways to repay", "有效：显示还款方式"),
+            Ok(Some(LinkStatus::Paid)) => (true, "Works: says that it is paid", "有效：显示已还清"),
+            Ok(Some(LinkStatus::Cancelled)) => (true, "Works: says that it was cancelled", "有效：显示账单已取消"),
+            Ok(Some(LinkStatus::Expired)) => (true, "Works: says that the link has expired", "有效：显示链接已失效"),
+            Ok(Some(LinkStatus::Rescheduled)) => (true, "Works: says that the date moved", "有效：显示还款日已变更"),
             Ok(None) => (false, "Does not work: leads to a 404 page", "无效：页面不存在"),
             Err(_) => (false, "Could not be checked: the store does not answer", "暂时无法检查"),
         };
@@ -307,7 +307,7 @@ impl<'a> LinkState<'a> {
             text: link,
             href: local(link),
             works,
-            says: Words { en, zh },
+            says: DemoWords { en, zh },
         }
     }
 }

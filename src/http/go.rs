@@ -1,7 +1,8 @@
 //! `/r/{token}/go`: the way from the page to the target of a route, which is counted.
 //!
-//! Only a POST of the page's form is answered, by a redirect to the route as it is at that moment. What is not offered to who has that
-//! link (a route that closed, another merchant's, one for who knows the phone number) leads back to the page, which says what is.
+//! Only a POST of the page's form is answered, by a redirect to the route as it is at that moment. What is not offered
+//! to who has that link (a route that closed, another merchant's, one for who knows the phone number) leads back to the
+//! page, which says what is.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -11,13 +12,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::hosts::RequestHost;
-use super::landing::{Access, Check, Facts};
+use super::landing::{Access, Check, PageFacts};
 use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
 use crate::domain::{Click, RouteKey};
 
 /// What the form says.
-struct Wanted {
+struct VisitForm {
     route: RouteKey,
     bill: Option<usize>,
     proof: String,
@@ -37,13 +38,13 @@ pub(super) async fn go(
     };
     // From below the page's own address, whatever stands before it.
     let back = || see(&format!("../{token}"));
-    let Some(wanted) = Wanted::read(&body.unwrap_or_default()) else { return back() };
+    let Some(wanted) = VisitForm::read(&body.unwrap_or_default()) else { return back() };
     let Some(target) = public.target(&facts, &wanted) else { return back() };
     public.count(&facts, wanted.route).await;
     see(&target)
 }
 
-impl Wanted {
+impl VisitForm {
     fn read(body: &[u8]) -> Option<Self> {
         let field = |name: &str| form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value);
         let bill = field("bill").map(|bill| bill.parse()).transpose().ok()?;
@@ -53,7 +54,7 @@ impl Wanted {
 }
 
 impl Public {
-    fn target(&self, facts: &Facts, wanted: &Wanted) -> Option<String> {
+    fn target(&self, facts: &PageFacts, wanted: &VisitForm) -> Option<String> {
         let access = if self.proofs.proves(&wanted.proof, facts.reminder, facts.now) {
             Access::Number { proof: String::new() }
         } else {
@@ -64,7 +65,7 @@ impl Public {
     }
 
     /// A borrower on the way to repay is not held up by a click that cannot be kept, or by many before.
-    async fn count(&self, facts: &Facts, route: RouteKey) {
+    async fn count(&self, facts: &PageFacts, route: RouteKey) {
         if self.limits.clicks.count(facts.reminder).is_err() {
             return;
         }

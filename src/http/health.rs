@@ -1,5 +1,5 @@
-//! What the daemon knows about itself beside its store: tasks that fail, a database that is not there yet, a missing way to the
-//! internet. The daemon writes it, `/readyz` shows it.
+//! What the daemon knows about itself beside its store: tasks that fail, a database that is not there yet, a missing
+//! way to the internet. The daemon writes it, `/readyz` shows it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -42,7 +42,8 @@ struct Notes {
 pub struct Health(Arc<Mutex<Notes>>);
 
 impl Health {
-    /// A task ended although nobody stopped it; `in_a_row` counts this and the failures before that it has not recovered from.
+    /// A task ended although nobody stopped it; `in_a_row` counts this and the failures before that it has not
+    /// recovered from.
     pub fn task_failed(&self, task: &str, kind: TaskKind, in_a_row: u32, at: DateTime<Utc>) {
         self.notes().tasks.insert(task.to_owned(), Failures { kind, in_a_row, last_at: at, is_down: true });
     }

@@ -1,7 +1,8 @@
-//! Under which hosts pages are served: a merchant's own, so that nobody shows them under a name of his own by pointing it here.
+//! Under which hosts pages are served: a merchant's own, so that nobody shows them under a name of his own by pointing
+//! it here.
 //!
-//! This machine's own names are served too: for operations, for the demo, and for a front server that does not pass the host on.
-//! Browsers always name a host; a program that names none is served, as it could name any.
+//! This machine's own names are served too: for operations, for the demo, and for a front server that does not pass the
+//! host on. Browsers always name a host; a program that names none is served, as it could name any.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -51,7 +52,8 @@ pub(super) struct RequestHost(Option<String>);
 
 impl RequestHost {
     fn of(parts: &Parts) -> Self {
-        // Of two (RFC 9112, 3.2 forbids them) a front server may have looked at the other one: such a request names no host of ours.
+        // Of two (RFC 9112, 3.2 forbids them) a front server may have looked at the other one: such a request names no
+        // host of ours.
         let mut named = parts.headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
         let header = match (named.next(), named.next()) {
             (host, None) => host,

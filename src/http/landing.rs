@@ -9,20 +9,20 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use super::question::{Asks, Question};
-use super::ways::{Viewer, Way, form_sources, is_app, is_web};
+use super::question::{Question, QuestionKind};
+use super::ways::{RepaymentOption, Viewer, form_sources, is_app, is_web};
 use crate::config::LinkLifetime;
 use crate::domain::{
     Borrower, Channel, Installment, KeyRing, Locale, Merchant, ReminderId, RouteHosts, RouteKind, SkipReason, Support,
 };
-use crate::pipeline::Seen;
+use crate::pipeline::RouteSnapshot;
 use crate::plan::{Account, local_date, open_installments};
 use crate::render::{LocaleFile, date_text, money_text};
 
 /// What became of what a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum LinkStatus {
     /// Something is to be paid.
     Open,
     /// All is paid.
@@ -36,14 +36,14 @@ pub enum Standing {
 }
 
 /// What a page is about.
-pub(super) struct Facts {
+pub(super) struct PageFacts {
     pub(super) reminder: ReminderId,
     pub(super) merchant: Merchant,
     pub(super) due_date: NaiveDate,
     /// By which the message came.
     pub(super) channel: Channel,
     pub(super) account: Account,
-    pub(super) routes: Seen,
+    pub(super) routes: RouteSnapshot,
     pub(super) ring: Option<Arc<KeyRing>>,
     pub(super) now: DateTime<Utc>,
     pub(super) lifetime: LinkLifetime,
@@ -93,7 +93,7 @@ pub(super) enum Check {
 #[derive(Debug, Serialize)]
 pub(super) struct Landing {
     lang: Language,
-    standing: Standing,
+    standing: LinkStatus,
     /// What the address of the page ends with, for its forms.
     token: String,
     merchant: String,
@@ -102,17 +102,17 @@ pub(super) struct Landing {
     /// Days from the borrower's today to the due date; negative once it has passed.
     days_left: i64,
     /// Ways by an app's link, each once.
-    apps: Vec<Way>,
+    apps: Vec<RepaymentOption>,
     /// What to do in the app; without any, what is always right.
     steps: Vec<String>,
     /// Where the app is to be had.
-    stores: Vec<Store>,
+    stores: Vec<PageStore>,
     /// Ways by a web page, each once.
-    webs: Vec<Way>,
+    webs: Vec<RepaymentOption>,
     /// The state of the question; `None` where there is none, or where it is answered.
     check: Option<Check>,
     /// What the question asks for.
-    asks: Option<Asks>,
+    asks: Option<QuestionKind>,
     /// For who has answered.
     bill: Option<Bill>,
     proof: Option<String>,
@@ -120,7 +120,7 @@ pub(super) struct Landing {
 }
 
 #[derive(Debug, Serialize)]
-struct Store {
+struct PageStore {
     name: String,
     url: String,
 }
@@ -129,12 +129,12 @@ struct Store {
 #[derive(Serialize)]
 struct Bill {
     name: Option<String>,
-    items: Vec<Item>,
+    items: Vec<BillItem>,
 }
 
 #[derive(Serialize)]
-struct Item {
-    /// Counted as in [`Way`].
+struct BillItem {
+    /// Counted as in [`RepaymentOption`].
     bill: usize,
     product: Option<String>,
     order: Option<String>,
@@ -164,25 +164,25 @@ pub(super) struct SupportContact {
     hours: Option<String>,
 }
 
-impl Facts {
+impl PageFacts {
     /// What the page asks for, if anything is known that the message does not contain.
     pub(super) fn question(&self) -> Option<Question> {
-        if self.standing() == Standing::Expired {
+        if self.standing() == LinkStatus::Expired {
             return None;
         }
         Question::of(self.account.borrower.as_ref()?, self.channel, self.ring.as_ref())
     }
 
     /// What became of the bill.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> LinkStatus {
         if self.is_expired() {
-            return Standing::Expired;
+            return LinkStatus::Expired;
         }
         match open_installments(&self.account.installments) {
-            Ok(_) => Standing::Open,
-            Err(SkipReason::Paid) => Standing::Paid,
-            Err(SkipReason::Cancelled) => Standing::Cancelled,
-            Err(_) => Standing::Rescheduled,
+            Ok(_) => LinkStatus::Open,
+            Err(SkipReason::Paid) => LinkStatus::Paid,
+            Err(SkipReason::Cancelled) => LinkStatus::Cancelled,
+            Err(_) => LinkStatus::Rescheduled,
         }
     }
 
@@ -202,7 +202,7 @@ impl Facts {
         let zone = borrower.and_then(|borrower| borrower.time_zone).unwrap_or(merchant.time_zone);
         let lang = Language::of(locale);
         let standing = self.standing();
-        let is_shown = |one: &Installment| one.is_due() && standing != Standing::Expired;
+        let is_shown = |one: &Installment| one.is_due() && standing != LinkStatus::Expired;
         let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| is_shown(one)).collect();
         let question = self.question();
         let can_confirm = question.is_some();
@@ -211,8 +211,8 @@ impl Facts {
         let viewer = Viewer { routes: &self.routes, hosts, key, confirmed, can_confirm };
         let guide = viewer.guide(&open).cloned().unwrap_or_default();
         let (check, proof) = match access {
-            Access::Link(check) => (Some(check).filter(|_| can_confirm && standing == Standing::Open), None),
-            Access::Number { proof } => (None, Some(proof).filter(|_| standing != Standing::Expired)),
+            Access::Link(check) => (Some(check).filter(|_| can_confirm && standing == LinkStatus::Open), None),
+            Access::Number { proof } => (None, Some(proof).filter(|_| standing != LinkStatus::Expired)),
         };
         Landing {
             lang,
@@ -224,7 +224,7 @@ impl Facts {
             days_left: (self.due_date - local_date(zone, self.now)).num_days(),
             apps: viewer.ways(&open, is_app),
             steps: guide.steps.in_language(lang.0).to_vec(),
-            stores: guide.stores.into_iter().map(|url| Store { name: store_name(&url, lang), url }).collect(),
+            stores: guide.stores.into_iter().map(|url| PageStore { name: store_name(&url, lang), url }).collect(),
             webs: viewer.ways(&open, is_web),
             check,
             asks: question.map(|question| question.asks()),
@@ -246,7 +246,7 @@ impl Facts {
 
 impl Bill {
     fn of(borrower: Option<&Borrower>, open: &[(usize, &Installment)], lang: Language) -> Self {
-        let item = |(bill, one): &(usize, &Installment)| Item {
+        let item = |(bill, one): &(usize, &Installment)| BillItem {
             bill: *bill,
             product: one.readable_product().map(Cow::into_owned),
             order: one.readable_order().map(Cow::into_owned),
@@ -271,7 +271,7 @@ impl Landing {
         has_forms.then(|| form_sources(self.ways(), hosts))
     }
 
-    fn ways(&self) -> impl Iterator<Item = &Way> {
+    fn ways(&self) -> impl Iterator<Item = &RepaymentOption> {
         self.apps.iter().chain(&self.webs)
     }
 

@@ -1,5 +1,5 @@
-//! How often one client may ask for pages, and how much may be put on record through one link: guessing tokens costs addresses, and
-//! neither one client nor one link can keep the store busy.
+//! How often one client may ask for pages, and how much may be put on record through one link: guessing tokens costs
+//! addresses, and neither one client nor one link can keep the store busy.
 //!
 //! What is counted here is known to this process alone. With several daemons each allows as much.
 
@@ -29,7 +29,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// How much oftener than others a client may ask for pages to unsubscribe: mail programs of many people ask from few addresses.
+/// How much oftener than others a client may ask for pages to unsubscribe: mail programs of many people ask from few
+/// addresses.
 const OF_MAIL_PROGRAMS: u32 = 20;
 
 /// How many clicks of one link are put on record in an hour. A borrower who clicks more often is led on all the same.
@@ -48,7 +49,7 @@ pub struct Limits {
     /// How many clicks of one link are put on record.
     pub(super) clicks: Quota<ReminderId>,
     /// How often preferences may be changed through one link.
-    pub(super) wishes: Quota<ReminderId>,
+    pub(super) preferences: Quota<ReminderId>,
 }
 
 impl Limits {
@@ -63,7 +64,7 @@ impl Limits {
             pages: Arc::new(limit(http.requests_per_minute)),
             unsubscribing: Arc::new(limit(http.requests_per_minute.saturating_mul(OF_MAIL_PROGRAMS))),
             clicks: Quota::new(CLICKS_PER_LINK, HOUR, Arc::clone(clock)),
-            wishes: Quota::new(WISHES_PER_LINK, HOUR, Arc::clone(clock)),
+            preferences: Quota::new(WISHES_PER_LINK, HOUR, Arc::clone(clock)),
         }
     }
 }
@@ -126,8 +127,8 @@ impl Limit {
         self.client(request).map_or(Ok(()), |client| self.quota.count(client))
     }
 
-    /// Who asks, as far as it is known: a peer on this machine or network is a front server that asks for many, unless it says for
-    /// whom.
+    /// Who asks, as far as it is known: a peer on this machine or network is a front server that asks for many, unless
+    /// it says for whom.
     fn client(&self, request: &Request) -> Option<IpAddr> {
         let peer =
             request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());

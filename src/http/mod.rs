@@ -22,8 +22,9 @@
 //! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
-//! Each file gives a router; [`serve`] puts one behind a listener. No page has a script or loads anything from elsewhere, and
-//! only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay; of the API, a PATCH.
+//! Each file gives a router; [`serve`] puts one behind a listener. No page has a script or loads anything from
+//! elsewhere, and only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay;
+//! of the API, a PATCH.
 
 pub mod api;
 pub mod callbacks;
@@ -54,7 +55,7 @@ use crate::clock::Clock;
 use crate::store::StoreError;
 
 pub use connections::ConnectionLimits;
-pub use landing::Standing;
+pub use landing::LinkStatus;
 pub use serve::serve;
 
 /// Why a page cannot be shown.
@@ -83,8 +84,8 @@ pub const MAX_BODY: usize = 256 * 1024;
 /// How long a new connection may take to send the head of its first request.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may take from an answer to the head of the next request: longer than browsers and front servers usually
-/// leave between two requests of one visit.
+/// How long a connection may take from an answer to the head of the next request: longer than browsers and front
+/// servers usually leave between two requests of one visit.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a request may take with the way of its answer: a slow phone gets as much again for reading.

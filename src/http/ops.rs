@@ -65,7 +65,8 @@ const QUEUE: &[QueueGauge] = &[
     },
 ];
 
-/// Upper bounds of the buckets of [`SEND_SECONDS`]: a gateway answers in milliseconds, a greeting delay takes many seconds.
+/// Upper bounds of the buckets of [`SEND_SECONDS`]: a gateway answers in milliseconds, a greeting delay takes many
+/// seconds.
 const SEND_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// How often [`Figures::keep_up`] wants to be called.
@@ -113,8 +114,8 @@ impl Figures {
         self.handle.run_upkeep();
     }
 
-    /// Everything in the text form of Prometheus, with the queue as it is now; without the counts the queue's gauges are `NaN`
-    /// rather than old, and so are those of the sources without `states`.
+    /// Everything in the text form of Prometheus, with the queue as it is now; without the counts the queue's gauges
+    /// are `NaN` rather than old, and so are those of the sources without `states`.
     fn render(
         &self,
         counts: Option<&[QueueCounts]>,
@@ -210,7 +211,8 @@ fn describe() {
     describe_counter!(ROUTE_PROBES, "Probes of routes, by what they found");
     describe_gauge!(
         DISARMED,
-        "1 while this process sends nothing because the database is not the one that it knows; `/readyz` says why; else 0"
+        "1 while this process sends nothing because the database is not the one that it knows; `/readyz` says why; \
+         else 0"
     );
     describe_counter!(OUTCOMES, "Outcomes of attempts, by gateway");
     describe_counter!(SKIPPED, "Reminders that were not sent, by reason");
@@ -239,7 +241,8 @@ fn describe() {
     describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
     describe_gauge!(
         REJECTS,
-        "Records that could not be applied, by what they do: held (the reminders of their instalment are), waiting (for it), \
+        "Records that could not be applied, by what they do: held (the reminders of their instalment are), waiting \
+         (for it), \
          unreadable (nothing is held)"
     );
     for QueueGauge { name, meaning, .. } in QUEUE {
@@ -290,8 +293,9 @@ impl Ops {
     }
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema, and the servers run; it also
-/// says when sending is held or a task failed, which is no reason to take the pages away from borrowers), `/metrics`.
+/// Serves `/healthz` (the process lives), `/readyz` (the store answers and has this version's schema, and the servers
+/// run; it also says when sending is held or a task failed, which is no reason to take the pages away from borrowers),
+/// `/metrics`.
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))

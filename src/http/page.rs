@@ -54,8 +54,8 @@ pub(super) enum Strictness {
     Strict,
     /// Also a form that goes back to where the page came from.
     HasForm,
-    /// Also the inline styles and embedded images of an e-mail shown in a frame: a frame's `srcdoc` inherits the policy of the
-    /// page around it. Scripts stay off, in the page and in the frame.
+    /// Also the inline styles and embedded images of an e-mail shown in a frame: a frame's `srcdoc` inherits the policy
+    /// of the page around it. Scripts stay off, in the page and in the frame.
     ShowsMail,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Borrower, Channel, Locale, PreferredHours, Said, Wishes};
+use crate::domain::{Borrower, Channel, ContactPreferences, FieldUpdate, Locale, PreferredHours};
 use crate::render::{language_name, page_languages};
 
 /// The hours that are offered, local. The contact hours stand above them.
@@ -36,23 +36,23 @@ impl Preferences {
     }
 
     /// Whether those are the wishes that hold now.
-    pub(super) fn are(&self, wishes: &Wishes) -> bool {
+    pub(super) fn are(&self, preferences: &ContactPreferences) -> bool {
         let holds = |choices: &[Choice], said: Option<String>| {
             choices.iter().any(|choice| choice.chosen && Some(&choice.value) == said.as_ref())
         };
-        holds(&self.language, value(&wishes.locale, |locale| locale.as_str().to_owned()))
-            && holds(&self.channel, value(&wishes.preferred_channel, |channel| channel.as_str().to_owned()))
-            && holds(&self.hours, value(&wishes.preferred_hours, ToString::to_string))
+        holds(&self.language, value(&preferences.locale, |locale| locale.as_str().to_owned()))
+            && holds(&self.channel, value(&preferences.preferred_channel, |channel| channel.as_str().to_owned()))
+            && holds(&self.hours, value(&preferences.preferred_hours, ToString::to_string))
     }
 
     /// What the page's form says; `None` for a body that is not the form's, or that names what is not offered.
-    pub(super) fn read(&self, body: &[u8]) -> Option<Wishes> {
+    pub(super) fn read(&self, body: &[u8]) -> Option<ContactPreferences> {
         let field = |name: &str, offered: &[Choice]| {
             let (_, value) = form_urlencoded::parse(body).find(|(key, _)| key == name)?;
             offered.iter().any(|choice| choice.value == value).then(|| value.into_owned())
         };
-        Some(Wishes {
-            hold: Said::Nothing,
+        Some(ContactPreferences {
+            hold: FieldUpdate::Keep,
             locale: said(field("language", &self.language)?, |text| Locale::new(text).ok())?,
             preferred_channel: said(field("channel", &self.channel)?, |text| text.parse::<Channel>().ok())?,
             preferred_hours: said(field("hours", &self.hours)?, |text| text.parse::<PreferredHours>().ok())?,
@@ -71,13 +71,13 @@ fn choices<'a>(offered: impl IntoIterator<Item = &'a str>, wished: Option<String
 }
 
 /// The value of a list that says this; `None` where nothing is said.
-fn value<T>(said: &Said<T>, text: impl Fn(&T) -> String) -> Option<String> {
+fn value<T>(said: &FieldUpdate<T>, text: impl Fn(&T) -> String) -> Option<String> {
     match said {
-        Said::Nothing => None,
-        Said::Value(value) => Some(value.as_ref().map(text).unwrap_or_default()),
+        FieldUpdate::Keep => None,
+        FieldUpdate::Set(value) => Some(value.as_ref().map(text).unwrap_or_default()),
     }
 }
 
-fn said<T>(text: String, read: impl Fn(&str) -> Option<T>) -> Option<Said<T>> {
-    if text.is_empty() { Some(Said::Value(None)) } else { read(&text).map(|value| Said::Value(Some(value))) }
+fn said<T>(text: String, read: impl Fn(&str) -> Option<T>) -> Option<FieldUpdate<T>> {
+    if text.is_empty() { Some(FieldUpdate::Set(None)) } else { read(&text).map(|value| FieldUpdate::Set(Some(value))) }
 }

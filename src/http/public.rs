@@ -1,9 +1,9 @@
 //! `/r/{token}`: the page that a link in a message leads to.
 //!
-//! Tokens are opened by the key that sealed them, and the page is worked out from what the ledger and the routes say now. Looking
-//! changes nothing, however often a mail scanner looks: only the forms do, which take the answer to the page's question
-//! (`second_factor`) or lead on to a way to repay (`go`). What opens to nothing gets one 404 page, whatever the reason. The token is in
-//! no log line.
+//! Tokens are opened by the key that sealed them, and the page is worked out from what the ledger and the routes say
+//! now. Looking changes nothing, however often a mail scanner looks: only the forms do, which take the answer to the
+//! page's question (`second_factor`) or lead on to a way to repay (`go`). What opens to nothing gets one 404 page,
+//! whatever the reason. The token is in no log line.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -21,7 +21,7 @@ use minijinja::context;
 use secrecy::SecretString;
 
 use super::hosts::{PageHosts, RequestHost, under_known_hosts};
-use super::landing::{Access, Check, Facts, Standing, Targets};
+use super::landing::{Access, Check, LinkStatus, PageFacts, Targets};
 use super::limit::{Limits, limited};
 use super::page::{Strictness, page, set_headers, strict_policy};
 use super::refusals::count_of_page;
@@ -80,7 +80,8 @@ pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 /// The largest body of a POST, in bytes: a few form fields.
 const MAX_FORM: usize = 4 * 1024;
 
-/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. All are limited for each client.
+/// Serves `/r/{token}`, `/u/{token}` and `/verify`; every other path is the same 404 page. All are limited for each
+/// client.
 pub fn router(public: Public) -> Router {
     refusals::show_all();
     Router::new()
@@ -132,39 +133,39 @@ impl Public {
     ///
     /// # Errors
     /// When the store fails or does not answer in time.
-    pub async fn standing(&self, token: &str) -> Result<Option<Standing>, HttpError> {
+    pub async fn standing(&self, token: &str) -> Result<Option<LinkStatus>, HttpError> {
         let facts = self.facts(token, &RequestHost::default()).await?;
         Ok(facts.map(|facts| facts.standing()))
     }
 
     /// What the page of a token is about; `None` where it is the 404 page, as under a host that is not the merchant's.
-    pub(super) async fn facts(&self, token: &str, host: &RequestHost) -> Result<Option<Facts>, HttpError> {
+    pub(super) async fn facts(&self, token: &str, host: &RequestHost) -> Result<Option<PageFacts>, HttpError> {
         within_patience(&*self.clock, self.look_up(token, host)).await
     }
 
     /// The page for who has that access.
-    pub(super) fn show(&self, status: StatusCode, facts: &Facts, token: &str, access: Access) -> Response {
+    pub(super) fn show(&self, status: StatusCode, facts: &PageFacts, token: &str, access: Access) -> Response {
         let targets = self.targets(facts);
         let landing = facts.landing(token, access, targets);
         let mut response = page(status, &landing.template(), &landing);
         if let Some(sources) = landing.form_sources(targets.hosts) {
-            response.extensions_mut().insert(FormsLeadTo(strict_policy(&sources)));
+            response.extensions_mut().insert(FormTargets(strict_policy(&sources)));
         }
         response
     }
 
     /// What is known of the targets of the merchant that a page is of.
-    pub(super) fn targets(&self, facts: &Facts) -> Targets<'_> {
+    pub(super) fn targets(&self, facts: &PageFacts) -> Targets<'_> {
         static NOWHERE: LazyLock<RouteHosts> = LazyLock::new(RouteHosts::default);
         let merchant = &facts.merchant.id;
         Targets { hosts: self.route_hosts.get(merchant).unwrap_or(&NOWHERE), key: self.route_keys.get(merchant) }
     }
 
-    async fn look_up(&self, token: &str, host: &RequestHost) -> Result<Option<Facts>, StoreError> {
+    async fn look_up(&self, token: &str, host: &RequestHost) -> Result<Option<PageFacts>, StoreError> {
         // Asked before the token is opened: it takes as long for every token.
         let mut routes = self.routes.now(&*self.store, &*self.clock).await?;
-        // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are ours;
-        // and a merchant that is gone costs no second one.
+        // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are
+        // ours; and a merchant that is gone costs no second one.
         let id = (self.open)(token).unwrap_or(NO_REMINDER);
         let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
@@ -188,7 +189,7 @@ impl Public {
         }
         let (reminder, merchant, now) = (found.reminder.id, merchant.clone(), self.clock.now());
         let (channel, ring, lifetime) = (key.channel, self.ring.clone(), self.lifetime);
-        Ok(Some(Facts { reminder, merchant, due_date, channel, account, routes, ring, now, lifetime }))
+        Ok(Some(PageFacts { reminder, merchant, due_date, channel, account, routes, ring, now, lifetime }))
     }
 
     /// What a digest may have spoken of, ordered by due date.
@@ -204,7 +205,7 @@ impl Public {
 
 /// What a page's forms may lead to, for the policy in its header.
 #[derive(Clone)]
-struct FormsLeadTo(HeaderValue);
+struct FormTargets(HeaderValue);
 
 async fn landing_page(
     State(public): State<Public>,
@@ -241,9 +242,9 @@ pub(super) fn unavailable() -> Response {
 }
 
 pub(super) async fn with_headers(mut response: Response) -> Response {
-    let forms = response.extensions_mut().remove::<FormsLeadTo>();
+    let forms = response.extensions_mut().remove::<FormTargets>();
     set_headers(response.headers_mut(), Strictness::Strict);
-    if let Some(FormsLeadTo(policy)) = forms {
+    if let Some(FormTargets(policy)) = forms {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     response

@@ -19,14 +19,14 @@ pub(super) enum Question {
 /// The name of a question, by which a template chooses its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Asks {
+pub(super) enum QuestionKind {
     Id,
     Birthday,
     Phone,
 }
 
 /// An answer in the form of an answer.
-pub(super) enum Answer {
+pub(super) enum QuestionAnswer {
     Verifier(Verifier),
     Digits(String),
 }
@@ -38,7 +38,8 @@ const DIGITS: usize = 4;
 const MIN_NUMBER: usize = 10;
 
 impl Question {
-    /// What to ask a borrower of whom a message came by that channel; `None` where nothing is known that only the borrower knows.
+    /// What to ask a borrower of whom a message came by that channel; `None` where nothing is known that only the
+    /// borrower knows.
     ///
     /// An SMS reached its number, so whoever reads it knows that number: only another one may be asked about.
     pub(super) fn of(borrower: &Borrower, channel: Channel, ring: Option<&Arc<KeyRing>>) -> Option<Self> {
@@ -52,31 +53,31 @@ impl Question {
         is_another.then(|| Self::PhoneDigits(linked.clone()))
     }
 
-    pub(super) fn asks(&self) -> Asks {
+    pub(super) fn asks(&self) -> QuestionKind {
         match self {
             Self::Verifier { known, .. } => match known.kind() {
-                VerifierKind::IdDigits => Asks::Id,
-                VerifierKind::Birthday => Asks::Birthday,
+                VerifierKind::IdDigits => QuestionKind::Id,
+                VerifierKind::Birthday => QuestionKind::Birthday,
             },
-            Self::PhoneDigits(_) => Asks::Phone,
+            Self::PhoneDigits(_) => QuestionKind::Phone,
         }
     }
 
     /// What somebody wrote, if it has the form of an answer.
-    pub(super) fn read(&self, written: &str) -> Option<Answer> {
+    pub(super) fn read(&self, written: &str) -> Option<QuestionAnswer> {
         match self {
-            Self::Verifier { known, .. } => Verifier::answer(known.kind(), written).ok().map(Answer::Verifier),
-            Self::PhoneDigits(_) => digits(written).map(Answer::Digits),
+            Self::Verifier { known, .. } => Verifier::answer(known.kind(), written).ok().map(QuestionAnswer::Verifier),
+            Self::PhoneDigits(_) => digits(written).map(QuestionAnswer::Digits),
         }
     }
 
     /// Whether the answer is right, in constant time.
-    pub(super) fn is_right(&self, answer: &Answer) -> bool {
+    pub(super) fn is_right(&self, answer: &QuestionAnswer) -> bool {
         match (self, answer) {
-            (Self::Verifier { borrower, known, ring }, Answer::Verifier(answer)) => {
+            (Self::Verifier { borrower, known, ring }, QuestionAnswer::Verifier(answer)) => {
                 ring.verifies(borrower, answer, known)
             }
-            (Self::PhoneDigits(phone), Answer::Digits(answer)) => {
+            (Self::PhoneDigits(phone), QuestionAnswer::Digits(answer)) => {
                 answer.as_bytes().ct_eq(before_tail(phone).as_bytes()).into()
             }
             _ => false,

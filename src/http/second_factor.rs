@@ -1,7 +1,8 @@
 //! Name, order and amount, for who holds the link and can answer the question of its page.
 //!
-//! A try is counted in the store before the answer is compared, so that many at once, other machines and restarts give nobody more of
-//! them. There is no cookie: a sealed proof, good for [`PROOF_LASTS`] and for that page, goes with the page's forms.
+//! A try is counted in the store before the answer is compared, so that many at once, other machines and restarts give
+//! nobody more of them. There is no cookie: a sealed proof, good for [`PROOF_LASTS`] and for that page, goes with the
+//! page's forms.
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -13,11 +14,11 @@ use axum::response::Response;
 use chrono::TimeDelta;
 
 use super::hosts::RequestHost;
-use super::landing::{Access, Check, Facts};
+use super::landing::{Access, Check, PageFacts};
 use super::limit::Client;
 use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
-use crate::plan::{AnswerTry, TryOf};
+use crate::plan::{AnswerTry, TryDecision};
 
 /// How long a page with the bill is good for going on from it.
 const PROOF_LASTS: TimeDelta = TimeDelta::minutes(15);
@@ -44,8 +45,8 @@ pub(super) async fn take_answer(
     let client = client.map(|Extension(client)| public.proofs.pseudonym(client.to_string().as_bytes()));
     let attempt = AnswerTry { borrower: borrower.key.clone(), client };
     let left = match within_patience(&*public.clock, public.store.try_digits(&attempt)).await {
-        Ok(TryOf::Counted { left }) => left,
-        Ok(TryOf::Paused { until }) => return public.paused(&facts, &token, until - facts.now),
+        Ok(TryDecision::Counted { left }) => left,
+        Ok(TryDecision::Paused { until }) => return public.paused(&facts, &token, until - facts.now),
         Err(error) => return failed(&error),
     };
     if !question.is_right(&answer) {
@@ -59,7 +60,7 @@ pub(super) async fn take_answer(
 }
 
 impl Public {
-    fn paused(&self, facts: &Facts, token: &str, left: TimeDelta) -> Response {
+    fn paused(&self, facts: &PageFacts, token: &str, left: TimeDelta) -> Response {
         let seconds = (left.num_milliseconds().max(0) + 999) / 1_000;
         let check = Check::Paused { minutes: (seconds + 59) / 60 };
         let mut response = self.show(StatusCode::TOO_MANY_REQUESTS, facts, token, Access::Link(check));

@@ -1,4 +1,5 @@
-//! A router behind a listener: whoever connects gets a bounded time, a bounded share, and no word about why it was closed.
+//! A router behind a listener: whoever connects gets a bounded time, a bounded share, and no word about why it was
+//! closed.
 //!
 //! | how long | for what |
 //! |---|---|
@@ -140,36 +141,36 @@ impl hyper::service::Service<Request<Incoming>> for Visitor {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let turn = Turn::begin(&self.connection);
+        let turn = RequestGuard::begin(&self.connection);
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let answer = self.service.call(request);
-        Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Answer { body, _turn: turn }))) })
+        Box::pin(async move { Ok(answer.await?.map(|body| Body::new(GuardedBody { body, _turn: turn }))) })
     }
 }
 
 /// From the arrival of a request until its answer has left.
-struct Turn(Arc<Connection>);
+struct RequestGuard(Arc<Connection>);
 
-impl Turn {
+impl RequestGuard {
     fn begin(connection: &Arc<Connection>) -> Self {
         connection.begin_request();
         Self(Arc::clone(connection))
     }
 }
 
-impl Drop for Turn {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.end_request();
     }
 }
 
 /// A body that ends the turn with it.
-struct Answer {
+struct GuardedBody {
     body: Body,
-    _turn: Turn,
+    _turn: RequestGuard,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for GuardedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -199,8 +200,8 @@ fn guarded(router: Router) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
 }
 
-/// Refuses a request whose body a front server may have ended elsewhere than hyper does, with all that comes behind it: chunks within
-/// chunks, which hyper takes for chunks (RFC 9112, 6.1 forbids them).
+/// Refuses a request whose body a front server may have ended elsewhere than hyper does, with all that comes behind it:
+/// chunks within chunks, which hyper takes for chunks (RFC 9112, 6.1 forbids them).
 async fn plainly_framed(request: Request<Body>, next: Next) -> Response {
     let mut encodings = request.headers().get_all(TRANSFER_ENCODING).iter();
     let is_plain = match (encodings.next(), encodings.next()) {

@@ -1,9 +1,9 @@
 //! `/u/{token}`: where the recipient of an e-mail says that no more of them shall come, or how they are to come.
 //!
-//! GET shows a page with a button and changes nothing: mail scanners follow links. POST with `List-Unsubscribe=One-Click` in its
-//! body unsubscribes, whether the page's button sends it or a mail program on its own (RFC 8058): no cookie, no origin, no
-//! question. Doing it twice changes nothing more. The same page takes wishes: language, channel and hours. The token is in no log
-//! line.
+//! GET shows a page with a button and changes nothing: mail scanners follow links. POST with
+//! `List-Unsubscribe=One-Click` in its body unsubscribes, whether the page's button sends it or a mail program on its
+//! own (RFC 8058): no cookie, no origin, no question. Doing it twice changes nothing more. The same page takes
+//! preferences: language, channel and hours. The token is in no log line.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{
-    Address, BorrowerKey, MerchantId, ReminderId, Suppression, SuppressionReason, Wishes, WishesByHand,
+    Address, BorrowerKey, ContactPreferences, ManualPreferences, MerchantId, ReminderId, Suppression, SuppressionReason,
 };
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
@@ -35,7 +35,7 @@ const MAX_ANSWER: usize = 4 * 1024;
 /// What suppressions from here name as their source.
 const SOURCE: &str = "link";
 
-/// Who is on record for wishes from here.
+/// The actor of preferences that this page records.
 const ACTOR: &str = "borrower";
 
 pub(super) fn router(public: Public) -> Router {
@@ -54,21 +54,21 @@ struct Recipient {
     key: BorrowerKey,
     /// Where messages of that channel go today; `None` if nowhere.
     address: Option<Address>,
-    sheet: Sheet,
+    sheet: UnsubscribeView,
 }
 
 /// What the page shows. No name and no address of the recipient.
 #[derive(Debug, Serialize)]
-struct Sheet {
+struct UnsubscribeView {
     lang: Language,
     merchant: String,
     /// Whether it is done already, and for good.
     done: bool,
     /// Whether there is no address that anything could be sent to, or kept from.
     nowhere: bool,
-    /// What can be wished for; `None` for a borrower whom the ledger does not know.
+    /// The preferences on offer; `None` for a borrower whom the ledger does not know.
     preferences: Option<Preferences>,
-    /// Whether wishes were taken down just now.
+    /// Whether preferences were saved just now.
     saved: bool,
     support: SupportContact,
 }
@@ -98,23 +98,29 @@ async fn take(
         return unsubscribe(&public, recipient).await;
     }
     match recipient.sheet.preferences.as_ref().and_then(|offered| offered.read(&body)) {
-        Some(wishes) => wish(&public, &token, recipient, wishes).await,
+        Some(preferences) => set_preferences(&public, &token, recipient, preferences).await,
         None => sheet(StatusCode::BAD_REQUEST, &recipient.sheet),
     }
 }
 
-/// Takes wishes down, and shows them as they are now. What is wished for already is put on record once.
-async fn wish(public: &Public, token: &str, mut recipient: Recipient, wishes: Wishes) -> Response {
-    if recipient.sheet.preferences.as_ref().is_some_and(|present| present.are(&wishes)) {
+/// Saves preferences and shows them. Preferences that do not change are recorded once.
+async fn set_preferences(
+    public: &Public,
+    token: &str,
+    mut recipient: Recipient,
+    preferences: ContactPreferences,
+) -> Response {
+    if recipient.sheet.preferences.as_ref().is_some_and(|present| present.are(&preferences)) {
         recipient.sheet.saved = true;
         return sheet(StatusCode::OK, &recipient.sheet);
     }
-    if let Err(wait) = public.limits.wishes.count(recipient.reminder) {
+    if let Err(wait) = public.limits.preferences.count(recipient.reminder) {
         return too_many(wait);
     }
-    let said = WishesByHand { borrower: recipient.key, wishes, actor: ACTOR.to_owned(), at: public.clock.now() };
+    let said =
+        ManualPreferences { borrower: recipient.key, preferences, actor: ACTOR.to_owned(), at: public.clock.now() };
     let taken = async {
-        within_patience(&*public.clock, public.store.wish(&said)).await?;
+        within_patience(&*public.clock, public.store.set_preferences(&said)).await?;
         public.recipient(token, &RequestHost::default()).await
     };
     match taken.await {
@@ -143,7 +149,7 @@ fn says_so(body: &[u8]) -> bool {
     holds("List-Unsubscribe=One-Click") || holds("name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n")
 }
 
-fn sheet(status: StatusCode, sheet: &Sheet) -> Response {
+fn sheet(status: StatusCode, sheet: &UnsubscribeView) -> Response {
     page(status, "unsubscribe.html", sheet)
 }
 
@@ -177,7 +183,7 @@ impl Public {
             }
             _ => false,
         };
-        let sheet = Sheet {
+        let sheet = UnsubscribeView {
             lang: Language::of(locale),
             merchant: merchant.name.clone(),
             done,

@@ -1,7 +1,7 @@
 //! `/verify`: whether a message is genuine, by the check code in it.
 //!
-//! The answer names the merchant and the day, and never whose message it is. GET shows the form; the code comes by POST, so that it
-//! stands in no address.
+//! The answer names the merchant and the day, and never whose message it is. GET shows the form; the code comes by
+//! POST, so that it stands in no address.
 
 use std::sync::Arc;
 
@@ -39,22 +39,22 @@ pub(super) fn router(public: Public) -> Router {
 
 /// What the page says.
 #[derive(Debug, Default, Serialize)]
-struct Sheet {
+struct VerifyView {
     /// Whether a code was asked about.
     asked: bool,
     /// Of whom the message is, and of which day; `None` if it is none of ours.
-    genuine: Option<Genuine>,
+    genuine: Option<GenuineMessage>,
 }
 
 #[derive(Debug, Serialize)]
-struct Genuine {
+struct GenuineMessage {
     merchant: String,
     /// The merchant's local date, by ISO 8601.
     day: String,
 }
 
 async fn ask() -> Response {
-    page(StatusCode::OK, "verify.html", Sheet::default())
+    page(StatusCode::OK, "verify.html", VerifyView::default())
 }
 
 async fn answer(State(public): State<Public>, body: Result<Bytes, BytesRejection>) -> Response {
@@ -62,7 +62,7 @@ async fn answer(State(public): State<Public>, body: Result<Bytes, BytesRejection
     let code = form_urlencoded::parse(&body).find(|(name, _)| name == "code").map(|(_, code)| code);
     let ids = code.map(|code| (public.open_check_code)(&code)).unwrap_or_default();
     match within_patience(&*public.clock, public.genuine(ids)).await {
-        Ok(genuine) => page(StatusCode::OK, "verify.html", Sheet { asked: true, genuine }),
+        Ok(genuine) => page(StatusCode::OK, "verify.html", VerifyView { asked: true, genuine }),
         Err(error) => {
             tracing::error!(%error, "a check code could not be looked up");
             unavailable()
@@ -72,7 +72,7 @@ async fn answer(State(public): State<Public>, body: Result<Bytes, BytesRejection
 
 impl Public {
     /// The message that one of these reminders has become, if one has.
-    async fn genuine(&self, mut ids: Vec<ReminderId>) -> Result<Option<Genuine>, StoreError> {
+    async fn genuine(&self, mut ids: Vec<ReminderId>) -> Result<Option<GenuineMessage>, StoreError> {
         if ids.is_empty() {
             // What is no code costs a query all the same.
             ids.push(NO_REMINDER);
@@ -90,7 +90,7 @@ impl Public {
             });
             if let Some(left) = left {
                 let day = local_date(merchant.time_zone, left.at).to_string();
-                return Ok(Some(Genuine { merchant: merchant.name.clone(), day }));
+                return Ok(Some(GenuineMessage { merchant: merchant.name.clone(), day }));
             }
         }
         Ok(None)

@@ -8,14 +8,15 @@ use serde::Serialize;
 use url::Url;
 
 use crate::domain::{AppGuide, Installment, Placeholder, Route, RouteHosts, RouteKind, places};
-use crate::pipeline::Seen;
+use crate::pipeline::RouteSnapshot;
 use crate::render::address_for;
 
 /// One way, as it is offered.
 #[derive(Debug, Serialize)]
-pub(super) struct Way {
+pub(super) struct RepaymentOption {
     route: String,
-    /// Which instalment it repays, counted from 1 among those of the page; `None` where the address is the same for all.
+    /// Which instalment it repays, counted from 1 among those of the page; `None` where the address is the same for
+    /// all.
     bill: Option<usize>,
     /// Where a web address leads, so that a borrower can see it before the click.
     host: Option<String>,
@@ -31,7 +32,7 @@ pub(super) struct Way {
 
 /// Who looks at the page.
 pub(super) struct Viewer<'v> {
-    pub(super) routes: &'v Seen,
+    pub(super) routes: &'v RouteSnapshot,
     /// Where they may lead: asked again here, as what was set once may not be allowed any more.
     pub(super) hosts: &'v RouteHosts,
     /// What signs addresses for the merchant's targets.
@@ -44,8 +45,8 @@ pub(super) struct Viewer<'v> {
 
 impl Viewer<'_> {
     /// The best open route of one kind for each instalment, each address once, in the order of the instalments.
-    pub(super) fn ways(&self, open: &[(usize, &Installment)], wanted: fn(&RouteKind) -> bool) -> Vec<Way> {
-        let mut found: Vec<Way> = Vec::new();
+    pub(super) fn ways(&self, open: &[(usize, &Installment)], wanted: fn(&RouteKind) -> bool) -> Vec<RepaymentOption> {
+        let mut found: Vec<RepaymentOption> = Vec::new();
         for (bill, installment) in open {
             let routes = self.routes.open_for(installment).into_iter().filter(|route| wanted(&route.kind));
             let Some(way) = routes.filter_map(|route| self.way(route, *bill, installment)).next() else { continue };
@@ -60,14 +61,14 @@ impl Viewer<'_> {
         found
     }
 
-    fn way(&self, route: &Route, bill: usize, installment: &Installment) -> Option<Way> {
+    fn way(&self, route: &Route, bill: usize, installment: &Installment) -> Option<RepaymentOption> {
         let address = route.kind.url()?;
         let locked = !self.confirmed && places(address).any(Placeholder::is_personal);
         if (locked && !self.can_confirm) || self.hosts.check(&route.kind).is_err() {
             return None;
         }
         let target = Url::parse(&address_for(address, installment, self.key)?).ok()?;
-        Some(Way {
+        Some(RepaymentOption {
             route: route.key.to_string(),
             bill: places(address).any(Placeholder::tells_installments_apart).then_some(bill),
             host: host(&target),
@@ -88,16 +89,16 @@ impl Viewer<'_> {
     }
 }
 
-impl Way {
+impl RepaymentOption {
     /// Where it leads, if it is the one of that route and instalment and may be gone.
     pub(super) fn target(&self, route: &str, bill: Option<usize>) -> Option<&Url> {
         (self.route == route && self.bill == bill && !self.locked).then_some(&self.target)
     }
 }
 
-/// Where the page's forms may lead, as CSP has it. Browsers ask it of every step of a redirect, so the merchant's own hosts, on which a
-/// target may send on, are among them.
-pub(super) fn form_sources<'w>(ways: impl Iterator<Item = &'w Way>, hosts: &RouteHosts) -> String {
+/// Where the page's forms may lead, as CSP has it. Browsers ask it of every step of a redirect, so the merchant's own
+/// hosts, on which a target may send on, are among them.
+pub(super) fn form_sources<'w>(ways: impl Iterator<Item = &'w RepaymentOption>, hosts: &RouteHosts) -> String {
     let mut sources = BTreeSet::new();
     for way in ways.filter(|way| !way.locked) {
         match way.target.host_str().filter(|_| way.target.scheme() == "https") {

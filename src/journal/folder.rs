@@ -1,5 +1,5 @@
-//! The files of the state directory. Those of one process have its number: `handed-over-0.log`, `handed-over-0.old.log`, `marks-0.json`
-//! and `lock-0`.
+//! The files of the state directory. Those of one process have its number: `handed-over-0.log`,
+//! `handed-over-0.old.log`, `marks-0.json` and `lock-0`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -17,14 +17,14 @@ const MARKS_BYTES: usize = 512;
 
 /// The files of this process; nobody else writes to them while it lives.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct JournalSlot {
     folder: PathBuf,
     number: u32,
     marks: File,
     _lock: File,
 }
 
-impl Slot {
+impl JournalSlot {
     /// Takes the first number that no process has.
     pub(super) fn take(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

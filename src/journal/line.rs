@@ -8,11 +8,11 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BorrowerKey, HandedOver, NewReminder, Origin, ReminderId, ReminderKey};
+use crate::domain::{BorrowerKey, HandoverRecord, NewReminder, Origin, ReminderId, ReminderKey};
 
 /// The fields have short names: there is a line for every message.
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+struct JournalLine<'a> {
     /// When.
     at: i64,
     /// The reminder's number.
@@ -44,10 +44,10 @@ const NOBODY: &str = "dueherald";
 const PUT_BACK: &str = "put back from a daemon's own record; who asked for it is lost";
 
 /// Appends the line of a hand-over.
-pub(super) fn write(one: &HandedOver, text: &mut Vec<u8>) {
-    let HandedOver { at, id, attempt, gateway, reminder } = one;
+pub(super) fn write(one: &HandoverRecord, text: &mut Vec<u8>) {
+    let HandoverRecord { at, id, attempt, gateway, reminder } = one;
     let NewReminder { key, origin, not_before, expires_at } = reminder;
-    let line = Line {
+    let line = JournalLine {
         at: at.timestamp_millis(),
         id: id.0,
         n: *attempt,
@@ -72,7 +72,7 @@ pub(super) fn write(one: &HandedOver, text: &mut Vec<u8>) {
 }
 
 /// Reads every whole line of a file. One that was cut off when the machine stopped is passed over.
-pub(super) fn read(path: &Path, mut visit: impl FnMut(HandedOver)) -> io::Result<()> {
+pub(super) fn read(path: &Path, mut visit: impl FnMut(HandoverRecord)) -> io::Result<()> {
     let file = match File::open(path) {
         // Another process has just put a new one in its place.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -89,7 +89,7 @@ pub(super) fn read(path: &Path, mut visit: impl FnMut(HandedOver)) -> io::Result
     Ok(())
 }
 
-fn parsed(line: Line<'_>) -> Option<HandedOver> {
+fn parsed(line: JournalLine<'_>) -> Option<HandoverRecord> {
     let time = |millis| DateTime::<Utc>::from_timestamp_millis(millis);
     let origin = match &*line.o {
         SCHEDULE => Origin::Schedule,
@@ -104,7 +104,7 @@ fn parsed(line: Line<'_>) -> Option<HandedOver> {
         step: line.s.parse().ok()?,
         channel: line.c.parse().ok()?,
     };
-    Some(HandedOver {
+    Some(HandoverRecord {
         at: time(line.at)?,
         id: ReminderId(line.id),
         attempt: line.n,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{HandedOver, KnownDatabase};
+use crate::domain::{HandoverRecord, KnownDatabase};
 
 /// Shared by the lives of one simulated daemon.
 #[derive(Debug, Default, Clone)]
@@ -10,12 +10,12 @@ pub struct SimulatedFolder(Arc<Mutex<Files>>);
 
 #[derive(Debug, Default)]
 struct Files {
-    handed_over: Vec<HandedOver>,
+    handed_over: Vec<HandoverRecord>,
     known: Option<KnownDatabase>,
 }
 
 impl SimulatedFolder {
-    pub(super) fn append(&self, batch: &[HandedOver]) {
+    pub(super) fn append(&self, batch: &[HandoverRecord]) {
         self.files().handed_over.extend_from_slice(batch);
     }
 
@@ -27,7 +27,7 @@ impl SimulatedFolder {
         self.files().known.clone()
     }
 
-    pub(super) fn each(&self, visit: impl FnMut(HandedOver)) {
+    pub(super) fn each(&self, visit: impl FnMut(HandoverRecord)) {
         let handed_over = self.files().handed_over.clone();
         handed_over.into_iter().for_each(visit);
     }

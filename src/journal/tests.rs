@@ -1,3 +1,5 @@
+//! Tests of the journal: crashes, torn lines, several processes, watermarks.
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -7,10 +9,10 @@ use tempfile::TempDir;
 
 use super::Journal;
 use crate::domain::{
-    BorrowerKey, Channel, HandedOver, KnownDatabase, Marks, NewReminder, Origin, ReminderId, ReminderKey,
+    BorrowerKey, Channel, HandoverRecord, KnownDatabase, Marks, NewReminder, Origin, ReminderId, ReminderKey,
 };
 
-fn handed_over(borrower: &str, id: i64, attempt: u32) -> HandedOver {
+fn handed_over(borrower: &str, id: i64, attempt: u32) -> HandoverRecord {
     let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
     let key = ReminderKey {
         borrower: BorrowerKey { merchant: "mall".parse().expect("an id"), id: borrower.parse().expect("an id") },
@@ -19,14 +21,14 @@ fn handed_over(borrower: &str, id: i64, attempt: u32) -> HandedOver {
         channel: Channel::Sms,
     };
     let reminder = NewReminder { key, origin: Origin::Schedule, not_before: at, expires_at: at + TimeDelta::hours(1) };
-    HandedOver { at, id: ReminderId(id), attempt, gateway: "kannel".parse().expect("a name"), reminder }
+    HandoverRecord { at, id: ReminderId(id), attempt, gateway: "kannel".parse().expect("a name"), reminder }
 }
 
-fn was_handed_over(journal: &Journal, one: &HandedOver) -> bool {
+fn was_handed_over(journal: &Journal, one: &HandoverRecord) -> bool {
     journal.was_handed_over(&one.reminder.key, one.id, one.attempt)
 }
 
-fn all(journal: &Journal) -> Vec<HandedOver> {
+fn all(journal: &Journal) -> Vec<HandoverRecord> {
     let mut all = Vec::new();
     journal.each(|one| all.push(one)).expect("the files can be read");
     all

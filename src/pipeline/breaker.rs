@@ -1,5 +1,5 @@
-//! A circuit breaker per gateway: after a run of failures nothing more is claimed for it until a probe goes through, so that
-//! a dead gateway uses up no reminder's patience and the channel's next gateway takes over.
+//! A circuit breaker per gateway: after a run of failures nothing more is claimed for it until a probe goes through, so
+//! that a dead gateway uses up no reminder's patience and the channel's next gateway takes over.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 
 /// What a breaker lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admits {
+pub enum Admission {
     /// As much as there are slots.
     All,
     /// One message, to see whether the gateway is well again.
@@ -45,11 +45,11 @@ enum Circuit {
 impl Breaker {
     /// What it lets through when the clock has `elapsed`.
     #[must_use]
-    pub fn admits(&self, elapsed: Duration) -> Admits {
+    pub fn admits(&self, elapsed: Duration) -> Admission {
         match *self.circuit() {
-            Circuit::Sound | Circuit::Failing(_) => Admits::All,
-            Circuit::Open { until, .. } if elapsed >= until => Admits::OneProbe,
-            Circuit::Open { until, .. } => Admits::NothingFor(until - elapsed),
+            Circuit::Sound | Circuit::Failing(_) => Admission::All,
+            Circuit::Open { until, .. } if elapsed >= until => Admission::OneProbe,
+            Circuit::Open { until, .. } => Admission::NothingFor(until - elapsed),
         }
     }
 
@@ -95,7 +95,7 @@ fn is_failure(outcome: &Outcome) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Admits, Breaker};
+    use super::{Admission, Breaker};
     use crate::domain::{Code, Outcome, RejectScope};
     use std::time::Duration;
 
@@ -109,12 +109,12 @@ mod tests {
         let dead = Outcome::NotSent { code: Code::new("connect") };
         let opened: Vec<_> = (0..6).map(|_| breaker.saw(&dead, seconds(0))).collect();
         assert_eq!(opened, [false, false, false, false, true, false], "said once");
-        assert_eq!(breaker.admits(seconds(4)), Admits::NothingFor(seconds(6)));
-        assert_eq!(breaker.admits(seconds(10)), Admits::OneProbe);
+        assert_eq!(breaker.admits(seconds(4)), Admission::NothingFor(seconds(6)));
+        assert_eq!(breaker.admits(seconds(10)), Admission::OneProbe);
         breaker.saw(&dead, seconds(10));
-        assert_eq!(breaker.admits(seconds(29)), Admits::NothingFor(seconds(1)), "the rest doubles");
+        assert_eq!(breaker.admits(seconds(29)), Admission::NothingFor(seconds(1)), "the rest doubles");
         breaker.saw(&Outcome::Accepted { provider_id: None }, seconds(30));
-        assert_eq!(breaker.admits(seconds(30)), Admits::All);
+        assert_eq!(breaker.admits(seconds(30)), Admission::All);
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
             breaker.saw(&Outcome::Rejected { code: code.clone(), scope: RejectScope::OptedOut }, seconds(0));
             breaker.saw(&Outcome::RetryAfter { code: code.clone(), after: None }, seconds(0));
         }
-        assert_eq!(breaker.admits(seconds(0)), Admits::All);
+        assert_eq!(breaker.admits(seconds(0)), Admission::All);
     }
 }

@@ -1,19 +1,19 @@
-//! From a reminder that is to be sent to the message that leaves: the link in the form that the gateway lets through, and the
-//! rendered parts.
+//! From a reminder that is to be sent to the message that leaves: the link in the form that the gateway lets through,
+//! and the rendered parts.
 
 use std::sync::Arc;
 
-use super::{Registry, Seen};
+use super::{Registry, RouteSnapshot};
 use crate::domain::{
     Borrower, Channel, EmailParts, Installment, LinkMode, Merchant, Message, RegisteredSms, ReminderId, RouteKey,
     SmsText, TemplateName,
 };
-use crate::plan::ToSend;
+use crate::plan::SendPlan;
 use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
 
 /// A message that is ready to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Composed {
+pub struct ComposedMessage {
     /// What it says.
     pub message: Message,
     /// To which route it leads by a link that is the same for everybody, and so cannot follow when the route moves.
@@ -41,10 +41,10 @@ impl Composer {
         reminder: ReminderId,
         merchant: &Merchant,
         borrower: &Borrower,
-        to_send: &ToSend,
+        to_send: &SendPlan,
         mode: LinkMode,
         registered: Option<&RegisteredTemplates>,
-    ) -> Result<Composed, RenderError> {
+    ) -> Result<ComposedMessage, RenderError> {
         let seen = self.routes.seen().with_second(to_send.second_route.clone());
         let (link, route) = match mode {
             LinkMode::Personal => (Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))), None),
@@ -53,7 +53,8 @@ impl Composer {
         };
         let channel = to_send.to.channel();
         let unsubscribe = self.unsubscribe_link(reminder, merchant, channel);
-        // Eight rounds of HMAC: not for a message that does not print it. Approved texts are few, and not looked through.
+        // Eight rounds of HMAC: not for a message that does not print it. Approved texts are few, and not looked
+        // through.
         let is_printed = registered.is_some() || self.renderer.prints_check_code();
         let check_code = if is_printed { self.links.check_code(reminder) } else { None };
         let request = RenderRequest {
@@ -83,7 +84,7 @@ impl Composer {
             (message, Some(route), Some(link)) => Some(route).filter(|_| holds(message, &link)),
             _ => None,
         };
-        Ok(Composed { message, route })
+        Ok(ComposedMessage { message, route })
     }
 
     /// How gateways know a reminder: the same for every attempt, and not countable.
@@ -92,15 +93,15 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
-    /// The references and personal tokens of a reminder under every link key, the key that seals first: by one of each it is known where it
-    /// was handed over.
+    /// The references and personal tokens of a reminder under every link key, the key that seals first: by one of each
+    /// it is known where it was handed over.
     pub(super) fn names(&self, reminder: ReminderId) -> impl Iterator<Item = (String, String)> {
         let references = self.links.seal_with_each(Purpose::Reference, reminder);
         references.zip(self.links.seal_with_each(Purpose::Landing, reminder))
     }
 
-    /// Where the recipient of an e-mail unsubscribes. Whatever links the gateway lets through: a right to say no stands in
-    /// every e-mail (12 CFR 1006.6(e), RFC 8058).
+    /// Where the recipient of an e-mail unsubscribes. Whatever links the gateway lets through: a right to say no stands
+    /// in every e-mail (12 CFR 1006.6(e), RFC 8058).
     #[must_use]
     pub fn unsubscribe_link(&self, reminder: ReminderId, merchant: &Merchant, channel: Channel) -> Option<String> {
         (channel == Channel::Email)
@@ -120,7 +121,7 @@ impl Composer {
 }
 
 /// The entry that is the same for everybody who owes these, with its route: the best page that is open.
-pub(super) fn fixed_link(seen: &Seen, installments: &[Installment]) -> Option<(String, RouteKey)> {
+pub(super) fn fixed_link(seen: &RouteSnapshot, installments: &[Installment]) -> Option<(String, RouteKey)> {
     let pages = installments.iter().flat_map(|installment| seen.well_for(installment));
     pages.into_iter().find_map(|route| Some((route.kind.fixed_page()?.to_owned(), route.key.clone())))
 }
@@ -133,9 +134,9 @@ fn holds(message: &Message, link: &str) -> bool {
     text.contains(link)
 }
 
-/// The route whose page stands in a text that a provider has approved: it may be another than serves now, until a text with that one
-/// is approved.
-fn written_into(text: &str, merchant: &Merchant, seen: &Seen) -> Option<RouteKey> {
+/// The route whose page stands in a text that a provider has approved: it may be another than serves now, until a text
+/// with that one is approved.
+fn written_into(text: &str, merchant: &Merchant, seen: &RouteSnapshot) -> Option<RouteKey> {
     let own = seen.routes().0.iter().filter(|route| route.merchant == merchant.id);
     let written = own.filter_map(|route| Some((route.kind.fixed_page()?, route)));
     let written = written.filter(|(page, _)| text.contains(page));

@@ -1,9 +1,9 @@
-//! Dispatch: claim what is due, decide at the send instant, render, hand over, settle. One [`Lane`] per gateway.
+//! Dispatch: claim what is due, decide at the send instant, render, hand over, settle. One [`SendLane`] per gateway.
 //!
-//! What is claimed is in doubt after a crash, so only as many are claimed as there are free sending slots, and all of them are
-//! handed over at once. For e-mail, whose doubt ends by itself, a few more are claimed: those that leave while the store is busy.
-//! Outcomes are settled in batches as they come. An outcome that cannot be recorded is kept and tried again; if the process dies
-//! first, the lease runs out and the reminder is `unknown`, never sent again blindly.
+//! What is claimed is in doubt after a crash, so only as many are claimed as there are free sending slots, and all of
+//! them are handed over at once. For e-mail, whose doubt ends by itself, a few more are claimed: those that leave while
+//! the store is busy. Outcomes are settled in batches as they come. An outcome that cannot be recorded is kept and
+//! tried again; if the process dies first, the lease runs out and the reminder is `unknown`, never sent again blindly.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use futures_util::future::join_all;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::Admits;
-use super::flight::Flight;
-use super::gate::Gate;
+use super::breaker::Admission;
+use super::gate::LinkGate;
+use super::gateway_handle::GatewayHandle;
 use super::guard::{Guard, Permission};
-use super::hand_over::Stand;
-use super::poison::Poison;
-use super::post::Post;
+use super::hand_over::GatewayPosition;
+use super::in_flight::InFlight;
+use super::template_failures::TemplateFailures;
 use super::{Composer, Freshness, Tally};
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Channel, GatewayName, NewReminder};
 use crate::plan::{Account, Policy, RetryPolicy, decide};
-use crate::store::{ClaimRequest, Claimed, Store, StoreError};
+use crate::store::{ClaimRequest, ClaimResult, Store, StoreError};
 
 /// How dispatch behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct Dispatcher {
     /// How it behaves.
     pub settings: DispatchSettings,
     /// The templates that do not render.
-    pub poison: Poison,
+    pub template_failures: TemplateFailures,
     /// What keeps a database that went back in time from being sent from.
     pub guard: Arc<Guard>,
     /// How old the ledger may be.
@@ -76,7 +76,7 @@ pub struct Dispatcher {
 
 /// When a lane ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum LaneEnd {
     /// When nothing more is due now and everything in flight is settled.
     Drained,
     /// Only when it is told to.
@@ -85,11 +85,11 @@ pub enum Until {
 
 /// The sending of one channel through one of its gateways.
 #[derive(Debug, Clone)]
-pub struct Lane {
+pub struct SendLane {
     dispatcher: Arc<Dispatcher>,
     channel: Channel,
     /// The channel's gateways, in the order in which they are tried.
-    posts: Arc<[Arc<Post>]>,
+    handles: Arc<[Arc<GatewayHandle>]>,
     place: u16,
 }
 
@@ -97,17 +97,17 @@ pub struct Lane {
 ///
 /// # Errors
 /// When the store fails; what is in flight is settled or given up.
-pub async fn drain(lanes: &[Lane], stop: &CancellationToken) -> Result<Tally, StoreError> {
+pub async fn drain(lanes: &[SendLane], stop: &CancellationToken) -> Result<Tally, StoreError> {
     let mut total = Tally::default();
     loop {
-        let tallies = join_all(lanes.iter().map(|lane| lane.run(Until::Drained, stop))).await;
+        let tallies = join_all(lanes.iter().map(|lane| lane.run(LaneEnd::Drained, stop))).await;
         let mut round = Tally::default();
         for tally in tallies {
             round.add(&tally?);
         }
         total.add(&round);
         if round.passed_on + round.switched == 0 || stop.is_cancelled() {
-            join_all(lanes.iter().map(Lane::leave)).await;
+            join_all(lanes.iter().map(SendLane::shut_down)).await;
             return Ok(total);
         }
     }
@@ -140,7 +140,8 @@ const SLOTS_FOR_TWO: usize = 8;
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
 const GATHER: Duration = Duration::from_millis(4);
 
-/// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit into it.
+/// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit
+/// into it.
 const AHEAD: Duration = Duration::from_millis(10);
 
 /// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
@@ -149,25 +150,25 @@ const PACE: Duration = Duration::from_millis(50);
 /// When no permit has come for so long it is the day's share that is used up: the slowest pace is one a second.
 const BARRED: Duration = Duration::from_secs(2);
 
-impl Lane {
+impl SendLane {
     /// The lanes of a channel, one for each of its gateways.
     #[must_use]
-    pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, posts: Vec<Post>) -> Vec<Self> {
-        let posts: Arc<[_]> = posts.into_iter().map(Arc::new).collect();
-        let places = 0..u16::try_from(posts.len()).unwrap_or(u16::MAX);
-        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, posts: Arc::clone(&posts), place };
+    pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, handles: Vec<GatewayHandle>) -> Vec<Self> {
+        let handles: Arc<[_]> = handles.into_iter().map(Arc::new).collect();
+        let places = 0..u16::try_from(handles.len()).unwrap_or(u16::MAX);
+        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, handles: Arc::clone(&handles), place };
         places.map(lane).collect()
     }
 
-    /// Sends what is due until it is `until`, or until `stop`. After `stop` nothing is claimed any more, and what is in flight
-    /// is waited for and settled, which takes a lease at most.
+    /// Sends what is due until it is `until`, or until `stop`. After `stop` nothing is claimed any more, and what is in
+    /// flight is waited for and settled, which takes a lease at most.
     ///
     /// # Errors
-    /// With [`Until::Drained`], when the store fails and everything in flight is settled or given up. With [`Until::Stopped`]
-    /// a failing store is logged and tried again.
-    pub async fn run(&self, until: Until, stop: &CancellationToken) -> Result<Tally, StoreError> {
-        self.post().show_breaker();
-        let slots = self.post().gateway.max_in_flight().max(1);
+    /// With [`LaneEnd::Drained`], when the store fails and everything in flight is settled or given up. With
+    /// [`LaneEnd::Stopped`] a failing store is logged and tried again.
+    pub async fn run(&self, until: LaneEnd, stop: &CancellationToken) -> Result<Tally, StoreError> {
+        self.handle().show_breaker();
+        let slots = self.handle().gateway.max_in_flight().max(1);
         let shifts = if slots >= SLOTS_FOR_TWO && self.channel == Channel::Sms { 2 } else { 1 };
         // The first takes what does not divide.
         let share = |shift| slots / shifts + if shift == 0 { slots % shifts } else { 0 };
@@ -185,43 +186,44 @@ impl Lane {
                 Ok(total)
             });
         }
-        if until == Until::Stopped {
-            self.leave().await;
+        if until == LaneEnd::Stopped {
+            self.shut_down().await;
         }
         total
     }
 
     /// Says the last that is to be said of the gateway.
-    async fn leave(&self) {
-        self.dispatcher.leave(self.post()).await;
+    async fn shut_down(&self) {
+        self.dispatcher.shut_down(self.handle()).await;
     }
 
     /// One shift, with its share of the slots: to the store it is a sender like any other.
     async fn work(
         &self,
         shift: usize,
-        relieved: bool,
+        has_sibling: bool,
         slots: usize,
-        until: Until,
+        until: LaneEnd,
         stop: &CancellationToken,
     ) -> Result<Tally, StoreError> {
-        let mut flight = Flight::new(shift, relieved, slots, self.dispatcher.clock.elapsed());
+        let mut in_flight = InFlight::new(shift, has_sibling, slots, self.dispatcher.clock.elapsed());
         while !stop.is_cancelled() {
-            match self.turn(&mut flight, until, stop).await {
+            match self.run_once(&mut in_flight, until, stop).await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) if until == Until::Drained => {
-                    self.land(&mut flight).await;
+                Err(error) if until == LaneEnd::Drained => {
+                    self.drain(&mut in_flight).await;
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::error!(channel = %self.channel, %error, "the store failed; dispatch waits and tries again");
+                    tracing::error!(channel = %self.channel, %error, "the store failed; dispatch waits and tries \
+                        again");
                     self.pause(self.dispatcher.settings.poll, stop).await;
                 }
             }
         }
-        self.land(&mut flight).await;
-        Ok(flight.tally)
+        self.drain(&mut in_flight).await;
+        Ok(in_flight.tally)
     }
 
     /// The channel whose reminders it sends.
@@ -233,72 +235,84 @@ impl Lane {
     /// The gateway that it sends through.
     #[must_use]
     pub fn gateway(&self) -> &GatewayName {
-        self.post().gateway.name()
+        self.handle().gateway.name()
     }
 
-    fn post(&self) -> &Arc<Post> {
-        &self.posts[usize::from(self.place)]
+    fn handle(&self) -> &Arc<GatewayHandle> {
+        &self.handles[usize::from(self.place)]
     }
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
-    async fn turn(&self, flight: &mut Flight, until: Until, stop: &CancellationToken) -> Result<bool, StoreError> {
-        if flight.claim_failed {
-            // What stands in the way of a claim, such as a rate that somebody holds, must not keep the outcomes from being recorded.
-            self.settle(flight).await?;
-            flight.claim_failed = false;
+    async fn run_once(
+        &self,
+        in_flight: &mut InFlight,
+        until: LaneEnd,
+        stop: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        if in_flight.claim_failed {
+            // What stands in the way of a claim, such as a rate that somebody holds, must not keep the outcomes from
+            // being recorded.
+            self.settle(in_flight).await?;
+            in_flight.claim_failed = false;
         }
-        let found = self.claim(flight).await?;
-        self.settle(flight).await?;
-        self.dispatcher.put_on_record(self.post()).await;
+        let found = self.claim(in_flight).await?;
+        self.settle(in_flight).await?;
+        self.dispatcher.record_health(self.handle()).await;
         let poll = self.dispatcher.settings.poll;
-        if !flight.sending.is_empty() {
+        if !in_flight.sending.is_empty() {
             let patience = match found {
                 Backlog::Plenty => None,
                 Backlog::Paced => Some(PACE),
-                Backlog::Rest => (until == Until::Stopped).then_some(poll),
+                Backlog::Rest => (until == LaneEnd::Stopped).then_some(poll),
             };
-            self.collect(flight, patience).await;
+            self.collect(in_flight, patience).await;
             return Ok(true);
         }
         match found {
             Backlog::Plenty => {}
             Backlog::Paced => self.pause(PACE, stop).await,
-            Backlog::Rest if until == Until::Drained => return Ok(false),
+            Backlog::Rest if until == LaneEnd::Drained => return Ok(false),
             Backlog::Rest => self.pause(self.until_next_due().await?, stop).await,
         }
         Ok(true)
     }
 
-    /// How many may be claimed beyond what the gateway takes at once. An SMS in doubt needs a person, so there it is none.
-    fn ahead(&self, flight: &Flight) -> usize {
-        if self.channel == Channel::Email { flight.pace.min(self.dispatcher.settings.claim_batch as usize) } else { 0 }
+    /// How many may be claimed beyond what the gateway takes at once. An SMS in doubt needs a person, so there it is
+    /// none.
+    fn prefetch(&self, in_flight: &InFlight) -> usize {
+        if self.channel == Channel::Email {
+            in_flight.pace.min(self.dispatcher.settings.claim_batch as usize)
+        } else {
+            0
+        }
     }
 
-    /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there as well.
-    async fn claim(&self, flight: &mut Flight) -> Result<Backlog, StoreError> {
-        let slots = flight.slots + self.ahead(flight);
-        let free = slots - flight.sending.len().min(slots);
+    /// Claims as much as there are free slots and starts handing it over; a claim records the outcomes that are there
+    /// as well.
+    async fn claim(&self, in_flight: &mut InFlight) -> Result<Backlog, StoreError> {
+        let slots = in_flight.slots + self.prefetch(in_flight);
+        let free = slots - in_flight.sending.len().min(slots);
         let mut limit = u32::try_from(free).unwrap_or(u32::MAX).min(self.dispatcher.settings.claim_batch);
-        match self.post().breaker.admits(self.dispatcher.clock.elapsed()) {
-            Admits::NothingFor(_) => return Ok(Backlog::Rest),
-            Admits::OneProbe if flight.shift > 0 => return Ok(Backlog::Rest),
-            Admits::OneProbe if !flight.sending.is_empty() => return Ok(Backlog::Plenty),
-            Admits::OneProbe => limit = 1,
+        match self.handle().breaker.admits(self.dispatcher.clock.elapsed()) {
+            Admission::NothingFor(_) => return Ok(Backlog::Rest),
+            Admission::OneProbe if in_flight.shift > 0 => return Ok(Backlog::Rest),
+            Admission::OneProbe if !in_flight.sending.is_empty() => return Ok(Backlog::Plenty),
+            Admission::OneProbe => limit = 1,
             // A claim is a round trip: wait until a quarter of the slots is free, so that it is worth one.
-            Admits::All if free * 4 < slots && !flight.sending.is_empty() => return Ok(Backlog::Plenty),
-            Admits::All => {}
+            Admission::All if free * 4 < slots && !in_flight.sending.is_empty() => return Ok(Backlog::Plenty),
+            Admission::All => {}
         }
         // Before the claim, so that nothing is claimed that could lead to a closed door.
-        let mode = self.post().gateway.link_mode();
-        let gate = Gate::now(&self.dispatcher, mode).await?;
+        let mode = self.handle().gateway.link_mode();
+        let gate = LinkGate::now(&self.dispatcher, mode).await?;
         let mut found = Backlog::Rest;
         for place in self.places() {
-            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(flight, place, limit, &gate).await?;
+            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(in_flight, place, limit, &gate).await?;
             if sent >= limit || (sent < allowed && sent.saturating_add(put_aside) >= limit) {
                 return Ok(Backlog::Plenty);
             }
             let now = self.dispatcher.clock.elapsed();
-            let barred = flight.barred_since.is_some_and(|since| now.saturating_sub(since) >= BARRED);
+            let barred = in_flight.rate_limited_since.is_some_and(|since| now.saturating_sub(since) >= BARRED);
             if sent >= allowed && !barred {
                 found = Backlog::Paced;
             }
@@ -310,10 +324,10 @@ impl Lane {
     /// The places whose reminders this lane sends: its own, and those of gateways before it that are not well.
     fn places(&self) -> impl Iterator<Item = u16> {
         let elapsed = self.dispatcher.clock.elapsed();
-        let count = self.posts.len();
+        let count = self.handles.len();
         let unwell = move |place: &usize| {
-            let post = &self.posts[*place];
-            matches!(post.breaker.admits(elapsed), Admits::NothingFor(_))
+            let handle = &self.handles[*place];
+            matches!(handle.breaker.admits(elapsed), Admission::NothingFor(_))
         };
         let own = usize::from(self.place);
         let before = (1..count).map(move |back| (own + count - back) % count).take_while(unwell);
@@ -323,58 +337,58 @@ impl Lane {
     /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes.
     async fn claim_at(
         &self,
-        flight: &mut Flight,
+        in_flight: &mut InFlight,
         place: u16,
         limit: u32,
-        gate: &Gate,
+        gate: &LinkGate,
     ) -> Result<ClaimCounts, StoreError> {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
-        let post = self.post();
+        let handle = self.handle();
         let Permission::Claim(fence) = self.dispatcher.guard.permission() else {
             return Ok(ClaimCounts { sent: 0, put_aside: 0, allowed: limit });
         };
         let request = ClaimRequest {
             channel: self.channel,
             place,
-            gateway: post.gateway.name().clone(),
+            gateway: handle.gateway.name().clone(),
             limit,
             lease: TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::MAX),
-            rate: post.rate,
+            rate: handle.rate,
             fence,
-            beside: policy.beside(),
+            recent_contacts: policy.recent_contacts(),
         };
-        // Read before the claim, so that our deadline runs out before the store's lease does. The tenth that is kept back
-        // leaves time to settle.
+        // Read before the claim, so that our deadline runs out before the store's lease does. The tenth that is kept
+        // back leaves time to settle.
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
-        flight.claim_failed = true;
+        in_flight.claim_failed = true;
         let (policy, gate) = (Arc::clone(policy), gate.clone());
         let decide = move |reminder: &NewReminder, account: &Account, now| {
             gate.pass(decide(&policy, reminder, account, now), reminder)
         };
-        let (counted, claimed) = store.settle_and_claim(&flight.outcomes, &request, &decide).await?;
-        flight.claim_failed = false;
-        self.count(flight, counted);
-        let Claimed { now, sending, put_aside, allowed } = claimed;
-        flight.barred_since = (allowed == 0).then(|| flight.barred_since.unwrap_or(from));
+        let (counted, claimed) = store.settle_and_claim(&in_flight.outcomes, &request, &decide).await?;
+        in_flight.claim_failed = false;
+        self.count(in_flight, counted);
+        let ClaimResult { now, sending, put_aside, allowed } = claimed;
+        in_flight.rate_limited_since = (allowed == 0).then(|| in_flight.rate_limited_since.unwrap_or(from));
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let taken = ClaimCounts { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
         for (_, decision) in &put_aside {
-            flight.tally.put_aside(decision);
+            in_flight.tally.put_aside(decision);
         }
         if let Err(refused) = self.dispatcher.guard.admit(&request.gateway, &sending) {
-            flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, place, now)));
+            in_flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, place, now)));
             return Ok(ClaimCounts { sent: 0, ..taken });
         }
-        let places = u16::try_from(self.posts.len()).unwrap_or(u16::MAX);
+        let places = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
         for claimed in sending {
             // What was decent when it was claimed must still be so when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
             let deadline = deadline.or_sooner(from, useful);
-            let (dispatcher, post) = (Arc::clone(&self.dispatcher), Arc::clone(post));
-            let stand = Stand { post, place: self.place, places };
-            let permits = Arc::clone(&flight.permits);
-            flight.sending.spawn(async move {
+            let (dispatcher, handle) = (Arc::clone(&self.dispatcher), Arc::clone(handle));
+            let stand = GatewayPosition { handle, place: self.place, places };
+            let permits = Arc::clone(&in_flight.permits);
+            in_flight.sending.spawn(async move {
                 let _slot = permits.acquire_owned().await;
                 dispatcher.hand_over(claimed, &stand, &deadline).await
             });
@@ -383,32 +397,33 @@ impl Lane {
     }
 
     /// Waits for one outcome, for `patience` at most, takes the others that are there already, and gathers a few more.
-    async fn collect(&self, flight: &mut Flight, patience: Option<Duration>) {
+    async fn collect(&self, in_flight: &mut InFlight, patience: Option<Duration>) {
         let clock = &self.dispatcher.clock;
         let first = match patience {
-            None => flight.sending.join_next().await,
+            None => in_flight.sending.join_next().await,
             Some(patience) => tokio::select! {
                 biased;
-                first = flight.sending.join_next() => first,
+                first = in_flight.sending.join_next() => first,
                 () = clock.sleep(patience) => None,
             },
         };
         let Some(first) = first else { return };
         // A hand-over that panicked has no outcome: its lease runs out and it becomes unknown, which is the truth.
-        flight.outcomes.extend(first);
-        // Measured: by a third of what e-mail has under way the store is kept busy; a shift that is relieved comes with all it has.
-        let under_way = flight.slots + self.ahead(flight);
-        let worth_a_round_trip = if flight.relieved { under_way } else { under_way.div_ceil(3) };
-        self.gather(flight, worth_a_round_trip).await;
+        in_flight.outcomes.extend(first);
+        // Measured: a third of what e-mail has in flight keeps the store busy; a shift with a sibling takes all it has.
+        let under_way = in_flight.slots + self.prefetch(in_flight);
+        let worth_a_round_trip = if in_flight.has_sibling { under_way } else { under_way.div_ceil(3) };
+        self.gather(in_flight, worth_a_round_trip).await;
         let now = clock.elapsed();
-        let took = now.saturating_sub(std::mem::replace(&mut flight.collected_at, now)).max(Duration::from_millis(1));
-        let came = flight.outcomes.len() as u128;
-        flight.pace = usize::try_from(came * AHEAD.as_micros() / took.as_micros()).unwrap_or(usize::MAX);
+        let took =
+            now.saturating_sub(std::mem::replace(&mut in_flight.collected_at, now)).max(Duration::from_millis(1));
+        let came = in_flight.outcomes.len() as u128;
+        in_flight.pace = usize::try_from(came * AHEAD.as_micros() / took.as_micros()).unwrap_or(usize::MAX);
     }
 
     /// Takes the outcomes that are there, and waits a little for more until there are `enough`.
-    async fn gather(&self, flight: &mut Flight, enough: usize) {
-        let Flight { sending, outcomes, .. } = flight;
+    async fn gather(&self, in_flight: &mut InFlight, enough: usize) {
+        let InFlight { sending, outcomes, .. } = in_flight;
         outcomes.extend(std::iter::from_fn(|| sending.try_join_next()).flatten());
         let mut gathered = self.dispatcher.clock.sleep(GATHER);
         while outcomes.len() < enough {
@@ -423,42 +438,43 @@ impl Lane {
         }
     }
 
-    async fn settle(&self, flight: &mut Flight) -> Result<(), StoreError> {
-        if flight.outcomes.is_empty() {
+    async fn settle(&self, in_flight: &mut InFlight) -> Result<(), StoreError> {
+        if in_flight.outcomes.is_empty() {
             return Ok(());
         }
-        let counted = self.dispatcher.store.settle(&flight.outcomes).await?;
-        self.count(flight, counted);
+        let counted = self.dispatcher.store.settle(&in_flight.outcomes).await?;
+        self.count(in_flight, counted);
         Ok(())
     }
 
     /// Counts the outcomes, which are recorded now.
-    fn count(&self, flight: &mut Flight, counted: usize) {
-        let late = flight.outcomes.len() - counted;
+    fn count(&self, in_flight: &mut InFlight, counted: usize) {
+        let late = in_flight.outcomes.len() - counted;
         if late > 0 {
             tracing::warn!(channel = %self.channel, late, "outcomes came after another attempt had begun; not counted");
         }
-        for settlement in flight.outcomes.drain(..) {
-            flight.tally.settled(&settlement);
+        for settlement in in_flight.outcomes.drain(..) {
+            in_flight.tally.settled(&settlement);
         }
     }
 
     /// Waits for everything in flight and records it, trying again while the store fails, for a lease at most.
-    async fn land(&self, flight: &mut Flight) {
+    async fn drain(&self, in_flight: &mut InFlight) {
         let patience = Deadline::new(
             Arc::clone(&self.dispatcher.clock),
             self.dispatcher.clock.elapsed(),
             self.dispatcher.settings.lease,
         );
         loop {
-            while !flight.sending.is_empty() {
-                self.collect(flight, None).await;
+            while !in_flight.sending.is_empty() {
+                self.collect(in_flight, None).await;
             }
-            match self.settle(flight).await {
-                Ok(()) => return self.dispatcher.put_on_record(self.post()).await,
+            match self.settle(in_flight).await {
+                Ok(()) => return self.dispatcher.record_health(self.handle()).await,
                 Err(error) if patience.left().is_none() => {
-                    let lost = flight.outcomes.len();
-                    tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will be unknown");
+                    let lost = in_flight.outcomes.len();
+                    tracing::error!(channel = %self.channel, lost, %error, "outcomes could not be recorded; they will \
+                        be unknown");
                     return;
                 }
                 Err(_) => self.dispatcher.clock.sleep(self.dispatcher.settings.poll).await,

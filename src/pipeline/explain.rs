@@ -1,9 +1,9 @@
-//! Explain: what every rule and every step comes to for one borrower, with the reasons: what was sent, what waits, what is to
-//! come, and what does not remind.
+//! Explain: what every rule and every step comes to for one borrower, with the reasons: what was sent, what waits, what
+//! is to come, and what does not remind.
 
 mod outlook;
-mod story;
 mod telling;
+mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -17,12 +17,12 @@ use crate::domain::{
 use crate::plan::{Account, Horizon, Policy, Span, due_dates};
 use crate::store::{InstallmentFilter, KeptRecord, RejectFilter, ReminderFilter, ReminderView, Store, StoreError};
 
-use super::Gate;
-pub use outlook::Answer;
+use super::LinkGate;
+pub use outlook::DecisionForecast;
 use outlook::answers;
-pub use story::{Asked, Happened, Story};
-pub use telling::StepTold;
+pub use telling::StepExplanation;
 use telling::{about, waiting};
+pub use timeline::{ResendRequester, Timeline, TimelineEvent};
 
 /// The most instalments or reminders that are looked at for one borrower.
 const LOOK_AT: u32 = 1_000;
@@ -37,7 +37,8 @@ pub struct ExplainRequest {
     pub borrower: BorrowerId,
     /// Of which merchant; needed only where the number is not unique.
     pub merchant: Option<MerchantId>,
-    /// The due dates of which a rule may remind on this day; without it, those within 90 days that are open or have reminders.
+    /// The due dates of which a rule may remind on this day; without it, those within 90 days that are open or have
+    /// reminders.
     pub date: Option<NaiveDate>,
 }
 
@@ -57,7 +58,7 @@ pub enum ExplainError {
 
 /// A reason: a word that stays the same, for programs, and a text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Why {
+pub struct Reason {
     /// The word: a skip reason, a reason to put off, a gateway's code, or what keeps a rule from a due date.
     pub word: String,
     /// The reason as a colleague would say it.
@@ -111,7 +112,7 @@ pub struct DueDate {
     /// What holds its reminders: records of its instalments that could not be applied.
     pub rejected: Vec<RejectView>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
-    pub rules: Vec<RuleTold>,
+    pub rules: Vec<RuleExplanation>,
 }
 
 /// A record that could not be applied.
@@ -129,7 +130,7 @@ pub struct RejectView {
 
 /// What one rule comes to about one due date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RuleTold {
+pub struct RuleExplanation {
     /// Its name; `None` for resends by hand.
     pub rule: Option<RuleName>,
     /// The line of the config on which it begins.
@@ -137,13 +138,13 @@ pub struct RuleTold {
     /// It joins what falls due within so many days after the earliest due date into one message.
     pub digest: Option<u16>,
     /// What keeps the rule as a whole from the due date.
-    pub why_not: Option<Why>,
+    pub why_not: Option<Reason>,
     /// Its steps by day.
-    pub steps: Vec<StepTold>,
+    pub steps: Vec<StepExplanation>,
 }
 
 /// What is known about one due date: what [`about`] tells from.
-struct Facts {
+struct DueDateFacts {
     due_date: NaiveDate,
     borrower: Borrower,
     /// What decides on each channel, with what stands beside it.
@@ -154,15 +155,15 @@ struct Facts {
     rejected: Vec<RejectView>,
 }
 
-/// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the start, the next scan
-/// plans. A message that its gate holds is shown as held.
+/// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the
+/// start, the next scan plans. A message that its gate holds is shown as held.
 ///
 /// # Errors
 /// When it is unclear who is meant, or the store fails.
 pub async fn explain(
     store: &dyn Store,
     policy: &Policy,
-    gates: &BTreeMap<Channel, Gate>,
+    gates: &BTreeMap<Channel, LinkGate>,
     request: &ExplainRequest,
     scans: Span,
 ) -> Result<Explanation, ExplainError> {
@@ -180,8 +181,9 @@ pub async fn explain(
     explanation.left_out =
         if request.date.is_none() { dates.iter().filter(|date| !told.contains(date)).count() } else { 0 };
     // What leaves some days before and after bears on caps and digests.
-    let near =
-        policy.beside().map_or(told.clone(), |beside| span(policy, request.date, horizon.now, beside.contacts_within));
+    let near = policy.recent_contacts().map_or(told.clone(), |recent_contacts| {
+        span(policy, request.date, horizon.now, recent_contacts.contacts_within)
+    });
     let mut all = Vec::new();
     for due_date in dates.into_iter().filter(|date| near.contains(date)) {
         all.push(facts(store, policy, &borrower, due_date, &reminders).await?);
@@ -256,11 +258,11 @@ async fn facts(
     borrower: &Borrower,
     due_date: NaiveDate,
     reminders: &[ReminderView],
-) -> Result<Facts, StoreError> {
+) -> Result<DueDateFacts, StoreError> {
     let mut accounts = BTreeMap::new();
     for channel in Channel::ALL.iter().copied() {
-        let account = match policy.beside() {
-            Some(beside) => store.account_beside(&borrower.key, due_date, channel, beside).await?,
+        let account = match policy.recent_contacts() {
+            Some(recent_contacts) => store.account_beside(&borrower.key, due_date, channel, recent_contacts).await?,
             None => store.account(&borrower.key, due_date, channel).await?,
         };
         accounts.insert(channel, account);
@@ -271,7 +273,7 @@ async fn facts(
     }
     let account = accounts.values().next();
     let rejected = rejected(store, &borrower.key.merchant, account).await?;
-    Ok(Facts { due_date, borrower: borrower.clone(), accounts, reminders: told, rejected })
+    Ok(DueDateFacts { due_date, borrower: borrower.clone(), accounts, reminders: told, rejected })
 }
 
 /// The kept records of the due date's own instalments.

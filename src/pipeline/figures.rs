@@ -20,8 +20,8 @@ pub const ROUTE_DEGRADED: &str = "dueherald_route_degraded";
 pub const ROUTE_PROBES: &str = "dueherald_route_probes_total";
 /// 1 while this process reaches none of the hosts that it probes and so judges no route, else 0.
 pub const OFFLINE: &str = "dueherald_probe_offline";
-/// 1 while less than half as many of those who got a message come to a stage by a route as in the two weeks before, else 0. Labels
-/// `route`, `stage`: clicked, paid.
+/// 1 while less than half as many of those who got a message come to a stage by a route as in the two weeks before,
+/// else 0. Labels `route`, `stage`: clicked, paid.
 pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
 /// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected, and besides
 /// waiting (payments), cells_left_out (of rows that were taken), unreadable (rejected ones that hold nothing).
@@ -30,7 +30,8 @@ pub const PULLED: &str = "dueherald_source_rows_total";
 pub const PULL_FAILURES: &str = "dueherald_source_failures_total";
 /// What gateways reported of messages. Labels `gateway`, `fate`: delivered, undelivered, complained.
 pub const REPORTS: &str = "dueherald_reports_total";
-/// Reports that were kept, because no message has their number yet or the gateway is to be asked first. Label `gateway`.
+/// Reports that were kept, because no message has their number yet or the gateway is to be asked first. Label
+/// `gateway`.
 pub const KEPT_REPORTS: &str = "dueherald_reports_kept_total";
 /// Answers of people. Label `intent`: stop, start, unclear, other.
 pub const REPLIES: &str = "dueherald_replies_total";
@@ -40,7 +41,8 @@ pub const UNREADABLE_SENDERS: &str = "dueherald_reply_senders_unreadable_total";
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
 /// Restarts of tasks of the daemon that panicked or ended by themselves. Label `task`.
 pub const TASK_RESTARTS: &str = "dueherald_task_restarts_total";
-/// Connections of visitors that the daemon closed. Label `reason`: full (all were taken), client (that client had too many), timeout.
+/// Connections of visitors that the daemon closed. Label `reason`: full (all were taken), client (that client had too
+/// many), timeout.
 pub const CONNECTIONS_CLOSED: &str = "dueherald_connections_closed_total";
 /// Requests of visitors that were refused. Label `reason`: not_found, too_many, wrong_digits, unauthorized.
 pub const REQUESTS_REFUSED: &str = "dueherald_requests_refused_total";

@@ -1,8 +1,9 @@
 //! How old the ledger is, and whose reminders it is too old for: who paid since would be reminded.
 //!
-//! A source with a `merchant` in the config feeds that one. Of any other the rows name the merchants, and the store keeps which they
-//! have named. Until its first pull has come to its end, and while it has named none, nobody knows whom it feeds. Then it holds everybody's
-//! reminders: it may be the only source of payments, and a message that waits does less harm than one to a borrower who has paid.
+//! A source with a `merchant` in the config feeds that one. Of any other the rows name the merchants, and the store
+//! keeps which they have named. Until its first pull has come to its end, and while it has named none, nobody knows
+//! whom it feeds. Then it holds everybody's reminders: it may be the only source of payments, and a message that waits
+//! does less harm than one to a borrower who has paid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +18,8 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Default)]
 pub struct Freshness {
     limits: BTreeMap<SourceName, Option<TimeDelta>>,
-    /// When the last pull of each began, as far as is known here. It only ever becomes later, so what is fresh by it is fresh.
+    /// When the last pull of each began, as far as is known here. It only ever becomes later, so what is fresh by it is
+    /// fresh.
     known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
     /// The only merchant that a source feeds.
     feeds: BTreeMap<SourceName, MerchantId>,
@@ -27,7 +29,7 @@ pub struct Freshness {
 
 /// A source that was not pulled for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stale {
+pub struct StaleSource {
     /// Which.
     pub source: SourceName,
     /// How long ago its last pull began that came to its end; `None` if there was none.
@@ -41,7 +43,7 @@ pub struct Stale {
 /// How many merchants a text names.
 const NAMED: usize = 5;
 
-impl Stale {
+impl StaleSource {
     /// Whether a merchant's reminders are held.
     #[must_use]
     pub fn holds(&self, merchant: &MerchantId) -> bool {
@@ -52,7 +54,8 @@ impl Stale {
         self.merchants.is_empty() || self.merchants.contains(merchant)
     }
 
-    /// Whether this is what holds the reminders of a cause with this subject, see [`HoldCause::stale`](crate::domain::HoldCause::stale).
+    /// Whether this is what holds the reminders of a cause with this subject, see
+    /// [`HoldCause::stale`](crate::domain::HoldCause::stale).
     pub(super) fn is_cause(&self, subject: &str) -> bool {
         let merchant = subject.strip_prefix(self.source.as_str()).and_then(|rest| rest.strip_prefix('/'));
         merchant.is_some_and(|merchant| self.holds_named(merchant))
@@ -69,7 +72,7 @@ impl Stale {
     }
 }
 
-impl fmt::Display for Stale {
+impl fmt::Display for StaleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |span: TimeDelta| duration::format(span.to_std().unwrap_or_default());
         let limit = words(self.limit);
@@ -81,7 +84,10 @@ impl fmt::Display for Stale {
             None => write!(f, "source {} was never pulled, and its max_ledger_age is {limit}", self.source)?,
         }
         if self.merchants.is_empty() {
-            f.write_str("; it holds every merchant, as it is not known yet which ones it feeds: set its `merchant` if it is one")?;
+            f.write_str(
+                "; it holds every merchant, as it is not known yet which ones it feeds: set its `merchant` if \
+                it is one",
+            )?;
         }
         Ok(())
     }
@@ -107,13 +113,13 @@ impl Freshness {
 
     /// Which sources are too old at `now`, if this is how far they were read.
     #[must_use]
-    pub fn stale(&self, states: &[SourceState], now: DateTime<Utc>) -> Vec<Stale> {
+    pub fn stale(&self, states: &[SourceState], now: DateTime<Utc>) -> Vec<StaleSource> {
         let limits = self.limits.iter().filter_map(|(source, limit)| Some((source, (*limit)?)));
         let stale = limits.filter_map(|(source, limit)| {
             let state = states.iter().find(|state| state.name == *source);
             let age = state.and_then(|state| state.pulled_at).map(|at| now - at);
             let merchants = || self.merchants_of(source, state);
-            is_stale(age, limit).then(|| Stale { source: source.clone(), age, limit, merchants: merchants() })
+            is_stale(age, limit).then(|| StaleSource { source: source.clone(), age, limit, merchants: merchants() })
         });
         stale.collect()
     }
@@ -129,11 +135,12 @@ impl Freshness {
         }
     }
 
-    /// Which sources are too old at `now`. Asks the store only when what is known here is too old, and tells when it changes.
+    /// Which sources are too old at `now`. Asks the store only when what is known here is too old, and tells when it
+    /// changes.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn stale_now(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<Stale>, StoreError> {
+    pub async fn stale_now(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<StaleSource>, StoreError> {
         if self.is_known_to_be_fresh(now) {
             self.tell(&[]);
             return Ok(Vec::new());
@@ -158,12 +165,13 @@ impl Freshness {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, stale: &[Stale]) {
+    fn tell(&self, stale: &[StaleSource]) {
         let names: BTreeSet<_> = stale.iter().map(|stale| stale.source.clone()).collect();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for stale in stale.iter().filter(|stale| !told.contains(&stale.source)) {
             let whose = stale.whose();
-            tracing::error!(%stale, "the ledger is too old to remind from: nothing is sent{whose} until it was pulled again");
+            tracing::error!(%stale, "the ledger is too old to remind from: nothing is sent{whose} until it was pulled \
+                again");
         }
         for source in told.difference(&names) {
             tracing::info!(%source, "the ledger is fresh again: sending goes on");

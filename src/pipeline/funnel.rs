@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Seen;
+use super::RouteSnapshot;
 use super::figures::ROUTE_SHARE_FELL;
 use crate::domain::{Channel, Funnel, MerchantId, RouteKey, SentCount, Stage};
 use crate::store::{Store, StoreError};
@@ -16,7 +16,8 @@ use crate::store::{Store, StoreError};
 pub struct FunnelLine {
     /// In whose name.
     pub merchant: MerchantId,
-    /// The route that is meant for what they are about: the first that a page would offer if all were open; `None` if there is none.
+    /// The route that is meant for what they are about: the first that a page would offer if all were open; `None` if
+    /// there is none.
     pub route: Option<RouteKey>,
     /// Of which step.
     pub step: String,
@@ -32,7 +33,7 @@ pub struct FunnelLine {
 /// When the store fails.
 pub async fn funnel(
     store: &dyn Store,
-    routes: &Seen,
+    routes: &RouteSnapshot,
     span: Range<DateTime<Utc>>,
 ) -> Result<Vec<FunnelLine>, StoreError> {
     let mut lines = BTreeMap::new();
@@ -51,7 +52,7 @@ pub async fn funnel(
     Ok(lines.into_values().collect())
 }
 
-fn meant_for(count: &SentCount, routes: &Seen) -> Option<RouteKey> {
+fn meant_for(count: &SentCount, routes: &RouteSnapshot) -> Option<RouteKey> {
     let serving = routes.routes().serving(&count.merchant, count.route.as_ref(), count.product.as_deref());
     serving.into_iter().find(|route| route.kind.url().is_some()).map(|route| route.key.clone())
 }
@@ -74,15 +75,15 @@ pub struct FunnelWatch {
 }
 
 impl FunnelWatch {
-    /// Compares the last day that is ripe with those before, for each route and stage; gives those that have fallen. Says it once in
-    /// the log, and in the figures as long as it is so.
+    /// Compares the last day that is ripe with those before, for each route and stage; gives those that have fallen.
+    /// Says it once in the log, and in the figures as long as it is so.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn look(
         &self,
         store: &dyn Store,
-        routes: &Seen,
+        routes: &RouteSnapshot,
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<(RouteKey, Stage)>, StoreError> {
         let mut fallen = BTreeSet::new();
@@ -100,7 +101,7 @@ impl FunnelWatch {
         Ok(fallen)
     }
 
-    fn tell(&self, routes: &Seen, fallen: &BTreeSet<(RouteKey, Stage)>) {
+    fn tell(&self, routes: &RouteSnapshot, fallen: &BTreeSet<(RouteKey, Stage)>) {
         let mut known = self.fallen.lock().unwrap_or_else(PoisonError::into_inner);
         for route in &routes.routes().0 {
             for stage in Stage::ALL {
@@ -111,7 +112,8 @@ impl FunnelWatch {
         }
         for (route, stage) in fallen.difference(&known) {
             let stage = stage.as_str();
-            tracing::warn!(%route, stage, "less than half as many of those who got a message come so far as in the two weeks before");
+            tracing::warn!(%route, stage, "less than half as many of those who got a message come so far as in the \
+                two weeks before");
         }
         for (route, stage) in known.difference(fallen) {
             tracing::info!(%route, stage = stage.as_str(), "as many come so far as before");

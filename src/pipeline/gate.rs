@@ -1,30 +1,31 @@
-//! The gate: no message leaves whose way to repay does not work, nor one from a ledger that is too old. Asked at the send instant, after
-//! everything else; `explain` and `resend` ask it as well, so that they promise nothing that it holds.
+//! The gate: no message leaves whose way to repay does not work, nor one from a ledger that is too old. Asked at the
+//! send instant, after everything else; `explain` and `resend` ask it as well, so that they promise nothing that it
+//! holds.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Dispatcher, Seen, Stale};
+use super::{Dispatcher, RouteSnapshot, StaleSource};
 use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
 use crate::plan::{Decision, Policy};
 use crate::store::StoreError;
 
 /// What may pass by links of one mode, for one claim; everything by default.
 #[derive(Debug, Clone, Default)]
-pub struct Gate {
+pub struct LinkGate {
     mode: LinkMode,
     /// `None` while everything may pass.
-    seen: Option<Seen>,
+    seen: Option<RouteSnapshot>,
     /// Sources whose merchants may not be reminded.
-    stale: Vec<Stale>,
+    stale: Vec<StaleSource>,
     policy: Arc<Policy>,
 }
 
-impl Gate {
+impl LinkGate {
     /// For links of that mode, by these routes and the sources that are too old, and the second routes of these rules.
     #[must_use]
-    pub fn new(mode: LinkMode, seen: Seen, stale: Vec<Stale>, policy: Arc<Policy>) -> Self {
+    pub fn new(mode: LinkMode, seen: RouteSnapshot, stale: Vec<StaleSource>, policy: Arc<Policy>) -> Self {
         Self { mode, seen: Some(seen).filter(|_| mode != LinkMode::None), stale, policy }
     }
 
@@ -48,8 +49,8 @@ impl Gate {
         Self { seen: self.seen.clone().map(|seen| seen.as_of(at)), ..self.clone() }
     }
 
-    /// Holds what would lead nowhere or remind of what may be paid, and lets the rest be as it was decided. It is held until it
-    /// expires, so that nothing is lost that can still be of use.
+    /// Holds what would lead nowhere or remind of what may be paid, and lets the rest be as it was decided. It is held
+    /// until it expires, so that nothing is lost that can still be of use.
     #[must_use]
     pub fn pass(&self, decision: Decision, reminder: &NewReminder) -> Decision {
         let Decision::Send(to_send) = &decision else { return decision };

@@ -1,7 +1,9 @@
-//! The guard: a database that went back in time hands out nothing, and what was handed over already is never handed over again.
+//! The guard: a database that went back in time hands out nothing, and what was handed over already is never handed
+//! over again.
 //!
-//! It looks at the database every second, and gives each claim a [`Fence`], which the claim's own statement checks: so a database that was
-//! restored, promoted or replaced since the last look hands out nothing either. What is claimed goes into the [`Journal`] before it leaves.
+//! It looks at the database every second, and gives each claim a [`Fence`], which the claim's own statement checks: so
+//! a database that was restored, promoted or replaced since the last look hands out nothing either. What is claimed
+//! goes into the [`Journal`] before it leaves.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,11 +14,11 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Beat, Code, DATABASE_REWOUND, DatabaseState, DisarmReason, Fence, GatewayName, HandedOver, KnownDatabase,
+    Beat, Code, DATABASE_REWOUND, DatabaseState, DisarmReason, Fence, GatewayName, HandoverRecord, KnownDatabase,
     LOST_RECORD, Marks, Next, Outcome, Settlement,
 };
 use crate::journal::Journal;
-use crate::plan::{Memory, Verdict, WaitReason, judge};
+use crate::plan::{DaemonMemory, IncarnationVerdict, WaitReason, judge};
 use crate::store::{ClaimedReminder, Store, StoreError};
 
 /// How many hand-overs are put into the database at once.
@@ -101,18 +103,19 @@ struct Watch {
     journal: Arc<Journal>,
     /// What this daemon is called in the database.
     daemon: String,
-    state: Mutex<State>,
+    state: Mutex<GuardState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct GuardState {
     hold: Option<GuardHold>,
     cannot_write: bool,
     known: Option<KnownDatabase>,
     first_beats: Option<BTreeMap<String, i64>>,
     /// The generation for which everything is in the database.
     handed_in: Option<String>,
-    /// The numbers of the last look, and those before it with the place in the log that has to be on the disk before they count.
+    /// The numbers of the last look, and those before it with the place in the log that has to be on the disk before
+    /// they count.
     last: Option<Marks>,
     pending: Option<(Marks, i64)>,
 }
@@ -127,7 +130,7 @@ impl Guard {
     /// One for a daemon of that name.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, journal: Journal, daemon: String) -> Self {
-        let state = State {
+        let state = GuardState {
             hold: Some(GuardHold::NotLooked),
             cannot_write: false,
             known: journal.known().cloned(),
@@ -185,12 +188,13 @@ impl Guard {
 }
 
 impl Watch {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GuardState> {
         // Each change is made at once, so it is whole whoever panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Without a lasting record a daemon is not known in the database: it could not be told from a stranger the next time.
+    /// Without a lasting record a daemon is not known in the database: it could not be told from a stranger the next
+    /// time.
     fn name(&self) -> Option<&str> {
         self.journal.is_lasting().then_some(&*self.daemon)
     }
@@ -207,7 +211,7 @@ impl Watch {
             return Err(RefusedBatch { is_again: true });
         }
         let at = self.clock.now();
-        let handed_over = batch.iter().map(|one| HandedOver {
+        let handed_over = batch.iter().map(|one| HandoverRecord {
             at,
             id: one.attempt.reminder(),
             attempt: one.attempt.number(),
@@ -220,7 +224,8 @@ impl Watch {
             tracing::error!(%error, "what is handed over cannot be written down; nothing is sent until it can");
             RefusedBatch { is_again: false }
         })?;
-        // Asked after it was recorded: what is put into a disarmed database is read from the journal once the hold is there.
+        // Asked after it was recorded: what is put into a disarmed database is read from the journal once the hold is
+        // there.
         let is_held = self.state().hold.is_some();
         if is_held { Err(RefusedBatch { is_again: true }) } else { Ok(()) }
     }
@@ -233,8 +238,8 @@ impl Watch {
         let verdict = {
             let mut state = self.state();
             let beats = || database.daemons.iter().map(|one| (one.daemon.clone(), one.beats)).collect();
-            let State { known, first_beats, .. } = &mut *state;
-            let memory = Memory {
+            let GuardState { known, first_beats, .. } = &mut *state;
+            let memory = DaemonMemory {
                 daemon: self.name(),
                 known: known.as_ref(),
                 has_beaten: beat.is_some(),
@@ -244,11 +249,11 @@ impl Watch {
             judge(memory, &database)
         };
         match verdict {
-            Verdict::GoOn => self.go_on(&database).await,
-            Verdict::Join => self.join(&database).await,
-            Verdict::Disarm(reason) => self.disarm(reason, &database).await,
-            Verdict::Disarmed => self.wait_disarmed(&database).await,
-            Verdict::Wait(reason) => self.wait(reason, &database).await,
+            IncarnationVerdict::GoOn => self.go_on(&database).await,
+            IncarnationVerdict::Join => self.join(&database).await,
+            IncarnationVerdict::Disarm(reason) => self.disarm(reason, &database).await,
+            IncarnationVerdict::Disarmed => self.wait_disarmed(&database).await,
+            IncarnationVerdict::Wait(reason) => self.wait(reason, &database).await,
         }
     }
 
@@ -302,7 +307,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether the database does not know what was handed over last: then it was put back since, to a moment after the marks were kept.
+    /// Whether the database does not know what was handed over last: then it was put back since, to a moment after the
+    /// marks were kept.
     async fn has_forgotten(&self) -> Result<bool, StoreError> {
         let newest = if self.journal.has_files() {
             let journal = Arc::clone(&self.journal);
@@ -397,7 +403,8 @@ impl Watch {
     fn keep(&self, known: &KnownDatabase) {
         if let Err(error) = self.journal.keep(known) {
             self.state().cannot_write = true;
-            tracing::error!(%error, "how far the database has come cannot be written down; nothing is sent until it can");
+            tracing::error!(%error, "how far the database has come cannot be written down; nothing is sent until it \
+                can");
         }
     }
 
@@ -425,17 +432,17 @@ impl Watch {
         Ok(count)
     }
 
-    async fn hand_in_batch(&self, batch: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+    async fn hand_in_batch(&self, batch: &[HandoverRecord], marks: Marks) -> Result<usize, StoreError> {
         let last = batch.iter().map(|one| one.id.0).max().unwrap_or_default();
         let marks = Marks { reminders: marks.reminders.max(last), ..marks };
         self.store.hand_in(batch, marks).await
     }
 }
 
-fn read_batches(journal: &Journal, sender: &mpsc::Sender<Vec<HandedOver>>) -> io::Result<()> {
+fn read_batches(journal: &Journal, sender: &mpsc::Sender<Vec<HandoverRecord>>) -> io::Result<()> {
     let mut batch = Vec::with_capacity(HANDED_IN_AT_ONCE);
     // Whoever reads may be gone: then nobody needs the rest.
-    let send = |batch: Vec<HandedOver>| drop(sender.blocking_send(batch));
+    let send = |batch: Vec<HandoverRecord>| drop(sender.blocking_send(batch));
     journal.each(|one| {
         batch.push(one);
         if batch.len() >= HANDED_IN_AT_ONCE {

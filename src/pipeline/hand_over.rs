@@ -6,13 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{OUTCOMES, SEND_SECONDS};
-use super::{Composed, Dispatcher, Post};
+use super::{ComposedMessage, Dispatcher, GatewayHandle};
 use crate::clock::Deadline;
 use crate::domain::{
     Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason,
 };
 use crate::gateway::Handover;
-use crate::plan::{Tried, fall_back_at, follow};
+use crate::plan::{AttemptContext, fall_back_at, follow};
 use crate::render::{RegisteredTemplates, RenderCause, RenderError};
 use crate::store::ClaimedReminder;
 
@@ -21,20 +21,25 @@ const TOO_LONG: &str = "message_too_long";
 
 /// Where among the channel's gateways a reminder is handed over.
 #[derive(Debug, Clone)]
-pub(super) struct Stand {
-    pub(super) post: Arc<Post>,
+pub(super) struct GatewayPosition {
+    pub(super) handle: Arc<GatewayHandle>,
     pub(super) place: u16,
     pub(super) places: u16,
 }
 
 impl Dispatcher {
     /// Renders and sends one claimed reminder, and says what follows. No byte leaves once the deadline has run out.
-    pub(super) async fn hand_over(&self, claimed: ClaimedReminder, stand: &Stand, deadline: &Deadline) -> Settlement {
+    pub(super) async fn hand_over(
+        &self,
+        claimed: ClaimedReminder,
+        stand: &GatewayPosition,
+        deadline: &Deadline,
+    ) -> Settlement {
         let ClaimedReminder { attempt, reminder, account, to_send, pause, in_doubt } = claimed;
         if pause > TimeDelta::zero() {
             self.clock.sleep(pause.to_std().unwrap_or_default()).await;
         }
-        let gateway = &stand.post.gateway;
+        let gateway = &stand.handle.gateway;
         let id = attempt.reminder();
         let merchant = self.policy.merchants.get(&reminder.key.borrower.merchant);
         let (Some(merchant), Some(borrower)) = (merchant, account.borrower.as_ref()) else {
@@ -43,7 +48,7 @@ impl Dispatcher {
             return attempt.settle(Outcome::NotSent { code }, Next::Failed, self.clock.now());
         };
         let (mode, registered) = (gateway.link_mode(), gateway.registered());
-        let Composed { message, route } =
+        let ComposedMessage { message, route } =
             match self.composer.compose(id, merchant, borrower, &to_send, mode, registered) {
                 Ok(composed) => composed,
                 Err(error) => {
@@ -60,7 +65,7 @@ impl Dispatcher {
         let outcome = gateway.send(&handover).await;
         self.learn(stand, &outcome, started);
         if let Outcome::Rejected { scope: RejectScope::OptedOut, .. } = outcome {
-            stand.post.opted_out(&merchant.id, &to_send.to, self.clock.now());
+            stand.handle.opted_out(&merchant.id, &to_send.to, self.clock.now());
         }
         self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, (outcome, in_doubt)).leading_to(route)
     }
@@ -70,11 +75,11 @@ impl Dispatcher {
         attempt: Attempt,
         reminder: &NewReminder,
         preferred: Option<Channel>,
-        stand: &Stand,
+        stand: &GatewayPosition,
         (outcome, in_doubt): (Outcome, bool),
     ) -> Settlement {
         let now = self.clock.now();
-        let tried = Tried {
+        let tried = AttemptContext {
             reminder: attempt.reminder(),
             attempt: attempt.number(),
             place: stand.place,
@@ -96,27 +101,30 @@ impl Dispatcher {
         let now = self.clock.now();
         if error.cause == RenderCause::Size {
             // The data made it too long, so it says nothing about the template, and must not stop others' messages.
-            tracing::error!(reminder = %attempt.reminder(), template = error.template, "the message is too long; nothing was sent");
+            tracing::error!(reminder = %attempt.reminder(), template = error.template, "the message is too long; \
+                nothing was sent");
             return attempt.settle(Outcome::NotSent { code: Code::new(TOO_LONG) }, Next::Failed, now);
         }
-        if self.poison.failed(&error.template) {
+        if self.template_failures.failed(&error.template) {
             let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
             let cause = HoldCause::new(HoldReason::BadTemplate, format!("{}@{version}", error.template));
             return attempt.settle(outcome, Next::Hold { cause, until }, now);
         }
-        tracing::error!(reminder = %attempt.reminder(), template = error.template, "the template does not render; nothing was sent");
+        tracing::error!(reminder = %attempt.reminder(), template = error.template, "the template does not render; \
+            nothing was sent");
         attempt.settle(Outcome::NotSent { code: Code::new(SkipReason::BadTemplate.as_str()) }, Next::Failed, now)
     }
 
     /// Lets the breaker and the metrics learn.
-    fn learn(&self, stand: &Stand, outcome: &Outcome, started: Duration) {
-        let name = stand.post.gateway.name();
+    fn learn(&self, stand: &GatewayPosition, outcome: &Outcome, started: Duration) {
+        let name = stand.handle.gateway.name();
         let elapsed = self.clock.elapsed();
-        if stand.post.breaker.saw(outcome, elapsed) {
-            tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a probe goes through");
+        if stand.handle.breaker.saw(outcome, elapsed) {
+            tracing::error!(gateway = %name, "the gateway fails again and again; nothing is handed to it until a \
+                probe goes through");
         }
-        stand.post.observe(outcome, self.clock.now());
-        stand.post.show_breaker();
+        stand.handle.observe(outcome, self.clock.now());
+        stand.handle.show_breaker();
         let gateway = name.to_string();
         metrics::histogram!(SEND_SECONDS, "gateway" => gateway.clone()).record(elapsed.saturating_sub(started));
         metrics::counter!(OUTCOMES, "gateway" => gateway, "outcome" => outcome.as_str()).increment(1);

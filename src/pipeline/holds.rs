@@ -1,19 +1,20 @@
-//! Releases reminders whose hold is over, whatever ended it. Operations of the store release what they free by themselves; here is found
-//! what they left (it was too much for one transaction, or was held at that very moment) and what ends outside of the store.
+//! Releases reminders whose hold is over, whatever ended it. Operations of the store release what they free by
+//! themselves; here is found what they left (it was too much for one transaction, or was held at that very moment) and
+//! what ends outside of the store.
 
 use std::collections::BTreeSet;
 
-use super::{Dispatcher, Reconciler, Stale};
+use super::{Dispatcher, Reconciler, StaleSource};
 use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState};
-use crate::plan::OnlyTo;
+use crate::plan::RecipientAllowlist;
 use crate::store::{ReplyFilter, Stop, StoreError};
 
 /// How many rows one operation releases.
 const BATCH: u32 = 500;
 
 impl Reconciler {
-    /// Gives every reminder back to be decided that has expired or whose cause is gone. Gives how many. While nothing is held, this
-    /// is two looks into an empty index.
+    /// Gives every reminder back to be decided that has expired or whose cause is gone. Gives how many. While nothing
+    /// is held, this is two looks into an empty index.
     pub(super) async fn release(&self) -> Result<usize, StoreError> {
         let store = &*self.dispatcher.store;
         let mut released = 0;
@@ -41,10 +42,10 @@ impl Reconciler {
         Ok(released)
     }
 
-    async fn standing(&self, causes: &[(HoldCause, Channel)]) -> Result<Standing, StoreError> {
+    async fn standing(&self, causes: &[(HoldCause, Channel)]) -> Result<ActiveHolds, StoreError> {
         let Dispatcher { store, clock, composer, freshness, policy, .. } = &*self.dispatcher;
         let is_asked = |reason| causes.iter().any(|(cause, _)| cause.reason == reason);
-        let mut standing = Standing::default();
+        let mut standing = ActiveHolds::default();
         if is_asked(HoldReason::Stopped) {
             standing.stops = store.stops().await?;
         }
@@ -81,14 +82,14 @@ impl Reconciler {
                 standing.volumes.insert(cause.clone());
             }
         }
-        standing.only_to = policy.only_to.as_ref().map(OnlyTo::cause);
+        standing.only_to = policy.only_to.as_ref().map(RecipientAllowlist::cause);
         Ok(standing)
     }
 }
 
 /// What holds, as of now; read only as far as something is held by it.
 #[derive(Default)]
-struct Standing {
+struct ActiveHolds {
     stops: Vec<Stop>,
     /// The notices that are paused.
     paused: BTreeSet<NoticeName>,
@@ -99,7 +100,7 @@ struct Standing {
     /// Fingerprints of the templates that messages are made from.
     templates: BTreeSet<String>,
     /// The sources that are too old.
-    stale: Vec<Stale>,
+    stale: Vec<StaleSource>,
     /// The answers that wait to be read.
     unread: BTreeSet<String>,
     /// The days of too much that nobody has approved.
@@ -108,7 +109,7 @@ struct Standing {
     only_to: Option<HoldCause>,
 }
 
-impl Standing {
+impl ActiveHolds {
     fn holds(&self, cause: &HoldCause, channel: Channel) -> bool {
         match cause.reason {
             HoldReason::Stopped => self.stops.iter().any(|stop| stop.covers(&cause.subject, channel)),

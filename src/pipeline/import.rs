@@ -1,4 +1,5 @@
-//! Import: from an input to the ledger. Reading and checking run on a thread of their own, a few batches ahead of the database.
+//! Import: from an input to the ledger. Reading and checking run on a thread of their own, a few batches ahead of the
+//! database.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -7,9 +8,9 @@ use std::thread;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::domain::{LedgerRow, Merchant, MerchantId, RejectedRecord, Said};
+use crate::domain::{FieldUpdate, LedgerRow, Merchant, MerchantId, RejectedRecord};
 use crate::plan::{may_contact, takes_sms};
-use crate::source::{Format, LastLine, Record, Rejected, RejectsWriter, Rows, SourceError, UnknownColumn};
+use crate::source::{Format, LastLine, Record, RejectedRow, RejectsWriter, Rows, SourceError, UnknownColumn};
 use crate::store::{Change, Store, StoreError, WriteMode};
 
 /// Rows in one transaction.
@@ -95,9 +96,9 @@ pub struct Summary {
     /// Rows that were taken without cells that are not sound.
     pub left_out: u64,
     /// The first refused records, without their originals.
-    pub shown: Vec<Rejected>,
+    pub shown: Vec<RejectedRow>,
     /// The first rows with cells left out, without their originals.
-    pub left_out_shown: Vec<Rejected>,
+    pub left_out_shown: Vec<RejectedRow>,
     /// Columns that were passed over.
     pub unknown_columns: Vec<UnknownColumn>,
     /// Rows that were taken whose phone number takes no SMS.
@@ -114,8 +115,8 @@ impl Summary {
     /// Counts the rows that lack something: a phone that an SMS may go to, a verifier.
     pub(super) fn count_gaps(&mut self, rows: &[LedgerRow], merchants: &BTreeMap<MerchantId, Merchant>) {
         for row in rows {
-            self.without_verifier += u64::from(row.verifier == Said::Value(None));
-            let Said::Value(Some(phone)) = &row.phone else { continue };
+            self.without_verifier += u64::from(row.verifier == FieldUpdate::Set(None));
+            let FieldUpdate::Set(Some(phone)) = &row.phone else { continue };
             let merchant = merchants.get(&row.borrower.merchant);
             if merchant.is_some_and(|merchant| !may_contact(merchant, phone)) {
                 self.not_allowed += 1;
@@ -188,13 +189,14 @@ pub enum StopCause {
     Reader,
 }
 
-/// Reads an input to its end and puts every sound row into `ledger`, a batch at a time. `progress` is called after each batch.
+/// Reads an input to its end and puts every sound row into `ledger`, a batch at a time. `progress` is called after each
+/// batch.
 ///
 /// Running it twice is harmless: rows that the ledger holds already change nothing.
 ///
 /// # Errors
-/// [`ImportError::Refused`] when the input is none that can be imported; [`ImportError::Stopped`] when the input, the ledger or
-/// the rejects file failed on the way.
+/// [`ImportError::Refused`] when the input is none that can be imported; [`ImportError::Stopped`] when the input, the
+/// ledger or the rejects file failed on the way.
 pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
     ledger: &L,
     job: Import<'_, R>,
@@ -202,7 +204,7 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
 ) -> Result<Summary, ImportError> {
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
     let reader = Reader {
-        batch: Batch::default(),
+        batch: RecordBatch::default(),
         progress: Progress::default(),
         left_to_show: job.max_shown,
         rejects: None,
@@ -222,8 +224,8 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
     }
     while let Some(message) = batches.recv().await {
         let batch = match message {
-            Message::Batch(batch) => batch,
-            Message::End(end) => return finish(end, summary),
+            ImportMessage::Batch(batch) => batch,
+            ImportMessage::End(end) => return finish(end, summary),
         };
         line = batch.first_line;
         summary.count_gaps(&batch.rows, job.merchants);
@@ -244,7 +246,7 @@ pub async fn import<L: Ledger + ?Sized, R: Read + Send + 'static>(
     Err(stopped(StopCause::Reader, line, summary))
 }
 
-fn finish(end: End, mut summary: Summary) -> Result<Summary, ImportError> {
+fn finish(end: ImportEnd, mut summary: Summary) -> Result<Summary, ImportError> {
     summary.unknown_columns = end.unknown_columns;
     summary.last_line = end.last_line;
     match end.cause {
@@ -258,13 +260,13 @@ fn stopped(cause: StopCause, line: u64, so_far: Summary) -> ImportError {
     ImportError::Stopped { cause, line, so_far: Box::new(so_far) }
 }
 
-enum Message {
-    Batch(Batch),
-    End(End),
+enum ImportMessage {
+    Batch(RecordBatch),
+    End(ImportEnd),
 }
 
 #[derive(Default)]
-struct Batch {
+struct RecordBatch {
     rows: Vec<LedgerRow>,
     /// The line of its first record.
     first_line: u64,
@@ -276,15 +278,15 @@ struct Batch {
     /// Rows that lost cells.
     left_out: u64,
     /// Refused records for the summary.
-    shown: Vec<Rejected>,
+    shown: Vec<RejectedRow>,
     /// Rows that lost cells, for the summary.
-    left_out_shown: Vec<Rejected>,
+    left_out_shown: Vec<RejectedRow>,
     /// How far the import is when the batch is done.
     progress: Progress,
 }
 
 #[derive(Default)]
-struct End {
+struct ImportEnd {
     unknown_columns: Vec<UnknownColumn>,
     last_line: LastLine,
     /// Why it is the end before the input's, and the first line that was not read.
@@ -298,19 +300,19 @@ enum EndCause {
 
 /// The thread that reads: gathers sound rows into batches, and writes refused records to the rejects file.
 struct Reader {
-    batch: Batch,
+    batch: RecordBatch,
     progress: Progress,
     left_to_show: usize,
     rejects: Option<RejectsWriter<Box<dyn Write + Send>>>,
-    to: mpsc::Sender<Message>,
+    to: mpsc::Sender<ImportMessage>,
 }
 
 /// The other side has gone: it has told why itself.
-struct Gone;
+struct ReceiverClosed;
 
 impl Reader {
     fn read<R: Read>(mut self, rows: Result<Rows<R>, SourceError>, rejects: Option<Box<dyn Write + Send>>) {
-        let mut end = End::default();
+        let mut end = ImportEnd::default();
         match rows {
             Err(error) => end.cause = Some((EndCause::Refused(error), 1)),
             Ok(mut rows) => {
@@ -321,7 +323,7 @@ impl Reader {
             }
         }
         // If nobody waits for it any more, there is nobody to tell.
-        let _ = self.to.blocking_send(Message::End(end));
+        let _ = self.to.blocking_send(ImportMessage::End(end));
     }
 
     /// Reads to the end of the input; or tells what stopped it, and the first line that was not dealt with.
@@ -329,7 +331,7 @@ impl Reader {
         &mut self,
         rows: &mut Rows<R>,
         rejects: Option<Box<dyn Write + Send>>,
-    ) -> Result<Option<(StopCause, u64)>, Gone> {
+    ) -> Result<Option<(StopCause, u64)>, ReceiverClosed> {
         let opened = rejects.map(|out| RejectsWriter::new(out, &rows.rejects_layout())).transpose();
         match opened {
             Ok(writer) => self.rejects = writer,
@@ -386,7 +388,7 @@ impl Reader {
         }
     }
 
-    fn leave_out(&mut self, left_out: Rejected) -> io::Result<()> {
+    fn leave_out(&mut self, left_out: RejectedRow) -> io::Result<()> {
         self.batch.left_out += 1;
         if let Some(rejects) = &mut self.rejects {
             rejects.write(&left_out)?;
@@ -398,7 +400,7 @@ impl Reader {
         Ok(())
     }
 
-    fn refuse(&mut self, mut rejected: Rejected) -> io::Result<()> {
+    fn refuse(&mut self, mut rejected: RejectedRow) -> io::Result<()> {
         self.progress.rejected += 1;
         self.batch.unreadable += u64::from(!rejected.holds());
         if let Some(rejects) = &mut self.rejects {
@@ -413,14 +415,14 @@ impl Reader {
     }
 
     /// Hands the batch over, when there is room for it.
-    fn send(&mut self, bytes: u64) -> Result<(), Gone> {
+    fn send(&mut self, bytes: u64) -> Result<(), ReceiverClosed> {
         if self.batch.records == 0 {
             return Ok(());
         }
         self.progress.bytes = bytes;
         self.batch.progress = self.progress;
-        let next = Batch { rows: Vec::with_capacity(BATCH_ROWS), ..Batch::default() };
+        let next = RecordBatch { rows: Vec::with_capacity(BATCH_ROWS), ..RecordBatch::default() };
         let batch = std::mem::replace(&mut self.batch, next);
-        self.to.blocking_send(Message::Batch(batch)).map_err(|_| Gone)
+        self.to.blocking_send(ImportMessage::Batch(batch)).map_err(|_| ReceiverClosed)
     }
 }

@@ -1,5 +1,5 @@
-//! Bounces and complaints from a Maildir. A message is put away only when what it says is stored, so a crash between the two
-//! takes it in twice, which changes nothing.
+//! Bounces and complaints from a Maildir. A message is put away only when what it says is stored, so a crash between
+//! the two takes it in twice, which changes nothing.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,7 +16,7 @@ const BATCH: usize = 100;
 
 /// What a round came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Emptied {
+pub struct MailboxSummary {
     /// Reports about messages of ours.
     pub reports: usize,
     /// Messages that say nothing about one; they lie in `cur`, unread.
@@ -40,8 +40,8 @@ pub enum MailboxError {
 ///
 /// # Errors
 /// When the folder or the store fails; the next round goes on.
-pub async fn empty(intake: &Intake, gateway: &GatewayName, maildir: &Maildir) -> Result<Emptied, MailboxError> {
-    let mut emptied = Emptied::default();
+pub async fn empty(intake: &Intake, gateway: &GatewayName, maildir: &Maildir) -> Result<MailboxSummary, MailboxError> {
+    let mut emptied = MailboxSummary::default();
     // One that cannot be moved, such as a folder of somebody else's, keeps no other from it.
     let (mut stuck, mut trouble) = (BTreeSet::new(), None);
     loop {

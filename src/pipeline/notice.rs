@@ -1,14 +1,15 @@
 //! Notices: a one-off message to a selected set of borrowers.
 //!
-//! The set is gathered once, while the notice is a draft, so that who approves it approves these people and no others. Then each
-//! recipient's message is put into the outbox as a reminder of its own, in batches of one transaction each, and from there on it is
-//! a message like any other. Whoever breaks off goes on where it stopped: a borrower is a recipient once, and a reminder has a key.
+//! The set is gathered once, while the notice is a draft, so that who approves it approves these people and no others.
+//! Then each recipient's message is put into the outbox as a reminder of its own, in batches of one transaction each,
+//! and from there on it is a message like any other. Whoever breaks off goes on where it stopped: a borrower is a
+//! recipient once, and a reminder has a key.
 
 mod selection;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Signature;
+use super::AuditNote;
 use crate::domain::{Notice, NoticeChange, NoticeName, NoticeState, Recipient, State, TemplateName};
 use crate::plan::Policy;
 use crate::store::{NoticeCount, Store, StoreError};
@@ -31,7 +32,7 @@ pub struct NoticeOrder<'a> {
     /// For whom.
     pub selection: &'a Selection,
     /// Who makes it, and why.
-    pub signature: Signature,
+    pub audit_note: AuditNote,
     /// A second person has to approve it if it has more recipients.
     pub approve_above: Option<u64>,
 }
@@ -101,8 +102,8 @@ impl NoticeView {
     }
 }
 
-/// Makes a notice, gathers its recipients, and sends it if nobody has to approve it. The same order again goes on where the last
-/// one stopped, and adds nothing to one that was carried out.
+/// Makes a notice, gathers its recipients, and sends it if nobody has to approve it. The same order again goes on where
+/// the last one stopped, and adds nothing to one that was carried out.
 ///
 /// # Errors
 /// When the name is taken by another notice, or the store fails.
@@ -117,8 +118,8 @@ pub async fn create(
         template: order.template.clone(),
         selection: order.selection.to_string(),
         state: NoticeState::Draft,
-        actor: order.signature.actor.clone(),
-        reason: order.signature.reason.clone(),
+        actor: order.audit_note.actor.clone(),
+        reason: order.audit_note.reason.clone(),
         at: now,
     };
     if !store.add_notice(&notice).await? {
@@ -132,7 +133,7 @@ pub async fn create(
         let recipients = look(store, &order.name).await?.recipients();
         let needs_approval = order.approve_above.is_some_and(|most| recipients > most);
         let next = if needs_approval { NoticeState::AwaitingApproval } else { NoticeState::Sending };
-        bring(store, &order.name, NoticeState::Draft, next, &order.signature, now).await?;
+        bring(store, &order.name, NoticeState::Draft, next, &order.audit_note, now).await?;
     }
     put_out(store, &order.name, now).await?;
     look(store, &order.name).await
@@ -182,17 +183,17 @@ pub async fn go_on(store: &dyn Store, now: DateTime<Utc>) -> Result<(), StoreErr
 pub async fn approve(
     store: &dyn Store,
     name: &NoticeName,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<NoticeView, NoticeError> {
     let notice = find(store, name).await?;
     if notice.state != NoticeState::AwaitingApproval {
         return Err(NoticeError::WrongState(name.clone(), notice.state, "nothing is to be approved"));
     }
-    if notice.actor.to_lowercase() == signature.actor.to_lowercase() {
+    if notice.actor.to_lowercase() == audit_note.actor.to_lowercase() {
         return Err(NoticeError::SamePerson(notice.actor));
     }
-    bring(store, name, NoticeState::AwaitingApproval, NoticeState::Sending, signature, now).await?;
+    bring(store, name, NoticeState::AwaitingApproval, NoticeState::Sending, audit_note, now).await?;
     put_out(store, name, now).await?;
     look(store, name).await
 }
@@ -204,14 +205,14 @@ pub async fn approve(
 pub async fn pause(
     store: &dyn Store,
     name: &NoticeName,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<NoticeView, NoticeError> {
     let state = find(store, name).await?.state;
     if state != NoticeState::Sending {
         return Err(NoticeError::WrongState(name.clone(), state, "only what is being sent can be paused"));
     }
-    bring(store, name, state, NoticeState::Paused, signature, now).await?;
+    bring(store, name, state, NoticeState::Paused, audit_note, now).await?;
     look(store, name).await
 }
 
@@ -222,12 +223,12 @@ pub async fn pause(
 pub async fn resume(
     store: &dyn Store,
     name: &NoticeName,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<NoticeView, NoticeError> {
     let state = find(store, name).await?.state;
     match state {
-        NoticeState::Paused => bring(store, name, state, NoticeState::Sending, signature, now).await?,
+        NoticeState::Paused => bring(store, name, state, NoticeState::Sending, audit_note, now).await?,
         NoticeState::Sending => {}
         NoticeState::Draft => {
             let then = "its recipients were not all gathered; run the same `dueherald notice create` again";
@@ -251,14 +252,14 @@ pub async fn resume(
 pub async fn cancel(
     store: &dyn Store,
     name: &NoticeName,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<NoticeView, NoticeError> {
     let state = find(store, name).await?.state;
     if !state.may_become(NoticeState::Cancelled) {
         return Err(NoticeError::WrongState(name.clone(), state, "there is nothing left to cancel"));
     }
-    bring(store, name, state, NoticeState::Cancelled, signature, now).await?;
+    bring(store, name, state, NoticeState::Cancelled, audit_note, now).await?;
     look(store, name).await
 }
 
@@ -281,10 +282,10 @@ async fn bring(
     name: &NoticeName,
     from: NoticeState,
     state: NoticeState,
-    signature: &Signature,
+    audit_note: &AuditNote,
     at: DateTime<Utc>,
 ) -> Result<(), NoticeError> {
-    let Signature { actor, reason } = signature.clone();
+    let AuditNote { actor, reason } = audit_note.clone();
     let change = NoticeChange { state, at, actor, reason };
     let moved = from.may_become(state) && store.move_notice(name, from, &change).await?;
     if moved { Ok(()) } else { Err(NoticeError::JustChanged(name.clone())) }

@@ -1,7 +1,8 @@
 //! Looks after the ways to repay: probes those that are in use, keeps how they are doing, and says when that changes.
 //!
-//! A machine that has lost its own way to the internet finds every route dead. It is recognised by reaching nobody at all, neither a
-//! route's host nor a gateway's; it then judges no route and leaves the probing to another daemon until it reaches somebody again.
+//! A machine that has lost its own way to the internet finds every route dead. It is recognised by reaching nobody at
+//! all, neither a route's host nor a gateway's; it then judges no route and leaves the probing to another daemon until
+//! it reaches somebody again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use futures_util::stream;
 use super::Registry;
 use super::figures::{OFFLINE, ROUTE_PROBES};
 use crate::clock::Clock;
-use crate::domain::{MerchantId, Patience, Probed, Route, RouteFault, RouteHealth, RouteHosts, RouteKey};
-use crate::probe::{RouteProbe, Target};
+use crate::domain::{MerchantId, Patience, ProbeResult, Route, RouteFault, RouteHealth, RouteHosts, RouteKey};
+use crate::probe::{ProbeTarget, RouteProbe};
 use crate::store::{Store, StoreError};
 
-/// How long one daemon has the turn: longer than a round takes. Another may probe after that even if this one died in it.
+/// How long one daemon has the turn: longer than a round takes. Another may probe after that even if this one died in
+/// it.
 const TURN: TimeDelta = TimeDelta::minutes(2);
 
 /// How many routes are looked at at once.
@@ -26,7 +28,7 @@ const AT_ONCE: usize = 8;
 
 /// What a probe is to find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expected {
+pub struct ProbeExpectation {
     /// Looked at in the place of the route's own address.
     pub url: Option<String>,
     /// A text that must stand on the page.
@@ -49,7 +51,7 @@ pub struct Prober {
     /// Where the routes of each merchant may lead.
     pub hosts: BTreeMap<MerchantId, RouteHosts>,
     /// What is expected of the routes of which something is.
-    pub expected: BTreeMap<RouteKey, Expected>,
+    pub expected: BTreeMap<RouteKey, ProbeExpectation>,
     /// Who this is among the processes that share the store.
     pub holder: String,
     /// The hosts and ports of the gateways. Whoever reaches one of them has a way to the internet.
@@ -75,7 +77,8 @@ impl Prober {
     /// # Errors
     /// When the store fails.
     pub async fn round(&self) -> Result<Round, StoreError> {
-        // After an offline round it asks for the turn only when it reaches somebody again, so that another daemon can have it.
+        // After an offline round it asks for the turn only when it reaches somebody again, so that another daemon can
+        // have it.
         if self.is_offline.load(Ordering::Relaxed) && self.reaches_nobody(&self.look(None).await?).await {
             return Ok(Round::Offline);
         }
@@ -98,10 +101,10 @@ impl Prober {
         metrics::gauge!(OFFLINE).set(if is_offline { 1.0 } else { 0.0 });
     }
 
-    /// Whether it must be this machine that is cut off: no route's host takes a connection, and no gateway's either. Where there is only
-    /// one host to ask, nobody can tell, and the route is judged as ever.
-    async fn reaches_nobody(&self, looked: &[(Route, Probed)]) -> bool {
-        let is_dead = |probed: &Probed| probed.fault.as_ref().is_some_and(RouteFault::may_be_ours);
+    /// Whether it must be this machine that is cut off: no route's host takes a connection, and no gateway's either.
+    /// Where there is only one host to ask, nobody can tell, and the route is judged as ever.
+    async fn reaches_nobody(&self, looked: &[(Route, ProbeResult)]) -> bool {
+        let is_dead = |probed: &ProbeResult| probed.fault.as_ref().is_some_and(RouteFault::may_be_ours);
         if looked.is_empty() || !looked.iter().all(|(_, probed)| is_dead(probed)) {
             return false;
         }
@@ -123,7 +126,7 @@ impl Prober {
         host.split(['/', '?', '#', ':']).next().unwrap_or_default().to_ascii_lowercase()
     }
 
-    async fn keep(&self, looked: Vec<(Route, Probed)>) -> Result<(), StoreError> {
+    async fn keep(&self, looked: Vec<(Route, ProbeResult)>) -> Result<(), StoreError> {
         let known = self.store.route_health().await?;
         for (route, probed) in looked {
             let verdict = probed.fault.as_ref().map_or("well", |fault| fault.as_str());
@@ -137,11 +140,12 @@ impl Prober {
         Ok(())
     }
 
-    /// Looks once at the routes in use, or at the one of that key if it can be looked at; keeps nothing. In the order of the routes.
+    /// Looks once at the routes in use, or at the one of that key if it can be looked at; keeps nothing. In the order
+    /// of the routes.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn look(&self, key: Option<&RouteKey>) -> Result<Vec<(Route, Probed)>, StoreError> {
+    pub async fn look(&self, key: Option<&RouteKey>) -> Result<Vec<(Route, ProbeResult)>, StoreError> {
         let now = self.clock.now();
         let seen = self.routes.now(&*self.store, &*self.clock).await?;
         let wanted = |route: &&Route| match key {
@@ -155,9 +159,9 @@ impl Prober {
         Ok(stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await)
     }
 
-    fn target(&self, route: &Route) -> Target {
+    fn target(&self, route: &Route) -> ProbeTarget {
         let expected = self.expected.get(&route.key).cloned().unwrap_or_default();
-        Target {
+        ProbeTarget {
             url: sampled(expected.url.as_deref().or(route.kind.url()).unwrap_or_default()),
             expect: expected.text,
             hosts: self.hosts.get(&route.merchant).cloned().unwrap_or_default(),
@@ -189,7 +193,8 @@ fn tell(was_barred: bool, health: &RouteHealth) {
     match (was_barred, degraded) {
         (false, true) => {
             let fault = last_fault.as_deref().unwrap_or_default();
-            tracing::error!(route = %key, fault, "the route is degraded: messages that have no other way to repay are held");
+            tracing::error!(route = %key, fault, "the route is degraded: messages that have no other way to repay are \
+                held");
         }
         (true, false) => tracing::info!(route = %key, "the route works again; held reminders are released"),
         _ => {}

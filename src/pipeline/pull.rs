@@ -1,8 +1,9 @@
-//! Pull: from the lender's own database to the ledger, page by page, through the same checks and the same merge as an import.
+//! Pull: from the lender's own database to the ledger, page by page, through the same checks and the same merge as an
+//! import.
 //!
-//! The cursor is moved when the rows before it are in the ledger, so what breaks off in between is read again, which changes
-//! nothing. It never passes the beginning of the pull: what commits while it runs, with a time that lies before, comes within the
-//! overlap of the next one.
+//! The cursor is moved when the rows before it are in the ledger, so what breaks off in between is read again, which
+//! changes nothing. It never passes the beginning of the pull: what commits while it runs, with a time that lies
+//! before, comes within the overlap of the next one.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
 use crate::clock::Clock;
-use crate::domain::{Amended, Amendment, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
-use crate::source::sql::{Pulled, SqlError, SqlPage, SqlPages, SqlSource};
-use crate::source::{Column, Fault, Rejected};
+use crate::domain::{Amendment, AmendmentResult, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
+use crate::source::sql::{PullPage, SqlError, SqlPage, SqlPages, SqlSource};
+use crate::source::{Column, Fault, RejectedRow};
 use crate::store::{Change, Store, StoreError, WriteMode};
 
 /// How long a page may take before another may go on in its stead.
@@ -139,16 +140,16 @@ impl Task<'_> {
         Ok((read_to.map(|read_to| read_to - self.job.overlap), merchants))
     }
 
-    /// Notes the merchants of a page before its rows are in the ledger: no row of a merchant is there that the source does not hold once it
-    /// is stale.
+    /// Notes the merchants of a page before its rows are in the ledger: no row of a merchant is there that the source
+    /// does not hold once it is stale.
     async fn note_merchants(&self, page: &SqlPage, named: &mut BTreeSet<MerchantId>) -> Result<(), PullError> {
         let before = named.len();
         let rejected = page.rejected.iter().filter_map(|rejected| rejected.record.as_ref()?.merchant.as_ref());
         let mut merchants: BTreeSet<_> =
             rejected.filter(|merchant| self.job.merchants.contains_key(*merchant)).collect();
         match &page.pulled {
-            Pulled::Rows(rows) => merchants.extend(rows.iter().map(|row| &row.borrower.merchant)),
-            Pulled::Amendments(amendments) => merchants.extend(amendments.iter().map(|one| &one.merchant)),
+            PullPage::Rows(rows) => merchants.extend(rows.iter().map(|row| &row.borrower.merchant)),
+            PullPage::Amendments(amendments) => merchants.extend(amendments.iter().map(|one| &one.merchant)),
         }
         named.extend(merchants.into_iter().cloned());
         if named.len() == before {
@@ -165,8 +166,8 @@ impl Task<'_> {
         let rejected = page.rejected.into_iter().filter_map(|rejected| self.refuse(rejected, summary));
         let rejected: Vec<_> = rejected.collect();
         let (rows, amendments) = match page.pulled {
-            Pulled::Rows(rows) => (rows, Vec::new()),
-            Pulled::Amendments(amendments) => (Vec::new(), amendments),
+            PullPage::Rows(rows) => (rows, Vec::new()),
+            PullPage::Amendments(amendments) => (Vec::new(), amendments),
         };
         summary.count_gaps(&rows, self.job.merchants);
         for batch in amendments.chunks(BATCH_ROWS) {
@@ -189,20 +190,20 @@ impl Task<'_> {
         }
     }
 
-    fn count_amended(&self, amendment: &Amendment, amended: Amended, summary: &mut Summary) {
+    fn count_amended(&self, amendment: &Amendment, amended: AmendmentResult, summary: &mut Summary) {
         let (column, problem) = match (amended, amended.problem()) {
-            (Amended::Changed, _) => return summary.count(&[Change::Changed]),
-            (Amended::Same, _) => return summary.count(&[Change::Same]),
-            (Amended::Unknown, problem) => (Column::InstallmentId, problem),
-            (Amended::OtherCurrency, problem) => (Column::Currency, problem),
+            (AmendmentResult::Changed, _) => return summary.count(&[Change::Changed]),
+            (AmendmentResult::Same, _) => return summary.count(&[Change::Same]),
+            (AmendmentResult::Unknown, problem) => (Column::InstallmentId, problem),
+            (AmendmentResult::OtherCurrency, problem) => (Column::Currency, problem),
         };
         let fault = Fault { column: Some(column), problem: Cow::Borrowed(problem.unwrap_or_default()) };
         summary.waiting += 1;
-        self.show(Rejected::row(0, Some(amendment.installment.to_string()), vec![fault], None), summary);
+        self.show(RejectedRow::row(0, Some(amendment.installment.to_string()), vec![fault], None), summary);
     }
 
     /// Counts a refused record, and gives what is kept of it.
-    fn refuse(&self, mut rejected: Rejected, summary: &mut Summary) -> Option<RejectedRecord> {
+    fn refuse(&self, mut rejected: RejectedRow, summary: &mut Summary) -> Option<RejectedRecord> {
         summary.rejected += 1;
         summary.unreadable += u64::from(!rejected.holds());
         let record = rejected.record.take();
@@ -210,7 +211,7 @@ impl Task<'_> {
         record.map(|record| *record)
     }
 
-    fn show(&self, rejected: Rejected, summary: &mut Summary) {
+    fn show(&self, rejected: RejectedRow, summary: &mut Summary) {
         if summary.shown.len() < self.job.max_shown {
             summary.shown.push(rejected);
         }

@@ -1,15 +1,16 @@
 //! Recall: who holds a message that leads to a route which is no more.
 //!
-//! A personal link is looked up when it is followed, so it leads to what serves now. A link that is the same for everybody leads for
-//! good where it led when the message left: only who holds one of these needs a correction. A message without a link names the app
-//! and customer service, and stays right. What counts is the link that was sent, which is on record; only where it is not, as of a
-//! message whose sender died, it is told from the gateway's link mode and from where its links led before.
+//! A personal link is looked up when it is followed, so it leads to what serves now. A link that is the same for
+//! everybody leads for good where it led when the message left: only who holds one of these needs a correction. A
+//! message without a link names the app and customer service, and stays right. What counts is the link that was sent,
+//! which is on record; only where it is not, as of a message whose sender died, it is told from the gateway's link mode
+//! and from where its links led before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::unpaid::Unpaid;
+use super::unpaid::UnpaidWalk;
 use crate::domain::{BorrowerKey, Channel, GatewayName, LinkMode, Route, RouteKey, Routes};
 use crate::plan::Due;
 use crate::store::{HeldMessage, Store, StoreError};
@@ -82,7 +83,7 @@ impl Recall {
 /// When the store fails.
 pub async fn reach(store: &dyn Store, recall: &Recall, now: DateTime<Utc>) -> Result<Vec<Reach>, StoreError> {
     let mut holders = BTreeMap::<(Channel, u8), (LinkMode, BTreeSet<BorrowerKey>)>::new();
-    let mut unpaid = Unpaid::of(store, None, None);
+    let mut unpaid = UnpaidWalk::of(store, None, None);
     loop {
         let page = unpaid.next().await?;
         if page.is_empty() {

@@ -1,4 +1,5 @@
-//! Receipts: what gateways report on their own is matched to reminders and recorded, in whatever order and however often it comes.
+//! Receipts: what gateways report on their own is matched to reminders and recorded, in whatever order and however
+//! often it comes.
 //!
 //! | what | what follows |
 //! |---|---|
@@ -16,14 +17,15 @@ use sha2::{Digest, Sha256};
 
 use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS, UNREADABLE_SENDERS};
-use super::look_up::{Asked, look_up};
+use super::look_up::{ResendRequester, look_up};
 use crate::clock::Clock;
-use crate::domain::{About, Address, AddressKey, EventKind, Fate, GatewayName, Intent, Reply, Report};
+use crate::domain::{Address, AddressKey, EventKind, GatewayName, Intent, Reply, Report, ReportSubject, ReportedState};
 use crate::gateway::{Callbacks, Gateway, LookUp};
 use crate::plan::{Policy, intent};
 use crate::source::read_sender;
 use crate::store::{
-    KeptReport, ReminderFilter, Sender, Store, StoreError, Subject, TakenIn, Told, ToldFate, ToldReply, Verdict,
+    IncomingReply, KeptReport, ReminderFilter, ReportAction, ReportBatch, ReportCounts, Sender, StatusReport, Store,
+    StoreError, Subject,
 };
 
 /// How many kept reports one operation takes.
@@ -72,46 +74,48 @@ impl Intake {
         gateway: &GatewayName,
         reports: Vec<Report>,
         trust: Trust,
-    ) -> Result<TakenIn, StoreError> {
+    ) -> Result<ReportCounts, StoreError> {
         let now = self.clock.now();
         let mut told =
-            Told { gateway: gateway.clone(), fates: Vec::new(), replies: Vec::new(), confirm: BTreeMap::new() };
+            ReportBatch { gateway: gateway.clone(), fates: Vec::new(), replies: Vec::new(), confirm: BTreeMap::new() };
         for report in reports {
             match report {
                 Report::Fate { about, fate, at } => {
                     tell_fate(gateway, &fate);
-                    let is_hint = trust == Trust::Hint && matches!(fate, Fate::Undelivered { .. });
+                    let is_hint = trust == Trust::Hint && matches!(fate, ReportedState::Undelivered { .. });
                     let recipient = match &about {
-                        About::Copy { recipient, .. } => Some(Address::Email(recipient.clone()).into()),
-                        About::Reference(_) | About::ProviderId(_) => None,
+                        ReportSubject::Copy { recipient, .. } => Some(Address::Email(recipient.clone()).into()),
+                        ReportSubject::Reference(_) | ReportSubject::ProviderId(_) => None,
                     };
                     let about = self.subject(about);
                     let at = past(at, now);
-                    told.fates.extend(about.map(|about| ToldFate { about, fate, recipient, at, is_hint }));
+                    told.fates.extend(about.map(|about| StatusReport { about, fate, recipient, at, is_hint }));
                 }
                 Report::Reply(reply) => told.replies.push(self.told(reply, now)),
             }
         }
         if told.fates.is_empty() && told.replies.is_empty() {
-            return Ok(TakenIn::default());
+            return Ok(ReportCounts::default());
         }
         let callbacks = self.gateways.get(gateway).and_then(|gateway| gateway.callbacks());
         if !callbacks.is_some_and(Callbacks::confirms_opt_outs) {
             told.confirm = self.policy.confirmations(now);
         }
         let taken = self.store.take_in(&told).await?;
-        let is_to_be_read = |reply: &&ToldReply| reply.intent == Intent::Unclear || reply.from.address().is_none();
+        let is_to_be_read = |reply: &&IncomingReply| reply.intent == Intent::Unclear || reply.from.address().is_none();
         let to_read = told.replies.iter().filter(is_to_be_read).count();
         if to_read > 0 && taken.replies > 0 {
             tracing::warn!(
                 %gateway,
                 to_read,
-                "replies wait to be read: they may be refusals, and hold the messages to their senders; see `dueherald replies list`"
+                "replies wait to be read: they may be refusals, and hold the messages to their senders; see \
+                 `dueherald replies list`"
             );
         }
         if taken.foreign > 0 {
             let reports = taken.foreign;
-            tracing::warn!(%gateway, reports, "dropped reports about messages of other gateways: who knows this gateway's secret?");
+            tracing::warn!(%gateway, reports, "dropped reports about messages of other gateways: who knows this \
+                gateway's secret?");
         }
         metrics::counter!(KEPT_REPORTS, "gateway" => gateway.to_string()).increment(taken.kept as u64);
         Ok(taken)
@@ -140,37 +144,37 @@ impl Intake {
         Ok(counted)
     }
 
-    async fn judge(&self, kept: KeptReport, may_ask: &mut u32) -> Result<(KeptReport, Verdict), StoreError> {
+    async fn judge(&self, kept: KeptReport, may_ask: &mut u32) -> Result<(KeptReport, ReportAction), StoreError> {
         let now = self.clock.now();
         let age = now - kept.received_at;
-        let later = Verdict::Later(now + age.max(TimeDelta::minutes(1)));
+        let later = ReportAction::Later(now + age.max(TimeDelta::minutes(1)));
         if age >= KEPT_FOR {
-            return Ok((kept, Verdict::Dropped));
+            return Ok((kept, ReportAction::Dropped));
         }
         if kept.reminder.is_none() {
             return Ok((kept, later));
         }
         if !kept.is_hint {
-            return Ok((kept, Verdict::Counts));
+            return Ok((kept, ReportAction::Counts));
         }
         if *may_ask == 0 {
-            return Ok((kept, Verdict::Later(now + TimeDelta::seconds(10))));
+            return Ok((kept, ReportAction::Later(now + TimeDelta::seconds(10))));
         }
         *may_ask -= 1;
         Ok(match (self.ask(&kept).await?, &kept.fate) {
             // Both say that it did not arrive. What suppresses the address is never what nothing proves.
             (
-                Some(LookUp::Accepted { fate: Some(Fate::Undelivered { code, for_good }), .. }),
-                Fate::Undelivered { code: told, .. },
+                Some(LookUp::Accepted { fate: Some(ReportedState::Undelivered { code, for_good }), .. }),
+                ReportedState::Undelivered { code: told, .. },
             ) => {
-                let fate = Fate::Undelivered { code: code.or_else(|| told.clone()), for_good };
-                (KeptReport { fate, ..kept }, Verdict::Counts)
+                let fate = ReportedState::Undelivered { code: code.or_else(|| told.clone()), for_good };
+                (KeptReport { fate, ..kept }, ReportAction::Counts)
             }
-            (Some(LookUp::Accepted { fate: Some(fate), .. }), _) => (KeptReport { fate, ..kept }, Verdict::Counts),
-            (Some(LookUp::NotSent), _) => (kept, Verdict::Dropped),
+            (Some(LookUp::Accepted { fate: Some(fate), .. }), _) => (KeptReport { fate, ..kept }, ReportAction::Counts),
+            (Some(LookUp::NotSent), _) => (kept, ReportAction::Dropped),
             (Some(LookUp::Accepted { fate: None, .. } | LookUp::Unclear), _) => (kept, later),
             // The gateway is gone from the config, or can be asked no more.
-            (None, _) => (kept, Verdict::Counts),
+            (None, _) => (kept, ReportAction::Counts),
         })
     }
 
@@ -187,7 +191,7 @@ impl Intake {
         };
         let events = self.store.events(reminder).await?;
         let accepted = events.iter().rfind(|event| event.kind == EventKind::Accepted);
-        let asked = Asked {
+        let asked = ResendRequester {
             reminder,
             provider_id: accepted.and_then(|event| event.provider_id.as_deref()),
             to: &to,
@@ -196,12 +200,12 @@ impl Intake {
         Ok(Some(look_up(&**gateway, &self.composer, asked).await))
     }
 
-    fn subject(&self, about: About) -> Option<Subject> {
+    fn subject(&self, about: ReportSubject) -> Option<Subject> {
         match about {
-            About::Reference(reference) | About::Copy { reference, .. } => {
+            ReportSubject::Reference(reference) | ReportSubject::Copy { reference, .. } => {
                 self.composer.reminder_of(&reference).map(Subject::Reminder)
             }
-            About::ProviderId(number) => Some(Subject::ProviderId(number)),
+            ReportSubject::ProviderId(number) => Some(Subject::ProviderId(number)),
         }
     }
 
@@ -218,7 +222,7 @@ impl Intake {
         }
     }
 
-    fn told(&self, reply: Reply, now: DateTime<Utc>) -> ToldReply {
+    fn told(&self, reply: Reply, now: DateTime<Utc>) -> IncomingReply {
         let from = self.sender(&reply);
         let number = from.address().map_or("", AddressKey::reveal);
         let mut intent = intent(number, &reply.text);
@@ -230,7 +234,7 @@ impl Intake {
         if from.address().is_none() {
             metrics::counter!(UNREADABLE_SENDERS).increment(1);
         }
-        ToldReply {
+        IncomingReply {
             provider_id: reply.provider_id.clone().or_else(|| likeness(&reply)),
             about: reply.about.and_then(|about| self.subject(about)),
             from,
@@ -263,18 +267,18 @@ fn likeness(reply: &Reply) -> Option<String> {
     Some(format!("like:{digest}"))
 }
 
-/// A provider's clock may be ahead of ours; nothing is on record as of a time to come. One before 2000 is no time, and may be one that no
-/// database takes: it would keep all that came with it from being stored.
+/// A provider's clock may be ahead of ours; nothing is on record as of a time to come. One before 2000 is no time, and
+/// may be one that no database takes: it would keep all that came with it from being stored.
 fn past(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
     const YEAR_2000: i64 = 946_684_800;
     at.filter(|at| at.timestamp() >= YEAR_2000).map_or(now, |at| at.min(now))
 }
 
-fn tell_fate(gateway: &GatewayName, fate: &Fate) {
+fn tell_fate(gateway: &GatewayName, fate: &ReportedState) {
     let fate = match fate {
-        Fate::Delivered => "delivered",
-        Fate::Undelivered { .. } => "undelivered",
-        Fate::Complained => "complained",
+        ReportedState::Delivered => "delivered",
+        ReportedState::Undelivered { .. } => "undelivered",
+        ReportedState::Complained => "complained",
     };
     metrics::counter!(REPORTS, "gateway" => gateway.to_string(), "fate" => fate).increment(1);
 }

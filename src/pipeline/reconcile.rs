@@ -1,5 +1,5 @@
-//! Reconcile: what nobody was heard of again is brought to light, what is unknown is asked about, and what did not arrive goes
-//! to the next channel.
+//! Reconcile: what nobody was heard of again is brought to light, what is unknown is asked about, and what did not
+//! arrive goes to the next channel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{join_all, join3};
 use tokio_util::sync::CancellationToken;
 
-use super::look_up::{Asked, look_up};
+use super::look_up::{ResendRequester, look_up};
 use super::{Dispatcher, Intake};
-use crate::domain::{Channel, Code, Fate, GatewayName, Next, Outcome, Receipt, SENT_ONCE_MORE, Settlement};
+use crate::domain::{Channel, Code, GatewayName, Next, Outcome, Receipt, ReportedState, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, LookUp};
 use crate::plan::{Account, fall_back, fall_back_at};
 use crate::store::{NextLook, StoreError, UnknownReminder};
@@ -27,7 +27,7 @@ const BATCH: u32 = 500;
 
 /// What a round of reconciling did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reconciled {
+pub struct ReconcileSummary {
     /// Leases that had run out.
     pub reaped: usize,
     /// Unknown ones that could be settled.
@@ -60,17 +60,17 @@ impl Reconciler {
     ///
     /// # Errors
     /// When the store fails; the next round goes on.
-    pub async fn round(&self) -> Result<Reconciled, StoreError> {
+    pub async fn round(&self) -> Result<ReconcileSummary, StoreError> {
         let reaped = self.reap().await?;
         let resolved = self.resolve_unknown(&CancellationToken::new()).await?;
         let released = self.release().await?;
         let rest = self.rest_of_round().await?;
-        Ok(Reconciled { reaped: reaped + rest.reaped, resolved, released, ..rest })
+        Ok(ReconcileSummary { reaped: reaped + rest.reaped, resolved, released, ..rest })
     }
 
     /// All but the questions and the releases.
-    async fn rest_of_round(&self) -> Result<Reconciled, StoreError> {
-        Ok(Reconciled {
+    async fn rest_of_round(&self) -> Result<ReconcileSummary, StoreError> {
+        Ok(ReconcileSummary {
             reaped: self.reap().await?,
             resolved: 0,
             released: 0,
@@ -86,14 +86,14 @@ impl Reconciler {
         Intake { store, policy, composer, clock, gateways: self.gateways.clone() }
     }
 
-    /// A round every `every` until `stop`. The questions and the releases go on beside the rest: a gateway may be slow to answer, much
-    /// may be held, and no lease, report or fallback waits for that.
+    /// A round every `every` until `stop`. The questions and the releases go on beside the rest: a gateway may be slow
+    /// to answer, much may be held, and no lease, report or fallback waits for that.
     pub async fn run(self, every: Duration, stop: CancellationToken) {
         let rest = async {
             while !stop.is_cancelled() {
                 match self.rest_of_round().await {
-                    Ok(Reconciled { reaped: 0, .. }) => {}
-                    Ok(Reconciled { reaped, .. }) => {
+                    Ok(ReconcileSummary { reaped: 0, .. }) => {}
+                    Ok(ReconcileSummary { reaped, .. }) => {
                         tracing::warn!(
                             reaped,
                             "the sender of some reminders was not heard of again; they are now unknown"
@@ -176,7 +176,8 @@ impl Reconciler {
         Ok(resolved)
     }
 
-    /// Asks about some at once, settles what became of them, and puts off the others; `None` when it was stopped before they had answered.
+    /// Asks about some at once, settles what became of them, and puts off the others; `None` when it was stopped before
+    /// they had answered.
     async fn resolve(
         &self,
         unknown: Vec<UnknownReminder>,
@@ -231,7 +232,8 @@ impl Reconciler {
         let Some(to) = account.borrower.as_ref().and_then(|borrower| borrower.address(key.channel)) else {
             return Ok(None);
         };
-        let asked = Asked { reminder: attempt.reminder(), provider_id: None, to: &to, handed_over_by: *since };
+        let asked =
+            ResendRequester { reminder: attempt.reminder(), provider_id: None, to: &to, handed_over_by: *since };
         Ok(Some((look_up(&**gateway, &self.dispatcher.composer, asked).await, account)))
     }
 
@@ -252,8 +254,8 @@ impl Reconciler {
     }
 }
 
-/// A gateway is asked at once, and then after 1, 2, 4, 8 … minutes, for 30 days. A provider that knows nothing after a minute may after
-/// ten, hardly after a day, and most let themselves be asked so often only. Then it is a person's.
+/// A gateway is asked at once, and then after 1, 2, 4, 8 … minutes, for 30 days. A provider that knows nothing after a
+/// minute may after ten, hardly after a day, and most let themselves be asked so often only. Then it is a person's.
 fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let minutes = u64::try_from((now - since).num_minutes()).unwrap_or_default();
     let next = minutes.checked_ilog2().map_or(1, |doublings| 1_i64 << (doublings + 1).min(32));
@@ -276,10 +278,10 @@ fn settle(
             let receipt = fate.map(|fate| Receipt {
                 reminder: attempt.reminder(),
                 gateway: attempt.gateway().clone(),
-                arrived: !matches!(fate, Fate::Undelivered { .. }),
+                arrived: !matches!(fate, ReportedState::Undelivered { .. }),
                 code: match fate {
-                    Fate::Undelivered { code, .. } => code,
-                    Fate::Delivered | Fate::Complained => None,
+                    ReportedState::Undelivered { code, .. } => code,
+                    ReportedState::Delivered | ReportedState::Complained => None,
                 },
                 at: now,
             });
@@ -296,7 +298,8 @@ fn settle(
         }
         Some((LookUp::Unclear, _)) | None => {}
     }
-    // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always is.
+    // One more e-mail with the same Message-ID is shown once by mail programs, or twice at worst; a second text always
+    // is.
     let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
     second.then(|| {
         let outcome = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };

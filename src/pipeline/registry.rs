@@ -1,4 +1,5 @@
-//! The ways to repay as they are now: what the config says, overlaid by what people changed at run time, and how each is doing.
+//! The ways to repay as they are now: what the config says, overlaid by what people changed at run time, and how each
+//! is doing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,12 +21,12 @@ const KNOWN_FOR: Duration = Duration::from_secs(5);
 pub struct Registry {
     configured: Routes,
     probed: bool,
-    seen: Mutex<Seen>,
+    seen: Mutex<RouteSnapshot>,
 }
 
 /// The routes as they were at one instant.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct RouteSnapshot {
     routes: Arc<Routes>,
     /// The same, with those closed that are degraded: what a message may lead to.
     well: Arc<Routes>,
@@ -36,7 +37,7 @@ pub struct Seen {
     read_at: Option<Duration>,
 }
 
-impl Seen {
+impl RouteSnapshot {
     fn of(routes: Routes, health: Vec<RouteHealth>, at: DateTime<Utc>, read_at: Option<Duration>) -> Self {
         let mut well = routes.clone();
         for route in &mut well.0 {
@@ -57,8 +58,8 @@ impl Seen {
         Self { at, ..self }
     }
 
-    /// The routes that were open to an instalment then, best first: those that do well, then the second one, then the degraded: on a
-    /// page that somebody is looking at, a way that may not work is better than none.
+    /// The routes that were open to an instalment then, best first: those that do well, then the second one, then the
+    /// degraded: on a page that somebody is looking at, a way that may not work is better than none.
     #[must_use]
     pub fn open_for(&self, installment: &Installment) -> Vec<&Route> {
         let mut found = self.well_for(installment);
@@ -80,8 +81,8 @@ impl Seen {
         found
     }
 
-    /// Whether a message about an instalment whose link is of that mode leads to where it can be repaid. What has no route that such
-    /// a link could lead to depends on none.
+    /// Whether a message about an instalment whose link is of that mode leads to where it can be repaid. What has no
+    /// route that such a link could lead to depends on none.
     #[must_use]
     pub fn leads_somewhere(&self, installment: &Installment, mode: LinkMode) -> bool {
         let leads_to = |route: &&Route| match mode {
@@ -105,7 +106,8 @@ impl Seen {
         self.well.0.iter().all(|route| route.is_open(self.at))
     }
 
-    /// Tells states of the routes apart that give a message with a link of that mode another way; so do the second routes of the rules.
+    /// Tells states of the routes apart that give a message with a link of that mode another way; so do the second
+    /// routes of the rules.
     pub(super) fn fingerprint(&self, mode: LinkMode, policy: &Policy) -> String {
         let routes: Vec<_> = self.well.0.iter().map(|route| (route, route.is_open(self.at))).collect();
         let seconds: Vec<_> = policy.rules.iter().map(|rule| (&rule.name, &rule.second_route)).collect();
@@ -138,10 +140,11 @@ fn is_way(route: &Route) -> bool {
 }
 
 impl Registry {
-    /// With the routes of the config, as long as the store was not asked. Nobody probes them, so all are taken for well.
+    /// With the routes of the config, as long as the store was not asked. Nobody probes them, so all are taken for
+    /// well.
     #[must_use]
     pub fn of(configured: Routes) -> Self {
-        let seen = Seen::of(configured.clone(), Vec::new(), DateTime::UNIX_EPOCH, None);
+        let seen = RouteSnapshot::of(configured.clone(), Vec::new(), DateTime::UNIX_EPOCH, None);
         Self { configured, probed: false, seen: Mutex::new(seen) }
     }
 
@@ -161,16 +164,16 @@ impl Registry {
     ///
     /// # Errors
     /// When the store fails: what is out of date may lead to a closed door, so it is not given.
-    pub async fn now(&self, store: &dyn Store, clock: &dyn Clock) -> Result<Seen, StoreError> {
+    pub async fn now(&self, store: &dyn Store, clock: &dyn Clock) -> Result<RouteSnapshot, StoreError> {
         let (at, elapsed) = (clock.now(), clock.elapsed());
         let known = self.seen();
         if known.read_at.is_some_and(|read| elapsed.saturating_sub(read) < KNOWN_FOR) {
-            return Ok(Seen { at, ..known });
+            return Ok(RouteSnapshot { at, ..known });
         }
         let newest = store.route_versions(None).await?;
         let routes = self.configured.overlaid(newest.into_iter().map(|version| version.route));
         let health = if self.probed { store.route_health().await? } else { Vec::new() };
-        let seen = Seen::of(routes, health, at, Some(elapsed));
+        let seen = RouteSnapshot::of(routes, health, at, Some(elapsed));
         if self.probed {
             seen.show();
         }
@@ -180,17 +183,17 @@ impl Registry {
 
     /// The routes when they were last asked for.
     #[must_use]
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> RouteSnapshot {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, RouteSnapshot> {
         // What is written is written at once, so it is whole whoever panicked.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl RouteSnapshot {
     /// Lets the figures tell which routes are degraded.
     fn show(&self) {
         for route in &self.routes.0 {
@@ -205,14 +208,14 @@ mod tests {
     use chrono::{DateTime, Utc};
     use rstest::rstest;
 
-    use super::Seen;
+    use super::RouteSnapshot;
     use crate::domain::{
         AppGuide, BorrowerKey, Currency, Installment, LinkMode, Money, Patience, Route, RouteFault, RouteHealth,
         RouteKind, Routes,
     };
 
-    /// `web`, `app` and so on by the first letter; `!` stands for closed, `~` for degraded, `>key` for what replaces it, `:mall2` for
-    /// another merchant's.
+    /// `web`, `app` and so on by the first letter; `!` stands for closed, `~` for degraded, `>key` for what replaces
+    /// it, `:mall2` for another merchant's.
     fn route(word: &str) -> (Route, bool) {
         let (word, replaced_by) = word.split_once('>').map_or((word, None), |(word, by)| (word, Some(by)));
         let (word, merchant) = word.split_once(':').unwrap_or((word, "mall"));
@@ -235,7 +238,7 @@ mod tests {
         (route, word.contains('~'))
     }
 
-    fn seen(words: &str) -> Seen {
+    fn seen(words: &str) -> RouteSnapshot {
         let at = DateTime::<Utc>::UNIX_EPOCH;
         let (routes, degraded): (Vec<_>, Vec<_>) = words.split_whitespace().map(route).unzip();
         let once = Patience { fail_after: 1, well_after: 1 };
@@ -243,7 +246,7 @@ mod tests {
         let health = routes.iter().zip(degraded);
         let health =
             health.map(|(route, bad)| RouteHealth::after(None, route, fault(bad).as_ref(), once, at)).collect();
-        Seen::of(Routes(routes), health, at, None)
+        RouteSnapshot::of(Routes(routes), health, at, None)
     }
 
     fn installment() -> Installment {

@@ -18,8 +18,8 @@ pub struct RetryCounts {
     pub refused: u64,
 }
 
-/// Checks faulty records again, by the merchants of this config, and applies those that are sound now. Payments that wait are
-/// applied by the import of their instalment. `only` are the numbers that are tried; all if it is empty.
+/// Checks faulty records again, by the merchants of this config, and applies those that are sound now. Payments that
+/// wait are applied by the import of their instalment. `only` are the numbers that are tried; all if it is empty.
 ///
 /// # Errors
 /// When the store fails; what was applied by then stays so.

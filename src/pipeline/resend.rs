@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Gate, Signature};
+use super::{AuditNote, LinkGate};
 use crate::domain::{
     BorrowerId, BorrowerKey, Channel, HoldReason, Installment, InstallmentId, MerchantId, NewReminder, Origin,
     ReminderId, ReminderKey, SkipReason, State, Step, duration,
@@ -15,7 +15,8 @@ use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, Store
 /// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
 
-/// How long after a resend was sent another one is an oversight unless it is asked for: a message may take minutes to arrive.
+/// How long after a resend was sent another one is an oversight unless it is asked for: a message may take minutes to
+/// arrive.
 const TOO_SOON: TimeDelta = TimeDelta::minutes(10);
 
 /// The most instalments or reminders that are looked at for one borrower.
@@ -23,7 +24,7 @@ const LOOK_AT: u32 = 1_000;
 
 /// Whom a resend is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whom {
+pub enum ResendTarget {
     /// A borrower, about what is open.
     Borrower(BorrowerId),
     /// Who owes this instalment, about the day on which it is due.
@@ -34,7 +35,7 @@ pub enum Whom {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResendRequest {
     /// To whom.
-    pub whom: Whom,
+    pub whom: ResendTarget,
     /// Of which merchant; needed only where the number is not unique.
     pub merchant: Option<MerchantId>,
     /// About which due date; needed only where several are open.
@@ -42,7 +43,7 @@ pub struct ResendRequest {
     /// On which channel.
     pub channel: Channel,
     /// Who asks, and why.
-    pub signature: Signature,
+    pub audit_note: AuditNote,
     /// Whether it is sent even while an earlier resend is on its way or has just gone.
     pub again: bool,
 }
@@ -59,7 +60,8 @@ pub struct EarlierResend {
 }
 
 impl EarlierResend {
-    /// `view` as one that a further resend has to wait for; `None` if it is not by hand, will not be sent, or was sent long ago.
+    /// `view` as one that a further resend has to wait for; `None` if it is not by hand, will not be sent, or was sent
+    /// long ago.
     fn of(view: &ReminderView, now: DateTime<Utc>) -> Option<Self> {
         let reminder = &view.reminder;
         let since = view.last.as_ref().map(|last| now - last.at);
@@ -91,7 +93,7 @@ impl std::fmt::Display for EarlierResend {
 
 /// Why nothing is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ResendRefusal {
     /// It would be held.
     Held(HoldReason),
     /// It would be skipped.
@@ -103,7 +105,7 @@ pub enum Refusal {
     },
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ResendRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ContactHours { until } => {
@@ -129,7 +131,7 @@ pub enum ResendError {
     SeveralDueDates(String),
     /// It would not be sent.
     #[error("not sent: {0}")]
-    Refused(Refusal),
+    Refused(ResendRefusal),
     /// The same is on its way already, or has just gone.
     #[error("{0}; see `dueherald reminders show {id}`, or send one more with --again", id = .0.id)]
     Earlier(EarlierResend),
@@ -141,39 +143,43 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
-/// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number. What `gate` or
-/// anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it would come out of the blue.
+/// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
+/// What `gate` or anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it
+/// would come out of the blue.
 ///
-/// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at their states in one
-/// query, and the count is part of the key. So whoever has not seen another one's resend has the same key, which the outbox takes once.
+/// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at
+/// their states in one query, and the count is part of the key. So whoever has not seen another one's resend has the
+/// same key, which the outbox takes once.
 ///
 /// # Errors
-/// When it is unclear what is meant, when an earlier one is on its way, or when it would not be sent: [`ResendError::Refused`] says why.
+/// When it is unclear what is meant, when an earlier one is on its way, or when it would not be sent:
+/// [`ResendError::Refused`] says why.
 pub async fn resend(
     store: &dyn Store,
     policy: &Policy,
-    gate: &Gate,
+    gate: &LinkGate,
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<ReminderId, ResendError> {
-    let Signature { actor, reason } = request.signature.clone();
+    let AuditNote { actor, reason } = request.audit_note.clone();
     let (borrower, due_date) = find(store, &request).await?;
     let earlier = earlier(store, &borrower, due_date, request.channel).await?;
     let (number, of) = (next_number(&earlier), earlier.first().map(|view| view.reminder.id));
     let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
     let origin = Origin::Manual { actor, reason, of };
-    // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by then.
+    // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by
+    // then.
     let endless = NewReminder { key, origin, not_before: now, expires_at: DateTime::<Utc>::MAX_UTC };
     let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
     match gate.pass(decide(policy, &endless, &account, now), &endless) {
         Decision::Send(_) => {}
         Decision::Defer { reason: DeferReason::OnHold, .. } => {
-            return Err(ResendError::Refused(Refusal::Skip(SkipReason::OnHold)));
+            return Err(ResendError::Refused(ResendRefusal::Skip(SkipReason::OnHold)));
         }
-        Decision::Defer { until, .. } => return Err(ResendError::Refused(Refusal::ContactHours { until })),
-        Decision::Hold(cause) => return Err(ResendError::Refused(Refusal::Held(cause.reason))),
+        Decision::Defer { until, .. } => return Err(ResendError::Refused(ResendRefusal::ContactHours { until })),
+        Decision::Hold(cause) => return Err(ResendError::Refused(ResendRefusal::Held(cause.reason))),
         Decision::Skip(reason) | Decision::Switch { reason, .. } => {
-            return Err(ResendError::Refused(Refusal::Skip(reason)));
+            return Err(ResendError::Refused(ResendRefusal::Skip(reason)));
         }
     }
     if let Some(earlier) = earlier.iter().find_map(|view| EarlierResend::of(view, now)).filter(|_| !request.again) {
@@ -188,8 +194,8 @@ pub async fn resend(
 async fn find(store: &dyn Store, request: &ResendRequest) -> Result<(BorrowerKey, NaiveDate), ResendError> {
     let mut filter = InstallmentFilter { merchant: request.merchant.clone(), limit: LOOK_AT, ..Default::default() };
     match &request.whom {
-        Whom::Borrower(id) => filter.borrower = Some(id.clone()),
-        Whom::Installment(id) => filter.installment = Some(id.clone()),
+        ResendTarget::Borrower(id) => filter.borrower = Some(id.clone()),
+        ResendTarget::Installment(id) => filter.installment = Some(id.clone()),
     }
     let found = store.installments(&filter).await?;
     let merchants: BTreeSet<_> = found.iter().map(|one| one.merchant.as_str()).collect();

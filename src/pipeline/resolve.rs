@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Signature;
+use super::AuditNote;
 use crate::domain::{Code, Next, Outcome, Receipt, ReminderId, Settlement};
 use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
 
@@ -27,7 +27,7 @@ pub enum ResolveError {
     NotUnknown(ReminderId),
     /// Actor or reason is missing or too long.
     #[error(transparent)]
-    Unsigned(#[from] super::Unsigned),
+    Unsigned(#[from] super::AuditNoteError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,7 +41,7 @@ pub async fn resolve(
     store: &dyn Store,
     id: ReminderId,
     finding: Finding,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<(), ResolveError> {
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
@@ -49,7 +49,7 @@ pub async fn resolve(
     let channel = found.first().ok_or(ResolveError::NotUnknown(id))?.reminder.plan.key.channel;
     let unknown = store.unknown(channel, Some(ReminderId(id.0 - 1)), 1).await?;
     let unknown = unknown.into_iter().find(|unknown| unknown.attempt.reminder() == id);
-    let (settlement, receipt) = settled(unknown.ok_or(ResolveError::NotUnknown(id))?, finding, signature, now);
+    let (settlement, receipt) = settled(unknown.ok_or(ResolveError::NotUnknown(id))?, finding, audit_note, now);
     if store.settle(&[settlement]).await? == 0 {
         return Err(ResolveError::NotUnknown(id));
     }
@@ -63,7 +63,7 @@ pub async fn resolve(
 fn settled(
     UnknownReminder { attempt, .. }: UnknownReminder,
     finding: Finding,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> (Settlement, Option<Receipt>) {
     let (reminder, gateway) = (attempt.reminder(), attempt.gateway().clone());
@@ -79,7 +79,7 @@ fn settled(
         Finding::Undelivered => Some(false),
     };
     let receipt = arrived.map(|arrived| Receipt { reminder, gateway, arrived, code: None, at: now });
-    let settlement = attempt.settle(outcome, next, now).noted(signature.to_string());
+    let settlement = attempt.settle(outcome, next, now).noted(audit_note.to_string());
     // What is proven not to have arrived may go to another channel, if its rule has one.
     let settlement = if finding == Finding::Undelivered { settlement.falling_back_at(now) } else { settlement };
     (settlement, receipt)

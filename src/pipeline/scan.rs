@@ -1,9 +1,9 @@
 //! Scan: look at what falls due, and put the reminders that come into view into the outbox.
 //!
-//! What is looked at is new or has changed: slices (one due date of one step) that came into view since the last scan, and what the
-//! ledger has changed within the view since. So that nothing falls between the two, the view is announced first, and imports
-//! write down what they change in it from then on; then its slices are passed over; then the passes are recorded. Who breaks off
-//! repeats a pass, and the unique key plans nothing twice.
+//! What is looked at is new or has changed: slices (one due date of one step) that came into view since the last scan,
+//! and what the ledger has changed within the view since. So that nothing falls between the two, the view is announced
+//! first, and imports write down what they change in it from then on; then its slices are passed over; then the passes
+//! are recorded. Who breaks off repeats a pass, and the unique key plans nothing twice.
 
 use std::cmp::Reverse;
 use std::ops::AddAssign;
@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use super::volume_watch::VolumeWatch;
 use crate::domain::SkipReason;
 use crate::plan::{
-    Due, Horizon, Mark, Pass, Planned, Policy, Span, VolumeGuard, announced, call_for, full_pass, in_view, passes,
-    rules_of,
+    Due, Horizon, Mark, PlanItem, Policy, SkippedDueDates, Span, VolumeGuard, announced, call_for, full_pass, in_view,
+    passes, rules_of,
 };
 use crate::store::{DueCursor, Store, StoreError, WriteMode};
 
@@ -23,12 +23,13 @@ const PAGE: u32 = 1_000;
 
 /// What a scan looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum ScanScope {
     /// What came into view and what changed since the last scan.
     News,
     /// That, and then everything in view, to see that nothing was missed.
     Full,
-    /// Everything that would be in view at the horizon's instant, apart from the regular scans: they neither know nor notice.
+    /// Everything that would be in view at the horizon's instant, apart from the regular scans: they neither know nor
+    /// notice.
     Aside,
 }
 
@@ -38,12 +39,13 @@ pub struct ScanOrder {
     /// The instant, and how far ahead is planned. Whole slices are planned: some reminders lie a day beyond.
     pub horizon: Horizon,
     /// What is looked at.
-    pub extent: Extent,
+    pub extent: ScanScope,
     /// Whether it is kept.
     pub mode: WriteMode,
     /// Nothing whose time lies before it is planned.
     pub start_from: Option<DateTime<Utc>>,
-    /// The beginning of the day of the scan; that of the first scan is remembered and counts where there is no `start_from`.
+    /// The beginning of the day of the scan; that of the first scan is remembered and counts where there is no
+    /// `start_from`.
     pub first_day: DateTime<Utc>,
     /// How much may be planned without a person; `None` for any number.
     pub guard: Option<VolumeGuard>,
@@ -68,7 +70,8 @@ pub struct ScanReport {
     pub revived: u64,
     /// Of what waits: what goes out at another time or on another channel now, as its rule or its borrower changed.
     pub moved: u64,
-    /// Of the planned and revived: what the check of everything in view found to be missing. More than none is a fault of dueherald.
+    /// Of the planned and revived: what the check of everything in view found to be missing. More than none is a fault
+    /// of dueherald.
     pub found: u64,
     /// Of the planned: what waits for a person, as it is far more than usual.
     pub held: u64,
@@ -98,8 +101,9 @@ pub async fn plan_start(store: &dyn Store, order: &ScanOrder) -> Result<DateTime
     Ok(order.start_from.or(remembered).unwrap_or(order.first_day))
 }
 
-/// Plans every reminder of a slice in view that is not in the outbox yet. Running it twice, or on two machines at once, plans
-/// nothing twice: the key is unique. With [`WriteMode::DryRun`] nothing is kept, and the report says what would be.
+/// Plans every reminder of a slice in view that is not in the outbox yet. Running it twice, or on two machines at once,
+/// plans nothing twice: the key is unique. With [`WriteMode::DryRun`] nothing is kept, and the report says what would
+/// be.
 ///
 /// # Errors
 /// When the store fails; what was planned by then stays, and the next scan goes on.
@@ -107,7 +111,7 @@ pub async fn scan(store: &dyn Store, policy: &Policy, order: &ScanOrder) -> Resu
     let Horizon { now, .. } = order.horizon;
     let state = store.scan_state().await?;
     let in_view = in_view(policy, order.horizon, order.start_from);
-    if order.extent == Extent::Aside {
+    if order.extent == ScanScope::Aside {
         let scan = Scan::new(store, policy, order, state.start, in_view);
         return scan.walk_all(&full_pass(&scan.marks, now)).await;
     }
@@ -121,7 +125,7 @@ pub async fn scan(store: &dyn Store, policy: &Policy, order: &ScanOrder) -> Resu
     let mut report = scan.walk_all(&passes(&scan.marks, now)).await?;
     scan.record_passes().await?;
     report += scan.take_changes().await?;
-    if order.extent == Extent::Full {
+    if order.extent == ScanScope::Full {
         report += scan.check(&full_pass(&scan.marks, now)).await?;
     }
     Ok(report)
@@ -153,7 +157,7 @@ impl<'a> Scan<'a> {
         self.span.horizon.now
     }
 
-    async fn walk_all(&self, passes: &[Pass]) -> Result<ScanReport, StoreError> {
+    async fn walk_all(&self, passes: &[SkippedDueDates]) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         for pass in passes {
             report += self.walk(pass).await?;
@@ -162,7 +166,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Plans for every due date of a pass, page by page; the next page is read while the last is written.
-    async fn walk(&self, pass: &Pass) -> Result<ScanReport, StoreError> {
+    async fn walk(&self, pass: &SkippedDueDates) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut page = self.read(pass, None).await?;
         while let Some(last) = page.last() {
@@ -180,11 +184,11 @@ impl<'a> Scan<'a> {
         Ok(report)
     }
 
-    async fn read(&self, pass: &Pass, after: Option<DueCursor>) -> Result<Vec<Due>, StoreError> {
+    async fn read(&self, pass: &SkippedDueDates, after: Option<DueCursor>) -> Result<Vec<Due>, StoreError> {
         self.store.due_page(pass.dates.clone(), after.as_ref(), PAGE).await
     }
 
-    fn call_for(&self, pass: &Pass, page: &[Due]) -> Vec<Planned> {
+    fn call_for(&self, pass: &SkippedDueDates, page: &[Due]) -> Vec<PlanItem> {
         let oldest = pass.steps.values().min().copied().unwrap_or_else(|| self.now());
         let since = |step: &_| pass.steps.get(step).copied();
         page.iter().flat_map(|due| call_for(self.policy, due, self.span, since, oldest)).collect()
@@ -198,8 +202,8 @@ impl<'a> Scan<'a> {
         self.store.passed(&passed).await
     }
 
-    /// Plans for what the ledger has changed within the view. What somebody could have been reminded of when it changed is put on
-    /// record even if it is too late now.
+    /// Plans for what the ledger has changed within the view. What somebody could have been reminded of when it changed
+    /// is put on record even if it is too late now.
     async fn take_changes(&self) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let rules = rules_of(&self.marks);
@@ -227,7 +231,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Looks for what is in view, of use, and neither in the outbox nor written down as changed. There must be nothing.
-    async fn check(&self, passes: &[Pass]) -> Result<ScanReport, StoreError> {
+    async fn check(&self, passes: &[SkippedDueDates]) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         for pass in passes {
             let mut after = None;
@@ -241,7 +245,7 @@ impl<'a> Scan<'a> {
         Ok(report)
     }
 
-    async fn check_page(&self, mut called: Vec<Planned>) -> Result<ScanReport, StoreError> {
+    async fn check_page(&self, mut called: Vec<PlanItem>) -> Result<ScanReport, StoreError> {
         called.retain(|one| one.skip.is_none());
         let tried = self.store.put_in(&called, self.now(), WriteMode::DryRun).await?;
         if tried.planned.is_empty() && tried.revived.is_empty() {
@@ -266,8 +270,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Puts in what is called for, each kind by itself so that it can be counted; almost always there is one kind.
-    async fn put_in(&self, mut called: Vec<Planned>) -> Result<ScanReport, StoreError> {
-        let kind = |one: &Planned| (Reverse(one.skip.map(SkipReason::as_str)), one.reminder.not_before > self.now());
+    async fn put_in(&self, mut called: Vec<PlanItem>) -> Result<ScanReport, StoreError> {
+        let kind = |one: &PlanItem| (Reverse(one.skip.map(SkipReason::as_str)), one.reminder.not_before > self.now());
         called.sort_by_key(kind);
         let mut report = ScanReport {
             in_view: called.iter().filter(|one| one.skip.is_none()).count() as u64,

@@ -11,13 +11,13 @@ use crate::store::{DueCursor, Store, StoreError};
 const PAGE: u32 = 1_000;
 
 /// A walk over what is open, by due date: what one borrower owes on one day comes as a whole.
-pub(super) struct Unpaid<'s> {
+pub(super) struct UnpaidWalk<'s> {
     store: &'s dyn Store,
     dates: RangeInclusive<NaiveDate>,
     after: Option<DueCursor>,
 }
 
-impl<'s> Unpaid<'s> {
+impl<'s> UnpaidWalk<'s> {
     /// Of these due dates; without an end, of all there are.
     pub(super) fn of(store: &'s dyn Store, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Self {
         // What every database can compare.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use crate::domain::{MerchantId, ReminderId};
-use crate::plan::{Planned, VolumeGuard};
-use crate::store::{PutIn, Store, StoreError};
+use crate::plan::{PlanItem, VolumeGuard};
+use crate::store::{PlanResult, Store, StoreError};
 
 /// How many reminders are held at once.
 const BATCH: usize = 1_000;
@@ -15,8 +15,8 @@ const BATCH: usize = 1_000;
 /// Reminders that were planned, each with its end.
 type PlannedEnds = Vec<(ReminderId, DateTime<Utc>)>;
 
-/// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no more than on a
-/// busy day. All that still waits of it is held then, with everything that follows.
+/// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no
+/// more than on a busy day. All that still waits of it is held then, with everything that follows.
 #[derive(Debug)]
 pub(super) struct VolumeWatch<'a> {
     store: &'a dyn Store,
@@ -33,12 +33,17 @@ impl<'a> VolumeWatch<'a> {
     }
 
     /// Whether two can be put in together and still be counted.
-    pub(super) fn counts_alike(&self, one: &Planned, other: &Planned) -> bool {
+    pub(super) fn counts_alike(&self, one: &PlanItem, other: &PlanItem) -> bool {
         self.guard.is_none() || one.reminder.key.borrower.merchant == other.reminder.key.borrower.merchant
     }
 
     /// Counts what was put in of `chunk`, which is of one merchant. Gives how many reminders it held.
-    pub(super) async fn note(&self, chunk: &[Planned], put: &PutIn, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub(super) async fn note(
+        &self,
+        chunk: &[PlanItem],
+        put: &PlanResult,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
         let (Some(guard), Some(first)) = (self.guard, chunk.first()) else { return Ok(0) };
         // What the books took back and give again, or what changes its channel, was counted when it was planned first.
         let (merchant, count) = (&first.reminder.key.borrower.merchant, put.planned.len() as u64);
@@ -61,7 +66,8 @@ impl<'a> VolumeWatch<'a> {
         }
         let (planned, limit) = (volume.planned, guard.limits.limit(&volume, guard.day));
         if self.held.lock().await.insert(merchant.clone()) {
-            tracing::error!(%merchant, day = %guard.day, planned, limit, "far more is planned than usual; it waits for a person");
+            tracing::error!(%merchant, day = %guard.day, planned, limit, "far more is planned than usual; it waits \
+                for a person");
         }
         Ok(held)
     }

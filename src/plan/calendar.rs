@@ -1,3 +1,5 @@
+//! Calendars: days off, and workdays that make up for them.
+
 use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday, WeekdaySet};
@@ -23,8 +25,8 @@ pub(super) static WEEKENDS: Calendar = Calendar {
 };
 
 impl Calendar {
-    /// Off are the weekend, at most six days of the week, and the holidays, but for `working_days`: days on which a holiday is
-    /// made up for (调休).
+    /// Off are the weekend, at most six days of the week, and the holidays, but for `working_days`: days on which a
+    /// holiday is made up for (调休).
     #[must_use]
     pub fn new(weekend: WeekdaySet, holidays: BTreeSet<NaiveDate>, working_days: BTreeSet<NaiveDate>) -> Self {
         let mut calendar = Self { weekend, holidays, working_days, longest_break: 0 };
@@ -76,7 +78,8 @@ mod tests {
     use chrono::{NaiveDate, Weekday, WeekdaySet};
     use rstest::rstest;
 
-    /// The Chinese National Day of 2026 as announced: off from 1 to 7 October, made up for on 20 September and 10 October.
+    /// The Chinese National Day of 2026 as announced: off from 1 to 7 October, made up for on 20 September and 10
+    /// October.
     fn china() -> Calendar {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let holidays = day("2026-10-01").iter_days().take(7).collect();

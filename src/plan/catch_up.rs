@@ -11,7 +11,7 @@ const WHOLE_SLICE: TimeDelta = TimeDelta::days(30);
 
 /// What a scan puts into the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlanItem {
     /// The reminder.
     pub reminder: NewReminder,
     /// Its rule wants one channel at first: nothing is planned if the step is in the outbox on any channel.
@@ -29,15 +29,15 @@ pub struct Span {
     pub start: DateTime<Utc>,
 }
 
-/// What is to be put into the outbox about one due date. `since` says of each step from when on what was missed is put on record;
-/// `None` leaves the step out.
+/// What is to be put into the outbox about one due date. `since` says of each step from when on what was missed is put
+/// on record; `None` leaves the step out.
 pub fn call_for(
     policy: &Policy,
     due: &Due,
     span: Span,
     since: impl Fn(&Step) -> Option<DateTime<Utc>>,
     oldest: DateTime<Utc>,
-) -> impl Iterator<Item = Planned> {
+) -> impl Iterator<Item = PlanItem> {
     let Horizon { now, until } = span.horizon;
     let called = plan(policy, due, Horizon { now: oldest, until: until + WHOLE_SLICE });
     called.into_iter().filter_map(move |reminder| {
@@ -47,7 +47,7 @@ pub fn call_for(
         }
         let skip = missed(policy, &reminder, &due.borrower, now);
         let mode = policy.rule_of(&reminder.key.step).map(|rule| rule.channels.mode);
-        Some(Planned { is_sole: mode != Some(ChannelMode::All), reminder, skip })
+        Some(PlanItem { is_sole: mode != Some(ChannelMode::All), reminder, skip })
     })
 }
 
@@ -60,8 +60,8 @@ fn missed(policy: &Policy, reminder: &NewReminder, borrower: &Borrower, now: Dat
     (is_late && is_overtaken(policy, &reminder.key, borrower, now)).then_some(SkipReason::Superseded)
 }
 
-/// Whether a nearer step of the same rule takes the place of this one: its time comes on the borrower's day of `now`, or has come.
-/// So nobody gets two steps of one rule on one day.
+/// Whether a nearer step of the same rule takes the place of this one: its time comes on the borrower's day of `now`,
+/// or has come. So nobody gets two steps of one rule on one day.
 fn is_overtaken(policy: &Policy, key: &ReminderKey, borrower: &Borrower, now: DateTime<Utc>) -> bool {
     let Step::Rule { offset, .. } = &key.step else { return false };
     let Some(rule) = policy.rule_of(&key.step) else { return false };

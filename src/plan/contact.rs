@@ -6,8 +6,8 @@ use super::frequency_cap::COUNTED_DAYS;
 use super::{Account, Cap, Policy};
 use crate::domain::{NewReminder, Origin, ReminderId, ReminderKey};
 
-/// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at beside the
-/// facts about the reminder itself.
+/// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at
+/// beside the facts about the reminder itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Its number.
@@ -18,7 +18,8 @@ pub struct Contact {
     pub progress: Progress,
 }
 
-/// An address that more borrowers have is nobody's own: a placeholder, or the counter's number. It says nothing about who they are.
+/// An address that more borrowers have is nobody's own: a placeholder, or the counter's number. It says nothing about
+/// who they are.
 pub const MOST_OF_ONE_PERSON: u32 = 5;
 
 /// How far a [`Contact`] has come. What was not sent and will not be, or is held, is none.
@@ -26,7 +27,8 @@ pub const MOST_OF_ONE_PERSON: u32 = 5;
 pub enum Progress {
     /// It waits for its time.
     Planned(DateTime<Utc>),
-    /// It waits for its time, and its address must not be contacted: it is skipped then, or goes out on another channel.
+    /// It waits for its time, and its address must not be contacted: it is skipped then, or goes out on another
+    /// channel.
     Suppressed(DateTime<Utc>),
     /// It is being handed over.
     Sending,
@@ -35,8 +37,8 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// What a reminder that waits for `at` comes to by the facts about it; `None` if it will be held or skipped, and so keeps no
-    /// place.
+    /// What a reminder that waits for `at` comes to by the facts about it; `None` if it will be held or skipped, and so
+    /// keeps no place.
     #[must_use]
     pub fn waiting(reminder: &NewReminder, account: &Account, at: DateTime<Utc>) -> Option<Self> {
         // A confirmation speaks of no debt, and an opt-out is what it is for.
@@ -72,7 +74,7 @@ impl Progress {
 
 /// What a claim reads beside the facts about each reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beside {
+pub struct RecentContacts {
     /// Contacts that may have left within so long before the claim.
     pub contacts_within: TimeDelta,
     /// Contacts of every borrower of any merchant with the same address on the channel, not of the borrower alone; see
@@ -83,8 +85,8 @@ pub struct Beside {
 }
 
 impl Policy {
-    /// How much further than its horizon a scan plans. Where a cap keeps a place for what has a higher priority, a claim must know
-    /// everything that is planned within the cap's days.
+    /// How much further than its horizon a scan plans. Where a cap keeps a place for what has a higher priority, a
+    /// claim must know everything that is planned within the cap's days.
     #[must_use]
     pub fn looks_ahead(&self) -> TimeDelta {
         let first = self.rules.first().map(|rule| rule.priority);
@@ -97,12 +99,12 @@ impl Policy {
         TimeDelta::days(if caps().any(|cap| *cap != Cap::default()) { days } else { 0 })
     }
 
-    /// What a claim has to read so that [`super::decide`] can keep caps and join digests; `None` without either, which costs
-    /// nothing.
+    /// What a claim has to read so that [`super::decide`] can keep caps and join digests; `None` without either, which
+    /// costs nothing.
     #[must_use]
-    pub fn beside(&self) -> Option<Beside> {
+    pub fn recent_contacts(&self) -> Option<RecentContacts> {
         let days_ahead = self.rules.iter().filter_map(|rule| rule.digest).max().unwrap_or(0);
-        (self.caps.is_some() || days_ahead > 0).then(|| Beside {
+        (self.caps.is_some() || days_ahead > 0).then(|| RecentContacts {
             contacts_within: TimeDelta::days(COUNTED_DAYS + i64::from(days_ahead)),
             across_merchants: self.caps.as_ref().is_some_and(|caps| caps.across_merchants),
             days_ahead,

@@ -1,3 +1,5 @@
+//! Contact hours: when a borrower may be contacted, per jurisdiction and zone.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,8 +11,8 @@ use super::{Calendar, DailyHours, Zones};
 
 /// Hours of a day by the clock on the wall, from `from` (included) to `to` (excluded), which is later.
 ///
-/// When clocks go back, an hour that comes twice counts both times. When they go forward over the beginning, the day opens where
-/// the clock goes on.
+/// When clocks go back, an hour that comes twice counts both times. When they go forward over the beginning, the day
+/// opens where the clock goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayHours {
     from: NaiveTime,
@@ -77,8 +79,8 @@ impl DayHours {
     }
 }
 
-/// When a borrower may be contacted: the hours of the day that are allowed in every zone that it could be there, and for some
-/// rules working days only.
+/// When a borrower may be contacted: the hours of the day that are allowed in every zone that it could be there, and
+/// for some rules working days only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactHours<'c> {
     /// Hours of each day.
@@ -102,8 +104,8 @@ impl ContactHours<'_> {
         self.working_days.is_some_and(|days| !days.is_working_day(local_date(self.zones.home(), instant)))
     }
 
-    /// The first allowed moment at or after `instant`; `None` if within two working days there is no hour that is allowed in
-    /// every zone: then there is none on any day.
+    /// The first allowed moment at or after `instant`; `None` if within two working days there is no hour that is
+    /// allowed in every zone: then there is none on any day.
     #[must_use]
     pub fn next_allowed(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         const FURTHEST: TimeDelta = TimeDelta::days(2);
@@ -113,7 +115,8 @@ impl ContactHours<'_> {
             if day > moment {
                 (moment, last) = (day, day + FURTHEST);
             }
-            // No zone allows anything before its own next moment, so the latest of them is the earliest for all; then again.
+            // No zone allows anything before its own next moment, so the latest of them is the earliest for all; then
+            // again.
             let next = self.zones.iter().fold(moment, |moment, zone| self.hours.next_allowed(zone, moment));
             if next == moment {
                 return Some(moment);

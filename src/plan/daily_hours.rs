@@ -85,8 +85,9 @@ impl DailyHours {
     }
 }
 
-/// The whole minutes after `from` and before `to`, if the clocks change between the two or changed on the day before, so
-/// that an hour may come twice; else nothing, as then the clock on the wall tells all. Clocks change on whole minutes.
+/// The whole minutes after `from` and before `to`, if the clocks change between the two or changed on the day before,
+/// so that an hour may come twice; else nothing, as then the clock on the wall tells all. Clocks change on whole
+/// minutes.
 fn minutes_around_a_change(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
     let offset = |instant: DateTime<Utc>| zone.offset_from_utc_datetime(&instant.naive_utc()).fix();
     let first = from.duration_trunc(TimeDelta::minutes(1)).unwrap_or(from) + TimeDelta::minutes(1);

@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 use super::digest::joined;
 use super::frequency_cap::is_capped;
 use super::planner::{a_later_step_is_due, is_reminded_by};
+use super::preferences::narrowed;
 use super::recheck::{other_channel, rule_of, window};
 use super::sms_numbers::usable_address;
-use super::wishes::narrowed;
-use super::{Caps, Contact, OnlyTo, Rule, RulesMatch, Terms, local_date, pack, to_utc};
+use super::{Caps, Contact, RecipientAllowlist, Rule, RulesMatch, Terms, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
     MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RouteKey, SkipReason, Step,
@@ -32,7 +32,7 @@ pub struct Policy {
     /// How many messages a person may get.
     pub caps: Option<Caps>,
     /// Who alone may be written to; everybody, if there is no list.
-    pub only_to: Option<OnlyTo>,
+    pub only_to: Option<RecipientAllowlist>,
 }
 
 impl Policy {
@@ -45,8 +45,8 @@ impl Policy {
         }
     }
 
-    /// Of which merchants an opt-out by SMS is confirmed at `now`, and how soon after the answer at the latest. What the law asks
-    /// of a merchant begins and ends with the date at the merchant.
+    /// Of which merchants an opt-out by SMS is confirmed at `now`, and how soon after the answer at the latest. What
+    /// the law asks of a merchant begins and ends with the date at the merchant.
     #[must_use]
     pub fn confirmations(&self, now: DateTime<Utc>) -> BTreeMap<MerchantId, TimeDelta> {
         let within = |merchant: &Merchant| {
@@ -71,17 +71,19 @@ pub struct Account {
     pub unread_reply: Option<i64>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
-    /// The instalments among these, and among those of [`Account::following`], of which a record could not be applied: nobody knows
-    /// how they stand.
+    /// The instalments among these, and among those of [`Account::following`], of which a record could not be applied:
+    /// nobody knows how they stand.
     pub rejected: Vec<InstallmentId>,
-    /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::beside`]), in no order.
+    /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::recent_contacts`]), in
+    /// no order.
     pub contacts: Vec<Contact>,
-    /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked for.
+    /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked
+    /// for.
     pub following: Vec<Installment>,
     /// The notice that the reminder is of; `None` if it is of none.
     pub notice: Option<NoticeFacts>,
-    /// Since when nothing of these instalments is owed. `None` while something is, where it is not on record, and for a claim, which
-    /// has no use for it.
+    /// Since when nothing of these instalments is owed. `None` while something is, where it is not on record, and for a
+    /// claim, which has no use for it.
     pub settled_at: Option<DateTime<Utc>>,
 }
 
@@ -116,7 +118,7 @@ impl DeferReason {
 
 /// What a message will be made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToSend {
+pub struct SendPlan {
     /// Where it goes.
     pub to: Address,
     /// What is open now; one at least. Of a confirmation, whatever the answered message was about.
@@ -139,7 +141,7 @@ pub struct ToSend {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Send it now.
-    Send(ToSend),
+    Send(SendPlan),
     /// Not yet.
     Defer {
         /// The next moment to ask again.
@@ -161,7 +163,8 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The reminder that takes the place of `reminder` on the other channel. It is decided when it is claimed, like any other.
+    /// The reminder that takes the place of `reminder` on the other channel. It is decided when it is claimed, like any
+    /// other.
     #[must_use]
     pub fn switched(&self, reminder: &NewReminder, now: DateTime<Utc>) -> Option<NewReminder> {
         let Self::Switch { to, .. } = self else { return None };
@@ -170,8 +173,8 @@ impl Decision {
     }
 }
 
-/// Decides about one reminder from what is known at `now`. Pure; called inside the claim, and by `resend` and `explain` to
-/// tell beforehand what would happen.
+/// Decides about one reminder from what is known at `now`. Pure; called inside the claim, and by `resend` and `explain`
+/// to tell beforehand what would happen.
 #[must_use]
 pub fn decide(policy: &Policy, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> Decision {
     match weigh(policy, reminder, account, now) {
@@ -204,7 +207,8 @@ fn weigh(
     // What confirms an opt-out speaks of no debt.
     let holding = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
     let is_rejected = installments.iter().any(|one| holding(&one));
-    // What a rejected record says of an instalment is not known yet, so nothing is concluded from what its filters find.
+    // What a rejected record says of an instalment is not known yet, so nothing is concluded from what its filters
+    // find.
     if !is_rejected && rule.is_some_and(|rule| !is_reminded_by(policy, rule, &merchant.id, &installments)) {
         return Err(SkipReason::Superseded);
     }
@@ -237,20 +241,8 @@ fn weigh(
             return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
         }
     };
-    if let Some(only_to) = policy.only_to.as_ref().filter(|only_to| !only_to.names(&to)) {
-        return Ok(Decision::Hold(only_to.cause()));
-    }
-    if account.stopped {
-        return Ok(Decision::Hold(HoldCause::new(HoldReason::Stopped, &merchant.id)));
-    }
-    if let Some(one) = installments.iter().find(holding) {
-        return Ok(Decision::Hold(HoldCause::rejected(&merchant.id, &one.id)));
-    }
-    if let Some(reply) = account.unread_reply.filter(|_| !confirms) {
-        return Ok(Decision::Hold(HoldCause::new(HoldReason::UnreadReply, reply)));
-    }
-    if let (Step::Notice { name }, Some(NoticeState::Paused)) = (&key.step, notice.map(|notice| notice.state)) {
-        return Ok(Decision::Hold(HoldCause::new(HoldReason::Paused, name)));
+    if let Some(cause) = cause_to_hold(policy, key, account, &to, installments.iter().find(holding)) {
+        return Ok(Decision::Hold(cause));
     }
     let decent = hours.hours.clone();
     hours.hours = decent.clone().map(|hours| narrowed(hours, borrower.preferred_hours));
@@ -269,7 +261,7 @@ fn weigh(
         let until = tomorrow.filter(|until| *until < window.end).ok_or(SkipReason::Capped)?;
         return Ok(Decision::Defer { until, reason: DeferReason::Capped });
     }
-    Ok(Decision::Send(ToSend {
+    Ok(Decision::Send(SendPlan {
         to,
         installments,
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
@@ -283,6 +275,33 @@ fn weigh(
         second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(window.end),
     }))
+}
+
+/// The reason to hold a reminder that would be sent otherwise. `rejected` is an instalment of it with a rejected record.
+fn cause_to_hold(
+    policy: &Policy,
+    key: &ReminderKey,
+    account: &Account,
+    to: &Address,
+    rejected: Option<&Installment>,
+) -> Option<HoldCause> {
+    let merchant = &key.borrower.merchant;
+    if let Some(only_to) = policy.only_to.as_ref().filter(|only_to| !only_to.names(to)) {
+        return Some(only_to.cause());
+    }
+    if account.stopped {
+        return Some(HoldCause::new(HoldReason::Stopped, merchant));
+    }
+    if let Some(one) = rejected {
+        return Some(HoldCause::rejected(merchant, &one.id));
+    }
+    if let Some(reply) = account.unread_reply.filter(|_| !matches!(key.step, Step::Confirmation { .. })) {
+        return Some(HoldCause::new(HoldReason::UnreadReply, reply));
+    }
+    match (&key.step, account.notice.as_ref().map(|notice| notice.state)) {
+        (Step::Notice { name }, Some(NoticeState::Paused)) => Some(HoldCause::new(HoldReason::Paused, name)),
+        _ => None,
+    }
 }
 
 /// The notice of a step, if it is of one that still goes out.

@@ -1,8 +1,9 @@
 //! Several due dates in one message.
 //!
-//! Every due date has its own reminders. The first of them that leaves takes with it what falls due within the rule's `digest`
-//! days after its own date, and those of the other dates are then superseded. So the groups begin with the earliest open date, and
-//! a date whose group's first was paid, capped or failed is reminded of by itself: nothing is lost when the groups change.
+//! Every due date has its own reminders. The first of them that leaves takes with it what falls due within the rule's
+//! `digest` days after its own date, and those of the other dates are then superseded. So the groups begin with the
+//! earliest open date, and a date whose group's first was paid, capped or failed is reminded of by itself: nothing is
+//! lost when the groups change.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -34,8 +35,8 @@ pub(super) fn joined(
     Ok(open.cloned().collect())
 }
 
-/// Whether the message `sent` spoke of `date` by the same step, so that `key` must not do so again. The other channel of the same
-/// date is no other message: it stands beside it, or takes its place.
+/// Whether the message `sent` spoke of `date` by the same step, so that `key` must not do so again. The other channel
+/// of the same date is no other message: it stands beside it, or takes its place.
 fn covers(rule: &Rule, days: u16, sent: &ReminderKey, key: &ReminderKey, date: NaiveDate) -> bool {
     let same_step = sent.borrower == key.borrower && sent.step == key.step && sent != key;
     let instead = rule.channels.mode != ChannelMode::All && sent.due_date != key.due_date;

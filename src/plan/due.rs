@@ -1,3 +1,5 @@
+//! Due dates: the instalments of one borrower that fall due on one day.
+
 use chrono::NaiveDate;
 
 use crate::domain::{Borrower, Channel, Installment};
@@ -11,6 +13,7 @@ pub struct Due {
     pub due_date: NaiveDate,
     /// What; one at least, all open.
     pub installments: Vec<Installment>,
-    /// The channels on which the borrower's address must not be contacted. It only steers which channel is the first available.
+    /// The channels on which the borrower's address must not be contacted. It only steers which channel is the first
+    /// available.
     pub suppressed: Vec<Channel>,
 }

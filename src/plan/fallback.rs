@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::wishes::preferred_first;
+use super::preferences::preferred_first;
 use super::{ChannelMode, Policy};
 use crate::domain::{Channel, NewReminder, Next, ReminderKey};
 
-/// When another channel is to be tried after an attempt came to `next`; `None` if the rule, with the borrower's preferred channel
-/// first, names none after this.
+/// When another channel is to be tried after an attempt came to `next`; `None` if the rule, with the borrower's
+/// preferred channel first, names none after this.
 #[must_use]
 pub fn fall_back_at(
     policy: &Policy,
@@ -22,7 +22,8 @@ pub fn fall_back_at(
         return None;
     }
     match next {
-        // Nobody reports that a message of the last channel arrived; the borrower may prefer it all the same. It waits for a bounce.
+        // Nobody reports that a message of the last channel arrived; the borrower may prefer it all the same. It waits
+        // for a bounce.
         Next::Accepted if rule_order.last() == Some(&reminder.key.channel) => {
             Some(reminder.expires_at).filter(|end| *end > now)
         }
@@ -33,8 +34,9 @@ pub fn fall_back_at(
     }
 }
 
-/// The reminder on the next channel, after the last the first: a borrower may have wished for another order. `None` if the rule
-/// names no fallback any more, or no bounce came in time. It is decided afresh when it is claimed, and its key makes it the only one.
+/// The reminder on the next channel, after the last the first: a borrower may have wished for another order. `None` if
+/// the rule names no fallback any more, or no bounce came in time. It is decided afresh when it is claimed, and its key
+/// makes it the only one.
 #[must_use]
 pub fn fall_back(policy: &Policy, reminder: &NewReminder, now: DateTime<Utc>) -> Option<NewReminder> {
     let (_, order) = fallback(policy, reminder)?;

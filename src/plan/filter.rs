@@ -84,8 +84,8 @@ impl Mismatch {
 }
 
 /// The conditions of a rule: one open instalment must have the product, the sequence and the tag, none that is
-/// open on the day may have a tag that is left out, as one message speaks of all, and all together must have the amount.
-/// A condition that is not set is `None` or empty.
+/// open on the day may have a tag that is left out, as one message speaks of all, and all together must have the
+/// amount. A condition that is not set is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
     /// One of these products.

@@ -1,10 +1,10 @@
 //! How many messages one person may get.
 //!
-//! Days are the borrower's local days; "7 days" are the day itself and the six before it. What was handed over counts, also
-//! while it is under way and when nobody knows whether it arrived; an e-mail that is sent again after an unknown outcome counts
-//! once, and so does a message together with the fallback that takes its place, except against the cap of a channel. A resend by
-//! hand counts and is not stopped. What waits and goes first by its [`Precedence`] keeps its place in the same days, as long as
-//! it can be sent.
+//! Days are the borrower's local days; "7 days" are the day itself and the six before it. What was handed over counts,
+//! also while it is under way and when nobody knows whether it arrived; an e-mail that is sent again after an unknown
+//! outcome counts once, and so does a message together with the fallback that takes its place, except against the cap
+//! of a channel. A resend by hand counts and is not stopped. What waits and goes first by its [`Precedence`] keeps its
+//! place in the same days, as long as it can be sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,8 @@ pub struct Caps {
     pub all: Cap,
     /// On one channel.
     pub channels: BTreeMap<Channel, Cap>,
-    /// Counts a person over all merchants, known by the address on the channel: the phone number for SMS, the e-mail address for e-mail.
+    /// Counts a person over all merchants, known by the address on the channel: the phone number for SMS, the e-mail
+    /// address for e-mail.
     pub across_merchants: bool,
 }
 
@@ -39,10 +40,10 @@ pub struct Caps {
 pub(super) const COUNTED_DAYS: i64 = 8;
 
 /// What counts as one message: the key, without the channel where one channel takes the other's place.
-type Message<'k> = (&'k BorrowerKey, NaiveDate, &'k Step, Option<Channel>);
+type MessageKey<'k> = (&'k BorrowerKey, NaiveDate, &'k Step, Option<Channel>);
 
-/// Whether one more message, `reminder`, would be more than a cap allows. What waits and goes before it keeps its place, unless it will
-/// not be sent itself.
+/// Whether one more message, `reminder`, would be more than a cap allows. What waits and goes before it keeps its
+/// place, unless it will not be sent itself.
 pub(super) fn is_capped(
     policy: &Policy,
     reminder: &NewReminder,
@@ -99,7 +100,8 @@ fn is_exempt(step: &Step) -> bool {
     matches!(step, Step::Manual { .. } | Step::Confirmation { .. })
 }
 
-/// Whether a message that waits can be sent, as far as rules and addresses tell: on its own channel, or on another one in its place.
+/// Whether a message that waits can be sent, as far as rules and addresses tell: on its own channel, or on another one
+/// in its place.
 fn may_be_sent(policy: &Policy, borrower: Option<&Borrower>, contact: &Contact) -> bool {
     // What no rule calls for any more is still in the outbox.
     if !has_key(policy, &contact.key) {
@@ -139,7 +141,7 @@ impl Caps {
 }
 
 impl Cap {
-    fn is_reached(self, counted: &[(NaiveDate, Message<'_>)], today: NaiveDate) -> bool {
+    fn is_reached(self, counted: &[(NaiveDate, MessageKey<'_>)], today: NaiveDate) -> bool {
         [(self.per_day, 1), (self.per_7_days, 7)].into_iter().any(|(most, days)| {
             // Every span of so many days that today is in: what is planned for later must fit as well.
             most.is_some_and(|most| {
@@ -150,18 +152,18 @@ impl Cap {
 }
 
 /// How many messages fall on `last` and the days before it, `days` in all.
-fn within(counted: &[(NaiveDate, Message<'_>)], last: NaiveDate, days: i64) -> u32 {
+fn within(counted: &[(NaiveDate, MessageKey<'_>)], last: NaiveDate, days: i64) -> u32 {
     let span = last - TimeDelta::days(days - 1)..=last;
     let messages: BTreeSet<_> = counted.iter().filter(|(day, _)| span.contains(day)).map(|(_, one)| one).collect();
     u32::try_from(messages.len()).unwrap_or(u32::MAX)
 }
 
-fn message<'k>(policy: &Policy, key: &'k ReminderKey) -> Message<'k> {
+fn message<'k>(policy: &Policy, key: &'k ReminderKey) -> MessageKey<'k> {
     let mode = policy.rule_of(&key.step).map(|rule| rule.channels.mode);
     let channel = if matches!(mode, Some(ChannelMode::Fallback { .. })) { None } else { Some(key.channel) };
     (&key.borrower, key.due_date, &key.step, channel)
 }
 
-fn exactly(key: &ReminderKey) -> Message<'_> {
+fn exactly(key: &ReminderKey) -> MessageKey<'_> {
     (&key.borrower, key.due_date, &key.step, Some(key.channel))
 }

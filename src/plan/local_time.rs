@@ -1,8 +1,10 @@
+//! Local times and what happens to them when clocks change.
+
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
-/// The instant of a local time. In a daylight-saving gap, where that time does not exist, the first instant after the gap; in a
-/// fold, where it comes twice, the first of the two.
+/// The instant of a local time. In a daylight-saving gap, where that time does not exist, the first instant after the
+/// gap; in a fold, where it comes twice, the first of the two.
 #[must_use]
 pub fn to_utc(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     // No zone of the IANA data has ever skipped more than a day (Samoa left out 2011-12-30).

@@ -1,4 +1,5 @@
-//! The addresses that alone may be written to: for a copy of a database, whose borrowers have nothing to do with a test.
+//! The addresses that alone may be written to: for a copy of a database, whose borrowers have nothing to do with a
+//! test.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,9 +8,9 @@ use crate::domain::{Address, AddressKey, HoldCause, HoldReason};
 
 /// A list of addresses, without which nothing leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnlyTo(Vec<AddressKey>);
+pub struct RecipientAllowlist(Vec<AddressKey>);
 
-impl OnlyTo {
+impl RecipientAllowlist {
     /// These.
     #[must_use]
     pub fn new(addresses: impl IntoIterator<Item = Address>) -> Self {
@@ -22,7 +23,8 @@ impl OnlyTo {
         self.0.contains(&AddressKey::from(address))
     }
 
-    /// The cause that the list is for everybody else. Its subject changes with the list, and tells nobody what is on it.
+    /// The cause that the list is for everybody else. Its subject changes with the list, and tells nobody what is on
+    /// it.
     #[must_use]
     pub fn cause(&self) -> HoldCause {
         let mut hasher = DefaultHasher::new();

@@ -1,11 +1,13 @@
+//! Plans which reminders of a due date are due for sending, and when.
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use super::preferences::{preferred_first, time_of_day};
 use super::reachable_address;
 use super::rule::day;
-use super::wishes::{preferred_first, time_of_day};
 use super::{
     Calendar, ChannelMode, ContactHours, Due, Mismatch, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc,
 };
@@ -24,7 +26,7 @@ pub struct Horizon {
 
 /// Why a rule, or a step of one, plans nothing about a due date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WhyNot {
+pub enum NotPlannedReason {
     /// The borrower's merchant is not in the config.
     UnknownMerchant,
     /// The rule is for other merchants.
@@ -63,13 +65,13 @@ pub enum WhyNot {
 
 /// What a rule came to about a due date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Considered<'p> {
+pub struct RuleEvaluation<'p> {
     /// The rule.
     pub rule: &'p Rule,
     /// Its step; `None` where the rule as a whole does not apply.
     pub offset: Option<i32>,
     /// The reminders, one for each channel; or why there is none.
-    pub verdict: Result<Vec<NewReminder>, WhyNot>,
+    pub verdict: Result<Vec<NewReminder>, NotPlannedReason>,
 }
 
 /// The due dates that any rule could plan for within the horizon, whatever the time zone; `None` without rules.
@@ -82,7 +84,8 @@ pub fn due_dates(policy: &Policy, horizon: Horizon) -> Option<RangeInclusive<Nai
     bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map(|(first, last)| first..=last)
 }
 
-/// The due dates that the steps of a rule could be planned for within the horizon; `None` if the rule is for no known merchant.
+/// The due dates that the steps of a rule could be planned for within the horizon; `None` if the rule is for no known
+/// merchant.
 pub(super) fn due_dates_of(
     policy: &Policy,
     rule: &Rule,
@@ -105,24 +108,24 @@ pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
     rules.flat_map(|rule| in_view(policy, rule, merchant, due, horizon).into_values().flatten().flatten()).collect()
 }
 
-/// What every rule and every step comes to about one due date, in the order of the config: what [`plan`] plans, and why not the
-/// rest.
+/// What every rule and every step comes to about one due date, in the order of the config: what [`plan`] plans, and why
+/// not the rest.
 #[must_use]
-pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<Considered<'p>> {
-    let whole = |rule, why_not| vec![Considered { rule, offset: None, verdict: Err(why_not) }];
+pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<RuleEvaluation<'p>> {
+    let whole = |rule, why_not| vec![RuleEvaluation { rule, offset: None, verdict: Err(why_not) }];
     let merchant = match merchant(policy, due) {
         Ok(merchant) => merchant,
         Err(why_not) => return policy.rules.iter().flat_map(|rule| whole(rule, why_not.clone())).collect(),
     };
-    let steps = |(rule, why_not): (&'p Rule, Option<WhyNot>)| match why_not {
+    let steps = |(rule, why_not): (&'p Rule, Option<NotPlannedReason>)| match why_not {
         Some(why_not) => whole(rule, why_not),
         None => every_step(policy, rule, merchant, due, horizon),
     };
     matching(policy, &due.borrower.key.merchant, &due.installments).flat_map(steps).collect()
 }
 
-fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, WhyNot> {
-    policy.merchants.get(&due.borrower.key.merchant).ok_or(WhyNot::UnknownMerchant)
+fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, NotPlannedReason> {
+    policy.merchants.get(&due.borrower.key.merchant).ok_or(NotPlannedReason::UnknownMerchant)
 }
 
 /// Every rule, with what keeps it as a whole from the due date.
@@ -130,17 +133,17 @@ fn matching<'p>(
     policy: &'p Policy,
     merchant: &MerchantId,
     open: &[Installment],
-) -> impl Iterator<Item = (&'p Rule, Option<WhyNot>)> {
+) -> impl Iterator<Item = (&'p Rule, Option<NotPlannedReason>)> {
     let mut first: Option<&RuleName> = None;
     policy.rules.iter().map(move |rule| {
         if !rule.is_for(merchant) {
-            return (rule, Some(WhyNot::Merchant));
+            return (rule, Some(NotPlannedReason::Merchant));
         }
         if let Some(mismatch) = rule.filters.mismatch(open) {
-            return (rule, Some(WhyNot::Filter(mismatch)));
+            return (rule, Some(NotPlannedReason::Filter(mismatch)));
         }
         match (policy.rules_match, first) {
-            (RulesMatch::First, Some(first)) => (rule, Some(WhyNot::EarlierRule(first.clone()))),
+            (RulesMatch::First, Some(first)) => (rule, Some(NotPlannedReason::EarlierRule(first.clone()))),
             _ => {
                 first = Some(&rule.name);
                 (rule, None)
@@ -165,7 +168,7 @@ fn every_step<'p>(
     merchant: &Merchant,
     due: &Due,
     horizon: Horizon,
-) -> Vec<Considered<'p>> {
+) -> Vec<RuleEvaluation<'p>> {
     let mut near = in_view(policy, rule, merchant, due, horizon);
     let calendar = policy.calendar_of(rule, merchant);
     let view = days_in_view(rule, calendar, horizon);
@@ -173,10 +176,14 @@ fn every_step<'p>(
         let far = || {
             let day = rule.shifted(day(due.due_date, offset)?, calendar);
             let kept = withheld(rule, offset);
-            Some(kept.unwrap_or(if day < *view.start() { WhyNot::Expired { day } } else { WhyNot::NotYet { day } }))
+            Some(kept.unwrap_or(if day < *view.start() {
+                NotPlannedReason::Expired { day }
+            } else {
+                NotPlannedReason::NotYet { day }
+            }))
         };
         let verdict = near.remove(&offset).or_else(|| far().map(Err))?;
-        Some(Considered { rule, offset: Some(offset), verdict })
+        Some(RuleEvaluation { rule, offset: Some(offset), verdict })
     };
     rule.days.steps(due.due_date, rule.days.span()).filter_map(step).collect()
 }
@@ -188,7 +195,7 @@ fn in_view(
     merchant: &Merchant,
     due: &Due,
     horizon: Horizon,
-) -> BTreeMap<i32, Result<Vec<NewReminder>, WhyNot>> {
+) -> BTreeMap<i32, Result<Vec<NewReminder>, NotPlannedReason>> {
     let calendar = policy.calendar_of(rule, merchant);
     let (first, last) = days_in_view(rule, calendar, horizon).into_inner();
     let distance = |day: NaiveDate| i32::try_from((day - due.due_date).num_days()).unwrap_or_default();
@@ -207,13 +214,13 @@ fn in_view(
         }
         times.insert(offset, time);
     }
-    let verdict = |offset: i32, time: Result<DateTime<Utc>, WhyNot>| {
+    let verdict = |offset: i32, time: Result<DateTime<Utc>, NotPlannedReason>| {
         let not_before = time?;
         let (day, expires_at) = (local_date(home, not_before), not_before + rule.max_lateness);
         match last_of_day.get(&day) {
-            Some(by) if *by != offset => Err(WhyNot::Superseded { by: *by }),
-            _ if horizon.until <= not_before => Err(WhyNot::NotYet { day }),
-            _ if expires_at <= horizon.now => Err(WhyNot::Expired { day }),
+            Some(by) if *by != offset => Err(NotPlannedReason::Superseded { by: *by }),
+            _ if horizon.until <= not_before => Err(NotPlannedReason::NotYet { day }),
+            _ if expires_at <= horizon.now => Err(NotPlannedReason::Expired { day }),
             _ => Ok(reminders(merchant, rule, due, offset, not_before, expires_at)),
         }
     };
@@ -228,12 +235,12 @@ pub(super) fn time_of_step(
     borrower: &Borrower,
     due_date: NaiveDate,
     offset: i32,
-) -> Result<DateTime<Utc>, WhyNot> {
+) -> Result<DateTime<Utc>, NotPlannedReason> {
     withheld(rule, offset).map_or(Ok(()), Err)?;
     // Nothing in view is beyond the calendar.
     let day = rule.shifted(day(due_date, offset).unwrap_or(due_date), calendar);
     let at = time_of_day(rule.at.of(&borrower.key), hours.hours.on(day), borrower.preferred_hours);
-    hours.next_allowed(to_utc(hours.zones.home(), day.and_time(at))).ok_or(WhyNot::NoCommonHour)
+    hours.next_allowed(to_utc(hours.zones.home(), day.and_time(at))).ok_or(NotPlannedReason::NoCommonHour)
 }
 
 /// Whether a step of the rule after the one at `offset` goes out before the borrower's day of `now` ends, or has gone.
@@ -260,11 +267,11 @@ pub(super) fn a_later_step_is_due(
 }
 
 /// What keeps a step back whatever the day.
-pub(super) fn withheld(rule: &Rule, offset: i32) -> Option<WhyNot> {
+pub(super) fn withheld(rule: &Rule, offset: i32) -> Option<NotPlannedReason> {
     if let Some(last) = rule.stop_after.filter(|last| offset > *last) {
-        return Some(WhyNot::StoppedAfter(last));
+        return Some(NotPlannedReason::StoppedAfter(last));
     }
-    rule.overdue_days.as_ref().filter(|days| !days.contains(&offset)).map(|_| WhyNot::OverdueDays)
+    rule.overdue_days.as_ref().filter(|days| !days.contains(&offset)).map(|_| NotPlannedReason::OverdueDays)
 }
 
 /// The days of steps that may lie within the horizon, whatever the time zone and the holidays.
@@ -304,8 +311,8 @@ fn reminders(
         .collect()
 }
 
-/// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and an
-/// address that comes in before the send instant is used.
+/// The channels to plan for. Where none is available the first is planned all the same: the skip is then on record, and
+/// an address that comes in before the send instant is used.
 fn channels(merchant: &Merchant, rule: &Rule, borrower: &Borrower, suppressed: &[Channel]) -> Vec<Channel> {
     let order = preferred_first(&rule.channels.order, borrower.preferred_channel);
     match rule.channels.mode {

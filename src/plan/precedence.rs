@@ -1,19 +1,19 @@
 //! Which of the messages to one person goes first where a cap does not let all go.
 //!
-//! The higher priority wins, whenever its time comes. Between equals the earlier time wins, then the earlier rule of the config, the
-//! earlier due date, and last the channel: the borrower's preferred one, then the rule's `order`. So the answer is the same whichever
-//! lane asks first.
+//! The higher priority wins, whenever its time comes. Between equals the earlier time wins, then the earlier rule of
+//! the config, the earlier due date, and last the channel: the borrower's preferred one, then the rule's `order`. So
+//! the answer is the same whichever lane asks first.
 
 use std::cmp::Reverse;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Policy;
-use super::wishes::preferred_first;
+use super::preferences::preferred_first;
 use crate::domain::{Borrower, BorrowerKey, ReminderKey, Step};
 
-/// A message that still waits so long after the time of another one of its priority keeps no place before that one: its gateway has
-/// trouble, and both would be lost.
+/// A message that still waits so long after the time of another one of its priority keeps no place before that one: its
+/// gateway has trouble, and both would be lost.
 const KEEPS_ITS_PLACE: TimeDelta = TimeDelta::hours(1);
 
 /// Where a message stands among those to one person: the smaller goes first.
@@ -32,8 +32,8 @@ pub struct Precedence<'k> {
 }
 
 impl<'k> Precedence<'k> {
-    /// Of a message that leaves at `at`; `None` for a step that belongs to no rule any more. `borrower` is whom the facts are about, and need not
-    /// be the message's own.
+    /// Of a message that leaves at `at`; `None` for a step that belongs to no rule any more. `borrower` is whom the
+    /// facts are about, and need not be the message's own.
     #[must_use]
     pub fn of(policy: &Policy, key: &'k ReminderKey, at: DateTime<Utc>, borrower: Option<&Borrower>) -> Option<Self> {
         let place = policy
@@ -67,7 +67,8 @@ impl<'k> Precedence<'k> {
     }
 }
 
-/// Who goes first: what a person asked for or answered before notices, and these before every rule. What belongs to no rule goes nowhere.
+/// Who goes first: what a person asked for or answered before notices, and these before every rule. What belongs to no
+/// rule goes nowhere.
 fn priority(policy: &Policy, step: &Step) -> Option<i64> {
     match step {
         Step::Manual { .. } | Step::Confirmation { .. } => Some(i64::MAX),

@@ -1,3 +1,5 @@
+//! Rate limits of gateways: a generic cell rate algorithm with a daily quota.
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// How fast one gateway may be fed, by all machines together.
@@ -33,8 +35,8 @@ pub struct Permits {
     pub interval: TimeDelta,
 }
 
-/// How far ahead moments are given out. Claims are batches, but messages leave evenly: over any second no more than the limit.
-/// Short, because what is claimed is in doubt after a crash.
+/// How far ahead moments are given out. Claims are batches, but messages leave evenly: over any second no more than the
+/// limit. Short, because what is claimed is in doubt after a crash.
 const AHEAD: TimeDelta = TimeDelta::milliseconds(250);
 
 impl RateLimit {

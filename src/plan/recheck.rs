@@ -5,9 +5,9 @@ use std::ops::Range;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::planner::{time_of_step, withheld};
+use super::preferences::preferred_first;
 use super::reachable_address;
-use super::wishes::preferred_first;
-use super::{ChannelMode, ContactHours, Policy, Rule, WhyNot};
+use super::{ChannelMode, ContactHours, NotPlannedReason, Policy, Rule};
 use crate::domain::{Borrower, Channel, Merchant, MerchantId, NewReminder, ReminderKey, SkipReason, Step};
 
 /// The rule of a step and its distance from the due date; `None` for what belongs to no rule.
@@ -40,8 +40,8 @@ pub(super) fn has_key(policy: &Policy, key: &ReminderKey) -> bool {
     }
 }
 
-/// From when until when a reminder may go out: for a step of a rule as the rule and the borrower have it now, for anything else as it
-/// was planned.
+/// From when until when a reminder may go out: for a step of a rule as the rule and the borrower have it now, for
+/// anything else as it was planned.
 ///
 /// # Errors
 /// The reason why it may not at all.
@@ -57,13 +57,14 @@ pub(super) fn window(
     match time_of_step(rule, calendar, hours, borrower, reminder.key.due_date, offset) {
         Ok(time) if time == reminder.not_before => Ok(time..reminder.expires_at),
         Ok(time) => Ok(time..time + rule.max_lateness),
-        Err(WhyNot::NoCommonHour) => Err(SkipReason::Expired),
+        Err(NotPlannedReason::NoCommonHour) => Err(SkipReason::Expired),
         Err(_) => Err(SkipReason::Superseded),
     }
 }
 
-/// The channel that a step goes out on when that of `key` cannot be used: the first of the others for which there is an address, if
-/// the rule wants one channel at first. Whether that address may be contacted is decided when its reminder is claimed.
+/// The channel that a step goes out on when that of `key` cannot be used: the first of the others for which there is an
+/// address, if the rule wants one channel at first. Whether that address may be contacted is decided when its reminder
+/// is claimed.
 pub(super) fn other_channel(
     merchant: &Merchant,
     rule: &Rule,

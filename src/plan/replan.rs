@@ -1,12 +1,13 @@
 //! What a scan changes about a step that the outbox knows already.
 //!
-//! Only what waits for its time and was never handed to a gateway changes: it is moved to another time, or its step goes out on another
-//! channel. A reminder that was tried keeps the time of its next try, and the claim holds it to the rule as it is then. What a
-//! scan no longer calls for stays in the outbox until its time and is skipped by the claim: so it is still there if the change is undone.
+//! Only what waits for its time and was never handed to a gateway changes: it is moved to another time, or its step
+//! goes out on another channel. A reminder that was tried keeps the time of its next try, and the claim holds it to the
+//! rule as it is then. What a scan no longer calls for stays in the outbox until its time and is skipped by the claim:
+//! so it is still there if the change is undone.
 
 use chrono::{DateTime, Utc};
 
-use super::Planned;
+use super::PlanItem;
 use crate::domain::{Channel, EventKind, ReminderId, SkipReason};
 
 /// A reminder of the outbox, on any channel of a step that a scan calls for.
@@ -55,12 +56,12 @@ pub struct Replan {
     /// The reminders that end, as another takes their place. Only if all of them did is anything else done.
     pub end: Vec<ReminderId>,
     /// What becomes of the one called for.
-    pub then: Then,
+    pub then: ReplanAction,
 }
 
 /// What becomes of the reminder that is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum ReplanAction {
     /// It waits already, for its time.
     Keep,
     /// It waits already, and gets the time called for.
@@ -76,7 +77,7 @@ pub enum Then {
     PutIn,
 }
 
-impl Then {
+impl ReplanAction {
     /// The reminder of the outbox that gets the time called for.
     #[must_use]
     pub fn id(self) -> Option<ReminderId> {
@@ -87,9 +88,10 @@ impl Then {
     }
 }
 
-/// What becomes of a step that is called for, given what the outbox has of it on any channel; `None` if nothing changes.
+/// What becomes of a step that is called for, given what the outbox has of it on any channel; `None` if nothing
+/// changes.
 #[must_use]
-pub fn replan(called: &Planned, known: &[KnownReminder]) -> Option<Replan> {
+pub fn replan(called: &PlanItem, known: &[KnownReminder]) -> Option<Replan> {
     let reminder = &called.reminder;
     let (this, others): (Vec<_>, Vec<_>) = known.iter().partition(|one| one.channel == reminder.key.channel);
     let others: Vec<_> = others.into_iter().filter(|_| called.is_sole).collect();
@@ -102,7 +104,7 @@ pub fn replan(called: &Planned, known: &[KnownReminder]) -> Option<Replan> {
     let then = match this.first().map(|one| (one, one.progress)) {
         Some((one, KnownProgress::Untouched)) => {
             let same = (one.not_before, one.expires_at) == (reminder.not_before, reminder.expires_at);
-            if same { Then::Keep } else { Then::Move(one.id) }
+            if same { ReplanAction::Keep } else { ReplanAction::Move(one.id) }
         }
         Some((one, KnownProgress::Skipped { reason, attempts })) => {
             // What gave way to another channel comes back when that one ends.
@@ -110,7 +112,7 @@ pub fn replan(called: &Planned, known: &[KnownReminder]) -> Option<Replan> {
             if !gave_way && !reason.may_be_unsaid() {
                 return None;
             }
-            Then::Revive { id: one.id, attempts }
+            ReplanAction::Revive { id: one.id, attempts }
         }
         Some((_, KnownProgress::Other)) => return None,
         None => {
@@ -118,14 +120,15 @@ pub fn replan(called: &Planned, known: &[KnownReminder]) -> Option<Replan> {
                 KnownProgress::Skipped { reason, .. } => reason.may_be_unsaid(),
                 KnownProgress::Untouched | KnownProgress::Other => false,
             };
-            // What the books took back on another channel comes back on this one; what was skipped for another reason stays so.
+            // What the books took back on another channel comes back on this one; what was skipped for another reason
+            // stays so.
             if end.is_empty() && !others.iter().copied().all(|one| taken_back(&one)) {
                 return None;
             }
-            Then::PutIn
+            ReplanAction::PutIn
         }
     };
-    (!end.is_empty() || then != Then::Keep).then_some(Replan { end, then })
+    (!end.is_empty() || then != ReplanAction::Keep).then_some(Replan { end, then })
 }
 
 #[cfg(test)]
@@ -133,9 +136,9 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 
-    use super::{KnownProgress, KnownReminder, Replan, Then, replan};
+    use super::{KnownProgress, KnownReminder, Replan, ReplanAction, replan};
     use crate::domain::{BorrowerKey, Channel, NewReminder, Origin, ReminderId, ReminderKey, SkipReason, Step};
-    use crate::plan::Planned;
+    use crate::plan::PlanItem;
 
     const WAITS: KnownProgress = KnownProgress::Untouched;
     const TRIED: KnownProgress = KnownProgress::Other;
@@ -154,7 +157,7 @@ mod tests {
             channel: Channel::Email,
         };
         let (not_before, expires_at) = (start, start + TimeDelta::days(1));
-        let called = Planned {
+        let called = PlanItem {
             reminder: NewReminder { key, origin: Origin::Schedule, not_before, expires_at },
             is_sole,
             skip: None,
@@ -171,15 +174,17 @@ mod tests {
     #[case::was_sent(Some(TRIED), None, None)]
     #[case::was_sent_on_the_other_channel(None, Some(TRIED), None)]
     #[case::is_the_fallback_of_the_other(Some(WAITS), Some(TRIED), None)]
-    #[case::the_other_waits(None, Some(WAITS), Some((true, Then::PutIn)))]
-    #[case::both_wait(Some(WAITS), Some(WAITS), Some((true, Then::Keep)))]
+    #[case::the_other_waits(None, Some(WAITS), Some((true, ReplanAction::PutIn)))]
+    #[case::both_wait(Some(WAITS), Some(WAITS), Some((true, ReplanAction::Keep)))]
     #[case::gave_way_before(
-        Some(skipped(SkipReason::Superseded)), Some(WAITS), Some((true, Then::Revive { id: ReminderId(1), attempts: 0 }))
+        Some(skipped(SkipReason::Superseded)),
+        Some(WAITS),
+        Some((true, ReplanAction::Revive { id: ReminderId(1), attempts: 0 }))
     )]
     #[case::was_paid_meanwhile(
-        Some(skipped(SkipReason::Paid)), None, Some((false, Then::Revive { id: ReminderId(1), attempts: 0 }))
+        Some(skipped(SkipReason::Paid)), None, Some((false, ReplanAction::Revive { id: ReminderId(1), attempts: 0 }))
     )]
-    #[case::was_paid_meanwhile_on_the_other(None, Some(skipped(SkipReason::Paid)), Some((false, Then::PutIn)))]
+    #[case::was_paid_meanwhile_on_the_other(None, Some(skipped(SkipReason::Paid)), Some((false, ReplanAction::PutIn)))]
     #[case::was_paid_meanwhile_and_the_other_was_tried(Some(skipped(SkipReason::Paid)), Some(TRIED), None)]
     #[case::was_superseded(Some(skipped(SkipReason::Superseded)), None, None)]
     #[case::was_capped_on_the_other(None, Some(skipped(SkipReason::Capped)), None)]
@@ -187,7 +192,7 @@ mod tests {
     fn one_message_of_a_step_waits(
         #[case] email: Option<KnownProgress>,
         #[case] sms: Option<KnownProgress>,
-        #[case] expected: Option<(bool, Then)>,
+        #[case] expected: Option<(bool, ReplanAction)>,
     ) {
         let expected =
             expected.map(|(ends, then)| Replan { end: if ends { vec![ReminderId(2)] } else { Vec::new() }, then });
@@ -197,6 +202,6 @@ mod tests {
     #[test]
     fn a_rule_for_all_channels_leaves_the_other_alone() {
         assert_eq!(changes(Some(WAITS), Some(WAITS), false), None);
-        assert_eq!(changes(None, Some(WAITS), false), Some(Replan { end: Vec::new(), then: Then::PutIn }));
+        assert_eq!(changes(None, Some(WAITS), false), Some(Replan { end: Vec::new(), then: ReplanAction::PutIn }));
     }
 }

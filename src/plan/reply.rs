@@ -1,3 +1,5 @@
+//! Reads the intent of a borrower's reply: opt-out, opt-in, help, or other.
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -7,8 +9,8 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::{Intent, Reply};
 
-/// What a person wants by an answer, by the words in `reply_words.toml`. `number` is the phone that it came from; some words are one
-/// in one country only.
+/// What a person wants by an answer, by the words in `reply_words.toml`. `number` is the phone that it came from; some
+/// words are one in one country only.
 #[must_use]
 pub fn intent(number: &str, text: &str) -> Intent {
     let mut tokens = tokens(&without_quoted_signature(text));
@@ -39,7 +41,8 @@ fn wish(number: &str, tokens: &[String]) -> Option<Intent> {
     if tokens.len() > MOST_WORDS {
         return None;
     }
-    // For each place, in which ways the tokens before it can be read: by politeness only, with a stop, with a start, with both.
+    // For each place, in which ways the tokens before it can be read: by politeness only, with a stop, with a start,
+    // with both.
     let mut readings = vec![[false; 4]; tokens.len() + 1];
     readings[0][0] = true;
     for begin in 0..tokens.len() {
@@ -67,18 +70,18 @@ const START: usize = 2;
 
 /// What a word may mean.
 fn meanings(number: &str, word: &str) -> impl Iterator<Item = usize> {
-    let of_country = move |words: &&Words| words.numbers.as_ref().is_none_or(|start| number.starts_with(start));
+    let of_country = move |words: &&PhraseList| words.numbers.as_ref().is_none_or(|start| number.starts_with(start));
     WORDS.meanings.iter().filter(of_country).filter_map(move |words| words.words.get(word).copied())
 }
 
 /// Whether a word of refusal stands in the answer.
 fn refuses(number: &str, tokens: &[String]) -> bool {
-    let of_country = |phrase: &&Phrase| phrase.numbers.as_ref().is_none_or(|start| number.starts_with(start));
+    let of_country = |phrase: &&RefusalPhrase| phrase.numbers.as_ref().is_none_or(|start| number.starts_with(start));
     WORDS.refusals.iter().filter(of_country).any(|phrase| phrase.stands_in(tokens))
 }
 
-/// The words of a text in the form in which they are compared: capitals without accents and width, each Chinese character a word
-/// of its own, in its simplified form.
+/// The words of a text in the form in which they are compared: capitals without accents and width, each Chinese
+/// character a word of its own, in its simplified form.
 fn tokens(text: &str) -> Vec<String> {
     let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter) || !is_accent(*letter));
     let mut tokens: Vec<String> = Vec::new();
@@ -124,7 +127,8 @@ fn simplified(letter: char) -> char {
     letter
 }
 
-/// The text without what stands in 【】, which is how messages in China are signed: people send the signature back with the word.
+/// The text without what stands in 【】, which is how messages in China are signed: people send the signature back with
+/// the word.
 fn without_quoted_signature(text: &str) -> String {
     let mut outside = String::new();
     let mut rest = text;
@@ -139,21 +143,21 @@ fn without_quoted_signature(text: &str) -> String {
 }
 
 /// Words with their meanings.
-struct Words {
+struct PhraseList {
     /// What the number begins with that they count for.
     numbers: Option<String>,
     words: HashMap<String, usize>,
 }
 
 /// A word of refusal.
-struct Phrase {
+struct RefusalPhrase {
     numbers: Option<String>,
     tokens: Vec<String>,
     /// The last token is only the beginning of a word.
     is_stem: bool,
 }
 
-impl Phrase {
+impl RefusalPhrase {
     fn stands_in(&self, tokens: &[String]) -> bool {
         let Some((last, before)) = self.tokens.split_last() else { return false };
         tokens.windows(self.tokens.len()).any(|window| {
@@ -165,39 +169,39 @@ impl Phrase {
 
 /// What stands in `reply_words.toml`.
 struct ReplyWords {
-    meanings: Vec<Words>,
-    refusals: Vec<Phrase>,
+    meanings: Vec<PhraseList>,
+    refusals: Vec<RefusalPhrase>,
 }
 
 static WORDS: LazyLock<ReplyWords> = LazyLock::new(|| {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
-        words: Vec<Entry>,
-        polite: Vec<Entry>,
-        refusals: Vec<Entry>,
+        words: Vec<PhraseEntry>,
+        polite: Vec<PhraseEntry>,
+        refusals: Vec<PhraseEntry>,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Entry {
+    struct PhraseEntry {
         intent: Option<String>,
         numbers: Option<String>,
         words: Vec<String>,
     }
     #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
     let file: File = toml::from_str(include_str!("reply_words.toml")).expect("the compiled-in words are sound");
-    let words = |entry: Entry| {
+    let words = |entry: PhraseEntry| {
         let meaning = match entry.intent.as_deref() {
             Some("stop") => STOP,
             Some("start") => START,
             _ => POLITE,
         };
         let words = entry.words.iter().map(|word| (tokens(word).concat(), meaning)).collect();
-        Words { numbers: entry.numbers, words }
+        PhraseList { numbers: entry.numbers, words }
     };
-    let phrases = |entry: Entry| {
+    let phrases = |entry: PhraseEntry| {
         let numbers = entry.numbers;
-        let phrase = move |word: String| Phrase {
+        let phrase = move |word: String| RefusalPhrase {
             numbers: numbers.clone(),
             tokens: tokens(&word),
             is_stem: word.ends_with('*'),

@@ -1,3 +1,5 @@
+//! The retry policy: what follows from the outcome of an attempt.
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,7 +25,7 @@ impl Default for RetryPolicy {
 
 /// Which attempt an outcome is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tried {
+pub struct AttemptContext {
     /// The reminder.
     pub reminder: ReminderId,
     /// Its attempt, from 1.
@@ -38,11 +40,11 @@ pub struct Tried {
     pub in_doubt: bool,
 }
 
-/// What follows from an outcome. An unknown one is never tried again (I3). One that is retryable goes to the channel's next
-/// gateway at once; after the last one, to the first again, with the pause that the gateway asked for or else with exponential
-/// back-off and jitter, while attempts and time are left.
+/// What follows from an outcome. An unknown one is never tried again (I3). One that is retryable goes to the channel's
+/// next gateway at once; after the last one, to the first again, with the pause that the gateway asked for or else with
+/// exponential back-off and jitter, while attempts and time are left.
 #[must_use]
-pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+pub fn follow(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, now: DateTime<Utc>) -> Next {
     match follow_alone(policy, tried, outcome, now) {
         Next::Failed if tried.in_doubt => Next::Unknown,
         next => next,
@@ -50,7 +52,7 @@ pub fn follow(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTi
 }
 
 /// What follows as if there had been no other copy.
-fn follow_alone(policy: &RetryPolicy, tried: Tried, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, now: DateTime<Utc>) -> Next {
     let asked = match outcome {
         Outcome::Accepted { .. } => return Next::Accepted,
         Outcome::Unknown { .. } => return Next::Unknown,
@@ -85,8 +87,8 @@ fn back_off(policy: &RetryPolicy, reminder: ReminderId, attempt: u32) -> TimeDel
     TimeDelta::milliseconds(millis - millis / 4 * i64::from(scatter(reminder, attempt)) / 256)
 }
 
-/// Jitter without chance, so that a simulation replays: a byte that differs between reminders and attempts. Fibonacci hashing
-/// (Knuth, The Art of Computer Programming 3, 6.4).
+/// Jitter without chance, so that a simulation replays: a byte that differs between reminders and attempts. Fibonacci
+/// hashing (Knuth, The Art of Computer Programming 3, 6.4).
 fn scatter(reminder: ReminderId, attempt: u32) -> u8 {
     let seed = reminder.0.cast_unsigned() ^ (u64::from(attempt) << 48);
     seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]
@@ -94,7 +96,7 @@ fn scatter(reminder: ReminderId, attempt: u32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{RetryPolicy, Tried, follow};
+    use super::{AttemptContext, RetryPolicy, follow};
     use crate::domain::{Code, Next, Outcome, RejectScope, ReminderId};
     use chrono::{DateTime, TimeDelta, Utc};
 
@@ -105,7 +107,7 @@ mod tests {
     fn through(attempt: u32, place: u16, places: u16, outcome: &Outcome) -> Next {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let expires_at = now + TimeDelta::days(1);
-        let tried = Tried { reminder: ReminderId(7), attempt, place, places, expires_at, in_doubt: false };
+        let tried = AttemptContext { reminder: ReminderId(7), attempt, place, places, expires_at, in_doubt: false };
         follow(&RetryPolicy::default(), tried, outcome, now)
     }
 
@@ -134,8 +136,14 @@ mod tests {
     fn a_refused_copy_leaves_the_one_before_it_in_doubt() {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let expires_at = now + TimeDelta::days(1);
-        let second =
-            |attempt| Tried { reminder: ReminderId(7), attempt, place: 0, places: 1, expires_at, in_doubt: true };
+        let second = |attempt| AttemptContext {
+            reminder: ReminderId(7),
+            attempt,
+            place: 0,
+            places: 1,
+            expires_at,
+            in_doubt: true,
+        };
         let code = Code::new("smtp-554");
         for scope in [RejectScope::Recipient, RejectScope::Content, RejectScope::OptedOut] {
             let refused = Outcome::Rejected { code: code.clone(), scope };

@@ -1,3 +1,5 @@
+//! Rules: day offsets, times, channels and filters.
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -15,8 +17,8 @@ pub enum ChannelMode {
     All,
     /// The first for which the borrower has an address that may be contacted.
     FirstAvailable,
-    /// The first available; the next one if the message fails, is reported undelivered, or no receipt says in time that it
-    /// arrived.
+    /// The first available; the next one if the message fails, is reported undelivered, or no receipt says in time that
+    /// it arrived.
     Fallback {
         /// How long a receipt is waited for.
         after: TimeDelta,
@@ -32,8 +34,8 @@ pub struct ChannelChoice {
     pub order: Vec<Channel>,
 }
 
-/// On which days a rule reminds. A step is the distance of its day from the due date: -3 is three days before, 0 the day itself, 5
-/// five days after.
+/// On which days a rule reminds. A step is the distance of its day from the due date: -3 is three days before, 0 the
+/// day itself, 5 five days after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Days {
     /// At these distances.
@@ -91,7 +93,8 @@ pub(super) fn day(due_date: NaiveDate, step: i32) -> Option<NaiveDate> {
 pub enum TimeOfDay {
     /// Everybody at this one.
     At(NaiveTime),
-    /// Each borrower at one of their own between these two, always the same, so that not all messages leave in one second.
+    /// Each borrower at one of their own between these two, always the same, so that not all messages leave in one
+    /// second.
     Spread {
         /// The first moment.
         from: NaiveTime,
@@ -101,8 +104,8 @@ pub enum TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// The time for this borrower. It never changes between releases: from the first eight bytes of the SHA-256 of merchant, a
-    /// zero byte and number, in milliseconds.
+    /// The time for this borrower. It never changes between releases: from the first eight bytes of the SHA-256 of
+    /// merchant, a zero byte and number, in milliseconds.
     #[must_use]
     pub fn of(&self, borrower: &BorrowerKey) -> NaiveTime {
         let (from, to) = match *self {

@@ -1,3 +1,5 @@
+//! Cron schedules in a time zone.
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -13,7 +15,8 @@ use super::to_utc;
 pub enum ScheduleError {
     /// Too few or too many fields.
     #[error(
-        "has {0} fields; write five, minute hour day month weekday, for example \"*/15 * * * *\", or six with seconds before them"
+        "has {0} fields; write five, minute hour day month weekday, for example \"*/15 * * * *\", or six with seconds \
+         before them"
     )]
     Fields(usize),
     /// A field that is not understood.
@@ -33,13 +36,14 @@ pub enum ScheduleError {
 
 /// When something recurs, by a cron expression in a time zone.
 ///
-/// Five fields (minute, hour, day of month, month, weekday) or six (seconds before them); `*`, lists, ranges, `/` steps after
-/// `*` or a range, and English names of months and weekdays. Weekdays are the standard ones: 0 and 7 are Sunday, 1 is Monday.
-/// Where day of month **and** weekday are restricted, both must hold: `0 9 1-7 * MON` is the first Monday of the month.
+/// Five fields (minute, hour, day of month, month, weekday) or six (seconds before them); `*`, lists, ranges, `/` steps
+/// after `*` or a range, and English names of months and weekdays. Weekdays are the standard ones: 0 and 7 are Sunday,
+/// 1 is Monday. Where day of month **and** weekday are restricted, both must hold: `0 9 1-7 * MON` is the first Monday
+/// of the month.
 ///
-/// A local time that a change of clocks leaves out comes at the first instant after the gap. One that a change of clocks repeats comes
-/// the first time only, if the hour field names hours; a schedule for all hours of the day (`*`, `*/2`, `0-23`) is an interval, goes by
-/// real time, and comes both times: else nothing would happen for an hour.
+/// A local time that a change of clocks leaves out comes at the first instant after the gap. One that a change of
+/// clocks repeats comes the first time only, if the hour field names hours; a schedule for all hours of the day (`*`,
+/// `*/2`, `0-23`) is an interval, goes by real time, and comes both times: else nothing would happen for an hour.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     expression: String,
@@ -76,8 +80,8 @@ impl Schedule {
     #[must_use]
     pub fn next_after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let local = instant.with_timezone(&self.zone).naive_local();
-        // Local times come in the order of their instants, so those before `local` are past. Of those after it, the ones that
-        // a change of clocks repeats may be past as well.
+        // Local times come in the order of their instants, so those before `local` are past. Of those after it, the
+        // ones that a change of clocks repeats may be past as well.
         let later = self.local_times.after(&local.and_utc()).map(|time| to_utc(self.zone, time.naive_utc()));
         let next = later.into_iter().find(|time| *time > instant);
         match self.next_repeated(instant, local) {
@@ -86,8 +90,8 @@ impl Schedule {
         }
     }
 
-    /// The first time after `instant`, which reads `local`, that is the second of a repeated local time. Only while clocks repeat an
-    /// hour: of one that lies ahead as a whole, the first of each two comes before.
+    /// The first time after `instant`, which reads `local`, that is the second of a repeated local time. Only while
+    /// clocks repeat an hour: of one that lies ahead as a whole, the first of each two comes before.
     fn next_repeated(&self, instant: DateTime<Utc>, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         let LocalResult::Ambiguous(first, second) = self.zone.from_local_datetime(&local) else { return None };
         if !self.is_interval {
@@ -350,7 +354,8 @@ mod tests {
         &["02:00:00 +02:00", "01:00:00 +00:00", "02:00:00 +00:00", "03:00:00 +00:00"])]
     #[case::every_second_hour("0 */2 * * *", "Europe/Berlin", "2026-10-24T23:00:00Z",
         &["02:00:00 +02:00", "02:00:00 +01:00", "04:00:00 +01:00"])]
-    #[case::a_range_for_a_star("0 0-23 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", &["02:00:00 +01:00", "03:00:00 +01:00"])]
+    #[case::a_range_for_a_star("0 0-23 * * \
+        *", "Europe/Berlin", "2026-10-25T00:00:00Z", &["02:00:00 +01:00", "03:00:00 +01:00"])]
     #[case::seconds("*/20 59 * * * *", "Europe/Berlin", "2026-10-25T00:59:40Z",
         &["02:59:00 +01:00", "02:59:20 +01:00", "02:59:40 +01:00", "03:59:00 +01:00"])]
     fn an_interval_comes_in_both_of_the_hours_that_clocks_repeat(
@@ -455,7 +460,8 @@ mod tests {
             let expression = format!("{second} {minute} {hour} * * {weekday}");
             for zone in [Tz::Europe__Berlin, Tz::Australia__Sydney] {
                 let schedule = Schedule::new(&expression, zone).expect("the expression is sound");
-                prop_assert_eq!(schedule.next_after(after), oracle(&expression, zone, after), "{} in {}", expression, zone);
+                prop_assert_eq!(schedule.next_after(after), oracle(&expression, zone, after), "{} in \
+                    {}", expression, zone);
             }
         }
     }

@@ -28,8 +28,8 @@ pub struct Mark {
     pub passed: Option<NaiveDate>,
 }
 
-/// The slices in view, as marks that nothing was passed of yet. `start_from` is the setting of that name: another one calls for
-/// another pass.
+/// The slices in view, as marks that nothing was passed of yet. `start_from` is the setting of that name: another one
+/// calls for another pass.
 #[must_use]
 pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Utc>>) -> Vec<Mark> {
     // Where a rule stands in the file decides about nothing.
@@ -55,8 +55,8 @@ pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Ut
     marks
 }
 
-/// What the known marks become when these slices are in view: what was passed stays so while the fingerprint does, the view of a
-/// step never shrinks at its end, and a step that is gone has no mark.
+/// What the known marks become when these slices are in view: what was passed stays so while the fingerprint does, the
+/// view of a step never shrinks at its end, and a step that is gone has no mark.
 #[must_use]
 pub fn announced(known: &[Mark], in_view: &[Mark]) -> Vec<Mark> {
     let same =
@@ -80,17 +80,17 @@ fn hash(text: &str) -> String {
 
 /// Due dates that are to be passed over, and for which steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pass {
+pub struct SkippedDueDates {
     /// The due dates.
     pub dates: RangeInclusive<NaiveDate>,
     /// The steps; what could have been sent until the instant beside each is put on record even if it is too late now.
     pub steps: BTreeMap<Step, DateTime<Utc>>,
 }
 
-/// What has to be passed over so that everything in view is planned: the slices that came into view since the last pass. Where
-/// there was none, what was missed before `now` is nobody's fault and leaves no record.
+/// What has to be passed over so that everything in view is planned: the slices that came into view since the last
+/// pass. Where there was none, what was missed before `now` is nobody's fault and leaves no record.
 #[must_use]
-pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<Pass> {
+pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
     let news = marks.iter().map(|mark| match mark.passed {
         Some(passed) => {
             let missed = mark.first.checked_sub_signed(LOOK_BACK).unwrap_or(mark.first);
@@ -103,16 +103,16 @@ pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<Pass> {
 
 /// A pass over everything in view, for what is still of use.
 #[must_use]
-pub fn full_pass(marks: &[Mark], now: DateTime<Utc>) -> Vec<Pass> {
+pub fn full_pass(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
     split(marks.iter().map(|mark| (&mark.step, mark.first..=mark.last, now)).collect())
 }
 
 /// Cuts the steps' dates where one begins or ends, so that each due date is read once for all its steps.
-fn split(steps: Vec<(&Step, RangeInclusive<NaiveDate>, DateTime<Utc>)>) -> Vec<Pass> {
+fn split(steps: Vec<(&Step, RangeInclusive<NaiveDate>, DateTime<Utc>)>) -> Vec<SkippedDueDates> {
     let filled = steps.iter().filter(|(_, dates, _)| !dates.is_empty());
     let cuts: BTreeSet<_> = filled.flat_map(|(_, dates, _)| [*dates.start(), day_after(*dates.end())]).collect();
     let starts = cuts.iter().zip(cuts.iter().skip(1));
-    let passes = starts.map(|(start, end)| Pass {
+    let passes = starts.map(|(start, end)| SkippedDueDates {
         dates: *start..=end.pred_opt().unwrap_or(*end),
         steps: steps
             .iter()

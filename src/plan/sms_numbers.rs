@@ -6,19 +6,23 @@ use phonenumber::metadata::{DATABASE, Metadata};
 use super::zones::countries_of;
 use crate::domain::{Address, Borrower, Channel, Merchant, Phone, SkipReason};
 
-/// Whether a number may take SMS: `false` for those that its country's numbering plan knows as landlines, free, shared-cost or
-/// premium numbers, company numbers (400 in China) and voice mail. What the plan cannot tell from a mobile number, as in the US, may.
+/// Whether a number may take SMS: `false` for those that its country's numbering plan knows as landlines, free,
+/// shared-cost or premium numbers, company numbers (400 in China) and voice mail. What the plan cannot tell from a
+/// mobile number, as in the US, may.
 ///
-/// This is worked out from the number each time, not kept in the ledger: it is a property of the number alone, a newer plan applies at
-/// once, and no import has to be repeated for it. A look at the plan costs a microsecond, and the numbers of China and North America,
-/// where the first digits tell, cost nothing; the library's own parser, 9 µs, is not needed for what is in E.164 form already.
+/// This is worked out from the number each time, not kept in the ledger: it is a property of the number alone, a newer
+/// plan applies at once, and no import has to be repeated for it. A look at the plan costs a microsecond, and the
+/// numbers of China and North America, where the first digits tell, cost nothing; the library's own parser, 9 µs, is
+/// not needed for what is in E.164 form already.
 #[must_use]
 pub fn takes_sms(phone: &Phone) -> bool {
     let digits = &phone.as_e164()[1..];
     match digits.as_bytes() {
-        // The metadata have no mobile number of China that begins otherwise, and only mobile ones of eleven digits that begin so.
+        // The metadata have no mobile number of China that begins otherwise, and only mobile ones of eleven digits that
+        // begin so.
         [b'8', b'6', b'1', b'3'..=b'9', ..] if digits.len() == 13 => true,
-        // 800, 833, 844, 855, 866, 877, 888 and 900: all others count as landlines and mobiles alike, those of the islands too.
+        // 800, 833, 844, 855, 866, 877, 888 and 900: all others count as landlines and mobiles alike, those of the
+        // islands too.
         [b'1', b'8', one, other, ..] => !(one == other && matches!(one, b'0' | b'3'..=b'8')),
         [b'1', b'9', b'0', b'0', ..] => false,
         [b'1', ..] => true,
@@ -49,8 +53,8 @@ pub(super) fn usable_address(
     }
 }
 
-/// Whether a merchant may contact a number: it is of one of the merchant's countries, and neither a premium or shared-cost number nor
-/// one of a satellite network, which cost whoever calls or answers them, or us, a multiple.
+/// Whether a merchant may contact a number: it is of one of the merchant's countries, and neither a premium or
+/// shared-cost number nor one of a satellite network, which cost whoever calls or answers them, or us, a multiple.
 #[must_use]
 pub fn may_contact(merchant: &Merchant, phone: &Phone) -> bool {
     is_allowed(phone, |country| merchant.contacts(country))
@@ -62,8 +66,9 @@ fn is_allowed(phone: &Phone, contacts: impl Fn(&str) -> bool) -> bool {
     countries_of(phone).iter().any(|country| contacts(country)) && !of_satellite() && !is_costly(digits)
 }
 
-/// Satellite networks with numbers of a country: China Satcom and Tiantong (MIIT's plan of 2017: 1349, 1740), Australia's (ACMA: 0147). Those
-/// with codes of their own (ITU: 870, 881 to 883) are of no country, and so never contacted.
+/// Satellite networks with numbers of a country: China Satcom and Tiantong (MIIT's plan of 2017: 1349, 1740),
+/// Australia's (ACMA: 0147). Those with codes of their own (ITU: 870, 881 to 883) are of no country, and so never
+/// contacted.
 const SATELLITE: [&str; 3] = ["861349", "861740", "61147"];
 
 /// Whether a number costs who calls it, or who answers a message of it, more than usual.
@@ -78,7 +83,8 @@ fn is_costly(digits: &str) -> bool {
     }
 }
 
-/// The plan that a number is of, and its national part. Some countries share a code: the first whose plan has such a number.
+/// The plan that a number is of, and its national part. Some countries share a code: the first whose plan has such a
+/// number.
 fn plan_of(digits: &str) -> Option<(&'static Metadata, &str)> {
     let (code, national) =
         (1..=3).filter_map(|length| digits.split_at_checked(length)).find_map(|(code, national)| {
@@ -94,7 +100,8 @@ fn plan_of(digits: &str) -> Option<(&'static Metadata, &str)> {
     Some((plan, national))
 }
 
-/// The kinds of numbers in the order in which the library asks for them, a mobile one before a landline, as some plans cannot tell them apart.
+/// The kinds of numbers in the order in which the library asks for them, a mobile one before a landline, as some plans
+/// cannot tell them apart.
 const KINDS: [Type; 10] = [
     Type::PremiumRate,
     Type::TollFree,

@@ -1,3 +1,5 @@
+//! Contact terms that a merchant has agreed beyond its jurisdiction's rules.
+
 use std::sync::Arc;
 
 use super::calendar::WEEKENDS;
@@ -53,7 +55,8 @@ impl Policy {
     }
 }
 
-/// A merchant's own hours as far as the law allows them on each day; where the two have nothing in common, those of the law.
+/// A merchant's own hours as far as the law allows them on each day; where the two have nothing in common, those of the
+/// law.
 fn within(own: DayHours, by_law: &DailyHours) -> DailyHours {
     by_law.clone().map(|hours| hours.between(own.from(), own.to()).unwrap_or(hours))
 }

@@ -5,7 +5,8 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 /// Reads the name of a time zone of the IANA data.
 ///
 /// # Errors
-/// What is wrong, reading on from what was written: a name that is none, or one that means another zone than whoever writes it thinks.
+/// What is wrong, reading on from what was written: a name that is none, or one that means another zone than whoever
+/// writes it thinks.
 pub fn read_time_zone(written: &str) -> Result<Tz, String> {
     let zone: Option<Tz> = written.parse().ok();
     let Some(zone) = zone else {
@@ -77,8 +78,8 @@ fn place_at(hours: i32) -> &'static str {
     }
 }
 
-/// The name that is spelled most like `written`: case, underscores, spaces and hyphens do not matter, and a city without its continent
-/// will do.
+/// The name that is spelled most like `written`: case, underscores, spaces and hyphens do not matter, and a city
+/// without its continent will do.
 fn nearest(written: &str) -> Option<&'static str> {
     let plain = |name: &str| name.to_lowercase().replace(['_', '-', ' '], "");
     let wanted = plain(written);

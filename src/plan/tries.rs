@@ -1,9 +1,9 @@
-//! How often the question of a page may be answered wrongly. Pauses that grow make it months to go through ten thousand answers, and a
-//! borrower who mistook a digit does not notice.
+//! How often the question of a page may be answered wrongly. Pauses that grow make it months to go through ten thousand
+//! answers, and a borrower who mistook a digit does not notice.
 //!
-//! Tries are counted three times: for the borrower, whichever message's page it is; for a client at that borrower; and for a client
-//! at all borrowers. Only the second kind of pause grows to a day, so a stranger who has the link keeps the borrower out for
-//! [`LONGEST_OF_BORROWER`] at most.
+//! Tries are counted three times: for the borrower, whichever message's page it is; for a client at that borrower; and
+//! for a client at all borrowers. Only the second kind of pause grows to a day, so a stranger who has the link keeps
+//! the borrower out for [`LONGEST_OF_BORROWER`] at most.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -21,8 +21,8 @@ pub const REMEMBERED: TimeDelta = TimeDelta::hours(48);
 /// Wrong answers of one client at all borrowers before a pause: many people share an address of a mobile network.
 const TRIES_OF_CLIENT: u32 = 60;
 
-/// Whose tries are counted, and how long a pause is after the first so many of them, the next, and so on; the last one after all that
-/// follow.
+/// Whose tries are counted, and how long a pause is after the first so many of them, the next, and so on; the last one
+/// after all that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrySubject {
     /// A borrower, by whatever client.
@@ -81,7 +81,7 @@ impl AnswerTry {
 
 /// What a try comes to before the answer is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TryOf {
+pub enum TryDecision {
     /// It counts, and so many are left before a pause.
     Counted {
         /// How many.
@@ -94,7 +94,7 @@ pub enum TryOf {
     },
 }
 
-impl TryOf {
+impl TryDecision {
     /// The stricter of two.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -114,17 +114,17 @@ pub fn remembered_tries(wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) 
 
 /// What the next try at `now` comes to, after so many wrong ones, the last of them at `last_at`.
 #[must_use]
-pub fn next_try(subject: TrySubject, wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryOf {
+pub fn next_try(subject: TrySubject, wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryDecision {
     let wrong = remembered_tries(wrong, last_at, now);
     let (tries, pauses) = (subject.tries(), subject.pauses());
     let rounds = (wrong / tries) as usize;
     if wrong.is_multiple_of(tries) && rounds > 0 {
         let until = last_at + pauses[rounds.min(pauses.len()) - 1];
         if now < until {
-            return TryOf::Paused { until };
+            return TryDecision::Paused { until };
         }
     }
-    TryOf::Counted { left: tries - 1 - wrong % tries }
+    TryDecision::Counted { left: tries - 1 - wrong % tries }
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 
-    use super::{AnswerTry, TryOf, TrySubject, next_try};
+    use super::{AnswerTry, TryDecision, TrySubject, next_try};
     use crate::domain::BorrowerKey;
 
     #[rstest]
@@ -155,8 +155,8 @@ mod tests {
     fn left_after(subject: TrySubject, wrong: u32, seconds_after: i64) -> Option<u32> {
         let last = DateTime::<Utc>::UNIX_EPOCH;
         match next_try(subject, wrong, last, last + TimeDelta::seconds(seconds_after)) {
-            TryOf::Counted { left } => Some(left),
-            TryOf::Paused { .. } => None,
+            TryDecision::Counted { left } => Some(left),
+            TryDecision::Paused { .. } => None,
         }
     }
 
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn the_stricter_of_two_holds() {
         let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        let (one, other) = (TryOf::Counted { left: 1 }, TryOf::Counted { left: 3 });
+        let (one, other) = (TryDecision::Counted { left: 1 }, TryDecision::Counted { left: 3 });
         assert_eq!((one.and(other), other.and(one)), (one, one));
-        let (sooner, later) = (TryOf::Paused { until: at(1) }, TryOf::Paused { until: at(2) });
+        let (sooner, later) = (TryDecision::Paused { until: at(1) }, TryDecision::Paused { until: at(2) });
         assert_eq!(
             (sooner.and(later), later.and(sooner), one.and(sooner), sooner.and(one)),
             (later, later, sooner, sooner)

@@ -1,7 +1,7 @@
 //! The volume guard: how much a merchant's scans plan on a day, and when that is far more than usual.
 //!
-//! A ledger that arrives twice under other numbers, a rule for the wrong days, a due date shifted by a script: each plans reminders for
-//! people who owe nothing that day. Nobody can tell that from one reminder, but from their number.
+//! A ledger that arrives twice under other numbers, a rule for the wrong days, a due date shifted by a script: each
+//! plans reminders for people who owe nothing that day. Nobody can tell that from one reminder, but from their number.
 
 use chrono::{Days, NaiveDate};
 

@@ -1,10 +1,10 @@
-//! Why nothing is planned, not now, or at another time, in words: one that stays the same, for programs, and a text as a colleague
-//! would say it.
+//! Why nothing is planned, not now, or at another time, in words: one that stays the same, for programs, and a text as
+//! a colleague would say it.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::wishes::time_of_day;
-use super::{DeferReason, Policy, Rule, WhyNot, to_utc};
+use super::preferences::time_of_day;
+use super::{DeferReason, NotPlannedReason, Policy, Rule, to_utc};
 use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
@@ -35,7 +35,7 @@ pub fn step_in_words(offset: i32) -> String {
     }
 }
 
-impl WhyNot {
+impl NotPlannedReason {
     /// The word for programs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -96,14 +96,14 @@ impl WhyNot {
 
 /// Why a step goes out at another time than its rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
+pub enum TimeShift {
     /// Its day is off.
     Holiday,
     /// Its time is outside the hours in which the borrower may be contacted, or likes to be.
     Hours,
 }
 
-impl Moved {
+impl TimeShift {
     /// What moved a step of a rule, whose day is `day`, to `not_before`; `None` if nothing did, or something else.
     #[must_use]
     pub fn why(

@@ -1,3 +1,5 @@
+//! Time zones that a borrower may live in, by country.
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -19,8 +21,9 @@ impl Zones {
         Self { home: zone, others: Vec::new() }
     }
 
-    /// The borrower's own zone, where the ledger has it. Else the merchant's, which is sure for a country of one zone; where the
-    /// merchant's country has several, or the phone is of another country than the merchant, each zone that it could be.
+    /// The borrower's own zone, where the ledger has it. Else the merchant's, which is sure for a country of one zone;
+    /// where the merchant's country has several, or the phone is of another country than the merchant, each zone that
+    /// it could be.
     #[must_use]
     pub fn of(borrower: &Borrower, merchant: &Merchant) -> Self {
         if let Some(zone) = borrower.time_zone {

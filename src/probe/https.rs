@@ -1,4 +1,5 @@
-//! A look over HTTPS. Redirects are followed by hand: each must lead to a host on the merchant's list, before it is spoken to.
+//! A look over HTTPS. Redirects are followed by hand: each must lead to a host on the merchant's list, before it is
+//! spoken to.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,9 +19,9 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{RouteProbe, Target};
+use super::{ProbeTarget, RouteProbe};
 use crate::clock::Clock;
-use crate::domain::{Network, Probed, RouteFault, RouteKind, is_public, may_connect};
+use crate::domain::{Network, ProbeResult, RouteFault, RouteKind, is_public, may_connect};
 
 /// More than a borrower's browser is ever sent about a payment page; a circle ends there.
 const MOST_REDIRECTS: usize = 5;
@@ -54,8 +55,8 @@ impl fmt::Debug for HttpsProbe {
 }
 
 impl HttpsProbe {
-    /// With the names and the authorities of this machine; a look takes `timeout` at most. Of private networks only the `allowed` ones are
-    /// looked at.
+    /// With the names and the authorities of this machine; a look takes `timeout` at most. Of private networks only the
+    /// `allowed` ones are looked at.
     ///
     /// # Errors
     /// When no authority is trusted here.
@@ -65,7 +66,8 @@ impl HttpsProbe {
         Self::with(roots, Names { listed: None, allowed }, timeout, clock)
     }
 
-    /// In a world of its own: these names alone lead somewhere, and these authorities alone are trusted (PEM). No config leads here.
+    /// In a world of its own: these names alone lead somewhere, and these authorities alone are trusted (PEM). No
+    /// config leads here.
     ///
     /// # Errors
     /// When no authority can be read.
@@ -105,7 +107,7 @@ impl HttpsProbe {
         Ok(Self { client, names, timeout, clock })
     }
 
-    async fn look(&self, target: &Target) -> Result<(), RouteFault> {
+    async fn look(&self, target: &ProbeTarget) -> Result<(), RouteFault> {
         let mut url = target.url.clone();
         for _ in 0..=MOST_REDIRECTS {
             target.hosts.check(&RouteKind::Web { url: url.clone() }).map_err(RouteFault::Astray)?;
@@ -122,14 +124,14 @@ impl HttpsProbe {
 
 #[async_trait]
 impl RouteProbe for HttpsProbe {
-    async fn probe(&self, target: &Target) -> Probed {
+    async fn probe(&self, target: &ProbeTarget) -> ProbeResult {
         let started = self.clock.elapsed();
         let found = tokio::select! {
             biased;
             found = self.look(target) => found,
             () = self.clock.sleep(self.timeout) => Err(RouteFault::Slow),
         };
-        Probed { took: self.clock.elapsed().saturating_sub(started), fault: found.err() }
+        ProbeResult { took: self.clock.elapsed().saturating_sub(started), fault: found.err() }
     }
 
     async fn reaches(&self, host: &str, port: u16) -> Option<bool> {

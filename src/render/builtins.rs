@@ -1,5 +1,5 @@
-//! The filters, tests and functions that a template may use. Nothing else of the engine is there: what prints its state, walks
-//! objects or takes escaping off has no use in a message.
+//! The filters, tests and functions that a template may use. Nothing else of the engine is there: what prints its
+//! state, walks objects or takes escaping off has no use in a message.
 
 use minijinja::{Environment, filters, functions, tests};
 

@@ -28,11 +28,12 @@ pub(super) struct MessageFile<'a> {
 /// The folder of the merchants' own templates.
 const MERCHANTS: &str = "merchants";
 
-const LAYOUT: &str = "is no name of a template; call it TEMPLATE/sms.LOCALE.txt, or TEMPLATE/email.LOCALE. and subject.txt, \
+const LAYOUT: &str = "is no name of a template; call it TEMPLATE/sms.LOCALE.txt, or TEMPLATE/email.LOCALE. and \
+    subject.txt, \
      txt or html, below merchants/MERCHANT/ if it is one merchant's, and begin what others include with _";
 
-/// Whether a file of the message folder is handed to [`super::Renderer::new`], told from its path relative to that folder,
-/// with `/` between the parts. Hidden files, editors' backups and notes of other types are not.
+/// Whether a file of the message folder is handed to [`super::Renderer::new`], told from its path relative to that
+/// folder, with `/` between the parts. Hidden files, editors' backups and notes of other types are not.
 #[must_use]
 pub fn is_template_path(path: &str) -> bool {
     let visible = path.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
@@ -70,11 +71,11 @@ impl<'a> FileKind<'a> {
 /// The messages that can be made, by whose they are, name, language and channel.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    general: Shelf,
-    merchants: HashMap<Box<str>, Shelf>,
+    general: TemplateMap,
+    merchants: HashMap<Box<str>, TemplateMap>,
 }
 
-type Shelf = HashMap<Box<str>, HashMap<Box<str>, ByChannel>>;
+type TemplateMap = HashMap<Box<str>, HashMap<Box<str>, ByChannel>>;
 
 #[derive(Debug, Default)]
 struct ByChannel {
@@ -93,7 +94,7 @@ impl ByChannel {
 
 /// For whom a template is looked up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct TemplateQuery<'a> {
     pub(super) merchant: &'a str,
     pub(super) template: Option<&'a str>,
     /// What is used where there is no such template.
@@ -105,9 +106,9 @@ pub(super) struct Wanted<'a> {
 
 impl Catalog {
     /// The template of a message: see the order in the documentation of [`crate::render`].
-    pub(super) fn find(&self, wanted: Wanted<'_>) -> Option<&TemplateInfo> {
+    pub(super) fn find(&self, wanted: TemplateQuery<'_>) -> Option<&TemplateInfo> {
         let own = self.merchants.get(wanted.merchant);
-        let stands = |shelf: &'_ Shelf, name: &str, tag: &str| {
+        let stands = |shelf: &'_ TemplateMap, name: &str, tag: &str| {
             shelf.get(name).and_then(|tags| tags.get(tag)).is_some_and(|found| found.get(wanted.channel).is_some())
         };
         let names = || wanted.template.into_iter().chain(wanted.phase.map(Phase::as_str));

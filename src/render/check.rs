@@ -6,7 +6,7 @@ use minijinja::{Environment, ErrorKind};
 
 use super::catalog::FileKind;
 use super::context::{BorrowerFields, InstallmentFields, MerchantFields, Root, SupportFields, context};
-use super::engine::Fault;
+use super::engine::RenderFault;
 use super::registered::Phrase;
 use super::sample::{Sample, sample_merchant};
 use super::scan::{Name, Uses, scan};
@@ -117,7 +117,7 @@ fn no_such(what: &str, name: &str, known: &[&str]) -> String {
 }
 
 /// Renders a phrase with every kind of sample.
-pub(super) fn no_problem_with(phrase: &Phrase) -> Result<(), Fault> {
+pub(super) fn no_problem_with(phrase: &Phrase) -> Result<(), RenderFault> {
     let locale = Locale::new("zh-CN").expect("a language tag");
     let merchant = sample_merchant(&locale);
     for sample in Sample::variations(&merchant, &locale) {
@@ -156,7 +156,8 @@ fn check_samples(
     }
 }
 
-/// No message without a support contact, nor without a working way to repay: only what confirms an opt-out speaks of no debt.
+/// No message without a support contact, nor without a working way to repay: only what confirms an opt-out speaks of no
+/// debt.
 fn check_ways_to_repay(info: &TemplateInfo, sample: &Sample, message: &Message, problems: &mut Vec<RenderError>) {
     let texts: Vec<(&String, &str)> = match message {
         Message::Sms(sms) => vec![(&info.files[0], &sms.0)],

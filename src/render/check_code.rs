@@ -1,8 +1,9 @@
 //! Check codes: short enough to be read over the phone, and a proof that a message is one of ours.
 //!
-//! A code is a reminder's number, put through a permutation of all numbers of 50 bits that only the link key knows: a balanced Feistel
-//! network of eight rounds over HMAC-SHA256 (Luby and Rackoff, 1988). So nothing is stored, and a code opens to its reminder. With
-//! ten million messages one guess in a hundred million is one of ours, and tells no more than whose name it was sent in and when.
+//! A code is a reminder's number, put through a permutation of all numbers of 50 bits that only the link key knows: a
+//! balanced Feistel network of eight rounds over HMAC-SHA256 (Luby and Rackoff, 1988). So nothing is stored, and a code
+//! opens to its reminder. With ten million messages one guess in a hundred million is one of ours, and tells no more
+//! than whose name it was sent in and when.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -24,7 +25,8 @@ const ROUNDS: u8 = 8;
 const LABEL: &[u8] = b"dueherald check code, 1";
 
 impl LinkKeys {
-    /// The check code of a reminder: ten letters and digits, the same every time; `None` for numbers that no database gives.
+    /// The check code of a reminder: ten letters and digits, the same every time; `None` for numbers that no database
+    /// gives.
     #[must_use]
     pub fn check_code(&self, reminder: ReminderId) -> Option<String> {
         let number = u64::try_from(reminder.0).ok().filter(|number| number >> (2 * HALF_BITS) == 0)?;
@@ -35,8 +37,8 @@ impl LinkKeys {
         Some(written((left << HALF_BITS) | right))
     }
 
-    /// The reminders that a code may be of, one for each key; none for what is no code. Most numbers are no reminder's: that is for the
-    /// store to say. Small letters, spaces and hyphens are as good, and so is I or 1 for L.
+    /// The reminders that a code may be of, one for each key; none for what is no code. Most numbers are no reminder's:
+    /// that is for the store to say. Small letters, spaces and hyphens are as good, and so is I or 1 for L.
     #[must_use]
     pub fn open_check_code(&self, code: &str) -> Vec<ReminderId> {
         let Some(number) = number(code) else { return Vec::new() };

@@ -6,7 +6,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::format::Form;
+use super::format::NumberForm;
 use super::{Phase, RenderRequest};
 use crate::domain::{Installment, Locale, Merchant, Money};
 
@@ -112,13 +112,13 @@ context_object!(
     }
 );
 
-/// The most letters, as a reader counts them, of a data field that has no bound of its own: whatever a file holds, a message stays a
-/// message.
+/// The most letters, as a reader counts them, of a data field that has no bound of its own: whatever a file holds, a
+/// message stays a message.
 const MAX_FIELD_GRAPHEMES: usize = 80;
 
 /// The context of one message, in the form of the template's own language. `None` if the total cannot be summed.
 pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale) -> Option<Value> {
-    let form = Form::of(locale);
+    let form = NumberForm::of(locale);
     let due_date = request.installments.first()?.due_date;
     let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
     let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
@@ -164,7 +164,7 @@ fn merchant_value(merchant: &Merchant) -> Value {
     })
 }
 
-fn installment_value(form: Form, installment: &Installment, outstanding: &Money, due_date: &str) -> Value {
+fn installment_value(form: NumberForm, installment: &Installment, outstanding: &Money, due_date: &str) -> Value {
     let paid = &installment.paid_amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
@@ -195,8 +195,8 @@ fn clipped(data: Option<&str>) -> Value {
     }
 }
 
-/// Data as a message may hold it: what breaks or turns a line becomes a space, so that data can neither begin a header nor
-/// forge a line, nor show its text backwards.
+/// Data as a message may hold it: what breaks or turns a line becomes a space, so that data can neither begin a header
+/// nor forge a line, nor show its text backwards.
 fn text(data: &str) -> Value {
     if data.contains(breaks_line) { Value::from(data.replace(breaks_line, " ")) } else { Value::from(data) }
 }

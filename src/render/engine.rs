@@ -9,8 +9,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use super::limits::LimitedOutput;
 use super::{RenderCause, RenderError, builtins};
 
-/// The work that one part of a message may cost. One unit pays for one step or 64 bytes of text, so no value gets longer than 9.6 MB;
-/// the built-in mails pass with 1,000 instalments, which is more than an e-mail of the usual limit holds.
+/// The work that one part of a message may cost. One unit pays for one step or 64 bytes of text, so no value gets
+/// longer than 9.6 MB; the built-in mails pass with 1,000 instalments, which is more than an e-mail of the usual limit
+/// holds.
 const FUEL: u64 = 150_000;
 
 /// Printed in place of a guess where a template prints what is not there.
@@ -67,7 +68,7 @@ fn write_html(out: &mut Output<'_>, text: &str) -> fmt::Result {
 
 /// Why a message could not be made: still with the engine's own words, which may quote data.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum RenderFault {
     /// The engine gave up on this file or on one that it includes.
     Engine(String, Box<Error>),
     /// The result of this file is no message.
@@ -77,17 +78,17 @@ pub(super) enum Fault {
 }
 
 /// Renders a template whose output takes `limit` bytes at most.
-pub(super) fn render(env: &Environment<'_>, path: &str, context: Value, limit: usize) -> Result<String, Fault> {
+pub(super) fn render(env: &Environment<'_>, path: &str, context: Value, limit: usize) -> Result<String, RenderFault> {
     let mut output = LimitedOutput::new(limit);
     let rendered = env.get_template(path).and_then(|template| {
         template.render_captured_to(context, &mut output)?;
         Ok(())
     });
-    rendered.map_err(|error| Fault::engine(path, error))?;
+    rendered.map_err(|error| RenderFault::engine(path, error))?;
     Ok(output.into_text())
 }
 
-impl Fault {
+impl RenderFault {
     /// Whether the result is too long, rather than the template wrong.
     pub(super) fn is_size(&self) -> bool {
         match self {

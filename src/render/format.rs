@@ -9,21 +9,21 @@ use crate::domain::{Currency, Locale, Money};
 /// How money and dates are written. It follows the template that was found, not the one that was asked for: a French
 /// borrower who is served the English text reads English dates in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form(&'static LocaleFile);
+pub(super) struct NumberForm(&'static LocaleFile);
 
 /// An amount with its currency, as a page in that language writes it.
 #[must_use]
 pub fn money_text(locale: &Locale, money: &Money) -> String {
-    Form::of(locale).money(money)
+    NumberForm::of(locale).money(money)
 }
 
 /// A date in full, as a page in that language writes it.
 #[must_use]
 pub fn date_text(locale: &Locale, date: NaiveDate) -> String {
-    Form::of(locale).date_full(date)
+    NumberForm::of(locale).date_full(date)
 }
 
-impl Form {
+impl NumberForm {
     pub(super) fn of(locale: &Locale) -> Self {
         Self(LocaleFile::of(locale))
     }
@@ -33,8 +33,8 @@ impl Form {
         self.amount(money.amount(), money.currency())
     }
 
-    /// Sums by currency, in the order in which the currencies occur: `1,280.50元和20.00美元`. `None` if a sum exceeds what a
-    /// `Decimal` holds, 28 digits.
+    /// Sums by currency, in the order in which the currencies occur: `1,280.50元和20.00美元`. `None` if a sum exceeds what
+    /// a `Decimal` holds, 28 digits.
     pub(super) fn total<'a>(self, amounts: impl Iterator<Item = &'a Money>) -> Option<String> {
         let mut sums: Vec<(Currency, Decimal)> = Vec::with_capacity(1);
         for money in amounts {
@@ -124,15 +124,15 @@ mod tests {
     use chrono::NaiveDate;
     use rstest::rstest;
 
-    use super::Form;
+    use super::NumberForm;
     use crate::domain::{Currency, Locale, Money};
 
     fn money(amount: &str, code: &str) -> Money {
         Money::parse(amount, Currency::new(code).expect("a code")).expect("an amount")
     }
 
-    fn form(tag: &str) -> Form {
-        Form::of(&Locale::new(tag).expect("a tag"))
+    fn form(tag: &str) -> NumberForm {
+        NumberForm::of(&Locale::new(tag).expect("a tag"))
     }
 
     #[rstest]

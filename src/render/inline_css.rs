@@ -1,9 +1,9 @@
-//! Puts the style sheets of HTML templates into `style` attributes, once when templates are loaded: many mail programs drop a
-//! `<style>`, which stays for those that know `@media`.
+//! Puts the style sheets of HTML templates into `style` attributes, once when templates are loaded: many mail programs
+//! drop a `<style>`, which stays for those that know `@media`.
 //!
-//! A template is never parsed and written again as HTML: that moves `{% for %}` out of tables and writes `a > 0` as `a &gt; 0`. A copy
-//! without template tags is inlined, each of its elements with a number, and only the styles that it comes to are put into the
-//! original.
+//! A template is never parsed and written again as HTML: that moves `{% for %}` out of tables and writes `a > 0` as `a
+//! &gt; 0`. A copy without template tags is inlined, each of its elements with a number, and only the styles that it
+//! comes to are put into the original.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ const DEEPEST: usize = 16;
 
 /// Inlines the style sheets of every HTML template: its own, and those of the templates that it extends.
 pub(super) fn inline_css(sources: &mut BTreeMap<String, (String, TemplateOrigin)>, problems: &mut Vec<RenderError>) {
-    let sheets: BTreeMap<String, Copied> = sources
+    let sheets: BTreeMap<String, InlinedHtml> = sources
         .iter()
         .filter(|(path, _)| path.ends_with(".html"))
-        .map(|(path, (text, _))| (path.clone(), Copied::of(text)))
+        .map(|(path, (text, _))| (path.clone(), InlinedHtml::of(text)))
         .collect();
     for (path, copied) in &sheets {
         let mut inherited = String::new();
@@ -55,7 +55,7 @@ pub(super) fn inline_css(sources: &mut BTreeMap<String, (String, TemplateOrigin)
 
 /// A template as HTML alone.
 #[derive(Debug, Default)]
-struct Copied {
+struct InlinedHtml {
     html: String,
     elements: Vec<Element>,
     /// What stands in its own `<style>` elements.
@@ -71,7 +71,7 @@ struct Element {
     styles: Vec<Range<usize>>,
 }
 
-impl Copied {
+impl InlinedHtml {
     fn of(source: &str) -> Self {
         let mut copied = Self::default();
         let mut at = 0;
@@ -249,12 +249,14 @@ mod tests {
         sources.into_values().map(|(text, _)| text).collect()
     }
 
-    const SHEET: &str = "<style>p { color: red } .total { font: 700 1em \"PingFang SC\", sans-serif } td.total { color: blue !important }\
+    const SHEET: &str = "<style>p { color: red } .total { font: 700 1em \"PingFang SC\", sans-serif } td.total { \
+        color: blue !important }\
         @media (max-width: 9em) { p { color: green } }</style>";
 
     #[test]
     fn template_tags_stay_where_and_as_they_are() {
-        let body = "<table>{% for one in installments %}\n{% if one.sequence > 0 and one.of < 9 %}<tr><td class=\"total {{ phase }}\">\
+        let body = "<table>{% for one in installments %}\n{% if one.sequence > 0 and one.of < 9 %}<tr><td \
+            class=\"total {{ phase }}\">\
             {{ one.outstanding }}</td></tr>{% endif %}{% endfor %}</table>\n<!--[if mso]><p>{{ x }}</p><![endif]-->\n\
             <p{% if link %} title='{{ link | default(\"a > b\") }}'{% endif %}>a &amp; b</p><br>{# <p> #}";
         let html =
@@ -293,7 +295,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_template_is_damaged(pieces in proptest::collection::vec(proptest::sample::select(vec![
-            "<p>", "</p>", "<td class=\"total\">", "<table>", "<tr>", "{% if a > 0 %}", "{{ x }}", "{#", "#}", "<", ">", "\"", "'", "<p ",
+            "<p>", "</p>", "<td \
+                class=\"total\">", "<table>", "<tr>", "{% if a > 0 \
+                    %}", "{{ x }}", "{#", "#}", "<", ">", "\"", "'", "<p ",
             "style=\"", "style='a'", "=", "<!--", "-->", "<style>", "</style>", "<title>", "{%", "%}", "还款", " ", "{{ \"<p>\" }}",
         ]), 0..24)) {
             let html = format!("{SHEET}{}", pieces.concat());

@@ -10,7 +10,8 @@ use crate::render::chinese_parts;
 /// The longest parameter of an approved template, in bytes. Providers take far less.
 pub(super) const MAX_PARAMETER_BYTES: usize = 4 * 1024;
 
-/// The most bytes that one unit of an SMS takes in UTF-8. A unit of UCS-2 takes three at most, as four bytes make two units.
+/// The most bytes that one unit of an SMS takes in UTF-8. A unit of UCS-2 takes three at most, as four bytes make two
+/// units.
 const BYTES_PER_UNIT: usize = 3;
 
 /// The size limits of a message. A longer one is never cut: it is not sent.
@@ -35,6 +36,12 @@ impl MessageLimits {
         units.saturating_mul(BYTES_PER_UNIT).saturating_add(1024)
     }
 
+    /// Whether an SMS is surely short enough, without the count of its parts, which costs a twentieth of a send. A part holds 66
+    /// units of UTF-16 whatever its encoding, and whatever must not be torn apart at its end.
+    fn surely_takes(&self, text: &str) -> bool {
+        text.encode_utf16().count() <= self.sms_parts.saturating_mul(66)
+    }
+
     /// Checks the size of a whole message.
     ///
     /// # Errors
@@ -42,19 +49,22 @@ impl MessageLimits {
     pub fn check(&self, template: &str, message: &Message) -> Result<(), RenderError> {
         let sms = |parts: usize| {
             let problem = format!(
-                "makes an SMS of {parts} parts, more than the {} of [templates] max_sms_parts; shorten the text or raise the limit",
+                "makes an SMS of {parts} parts, more than the {} of [templates] max_sms_parts; shorten the text or \
+                 raise the limit",
                 self.sms_parts
             );
             (parts > self.sms_parts).then_some(problem)
         };
         let problem = match message {
+            Message::Sms(SmsText(text)) if self.surely_takes(text) => None,
             Message::Sms(SmsText(text)) => sms(segments(text).parts),
             Message::Registered(RegisteredSms { text, .. }) => sms(chinese_parts(text)),
             Message::Email(EmailParts { subject, text, html, .. }) => {
                 let bytes = subject.len() + text.len() + html.len();
                 (bytes > self.email_bytes).then(|| {
                     format!(
-                        "makes an e-mail of {bytes} bytes, more than the {} of [templates] max_email_bytes; shorten it or raise \
+                        "makes an e-mail of {bytes} bytes, more than the {} of [templates] max_email_bytes; shorten \
+                         it or raise \
                          the limit",
                         self.email_bytes
                     )
@@ -103,7 +113,7 @@ impl Write for LimitedOutput {
 mod tests {
     use std::io::Write;
 
-    use super::{LimitedOutput, MessageLimits};
+    use super::{LimitedOutput, MessageLimits, segments};
     use crate::domain::{Message, SmsText};
 
     #[test]
@@ -117,6 +127,12 @@ mod tests {
     #[test]
     fn rendering_stops_no_earlier_than_the_limit_of_parts() {
         let limits = MessageLimits { sms_parts: 2, ..MessageLimits::default() };
+        // What takes the most room for its length in UTF-16: two septets each, and pairs that are not torn apart.
+        for densest in ["€", "{", "😀", "a😀", "字"] {
+            let count = 2 * 66 / densest.encode_utf16().count();
+            let text = densest.repeat(count);
+            assert!(limits.surely_takes(&text) && segments(&text).parts <= 2, "{densest}");
+        }
         // The longest text of two parts in bytes: three of UTF-8 to each unit of UCS-2.
         let longest = "汉".repeat(2 * 67);
         assert!(limits.check("x", &Message::Sms(SmsText(longest.clone()))).is_ok());

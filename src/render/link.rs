@@ -1,3 +1,5 @@
+//! Link tokens: sealed, bound to a purpose, with rotating keys.
+
 use std::fmt;
 
 use aes_siv::KeyInit;
@@ -65,29 +67,29 @@ const TOKEN_CHARS: usize = 34;
 
 /// The keys that seal and open tokens.
 ///
-/// A token is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under that key, with key id and
-/// purpose as associated data. AES-SIV is deterministic: the same reminder gives the same token every time, which a resend
-/// with the same Message-ID needs, and nothing but "the same or not" can be read from two tokens.
+/// A token is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under that key, with key id
+/// and purpose as associated data. AES-SIV is deterministic: the same reminder gives the same token every time, which a
+/// resend with the same Message-ID needs, and nothing but "the same or not" can be read from two tokens.
 #[derive(Clone)]
 pub struct LinkKeys {
     /// The first one seals, all open.
-    keys: Vec<LinkKey>,
+    keys: Vec<SigningKey>,
 }
 
 #[derive(Clone)]
-struct LinkKey {
+struct SigningKey {
     id: u8,
     key: [u8; 64],
 }
 
 impl LinkKeys {
-    /// Takes keys as (id, secret): the first one seals, all of them open. To rotate, put a new key with a new id first, and
-    /// take the old one away when no message with its links is of use any more.
+    /// Takes keys as (id, secret): the first one seals, all of them open. To rotate, put a new key with a new id first,
+    /// and take the old one away when no message with its links is of use any more.
     ///
     /// # Errors
     /// No key, a secret shorter than [`MIN_SECRET_BYTES`], an id that occurs twice.
     pub fn new<S: AsRef<[u8]>>(keys: impl IntoIterator<Item = (u8, S)>) -> Result<Self, LinkKeysError> {
-        let mut taken: Vec<LinkKey> = Vec::new();
+        let mut taken: Vec<SigningKey> = Vec::new();
         for (id, secret) in keys {
             let secret = secret.as_ref();
             if secret.len() < MIN_SECRET_BYTES {
@@ -97,12 +99,13 @@ impl LinkKeys {
                 return Err(LinkKeysError::Twice(id));
             }
             let key = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize();
-            taken.push(LinkKey { id, key: key.into() });
+            taken.push(SigningKey { id, key: key.into() });
         }
         if taken.is_empty() { Err(LinkKeysError::Empty) } else { Ok(Self { keys: taken }) }
     }
 
-    /// The token of a reminder: 34 characters of `A-Z a-z 0-9 - _`, the same every time, neither countable nor personal.
+    /// The token of a reminder: 34 characters of `A-Z a-z 0-9 - _`, the same every time, neither countable nor
+    /// personal.
     #[must_use]
     pub fn seal(&self, purpose: Purpose, reminder: ReminderId) -> String {
         self.seal_number(&[purpose.label()], reminder.0)
@@ -171,7 +174,7 @@ impl LinkKeys {
     }
 }
 
-impl LinkKey {
+impl SigningKey {
     fn cipher(&self) -> Aes256Siv {
         Aes256Siv::new(&self.key.into())
     }

@@ -35,8 +35,8 @@ pub struct LocaleFile {
     pub(super) comma: String,
     /// Before the last sum of a list.
     pub(super) and: String,
-    /// A date as a short message writes it: `{year}`, `{month}`, `{day}`, `{month_digits}`, `{day_digits}` (two digits), `{mon}`
-    /// and `{month_name}` stand for its parts.
+    /// A date as a short message writes it: `{year}`, `{month}`, `{day}`, `{month_digits}`, `{day_digits}` (two
+    /// digits), `{mon}` and `{month_name}` stand for its parts.
     pub(super) date: String,
     /// The same for a date of this year; by default like any other.
     pub(super) date_this_year: Option<String>,
@@ -94,7 +94,8 @@ pub fn language_name(tag: &str) -> Option<&'static str> {
 }
 
 impl LocaleFile {
-    /// The file for a locale: one that names a part of it before one for its whole language, and that before the one for any.
+    /// The file for a locale: one that names a part of it before one for its whole language, and that before the one
+    /// for any.
     #[must_use]
     pub fn of(locale: &Locale) -> &'static Self {
         Self::of_tag(locale.as_str())

@@ -2,8 +2,8 @@
 //!
 //! # The message folder
 //!
-//! The built-in templates stand in `templates/messages/` and are compiled in; a folder named in the config is laid over them,
-//! file by file. Paths are relative to it, with `/` between the parts:
+//! The built-in templates stand in `templates/messages/` and are compiled in; a folder named in the config is laid over
+//! them, file by file. Paths are relative to it, with `/` between the parts:
 //!
 //! | path | what it is |
 //! |---|---|
@@ -12,29 +12,32 @@
 //! | `merchants/{merchant}/{template}/…` | the same, for one merchant |
 //! | any path with a part that begins with `_` | no message: a layout or a piece that others extend or include by its path |
 //!
-//! A template is called `before-due`, `on-due` or `overdue`, or is named by a rule. Files that end in `.html` are escaped,
-//! others are not. [`is_template_path`] says which files of a folder are meant.
+//! A template is called `before-due`, `on-due` or `overdue`, or is named by a rule. Files that end in `.html` are
+//! escaped, others are not. [`is_template_path`] says which files of a folder are meant.
 //!
 //! # Which template a message is made of
 //!
-//! For each language in turn (the one asked for, its parents, the `fallback` of its file in `locales/`, then the same for the merchant's, then
-//! `en`): the rule's own template of this merchant, then of all; then that of the phase (before, on, after the due date) of
-//! this merchant, then from the folder, then built in. So a text in the right language comes before the rule's own text
-//! in a wrong one, and an e-mail's parts are never mixed. Money and dates follow the template's language.
+//! For each language in turn (the one asked for, its parents, the `fallback` of its file in `locales/`, then the same
+//! for the merchant's, then `en`): the rule's own template of this merchant, then of all; then that of the phase
+//! (before, on, after the due date) of this merchant, then from the folder, then built in. So a text in the right
+//! language comes before the rule's own text in a wrong one, and an e-mail's parts are never mixed. Money and dates
+//! follow the template's language.
 //!
 //! # What a template can name
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
-//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`, `unsubscribe`, `check_code`, `locale`.
-//! Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they
-//! are `none`, which is false in `{% if %}` and an error if printed.
+//! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`,
+//! `unsubscribe`, `check_code`, `locale`. Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`,
+//! `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they are `none`, which is false in
+//! `{% if %}` and an error if printed.
 //!
-//! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that extend it; what
-//! a file includes keeps its own.
+//! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that
+//! extend it; what a file includes keeps its own.
 //!
-//! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be missing. The
-//! filters, tests and functions that it may use are those of `builtins.rs`, and no message is longer than [`MessageLimits`] allow.
+//! Every template is checked when it is loaded: each name in each branch, and samples with and without what may be
+//! missing. The filters, tests and functions that it may use are those of `builtins.rs`, and no message is longer than
+//! [`MessageLimits`] allow.
 
 mod builtin;
 mod builtins;

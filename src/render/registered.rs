@@ -1,4 +1,5 @@
-//! Messages by templates that a provider has approved: the text is the provider's, and only the values of its parameters are ours.
+//! Messages by templates that a provider has approved: the text is the provider's, and only the values of its
+//! parameters are ours.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use super::catalog::tags;
 use super::check::{check_names, no_problem_with};
 use super::context::context;
-use super::engine::{Fault, environment, render};
+use super::engine::{RenderFault, environment, render};
 use super::limits::MAX_PARAMETER_BYTES;
 use super::{Phase, RenderCause, RenderError, RenderRequest};
 use crate::domain::{Locale, Merchant, MerchantId, RegisteredSms, TemplateName};
@@ -32,9 +33,13 @@ impl Phrase {
         self.environment.get_template(ONLY).is_ok_and(|template| template.undeclared_variables(false).contains("link"))
     }
 
-    pub(super) fn render(&self, context: &Value) -> Result<String, Fault> {
+    pub(super) fn render(&self, context: &Value) -> Result<String, RenderFault> {
         let text = render(&self.environment, ONLY, context.clone(), MAX_PARAMETER_BYTES)?.trim().to_owned();
-        if text.is_empty() { Err(Fault::Result(ONLY.to_owned(), "says nothing; give it a value")) } else { Ok(text) }
+        if text.is_empty() {
+            Err(RenderFault::Result(ONLY.to_owned(), "says nothing; give it a value"))
+        } else {
+            Ok(text)
+        }
     }
 }
 
@@ -43,7 +48,7 @@ impl TryFrom<String> for Phrase {
 
     fn try_from(text: String) -> Result<Self, String> {
         let mut parsed = environment();
-        let broken = |error| Fault::engine(ONLY, error).in_full().problem;
+        let broken = |error| RenderFault::engine(ONLY, error).in_full().problem;
         parsed.add_template_owned(ONLY, text.clone()).map_err(broken)?;
         let mut problems = Vec::new();
         check_names(&parsed, &BTreeMap::new(), ONLY, &text, &mut problems);
@@ -120,8 +125,8 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// `code` is the provider's, `text` as the provider has approved it; `parameters` in the provider's order, each by the name that
-    /// its place has in the text.
+    /// `code` is the provider's, `text` as the provider has approved it; `parameters` in the provider's order, each by
+    /// the name that its place has in the text.
     ///
     /// # Errors
     /// What does not fit: a place without a parameter, a parameter without a place, a link in a parameter.
@@ -143,7 +148,8 @@ impl Wording {
         }
         if let Some((name, _)) = parameters.iter().find(|(_, phrase)| phrase.names_link()) {
             return Err(format!(
-                "the parameter {name:?} prints link; providers refuse links in parameters, so write it into the text that they approve"
+                "the parameter {name:?} prints link; providers refuse links in parameters, so write it into the text \
+                 that they approve"
             ));
         }
         Ok(Self { code, text, placeholder, parameters })
@@ -161,9 +167,10 @@ impl Wording {
         &self.text
     }
 
-    fn fill(&self, sign_name: &str, context: &Value) -> Result<RegisteredSms, Fault> {
+    fn fill(&self, sign_name: &str, context: &Value) -> Result<RegisteredSms, RenderFault> {
         let render = |(name, phrase): &(String, Phrase)| Ok((name.clone(), phrase.render(context)?));
-        let parameters: Vec<(String, String)> = self.parameters.iter().map(render).collect::<Result<_, Fault>>()?;
+        let parameters: Vec<(String, String)> =
+            self.parameters.iter().map(render).collect::<Result<_, RenderFault>>()?;
         let (between, names) = self.placeholder.cut(&self.text);
         let mut text = format!("【{sign_name}】{}", between[0]);
         for (name, after) in names.iter().zip(&between[1..]) {
@@ -193,10 +200,12 @@ impl RegisteredTemplates {
         super::fingerprint(self)
     }
 
-    /// Makes one message: in the language asked for, else the merchant's, else English, as templates are found elsewhere.
+    /// Makes one message: in the language asked for, else the merchant's, else English, as templates are found
+    /// elsewhere.
     ///
     /// # Errors
-    /// When no approved template stands for the message, or a value cannot be made. The error holds no data of the borrower.
+    /// When no approved template stands for the message, or a value cannot be made. The error holds no data of the
+    /// borrower.
     pub fn fill(&self, request: &RenderRequest<'_>) -> Result<RegisteredSms, RenderError> {
         let nothing = || RenderError {
             template: request.template.map_or("before-due", TemplateName::as_str).to_owned(),
@@ -211,7 +220,7 @@ impl RegisteredTemplates {
         let found = self.find(request.merchant, &names.collect::<Vec<_>>(), request.locale).ok_or_else(nothing)?;
         let locale = found.locale.as_ref().unwrap_or(&request.merchant.locale);
         let context = context(request, phase, locale).ok_or_else(nothing)?;
-        let named = |fault: Fault| RenderError { template: found.template.to_string(), ..fault.masked() };
+        let named = |fault: RenderFault| RenderError { template: found.template.to_string(), ..fault.masked() };
         found.wording.fill(self.sign_name(request.merchant), &context).map_err(named)
     }
 
@@ -242,8 +251,8 @@ impl RegisteredTemplates {
     }
 }
 
-/// How many parts a message in China is sent and billed as (Aliyun): every character counts as one, the signature with its brackets
-/// too; 70 alone, 67 a part.
+/// How many parts a message in China is sent and billed as (Aliyun): every character counts as one, the signature with
+/// its brackets too; 70 alone, 67 a part.
 #[must_use]
 pub fn chinese_parts(text: &str) -> usize {
     match text.chars().count() {

@@ -1,11 +1,13 @@
+//! The renderer: templates that are parsed and checked once.
+
 use std::collections::BTreeMap;
 
 use minijinja::{Environment, Value};
 
 use super::builtin::is_builtin;
-use super::catalog::{Catalog, FileKind, Wanted, gather};
+use super::catalog::{Catalog, FileKind, TemplateQuery, gather};
 use super::context::{breaks_line, context};
-use super::engine::{Fault, environment, render};
+use super::engine::{RenderFault, environment, render};
 use super::inline_css::inline_css;
 use super::segments::plain_punctuation;
 use super::{
@@ -37,9 +39,10 @@ impl Renderer {
     /// The built-in templates with those of a message folder laid over them.
     ///
     /// # Errors
-    /// Everything that is wrong with any of them, ordered by path and line: names that are none of a template, text that does
-    /// not parse, names that a message does not have (in any branch), what fails or says nothing with sample data, a message
-    /// without a way to repay or without customer service, a message that is longer than `limits` allow.
+    /// Everything that is wrong with any of them, ordered by path and line: names that are none of a template, text
+    /// that does not parse, names that a message does not have (in any branch), what fails or says nothing with sample
+    /// data, a message without a way to repay or without customer service, a message that is longer than `limits`
+    /// allow.
     pub fn with_limits(overrides: Vec<TemplateSource>, limits: MessageLimits) -> Result<Self, Vec<RenderError>> {
         let mut problems = Vec::new();
         let mut sources: BTreeMap<String, (String, TemplateOrigin)> = builtin_templates()
@@ -74,8 +77,8 @@ impl Renderer {
     /// Renders one message.
     ///
     /// # Errors
-    /// When the template names something that is not there, runs away, or yields an empty message or one that is too long. The error
-    /// holds no data of the borrower.
+    /// When the template names something that is not there, runs away, or yields an empty message or one that is too
+    /// long. The error holds no data of the borrower.
     pub fn render(&self, request: &RenderRequest<'_>) -> Result<Message, RenderError> {
         let info = self.find(request).ok_or_else(|| {
             let name = request.template.map_or("before-due", TemplateName::as_str);
@@ -85,14 +88,14 @@ impl Renderer {
             };
             problem(format!("{name}/{}", request.channel), None, wrong)
         })?;
-        self.render_from(info, request).map_err(Fault::masked)
+        self.render_from(info, request).map_err(RenderFault::masked)
     }
 
     /// The template that [`Renderer::render`] would use; `None` if there is none, or no instalment.
     #[must_use]
     pub fn find(&self, request: &RenderRequest<'_>) -> Option<&TemplateInfo> {
         let due_date = request.installments.first()?.due_date;
-        self.catalog.find(Wanted {
+        self.catalog.find(TemplateQuery {
             merchant: request.merchant.id.as_str(),
             template: request.template.map(TemplateName::as_str),
             phase: (!request.no_other_template).then(|| Phase::of(request.today, due_date)),
@@ -108,8 +111,8 @@ impl Renderer {
         self.prints_check_code
     }
 
-    /// Whether there is such a template in some language, for some channel: a rule that names another one would always be
-    /// given the phase's.
+    /// Whether there is such a template in some language, for some channel: a rule that names another one would always
+    /// be given the phase's.
     #[must_use]
     pub fn has(&self, template: &TemplateName) -> bool {
         self.catalog.has(template.as_str())
@@ -121,9 +124,9 @@ impl Renderer {
         self.catalog.all()
     }
 
-    /// Renders a message from one template, whatever the request would find. An SMS that is too long is tried once more without the
-    /// hours of customer service: they are the one thing that a borrower can do without.
-    pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, Fault> {
+    /// Renders a message from one template, whatever the request would find. An SMS that is too long is tried once more
+    /// without the hours of customer service: they are the one thing that a borrower can do without.
+    pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, RenderFault> {
         match self.render_whole(info, request) {
             Err(fault)
                 if info.channel == Channel::Sms && request.merchant.support.hours.is_some() && fault.is_size() =>
@@ -136,14 +139,14 @@ impl Renderer {
         }
     }
 
-    fn render_whole(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, Fault> {
+    fn render_whole(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, RenderFault> {
         let first = &info.files[0];
         let about = request
             .installments
             .first()
             .and_then(|installment| context(request, Phase::of(request.today, installment.due_date), &info.locale));
         let context =
-            about.ok_or_else(|| Fault::Result(first.clone(), "is asked for no instalment or too much money"))?;
+            about.ok_or_else(|| RenderFault::Result(first.clone(), "is asked for no instalment or too much money"))?;
         let message = match (info.channel, &info.files[..]) {
             (Channel::Email, [subject, text, html]) => Message::Email(EmailParts {
                 subject: filled(subject, one_line(&self.part(subject, &context, self.limits.email_bytes)?))?,
@@ -156,7 +159,7 @@ impl Renderer {
                 Message::Sms(SmsText(filled(first, plain_punctuation(text))?))
             }
         };
-        self.limits.check(first, &message).map_err(Fault::Size)?;
+        self.limits.check(first, &message).map_err(RenderFault::Size)?;
         Ok(message)
     }
 
@@ -166,7 +169,7 @@ impl Renderer {
         self.limits
     }
 
-    fn part(&self, path: &str, context: &Value, limit: usize) -> Result<String, Fault> {
+    fn part(&self, path: &str, context: &Value, limit: usize) -> Result<String, RenderFault> {
         let mut text = render(&self.env, path, context.clone(), limit)?;
         text.truncate(text.trim_end().len());
         if text.starts_with(char::is_whitespace) {
@@ -191,7 +194,7 @@ fn parse(
     let mut env = environment();
     for (path, (text, _)) in sources {
         if let Err(error) = env.add_template_owned(path.clone(), text.clone()) {
-            problems.push(Fault::engine(path, error).in_full());
+            problems.push(RenderFault::engine(path, error).in_full());
         }
     }
     env
@@ -202,7 +205,8 @@ fn catalog(sources: &BTreeMap<String, (String, TemplateOrigin)>, problems: &mut 
     for origin in [TemplateOrigin::BuiltIn, TemplateOrigin::Folder] {
         let mut files = Vec::new();
         for (path, (_, from)) in sources {
-            // A built-in file that the folder replaces still makes up its message, until the folder's message replaces that.
+            // A built-in file that the folder replaces still makes up its message, until the folder's message replaces
+            // that.
             let counts = match origin {
                 TemplateOrigin::BuiltIn => is_builtin(path),
                 TemplateOrigin::Folder => *from == origin,
@@ -232,6 +236,10 @@ fn one_line(text: &str) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn filled(path: &str, text: String) -> Result<String, Fault> {
-    if text.trim().is_empty() { Err(Fault::Result(path.to_owned(), "says nothing; give it a text")) } else { Ok(text) }
+fn filled(path: &str, text: String) -> Result<String, RenderFault> {
+    if text.trim().is_empty() {
+        Err(RenderFault::Result(path.to_owned(), "says nothing; give it a text"))
+    } else {
+        Ok(text)
+    }
 }

@@ -1,3 +1,5 @@
+//! Sample data to check and preview templates.
+
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
@@ -32,8 +34,8 @@ pub struct Sample {
 const FIXED: &str = "a fixed text, which the tests try";
 
 impl Sample {
-    /// A reminder of `count` instalments, at least one, with everything that can be known: three days before the due date,
-    /// on it, or five days after.
+    /// A reminder of `count` instalments, at least one, with everything that can be known: three days before the due
+    /// date, on it, or five days after.
     #[must_use]
     pub fn new(merchant: &Merchant, locale: &Locale, phase: Phase, count: u32) -> Self {
         let due_date = NaiveDate::from_ymd_opt(2026, 11, 25).expect(FIXED);
@@ -50,8 +52,8 @@ impl Sample {
         Self { merchant, borrower, installments, today, link, unsubscribe, check_code }
     }
 
-    /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each single
-    /// thing missing.
+    /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each
+    /// single thing missing.
     pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
         let without: [fn(&mut Self); 14] = [
             |_| {},

@@ -1,3 +1,5 @@
+//! Counts SMS segments by encoding (3GPP TS 23.038 and 23.040).
+
 use std::fmt;
 
 /// How the text of an SMS travels.
@@ -51,8 +53,8 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// What a text costs as an SMS, by 3GPP TS 23.038 and 23.040. A gateway may count otherwise: China domestic counts every
-/// character as one, 70 alone and 67 a part.
+/// What a text costs as an SMS, by 3GPP TS 23.038 and 23.040. A gateway may count otherwise: China domestic counts
+/// every character as one, 70 alone and 67 a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segments {
     /// The narrowest encoding that holds the text.

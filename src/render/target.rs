@@ -11,12 +11,12 @@ use crate::domain::{Installment, Piece, Placeholder, pieces};
 /// All but the unreserved characters of RFC 3986: a value never ends the part of the address in which it stands.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The address with its placeholders filled in for an instalment; `None` where one has no value, or where the address is to be signed
-/// without a key.
+/// The address with its placeholders filled in for an instalment; `None` where one has no value, or where the address
+/// is to be signed without a key.
 ///
-/// The signature is HMAC-SHA256 with the merchant's `route_key`, in lower-case hexadecimal digits, over the address as it is
-/// followed, with nothing in the place of the signature: `https://pay.example/?i=7&s=` for `https://pay.example/?i={installment}&s={signature}`.
-/// It proves that the address was made here, not who holds it.
+/// The signature is HMAC-SHA256 with the merchant's `route_key`, in lower-case hexadecimal digits, over the address as
+/// it is followed, with nothing in the place of the signature: `https://pay.example/?i=7&s=` for
+/// `https://pay.example/?i={installment}&s={signature}`. It proves that the address was made here, not who holds it.
 #[must_use]
 pub fn address_for(address: &str, installment: &Installment, key: Option<&SecretString>) -> Option<String> {
     let owed = installment.outstanding();

@@ -35,7 +35,8 @@ pub enum BorrowerListError {
 /// Reads the list; who stands in it twice counts once.
 ///
 /// # Errors
-/// At the first line that is wrong, or when the last one has no line end: a list that is read in part would leave people out.
+/// At the first line that is wrong, or when the last one has no line end: a list that is read in part would leave
+/// people out.
 pub fn read_borrower_list(input: impl Read) -> Result<BTreeSet<BorrowerId>, BorrowerListError> {
     let mut input = Splitter::new(input);
     let is_column = |name: &str| name.trim().eq_ignore_ascii_case("borrower_id");
@@ -96,7 +97,8 @@ mod tests {
     #[case::semicolons_in_quotes("\"x\";\"borrower_id\"\r\n\"1\";\"B1\"\r\n;\r\n\u{1a}", "B1")]
     #[case::rounded(
         "borrower_id\n1.2E+11\n",
-        "line 2: borrower_id looks like a number that a spreadsheet has rounded; format the column as text, and export it again"
+        "line 2: borrower_id looks like a number that a spreadsheet has rounded; format the column as text, and \
+         export it again"
     )]
     #[case::cut_off(
         "borrower_id\nB1\nB2",

@@ -1,3 +1,5 @@
+//! Validates the cells of one record.
+
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
@@ -7,18 +9,19 @@ use phonenumber::country;
 use super::fault::Faults;
 use super::phone;
 use super::spreadsheet::{garbled, spoiled_identifier, without_invisible, without_placeholders};
-use super::{Column, wishes};
+use super::{Column, preferences};
 use crate::domain::{
-    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, InstallmentId, InstallmentStatus, LedgerRow, Locale,
-    Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord, RouteKey, Said,
-    SourceName, Tags, Verifier, clean,
+    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, FieldUpdate, InstallmentId, InstallmentStatus,
+    LedgerRow, Locale, Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord,
+    RouteKey, SourceName, Tags, Verifier, clean,
 };
 use crate::plan::read_time_zone;
 
 /// The longest cell that is read, in bytes.
 pub(super) const MAX_FIELD: usize = 64 * 1024;
 
-/// The most letters of an order number, a product or the reason of a hold: long enough for a list of goods, short enough for a message.
+/// The most letters of an order number, a product or the reason of a hold: long enough for a list of goods, short
+/// enough for a message.
 const MAX_TEXT_CHARS: usize = 1000;
 
 /// Years outside these are slips of the pen; no lender has an instalment due in them.
@@ -32,8 +35,9 @@ pub(super) type Cells<'a> = [Option<&'a str>; Column::COUNT];
 
 /// Turns cells into sound rows. Knows the merchants.
 ///
-/// A fault in a column that decides about a debt ([`Column::decides`]), or in the record as a whole, refuses the record. A fault in
-/// any other column loses the cell and not the row: what the ledger knew there stays, and amounts, dates and status are taken.
+/// A fault in a column that decides about a debt ([`Column::decides`]), or in the record as a whole, refuses the
+/// record. A fault in any other column loses the cell and not the row: what the ledger knew there stays, and amounts,
+/// dates and status are taken.
 #[derive(Debug)]
 pub(super) struct Checker {
     /// The merchants, each with the country whose national phone numbers are meant.
@@ -52,8 +56,8 @@ impl Checker {
         Self { merchants, zones, locale: None }
     }
 
-    /// The row that `cells` make, if no fault refuses it. Every fault is in `faults`: with a row, those of cells that were left out.
-    /// An instalment may come again: the later row counts.
+    /// The row that `cells` make, if no fault refuses it. Every fault is in `faults`: with a row, those of cells that
+    /// were left out. An instalment may come again: the later row counts.
     pub(super) fn row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<LedgerRow> {
         check_forms(cells, faults);
         let cells = &without_placeholders(&without_invisible(cells));
@@ -72,13 +76,13 @@ impl Checker {
             }
             None => {
                 required(cells, Column::Amount, faults, |_| Ok(()));
-                (None, Said::Nothing)
+                (None, FieldUpdate::Keep)
             }
         };
         let due_date = required(cells, Column::DueDate, faults, date);
         let (phone, account_phone) = match &merchant {
             Some((_, country)) => phones(cells, *country, faults),
-            None => (Said::Nothing, Said::Nothing),
+            None => (FieldUpdate::Keep, FieldUpdate::Keep),
         };
         let verifier = said(cells, Column::Verifier, faults, |text| Verifier::read(text).map_err(fault_text));
         let name = said(cells, Column::Name, faults, |text| PersonName::new(&legible(text)?).map_err(fault_text));
@@ -92,10 +96,10 @@ impl Checker {
         let product = said(cells, Column::Product, faults, readable_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
         let zone = match &time_zone {
-            Said::Value(Some(zone)) => *zone,
+            FieldUpdate::Set(Some(zone)) => *zone,
             _ => merchant.as_ref().and_then(|(id, _)| self.zones.get(id)).copied().unwrap_or_default(),
         };
-        let wishes = wishes::read(cells, zone, faults);
+        let preferences = preferences::read(cells, zone, faults);
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
         let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
         if faults.refuse() {
@@ -122,7 +126,7 @@ impl Checker {
             status,
             route,
             tags,
-            wishes,
+            preferences,
         })
     }
 
@@ -135,7 +139,7 @@ impl Checker {
             InstallmentId::new(identifier(text)?).map_err(fault_text)
         });
         let paid_amount = match cells[Column::PaidAmount as usize] {
-            None => Said::Nothing,
+            None => FieldUpdate::Keep,
             Some(_) => {
                 let currency =
                     required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text))?;
@@ -250,24 +254,26 @@ pub(super) fn said<T>(
     column: Column,
     faults: &mut Faults,
     read: impl FnOnce(&str) -> Result<T, String>,
-) -> Said<T> {
+) -> FieldUpdate<T> {
     match cells[column as usize] {
-        None => Said::Nothing,
+        None => FieldUpdate::Keep,
         // A cell that could not be read may stand here as an empty one, which would take back what was known.
-        Some(_) if faults.has(column) => Said::Nothing,
-        Some("") => Said::Value(None),
-        Some(text) => sound(text, column, faults, read).map_or(Said::Nothing, |value| Said::Value(Some(value))),
+        Some(_) if faults.has(column) => FieldUpdate::Keep,
+        Some("") => FieldUpdate::Set(None),
+        Some(text) => {
+            sound(text, column, faults, read).map_or(FieldUpdate::Keep, |value| FieldUpdate::Set(Some(value)))
+        }
     }
 }
 
 /// Which instalment of how many: both or neither, as one says nothing without the other.
-fn place_in_plan(cells: &Cells<'_>, faults: &mut Faults) -> (Said<u32>, Said<u32>) {
+fn place_in_plan(cells: &Cells<'_>, faults: &mut Faults) -> (FieldUpdate<u32>, FieldUpdate<u32>) {
     let sequence = said(cells, Column::Sequence, faults, count);
     let of = said(cells, Column::Of, faults, count);
     match (&sequence, &of) {
-        (Said::Value(Some(number)), Said::Value(Some(all))) if number > all => {
+        (FieldUpdate::Set(Some(number)), FieldUpdate::Set(Some(all))) if number > all => {
             faults.column(Column::Sequence, "is greater than of: the third of twelve is sequence 3, of 12");
-            (Said::Nothing, Said::Nothing)
+            (FieldUpdate::Keep, FieldUpdate::Keep)
         }
         _ => (sequence, of),
     }
@@ -300,7 +306,11 @@ fn identifier(text: &str) -> Result<&str, String> {
 }
 
 /// Both numbers of a row; mostly they are the same.
-fn phones(cells: &Cells<'_>, country: Option<country::Id>, faults: &mut Faults) -> (Said<Phone>, Said<Phone>) {
+fn phones(
+    cells: &Cells<'_>,
+    country: Option<country::Id>,
+    faults: &mut Faults,
+) -> (FieldUpdate<Phone>, FieldUpdate<Phone>) {
     let phone = said(cells, Column::Phone, faults, |text| phone_number(text, country));
     if cells[Column::AccountPhone as usize] == cells[Column::Phone as usize] {
         return (phone.clone(), phone);

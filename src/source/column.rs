@@ -1,3 +1,5 @@
+//! Import columns and their names.
+
 use std::fmt;
 
 /// Gives [`Column`] its names and keeps their order in one place.

@@ -1,3 +1,5 @@
+//! Reads records from CSV input.
+
 use std::io::{self, Read};
 use std::str::Utf8Error;
 
@@ -17,8 +19,8 @@ pub(super) struct CsvRecords {
     pub(super) header: ByteRecord,
     /// What each field is; `None` is passed over.
     columns: Vec<Option<Column>>,
-    /// How many fields a record must have: up to the last of the required columns. Excel leaves out the separators of empty cells at
-    /// the end.
+    /// How many fields a record must have: up to the last of the required columns. Excel leaves out the separators of
+    /// empty cells at the end.
     needed: usize,
     separator: u8,
     fields: FieldReader,
@@ -66,7 +68,8 @@ impl CsvRecords {
         }
     }
 
-    /// Whether a line cannot be a record for want of fields: the second half of one that a line break without quotes has cut in two.
+    /// Whether a line cannot be a record for want of fields: the second half of one that a line break without quotes
+    /// has cut in two.
     pub(super) fn is_fragment(&self, line: &[u8]) -> bool {
         let found = split_anyhow(line, self.separator).len();
         !line.trim_ascii().is_empty() && matches!(self.width(found), Width::Wrong { found, .. } if found < self.needed)
@@ -77,8 +80,8 @@ impl CsvRecords {
         split_anyhow(record, self.separator)
     }
 
-    /// Whether the last cell shows by itself that it is whole: it is closed by a quote, or a word, a code or a date of a fixed form,
-    /// or nothing is read from it.
+    /// Whether the last cell shows by itself that it is whole: it is closed by a quote, or a word, a code or a date of
+    /// a fixed form, or nothing is read from it.
     pub(super) fn ends_whole(&self, record: &[u8]) -> bool {
         let last = self.columns.last().copied().flatten();
         let is_fixed = last.is_none_or(|column| matches!(column, Column::Currency | Column::DueDate | Column::Status));
@@ -86,9 +89,9 @@ impl CsvRecords {
         record.ends_with(b"\"") || (is_fixed && (last.is_none() || !cell.trim_ascii().is_empty()))
     }
 
-    /// Whether a line whose last quote is open has as many fields as the header if that quote is an ordinary character. Then it
-    /// is one, and a record of its own: with the quote taken at its word, this line's borrower would get the amount of the line
-    /// that happens to close it.
+    /// Whether a line whose last quote is open has as many fields as the header if that quote is an ordinary character.
+    /// Then it is one, and a record of its own: with the quote taken at its word, this line's borrower would get the
+    /// amount of the line that happens to close it.
     pub(super) fn is_whole_but_for_a_quote(&self, line: &[u8]) -> bool {
         let fields = split_anyhow(line, self.separator);
         let open = fields.iter().next_back().unwrap_or_default();
@@ -101,8 +104,8 @@ impl CsvRecords {
         &self.record
     }
 
-    /// What the record that was split last says, column by column. A cell that a short record lacks says nothing: an empty one would
-    /// take back what was known.
+    /// What the record that was split last says, column by column. A cell that a short record lacks says nothing: an
+    /// empty one would take back what was known.
     pub(super) fn cells(&self, faults: &mut Faults) -> Result<Cells<'_>, Utf8Error> {
         let mut cells = Cells::default();
         for (at, (field, column)) in self.record.iter().zip(&self.columns).enumerate() {
@@ -179,7 +182,8 @@ fn refuse_other_forms(header: &str) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// The `csv` crate's reader over one record at a time, so that a bad record cannot swallow the next and its memory is bounded.
+/// The `csv` crate's reader over one record at a time, so that a bad record cannot swallow the next and its memory is
+/// bounded.
 struct FieldReader {
     reader: csv::Reader<Feed>,
     separator: u8,

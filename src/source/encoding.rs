@@ -61,7 +61,8 @@ impl Encoding {
     }
 }
 
-/// Reads an input in another encoding as UTF-8, without a byte order mark. Bytes that are no text of the encoding are an error.
+/// Reads an input in another encoding as UTF-8, without a byte order mark. Bytes that are no text of the encoding are
+/// an error.
 pub(super) struct Decoding<R> {
     input: R,
     encoding: Encoding,

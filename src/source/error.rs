@@ -17,7 +17,8 @@ pub enum SourceError {
     },
     /// It is not UTF-8, or not all of it.
     #[error(
-        "line {line} is not UTF-8 text, which puts every other line in doubt, so nothing was taken; pass --encoding gb18030 if Excel in \
+        "line {line} is not UTF-8 text, which puts every other line in doubt, so nothing was taken; pass --encoding \
+         gb18030 if Excel in \
          Chinese wrote the file, or save it as “CSV UTF-8”"
     )]
     NotUtf8 {
@@ -26,13 +27,15 @@ pub enum SourceError {
     },
     /// It is UTF-8 by chance, as it seems.
     #[error(
-        "it seems to be GBK, in which some names read as UTF-8 by chance, so nothing was taken; pass --encoding gb18030 if Excel in \
+        "it seems to be GBK, in which some names read as UTF-8 by chance, so nothing was taken; pass --encoding \
+         gb18030 if Excel in \
          Chinese wrote the file, or --encoding utf-8 if it is right as it is"
     )]
     MaybeGbk,
     /// It is not in the encoding that was named.
     #[error(
-        "line {line} is not text in {encoding}, so nothing was taken; pass the encoding that the file is written in, or save it as \
+        "line {line} is not text in {encoding}, so nothing was taken; pass the encoding that the file is written in, \
+         or save it as \
          “CSV UTF-8”"
     )]
     Malformed {
@@ -43,7 +46,8 @@ pub enum SourceError {
     },
     /// It may be a part of a file, and only a whole one is wanted.
     #[error(
-        "its last line has no line end, so the file may be cut off, and nothing was taken; send it again, end the line, or leave out \
+        "its last line has no line end, so the file may be cut off, and nothing was taken; send it again, end the \
+         line, or leave out \
          --strict"
     )]
     CutOff,
@@ -60,7 +64,8 @@ pub enum SourceError {
     },
     /// The first line of a CSV names no column.
     #[error(
-        "its first line names no column; it must be a header line such as merchant,borrower_id,installment_id,amount,currency,due_date"
+        "its first line names no column; it must be a header line such as \
+         merchant,borrower_id,installment_id,amount,currency,due_date"
     )]
     NoHeader,
     /// A required column is not in the header.

@@ -1,9 +1,12 @@
+//! Faults of a record, without any of its values.
+
 use std::borrow::Cow;
 use std::fmt;
 
 use super::Column;
 
-/// One thing that is wrong with a record. Holds no value of the record: at most the number of a line, a field or a character.
+/// One thing that is wrong with a record. Holds no value of the record: at most the number of a line, a field or a
+/// character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// In which column; `None` if it is the record as a whole.

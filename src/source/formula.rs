@@ -1,14 +1,15 @@
 //! Cells of CSV files that a spreadsheet would run as formulas: `=HYPERLINK(…)` as a borrower's name.
 //!
-//! What we write gets an apostrophe before it, as spreadsheets themselves mark text; what we read loses it. So a file that is
-//! exported and imported says the same, also after a spreadsheet has saved it. Phone numbers such as +8613800138000 are marked too: a
-//! spreadsheet would turn them into rounded numbers without the plus.
+//! What we write gets an apostrophe before it, as spreadsheets themselves mark text; what we read loses it. So a file
+//! that is exported and imported says the same, also after a spreadsheet has saved it. Phone numbers such as
+//! +8613800138000 are marked too: a spreadsheet would turn them into rounded numbers without the plus.
 
 use std::borrow::Cow;
 
 use csv::ByteRecord;
 
-/// What begins a formula, or lets a spreadsheet skip to what does; the last four are how Chinese and Japanese keyboards write the first four.
+/// What begins a formula, or lets a spreadsheet skip to what does; the last four are how Chinese and Japanese keyboards
+/// write the first four.
 const STARTS: [&str; 11] = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"];
 
 /// What marks a cell as text.
@@ -47,7 +48,8 @@ pub(super) fn unmarked_amount(cell: &str) -> &str {
     }
 }
 
-/// A cell that begins with marks already is marked once more, so that reading takes back exactly what writing has added.
+/// A cell that begins with marks already is marked once more, so that reading takes back exactly what writing has
+/// added.
 fn needs_mark(cell: &[u8]) -> bool {
     let marks = cell.iter().take_while(|byte| **byte == MARK).count();
     STARTS.iter().any(|start| cell[marks..].starts_with(start.as_bytes()))

@@ -1,3 +1,5 @@
+//! Reads records from JSON Lines input.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,12 +1,14 @@
 //! Level 2: where instalments come from: CSV and JSON lines, record by record, and the lender's own database ([`sql`]).
 //!
-//! [`Rows`] reads an input of any size in bounded memory and gives, for each record, a sound [`LedgerRow`] or a [`Rejected`] with
-//! everything that is wrong with it; a bad record never stops the rest. What is wrong is told by column and kind: the
-//! record's own text, which may be personal data, goes to a rejects file ([`RejectsWriter`]) and nowhere else.
+//! [`Rows`] reads an input of any size in bounded memory and gives, for each record, a sound [`LedgerRow`] or a
+//! [`RejectedRow`] with everything that is wrong with it; a bad record never stops the rest. What is wrong is told by
+//! column and kind: the record's own text, which may be personal data, goes to a rejects file ([`RejectsWriter`]) and
+//! nowhere else.
 //!
-//! How cells are read: outer white space does not count; a column that is missing says nothing about its field, an empty cell
-//! (in JSON `null` or `""`) takes back what was known; cells that a record lacks at its end say nothing;
-//! a line break within a text is read as a space; phone numbers may be written as people do and come out in E.164. Amounts, dates, identifiers and words of a list are taken as they are or not at all.
+//! How cells are read: outer white space does not count; a column that is missing says nothing about its field, an
+//! empty cell (in JSON `null` or `""`) takes back what was known; cells that a record lacks at its end say nothing; a
+//! line break within a text is read as a space; phone numbers may be written as people do and come out in E.164.
+//! Amounts, dates, identifiers and words of a list are taken as they are or not at all.
 
 mod borrower_list;
 mod check;
@@ -18,6 +20,7 @@ mod fault;
 mod formula;
 mod json_lines;
 mod phone;
+mod preferences;
 mod quote_scan;
 mod recheck;
 mod record;
@@ -31,7 +34,6 @@ mod suppressions;
 mod text_file;
 mod text_input;
 mod unknown;
-mod wishes;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -100,7 +102,7 @@ impl Format {
 
 /// A record that is refused, or that lost cells.
 #[derive(Debug, Clone)]
-pub struct Rejected {
+pub struct RejectedRow {
     /// The line of the input on which it begins, or the row of the query's answers, from 1.
     pub line: u64,
     /// The lender's number for the instalment, where a row has no place in a file to be found by.
@@ -112,7 +114,7 @@ pub struct Rejected {
     original: Original,
 }
 
-impl Rejected {
+impl RejectedRow {
     /// A row of a database.
     #[must_use]
     pub fn row(line: u64, key: Option<String>, faults: Vec<Fault>, record: Option<Box<RejectedRecord>>) -> Self {
@@ -147,10 +149,10 @@ impl Rejected {
     }
 }
 
-/// Lets a later sound record answer for the refused ones before it that are of the same instalment: `left` is what it leaves of
-/// each. They were refused all the same, and stay counted.
+/// Lets a later sound record answer for the refused ones before it that are of the same instalment: `left` is what it
+/// leaves of each. They were refused all the same, and stay counted.
 fn supersede(
-    rejected: &mut [Rejected],
+    rejected: &mut [RejectedRow],
     is_same: impl Fn(&RejectedRecord) -> bool,
     left: impl Fn(RejectedRecord) -> Option<RejectedRecord>,
 ) {
@@ -167,15 +169,15 @@ pub struct Record {
     /// The line of the input on which it begins, from 1.
     pub line: u64,
     /// What it is.
-    pub read: Result<LedgerRow, Rejected>,
+    pub read: Result<LedgerRow, RejectedRow>,
     /// The cells of a row that was taken without them: what the ledger knew there stays.
-    pub left_out: Option<Box<Rejected>>,
+    pub left_out: Option<Box<RejectedRow>>,
 }
 
 /// The records of an input, one after the other. After an error there are no more.
 pub struct Rows<R> {
     input: Splitter<R>,
-    form: Form,
+    form: RecordForm,
     checker: Checker,
     unknown: UnknownNames,
     bom: bool,
@@ -196,14 +198,14 @@ pub enum LastLine {
     LeftOut,
 }
 
-enum Form {
+enum RecordForm {
     Csv(Box<CsvRecords>),
     JsonLines,
 }
 
 impl<R: Read> Rows<R> {
-    /// Looks at the beginning of `input`. Without a `format` it is JSON lines if the first character is `{`, else CSV. A phone
-    /// number without country code is one of the country of its row's merchant.
+    /// Looks at the beginning of `input`. Without a `format` it is JSON lines if the first character is `{`, else CSV.
+    /// A phone number without country code is one of the country of its row's merchant.
     ///
     /// # Errors
     /// When the input as a whole is refused: see [`SourceError`].
@@ -214,10 +216,10 @@ impl<R: Read> Rows<R> {
     ) -> Result<Self, SourceError> {
         let mut input = Splitter::new(input);
         let mut unknown = UnknownNames::default();
-        let sniff::Seen { format, bom } = sniff::sniff(&mut input, format, |name| Column::find(name).is_some())?;
+        let sniff::InputSample { format, bom } = sniff::sniff(&mut input, format, |name| Column::find(name).is_some())?;
         let form = match format {
-            Format::Csv => Form::Csv(Box::new(CsvRecords::open(&mut input, &mut unknown)?)),
-            Format::JsonLines => Form::JsonLines,
+            Format::Csv => RecordForm::Csv(Box::new(CsvRecords::open(&mut input, &mut unknown)?)),
+            Format::JsonLines => RecordForm::JsonLines,
         };
         let checker = Checker::new(merchants);
         let (takes_last_line, last_line) = (false, LastLine::default());
@@ -258,33 +260,33 @@ impl<R: Read> Rows<R> {
     #[must_use]
     pub fn rejects_layout(&self) -> RejectsLayout {
         RejectsLayout(match &self.form {
-            Form::Csv(records) => rejects::Form::Csv { header: records.header.clone(), bom: self.bom },
-            Form::JsonLines => rejects::Form::JsonLines,
+            RecordForm::Csv(records) => rejects::RejectsForm::Csv { header: records.header.clone(), bom: self.bom },
+            RecordForm::JsonLines => rejects::RejectsForm::JsonLines,
         })
     }
 
     fn read(&mut self) -> Result<Option<Record>, SourceError> {
-        let quotes = matches!(self.form, Form::Csv(_));
+        let quotes = matches!(self.form, RecordForm::Csv(_));
         let line = self.input.line();
         let unreadable = |source| SourceError::Read { line, source };
         let Some(raw) = self.input.next(quotes).map_err(unreadable)? else { return Ok(None) };
         let line = raw.line;
         let mut faults = Faults::default();
         let row = match &mut self.form {
-            Form::Csv(records) => {
+            RecordForm::Csv(records) => {
                 let mut reading = CsvReading { records, input: &mut self.input, checker: &mut self.checker };
                 let may_be_cut = reading.row(&raw, self.takes_last_line, &mut faults);
                 let (row, last_line) = may_be_cut.map_err(|error| error.at(line))?;
                 self.last_line = last_line;
                 row
             }
-            Form::JsonLines => {
+            RecordForm::JsonLines => {
                 let row = json_row(&self.input, &raw, &mut self.checker, &mut self.unknown, &mut faults);
                 row.map_err(|error| error.at(line))?
             }
         };
         let rejected =
-            |RejectedInput { record, original }| Rejected { line, key: None, faults: faults.0, record, original };
+            |RejectedInput { record, original }| RejectedRow { line, key: None, faults: faults.0, record, original };
         Ok(Some(match row {
             Ok((row, None)) => Record { line, read: Ok(row), left_out: None },
             Ok((row, Some(original))) => {

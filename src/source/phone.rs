@@ -1,3 +1,5 @@
+//! Normalises phone numbers to E.164.
+
 use phonenumber::country;
 
 use crate::domain::Phone;
@@ -10,10 +12,10 @@ const MAX_EXTENSION: usize = 5;
 
 /// Brings a phone number as people write it into E.164 form. `country` is the one whose national numbers are meant.
 ///
-/// White space, hyphens, dots, slashes and brackets between the digits do not matter, nor do full-width digits and the invisible
-/// direction marks that phone books put around a number. Anything else, an extension included, is no number. Digits at the end that
-/// may be an extension or decimals are none of the number, and then which number is meant is not known: a stranger may have the longer
-/// one. Only `.0`, which a spreadsheet adds, is sure, and passed over.
+/// White space, hyphens, dots, slashes and brackets between the digits do not matter, nor do full-width digits and the
+/// invisible direction marks that phone books put around a number. Anything else, an extension included, is no number.
+/// Digits at the end that may be an extension or decimals are none of the number, and then which number is meant is not
+/// known: a stranger may have the longer one. Only `.0`, which a spreadsheet adds, is sure, and passed over.
 pub(super) fn normalise(text: &str, country: Option<country::Id>) -> Option<Phone> {
     let mut buffer = [0; MAX_DIGITS + 1];
     // Spreadsheets are told by an apostrophe that a number is a text.
@@ -76,8 +78,8 @@ impl LastGroup {
             && number[self.begin..].bytes().all(|digit| digit == b'0')
     }
 
-    /// Whether they may be an extension. Numbers are grouped in pairs (06.12.34.56.78, 345-67), but a pair behind a longer group is none of
-    /// these; more digits may be one if the rest is a number without them.
+    /// Whether they may be an extension. Numbers are grouped in pairs (06.12.34.56.78, 345-67), but a pair behind a
+    /// longer group is none of these; more digits may be one if the rest is a number without them.
     fn may_be_extension(self, is_number_without: impl FnOnce() -> bool) -> bool {
         let is_short = self.length == 1 || (self.length == 2 && self.before > 3);
         match self.separator {
@@ -134,8 +136,9 @@ fn bare<'a>(text: &str, buffer: &'a mut [u8; MAX_DIGITS + 1]) -> Option<(&'a str
 
 /// The eleven digits of a mobile number of mainland China, if `number` is surely one.
 ///
-/// This spares most rows the library's 9 µs. It is a part of the library's own pattern for such numbers (its metadata 9.0.33:
-/// `1(?:[38]\d|5[0-35-9]|…)\d{8}`), and a test holds it against the library for every prefix; all others go to the library.
+/// This spares most rows the library's 9 µs. It is a part of the library's own pattern for such numbers (its metadata
+/// 9.0.33: `1(?:[38]\d|5[0-35-9]|…)\d{8}`), and a test holds it against the library for every prefix; all others go to
+/// the library.
 fn mainland_mobile(number: &str, country: Option<country::Id>) -> Option<&str> {
     let mobile = match number.strip_prefix("+86") {
         Some(rest) => rest,

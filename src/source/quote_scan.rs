@@ -2,7 +2,7 @@
 
 /// What keeps bytes from being a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(super) enum QuoteFlaw {
     /// Longer than a record may be; its bytes are gone.
     TooLong,
     /// A quoted field has text after its closing quote, in the same line.
@@ -32,16 +32,16 @@ impl QuoteScan {
     }
 
     /// Goes through one line. When no quote is open at its end, the record ends there.
-    pub(super) fn walk(&mut self, line: &[u8], separator: u8) -> Option<Flaw> {
+    pub(super) fn walk(&mut self, line: &[u8], separator: u8) -> Option<QuoteFlaw> {
         for byte in line {
             *self = match (*self, byte) {
                 (Self::Quoted, b'"') => Self::Quote,
                 (Self::Quoted, _) => Self::Quoted,
                 (Self::FieldStart, b'"') | (Self::Quote, b'"') => Self::Quoted,
                 (_, byte) if *byte == separator => Self::FieldStart,
-                (Self::Quote, _) => return Some(Flaw::TextAfterQuote),
+                (Self::Quote, _) => return Some(QuoteFlaw::TextAfterQuote),
                 (Self::FieldStart | Self::Space, b' ' | b'\t') => Self::Space,
-                (Self::Space, b'"') => return Some(Flaw::SpaceBeforeQuote),
+                (Self::Space, b'"') => return Some(QuoteFlaw::SpaceBeforeQuote),
                 (Self::FieldStart | Self::Space | Self::Unquoted, _) => Self::Unquoted,
             };
         }

@@ -7,20 +7,20 @@ use super::check::{Cells, Checker};
 use super::csv_records::{CsvRecords, Width};
 use super::fault::Faults;
 use super::json_lines::{self, ObjectReader};
-use super::quote_scan::Flaw;
+use super::quote_scan::QuoteFlaw;
 use super::rejects::Original;
-use super::splitter::{Raw, Splitter};
+use super::splitter::{RawRecord, Splitter};
 use super::unknown::UnknownNames;
 use super::{LastLine, SourceError};
 use crate::domain::{LedgerRow, RecordKind, RejectedRecord};
 
 /// Why nothing more is read.
-pub(super) enum Stop {
+pub(super) enum ReadStop {
     NotUtf8,
     Input(io::Error),
 }
 
-impl Stop {
+impl ReadStop {
     pub(super) fn at(self, line: u64) -> SourceError {
         match self {
             Self::NotUtf8 => SourceError::NotUtf8 { line },
@@ -29,7 +29,7 @@ impl Stop {
     }
 }
 
-impl From<Utf8Error> for Stop {
+impl From<Utf8Error> for ReadStop {
     fn from(_: Utf8Error) -> Self {
         Self::NotUtf8
     }
@@ -46,10 +46,10 @@ impl<R: Read> CsvReading<'_, R> {
     /// The row of a record; else what it was, and in `faults` what is wrong with it.
     pub(super) fn row(
         &mut self,
-        raw: &Raw,
+        raw: &RawRecord,
         takes_last_line: bool,
         faults: &mut Faults,
-    ) -> Result<(Result<RowWithOriginal, RejectedInput>, LastLine), Stop> {
+    ) -> Result<(Result<RowWithOriginal, RejectedInput>, LastLine), ReadStop> {
         let left_out = if raw.unterminated { LastLine::LeftOut } else { LastLine::Ended };
         let width = match self.split(raw, faults) {
             Ok(width) => width,
@@ -61,9 +61,10 @@ impl<R: Read> CsvReading<'_, R> {
             other => other,
         };
         // From here on the bytes of the record are gone.
-        if width == Width::Short && self.records.is_fragment(self.input.peek_line().map_err(Stop::Input)?) {
+        if width == Width::Short && self.records.is_fragment(self.input.peek_line().map_err(ReadStop::Input)?) {
             faults.record(
-                "the record has fewer fields than the header, and the next line is the rest of it: a line break within a text belongs \
+                "the record has fewer fields than the header, and the next line is the rest of it: a line break \
+                 within a text belongs \
                  in double quotes",
             );
         }
@@ -80,11 +81,11 @@ impl<R: Read> CsvReading<'_, R> {
     }
 
     /// Splits the record into its fields; else what it was.
-    fn split(&mut self, raw: &Raw, faults: &mut Faults) -> Result<Width, Original> {
+    fn split(&mut self, raw: &RawRecord, faults: &mut Faults) -> Result<Width, Original> {
         if let Some(flaw) = raw.flaw {
             faults.record(problem(flaw));
             return Err(match flaw {
-                Flaw::TooLong => Original::Lost,
+                QuoteFlaw::TooLong => Original::Lost,
                 _ => Original::Fields(self.records.split_anyhow(self.input.bytes(raw))),
             });
         }
@@ -93,7 +94,7 @@ impl<R: Read> CsvReading<'_, R> {
         if raw.lines > 1 && (is_wrong || self.records.is_whole_but_for_a_quote(self.input.first_line(raw))) {
             // A stray quote, and not line breaks within a text: what it swallowed is read again.
             let first = self.input.keep_first_line_only(raw);
-            faults.record(problem(Flaw::OpenQuote));
+            faults.record(problem(QuoteFlaw::OpenQuote));
             return Err(Original::Fields(self.records.split_anyhow(self.input.bytes(&first))));
         }
         if let Width::Wrong { found, expected } = width {
@@ -111,17 +112,19 @@ impl<R: Read> CsvReading<'_, R> {
     }
 }
 
-const CUT_OFF: &str = "may be cut off, as the last line of the file has no line end; send the whole file, end the line, or pass \
+const CUT_OFF: &str = "may be cut off, as the last line of the file has no line end; send the whole file, end the \
+    line, or pass \
                        --take-last-line if it is whole";
 
-/// The row of a line of JSON; else what it was, and in `faults` what is wrong with it. A line that was cut off is no object.
+/// The row of a line of JSON; else what it was, and in `faults` what is wrong with it. A line that was cut off is no
+/// object.
 pub(super) fn json_row<R: Read>(
     input: &Splitter<R>,
-    raw: &Raw,
+    raw: &RawRecord,
     checker: &mut Checker,
     unknown: &mut UnknownNames,
     faults: &mut Faults,
-) -> Result<Result<RowWithOriginal, RejectedInput>, Stop> {
+) -> Result<Result<RowWithOriginal, RejectedInput>, ReadStop> {
     if let Some(flaw) = raw.flaw {
         faults.record(problem(flaw));
         return Ok(Err(Original::Lost.into()));
@@ -167,15 +170,18 @@ fn check(
     }
 }
 
-fn problem(flaw: Flaw) -> &'static str {
+fn problem(flaw: QuoteFlaw) -> &'static str {
     match flaw {
-        Flaw::TooLong => "the record is longer than 1 MiB; it was skipped to the end of its line",
-        Flaw::TextAfterQuote => {
+        QuoteFlaw::TooLong => "the record is longer than 1 MiB; it was skipped to the end of its line",
+        QuoteFlaw::TextAfterQuote => {
             "the record has text after a closing quote; write a quote within a quoted text as two quotes"
         }
-        Flaw::SpaceBeforeQuote => "the record has white space before an opening quote; begin the field with the quote",
-        Flaw::OpenQuote => {
-            "a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two"
+        QuoteFlaw::SpaceBeforeQuote => {
+            "the record has white space before an opening quote; begin the field with the quote"
+        }
+        QuoteFlaw::OpenQuote => {
+            "a text in double quotes that begins on this line does not end as it must; close it, or write the quote \
+             as two"
         }
     }
 }

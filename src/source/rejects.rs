@@ -1,15 +1,18 @@
+//! Writes rejected records in the form of their input.
+
 use std::fmt;
 use std::io::{self, Write};
 
 use csv::ByteRecord;
 use serde::de::IgnoredAny;
 
-use super::Rejected;
+use super::RejectedRow;
 use super::csv_records::is_rejects_column;
 use super::formula::marked_again;
 use super::unknown::{LINE, ORIGINAL, REASON};
 
-/// A refused record as it stood in the input. It may hold personal data: `Debug` hides it, and it goes to a rejects file only.
+/// A refused record as it stood in the input. It may hold personal data: `Debug` hides it, and it goes to a rejects
+/// file only.
 #[derive(Clone)]
 pub(super) enum Original {
     /// The fields of a CSV record.
@@ -28,21 +31,22 @@ impl fmt::Debug for Original {
 
 /// What a rejects file looks like: the form of the input that it comes from.
 #[derive(Debug, Clone)]
-pub struct RejectsLayout(pub(super) Form);
+pub struct RejectsLayout(pub(super) RejectsForm);
 
 #[derive(Debug, Clone)]
-pub(super) enum Form {
+pub(super) enum RejectsForm {
     Csv { header: ByteRecord, bom: bool },
     JsonLines,
 }
 
-/// Writes refused records so that they can be mended and imported again: in the form of the input, with what was wrong beside
-/// them.
+/// Writes refused records so that they can be mended and imported again: in the form of the input, with what was wrong
+/// beside them.
 ///
-/// Of a CSV input: the same header behind the columns `line` and `reason`, and each record's fields as they were, too many or too
-/// few included. They come first so that a record with too many fields does not push them aside. Of JSON lines: the same object
-/// behind the keys `line` and `reason`; a line that is no object stands as a text under `original`. The import passes over what
-/// is added here. A record that was too long to be kept has its line and reason only.
+/// Of a CSV input: the same header behind the columns `line` and `reason`, and each record's fields as they were, too
+/// many or too few included. They come first so that a record with too many fields does not push them aside. Of JSON
+/// lines: the same object behind the keys `line` and `reason`; a line that is no object stands as a text under
+/// `original`. The import passes over what is added here. A record that was too long to be kept has its line and reason
+/// only.
 pub struct RejectsWriter<W: Write>(Sink<W>);
 
 enum Sink<W: Write> {
@@ -56,7 +60,7 @@ impl<W: Write> RejectsWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn new(mut out: W, layout: &RejectsLayout) -> io::Result<Self> {
-        let Form::Csv { header, bom } = &layout.0 else {
+        let RejectsForm::Csv { header, bom } = &layout.0 else {
             return Ok(Self(Sink::JsonLines(io::BufWriter::new(out))));
         };
         if *bom {
@@ -71,7 +75,7 @@ impl<W: Write> RejectsWriter<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, rejected: &Rejected) -> io::Result<()> {
+    pub fn write(&mut self, rejected: &RejectedRow) -> io::Result<()> {
         match &mut self.0 {
             Sink::Csv { out, header } => {
                 let none = ByteRecord::new();

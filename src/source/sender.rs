@@ -6,8 +6,8 @@ use super::check::phone_number;
 use crate::domain::Phone;
 use crate::plan::takes_sms;
 
-/// Reads a sender's number: in international form, with or without its `+`, or in national form of one of `countries` (two letters
-/// by ISO 3166). `None` for what is valid in none of them, and for what is another number in each of two.
+/// Reads a sender's number: in international form, with or without its `+`, or in national form of one of `countries`
+/// (two letters by ISO 3166). `None` for what is valid in none of them, and for what is another number in each of two.
 #[must_use]
 pub fn read_sender<'c>(text: &str, countries: impl IntoIterator<Item = &'c str>) -> Option<Phone> {
     let text = text.trim();

@@ -1,3 +1,5 @@
+//! Detects the encoding, format and separator of an input.
+
 use std::io::Read;
 
 use super::splitter::Splitter;
@@ -10,7 +12,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What was seen at the beginning of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct InputSample {
     pub(super) format: Format,
     /// Whether there was a UTF-8 byte order mark; it is passed over.
     pub(super) bom: bool,
@@ -19,13 +21,14 @@ pub(super) struct Seen {
 /// What may stand between two cells. Excel takes the list separator of its locale, a semicolon in most of Europe.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Tells the format, unless it is `given`, and the separator of a CSV by the names of its header that are columns; refuses what surely
-/// is something else, with advice. A line `sep=;`, by which Excel is told the separator, is passed over.
+/// Tells the format, unless it is `given`, and the separator of a CSV by the names of its header that are columns;
+/// refuses what surely is something else, with advice. A line `sep=;`, by which Excel is told the separator, is passed
+/// over.
 pub(super) fn sniff<R: Read>(
     input: &mut Splitter<R>,
     given: Option<Format>,
     is_column: impl Fn(&str) -> bool,
-) -> Result<Seen, SourceError> {
+) -> Result<InputSample, SourceError> {
     let read = |source| SourceError::Read { line: 1, source };
     let head = input.peek(LOOK).map_err(read)?;
     if let Some((what, advice)) = foreign(head) {
@@ -57,7 +60,7 @@ pub(super) fn sniff<R: Read>(
         input.skip_line();
     }
     input.separate_by(separator);
-    Ok(Seen { format, bom })
+    Ok(InputSample { format, bom })
 }
 
 /// The separator of a CSV, and whether a line of its own tells it.

@@ -1,22 +1,24 @@
+//! Splits CSV input into records in bounded memory.
+
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
-use super::quote_scan::{Flaw, QuoteScan};
+use super::quote_scan::{QuoteFlaw, QuoteScan};
 use super::text_input::END_MARK;
 
-/// The longest record that is read, in bytes: room for every column at a usual length, and a bound on memory. A longer one is
-/// skipped to the end of its line, however long that is.
+/// The longest record that is read, in bytes: room for every column at a usual length, and a bound on memory. A longer
+/// one is skipped to the end of its line, however long that is.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
 
-/// The most lines of a record. What quotes join may be taken apart again, line by line, so every byte is read this many times at most: a
-/// file whose lines each close one quote and open another took hours.
+/// The most lines of a record. What quotes join may be taken apart again, line by line, so every byte is read this many
+/// times at most: a file whose lines each close one quote and open another took hours.
 const MAX_LINES: u64 = 200;
 
 const FIRST_READ: usize = 64 * 1024;
 
 /// A record of the input as it stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Raw {
+pub(super) struct RawRecord {
     /// The physical line on which it begins, from 1.
     pub(super) line: u64,
     /// How many physical lines it takes up.
@@ -26,13 +28,13 @@ pub(super) struct Raw {
     /// Where its second line begins.
     second_line: usize,
     /// What is wrong with its form.
-    pub(super) flaw: Option<Flaw>,
+    pub(super) flaw: Option<QuoteFlaw>,
     /// Whether the input ends within its last line: it may have been cut off there.
     pub(super) unterminated: bool,
 }
 
-/// Cuts an input into records, in memory that does not grow with the input. Lines without content are passed over: blank ones and, in
-/// a CSV, those of nothing but separators; so is the end mark of DOS.
+/// Cuts an input into records, in memory that does not grow with the input. Lines without content are passed over:
+/// blank ones and, in a CSV, those of nothing but separators; so is the end mark of DOS.
 #[derive(Debug)]
 pub(super) struct Splitter<R> {
     input: R,
@@ -124,29 +126,30 @@ impl<R: Read> Splitter<R> {
     }
 
     /// The bytes of the record that was given out last.
-    pub(super) fn bytes(&self, raw: &Raw) -> &[u8] {
+    pub(super) fn bytes(&self, raw: &RawRecord) -> &[u8] {
         &self.buffer[raw.span.clone()]
     }
 
     /// The first line of the record that was given out last.
-    pub(super) fn first_line(&self, raw: &Raw) -> &[u8] {
+    pub(super) fn first_line(&self, raw: &RawRecord) -> &[u8] {
         &self.buffer[raw.span.start..without_break(&self.buffer, raw.span.start..raw.second_line)]
     }
 
     /// Takes the record that was given out last for its first line alone: the next one begins on its second line.
-    pub(super) fn keep_first_line_only(&mut self, raw: &Raw) -> Raw {
+    pub(super) fn keep_first_line_only(&mut self, raw: &RawRecord) -> RawRecord {
         if raw.lines < 2 {
             return raw.clone();
         }
         self.held.start = raw.second_line;
         self.line = raw.line + 1;
         let span = raw.span.start..without_break(&self.buffer, raw.span.start..raw.second_line);
-        let flaw = Some(Flaw::OpenQuote);
-        Raw { line: raw.line, lines: 1, span, second_line: raw.second_line, flaw, unterminated: false }
+        let flaw = Some(QuoteFlaw::OpenQuote);
+        RawRecord { line: raw.line, lines: 1, span, second_line: raw.second_line, flaw, unterminated: false }
     }
 
-    /// The next record; `None` at the end of the input. With `quotes` a line break within double quotes does not end it.
-    pub(super) fn next(&mut self, quotes: bool) -> io::Result<Option<Raw>> {
+    /// The next record; `None` at the end of the input. With `quotes` a line break within double quotes does not end
+    /// it.
+    pub(super) fn next(&mut self, quotes: bool) -> io::Result<Option<RawRecord>> {
         loop {
             let Some(raw) = self.next_or_blank(quotes)? else { return Ok(None) };
             if raw.flaw.is_some() || !is_blank(self.bytes(&raw), quotes.then_some(self.separator)) {
@@ -155,7 +158,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn next_or_blank(&mut self, quotes: bool) -> io::Result<Option<Raw>> {
+    fn next_or_blank(&mut self, quotes: bool) -> io::Result<Option<RawRecord>> {
         let mut scan = QuoteScan::FieldStart;
         let mut lines = 0;
         let mut length = 0;
@@ -194,9 +197,9 @@ impl<R: Read> Splitter<R> {
         end: usize,
         second_line: Option<usize>,
         scan: QuoteScan,
-        flaw: Option<Flaw>,
-    ) -> Raw {
-        let flaw = if scan.is_within_quotes() { Some(Flaw::OpenQuote) } else { flaw };
+        flaw: Option<QuoteFlaw>,
+    ) -> RawRecord {
+        let flaw = if scan.is_within_quotes() { Some(QuoteFlaw::OpenQuote) } else { flaw };
         let mut raw = self.give(lines, end, second_line.unwrap_or(end), flaw);
         // A CR alone is the first half of a line end.
         raw.unterminated =
@@ -205,9 +208,9 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Hands out the `length` bytes at the front.
-    fn give(&mut self, lines: u64, length: usize, second_line: usize, flaw: Option<Flaw>) -> Raw {
+    fn give(&mut self, lines: u64, length: usize, second_line: usize, flaw: Option<QuoteFlaw>) -> RawRecord {
         let start = self.held.start;
-        let raw = Raw {
+        let raw = RawRecord {
             line: self.line,
             lines,
             span: start..without_break(&self.buffer, start..start + length),
@@ -221,9 +224,9 @@ impl<R: Read> Splitter<R> {
     }
 
     /// A record that does not fit: an unclosed quote costs its first line only, a long line is skipped to its end.
-    fn too_long(&mut self, second_line: Option<usize>) -> io::Result<Raw> {
+    fn too_long(&mut self, second_line: Option<usize>) -> io::Result<RawRecord> {
         if let Some(second_line) = second_line {
-            return Ok(self.give(1, second_line, second_line, Some(Flaw::OpenQuote)));
+            return Ok(self.give(1, second_line, second_line, Some(QuoteFlaw::OpenQuote)));
         }
         loop {
             let held = &self.buffer[self.held.clone()];
@@ -236,20 +239,20 @@ impl<R: Read> Splitter<R> {
                 break;
             }
         }
-        let raw = Raw {
+        let raw = RawRecord {
             line: self.line,
             lines: 1,
             span: 0..0,
             second_line: self.held.start,
-            flaw: Some(Flaw::TooLong),
+            flaw: Some(QuoteFlaw::TooLong),
             unterminated: false,
         };
         self.line += 1;
         Ok(raw)
     }
 
-    /// Finds the end of the line that begins `from` bytes behind the front; reads on where needed. Offsets count from the
-    /// front, because reading moves it.
+    /// Finds the end of the line that begins `from` bytes behind the front; reads on where needed. Offsets count from
+    /// the front, because reading moves it.
     fn line_end(&mut self, from: usize) -> io::Result<LineEnd> {
         let mut looked = from;
         loop {
@@ -270,7 +273,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn scan_line(&self, scan: &mut QuoteScan, line: Range<usize>, quotes: bool) -> Option<Flaw> {
+    fn scan_line(&self, scan: &mut QuoteScan, line: Range<usize>, quotes: bool) -> Option<QuoteFlaw> {
         let start = self.held.start;
         let end = without_break(&self.buffer, start + line.start..start + line.end);
         let line = &self.buffer[start + line.start..end];
@@ -340,9 +343,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Flaw, MAX_RECORD, Splitter, is_blank};
+    use super::{MAX_RECORD, QuoteFlaw, Splitter, is_blank};
 
-    fn split(input: &[u8], quotes: bool) -> Vec<(u64, u64, String, Option<Flaw>)> {
+    fn split(input: &[u8], quotes: bool) -> Vec<(u64, u64, String, Option<QuoteFlaw>)> {
         let mut splitter = Splitter::new(input);
         let mut found = Vec::new();
         while let Some(raw) = splitter.next(quotes).unwrap() {
@@ -391,12 +394,12 @@ mod tests {
     fn a_stray_quote_costs_its_own_line_only() {
         let found = split(b"a,\"b\nc,d\ne,\"f\"g\nh,i\nj, \"k\"\nl,\"m", true);
         let expected = [
-            (1, 1, "a,\"b", Some(Flaw::OpenQuote)),
+            (1, 1, "a,\"b", Some(QuoteFlaw::OpenQuote)),
             (2, 1, "c,d", None),
-            (3, 1, "e,\"f\"g", Some(Flaw::TextAfterQuote)),
+            (3, 1, "e,\"f\"g", Some(QuoteFlaw::TextAfterQuote)),
             (4, 1, "h,i", None),
-            (5, 1, "j, \"k\"", Some(Flaw::SpaceBeforeQuote)),
-            (6, 1, "l,\"m", Some(Flaw::OpenQuote)),
+            (5, 1, "j, \"k\"", Some(QuoteFlaw::SpaceBeforeQuote)),
+            (6, 1, "l,\"m", Some(QuoteFlaw::OpenQuote)),
         ];
         assert_eq!(found, expected.map(|(line, lines, text, flaw)| (line, lines, text.to_owned(), flaw)));
     }
@@ -409,7 +412,7 @@ mod tests {
         while let Some(raw) = splitter.next(true).unwrap() {
             found.push((raw.line, raw.flaw));
         }
-        assert_eq!(found, [(1, None), (2, Some(Flaw::TooLong)), (3, None)]);
+        assert_eq!(found, [(1, None), (2, Some(QuoteFlaw::TooLong)), (3, None)]);
         assert!(splitter.buffer.len() <= 2 * MAX_RECORD, "the buffer grew to {} bytes", splitter.buffer.len());
     }
 
@@ -420,7 +423,7 @@ mod tests {
         input.extend(b"c,defgh\n".repeat(lines));
         let found = split(&input, true);
         assert_eq!(found.len(), lines + 1);
-        assert_eq!((found[0].0, found[0].3), (1, Some(Flaw::OpenQuote)));
+        assert_eq!((found[0].0, found[0].3), (1, Some(QuoteFlaw::OpenQuote)));
         assert!(found[1..].iter().all(|(_, _, text, flaw)| text == "c,defgh" && flaw.is_none()));
     }
 

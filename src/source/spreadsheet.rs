@@ -3,10 +3,12 @@
 use super::Column;
 use super::check::Cells;
 
-/// Why a text is no identifier but what became of one; reads on from the column's name. The text itself is not repeated.
+/// Why a text is no identifier but what became of one; reads on from the column's name. The text itself is not
+/// repeated.
 ///
-/// Two numbers of 18 digits that a spreadsheet has rounded are one text: they would be one instalment, and the real ones stay open
-/// beside it. Nothing is undone: what is lost cannot be had again, and what is not lost is better mended where it is made.
+/// Two numbers of 18 digits that a spreadsheet has rounded are one text: they would be one instalment, and the real
+/// ones stay open beside it. Nothing is undone: what is lost cannot be had again, and what is not lost is better mended
+/// where it is made.
 pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
     if is_rounded(text) {
         return Some(
@@ -15,7 +17,8 @@ pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
     }
     if is_float(text) {
         return Some(
-            "looks like a number with decimals, which a program has added; format the column as text, and export it again",
+            "looks like a number with decimals, which a program has added; format the column as text, and export it \
+             again",
         );
     }
     if text.contains(is_invisible) {
@@ -33,8 +36,8 @@ pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
         .then_some("is a word for “nothing”; each instalment and each borrower needs a number of its own")
 }
 
-/// Takes words for “nothing” and errors of a spreadsheet out of the columns of free text, where they would be sent to borrowers. Such
-/// a cell says nothing: what the ledger knew stays.
+/// Takes words for “nothing” and errors of a spreadsheet out of the columns of free text, where they would be sent to
+/// borrowers. Such a cell says nothing: what the ledger knew stays.
 pub(super) fn without_placeholders<'a>(cells: &Cells<'a>) -> Cells<'a> {
     let mut cells = *cells;
     for column in [Column::Name, Column::OrderRef, Column::Product] {
@@ -46,8 +49,8 @@ pub(super) fn without_placeholders<'a>(cells: &Cells<'a>) -> Cells<'a> {
     cells
 }
 
-/// The cells without invisible characters at their ends: a byte order mark where files were put together, or what came along when a
-/// text was copied from a page.
+/// The cells without invisible characters at their ends: a byte order mark where files were put together, or what came
+/// along when a text was copied from a page.
 pub(super) fn without_invisible<'a>(cells: &Cells<'a>) -> Cells<'a> {
     cells.map(|cell| cell.map(|text| text.trim_matches(is_invisible)))
 }
@@ -60,7 +63,8 @@ fn is_invisible(letter: char) -> bool {
     )
 }
 
-/// Why a text is what is left of another one after a conversion between encodings that failed; reads on from the column's name.
+/// Why a text is what is left of another one after a conversion between encodings that failed; reads on from the
+/// column's name.
 pub(super) fn garbled(text: &str) -> Option<&'static str> {
     // Two replacement characters of UTF-8, read as GBK, are 锟斤拷.
     (text.contains('\u{fffd}') || text.contains("锟斤拷"))
@@ -92,7 +96,8 @@ fn is_float(text: &str) -> bool {
     })
 }
 
-/// `#N/A`, `#REF!`, `#NAME?` and the like in any language, the ##### of a column that is too narrow, and `Err:502` of LibreOffice.
+/// `#N/A`, `#REF!`, `#NAME?` and the like in any language, the ##### of a column that is too narrow, and `Err:502` of
+/// LibreOffice.
 fn is_error(text: &str) -> bool {
     if let Some(number) = text.strip_prefix("Err:") {
         return number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,5 +1,5 @@
-//! Suppressions as CSV: `merchant,address,reason,source,since,until`. Only `address` is required. What is written can be read again
-//! and says the same.
+//! Suppressions as CSV: `merchant,address,reason,source,since,until`. Only `address` is required. What is written can
+//! be read again and says the same.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -54,8 +54,8 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// When the input is no CSV with a column `address`, or has columns that are none: a misspelled `merchant` would suppress for
-    /// every merchant.
+    /// When the input is no CSV with a column `address`, or has columns that are none: a misspelled `merchant` would
+    /// suppress for every merchant.
     pub fn open(
         input: R,
         merchants: &'m BTreeMap<MerchantId, Merchant>,
@@ -85,7 +85,8 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
         Ok(Self { input, columns, merchants, defaults, last_line: LastLine::default(), failed: false })
     }
 
-    /// What became of the last line, once it was read. It is always taken: to suppress a part of an address as well does little harm.
+    /// What became of the last line, once it was read. It is always taken: to suppress a part of an address as well
+    /// does little harm.
     #[must_use]
     pub fn last_line(&self) -> LastLine {
         self.last_line
@@ -180,8 +181,8 @@ pub enum SuppressionsError {
     NoHeader,
 }
 
-/// Reads an address as people write it: an e-mail address, or a phone number in international form or in that of the merchant's
-/// country. The error does not repeat it.
+/// Reads an address as people write it: an e-mail address, or a phone number in international form or in that of the
+/// merchant's country. The error does not repeat it.
 ///
 /// # Errors
 /// When it is neither.

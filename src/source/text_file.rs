@@ -8,7 +8,8 @@ use super::{SourceError, TextInput, TextOptions};
 /// Reads a file of UTF-8 or UTF-16, without its byte order mark.
 ///
 /// # Errors
-/// When it cannot be read, is in another encoding, or seems to be GBK that reads as UTF-8 by chance. Repeats nothing of the file.
+/// When it cannot be read, is in another encoding, or seems to be GBK that reads as UTF-8 by chance. Repeats nothing of
+/// the file.
 pub fn read_text_file(path: &Path) -> io::Result<String> {
     let mut input = TextInput::open(path, TextOptions::default()).map_err(refusal)?;
     let mut text = String::new();

@@ -1,8 +1,8 @@
 //! A file or stream that people hand in, as UTF-8 text: looked through once before anything of it is taken.
 //!
-//! Whether a file is UTF-8 is a property of the whole file. In a GBK file many names happen to be UTF-8 (谢 reads as л), so a line
-//! that is not casts doubt on every other. The first pass costs a hundredth of an import; a stream, which cannot be read twice, is
-//! kept in memory, and beyond 32 MiB in a temporary file without a name.
+//! Whether a file is UTF-8 is a property of the whole file. In a GBK file many names happen to be UTF-8 (谢 reads as л),
+//! so a line that is not casts doubt on every other. The first pass costs a hundredth of an import; a stream, which
+//! cannot be read twice, is kept in memory, and beyond 32 MiB in a temporary file without a name.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -102,8 +102,8 @@ fn unreadable(source: io::Error) -> SourceError {
     SourceError::Read { line: 1, source }
 }
 
-/// A file that must stay as it was when it was opened. A file that is written over in place would else give a mixture of the old
-/// and the new one; no byte that was read after a change is handed out.
+/// A file that must stay as it was when it was opened. A file that is written over in place would else give a mixture
+/// of the old and the new one; no byte that was read after a change is handed out.
 struct UnchangedFile {
     file: File,
     about: Metadata,
@@ -117,7 +117,8 @@ impl Read for UnchangedFile {
         let modified = |about: &Metadata| about.modified().ok();
         if now.len() != self.about.len() || modified(&now) != modified(&self.about) {
             return Err(io::Error::other(
-                "the file was changed while it was read; import it again when it is complete, and put new files in place by \
+                "the file was changed while it was read; import it again when it is complete, and put new files in \
+                 place by \
                  renaming (mv), not by writing over the old one",
             ));
         }
@@ -195,10 +196,10 @@ fn line_breaks(text: &[u8]) -> u64 {
     text.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Tells UTF-8 from GBK that happens to be valid UTF-8: then everything that is not ASCII is pairs of bytes that are a character in
-/// both, hanzi in GBK. No such run stands beside an ASCII letter, as the é of “Zoé” does, and Cyrillic, Greek, Hebrew and Arabic
-/// words soon have a letter whose second byte GB2312 does not have. One character of three bytes, as all hanzi are in UTF-8, is proof
-/// of UTF-8.
+/// Tells UTF-8 from GBK that happens to be valid UTF-8: then everything that is not ASCII is pairs of bytes that are a
+/// character in both, hanzi in GBK. No such run stands beside an ASCII letter, as the é of “Zoé” does, and Cyrillic,
+/// Greek, Hebrew and Arabic words soon have a letter whose second byte GB2312 does not have. One character of three
+/// bytes, as all hanzi are in UTF-8, is proof of UTF-8.
 #[derive(Default)]
 struct GbkScan {
     before: u8,
@@ -329,7 +330,8 @@ mod tests {
         let told = read(b"a\nb\xff\xff\n", Some("gb18030")).unwrap_err();
         assert_eq!(
             told,
-            "line 2 is not text in gb18030, so nothing was taken; pass the encoding that the file is written in, or save it as “CSV UTF-8”"
+            "line 2 is not text in gb18030, so nothing was taken; pass the encoding that the file is written in, or \
+             save it as “CSV UTF-8”"
         );
     }
 

@@ -1,3 +1,5 @@
+//! Unknown column names and the names of the rejects columns.
+
 use std::fmt;
 
 use super::Column;

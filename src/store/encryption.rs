@@ -5,13 +5,13 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::domain::BorrowerKey;
 
-/// Encryption of personal data. The part of [`Store`](super::Store) that is about it. A database is encrypted as a whole by
-/// [`Store::migrate`](super::Store::migrate), once the store has a key ring.
+/// Encryption of personal data. The part of [`Store`](super::Store) that is about it. A database is encrypted as a
+/// whole by [`Store::migrate`](super::Store::migrate), once the store has a key ring.
 #[async_trait]
 pub trait EncryptionStore {
-    /// Encrypts with the first key what is encrypted with another one: some of the borrowers after `after`, and with the first of them
-    /// all else. Nothing is done where nothing is encrypted.
-    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<Renewed, StoreError>;
+    /// Encrypts with the first key what is encrypted with another one: some of the borrowers after `after`, and with
+    /// the first of them all else. Nothing is done where nothing is encrypted.
+    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError>;
 
     /// How personal data is kept. Reads every borrower.
     async fn protection(&self) -> Result<Protection, StoreError>;
@@ -19,7 +19,7 @@ pub trait EncryptionStore {
 
 /// What one step of a change of keys did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Renewed {
+pub struct ReencryptionStep {
     /// Values that were encrypted anew.
     pub written: u64,
     /// Where the next step goes on; `None` at the end.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::domain::{BorrowerId, BorrowerKey, InstallmentId, MerchantId};
+use crate::domain::{BorrowerId, BorrowerKey, InstallmentId, ManualPreferences, MerchantId};
 use crate::plan::Due;
 
 /// What an import row was, compared with the ledger.
@@ -44,13 +44,19 @@ impl DueCursor {
 
 /// What a person put in by hand about a borrower, as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WishRecord {
+pub struct PreferencesRecord {
     /// When.
     pub at: DateTime<Utc>,
     /// Who.
     pub actor: String,
-    /// What, in words: the text of [`Wishes`](crate::domain::Wishes).
+    /// What, in words: the text of [`ContactPreferences`](crate::domain::ContactPreferences).
     pub said: String,
+}
+
+impl From<&ManualPreferences> for PreferencesRecord {
+    fn from(one: &ManualPreferences) -> Self {
+        Self { at: one.at, actor: one.actor.clone(), said: one.preferences.to_string() }
+    }
 }
 
 /// Which instalments to list. What is `None` does not narrow.

@@ -18,7 +18,8 @@ pub trait NoticeStore {
     /// Every notice, the newest first; or the one of that name.
     async fn notices(&self, name: Option<&NoticeName>) -> Result<Vec<Notice>, StoreError>;
 
-    /// Brings a notice from one state to another, on record, and releases what its pause held. `false` if it was not in `from`, and nothing happened.
+    /// Brings a notice from one state to another, on record, and releases what its pause held. `false` if it was not in
+    /// `from`, and nothing happened.
     async fn move_notice(
         &self,
         name: &NoticeName,
@@ -29,11 +30,12 @@ pub trait NoticeStore {
     /// Who brought a notice to which state, oldest first.
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError>;
 
-    /// Adds recipients to a notice that is a draft; a borrower who is one already is passed over. Gives how many were added.
+    /// Adds recipients to a notice that is a draft; a borrower who is one already is passed over. Gives how many were
+    /// added.
     async fn add_recipients(&self, name: &NoticeName, recipients: &[Recipient]) -> Result<usize, StoreError>;
 
-    /// Puts the messages of up to `limit` recipients that wait into the outbox, due at `at`, if the notice is being sent. Gives
-    /// how many recipients that took up; 0 is the end.
+    /// Puts the messages of up to `limit` recipients that wait into the outbox, due at `at`, if the notice is being
+    /// sent. Gives how many recipients that took up; 0 is the end.
     async fn put_out(
         &self,
         name: &NoticeName,
@@ -42,13 +44,15 @@ pub trait NoticeStore {
         expires_at: DateTime<Utc>,
     ) -> Result<usize, StoreError>;
 
-    /// Notices that are being sent and have recipients whose messages are not in the outbox: somebody is at it, or broke off.
+    /// Notices that are being sent and have recipients whose messages are not in the outbox: somebody is at it, or
+    /// broke off.
     async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError>;
 
     /// How far the recipients of a notice have come.
     async fn notice_counts(&self, name: &NoticeName) -> Result<Vec<NoticeCount>, StoreError>;
 
-    /// The messages that borrowers hold about due dates: they went out, or may have, and are not known not to have arrived.
+    /// The messages that borrowers hold about due dates: they went out, or may have, and are not known not to have
+    /// arrived.
     async fn held(&self, about: &[(BorrowerKey, NaiveDate)]) -> Result<Vec<HeldMessage>, StoreError>;
 }
 
@@ -80,8 +84,8 @@ pub struct HeldMessage {
     pub gateway: Option<GatewayName>,
     /// The routes that it led to by links that are the same for everybody.
     pub routes: Vec<RouteKey>,
-    /// Whether that is all that it led to: it is not known of a message whose sender was not heard of again, nor of one whose
-    /// receipt was quicker than the answer.
+    /// Whether that is all that it led to: it is not known of a message whose sender was not heard of again, nor of one
+    /// whose receipt was quicker than the answer.
     pub is_recorded: bool,
 }
 

@@ -9,10 +9,11 @@ use crate::domain::{
     Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder,
     Reminder, ReminderId, State,
 };
-use crate::plan::{Account, Beside, Decision, RateLimit, ToSend};
+use crate::plan::{Account, Decision, RateLimit, RecentContacts, SendPlan};
 
-/// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this instant?
-/// Pure, and quick: it runs inside the claim's transaction. Every function of that form that can be cloned is one.
+/// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this
+/// instant? Pure, and quick: it runs inside the claim's transaction. Every function of that form that can be cloned is
+/// one.
 pub trait Decider: Send + Sync {
     /// The answer.
     fn decide(&self, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> Decision;
@@ -35,7 +36,7 @@ where
 }
 
 /// A [`Decider`] for the time of a claim.
-pub type Decide<'a> = &'a dyn Decider;
+pub type DecideFn<'a> = &'a dyn Decider;
 
 /// What a dispatcher wants to claim.
 #[derive(Debug, Clone)]
@@ -54,14 +55,14 @@ pub struct ClaimRequest {
     pub rate: Option<RateLimit>,
     /// Which database it is to be, and how far its numbers are to have come at least: another one hands out nothing.
     pub fence: Option<Fence>,
-    /// What is to be read beside the facts about each reminder. Claims that ask for it take turns over a person, so that what
-    /// one decides the next one sees. `None` costs nothing.
-    pub beside: Option<Beside>,
+    /// What is to be read beside the facts about each reminder. Claims that ask for it take turns over a person, so
+    /// that what one decides the next one sees. `None` costs nothing.
+    pub recent_contacts: Option<RecentContacts>,
 }
 
 /// What a claim came to.
 #[derive(Debug)]
-pub struct Claimed {
+pub struct ClaimResult {
     /// The instant at which was decided, on the store's clock.
     pub now: DateTime<Utc>,
     /// To be handed over now, each once.
@@ -72,7 +73,7 @@ pub struct Claimed {
     pub allowed: u32,
 }
 
-impl Claimed {
+impl ClaimResult {
     /// How many rows of the queue it took up; fewer than asked for means that nothing more is due.
     #[must_use]
     pub fn taken(&self) -> usize {
@@ -90,7 +91,7 @@ pub struct ClaimedReminder {
     /// The facts at the claim.
     pub account: Account,
     /// What was decided from them.
-    pub to_send: ToSend,
+    pub to_send: SendPlan,
     /// How long after the claim it is to leave, so that the gateway is fed evenly; zero without a rate.
     pub pause: TimeDelta,
     /// Whether an earlier copy may have arrived; only of e-mail.

@@ -11,12 +11,15 @@ use crate::domain::{InstallmentId, LedgerRow, MerchantId, RejectedRecord, SoundR
 /// [`Store`](super::Store) that is about them.
 #[async_trait]
 pub trait RejectStore {
-    /// As [`Store::import`](super::Store::import); then keeps `rejected`, which must not be older than `rows`, in one transaction.
+    /// As [`Store::import`](super::Store::import); then keeps `rejected`, which must not be older than `rows`, in one
+    /// transaction.
     ///
-    /// Where nothing of an instalment is kept any more, its reminders are released: so in every operation that ends a record.
+    /// Where nothing of an instalment is kept any more, its reminders are released: so in every operation that ends a
+    /// record.
     ///
-    /// A row ends what is kept of its instalment, as far as it answers for it ([`RejectedRecord::left_by`]), and payments that waited
-    /// for it are applied. A record replaces the one that the same source (or a file) left for the same instalment.
+    /// A row ends what is kept of its instalment, as far as it answers for it ([`RejectedRecord::left_by`]), and
+    /// payments that waited for it are applied. A record replaces the one that the same source (or a file) left for the
+    /// same instalment.
     async fn import_batch(
         &self,
         rows: &[LedgerRow],
@@ -33,8 +36,8 @@ pub trait RejectStore {
     /// How many records are kept.
     async fn reject_counts(&self) -> Result<RejectCounts, StoreError>;
 
-    /// Applies what a kept record turned out to be, and keeps it no longer, unless it has to wait. `false`, and nothing is written, if
-    /// another record has taken its place.
+    /// Applies what a kept record turned out to be, and keeps it no longer, unless it has to wait. `false`, and nothing
+    /// is written, if another record has taken its place.
     async fn retry_reject(&self, kept: &KeptRecord, sound: &SoundRecord) -> Result<bool, StoreError>;
 
     /// Takes records out by hand, on record. Gives the numbers of those that were kept.
@@ -107,8 +110,8 @@ pub struct DroppedRecord {
     pub order: DropOrder,
 }
 
-/// What a record is known by: instalment, merchant and source, each empty where there is none; and a digest of its cells where
-/// instalment or merchant cannot be read, so that the same file twice keeps the same records.
+/// What a record is known by: instalment, merchant and source, each empty where there is none; and a digest of its
+/// cells where instalment or merchant cannot be read, so that the same file twice keeps the same records.
 pub(super) type RejectKey = (String, String, String, String);
 
 pub(super) fn key_of(record: &RejectedRecord) -> RejectKey {

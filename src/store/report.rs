@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    AddressKey, Channel, Fate, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey,
+    AddressKey, Channel, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey, ReportedState,
     SuppressionReason,
 };
 
@@ -21,11 +21,11 @@ pub enum Subject {
 
 /// What became of a message, and whether that may count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldFate {
+pub struct StatusReport {
     /// Which message.
     pub about: Subject,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: ReportedState,
     /// The address that it is about, where the report names one: no other is suppressed by it.
     pub recipient: Option<AddressKey>,
     /// When.
@@ -86,7 +86,7 @@ impl fmt::Debug for Sender {
 
 /// What a person answered. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ToldReply {
+pub struct IncomingReply {
     /// Who.
     pub from: Sender,
     /// The message that was answered, where the gateway says so.
@@ -101,7 +101,7 @@ pub struct ToldReply {
     pub provider_id: Option<String>,
 }
 
-impl fmt::Debug for ToldReply {
+impl fmt::Debug for IncomingReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ToldReply({:?}, {}, {} bytes)", self.from, self.intent, self.said.len())
     }
@@ -109,20 +109,20 @@ impl fmt::Debug for ToldReply {
 
 /// What one gateway told at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct ReportBatch {
     /// Which gateway.
     pub gateway: GatewayName,
     /// What became of messages.
-    pub fates: Vec<ToldFate>,
+    pub fates: Vec<StatusReport>,
     /// What people answered.
-    pub replies: Vec<ToldReply>,
+    pub replies: Vec<IncomingReply>,
     /// Of which merchants an opt-out by SMS is confirmed once, and how soon after the answer at the latest.
     pub confirm: BTreeMap<MerchantId, TimeDelta>,
 }
 
-impl ToldFate {
-    /// The reminder that a gateway names as one that it carried. What a bounce names came by mail, to a mailbox that several gateways may
-    /// share.
+impl StatusReport {
+    /// The reminder that a gateway names as one that it carried. What a bounce names came by mail, to a mailbox that
+    /// several gateways may share.
     pub(super) fn carried(&self) -> Option<ReminderId> {
         match &self.about {
             Subject::Reminder(id) if self.recipient.is_none() => Some(*id),
@@ -136,15 +136,16 @@ impl ToldFate {
     }
 }
 
-impl ToldReply {
+impl IncomingReply {
     /// Whether a person has to read it before it counts for what it is.
     pub(super) fn is_to_be_read(&self) -> bool {
         self.intent == Intent::Unclear || self.from.address().is_none()
     }
 }
 
-impl Told {
-    /// The message that confirms an opt-out of `at`, where one is wanted: only by SMS, and to an address that nothing else suppresses.
+impl ReportBatch {
+    /// The message that confirms an opt-out of `at`, where one is wanted: only by SMS, and to an address that nothing
+    /// else suppresses.
     pub(super) fn confirmation(
         &self,
         key: ReminderKey,
@@ -163,15 +164,15 @@ impl Told {
     }
 }
 
-/// When a report that is kept at `now` is looked at first: a hint at the next round, one whose message is not known when the answer
-/// that names it has had the time to be recorded.
+/// When a report that is kept at `now` is looked at first: a hint at the next round, one whose message is not known
+/// when the answer that names it has had the time to be recorded.
 pub(super) fn first_look(now: DateTime<Utc>, is_hint: bool) -> DateTime<Utc> {
     if is_hint { now } else { now + TimeDelta::seconds(5) }
 }
 
 /// What became of reports. What is in none of the counts was known before, or came too late to matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TakenIn {
+pub struct ReportCounts {
     /// Changed the state of a reminder.
     pub counted: usize,
     /// Kept until their message is known or the gateway was asked.
@@ -194,7 +195,7 @@ pub struct KeptReport {
     /// The reminder whose message it is about, if it is known by now.
     pub reminder: Option<ReminderId>,
     /// What became of the message.
-    pub fate: Fate,
+    pub fate: ReportedState,
     /// When.
     pub at: DateTime<Utc>,
     /// The gateway is to be asked before it counts.
@@ -205,7 +206,7 @@ pub struct KeptReport {
 
 /// What is to be done about a kept report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReportAction {
     /// It counts, for its reminder.
     Counts,
     /// It is looked at again then.

@@ -25,7 +25,7 @@ pub struct Changes {
 
 /// What was put into the outbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PutIn {
+pub struct PlanResult {
     /// Planned.
     pub planned: Vec<ReminderId>,
     /// Put in as skipped, to be on record.

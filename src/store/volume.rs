@@ -13,8 +13,8 @@ pub trait VolumeStore {
     /// Adds to what was planned for a merchant on a day, and gives that day beside the 30 before. Adding 0 only looks.
     async fn note_volume(&self, merchant: &MerchantId, day: NaiveDate, planned: u64) -> Result<DayVolume, StoreError>;
 
-    /// Holds those of the reminders that nobody has tried yet until a person approves the day, each until its time at most. Gives how
-    /// many.
+    /// Holds those of the reminders that nobody has tried yet until a person approves the day, each until its time at
+    /// most. Gives how many.
     async fn hold_volume(
         &self,
         merchant: &MerchantId,
@@ -23,7 +23,8 @@ pub trait VolumeStore {
         at: DateTime<Utc>,
     ) -> Result<usize, StoreError>;
 
-    /// Approves a day whose volume is held, and releases what it holds, up to a bound. `false` if it is not held, or approved already.
+    /// Approves a day whose volume is held, and releases what it holds, up to a bound. `false` if it is not held, or
+    /// approved already.
     async fn approve_volume(
         &self,
         merchant: &MerchantId,

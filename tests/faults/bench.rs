@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{
-    BorrowerKey, Channel, Currency, EmailAddress, EventKind, KeyRing, LedgerRow, MerchantId, Money, NewReminder,
-    Origin, Phone, ReminderId, ReminderKey, Said, State,
+    BorrowerKey, Channel, Currency, EmailAddress, EventKind, FieldUpdate, KeyRing, LedgerRow, MerchantId, Money,
+    NewReminder, Origin, Phone, ReminderId, ReminderKey, State,
 };
 use dueherald::plan::local_date;
 use dueherald::render::{LinkKeys, Purpose};
@@ -138,7 +138,8 @@ impl Bench {
         let gateway = match channel {
             Channel::Sms => format!(
                 "kind = \"http\"\nurl = \"http://127.0.0.1:{port}/send\"\nmethod = \"POST\"\n\
-                 headers = {{ X-Reference = \"{{{{ reference }}}}\" }}\nbody = {{ json = {{ text = \"{{{{ text }}}}\" }} }}\n\
+                 headers = {{ X-Reference = \"{{{{ reference }}}}\" }}\nbody = {{ json = {{ text = \"{{{{ text }}}}\" \
+                 }} }}\n\
                  accept = {{ status = 200, body = \"^OK$\" }}\ntimeout = \"{timeout}ms\"\nconnect_timeout = \"1s\"\n\
                  max_in_flight = {IN_FLIGHT}"
             ),
@@ -241,8 +242,8 @@ impl Bench {
         let installment = format!("i{number}").parse().expect("an id");
         let amount = Money::parse("128.50", Currency::new("CNY").expect("a currency")).expect("an amount");
         LedgerRow {
-            phone: Said::Value(Some(Phone::new("+8613800138000").expect("a number"))),
-            email: Said::Value(Some(EmailAddress::new("zhang@example.com").expect("an address"))),
+            phone: FieldUpdate::Set(Some(Phone::new("+8613800138000").expect("a number"))),
+            email: FieldUpdate::Set(Some(EmailAddress::new("zhang@example.com").expect("an address"))),
             ..LedgerRow::new(borrower, installment, amount, local_date(self.zone, now))
         }
     }
@@ -282,7 +283,8 @@ impl Bench {
         counts.into_iter().find(|counts| counts.channel == self.channel)
     }
 
-    /// Returns when nothing is planned or being sent, for as long as it takes the reconcilers to look at everything twice.
+    /// Returns when nothing is planned or being sent, for as long as it takes the reconcilers to look at everything
+    /// twice.
     pub(crate) async fn drained(&self) {
         until_lasting("all is sent or unknown", self.pace.lease, async || {
             self.queue().await.is_some_and(|counts| counts.planned + counts.sending == 0)
@@ -290,8 +292,8 @@ impl Bench {
         .await;
     }
 
-    /// Returns when nothing is being sent and nothing changes any more, for a lease. What is planned may be locked by a daemon
-    /// that was stopped in the middle of a claim, until the server ends its session after some seconds.
+    /// Returns when nothing is being sent and nothing changes any more, for a lease. What is planned may be locked by a
+    /// daemon that was stopped in the middle of a claim, until the server ends its session after some seconds.
     pub(crate) async fn at_rest(&self) {
         let mut last = None;
         until_lasting("nothing moves any more", self.pace.lease, async || {

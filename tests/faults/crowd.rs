@@ -1,7 +1,8 @@
 //! A crowd of clients that connect and say nothing, or not enough, beside the sending: it takes nothing from it.
 //!
-//! The daemon gets 1,024 descriptors. The long form compares three runs with the crowd to three without, by their medians; the short
-//! form only sees that everything works meanwhile, since a machine that is busy otherwise proves no speed.
+//! The daemon gets 1,024 descriptors. The long form compares three runs with the crowd to three without, by their
+//! medians; the short form only sees that everything works meanwhile, since a machine that is busy otherwise proves no
+//! speed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,8 +38,8 @@ const SLACK: usize = 12;
 
 const MOST_MEMORY_KIB: usize = 100 * 1024;
 
-/// What each client says. The answer to the last is read, and nothing more is asked: such connections last three times as long, so the
-/// short form has none.
+/// What each client says. The answer to the last is read, and nothing more is asked: such connections last three times
+/// as long, so the short form has none.
 const SAYINGS: [&str; 4] = [
     "",
     "GET /verify HTTP/1.1\r\nHost: mall.example\r\nX-Slow: ",

@@ -1,5 +1,5 @@
-//! Two servers in one URL: the primary dies and its standby is promoted, and back. Sessions follow the primary, and nothing is sent
-//! until two persons have said that it is the right one.
+//! Two servers in one URL: the primary dies and its standby is promoted, and back. Sessions follow the primary, and
+//! nothing is sent until two persons have said that it is the right one.
 
 use std::fs;
 use std::time::Duration;
@@ -21,7 +21,8 @@ fn told(bench: &Bench, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Every place that a person or a monitor asks says why nothing is sent: of a daemon that serves pages only as well, which stays ready.
+/// Every place that a person or a monitor asks says why nothing is sent: of a daemon that serves pages only as well,
+/// which stays ready.
 async fn the_hold_is_shown(bench: &Bench, daemons: [&Daemon; 2]) {
     for ops in daemons.map(|daemon| daemon.ops().expect("it listens")) {
         until("/readyz says so", async || ask(&ops, "/readyz").await.0.contains("another history")).await;

@@ -1,5 +1,6 @@
-//! The database goes back in time under live daemons: an old backup is restored, a standby that has not heard all is promoted, an SQLite
-//! file is copied back. Nothing is sent until it is armed, and nothing twice; what the database forgot is unknown.
+//! The database goes back in time under live daemons: an old backup is restored, a standby that has not heard all is
+//! promoted, an SQLite file is copied back. Nothing is sent until it is armed, and nothing twice; what the database
+//! forgot is unknown.
 
 use std::fs;
 use std::time::Duration;
@@ -153,10 +154,10 @@ async fn an_sqlite_file_that_is_copied_back_doubles_no_sms() {
         bench.at_sink(reminders / 2).await;
         daemon.kill();
         for ending in ["-wal", "-shm"] {
-            let mut beside = file.clone().into_os_string();
-            beside.push(ending);
+            let mut recent_contacts = file.clone().into_os_string();
+            recent_contacts.push(ending);
             // One that ended by itself has taken them away.
-            let _ = fs::remove_file(beside);
+            let _ = fs::remove_file(recent_contacts);
         }
         fs::copy(&backup, &file).expect("the file can be copied back");
         bench.open_sqlite().await;

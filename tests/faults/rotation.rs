@@ -1,5 +1,5 @@
-//! Secrets that are changed under running daemons, one restart after the other as `deploy/README.md` says: nothing is lost, nothing is
-//! sent twice, and old links and tokens go on until their secret is taken out.
+//! Secrets that are changed under running daemons, one restart after the other as `deploy/README.md` says: nothing is
+//! lost, nothing is sent twice, and old links and tokens go on until their secret is taken out.
 
 use std::fs;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn config(plain: &str, stage: &Stage) -> String {
     let tokens: Vec<_> = stage.tokens.iter().map(|token| format!("\"{token}\"")).collect();
     text += &format!(
         "[api]\nlisten = \"127.0.0.1:0\"\n[[api.tokens]]\nname = \"crm\"\ntoken = [{}]\nmerchants = [\"mall\"]\n\
-         actions = [\"read_wishes\"]\n",
+         actions = [\"read_preferences\"]\n",
         tokens.join(", ")
     );
     text
@@ -113,7 +113,7 @@ async fn rotate(url: &str, overlaps: bool) {
         for token in [OLD_TOKEN, NEW_TOKEN] {
             let expected = if stage.tokens.contains(&token) { 200 } else { 401 };
             assert_eq!(
-                status(&api, "/api/v1/borrowers/mall/b0/wishes", Some(token)).await,
+                status(&api, "/api/v1/borrowers/mall/b0/preferences", Some(token)).await,
                 expected,
                 "{number} {token}"
             );

@@ -76,7 +76,8 @@ impl Server {
     pub(crate) async fn resume(&mut self) {
         let (home, sockets) = (self.home(), self.sockets());
         let mut postgres = self.program("postgres");
-        // A commit is in the system's hands when it is answered; that the disk has it only matters when the machine fails.
+        // A commit is in the system's hands when it is answered; that the disk has it only matters when the machine
+        // fails.
         postgres.arg("-D").arg(home.join("data")).args(["-c", "listen_addresses=", "-c", "fsync=off"]);
         postgres.args(["-c", &format!("unix_socket_directories={}", sockets.display())]);
         let log = File::options().create(true).append(true).open(self.folder.path().join("server.log"));

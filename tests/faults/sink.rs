@@ -1,5 +1,5 @@
-//! A gateway that counts what it takes over by reference, and misbehaves by order. What it has read whole counts as taken over,
-//! whatever it answers: that is what one must assume of a gateway.
+//! A gateway that counts what it takes over by reference, and misbehaves by order. What it has read whole counts as
+//! taken over, whatever it answers: that is what one must assume of a gateway.
 
 use std::collections::BTreeMap;
 use std::future::pending;

@@ -46,11 +46,11 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
         assert!(late.is_empty(), "left after the lease: {late:?}");
         for (id, after) in bench.stories().await {
             let before = &stories[&id];
-            // The proof that unknown waits for, from the same attempt: an answer that came in while nobody listened, or that
-            // nothing had left yet.
+            // The proof that unknown waits for, from the same attempt: an answer that came in while nobody listened, or
+            // that nothing had left yet.
             let proofs = ["accepted -", "retry deadline"].map(|proof| format!("{before}, 1 {proof}"));
-            // What had not been claimed while all stood still was claimed by one that was stopped in the middle of it, and
-            // commits late: it finds that it has no time left, and so, if it is quicker, does its reaper.
+            // What had not been claimed while all stood still was claimed by one that was stopped in the middle of it,
+            // and commits late: it finds that it has no time left, and so, if it is quicker, does its reaper.
             let unclaimed = views[&id].state == State::Planned && views[&id].attempts == 0;
             let late_claim =
                 ["1 retry deadline", "1 unknown lease_expired, 1 retry deadline"].contains(&after.as_str());

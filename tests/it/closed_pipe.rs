@@ -1,5 +1,5 @@
-//! Whoever reads what a command prints may stop reading, as `| head -1` does: no command complains of it, none leaves its work half
-//! done, and a daemon goes on without its log.
+//! Whoever reads what a command prints may stop reading, as `| head -1` does: no command complains of it, none leaves
+//! its work half done, and a daemon goes on without its log.
 
 use std::fs;
 use std::io::pipe;
@@ -72,7 +72,8 @@ const COMMANDS: [(&str, i32); 56] = [
     ("help", 0),
 ];
 
-/// What the list leaves out: the daemon, which prints nothing; and what needs an answer or a second person, and prints one line.
+/// What the list leaves out: the daemon, which prints nothing; and what needs an answer or a second person, and prints
+/// one line.
 const LEFT_OUT: [&str; 5] = ["run", "replies read", "notice approve", "reminders approve", "database arm"];
 
 fn help(path: &[&str]) -> String {

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use dueherald::cli::check::{self, Checked, End};
+use dueherald::cli::check::{self, CheckResult, CheckedEndpoint};
 use dueherald::cli::init;
 use dueherald::clock::SystemClock;
 use dueherald::config::{Config, DatabaseUrl, GatewayConfig, Inputs};
@@ -200,7 +200,8 @@ fn secrets_are_taken_from_variables_and_files() {
         "without the line break"
     );
     let text = format!(
-        "{SOUND}{MAIL}port = {{ env = \"PORT\" }}\ncredentials.password = {{ env = \"PASSWORD\" }}\ncredentials.username = \"x\"\n"
+        "{SOUND}{MAIL}port = {{ env = \"PORT\" }}\ncredentials.password = {{ env = \"PASSWORD\" \
+         }}\ncredentials.username = \"x\"\n"
     );
     // Digits are a number where one is wanted and text where that is wanted.
     let config = load(&text, &[("PORT", "2525"), ("PASSWORD", "12345")]).expect("digits are either");
@@ -367,7 +368,7 @@ fn a_template_that_is_not_there_is_told_with_its_line() {
     insta::assert_snapshot!(later, @r#"conf/dueherald.toml:62: gateways.capture-sms.nothing: was refused"#);
 }
 
-async fn checked(config: &Config, ends: Option<Vec<End<'_>>>) -> (Checked, String) {
+async fn checked(config: &Config, ends: Option<Vec<CheckedEndpoint<'_>>>) -> (CheckResult, String) {
     let mut out = Vec::new();
     let now = "2026-11-22T19:01:00Z".parse().expect("it is a time");
     let checked = check::run(config, None, now, ends, &mut out).await.expect("memory can be written");
@@ -438,8 +439,8 @@ async fn a_check_shows_what_the_config_means() {
 async fn a_check_online_asks_every_end_and_fails_if_one_does() {
     let config = load(SOUND, &[]).expect("it is sound");
     let ends = vec![
-        End::new("database", async { Err("run `dueherald migrate`".to_owned()) }),
-        End::new("capture-sms", async { Ok(()) }),
+        CheckedEndpoint::new("database", async { Err("run `dueherald migrate`".to_owned()) }),
+        CheckedEndpoint::new("capture-sms", async { Ok(()) }),
     ];
     let (ended, shown) = checked(&config, Some(ends)).await;
     assert!(shown.ends_with("\nOnline\n  database: run `dueherald migrate`\n  capture-sms: ready\n"), "{shown}");
@@ -479,9 +480,9 @@ fn caps_and_digests_are_read() {
     assert_eq!((caps.all.per_day, caps.all.per_7_days, caps.across_merchants), (Some(2), Some(5), true));
     assert_eq!(caps.channels[&Channel::Sms].per_day, Some(1));
     assert_eq!((policy.rules[0].priority, policy.rules[0].digest), (5, Some(3)));
-    let beside = policy.beside().expect("there is something to read");
-    assert!(beside.across_merchants && beside.days_ahead == 3);
-    assert_eq!(load(SOUND, &[]).expect("it is sound").policy.beside(), None, "nothing is read for nothing");
+    let recent_contacts = policy.recent_contacts().expect("there is something to read");
+    assert!(recent_contacts.across_merchants && recent_contacts.days_ahead == 3);
+    assert_eq!(load(SOUND, &[]).expect("it is sound").policy.recent_contacts(), None, "nothing is read for nothing");
 }
 
 #[test]
@@ -493,5 +494,6 @@ fn mistaken_caps_are_told() {
     conf/dueherald.toml:79: caps.per_day: is more than per_7_days; write a smaller number
     conf/dueherald.toml:81: caps.sms.per_week: is no key of the config; here you can write "per_day" or "per_7_days"
     "#);
-    insta::assert_snapshot!(told(&format!("{SOUND}\n[caps]\n"), &[]), @"conf/dueherald.toml:77: caps: caps nothing; write for example per_day = 2, or sms = { per_7_days = 4 }, or leave the section out");
+    insta::assert_snapshot!(told(&format!("{SOUND}\n[caps]\n"), &[]), @"conf/dueherald.toml:77: caps: caps nothing; \
+        write for example per_day = 2, or sms = { per_7_days = 4 }, or leave the section out");
 }

@@ -1,4 +1,5 @@
-//! The daemon as operations see it: it says where it listens, tells its health and figures, and stops when it is told to.
+//! The daemon as operations see it: it says where it listens, tells its health and figures, and stops when it is told
+//! to.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;

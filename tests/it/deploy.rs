@@ -1,5 +1,5 @@
-//! The documented ways to run dueherald, with systemd and in a container, played step by step on a folder that represents the root of
-//! an empty machine. As root, owners and users are real as well; else only modes are.
+//! The documented ways to run dueherald, with systemd and in a container, played step by step on a folder that
+//! represents the root of an empty machine. As root, owners and users are real as well; else only modes are.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -18,15 +18,16 @@ const DAEMON: u32 = 64_999;
 /// Somebody else on the machine.
 const STRANGER: u32 = 64_998;
 
-/// Stand-ins for the programs of a machine: they do as much as a folder allows. `$DAEMON` is the daemon's number where the test runs as
-/// root, and empty where nobody can become another user.
+/// Stand-ins for the programs of a machine: they do as much as a folder allows. `$DAEMON` is the daemon's number where
+/// the test runs as root, and empty where nobody can become another user.
 const PROGRAMS: [(&str, &str); 7] = [
     ("cargo", "exit 0"),
     ("systemd-sysusers", "exit 0"),
     ("systemctl", "exit 0"),
     (
         "chgrp",
-        "[ \"$DAEMON\" ] || exit 0; words=(); for word; do [ \"$word\" = dueherald ] && word=$DAEMON; words+=(\"$word\"); done
+        "[ \"$DAEMON\" ] || exit 0; words=(); for word; do [ \"$word\" = dueherald ] && word=$DAEMON; \
+         words+=(\"$word\"); done
         exec /usr/bin/chgrp \"${words[@]}\"",
     ),
     // As sudo does with its secure_path: no /usr/local/bin.
@@ -34,7 +35,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     (
         "install",
         "words=(); while [ $# -gt 0 ]; do case $1 in
-            -o|-g) [ \"$DAEMON\" ] && words+=(\"$1\" \"${2/#dueherald/$DAEMON}\"); shift 2;; *) words+=(\"$1\"); shift;; esac; done
+            -o|-g) [ \"$DAEMON\" ] && words+=(\"$1\" \"${2/#dueherald/$DAEMON}\"); shift 2;; *) words+=(\"$1\"); \
+            shift;; esac; done
         exec /usr/bin/install \"${words[@]}\"",
     ),
     // A command gets nothing of the caller's environment.
@@ -42,7 +44,8 @@ const PROGRAMS: [(&str, &str); 7] = [
         "systemd-run",
         "become=() environment=(); while [ $# -gt 0 ]; do case $1 in
             -p) case $2 in
-                EnvironmentFile=-*) file=${2#*=-}; [ -e \"$file\" ] && mapfile -t -O ${#environment[@]} environment <\"$file\";;
+                EnvironmentFile=-*) file=${2#*=-}; [ -e \"$file\" ] && mapfile -t -O ${#environment[@]} environment \
+                <\"$file\";;
                 User=dueherald) [ \"$DAEMON\" ] && become+=(setpriv --clear-groups --reuid=$DAEMON --regid=$DAEMON);;
                 UMask=*) umask ${2#*=};; Group=dueherald) ;; *) exit 9;; esac; shift 2;;
             -E) environment+=(\"$2\"); shift 2;; --*) shift;;
@@ -50,11 +53,12 @@ const PROGRAMS: [(&str, &str); 7] = [
     ),
 ];
 
-/// `docker`: the image is the binary, and its folders are those of the machine. Mounts are links. A detached container is only written
-/// down, with the ports that it publishes.
+/// `docker`: the image is the binary, and its folders are those of the machine. Mounts are links. A detached container
+/// is only written down, with the ports that it publishes.
 const DOCKER: &str = "
     [ $1 = run ] || exit 0; shift
-    root=ROOT user=65532:65532 groups=--clear-groups detached= environment=(DUEHERALD_CONFIG=ROOT/etc/dueherald/dueherald.toml)
+    root=ROOT user=65532:65532 groups=--clear-groups detached= \
+    environment=(DUEHERALD_CONFIG=ROOT/etc/dueherald/dueherald.toml)
     while [ $# -gt 0 ]; do case $1 in
         -v) from=${2%%:*}; to=${2#*:}; to=${to%:ro}
             case $from in
@@ -149,7 +153,8 @@ impl Machine {
         }
     }
 
-    /// Whether `user`, who is in no group but its own, may do `what` (r or w) with a file. Nobody else's rights can be tried but as root.
+    /// Whether `user`, who is in no group but its own, may do `what` (r or w) with a file. Nobody else's rights can be
+    /// tried but as root.
     fn may(&self, user: u32, what: &str, name: &str) -> bool {
         let [user, group] = ["reuid", "regid"].map(|which| format!("--{which}={user}"));
         let mut test = Command::new("setpriv");

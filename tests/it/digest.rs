@@ -2,7 +2,7 @@
 
 use crate::fixtures::{at, borrower, day, installment, policy, reminder, rule};
 use dueherald::domain::{Channel, Installment, InstallmentStatus, Locale, Message, ReminderId, SkipReason};
-use dueherald::plan::{Account, ChannelMode, Contact, Decision, Policy, Progress, Rule, ToSend, decide};
+use dueherald::plan::{Account, ChannelMode, Contact, Decision, Policy, Progress, Rule, SendPlan, decide};
 use dueherald::render::{Phase, Renderer, Sample, sample_merchant};
 use rstest::rstest;
 
@@ -36,7 +36,9 @@ fn decided(mode: ChannelMode, about: u32, channel: Channel, account: &Account) -
     // Its step is so many days before its own due date.
     let now = at(TEN) + chrono::TimeDelta::days(i64::from(about) - 25);
     match decide(&joining(mode), &one, account, now) {
-        Decision::Send(ToSend { installments, .. }) => Ok(installments.iter().map(|one| one.id.to_string()).collect()),
+        Decision::Send(SendPlan { installments, .. }) => {
+            Ok(installments.iter().map(|one| one.id.to_string()).collect())
+        }
         Decision::Skip(reason) | Decision::Switch { reason, .. } => Err(reason),
         Decision::Defer { .. } | Decision::Hold(_) => panic!("it is ten in the morning"),
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Outcome, RejectScope, SkipReason, State};
-use dueherald::pipeline::{Tally, Until};
+use dueherald::pipeline::{LaneEnd, Tally};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +115,7 @@ async fn a_sender_that_dies_leaves_unknown_behind_and_nothing_is_sent_again() {
     let bench = Bench::with(3, vec![]).await;
     bench.gateway("script").silent.store(true, Ordering::SeqCst);
     let lane = bench.lanes[0].clone();
-    let sender = tokio::spawn(async move { lane.run(Until::Drained, &CancellationToken::new()).await });
+    let sender = tokio::spawn(async move { lane.run(LaneEnd::Drained, &CancellationToken::new()).await });
     while bench.gateway("script").seen().len() < 3 {
         tokio::task::yield_now().await;
     }
@@ -138,7 +138,7 @@ async fn a_stop_claims_nothing_more_and_settles_what_is_in_flight() {
     let stop = CancellationToken::new();
     let lane = bench.lanes[0].clone();
     let stopper = stop.clone();
-    let sender = tokio::spawn(async move { lane.run(Until::Stopped, &stopper).await });
+    let sender = tokio::spawn(async move { lane.run(LaneEnd::Stopped, &stopper).await });
     while bench.gateway("script").seen().is_empty() {
         tokio::task::yield_now().await;
     }

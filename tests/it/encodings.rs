@@ -1,5 +1,5 @@
-//! Text files that people hand in or name in the config, in the encodings of their programs: one rule for all. UTF-8 and UTF-16 are
-//! read; GBK is refused as a whole, unless `--encoding` names it.
+//! Text files that people hand in or name in the config, in the encodings of their programs: one rule for all. UTF-8
+//! and UTF-16 are read; GBK is refused as a whole, unless `--encoding` names it.
 
 use std::fs;
 

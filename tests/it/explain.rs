@@ -166,7 +166,8 @@ fn sent(told: &Value) -> Vec<String> {
 
 /// A rule that sends on both channels in place of that for furniture.
 fn on_both(order: &str) -> String {
-    let furniture = "products = [\"sofa\", \"table\"]\noffsets = [-3]\nat = \"10:15\"\nchannels = { mode = \"all\", order = [\"email\"] }";
+    let furniture = "products = [\"sofa\", \"table\"]\noffsets = [-3]\nat = \"10:15\"\nchannels = { mode = \"all\", \
+        order = [\"email\"] }";
     let both = format!("offsets = [-6]\nat = \"10:15\"\nchannels = {{ mode = \"all\", order = {order} }}");
     let config = CONFIG.replace(furniture, &both);
     assert_ne!(config, CONFIG);

@@ -10,7 +10,7 @@ use dueherald::domain::{
 use dueherald::pipeline::{Composer, Registry};
 use dueherald::plan::{ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, TimeOfDay};
 use dueherald::render::{LinkKeys, Renderer};
-use dueherald::store::{LedgerRow, Said};
+use dueherald::store::{FieldUpdate, LedgerRow};
 
 /// An instant, from RFC 3339.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -70,22 +70,22 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         installment: installment.id,
         amount: installment.amount,
         due_date: installment.due_date,
-        name: Said::Value(borrower.name),
-        phone: Said::Value(borrower.phone),
-        email: Said::Value(borrower.email),
-        locale: Said::Nothing,
-        time_zone: Said::Nothing,
-        account_phone: Said::Value(borrower.account_phone),
-        verifier: Said::Nothing,
-        order_ref: Said::Value(installment.order_ref),
-        product: Said::Value(installment.product),
-        sequence: Said::Value(installment.sequence),
-        of: Said::Value(installment.of),
-        paid_amount: Said::Value(Some(installment.paid_amount)),
-        status: Said::Value(Some(installment.status)),
-        route: Said::Value(installment.route),
-        tags: Said::Value(Some(installment.tags)),
-        wishes: dueherald::domain::Wishes::default(),
+        name: FieldUpdate::Set(borrower.name),
+        phone: FieldUpdate::Set(borrower.phone),
+        email: FieldUpdate::Set(borrower.email),
+        locale: FieldUpdate::Keep,
+        time_zone: FieldUpdate::Keep,
+        account_phone: FieldUpdate::Set(borrower.account_phone),
+        verifier: FieldUpdate::Keep,
+        order_ref: FieldUpdate::Set(installment.order_ref),
+        product: FieldUpdate::Set(installment.product),
+        sequence: FieldUpdate::Set(installment.sequence),
+        of: FieldUpdate::Set(installment.of),
+        paid_amount: FieldUpdate::Set(Some(installment.paid_amount)),
+        status: FieldUpdate::Set(Some(installment.status)),
+        route: FieldUpdate::Set(installment.route),
+        tags: FieldUpdate::Set(Some(installment.tags)),
+        preferences: dueherald::domain::ContactPreferences::default(),
     }
 }
 

@@ -31,7 +31,8 @@ fn desk(rows: &str, changes: &[(&str, &str)]) -> Desk {
     let prices = [
         (
             "kind = \"capture\"\nchannel = \"sms\"\n",
-            "kind = \"capture\"\nchannel = \"sms\"\nrate = { per_second = 1 }\nprice = { per_segment = \"0.045\", currency = \"CNY\" }\n",
+            "kind = \"capture\"\nchannel = \"sms\"\nrate = { per_second = 1 }\nprice = { per_segment = \"0.045\", \
+             currency = \"CNY\" }\n",
         ),
         (
             "kind = \"capture\"\nchannel = \"email\"\n",
@@ -136,7 +137,8 @@ fn a_rate_that_is_too_slow_is_told_with_what_comes_too_late() {
     let shown = desk(&format!("{}{rows}", LEDGER.split_inclusive('\n').next().expect("a title")), &slow)
         .run(&["forecast", "--at", START, "--days", "1"])
         .went_well();
-    let needs = "capture-sms needs 41/s at 2026-12-01 10:00:00 and allows 2/s: the last of 2026-12-01 10:00:00 leaves at 2026-12-01 10:00:20";
+    let needs = "capture-sms needs 41/s at 2026-12-01 10:00:00 and allows 2/s: the last of 2026-12-01 10:00:00 leaves \
+        at 2026-12-01 10:00:20";
     assert!(shown.contains(needs), "{shown}");
     // Ten seconds at two a second are twenty messages in time.
     assert!(shown.contains("warning: for up to 21 of capture-sms that is too late"), "{shown}");

@@ -1,5 +1,5 @@
-//! What is foretold must happen: small worlds drawn by a seed, foretold by `forecast` and `explain`, and then lived through, hour by
-//! hour, by scans and lanes over SQLite.
+//! What is foretold must happen: small worlds drawn by a seed, foretold by `forecast` and `explain`, and then lived
+//! through, hour by hour, by scans and lanes over SQLite.
 //!
 //! `FORETOLD_SEED=17 cargo test --test it -- foretold::` plays one of them.
 
@@ -12,7 +12,7 @@ use dueherald::config::Config;
 use dueherald::domain::{
     Address, BorrowerId, Channel, EmailAddress, EventKind, Phone, Step, Suppression, SuppressionReason,
 };
-use dueherald::pipeline::{ExplainRequest, Extent, drain, explain, plan_start, scan};
+use dueherald::pipeline::{ExplainRequest, ScanScope, drain, explain, plan_start, scan};
 use dueherald::plan::Span;
 use dueherald::store::ReminderFilter;
 use fastrand::Rng;
@@ -75,7 +75,8 @@ fn rule(rng: &mut Rng, number: usize) -> String {
     let products = of(rng, &["", "", "products = [\"sofa\"]\n"]);
     let holiday = of(rng, &["", "", "on_holiday = \"next_working_day\"\n"]);
     format!(
-        "[[rules]]\nname = \"r{number}\"\noffsets = {offsets}\nat = \"{time}\"\nchannels = {{ {mode}, order = {order} }}\n{priority}{digest}{products}{holiday}"
+        "[[rules]]\nname = \"r{number}\"\noffsets = {offsets}\nat = \"{time}\"\nchannels = {{ {mode}, order = {order} \
+         }}\n{priority}{digest}{products}{holiday}"
     )
 }
 
@@ -187,7 +188,7 @@ impl World {
 
     /// What `explain` promises: what is sent for certain, and what may be sent after it was put off.
     async fn promised(&self) -> (BTreeSet<Message>, BTreeSet<Message>) {
-        let order = self.app.scan_order(at(START), Extent::Aside);
+        let order = self.app.scan_order(at(START), ScanScope::Aside);
         let start = plan_start(&*self.app.store, &order).await.expect("it is read");
         let gates = self.app.gates().await.expect("they are read");
         let (mut sent, mut put_off) = (BTreeSet::new(), BTreeSet::new());
@@ -221,7 +222,7 @@ impl World {
             let now = at(START) + TimeDelta::minutes(30) * i32::try_from(half_hour).expect("few");
             self.clock.advance((now - self.clock.now()).to_std().unwrap_or_default());
             if half_hour % 8 == 0 {
-                let order = self.app.scan_order(now, Extent::News);
+                let order = self.app.scan_order(now, ScanScope::News);
                 scan(&*self.app.store, &self.app.policy, &order).await.expect("scanned");
             }
             drain(&lanes, &CancellationToken::new()).await.expect("dispatched");

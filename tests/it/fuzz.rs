@@ -1,9 +1,10 @@
-//! What strangers hand in and code of ours reads, with hostile values drawn by proptest: nothing panics, nothing that is made of it grows
-//! beyond what came, and nothing is taken for what it is not.
+//! What strangers hand in and code of ours reads, with hostile values drawn by proptest: nothing panics, nothing that
+//! is made of it grows beyond what came, and nothing is taken for what it is not.
 //!
-//! Every such test has `fuzz` in its name, wherever it stands; `cargo test --test it -- fuzz` plays them all. `./tests/run faults` plays the
-//! long form, a million cases of each (fewer where a page is rendered for each), and prints the slowest input of each parser.
-//! (That an endless line of an import and an endless e-mail are not kept is shown where they are read.)
+//! Every such test has `fuzz` in its name, wherever it stands; `cargo test --test it -- fuzz` plays them all.
+//! `./tests/run faults` plays the long form, a million cases of each (fewer where a page is rendered for each), and
+//! prints the slowest input of each parser. (That an endless line of an import and an endless e-mail are not kept is
+//! shown where they are read.)
 
 mod answers;
 mod growth;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use dueherald::domain::{About, Locale, Merchant, MerchantId, Report};
+use dueherald::domain::{Locale, Merchant, MerchantId, Report, ReportSubject};
 use dueherald::gateway::mail::returned;
 use dueherald::render::sample_merchant;
 use dueherald::source::{Format, Rows};
@@ -128,7 +129,7 @@ proptest! {
     #[test]
     fn fuzz_returned_mail(message in damaged(RETURNED, OF_MAIL)) {
         // Only a reference that stands in the message, in one of its two forms, is ever named.
-        if let Ok(Report::Fate { about: About::Reference(reference) | About::Copy { reference, .. }, .. }) = watched("bounces", message.len(), || returned::read(&message)) {
+        if let Ok(Report::Fate { about: ReportSubject::Reference(reference) | ReportSubject::Copy { reference, .. }, .. }) = watched("bounces", message.len(), || returned::read(&message)) {
             prop_assert_eq!(reference.len(), 34);
         }
     }

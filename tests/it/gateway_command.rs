@@ -1,4 +1,5 @@
-//! `dueherald gateway list`: how gateways are doing. `gateway test`: one marked message, to nobody but those whom the config names.
+//! `dueherald gateway list`: how gateways are doing. `gateway test`: one marked message, to nobody but those whom the
+//! config names.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The table of hostile inputs: what a stranger or a careless person hands in, and the refusal that it gets. What comes over HTTP is in
-//! `web/hostile.rs`.
+//! The table of hostile inputs: what a stranger or a careless person hands in, and the refusal that it gets. What comes
+//! over HTTP is in `web/hostile.rs`.
 
 use std::collections::BTreeMap;
 
@@ -261,7 +261,8 @@ fn no_export_holds_a_formula() {
     }
 }
 
-/// No cell begins with what a spreadsheet takes for a formula; the address of a suppression is a number with its own sign.
+/// No cell begins with what a spreadsheet takes for a formula; the address of a suppression is a number with its own
+/// sign.
 fn is_harmless(file: &[u8], formula: &str) {
     let mut cells = 0;
     for record in csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file).records() {

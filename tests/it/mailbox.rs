@@ -10,7 +10,7 @@ use dueherald::clock::SimClock;
 use dueherald::config::Config;
 use dueherald::domain::{GatewayName, ReminderId};
 use dueherald::gateway::mail::Maildir;
-use dueherald::pipeline::{Emptied, Intake, MailboxError, empty};
+use dueherald::pipeline::{Intake, MailboxError, MailboxSummary, empty};
 use dueherald::store::{SqliteStore, Store};
 use rstest::rstest;
 
@@ -38,9 +38,9 @@ async fn what_the_store_did_not_take_stays_where_it_arrived() {
     assert!(folder.path().join("new/1.M1.mx").exists());
     store.migrate().await.unwrap();
     let emptied = empty(&intake, &gateway, &maildir).await.unwrap();
-    assert_eq!(emptied, Emptied { reports: 1, others: 0, unreadable: 0 });
+    assert_eq!(emptied, MailboxSummary { reports: 1, others: 0, unreadable: 0 });
     assert!(folder.path().join("cur/1.M1.mx:2,S").exists());
-    assert_eq!(empty(&intake, &gateway, &maildir).await.unwrap(), Emptied::default());
+    assert_eq!(empty(&intake, &gateway, &maildir).await.unwrap(), MailboxSummary::default());
 }
 
 /// A folder with a name that is taken in `cur` cannot be moved there.

@@ -16,7 +16,8 @@ pub(crate) fn fail(variable: &str) -> ! {
     ADVICE.call_once(|| {
         _ = writeln!(
             std::io::stderr(),
-            "\n{variable} is not set: tests that need this server fail. Run `./tests/run only CARGO_TEST_ARGUMENTS`, which starts it.\n"
+            "\n{variable} is not set: tests that need this server fail. Run `./tests/run only CARGO_TEST_ARGUMENTS`, \
+             which starts it.\n"
         );
     });
     resume_unwind(Box::new(variable.to_owned()))

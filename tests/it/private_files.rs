@@ -1,5 +1,5 @@
-//! Files that hold secrets or personal data are for their owner alone: what others can read is rejected, what dueherald makes is
-//! private, and a link is never followed. With the real binary.
+//! Files that hold secrets or personal data are for their owner alone: what others can read is rejected, what dueherald
+//! makes is private, and a link is never followed. With the real binary.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -80,9 +80,9 @@ fn database_captured_messages_and_rejects_are_private() {
     let desk = Desk::new(None);
     let (_, at) = today();
     desk.run(&["migrate"]).went_well();
-    let beside = ["dueherald.db", "dueherald.db-wal", "dueherald.db-shm", "rejects.csv"];
+    let recent_contacts = ["dueherald.db", "dueherald.db-wal", "dueherald.db-shm", "rejects.csv"];
     // What an older version left.
-    for name in beside {
+    for name in recent_contacts {
         fs::OpenOptions::new().create(true).append(true).open(desk.path(name)).expect("a file");
         set_mode(&desk, name, 0o644);
     }
@@ -96,7 +96,7 @@ fn database_captured_messages_and_rejects_are_private() {
     let captured: Vec<_> = captured.map(|file| format!("captured/{}", file.file_name().display())).collect();
     assert!(!captured.is_empty());
     assert!(fs::metadata(desk.path("rejects.csv")).expect("it is there").len() > 0);
-    let present = beside.into_iter().filter(|name| desk.path(name).exists()).map(str::to_owned);
+    let present = recent_contacts.into_iter().filter(|name| desk.path(name).exists()).map(str::to_owned);
     for name in present.chain(captured) {
         assert_eq!(format!("{:o}", mode(&desk, &name)), "600", "{name}");
     }
@@ -168,7 +168,8 @@ fn check_shows_where_each_secret_is_kept_and_how_old_it_is() {
 #[test]
 fn a_certificate_is_for_everybody_to_read_and_a_key_beside_it_is_not() {
     let desk = Desk::new(None);
-    let gateway = "[gateways.mail]\nkind = \"smtp\"\nhost = \"localhost\"\nfrom = \"a@mall.example\"\nca_pem = { file = \"ca.pem\" }";
+    let gateway = "[gateways.mail]\nkind = \"smtp\"\nhost = \"localhost\"\nfrom = \"a@mall.example\"\nca_pem = { file \
+        = \"ca.pem\" }";
     add_to_config(&desk, &format!("\n{gateway}\n"));
     let authority = crate::sinks::tls::Authority::of("localhost").ca_pem;
     fs::write(desk.path("ca.pem"), &authority).expect("a file");

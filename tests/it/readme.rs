@@ -1,5 +1,5 @@
-//! The commands of README.md and of the guides in `docs/`, typed in their order into one shell, in an empty folder: each succeeds and
-//! prints something. And every command that a text or a message names exists.
+//! The commands of README.md and of the guides in `docs/`, typed in their order into one shell, in an empty folder:
+//! each succeeds and prints something. And every command that a text or a message names exists.
 
 mod names;
 
@@ -28,8 +28,10 @@ const PROGRAMS: [(&str, &str); 4] = [
             --fail) shift;; -X) method=$2; shift 2;; -H) head+=(\"$2\"); shift 2;; -d) body=$2; shift 2;;
             http://*) url=${1#http://}; shift;; *) exit 2;; esac; done
         host=${url%%/*}; exec 3<>/dev/tcp/${host%:*}/${host#*:} || exit 7
-        printf '%s\\r\\n' \"$method /${url#*/} HTTP/1.0\" \"Host: $host\" \"${head[@]}\" \"Content-Length: ${#body}\" '' >&3
-        printf '%s' \"$body\" >&3; read -r _ status _ <&3; [ \"${status:0:1}\" = 2 ] || { echo \"curl: $status\" >&2; exit 22; }
+        printf '%s\\r\\n' \"$method /${url#*/} HTTP/1.0\" \"Host: $host\" \"${head[@]}\" \"Content-Length: ${#body}\" \
+        '' >&3
+        printf '%s' \"$body\" >&3; read -r _ status _ <&3; [ \"${status:0:1}\" = 2 ] || { echo \"curl: $status\" >&2; \
+        exit 22; }
         while read -r line && [ \"$line\" != $'\\r' ]; do :; done <&3; cat <&3",
     ),
 ];
@@ -136,7 +138,8 @@ impl Shell {
         printed
     }
 
-    /// Starts a command that serves, as a job. Gives its log so far, up to the line that says that it is up, and the rest of it.
+    /// Starts a command that serves, as a job. Gives its log so far, up to the line that says that it is up, and the
+    /// rest of it.
     fn start(&mut self, command: &str) -> (String, BufReader<File>) {
         let fifo = self.file("log");
         self.run(&format!("mkfifo {}", fifo.display()));

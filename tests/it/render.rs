@@ -192,7 +192,8 @@ fn a_mail_of_a_thousand_instalments_is_refused_unless_the_limit_is_raised() {
     assert!(email(&built_in(), &fits.request(Channel::Email, &zh)).text.contains("\n200. "));
 }
 
-/// An SMS of one letter more than four parts hold leaves the hours of customer service out; of many more it is refused, never cut.
+/// An SMS of one letter more than four parts hold leaves the hours of customer service out; of many more it is refused,
+/// never cut.
 #[test]
 fn an_sms_is_never_longer_than_four_parts() {
     let padding =
@@ -348,7 +349,8 @@ fn every_problem_is_told_at_once_with_its_line() {
         (
             "b/sms.en.txt",
             &format!(
-                "{SOUND}\n\n{{% for one in installments %}}{{% if count > 99 %}}{{{{ one.amuont }}}}{{% endif %}}{{% endfor %}}"
+                "{SOUND}\n\n{{% for one in installments %}}{{% if count > 99 %}}{{{{ one.amuont }}}}{{% endif %}}{{% \
+                 endfor %}}"
             ),
         ),
         ("c/sms.en.txt", &format!("{SOUND}\n{{% if total %}}")),
@@ -371,9 +373,12 @@ fn every_problem_is_told_at_once_with_its_line() {
 #[test]
 fn sound_templates_are_not_refused() {
     let text = format!(
-        "\u{feff}{SOUND}\r\n{{% set who = borrower.name if borrower.name else 'x' %}}{{% if link %}}{{% set way = link %}}\
-         {{% else %}}{{% set way = total %}}{{% endif %}}{{{{ way }}}}{{% for one in installments %}}{{{{ loop.index }}}}\
-         {{{{ one.amount }}}}{{{{ loop.index is divisibleby 2 }}}}{{% endfor %}}{{% macro m(a) %}}{{{{ a|upper }}}}{{% endmacro %}}\
+        "\u{feff}{SOUND}\r\n{{% set who = borrower.name if borrower.name else 'x' %}}{{% if link %}}{{% set way = \
+         link %}}\
+         {{% else %}}{{% set way = total %}}{{% endif %}}{{{{ way }}}}{{% for one in installments %}}{{{{ loop.index \
+         }}}}\
+         {{{{ one.amount }}}}{{{{ loop.index is divisibleby 2 }}}}{{% endfor %}}{{% macro m(a) %}}{{{{ a|upper \
+         }}}}{{% endmacro %}}\
          {{{{ m(who) }}}}{{% with z = 1 %}}{{{{ z }}}}{{% endwith %}}{{{{ installments[0].amount }}}}\
          {{{{ installments|map(attribute='amount')|join(', ') }}}}{{% raw %}}{{{{ nothing }}}}{{% endraw %}}\
          {{{{ borrower['name'] or 'x' }}}}{{% include 'maybe.txt' ignore missing %}}"
@@ -383,9 +388,8 @@ fn sound_templates_are_not_refused() {
     let found: Vec<_> = found.expect_err("one problem").iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
-        [
-            "template a/sms.en.txt:2: includes or extends `maybe.txt`, which does not exist; paths begin at the message folder"
-        ]
+        ["template a/sms.en.txt:2: includes or extends `maybe.txt`, which does not exist; paths begin at the \
+             message folder"]
     );
 }
 

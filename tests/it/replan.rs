@@ -10,7 +10,8 @@ const EVE: &str = "2026-11-30T23:00:00+08:00";
 const TEN: &str = "2026-12-01T10:00:30+08:00";
 
 /// A rule for the due date alone.
-const RULE: &str = "[[rules]]\nname = \"due-today\"\noffsets = [0]\nat = \"10:00\"\nmax_lateness = \"12h\"\nchannels = { mode = \"first_available\", order = [\"sms\", \"email\"] }\n";
+const RULE: &str = "[[rules]]\nname = \"due-today\"\noffsets = [0]\nat = \"10:00\"\nmax_lateness = \"12h\"\nchannels \
+    = { mode = \"first_available\", order = [\"sms\", \"email\"] }\n";
 
 /// A desk on the eve of a due date, with its step in the outbox.
 fn desk(rule: &str) -> Desk {

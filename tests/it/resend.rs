@@ -8,7 +8,9 @@ use dueherald::domain::{
     Address, Channel, HoldReason, InstallmentStatus, LinkMode, Origin, ReminderId, SkipReason, Suppression,
     SuppressionReason,
 };
-use dueherald::pipeline::{Gate, Refusal, Registry, ResendError, ResendRequest, Signature, Stale, Whom, resend};
+use dueherald::pipeline::{
+    AuditNote, LinkGate, Registry, ResendError, ResendRefusal, ResendRequest, ResendTarget, StaleSource, resend,
+};
 use dueherald::store::{MemoryStore, ReminderFilter, Store, WriteMode};
 
 use crate::fixtures::{at, borrower, day, installment, merchant, policy, reminder, routes, row};
@@ -22,23 +24,23 @@ async fn ledger() -> MemoryStore {
     store
 }
 
-fn wish(whom: Whom) -> ResendRequest {
+fn wish(whom: ResendTarget) -> ResendRequest {
     ResendRequest {
         whom,
         merchant: None,
         due_date: None,
         channel: Channel::Sms,
-        signature: Signature::new("li.na", "called in").expect("it is signed"),
+        audit_note: AuditNote::new("li.na", "called in").expect("it is signed"),
         again: false,
     }
 }
 
 fn to_borrower() -> ResendRequest {
-    wish(Whom::Borrower("b1".parse().expect("an id")))
+    wish(ResendTarget::Borrower("b1".parse().expect("an id")))
 }
 
 async fn asked(store: &MemoryStore, request: ResendRequest, now: &str) -> Result<ReminderId, ResendError> {
-    resend(store, &policy(), &Gate::default(), request, at(now)).await
+    resend(store, &policy(), &LinkGate::default(), request, at(now)).await
 }
 
 #[tokio::test]
@@ -46,7 +48,9 @@ async fn it_is_due_at_once_and_names_who_asked_and_what_is_sent_again() {
     let store = ledger().await;
     let first =
         store.plan(&[reminder("b1", DUE, "due/-3", TEN)], at(TEN), WriteMode::Commit).await.expect("planned")[0];
-    let id = asked(&store, wish(Whom::Installment("i1".parse().expect("an id"))), TEN).await.expect("it may be sent");
+    let id = asked(&store, wish(ResendTarget::Installment("i1".parse().expect("an id"))), TEN)
+        .await
+        .expect("it may be sent");
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
     let plan = store.reminders(&filter).await.expect("listed").remove(0).reminder.plan;
     assert_eq!((plan.not_before, plan.expires_at), (at(TEN), at(TEN) + TimeDelta::hours(1)));
@@ -59,7 +63,10 @@ async fn it_is_due_at_once_and_names_who_asked_and_what_is_sent_again() {
 async fn outside_contact_hours_it_says_when_to_try_again() {
     let refused = asked(&ledger().await, to_borrower(), "2026-11-22T16:00:00Z").await.expect_err("it is midnight");
     let until = at("2026-11-23T00:00:00Z");
-    assert!(matches!(refused, ResendError::Refused(Refusal::ContactHours { until: at }) if at == until), "{refused}");
+    assert!(
+        matches!(refused, ResendError::Refused(ResendRefusal::ContactHours { until: at }) if at == until),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -76,14 +83,14 @@ async fn what_would_not_be_sent_is_refused_with_its_reason() {
     };
     store.suppress(&[suppression], None).await.expect("suppressed");
     let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is suppressed");
-    assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Suppressed))), "{refused}");
+    assert!(matches!(refused, ResendError::Refused(ResendRefusal::Skip(SkipReason::Suppressed))), "{refused}");
 
     let store = ledger().await;
     let mut paid = installment("i1", "b1", DUE);
     paid.status = InstallmentStatus::Paid;
     store.import(&[row(&paid)], WriteMode::Commit).await.expect("imported");
     let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is paid");
-    assert!(matches!(refused, ResendError::Refused(Refusal::Skip(SkipReason::Paid))), "{refused}");
+    assert!(matches!(refused, ResendError::Refused(ResendRefusal::Skip(SkipReason::Paid))), "{refused}");
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
     assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
 }
@@ -93,8 +100,8 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
     let store = ledger().await;
     let mut closed = routes();
     closed.0.iter_mut().for_each(|route| route.closed = true);
-    let gate = |routes, stale| Gate::new(LinkMode::Personal, Registry::of(routes).seen(), stale, Arc::default());
-    let stale = Stale {
+    let gate = |routes, stale| LinkGate::new(LinkMode::Personal, Registry::of(routes).seen(), stale, Arc::default());
+    let stale = StaleSource {
         source: "books".parse().expect("a name"),
         age: None,
         limit: TimeDelta::hours(1),
@@ -110,7 +117,7 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
     ];
     for (gate, reason, words) in cases {
         let refused = resend(&store, &policy(), &gate, to_borrower(), at(TEN)).await.expect_err("it would be held");
-        assert!(matches!(refused, ResendError::Refused(Refusal::Held(held)) if held == reason), "{refused}");
+        assert!(matches!(refused, ResendError::Refused(ResendRefusal::Held(held)) if held == reason), "{refused}");
         assert!(refused.to_string().contains(words), "{refused}");
     }
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
@@ -126,6 +133,6 @@ async fn what_is_not_clear_is_asked_for() {
     assert!(unclear.to_string().contains("2026-11-25, 2026-12-25"), "{unclear}");
     let named = ResendRequest { due_date: Some(day("2026-12-25")), ..to_borrower() };
     asked(&store, named, TEN).await.expect("the date is named");
-    let nobody = wish(Whom::Borrower("nobody".parse().expect("an id")));
+    let nobody = wish(ResendTarget::Borrower("nobody".parse().expect("an id")));
     assert!(matches!(asked(&store, nobody, TEN).await, Err(ResendError::NotFound)));
 }

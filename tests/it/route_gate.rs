@@ -1,4 +1,5 @@
-//! A way to repay that does not work: what leads there is held, operations are alerted, and it goes out once when all is well again.
+//! A way to repay that does not work: what leads there is held, operations are alerted, and it goes out once when all
+//! is well again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use dueherald::clock::SimClock;
 use dueherald::config::Config;
 use dueherald::http::health::Health;
 use dueherald::http::ops::{Figures, Ops, router};
-use dueherald::pipeline::{Lane, Prober, Round, Tally, drain};
+use dueherald::pipeline::{Prober, Round, SendLane, Tally, drain};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +67,7 @@ impl Trouble {
 struct Parts {
     app: App,
     clock: SimClock,
-    lanes: Vec<Lane>,
+    lanes: Vec<SendLane>,
     figures: Figures,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use dueherald::clock::SimClock;
 use dueherald::domain::{RouteFault, RouteHosts};
-use dueherald::probe::{HttpsProbe, RouteProbe, Target};
+use dueherald::probe::{HttpsProbe, ProbeTarget, RouteProbe};
 use rstest::rstest;
 
 use crate::sinks::http::{HttpSink, Reply, Script};
@@ -45,9 +45,9 @@ pub(crate) fn redirect(to: &str) -> Reply {
     Reply::with_header(302, "location", to)
 }
 
-fn target(url: &str, expect: Option<&str>) -> Target {
+fn target(url: &str, expect: Option<&str>) -> ProbeTarget {
     let hosts = ["pay.mall.example.com", ".new.example.com"].map(|host| host.parse::<RouteHosts>().expect("a host"));
-    Target { url: url.into(), expect: expect.map(str::to_owned), hosts: RouteHosts::all_of(hosts) }
+    ProbeTarget { url: url.into(), expect: expect.map(str::to_owned), hosts: RouteHosts::all_of(hosts) }
 }
 
 fn clock() -> SimClock {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Weekday, WeekdaySet};
 use dueherald::domain::{Channel, Currency, InstallmentStatus, MerchantId, Money};
 use dueherald::plan::{
-    AmountRange, Calendar, ChannelMode, Days, Doubt, Due, Filters, Horizon, Mismatch, OnHoliday, Policy, Rule,
-    RulesMatch, Terms, TimeOfDay, WhyNot, consider, doubts, due_dates, plan,
+    AmountRange, Calendar, ChannelMode, Days, Due, Filters, Horizon, Mismatch, NotPlannedReason, OnHoliday, Policy,
+    Rule, RuleWarning, RulesMatch, Terms, TimeOfDay, consider, due_dates, plan, rule_warnings,
 };
 use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use rstest::rstest;
@@ -40,13 +40,13 @@ fn around(due: &str) -> Horizon {
 
 /// What every rule and step came to: its local day in Shanghai, or why not.
 fn told(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<String> {
-    let line = |one: dueherald::plan::Considered<'_>| {
+    let line = |one: dueherald::plan::RuleEvaluation<'_>| {
         let step = one.offset.map(|offset| format!("/{offset}")).unwrap_or_default();
         let verdict = match one.verdict {
             Ok(planned) => {
                 planned[0].not_before.with_timezone(&chrono_tz::Asia::Shanghai).format("%a %d %H:%M").to_string()
             }
-            Err(WhyNot::Filter(mismatch)) => format!("{mismatch:?}"),
+            Err(NotPlannedReason::Filter(mismatch)) => format!("{mismatch:?}"),
             Err(why_not) => format!("{why_not:?}"),
         };
         format!("{}{step} {verdict}", one.rule.name)
@@ -66,20 +66,21 @@ fn cny(at_least: Option<i64>, at_most: Option<i64>) -> Option<AmountRange> {
 }
 
 #[rstest]
-#[case::other_merchant(only(|r| r.merchants = vec![MerchantId::new("bank").expect("an id")]), WhyNot::Merchant)]
-#[case::product(only(|r| r.filters.products = vec!["Sofa".into()]), WhyNot::Filter(Mismatch::Product))]
-#[case::sequence(only(|r| r.filters.sequence = Some(4..=5)), WhyNot::Filter(Mismatch::Sequence))]
-#[case::tag(only(|r| r.filters.tags = vec!["late".into()]), WhyNot::Filter(Mismatch::Tag))]
-#[case::left_out(only(|r| r.filters.not_tags = vec!["new".into(), "furniture".into()]), WhyNot::Filter(Mismatch::NotTag))]
-#[case::too_little(only(|r| r.filters.amount = cny(Some(2_562), None)), WhyNot::Filter(Mismatch::Amount))]
-#[case::too_much(only(|r| r.filters.amount = cny(None, Some(2_560))), WhyNot::Filter(Mismatch::Amount))]
+#[case::other_merchant(only(|r| r.merchants = vec![MerchantId::new("bank").expect("an \
+    id")]), NotPlannedReason::Merchant)]
+#[case::product(only(|r| r.filters.products = vec!["Sofa".into()]), NotPlannedReason::Filter(Mismatch::Product))]
+#[case::sequence(only(|r| r.filters.sequence = Some(4..=5)), NotPlannedReason::Filter(Mismatch::Sequence))]
+#[case::tag(only(|r| r.filters.tags = vec!["late".into()]), NotPlannedReason::Filter(Mismatch::Tag))]
+#[case::left_out(only(|r| r.filters.not_tags = vec!["new".into(), "furniture".into()]), NotPlannedReason::Filter(Mismatch::NotTag))]
+#[case::too_little(only(|r| r.filters.amount = cny(Some(2_562), None)), NotPlannedReason::Filter(Mismatch::Amount))]
+#[case::too_much(only(|r| r.filters.amount = cny(None, Some(2_560))), NotPlannedReason::Filter(Mismatch::Amount))]
 #[case::of_one_instalment(only(|r| {
     r.filters.products = vec!["Loan".into()];
     r.filters.tags = vec!["vip".into()];
-}), WhyNot::Filter(Mismatch::Tag))]
-#[case::overdue(only(|r| r.overdue_days = Some(2..=9)), WhyNot::OverdueDays)]
-#[case::stopped(only(|r| r.stop_after = Some(0)), WhyNot::StoppedAfter(0))]
-fn a_rule_that_does_not_fit_says_why(#[case] policy: Policy, #[case] why_not: WhyNot) {
+}), NotPlannedReason::Filter(Mismatch::Tag))]
+#[case::overdue(only(|r| r.overdue_days = Some(2..=9)), NotPlannedReason::OverdueDays)]
+#[case::stopped(only(|r| r.stop_after = Some(0)), NotPlannedReason::StoppedAfter(0))]
+fn a_rule_that_does_not_fit_says_why(#[case] policy: Policy, #[case] why_not: NotPlannedReason) {
     let considered = consider(&policy, &due(), around(DUE));
     assert_eq!(considered.into_iter().map(|one| one.verdict).collect::<Vec<_>>(), [Err(why_not)]);
     assert_eq!(plan(&policy, &due(), around(DUE)), []);
@@ -175,13 +176,13 @@ fn far_steps_are_told_too() {
     assert_eq!(told(&nobody, &due(), horizon), ["due UnknownMerchant"]);
 }
 
-fn names(doubts: &[Doubt]) -> Vec<String> {
-    let word = |doubt: &Doubt| match doubt {
-        Doubt::Overlap { rule, earlier, offset, .. } => format!("{rule} overlaps {earlier} at {offset}"),
-        Doubt::NoDay { rule } => format!("{rule} has no day"),
-        Doubt::Behind { rule, earlier } => format!("{rule} is behind {earlier}"),
+fn names(rule_warnings: &[RuleWarning]) -> Vec<String> {
+    let word = |doubt: &RuleWarning| match doubt {
+        RuleWarning::Overlap { rule, earlier, offset, .. } => format!("{rule} overlaps {earlier} at {offset}"),
+        RuleWarning::NoDay { rule } => format!("{rule} has no day"),
+        RuleWarning::Behind { rule, earlier } => format!("{rule} is behind {earlier}"),
     };
-    doubts.iter().map(word).collect()
+    rule_warnings.iter().map(word).collect()
 }
 
 #[test]
@@ -197,14 +198,14 @@ fn rules_that_overlap_or_never_fire_are_told() {
         rule("f", &[-3], ChannelMode::All, &[Channel::Email]),
     ]);
     let overlaps = ["b overlaps a at 1", "d overlaps a at 1", "d overlaps b at 1", "e has no day"];
-    assert_eq!(names(&doubts(&policy)), overlaps);
+    assert_eq!(names(&rule_warnings(&policy)), overlaps);
     policy.rules_match = RulesMatch::First;
     assert_eq!(
-        names(&doubts(&policy)),
+        names(&rule_warnings(&policy)),
         ["b is behind a", "c is behind a", "d is behind a", "e has no day", "f is behind a"]
     );
     policy.rules.remove(0);
-    assert_eq!(names(&doubts(&policy)), ["e has no day", "f is behind d"]);
+    assert_eq!(names(&rule_warnings(&policy)), ["e has no day", "f is behind d"]);
 }
 
 #[test]
@@ -217,11 +218,11 @@ fn a_tag_that_is_left_out_keeps_two_rules_apart() {
     let others = Rule { filters: of(&[], &["vip"]), ..one_rule("others", &[0]) };
     let few = Rule { filters: of(&[], &["vip", "new"]), ..one_rule("few", &[0]) };
     let mut policy = with(vec![vip, others, few]);
-    assert_eq!(names(&doubts(&policy)), ["few overlaps others at 0"]);
+    assert_eq!(names(&rule_warnings(&policy)), ["few overlaps others at 0"]);
     policy.rules_match = RulesMatch::First;
-    assert_eq!(names(&doubts(&policy)), ["few is behind others"]);
+    assert_eq!(names(&rule_warnings(&policy)), ["few is behind others"]);
     policy.rules.swap(1, 2);
-    assert!(doubts(&policy).is_empty(), "what is new is left to the last rule");
+    assert!(rule_warnings(&policy).is_empty(), "what is new is left to the last rule");
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {

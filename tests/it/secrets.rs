@@ -3,7 +3,8 @@
 use crate::commands::Desk;
 use rstest::rstest;
 
-/// A config with secrets of every kind, none of which is there, and a mistake in a section that the database knows nothing of.
+/// A config with secrets of every kind, none of which is there, and a mistake in a section that the database knows
+/// nothing of.
 fn desk() -> Desk {
     let desk = Desk::new(None);
     let file = desk.path("dueherald.toml");

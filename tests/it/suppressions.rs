@@ -1,4 +1,5 @@
-//! Addresses that must not be contacted, as staff put them in and take them out; the real binary, on SQLite and PostgreSQL.
+//! Addresses that must not be contacted, as staff put them in and take them out; the real binary, on SQLite and
+//! PostgreSQL.
 
 use dueherald::source::{Defaults, SuppressionLines, SuppressionsWriter};
 use proptest::prelude::*;
@@ -31,7 +32,8 @@ fn tell(desk: &Desk) {
     assert_eq!(desk.run(&["suppress", "list"]).went_well(), "nothing to show\n");
     let done = desk.run(&import("list.csv"));
     let told = [
-        "line 4: address: is not a valid phone number in CN; one of another country begins with + and the country's code",
+        "line 4: address: is not a valid phone number in CN; one of another country begins with + and the country's \
+         code",
         "line 5: merchant: the config has none of that name",
         "line 6: reason: is not one of opted_out bounced complained manual",
         "line 9: the record has 7 fields, the header has 6",

@@ -1,5 +1,6 @@
 //! Published and independently made test vectors. `DUEHERALD_VECTORS=DIR` names a folder with more of them than
-//! `tests/vectors/` has. Every file of the folder is read, and known by its `sdk` or `tool`; one that is not known is a failure.
+//! `tests/vectors/` has. Every file of the folder is read, and known by its `sdk` or `tool`; one that is not known is a
+//! failure.
 
 mod segments;
 mod signatures;

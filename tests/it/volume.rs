@@ -1,5 +1,5 @@
-//! The volume guard by hand: far more reminders than usual wait until `dueherald reminders approve`, with the real binary on both
-//! databases.
+//! The volume guard by hand: far more reminders than usual wait until `dueherald reminders approve`, with the real
+//! binary on both databases.
 
 use std::fs;
 

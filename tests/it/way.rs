@@ -1,5 +1,5 @@
-//! The whole way of a reminder, from a file to a mail server and an SMS gateway: config, import, scan, dispatch, over real
-//! sockets, on both databases. What arrives is compared as a whole.
+//! The whole way of a reminder, from a file to a mail server and an SMS gateway: config, import, scan, dispatch, over
+//! real sockets, on both databases. What arrives is compared as a whole.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -9,7 +9,7 @@ use dueherald::app::{App, Time};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Config, Inputs};
 use dueherald::domain::{Channel, ReminderId, State};
-use dueherald::pipeline::{Extent, Import, Until, import, scan};
+use dueherald::pipeline::{Import, LaneEnd, ScanScope, import, scan};
 use dueherald::source::Format;
 use dueherald::store::{ReminderFilter, WriteMode};
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixtures::at;
 use crate::sinks::http::{HttpSink, Reply, Script as HttpScript};
-use crate::sinks::smtp::{Act, At, Script as SmtpScript, SmtpSink};
+use crate::sinks::smtp::{At, NoticeAction, Script as SmtpScript, SmtpSink};
 
 const TEN: &str = "2026-11-22T02:00:00Z";
 
@@ -107,7 +107,7 @@ async fn take_in(app: &App, rows: &'static str) {
 
 async fn send_what_is_due(app: &App) {
     for lane in app.lanes(&app.dispatcher()) {
-        lane.run(Until::Drained, &CancellationToken::new()).await.expect("the store does not fail");
+        lane.run(LaneEnd::Drained, &CancellationToken::new()).await.expect("the store does not fail");
     }
 }
 
@@ -120,9 +120,12 @@ async fn states(app: &App, channel: Channel) -> Vec<(ReminderId, State, u32)> {
 async fn the_whole_way(database: Option<String>) {
     let folder = TempDir::new().expect("a temporary folder");
     // One recipient's mailbox is full for the moment; one text is taken over without a word.
-    let smtp =
-        SmtpSink::start(SmtpScript::default().for_recipient("emma@example.com", At::Rcpt, Act::Say("450 4.2.2 full")))
-            .await;
+    let smtp = SmtpSink::start(SmtpScript::default().for_recipient(
+        "emma@example.com",
+        At::Rcpt,
+        NoticeAction::Say("450 4.2.2 full"),
+    ))
+    .await;
     let accepted = || Reply::answer(202, "0: Accepted for delivery");
     let http = HttpSink::start(HttpScript::always(accepted()).when("13800270501", Reply::Reset)).await;
     let clock = SimClock::at(at(TEN));
@@ -130,7 +133,7 @@ async fn the_whole_way(database: Option<String>) {
     let app = App::start(config, &Time::Rehearsal(clock.clone())).await.expect("the app comes together");
     app.store.migrate().await.expect("migrated");
     take_in(&app, INSTALLMENTS).await;
-    let order = || app.scan_order(clock.now(), Extent::News);
+    let order = || app.scan_order(clock.now(), ScanScope::News);
     let report = scan(&*app.store, &app.policy, &order()).await.expect("scanned");
     assert_eq!(report.planned, 6, "three borrowers, two channels");
     send_what_is_due(&app).await;

@@ -16,7 +16,8 @@ fn without_a_server_tests_fail_and_one_line_says_what_to_start(
     let output = this.arg(tests).env_remove(variable).output().expect("it starts again");
     let [printed, complained] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
     let advice = format!(
-        "{variable} is not set: tests that need this server fail. Run `./tests/run only CARGO_TEST_ARGUMENTS`, which starts it."
+        "{variable} is not set: tests that need this server fail. Run `./tests/run only CARGO_TEST_ARGUMENTS`, which \
+         starts it."
     );
     assert_eq!(complained.trim(), advice);
     assert_eq!(output.status.code(), Some(101), "{printed}");

@@ -22,8 +22,8 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// With these gateways, which are sections of the config, and the channel that they carry. `{public}` in them stands for the port
-    /// where callbacks come in.
+    /// With these gateways, which are sections of the config, and the channel that they carry. `{public}` in them
+    /// stands for the port where callbacks come in.
     pub(crate) fn new(channel: &str, gateways: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let [public, ops] = free_ports();

@@ -9,8 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Extent, Freshness, Lane, Poison, Post, Reconciler, Registry, ScanOrder,
-    Until, scan,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, LaneEnd, Reconciler, Registry, ScanOrder,
+    ScanScope, SendLane, TemplateFailures, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -61,7 +61,7 @@ impl Daemon {
             },
             clock: Arc::clone(&life) as Arc<dyn Clock>,
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
-            poison: Poison::default(),
+            template_failures: TemplateFailures::default(),
             freshness: Freshness::default(),
             guard: Arc::clone(&guard),
             holder: format!("daemon {number}"),
@@ -79,13 +79,14 @@ impl Daemon {
             posts.iter().map(|(post, _)| (post.name.clone(), Arc::clone(post) as Arc<dyn Gateway>)).collect();
         for channel in Channel::ALL {
             let own = posts.iter().filter(|(gateway, _)| gateway.channel == *channel);
-            let own = own.map(|(gateway, rate)| Post::new(Arc::clone(gateway) as Arc<dyn Gateway>, *rate)).collect();
-            for lane in Lane::of_channel(&dispatcher, *channel, own) {
+            let own =
+                own.map(|(gateway, rate)| GatewayHandle::new(Arc::clone(gateway) as Arc<dyn Gateway>, *rate)).collect();
+            for lane in SendLane::of_channel(&dispatcher, *channel, own) {
                 let (looked, stop) = (looked.clone(), stop.clone());
                 tasks.push(tokio::spawn(async move {
                     tokio::select! {
                         biased;
-                        () = looked.cancelled() => drop(lane.run(Until::Stopped, &stop).await),
+                        () = looked.cancelled() => drop(lane.run(LaneEnd::Stopped, &stop).await),
                         () = stop.cancelled() => {}
                     }
                 }));
@@ -141,7 +142,7 @@ async fn scan_in_turn(life: Arc<Life>, store: Arc<dyn Store>, policy: Arc<Policy
             let now = life.now();
             let order = ScanOrder {
                 horizon: Horizon { now, until: now + AHEAD },
-                extent: if world.draw(|rng| rng.u32(0..4)) == 0 { Extent::Full } else { Extent::News },
+                extent: if world.draw(|rng| rng.u32(0..4)) == 0 { ScanScope::Full } else { ScanScope::News },
                 mode: WriteMode::Commit,
                 start_from: None,
                 first_day: now,

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use dueherald::domain::BorrowerKey;
-use dueherald::store::{EncryptionStore, Protection, Renewed, StoreError};
+use dueherald::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 
 use crate::store::FaultyStore;
 
 #[async_trait]
 impl EncryptionStore for FaultyStore {
-    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<Renewed, StoreError> {
+    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
         self.inner().renew_encryption(after).await
     }
 

@@ -13,7 +13,7 @@ use dueherald::render::Purpose;
 use crate::database::Busy;
 use crate::faults::Bug;
 use crate::life::Life;
-use crate::world::{Act, lock};
+use crate::world::{NoticeAction, lock};
 
 #[derive(Debug)]
 pub(crate) struct FaultyGateway {
@@ -173,11 +173,11 @@ impl FaultyGateway {
         let arrived = !world.strikes(faults.undelivered);
         let early = world.strikes(faults.early_receipt);
         let pause = if early { Duration::ZERO } else { world.minutes(0, 90) };
-        world.after(pause, Act::Receipt(receipt(arrived)));
+        world.after(pause, NoticeAction::Receipt(receipt(arrived)));
         if world.strikes(faults.second_receipt) {
             let other = world.draw(|rng| rng.bool());
             let pause = world.minutes(0, 180);
-            world.after(pause, Act::Receipt(receipt(other)));
+            world.after(pause, NoticeAction::Receipt(receipt(other)));
         }
         if early {
             // The answer takes a moment longer than the receipt.

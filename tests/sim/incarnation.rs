@@ -1,7 +1,7 @@
 //! The incarnation as one daemon sees it.
 
 use async_trait::async_trait;
-use dueherald::domain::{Arming, Beat, DatabaseState, DisarmReason, HandedOver, ManualChange, Marks};
+use dueherald::domain::{Arming, Beat, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks};
 use dueherald::store::{IncarnationStore, StoreError};
 
 use crate::faults::Bug;
@@ -24,7 +24,7 @@ impl IncarnationStore for FaultyStore {
         self.after().await
     }
 
-    async fn hand_in(&self, handed_over: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+    async fn hand_in(&self, handed_over: &[HandoverRecord], marks: Marks) -> Result<usize, StoreError> {
         self.before().await?;
         if self.world().has(Bug::HandInLost) {
             return Ok(0);

@@ -7,8 +7,8 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Address, BorrowerKey, Channel, Event, EventKind, GatewayName, Installment, InstallmentId, InstallmentStatus,
-    LedgerRow, MerchantId, ReminderId, ReminderKey, RuleName, Said, State, Step, merge,
+    Address, BorrowerKey, Channel, Event, EventKind, FieldUpdate, GatewayName, Installment, InstallmentId,
+    InstallmentStatus, LedgerRow, MerchantId, ReminderId, ReminderKey, RuleName, State, Step, merge,
 };
 use dueherald::gateway::Handover;
 use dueherald::plan::{Due, Horizon, local_date, plan};
@@ -142,7 +142,8 @@ impl Oracle {
         }
     }
 
-    /// I13: when the database is armed, it knows of everything that was handed over, but for what nobody remembers any more.
+    /// I13: when the database is armed, it knows of everything that was handed over, but for what nobody remembers any
+    /// more.
     pub(crate) fn armed(&mut self, views: &[ReminderView], lost_at: [Duration; 2]) {
         if self.rewound_at.take().is_none() {
             return;
@@ -195,8 +196,9 @@ impl Oracle {
 
     fn open(&self, key: &ReminderKey) -> BTreeSet<InstallmentId> {
         let places = self.of.get(&key.borrower).into_iter().flatten();
-        let open =
-            |row: &&LedgerRow| row.due_date == key.due_date && row.status == Said::Value(Some(InstallmentStatus::Open));
+        let open = |row: &&LedgerRow| {
+            row.due_date == key.due_date && row.status == FieldUpdate::Set(Some(InstallmentStatus::Open))
+        };
         places.map(|place| &self.rows[*place]).filter(open).map(|row| row.installment.clone()).collect()
     }
 
@@ -239,7 +241,7 @@ impl Oracle {
                 && channel.is_none_or(|channel| channel == key.channel)
         });
         let phone = self.of.get(&key.borrower).and_then(|places| match &self.rows[places[0]].phone {
-            Said::Value(Some(phone)) => Some(phone.as_e164().to_owned()),
+            FieldUpdate::Set(Some(phone)) => Some(phone.as_e164().to_owned()),
             _ => None,
         });
         let phone_serves = phone.is_some_and(|phone| !self.is_suppressed(&merchant, &phone));
@@ -310,8 +312,8 @@ impl Oracle {
         self.accepted_as_the_only_step_of_the_day(id, &key, today);
     }
 
-    /// Catch-up: nobody gets two steps of one rule on one day. Judged by the rule of several steps that no version of the rules
-    /// changes: where a rule is changed, the step of before may have gone in the morning.
+    /// Catch-up: nobody gets two steps of one rule on one day. Judged by the rule of several steps that no version of
+    /// the rules changes: where a rule is changed, the step of before may have gone in the morning.
     fn accepted_as_the_only_step_of_the_day(&mut self, id: ReminderId, key: &ReminderKey, today: NaiveDate) {
         let Step::Rule { rule, offset } = &key.step else { return };
         if rule.as_str() != "due-soon" {
@@ -348,7 +350,7 @@ impl Oracle {
         let home = if is_chinese(borrower) { chrono_tz::Asia::Shanghai } else { chrono_tz::America::New_York };
         let row = self.of.get(borrower).map(|places| &self.rows[places[0]]);
         match row.map(|row| &row.time_zone) {
-            Some(Said::Value(Some(zone))) => *zone,
+            Some(FieldUpdate::Set(Some(zone))) => *zone,
             _ => home,
         }
     }
@@ -357,11 +359,11 @@ impl Oracle {
     fn zones(&self, key: &ReminderKey) -> Vec<Tz> {
         let row = self.of.get(&key.borrower).map(|places| &self.rows[places[0]]);
         let phone_is_chinese = |row: &LedgerRow| match &row.phone {
-            Said::Value(Some(phone)) => phone.as_e164().starts_with("+86"),
+            FieldUpdate::Set(Some(phone)) => phone.as_e164().starts_with("+86"),
             _ => false,
         };
         match row.map(|row| &row.time_zone) {
-            Some(Said::Value(Some(zone))) => vec![*zone],
+            Some(FieldUpdate::Set(Some(zone))) => vec![*zone],
             _ if is_chinese(&key.borrower) => vec![self.zone(&key.borrower)],
             _ if row.is_some_and(phone_is_chinese) => [&AMERICA[..], &[chrono_tz::Asia::Shanghai]].concat(),
             _ => AMERICA.to_vec(),
@@ -385,8 +387,8 @@ impl Oracle {
         self.expect(!(is_off && for_working_days), "I4", || format!("{id} was sent on {day}, a day off"));
     }
 
-    /// I7: no span of days has more than its cap. A second e-mail of one reminder is the same message, and so is the fallback of an
-    /// SMS, except against the cap of its channel.
+    /// I7: no span of days has more than its cap. A second e-mail of one reminder is the same message, and so is the
+    /// fallback of an SMS, except against the cap of its channel.
     fn accepted_within_caps(&mut self, world: &World, id: ReminderId, key: &ReminderKey) {
         let Some(caps) = &world.caps else { return };
         let today = local_date(self.zone(&key.borrower), world.clock.now());
@@ -432,7 +434,8 @@ impl Oracle {
     /// I10: some days after the last fault all is done that the machine can do.
     pub(crate) fn rest(&mut self, views: &[ReminderView], now: DateTime<Utc>) {
         for view in views {
-            // The last scan plans ahead, and a daemon whose clock is fast looks too early and then again after its poll.
+            // The last scan plans ahead, and a daemon whose clock is fast looks too early and then again after its
+            // poll.
             let waits = view.next_try.is_some_and(|next| next + POLL >= now) && view.attempts == 0;
             let open = matches!(view.state, State::Planned | State::Held | State::Sending) && !waits;
             let id = view.reminder.id;
@@ -445,8 +448,8 @@ impl Oracle {
         }
     }
 
-    /// I2: what the books called for while somebody could plan it is in the outbox, planned or on record as missed. Judged by the
-    /// rule that no version of the rules changes.
+    /// I2: what the books called for while somebody could plan it is in the outbox, planned or on record as missed.
+    /// Judged by the rule that no version of the rules changes.
     pub(crate) fn nothing_was_missed(&mut self, start: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         let policy = policy(0, None);
         let always = Horizon { now: DateTime::UNIX_EPOCH, until: now };
@@ -472,8 +475,8 @@ impl Oracle {
     pub(crate) fn address(&self, place: usize, channel: Channel) -> Option<Address> {
         let row = &self.rows[place];
         match (channel, &row.phone, &row.email) {
-            (Channel::Sms, Said::Value(Some(phone)), _) => Some(Address::Phone(phone.clone())),
-            (Channel::Email, _, Said::Value(Some(email))) => Some(Address::Email(email.clone())),
+            (Channel::Sms, FieldUpdate::Set(Some(phone)), _) => Some(Address::Phone(phone.clone())),
+            (Channel::Email, _, FieldUpdate::Set(Some(email))) => Some(Address::Email(email.clone())),
             _ => None,
         }
     }

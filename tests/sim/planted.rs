@@ -8,8 +8,8 @@ use dueherald::domain::{
     Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement,
     SkipReason,
 };
-use dueherald::plan::{Account, Decision, Progress, ToSend};
-use dueherald::store::{ClaimRequest, Claimed, Decide, Store, StoreError, WriteMode};
+use dueherald::plan::{Account, Decision, Progress, SendPlan};
+use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, Store, StoreError, WriteMode};
 
 use crate::faults::Bug;
 use crate::observation::view;
@@ -43,7 +43,11 @@ pub(crate) async fn plan_again(world: &World, id: ReminderId) {
 
 impl FaultyStore {
     /// The real claim, or what a planted bug makes of it.
-    pub(crate) async fn claim_as(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    pub(crate) async fn claim_as(
+        &self,
+        request: &ClaimRequest,
+        decide: DecideFn<'_>,
+    ) -> Result<ClaimResult, StoreError> {
         let world = self.world();
         let asked = decide.shared();
         match world.bug {
@@ -98,7 +102,7 @@ impl FaultyStore {
                         Decision::Skip(SkipReason::Superseded) => {
                             match asked.decide(reminder, account, reminder.not_before) {
                                 Decision::Send(to_send) => {
-                                    Decision::Send(ToSend { until: now + TimeDelta::hours(1), ..to_send })
+                                    Decision::Send(SendPlan { until: now + TimeDelta::hours(1), ..to_send })
                                 }
                                 other => other,
                             }

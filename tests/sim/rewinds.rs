@@ -1,5 +1,5 @@
-//! The database goes back in time: it is backed up, restored under the daemons, and armed again by an operator; and state directories
-//! are lost. Only worlds in memory play this.
+//! The database goes back in time: it is backed up, restored under the daemons, and armed again by an operator; and
+//! state directories are lost. Only worlds in memory play this.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::Bug;
 use crate::life::Life;
-use crate::world::{Act, World, lock};
+use crate::world::{NoticeAction, World, lock};
 
 /// How long until the operator tries again what cannot be done now.
 const LATER: Duration = Duration::from_secs(10 * 60);
@@ -109,7 +109,8 @@ pub(crate) fn back_up(world: &World) {
     lock(&world.rewinds.operator).backup = Some((world.clock.elapsed(), backup));
 }
 
-/// Puts the backup in place of the database, once every machine that sends has looked at the database since: real daemons do so each second.
+/// Puts the backup in place of the database, once every machine that sends has looked at the database since: real
+/// daemons do so each second.
 pub(crate) async fn restore(world: &World, alive: &[&Arc<Life>]) {
     let Some((at, backup)) = lock(&world.rewinds.operator).backup.clone() else { return };
     let is_known = world.rewinds.machines.iter().all(|machine| lock(machine).looked_at > at);
@@ -119,7 +120,7 @@ pub(crate) async fn restore(world: &World, alive: &[&Arc<Life>]) {
         return;
     }
     if !is_known || !is_awake {
-        return world.after(LATER, Act::Restore);
+        return world.after(LATER, NoticeAction::Restore);
     }
     world.note("the database is restored".to_owned());
     world.memory().restore(&backup);
@@ -127,7 +128,7 @@ pub(crate) async fn restore(world: &World, alive: &[&Arc<Life>]) {
     lock(&world.oracle).rewound(world.clock.elapsed(), &views);
     world.rewinds.changed.notify_waiters();
     let pause = world.minutes(1, 12 * 60);
-    world.after(pause, Act::Arm);
+    world.after(pause, NoticeAction::Arm);
 }
 
 /// The state directory of a machine is gone, while no daemon runs on it.
@@ -146,7 +147,7 @@ pub(crate) fn lose_state(world: &World, place: usize) {
         lock(&world.rewinds.operator).gone.push(before);
     }
     let pause = world.minutes(1, 12 * 60);
-    world.after(pause, Act::Arm);
+    world.after(pause, NoticeAction::Arm);
 }
 
 /// The operator brings the books up to date and arms the database, once every daemon has put in what it handed over.
@@ -165,7 +166,7 @@ pub(crate) async fn arm(world: &World) {
     }
     let waited_for: Vec<_> = not_handed_in(&state).filter(|one| !gone.contains(&one.daemon)).collect();
     if !waited_for.is_empty() {
-        return world.after(LATER, Act::Arm);
+        return world.after(LATER, NoticeAction::Arm);
     }
     let rows = lock(&world.oracle).rows.clone();
     store.import(&rows, WriteMode::Commit).await.expect("memory answers");

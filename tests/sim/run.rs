@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{NaiveTime, TimeDelta};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Channel, InstallmentStatus, ManualChange, Receipt, Said, State, Suppression, SuppressionReason,
+    Channel, FieldUpdate, InstallmentStatus, ManualChange, Receipt, State, Suppression, SuppressionReason,
 };
 use dueherald::store::{ReminderFilter, Stop, WriteMode};
 use fastrand::Rng;
@@ -21,7 +21,7 @@ use crate::oracle::Oracle;
 use crate::planted::plan_again;
 use crate::rewinds;
 use crate::town::{Size, books, first_day, merchants};
-use crate::world::{Act, World, lock};
+use crate::world::{NoticeAction, World, lock};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -92,7 +92,8 @@ async fn play(
     let last = || trace.last.iter().map(|line| format!("\n  {line}")).collect::<String>();
     let failure = oracle.failure.as_ref().map(|what| {
         format!(
-            "seed {seed} on {database:?}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast events:{}",
+            "seed {seed} on {database:?}, step {}: {what}\nreplay: SIM_SEED={seed} cargo test --test sim\nlast \
+             events:{}",
             driver.steps,
             last()
         )
@@ -147,7 +148,8 @@ impl Driver {
         let instalments = lock(&world.oracle).rows.len();
         let whole = u64::from(world.size.days) * 24 * 60;
         for place in 0..instalments {
-            for (chance, act) in [(faults.pay, Act::Pay(place)), (faults.cancel, Act::Cancel(place))] {
+            for (chance, act) in [(faults.pay, NoticeAction::Pay(place)), (faults.cancel, NoticeAction::Cancel(place))]
+            {
                 if world.strikes(chance) {
                     let moment = world.minutes(0, whole);
                     world.after(moment, act);
@@ -155,62 +157,62 @@ impl Driver {
             }
             if world.strikes(faults.flap) {
                 let (moment, days) = (world.minutes(0, whole), world.draw(|rng| rng.i64(-3..=3)));
-                world.after(moment, Act::Move(place, days));
+                world.after(moment, NoticeAction::Move(place, days));
                 if world.draw(|rng| rng.bool()) {
                     let back = world.minutes(1, 3 * 24 * 60);
-                    world.after(moment + back, Act::Move(place, -days));
+                    world.after(moment + back, NoticeAction::Move(place, -days));
                 }
             }
             if world.strikes(faults.opt_out) {
                 let channel = if world.draw(|rng| rng.bool()) { Channel::Sms } else { Channel::Email };
                 let moment = world.minutes(0, whole);
-                world.after(moment, Act::OptOut(place, channel));
+                world.after(moment, NoticeAction::OptOut(place, channel));
             }
         }
         for day in 0..world.size.days {
             self.agree_on_a_day(DAY * day);
         }
-        world.after(Duration::ZERO, Act::Start(0));
-        world.after(Duration::ZERO, Act::Start(1));
+        world.after(Duration::ZERO, NoticeAction::Start(0));
+        world.after(Duration::ZERO, NoticeAction::Start(1));
     }
 
     fn agree_on_a_day(&self, morning: Duration) {
         let (world, faults) = (&self.world, self.world.faults);
         let moment = || morning + world.minutes(0, 24 * 60);
-        world.after(morning, Act::Audit);
+        world.after(morning, NoticeAction::Audit);
         for daemon in 0..2 {
             if world.strikes(faults.reload) {
-                world.after(moment(), Act::Reload(daemon));
+                world.after(moment(), NoticeAction::Reload(daemon));
             }
             if world.strikes(faults.clock_step) {
                 let seconds = world.draw(|rng| rng.i64(-120..=120));
-                world.after(moment(), Act::StepClock(daemon, TimeDelta::seconds(seconds)));
+                world.after(moment(), NoticeAction::StepClock(daemon, TimeDelta::seconds(seconds)));
             }
         }
         if world.strikes(faults.stop) {
             let (whose, channel) = (world.draw(|rng| rng.usize(0..3)), world.strikes(5_000).then_some(Channel::Sms));
             let whose = merchants().into_iter().nth(whose).map(|merchant| merchant.id);
             let (from, hours) = (moment(), world.minutes(10, 20 * 60));
-            world.after(from, Act::Stop(whose.clone(), channel));
-            world.after(from + hours, Act::Lift(whose, channel));
+            world.after(from, NoticeAction::Stop(whose.clone(), channel));
+            world.after(from + hours, NoticeAction::Lift(whose, channel));
         }
         if morning > SETTLED_IN && world.strikes(faults.downtime) {
             let lasts = world.minutes(60, 4 * 24 * 60);
-            world.after(moment(), Act::Downtime(lasts));
+            world.after(moment(), NoticeAction::Downtime(lasts));
         }
         if !world.has_real_store() && morning > SETTLED_IN {
             if world.strikes(faults.restore) {
                 let (from, later) = (moment(), world.minutes(60, 3 * 24 * 60));
-                world.after(from, Act::BackUp);
-                world.after(from + later, Act::Restore);
+                world.after(from, NoticeAction::BackUp);
+                world.after(from + later, NoticeAction::Restore);
             }
             if world.strikes(faults.lose_state) {
-                world.after(moment(), Act::LoseState(world.draw(|rng| rng.usize(0..2))));
+                world.after(moment(), NoticeAction::LoseState(world.draw(|rng| rng.usize(0..2))));
             }
         }
         if world.strikes(faults.outage) {
             let (gateway, hours) = (world.draw(|rng| rng.usize(0..3)), world.minutes(10, 12 * 60));
-            world.after(moment(), Act::Outage(gateway, hours));
+            world.after(moment(), NoticeAction::Outage(gateway, hours));
         }
     }
 
@@ -219,7 +221,8 @@ impl Driver {
         loop {
             while let Some(act) = self.world.next_act() {
                 if self.world.has_real_store() {
-                    // What daemons do at this moment is done before the books change: the oracle judges a claim by the books of its moment.
+                    // What daemons do at this moment is done before the books change: the oracle judges a claim by the
+                    // books of its moment.
                     self.rest().await;
                 }
                 self.act(act).await;
@@ -272,7 +275,7 @@ impl Driver {
                 if self.daemons[place].as_ref().is_some_and(|daemon| daemon.life.number == number) {
                     self.daemons[place].take().iter().for_each(Daemon::kill);
                     let pause = self.world.minutes(0, 30);
-                    self.world.after(pause, Act::Start(place));
+                    self.world.after(pause, NoticeAction::Start(place));
                 }
             }
             for gone in self.leaving.extract_if(.., |daemon| daemon.life.number == number) {
@@ -300,23 +303,25 @@ impl Driver {
         }
     }
 
-    async fn act(&mut self, act: Act) {
+    async fn act(&mut self, act: NoticeAction) {
         let world = Arc::clone(&self.world);
         match act {
-            Act::Pay(place) => self.change(place, |row| row.status = Said::Value(Some(InstallmentStatus::Paid))).await,
-            Act::Cancel(place) => {
-                self.change(place, |row| row.status = Said::Value(Some(InstallmentStatus::Cancelled))).await;
+            NoticeAction::Pay(place) => {
+                self.change(place, |row| row.status = FieldUpdate::Set(Some(InstallmentStatus::Paid))).await
             }
-            Act::Move(place, days) => self.change(place, |row| row.due_date += TimeDelta::days(days)).await,
-            Act::OptOut(place, channel) => self.opt_out(place, channel).await,
-            Act::Stop(merchant, channel) => {
+            NoticeAction::Cancel(place) => {
+                self.change(place, |row| row.status = FieldUpdate::Set(Some(InstallmentStatus::Cancelled))).await;
+            }
+            NoticeAction::Move(place, days) => self.change(place, |row| row.due_date += TimeDelta::days(days)).await,
+            NoticeAction::OptOut(place, channel) => self.opt_out(place, channel).await,
+            NoticeAction::Stop(merchant, channel) => {
                 let (actor, reason) = ("ann".to_owned(), "a drill".to_owned());
                 lock(&world.oracle).stops.insert((merchant.clone(), channel));
                 let stop = Stop { merchant, channel, actor, reason, since: world.clock.now() };
                 world.store.stop(&stop).await.expect("the store answers");
                 world.note("sending is stopped".to_owned());
             }
-            Act::Lift(merchant, channel) => {
+            NoticeAction::Lift(merchant, channel) => {
                 let held = held(&*world.store).await;
                 let by = ManualChange { actor: "town".into(), reason: "chance".into(), at: world.clock.now() };
                 world.store.lift_stop(merchant.as_ref(), channel, &by).await.expect("the store answers");
@@ -324,8 +329,8 @@ impl Driver {
                 lock(&world.oracle).stops.remove(&(merchant, channel));
                 world.note("a stop is lifted".to_owned());
             }
-            Act::Start(place) => self.start(place),
-            Act::Reload(place) => {
+            NoticeAction::Start(place) => self.start(place),
+            NoticeAction::Reload(place) => {
                 self.rules += 1;
                 if let Some(daemon) = self.daemons[place].take() {
                     daemon.ask_to_stop();
@@ -333,33 +338,33 @@ impl Driver {
                 }
                 self.start(place);
             }
-            Act::StepClock(place, by) => {
+            NoticeAction::StepClock(place, by) => {
                 if let Some(daemon) = &self.daemons[place] {
                     daemon.life.step_clock(by);
                     world.note(format!("the clock of {} steps by {by}", daemon.life.number));
                 }
             }
-            Act::Outage(gateway, lasts) => lock(&world.down)[gateway] = world.clock.elapsed() + lasts,
-            Act::Downtime(lasts) => {
+            NoticeAction::Outage(gateway, lasts) => lock(&world.down)[gateway] = world.clock.elapsed() + lasts,
+            NoticeAction::Downtime(lasts) => {
                 world.note(format!("everything is down for {} h", lasts.as_secs() / 3600));
                 self.down_until = self.down_until.max(world.clock.elapsed() + lasts);
                 self.daemons.iter().flatten().for_each(|daemon| daemon.life.die());
-                (0..2).for_each(|place| world.after(lasts, Act::Start(place)));
+                (0..2).for_each(|place| world.after(lasts, NoticeAction::Start(place)));
             }
-            Act::BackUp => rewinds::back_up(&world),
-            Act::Restore => {
+            NoticeAction::BackUp => rewinds::back_up(&world),
+            NoticeAction::Restore => {
                 let alive: Vec<_> = self.daemons.iter().flatten().chain(&self.leaving).map(|one| &one.life).collect();
                 rewinds::restore(&world, &alive).await;
             }
-            Act::LoseState(place) => {
+            NoticeAction::LoseState(place) => {
                 let on_it = |daemon: &&Daemon| daemon.life.machine == place;
                 self.daemons.iter().flatten().chain(&self.leaving).filter(on_it).for_each(|daemon| daemon.life.die());
                 self.bury_the_dead().await;
                 rewinds::lose_state(&world, place);
             }
-            Act::Arm => rewinds::arm(&world).await,
-            Act::Receipt(receipt) => self.receive(receipt).await,
-            Act::Audit => self.audit().await,
+            NoticeAction::Arm => rewinds::arm(&world).await,
+            NoticeAction::Receipt(receipt) => self.receive(receipt).await,
+            NoticeAction::Audit => self.audit().await,
         }
     }
 
@@ -430,7 +435,7 @@ impl Driver {
         self.down_until = Duration::ZERO;
         let stops = lock(&self.world.oracle).stops.clone();
         for (merchant, channel) in stops {
-            self.act(Act::Lift(merchant, channel)).await;
+            self.act(NoticeAction::Lift(merchant, channel)).await;
         }
         for place in 0..2 {
             self.start(place);

@@ -1,5 +1,5 @@
-//! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to the
-//! oracle.
+//! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to
+//! the oracle.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
-    ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth, RouteKey,
-    RouteVersion, SentCount, Settlement, SourceName, SourceState, State, Suppression, SuppressionChange, WishesByHand,
+    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
+    ManualChange, ManualPreferences, MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth,
+    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, State, Suppression, SuppressionChange,
 };
-use dueherald::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf, rules_of};
+use dueherald::plan::{Account, AnswerTry, Due, Mark, PlanItem, RecentContacts, TryDecision, rules_of};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, NextLook, PutIn,
-    QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord,
-    WriteMode,
+    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, NextLook,
+    PlanResult, PreferencesRecord, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord,
+    ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store, StoreError, SuppressionChangeFilter,
+    SuppressionFilter, UnknownReminder, WriteMode,
 };
 
 use crate::database::Busy;
@@ -71,7 +71,7 @@ impl FaultyStore {
     }
 
     /// Claims, and tells the oracle.
-    async fn claim_observed(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim_observed(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let world = self.world();
         let claimed = self.claim_as(request, decide).await?;
         let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
@@ -106,7 +106,8 @@ impl FaultyStore {
             }
         }
         let counted = self.settle_as(settlements).await?;
-        // One batch may hold the outcome of the older attempt and that of the latest: only the latter may leave an event.
+        // One batch may hold the outcome of the older attempt and that of the latest: only the latter may leave an
+        // event.
         for (id, attempt, events) in late {
             if self.told_of(id, attempt).await? != events {
                 lock(&world.oracle).fail("I8", format!("an outcome of an older attempt of {id} counted"));
@@ -137,7 +138,7 @@ impl Store for FaultyStore {
         amendments: &[Amendment],
         source: Option<&SourceName>,
         mode: WriteMode,
-    ) -> Result<Vec<Amended>, StoreError> {
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
         self.inner().amend(amendments, source, mode).await
     }
 
@@ -172,17 +173,17 @@ impl Store for FaultyStore {
         who: &BorrowerKey,
         due: NaiveDate,
         channel: Channel,
-        beside: Beside,
+        recent_contacts: RecentContacts,
     ) -> Result<Account, StoreError> {
-        self.inner().account_beside(who, due, channel, beside).await
+        self.inner().account_beside(who, due, channel, recent_contacts).await
     }
 
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
         self.inner().suppress(suppressions, by).await
     }
 
-    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
-        self.inner().wish(said).await
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
+        self.inner().set_preferences(said).await
     }
 
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
@@ -213,7 +214,7 @@ impl Store for FaultyStore {
         self.inner().sent(span).await
     }
 
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         self.inner().try_digits(attempt).await
     }
 
@@ -221,8 +222,8 @@ impl Store for FaultyStore {
         self.inner().forget_tries(attempt).await
     }
 
-    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
-        self.inner().wishes(borrower).await
+    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
+        self.inner().preferences(borrower).await
     }
 
     async fn plan(
@@ -269,7 +270,7 @@ impl Store for FaultyStore {
         Ok(changes)
     }
 
-    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
         self.before().await?;
         let put = self.inner().put_in(planned, at, mode).await?;
         for id in &put.revived {
@@ -289,7 +290,7 @@ impl Store for FaultyStore {
         Ok(done)
     }
 
-    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
         Ok(claimed)
     }
@@ -298,8 +299,8 @@ impl Store for FaultyStore {
         &self,
         settlements: &[Settlement],
         request: &ClaimRequest,
-        decide: Decide<'_>,
-    ) -> Result<(usize, Claimed), StoreError> {
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
         if let Err(error) = self.before().await {
             let world = self.world();
             if !world.has(Bug::CommitErrorIgnored) {
@@ -366,7 +367,7 @@ impl Store for FaultyStore {
         self.inner().suppression_changes(filter).await
     }
 
-    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
         self.inner().take_in(told).await
     }
 
@@ -374,7 +375,7 @@ impl Store for FaultyStore {
         self.inner().kept_reports(limit).await
     }
 
-    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
         self.inner().review_kept(reviewed).await
     }
 

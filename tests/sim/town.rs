@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday, WeekdaySet};
 use chrono_tz::Tz;
 use dueherald::domain::{
-    BorrowerKey, Channel, Currency, EmailAddress, InstallmentStatus, Locale, Merchant, Money, PersonName, Phone, Route,
-    RouteKind, Routes, Said, Support,
+    BorrowerKey, Channel, Currency, EmailAddress, FieldUpdate, InstallmentStatus, Locale, Merchant, Money, PersonName,
+    Phone, Route, RouteKind, Routes, Support,
 };
 use dueherald::plan::{
     Calendar, Cap, Caps, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms,
@@ -186,15 +186,15 @@ fn debts(rng: &mut Rng, (first, days): (NaiveDate, u32), number: u32) -> Vec<Led
         let installment = format!("b{number}-{part}").parse().expect("an id");
         let amount = Money::parse("128.50", currency).expect("an amount");
         rows.push(LedgerRow {
-            name: Said::Value(Some(PersonName::new("Ann Example").expect("a name"))),
-            phone: Said::Value(phone.clone()),
-            email: Said::Value(email.clone()),
-            locale: Said::Value(locale.clone()),
-            time_zone: Said::Value(zone),
-            account_phone: Said::Value(phone.clone()),
-            sequence: Said::Value(Some(part)),
-            of: Said::Value(Some(3)),
-            status: Said::Value(Some(InstallmentStatus::Open)),
+            name: FieldUpdate::Set(Some(PersonName::new("Ann Example").expect("a name"))),
+            phone: FieldUpdate::Set(phone.clone()),
+            email: FieldUpdate::Set(email.clone()),
+            locale: FieldUpdate::Set(locale.clone()),
+            time_zone: FieldUpdate::Set(zone),
+            account_phone: FieldUpdate::Set(phone.clone()),
+            sequence: FieldUpdate::Set(Some(part)),
+            of: FieldUpdate::Set(Some(3)),
+            status: FieldUpdate::Set(Some(InstallmentStatus::Open)),
             ..LedgerRow::new(borrower, installment, amount, due_date)
         });
     }

@@ -1,5 +1,5 @@
-//! What everything in a run shares: the one source of chance, the true time, the database, what is to happen when, and the
-//! record of what happened.
+//! What everything in a run shares: the one source of chance, the true time, the database, what is to happen when, and
+//! the record of what happened.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -24,7 +24,7 @@ use crate::town::{Size, caps};
 
 /// Something that happens to the daemons or in the lender's books at a moment.
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum NoticeAction {
     Pay(usize),
     Cancel(usize),
     Move(usize, i64),
@@ -82,7 +82,7 @@ pub(crate) struct World {
     pub(crate) activity: AtomicU64,
     /// No more faults.
     pub(crate) calm: AtomicBool,
-    agenda: Mutex<BTreeMap<(Duration, u64), Act>>,
+    agenda: Mutex<BTreeMap<(Duration, u64), NoticeAction>>,
     pub(crate) oracle: Mutex<Oracle>,
     pub(crate) trace: Mutex<Trace>,
     /// Until when each gateway is down.
@@ -182,14 +182,14 @@ impl World {
     }
 
     /// Puts something on the agenda.
-    pub(crate) fn after(&self, pause: Duration, act: Act) {
+    pub(crate) fn after(&self, pause: Duration, act: NoticeAction) {
         let mut agenda = lock(&self.agenda);
         let number = self.activity.fetch_add(1, Ordering::Relaxed);
         agenda.insert((self.clock.elapsed() + pause, number), act);
     }
 
     /// What is to happen now, one after the other.
-    pub(crate) fn next_act(&self) -> Option<Act> {
+    pub(crate) fn next_act(&self) -> Option<NoticeAction> {
         let mut agenda = lock(&self.agenda);
         let first = agenda.first_entry()?;
         (first.key().0 <= self.clock.elapsed()).then(|| first.remove())

@@ -1,5 +1,5 @@
-//! Rule: a path that the docs name exists, and so does the heading that a link names. Docs that lead to files long gone are worse
-//! than none.
+//! Rule: a path that the docs name exists, and so does the heading that a link names. Docs that lead to files long gone
+//! are worse than none.
 
 use crate::house::{Finding, House, folder_of, join};
 
@@ -7,7 +7,8 @@ use crate::house::{Finding, House, folder_of, join};
 const FOLDERS: [&str; 9] =
     ["src/", "tests/", "benches/", "migrations/", "templates/", "jurisdictions/", "locales/", "deploy/", ".ci/"];
 
-/// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy and docs, in comments of the source.
+/// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy and docs, in comments of
+/// the source.
 pub(crate) fn findings(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
     let at_root = house.root_files().into_iter().filter(|file| file.ends_with(".md") || file.ends_with(".toml"));

@@ -1,4 +1,5 @@
-//! Rule: an alert asks for figures that the daemon exports. One that asks for another name never fires, and nobody notices.
+//! Rule: an alert asks for figures that the daemon exports. One that asks for another name never fires, and nobody
+//! notices.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
-//! Rule: imports go only downwards, and modules of one level never import each other. So each room can be read, tested and
-//! replaced knowing only what is below it.
+//! Rule: imports go only downwards, and modules of one level never import each other. So each room can be read, tested
+//! and replaced knowing only what is below it.
 //!
-//! Paths are found in the tokens, wherever they stand (`use`, code, macros, visibility, tests), so a comment is no import and
-//! an import cannot hide.
+//! Paths are found in the tokens, wherever they stand (`use`, code, macros, visibility, tests), so a comment is no
+//! import and an import cannot hide.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -89,7 +89,8 @@ fn judge(from: Option<&str>, what: &Reached) -> Option<String> {
         std::cmp::Ordering::Greater => "up",
     };
     Some(format!(
-        "`{from}` (level {own}) imports `{to}` (level {below}), {way}: move what is shared to a lower level, or let a module \
+        "`{from}` (level {own}) imports `{to}` (level {below}), {way}: move what is shared to a lower level, or let a \
+         module \
          above both put them together"
     ))
 }

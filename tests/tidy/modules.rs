@@ -1,5 +1,5 @@
-//! Rule: every `.rs` file belongs to a module of something that Cargo builds. One that does not is never compiled, and its
-//! tests never run.
+//! Rule: every `.rs` file belongs to a module of something that Cargo builds. One that does not is never compiled, and
+//! its tests never run.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -25,7 +25,8 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
     let known: BTreeSet<_> = modules(house, &mut findings).into_iter().map(|module| module.file).collect();
     let files = ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder));
     for file in files.filter(|file| file.ends_with(".rs") && !known.contains(file)) {
-        let advice = "belongs to no module, so it is never compiled: declare it with `mod`, give it a target in Cargo.toml, \
+        let advice = "belongs to no module, so it is never compiled: declare it with `mod`, give it a target in \
+            Cargo.toml, \
                       or remove it";
         findings.push(Finding::new(&file, 1, advice.to_owned()));
     }

@@ -7,7 +7,8 @@ use crate::house::{Finding, House};
 /// The threat model.
 const MODEL: &str = "docs/security.md";
 
-/// Names in code style within the last column of the tables of risks that no function of the house has; and risks without any.
+/// Names in code style within the last column of the tables of risks that no function of the house has; and risks
+/// without any.
 pub(crate) fn findings(house: &House) -> Vec<Finding> {
     if !house.has(MODEL) {
         return Vec::new();
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_risk_needs_a_test_that_exists() {
-        let text = "| Risk | What | Tests |\n| --- | --- | --- |\n| a | b | `there`, `gone` |\n| a | b | |\n\n| x | `gone` |\n";
+        let text = "| Risk | What | Tests |\n| --- | --- | --- |\n| a | b | `there`, `gone` |\n| a | b | |\n\n| x | \
+            `gone` |\n";
         let house = [("docs/security.md", text), ("tests/it/main.rs", "async fn there() {}")];
         let found: Vec<_> = inspect(&house, findings).into_iter().map(|(place, _)| place).collect();
         assert_eq!(found, ["docs/security.md:3", "docs/security.md:4"]);

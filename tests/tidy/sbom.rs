@@ -1,5 +1,5 @@
-//! The bill of materials of the binary, as CycloneDX JSON: every package with version, licence and the checksum that Cargo.lock holds.
-//! https://cyclonedx.org/docs/1.5/json/
+//! The bill of materials of the binary, as CycloneDX JSON: every package with version, licence and the checksum that
+//! Cargo.lock holds. https://cyclonedx.org/docs/1.5/json/
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Rule: nothing is built in that deny.toml forbids: licences, sources, banned crates, second versions. `cargo deny` says the same and
-//! more; this holds it on machines where building that tool would take longer than all tests.
+//! Rule: nothing is built in that deny.toml forbids: licences, sources, banned crates, second versions. `cargo deny`
+//! says the same and more; this holds it on machines where building that tool would take longer than all tests.
 
 use std::collections::BTreeSet;
 
@@ -113,7 +113,8 @@ impl Sources {
     }
 }
 
-/// Whether an SPDX expression can be fulfilled. `/` is how old manifests write OR; of OR and AND the latter binds more tightly.
+/// Whether an SPDX expression can be fulfilled. `/` is how old manifests write OR; of OR and AND the latter binds more
+/// tightly.
 fn satisfies(expression: &str, is_allowed: &dyn Fn(&str) -> bool) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<_> = spaced.split_whitespace().collect();
@@ -178,7 +179,8 @@ mod tests {
     #[test]
     fn what_is_forbidden_is_found() {
         let policy: Policy = toml::from_str(
-            "graph.targets = []\nlicenses.allow = ['MIT']\nsources = { allow-registry = ['https://crates'], allow-git = [] }\n\
+            "graph.targets = []\nlicenses.allow = ['MIT']\nsources = { allow-registry = ['https://crates'], allow-git \
+             = [] }\n\
              licenses.exceptions = [{ crate = 'css', allow = ['MPL-2.0'] }]\n\
              bans.deny = [{ crate = 'openssl' }, { crate = 'ring', deny-multiple-versions = true }]",
         )

@@ -1,7 +1,8 @@
-//! Rule: sentences are plain. CONTRIBUTING.md describes four habits that make a sentence odd; this finds their clearest signs.
+//! Rule: sentences are plain. CONTRIBUTING.md describes four habits that make a sentence odd; this finds their clearest
+//! signs.
 //!
-//! Documents, the sample config and string literals must be free of them. Comments are counted: old ones are mended step by step, and the
-//! count may only fall.
+//! Documents, the sample config and string literals must be free of them. Comments are counted: old ones are mended
+//! step by step, and the count may only fall.
 
 use proc_macro2::{TokenStream, TokenTree};
 use regex::Regex;
@@ -9,7 +10,7 @@ use regex::Regex;
 use crate::house::{Finding, House};
 
 /// How many signs comments may have. Lower it whenever you mend some.
-const MAX_IN_COMMENTS: usize = 1320;
+const MAX_IN_COMMENTS: usize = 1318;
 
 /// A sign of an odd sentence, as a regular expression over prose, and advice.
 const SIGNS: [(&str, &str); 13] = [
@@ -68,7 +69,8 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
     }
     if in_comments > MAX_IN_COMMENTS {
         let advice = format!(
-            "comments of the house have {in_comments} signs of odd sentences, at most {MAX_IN_COMMENTS} are allowed: rewrite those that \
+            "comments of the house have {in_comments} signs of odd sentences, at most {MAX_IN_COMMENTS} are allowed: \
+             rewrite those that \
              you added, see \"Sentences\" there"
         );
         findings.push(Finding::new("CONTRIBUTING.md", 1, advice));

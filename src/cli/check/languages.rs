@@ -22,7 +22,8 @@ fn missing_for(config: &Config, merchant: &Merchant, templates: &[&TemplateInfo]
     let text = match (missing.len(), spoken.len()) {
         (0, _) => return None,
         (_, 0) => format!(
-            "is {}, a language in which there is no template: messages are in English; write templates for it, or name another locale",
+            "is {}, a language in which there is no template: messages are in English; write templates for it, or \
+             name another locale",
             merchant.locale
         ),
         _ => format!(

@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc, Weekday};
 use crate::config::Config;
 use crate::domain::{Merchant, duration};
 use crate::plan::{
-    ChannelMode, Days, Doubt, OnHoliday, Rule, RulesMatch, TimeOfDay, doubts, local_date, span_in_words, step_in_words,
+    ChannelMode, Days, OnHoliday, Rule, RuleWarning, RulesMatch, TimeOfDay, local_date, rule_warnings, span_in_words,
+    step_in_words,
 };
 
 pub(super) fn show(config: &Config, out: &mut dyn Write) -> io::Result<()> {
@@ -75,7 +76,7 @@ fn conditions(rule: &Rule) -> String {
 /// What is no mistake, but may not be meant, with its line.
 pub(super) fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     let policy = &config.policy;
-    let mut remarks: Vec<_> = doubts(policy).iter().map(|doubt| doubted(config, doubt)).collect();
+    let mut remarks: Vec<_> = rule_warnings(policy).iter().map(|doubt| doubted(config, doubt)).collect();
     let mut old_calendars = BTreeSet::new();
     for rule in &policy.rules {
         for merchant in policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id)) {
@@ -87,14 +88,15 @@ pub(super) fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     remarks
 }
 
-fn doubted(config: &Config, doubt: &Doubt) -> String {
+fn doubted(config: &Config, doubt: &RuleWarning) -> String {
     let text = match doubt {
-        Doubt::Overlap { earlier, merchant, offset, channel, .. } => format!(
-            "reminds as rule {earlier} does: borrowers of {merchant} may get two {channel} {}; narrow one of them, or write rules_match = \"first\"",
+        RuleWarning::Overlap { earlier, merchant, offset, channel, .. } => format!(
+            "reminds as rule {earlier} does: borrowers of {merchant} may get two {channel} {}; narrow one of them, or \
+             write rules_match = \"first\"",
             step_in_words(*offset)
         ),
-        Doubt::NoDay { .. } => "never reminds: overdue_days and stop_after leave it no day".to_owned(),
-        Doubt::Behind { earlier, .. } => {
+        RuleWarning::NoDay { .. } => "never reminds: overdue_days and stop_after leave it no day".to_owned(),
+        RuleWarning::Behind { earlier, .. } => {
             format!("never reminds: rule {earlier}, which comes before it, matches all that it matches")
         }
     };

@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 use super::super::table::table as plain_table;
 use super::super::{CliError, app::App};
 use crate::domain::{Address, Borrower, Message, RegisteredSms, Reminder, ReminderId, SkipReason, SmsText, State};
-use crate::gateway::capture::Captured;
-use crate::http::Standing;
+use crate::gateway::capture::CapturedMessage;
+use crate::http::LinkStatus;
 use crate::http::demo::{DemoMessage, DemoSkipped, DemoView, skip_words};
 use crate::http::public::Public;
 use crate::pipeline::Summary;
@@ -63,7 +63,12 @@ pub(super) async fn view(app: &App, invented: bool) -> Result<DemoView, CliError
     Ok(DemoView { title: "dueherald".into(), messages, skipped })
 }
 
-async fn sent(app: &App, reminder: &Reminder, captured: Captured, invented: bool) -> Result<DemoMessage, CliError> {
+async fn sent(
+    app: &App,
+    reminder: &Reminder,
+    captured: CapturedMessage,
+    invented: bool,
+) -> Result<DemoMessage, CliError> {
     let (borrower, zone) = who(app, reminder).await?;
     let merchant = app.policy.merchants.get(&reminder.plan.key.borrower.merchant);
     let locale = borrower.locale.clone().or_else(|| merchant.map(|merchant| merchant.locale.clone()));
@@ -157,9 +162,9 @@ async fn leads_to(message: &DemoMessage, public: &Public) -> String {
         return "no link".to_owned();
     };
     match public.standing(token).await {
-        Ok(Some(Standing::Open)) => "ways to repay",
-        Ok(Some(Standing::Expired)) => "link expired",
-        Ok(Some(Standing::Paid)) => "paid, thanks",
+        Ok(Some(LinkStatus::Open)) => "ways to repay",
+        Ok(Some(LinkStatus::Expired)) => "link expired",
+        Ok(Some(LinkStatus::Paid)) => "paid, thanks",
         Ok(Some(_)) => "nothing due",
         Ok(None) => "nowhere!",
         Err(_) => "no answer",

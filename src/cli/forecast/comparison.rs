@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::super::table::{self, Format, Row};
 use super::show::numbers;
-use crate::pipeline::{Changed, Comparison, Moved, Span};
+use crate::pipeline::{Comparison, ForecastSpan, ReminderDifference, StepDifference};
 
 /// Prints it for people.
-pub(super) fn tables(compared: &Comparison, span: Span, other: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn tables(compared: &Comparison, span: ForecastSpan, other: &str, out: &mut dyn Write) -> io::Result<()> {
     let local = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&span.zone).format("%F %H:%M").to_string();
     writeln!(
         out,
@@ -21,7 +21,7 @@ pub(super) fn tables(compared: &Comparison, span: Span, other: &str, out: &mut d
         span.zone
     )?;
     let mut steps = numbers(&["STEP", "CHANNEL", "NOW", "THEN", "GAINED", "LOST"], 2);
-    let row = |step: String, channel: String, Moved { now, then, gained, lost }: Moved| {
+    let row = |step: String, channel: String, StepDifference { now, then, gained, lost }: StepDifference| {
         [step, channel, now.to_string(), then.to_string(), gained.to_string(), lost.to_string()]
     };
     for ((step, channel), moved) in &compared.steps {
@@ -43,8 +43,8 @@ pub(super) fn tables(compared: &Comparison, span: Span, other: &str, out: &mut d
 }
 
 /// Prints it for programs.
-pub(super) fn json(compared: &Comparison, span: Span, out: &mut dyn Write) -> io::Result<()> {
-    let Moved { now, then, gained, lost } = compared.total();
+pub(super) fn json(compared: &Comparison, span: ForecastSpan, out: &mut dyn Write) -> io::Result<()> {
+    let StepDifference { now, then, gained, lost } = compared.total();
     let steps = compared.steps.iter().map(|((step, channel), moved)| {
         json!({
             "step": step.to_string(), "channel": channel,
@@ -62,13 +62,13 @@ pub(super) fn json(compared: &Comparison, span: Span, out: &mut dyn Write) -> io
     writeln!(out)
 }
 
-fn rows(compared: &Comparison) -> Vec<ChangedRow> {
-    compared.changed.iter().map(ChangedRow::of).collect()
+fn rows(compared: &Comparison) -> Vec<DifferenceRow> {
+    compared.changed.iter().map(DifferenceRow::of).collect()
 }
 
 /// One reminder that somebody gains or loses.
 #[derive(Debug, Serialize)]
-struct ChangedRow {
+struct DifferenceRow {
     change: &'static str,
     merchant: String,
     borrower: String,
@@ -77,8 +77,8 @@ struct ChangedRow {
     channel: &'static str,
 }
 
-impl ChangedRow {
-    fn of(changed: &Changed) -> Self {
+impl DifferenceRow {
+    fn of(changed: &ReminderDifference) -> Self {
         let key = &changed.key;
         Self {
             change: if changed.gained { "gained" } else { "lost" },
@@ -91,7 +91,7 @@ impl ChangedRow {
     }
 }
 
-impl Row for ChangedRow {
+impl Row for DifferenceRow {
     const TITLES: &'static [&'static str] = &["CHANGE", "MERCHANT", "BORROWER", "DUE", "STEP", "CHANNEL"];
 
     fn cells(&self) -> Vec<String> {

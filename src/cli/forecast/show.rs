@@ -10,12 +10,17 @@ use serde_json::{Value, json};
 
 use super::super::table::table;
 use crate::domain::{Channel, Currency};
-use crate::pipeline::{Busy, Costs, Forecast, Jam, Outlet, Peaks};
+use crate::pipeline::{Busy, Costs, Forecast, ForecastGateway, GatewayBacklog, Peaks};
 
-type Outlets = BTreeMap<Channel, Outlet>;
+type ForecastGateways = BTreeMap<Channel, ForecastGateway>;
 
 /// Prints it for people.
-pub(super) fn tables(forecast: &Forecast, outlets: &Outlets, notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn tables(
+    forecast: &Forecast,
+    outlets: &ForecastGateways,
+    notes: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let zone = forecast.span.zone;
     writeln!(
         out,
@@ -42,7 +47,7 @@ pub(super) fn tables(forecast: &Forecast, outlets: &Outlets, notes: &[String], o
     notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
 
-fn days(forecast: &Forecast, outlets: &Outlets) -> Table {
+fn days(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
     let mut table = by_channel(&["DATE", "DAY"], &["SEGMENTS", "COST", "SKIPPED"]);
     let row = |first: [String; 2], day: Option<NaiveDate>| {
         let sms = forecast.volume(day, Channel::Sms);
@@ -79,7 +84,7 @@ fn hours(forecast: &Forecast) -> Table {
     table
 }
 
-fn gateways(forecast: &Forecast, outlets: &Outlets) -> Table {
+fn gateways(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
     let titles = ["GATEWAY", "CHANNEL", "MESSAGES", "COST", "BUSIEST HOUR", "MINUTE", "SECOND", "RATE"];
     let mut table = numbers(&titles, 2);
     for (channel, outlet) in outlets {
@@ -102,8 +107,10 @@ fn gateways(forecast: &Forecast, outlets: &Outlets) -> Table {
 }
 
 /// Says where a gateway is too slow for what is asked of it.
-fn tell_pace(forecast: &Forecast, outlet: &Outlet, peaks: &Peaks, out: &mut dyn Write) -> io::Result<()> {
-    let (Some(rate), Some(Jam { due, leaves, too_late })) = (outlet.rate, peaks.queue) else { return Ok(()) };
+fn tell_pace(forecast: &Forecast, outlet: &ForecastGateway, peaks: &Peaks, out: &mut dyn Write) -> io::Result<()> {
+    let (Some(rate), Some(GatewayBacklog { due, leaves, too_late })) = (outlet.rate, peaks.queue) else {
+        return Ok(());
+    };
     let name = &outlet.gateway;
     if leaves > due {
         let a_day = rate.per_day.map(|most| format!(" and {most} a UTC day")).unwrap_or_default();
@@ -120,14 +127,20 @@ fn tell_pace(forecast: &Forecast, outlet: &Outlet, peaks: &Peaks, out: &mut dyn 
     if too_late > 0 {
         writeln!(
             out,
-            "warning: for up to {too_late} of {name} that is too late, after max_lateness or the contact hours: spread the rule, or raise the rate"
+            "warning: for up to {too_late} of {name} that is too late, after max_lateness or the contact hours: \
+             spread the rule, or raise the rate"
         )?;
     }
     if leaves > due { writeln!(out) } else { Ok(()) }
 }
 
 /// Prints it for programs.
-pub(super) fn json(forecast: &Forecast, outlets: &Outlets, notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn json(
+    forecast: &Forecast,
+    outlets: &ForecastGateways,
+    notes: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let hours = forecast.hours.iter().map(|((date, hour, channel), volume)| {
         json!({
             "date": date, "hour": hour, "channel": channel,
@@ -155,7 +168,7 @@ pub(super) fn json(forecast: &Forecast, outlets: &Outlets, notes: &[String], out
     writeln!(out)
 }
 
-fn sums_json(forecast: &Forecast, outlets: &Outlets, day: Option<NaiveDate>) -> Value {
+fn sums_json(forecast: &Forecast, outlets: &ForecastGateways, day: Option<NaiveDate>) -> Value {
     let sms = forecast.volume(day, Channel::Sms);
     let costs = forecast.costs(day, outlets).into_iter().map(|(code, cost)| (code, plain(cost, code)));
     let skipped = forecast.skips(day).into_iter().map(|(reason, count)| (reason.as_str(), count));
@@ -170,7 +183,7 @@ fn sums_json(forecast: &Forecast, outlets: &Outlets, day: Option<NaiveDate>) -> 
     sums
 }
 
-fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &Outlet) -> Value {
+fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &ForecastGateway) -> Value {
     let volume = forecast.volume(None, channel);
     let busy = |busy: Busy| json!({ "from": busy.from, "messages": busy.messages });
     let peaks = forecast.peaks(channel, outlet);

@@ -14,7 +14,7 @@ use crate::cli::table::table;
 use crate::cli::{CliError, Exit};
 use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
 use crate::gateway::Gateway;
-use crate::pipeline::{NoticeOrder, Preview, Recall, Seen, Selection, Signature, create as make, preview};
+use crate::pipeline::{AuditNote, NoticeOrder, Preview, Recall, RouteSnapshot, Selection, create as make, preview};
 use crate::render::{Phase, RenderRequest, Sample};
 use crate::source::{Encoding, TextInput, TextOptions, read_borrower_list};
 
@@ -48,7 +48,7 @@ pub(super) struct CreateArgs {
     due_to: Option<NaiveDate>,
     /// Only instalments before, on or after their due date
     #[arg(long, value_enum)]
-    state: Option<Standing>,
+    state: Option<DebtStage>,
     /// Only the borrowers of this CSV file, by its column borrower_id
     #[arg(long, value_name = "FILE")]
     borrowers: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub(super) struct CreateArgs {
 
 /// How a debt stands to its due date.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Standing {
+enum DebtStage {
     BeforeDue,
     OnDue,
     Overdue,
@@ -82,7 +82,7 @@ enum Standing {
 
 /// Makes a notice, or tells what it would be.
 pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
-    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let audit_note = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let now = app.clock.now();
     let seen = app.composer.routes.now(&*app.store, &*app.clock).await?;
     let recall = args.affected_by_route.as_ref().map(|key| recall(key, &seen, app)).transpose()?;
@@ -93,7 +93,7 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
         product: args.product.clone(),
         due_from: args.due_from,
         due_to: args.due_to,
-        phase: args.state.map(Standing::phase),
+        phase: args.state.map(DebtStage::phase),
         borrowers: args.borrowers.as_deref().map(|file| listed(file, args.encoding)).transpose()?,
         recall,
         channels,
@@ -108,14 +108,14 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
         name: args.name,
         template: args.template,
         selection: &selection,
-        signature,
+        audit_note,
         approve_above: app.config.notices.approve_above,
     };
     tell(&make(&*app.store, &app.policy, &order, now).await.map_err(told)?, out)?;
     Ok(Exit::Done)
 }
 
-impl Standing {
+impl DebtStage {
     fn phase(self) -> Phase {
         match self {
             Self::BeforeDue => Phase::Before,
@@ -125,12 +125,13 @@ impl Standing {
     }
 }
 
-fn recall(key: &RouteKey, seen: &Seen, app: &App) -> Result<Recall, CliError> {
+fn recall(key: &RouteKey, seen: &RouteSnapshot, app: &App) -> Result<Recall, CliError> {
     let none = || CliError::Use(format!("there is no route {key}; `dueherald route list` lists them"));
     let recall = Recall::of(key, seen.routes(), link_modes(app)).ok_or_else(none)?;
     if recall.route().is_open(app.clock.now()) {
         return Err(CliError::Use(format!(
-            "route {key} is open: who holds a link to it needs no correction; first run `dueherald route replace {key} --by OTHER`"
+            "route {key} is open: who holds a link to it needs no correction; first run `dueherald route replace \
+             {key} --by OTHER`"
         )));
     }
     Ok(recall)
@@ -165,7 +166,8 @@ fn listed(file: &Path, encoding: Option<Encoding>) -> Result<BTreeSet<BorrowerId
     read_borrower_list(input).map_err(|error| wrong(error.to_string()))
 }
 
-/// The channels on which the notice can be made for every merchant; what stands in the way of the others is the error if none is left.
+/// The channels on which the notice can be made for every merchant; what stands in the way of the others is the error
+/// if none is left.
 fn channels(args: &CreateArgs, merchants: &[&Merchant], app: &App) -> Result<Vec<Channel>, CliError> {
     let renderer = &app.composer.renderer;
     if !renderer.has(&args.template) {
@@ -195,7 +197,8 @@ fn carries(template: &TemplateName, channel: Channel, merchants: &[&Merchant], a
         for gateway in gateways(channel, app) {
             if gateway.registered().is_some_and(|registered| !registered.carries(template.as_str(), merchant)) {
                 return Err(format!(
-                    "gateway {} has no approved template {template} for {}; have one approved and write it into the config",
+                    "gateway {} has no approved template {template} for {}; have one approved and write it into the \
+                     config",
                     gateway.name(),
                     merchant.id
                 ));
@@ -253,11 +256,11 @@ fn show_samples(
     args: &CreateArgs,
     merchants: &[&Merchant],
     found: &Preview,
-    seen: &Seen,
+    seen: &RouteSnapshot,
     app: &App,
     out: &mut (dyn Write + Send),
 ) -> Result<(), CliError> {
-    let phase = args.state.map_or(Phase::Before, Standing::phase);
+    let phase = args.state.map_or(Phase::Before, DebtStage::phase);
     let wanted = merchants.iter().flat_map(|merchant| found.channels.keys().map(move |channel| (*merchant, *channel)));
     for (merchant, channel) in wanted.take(SHOWN) {
         let Some(gateway) = gateways(channel, app).next() else { continue };

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::super::{CliError, Exit};
 use crate::domain::MerchantId;
-use crate::pipeline::Signature;
+use crate::pipeline::AuditNote;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ pub(super) async fn run(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
-    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let audit_note = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     let ApproveArgs { merchant, day, .. } = args;
-    if !store.approve_volume(merchant, *day, &signature.at(now)).await? {
+    if !store.approve_volume(merchant, *day, &audit_note.at(now)).await? {
         return Err(CliError::Failed(format!("no reminders of {merchant} planned on {day} are held for their number")));
     }
     // Only now: asked about a day that has none, it would make it the merchant's first.

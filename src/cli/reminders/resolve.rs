@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::super::{CliError, Exit};
 use crate::domain::ReminderId;
-use crate::pipeline::{Finding, ResolveError, Signature, resolve};
+use crate::pipeline::{AuditNote, Finding, ResolveError, resolve};
 use crate::source::{Encoding, TextInput, TextOptions};
 use crate::store::Store;
 
@@ -23,7 +23,8 @@ pub(super) struct ResolveArgs {
     /// sent: it went out. resend: it did not, and is to be sent again
     #[arg(long = "as", value_enum, value_name = "FINDING", required_unless_present = "file")]
     finding: Option<Resolution>,
-    /// Settle many from a CSV file with the columns reminder (its number) and outcome (sent, delivered, undelivered or not_sent)
+    /// Settle many from a CSV file with the columns reminder (its number) and outcome (sent, delivered, undelivered or
+    /// not_sent)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "finding"])]
     file: Option<PathBuf>,
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
@@ -53,10 +54,10 @@ pub(super) async fn run(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
-    let signature = Signature::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let audit_note = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
     match (&args.file, args.id, args.finding) {
-        (Some(file), ..) => settle_file(file, args.encoding, store, &signature, now, out).await,
-        (None, Some(id), Some(found)) => settle_one(id, found, store, &signature, now, out).await,
+        (Some(file), ..) => settle_file(file, args.encoding, store, &audit_note, now, out).await,
+        (None, Some(id), Some(found)) => settle_one(id, found, store, &audit_note, now, out).await,
         _ => Err(CliError::Use("name a reminder and --as FINDING, or --file FILE".to_owned())),
     }
 }
@@ -65,7 +66,7 @@ async fn settle_one(
     id: ReminderId,
     found: Resolution,
     store: &dyn Store,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
@@ -73,7 +74,7 @@ async fn settle_one(
         Resolution::Sent => (Finding::Sent, "counts as sent"),
         Resolution::Resend => (Finding::Resend, "is due again, and is decided afresh"),
     };
-    resolve(store, id, finding, signature, now).await.map_err(|error| match error {
+    resolve(store, id, finding, audit_note, now).await.map_err(|error| match error {
         ResolveError::Store(error) => CliError::Store(error),
         ResolveError::Unsigned(_) => CliError::Use(error.to_string()),
         ResolveError::NotUnknown(_) => CliError::Failed(error.to_string()),
@@ -87,7 +88,7 @@ async fn settle_file(
     file: &Path,
     encoding: Option<Encoding>,
     store: &dyn Store,
-    signature: &Signature,
+    audit_note: &AuditNote,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
@@ -102,7 +103,7 @@ async fn settle_file(
         let line = record.position().map_or(0, csv::Position::line);
         let problem = match read(&record, places) {
             Err(reason) => reason,
-            Ok((id, finding)) => match resolve(store, id, finding, signature, now).await {
+            Ok((id, finding)) => match resolve(store, id, finding, audit_note, now).await {
                 Ok(()) => {
                     settled += 1;
                     continue;

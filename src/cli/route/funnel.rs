@@ -1,3 +1,5 @@
+//! `dueherald route funnel`: how many borrowers followed each link to the end.
+
 use std::io::Write;
 
 use chrono::TimeDelta;

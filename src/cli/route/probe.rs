@@ -1,3 +1,5 @@
+//! `dueherald route probe`: checks one route now, without recording the result.
+
 use std::io::Write;
 
 use serde::Serialize;
@@ -5,7 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::table::{self, Format, Row};
 use crate::cli::{CliError, Exit};
-use crate::domain::{Probed, Route, RouteKey};
+use crate::domain::{ProbeResult, Route, RouteKey};
 
 /// Looks once, and tells. What daemons know of the routes stays as it is: one look from another machine is no proof.
 pub(super) async fn run(
@@ -36,7 +38,7 @@ struct ProbeRow {
 }
 
 impl ProbeRow {
-    fn of(route: &Route, probed: &Probed) -> Self {
+    fn of(route: &Route, probed: &ProbeResult) -> Self {
         let fault = probed.fault.as_ref();
         Self {
             route: route.key.to_string(),

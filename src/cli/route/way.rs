@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Kind, SetArgs};
+use super::{RouteKindArg, SetArgs};
 use crate::cli::CliError;
 use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support};
 use crate::render::page_languages;
@@ -41,15 +41,15 @@ pub(super) fn kind(
     let url = || args.url.clone().or(known_url).ok_or_else(|| lacks("--url"));
     args.only_what_fits(kind)?;
     Ok(match (kind, known) {
-        (Kind::Web, _) => RouteKind::Web { url: url()? },
-        (Kind::App, Some(RouteKind::App { guide, .. })) => {
+        (RouteKindArg::Web, _) => RouteKind::Web { url: url()? },
+        (RouteKindArg::App, Some(RouteKind::App { guide, .. })) => {
             RouteKind::App { url: url()?, guide: args.guide.over(guide.clone())? }
         }
-        (Kind::App, _) => RouteKind::App { url: url()?, guide: args.guide.over(AppGuide::default())? },
-        (Kind::Support, Some(RouteKind::Support { contact })) if args.contact.is_empty() => {
+        (RouteKindArg::App, _) => RouteKind::App { url: url()?, guide: args.guide.over(AppGuide::default())? },
+        (RouteKindArg::Support, Some(RouteKind::Support { contact })) if args.contact.is_empty() => {
             RouteKind::Support { contact: contact.clone() }
         }
-        (Kind::Support, _) => RouteKind::Support { contact: args.contact.read()? },
+        (RouteKindArg::Support, _) => RouteKind::Support { contact: args.contact.read()? },
     })
 }
 
@@ -67,21 +67,23 @@ pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
     }
 }
 
-fn kind_of(known: &RouteKind) -> Kind {
+fn kind_of(known: &RouteKind) -> RouteKindArg {
     match known {
-        RouteKind::Web { .. } => Kind::Web,
-        RouteKind::App { .. } => Kind::App,
-        RouteKind::Support { .. } => Kind::Support,
+        RouteKind::Web { .. } => RouteKindArg::Web,
+        RouteKind::App { .. } => RouteKindArg::App,
+        RouteKind::Support { .. } => RouteKindArg::Support,
     }
 }
 
 impl SetArgs {
-    fn only_what_fits(&self, kind: Kind) -> Result<(), CliError> {
+    fn only_what_fits(&self, kind: RouteKindArg) -> Result<(), CliError> {
         let refused = |what: &str, of: &str| Err(CliError::Use(format!("{what} is for {of} only; leave it out")));
         match kind {
-            Kind::Support if self.url.is_some() => refused("--url", "routes of kind web and app"),
-            Kind::Web | Kind::Support if !self.guide.is_empty() => refused("--store or --step", "routes of kind app"),
-            Kind::Web | Kind::App if !self.contact.is_empty() => {
+            RouteKindArg::Support if self.url.is_some() => refused("--url", "routes of kind web and app"),
+            RouteKindArg::Web | RouteKindArg::Support if !self.guide.is_empty() => {
+                refused("--store or --step", "routes of kind app")
+            }
+            RouteKindArg::Web | RouteKindArg::App if !self.contact.is_empty() => {
                 refused("--phone, --email or --hours", "routes of kind support")
             }
             _ => Ok(()),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::super::CliError;
-use super::list::{Which, filter};
+use super::list::{SuppressionSelection, filter};
 use crate::source::SuppressionsWriter;
 use crate::store::Store;
 
@@ -11,7 +11,11 @@ use crate::store::Store;
 const PAGE: u32 = 1_000;
 
 /// Writes all of them, page by page: a lender may have a million.
-pub(super) async fn export(which: Which, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) async fn export(
+    which: SuppressionSelection,
+    store: &dyn Store,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let mut filter = filter(which, PAGE);
     let mut writer = SuppressionsWriter::new(out)?;
     loop {

@@ -11,7 +11,7 @@ use super::super::CliError;
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
 use super::list::{address, masked, whose};
-use super::{Scope, known};
+use super::{StopScope, known};
 use crate::domain::{Merchant, MerchantId, SuppressionChange, SuppressionScope};
 use crate::store::{Store, SuppressionChangeFilter};
 
@@ -79,7 +79,7 @@ impl ChangeRow {
 
 fn words(scope: SuppressionScope, reveal: bool) -> String {
     match scope {
-        SuppressionScope::Stop { merchant, channel } => Scope::new(merchant, channel).to_string(),
+        SuppressionScope::Stop { merchant, channel } => StopScope::new(merchant, channel).to_string(),
         SuppressionScope::Address { merchant, address } => {
             let shown = if reveal { address.reveal().to_owned() } else { masked(address.as_address()) };
             format!("{shown} for {}", whose(merchant.as_ref()))

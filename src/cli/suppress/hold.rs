@@ -7,14 +7,16 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::CliError;
-use crate::domain::{BorrowerId, BorrowerKey, Hold, Merchant, MerchantId, Said, Wishes, WishesByHand};
-use crate::pipeline::{self, Signature};
+use crate::domain::{
+    BorrowerId, BorrowerKey, ContactPreferences, FieldUpdate, Hold, ManualPreferences, Merchant, MerchantId,
+};
+use crate::pipeline::{self, AuditNote};
 use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct HoldArgs {
     #[command(flatten)]
-    who: Who,
+    who: HoldTarget,
     /// Reason: dispute, hardship, legal, or other words (recorded)
     #[arg(long)]
     reason: String,
@@ -24,7 +26,7 @@ pub(super) struct HoldArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Who {
+pub(super) struct HoldTarget {
     /// The merchant
     #[arg(long)]
     merchant: MerchantId,
@@ -57,7 +59,7 @@ pub(super) async fn hold(
 }
 
 pub(super) async fn release(
-    who: Who,
+    who: HoldTarget,
     store: &dyn Store,
     merchants: &BTreeMap<MerchantId, Merchant>,
     now: DateTime<Utc>,
@@ -72,12 +74,12 @@ pub(super) async fn release(
     Ok(())
 }
 
-async fn say(who: &Who, hold: Option<Hold>, store: &dyn Store, at: DateTime<Utc>) -> Result<String, CliError> {
-    let Signature { actor, .. } = Signature::new(&who.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
+async fn say(who: &HoldTarget, hold: Option<Hold>, store: &dyn Store, at: DateTime<Utc>) -> Result<String, CliError> {
+    let AuditNote { actor, .. } = AuditNote::new(&who.actor, "-").map_err(|error| CliError::Use(error.to_string()))?;
     let borrower = BorrowerKey { merchant: who.merchant.clone(), id: who.borrower.clone() };
-    let wishes = Wishes { hold: Said::Value(hold), ..Wishes::default() };
+    let preferences = ContactPreferences { hold: FieldUpdate::Set(hold), ..ContactPreferences::default() };
     let name = format!("{} of {}", borrower.id, borrower.merchant);
-    if !store.wish(&WishesByHand { borrower, wishes, actor, at }).await? {
+    if !store.set_preferences(&ManualPreferences { borrower, preferences, actor, at }).await? {
         return Err(CliError::Failed(format!(
             "the ledger knows no borrower {name}; check the number, or import first"
         )));

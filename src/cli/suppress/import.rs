@@ -18,7 +18,8 @@ const BATCH: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// A CSV with a column address, and merchant, reason, source, since and until as you like; - reads the standard input
+    /// A CSV with a column address, and merchant, reason, source, since and until as you like; - reads the standard
+    /// input
     file: PathBuf,
     /// Merchant of lines that name none [default: every merchant]
     #[arg(long)]

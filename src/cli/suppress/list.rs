@@ -19,7 +19,7 @@ use crate::store::{Store, SuppressionFilter};
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    which: Which,
+    which: SuppressionSelection,
     /// Only this address
     #[arg(long, value_name = "PHONE|E-MAIL")]
     address: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct ListArgs {
 
 /// Which suppressions.
 #[derive(Debug, Args)]
-pub(super) struct Which {
+pub(super) struct SuppressionSelection {
     /// Only those of this merchant
     #[arg(long)]
     merchant: Option<MerchantId>,
@@ -48,7 +48,7 @@ pub(super) struct Which {
 /// One address, for one merchant or for all.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("whose").required(true).args(["merchant", "all"])))]
-pub(super) struct One {
+pub(super) struct AddressSelection {
     /// The phone number or e-mail address
     #[arg(value_name = "PHONE|E-MAIL")]
     address: String,
@@ -63,7 +63,7 @@ pub(super) struct One {
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     #[command(flatten)]
-    one: One,
+    one: AddressSelection,
     #[command(flatten)]
     signed: SignedArgs,
 }
@@ -71,7 +71,7 @@ pub(super) struct RemoveArgs {
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
     #[command(flatten)]
-    one: One,
+    one: AddressSelection,
     /// Why: opted_out, bounced, complained or manual
     #[arg(long, default_value = "manual")]
     reason: SuppressionReason,
@@ -81,7 +81,8 @@ pub(super) struct AddArgs {
     /// Reason in words (recorded)
     #[arg(long)]
     note: Option<String>,
-    /// The last day on which it holds (YYYY-MM-DD; the merchant's local day, or UTC), or an instant; without it for good
+    /// The last day on which it holds (YYYY-MM-DD; the merchant's local day, or UTC), or an instant; without it for
+    /// good
     #[arg(long)]
     until: Option<String>,
 }
@@ -101,7 +102,7 @@ pub(super) async fn list(
     Ok(())
 }
 
-pub(super) fn filter(which: Which, limit: u32) -> SuppressionFilter {
+pub(super) fn filter(which: SuppressionSelection, limit: u32) -> SuppressionFilter {
     SuppressionFilter { merchant: which.merchant, channel: which.channel, limit, ..SuppressionFilter::default() }
 }
 

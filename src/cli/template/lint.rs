@@ -12,8 +12,8 @@ use super::{counted, phase_of};
 /// The most characters of a whole message (Aliyun; the carriers in China cut longer ones).
 const MOST_CHARACTERS: usize = 500;
 
-/// Prints every approved template with what it comes to, and warns of what its provider would refuse; of any gateway, warns of banned
-/// words. Gives how many warnings there were.
+/// Prints every approved template with what it comes to, and warns of what its provider would refuse; of any gateway,
+/// warns of banned words. Gives how many warnings there were.
 ///
 /// # Errors
 /// When `out` cannot be written to.

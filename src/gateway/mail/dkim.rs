@@ -1,7 +1,8 @@
 //! DKIM (RFC 6376) over a message that we wrote: relaxed/relaxed, by ring through rustls.
 //!
-//! lettre signs only messages of its own making, with the machine's time, and walks over the headers by a recursion of one call
-//! per character, so that a long subject ends the process. What is left to write is how white space is evened out.
+//! lettre signs only messages of its own making, with the machine's time, and walks over the headers by a recursion of
+//! one call per character, so that a long subject ends the process. What is left to write is how white space is evened
+//! out.
 
 use std::fmt::{self, Write};
 
@@ -76,7 +77,8 @@ impl Dkim {
             return Err(GatewayError::Settings(problem.into()));
         }
         let unusable = || {
-            let problem = "dkim.key is no private key that can sign: give the PEM text of an RSA key of 2048 bits or more \
+            let problem = "dkim.key is no private key that can sign: give the PEM text of an RSA key of 2048 bits or \
+                more \
                            (`openssl genrsa 2048`) or of an Ed25519 key (`openssl genpkey -algorithm ed25519`)";
             GatewayError::Settings(problem.into())
         };
@@ -99,8 +101,8 @@ impl Dkim {
         self.valid_from.is_none_or(|from| from <= at)
     }
 
-    /// The header that goes before `message`, with its line end. Every header that is there is signed, and that there is no
-    /// second sender and subject. `None` when the key fails.
+    /// The header that goes before `message`, with its line end. Every header that is there is signed, and that there
+    /// is no second sender and subject. `None` when the key fails.
     pub(in crate::gateway) fn header(&self, message: &str, at: DateTime<Utc>) -> Option<String> {
         let (head, body) = message.split_once("\r\n\r\n")?;
         let mut signed = String::with_capacity(head.len() + 512);

@@ -1,4 +1,5 @@
-//! An e-mail as it goes over the wire: multipart/alternative, pure ASCII, the same bytes for every attempt but the date.
+//! An e-mail as it goes over the wire: multipart/alternative, pure ASCII, the same bytes for every attempt but the
+//! date.
 
 use std::fmt::Write;
 
@@ -45,8 +46,9 @@ pub(in crate::gateway) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsend
     let to: Address = mail.to.as_str().parse().map_err(|_| Unsendable("bad-address"))?;
     let mut raw = String::with_capacity(1024 + (parts.text.len() + parts.html.len()) * 9 / 8);
     let domain = mail.from.email.domain();
-    // RFC 3834 has `Auto-Submitted`: so that nobody's holiday notice answers it. The boundary follows from the reference, which
-    // nobody who writes a template or a name can know, and `=_` cannot stand in encoded text (RFC 2045, 6.7).
+    // RFC 3834 has `Auto-Submitted`: so that nobody's holiday notice answers it. The boundary follows from the
+    // reference, which nobody who writes a template or a name can know, and `=_` cannot stand in encoded text (RFC
+    // 2045, 6.7).
     let written = write!(
         raw,
         "Message-ID: <{reference}@{domain}>\r\nDate: {date}\r\n{addressed}Auto-Submitted: auto-generated\r\n",

@@ -1,6 +1,8 @@
-//! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to `cur`.
+//! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to
+//! `cur`.
 //!
-//! Only regular files are read. To open a pipe or to read a device may block for good, and a symbolic link may lead anywhere.
+//! Only regular files are read. To open a pipe or to read a device may block for good, and a symbolic link may lead
+//! anywhere.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,13 +22,13 @@ pub struct Maildir(pub PathBuf);
 
 /// One message in `new`.
 #[derive(Debug)]
-pub struct Arrived {
+pub struct MailFile {
     path: PathBuf,
     /// What it says, or why it could not be opened.
     pub content: io::Result<Result<Report, NoReport>>,
 }
 
-impl Arrived {
+impl MailFile {
     /// The name of its file.
     #[must_use]
     pub fn name(&self) -> OsString {
@@ -45,7 +47,7 @@ impl Maildir {
     ///
     /// # Errors
     /// When `new` cannot be read.
-    pub fn arrived(&self, limit: usize, without: &BTreeSet<OsString>) -> io::Result<Vec<Arrived>> {
+    pub fn arrived(&self, limit: usize, without: &BTreeSet<OsString>) -> io::Result<Vec<MailFile>> {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(self.0.join("new"))? {
             let entry = entry?;
@@ -58,15 +60,15 @@ impl Maildir {
                 break;
             }
         }
-        Ok(paths.into_iter().map(|path| Arrived { content: beginning(&path).map(|raw| read(&raw)), path }).collect())
+        Ok(paths.into_iter().map(|path| MailFile { content: beginning(&path).map(|raw| read(&raw)), path }).collect())
     }
 
-    /// Moves a message to `cur`, where a mail program shows it: as seen if it was taken in, as unread if it is for a person, and
-    /// flagged if it could not be opened. Blocks.
+    /// Moves a message to `cur`, where a mail program shows it: as seen if it was taken in, as unread if it is for a
+    /// person, and flagged if it could not be opened. Blocks.
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub fn put_away(&self, arrived: &Arrived) -> io::Result<()> {
+    pub fn put_away(&self, arrived: &MailFile) -> io::Result<()> {
         let flags = match arrived.content {
             Ok(Ok(_)) => "S",
             Ok(Err(_)) => "",

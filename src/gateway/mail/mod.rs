@@ -8,7 +8,7 @@ mod return_path;
 pub mod returned;
 
 pub use dkim::DkimSettings;
-pub use maildir::{Arrived, Maildir};
+pub use maildir::{MailFile, Maildir};
 
 pub(super) use dkim::Dkim;
 pub(super) use frame::{Composition, Mail, compose, is_token};

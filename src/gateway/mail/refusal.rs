@@ -1,16 +1,18 @@
-//! Who or what a mail server refuses, told from its status code and its words: one table for replies to our own SMTP commands and for
-//! bounces. Pure.
+//! Who or what a mail server refuses, told from its status code and its words: one table for replies to our own SMTP
+//! commands and for bounces. Pure.
 //!
-//! The enhanced status code counts first (RFC 3463, RFC 7372 and the registry of IANA; Exchange Online and Gmail have details of their own).
-//! Several codes are used for opposite things, `5.7.1` above all: there the words decide. They are those of Postfix, Exim,
-//! Exchange, Gmail, QQ Mail and Tencent Exmail, NetEase (163, 126, and Coremail, on which it is built), and Alibaba Mail with DirectMail.
+//! The enhanced status code counts first (RFC 3463, RFC 7372 and the registry of IANA; Exchange Online and Gmail have
+//! details of their own). Several codes are used for opposite things, `5.7.1` above all: there the words decide. They
+//! are those of Postfix, Exim, Exchange, Gmail, QQ Mail and Tencent Exmail, NetEase (163, 126, and Coremail, on which
+//! it is built), and Alibaba Mail with DirectMail.
 
 use std::fmt;
 
 /// Who or what is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) enum RefusalKind {
-    /// The recipient. `gone` says that nothing will ever arrive there: there is no such mailbox, or its domain takes no mail.
+    /// The recipient. `gone` says that nothing will ever arrive there: there is no such mailbox, or its domain takes no
+    /// mail.
     Recipient {
         /// Whether the address is dead.
         gone: bool,
@@ -230,7 +232,8 @@ const CONTENT: [&str; 15] = [
     "phishing",
 ];
 
-/// What a refusal of class 4 or 5 is about; `None` where neither the code nor the words are known. `text` is what the server said.
+/// What a refusal of class 4 or 5 is about; `None` where neither the code nor the words are known. `text` is what the
+/// server said.
 pub(in crate::gateway) fn classify(status: Option<Status>, text: &str) -> Option<RefusalKind> {
     // An address may hold any word.
     let lower = text.split_whitespace().filter(|word| !word.contains('@')).collect::<Vec<_>>().join(" ").to_lowercase();
@@ -276,8 +279,8 @@ fn by_status(status: Status, lower: &str) -> Option<RefusalKind> {
     })
 }
 
-/// What the words say. The order matters: "Sender address rejected: User unknown" is about the sender, "User unknown in relay recipient
-/// table" about the recipient, and "Client host rejected: content policy" about us.
+/// What the words say. The order matters: "Sender address rejected: User unknown" is about the sender, "User unknown in
+/// relay recipient table" about the recipient, and "Client host rejected: content policy" about us.
 fn by_words(lower: &str) -> Option<RefusalKind> {
     if names_a_dead_mailbox(lower) || names_a_dead_domain(lower) {
         return Some(if says(lower, &SENDER) { RefusalKind::Sender } else { RefusalKind::Recipient { gone: true } });

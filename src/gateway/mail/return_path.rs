@@ -1,7 +1,9 @@
-//! Variable envelope return paths: each message has a sender's address of its own, by which a bounce is known whatever it says.
+//! Variable envelope return paths: each message has a sender's address of its own, by which a bounce is known whatever
+//! it says.
 //!
-//! The reference goes into the address as base32, because it is base64url, and mail servers may change capitals: 40 characters for its
-//! 25 bytes. A local part has 64 at most (RFC 5321, 4.5.3.1.1), which leaves 23 for the name before the `+`.
+//! The reference goes into the address as base32, because it is base64url, and mail servers may change capitals: 40
+//! characters for its 25 bytes. A local part has 64 at most (RFC 5321, 4.5.3.1.1), which leaves 23 for the name before
+//! the `+`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +22,8 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 pub(in crate::gateway) struct ReturnPath(pub(in crate::gateway) Address);
 
 impl ReturnPath {
-    /// The envelope's sender for the message with this reference; without a tag for a reference that was not sealed by us.
+    /// The envelope's sender for the message with this reference; without a tag for a reference that was not sealed by
+    /// us.
     pub(in crate::gateway) fn for_message(&self, reference: &str) -> Address {
         let tagged =
             tag(reference).and_then(|tag| Address::new(format!("{}+{tag}", self.0.user()), self.0.domain()).ok());

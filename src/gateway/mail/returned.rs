@@ -1,9 +1,9 @@
-//! What comes back: bounces (RFC 3464, and what mail systems say in plain words), complaints (RFC 5965), and the rest, which is
-//! no business of ours. Pure.
+//! What comes back: bounces (RFC 3464, and what mail systems say in plain words), complaints (RFC 5965), and the rest,
+//! which is no business of ours. Pure.
 //!
-//! A message of ours is known by its reference: in the return path that it was sent from (see `return_path`), or as the local
-//! part of the Message-ID of what is returned. What only speaks of a message, as `In-Reply-To` does, is no report about it. Nobody can
-//! guess a reference, so a forged report harms only who forges it.
+//! A message of ours is known by its reference: in the return path that it was sent from (see `return_path`), or as the
+//! local part of the Message-ID of what is returned. What only speaks of a message, as `In-Reply-To` does, is no report
+//! about it. Nobody can guess a reference, so a forged report harms only who forges it.
 
 use std::borrow::Cow;
 use std::thread;
@@ -15,13 +15,13 @@ use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 
 use super::refusal::{RefusalKind, Status, classify, names_a_dead_mailbox};
 use super::return_path::{REFERENCE_BYTES, reference_in};
-use crate::domain::{About, Code, EmailAddress, Fate, Report};
+use crate::domain::{Code, EmailAddress, Report, ReportSubject, ReportedState};
 
 /// How much of a message is looked at, in bytes. What a report says stands before the message that it returns.
 pub const LOOKED_AT: usize = 1 << 20;
 
-/// The stack on which a message is taken apart, in bytes: enough for [`LOOKED_AT`] bytes of messages within messages. The system
-/// gives only what is used of it.
+/// The stack on which a message is taken apart, in bytes: enough for [`LOOKED_AT`] bytes of messages within messages.
+/// The system gives only what is used of it.
 const STACK: usize = 32 << 20;
 
 /// Why a message tells nothing about one of ours.
@@ -47,8 +47,9 @@ pub enum NoReport {
 /// When it reports on no message of ours.
 pub fn read(raw: &[u8]) -> Result<Report, NoReport> {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
-    // Anybody can send us what the parser (mail-parser 0.11.9) does not survive: it panics when parts are nested in some wrong ways,
-    // and it drops messages within messages by recursion, so that an ordinary stack overflows and takes the whole process with it.
+    // Anybody can send us what the parser (mail-parser 0.11.9) does not survive: it panics when parts are nested in
+    // some wrong ways, and it drops messages within messages by recursion, so that an ordinary stack overflows and
+    // takes the whole process with it.
     thread::scope(|scope| {
         let reader = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_on_ample_stack(raw));
         reader.ok().and_then(|reader| reader.join().ok()).unwrap_or(Err(NoReport::Unreadable))
@@ -63,15 +64,15 @@ pub fn read_on_ample_stack(raw: &[u8]) -> Result<Report, NoReport> {
     let found = ReferenceSearch::of(raw, &message);
     let DeliveryReport { fate, recipient } = told(&message)?;
     let about = match (found.in_return_path, found.in_message_id.flatten(), recipient) {
-        (Some(reference), _, None) | (None, Some(reference), None) => About::Reference(reference),
-        (Some(reference), _, Some(recipient)) => About::Copy { reference, recipient },
+        (Some(reference), _, None) | (None, Some(reference), None) => ReportSubject::Reference(reference),
+        (Some(reference), _, Some(recipient)) => ReportSubject::Copy { reference, recipient },
         // Sent back to somebody else than who sent it: it may be a copy that went on from where ours arrived.
         (None, Some(_), Some(recipient))
-            if matches!(fate, Fate::Undelivered { .. }) && !sent_to(&message, &recipient) =>
+            if matches!(fate, ReportedState::Undelivered { .. }) && !sent_to(&message, &recipient) =>
         {
             return Err(NoReport::Undecided);
         }
-        (None, Some(reference), Some(recipient)) => About::Copy { reference, recipient },
+        (None, Some(reference), Some(recipient)) => ReportSubject::Copy { reference, recipient },
         (None, None, _) => return Err(NoReport::Unnamed),
     };
     let at = message.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
@@ -80,7 +81,7 @@ pub fn read_on_ample_stack(raw: &[u8]) -> Result<Report, NoReport> {
 
 /// What a report says.
 struct DeliveryReport {
-    fate: Fate,
+    fate: ReportedState,
     /// Of whom, if it says so.
     recipient: Option<EmailAddress>,
 }
@@ -121,11 +122,11 @@ fn text<'a>(part: &'a MessagePart<'_>) -> Cow<'a, str> {
     String::from_utf8_lossy(part.contents())
 }
 
-/// RFC 3464. Behind the fields of the message stands a group for each recipient. Of those that failed the one counts that the message
-/// was written to; if none is, the first. Where a copy arrived as well, nothing is settled.
+/// RFC 3464. Behind the fields of the message stands a group for each recipient. Of those that failed the one counts
+/// that the message was written to; if none is, the first. Where a copy arrived as well, nothing is settled.
 fn delivery_status(text: &str, message: &Message<'_>) -> Result<DeliveryReport, NoReport> {
     let told = groups(text).into_iter().filter_map(|group| recipient_status(&group));
-    let (arrived, mut failed): (Vec<_>, Vec<_>) = told.partition(|told| told.fate == Fate::Delivered);
+    let (arrived, mut failed): (Vec<_>, Vec<_>) = told.partition(|told| told.fate == ReportedState::Delivered);
     if !arrived.is_empty() && !failed.is_empty() {
         return Err(NoReport::Undecided);
     }
@@ -140,7 +141,7 @@ fn recipient_status(fields: &[(String, String)]) -> Option<DeliveryReport> {
     let diagnostic = field("diagnostic-code").unwrap_or_default();
     let fate = match field("action").map(|action| action.to_ascii_lowercase()).as_deref().map(first_word) {
         Some("failed") => undelivered(status, diagnostic),
-        Some("delivered") => Fate::Delivered,
+        Some("delivered") => ReportedState::Delivered,
         // A relayed one went on to a system that tells no more of it.
         Some(_) => return None,
         // Some leave the action out.
@@ -158,9 +159,10 @@ fn feedback(text: &str) -> Result<DeliveryReport, NoReport> {
     let fields = groups(text).concat();
     let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     match field("feedback-type").map(|kind| kind.to_ascii_lowercase()).as_deref().map(first_word) {
-        Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => {
-            Ok(DeliveryReport { fate: Fate::Complained, recipient: field("original-rcpt-to").and_then(address) })
-        }
+        Some("abuse" | "fraud" | "opt-out" | "opt-out-list" | "other") => Ok(DeliveryReport {
+            fate: ReportedState::Complained,
+            recipient: field("original-rcpt-to").and_then(address),
+        }),
         // About a virus or a signature, or that it is no spam after all.
         _ => Err(NoReport::Undecided),
     }
@@ -189,13 +191,13 @@ fn groups(text: &str) -> Vec<Vec<(String, String)>> {
     groups
 }
 
-fn undelivered(status: Option<Status>, diagnostic: &str) -> Fate {
+fn undelivered(status: Option<Status>, diagnostic: &str) -> ReportedState {
     let told = status.filter(|status| !status.is_vague()).or_else(|| Status::find(diagnostic)).or(status);
     let temporary = status.is_some_and(|status| status.class == 4);
     let gone = classify(told, diagnostic) == Some(RefusalKind::Recipient { gone: true });
     let for_good = gone && !temporary;
     let code = told.map(|status| Code::new(&format!("smtp-{status}")));
-    Fate::Undelivered { code, for_good }
+    ReportedState::Undelivered { code, for_good }
 }
 
 fn is_from_mail_system(message: &Message<'_>) -> bool {
@@ -206,7 +208,7 @@ fn is_from_mail_system(message: &Message<'_>) -> bool {
 }
 
 /// A mail system that speaks no RFC 3464: qmail, older Exim and Exchange, and what sits on top of them.
-fn in_words(message: &Message<'_>) -> Result<Fate, NoReport> {
+fn in_words(message: &Message<'_>) -> Result<ReportedState, NoReport> {
     const WAITING: [&str; 7] = [
         "delayed",
         "will be retried",
@@ -274,7 +276,7 @@ impl ReferenceSearch {
     }
 
     fn look_through(&mut self, bytes: &[u8]) {
-        for Line { field, text } in lines(bytes) {
+        for HeaderLine { field, text } in lines(bytes) {
             self.look_through_line(&field, text);
         }
     }
@@ -316,13 +318,13 @@ const RETURN_PATHS: [&str; 10] = [
 ];
 
 /// A line of a message, with the name of the header field that it belongs to if it is in one, in small letters.
-struct Line<'a> {
+struct HeaderLine<'a> {
     field: String,
     text: &'a [u8],
 }
 
 /// The lines, each once. A fold belongs to the field above it, for a few lines at most.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+fn lines(bytes: &[u8]) -> impl Iterator<Item = HeaderLine<'_>> {
     const MOST_FOLDS: usize = 8;
     let (mut field, mut folds) = (String::new(), 0);
     bytes.split_inclusive(|byte| *byte == b'\n').map(move |text| {
@@ -337,7 +339,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
             let name = text[..text.len().min(32)].split(|byte| *byte == b':').next().unwrap_or_default();
             field = String::from_utf8_lossy(name).trim().to_ascii_lowercase();
         }
-        Line { field: field.clone(), text }
+        HeaderLine { field: field.clone(), text }
     })
 }
 
@@ -345,8 +347,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
 mod tests {
     use super::lines;
 
-    /// Whatever a stranger sends, each of its bytes is looked at once: a megabyte of `@` in one line took 2.6 seconds when the name of
-    /// the field was looked for at every one.
+    /// Whatever a stranger sends, each of its bytes is looked at once: a megabyte of `@` in one line took 2.6 seconds
+    /// when the name of the field was looked for at every one.
     #[test]
     fn every_byte_is_looked_at_once() {
         let endless = [b"To: ".as_slice(), &vec![b'@'; 1 << 20]].concat();

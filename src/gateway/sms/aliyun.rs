@@ -1,8 +1,8 @@
-//! Aliyun SMS (dysmsapi, version 2017-05-25): `SendSms` and `QuerySendDetails` under the V3 signature, receipts and replies as arrays
-//! of JSON.
+//! Aliyun SMS (dysmsapi, version 2017-05-25): `SendSms` and `QuerySendDetails` under the V3 signature, receipts and
+//! replies as arrays of JSON.
 //!
-//! Not idempotent. A template's code and values go out, no text; the reference goes along as `OutId` and comes back in receipts and
-//! look-ups. Callbacks carry no signature: they are hints until the look-up has confirmed them.
+//! Not idempotent. A template's code and values go out, no text; the reference goes along as `OutId` and comes back in
+//! receipts and look-ups. Callbacks carry no signature: they are hints until the look-up has confirmed them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::client::{Answer, authority};
+use super::client::{ProviderResponse, authority};
 use super::connection::{Endpoint, gateway_settings};
 use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{NamedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{canonical_headers, canonical_query, hex, hmac_sha256, sha256_hex};
-use super::verdict::{Verdict, provider_code, undocumented, until_midnight, until_next_month};
+use super::verdict::{ReadResponse, provider_code, undocumented, until_midnight, until_next_month};
 use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
-    About, Address, Code, Fate, GatewayName, LinkMode, MerchantId, Message, Outcome, Phone, RejectScope, Reply, Report,
-    TemplateName,
+    Address, Code, GatewayName, LinkMode, MerchantId, Message, Outcome, Phone, RejectScope, Reply, Report,
+    ReportSubject, ReportedState, TemplateName,
 };
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
+use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 use crate::render::RegisteredTemplates;
 
@@ -60,8 +60,8 @@ gateway_settings! {
         /// The registered signatures of merchants that are not what their messages begin with elsewhere.
         #[serde(default)]
         pub sign_names: BTreeMap<MerchantId, String>,
-        /// The most characters of a parameter (`isv.PARAM_LENGTH_LIMIT`). 35 is Aliyun's figure for most kinds of variables, not
-        /// confirmed for all of them.
+        /// The most characters of a parameter (`isv.PARAM_LENGTH_LIMIT`). 35 is Aliyun's figure for most kinds of
+        /// variables, not confirmed for all of them.
         #[serde(default = "max_parameter")]
         pub max_parameter: usize,
         /// What kind of link it lets through; never a personal one (`isv.PARAM_NOT_SUPPORT_URL`).
@@ -122,7 +122,8 @@ impl SmsGateway {
     }
 }
 
-/// The header `Authorization` of the V3 signature. All of `headers` are signed; the documented minimum is `host` and `x-acs-*`.
+/// The header `Authorization` of the V3 signature. All of `headers` are signed; the documented minimum is `host` and
+/// `x-acs-*`.
 #[must_use]
 pub fn authorization(
     account: &AliyunAccount,
@@ -139,7 +140,8 @@ pub fn authorization(
 }
 
 impl Aliyun {
-    /// A signed call. `subject` tells two calls of one instant apart: the nonce is made of both, so that no chance is needed.
+    /// A signed call. `subject` tells two calls of one instant apart: the nonce is made of both, so that no chance is
+    /// needed.
     fn call(
         &self,
         (action, subject): (&str, &str),
@@ -233,7 +235,7 @@ impl Provider for Aliyun {
         self.settings.account.all().len()
     }
 
-    fn refuses_credential(&self, answer: &Answer) -> bool {
+    fn refuses_credential(&self, answer: &ProviderResponse) -> bool {
         field(answer.json().unwrap_or(&Value::Null), "Code").is_some_and(|code| is_of_credential(&code))
     }
 
@@ -254,7 +256,7 @@ impl Provider for Aliyun {
         self.call(("SendSms", &subject), &query, credential, now).ok_or_else(|| net::not_sent("bad-request"))
     }
 
-    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+    fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse {
         let json = answer.json().unwrap_or(&Value::Null);
         let Some(code) = field(json, "Code") else { return undocumented(answer, None, now) };
         if code == "OK" && (200..300).contains(&answer.status) {
@@ -292,7 +294,7 @@ impl Provider for Aliyun {
     }
 
     /// What is not found may be there later: it is no proof.
-    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, _now: DateTime<Utc>) -> LookUp {
         let json = answer.json().unwrap_or(&Value::Null);
         let details = json.pointer("/SmsSendDetailDTOs/SmsSendDetailDTO").and_then(Value::as_array);
         let is_it = |detail: &&Value| field(detail, "OutId").as_deref() == Some(inquiry.reference);
@@ -300,7 +302,7 @@ impl Provider for Aliyun {
         let fate = match field(detail, "SendStatus").as_deref() {
             Some("1") => None,
             Some("2") => Some(undelivered(field(detail, "ErrCode"))),
-            Some("3") => Some(Fate::Delivered),
+            Some("3") => Some(ReportedState::Delivered),
             _ => return LookUp::Unclear,
         };
         LookUp::Accepted { provider_id: inquiry.provider_id.map(str::to_owned), fate }
@@ -311,9 +313,9 @@ impl Provider for Aliyun {
     }
 }
 
-fn undelivered(code: Option<String>) -> Fate {
+fn undelivered(code: Option<String>) -> ReportedState {
     let for_good = code.as_deref() == Some("isv.MOBILE_NUMBER_ILLEGAL");
-    Fate::Undelivered { code: code.and_then(|code| provider_code(&code)), for_good }
+    ReportedState::Undelivered { code: code.and_then(|code| provider_code(&code)), for_good }
 }
 
 impl Callbacks for Aliyun {
@@ -321,8 +323,8 @@ impl Callbacks for Aliyun {
         reports(callback.body, |element| receipt(element).or_else(|| reply(element)))
     }
 
-    fn answer(&self) -> Thanks {
-        Thanks { content_type: "application/json; charset=utf-8", body: r#"{"code":0,"msg":"接收成功"}"# }
+    fn answer(&self) -> CallbackReply {
+        CallbackReply { content_type: "application/json; charset=utf-8", body: r#"{"code":0,"msg":"接收成功"}"# }
     }
 
     fn is_proof(&self) -> bool {
@@ -332,12 +334,12 @@ impl Callbacks for Aliyun {
 
 fn receipt(element: &Value) -> Option<Report> {
     let fate = match field(element, "success")?.as_str() {
-        "true" => Fate::Delivered,
+        "true" => ReportedState::Delivered,
         "false" => undelivered(field(element, "err_code")),
         _ => return None,
     };
-    let reference = field(element, "out_id").and_then(|id| identifier(&id)).map(About::Reference);
-    let number = || field(element, "biz_id").and_then(|id| identifier(&id)).map(About::ProviderId);
+    let reference = field(element, "out_id").and_then(|id| identifier(&id)).map(ReportSubject::Reference);
+    let number = || field(element, "biz_id").and_then(|id| identifier(&id)).map(ReportSubject::ProviderId);
     let at = field(element, "report_time").and_then(|time| chinese_time(&time));
     Some(Report::Fate { about: reference.or_else(number)?, fate, at })
 }

@@ -1,8 +1,9 @@
-//! The HTTP client that all SMS gateways share: it follows no redirect, retries nothing, goes through no proxy, keeps no cookie, and reads no
-//! more of an answer than it needs.
+//! The HTTP client that all SMS gateways share: it follows no redirect, retries nothing, goes through no proxy, keeps
+//! no cookie, and reads no more of an answer than it needs.
 //!
-//! Requests are values of reqwest's type; they leave by hyper over our own sockets, since reqwest would write them in a task of its own, out of
-//! reach of a deadline: a process that was stopped past its lease would send what it had handed to that task before.
+//! Requests are values of reqwest's type; they leave by hyper over our own sockets, since reqwest would write them in a
+//! task of its own, out of reach of a deadline: a process that was stopped past its lease would send what it had handed
+//! to that task before.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -27,7 +28,7 @@ use super::connection::Connection as Settings;
 use crate::clock::{Clock, Deadline};
 use crate::domain::Network;
 use crate::gateway::decode::decode;
-use crate::gateway::socket::{Gate, GatedSocket, Leaves};
+use crate::gateway::socket::{FlushMode, GatedSocket, SocketGate};
 use crate::gateway::{GatewayError, net};
 
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
@@ -38,7 +39,7 @@ const AGENT: &str = concat!("dueherald/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, as far as it came.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ProviderResponse {
     pub(super) status: u16,
     /// The header `Retry-After`.
     pub(super) retry_after: Option<String>,
@@ -57,7 +58,7 @@ pub(super) enum Body {
     Cut,
 }
 
-impl Answer {
+impl ProviderResponse {
     pub(super) fn new(status: u16, retry_after: Option<String>, body: Body) -> Self {
         Self { status, retry_after, body, json: OnceLock::new() }
     }
@@ -98,11 +99,11 @@ pub(super) struct Client {
     idle_timeout: Duration,
     clock: Arc<dyn Clock>,
     /// Connections that wait for the next request, the latest used last. As many as were ever in flight at most.
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<VecDeque<IdleConnections>>,
 }
 
-struct Idle {
-    line: Line,
+struct IdleConnections {
+    line: ClientConnection,
     since: Duration,
 }
 
@@ -152,7 +153,7 @@ impl Client {
         &self,
         request: hyper::Request<reqwest::Body>,
         deadline: &Deadline,
-    ) -> Result<Answer, NoAnswer> {
+    ) -> Result<ProviderResponse, NoAnswer> {
         let mut line = match self.idle_line() {
             Some(line) => line,
             // Seldom, and in a box of its own, or every send would have room for it.
@@ -162,20 +163,20 @@ impl Client {
         let answer = line.converse(request).await?;
         if matches!(answer.body, Body::Whole(_)) {
             let since = self.clock.elapsed();
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(Idle { line, since });
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(IdleConnections { line, since });
         }
         Ok(answer)
     }
 
     /// The connection that was used last, if it is still fit for use.
-    fn idle_line(&self) -> Option<Line> {
+    fn idle_line(&self) -> Option<ClientConnection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.elapsed();
-        let too_long = |idle: &Idle| now.saturating_sub(idle.since) >= self.idle_timeout;
+        let too_long = |idle: &IdleConnections| now.saturating_sub(idle.since) >= self.idle_timeout;
         while idle.front().is_some_and(too_long) {
             idle.pop_front();
         }
-        while let Some(Idle { mut line, .. }) = idle.pop_back() {
+        while let Some(IdleConnections { mut line, .. }) = idle.pop_back() {
             if line.is_fit() {
                 return Some(line);
             }
@@ -183,18 +184,18 @@ impl Client {
         None
     }
 
-    async fn connect(&self, deadline: &Deadline) -> Result<Line, NoAnswer> {
+    async fn connect(&self, deadline: &Deadline) -> Result<ClientConnection, NoAnswer> {
         let connected = net::within(&*self.clock, self.connect_timeout, self.open(deadline)).await;
         connected.unwrap_or(Err("connect-timeout")).map_err(NoAnswer::NotConnected)
     }
 
-    async fn open(&self, deadline: &Deadline) -> Result<Line, &'static str> {
-        let gate = Arc::new(Gate::default());
+    async fn open(&self, deadline: &Deadline) -> Result<ClientConnection, &'static str> {
+        let gate = Arc::new(SocketGate::default());
         gate.set_deadline(Some(deadline.clone()));
         let socket = GatedSocket::new(
             net::connect(&self.host, self.port, &self.allowed_networks).await?,
             Arc::clone(&gate),
-            Leaves::AtOnce,
+            FlushMode::AtOnce,
         );
         let stream: Stream = match &self.tls {
             None => Box::new(socket),
@@ -205,7 +206,7 @@ impl Client {
         };
         // Writes nothing: HTTP/1 has no handshake of its own.
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| "connect-failed")?;
-        Ok(Line { sender, driver: Some(Box::pin(driver)), gate })
+        Ok(ClientConnection { sender, driver: Some(Box::pin(driver)), gate })
     }
 }
 
@@ -218,14 +219,14 @@ type Stream = Box<dyn Duplex>;
 type Driver = Connection<TokioIo<Stream>, reqwest::Body>;
 
 /// One connection. It moves only while somebody converses on it.
-struct Line {
+struct ClientConnection {
     sender: SendRequest<reqwest::Body>,
     /// `None` when it has ended.
     driver: Option<Pin<Box<Driver>>>,
-    gate: Arc<Gate>,
+    gate: Arc<SocketGate>,
 }
 
-impl Line {
+impl ClientConnection {
     /// Whether the gateway has not hung up meanwhile, and the answer before was read to its end.
     fn is_fit(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
@@ -238,7 +239,7 @@ impl Line {
         }
     }
 
-    async fn converse(&mut self, request: hyper::Request<reqwest::Body>) -> Result<Answer, NoAnswer> {
+    async fn converse(&mut self, request: hyper::Request<reqwest::Body>) -> Result<ProviderResponse, NoAnswer> {
         let mut talk = pin!(talk(self.sender.send_request(request)));
         let driver = &mut self.driver;
         poll_fn(|context| {
@@ -260,11 +261,11 @@ impl Line {
 
 const LOST: NoAnswer = NoAnswer::Lost("http-connection-lost");
 
-async fn talk(response: impl Future<Output = hyper::Result<Response<Incoming>>>) -> Result<Answer, NoAnswer> {
+async fn talk(response: impl Future<Output = hyper::Result<Response<Incoming>>>) -> Result<ProviderResponse, NoAnswer> {
     let response = response.await.map_err(|_| LOST)?;
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Answer::new(status, retry_after, read(response.into_body()).await))
+    Ok(ProviderResponse::new(status, retry_after, read(response.into_body()).await))
 }
 
 async fn read(mut body: Incoming) -> Body {

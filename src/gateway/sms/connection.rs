@@ -1,3 +1,5 @@
+//! Connection settings that every HTTP gateway shares.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -20,8 +22,8 @@ pub struct Connection {
     pub connect_timeout: Duration,
     /// How long the whole call may take, connecting included.
     pub timeout: Duration,
-    /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a request that meets
-    /// a connection being closed ends as unknown.
+    /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a request that
+    /// meets a connection being closed ends as unknown.
     pub idle_timeout: Duration,
     /// How many calls may be in flight at once.
     pub max_in_flight: usize,
@@ -41,8 +43,8 @@ impl Connection {
     }
 }
 
-/// A `[gateways.*]` section: what is written out, and the keys that every HTTP gateway has. Serde's `flatten` would lose the lines of
-/// mistakes.
+/// A `[gateways.*]` section: what is written out, and the keys that every HTTP gateway has. Serde's `flatten` would
+/// lose the lines of mistakes.
 macro_rules! gateway_settings {
     ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
@@ -62,8 +64,8 @@ macro_rules! gateway_settings {
             /// How long the whole call may take, connecting included.
             #[serde(default = "crate::gateway::sms::connection::timeout", with = "crate::domain::duration")]
             pub timeout: std::time::Duration,
-            /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a request that
-            /// meets a connection being closed ends as unknown.
+            /// How long a connection is kept for the next request. Less than the server's patience (many: 5 s): a
+            /// request that meets a connection being closed ends as unknown.
             #[serde(default = "crate::gateway::sms::connection::idle_timeout", with = "crate::domain::duration")]
             pub idle_timeout: std::time::Duration,
             /// How many calls may be in flight at once.

@@ -1,5 +1,5 @@
-//! SMS over HTTP. A provider is pure functions: a request from a hand-over, an outcome from an answer, the same for a look-up, and a
-//! reader of its callbacks. One gateway does the rest for all of them, on one client.
+//! SMS over HTTP. A provider is pure functions: a request from a hand-over, an outcome from an answer, the same for a
+//! look-up, and a reader of its callbacks. One gateway does the rest for all of them, on one client.
 //!
 //! What no provider's own words decide, HTTP does:
 //!
@@ -11,11 +11,11 @@
 //! | other 4xx but 408 | rejected: by the generic gateway's the recipient's trouble, by the others' the gateway's |
 //! | everything else: a 2xx that is no documented acceptance, 5xx, silence, a lost connection, half an answer | unknown |
 //!
-//! Where the config lists several credentials, a refusal of one (which says that nothing was done) is followed by the same request with
-//! the next; see [`super::credentials`].
+//! Where the config lists several credentials, a refusal of one (which says that nothing was done) is followed by the
+//! same request with the next; see [`super::credentials`].
 //!
-//! A code that a provider is not known to use is logged once, and means what its status means: a 4xx refuses the request, so that
-//! nothing was sent; with any other status the outcome is unknown.
+//! A code that a provider is not known to use is logged once, and means what its status means: a 4xx refuses the
+//! request, so that nothing was sent; with any other status the outcome is unknown.
 
 pub mod aliyun;
 mod client;
@@ -39,8 +39,8 @@ use reqwest::Request;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
-use self::client::{Answer, Body, Client};
-use self::verdict::Verdict;
+use self::client::{Body, Client, ProviderResponse};
+use self::verdict::ReadResponse;
 use super::callback::CallbackAddress;
 use super::credentials::Rotation;
 use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
@@ -90,12 +90,12 @@ trait Provider: Send + Sync + fmt::Debug {
     fn request(&self, handover: &Handover<'_>, credential: usize, now: DateTime<Utc>) -> Result<Request, Outcome>;
 
     /// Whether an answer refuses the credential, and so has done nothing.
-    fn refuses_credential(&self, answer: &Answer) -> bool {
+    fn refuses_credential(&self, answer: &ProviderResponse) -> bool {
         answer.status == 401
     }
 
     /// What its answer means.
-    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict;
+    fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse;
 
     /// Whether it can be asked.
     fn can_be_asked(&self) -> bool {
@@ -109,7 +109,7 @@ trait Provider: Send + Sync + fmt::Debug {
     }
 
     /// What the answer to one of them says.
-    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, now: DateTime<Utc>) -> LookUp {
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, now: DateTime<Utc>) -> LookUp {
         let _ = (inquiry, answer, now);
         LookUp::Unclear
     }
@@ -160,14 +160,14 @@ impl SmsGateway {
     }
 
     /// One call, from waiting for a free hand to the end of the answer.
-    async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<Answer, Outcome> {
+    async fn exchange(&self, request: Request, deadline: &Deadline) -> Result<ProviderResponse, Outcome> {
         let request = self.client.wire_form(request).ok_or_else(|| net::not_sent("bad-request"))?;
         let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
         let Some(_slot) = net::within(&*self.clock, left, self.slots.acquire()).await else {
             return Err(net::not_sent("deadline"));
         };
-        // What was claimed together is made ready together and leaves together: a gateway that is woken once for many answers
-        // sooner than one that is woken for each.
+        // What was claimed together is made ready together and leaves together: a gateway that is woken once for many
+        // answers sooner than one that is woken for each.
         tokio::task::yield_now().await;
         let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
         let call = self.client.exchange(request, deadline);
@@ -182,7 +182,7 @@ impl SmsGateway {
     #[doc(hidden)]
     #[must_use]
     pub fn outcome_of(&self, status: u16, retry_after: Option<&str>, body: &[u8]) -> Outcome {
-        let answer = Answer::new(status, retry_after.map(str::to_owned), Body::Whole(body.to_vec()));
+        let answer = ProviderResponse::new(status, retry_after.map(str::to_owned), Body::Whole(body.to_vec()));
         self.provider.verdict(&answer, self.clock.now()).outcome
     }
 
@@ -190,14 +190,15 @@ impl SmsGateway {
     #[doc(hidden)]
     #[must_use]
     pub fn look_up_of(&self, inquiry: &Inquiry<'_>, status: u16, body: &[u8]) -> LookUp {
-        let answer = Answer::new(status, None, Body::Whole(body.to_vec()));
+        let answer = ProviderResponse::new(status, None, Body::Whole(body.to_vec()));
         self.provider.found(inquiry, &answer, self.clock.now())
     }
 
     fn tell_once(&self, code: &Code) {
         let mut told = self.undocumented.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < REMEMBERED_CODES && told.insert(code.to_string()) {
-            tracing::warn!(gateway = %self.name, %code, "the provider answers with a code that is not known here; look it up in its documentation");
+            tracing::warn!(gateway = %self.name, %code, "the provider answers with a code that is not known here; \
+                look it up in its documentation");
         }
     }
 }
@@ -241,7 +242,7 @@ impl Gateway for SmsGateway {
                 Ok(answer) => answer,
                 Err(outcome) => return outcome,
             };
-            let Verdict { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
+            let ReadResponse { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
             undocumented.iter().for_each(|code| self.tell_once(code));
             // Only what says that nothing was done may be followed by another call.
             let is_refusal = matches!(outcome, Outcome::Rejected { scope: RejectScope::Gateway, .. });

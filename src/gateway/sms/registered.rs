@@ -96,7 +96,8 @@ pub(super) fn registered<P: Clone>(
 pub(super) fn impersonal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LinkMode, D::Error> {
     match LinkMode::deserialize(deserializer)? {
         LinkMode::Personal => Err(de::Error::custom(
-            "is refused by this provider, which lets no personal link through; write \"none\", or \"fixed\" where the approved text contains the link",
+            "is refused by this provider, which lets no personal link through; write \"none\", or \"fixed\" where the \
+             approved text contains the link",
         )),
         mode => Ok(mode),
     }

@@ -54,7 +54,8 @@ pub fn canonical_query(query: &[(String, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
-/// Headers in the canonical form that providers sign, `name:value` and a line break each, ordered by name; and their names.
+/// Headers in the canonical form that providers sign, `name:value` and a line break each, ordered by name; and their
+/// names.
 #[must_use]
 pub fn canonical_headers(headers: &[(String, String)]) -> (String, String) {
     let mut headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.trim())).collect();

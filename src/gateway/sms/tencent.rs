@@ -1,10 +1,10 @@
-//! Tencent Cloud SMS (version 2021-01-11): `SendSms` and `PullSmsSendStatusByPhoneNumber` under the TC3 signature, receipts as an array
-//! of JSON, replies as an object.
+//! Tencent Cloud SMS (version 2021-01-11): `SendSms` and `PullSmsSendStatusByPhoneNumber` under the TC3 signature,
+//! receipts as an array of JSON, replies as an object.
 //!
-//! Not idempotent, and HTTP 200 proves nothing: the code of the one number counts. A template's code and values go out, no text; the
-//! reference goes along as `SessionContext` and comes back in look-ups, while receipts know the message by the `SerialNo` that the
-//! hand-over was answered with. Callbacks carry no signature (not confirmed otherwise): they are hints until the look-up has confirmed
-//! them.
+//! Not idempotent, and HTTP 200 proves nothing: the code of the one number counts. A template's code and values go out,
+//! no text; the reference goes along as `SessionContext` and comes back in look-ups, while receipts know the message by
+//! the `SerialNo` that the hand-over was answered with. Callbacks carry no signature (not confirmed otherwise): they
+//! are hints until the look-up has confirmed them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Answer, authority};
+use super::client::{ProviderResponse, authority};
 use super::connection::{Endpoint, gateway_settings};
 use super::read::{chinese_time, clipped, field, identifier, reports, sender};
 use super::registered::{OrderedParameters, TemplateSettings, impersonal, no_link, registered};
 use super::signing::{hex, hmac_sha256, sha256_hex};
-use super::verdict::{Verdict, provider_code, undocumented, until_midnight};
+use super::verdict::{ReadResponse, provider_code, undocumented, until_midnight};
 use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
-    About, Address, Code, Fate, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, Reply, Report,
-    TemplateName,
+    Address, Code, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, Reply, Report, ReportSubject,
+    ReportedState, TemplateName,
 };
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
+use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::decode::decode;
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 use crate::render::RegisteredTemplates;
@@ -71,8 +71,8 @@ gateway_settings! {
         /// The registered signatures of merchants that are not what their messages begin with elsewhere.
         #[serde(default)]
         pub sign_names: BTreeMap<MerchantId, String>,
-        /// The most characters of a parameter. 12 is the figure in Tencent's rules for templates in China, not confirmed for every
-        /// kind of account.
+        /// The most characters of a parameter. 12 is the figure in Tencent's rules for templates in China, not
+        /// confirmed for every kind of account.
         #[serde(default = "max_parameter")]
         pub max_parameter: usize,
         /// What kind of link it lets through; never a personal one (`ProhibitedUseUrlInTemplateParameter`).
@@ -135,7 +135,7 @@ impl SmsGateway {
 
 /// What the TC3 signature covers.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<'a> {
+pub struct SignedRequest<'a> {
     /// `POST` or `GET`.
     pub method: &'a str,
     /// The path, `/`.
@@ -154,8 +154,8 @@ pub struct Signed<'a> {
 
 /// The header `Authorization` of the TC3 signature, over `content-type` and `host`.
 #[must_use]
-pub fn authorization(secret_id: &str, secret_key: &SecretString, signed: &Signed<'_>) -> String {
-    let Signed { method, path, query, content_type, host, body, timestamp } = signed;
+pub fn authorization(secret_id: &str, secret_key: &SecretString, signed: &SignedRequest<'_>) -> String {
+    let SignedRequest { method, path, query, content_type, host, body, timestamp } = signed;
     let day = DateTime::from_timestamp(*timestamp, 0).unwrap_or_default().format("%Y-%m-%d").to_string();
     let body = sha256_hex(body);
     let headers = format!("content-type:{content_type}\nhost:{host}\n");
@@ -173,7 +173,7 @@ impl Tencent {
         let account = self.settings.account.at(credential);
         let url = self.settings.url.url().clone();
         let (host, body, timestamp) = (authority(&url)?, body.to_string(), now.timestamp());
-        let signed = Signed {
+        let signed = SignedRequest {
             method: "POST",
             path: url.path(),
             query: "",
@@ -238,7 +238,7 @@ impl Provider for Tencent {
         self.settings.account.all().len()
     }
 
-    fn refuses_credential(&self, answer: &Answer) -> bool {
+    fn refuses_credential(&self, answer: &ProviderResponse) -> bool {
         let error = answer.json().and_then(|json| json.pointer("/Response/Error"));
         error.and_then(|error| field(error, "Code")).is_some_and(|code| code.starts_with("AuthFailure"))
     }
@@ -259,7 +259,7 @@ impl Provider for Tencent {
         self.call("SendSms", &body, credential, now).ok_or_else(|| net::not_sent("bad-request"))
     }
 
-    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+    fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse {
         let json = answer.json().unwrap_or(&Value::Null);
         let sent = json.pointer("/Response/SendStatusSet").and_then(Value::as_array).map(Vec::as_slice);
         let told = match (json.pointer("/Response/Error"), sent) {
@@ -296,7 +296,7 @@ impl Provider for Tencent {
     }
 
     /// A message is listed when the carrier has reported about it, not before: what is not found is no proof.
-    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, _now: DateTime<Utc>) -> LookUp {
         let json = answer.json().unwrap_or(&Value::Null);
         let listed = json.pointer("/Response/PullSmsSendStatusSet").and_then(Value::as_array);
         let is_it = |one: &&Value| {
@@ -313,10 +313,12 @@ impl Provider for Tencent {
     }
 }
 
-fn fate(status: Option<String>, reason: Option<String>) -> Option<Fate> {
+fn fate(status: Option<String>, reason: Option<String>) -> Option<ReportedState> {
     match status.as_deref()? {
-        "SUCCESS" => Some(Fate::Delivered),
-        "FAIL" => Some(Fate::Undelivered { code: reason.and_then(|code| provider_code(&code)), for_good: false }),
+        "SUCCESS" => Some(ReportedState::Delivered),
+        "FAIL" => {
+            Some(ReportedState::Undelivered { code: reason.and_then(|code| provider_code(&code)), for_good: false })
+        }
         _ => None,
     }
 }
@@ -329,8 +331,8 @@ impl Callbacks for Tencent {
         reports(callback.body, |element| receipt(element).or_else(|| reply(element)))
     }
 
-    fn answer(&self) -> Thanks {
-        Thanks { content_type: "application/json; charset=utf-8", body: r#"{"result":0,"errmsg":"OK"}"# }
+    fn answer(&self) -> CallbackReply {
+        CallbackReply { content_type: "application/json; charset=utf-8", body: r#"{"result":0,"errmsg":"OK"}"# }
     }
 
     fn is_proof(&self) -> bool {
@@ -339,7 +341,7 @@ impl Callbacks for Tencent {
 }
 
 fn receipt(element: &Value) -> Option<Report> {
-    let about = About::ProviderId(identifier(&field(element, "sid")?)?);
+    let about = ReportSubject::ProviderId(identifier(&field(element, "sid")?)?);
     let fate = fate(field(element, "report_status"), field(element, "errmsg"))?;
     let at = field(element, "user_receive_time").and_then(|time| chinese_time(&time));
     Some(Report::Fate { about, fate, at })

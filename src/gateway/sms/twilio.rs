@@ -1,8 +1,9 @@
 //! Twilio Messages (2010-04-01): free text, callbacks that are signed.
 //!
-//! Not idempotent. The reference goes along in the address of the status callback and comes back in it. A look-up lists what went to the
-//! number since the day of the hand-over; the list names no callback address, so a message is known by its number or by the borrower's
-//! own link in its text. Without personal links nothing is asked: only the callback can tell then.
+//! Not idempotent. The reference goes along in the address of the status callback and comes back in it. A look-up lists
+//! what went to the number since the day of the hand-over; the list names no callback address, so a message is known by
+//! its number or by the borrower's own link in its text. Without personal links nothing is asked: only the callback can
+//! tell then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +18,18 @@ use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::client::Answer;
+use super::client::ProviderResponse;
 use super::connection::{Endpoint, gateway_settings};
 use super::read::{clipped, field, identifier, sender};
 use super::signing::{hmac_sha1, hmac_sha256, sha256_hex};
-use super::verdict::{Verdict, provider_code, undocumented};
+use super::verdict::{ReadResponse, provider_code, undocumented};
 use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
-    About, Address, Code, Fate, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, SmsText,
+    Address, Code, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, ReportSubject, ReportedState,
+    SmsText,
 };
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
+use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -145,24 +147,24 @@ pub fn form(fields: &[(&str, &str)]) -> String {
 
 /// How a callback is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
+pub enum SignatureAlgorithm {
     /// With the auth token.
     HmacSha1,
     /// With the shared key of the account's webhooks.
     HmacSha256,
 }
 
-/// The header `X-Twilio-Signature` of a callback: over its address as Twilio calls it, and the fields of its form by name. Of a field
-/// that comes twice with one value, one counts.
+/// The header `X-Twilio-AuditNote` of a callback: over its address as Twilio calls it, and the fields of its form by
+/// name. Of a field that comes twice with one value, one counts.
 #[must_use]
-pub fn signature(algorithm: Algorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> String {
+pub fn signature(algorithm: SignatureAlgorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> String {
     STANDARD.encode(mac(algorithm, key, url, form))
 }
 
 /// Whether a callback is signed so. Twilio writes the usual port into the address or leaves it out as it likes.
 #[must_use]
 pub fn is_signed(
-    algorithm: Algorithm,
+    algorithm: SignatureAlgorithm,
     key: &SecretString,
     url: &str,
     form: &[(String, String)],
@@ -173,15 +175,15 @@ pub fn is_signed(
     spellings(url).iter().any(fits)
 }
 
-fn mac(algorithm: Algorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> Vec<u8> {
+fn mac(algorithm: SignatureAlgorithm, key: &SecretString, url: &str, form: &[(String, String)]) -> Vec<u8> {
     let mut fields: Vec<_> = form.iter().collect();
     fields.sort_unstable();
     fields.dedup();
     let message = fields.iter().fold(url.to_owned(), |message, (name, value)| message + name + value);
     let key = key.expose_secret().as_bytes();
     match algorithm {
-        Algorithm::HmacSha1 => hmac_sha1(key, message.as_bytes()),
-        Algorithm::HmacSha256 => hmac_sha256(key, message.as_bytes()),
+        SignatureAlgorithm::HmacSha1 => hmac_sha1(key, message.as_bytes()),
+        SignatureAlgorithm::HmacSha256 => hmac_sha256(key, message.as_bytes()),
     }
 }
 
@@ -244,8 +246,8 @@ impl Twilio {
         let account = &self.settings.account;
         let settings = header("x-twilio-webhooks-signature-settings").unwrap_or_default();
         let (algorithm, keys) = match settings.contains("HMAC_SHA256") {
-            true => (Algorithm::HmacSha256, account.webhook_key.as_ref().map_or(&[][..], OneOrMore::all)),
-            false => (Algorithm::HmacSha1, account.token.all()),
+            true => (SignatureAlgorithm::HmacSha256, account.webhook_key.as_ref().map_or(&[][..], OneOrMore::all)),
+            false => (SignatureAlgorithm::HmacSha1, account.token.all()),
         };
         let hash = form_urlencoded::parse(callback.query.as_bytes()).find(|(name, _)| name == "bodySHA256");
         let whole = hash.is_none_or(|(_, hash)| sha256_hex(callback.body).as_bytes().ct_eq(hash.as_bytes()).into());
@@ -254,7 +256,7 @@ impl Twilio {
 }
 
 /// What a documented code means for a hand-over (gateways.md); `None` for any other.
-fn documented(code: &str, answer: &Answer, now: DateTime<Utc>) -> Option<Outcome> {
+fn documented(code: &str, answer: &ProviderResponse, now: DateTime<Utc>) -> Option<Outcome> {
     let named = Code::new(&format!("twilio-{code}"));
     Some(match code {
         "20429" | "63038" | "30003" => {
@@ -284,9 +286,9 @@ impl Provider for Twilio {
         self.compose(handover, credential, phone.as_e164(), text).ok_or_else(|| net::not_sent("bad-request"))
     }
 
-    /// Accepted is a 201 with the message's number: there is a message, and what becomes of it comes as a receipt. An error is `code` in
-    /// a refusal.
-    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+    /// Accepted is a 201 with the message's number: there is a message, and what becomes of it comes as a receipt. An
+    /// error is `code` in a refusal.
+    fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse {
         let json = answer.json().unwrap_or(&Value::Null);
         if let (201, Some(sid)) = (answer.status, field(json, "sid")) {
             return Outcome::Accepted { provider_id: identifier(&sid) }.into();
@@ -311,7 +313,7 @@ impl Provider for Twilio {
     }
 
     /// What is not listed may be yet: it is no proof.
-    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, _now: DateTime<Utc>) -> LookUp {
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, _now: DateTime<Utc>) -> LookUp {
         let json = answer.json().unwrap_or(&Value::Null);
         let is_it = |message: &&Value| {
             inquiry.provider_id.is_some_and(|sid| field(message, "sid").as_deref() == Some(sid))
@@ -331,13 +333,13 @@ impl Provider for Twilio {
 }
 
 /// `None` for a message that is still on its way.
-fn fate(status: Option<&str>, code: Option<String>) -> Option<Fate> {
+fn fate(status: Option<&str>, code: Option<String>) -> Option<ReportedState> {
     match status? {
-        "delivered" | "read" => Some(Fate::Delivered),
+        "delivered" | "read" => Some(ReportedState::Delivered),
         "undelivered" | "failed" | "canceled" => {
             let for_good = matches!(code.as_deref(), Some("21211" | "21614" | "30005" | "30006"));
             let code = code.and_then(|code| provider_code(&format!("twilio-{code}")));
-            Some(Fate::Undelivered { code, for_good })
+            Some(ReportedState::Undelivered { code, for_good })
         }
         _ => None,
     }
@@ -358,8 +360,8 @@ impl Callbacks for Twilio {
         let sid = get("MessageSid").or_else(|| get("SmsSid")).and_then(identifier);
         if let Some(status) = get("MessageStatus").filter(|status| *status != "received") {
             let reference = form_urlencoded::parse(callback.query.as_bytes()).find(|(name, _)| name == "reference");
-            let reference = reference.and_then(|(_, reference)| identifier(&reference)).map(About::Reference);
-            let about = reference.or_else(|| sid.map(About::ProviderId)).ok_or(CallbackError::Unreadable)?;
+            let reference = reference.and_then(|(_, reference)| identifier(&reference)).map(ReportSubject::Reference);
+            let about = reference.or_else(|| sid.map(ReportSubject::ProviderId)).ok_or(CallbackError::Unreadable)?;
             let code = get("ErrorCode").filter(|code| !code.is_empty()).map(str::to_owned);
             let fate = fate(Some(status), code);
             return Ok(fate.map(|fate| Report::Fate { about, fate, at: None }).into_iter().collect());
@@ -375,9 +377,9 @@ impl Callbacks for Twilio {
         })])
     }
 
-    fn answer(&self) -> Thanks {
+    fn answer(&self) -> CallbackReply {
         // No message in reply.
-        Thanks { content_type: "text/xml", body: "<Response/>" }
+        CallbackReply { content_type: "text/xml", body: "<Response/>" }
     }
 
     fn is_proof(&self) -> bool {

@@ -3,19 +3,19 @@
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
 
-use super::client::{Answer, Body, NoAnswer};
+use super::client::{Body, NoAnswer, ProviderResponse};
 use crate::domain::{Code, Outcome, RejectScope};
 use crate::gateway::net;
 
 /// What an answer came to.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct ReadResponse {
     pub(super) outcome: Outcome,
     /// The provider's code, where it stands in no table of ours.
     pub(super) undocumented: Option<Code>,
 }
 
-impl From<Outcome> for Verdict {
+impl From<Outcome> for ReadResponse {
     fn from(outcome: Outcome) -> Self {
         Self { outcome, undocumented: None }
     }
@@ -30,7 +30,7 @@ pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
 }
 
 /// What a status says by itself. `scope` is that of a 4xx that names no trouble of the gateway.
-pub(super) fn by_status(answer: &Answer, now: DateTime<Utc>, scope: RejectScope) -> Outcome {
+pub(super) fn by_status(answer: &ProviderResponse, now: DateTime<Utc>, scope: RejectScope) -> Outcome {
     let code = status_code(answer, None);
     let scope = match answer.status {
         429 => return Outcome::RetryAfter { code, after: retry_after(answer, now) },
@@ -47,10 +47,10 @@ pub(super) fn by_status(answer: &Answer, now: DateTime<Utc>, scope: RejectScope)
     Outcome::Rejected { code, scope }
 }
 
-/// What the code of a provider means that stands in none of its tables: a 4xx refuses the request, so nothing was sent, and the
-/// gateway has the trouble, for another try can do no harm. With every other status it is not known what became of the message, for a
-/// second text is an incident.
-pub(super) fn undocumented(answer: &Answer, code: Option<Code>, now: DateTime<Utc>) -> Verdict {
+/// What the code of a provider means that stands in none of its tables: a 4xx refuses the request, so nothing was sent,
+/// and the gateway has the trouble, for another try can do no harm. With every other status it is not known what became
+/// of the message, for a second text is an incident.
+pub(super) fn undocumented(answer: &ProviderResponse, code: Option<Code>, now: DateTime<Utc>) -> ReadResponse {
     let by_status = by_status(answer, now, RejectScope::Gateway);
     let Some(code) = code else { return by_status.into() };
     let outcome = match by_status {
@@ -58,7 +58,7 @@ pub(super) fn undocumented(answer: &Answer, code: Option<Code>, now: DateTime<Ut
         Outcome::RetryAfter { after, .. } => Outcome::RetryAfter { code: code.clone(), after },
         _ => Outcome::Unknown { code: code.clone() },
     };
-    Verdict { outcome, undocumented: Some(code) }
+    ReadResponse { outcome, undocumented: Some(code) }
 }
 
 /// A provider's code as ours, if it looks like one: a long run of digits may be a phone.
@@ -69,8 +69,9 @@ pub(super) fn provider_code(text: &str) -> Option<Code> {
     sound.then(|| Code::new(text))
 }
 
-/// `http-400`, with the gateway's own error code where a rule named it, or how the body ended where it did not come whole.
-pub(super) fn status_code(answer: &Answer, named: Option<&str>) -> Code {
+/// `http-400`, with the gateway's own error code where a rule named it, or how the body ended where it did not come
+/// whole.
+pub(super) fn status_code(answer: &ProviderResponse, named: Option<&str>) -> Code {
     let status = answer.status;
     match (named, &answer.body) {
         (Some(named), _) => Code::new(&format!("http-{status}-{named}")),
@@ -84,7 +85,7 @@ pub(super) fn status_code(answer: &Answer, named: Option<&str>) -> Code {
 const LONGEST_PAUSE: TimeDelta = TimeDelta::days(7);
 
 /// Seconds or a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(answer: &Answer, now: DateTime<Utc>) -> Option<TimeDelta> {
+pub(super) fn retry_after(answer: &ProviderResponse, now: DateTime<Utc>) -> Option<TimeDelta> {
     let text = answer.retry_after.as_deref()?.trim();
     let after = match text.parse() {
         Ok(seconds) => TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_PAUSE),

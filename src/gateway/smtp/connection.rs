@@ -12,12 +12,12 @@ use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
 
 use super::settings::{Security, SmtpSettings};
-use super::transaction::{Transaction, Turns, completed};
-use super::verdict::{Stage, Trouble};
+use super::transaction::{Pipelining, Transaction, completed};
+use super::verdict::{SmtpFailure, SmtpStage};
 use crate::clock::{Clock, Deadline};
 use crate::domain::GatewayName;
 use crate::gateway::credentials::Rotation;
-use crate::gateway::socket::{Gate, GatedSocket, Leaves, TlsSocket};
+use crate::gateway::socket::{FlushMode, GatedSocket, SocketGate, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
 
 /// What a conversation is opened with; made once.
@@ -59,14 +59,15 @@ impl Connector {
         &self.clock
     }
 
-    /// Connects, greets, encrypts and authenticates, with the first password that the server takes: nothing of a message has left yet.
-    pub(super) async fn open(&self, deadline: Option<&Deadline>) -> Result<Connection, Trouble> {
+    /// Connects, greets, encrypts and authenticates, with the first password that the server takes: nothing of a
+    /// message has left yet.
+    pub(super) async fn open(&self, deadline: Option<&Deadline>) -> Result<Connection, SmtpFailure> {
         let mut in_use = None;
         let mut order = self.rotation.order().peekable();
         while let Some(credential) = order.next() {
             let first = *in_use.get_or_insert(credential);
             match self.open_with(credential, deadline).await {
-                Err(Trouble::Refusal(refusal)) if refusal.is_of_credential() && order.peek().is_some() => {}
+                Err(SmtpFailure::Refusal(refusal)) if refusal.is_of_credential() && order.peek().is_some() => {}
                 opened => {
                     if opened.is_ok() {
                         self.rotation.change(first, credential, &self.name);
@@ -75,16 +76,16 @@ impl Connector {
                 }
             }
         }
-        Err(Trouble::Connect("auth-missing"))
+        Err(SmtpFailure::Connect("auth-missing"))
     }
 
-    async fn open_with(&self, credential: usize, deadline: Option<&Deadline>) -> Result<Connection, Trouble> {
-        let gate = Arc::new(Gate::default());
+    async fn open_with(&self, credential: usize, deadline: Option<&Deadline>) -> Result<Connection, SmtpFailure> {
+        let gate = Arc::new(SocketGate::default());
         gate.set_deadline(deadline.cloned());
         let pace = Pace { clock: &*self.clock, deadline, gate: &gate };
         let opened = pace.bound(self.settings.connect_timeout, self.converse(credential, &gate)).await;
         let (smtp, turns) = opened.map_err(|trouble| match trouble {
-            Trouble::Silence => Trouble::Connect("connect-timeout"),
+            SmtpFailure::Silence => SmtpFailure::Connect("connect-timeout"),
             trouble => trouble,
         })?;
         Ok(Connection {
@@ -100,57 +101,61 @@ impl Connector {
     }
 
     /// Gives the conversation, and how much at once the server lets us say.
-    async fn converse(&self, credential: usize, gate: &Arc<Gate>) -> Result<(AsyncSmtpConnection, Turns), Trouble> {
+    async fn converse(
+        &self,
+        credential: usize,
+        gate: &Arc<SocketGate>,
+    ) -> Result<(AsyncSmtpConnection, Pipelining), SmtpFailure> {
         let host = &self.settings.host;
         let tcp = net::connect(host, self.settings.port(), &self.settings.allowed_networks)
             .await
-            .map_err(Trouble::Connect)?;
-        let socket = GatedSocket::new(tcp, Arc::clone(gate), Leaves::WhenAnAnswerIsAwaited);
+            .map_err(SmtpFailure::Connect)?;
+        let socket = GatedSocket::new(tcp, Arc::clone(gate), FlushMode::WhenAnAnswerIsAwaited);
         let mut smtp = match &self.tls {
             Tls::None => AsyncSmtpConnection::connect_with_transport(Box::new(socket), &self.hello).await?,
             Tls::Upgrade(parameters) => self.start_tls(gate, socket, parameters).await?,
             Tls::Implicit(connector) => {
                 let wrapped = net::wrap_tls(connector, host, socket).await;
-                let socket = wrapped.map_err(|error| Trouble::Connect(tls_code(&error)))?;
+                let socket = wrapped.map_err(|error| SmtpFailure::Connect(tls_code(&error)))?;
                 AsyncSmtpConnection::connect_with_transport(Box::new(TlsSocket(socket)), &self.hello).await?
             }
         };
         self.authenticate(&mut smtp, credential).await?;
         // lettre asks the same, but forgets what it does not use itself.
         let turns = match smtp.command(Ehlo::new(self.hello.clone())).await {
-            Ok(extensions) => Turns::offered_in(&extensions),
+            Ok(extensions) => Pipelining::offered_in(&extensions),
             // A server that does not like to be asked twice.
-            Err(error) if error.status().is_some() => Turns::Command,
+            Err(error) if error.status().is_some() => Pipelining::Command,
             Err(error) => return Err(error.into()),
         };
-        let most = if self.settings.chunking { Turns::Message } else { Turns::Envelope };
+        let most = if self.settings.chunking { Pipelining::Message } else { Pipelining::Envelope };
         Ok((smtp, turns.min(most)))
     }
 
     async fn start_tls(
         &self,
-        gate: &Gate,
+        gate: &SocketGate,
         socket: GatedSocket,
         parameters: &TlsParameters,
-    ) -> Result<AsyncSmtpConnection, Trouble> {
+    ) -> Result<AsyncSmtpConnection, SmtpFailure> {
         gate.read_by_line(true);
         let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(socket), &self.hello).await?;
         if !smtp.can_starttls() {
-            return Err(Trouble::Connect("starttls-missing"));
+            return Err(SmtpFailure::Connect("starttls-missing"));
         }
         let encrypted = smtp.starttls(parameters.clone(), &self.hello).await;
         gate.read_by_line(false);
-        encrypted.map_err(|error| match Trouble::from(error) {
-            refusal @ Trouble::Refusal(_) => refusal,
-            _ => Trouble::Connect("tls"),
+        encrypted.map_err(|error| match SmtpFailure::from(error) {
+            refusal @ SmtpFailure::Refusal(_) => refusal,
+            _ => SmtpFailure::Connect("tls"),
         })?;
         Ok(smtp)
     }
 
-    async fn authenticate(&self, smtp: &mut AsyncSmtpConnection, credential: usize) -> Result<(), Trouble> {
+    async fn authenticate(&self, smtp: &mut AsyncSmtpConnection, credential: usize) -> Result<(), SmtpFailure> {
         let Some((username, password)) = self.settings.accounts().nth(credential) else { return Ok(()) };
         if smtp.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
-            return Err(Trouble::Connect("auth-missing"));
+            return Err(SmtpFailure::Connect("auth-missing"));
         }
         let credentials = Credentials::new(username.to_owned(), password.expose_secret().to_owned());
         smtp.auth(DEFAULT_MECHANISMS, &credentials).await?;
@@ -183,7 +188,7 @@ fn tls_code(error: &std::io::Error) -> &'static str {
 pub(super) struct Pace<'a> {
     pub(super) clock: &'a dyn Clock,
     deadline: Option<&'a Deadline>,
-    pub(super) gate: &'a Gate,
+    pub(super) gate: &'a SocketGate,
 }
 
 impl Pace<'_> {
@@ -191,35 +196,35 @@ impl Pace<'_> {
         &self,
         patience: Duration,
         step: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Trouble>
+    ) -> Result<T, SmtpFailure>
     where
-        Trouble: From<E>,
+        SmtpFailure: From<E>,
     {
         let limit = match self.deadline.map(Deadline::left) {
             None => patience,
             Some(Some(left)) => left.min(patience),
-            Some(None) => return Err(Trouble::Deadline),
+            Some(None) => return Err(SmtpFailure::Deadline),
         };
         match net::within(self.clock, limit, step).await {
             Some(Ok(done)) => Ok(done),
-            Some(Err(_)) if self.gate.was_closed() => Err(Trouble::Deadline),
-            Some(Err(error)) => Err(Trouble::from(error)),
-            None if self.deadline.is_some_and(|deadline| deadline.left().is_none()) => Err(Trouble::Deadline),
-            None => Err(Trouble::Silence),
+            Some(Err(_)) if self.gate.was_closed() => Err(SmtpFailure::Deadline),
+            Some(Err(error)) => Err(SmtpFailure::from(error)),
+            None if self.deadline.is_some_and(|deadline| deadline.left().is_none()) => Err(SmtpFailure::Deadline),
+            None => Err(SmtpFailure::Silence),
         }
     }
 }
 
-/// For so long a parked connection is taken for alive. With the whole message in one go, a message that meets a connection which the
-/// server has closed is in doubt; servers that tidy up do it after many seconds.
+/// For so long a parked connection is taken for alive. With the whole message in one go, a message that meets a
+/// connection which the server has closed is in doubt; servers that tidy up do it after many seconds.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// An open conversation, one message after the other.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
     /// How much at once the server lets us say.
-    turns: Turns,
-    gate: Arc<Gate>,
+    turns: Pipelining,
+    gate: Arc<SocketGate>,
     clock: Arc<dyn Clock>,
     command_timeout: Duration,
     /// When it was last parked since it was opened, on the clock's elapsed time: the server may have hung up meanwhile.
@@ -236,40 +241,41 @@ impl Connection {
         &mut self,
         mail: &Mail,
         deadline: &Deadline,
-    ) -> Result<Option<String>, (Stage, Trouble)> {
+    ) -> Result<Option<String>, (SmtpStage, SmtpFailure)> {
         self.gate.set_deadline(Some(deadline.clone()));
         let turns = match self.parked_at {
-            Some(since) if self.clock.elapsed().saturating_sub(since) > STEADY => self.turns.min(Turns::Envelope),
+            Some(since) if self.clock.elapsed().saturating_sub(since) > STEADY => self.turns.min(Pipelining::Envelope),
             _ => self.turns,
         };
         let pace = Pace { clock: &*self.clock, deadline: Some(deadline), gate: &self.gate };
         let patience = self.command_timeout;
         if self.in_transaction {
             let reset = pace.bound(patience, self.smtp.command(Rset)).await;
-            reset.and_then(completed).map_err(|trouble| (Stage::Sender, trouble))?;
+            reset.and_then(completed).map_err(|trouble| (SmtpStage::Sender, trouble))?;
         }
         let mut transaction = Transaction { smtp: &mut self.smtp, pace, patience, turns, awaits_content: false };
         let delivered = transaction.run(mail).await;
         self.awaits_content = transaction.awaits_content;
         // RFC 3030, 2: after a message that was sent as a chunk was refused, the server needs a reset.
         self.in_transaction =
-            matches!(&delivered, Err((stage, _)) if *stage != Stage::FinalDot || turns == Turns::Message);
+            matches!(&delivered, Err((stage, _)) if *stage != SmtpStage::FinalDot || turns == Pipelining::Message);
         delivered
     }
 
     /// Whether it can carry another message after one that ended with `trouble`.
-    pub(super) fn survives(&self, trouble: &Trouble) -> bool {
-        !self.awaits_content && matches!(trouble, Trouble::Refusal(refusal) if !refusal.ends_connection())
+    pub(super) fn survives(&self, trouble: &SmtpFailure) -> bool {
+        !self.awaits_content && matches!(trouble, SmtpFailure::Refusal(refusal) if !refusal.ends_connection())
     }
 
-    /// Whether `trouble` only means that the server hung up while the connection was parked. It took nothing of a message.
-    pub(super) fn was_stale(&self, stage: Stage, trouble: &Trouble) -> bool {
+    /// Whether `trouble` only means that the server hung up while the connection was parked. It took nothing of a
+    /// message.
+    pub(super) fn was_stale(&self, stage: SmtpStage, trouble: &SmtpFailure) -> bool {
         let hung_up = match trouble {
-            Trouble::Lost | Trouble::Garbage => true,
-            Trouble::Refusal(refusal) => refusal.ends_connection(),
+            SmtpFailure::Lost | SmtpFailure::Garbage => true,
+            SmtpFailure::Refusal(refusal) => refusal.ends_connection(),
             _ => false,
         };
-        self.parked_at.is_some() && stage == Stage::Sender && hung_up
+        self.parked_at.is_some() && stage == SmtpStage::Sender && hung_up
     }
 
     /// Before it is put aside for the next message.
@@ -279,7 +285,7 @@ impl Connection {
     }
 
     /// Whether the server still answers.
-    pub(super) async fn probe(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn probe(&mut self) -> Result<(), SmtpFailure> {
         let pace = Pace { clock: &*self.clock, deadline: None, gate: &self.gate };
         pace.bound(self.command_timeout, self.smtp.command(Noop)).await.map(drop)
     }

@@ -1,7 +1,7 @@
 //! E-mail by SMTP: lettre's protocol over our own sockets and a small pool.
 //!
-//! lettre's own pool is left aside on purpose: it does not set TCP_NODELAY, so that each message waits 40 ms for a delayed
-//! acknowledgement, it sends a NOOP at every checkout, and its size bounds parked connections only.
+//! lettre's own pool is left aside on purpose: it does not set TCP_NODELAY, so that each message waits 40 ms for a
+//! delayed acknowledgement, it sends a NOOP at every checkout, and its size bounds parked connections only.
 //!
 //! lettre's feature `tracing` stays off: it logs what goes over the wire, the password included.
 //!
@@ -13,11 +13,12 @@
 //! | 4xx anywhere, 421 included | retry after |
 //! | no answer, a lost connection or nonsense after the final dot began to leave | unknown |
 //!
-//! Where the server offers PIPELINING and CHUNKING, sender, recipient and message leave together, on connections in steady use: one
-//! round trip instead of two, unless `chunking = false`. There the last byte of the message stands for the final dot: without it no server may take it over.
+//! Where the server offers PIPELINING and CHUNKING, sender, recipient and message leave together, on connections in
+//! steady use: one round trip instead of two, unless `chunking = false`. There the last byte of the message stands for
+//! the final dot: without it no server may take it over.
 //!
-//! While a password is changed, `password = ["NEW", "OLD"]` holds both: where the server refuses one (534, 535), the next is tried over a new
-//! connection.
+//! While a password is changed, `password = ["NEW", "OLD"]` holds both: where the server refuses one (534, 535), the
+//! next is tried over a new connection.
 //!
 //! ```toml
 //! [gateways.mail]
@@ -44,7 +45,7 @@ use async_trait::async_trait;
 
 use self::connection::{Connection, Connector};
 use self::pool::{Pool, Slot};
-use self::verdict::{Stage, Trouble, outcome};
+use self::verdict::{SmtpFailure, SmtpStage, outcome};
 use super::mail::{Composition, Dkim, Mail, Maildir, ReturnPath, compose};
 use super::{Gateway, GatewayError, Handover, OneOrMore, net};
 use crate::clock::{Clock, Deadline};
@@ -109,9 +110,9 @@ impl SmtpGateway {
     async fn deliver(&self, mail: &Mail, deadline: &Deadline, slot: Slot<'_>) -> Outcome {
         if let Some(parked) = self.pool.take(&slot) {
             match self.deliver_over(parked, mail, deadline, slot).await {
-                Delivered::Outcome(outcome) => outcome,
+                DeliveryAttempt::Outcome(outcome) => outcome,
                 // Once, over a fresh connection: no byte of the message had left.
-                Delivered::Stale(slot) => self.deliver_afresh(mail, deadline, slot).await,
+                DeliveryAttempt::Stale(slot) => self.deliver_afresh(mail, deadline, slot).await,
             }
         } else {
             self.deliver_afresh(mail, deadline, slot).await
@@ -121,11 +122,11 @@ impl SmtpGateway {
     async fn deliver_afresh(&self, mail: &Mail, deadline: &Deadline, slot: Slot<'_>) -> Outcome {
         let fresh = match self.pool.connector().open(Some(deadline)).await {
             Ok(fresh) => fresh,
-            Err(trouble) => return outcome(Stage::Opening, &trouble),
+            Err(trouble) => return outcome(SmtpStage::Opening, &trouble),
         };
         match self.deliver_over(fresh, mail, deadline, slot).await {
-            Delivered::Outcome(outcome) => outcome,
-            Delivered::Stale(_) => net::not_sent("smtp-connection-lost"),
+            DeliveryAttempt::Outcome(outcome) => outcome,
+            DeliveryAttempt::Stale(_) => net::not_sent("smtp-connection-lost"),
         }
     }
 
@@ -135,25 +136,25 @@ impl SmtpGateway {
         mail: &Mail,
         deadline: &Deadline,
         slot: Slot<'a>,
-    ) -> Delivered<'a> {
+    ) -> DeliveryAttempt<'a> {
         match connection.deliver(mail, deadline).await {
             Ok(provider_id) => {
                 self.pool.park(connection, slot);
-                Delivered::Outcome(Outcome::Accepted { provider_id })
+                DeliveryAttempt::Outcome(Outcome::Accepted { provider_id })
             }
-            Err((stage, trouble)) if connection.was_stale(stage, &trouble) => Delivered::Stale(slot),
+            Err((stage, trouble)) if connection.was_stale(stage, &trouble) => DeliveryAttempt::Stale(slot),
             Err((stage, trouble)) => {
                 if connection.survives(&trouble) {
                     self.pool.park(connection, slot);
                 }
-                Delivered::Outcome(outcome(stage, &trouble))
+                DeliveryAttempt::Outcome(outcome(stage, &trouble))
             }
         }
     }
 }
 
 /// What came of a message over one connection.
-enum Delivered<'a> {
+enum DeliveryAttempt<'a> {
     Outcome(Outcome),
     /// The connection had died while it was parked. Its slot is given back for another one.
     Stale(Slot<'a>),
@@ -207,10 +208,10 @@ impl Gateway for SmtpGateway {
             let mut connection = self.pool.connector().open(None).await?;
             connection.probe().await?;
             connection.quit().await;
-            Ok::<_, Trouble>(())
+            Ok::<_, SmtpFailure>(())
         };
         checked.await.map_err(|trouble| {
-            let outcome = outcome(Stage::Opening, &trouble);
+            let outcome = outcome(SmtpStage::Opening, &trouble);
             let code = outcome.code().map(ToString::to_string).unwrap_or_default();
             let (host, port) = (&settings.host, settings.port());
             GatewayError::Unreachable(format!("mail server {host}:{port}: {code}; {}", advice(&code)))

@@ -1,5 +1,5 @@
-//! Connections kept for the next message. Never more of them are open than there are slots: whoever uses, opens or closes one
-//! holds a slot, and a new one is opened only when none is parked.
+//! Connections kept for the next message. Never more of them are open than there are slots: whoever uses, opens or
+//! closes one holds a slot, and a new one is opened only when none is parked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,12 +14,12 @@ pub(super) struct Pool {
     connector: Connector,
     slots: Semaphore,
     /// The one used last is used next, so that what is too much grows old and is closed.
-    parked: Mutex<Vec<Parked>>,
+    parked: Mutex<Vec<IdleConnection>>,
     /// Whether somebody looks after what is parked.
     swept: AtomicBool,
 }
 
-struct Parked {
+struct IdleConnection {
     connection: Connection,
     /// Reading of the clock's `elapsed`.
     since: Duration,
@@ -57,7 +57,7 @@ impl Pool {
     /// Keeps a sound connection for the next message.
     pub(super) fn park(self: &Arc<Self>, mut connection: Connection, slot: Slot<'_>) {
         connection.park();
-        self.lock().push(Parked { connection, since: self.clock().elapsed() });
+        self.lock().push(IdleConnection { connection, since: self.clock().elapsed() });
         drop(slot);
         if !self.swept.swap(true, Ordering::AcqRel) {
             tokio::spawn(sweep(Arc::downgrade(self), Arc::clone(self.clock()), self.idle_timeout()));
@@ -70,7 +70,7 @@ impl Pool {
         old.then(|| parked.remove(0).connection)
     }
 
-    fn is_old(&self, parked: &Parked) -> bool {
+    fn is_old(&self, parked: &IdleConnection) -> bool {
         self.clock().elapsed().saturating_sub(parked.since) >= self.idle_timeout()
     }
 
@@ -82,12 +82,13 @@ impl Pool {
         self.connector.settings().idle_timeout
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Parked>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<IdleConnection>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes leave of the server on connections that nobody used for `idle_timeout` (up to twice that), until none is parked.
+/// Takes leave of the server on connections that nobody used for `idle_timeout` (up to twice that), until none is
+/// parked.
 async fn sweep(pool: Weak<Pool>, clock: Arc<dyn Clock>, idle_timeout: Duration) {
     loop {
         clock.sleep(idle_timeout).await;

@@ -1,3 +1,5 @@
+//! Settings of SMTP gateways.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,18 +62,19 @@ pub struct SmtpSettings {
     /// Account and password; none for a relay that knows us by our address. A list while the account is changed.
     #[serde(default)]
     pub credentials: Option<OneOrMore<Credentials>>,
-    /// Who the mail is from, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the name
-    /// here is for a merchant without one.
+    /// Who the mail is from, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the
+    /// name here is for a merchant without one.
     #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
-    /// Where bounces go: `bounce@mall.example` makes `bounce+REFERENCE@mall.example` of it, which that mailbox has to take. To
-    /// `from` unless said otherwise.
+    /// Where bounces go: `bounce@mall.example` makes `bounce+REFERENCE@mall.example` of it, which that mailbox has to
+    /// take. To `from` unless said otherwise.
     #[serde(default, deserialize_with = "address")]
     pub return_path: Option<Address>,
     /// Where they are read from.
     #[serde(default)]
     pub bounces: Option<Bounces>,
-    /// With which key messages are signed; none where the mail server signs them. Of several, the first that is valid at the time.
+    /// With which key messages are signed; none where the mail server signs them. Of several, the first that is valid
+    /// at the time.
     #[serde(default)]
     pub dkim: Option<OneOrMore<DkimSettings>>,
     /// Private networks in which the host may lie, where it is given by name.
@@ -93,8 +96,9 @@ pub struct SmtpSettings {
     /// How many connections may be open at once; so many messages are in flight at once.
     #[serde(default = "max_connections")]
     pub max_connections: usize,
-    /// Whether a message leaves in one go with its sender and recipient where the server offers that (CHUNKING, RFC 3030). `false` for one
-    /// that offers it and cannot do it: a relay behind a firewall that rewrites SMTP, for example.
+    /// Whether a message leaves in one go with its sender and recipient where the server offers that (CHUNKING, RFC
+    /// 3030). `false` for one that offers it and cannot do it: a relay behind a firewall that rewrites SMTP, for
+    /// example.
     #[serde(default = "chunking")]
     pub chunking: bool,
     /// The name in EHLO; the machine's name unless said otherwise.
@@ -143,7 +147,8 @@ impl SmtpSettings {
         } else if self.credentials.is_some() && self.security == Security::None && !is_loopback(&self.host) {
             "credentials would travel in the clear: set security to \"starttls\" or \"tls\", or take them away"
         } else if self.security == Security::None && !self.allow_plaintext && !is_loopback(&self.host) {
-            "mail would travel in the clear to another host: set security to \"starttls\" or \"tls\", or allow_plaintext to true \
+            "mail would travel in the clear to another host: set security to \"starttls\" or \"tls\", or \
+             allow_plaintext to true \
              if the way is protected otherwise"
         } else if self.return_path.as_ref().is_some_and(|path| path.user().len() > LONGEST_LOCAL_PART) {
             return Err(GatewayError::Settings(format!(
@@ -151,7 +156,8 @@ impl SmtpSettings {
                  reference; choose a shorter address"
             )));
         } else if dkim.last().is_some_and(|last| last.valid_from.is_some()) {
-            "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in use behind it"
+            "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in \
+             use behind it"
         } else if dkim.iter().any(|dkim| !dkim.is_for(self.from.email.domain())) {
             "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
         } else {

@@ -12,7 +12,7 @@ use crate::gateway::net;
 
 /// How far the conversation had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum SmtpStage {
     /// Greeting, EHLO, STARTTLS, AUTH.
     Opening,
     /// MAIL FROM.
@@ -27,7 +27,7 @@ pub(super) enum Stage {
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum SmtpFailure {
     /// The deadline of the hand-over.
     Deadline,
     /// No answer in time.
@@ -39,19 +39,19 @@ pub(super) enum Trouble {
     /// The connection could not be made; the code says why.
     Connect(&'static str),
     /// A refusal in due form.
-    Refusal(Refusal),
+    Refusal(SmtpRefusal),
 }
 
 /// A reply of 4xx or 5xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct SmtpRefusal {
     code: u16,
     enhanced: Option<Status>,
     /// Whom or what the server says that it refuses, where that is known.
     refused: Option<RefusalKind>,
 }
 
-impl Refusal {
+impl SmtpRefusal {
     fn new(code: u16, text: &str) -> Self {
         let enhanced = Status::leading(text);
         Self { code, enhanced, refused: classify(enhanced, text) }
@@ -75,27 +75,28 @@ impl Refusal {
         }
     }
 
-    /// Whom or what it is about. Where neither code nor words say so, the stage does: until the recipient is named it is about us,
-    /// then about the recipient, and after the message about the message.
-    fn refused(&self, stage: Stage) -> RefusalKind {
+    /// Whom or what it is about. Where neither code nor words say so, the stage does: until the recipient is named it
+    /// is about us, then about the recipient, and after the message about the message.
+    fn refused(&self, stage: SmtpStage) -> RefusalKind {
         if self.code < 500 {
             return RefusalKind::Transient;
         }
-        // Of these none is about a recipient: not understood, wrong order, authentication or encryption wanted (RFC 4954).
+        // Of these none is about a recipient: not understood, wrong order, authentication or encryption wanted (RFC
+        // 4954).
         let about_session = matches!(self.code, 500 | 502 | 503 | 530 | 534 | 535 | 538);
         match (stage, self.refused) {
-            (Stage::Opening | Stage::Sender, Some(RefusalKind::Transient)) => RefusalKind::Transient,
-            (Stage::Opening | Stage::Sender, _) => RefusalKind::Client,
+            (SmtpStage::Opening | SmtpStage::Sender, Some(RefusalKind::Transient)) => RefusalKind::Transient,
+            (SmtpStage::Opening | SmtpStage::Sender, _) => RefusalKind::Client,
             (_, Some(refused)) => refused,
             (_, None) if about_session => RefusalKind::Client,
             // "Transaction failed": a policy that is not named.
-            (Stage::Recipient, None) if self.code == 554 => RefusalKind::Content,
-            (Stage::Recipient, None) => RefusalKind::Recipient { gone: false },
-            (Stage::Content | Stage::FinalDot, None) => RefusalKind::Content,
+            (SmtpStage::Recipient, None) if self.code == 554 => RefusalKind::Content,
+            (SmtpStage::Recipient, None) => RefusalKind::Recipient { gone: false },
+            (SmtpStage::Content | SmtpStage::FinalDot, None) => RefusalKind::Content,
         }
     }
 
-    fn outcome(&self, stage: Stage) -> Outcome {
+    fn outcome(&self, stage: SmtpStage) -> Outcome {
         let code = self.code();
         let scope = match self.refused(stage) {
             RefusalKind::Transient => return Outcome::RetryAfter { code, after: None },
@@ -108,24 +109,24 @@ impl Refusal {
 }
 
 /// What the hand-over came to when it met `trouble` at `stage`.
-pub(super) fn outcome(stage: Stage, trouble: &Trouble) -> Outcome {
+pub(super) fn outcome(stage: SmtpStage, trouble: &SmtpFailure) -> Outcome {
     let code = match trouble {
-        Trouble::Refusal(refusal) => return refusal.outcome(stage),
-        Trouble::Deadline => "deadline",
-        Trouble::Silence => "smtp-no-answer",
-        Trouble::Lost => "smtp-connection-lost",
-        Trouble::Garbage => "smtp-garbage",
-        Trouble::Connect(code) => code,
+        SmtpFailure::Refusal(refusal) => return refusal.outcome(stage),
+        SmtpFailure::Deadline => "deadline",
+        SmtpFailure::Silence => "smtp-no-answer",
+        SmtpFailure::Lost => "smtp-connection-lost",
+        SmtpFailure::Garbage => "smtp-garbage",
+        SmtpFailure::Connect(code) => code,
     };
-    if stage == Stage::FinalDot { net::unknown(code) } else { net::not_sent(code) }
+    if stage == SmtpStage::FinalDot { net::unknown(code) } else { net::not_sent(code) }
 }
 
-impl From<SmtpError> for Trouble {
+impl From<SmtpError> for SmtpFailure {
     fn from(error: SmtpError) -> Self {
         // lettre keeps the reply's text as the error's source.
         let text = || error.source().map(ToString::to_string).unwrap_or_default();
         if let Some(status) = error.status() {
-            return Self::Refusal(Refusal::new(status.into(), &text()));
+            return Self::Refusal(SmtpRefusal::new(status.into(), &text()));
         }
         if error.is_response() {
             return if text() == "incomplete response" { Self::Lost } else { Self::Garbage };
@@ -150,25 +151,25 @@ pub(super) fn queue_id(response: &Response) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, Stage, Trouble, outcome, queue_id};
+    use super::{SmtpFailure, SmtpRefusal, SmtpStage, outcome, queue_id};
     use lettre::transport::smtp::response::Response;
     use rstest::rstest;
 
     #[rstest]
-    #[case(Stage::Recipient, 550, "5.1.1 <zhang@mall.example>: unknown", "rejected smtp-550-5.1.1 Recipient")]
-    #[case(Stage::Recipient, 550, "zhang@mall.example unknown", "rejected smtp-550 Recipient")]
-    #[case(Stage::Recipient, 501, "5.1.3 bad address", "rejected smtp-501-5.1.3 Recipient")]
-    #[case(Stage::Recipient, 554, "5.7.1 Relay access denied", "rejected smtp-554-5.7.1 Gateway")]
-    #[case(Stage::Recipient, 554, "5.7.1 looks like spam", "rejected smtp-554-5.7.1 Content")]
-    #[case(Stage::Recipient, 530, "5.7.0 Authentication required", "rejected smtp-530-5.7.0 Gateway")]
-    #[case(Stage::Recipient, 450, "4.7.1 greylisted", "retry_after smtp-450-4.7.1 -")]
-    #[case(Stage::Sender, 550, "5.7.1 we do not know you", "rejected smtp-550-5.7.1 Gateway")]
-    #[case(Stage::Opening, 535, "5.7.8 wrong", "rejected smtp-535-5.7.8 Gateway")]
-    #[case(Stage::Opening, 554, "go away", "rejected smtp-554 Gateway")]
-    #[case(Stage::FinalDot, 552, "5.3.4 too big", "rejected smtp-552-5.3.4 Content")]
-    #[case(Stage::FinalDot, 451, "4.3.0 queue full", "retry_after smtp-451-4.3.0 -")]
-    fn a_refusal_means(#[case] stage: Stage, #[case] status: u16, #[case] text: &str, #[case] expected: &str) {
-        let outcome = outcome(stage, &Trouble::Refusal(Refusal::new(status, text)));
+    #[case(SmtpStage::Recipient, 550, "5.1.1 <zhang@mall.example>: unknown", "rejected smtp-550-5.1.1 Recipient")]
+    #[case(SmtpStage::Recipient, 550, "zhang@mall.example unknown", "rejected smtp-550 Recipient")]
+    #[case(SmtpStage::Recipient, 501, "5.1.3 bad address", "rejected smtp-501-5.1.3 Recipient")]
+    #[case(SmtpStage::Recipient, 554, "5.7.1 Relay access denied", "rejected smtp-554-5.7.1 Gateway")]
+    #[case(SmtpStage::Recipient, 554, "5.7.1 looks like spam", "rejected smtp-554-5.7.1 Content")]
+    #[case(SmtpStage::Recipient, 530, "5.7.0 Authentication required", "rejected smtp-530-5.7.0 Gateway")]
+    #[case(SmtpStage::Recipient, 450, "4.7.1 greylisted", "retry_after smtp-450-4.7.1 -")]
+    #[case(SmtpStage::Sender, 550, "5.7.1 we do not know you", "rejected smtp-550-5.7.1 Gateway")]
+    #[case(SmtpStage::Opening, 535, "5.7.8 wrong", "rejected smtp-535-5.7.8 Gateway")]
+    #[case(SmtpStage::Opening, 554, "go away", "rejected smtp-554 Gateway")]
+    #[case(SmtpStage::FinalDot, 552, "5.3.4 too big", "rejected smtp-552-5.3.4 Content")]
+    #[case(SmtpStage::FinalDot, 451, "4.3.0 queue full", "retry_after smtp-451-4.3.0 -")]
+    fn a_refusal_means(#[case] stage: SmtpStage, #[case] status: u16, #[case] text: &str, #[case] expected: &str) {
+        let outcome = outcome(stage, &SmtpFailure::Refusal(SmtpRefusal::new(status, text)));
         let scope = match &outcome {
             crate::domain::Outcome::Rejected { scope, .. } => format!("{scope:?}"),
             _ => "-".into(),
@@ -179,9 +180,9 @@ mod tests {
 
     #[test]
     fn nothing_is_proven_once_the_final_dot_may_have_left() {
-        for trouble in [Trouble::Silence, Trouble::Lost, Trouble::Garbage, Trouble::Deadline] {
-            assert_eq!(outcome(Stage::FinalDot, &trouble).as_str(), "unknown");
-            for stage in [Stage::Opening, Stage::Sender, Stage::Recipient, Stage::Content] {
+        for trouble in [SmtpFailure::Silence, SmtpFailure::Lost, SmtpFailure::Garbage, SmtpFailure::Deadline] {
+            assert_eq!(outcome(SmtpStage::FinalDot, &trouble).as_str(), "unknown");
+            for stage in [SmtpStage::Opening, SmtpStage::Sender, SmtpStage::Recipient, SmtpStage::Content] {
                 assert_eq!(outcome(stage, &trouble).as_str(), "not_sent");
             }
         }

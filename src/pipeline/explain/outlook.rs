@@ -1,5 +1,5 @@
-//! What would be decided about everything that waits for one borrower and is to come, in the order in which it leaves: each sees what
-//! left before it.
+//! What would be decided about everything that waits for one borrower and is to come, in the order in which it leaves:
+//! each sees what left before it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Facts, Why};
+use super::{DueDateFacts, Reason};
 use crate::domain::{Channel, NewReminder, ReminderId, ReminderKey};
-use crate::pipeline::Gate;
+use crate::pipeline::LinkGate;
 use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
 
 /// What would be decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct DecisionForecast {
     /// At which instant it would be asked.
     pub at: DateTime<Utc>,
     /// `send`, `defer`, `hold` or `skip`.
@@ -22,11 +22,11 @@ pub struct Answer {
     /// Until when it would be put off.
     pub until: Option<DateTime<Utc>>,
     /// Why.
-    pub why: Option<Why>,
+    pub why: Option<Reason>,
 }
 
 /// By reminder, what would be decided about it first.
-pub(super) type Answers = HashMap<ReminderKey, Answer>;
+pub(super) type Answers = HashMap<ReminderKey, DecisionForecast>;
 
 /// A reminder of the outbox that waits, or one that a scan is to plan.
 #[derive(Debug, Clone)]
@@ -39,12 +39,12 @@ pub(super) struct Waiting {
 /// Decides about all of it from `now` on.
 pub(super) fn answers(
     policy: &Policy,
-    gates: &BTreeMap<Channel, Gate>,
-    facts: &[Facts],
+    gates: &BTreeMap<Channel, LinkGate>,
+    facts: &[DueDateFacts],
     waiting: Vec<Waiting>,
     now: DateTime<Utc>,
 ) -> Answers {
-    let mut outlook = Outlook { policy, gates, facts, now, all: HashMap::new() };
+    let mut outlook = QueueOutlook { policy, gates, facts, now, all: HashMap::new() };
     let mut queue = outlook.queue(waiting);
     let mut answers = Answers::new();
     while let Some(Reverse((at, _, key))) = queue.pop() {
@@ -63,7 +63,7 @@ pub(super) fn answers(
             let progress = outlook.waiting(&switched, at);
             outlook.all.insert(switched.key.clone(), Candidate { reminder: switched, progress });
         }
-        answers.entry(key.clone()).or_insert_with(|| Answer::of(at, decision));
+        answers.entry(key.clone()).or_insert_with(|| DecisionForecast::of(at, decision));
         outlook.all.entry(key).and_modify(|known| known.progress = progress);
     }
     answers
@@ -77,15 +77,15 @@ struct Candidate {
     progress: Option<Progress>,
 }
 
-struct Outlook<'a> {
+struct QueueOutlook<'a> {
     policy: &'a Policy,
-    gates: &'a BTreeMap<Channel, Gate>,
-    facts: &'a [Facts],
+    gates: &'a BTreeMap<Channel, LinkGate>,
+    facts: &'a [DueDateFacts],
     now: DateTime<Utc>,
     all: HashMap<ReminderKey, Candidate>,
 }
 
-impl Outlook<'_> {
+impl QueueOutlook<'_> {
     /// Takes in what waits. What is due at one time is decided in the order in which it goes.
     fn queue(&mut self, waiting: Vec<Waiting>) -> Queue {
         let borrower = self.facts.first().map(|facts| &facts.borrower);
@@ -139,22 +139,22 @@ impl Outlook<'_> {
     }
 }
 
-impl Answer {
+impl DecisionForecast {
     fn of(at: DateTime<Utc>, decision: Decision) -> Self {
         let (decision, until, why) = match decision {
             Decision::Send(_) => ("send", None, None),
             Decision::Defer { until, reason } => {
                 let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
-                ("defer", Some(until), Some(Why { word, text }))
+                ("defer", Some(until), Some(Reason { word, text }))
             }
             Decision::Hold(cause) => {
                 let (word, text) = (cause.reason.to_string(), cause.reason.explained().to_owned());
-                ("hold", None, Some(Why { word, text }))
+                ("hold", None, Some(Reason { word, text }))
             }
-            Decision::Skip(reason) => ("skip", None, Some(Why::skipped(reason))),
+            Decision::Skip(reason) => ("skip", None, Some(Reason::skipped(reason))),
             Decision::Switch { reason, to } => {
-                let Why { word, text } = Why::skipped(reason);
-                ("skip", None, Some(Why { word, text: format!("{text}; {to} takes its place") }))
+                let Reason { word, text } = Reason::skipped(reason);
+                ("skip", None, Some(Reason { word, text: format!("{text}; {to} takes its place") }))
             }
         };
         Self { at, decision, until, why }

@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::outlook::{Answer, Answers, Waiting};
-use super::story::{self, Story};
-use super::{DueDate, Facts, RuleTold, Why};
+use super::outlook::{Answers, DecisionForecast, Waiting};
+use super::timeline::{self, Timeline};
+use super::{DueDate, DueDateFacts, Reason, RuleExplanation};
 use crate::domain::{
     Channel, Event, Installment, InstallmentStatus, NewReminder, Next, Origin, ReminderKey, RuleName, SkipReason,
     State, Step,
 };
 use crate::plan::{
-    Account, Considered, Due, Horizon, Mismatch, Moved, Policy, Rule, Span, WhyNot, consider, fall_back_at, local_date,
-    open_installments, step_in_words,
+    Account, Due, Horizon, Mismatch, NotPlannedReason, Policy, Rule, RuleEvaluation, Span, TimeShift, consider,
+    fall_back_at, local_date, open_installments, step_in_words,
 };
 use crate::store::ReminderView;
 
 /// One step of a rule on one channel, or a resend by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepTold {
+pub struct StepExplanation {
     /// Days from the due date; `None` for a resend by hand and a notice.
     pub offset: Option<i32>,
     /// The step in words: `3 days before`.
@@ -34,21 +34,21 @@ pub struct StepTold {
     /// Its state in the outbox; `coming` if it is yet to be planned, `none` if it will not be.
     pub status: &'static str,
     /// Why it stands so.
-    pub why: Option<Why>,
+    pub why: Option<Reason>,
     /// Why it is at another time than the rule says.
-    pub moved: Option<Why>,
+    pub moved: Option<Reason>,
     /// What makes it unique; `None` where nothing is planned.
     #[serde(skip)]
     pub key: Option<ReminderKey>,
     /// What would be decided about it, as things stand now.
-    pub answer: Option<Answer>,
+    pub answer: Option<DecisionForecast>,
     /// What the outbox has.
-    pub reminder: Option<Story>,
+    pub reminder: Option<Timeline>,
 }
 
 /// Tells about one due date as of `horizon.now`. Pure.
-pub(super) fn about(policy: &Policy, facts: &Facts, scans: Span, answers: &Answers) -> DueDate {
-    let telling = Telling::new(policy, facts, scans);
+pub(super) fn about(policy: &Policy, facts: &DueDateFacts, scans: Span, answers: &Answers) -> DueDate {
+    let telling = ExplanationBuilder::new(policy, facts, scans);
     let all = telling.installments();
     let open = all.iter().filter(|one| one.is_due()).count();
     let cancelled = all.iter().filter(|one| one.status == InstallmentStatus::Cancelled).count();
@@ -68,8 +68,8 @@ pub(super) fn about(policy: &Policy, facts: &Facts, scans: Span, answers: &Answe
 }
 
 /// What waits and is to come about one due date.
-pub(super) fn waiting(policy: &Policy, facts: &Facts, scans: Span) -> Vec<Waiting> {
-    let telling = Telling::new(policy, facts, scans);
+pub(super) fn waiting(policy: &Policy, facts: &DueDateFacts, scans: Span) -> Vec<Waiting> {
+    let telling = ExplanationBuilder::new(policy, facts, scans);
     let there = facts.reminders.iter().filter_map(|(view, _)| {
         let plan = &view.reminder.plan;
         let waits = matches!(view.state, State::Planned | State::Held);
@@ -85,15 +85,15 @@ pub(super) fn waiting(policy: &Policy, facts: &Facts, scans: Span) -> Vec<Waitin
     there.chain(coming).collect()
 }
 
-struct Telling<'a> {
+struct ExplanationBuilder<'a> {
     policy: &'a Policy,
-    facts: &'a Facts,
+    facts: &'a DueDateFacts,
     horizon: Horizon,
     start: DateTime<Utc>,
 }
 
-impl<'a> Telling<'a> {
-    fn new(policy: &'a Policy, facts: &'a Facts, Span { horizon, start }: Span) -> Self {
+impl<'a> ExplanationBuilder<'a> {
+    fn new(policy: &'a Policy, facts: &'a DueDateFacts, Span { horizon, start }: Span) -> Self {
         Self { policy, facts, horizon, start }
     }
 
@@ -102,7 +102,7 @@ impl<'a> Telling<'a> {
     }
 
     /// What every rule comes to, however far ahead.
-    fn considered(&self, all: &[Installment]) -> Vec<Considered<'a>> {
+    fn considered(&self, all: &[Installment]) -> Vec<RuleEvaluation<'a>> {
         const FURTHEST: TimeDelta = TimeDelta::days(800);
         let suppressed = |(channel, account): (&Channel, &Account)| account.suppressed.map(|_| *channel);
         let due = Due {
@@ -117,15 +117,15 @@ impl<'a> Telling<'a> {
         consider(self.policy, &due, Horizon { now, until })
     }
 
-    fn rule(&self, rule: &Rule, considered: Vec<&Considered<'_>>) -> RuleTold {
+    fn rule(&self, rule: &Rule, considered: Vec<&RuleEvaluation<'_>>) -> RuleExplanation {
         let closed = open_installments(self.installments()).err();
         let why_not = considered.iter().find_map(|one| match (&one.verdict, one.offset) {
             // The amount is nothing because all is paid: that is the reason.
-            (Err(WhyNot::Filter(Mismatch::Amount)), None) if closed.is_some() => None,
-            (Err(why_not), None) => Some(Why::of(why_not, rule)),
+            (Err(NotPlannedReason::Filter(Mismatch::Amount)), None) if closed.is_some() => None,
+            (Err(why_not), None) => Some(Reason::of(why_not, rule)),
             _ => None,
         });
-        let why_not = why_not.or_else(|| closed.map(Why::skipped));
+        let why_not = why_not.or_else(|| closed.map(Reason::skipped));
         let planned = |offset| self.reminders_of(Step::Rule { rule: rule.name.clone(), offset });
         let mut offsets: BTreeSet<_> = self.offsets_of(&rule.name).collect();
         offsets.extend(considered.iter().filter(|_| closed.is_none()).filter_map(|one| one.offset));
@@ -135,7 +135,7 @@ impl<'a> Telling<'a> {
             let to_come: Vec<_> = match found.map(|one| (&one.verdict, self.missing(one))) {
                 Some((Ok(reminders), missing)) if missing.is_empty() && there.is_empty() => {
                     let day = self.local(reminders.first().map_or(self.start, |one| one.not_before));
-                    vec![self.unplanned(rule, offset, &WhyNot::BeforeStart { day })]
+                    vec![self.unplanned(rule, offset, &NotPlannedReason::BeforeStart { day })]
                 }
                 Some((Ok(_), missing)) => missing.into_iter().map(|one| self.coming(offset, one)).collect(),
                 Some((Err(why_not), _)) if there.is_empty() => vec![self.unplanned(rule, offset, why_not)],
@@ -144,11 +144,12 @@ impl<'a> Telling<'a> {
             there.into_iter().chain(to_come)
         });
         let line = Some(rule.line).filter(|line| *line > 0);
-        RuleTold { rule: Some(rule.name.clone()), line, digest: rule.digest, why_not, steps: steps.collect() }
+        RuleExplanation { rule: Some(rule.name.clone()), line, digest: rule.digest, why_not, steps: steps.collect() }
     }
 
-    /// The reminders of a step that scans are still to plan: not what lies before the start, unless its step was planned all the same.
-    fn missing<'c>(&self, considered: &'c Considered<'_>) -> Vec<&'c NewReminder> {
+    /// The reminders of a step that scans are still to plan: not what lies before the start, unless its step was
+    /// planned all the same.
+    fn missing<'c>(&self, considered: &'c RuleEvaluation<'_>) -> Vec<&'c NewReminder> {
         let (Ok(reminders), Some(offset)) = (&considered.verdict, considered.offset) else { return Vec::new() };
         let step = Step::Rule { rule: considered.rule.name.clone(), offset };
         let there: Vec<_> = self.reminders_of(step).map(|(view, _)| view.reminder.plan.key.channel).collect();
@@ -160,7 +161,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Rules that left reminders and are no longer in the config.
-    fn gone(&self) -> Vec<RuleTold> {
+    fn gone(&self) -> Vec<RuleExplanation> {
         let names = self.facts.reminders.iter().filter_map(|(view, _)| match &view.reminder.plan.key.step {
             Step::Rule { rule, .. } => Some(rule),
             Step::Manual { .. } | Step::Notice { .. } | Step::Confirmation { .. } => None,
@@ -172,22 +173,22 @@ impl<'a> Telling<'a> {
             let reminders =
                 offsets.into_iter().flat_map(|offset| self.reminders_of(Step::Rule { rule: name.clone(), offset }));
             let text = "it is no longer in the config".to_owned();
-            RuleTold {
+            RuleExplanation {
                 rule: Some(name.clone()),
                 line: None,
                 digest: None,
-                why_not: Some(Why { word: "gone".to_owned(), text }),
+                why_not: Some(Reason { word: "gone".to_owned(), text }),
                 steps: reminders.map(|(view, events)| self.planned(view, events)).collect(),
             }
         };
         names.into_iter().map(told).collect()
     }
 
-    fn by_hand(&self) -> Option<RuleTold> {
+    fn by_hand(&self) -> Option<RuleExplanation> {
         let manual =
             self.facts.reminders.iter().filter(|(view, _)| !matches!(view.reminder.plan.key.step, Step::Rule { .. }));
         let steps: Vec<_> = manual.map(|(view, events)| self.planned(view, events)).collect();
-        (!steps.is_empty()).then_some(RuleTold { rule: None, line: None, digest: None, why_not: None, steps })
+        (!steps.is_empty()).then_some(RuleExplanation { rule: None, line: None, digest: None, why_not: None, steps })
     }
 
     fn reminders_of(&self, step: Step) -> impl Iterator<Item = &(ReminderView, Vec<Event>)> {
@@ -202,7 +203,7 @@ impl<'a> Telling<'a> {
     }
 
     /// A step that the outbox has.
-    fn planned(&self, view: &ReminderView, events: &[Event]) -> StepTold {
+    fn planned(&self, view: &ReminderView, events: &[Event]) -> StepExplanation {
         let plan = &view.reminder.plan;
         let last = view.last.as_ref().and_then(|event| event.detail.as_deref());
         let (offset, step) = match &plan.key.step {
@@ -211,25 +212,25 @@ impl<'a> Telling<'a> {
             Step::Notice { name } => (None, format!("notice {name}")),
             Step::Confirmation { .. } => (None, "confirmation of an opt-out".to_owned()),
         };
-        StepTold {
+        StepExplanation {
             offset,
             step,
             channel: Some(plan.key.channel),
             day: Some(self.local(plan.not_before)),
             at: Some(plan.not_before),
             status: view.state.as_str(),
-            why: last.map(story::why),
+            why: last.map(timeline::why),
             moved: offset.and_then(|offset| self.moved(offset, plan)),
             key: Some(plan.key.clone()),
             answer: None,
-            reminder: Some(Story::of(view, events, self.falls_back_at(view))),
+            reminder: Some(Timeline::of(view, events, self.falls_back_at(view))),
         }
     }
 
     /// A step that a scan is to plan.
-    fn coming(&self, offset: i32, reminder: &NewReminder) -> StepTold {
-        let next_scan = || Why { word: "next_scan".to_owned(), text: "the next scan plans it".to_owned() };
-        StepTold {
+    fn coming(&self, offset: i32, reminder: &NewReminder) -> StepExplanation {
+        let next_scan = || Reason { word: "next_scan".to_owned(), text: "the next scan plans it".to_owned() };
+        StepExplanation {
             offset: Some(offset),
             step: step_in_words(offset),
             channel: Some(reminder.key.channel),
@@ -245,16 +246,16 @@ impl<'a> Telling<'a> {
     }
 
     /// A step that nothing is planned for.
-    fn unplanned(&self, rule: &Rule, offset: i32, why_not: &WhyNot) -> StepTold {
+    fn unplanned(&self, rule: &Rule, offset: i32, why_not: &NotPlannedReason) -> StepExplanation {
         let day = why_not.day().or_else(|| self.day(offset));
-        StepTold {
+        StepExplanation {
             offset: Some(offset),
             step: step_in_words(offset),
             channel: None,
             day,
             at: None,
             status: "none",
-            why: Some(Why::of(why_not, rule)),
+            why: Some(Reason::of(why_not, rule)),
             moved: None,
             key: None,
             answer: None,
@@ -262,12 +263,12 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn moved(&self, offset: i32, reminder: &NewReminder) -> Option<Why> {
+    fn moved(&self, offset: i32, reminder: &NewReminder) -> Option<Reason> {
         let rule = self.policy.rule_of(&reminder.key.step)?;
         let merchant = self.policy.merchants.get(&reminder.key.borrower.merchant)?;
         let day = self.day(offset)?;
-        let moved = Moved::why(self.policy, rule, merchant, &self.facts.borrower, day, reminder.not_before)?;
-        Some(Why { word: moved.as_str().to_owned(), text: moved.explained(day) })
+        let moved = TimeShift::why(self.policy, rule, merchant, &self.facts.borrower, day, reminder.not_before)?;
+        Some(Reason { word: moved.as_str().to_owned(), text: moved.explained(day) })
     }
 
     /// When another channel is tried in the place of one that was taken over, as long as it was not.
@@ -293,8 +294,8 @@ impl<'a> Telling<'a> {
     }
 }
 
-impl Why {
-    fn of(why_not: &WhyNot, rule: &Rule) -> Self {
+impl Reason {
+    fn of(why_not: &NotPlannedReason, rule: &Rule) -> Self {
         Self { word: why_not.as_str().to_owned(), text: why_not.explained(rule) }
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::play::{Fate, Prospect, play};
-use super::{Span, walk_of};
+use super::play::{ForecastOutcome, Prospect, play};
+use super::{ForecastSpan, walk_of};
 use crate::domain::{Channel, ReminderKey, Step};
 use crate::plan::Policy;
 use crate::store::{Store, StoreError};
@@ -12,14 +12,15 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// By step and channel, only those that send anything by either config.
-    pub steps: BTreeMap<(Step, Channel), Moved>,
-    /// Which reminders only one of both would send, as many as were asked for; in the order of the ledger, each borrower's by key.
-    pub changed: Vec<Changed>,
+    pub steps: BTreeMap<(Step, Channel), StepDifference>,
+    /// Which reminders only one of both would send, as many as were asked for; in the order of the ledger, each
+    /// borrower's by key.
+    pub changed: Vec<ReminderDifference>,
 }
 
 /// How many reminders of one step there are by each config.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct StepDifference {
     /// Sent by the one in use.
     pub now: u64,
     /// Sent by the other.
@@ -32,15 +33,15 @@ pub struct Moved {
 
 /// A reminder that only one config would send. Holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct ReminderDifference {
     /// Which.
     pub key: ReminderKey,
     /// Whether it is the other config that would send it.
     pub gained: bool,
 }
 
-/// Plays the days of `span` by both policies, and names up to `most` of the reminders in which they differ. A reminder that both
-/// send at different times is none of them.
+/// Plays the days of `span` by both policies, and names up to `most` of the reminders in which they differ. A reminder
+/// that both send at different times is none of them.
 ///
 /// # Errors
 /// When the store fails.
@@ -48,7 +49,7 @@ pub async fn compare(
     store: &dyn Store,
     ours: &Policy,
     other: &Policy,
-    span: Span,
+    span: ForecastSpan,
     most: usize,
 ) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison::default();
@@ -62,10 +63,10 @@ pub async fn compare(
     Ok(comparison)
 }
 
-fn sent(policy: &Policy, number: usize, prospects: &mut [Prospect], span: Span) -> BTreeSet<ReminderKey> {
+fn sent(policy: &Policy, number: usize, prospects: &mut [Prospect], span: ForecastSpan) -> BTreeSet<ReminderKey> {
     let mut keys = BTreeSet::new();
     play(policy, number, prospects, span.until, &mut |at, reminder, fate| {
-        if at >= span.from && matches!(fate, Fate::Sent { .. }) {
+        if at >= span.from && matches!(fate, ForecastOutcome::Sent { .. }) {
             keys.insert(reminder.key.clone());
         }
     });
@@ -82,20 +83,20 @@ impl Comparison {
             moved.gained += u64::from(is_then && !is_now);
             moved.lost += u64::from(is_now && !is_then);
             if is_now != is_then && self.changed.len() < most {
-                self.changed.push(Changed { key: key.clone(), gained: is_then });
+                self.changed.push(ReminderDifference { key: key.clone(), gained: is_then });
             }
         }
     }
 
     /// Over all steps.
     #[must_use]
-    pub fn total(&self) -> Moved {
-        let add = |a: Moved, b: &Moved| Moved {
+    pub fn total(&self) -> StepDifference {
+        let add = |a: StepDifference, b: &StepDifference| StepDifference {
             now: a.now + b.now,
             then: a.then + b.then,
             gained: a.gained + b.gained,
             lost: a.lost + b.lost,
         };
-        self.steps.values().fold(Moved::default(), add)
+        self.steps.values().fold(StepDifference::default(), add)
     }
 }

@@ -1,10 +1,11 @@
-//! Forecast: the coming days as the rules, the ledger and the config stand now, with the real planner and the real decision.
+//! Forecast: the coming days as the rules, the ledger and the config stand now, with the real planner and the real
+//! decision.
 //!
-//! It is an upper bound. What will be paid until then is still counted, and everything is taken to arrive: what is due now and
-//! not sent yet, resends, fallbacks to another channel and the failing of a gateway are left out. Stops by hand count as lifted, and rejected records as mended.
-//! Caps and digests are kept within each borrower as the ledger knows one, with what the rules would have sent in the days before,
-//! sent or not: where they have only just begun, a little more will leave in the first days. Over merchants caps are not kept, so with
-//! `across_merchants` less will.
+//! It is an upper bound. What will be paid until then is still counted, and everything is taken to arrive: what is due
+//! now and not sent yet, resends, fallbacks to another channel and the failing of a gateway are left out. Stops by hand
+//! count as lifted, and rejected records as mended. Caps and digests are kept within each borrower as the ledger knows
+//! one, with what the rules would have sent in the days before, sent or not: where they have only just begun, a little
+//! more will leave in the first days. Over merchants caps are not kept, so with `across_merchants` less will.
 
 mod compare;
 mod peaks;
@@ -17,21 +18,21 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-pub use compare::{Changed, Comparison, Moved, compare};
-pub use peaks::{Busy, Jam, Peaks};
+pub use compare::{Comparison, ReminderDifference, StepDifference, compare};
+pub use peaks::{Busy, GatewayBacklog, Peaks};
 
 use super::Composer;
 use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
-use crate::plan::{Horizon, Policy, RateLimit, ToSend, due_dates};
+use crate::plan::{Horizon, Policy, RateLimit, SendPlan, due_dates};
 use crate::render::{RegisteredTemplates, chinese_parts, segments};
 use crate::store::{Store, StoreError};
 use peaks::Flow;
-use play::{Fate, play};
-use walk::{HELD, Walk};
+use play::{ForecastOutcome, play};
+use walk::{ForecastWalk, HELD};
 
 /// The gateway that carries a channel: its first, as long as it is well.
 #[derive(Debug, Clone)]
-pub struct Outlet {
+pub struct ForecastGateway {
     /// Which.
     pub gateway: GatewayName,
     /// What kind of link it lets through, which makes an SMS longer or shorter.
@@ -46,7 +47,7 @@ pub struct Outlet {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub struct ForecastSpan {
     /// From this instant.
     pub from: DateTime<Utc>,
     /// To this one, excluded.
@@ -64,10 +65,11 @@ pub struct Outlook<'a> {
     pub store: &'a dyn Store,
     /// Merchants and rules.
     pub policy: &'a Policy,
-    /// What makes messages. Every SMS is rendered, so that its segments are counted and not guessed: 350 thousand a second.
+    /// What makes messages. Every SMS is rendered, so that its segments are counted and not guessed: 350 thousand a
+    /// second.
     pub composer: &'a Composer,
     /// By channel, its gateway.
-    pub outlets: &'a BTreeMap<Channel, Outlet>,
+    pub outlets: &'a BTreeMap<Channel, ForecastGateway>,
 }
 
 /// Messages with what they count on a bill.
@@ -86,8 +88,9 @@ pub type Costs = BTreeMap<&'static str, Decimal>;
 #[derive(Debug, Clone)]
 pub struct Forecast {
     /// Of which time.
-    pub span: Span,
-    /// By local date and hour (0 to 23), and channel; only those with a message. An hour that comes twice counts as one.
+    pub span: ForecastSpan,
+    /// By local date and hour (0 to 23), and channel; only those with a message. An hour that comes twice counts as
+    /// one.
     pub hours: BTreeMap<(NaiveDate, u32, Channel), Volume>,
     /// By local date and reason; only those with a reminder.
     pub skipped: BTreeMap<(NaiveDate, SkipReason), u64>,
@@ -98,7 +101,7 @@ pub struct Forecast {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn forecast(of: Outlook<'_>, span: Span) -> Result<Forecast, StoreError> {
+pub async fn forecast(of: Outlook<'_>, span: ForecastSpan) -> Result<Forecast, StoreError> {
     let mut forecast = Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
     let policy = of.policy;
     let Some(walk) = walk_of(of.store, &[policy], span) else { return Ok(forecast) };
@@ -114,33 +117,40 @@ pub async fn forecast(of: Outlook<'_>, span: Span) -> Result<Forecast, StoreErro
 }
 
 /// What is to be gone through for `policies`; `None` if none has a rule.
-fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: Span) -> Option<Walk<'w>> {
-    let beside: Vec<_> = policies.iter().map(|policy| policy.beside()).collect();
+fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: ForecastSpan) -> Option<ForecastWalk<'w>> {
+    let recent_contacts: Vec<_> = policies.iter().map(|policy| policy.recent_contacts()).collect();
     // Caps look back, so the days before are played as well.
-    let back = beside.iter().flatten().map(|beside| beside.contacts_within).max().unwrap_or_default();
-    let ahead = beside.iter().flatten().map(|beside| beside.days_ahead).max().unwrap_or_default();
-    // What is planned for later keeps its place under a cap, so what will be in the outbox then is gone through as well.
+    let back = recent_contacts
+        .iter()
+        .flatten()
+        .map(|recent_contacts| recent_contacts.contacts_within)
+        .max()
+        .unwrap_or_default();
+    let ahead =
+        recent_contacts.iter().flatten().map(|recent_contacts| recent_contacts.days_ahead).max().unwrap_or_default();
+    // What is planned for later keeps its place under a cap, so what will be in the outbox then is gone through as
+    // well.
     let further = policies.iter().map(|policy| policy.looks_ahead()).max().unwrap_or_default();
     let horizon = Horizon { now: span.from - back, until: span.until + further };
     let dates = policies.iter().filter_map(|policy| due_dates(policy, horizon)).map(|dates| dates.into_inner());
     let (first, last) = dates.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let last = last + TimeDelta::days(i64::from(ahead));
-    Some(Walk {
+    Some(ForecastWalk {
         store,
         dates: first..=last,
         policies: policies.iter().map(|policy| (*policy, horizon)).collect(),
-        together: beside.iter().any(Option::is_some),
+        together: recent_contacts.iter().any(Option::is_some),
         held: HELD,
         start: span.start,
     })
 }
 
 impl Forecast {
-    fn count(&mut self, of: &Outlook<'_>, at: DateTime<Utc>, channel: Channel, fate: Fate<'_>) {
+    fn count(&mut self, of: &Outlook<'_>, at: DateTime<Utc>, channel: Channel, fate: ForecastOutcome<'_>) {
         let local = at.with_timezone(&self.span.zone);
         let (to, what) = match fate {
-            Fate::Sent { to, what } => (to, what),
-            Fate::Skipped(reason) => {
+            ForecastOutcome::Sent { to, what } => (to, what),
+            ForecastOutcome::Skipped(reason) => {
                 *self.skipped.entry((local.date_naive(), reason)).or_default() += 1;
                 return;
             }
@@ -185,7 +195,7 @@ impl Forecast {
 
     /// What the messages of a date, or all, cost at gateways that name a price.
     #[must_use]
-    pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<Channel, Outlet>) -> Costs {
+    pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<Channel, ForecastGateway>) -> Costs {
         let mut costs = Costs::new();
         for (channel, outlet) in outlets {
             let Some(price) = &outlet.price else { continue };
@@ -197,7 +207,7 @@ impl Forecast {
 
     /// The busiest times of a channel's gateway; `None` if nothing leaves there.
     #[must_use]
-    pub fn peaks(&self, channel: Channel, outlet: &Outlet) -> Option<Peaks> {
+    pub fn peaks(&self, channel: Channel, outlet: &ForecastGateway) -> Option<Peaks> {
         self.flows.get(&channel)?.peaks(self.span.zone, outlet.rate)
     }
 }
@@ -210,7 +220,7 @@ impl Volume {
 }
 
 /// The segments of a message, 0 for e-mail; `None` if its template does not render.
-fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &ToSend) -> Option<u64> {
+fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &SendPlan) -> Option<u64> {
     let channel = what.to.channel();
     if channel != Channel::Sms {
         return Some(0);

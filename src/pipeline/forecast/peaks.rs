@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 
 use crate::plan::RateLimit;
 
-/// What is to leave through a gateway, second by second: the memory it takes is bounded by the days, not by the messages.
+/// What is to leave through a gateway, second by second: the memory it takes is bounded by the days, not by the
+/// messages.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flow {
     /// By second since 1970: how many, and when the first of them is too late, in microseconds since 1970.
@@ -24,7 +25,7 @@ pub struct Peaks {
     /// The second.
     pub second: Busy,
     /// What its rate makes of them; `None` without one.
-    pub queue: Option<Jam>,
+    pub queue: Option<GatewayBacklog>,
 }
 
 /// A span of time with its messages.
@@ -38,13 +39,13 @@ pub struct Busy {
 
 /// How messages queue before a gateway that is fed at its rate in the order in which they are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Jam {
+pub struct GatewayBacklog {
     /// When the message that waits longest was to leave.
     pub due: DateTime<Utc>,
     /// When it leaves.
     pub leaves: DateTime<Utc>,
-    /// How many leave only when they are too late, or when the contact hours are over: at most so many, as those of one second are
-    /// judged by the first of them.
+    /// How many leave only when they are too late, or when the contact hours are over: at most so many, as those of one
+    /// second are judged by the first of them.
     pub too_late: u64,
 }
 
@@ -86,8 +87,8 @@ impl Flow {
         best.map(|(from, messages)| Busy { from: instant(from * SECOND), messages })
     }
 
-    fn jam(&self, rate: RateLimit) -> Option<Jam> {
-        let mut queue = Queue::new(rate);
+    fn jam(&self, rate: RateLimit) -> Option<GatewayBacklog> {
+        let mut queue = SendQueue::new(rate);
         let mut worst = None::<(i64, i64)>;
         let mut too_late = 0;
         for (second, (count, until)) in &self.seconds {
@@ -97,12 +98,12 @@ impl Flow {
                 worst = Some((due, queue.last));
             }
         }
-        worst.map(|(due, leaves)| Jam { due: instant(due), leaves: instant(leaves), too_late })
+        worst.map(|(due, leaves)| GatewayBacklog { due: instant(due), leaves: instant(leaves), too_late })
     }
 }
 
 /// First come, first served, as [`RateLimit::permits`] gives moments; all times in microseconds since 1970.
-struct Queue {
+struct SendQueue {
     rate: RateLimit,
     interval: i64,
     /// When the next leaves if they leave evenly.
@@ -113,7 +114,7 @@ struct Queue {
     used: u32,
 }
 
-impl Queue {
+impl SendQueue {
     fn new(rate: RateLimit) -> Self {
         let interval = rate.interval().num_microseconds().unwrap_or(1).max(1);
         Self { rate, interval, next: i64::MIN, last: i64::MIN, day: i64::MIN, used: 0 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{Borrower, Channel, NewReminder, ReminderId, SkipReason, SuppressionReason};
-use crate::plan::{Account, Contact, Decision, Policy, Progress, ToSend, decide};
+use crate::plan::{Account, Contact, Decision, Policy, Progress, SendPlan, decide};
 
 /// What is known of one borrower and one due date, and what each of the policies plans about it.
 #[derive(Debug)]
@@ -28,29 +28,29 @@ impl Prospect {
 }
 
 /// What becomes of a reminder.
-pub(super) enum Fate<'f> {
+pub(super) enum ForecastOutcome<'f> {
     /// It would be sent.
-    Sent { to: &'f Borrower, what: &'f ToSend },
+    Sent { to: &'f Borrower, what: &'f SendPlan },
     /// It would not.
     Skipped(SkipReason),
 }
 
-/// Decides every reminder of the policy `number` about the due dates of one borrower, or about one of them where nothing ties
-/// them together, before `until`; tells the fate of each with its instant.
+/// Decides every reminder of the policy `number` about the due dates of one borrower, or about one of them where
+/// nothing ties them together, before `until`; tells the fate of each with its instant.
 pub(super) fn play(
     policy: &Policy,
     number: usize,
     prospects: &mut [Prospect],
     until: DateTime<Utc>,
-    told: &mut dyn FnMut(DateTime<Utc>, &NewReminder, Fate<'_>),
+    told: &mut dyn FnMut(DateTime<Utc>, &NewReminder, ForecastOutcome<'_>),
 ) {
     let mut reminders: Vec<_> = prospects
         .iter_mut()
         .enumerate()
         .flat_map(|(place, prospect)| prospect.planned[number].split_off(0).into_iter().map(move |one| (place, one)))
         .collect();
-    let beside = policy.beside();
-    if let Some(days) = beside.map(|beside| beside.days_ahead).filter(|days| *days > 0) {
+    let recent_contacts = policy.recent_contacts();
+    if let Some(days) = recent_contacts.map(|recent_contacts| recent_contacts.days_ahead).filter(|days| *days > 0) {
         look_ahead(prospects, days);
     }
     // What waits counts for caps as well, so it is kept beside what left.
@@ -65,7 +65,7 @@ pub(super) fn play(
         let (place, reminder) = &reminders[index];
         let Prospect { account, suppressed, .. } = &mut prospects[*place];
         account.suppressed = suppressed.get(&reminder.key.channel).copied();
-        if beside.is_some() {
+        if recent_contacts.is_some() {
             account.contacts = contacts(&reminders, &progress);
         }
         let decision = decide(policy, reminder, account, now);
@@ -73,7 +73,7 @@ pub(super) fn play(
         progress[index] = match decision {
             Decision::Send(what) => {
                 if let Some(to) = &account.borrower {
-                    told(now, reminder, Fate::Sent { to, what: &what });
+                    told(now, reminder, ForecastOutcome::Sent { to, what: &what });
                 }
                 Some(Progress::Sent(now))
             }
@@ -83,11 +83,11 @@ pub(super) fn play(
             }
             // Nobody foretells the end of a hold, and it may outlast the reminder.
             Decision::Defer { .. } | Decision::Hold(_) => {
-                told(now, reminder, Fate::Skipped(SkipReason::Expired));
+                told(now, reminder, ForecastOutcome::Skipped(SkipReason::Expired));
                 None
             }
             Decision::Skip(reason) | Decision::Switch { reason, .. } => {
-                told(now, reminder, Fate::Skipped(reason));
+                told(now, reminder, ForecastOutcome::Skipped(reason));
                 None
             }
         };
@@ -109,7 +109,8 @@ fn contacts(reminders: &[(usize, NewReminder)], progress: &[Option<Progress>]) -
     .collect()
 }
 
-/// Gives each due date what falls due in so many days after it. They stand in the order in which the ledger is gone through.
+/// Gives each due date what falls due in so many days after it. They stand in the order in which the ledger is gone
+/// through.
 fn look_ahead(prospects: &mut [Prospect], days: u16) {
     for place in 0..prospects.len() {
         let (first, rest) = prospects[place..].split_at_mut(1);

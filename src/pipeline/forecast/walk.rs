@@ -14,11 +14,12 @@ use crate::store::{DueCursor, Store, StoreError};
 /// How many due dates are read at once.
 const PAGE: u32 = 1_000;
 
-/// How many due dates are held at once: some 1 kB each. With more the ledger is read again, for another share of the borrowers.
+/// How many due dates are held at once: some 1 kB each. With more the ledger is read again, for another share of the
+/// borrowers.
 pub(super) const HELD: usize = 200_000;
 
 /// What is gone through.
-pub(super) struct Walk<'w> {
+pub(super) struct ForecastWalk<'w> {
     pub(super) store: &'w dyn Store,
     /// The due dates.
     pub(super) dates: RangeInclusive<NaiveDate>,
@@ -50,9 +51,9 @@ impl Share {
 /// Gets what belongs together: everything about one borrower, or about one due date.
 pub(super) type Visit<'v> = &'v mut dyn FnMut(&mut [Prospect]);
 
-impl Walk<'_> {
-    /// Visits everything once. Memory stays flat: what nothing ties together is visited as it comes, and of the rest a share is
-    /// held at a time.
+impl ForecastWalk<'_> {
+    /// Visits everything once. Memory stays flat: what nothing ties together is visited as it comes, and of the rest a
+    /// share is held at a time.
     pub(super) async fn run(&self, visit: Visit<'_>) -> Result<(), StoreError> {
         let mut share = Share { number: 0, of: 1 };
         loop {
@@ -124,7 +125,7 @@ mod tests {
 
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::Walk;
+    use super::ForecastWalk;
     use crate::clock::SimClock;
     use crate::domain::{BorrowerKey, Currency, LedgerRow, Money};
     use crate::store::{MemoryStore, Store, WriteMode};
@@ -148,7 +149,7 @@ mod tests {
         store.import(&rows, WriteMode::Commit).await.expect("imported");
         for (together, held) in [(true, 20), (true, 1_000), (false, 0)] {
             let dates = rows[0].due_date..=rows[199].due_date;
-            let walk = Walk { store: &store, dates, policies: Vec::new(), together, held, start };
+            let walk = ForecastWalk { store: &store, dates, policies: Vec::new(), together, held, start };
             let mut seen = BTreeMap::<String, Vec<usize>>::new();
             let visit = &mut |prospects: &mut [super::Prospect]| {
                 assert!(prospects.is_sorted_by_key(|prospect| prospect.due_date));

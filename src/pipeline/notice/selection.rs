@@ -12,7 +12,7 @@ use crate::domain::{
     NoticeState, Origin, Recipient, ReminderKey, Step, SuppressionReason, TemplateName,
 };
 use crate::pipeline::recall::Recall;
-use crate::pipeline::unpaid::Unpaid;
+use crate::pipeline::unpaid::UnpaidWalk;
 use crate::plan::{Account, Decision, Due, Policy, Zones, decide, local_date, reachable_address};
 use crate::render::Phase;
 use crate::store::{Stop, Store, StoreError};
@@ -70,8 +70,8 @@ impl fmt::Display for Selection {
 }
 
 impl Selection {
-    pub(super) fn unpaid<'s>(&self, store: &'s dyn Store) -> Unpaid<'s> {
-        Unpaid::of(store, self.due_from, self.due_to)
+    pub(super) fn unpaid<'s>(&self, store: &'s dyn Store) -> UnpaidWalk<'s> {
+        UnpaidWalk::of(store, self.due_from, self.due_to)
     }
 
     /// Who of a page is meant, and on which channel each is written to.
@@ -129,8 +129,8 @@ fn reachable(policy: &Policy, borrower: &Borrower, channel: Channel) -> bool {
     merchant.is_some_and(|merchant| reachable_address(merchant, borrower, channel).is_some())
 }
 
-/// The first channel on which the borrower can be reached, the preferred one before others; where there is none the first, so that
-/// why nothing was sent is on record.
+/// The first channel on which the borrower can be reached, the preferred one before others; where there is none the
+/// first, so that why nothing was sent is on record.
 fn channel(policy: &Policy, due: &Due, channels: &[Channel]) -> Option<Channel> {
     let is_reachable =
         |channel: &&Channel| reachable(policy, &due.borrower, **channel) && !due.suppressed.contains(channel);

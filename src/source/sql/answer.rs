@@ -1,5 +1,7 @@
+//! Maps the columns of a source query to import columns.
+
 use super::error::Problem;
-use super::field::{Answered, Field, Kind, ROW_KEY, UPDATED_AT, unsuited};
+use super::field::{ColumnType, Field, ROW_KEY, ResultColumn, UPDATED_AT, unsuited};
 use crate::domain::{MAX_ID_CHARS, MerchantId};
 use crate::source::Column;
 use crate::source::check::Cells;
@@ -8,7 +10,7 @@ use crate::source::unknown::UnknownNames;
 
 /// What a query yields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Yields {
+pub(super) enum ResultShape {
     /// Whole instalments.
     Rows,
     /// What was paid, or how it stands, of instalments that the ledger knows.
@@ -21,8 +23,8 @@ const AMENDED: [Column; 5] =
 
 /// The columns of a query's answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) yields: Yields,
+pub(super) struct ResultColumns {
+    pub(super) yields: ResultShape,
     /// Where each column of an import stands.
     places: [Option<usize>; Column::COUNT],
     updated_at: usize,
@@ -32,9 +34,9 @@ pub(super) struct Answer {
     merchant: Option<String>,
 }
 
-impl Answer {
+impl ResultColumns {
     pub(super) fn new(
-        columns: &[Answered],
+        columns: &[ResultColumn],
         merchant: Option<&MerchantId>,
         unknown: &mut UnknownNames,
     ) -> Result<Self, Problem> {
@@ -70,11 +72,12 @@ impl Answer {
             (None, Some(at)) => (at, Column::InstallmentId.name()),
             (None, None) => return Err(missing(vec![Column::InstallmentId.name()], unknown)),
         };
-        if !matches!(columns[updated_at].kind, Kind::Instant | Kind::Local | Kind::Any) {
-            let advice = "it must be a timestamp (with or without a zone), a datetime, in SQLite a text such as 2026-03-31 08:00:00";
+        if !matches!(columns[updated_at].kind, ColumnType::Instant | ColumnType::Local | ColumnType::Any) {
+            let advice = "it must be a timestamp (with or without a zone), a datetime, in SQLite a text such as \
+                2026-03-31 08:00:00";
             return Err(of_wrong_type(&columns[updated_at], advice));
         }
-        if !matches!(columns[key.0].kind, Kind::Text | Kind::Whole | Kind::Any) {
+        if !matches!(columns[key.0].kind, ColumnType::Text | ColumnType::Whole | ColumnType::Any) {
             return Err(of_wrong_type(&columns[key.0], "a key is a whole number or a text; write it so"));
         }
         Ok(Self { yields, places, updated_at, key, merchant: merchant.map(ToString::to_string) })
@@ -139,10 +142,10 @@ fn what_it_yields(
     has: impl Fn(Column) -> bool,
     has_updated_at: bool,
     unknown: &UnknownNames,
-) -> Result<Yields, Problem> {
+) -> Result<ResultShape, Problem> {
     let lacking: Vec<_> = Column::REQUIRED.into_iter().filter(|column| !has(*column)).collect();
     if lacking.is_empty() {
-        return Ok(Yields::Rows);
+        return Ok(ResultShape::Rows);
     }
     let amends = has(Column::InstallmentId) && (has(Column::PaidAmount) || has(Column::Status));
     let whole = [Column::BorrowerId, Column::Amount, Column::DueDate].into_iter().any(&has);
@@ -158,7 +161,7 @@ fn what_it_yields(
     }
     match Column::ALL.iter().copied().find(|column| has(*column) && !AMENDED.contains(column)) {
         Some(column) => Err(Problem::NotAmended(column.name())),
-        None => Ok(Yields::Amendments),
+        None => Ok(ResultShape::Amendments),
     }
 }
 
@@ -170,6 +173,6 @@ fn missing(columns: Vec<&'static str>, unknown: &UnknownNames) -> Problem {
     Problem::Missing { hint: meant.collect(), columns }
 }
 
-fn of_wrong_type(answered: &Answered, advice: &'static str) -> Problem {
+fn of_wrong_type(answered: &ResultColumn, advice: &'static str) -> Problem {
     Problem::Type { column: answered.name.clone(), found: answered.found.clone(), advice }
 }

@@ -1,10 +1,12 @@
+//! The connection trait of SQL sources, with their timeouts.
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::error::{Problem, plain};
-use super::field::{Answered, Field, Key, Stamp};
+use super::field::{Field, Key, PageCursor, ResultColumn};
 
 /// What a page may take: the lender's database has other work to do. It is told so where it can be told.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -13,15 +15,15 @@ pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a connection did not do it.
-pub(super) struct Trouble(pub(super) Problem);
+pub(super) struct SqlFailure(pub(super) Problem);
 
-impl From<sqlx::Error> for Trouble {
+impl From<sqlx::Error> for SqlFailure {
     fn from(error: sqlx::Error) -> Self {
         Self(Problem::Refused(plain(&error)))
     }
 }
 
-impl From<Problem> for Trouble {
+impl From<Problem> for SqlFailure {
     fn from(problem: Problem) -> Self {
         Self(problem)
     }
@@ -31,12 +33,13 @@ impl From<Problem> for Trouble {
 #[async_trait]
 pub(super) trait Connection: Send {
     /// Lets the database look at the query; gives its columns.
-    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble>;
+    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure>;
 
     /// The rows after a place, at most `limit`, each with a field for every column.
-    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble>;
+    async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure>;
 
-    /// How far a time that comes without its zone may lie before the one before it: an hour that comes twice when clocks go back.
+    /// How far a time that comes without its zone may lie before the one before it: an hour that comes twice when
+    /// clocks go back.
     fn repeated(&self) -> TimeDelta {
         TimeDelta::zero()
     }

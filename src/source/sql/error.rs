@@ -1,3 +1,5 @@
+//! Errors of SQL sources, without the lender's values.
+
 use std::time::Duration;
 
 use crate::domain::{SourceName, duration};
@@ -22,11 +24,13 @@ pub enum Problem {
     #[error("the database did not answer the query: {0}; try the query by hand, as the same user")]
     Refused(String),
     /// The database took its time.
-    #[error("no answer within {}; see to an index on updated_at and the key, or make its page smaller", duration::format(*.0))]
+    #[error("no answer within {}; see to an index on updated_at and the key, or make its page \
+        smaller", duration::format(*.0))]
     Slow(Duration),
     /// Columns without which nothing can be imported.
     #[error(
-        "the query yields no column {}; add it to the query, with `as` if it has another name there{hint}", columns.join(", ")
+        "the query yields no column {}; add it to the query, with `as` if it has another name \
+         there{hint}", columns.join(", ")
     )]
     Missing {
         /// Every one that is missing.
@@ -39,7 +43,8 @@ pub enum Problem {
     Twice(&'static str),
     /// A source that amends names a column that it cannot amend.
     #[error(
-        "the column {0} is of no use without borrower_id, amount, currency and due_date: such a query updates paid_amount (with \
+        "the column {0} is of no use without borrower_id, amount, currency and due_date: such a query updates \
+         paid_amount (with \
          currency) and status of instalments that are known; leave {0} out, or add the others"
     )]
     NotAmended(&'static str),
@@ -55,7 +60,8 @@ pub enum Problem {
     },
     /// A row without `updated_at`.
     #[error(
-        "a row has no updated_at, or none that can be read as a time; leave such rows out, or give them one: coalesce(updated_at, created_at)"
+        "a row has no updated_at, or none that can be read as a time; leave such rows out, or give them one: \
+         coalesce(updated_at, created_at)"
     )]
     NoUpdatedAt,
     /// A key that does not suit the parameter that it is compared with.
@@ -66,7 +72,8 @@ pub enum Problem {
     Disorder,
     /// The same page again.
     #[error(
-        "the same rows come again and again; the query must say: where updated_at >= :after and (updated_at > :after or KEY > \
+        "the same rows come again and again; the query must say: where updated_at >= :after and (updated_at > :after \
+         or KEY > \
          :after_key), with the KEY that it yields as installment_id or row_key"
     )]
     Stuck,
@@ -78,8 +85,9 @@ pub enum Problem {
     NotBuiltIn,
 }
 
-/// Classes of SQLSTATE whose messages speak of the query and of the server, never of a value: connections (08), writing (25), users (28),
-/// database names (3D), syntax and names (42), resources (53, 54), locks (55), operators and time-outs (57, 70).
+/// Classes of SQLSTATE whose messages speak of the query and of the server, never of a value: connections (08), writing
+/// (25), users (28), database names (3D), syntax and names (42), resources (53, 54), locks (55), operators and
+/// time-outs (57, 70).
 const WORDED: [&str; 10] = ["08", "25", "28", "3D", "42", "53", "54", "55", "57", "70"];
 
 /// The error without any value that the database may have put into its words.

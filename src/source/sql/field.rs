@@ -13,7 +13,7 @@ pub(super) const ROW_KEY: &str = "row_key";
 
 /// The type of a column, as far as an import needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnType {
     Text,
     Whole,
     Decimal,
@@ -30,9 +30,9 @@ pub(super) enum Kind {
 
 /// A column of the query's answer.
 #[derive(Debug, Clone)]
-pub(super) struct Answered {
+pub(super) struct ResultColumn {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: ColumnType,
     /// The database's word for its type.
     pub(super) found: String,
 }
@@ -55,17 +55,17 @@ pub(super) enum Field {
 }
 
 impl Field {
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> ColumnType {
         match self {
-            Self::Null => Kind::Any,
-            Self::Text(_) => Kind::Text,
-            Self::Whole(_) => Kind::Whole,
-            Self::Decimal(_) => Kind::Decimal,
-            Self::Float => Kind::Float,
-            Self::Date(_) => Kind::Date,
-            Self::Instant(_) => Kind::Instant,
-            Self::Local(_) => Kind::Local,
-            Self::OutOfRange(_) | Self::Unreadable => Kind::Other,
+            Self::Null => ColumnType::Any,
+            Self::Text(_) => ColumnType::Text,
+            Self::Whole(_) => ColumnType::Whole,
+            Self::Decimal(_) => ColumnType::Decimal,
+            Self::Float => ColumnType::Float,
+            Self::Date(_) => ColumnType::Date,
+            Self::Instant(_) => ColumnType::Instant,
+            Self::Local(_) => ColumnType::Local,
+            Self::OutOfRange(_) | Self::Unreadable => ColumnType::Other,
         }
     }
 
@@ -81,17 +81,18 @@ impl Field {
 }
 
 /// What to write instead if the column cannot be of that kind; reads on from what it is.
-pub(super) fn unsuited(column: Column, kind: Kind) -> Option<&'static str> {
+pub(super) fn unsuited(column: Column, kind: ColumnType) -> Option<&'static str> {
     let is_amount = matches!(column, Column::Amount | Column::PaidAmount);
     match (column, kind) {
-        (_, Kind::Any | Kind::Text) | (Column::DueDate, Kind::Date) => None,
+        (_, ColumnType::Any | ColumnType::Text) | (Column::DueDate, ColumnType::Date) => None,
         // The day of an instant depends on the zone in which it is asked for.
-        (Column::DueDate, Kind::Instant) => Some(
-            "write its day where the lender is: (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in MySQL date(due_at) \
+        (Column::DueDate, ColumnType::Instant) => Some(
+            "write its day where the lender is: (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in \
+             MySQL date(due_at) \
              with the source's time_zone = \"Asia/Shanghai\"",
         ),
         (Column::DueDate, _) => Some("write cast(… as date), or a text such as 2026-03-31"),
-        (_, Kind::Whole | Kind::Decimal) => None,
+        (_, ColumnType::Whole | ColumnType::Decimal) => None,
         _ if is_amount => Some("amounts must be exact: write cast(… as decimal(18, 2)), or a text such as 128.50"),
         _ => Some("write it as text: cast(… as char(64)), in PostgreSQL …::text"),
     }
@@ -99,7 +100,7 @@ pub(super) fn unsuited(column: Column, kind: Kind) -> Option<&'static str> {
 
 /// The place of a row in the order of pages, in the database's own form, so that it compares equal to itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Stamp {
+pub(super) enum PageCursor {
     Instant(DateTime<Utc>),
     Local(NaiveDateTime),
     /// SQLite: with the text as it stands there; `None` before the first row.
@@ -110,7 +111,7 @@ pub(super) enum Stamp {
     NoTime(String),
 }
 
-impl Stamp {
+impl PageCursor {
     /// The place of a row; `None` for a value that cannot be read, which cannot be gone on from either.
     pub(super) fn of(field: &Field, zone: Tz) -> Result<Option<Self>, Problem> {
         Ok(Some(match field {
@@ -147,7 +148,8 @@ impl Stamp {
         }
     }
 
-    /// For SQLite, which compares letter by letter. The first one is a little early rather than late, whatever form the column has.
+    /// For SQLite, which compares letter by letter. The first one is a little early rather than late, whatever form the
+    /// column has.
     pub(super) fn text(&self, zone: Tz) -> String {
         match self {
             Self::Text(Some(text), _) | Self::NoTime(text) => text.clone(),
@@ -156,7 +158,8 @@ impl Stamp {
     }
 }
 
-/// A local time that a change of clocks repeats is the first of the two, one that it leaves out the instant of the change.
+/// A local time that a change of clocks repeats is the first of the two, one that it leaves out the instant of the
+/// change.
 pub(super) fn instant_of_local(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => one.to_utc(),
@@ -200,7 +203,7 @@ impl Key {
     }
 
     /// As a whole number of the parameter's size; `None` if it is none.
-    pub(super) fn whole<T: TryFrom<i128> + Bounded>(&self) -> Option<T> {
+    pub(super) fn whole<T: TryFrom<i128> + DatabaseInteger>(&self) -> Option<T> {
         match self {
             Self::First => Some(T::LEAST),
             Self::Whole(number) => T::try_from(*number).ok(),
@@ -210,11 +213,11 @@ impl Key {
 }
 
 /// A whole number as databases have them.
-pub(super) trait Bounded {
+pub(super) trait DatabaseInteger {
     const LEAST: Self;
 }
 
 macro_rules! bounded {
-    ($($integer:ty),+) => { $(impl Bounded for $integer { const LEAST: Self = <$integer>::MIN; })+ };
+    ($($integer:ty),+) => { $(impl DatabaseInteger for $integer { const LEAST: Self = <$integer>::MIN; })+ };
 }
 bounded!(i16, i32, i64, u64);

@@ -1,8 +1,10 @@
-//! The lender's own database as a source: instalments, or payments for instalments that are known, by a query of the lender's.
+//! The lender's own database as a source: instalments, or payments for instalments that are known, by a query of the
+//! lender's.
 //!
 //! The query yields the columns of an import by their names, and `updated_at`. It is asked in pages, in the order of
-//! (`updated_at`, key), each from the place after the last row of the one before, so that many rows of one instant neither stall
-//! nor are lost. The key is `installment_id`, or the column `row_key` if there is one. Nothing is ever written there.
+//! (`updated_at`, key), each from the place after the last row of the one before, so that many rows of one instant
+//! neither stall nor are lost. The key is `installment_id`, or the column `row_key` if there is one. Nothing is ever
+//! written there.
 
 mod answer;
 mod connection;
@@ -29,13 +31,13 @@ use secrecy::{ExposeSecret, SecretString};
 use super::check::Checker;
 use super::fault::Faults;
 use super::unknown::{UnknownColumn, UnknownNames};
-use super::{Rejected, supersede};
+use super::{RejectedRow, supersede};
 use crate::clock::Clock;
 use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, RecordKind, SourceName};
-use answer::{Answer, Yields};
-use connection::{CONNECT_TIMEOUT, Connection, STATEMENT_TIMEOUT, Trouble};
+use answer::{ResultColumns, ResultShape};
+use connection::{CONNECT_TIMEOUT, Connection, STATEMENT_TIMEOUT, SqlFailure};
 use error::plain;
-use field::{Field, Key, Stamp};
+use field::{Field, Key, PageCursor};
 use postgres::PostgresSource;
 use sqlite::SqliteSource;
 
@@ -55,8 +57,8 @@ pub struct SqlSettings {
     pub query: Query,
     /// The merchant of every row, if the query yields none.
     pub merchant: Option<MerchantId>,
-    /// What times without a zone are in, and the zone of the session, in which a query works out the day of an instant. Without one the
-    /// session has the database's own, and times without a zone are UTC.
+    /// What times without a zone are in, and the zone of the session, in which a query works out the day of an instant.
+    /// Without one the session has the database's own, and times without a zone are UTC.
     pub zone: Option<Tz>,
     /// The most rows that are asked for at once.
     pub page: u32,
@@ -82,7 +84,8 @@ impl SqlSource {
         &self.settings.name
     }
 
-    /// Connects and lets the database look at the query, to read what was changed at `from` or later: all of it without.
+    /// Connects and lets the database look at the query, to read what was changed at `from` or later: all of it
+    /// without.
     ///
     /// # Errors
     /// When there is no connection, or the query cannot be used; the text says why and what to do.
@@ -91,11 +94,11 @@ impl SqlSource {
         merchants: &BTreeMap<MerchantId, Merchant>,
         from: Option<DateTime<Utc>>,
     ) -> Result<SqlPages, SqlError> {
-        let asking = Asking { name: self.settings.name.clone(), clock: Arc::clone(&self.clock) };
+        let asking = PullContext { name: self.settings.name.clone(), clock: Arc::clone(&self.clock) };
         let mut connection = asking.within(CONNECT_TIMEOUT, connect(&self.settings)).await?;
         let columns = asking.within(CONNECT_TIMEOUT, connection.prepare()).await?;
         let mut unknown = UnknownNames::default();
-        let answer = Answer::new(&columns, self.settings.merchant.as_ref(), &mut unknown);
+        let answer = ResultColumns::new(&columns, self.settings.merchant.as_ref(), &mut unknown);
         Ok(SqlPages {
             answer: answer.map_err(|problem| asking.error(problem))?,
             asking,
@@ -105,7 +108,7 @@ impl SqlSource {
             zone: self.settings.zone.unwrap_or(Tz::UTC),
             read_to: None,
             limit: self.settings.page.max(1),
-            after: Stamp::Instant(from.unwrap_or(DateTime::UNIX_EPOCH)),
+            after: PageCursor::Instant(from.unwrap_or(DateTime::UNIX_EPOCH)),
             key: Key::First,
             rows: 0,
             ended: false,
@@ -113,9 +116,9 @@ impl SqlSource {
     }
 }
 
-async fn connect(settings: &SqlSettings) -> Result<Box<dyn Connection>, Trouble> {
+async fn connect(settings: &SqlSettings) -> Result<Box<dyn Connection>, SqlFailure> {
     let (url, query, zone) = (settings.url.expose_secret(), settings.query.clone(), settings.zone);
-    let unreachable = |error: sqlx::Error| Trouble(Problem::Unreachable(plain(&error)));
+    let unreachable = |error: sqlx::Error| SqlFailure(Problem::Unreachable(plain(&error)));
     Ok(match settings.dialect {
         Dialect::Postgres => Box::new(PostgresSource::connect(url, query, zone).await.map_err(unreachable)?),
         Dialect::Sqlite => Box::new(SqliteSource::connect(url, query, zone).await.map_err(unreachable)?),
@@ -127,12 +130,12 @@ async fn connect(settings: &SqlSettings) -> Result<Box<dyn Connection>, Trouble>
 }
 
 /// Whose errors they are, and what waiting is measured by.
-struct Asking {
+struct PullContext {
     name: SourceName,
     clock: Arc<dyn Clock>,
 }
 
-impl Asking {
+impl PullContext {
     fn error(&self, problem: Problem) -> SqlError {
         SqlError { name: self.name.clone(), problem }
     }
@@ -141,7 +144,7 @@ impl Asking {
     async fn within<T>(
         &self,
         patience: Duration,
-        answer: impl Future<Output = Result<T, Trouble>>,
+        answer: impl Future<Output = Result<T, SqlFailure>>,
     ) -> Result<T, SqlError> {
         match select(Box::pin(answer), self.clock.sleep(patience)).await {
             Either::Left((answer, _)) => answer.map_err(|trouble| self.error(trouble.0)),
@@ -152,7 +155,7 @@ impl Asking {
 
 /// The sound rows of a page, in their order.
 #[derive(Debug)]
-pub enum Pulled {
+pub enum PullPage {
     /// The query yields instalments.
     Rows(Vec<LedgerRow>),
     /// The query yields what was paid of known instalments, or how they stand.
@@ -163,27 +166,27 @@ pub enum Pulled {
 #[derive(Debug)]
 pub struct SqlPage {
     /// What can be taken.
-    pub pulled: Pulled,
+    pub pulled: PullPage,
     /// What cannot.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedRow>,
     /// Rows that were taken without these cells.
-    pub left_out: Vec<Rejected>,
+    pub left_out: Vec<RejectedRow>,
     /// The last `updated_at` so far that is a time.
     pub read_to: Option<DateTime<Utc>>,
 }
 
 /// The pages of a source, one after the other.
 pub struct SqlPages {
-    asking: Asking,
+    asking: PullContext,
     connection: Box<dyn Connection>,
-    answer: Answer,
+    answer: ResultColumns,
     checker: Checker,
     unknown: UnknownNames,
     zone: Tz,
     /// The last time that could be read.
     read_to: Option<DateTime<Utc>>,
     limit: u32,
-    after: Stamp,
+    after: PageCursor,
     key: Key,
     rows: u64,
     ended: bool,
@@ -222,12 +225,13 @@ impl SqlPages {
     }
 
     fn last_time(&self, rows: &[Vec<Field>]) -> Option<DateTime<Utc>> {
-        rows.iter().rev().find_map(|row| Stamp::of(self.answer.updated_at(row), self.zone).ok()??.time(self.zone))
+        rows.iter().rev().find_map(|row| PageCursor::of(self.answer.updated_at(row), self.zone).ok()??.time(self.zone))
     }
 
-    /// The place of the last row that has one, if the rows go on from where they should and in their order. Keys are compared only for
-    /// being the same: how texts sort is the database's business, and so is where it puts what is no time.
-    fn places_in_order(&self, rows: &[Vec<Field>]) -> Result<Option<(Stamp, Key)>, Problem> {
+    /// The place of the last row that has one, if the rows go on from where they should and in their order. Keys are
+    /// compared only for being the same: how texts sort is the database's business, and so is where it puts what is no
+    /// time.
+    fn places_in_order(&self, rows: &[Vec<Field>]) -> Result<Option<(PageCursor, Key)>, Problem> {
         if rows.len() > self.limit as usize {
             return Err(Problem::TooMany);
         }
@@ -235,7 +239,7 @@ impl SqlPages {
         let mut before = self.after.time(self.zone).filter(|_| self.key != Key::First);
         let mut end = None;
         for row in rows {
-            let Some(stamp) = Stamp::of(self.answer.updated_at(row), self.zone)? else { continue };
+            let Some(stamp) = PageCursor::of(self.answer.updated_at(row), self.zone)? else { continue };
             if let Some(time) = stamp.time(self.zone) {
                 if before.is_some_and(|before| time < before - self.connection.repeated()) {
                     return Err(Problem::Disorder);
@@ -259,13 +263,13 @@ impl SqlPages {
         let (mut whole, mut amendments) = (Vec::new(), Vec::new());
         let (mut rejected, mut left_out) = (Vec::new(), Vec::new());
         let kind = match self.answer.yields {
-            Yields::Rows => RecordKind::Row,
-            Yields::Amendments => RecordKind::Amendment,
+            ResultShape::Rows => RecordKind::Row,
+            ResultShape::Amendments => RecordKind::Amendment,
         };
         for row in rows {
             self.rows += 1;
             let mut faults = Faults::default();
-            let place = Stamp::of(self.answer.updated_at(row), self.zone).ok().flatten();
+            let place = PageCursor::of(self.answer.updated_at(row), self.zone).ok().flatten();
             if place.and_then(|place| place.time(self.zone)).is_none() {
                 faults.record("updated_at is not a time of the calendar");
             }
@@ -284,14 +288,14 @@ impl SqlPages {
             };
             if is_sound.is_none() {
                 let record = Checker::rejected(kind, Some(&self.asking.name), &cells, &faults);
-                rejected.push(Rejected::row(self.rows, texts.key(), faults.0, Some(Box::new(record))));
+                rejected.push(RejectedRow::row(self.rows, texts.key(), faults.0, Some(Box::new(record))));
             } else if !faults.is_empty() {
-                left_out.push(Rejected::row(self.rows, texts.key(), faults.0, None));
+                left_out.push(RejectedRow::row(self.rows, texts.key(), faults.0, None));
             }
         }
         let pulled = match kind {
-            RecordKind::Row => Pulled::Rows(whole),
-            RecordKind::Amendment => Pulled::Amendments(amendments),
+            RecordKind::Row => PullPage::Rows(whole),
+            RecordKind::Amendment => PullPage::Amendments(amendments),
         };
         SqlPage { pulled, rejected, left_out, read_to }
     }

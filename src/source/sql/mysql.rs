@@ -1,3 +1,5 @@
+//! SQL sources on MySQL and MariaDB.
+
 use async_trait::async_trait;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
@@ -9,9 +11,9 @@ use sqlx::{
     Statement as _, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
+use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
 use super::error::Problem;
-use super::field::{Answered, Field, Key, Kind, ROW_KEY, Stamp, UPDATED_AT};
+use super::field::{ColumnType, Field, Key, PageCursor, ROW_KEY, ResultColumn, UPDATED_AT};
 use super::query::{Parameter, Query};
 use super::session_zone::SessionZone;
 use crate::database_host::{ForbiddenHost, check_host};
@@ -23,8 +25,8 @@ pub(super) struct MySqlSource {
     zone: Tz,
     /// What the session has: a `timestamp` comes and goes in it.
     session_zone: SessionZone,
-    after: Kind,
-    key: Kind,
+    after: ColumnType,
+    key: ColumnType,
 }
 
 impl MySqlSource {
@@ -45,23 +47,23 @@ impl MySqlSource {
             connection.execute(AssertSqlSafe(mysql)).await?;
         }
         let zone = zone.unwrap_or(Tz::UTC);
-        Ok(Self { connection, query, zone, session_zone, after: Kind::Local, key: Kind::Text })
+        Ok(Self { connection, query, zone, session_zone, after: ColumnType::Local, key: ColumnType::Text })
     }
 
     fn bind<'q>(
         &self,
         mut statement: Statement<'q, MySql, MySqlArguments>,
-        after: &Stamp,
+        after: &PageCursor,
         key: &Key,
         limit: i64,
     ) -> Option<Statement<'q, MySql, MySqlArguments>> {
         for parameter in &self.query.binds {
             statement = match (parameter, self.after, self.key) {
-                (Parameter::After, Kind::Instant, _) => {
+                (Parameter::After, ColumnType::Instant, _) => {
                     statement.bind(self.session_zone.local_not_after(after.instant(self.zone)))
                 }
                 (Parameter::After, _, _) => statement.bind(after.local(self.zone)),
-                (Parameter::AfterKey, _, Kind::Whole) => match key.whole::<i64>() {
+                (Parameter::AfterKey, _, ColumnType::Whole) => match key.whole::<i64>() {
                     Some(key) => statement.bind(key),
                     None => statement.bind(key.whole::<u64>()?),
                 },
@@ -75,12 +77,12 @@ impl MySqlSource {
 
 #[async_trait]
 impl Connection for MySqlSource {
-    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
         let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
         let columns: Vec<_> = prepared
             .columns()
             .iter()
-            .map(|column| Answered {
+            .map(|column| ResultColumn {
                 name: column.name().to_owned(),
                 kind: kind(column.type_info().name()),
                 found: column.type_info().name().to_lowercase(),
@@ -88,12 +90,12 @@ impl Connection for MySqlSource {
             .collect();
         let kind_of =
             |name| columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|column| column.kind);
-        self.after = kind_of(UPDATED_AT).unwrap_or(Kind::Local);
-        self.key = kind_of(ROW_KEY).or_else(|| kind_of("installment_id")).unwrap_or(Kind::Text);
+        self.after = kind_of(UPDATED_AT).unwrap_or(ColumnType::Local);
+        self.key = kind_of(ROW_KEY).or_else(|| kind_of("installment_id")).unwrap_or(ColumnType::Text);
         Ok(columns)
     }
 
-    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
+    async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
         let statement = sqlx::query(AssertSqlSafe(self.query.text.clone()));
         let statement = self.bind(statement, after, key, limit).ok_or(Problem::Key(ROW_KEY))?;
         let rows = statement.fetch_all(&mut self.connection).await?;
@@ -110,8 +112,9 @@ impl Connection for MySqlSource {
     }
 }
 
-/// Gives the session the zone in which a query works out the day of an instant: the source's, else the server's own. A zone whose clocks
-/// change is known to a server that has loaded its zones; one that has not stays at UTC, which is logged.
+/// Gives the session the zone in which a query works out the day of an instant: the source's, else the server's own. A
+/// zone whose clocks change is known to a server that has loaded its zones; one that has not stays at UTC, which is
+/// logged.
 async fn session_zone(connection: &mut MySqlConnection, zone: Option<Tz>) -> Result<SessionZone, sqlx::Error> {
     let wanted = match zone {
         Some(zone) => SessionZone::of(zone),
@@ -129,29 +132,30 @@ async fn session_zone(connection: &mut MySqlConnection, zone: Option<Tz>) -> Res
     }
     tracing::warn!(
         time_zone = %wanted,
-        "the server does not know the time zone; days that the query works out from instants are days of UTC, until its zones are \
+        "the server does not know the time zone; days that the query works out from instants are days of UTC, until \
+         its zones are \
          loaded (mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql mysql)"
     );
     connection.execute("set time_zone = '+00:00'").await?;
     Ok(SessionZone::of(Tz::UTC))
 }
 
-fn kind(name: &str) -> Kind {
+fn kind(name: &str) -> ColumnType {
     match name {
-        "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" => Kind::Text,
+        "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" => ColumnType::Text,
         // `tinyint(1)` goes by the name of a truth value.
-        "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Kind::Whole,
+        "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => ColumnType::Whole,
         "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED" | "BIGINT UNSIGNED" => {
-            Kind::Whole
+            ColumnType::Whole
         }
-        "DECIMAL" => Kind::Decimal,
-        "FLOAT" | "DOUBLE" => Kind::Float,
-        "DATE" => Kind::Date,
-        "TIMESTAMP" => Kind::Instant,
-        "DATETIME" => Kind::Local,
+        "DECIMAL" => ColumnType::Decimal,
+        "FLOAT" | "DOUBLE" => ColumnType::Float,
+        "DATE" => ColumnType::Date,
+        "TIMESTAMP" => ColumnType::Instant,
+        "DATETIME" => ColumnType::Local,
         // The constant null.
-        "NULL" => Kind::Any,
-        _ => Kind::Other,
+        "NULL" => ColumnType::Any,
+        _ => ColumnType::Other,
     }
 }
 
@@ -166,15 +170,17 @@ fn field(row: &MySqlRow, at: usize, zone: SessionZone) -> Result<Field, sqlx::Er
     }
     let info = value.type_info().into_owned();
     Ok(match kind(info.name()) {
-        Kind::Text => Field::Text(row.try_get_unchecked(at)?),
-        Kind::Whole if info.name().ends_with("UNSIGNED") => Field::Whole(row.try_get_unchecked::<u64, _>(at)?.into()),
-        Kind::Whole => Field::Whole(row.try_get_unchecked::<i64, _>(at)?.into()),
-        Kind::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
-        Kind::Float => Field::Float,
-        Kind::Date => Field::Date(row.try_get::<NaiveDate, _>(at)?),
+        ColumnType::Text => Field::Text(row.try_get_unchecked(at)?),
+        ColumnType::Whole if info.name().ends_with("UNSIGNED") => {
+            Field::Whole(row.try_get_unchecked::<u64, _>(at)?.into())
+        }
+        ColumnType::Whole => Field::Whole(row.try_get_unchecked::<i64, _>(at)?.into()),
+        ColumnType::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
+        ColumnType::Float => Field::Float,
+        ColumnType::Date => Field::Date(row.try_get::<NaiveDate, _>(at)?),
         // Not as an instant by the driver, which takes every session's zone for UTC.
-        Kind::Instant => Field::Instant(zone.instant(row.try_get_unchecked::<NaiveDateTime, _>(at)?)),
-        Kind::Local => Field::Local(row.try_get::<NaiveDateTime, _>(at)?),
-        Kind::Any | Kind::Other => Field::Unreadable,
+        ColumnType::Instant => Field::Instant(zone.instant(row.try_get_unchecked::<NaiveDateTime, _>(at)?)),
+        ColumnType::Local => Field::Local(row.try_get::<NaiveDateTime, _>(at)?),
+        ColumnType::Any | ColumnType::Other => Field::Unreadable,
     })
 }

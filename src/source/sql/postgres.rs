@@ -1,3 +1,5 @@
+//! SQL sources on PostgreSQL.
+
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -10,9 +12,9 @@ use sqlx::{
     SqlSafeStr, Statement as _, TypeInfo, ValueRef, raw_sql,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
+use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
 use super::error::Problem;
-use super::field::{Answered, Field, Key, Kind, Stamp};
+use super::field::{ColumnType, Field, Key, PageCursor, ResultColumn};
 use super::postgres_values::{self, RawTime};
 use super::query::Query;
 use crate::database_host::{ForbiddenHost, check_host};
@@ -24,7 +26,8 @@ const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_onl
 /// What begins every transaction behind a pooler in transaction mode, which drops or refuses settings of a session.
 const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'";
 
-/// Takes out statements that the driver has named on this backend, or that another one has left there: they have the same names.
+/// Takes out statements that the driver has named on this backend, or that another one has left there: they have the
+/// same names.
 const FORGET_STATEMENTS: &str = "do $$ declare one text; begin \
     for one in select name from pg_prepared_statements where name like 'sqlx\\_s\\_%' \
     loop execute format('deallocate %I', one); end loop; end $$";
@@ -45,7 +48,7 @@ pub(super) struct PostgresSource {
     set_zone: String,
     query: Query,
     zone: Tz,
-    after: Kind,
+    after: ColumnType,
     key: String,
 }
 
@@ -62,7 +65,7 @@ impl PostgresSource {
             raw_sql(AssertSqlSafe(set_zone.clone())).execute(&mut connection).await?;
         }
         let zone = zone.unwrap_or(Tz::UTC);
-        Ok(Self { connection, is_pooled, set_zone, query, zone, after: Kind::Instant, key: String::new() })
+        Ok(Self { connection, is_pooled, set_zone, query, zone, after: ColumnType::Instant, key: String::new() })
     }
 
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
@@ -103,7 +106,7 @@ impl PostgresSource {
 
 #[async_trait]
 impl Connection for PostgresSource {
-    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
         self.begin().await?;
         self.forget_statements().await?;
         let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
@@ -111,7 +114,7 @@ impl Connection for PostgresSource {
         self.end().await?;
         if let Some(Either::Left([after, key, limit])) = prepared.parameters() {
             self.after = kind(after.name(), after.kind());
-            if !matches!(self.after, Kind::Instant | Kind::Local) {
+            if !matches!(self.after, ColumnType::Instant | ColumnType::Local) {
                 let advice = "compare it with a timestamptz or a timestamp";
                 return Err(wrong(":after", after.name(), advice));
             }
@@ -124,7 +127,7 @@ impl Connection for PostgresSource {
                 return Err(wrong(":after_key", key.name(), advice));
             }
         }
-        let columns = prepared.columns().iter().map(|column| Answered {
+        let columns = prepared.columns().iter().map(|column| ResultColumn {
             name: column.name().to_owned(),
             kind: kind(column.type_info().name(), column.type_info().kind()),
             found: column.type_info().name().to_lowercase(),
@@ -132,13 +135,13 @@ impl Connection for PostgresSource {
         Ok(columns.collect())
     }
 
-    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
+    async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
         let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).persistent(!self.is_pooled);
         let statement = match (self.after, after) {
-            (kind, Stamp::OutOfRange(microseconds)) => {
-                statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != Kind::Local })
+            (kind, PageCursor::OutOfRange(microseconds)) => {
+                statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != ColumnType::Local })
             }
-            (Kind::Local, _) => statement.bind(after.local(self.zone)),
+            (ColumnType::Local, _) => statement.bind(after.local(self.zone)),
             (_, _) => statement.bind(after.instant(self.zone)),
         };
         let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
@@ -193,21 +196,21 @@ async fn session_zone(connection: &mut PgConnection, zone: Option<Tz>) -> Result
     Ok(own.map_or_else(|| "UTC".to_owned(), |own| own.trim_matches('"').to_owned()))
 }
 
-fn wrong(parameter: &str, found: &str, advice: &'static str) -> Trouble {
+fn wrong(parameter: &str, found: &str, advice: &'static str) -> SqlFailure {
     Problem::Type { column: parameter.into(), found: found.to_lowercase(), advice }.into()
 }
 
-fn kind(name: &str, kind: &PgTypeKind) -> Kind {
+fn kind(name: &str, kind: &PgTypeKind) -> ColumnType {
     match name {
-        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => Kind::Text,
-        "INT2" | "INT4" | "INT8" => Kind::Whole,
-        "NUMERIC" => Kind::Decimal,
-        "FLOAT4" | "FLOAT8" => Kind::Float,
-        "DATE" => Kind::Date,
-        "TIMESTAMPTZ" => Kind::Instant,
-        "TIMESTAMP" => Kind::Local,
-        _ if matches!(kind, PgTypeKind::Enum(_)) => Kind::Text,
-        _ => Kind::Other,
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => ColumnType::Text,
+        "INT2" | "INT4" | "INT8" => ColumnType::Whole,
+        "NUMERIC" => ColumnType::Decimal,
+        "FLOAT4" | "FLOAT8" => ColumnType::Float,
+        "DATE" => ColumnType::Date,
+        "TIMESTAMPTZ" => ColumnType::Instant,
+        "TIMESTAMP" => ColumnType::Local,
+        _ if matches!(kind, PgTypeKind::Enum(_)) => ColumnType::Text,
+        _ => ColumnType::Other,
     }
 }
 
@@ -223,18 +226,18 @@ fn field(row: &PgRow, at: usize) -> Result<Field, sqlx::Error> {
     let info = value.type_info().into_owned();
     Ok(match kind(info.name(), info.kind()) {
         // Unchecked: a text of another type, such as an enumeration, comes as the same bytes.
-        Kind::Text => Field::Text(row.try_get_unchecked(at)?),
-        Kind::Whole => Field::Whole(match info.name() {
+        ColumnType::Text => Field::Text(row.try_get_unchecked(at)?),
+        ColumnType::Whole => Field::Whole(match info.name() {
             "INT2" => row.try_get::<i16, _>(at)?.into(),
             "INT4" => row.try_get::<i32, _>(at)?.into(),
             _ => row.try_get::<i64, _>(at)?.into(),
         }),
-        Kind::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
-        Kind::Float => Field::Float,
+        ColumnType::Decimal => Field::Decimal(row.try_get::<Decimal, _>(at)?.to_string()),
+        ColumnType::Float => Field::Float,
         // Not by the driver, which panics at infinity.
-        Kind::Date => postgres_values::date(&value),
-        Kind::Instant => postgres_values::instant(&value),
-        Kind::Local => postgres_values::local(&value),
-        Kind::Any | Kind::Other => Field::Unreadable,
+        ColumnType::Date => postgres_values::date(&value),
+        ColumnType::Instant => postgres_values::instant(&value),
+        ColumnType::Local => postgres_values::local(&value),
+        ColumnType::Any | ColumnType::Other => Field::Unreadable,
     })
 }

@@ -100,7 +100,8 @@ impl Query {
 }
 
 /// What a query must look like.
-const FORM: &str = "must read on from a place and in pages; end it with: where updated_at >= :after and (updated_at > :after or \
+const FORM: &str = "must read on from a place and in pages; end it with: where updated_at >= :after and (updated_at > \
+    :after or \
                     KEY > :after_key) order by updated_at, KEY limit :limit";
 
 /// How long the string, quoted name or comment is with which `text` begins.
@@ -141,7 +142,8 @@ fn quoted(text: &str, quote: char, with_escapes: bool) -> usize {
 mod tests {
     use super::{Dialect, Parameter, Query};
 
-    const QUERY: &str = "select id::text, ':after' as \":limit\" -- :after_key\n from t where u >= :after and (u > :after or \
+    const QUERY: &str = "select id::text, ':after' as \":limit\" -- :after_key\n from t where u >= :after and (u > \
+        :after or \
                          id > :after_key) /* :x */ order by u, id limit :limit;";
 
     #[test]

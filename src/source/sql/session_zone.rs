@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 
 use super::field::instant_of_local;
 
-/// The zone of a session of MySQL. A zone whose clocks stand still is set by its distance from UTC, which every server knows.
+/// The zone of a session of MySQL. A zone whose clocks stand still is set by its distance from UTC, which every server
+/// knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionZone {
     Fixed(FixedOffset),
@@ -18,7 +19,8 @@ pub(super) enum SessionZone {
 
 impl SessionZone {
     pub(super) fn of(zone: Tz) -> Self {
-        // From the first due date that a ledger has to the last that anybody plans: no rule changes between the middles of two quarters.
+        // From the first due date that a ledger has to the last that anybody plans: no rule changes between the middles
+        // of two quarters.
         let days = (2000..=2099).flat_map(|year| [1, 4, 7, 10].map(|month| NaiveDate::from_ymd_opt(year, month, 1)));
         let mut offsets = days.flatten().map(|day| zone.offset_from_utc_datetime(&day.and_time(NaiveTime::MIN)).fix());
         match offsets.next() {
@@ -40,8 +42,8 @@ impl SessionZone {
         }
     }
 
-    /// The local time of an instant; where it comes twice, one before both, as the server would take it for either: what is read twice
-    /// changes nothing.
+    /// The local time of an instant; where it comes twice, one before both, as the server would take it for either:
+    /// what is read twice changes nothing.
     pub(super) fn local_not_after(self, instant: DateTime<Utc>) -> NaiveDateTime {
         match self {
             Self::Fixed(offset) => instant.naive_utc() + offset,

@@ -1,3 +1,5 @@
+//! SQL sources on SQLite.
+
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -6,8 +8,8 @@ use sqlx::{
     Statement as _, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, Trouble};
-use super::field::{Answered, Field, Key, Kind, Stamp};
+use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
+use super::field::{ColumnType, Field, Key, PageCursor, ResultColumn};
 use super::query::Query;
 
 /// SQLite: each value has a type of its own, and so have the parameters.
@@ -27,17 +29,17 @@ impl SqliteSource {
 
 #[async_trait]
 impl Connection for SqliteSource {
-    async fn prepare(&mut self) -> Result<Vec<Answered>, Trouble> {
+    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
         let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
-        let columns = prepared.columns().iter().map(|column| Answered {
+        let columns = prepared.columns().iter().map(|column| ResultColumn {
             name: column.name().to_owned(),
-            kind: Kind::Any,
+            kind: ColumnType::Any,
             found: column.type_info().name().to_lowercase(),
         });
         Ok(columns.collect())
     }
 
-    async fn page(&mut self, after: &Stamp, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, Trouble> {
+    async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
         let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).bind(after.text(self.zone));
         let statement = match key {
             // Numbers come before texts.

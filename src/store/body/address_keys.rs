@@ -1,5 +1,5 @@
-//! The end of the upgrade to compared addresses: what migration 0011 leaves, because SQL cannot work it out. It goes before the
-//! database is encrypted.
+//! The end of the upgrade to compared addresses: what migration 0011 leaves, because SQL cannot work it out. It goes
+//! before the database is encrypted.
 
 use super::{Batch, Db, End, Tx, address_key, ledger, suppression};
 use crate::domain::{AddressKey, EmailAddress, MerchantId};

@@ -4,23 +4,23 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::outbox::Leased;
+use super::outbox::LeasedReminder;
 use super::{Batch, Tx, contact};
 use crate::domain::{AddressKey, BorrowerKey, Channel, KeyRing, ReminderId};
-use crate::plan::{Account, Beside, Decision, MOST_OF_ONE_PERSON, Progress};
+use crate::plan::{Account, Decision, MOST_OF_ONE_PERSON, Progress, RecentContacts};
 use crate::store::StoreError;
 use crate::store::sql::contact::{ContactRow, FollowingRow, UndecidedProgress};
 use crate::store::sql::sealing::compared;
 use crate::store::sql::value::Moment;
 
 /// About whom and which due date it is asked, and the facts to which is added what is beside.
-pub(super) struct Asked<'a> {
+pub(super) struct ContactQuery<'a> {
     pub(super) borrower: &'a BorrowerKey,
     pub(super) due_date: NaiveDate,
     pub(super) account: &'a mut Account,
 }
 
-impl Asked<'_> {
+impl ContactQuery<'_> {
     /// The address on a channel, in the form in which addresses are compared in the database.
     fn address(&self, channel: Channel, ring: Option<&KeyRing>) -> Option<String> {
         let known = self.account.borrower.as_ref()?;
@@ -34,9 +34,14 @@ pub(super) struct People {
     emails: Vec<Option<String>>,
 }
 
-/// Tells by which addresses people are known: by none unless it is asked for, and by none that more have than one person would.
-pub(super) async fn people(tx: &mut Tx, beside: Beside, asked: &[Asked<'_>]) -> Result<People, StoreError> {
-    if !beside.across_merchants {
+/// Tells by which addresses people are known: by none unless it is asked for, and by none that more have than one
+/// person would.
+pub(super) async fn people(
+    tx: &mut Tx,
+    recent_contacts: RecentContacts,
+    asked: &[ContactQuery<'_>],
+) -> Result<People, StoreError> {
+    if !recent_contacts.across_merchants {
         return Ok(People { phones: vec![None; asked.len()], emails: vec![None; asked.len()] });
     }
     let ring = tx.ring();
@@ -68,9 +73,9 @@ async fn nobody_elses(
     Ok(addresses)
 }
 
-/// From here on nobody else claims for the same people, on whatever channel: who is known by an address here may be claimed for there by
-/// another.
-pub(super) async fn take_turns(tx: &mut Tx, people: &People, asked: &[Asked<'_>]) -> Result<(), StoreError> {
+/// From here on nobody else claims for the same people, on whatever channel: who is known by an address here may be
+/// claimed for there by another.
+pub(super) async fn take_turns(tx: &mut Tx, people: &People, asked: &[ContactQuery<'_>]) -> Result<(), StoreError> {
     let borrowers = asked.iter().map(|one| format!("dueherald borrower {}/{}", one.borrower.merchant, one.borrower.id));
     let addresses = people.phones.iter().chain(&people.emails).flatten();
     let known = addresses.map(|address| format!("dueherald address {address}"));
@@ -82,9 +87,9 @@ pub(super) async fn take_turns(tx: &mut Tx, people: &People, asked: &[Asked<'_>]
 pub(super) async fn read(
     tx: &mut Tx,
     now: Moment,
-    beside: Beside,
+    recent_contacts: RecentContacts,
     (channel, people): (Channel, &People),
-    asked: &mut [Asked<'_>],
+    asked: &mut [ContactQuery<'_>],
     undecided: &UndecidedProgress,
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(asked.len());
@@ -94,7 +99,7 @@ pub(super) async fn read(
         Channel::Email => &people.emails,
     };
     for (place, (one, address)) in (0_i64..).zip(asked.iter().zip(addresses)) {
-        let last = one.due_date + TimeDelta::days(i64::from(beside.days_ahead));
+        let last = one.due_date + TimeDelta::days(i64::from(recent_contacts.days_ahead));
         batch.push((place, one.borrower, address.as_deref(), one.due_date, last));
     }
     let on = |other| other == channel;
@@ -105,7 +110,7 @@ pub(super) async fn read(
         .column(|(_, _, address, ..)| address.filter(|_| on(Channel::Sms)))?
         .column(|(_, _, address, ..)| address.filter(|_| on(Channel::Email)))?
         .query_as(contact::CONTACTS)?
-        .bind(Moment(now.0 - beside.contacts_within))
+        .bind(Moment(now.0 - recent_contacts.contacts_within))
         .bind(now)
         .fetch_all(&mut **tx)
         .await?;
@@ -114,7 +119,7 @@ pub(super) async fn read(
             one.account.contacts.extend(row.contact(undecided)?);
         }
     }
-    if beside.days_ahead == 0 {
+    if recent_contacts.days_ahead == 0 {
         return Ok(());
     }
     let following: Vec<FollowingRow> = Batch::of(&batch)
@@ -137,7 +142,7 @@ pub(super) async fn read(
 }
 
 /// Tells the reminders of the batch that are still to be decided about what was decided about one.
-pub(super) fn tell(rest: &mut [Leased], decided: ReminderId, decision: &Decision) {
+pub(super) fn tell(rest: &mut [LeasedReminder], decided: ReminderId, decision: &Decision) {
     for contacts in rest.iter_mut().map(|one| &mut one.account.contacts) {
         let Some(place) = contacts.iter().position(|contact| contact.id == decided) else { continue };
         match (decision, contacts[place].progress) {

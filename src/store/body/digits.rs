@@ -1,13 +1,13 @@
 //! Tries to answer the question of a page.
 
 use super::{Db, Tx};
-use crate::plan::{AnswerTry, REMEMBERED, TryOf, TrySubject, next_try, remembered_tries};
+use crate::plan::{AnswerTry, REMEMBERED, TryDecision, TrySubject, next_try, remembered_tries};
 use crate::store::StoreError;
 use crate::store::sql::digits::{COUNT, FORGET, FORGET_OLD, HOLD, TAKE_BACK, TriedRow};
 use crate::store::sql::value::Moment;
 
-pub(super) async fn count(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Result<TryOf, StoreError> {
-    let mut answer: Option<TryOf> = None;
+pub(super) async fn count(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Result<TryDecision, StoreError> {
+    let mut answer: Option<TryDecision> = None;
     let mut counts = Vec::new();
     for (name, subject) in attempt.subjects() {
         let held: TriedRow = sqlx::query_as::<Db, _>(HOLD).bind(&name).bind(now).fetch_one(&mut **tx).await?;
@@ -17,8 +17,8 @@ pub(super) async fn count(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Resu
         counts.push((name, remembered_tries(tries, held.last_at.0, now.0)));
     }
     // A borrower is counted at least.
-    let answer = answer.unwrap_or(TryOf::Counted { left: 0 });
-    if matches!(answer, TryOf::Counted { .. }) {
+    let answer = answer.unwrap_or(TryDecision::Counted { left: 0 });
+    if matches!(answer, TryDecision::Counted { .. }) {
         for (name, tries) in counts {
             let tries = i32::try_from(tries.saturating_add(1)).unwrap_or(i32::MAX);
             sqlx::query::<Db>(COUNT).bind(name).bind(tries).bind(now).execute(&mut **tx).await?;

@@ -10,15 +10,15 @@ use crate::store::sql::encryption::{
     TO_READ,
 };
 use crate::store::sql::sealing::{compared, kept_digest, open_address, open_cells, sealed_address, sealed_cells};
-use crate::store::{EncryptionStore, Protection, Renewed, StoreError};
+use crate::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 
 /// How many borrowers one step reads.
 const PAGE: usize = 500;
 
 #[async_trait]
 impl EncryptionStore for End {
-    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<Renewed, StoreError> {
-        let Some(ring) = self.ring() else { return Ok(Renewed::default()) };
+    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
+        let Some(ring) = self.ring() else { return Ok(ReencryptionStep::default()) };
         let mut tx = self.write_ledger().await?;
         let mut renewed = renew_borrowers(&mut tx, after, &ring).await?;
         if after.is_none() {
@@ -46,8 +46,8 @@ impl EncryptionStore for End {
 }
 
 impl End {
-    /// Refuses keys that are not the database's before anything is written with them. Whether it is encrypted at all, or migrated, is
-    /// asked by [`Store::ready`](crate::store::Store::ready).
+    /// Refuses keys that are not the database's before anything is written with them. Whether it is encrypted at all,
+    /// or migrated, is asked by [`Store::ready`](crate::store::Store::ready).
     ///
     /// # Errors
     /// [`StoreError::WrongKeys`].
@@ -59,8 +59,8 @@ impl End {
     }
 }
 
-/// Encrypts the database if the store has keys and it is not encrypted yet: all of it in one transaction, so that no moment sees a
-/// suppression in one form and its borrower in the other.
+/// Encrypts the database if the store has keys and it is not encrypted yet: all of it in one transaction, so that no
+/// moment sees a suppression in one form and its borrower in the other.
 pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
     match check(end).await {
         Err(StoreError::NotEncrypted) => {}
@@ -111,7 +111,11 @@ async fn state(tx: &mut Tx) -> Result<Option<String>, StoreError> {
 }
 
 /// Encrypts a page of borrowers with the first key, but for those that are.
-async fn renew_borrowers(tx: &mut Tx, after: Option<&BorrowerKey>, ring: &KeyRing) -> Result<Renewed, StoreError> {
+async fn renew_borrowers(
+    tx: &mut Tx,
+    after: Option<&BorrowerKey>,
+    ring: &KeyRing,
+) -> Result<ReencryptionStep, StoreError> {
     let (merchant, number) = after.map_or(("", ""), |after| (after.merchant.as_str(), after.id.as_str()));
     let rows: Vec<KnownBorrowerRow> = sqlx::query_as::<Db, _>(BORROWERS)
         .bind(number)
@@ -128,7 +132,7 @@ async fn renew_borrowers(tx: &mut Tx, after: Option<&BorrowerKey>, ring: &KeyRin
     let read = |row: KnownBorrowerRow| row.borrower(Some(ring));
     let borrowers = rows.into_iter().filter(is_old).map(read).collect::<Result<Vec<_>, _>>()?;
     ledger::write_borrowers(tx, &borrowers.iter().collect::<Vec<_>>(), borrower::UPSERT).await?;
-    Ok(Renewed { written: borrowers.len() as u64, next })
+    Ok(ReencryptionStep { written: borrowers.len() as u64, next })
 }
 
 /// Encrypts the addresses of suppressions, answers and changes with the first key, but for those that are.

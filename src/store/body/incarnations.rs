@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::incarnation::{ARM, CONTINUE_BEHIND, PUT_BACK, PUT_IN_ANEW, STATE};
 use super::{Batch, Connection, Db, End, Tx, reminder};
 use crate::domain::{
-    Arming, Beat, DATABASE_REWOUND, DatabaseState, DisarmReason, HandedOver, ManualChange, Marks, ReminderId,
+    Arming, Beat, DATABASE_REWOUND, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks, ReminderId,
 };
 use crate::store::sql::incarnation::{
     ASKED, BEAT, DAEMONS, DISARM, DOUBT, DaemonRow, NOTE, NUMBER, PAST, PUT_IN_DOUBT, StateRow,
@@ -42,7 +42,7 @@ impl IncarnationStore for End {
         Ok(tx.commit().await?)
     }
 
-    async fn hand_in(&self, handed_over: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+    async fn hand_in(&self, handed_over: &[HandoverRecord], marks: Marks) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         sqlx::query::<Db>(CONTINUE_BEHIND).bind(marks.reminders).execute(&mut *tx).await?;
@@ -80,11 +80,12 @@ async fn note(tx: &mut Tx, by: &ManualChange, is_done: bool) -> Result<(), Store
     Ok(())
 }
 
-/// The hand-overs that the database does not know, each with the number that its reminder has there; one attempt for each, the last.
+/// The hand-overs that the database does not know, each with the number that its reminder has there; one attempt for
+/// each, the last.
 async fn lost<'h>(
     tx: &mut Tx,
-    handed_over: &'h [HandedOver],
-) -> Result<Vec<(&'h HandedOver, Option<ReminderId>)>, StoreError> {
+    handed_over: &'h [HandoverRecord],
+) -> Result<Vec<(&'h HandoverRecord, Option<ReminderId>)>, StoreError> {
     let mut last = BTreeMap::new();
     for one in handed_over {
         let kept = last.entry(&one.reminder.key).or_insert(one);
@@ -115,7 +116,7 @@ async fn lost<'h>(
 
 async fn put_in_doubt(
     tx: &mut Tx,
-    one: &HandedOver,
+    one: &HandoverRecord,
     number: Option<ReminderId>,
     now: Moment,
 ) -> Result<(), StoreError> {
@@ -139,8 +140,9 @@ async fn put_in_doubt(
     Ok(())
 }
 
-/// Puts a reminder in that is lost: under its number, which its reference was made from, unless another one has that now.
-async fn put_back(tx: &mut Tx, one: &HandedOver) -> Result<ReminderId, StoreError> {
+/// Puts a reminder in that is lost: under its number, which its reference was made from, unless another one has that
+/// now.
+async fn put_back(tx: &mut Tx, one: &HandoverRecord) -> Result<ReminderId, StoreError> {
     let key = &one.reminder.key;
     let (merchant, borrower, step) = (key.borrower.merchant.as_str(), key.borrower.id.as_str(), key.step.to_string());
     let origin = OriginColumns::of(&one.reminder.origin);

@@ -9,9 +9,9 @@ use super::{Batch, Db, Tx, borrower, installment, rejects, scan};
 use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId, Suppression};
 use crate::plan::{Account, Due};
 use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
-use crate::store::sql::books::Books;
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
+use crate::store::sql::import_batch::ImportBatch;
 use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATCHING, narrow};
 use crate::store::sql::sealing::{PersonalColumns, compared, sealed_address};
 use crate::store::sql::suppression::last_words;
@@ -24,15 +24,15 @@ pub(super) async fn import(
     rows: &[LedgerRow],
     now: Option<Moment>,
 ) -> Result<(Vec<Change>, Vec<rejects::RejectSubject>), StoreError> {
-    let mut books = read_books(tx, rows).await?;
-    let changes = rows.iter().map(|row| books.apply(row)).collect();
-    let ended = rejects::answer(tx, rows, &mut books, now).await?;
+    let mut import_batch = read_books(tx, rows).await?;
+    let changes = rows.iter().map(|row| import_batch.apply(row)).collect();
+    let ended = rejects::answer(tx, rows, &mut import_batch, now).await?;
     // Whoever writes the ledger has taken its turn, so that nobody else adds what was not known.
-    let (added, changed) = books.dirty_borrowers();
+    let (added, changed) = import_batch.dirty_borrowers();
     write_borrowers(tx, &added, borrower::ADD).await?;
     write_borrowers(tx, &changed, borrower::UPSERT).await?;
     let changed: Vec<_> = changed.iter().map(|borrower| &borrower.key).collect();
-    let (added, amended) = books.dirty_installments();
+    let (added, amended) = import_batch.dirty_installments();
     write_installments(tx, &added, installment::ADD, now).await?;
     write_installments(tx, &amended, installment::UPSERT, now).await?;
     scan::write_down_installments(tx, &[added, amended].concat(), now).await?;
@@ -40,7 +40,7 @@ pub(super) async fn import(
     Ok((changes, ended))
 }
 
-async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError> {
+async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<ImportBatch, StoreError> {
     let keys: BTreeSet<_> = rows.iter().map(|row| &row.borrower).collect();
     let keys = Vec::from_iter(keys);
     let borrowers: Vec<KnownBorrowerRow> = Batch::of(&keys)
@@ -54,7 +54,7 @@ async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<Books, StoreError
     let ring = tx.ring();
     let read = |row: KnownBorrowerRow| row.borrower(ring.as_deref());
     let borrowers = borrowers.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Books::known(borrowers, installments, ring))
+    Ok(ImportBatch::known(borrowers, installments, ring))
 }
 
 pub(super) async fn known_installments(

@@ -8,24 +8,24 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
     Db, End, Tx, address_keys, clicks, contacts, digits, encryption, fallback, funnel, gateway_states, ledger, outbox,
-    queue, receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops, suppression,
-    suppression_changes, views, wishes,
+    preferences, queue, receipts, rejects, replies, reports, round, route_health, routes, scan, sources, stops,
+    suppression, suppression_changes, views,
 };
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayState, HoldCause, HoldReason,
-    Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth, RouteKey,
-    RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionAction, SuppressionChange,
-    WishesByHand,
+    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState, HoldCause, HoldReason,
+    Installment, ManualChange, ManualPreferences, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth,
+    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionAction,
+    SuppressionChange,
 };
-use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Due, Mark, PlanItem, RecentContacts, TryDecision};
 use crate::store::sql::queue::Move;
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
-    PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyReading,
-    ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told,
-    UnknownReminder, Verdict, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, LedgerRow,
+    NextLook, PlanResult, PreferencesRecord, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
+    ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store,
+    StoreError, SuppressionChangeFilter, SuppressionFilter, UnknownReminder, WriteMode,
 };
 
 pub(super) async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
@@ -59,7 +59,7 @@ impl Store for End {
         amendments: &[Amendment],
         source: Option<&SourceName>,
         mode: WriteMode,
-    ) -> Result<Vec<Amended>, StoreError> {
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
         let mut tx = self.write_ledger().await?;
         let (amended, ended) = sources::amend(&mut tx, amendments, source, self.given_now()).await?;
         rejects::release(self, &mut tx, ended).await?;
@@ -114,14 +114,14 @@ impl Store for End {
         borrower: &BorrowerKey,
         due_date: NaiveDate,
         channel: Channel,
-        beside: Beside,
+        recent_contacts: RecentContacts,
     ) -> Result<Account, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;
         let mut account = ledger::account(&mut tx, now, borrower, due_date, channel).await?;
-        let mut asked = [contacts::Asked { borrower, due_date, account: &mut account }];
-        let people = contacts::people(&mut tx, beside, &asked).await?;
-        contacts::read(&mut tx, now, beside, (channel, &people), &mut asked, &BTreeMap::new()).await?;
+        let mut asked = [contacts::ContactQuery { borrower, due_date, account: &mut account }];
+        let people = contacts::people(&mut tx, recent_contacts, &asked).await?;
+        contacts::read(&mut tx, now, recent_contacts, (channel, &people), &mut asked, &BTreeMap::new()).await?;
         Ok(tx.finish(account).await)
     }
 
@@ -166,9 +166,9 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let known = wishes::wish(&mut tx, said, self.given_now()).await?;
+        let known = preferences::set_preferences(&mut tx, said, self.given_now()).await?;
         tx.commit().await?;
         Ok(known)
     }
@@ -215,7 +215,7 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         let told = digits::count(&mut tx, attempt, now).await?;
@@ -230,9 +230,9 @@ impl Store for End {
         Ok(tx.commit().await?)
     }
 
-    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
         let mut tx = self.read().await?;
-        let read = wishes::record(&mut tx, borrower).await?;
+        let read = preferences::record(&mut tx, borrower).await?;
         Ok(tx.finish(read).await)
     }
 
@@ -274,7 +274,7 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
         let mut tx = self.write_behind().await?;
         let put = outbox::put_in(&mut tx, planned, at).await?;
         end(tx, mode).await?;
@@ -289,7 +289,7 @@ impl Store for End {
         Ok(done)
     }
 
-    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
         Ok(claimed)
     }
@@ -298,8 +298,8 @@ impl Store for End {
         &self,
         settlements: &[Settlement],
         request: &ClaimRequest,
-        decide: Decide<'_>,
-    ) -> Result<(usize, Claimed), StoreError> {
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
         let moves: Vec<_> = settlements.iter().map(Move::from).collect();
         round::settle_and_claim(self, &moves, request, decide).await
     }
@@ -344,7 +344,7 @@ impl Store for End {
         Ok(counted)
     }
 
-    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         let taken = reports::take_in(&mut tx, now, told).await?;
@@ -359,7 +359,7 @@ impl Store for End {
         Ok(tx.finish(read).await)
     }
 
-    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
         let counted = reports::review(&mut tx, now, reviewed).await?;

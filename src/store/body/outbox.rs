@@ -6,11 +6,11 @@ use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder, 
 use crate::domain::{
     Attempt, Channel, Event, EventKind, GatewayName, KeyRing, NewReminder, ReminderId, RouteKey, SkipReason,
 };
-use crate::plan::{Account, Beside, Decision, DeferReason, Planned, Progress, ToSend};
+use crate::plan::{Account, Decision, DeferReason, PlanItem, Progress, RecentContacts, SendPlan};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Moment, stored_attempt, stored_place};
-use crate::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, NextLook, PutIn, StoreError};
+use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, NextLook, PlanResult, StoreError};
 
 /// How much a claim with a rate puts aside before it gives others a turn at the gateway's permits.
 const PUT_ASIDE_AT_ONCE: usize = 1_000;
@@ -49,15 +49,15 @@ pub(super) fn columns<'r, R>(
         .column(|row| read(row).1)
 }
 
-pub(super) fn read_planned<'r>(one: &'r &Planned) -> (&'r NewReminder, bool) {
+pub(super) fn read_planned<'r>(one: &'r &PlanItem) -> (&'r NewReminder, bool) {
     (&one.reminder, one.is_sole)
 }
 
 /// Puts in what a scan found. What is there already costs a second look: it may have to change.
-pub(super) async fn put_in(tx: &mut Tx, found: &[Planned], at: DateTime<Utc>) -> Result<PutIn, StoreError> {
+pub(super) async fn put_in(tx: &mut Tx, found: &[PlanItem], at: DateTime<Utc>) -> Result<PlanResult, StoreError> {
     let (mut missed, to_plan): (Vec<_>, Vec<_>) = found.iter().partition(|one| one.skip.is_some());
     missed.sort_by_key(|one| one.skip.map(SkipReason::as_str));
-    let mut put = PutIn::default();
+    let mut put = PlanResult::default();
     if !to_plan.is_empty() {
         put.planned = reminder::insert(tx, columns(&to_plan, read_planned, at)?).await?;
     }
@@ -72,7 +72,7 @@ pub(super) async fn put_in(tx: &mut Tx, found: &[Planned], at: DateTime<Utc>) ->
 }
 
 /// A due reminder under a lease, with the facts about it, before anything is decided.
-pub(super) struct Leased {
+pub(super) struct LeasedReminder {
     pub(super) id: ReminderId,
     /// The number of the attempt that the lease is for.
     attempt: u32,
@@ -89,8 +89,8 @@ pub(super) async fn settle_and_claim(
     end: &End,
     moves: &[Move],
     request: &ClaimRequest,
-    decide: Decide<'_>,
-) -> Result<(usize, Claimed), StoreError> {
+    decide: DecideFn<'_>,
+) -> Result<(usize, ClaimResult), StoreError> {
     let mut tx = end.write().await?;
     let settled = record(&mut tx, moves).await?;
     let claimed = claim(end, &mut tx, request, decide).await?;
@@ -99,10 +99,15 @@ pub(super) async fn settle_and_claim(
     Ok((settled.len(), claimed))
 }
 
-async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+async fn claim(
+    end: &End,
+    tx: &mut Tx,
+    request: &ClaimRequest,
+    decide: DecideFn<'_>,
+) -> Result<ClaimResult, StoreError> {
     let given = end.given_now();
     let rate = permits::lock(tx, given, request).await?;
-    let allowed = rate.as_ref().map_or(request.limit, permits::Locked::allowed);
+    let allowed = rate.as_ref().map_or(request.limit, permits::LockedRate::allowed);
     let most = allowed as usize;
     let mut given = rate.as_ref().map(|rate| rate.now).or(given);
     let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
@@ -114,8 +119,8 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
         given = Some(now);
         let mut leased = leased(rows, tx.ring().as_deref())?;
         let found = u32::try_from(leased.len()).unwrap_or(u32::MAX);
-        if let Some(beside) = request.beside.filter(|_| found > 0) {
-            look_beside(tx, beside, request.channel, &mut leased, now).await?;
+        if let Some(recent_contacts) = request.recent_contacts.filter(|_| found > 0) {
+            look_beside(tx, recent_contacts, request.channel, &mut leased, now).await?;
         }
         let sorted = sort_out(leased, request, decide, now, most - sending.len());
         sending.extend(sorted.sending);
@@ -130,7 +135,8 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
         if rate.is_none() || found < wanted {
             break;
         }
-        // Permits are for what is sent: behind what is put aside there may be more, and who looks one by one does not get there.
+        // Permits are for what is sent: behind what is put aside there may be more, and who looks one by one does not
+        // get there.
         wanted = wanted.saturating_mul(2).min(LOOKED_AT_ONCE.max(allowed));
     }
     let now = match given {
@@ -141,38 +147,38 @@ async fn claim(end: &End, tx: &mut Tx, request: &ClaimRequest, decide: Decide<'_
         sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
         rate.used(tx, sending.len()).await?;
     }
-    Ok(Claimed { now: now.0, allowed, sending, put_aside })
+    Ok(ClaimResult { now: now.0, allowed, sending, put_aside })
 }
 
 /// Adds to due reminders what is beside them, while nobody else decides about the same people.
 async fn look_beside(
     tx: &mut Tx,
-    beside: Beside,
+    recent_contacts: RecentContacts,
     channel: Channel,
-    leased: &mut [Leased],
+    leased: &mut [LeasedReminder],
     now: Moment,
 ) -> Result<(), StoreError> {
-    let waiting = |one: &Leased| Progress::waiting(&one.reminder, &one.account, one.due_since.0);
+    let waiting = |one: &LeasedReminder| Progress::waiting(&one.reminder, &one.account, one.due_since.0);
     let undecided = leased.iter().map(|one| (one.id, waiting(one))).collect();
-    let mut asked: Vec<_> = leased.iter_mut().map(Leased::asked).collect();
-    let people = contacts::people(tx, beside, &asked).await?;
+    let mut asked: Vec<_> = leased.iter_mut().map(LeasedReminder::asked).collect();
+    let people = contacts::people(tx, recent_contacts, &asked).await?;
     contacts::take_turns(tx, &people, &asked).await?;
-    contacts::read(tx, now, beside, (channel, &people), &mut asked, &undecided).await
+    contacts::read(tx, now, recent_contacts, (channel, &people), &mut asked, &undecided).await
 }
 
 /// Due reminders once it was decided about them.
 pub(super) struct Decisions {
     pub(super) sending: Vec<ClaimedReminder>,
-    pub(super) put_aside: Vec<(Leased, Decision)>,
+    pub(super) put_aside: Vec<(LeasedReminder, Decision)>,
     /// More than may be sent now.
-    undecided: Vec<Leased>,
+    undecided: Vec<LeasedReminder>,
 }
 
 /// Decides about due reminders in their order, until `most` are to be sent.
 pub(super) fn sort_out(
-    leased: Vec<Leased>,
+    leased: Vec<LeasedReminder>,
     request: &ClaimRequest,
-    decide: Decide<'_>,
+    decide: DecideFn<'_>,
     now: Moment,
     most: usize,
 ) -> Decisions {
@@ -182,7 +188,7 @@ pub(super) fn sort_out(
         && let Some(leased) = rest.next()
     {
         let decision = decide.decide(&leased.reminder, &leased.account, now.0);
-        if request.beside.is_some() {
+        if request.recent_contacts.is_some() {
             contacts::tell(rest.as_mut_slice(), leased.id, &decision);
         }
         match decision {
@@ -194,12 +200,12 @@ pub(super) fn sort_out(
 }
 
 /// Puts the rows of each reminder together.
-pub(super) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<Leased>, StoreError> {
-    let mut taken: Vec<Leased> = Vec::with_capacity(rows.len());
+pub(super) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<LeasedReminder>, StoreError> {
+    let mut taken: Vec<LeasedReminder> = Vec::with_capacity(rows.len());
     for mut row in rows {
         let notice = row.notice()?;
         match taken.last_mut().filter(|last| last.id == row.reminder.id()) {
-            Some(Leased { reminder: NewReminder { key, .. }, account, .. }) => {
+            Some(LeasedReminder { reminder: NewReminder { key, .. }, account, .. }) => {
                 row.account.add_to(account, &key.borrower, key.due_date)?;
             }
             None => {
@@ -207,20 +213,20 @@ pub(super) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<
                 let (in_doubt, due_since) = (row.in_doubt, row.due_since);
                 let account = row.account.open(&reminder.key.borrower, reminder.key.due_date, ring)?;
                 let account = Account { notice, ..account };
-                taken.push(Leased { id, attempt, in_doubt, due_since, reminder, account });
+                taken.push(LeasedReminder { id, attempt, in_doubt, due_since, reminder, account });
             }
         }
     }
     Ok(taken)
 }
 
-impl Leased {
-    fn asked(&mut self) -> contacts::Asked<'_> {
+impl LeasedReminder {
+    fn asked(&mut self) -> contacts::ContactQuery<'_> {
         let key = &self.reminder.key;
-        contacts::Asked { borrower: &key.borrower, due_date: key.due_date, account: &mut self.account }
+        contacts::ContactQuery { borrower: &key.borrower, due_date: key.due_date, account: &mut self.account }
     }
 
-    fn claimed(self, request: &ClaimRequest, to_send: ToSend) -> ClaimedReminder {
+    fn claimed(self, request: &ClaimRequest, to_send: SendPlan) -> ClaimedReminder {
         ClaimedReminder {
             attempt: Attempt::claimed(self.id, self.attempt, request.gateway.clone()),
             reminder: self.reminder,
@@ -235,7 +241,7 @@ impl Leased {
 /// What is not to be sent now has not been attempted: its lease is undone, and it is skipped, deferred or held.
 pub(super) async fn give_back(
     tx: &mut Tx,
-    put_aside: Vec<(Leased, Decision)>,
+    put_aside: Vec<(LeasedReminder, Decision)>,
     now: Moment,
 ) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
     if put_aside.is_empty() {
@@ -256,7 +262,7 @@ pub(super) async fn give_back(
 }
 
 /// What becomes of a due reminder that is not to be sent now.
-fn set_aside(leased: &Leased, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
+fn set_aside(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
     let before = leased.attempt - 1;
     match decision {
         Decision::Send(_) => None,
@@ -296,8 +302,8 @@ pub(super) async fn reap(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<Rem
     record(tx, &moves).await
 }
 
-/// Moves queue rows by events and records the events. Gives the reminders that were moved; a move that another attempt or
-/// another state forbids is passed over.
+/// Moves queue rows by events and records the events. Gives the reminders that were moved; a move that another attempt
+/// or another state forbids is passed over.
 pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Result<Vec<ReminderId>, StoreError> {
     if moves.is_empty() {
         return Ok(Vec::new());
@@ -307,7 +313,8 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
     Ok(queue::record(connection, said(&moves)?, all_end).await?.into_iter().map(ReminderId).collect())
 }
 
-/// In one order everywhere, so that two transactions cannot lock each other out. Of two words on one attempt the first counts.
+/// In one order everywhere, so that two transactions cannot lock each other out. Of two words on one attempt the first
+/// counts.
 pub(super) fn in_order(moves: &[Move]) -> Vec<&Move> {
     let mut moves = Vec::from_iter(moves);
     moves.sort_by_key(|step| step.event.reminder);

@@ -10,7 +10,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{ClaimRequest, StoreError};
 
 /// A gateway's rate while its row is locked.
-pub(super) struct Locked<'r> {
+pub(super) struct LockedRate<'r> {
     gateway: &'r GatewayName,
     limit: RateLimit,
     state: RateState,
@@ -18,13 +18,13 @@ pub(super) struct Locked<'r> {
     pub(super) now: Moment,
 }
 
-/// Locks the rate of the request's gateway and reads how many may be sent, if it has a rate. `now` is the end's own clock, if it
-/// has one.
+/// Locks the rate of the request's gateway and reads how many may be sent, if it has a rate. `now` is the end's own
+/// clock, if it has one.
 pub(super) async fn lock<'r>(
     tx: &mut Tx,
     now: Option<Moment>,
     request: &'r ClaimRequest,
-) -> Result<Option<Locked<'r>>, StoreError> {
+) -> Result<Option<LockedRate<'r>>, StoreError> {
     let Some(limit) = request.rate else { return Ok(None) };
     let gateway = &request.gateway;
     let known = read(tx, now, gateway).await?;
@@ -43,7 +43,7 @@ pub(super) async fn lock<'r>(
     };
     let state = row.state()?;
     let permits = limit.permits(Some(state), row.now.0, request.limit);
-    Ok(Some(Locked { gateway, limit, state, permits, now: row.now }))
+    Ok(Some(LockedRate { gateway, limit, state, permits, now: row.now }))
 }
 
 async fn read(tx: &mut Tx, now: Option<Moment>, gateway: &GatewayName) -> Result<Option<RateRow>, StoreError> {
@@ -51,7 +51,7 @@ async fn read(tx: &mut Tx, now: Option<Moment>, gateway: &GatewayName) -> Result
     Ok(row)
 }
 
-impl Locked<'_> {
+impl LockedRate<'_> {
     /// How many may be sent.
     pub(super) fn allowed(&self) -> u32 {
         self.permits.count

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use super::operations::end;
 use super::{Batch, Db, End, Tx, ledger, queue, reject, sources};
 use crate::domain::{
-    Amended, Amendment, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord,
+    Amendment, AmendmentResult, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord,
     SoundRecord, SourceName,
 };
 use crate::store::reject::{RejectKey, key_of};
-use crate::store::sql::books::Books;
 use crate::store::sql::borrower::read;
 use crate::store::sql::clauses::narrowed;
+use crate::store::sql::import_batch::ImportBatch;
 use crate::store::sql::reject::{
     ANY, COUNTS, DROPPED, DroppedRow, INSTALLMENTS, MATCHING, ONE, RECORD_DROP, RejectCountsRow, RejectRow, narrow,
 };
@@ -133,19 +133,19 @@ fn key(record: &RejectedRecord) -> Option<RejectSubject> {
     record.key().map(|(merchant, id)| (merchant.clone(), id.clone()))
 }
 
-/// Lets the rows of an import answer for what is kept of their instalments, and applies the payments that waited for them. Gives the
-/// instalments whose records ended.
+/// Lets the rows of an import answer for what is kept of their instalments, and applies the payments that waited for
+/// them. Gives the instalments whose records ended.
 pub(super) async fn answer(
     tx: &mut Tx,
     rows: &[LedgerRow],
-    books: &mut Books,
+    import_batch: &mut ImportBatch,
     now: Option<Moment>,
 ) -> Result<Vec<RejectSubject>, StoreError> {
     let kept = of_keys(tx, rows.iter().map(|row| (&row.borrower.merchant, &row.installment))).await?;
     let (mut ended, mut left, mut freed) = (Vec::new(), Vec::new(), Vec::new());
     for KeptRecord { id, record, .. } in kept {
         if record.waits {
-            if books.amend(&record).is_some_and(|amended| amended.problem().is_none()) {
+            if import_batch.amend(&record).is_some_and(|amended| amended.problem().is_none()) {
                 ended.push(id);
                 freed.extend(key(&record));
             }
@@ -166,11 +166,11 @@ pub(super) async fn answer(
     Ok(freed)
 }
 
-/// Keeps the payments that could not be applied; those that were end what the same source left of their instalments. Gives the
-/// instalments whose records ended.
+/// Keeps the payments that could not be applied; those that were end what the same source left of their instalments.
+/// Gives the instalments whose records ended.
 pub(super) async fn after_amendments(
     tx: &mut Tx,
-    amended: impl Iterator<Item = (&Amendment, Amended)>,
+    amended: impl Iterator<Item = (&Amendment, AmendmentResult)>,
     source: Option<&SourceName>,
     now: Option<Moment>,
 ) -> Result<Vec<RejectSubject>, StoreError> {

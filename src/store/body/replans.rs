@@ -7,18 +7,18 @@ use chrono::{DateTime, Utc};
 use super::outbox::{columns, plan, record};
 use super::{Batch, Tx, reminder};
 use crate::domain::{Event, EventKind, NewReminder, ReminderId, SkipReason};
-use crate::plan::{KnownReminder, Planned, Replan, Then, replan as changes_of};
+use crate::plan::{KnownReminder, PlanItem, Replan, ReplanAction, replan as changes_of};
 use crate::store::sql::queue::Move;
 use crate::store::sql::reminder::KnownRow;
 use crate::store::sql::value::{Moment, stored_attempt};
-use crate::store::{PutIn, StoreError};
+use crate::store::{PlanResult, StoreError};
 
 /// Changes what is in the outbox to what is called for, and notes what that came to.
 pub(super) async fn replan(
     tx: &mut Tx,
-    called: &[&Planned],
+    called: &[&PlanItem],
     at: DateTime<Utc>,
-    put: &mut PutIn,
+    put: &mut PlanResult,
 ) -> Result<(), StoreError> {
     let known = known(tx, called).await?;
     let changes = called.iter().zip(&known).filter_map(|(one, known)| Some((&one.reminder, changes_of(one, known)?)));
@@ -28,7 +28,7 @@ pub(super) async fn replan(
     let ended: BTreeSet<_> = record(tx, &ends).await?.into_iter().collect();
     // A claim was quicker: then it is decided there.
     changes.retain(|(_, change)| change.end.iter().all(|id| ended.contains(id)));
-    let put_in = changes.iter().filter(|(_, change)| change.then == Then::PutIn).map(|(one, _)| *one);
+    let put_in = changes.iter().filter(|(_, change)| change.then == ReplanAction::PutIn).map(|(one, _)| *one);
     let put_in: Vec<_> = put_in.collect();
     if !put_in.is_empty() {
         put.switched = reminder::insert(tx, columns(&put_in, |one| (*one, false), at)?).await?;
@@ -47,7 +47,7 @@ pub(super) async fn replan(
 }
 
 /// What the outbox has of each step that is called for.
-async fn known(tx: &mut Tx, called: &[&Planned]) -> Result<Vec<Vec<KnownReminder>>, StoreError> {
+async fn known(tx: &mut Tx, called: &[&PlanItem]) -> Result<Vec<Vec<KnownReminder>>, StoreError> {
     let places: Vec<_> = (0_i64..).zip(called.iter().map(|one| &one.reminder.key)).collect();
     let rows: Vec<KnownRow> = Batch::of(&places)
         .column(|(place, _)| *place)?
@@ -81,7 +81,7 @@ async fn revive(
     let again: Vec<_> = changes
         .iter()
         .filter_map(|(one, change)| match change.then {
-            Then::Revive { id, attempts } => Some((id, attempts, *one)),
+            ReplanAction::Revive { id, attempts } => Some((id, attempts, *one)),
             _ => None,
         })
         .collect();
@@ -103,7 +103,7 @@ async fn shift(
     at: DateTime<Utc>,
 ) -> Result<Vec<ReminderId>, StoreError> {
     let moves = changes.iter().filter_map(|(one, change)| {
-        let Then::Move(id) = change.then else { return None };
+        let ReplanAction::Move(id) = change.then else { return None };
         let (gateway, provider_id, detail) = (None, None, None);
         let event = Event { reminder: id, attempt: 0, at, kind: EventKind::Moved, gateway, provider_id, detail };
         Some(Move { event, not_before: Some(one.not_before), place: None, route: None })
@@ -111,7 +111,8 @@ async fn shift(
     record(tx, &Vec::from_iter(moves)).await
 }
 
-/// Puts in what takes the place of skipped reminders on another channel; but nothing takes the place of what may have arrived.
+/// Puts in what takes the place of skipped reminders on another channel; but nothing takes the place of what may have
+/// arrived.
 pub(super) async fn switch(
     tx: &mut Tx,
     switched: &[(ReminderId, NewReminder)],

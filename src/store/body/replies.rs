@@ -12,14 +12,14 @@ use crate::store::sql::report::{
 };
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::value::Moment;
-use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, StoreError, Told, ToldReply};
+use crate::store::{IncomingReply, ReplyFilter, ReplyReading, ReplyRecord, ReportBatch, StoreError};
 
 /// Keeps an answer and does what is wanted by it. `false`, and nothing is done, if it came before.
 pub(super) async fn answer(
     tx: &mut Tx,
     now: Moment,
-    told: &Told,
-    reply: &ToldReply,
+    told: &ReportBatch,
+    reply: &IncomingReply,
     about: Option<ReminderId>,
 ) -> Result<bool, StoreError> {
     let (gateway, channel) = (&told.gateway, reply.from.channel());
@@ -93,8 +93,8 @@ pub(super) async fn answer(
 async fn confirmation(
     tx: &mut Tx,
     now: Moment,
-    told: &Told,
-    reply: &ToldReply,
+    told: &ReportBatch,
+    reply: &IncomingReply,
     answered: Option<(&AnsweredRow, i64)>,
 ) -> Result<Option<NewReminder>, StoreError> {
     let Some((answered, number)) = answered.filter(|_| !told.confirm.is_empty()) else { return Ok(None) };

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Batch, Db, Tx, ledger, receipts, replies, report, suppression};
-use crate::domain::{AddressKey, Fate, GatewayName, MerchantId, Receipt, ReminderId, Suppression, SuppressionReason};
+use crate::domain::{
+    AddressKey, GatewayName, MerchantId, Receipt, ReminderId, ReportedState, Suppression, SuppressionReason,
+};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::report::{
     AddressRow, FoundRow, KEPT, KeptRow, LIFT_SUPPRESSION, SUPPRESSIONS, SuppressionRow, fate_columns,
@@ -11,22 +13,25 @@ use crate::store::sql::report::{
 };
 use crate::store::sql::sealing::compared;
 use crate::store::sql::value::Moment;
-use crate::store::{KeptReport, StoreError, Subject, SuppressionFilter, TakenIn, Told, ToldFate, Verdict, first_look};
+use crate::store::{
+    KeptReport, ReportAction, ReportBatch, ReportCounts, StatusReport, StoreError, Subject, SuppressionFilter,
+    first_look,
+};
 
 /// What became of a message that is known.
-struct Known<'a> {
+struct ReportedMessage<'a> {
     reminder: ReminderId,
     gateway: &'a GatewayName,
-    fate: &'a Fate,
+    fate: &'a ReportedState,
     at: Moment,
     /// The report, unless it was kept: what is kept names no address.
-    told: Option<&'a ToldFate>,
+    told: Option<&'a StatusReport>,
 }
 
-pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<TakenIn, StoreError> {
-    let Told { gateway, .. } = told;
+pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
+    let ReportBatch { gateway, .. } = told;
     let foreign = foreign(tx, told).await?;
-    let is_own = |told: &&ToldFate| told.carried().is_none_or(|reminder| !foreign.contains(&reminder));
+    let is_own = |told: &&StatusReport| told.carried().is_none_or(|reminder| !foreign.contains(&reminder));
     let fates: Vec<_> = told.fates.iter().filter(is_own).collect();
     let found = find(tx, told).await?;
     let of = |subject: &Subject| match subject {
@@ -40,11 +45,11 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
         .into_iter()
         .filter_map(|told| {
             let reminder = of(&told.about)?;
-            Some(Known { reminder, gateway, fate: &told.fate, at: Moment(told.at), told: Some(told) })
+            Some(ReportedMessage { reminder, gateway, fate: &told.fate, at: Moment(told.at), told: Some(told) })
         })
         .collect();
     let (counted, suppressed) = count(tx, now, &known).await?;
-    let mut taken = TakenIn { counted, suppressed, foreign: dropped, ..TakenIn::default() };
+    let mut taken = ReportCounts { counted, suppressed, foreign: dropped, ..ReportCounts::default() };
     if !early.is_empty() {
         taken.kept = keep(tx, now, gateway, &early).await?;
     }
@@ -54,10 +59,10 @@ pub(super) async fn take_in(tx: &mut Tx, now: Moment, told: &Told) -> Result<Tak
     Ok(taken)
 }
 
-/// The reminders that the fates name and that the gateway did not carry: whoever holds the secret of one gateway says nothing about the
-/// messages of another.
-async fn foreign(tx: &mut Tx, told: &Told) -> Result<BTreeSet<ReminderId>, StoreError> {
-    let ids = Vec::from_iter(told.fates.iter().filter_map(ToldFate::carried).collect::<BTreeSet<_>>());
+/// The reminders that the fates name and that the gateway did not carry: whoever holds the secret of one gateway says
+/// nothing about the messages of another.
+async fn foreign(tx: &mut Tx, told: &ReportBatch) -> Result<BTreeSet<ReminderId>, StoreError> {
+    let ids = Vec::from_iter(told.fates.iter().filter_map(StatusReport::carried).collect::<BTreeSet<_>>());
     if ids.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -71,7 +76,7 @@ async fn foreign(tx: &mut Tx, told: &Told) -> Result<BTreeSet<ReminderId>, Store
 }
 
 /// The reminders of the gateway's own numbers, as far as they are known.
-async fn find(tx: &mut Tx, told: &Told) -> Result<BTreeMap<String, ReminderId>, StoreError> {
+async fn find(tx: &mut Tx, told: &ReportBatch) -> Result<BTreeMap<String, ReminderId>, StoreError> {
     let numbers = told.subjects().filter_map(|subject| match subject {
         Subject::ProviderId(number) => Some(number.as_str()),
         Subject::Reminder(_) => None,
@@ -89,8 +94,9 @@ async fn find(tx: &mut Tx, told: &Told) -> Result<BTreeMap<String, ReminderId>, 
     Ok(rows.into_iter().map(|row| (row.provider_id, ReminderId(row.reminder_id))).collect())
 }
 
-/// Records fates, and suppresses the addresses of those that call for it. Gives how many fates counted, and how many addresses that were.
-async fn count(tx: &mut Tx, now: Moment, fates: &[Known<'_>]) -> Result<(usize, usize), StoreError> {
+/// Records fates, and suppresses the addresses of those that call for it. Gives how many fates counted, and how many
+/// addresses that were.
+async fn count(tx: &mut Tx, now: Moment, fates: &[ReportedMessage<'_>]) -> Result<(usize, usize), StoreError> {
     let all: Vec<_> =
         fates.iter().map(|known| Receipt::of(known.reminder, known.gateway, known.fate, known.at.0)).collect();
     let counted = receipts::record(tx, now, &all).await?;
@@ -128,7 +134,7 @@ pub(super) fn suppressed(
     Suppression { merchant: merchant.into(), address, reason, source, since: now.0, until: None }
 }
 
-async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&ToldFate]) -> Result<usize, StoreError> {
+async fn keep(tx: &mut Tx, now: Moment, gateway: &GatewayName, early: &[&StatusReport]) -> Result<usize, StoreError> {
     let kept = Batch::of(early)
         .column(|_| gateway.as_str())?
         .column(|told| if let Subject::Reminder(id) = told.about { Some(id.0) } else { None })?
@@ -151,19 +157,23 @@ pub(super) async fn kept(tx: &mut Tx, now: Moment, limit: u32) -> Result<Vec<Kep
     rows.into_iter().map(KeptRow::kept).collect()
 }
 
-pub(super) async fn review(tx: &mut Tx, now: Moment, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
-    let counting: Vec<Known<'_>> = reviewed
+pub(super) async fn review(
+    tx: &mut Tx,
+    now: Moment,
+    reviewed: &[(KeptReport, ReportAction)],
+) -> Result<usize, StoreError> {
+    let counting: Vec<ReportedMessage<'_>> = reviewed
         .iter()
-        .filter(|(_, verdict)| *verdict == Verdict::Counts)
+        .filter(|(_, verdict)| *verdict == ReportAction::Counts)
         .filter_map(|(kept, _)| {
             let at = Moment(kept.at);
-            Some(Known { reminder: kept.reminder?, gateway: &kept.gateway, fate: &kept.fate, at, told: None })
+            Some(ReportedMessage { reminder: kept.reminder?, gateway: &kept.gateway, fate: &kept.fate, at, told: None })
         })
         .collect();
     let (counted, _) = count(tx, now, &counting).await?;
-    let put_off = |(kept, verdict): &(KeptReport, Verdict)| match verdict {
-        Verdict::Later(at) => Some((kept.id, Moment(*at))),
-        Verdict::Counts | Verdict::Dropped => None,
+    let put_off = |(kept, verdict): &(KeptReport, ReportAction)| match verdict {
+        ReportAction::Later(at) => Some((kept.id, Moment(*at))),
+        ReportAction::Counts | ReportAction::Dropped => None,
     };
     let later: Vec<_> = reviewed.iter().filter_map(put_off).collect();
     let done: Vec<_> = reviewed.iter().filter(|one| put_off(one).is_none()).map(|(kept, _)| kept.id).collect();

@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use super::{Batch, Db, Tx, changed, ledger, queue};
 use crate::domain::{BorrowerKey, Installment};
 use crate::plan::{Due, Mark, announced, rules_of};
-use crate::store::sql::scan::{BEGIN, CHANGES, ChangedRow, DUE_CHANGED, FORGET, MARKS, MarkRow, PASS, REMEMBER, START};
+use crate::store::sql::scan::{
+    BEGIN, CHANGES, DUE_CHANGED, DueDateChangeRow, FORGET, MARKS, MarkRow, PASS, REMEMBER, START,
+};
 use crate::store::sql::value::Moment;
 use crate::store::{Changes, ScanState, StoreError};
 
@@ -30,7 +32,8 @@ pub(super) async fn write_down_installments(
     Ok(())
 }
 
-/// Writes down the open due dates in view of borrowers of whom something else has changed. Whatever writes borrowers calls it.
+/// Writes down the open due dates in view of borrowers of whom something else has changed. Whatever writes borrowers
+/// calls it.
 pub(super) async fn write_down_borrowers(
     tx: &mut Tx,
     borrowers: &[&BorrowerKey],
@@ -96,7 +99,7 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
     let ids: Vec<i64> = ids.into_iter().map(|(id,)| id).collect();
     let Some(last) = ids.last() else { return Ok(Changes::default()) };
     // One that commits in between is looked at twice.
-    let rows: Vec<ChangedRow> =
+    let rows: Vec<DueDateChangeRow> =
         sqlx::query_as::<Db, _>(DUE_CHANGED).bind(after).bind(last).bind(now).fetch_all(&mut **tx).await?;
     let ring = tx.ring();
     let mut due: Vec<(DateTime<Utc>, Due)> = Vec::new();
@@ -107,7 +110,8 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
     Ok(Changes { ids, due })
 }
 
-/// What changed before this look at the rules is seen by a pass that begins after it: one by other rules takes nothing away.
+/// What changed before this look at the rules is seen by a pass that begins after it: one by other rules takes nothing
+/// away.
 pub(super) async fn done_with(tx: &mut Tx, now: Moment, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
     if rules_of(&marks(tx).await?) != rules {
         return Ok(false);

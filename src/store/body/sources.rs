@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ledger::{known_installments, write_installments};
 use super::{Db, Tx, installment, rejects, scan};
-use crate::domain::{Amended, Amendment, SourceName, SourceState};
+use crate::domain::{Amendment, AmendmentResult, SourceName, SourceState};
 use crate::store::StoreError;
 use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
 use crate::store::sql::value::Moment;
@@ -15,17 +15,17 @@ pub(super) async fn amend(
     amendments: &[Amendment],
     source: Option<&SourceName>,
     now: Option<Moment>,
-) -> Result<(Vec<Amended>, Vec<rejects::RejectSubject>), StoreError> {
+) -> Result<(Vec<AmendmentResult>, Vec<rejects::RejectSubject>), StoreError> {
     let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
     let known = known_installments(tx, &keys).await?;
     let mut known: BTreeMap<_, _> =
         known.into_iter().map(|one| ((one.merchant.clone(), one.id.clone()), (one, false))).collect();
     let amended = amendments.iter().map(|amendment| {
         let Some((one, dirty)) = known.get_mut(&(amendment.merchant.clone(), amendment.installment.clone())) else {
-            return Amended::Unknown;
+            return AmendmentResult::Unknown;
         };
         let amended = amendment.lay_over(one);
-        *dirty |= amended == Amended::Changed;
+        *dirty |= amended == AmendmentResult::Changed;
         amended
     });
     let amended: Vec<_> = amended.collect();

@@ -9,7 +9,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{StoreError, SuppressionChangeFilter};
 
 /// An address, for a merchant or for all.
-pub(super) type Suppressed<'a> = (Option<&'a MerchantId>, &'a AddressKey);
+pub(super) type SuppressedAddress<'a> = (Option<&'a MerchantId>, &'a AddressKey);
 
 /// Records that a stop was set or lifted.
 pub(super) async fn record_stop(
@@ -25,7 +25,7 @@ pub(super) async fn record_stop(
 pub(super) async fn record_addresses(
     tx: &mut Tx,
     action: SuppressionAction,
-    addresses: &[Suppressed<'_>],
+    addresses: &[SuppressedAddress<'_>],
     change: &ManualChange,
 ) -> Result<(), StoreError> {
     if addresses.is_empty() {

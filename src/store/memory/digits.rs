@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::Tables;
-use crate::plan::{AnswerTry, REMEMBERED, TryOf, TrySubject, next_try, remembered_tries};
+use crate::plan::{AnswerTry, REMEMBERED, TryDecision, TrySubject, next_try, remembered_tries};
 
 impl Tables {
-    pub(super) fn try_digits(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) -> TryOf {
+    pub(super) fn try_digits(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) -> TryDecision {
         let subjects = attempt.subjects();
         let known = |name: &String| self.tries.get(name).copied().unwrap_or((0, now));
         let answers = subjects.iter().map(|(name, subject)| {
@@ -14,8 +14,8 @@ impl Tables {
             next_try(*subject, tries, last_at, now)
         });
         // A borrower is counted at least.
-        let answer = answers.reduce(TryOf::and).unwrap_or(TryOf::Counted { left: 0 });
-        if matches!(answer, TryOf::Counted { .. }) {
+        let answer = answers.reduce(TryDecision::and).unwrap_or(TryDecision::Counted { left: 0 });
+        if matches!(answer, TryDecision::Counted { .. }) {
             for (name, _) in subjects {
                 let (tries, last_at) = self.tries.entry(name).or_insert((0, now));
                 (*tries, *last_at) = (remembered_tries(*tries, *last_at, now) + 1, now);

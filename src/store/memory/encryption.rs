@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::domain::{BorrowerKey, KeyRing};
-use crate::store::{EncryptionStore, Protection, Renewed, StoreError};
+use crate::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 
 impl MemoryStore {
     /// The same store with a key ring: it hashes verifiers.
@@ -19,8 +19,8 @@ impl MemoryStore {
 
 #[async_trait]
 impl EncryptionStore for MemoryStore {
-    async fn renew_encryption(&self, _: Option<&BorrowerKey>) -> Result<Renewed, StoreError> {
-        Ok(Renewed::default())
+    async fn renew_encryption(&self, _: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
+        Ok(ReencryptionStep::default())
     }
 
     async fn protection(&self) -> Result<Protection, StoreError> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    Arming, Beat, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandedOver, Incarnation, ManualChange,
+    Arming, Beat, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord, Incarnation, ManualChange,
     Marks,
 };
 use crate::store::{ClaimRequest, IncarnationStore, StoreError};
@@ -89,7 +89,7 @@ impl IncarnationStore for MemoryStore {
         Ok(())
     }
 
-    async fn hand_in(&self, handed_over: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+    async fn hand_in(&self, handed_over: &[HandoverRecord], marks: Marks) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let mut tables = self.tables();
         Ok(handed_over.iter().filter(|one| tables.outbox.hand_in(one, marks, now)).count())

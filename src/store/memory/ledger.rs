@@ -1,3 +1,5 @@
+//! The ledger of the memory store.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -5,10 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::{
-    AddressKey, Amended, Amendment, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId,
-    SourceName, Suppression, SuppressionReason, WishesByHand,
+    AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing,
+    ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason,
 };
-use crate::plan::{Account, Beside, Due, MOST_OF_ONE_PERSON};
+use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
 use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
 
 use super::rejects::Rejects;
@@ -27,7 +29,7 @@ pub(super) struct Ledger {
     /// Answers that wait to be read, with their addresses.
     pub(super) unread: BTreeMap<i64, AddressKey>,
     pub(super) stops: Vec<Stop>,
-    pub(super) wishes: Vec<WishesByHand>,
+    pub(super) preferences: Vec<ManualPreferences>,
     pub(super) scans: Scans,
     pub(super) rejects: Rejects,
     /// Hashes verifiers.
@@ -97,11 +99,11 @@ impl Ledger {
         source: Option<&SourceName>,
         mode: WriteMode,
         now: DateTime<Utc>,
-    ) -> Vec<Amended> {
+    ) -> Vec<AmendmentResult> {
         let mut draft = self.installments.clone();
         let amended = amendments.iter().map(|amendment| {
             let known = draft.get_mut(&(amendment.merchant.clone(), amendment.installment.clone()));
-            known.map_or(Amended::Unknown, |known| amendment.lay_over(known))
+            known.map_or(AmendmentResult::Unknown, |known| amendment.lay_over(known))
         });
         let amended: Vec<_> = amended.collect();
         if mode == WriteMode::Commit {
@@ -122,10 +124,10 @@ impl Ledger {
         amended
     }
 
-    pub(super) fn wish(&mut self, said: &WishesByHand, now: DateTime<Utc>) -> bool {
+    pub(super) fn set_preferences(&mut self, said: &ManualPreferences, now: DateTime<Utc>) -> bool {
         let Some(known) = self.borrowers.get_mut(&said.borrower) else { return false };
-        *known = said.wishes.clone().over(known.clone());
-        self.wishes.push(said.clone());
+        *known = said.preferences.clone().apply_to(known.clone());
+        self.preferences.push(said.clone());
         self.write_down_borrower(&said.borrower, now);
         true
     }
@@ -188,8 +190,13 @@ impl Ledger {
     }
 
     /// The borrower, and whoever has the same phone or e-mail address if that is asked for.
-    pub(super) fn same_person(&self, key: &BorrowerKey, channel: Channel, beside: Beside) -> BTreeSet<BorrowerKey> {
-        let known = self.borrowers.get(key).filter(|_| beside.across_merchants);
+    pub(super) fn same_person(
+        &self,
+        key: &BorrowerKey,
+        channel: Channel,
+        recent_contacts: RecentContacts,
+    ) -> BTreeSet<BorrowerKey> {
+        let known = self.borrowers.get(key).filter(|_| recent_contacts.across_merchants);
         let own = known.and_then(|known| known.address(channel)).map(AddressKey::from);
         let same = |other: &&Borrower| own.is_some() && other.address(channel).map(AddressKey::from) == own;
         let mut all: BTreeSet<_> = self.borrowers.values().filter(same).map(|other| other.key.clone()).collect();
@@ -206,9 +213,9 @@ impl Ledger {
         account: &mut Account,
         borrower: &BorrowerKey,
         due_date: NaiveDate,
-        beside: Beside,
+        recent_contacts: RecentContacts,
     ) {
-        let days = (1..=i64::from(beside.days_ahead)).map(|days| due_date + TimeDelta::days(days));
+        let days = (1..=i64::from(recent_contacts.days_ahead)).map(|days| due_date + TimeDelta::days(days));
         account.following = days.flat_map(|day| self.due_on(borrower, day)).collect();
         let rejected = self.rejected(&account.following);
         account.rejected.extend(rejected);

@@ -1,4 +1,4 @@
-//! The store in memory: for tests and the simulation. Says the same as the databases, in the simplest way that is right.
+//! The memory store, for tests and the simulation: gives the same answers as the databases in the simplest way.
 
 mod digits;
 mod encryption;
@@ -30,19 +30,20 @@ use self::reports::Reports;
 use self::stops::RecordedChange;
 use self::volumes::Volumes;
 use super::{
-    Change, Changes, ClaimRequest, Claimed, ClaimedReminder, Decide, DueCursor, GATEWAY_STATE_KEPT, InstallmentFilter,
-    KeptReport, LedgerRow, NextLook, PutIn, QueueCounts, RELEASED_AT_ONCE, RejectStore, ReminderFilter, ReminderView,
-    ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store, StoreError, SuppressionChangeFilter,
-    SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, DueCursor, GATEWAY_STATE_KEPT,
+    InstallmentFilter, KeptReport, LedgerRow, NextLook, PlanResult, PreferencesRecord, QueueCounts, RELEASED_AT_ONCE,
+    RejectStore, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch,
+    ReportCounts, ScanState, Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, UnknownReminder,
+    WriteMode,
 };
 use crate::clock::Clock;
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
-    HoldReason, Installment, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, RouteHealth,
-    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange,
-    WishesByHand,
+    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayName, GatewayState, HoldCause,
+    HoldReason, Installment, ManualChange, ManualPreferences, MerchantId, NewReminder, Receipt, Reminder, ReminderId,
+    RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression,
+    SuppressionChange,
 };
-use crate::plan::{Account, AnswerTry, Beside, Decision, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Decision, Due, Mark, PlanItem, RecentContacts, TryDecision};
 
 /// How much a claim with a rate puts aside at once.
 const PUT_ASIDE_AT_ONCE: u32 = 1_000;
@@ -114,7 +115,7 @@ impl Store for MemoryStore {
         amendments: &[Amendment],
         source: Option<&SourceName>,
         mode: WriteMode,
-    ) -> Result<Vec<Amended>, StoreError> {
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
         let now = self.clock.now();
         let mut tables = self.tables();
         let amended = tables.ledger.amend(amendments, source, mode, now);
@@ -158,14 +159,15 @@ impl Store for MemoryStore {
         borrower: &BorrowerKey,
         due_date: NaiveDate,
         channel: Channel,
-        beside: Beside,
+        recent_contacts: RecentContacts,
     ) -> Result<Account, StoreError> {
         let now = self.clock.now();
         let tables = self.tables();
         let Tables { ledger, outbox, .. } = &*tables;
         let mut account = ledger.account(borrower, due_date, channel, now);
-        account.contacts = outbox.contacts(ledger, &ledger.same_person(borrower, channel, beside), beside, now);
-        ledger.add_following(&mut account, borrower, due_date, beside);
+        account.contacts =
+            outbox.contacts(ledger, &ledger.same_person(borrower, channel, recent_contacts), recent_contacts, now);
+        ledger.add_following(&mut account, borrower, due_date, recent_contacts);
         Ok(account)
     }
 
@@ -194,8 +196,8 @@ impl Store for MemoryStore {
         Ok(self.tables().suppression_changes(filter))
     }
 
-    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
-        Ok(self.tables().ledger.wish(said, self.clock.now()))
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
+        Ok(self.tables().ledger.set_preferences(said, self.clock.now()))
     }
 
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
@@ -236,7 +238,7 @@ impl Store for MemoryStore {
         Ok(funnel::sent(&self.tables(), span))
     }
 
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         Ok(self.tables().try_digits(attempt, self.clock.now()))
     }
 
@@ -245,12 +247,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
         let tables = self.tables();
-        let theirs = tables.ledger.wishes.iter().filter(|said| said.borrower == *borrower);
-        let record =
-            |said: &WishesByHand| WishRecord { at: said.at, actor: said.actor.clone(), said: said.wishes.to_string() };
-        Ok(theirs.map(record).collect())
+        let theirs = tables.ledger.preferences.iter().filter(|said| said.borrower == *borrower);
+        Ok(theirs.map(PreferencesRecord::from).collect())
     }
 
     async fn plan(
@@ -280,7 +280,7 @@ impl Store for MemoryStore {
         Ok(self.tables().ledger.changes(after, limit, self.clock.now()))
     }
 
-    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
         Ok(self.tables().outbox.put_in_all(planned, at, mode))
     }
 
@@ -288,7 +288,7 @@ impl Store for MemoryStore {
         Ok(self.tables().done_with(changes, rules, self.clock.now()))
     }
 
-    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
         Ok(claimed)
     }
@@ -297,8 +297,8 @@ impl Store for MemoryStore {
         &self,
         settlements: &[Settlement],
         request: &ClaimRequest,
-        decide: Decide<'_>,
-    ) -> Result<(usize, Claimed), StoreError> {
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
         let now = self.clock.now();
         let mut tables = self.tables();
         let settled = settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count();
@@ -307,7 +307,7 @@ impl Store for MemoryStore {
         let state = outbox.rates.get(&request.gateway).copied();
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
         let allowed = permits.map_or(request.limit, |permits| permits.count);
-        let mut claimed = Claimed { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
+        let mut claimed = ClaimResult { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
         // Permits are for what is sent: with a rate it is looked at more.
         let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
         for id in outbox.due(request.channel, request.place, now, if passes { looked_at } else { 0 }) {
@@ -317,10 +317,10 @@ impl Store for MemoryStore {
             let reminder = outbox.reminders[&id].plan.clone();
             let mut account = ledger.account(&reminder.key.borrower, reminder.key.due_date, request.channel, now);
             account.notice = notices::facts(notices, &reminder.key.step);
-            if let Some(beside) = request.beside {
-                let person = ledger.same_person(&reminder.key.borrower, request.channel, beside);
-                account.contacts = outbox.contacts(ledger, &person, beside, now);
-                ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, beside);
+            if let Some(recent_contacts) = request.recent_contacts {
+                let person = ledger.same_person(&reminder.key.borrower, request.channel, recent_contacts);
+                account.contacts = outbox.contacts(ledger, &person, recent_contacts, now);
+                ledger.add_following(&mut account, &reminder.key.borrower, reminder.key.due_date, recent_contacts);
             }
             let decision = decide.decide(&reminder, &account, now);
             let switched = decision.switched(&reminder, now);
@@ -388,7 +388,7 @@ impl Store for MemoryStore {
         Ok(receipts.iter().filter(|receipt| tables.outbox.record(receipt, now)).count())
     }
 
-    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
         Ok(self.tables().take_in(told, self.clock.now()))
     }
 
@@ -396,7 +396,7 @@ impl Store for MemoryStore {
         Ok(self.tables().kept(self.clock.now(), limit))
     }
 
-    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
         Ok(self.tables().review(reviewed, self.clock.now()))
     }
 

@@ -15,11 +15,11 @@ use crate::store::notice::Sign;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
 
 /// Every notice, by name.
-pub(super) type Notices = BTreeMap<NoticeName, Kept>;
+pub(super) type Notices = BTreeMap<NoticeName, StoredNotice>;
 
 /// A notice with all that belongs to it.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct StoredNotice {
     notice: Notice,
     changes: Vec<NoticeChange>,
     /// With their messages, as far as these are in the outbox.
@@ -39,7 +39,7 @@ impl NoticeStore for MemoryStore {
         let mut tables = self.tables();
         let is_new = !tables.notices.contains_key(&notice.name);
         if is_new {
-            let kept = Kept { notice: notice.clone(), changes: Vec::new(), recipients: BTreeMap::new() };
+            let kept = StoredNotice { notice: notice.clone(), changes: Vec::new(), recipients: BTreeMap::new() };
             tables.notices.insert(notice.name.clone(), kept);
         }
         Ok(is_new)
@@ -47,7 +47,7 @@ impl NoticeStore for MemoryStore {
 
     async fn notices(&self, name: Option<&NoticeName>) -> Result<Vec<Notice>, StoreError> {
         let tables = self.tables();
-        let wanted = |kept: &&Kept| name.is_none_or(|name| kept.notice.name == *name);
+        let wanted = |kept: &&StoredNotice| name.is_none_or(|name| kept.notice.name == *name);
         let mut found: Vec<_> = tables.notices.values().filter(wanted).map(|kept| kept.notice.clone()).collect();
         found.sort_by_key(|notice| std::cmp::Reverse(notice.at));
         Ok(found)
@@ -80,7 +80,7 @@ impl NoticeStore for MemoryStore {
 
     async fn add_recipients(&self, name: &NoticeName, recipients: &[Recipient]) -> Result<usize, StoreError> {
         let mut tables = self.tables();
-        let draft = |kept: &&mut Kept| kept.notice.state == NoticeState::Draft;
+        let draft = |kept: &&mut StoredNotice| kept.notice.state == NoticeState::Draft;
         let Some(kept) = tables.notices.get_mut(name).filter(draft) else { return Ok(0) };
         let before = kept.recipients.len();
         for one in recipients {
@@ -98,7 +98,7 @@ impl NoticeStore for MemoryStore {
     ) -> Result<usize, StoreError> {
         let mut tables = self.tables();
         let super::Tables { notices, outbox, .. } = &mut *tables;
-        let sending = |kept: &&mut Kept| kept.notice.state == NoticeState::Sending;
+        let sending = |kept: &&mut StoredNotice| kept.notice.state == NoticeState::Sending;
         let Some(kept) = notices.get_mut(name).filter(sending) else { return Ok(0) };
         let waiting = kept.recipients.values_mut().filter(|(_, reminder)| reminder.is_none());
         let mut count = 0;
@@ -118,7 +118,7 @@ impl NoticeStore for MemoryStore {
 
     async fn unfinished_notices(&self) -> Result<Vec<NoticeName>, StoreError> {
         let tables = self.tables();
-        let unfinished = |kept: &&Kept| {
+        let unfinished = |kept: &&StoredNotice| {
             let waits = kept.recipients.values().any(|(_, reminder)| reminder.is_none());
             kept.notice.state == NoticeState::Sending && waits
         };

@@ -1,3 +1,5 @@
+//! The outbox of the memory store: reminders, queue and events.
+
 mod hand_in;
 mod replans;
 
@@ -10,7 +12,7 @@ use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, NewReminder, Next, Receipt,
     Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
 };
-use crate::plan::{Beside, Contact, DeferReason, Progress, RateState};
+use crate::plan::{Contact, DeferReason, Progress, RateState, RecentContacts};
 use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
 
 /// Reminders, the queue and the events.
@@ -18,7 +20,7 @@ use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownR
 pub(super) struct Outbox {
     pub(super) reminders: BTreeMap<ReminderId, Reminder>,
     keys: HashMap<ReminderKey, ReminderId>,
-    queue: BTreeMap<ReminderId, Queued>,
+    queue: BTreeMap<ReminderId, QueueRow>,
     /// The planned ones in the order in which they fall due.
     ready: BTreeSet<(Channel, u16, DateTime<Utc>, ReminderId)>,
     /// The held ones by their cause.
@@ -32,16 +34,16 @@ pub(super) struct Outbox {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Queued {
+struct QueueRow {
     channel: Channel,
     place: u16,
     attempt: u32,
     gateway: Option<GatewayName>,
-    stage: Stage,
+    stage: QueueStage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
+enum QueueStage {
     Planned {
         not_before: DateTime<Utc>,
     },
@@ -62,13 +64,13 @@ enum Stage {
 }
 
 impl Outbox {
-    fn put(&mut self, id: ReminderId, queued: Queued) {
+    fn put(&mut self, id: ReminderId, queued: QueueRow) {
         self.take(id);
         match &queued.stage {
-            Stage::Planned { not_before } => {
+            QueueStage::Planned { not_before } => {
                 self.ready.insert((queued.channel, queued.place, *not_before, id));
             }
-            Stage::Held { cause } => {
+            QueueStage::Held { cause } => {
                 self.held.insert((cause.clone(), queued.channel, id));
             }
             _ => {}
@@ -76,13 +78,13 @@ impl Outbox {
         self.queue.insert(id, queued);
     }
 
-    fn take(&mut self, id: ReminderId) -> Option<Queued> {
+    fn take(&mut self, id: ReminderId) -> Option<QueueRow> {
         let queued = self.queue.remove(&id)?;
         match &queued.stage {
-            Stage::Planned { not_before } => {
+            QueueStage::Planned { not_before } => {
                 self.ready.remove(&(queued.channel, queued.place, *not_before, id));
             }
-            Stage::Held { cause } => {
+            QueueStage::Held { cause } => {
                 self.held.remove(&(cause.clone(), queued.channel, id));
             }
             _ => {}
@@ -110,8 +112,8 @@ impl Outbox {
         let id = ReminderId(self.last_number().0 + 1);
         if mode == WriteMode::Commit {
             self.keys.insert(plan.key.clone(), id);
-            let stage = Stage::Planned { not_before: plan.not_before };
-            self.put(id, Queued { channel: plan.key.channel, place: 0, attempt: 0, gateway: None, stage });
+            let stage = QueueStage::Planned { not_before: plan.not_before };
+            self.put(id, QueueRow { channel: plan.key.channel, place: 0, attempt: 0, gateway: None, stage });
             self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
         }
         Some(id)
@@ -152,27 +154,28 @@ impl Outbox {
     ) -> Option<Attempt> {
         let queued = self.take(id)?;
         let attempt = queued.attempt + 1;
-        let stage = Stage::Sending { lease_until };
-        self.put(id, Queued { attempt, gateway: Some(gateway.clone()), stage, ..queued });
+        let stage = QueueStage::Sending { lease_until };
+        self.put(id, QueueRow { attempt, gateway: Some(gateway.clone()), stage, ..queued });
         Some(Attempt::claimed(id, attempt, gateway.clone()))
     }
 
     pub(super) fn defer(&mut self, id: ReminderId, until: DateTime<Utc>, reason: DeferReason, now: DateTime<Utc>) {
         let Some(queued) = self.take(id) else { return };
         let (attempt, kind, detail) = (queued.attempt, EventKind::Deferred, Some(reason.as_str().to_owned()));
-        self.put(id, Queued { stage: Stage::Planned { not_before: until }, ..queued });
+        self.put(id, QueueRow { stage: QueueStage::Planned { not_before: until }, ..queued });
         self.append(Event { reminder: id, attempt, at: now, kind, gateway: None, provider_id: None, detail });
     }
 
     pub(super) fn hold(&mut self, id: ReminderId, cause: HoldCause, now: DateTime<Utc>) {
         let Some(queued) = self.take(id) else { return };
         self.append(Event::held(id, queued.attempt, &cause, now));
-        self.put(id, queued.in_stage(Stage::Held { cause }));
+        self.put(id, queued.in_stage(QueueStage::Held { cause }));
     }
 
     /// Holds what waits and was never tried. Gives whether it did.
     pub(super) fn hold_untried(&mut self, id: ReminderId, cause: &HoldCause, now: DateTime<Utc>) -> bool {
-        let is_untried = matches!(self.queue.get(&id), Some(Queued { attempt: 0, stage: Stage::Planned { .. }, .. }));
+        let is_untried =
+            matches!(self.queue.get(&id), Some(QueueRow { attempt: 0, stage: QueueStage::Planned { .. }, .. }));
         if is_untried {
             self.hold(id, cause.clone(), now);
         }
@@ -199,7 +202,7 @@ impl Outbox {
         for (cause, _, id) in &released {
             let Some(queued) = self.take(*id) else { continue };
             self.append(Event::released(*id, queued.attempt, cause, now));
-            self.put(*id, Queued { place: 0, stage: Stage::Planned { not_before: now }, ..queued });
+            self.put(*id, QueueRow { place: 0, stage: QueueStage::Planned { not_before: now }, ..queued });
         }
         released.len()
     }
@@ -210,7 +213,7 @@ impl Outbox {
 
     pub(super) fn settle(&mut self, settlement: &Settlement) -> bool {
         let id = settlement.reminder();
-        let open = |queued: &&Queued| matches!(queued.stage, Stage::Sending { .. } | Stage::Unknown { .. });
+        let open = |queued: &&QueueRow| matches!(queued.stage, QueueStage::Sending { .. } | QueueStage::Unknown { .. });
         let Some(queued) = self.queue.get(&id).filter(open).cloned() else { return false };
         if queued.attempt != settlement.number() {
             return false;
@@ -222,28 +225,28 @@ impl Outbox {
         match (settlement.next(), settlement.fall_back_at()) {
             // The receipt was quicker than the answer: what it says stands.
             (Next::Accepted, Some(_)) if let Some(at) = early => {
-                self.put(id, queued.in_stage(Stage::FallingBack { at }))
+                self.put(id, queued.in_stage(QueueStage::FallingBack { at }))
             }
             (Next::Accepted, None) if early.is_some() => drop(self.take(id)),
             (Next::Accepted | Next::Failed, Some(at)) => {
-                self.put(id, queued.in_stage(Stage::FallingBack { at }));
+                self.put(id, queued.in_stage(QueueStage::FallingBack { at }));
                 self.append(settlement.event());
             }
             (Next::Accepted | Next::Failed, None) => self.finish(settlement.event()),
             (Next::Retry { not_before, place }, _) => {
-                let stage = Stage::Planned { not_before: *not_before };
-                self.put(id, Queued { place: *place, stage, ..queued });
+                let stage = QueueStage::Planned { not_before: *not_before };
+                self.put(id, QueueRow { place: *place, stage, ..queued });
                 self.append(settlement.event());
             }
             (Next::Hold { .. } | Next::Unknown, _) if queued.is_unknown() => return false,
             (Next::Hold { cause, .. }, _) => {
-                self.put(id, queued.in_stage(Stage::Held { cause: cause.clone() }));
+                self.put(id, queued.in_stage(QueueStage::Held { cause: cause.clone() }));
                 self.append(settlement.event());
             }
             // The receipt proves that it was taken over, and did not arrive.
-            (Next::Unknown, _) if let Some(at) = early => self.put(id, queued.in_stage(Stage::FallingBack { at })),
+            (Next::Unknown, _) if let Some(at) = early => self.put(id, queued.in_stage(QueueStage::FallingBack { at })),
             (Next::Unknown, _) => {
-                self.put(id, queued.in_stage(Stage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
+                self.put(id, queued.in_stage(QueueStage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
                 self.append(settlement.event());
             }
         }
@@ -261,7 +264,7 @@ impl Outbox {
 
     /// Whether an attempt is under way.
     pub(super) fn is_sending(&self, id: ReminderId) -> bool {
-        self.queue.get(&id).is_some_and(|queued| matches!(queued.stage, Stage::Sending { .. }))
+        self.queue.get(&id).is_some_and(|queued| matches!(queued.stage, QueueStage::Sending { .. }))
     }
 
     /// Whether two copies of an e-mail may exist.
@@ -272,22 +275,23 @@ impl Outbox {
     }
 
     pub(super) fn reap(&mut self, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
-        let dead = |queued: &Queued| matches!(queued.stage, Stage::Sending { lease_until } if lease_until <= now);
+        let dead =
+            |queued: &QueueRow| matches!(queued.stage, QueueStage::Sending { lease_until } if lease_until <= now);
         let expired = self.queue.iter().filter(|(_, queued)| dead(queued)).map(|(id, queued)| (*id, queued.clone()));
         let expired: Vec<_> = expired.take(limit as usize).collect();
         for (id, queued) in &expired {
             if let Some(at) = self.early(*id, queued.attempt) {
-                self.put(*id, queued.clone().in_stage(Stage::FallingBack { at }));
+                self.put(*id, queued.clone().in_stage(QueueStage::FallingBack { at }));
                 continue;
             }
-            self.put(*id, queued.clone().in_stage(Stage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
+            self.put(*id, queued.clone().in_stage(QueueStage::Unknown { look_at: Some(DateTime::UNIX_EPOCH) }));
             self.append(Event::lease_expired(*id, queued.attempt, queued.gateway.clone(), now));
         }
         expired.into_iter().map(|(id, _)| id).collect()
     }
 
     pub(super) fn unknown(&self, channel: Channel, after: Option<ReminderId>, limit: u32) -> Vec<UnknownReminder> {
-        let wanted = |(id, queued): &(&ReminderId, &Queued)| {
+        let wanted = |(id, queued): &(&ReminderId, &QueueRow)| {
             queued.is_unknown() && queued.channel == channel && after.is_none_or(|after| **id > after)
         };
         let found = self.queue.iter().filter(wanted).filter_map(|(id, queued)| self.unknown_one(*id, queued));
@@ -295,8 +299,8 @@ impl Outbox {
     }
 
     pub(super) fn unknown_due(&self, channel: Channel, now: DateTime<Utc>, limit: u32) -> Vec<UnknownReminder> {
-        let due = |(id, queued): (&ReminderId, &Queued)| match queued.stage {
-            Stage::Unknown { look_at: Some(at) } if at <= now && queued.channel == channel => Some((at, *id)),
+        let due = |(id, queued): (&ReminderId, &QueueRow)| match queued.stage {
+            QueueStage::Unknown { look_at: Some(at) } if at <= now && queued.channel == channel => Some((at, *id)),
             _ => None,
         };
         let due: BTreeSet<_> = self.queue.iter().filter_map(due).collect();
@@ -304,7 +308,7 @@ impl Outbox {
         found.take(limit as usize).collect()
     }
 
-    fn unknown_one(&self, id: ReminderId, queued: &Queued) -> Option<UnknownReminder> {
+    fn unknown_one(&self, id: ReminderId, queued: &QueueRow) -> Option<UnknownReminder> {
         let events = self.events(id).iter().filter(|event| event.kind == EventKind::Unknown);
         Some(UnknownReminder {
             attempt: Attempt::claimed(id, queued.attempt, queued.gateway.clone()?),
@@ -316,7 +320,7 @@ impl Outbox {
 
     pub(super) fn look_again(&mut self, look: &NextLook) {
         let queued = self.queue.get_mut(&look.reminder).filter(|queued| queued.attempt == look.attempt);
-        if let Some(Stage::Unknown { look_at }) = queued.map(|queued| &mut queued.stage) {
+        if let Some(QueueStage::Unknown { look_at }) = queued.map(|queued| &mut queued.stage) {
             *look_at = look.at;
         }
     }
@@ -331,10 +335,10 @@ impl Outbox {
         match self.queue.get(&id).cloned() {
             Some(_) if receipt.arrived => drop(self.take(id)),
             // Under way: the settlement that follows sees the receipt.
-            Some(queued) if matches!(queued.stage, Stage::Sending { .. }) => {}
+            Some(queued) if matches!(queued.stage, QueueStage::Sending { .. }) => {}
             // The other copy may have arrived: no other channel follows.
             Some(queued) if self.is_in_doubt(id) && queued.is_done() => drop(self.take(id)),
-            Some(queued) if queued.is_done() => self.put(id, queued.in_stage(Stage::FallingBack { at: now })),
+            Some(queued) if queued.is_done() => self.put(id, queued.in_stage(QueueStage::FallingBack { at: now })),
             _ => {}
         }
         self.append(Event {
@@ -350,8 +354,8 @@ impl Outbox {
     }
 
     pub(super) fn fallbacks_due(&self, now: DateTime<Utc>, limit: u32) -> Vec<Reminder> {
-        let due = |(id, queued): (&ReminderId, &Queued)| match queued.stage {
-            Stage::FallingBack { at } if at <= now => Some((at, *id)),
+        let due = |(id, queued): (&ReminderId, &QueueRow)| match queued.stage {
+            QueueStage::FallingBack { at } if at <= now => Some((at, *id)),
             _ => None,
         };
         let due: BTreeSet<_> = self.queue.iter().filter_map(due).collect();
@@ -359,7 +363,7 @@ impl Outbox {
     }
 
     pub(super) fn fall_back(&mut self, id: ReminderId, next: Option<&NewReminder>, at: DateTime<Utc>) {
-        if matches!(self.queue.get(&id), Some(Queued { stage: Stage::FallingBack { .. }, .. })) {
+        if matches!(self.queue.get(&id), Some(QueueRow { stage: QueueStage::FallingBack { .. }, .. })) {
             self.take(id);
             next.map(|next| self.plan(next, at, WriteMode::Commit));
         }
@@ -370,10 +374,10 @@ impl Outbox {
         &self,
         ledger: &Ledger,
         who: &BTreeSet<BorrowerKey>,
-        beside: Beside,
+        recent_contacts: RecentContacts,
         now: DateTime<Utc>,
     ) -> Vec<Contact> {
-        let since = now - beside.contacts_within;
+        let since = now - recent_contacts.contacts_within;
         let theirs =
             self.reminders.values().filter(|one| who.contains(&one.plan.key.borrower) && one.plan.expires_at > since);
         let contact = |one: &Reminder| {
@@ -383,9 +387,9 @@ impl Outbox {
             };
             let left = self.events(one.id).iter().filter(left).map(|event| event.at).max();
             let progress = match (self.queue.get(&one.id).map(|queued| &queued.stage), left) {
-                (Some(Stage::Sending { .. }), _) => Progress::Sending,
+                (Some(QueueStage::Sending { .. }), _) => Progress::Sending,
                 (_, Some(at)) => Progress::Sent(at),
-                (Some(Stage::Planned { not_before }), None) => {
+                (Some(QueueStage::Planned { not_before }), None) => {
                     let key = &one.plan.key;
                     let account = ledger.account(&key.borrower, key.due_date, key.channel, now);
                     Progress::waiting(&one.plan, &account, *not_before)?
@@ -398,20 +402,20 @@ impl Outbox {
     }
 
     pub(super) fn rehome(&mut self, channel: Channel, places: u16) -> usize {
-        let lost = |queued: &Queued| {
-            queued.channel == channel && queued.place >= places && matches!(queued.stage, Stage::Planned { .. })
+        let lost = |queued: &QueueRow| {
+            queued.channel == channel && queued.place >= places && matches!(queued.stage, QueueStage::Planned { .. })
         };
         let lost: Vec<_> =
             self.queue.iter().filter(|(_, queued)| lost(queued)).map(|(id, queued)| (*id, queued.clone())).collect();
         let moved = lost.len();
         for (id, queued) in lost {
-            self.put(id, Queued { place: 0, ..queued });
+            self.put(id, QueueRow { place: 0, ..queued });
         }
         moved
     }
 
     pub(super) fn counts(&self, channel: Channel, now: DateTime<Utc>) -> QueueCounts {
-        let count = |stage: &dyn Fn(&Stage) -> bool| {
+        let count = |stage: &dyn Fn(&QueueStage) -> bool| {
             self.queue.values().filter(|queued| queued.channel == channel && stage(&queued.stage)).count() as u64
         };
         let due = self.ready.iter().filter(|ready| ready.0 == channel && ready.2 <= now);
@@ -421,10 +425,10 @@ impl Outbox {
         }
         QueueCounts {
             channel,
-            planned: count(&|stage| matches!(stage, Stage::Planned { .. })),
+            planned: count(&|stage| matches!(stage, QueueStage::Planned { .. })),
             due: due.clone().count() as u64,
-            sending: count(&|stage| matches!(stage, Stage::Sending { .. })),
-            unknown: count(&|stage| matches!(stage, Stage::Unknown { .. })),
+            sending: count(&|stage| matches!(stage, QueueStage::Sending { .. })),
+            unknown: count(&|stage| matches!(stage, QueueStage::Unknown { .. })),
             held,
             oldest_due: due.map(|ready| ready.2).min(),
         }
@@ -436,15 +440,15 @@ impl Outbox {
         let ended = || last.as_ref().map_or(State::Planned, |event| event.kind.state());
         ReminderView {
             state: queued.map_or_else(ended, |queued| match queued.stage {
-                Stage::Planned { .. } => State::Planned,
-                Stage::Held { .. } => State::Held,
-                Stage::Sending { .. } => State::Sending,
-                Stage::Unknown { .. } => State::Unknown,
-                Stage::FallingBack { .. } => ended(),
+                QueueStage::Planned { .. } => State::Planned,
+                QueueStage::Held { .. } => State::Held,
+                QueueStage::Sending { .. } => State::Sending,
+                QueueStage::Unknown { .. } => State::Unknown,
+                QueueStage::FallingBack { .. } => ended(),
             }),
             attempts: queued.map_or_else(|| last.as_ref().map_or(0, |event| event.attempt), |queued| queued.attempt),
             next_try: queued.and_then(|queued| match queued.stage {
-                Stage::Planned { not_before } => Some(not_before),
+                QueueStage::Planned { not_before } => Some(not_before),
                 _ => None,
             }),
             reminder: reminder.clone(),
@@ -469,17 +473,17 @@ impl Outbox {
     }
 }
 
-impl Queued {
+impl QueueRow {
     /// Whether the hand-over is over, known or not.
     fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Unknown { .. } | Stage::FallingBack { .. })
+        matches!(self.stage, QueueStage::Unknown { .. } | QueueStage::FallingBack { .. })
     }
 
     fn is_unknown(&self) -> bool {
-        matches!(self.stage, Stage::Unknown { .. })
+        matches!(self.stage, QueueStage::Unknown { .. })
     }
 
-    fn in_stage(self, stage: Stage) -> Self {
+    fn in_stage(self, stage: QueueStage) -> Self {
         Self { stage, ..self }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    Amended, Amendment, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId, RecordKind,
+    Amendment, AmendmentResult, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId, RecordKind,
     RejectedRecord, SoundRecord, SourceName,
 };
 use crate::store::reject::{RejectKey, key_of};
@@ -61,10 +61,11 @@ impl Rejects {
         }
     }
 
-    /// Keeps the payments that could not be applied; those that were end what the same source left of their instalments.
+    /// Keeps the payments that could not be applied; those that were end what the same source left of their
+    /// instalments.
     pub(super) fn after_amendments<'a>(
         &mut self,
-        amended: impl Iterator<Item = (&'a Amendment, Amended)>,
+        amended: impl Iterator<Item = (&'a Amendment, AmendmentResult)>,
         source: Option<&SourceName>,
         now: DateTime<Utc>,
     ) {

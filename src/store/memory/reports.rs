@@ -1,3 +1,5 @@
+//! Gateway reports of the memory store.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -5,12 +7,12 @@ use chrono::{DateTime, Utc};
 use super::Tables;
 use super::ledger::Ledger;
 use crate::domain::{
-    AddressKey, BY_REPLY, Event, EventKind, Fate, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
-    ReminderKey, Step, Suppression, SuppressionReason,
+    AddressKey, BY_REPLY, Event, EventKind, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
+    ReminderKey, ReportedState, Step, Suppression, SuppressionReason,
 };
 use crate::store::{
-    KeptReport, ReplyFilter, ReplyReading, ReplyRecord, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply,
-    Verdict, WriteMode, first_look,
+    IncomingReply, KeptReport, ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch, ReportCounts,
+    StatusReport, Subject, SuppressionFilter, WriteMode, first_look,
 };
 
 /// What gateways told.
@@ -40,8 +42,8 @@ impl Reports {
 }
 
 impl Tables {
-    pub(super) fn take_in(&mut self, told: &Told, now: DateTime<Utc>) -> TakenIn {
-        let mut taken = TakenIn::default();
+    pub(super) fn take_in(&mut self, told: &ReportBatch, now: DateTime<Utc>) -> ReportCounts {
+        let mut taken = ReportCounts::default();
         for one in &told.fates {
             if one.carried().is_some_and(|reminder| self.is_foreign(reminder, &told.gateway)) {
                 taken.foreign += 1;
@@ -79,7 +81,8 @@ impl Tables {
         taken
     }
 
-    /// Whether its messages were handed to other gateways only. An attempt that is under way, or that names no gateway, may be this one's.
+    /// Whether its messages were handed to other gateways only. An attempt that is under way, or that names no gateway,
+    /// may be this one's.
     fn is_foreign(&self, reminder: ReminderId, gateway: &GatewayName) -> bool {
         let carried = |event: &&Event| matches!(event.kind, EventKind::Accepted | EventKind::Unknown);
         let mut carriers =
@@ -108,9 +111,9 @@ impl Tables {
         &mut self,
         reminder: ReminderId,
         gateway: &GatewayName,
-        fate: &Fate,
+        fate: &ReportedState,
         at: DateTime<Utc>,
-        told: Option<&ToldFate>,
+        told: Option<&StatusReport>,
         now: DateTime<Utc>,
     ) -> (bool, bool) {
         let mut suppressed = false;
@@ -150,7 +153,7 @@ impl Tables {
         }
     }
 
-    fn answer(&mut self, told: &Told, reply: &ToldReply, now: DateTime<Utc>) -> bool {
+    fn answer(&mut self, told: &ReportBatch, reply: &IncomingReply, now: DateTime<Utc>) -> bool {
         let gateway = &told.gateway;
         let about = reply.about.as_ref().and_then(|about| self.reminder_of(gateway, about));
         let reminder = about.or_else(|| self.last_sent(gateway, reply.from.address()?));
@@ -221,8 +224,8 @@ impl Tables {
 
     fn confirmation(
         &self,
-        told: &Told,
-        reply: &ToldReply,
+        told: &ReportBatch,
+        reply: &IncomingReply,
         answered: ReminderId,
         number: i64,
         now: DateTime<Utc>,
@@ -262,17 +265,17 @@ impl Tables {
         due.into_iter().take(limit as usize).map(known).collect()
     }
 
-    pub(super) fn review(&mut self, reviewed: &[(KeptReport, Verdict)], now: DateTime<Utc>) -> usize {
+    pub(super) fn review(&mut self, reviewed: &[(KeptReport, ReportAction)], now: DateTime<Utc>) -> usize {
         let mut counted = 0;
         for (one, verdict) in reviewed {
-            if let Verdict::Later(at) = verdict {
+            if let ReportAction::Later(at) = verdict {
                 if let Some((.., look_at)) = self.reports.kept.get_mut(&one.id) {
                     *look_at = *at;
                 }
                 continue;
             }
             self.reports.kept.remove(&one.id);
-            if let (Verdict::Counts, Some(reminder)) = (verdict, one.reminder) {
+            if let (ReportAction::Counts, Some(reminder)) = (verdict, one.reminder) {
                 counted += usize::from(self.count(reminder, &one.gateway, &one.fate, one.at, None, now).0);
             }
         }
@@ -281,11 +284,11 @@ impl Tables {
 }
 
 /// What tells the fates of one message apart.
-fn word(fate: &Fate) -> (u8, bool) {
+fn word(fate: &ReportedState) -> (u8, bool) {
     match fate {
-        Fate::Delivered => (0, false),
-        Fate::Undelivered { for_good, .. } => (1, *for_good),
-        Fate::Complained => (2, false),
+        ReportedState::Delivered => (0, false),
+        ReportedState::Undelivered { for_good, .. } => (1, *for_good),
+        ReportedState::Complained => (2, false),
     }
 }
 

@@ -1,3 +1,5 @@
+//! Scan progress of the memory store.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};

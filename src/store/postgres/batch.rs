@@ -1,3 +1,5 @@
+//! Binds many rows as arrays for `unnest`.
+
 use sqlx::encode::Encode;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Query, QueryAs};

@@ -7,7 +7,8 @@ pub(super) const WRITE_DOWN: &str = r#"
     from unnest($1::text[], $2::text[], $3::date[]) as k (merchant, borrower_id, due_date)
     where exists (select 1 from mark m where k.due_date between m.first and m.last)"#;
 
-/// Writes down all that is open for borrowers within the view of a step. Binds: merchants, borrowers; now, if it is given.
+/// Writes down all that is open for borrowers within the view of a step. Binds: merchants, borrowers; now, if it is
+/// given.
 pub(super) const WRITE_DOWN_BORROWERS: &str = r#"
     insert into changed (merchant, borrower_id, due_date, at)
     select distinct i.merchant, i.borrower_id, i.due_date, coalesce($3, now())

@@ -11,10 +11,11 @@ use super::pool::Pool;
 use super::servers::{Server, Servers};
 use crate::store::StoreError;
 
-/// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values of a large
-/// batch take longer than the batch; it then has to go along the indexes even while the tables are still empty and the planner
-/// would rather read them whole, or hash them to join a batch with them. A transaction of ours waits for nothing outside the database: one that idles for seconds is that of
-/// a process that stands still, and keeps others from what it has locked.
+/// Settings of the connections that work. A plan is made once for all values, since the first plans made for the values
+/// of a large batch take longer than the batch; it then has to go along the indexes even while the tables are still
+/// empty and the planner would rather read them whole, or hash them to join a batch with them. A transaction of ours
+/// waits for nothing outside the database: one that idles for seconds is that of a process that stands still, and keeps
+/// others from what it has locked.
 const WORKING: [(&str, &str); 9] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -27,16 +28,17 @@ const WORKING: [(&str, &str); 9] = [
     ("idle_in_transaction_session_timeout", "5s"),
 ];
 
-/// Settings of connections for visitors, over those of [`WORKING`]: whoever asks for a page waits no longer than so, and what a
-/// visitor has left behind ends then, too.
+/// Settings of connections for visitors, over those of [`WORKING`]: whoever asks for a page waits no longer than so,
+/// and what a visitor has left behind ends then, too.
 pub(super) const VISITING: [(&str, &str); 2] = [("statement_timeout", "5s"), ("lock_timeout", "2s")];
 
-/// A commit waits for the disk, whatever the server's, the database's or the role's default; a stricter value stays as it is.
+/// A commit waits for the disk, whatever the server's, the database's or the role's default; a stricter value stays as
+/// it is.
 const WAIT_FOR_DISK: &str =
     "; select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
 
-/// Settings that a session must keep apart from those of [`WORKING`]: what names and times mean, who asks, and whether a commit waits for
-/// the disk.
+/// Settings that a session must keep apart from those of [`WORKING`]: what names and times mean, who asks, and whether
+/// a commit waits for the disk.
 const KEPT: [&str; 4] = ["search_path", "timezone", "role", "synchronous_commit"];
 
 /// Reads the settings of a session as one text.
@@ -67,7 +69,7 @@ pub(super) fn visiting_locally() -> &'static str {
 
 /// Why a server does not let us in now, but may later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum ConnectRefusal {
     /// It has as many connections as it, the database or the role may have.
     TooMany,
     /// It is not up, or not yet.
@@ -75,14 +77,14 @@ pub(super) enum Refusal {
 }
 
 /// What kind of refusal an error is, if it may pass.
-pub(super) fn refusal(error: &sqlx::Error) -> Option<Refusal> {
+pub(super) fn refusal(error: &sqlx::Error) -> Option<ConnectRefusal> {
     match error {
-        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Refusal::Starting),
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(ConnectRefusal::Starting),
         sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some("53300") => Some(Refusal::TooMany),
+            Some("53300") => Some(ConnectRefusal::TooMany),
             // PgBouncer has no code of its own for it.
-            Some("08P01") if error.message().contains("no more connections allowed") => Some(Refusal::TooMany),
-            Some("57P03") => Some(Refusal::Starting),
+            Some("08P01") if error.message().contains("no more connections allowed") => Some(ConnectRefusal::TooMany),
+            Some("57P03") => Some(ConnectRefusal::Starting),
             _ => None,
         },
         _ => None,
@@ -129,7 +131,7 @@ pub(super) async fn pool(options: &[PgConnectOptions], max_connections: u32) -> 
     Pool::connect(Servers::new(servers.collect()), max_connections).await.map_err(|source| {
         let place = options.iter().map(place).collect::<Vec<_>>().join(" and ");
         match refusal(&source) {
-            Some(Refusal::TooMany) => StoreError::NoConnection { place, source },
+            Some(ConnectRefusal::TooMany) => StoreError::NoConnection { place, source },
             _ if refuses_to_wait_for_disk(&source) => StoreError::NotDurable(source.to_string()),
             _ => StoreError::Unreachable { place, source },
         }

@@ -1,7 +1,7 @@
 //! The part of a claim's condition that is about the database itself.
 
-/// Whether the database is the one that the claimer knows, and armed; a subquery, so that it is answered once for each claim. Without a
-/// generation everything passes.
+/// Whether the database is the one that the claimer knows, and armed; a subquery, so that it is answered once for each
+/// claim. Without a generation everything passes.
 macro_rules! fence {
     (
         $generation:literal, $timeline:literal, $position:literal, $events:literal, $reminders:literal, $daemon:literal,

@@ -1,4 +1,5 @@
-//! URLs that name several servers, of which one is the primary: `postgres://user@one:5432,two:5432/name`, or `?host=/one,/two`.
+//! URLs that name several servers, of which one is the primary: `postgres://user@one:5432,two:5432/name`, or
+//! `?host=/one,/two`.
 
 use crate::store::StoreError;
 

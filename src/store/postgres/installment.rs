@@ -14,8 +14,8 @@ pub(super) const OF_BATCH: &str = concat!(
     ) i"#
 );
 
-/// Adds instalments that are not known. Binds: an array for each column of [`with_written_columns`], whether nothing is owed;
-/// now, if it is given.
+/// Adds instalments that are not known. Binds: an array for each column of [`with_written_columns`], whether nothing is
+/// owed; now, if it is given.
 pub(super) const ADD: &str = with_written_columns!(postgres_rows);
 
 /// Writes instalments, known or not. Binds: as [`ADD`].

@@ -133,14 +133,16 @@ async fn check_writable(tx: &mut Tx) -> Result<bool, StoreError> {
     }
     if is_read_only {
         return Err(StoreError::ReadOnly(
-            "its transactions are for reading only; set default_transaction_read_only = off for this database and user, or \
+            "its transactions are for reading only; set default_transaction_read_only = off for this database and \
+             user, or \
              name the primary server in `database.url`",
         ));
     }
     Ok(forgets)
 }
 
-/// Whether the database has this version's schema, and whether what is written to it is kept. `tx` is one that may write.
+/// Whether the database has this version's schema, and whether what is written to it is kept. `tx` is one that may
+/// write.
 pub(super) async fn check(tx: &mut Tx) -> Result<(), StoreError> {
     let forgets = check_writable(tx).await?;
     if forgets {

@@ -45,6 +45,8 @@ mod outbox;
 #[path = "../body/permits.rs"]
 mod permits;
 mod pool;
+#[path = "../body/preferences.rs"]
+mod preferences;
 mod queue;
 mod rate;
 mod receipt;
@@ -82,8 +84,6 @@ mod turns;
 mod views;
 #[path = "../body/volumes.rs"]
 mod volumes;
-#[path = "../body/wishes.rs"]
-mod wishes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -98,22 +98,24 @@ use crate::clock::Clock;
 use crate::domain::KeyRing;
 use batch::Batch;
 pub use connect::server_options;
-use head::{Heads, Lane};
+use head::{ClaimPositions, QueueLane};
 use pool::{Pool, Tx};
 use session::{Session, is_outside};
-use turns::Turns;
+use turns::LaneTurns;
 
 /// What the body calls a connection, the database and this end.
 type Connection = Session;
 type Db = Postgres;
 type End = PostgresStore;
 
-/// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an index and
-/// stop at their limit; a hash join would read the tables whole before the first row.
+/// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an
+/// index and stop at their limit; a hash join would read the tables whole before the first row.
 const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on";
 
-/// What reads a span of time is planned for it: the index over times is one of block ranges, which only a bitmap scan can use.
-const FOR_SPANS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local enable_seqscan = on; \
+/// What reads a span of time is planned for it: the index over times is one of block ranges, which only a bitmap scan
+/// can use.
+const FOR_SPANS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local \
+    enable_seqscan = on; \
      set local enable_hashjoin = on; set local enable_mergejoin = on";
 
 /// What follows on the begin of a transaction that writes: an error if another one was open before.
@@ -122,16 +124,16 @@ const WRITE: &str = concat!("; ", is_outside!());
 /// A commit that does not wait for the disk; the next one that does waits for both.
 const WRITE_BEHIND: &str = concat!("; set local synchronous_commit = off; ", is_outside!());
 
-/// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not there yet
-/// have no row to lock, and the later would undo the earlier.
+/// Imports take turns, from reading what is known to writing what follows: two that meet over a borrower who is not
+/// there yet have no row to lock, and the later would undo the earlier.
 const IMPORT_LOCK: &str = "select pg_advisory_xact_lock(hashtext('dueherald import'))";
 
 /// The ledger and the outbox on PostgreSQL 15 or newer.
 pub struct PostgresStore {
     pool: Pool,
     clock: Option<Arc<dyn Clock>>,
-    heads: Heads,
-    turns: Turns,
+    heads: ClaimPositions,
+    turns: LaneTurns,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -142,8 +144,8 @@ impl fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to `url` (`postgres://user:password@host:5432/name`) with `max_connections` at most. Leases, expiries and turns
-    /// go by `clock`; by the database's own, which all machines share, when there is none.
+    /// Connects to `url` (`postgres://user:password@host:5432/name`) with `max_connections` at most. Leases, expiries
+    /// and turns go by `clock`; by the database's own, which all machines share, when there is none.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`]; [`StoreError::Unreachable`] if no connection can be had now.
@@ -154,15 +156,15 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let options = server_options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
-        Ok(Self { pool, clock, heads: Heads::default(), turns: Turns::default() })
+        Ok(Self { pool, clock, heads: ClaimPositions::default(), turns: LaneTurns::default() })
     }
 
-    /// The same database for visitors: with connections of its own, `max_connections` at most, on which no statement takes longer than a
-    /// page may. None is opened before it is needed.
+    /// The same database for visitors: with connections of its own, `max_connections` at most, on which no statement
+    /// takes longer than a page may. None is opened before it is needed.
     #[must_use]
     pub fn with_own_pool(&self, max_connections: u32) -> Self {
-        let pool = self.pool.beside(max_connections);
-        Self { pool, clock: self.clock.clone(), heads: Heads::default(), turns: Turns::default() }
+        let pool = self.pool.recent_contacts(max_connections);
+        Self { pool, clock: self.clock.clone(), heads: ClaimPositions::default(), turns: LaneTurns::default() }
     }
 
     /// The same database, with personal data encrypted.
@@ -206,7 +208,7 @@ impl PostgresStore {
     }
 
     /// The same, for a lane: on the connection of its round before, if that was just now.
-    async fn write_alone_for(&self, lane: Lane) -> Result<Tx, StoreError> {
+    async fn write_alone_for(&self, lane: QueueLane) -> Result<Tx, StoreError> {
         Ok(self.pool.alone(Some(lane)).await?)
     }
 

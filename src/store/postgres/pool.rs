@@ -1,7 +1,7 @@
 //! Connections that are kept open and lent out, one operation at a time.
 //!
-//! sqlx's own pool is not used: where the server gives fewer connections than asked for, it tries to open one more until time runs
-//! out, drops what the server said, and does not look at those that come back meanwhile.
+//! sqlx's own pool is not used: where the server gives fewer connections than asked for, it tries to open one more
+//! until time runs out, drops what the server said, and does not look at those that come back meanwhile.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::{self, Refusal};
-use super::head::Lane;
+use super::connect::{self, ConnectRefusal};
+use super::head::QueueLane;
 use super::servers::Servers;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
@@ -20,7 +20,8 @@ use crate::domain::KeyRing;
 /// How long one waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
-/// A connection that lay idle for longer is asked whether it still lives; one in steady use is not, which saves a round trip.
+/// A connection that lay idle for longer is asked whether it still lives; one in steady use is not, which saves a round
+/// trip.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// One that lay idle for longer is closed, and one that is older: a backend's memory only grows.
@@ -38,23 +39,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections of one store.
 #[derive(Clone)]
-pub(super) struct Pool(Arc<Shared>);
+pub(super) struct Pool(Arc<PoolInner>);
 
-struct Shared {
+struct PoolInner {
     servers: Servers,
     max_connections: u32,
     /// Settings of each transaction behind a pooler, where those of the connections do not hold.
     locally: &'static str,
     /// One for each connection that there may be: as many as the server gives, once that is known.
     slots: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// What encrypts personal data, if anything does.
     ring: OnceLock<Arc<KeyRing>>,
 }
 
 #[derive(Default)]
-struct State {
-    idle: Vec<Idle>,
+struct PoolState {
+    idle: Vec<IdleSession>,
     /// How many are open, lent or idle.
     open: u32,
     /// How many slots are held back because the server refused to fill them.
@@ -64,18 +65,18 @@ struct State {
     warned_of: Option<u32>,
 }
 
-struct Idle {
+struct IdleSession {
     session: Session,
     opened_at: Duration,
     since: Duration,
     /// Whose round comes next: its backend has that lane's rows in its caches.
-    lane: Option<Lane>,
+    lane: Option<QueueLane>,
 }
 
-/// A connection that is lent: within a transaction, or for single statements. Dropped before its end, it is closed, and the server
-/// undoes what it began. It is also closed if its settings are not those that it was opened with.
+/// A connection that is lent: within a transaction, or for single statements. Dropped before its end, it is closed, and
+/// the server undoes what it began. It is also closed if its settings are not those that it was opened with.
 pub(super) struct Tx {
-    live: Option<Live>,
+    live: Option<OpenSession>,
     /// A transaction was begun and not ended.
     is_open: bool,
     /// Nothing is under way.
@@ -84,10 +85,10 @@ pub(super) struct Tx {
     is_clean: bool,
     /// Nothing is encrypted, whatever keys there are.
     is_plain: bool,
-    shared: Arc<Shared>,
+    shared: Arc<PoolInner>,
 }
 
-struct Live {
+struct OpenSession {
     session: Session,
     opened_at: Duration,
     _slot: OwnedSemaphorePermit,
@@ -96,7 +97,7 @@ struct Live {
 impl Pool {
     /// Opens the first connection, which tells whether there is a pooler.
     pub(super) async fn connect(servers: Servers, max_connections: u32) -> Result<Self, sqlx::Error> {
-        let shared = Shared {
+        let shared = PoolInner {
             servers,
             max_connections,
             locally: "",
@@ -105,13 +106,14 @@ impl Pool {
             ring: OnceLock::new(),
         };
         let pool = Self(Arc::new(shared));
-        drop(pool.lend(None, |refusal| refusal == Refusal::TooMany).await?);
+        drop(pool.lend(None, |refusal| refusal == ConnectRefusal::TooMany).await?);
         Ok(pool)
     }
 
-    /// One for visitors to the same database, with so many connections of its own and a short patience. It opens none before it is needed.
-    pub(super) fn beside(&self, max_connections: u32) -> Self {
-        Self(Arc::new(Shared {
+    /// One for visitors to the same database, with so many connections of its own and a short patience. It opens none
+    /// before it is needed.
+    pub(super) fn recent_contacts(&self, max_connections: u32) -> Self {
+        Self(Arc::new(PoolInner {
             servers: self.0.servers.with_settings(connect::VISITING),
             max_connections,
             locally: connect::visiting_locally(),
@@ -132,7 +134,7 @@ impl Pool {
     }
 
     /// A connection for single statements, each a transaction by itself; for a pooled one, begun.
-    pub(super) async fn alone(&self, lane: Option<Lane>) -> Result<Tx, sqlx::Error> {
+    pub(super) async fn alone(&self, lane: Option<QueueLane>) -> Result<Tx, sqlx::Error> {
         let mut tx = self.lend(lane, |_| true).await?;
         if tx.is_pooled() {
             tx.begin("begin", self.0.locally).await?;
@@ -156,7 +158,7 @@ impl Pool {
     }
 
     /// Waits for a connection, also while the server refuses for a reason that `passes`.
-    async fn lend(&self, lane: Option<Lane>, passes: impl Fn(Refusal) -> bool) -> Result<Tx, sqlx::Error> {
+    async fn lend(&self, lane: Option<QueueLane>, passes: impl Fn(ConnectRefusal) -> bool) -> Result<Tx, sqlx::Error> {
         let mut refusal = None;
         match within(ACQUIRE, self.wait(lane, passes, &mut refusal)).await {
             Some(lent) => lent,
@@ -166,8 +168,8 @@ impl Pool {
 
     async fn wait(
         &self,
-        lane: Option<Lane>,
-        passes: impl Fn(Refusal) -> bool,
+        lane: Option<QueueLane>,
+        passes: impl Fn(ConnectRefusal) -> bool,
         refused: &mut Option<sqlx::Error>,
     ) -> Result<Tx, sqlx::Error> {
         let mut pause = FIRST_PAUSE;
@@ -189,7 +191,7 @@ impl Pool {
             };
             let Some(refusal) = connect::refusal(&error).filter(|refusal| passes(*refusal)) else { return Err(error) };
             // Not at the first refusal: a program that ended just now may not have left yet.
-            if refusal == Refusal::TooMany && refused.is_some() && self.0.hold_back(&error) {
+            if refusal == ConnectRefusal::TooMany && refused.is_some() && self.0.hold_back(&error) {
                 slot.forget();
                 continue;
             }
@@ -201,21 +203,21 @@ impl Pool {
     }
 
     fn lent(&self, session: Session, opened_at: Duration, slot: OwnedSemaphorePermit) -> Tx {
-        let live = Some(Live { session, opened_at, _slot: slot });
+        let live = Some(OpenSession { session, opened_at, _slot: slot });
         Tx { live, is_open: false, is_at_rest: true, is_clean: true, is_plain: false, shared: Arc::clone(&self.0) }
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl PoolInner {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one of the same lane, or else one that nobody waits for, or else, if there can be no more, any.
-    fn take_idle(&self, lane: Option<Lane>) -> Option<Idle> {
+    fn take_idle(&self, lane: Option<QueueLane>) -> Option<IdleSession> {
         let mut state = self.state();
         let now = SystemClock.elapsed();
-        let is_reserved = |idle: &Idle| idle.lane.is_some() && now.saturating_sub(idle.since) < IDLE;
+        let is_reserved = |idle: &IdleSession| idle.lane.is_some() && now.saturating_sub(idle.since) < IDLE;
         let of_lane = lane.and_then(|lane| state.idle.iter().rposition(|idle| idle.lane == Some(lane)));
         let free = || state.idle.iter().rposition(|idle| !is_reserved(idle));
         let any = || state.idle.len().checked_sub(1).filter(|_| state.open + state.held_back >= self.max_connections);
@@ -223,7 +225,8 @@ impl Shared {
         Some(state.idle.remove(at))
     }
 
-    /// After a refusal: holds the slot back if others of ours are open, one of which comes back some time. `false` if there is none.
+    /// After a refusal: holds the slot back if others of ours are open, one of which comes back some time. `false` if
+    /// there is none.
     fn hold_back(&self, error: &sqlx::Error) -> bool {
         let mut state = self.state();
         if state.open == 0 {
@@ -254,7 +257,7 @@ impl Shared {
         }
     }
 
-    fn put_back(&self, live: Live, lane: Option<Lane>) {
+    fn put_back(&self, live: OpenSession, lane: Option<QueueLane>) {
         let now = SystemClock.elapsed();
         let mut state = self.state();
         if now.saturating_sub(live.opened_at) > MAX_AGE {
@@ -262,8 +265,8 @@ impl Shared {
             drop(state);
             return close(live.session);
         }
-        let Live { session, opened_at, _slot: slot } = live;
-        state.idle.push(Idle { session, opened_at, since: now, lane });
+        let OpenSession { session, opened_at, _slot: slot } = live;
+        state.idle.push(IdleSession { session, opened_at, since: now, lane });
         let old = state.idle.first().is_some_and(|idle| now.saturating_sub(idle.since) > MAX_IDLE);
         let old = old.then(|| state.idle.remove(0));
         if old.is_some() {
@@ -277,16 +280,16 @@ impl Shared {
         }
     }
 
-    /// Closes a connection that was given up in the middle of something: nobody can tell in what, and the server rolls back. Its slot is free
-    /// only then.
-    async fn give_up(&self, live: Live) {
+    /// Closes a connection that was given up in the middle of something: nobody can tell in what, and the server rolls
+    /// back. Its slot is free only then.
+    async fn give_up(&self, live: OpenSession) {
         // Nothing is lost if it does not close nicely.
         let _ = within(CLOSE, live.session.close()).await;
         self.state().open -= 1;
     }
 }
 
-impl Idle {
+impl IdleSession {
     /// The session if it still lives, is outside a transaction and has its own settings.
     async fn checked(mut self) -> Option<(Session, Duration)> {
         let is_new = SystemClock.elapsed().saturating_sub(self.since) <= IDLE;
@@ -324,7 +327,7 @@ impl Tx {
     }
 
     /// Commits, and leaves the connection to the lane's next round, which comes at once.
-    pub(super) async fn commit_for(mut self, lane: Lane) -> Result<(), sqlx::Error> {
+    pub(super) async fn commit_for(mut self, lane: QueueLane) -> Result<(), sqlx::Error> {
         self.end("commit").await?;
         if let Some(live) = self.live.take_if(|_| self.is_clean) {
             self.shared.put_back(live, Some(lane));
@@ -332,8 +335,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even if the
-    /// connection breaks now.
+    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even
+    /// if the connection breaks now.
     pub(super) async fn finish<T>(self, read: T) -> T {
         if let Err(error) = self.rollback().await {
             tracing::debug!(%error, "a connection broke while a transaction ended");

@@ -6,16 +6,16 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 
-use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, facts, head_of_lane};
+use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
 use super::fence::fence;
-use super::head::{BEGINNING, Head, Lane};
+use super::head::{BEGINNING, ClaimPosition, QueueLane};
 use super::{Batch, Connection, End};
 
 /// Takes rows out by the events that end a reminder. Binds: the columns of `said`.
-macro_rules! gone {
+macro_rules! delete_finished {
     () => {
         r#"
     with said as (
@@ -35,7 +35,7 @@ macro_rules! gone {
 }
 
 /// Records the events that moved a row, unless an early receipt stands.
-macro_rules! told {
+macro_rules! insert_events {
     () => {
         r#"
     told as (
@@ -46,11 +46,11 @@ macro_rules! told {
     };
 }
 
-/// Puts due rows under a lease, without writing to an index of theirs, and notes the lease. Rows are found again by where they lie,
-/// which spares a look into the index for each; one that was moved after this statement began is left to the next claim. An array,
-/// not a subquery: the planner then does not take the limit, which it cannot see, for a tenth of the table, and reads no table whole.
-/// `skip locked`, so that two claimers never wait for each other.
-macro_rules! claimed {
+/// Puts due rows under a lease, without writing to an index of theirs, and notes the lease. Rows are found again by
+/// where they lie, which spares a look into the index for each; one that was moved after this statement began is left
+/// to the next claim. An array, not a subquery: the planner then does not take the limit, which it cannot see, for a
+/// tenth of the table, and reads no table whole. `skip locked`, so that two claimers never wait for each other.
+macro_rules! lease_due {
     ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:expr) => {
         concat!(
             r#"
@@ -80,33 +80,37 @@ macro_rules! claimed {
     };
 }
 
-/// Zero; an error in a statement that is inside another transaction, whose end nobody would wait for: a claim that is undone
-/// after its messages have left sends them again. A statement that is a transaction by itself begins it when its values are bound, and
-/// so is `now()`; the execution comes a little later, so that `statement_timestamp()` would not do. The portal that it runs in was
-/// made at that moment too. The view lists this one connection's portals: it costs microseconds, once for each statement.
+/// Zero; an error in a statement that is inside another transaction, whose end nobody would wait for: a claim that is
+/// undone after its messages have left sends them again. A statement that is a transaction by itself begins it when its
+/// values are bound, and so is `now()`; the execution comes a little later, so that `statement_timestamp()` would not
+/// do. The portal that it runs in was made at that moment too. The view lists this one connection's portals: it costs
+/// microseconds, once for each statement.
 macro_rules! zero_if_alone {
     () => {
-        "(select (case when max(creation_time) = now() then '0' else 'a claim ran inside another transaction' end)::int \
+        "(select (case when max(creation_time) = now() then '0' else 'a claim ran inside another transaction' \
+         end)::int \
           from pg_cursors where name = '')"
     };
 }
 
-/// Claims, and gives the facts about each row: one statement, where SQLite needs two. The time comes with the rows unless it is
-/// given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, the head, and the fence.
+/// Claims, and gives the facts about each row: one statement, where SQLite needs two. The time comes with the rows
+/// unless it is given, which spares asking for it. Binds: now, channel, limit, place, lease, gateway, the head, and the
+/// fence.
 macro_rules! claim {
     ($($condition:tt)*) => {
         concat!(
             "with ",
-            claimed!(
+            lease_due!(
                 "coalesce($1, now())",
                 "$2",
                 "$3",
                 "$4",
                 "$5",
                 "$6",
-                concat!(" and (q.not_before, q.reminder_id) > ($7, $8)", fence!("$9", "$10", "$11", "$12", "$13", "$14", "$15"))
+                concat!(" and (q.not_before, q.reminder_id) > ($7, \
+                    $8)", fence!("$9", "$10", "$11", "$12", "$13", "$14", "$15"))
             ),
-            facts!("coalesce($1, now())", "1", "claimed"),
+            select_facts!("coalesce($1, now())", "1", "claimed"),
             $($condition)*
             " order by q.not_before, q.reminder_id, i.installment_id"
         )
@@ -119,15 +123,15 @@ const CLAIM: &str = claim!();
 /// A claim that is a transaction by itself.
 const CLAIM_ALONE: &str = claim!(" where 0 = ", zero_if_alone!(),);
 
-/// The same, once rows are taken out by the events that end a reminder; a row is there even if none was claimed. What is taken out
-/// and what is claimed cannot be the same rows. Without an order, which costs the database more than it costs us. Binds: as of
-/// [`RECORD_ENDS`]; then as of [`CLAIM`].
+/// The same, once rows are taken out by the events that end a reminder; a row is there even if none was claimed. What
+/// is taken out and what is claimed cannot be the same rows. Without an order, which costs the database more than it
+/// costs us. Binds: as of [`RECORD_ENDS`]; then as of [`CLAIM`].
 const RECORD_ENDS_AND_CLAIM: &str = concat!(
-    gone!(),
+    delete_finished!(),
     "moved as (select * from gone), ",
-    told!(),
+    insert_events!(),
     ", ",
-    claimed!(
+    lease_due!(
         "coalesce($11, now())",
         "$12",
         "$13",
@@ -142,7 +146,7 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
     "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) + ",
     zero_if_alone!(),
     " as settled from moved) s left join (",
-    facts!("coalesce($11, now())", "1", "claimed"),
+    select_facts!("coalesce($11, now())", "1", "claimed"),
     ") f on true"
 );
 
@@ -171,7 +175,8 @@ const FORGET: &str = r#"
         where q.state = 'sending' and q.leased_until <= $1
     )"#;
 
-/// What was being sent under the others. Not locked: the attempt's number fences what is written then. Binds: now, limit.
+/// What was being sent under the others. Not locked: the attempt's number fences what is written then. Binds: now,
+/// limit.
 const OVERDUE: &str = r#"
     select reminder_id, attempt, gateway from queue
     where reminder_id = any (array(select unnest(l.reminder_ids) from lease l where l.until <= $1))
@@ -211,8 +216,8 @@ pub(super) struct SettledAndClaimed {
     pub(super) rows: Vec<ClaimRow>,
 }
 
-/// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself; when it is this round's
-/// turn.
+/// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself; when it is this
+/// round's turn.
 pub(super) async fn record_and_claim(
     end: &End,
     now: Option<Moment>,
@@ -230,7 +235,8 @@ pub(super) async fn record_and_claim(
         let mut round = SettledAndClaimed::read(&found)?;
         let rows = &mut round.rows;
         let looked = look_back(end, &mut connection, CLAIM_ALONE, now, request, request.limit, (from, rows)).await;
-        // What is claimed already is on record, and has to be handed out. If the database is down, the next statement meets that.
+        // What is claimed already is on record, and has to be handed out. If the database is down, the next statement
+        // meets that.
         if round.rows.is_empty() {
             looked?;
         }
@@ -246,7 +252,7 @@ pub(super) async fn record_and_claim(
 }
 
 /// Where in its lane the reminder of a row stands; `None` if the row holds none.
-fn head(row: &PgRow) -> Result<Option<Head>, sqlx::Error> {
+fn head(row: &PgRow) -> Result<Option<ClaimPosition>, sqlx::Error> {
     let number: Option<i64> = row.try_get("reminder_id")?;
     number.map(|number| Ok((row.try_get("due_since")?, number))).transpose()
 }
@@ -265,7 +271,7 @@ impl SettledAndClaimed {
     }
 }
 
-fn lane(request: &ClaimRequest) -> Lane {
+fn lane(request: &ClaimRequest) -> QueueLane {
     (request.channel, request.place)
 }
 
@@ -277,7 +283,7 @@ async fn look_back(
     now: Option<Moment>,
     request: &ClaimRequest,
     limit: u32,
-    (from, rows): (Head, &mut Vec<ClaimRow>),
+    (from, rows): (ClaimPosition, &mut Vec<ClaimRow>),
 ) -> Result<(), StoreError> {
     let left = limit.saturating_sub(reminders(rows));
     let enough = match left {
@@ -303,7 +309,7 @@ async fn claim_from(
     statement: &'static str,
     now: Option<Moment>,
     request: &ClaimRequest,
-    from: Head,
+    from: ClaimPosition,
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let found = bind_claim(sqlx::query(statement), now, request, from, limit).fetch_all(connection).await?;
@@ -315,7 +321,7 @@ fn bind_claim<'q>(
     statement: Query<'q, Postgres, PgArguments>,
     now: Option<Moment>,
     request: &'q ClaimRequest,
-    (due_since, number): Head,
+    (due_since, number): ClaimPosition,
     limit: u32,
 ) -> Query<'q, Postgres, PgArguments> {
     let fence = request.fence.as_ref();
@@ -347,7 +353,7 @@ fn reminders(rows: &[ClaimRow]) -> u32 {
 
 /// Moves rows by events and records the events that moved one: one statement, where SQLite needs three.
 const RECORD: &str = concat!(
-    gone!(),
+    delete_finished!(),
     r#"kept as (
         update queue q set
             state = case
@@ -375,13 +381,14 @@ const RECORD: &str = concat!(
     ), moved as (
         select * from gone union all select * from kept
     ), "#,
-    told!(),
+    insert_events!(),
     " select reminder_id from moved"
 );
 
-/// The same for events that all end a reminder, as nearly all do: it need not look for rows to keep, which takes a third less.
+/// The same for events that all end a reminder, as nearly all do: it need not look for rows to keep, which takes a
+/// third less.
 const RECORD_ENDS: &str =
-    concat!(gone!(), "moved as (select * from gone), ", told!(), " select reminder_id from moved");
+    concat!(delete_finished!(), "moved as (select * from gone), ", insert_events!(), " select reminder_id from moved");
 
 /// Lets rows rest for which another channel is tried now. Binds: numbers.
 pub(super) const RELEASE: &str = r#"
@@ -401,8 +408,8 @@ pub(super) const HOLDS: &str = r#"
     )
     select hold, channel from cause"#;
 
-/// Gives held rows back to be decided, with an event each. `$wanted` chooses them among the rows `q`; rows that somebody else
-/// releases are his.
+/// Gives held rows back to be decided, with an event each. `$wanted` chooses them among the rows `q`; rows that
+/// somebody else releases are his.
 macro_rules! released {
     ($now:literal, $($wanted:tt)+) => {
         concat!(
@@ -438,8 +445,8 @@ const RELEASE_CHANGED: &str = released!(
         where c.id = any ($2::bigint[])))"#
 );
 
-/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in: the route that
-/// an instalment leads to, and the values that a template renders.
+/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in:
+/// the route that an instalment leads to, and the values that a template renders.
 pub(super) async fn release_changed(
     connection: &mut Connection,
     now: Moment,

@@ -2,8 +2,8 @@
 
 use crate::store::sql::reject::reject_columns;
 
-/// What is kept of a batch's instalments, oldest first. Looked up one by one (`offset 0`): a plan that was made while the table was
-/// empty would read all of it. Binds: merchants, numbers.
+/// What is kept of a batch's instalments, oldest first. Looked up one by one (`offset 0`): a plan that was made while
+/// the table was empty would read all of it. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select ",
     reject_columns!(),
@@ -15,8 +15,8 @@ pub(super) const OF_BATCH: &str = concat!(
     order by x.at, x.id"#
 );
 
-/// Keeps records, each in the place of the one of the same source and instalment; the same again stays as it is. Binds: the columns,
-/// each key once; now, if it is given.
+/// Keeps records, each in the place of the one of the same source and instalment; the same again stays as it is. Binds:
+/// the columns, each key once; now, if it is given.
 pub(super) const KEEP: &str = r#"
     insert into reject (installment_id, merchant, source, digest, kind, waits, cells, reason, at)
     select r.*, coalesce($9, now()) from unnest(

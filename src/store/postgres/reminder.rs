@@ -23,9 +23,10 @@ macro_rules! wanted {
     };
 }
 
-/// Puts in what is wanted and not there yet. What is there is sorted out before the insert, which is twice as quick as to run into
-/// the unique key; the key stays the backstop for two scans at once. Sorted out by a subquery of its own, not by `not exists`: that
-/// would become a join, and a plan that was made while the table was empty would read all of it for every row.
+/// Puts in what is wanted and not there yet. What is there is sorted out before the insert, which is twice as quick as
+/// to run into the unique key; the key stays the backstop for two scans at once. Sorted out by a subquery of its own,
+/// not by `not exists`: that would become a join, and a plan that was made while the table was empty would read all of
+/// it for every row.
 macro_rules! planned {
     () => {
         r#", planned as (
@@ -68,8 +69,8 @@ const INSERT_SKIPPED: &str = concat!(
     returning reminder_id"#
 );
 
-/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Joined step by step, so
-/// that no plan reads a whole table. Binds: places, merchants, borrowers, due dates, steps.
+/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Joined
+/// step by step, so that no plan reads a whole table. Binds: places, merchants, borrowers, due dates, steps.
 pub(super) const KNOWN: &str = r#"
     select w.place, r.id as reminder_id, r.channel, r.not_before, r.expires_at, q.state, q.attempt,
         e.kind, e.detail, e.attempt as last_attempt

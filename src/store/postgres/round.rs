@@ -1,22 +1,23 @@
 //! A round of dispatch: outcomes recorded, and due rows claimed.
 
-use super::outbox::Leased;
+use super::outbox::LeasedReminder;
 use super::{Batch, End, outbox, queue};
 use crate::domain::ReminderId;
 use crate::plan::Decision;
 use crate::store::sql::queue::Move;
 use crate::store::sql::value::Moment;
-use crate::store::{ClaimRequest, Claimed, Decide, StoreError};
+use crate::store::{ClaimRequest, ClaimResult, DecideFn, StoreError};
 
-/// Records outcomes and claims. If nothing but the rows themselves has to be locked, and no outcome leaves its row in the queue, as
-/// with nearly all, one statement does both and is a transaction by itself: one round trip to the database instead of four.
+/// Records outcomes and claims. If nothing but the rows themselves has to be locked, and no outcome leaves its row in
+/// the queue, as with nearly all, one statement does both and is a transaction by itself: one round trip to the
+/// database instead of four.
 pub(super) async fn settle_and_claim(
     end: &End,
     moves: &[Move],
     request: &ClaimRequest,
-    decide: Decide<'_>,
-) -> Result<(usize, Claimed), StoreError> {
-    let locks_more = request.rate.is_some() || request.beside.is_some();
+    decide: DecideFn<'_>,
+) -> Result<(usize, ClaimResult), StoreError> {
+    let locks_more = request.rate.is_some() || request.recent_contacts.is_some();
     // Behind a pooler a statement needs a transaction around it anyway.
     if locks_more || end.pool.is_pooled() || !moves.iter().all(Move::ends) {
         return outbox::settle_and_claim(end, moves, request, decide).await;
@@ -24,8 +25,8 @@ pub(super) async fn settle_and_claim(
     let moves = outbox::in_order(moves);
     let claim = queue::record_and_claim(end, end.given_now(), outbox::said(&moves)?, request);
     let queue::SettledAndClaimed { settled, now, rows } = claim.await?;
-    // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing of it is left
-    // under a lease that nobody heeds.
+    // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing
+    // of it is left under a lease that nobody heeds.
     let claimed = Vec::from_iter(rows.iter().map(|row| (row.reminder.id(), row.attempt)));
     let leased = match outbox::leased(rows, end.ring().as_deref()) {
         Ok(leased) => leased,
@@ -38,16 +39,17 @@ pub(super) async fn settle_and_claim(
     let put_aside = match give_back(end, put_aside, now).await {
         Ok(put_aside) => put_aside,
         Err(error) => {
-            tracing::error!(%error, "what is not to be sent could not be put aside; it will be unknown when its lease runs out");
+            tracing::error!(%error, "what is not to be sent could not be put aside; it will be unknown when its lease \
+                runs out");
             Vec::new()
         }
     };
-    Ok((settled, Claimed { now: now.0, allowed: request.limit, sending, put_aside }))
+    Ok((settled, ClaimResult { now: now.0, allowed: request.limit, sending, put_aside }))
 }
 
 async fn give_back(
     end: &End,
-    put_aside: Vec<(Leased, Decision)>,
+    put_aside: Vec<(LeasedReminder, Decision)>,
     now: Moment,
 ) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
     if put_aside.is_empty() {

@@ -12,7 +12,8 @@ use super::pool::within;
 use super::session::Session;
 use crate::database_host::{ForbiddenHost, check_host};
 
-/// How long one of several servers may take to let us in, before the next is asked: one that is cut off does not answer at all.
+/// How long one of several servers may take to let us in, before the next is asked: one that is cut off does not answer
+/// at all.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether a session can only read: that of a standby, or of a primary that was told so.
@@ -27,9 +28,9 @@ pub(super) struct Server {
 
 /// All of them. Copies share which one was the primary last.
 #[derive(Clone)]
-pub(super) struct Servers(Arc<Shared>);
+pub(super) struct Servers(Arc<ServersInner>);
 
-struct Shared {
+struct ServersInner {
     servers: Vec<Server>,
     /// The one that was the primary last.
     last: AtomicUsize,
@@ -39,14 +40,14 @@ struct Shared {
 
 impl Servers {
     pub(super) fn new(servers: Vec<Server>) -> Self {
-        Self(Arc::new(Shared { servers, last: AtomicUsize::new(0), is_pooled: AtomicBool::new(false) }))
+        Self(Arc::new(ServersInner { servers, last: AtomicUsize::new(0), is_pooled: AtomicBool::new(false) }))
     }
 
     /// The same for sessions with other settings.
     pub(super) fn with_settings<const N: usize>(&self, settings: [(&str, &str); N]) -> Self {
         let server =
             |server: &Server| Server { direct: server.direct.clone().options(settings), pooled: server.pooled.clone() };
-        Self(Arc::new(Shared {
+        Self(Arc::new(ServersInner {
             servers: self.0.servers.iter().map(server).collect(),
             last: AtomicUsize::new(self.0.last.load(Ordering::Acquire)),
             is_pooled: AtomicBool::new(self.is_pooled()),
@@ -60,7 +61,7 @@ impl Servers {
 
     /// Opens a session; with several servers, to the first that lets us write, beginning with the one that did last.
     pub(super) async fn open(&self) -> Result<Session, sqlx::Error> {
-        let Shared { servers, last, .. } = &*self.0;
+        let ServersInner { servers, last, .. } = &*self.0;
         if let [server] = &servers[..] {
             return self.open_at(server).await;
         }

@@ -17,13 +17,14 @@ use super::connect;
 const HAS_SETTINGS: &str = "select current_setting('plan_cache_mode') = 'force_generic_plan' \
                             and current_setting('enable_bitmapscan') = 'off'";
 
-/// A commit waits for the disk: what is claimed must be on record before it is sent. A server, database or role may have this off.
-/// The value is pinned, so that a changed default of the server does not reach an open session; a stricter one stays as it is.
+/// A commit waits for the disk: what is claimed must be on record before it is sent. A server, database or role may
+/// have this off. The value is pinned, so that a changed default of the server does not reach an open session; a
+/// stricter one stays as it is.
 const WAIT_FOR_DISK: &str = "select set_config('synchronous_commit', case current_setting('synchronous_commit') \
                              when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
 
-/// Raises an error if a transaction was open before this message: `now()` is then that transaction's time. In a message of the
-/// simple protocol both times are the same otherwise.
+/// Raises an error if a transaction was open before this message: `now()` is then that transaction's time. In a message
+/// of the simple protocol both times are the same otherwise.
 macro_rules! is_outside {
     () => {
         "select (case when now() = statement_timestamp() then '0' \
@@ -32,7 +33,8 @@ macro_rules! is_outside {
 }
 pub(super) use is_outside;
 
-/// A connection that keeps no statement on the server by name if it is pooled: the next transaction has another backend.
+/// A connection that keeps no statement on the server by name if it is pooled: the next transaction has another
+/// backend.
 pub(super) struct Session {
     connection: PgConnection,
     is_pooled: bool,
@@ -76,8 +78,8 @@ impl Session {
         Ok(())
     }
 
-    /// Commits or rolls back. `false` if the session no longer has the settings that it was opened with: the next operation needs
-    /// another one.
+    /// Commits or rolls back. `false` if the session no longer has the settings that it was opened with: the next
+    /// operation needs another one.
     pub(super) async fn end(&mut self, statement: &'static str) -> Result<bool, sqlx::Error> {
         if self.is_pooled {
             raw_sql(statement).execute(&mut self.connection).await?;
@@ -87,7 +89,8 @@ impl Session {
         Ok(settings == self.settings)
     }
 
-    /// Whether it still answers, is outside any transaction and has its own settings. Reads what a statement that was given up has left.
+    /// Whether it still answers, is outside any transaction and has its own settings. Reads what a statement that was
+    /// given up has left.
     pub(super) async fn is_clean(&mut self) -> Result<bool, sqlx::Error> {
         if self.is_pooled {
             return self.connection.ping().await.map(|()| true);

@@ -12,12 +12,14 @@ pub(super) const UPSERT: &str = r#"
             until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
-/// Records the addresses of a change. Binds: merchant, channel, address, the address encrypted; and the change's number.
+/// Records the addresses of a change. Binds: merchant, channel, address, the address encrypted; and the change's
+/// number.
 pub(super) const RECORD_ADDRESSES: &str = r#"
     insert into suppression_change_address (change_id, merchant, channel, address, sealed)
     select $5, * from unnest($1::text[], $2::text[], $3::text[], $4::text[])"#;
 
-/// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as above.
+/// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Binds: as
+/// above.
 pub(super) const ADD: &str = r#"
     insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select * from unnest(

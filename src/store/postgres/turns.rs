@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::head::Lane;
+use super::head::QueueLane;
 
-/// Whose turn it is in each lane of this process. Two rounds at once would only share the same processors; one after the other,
-/// the first of them sends while the second is at the database.
+/// Whose turn it is in each lane of this process. Two rounds at once would only share the same processors; one after
+/// the other, the first of them sends while the second is at the database.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<Lane, Arc<tokio::sync::Mutex<()>>>>);
+pub(super) struct LaneTurns(Mutex<BTreeMap<QueueLane, Arc<tokio::sync::Mutex<()>>>>);
 
-impl Turns {
+impl LaneTurns {
     /// Waits for one's turn, which ends when the guard is dropped.
-    pub(super) async fn of(&self, lane: Lane) -> OwnedMutexGuard<()> {
+    pub(super) async fn of(&self, lane: QueueLane) -> OwnedMutexGuard<()> {
         let turn = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(lane).or_default());
         turn.lock_owned().await
     }

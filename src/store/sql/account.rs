@@ -11,10 +11,10 @@ use crate::domain::{BorrowerKey, KeyRing};
 use crate::plan::Account;
 use crate::store::StoreError;
 
-/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several suppressions,
-/// one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether anything is stopped or
-/// rejected, or waits to be read, at all is asked once, not for each row. A record is looked for by a query of one row, not by `exists`, for which
-/// PostgreSQL might read all records of the merchant at once.
+/// The facts about the key `r` (merchant, borrower, due date, channel) at `$now`, but for the key itself. Of several
+/// suppressions, one that is more than an opt-out goes before: a confirmation passes that, and nothing else. Whether
+/// anything is stopped or rejected, or waits to be read, at all is asked once, not for each row. A record is looked for
+/// by a query of one row, not by `exists`, for which PostgreSQL might read all records of the merchant at once.
 macro_rules! account_columns {
     ($now:literal) => {
         concat!(

@@ -10,7 +10,8 @@ use crate::store::StoreError;
 /// What is known of a borrower `b`, without the key.
 macro_rules! borrower_columns {
     () => {
-        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.sealed, b.verifier, b.hold_reason, b.hold_until, \
+        "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.sealed, b.verifier, b.hold_reason, \
+         b.hold_until, \
          b.preferred_channel, b.preferred_hours"
     };
 }

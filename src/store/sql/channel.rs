@@ -1,12 +1,14 @@
-//! Which columns hold a borrower's address on a channel: the one place in SQL, as [`crate::domain::Borrower::address`] is in Rust.
+//! Which columns hold a borrower's address on a channel: the one place in SQL, as [`crate::domain::Borrower::address`]
+//! is in Rust.
 //!
-//! The SQL and a function over [`Channel`] are made from one table. A channel that is not in the table does not compile: without
-//! this, a suppression of an address on a new channel would be compared with another channel's address, in silence.
+//! The SQL and a function over [`Channel`] are made from one table. A channel that is not in the table does not
+//! compile: without this, a suppression of an address on a new channel would be compared with another channel's
+//! address, in silence.
 
 use crate::domain::Channel;
 
-/// The table: a channel, its word in the database, the column of `borrower b` with its address, and the one in the form in which
-/// addresses are compared.
+/// The table: a channel, its word in the database, the column of `borrower b` with its address, and the one in the form
+/// in which addresses are compared.
 macro_rules! with_channels {
     ($use:ident $(, $more:tt)*) => {
         $crate::store::sql::channel::$use! {
@@ -36,7 +38,8 @@ macro_rules! suppressed_cases {
     ([$now:tt] $($variant:ident $word:literal $clear:literal $key:literal),+) => {
         concat!($(
             "case when exists (select 1 from suppression s where s.channel = '", $word, "' and s.address = ", $key,
-            " and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > ", $now, ", true)) then '", $word,
+            " and coalesce(s.merchant, b.merchant) = b.merchant and coalesce(s.until > ", $now, ", true)) then \
+                '", $word,
             " ' else '' end || ",
         )+ "''")
     };

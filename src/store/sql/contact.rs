@@ -1,5 +1,5 @@
-//! What is read beside the facts about a claim's reminders: what the same people got and are to get, over the tables `reminder`,
-//! `queue`, `event` and `borrower`, and what falls due on the days after.
+//! What is read beside the facts about a claim's reminders: what the same people got and are to get, over the tables
+//! `reminder`, `queue`, `event` and `borrower`, and what falls due on the days after.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,12 @@ use crate::domain::{ReminderId, ReminderKey};
 use crate::plan::{Contact, Progress};
 use crate::store::StoreError;
 
-/// Contacts of a batch of people at `$now`. `$batch` is a table `k` of a place in the batch, merchant, borrower and, where people are
-/// counted over all merchants, phone and the key of the e-mail address. (`cross join` keeps the batch the outer loop on SQLite.) What
-/// expired before `$since` left before it. `left_at` is when it left at the latest, or was in doubt: then it may have gone. Of what waits
-/// the facts are read that [`Progress::waiting`] asks for: whether it is `held_back` (stopped, or nothing is open, or nobody knows), and
-/// whether its address is `suppressed`. They are queries of one row, not `exists`, as in the facts about an account.
+/// Contacts of a batch of people at `$now`. `$batch` is a table `k` of a place in the batch, merchant, borrower and,
+/// where people are counted over all merchants, phone and the key of the e-mail address. (`cross join` keeps the batch
+/// the outer loop on SQLite.) What expired before `$since` left before it. `left_at` is when it left at the latest, or
+/// was in doubt: then it may have gone. Of what waits the facts are read that [`Progress::waiting`] asks for: whether
+/// it is `held_back` (stopped, or nothing is open, or nobody knows), and whether its address is `suppressed`. They are
+/// queries of one row, not `exists`, as in the facts about an account.
 macro_rules! contacts {
     ($batch:literal, $since:literal, $now:literal) => {
         concat!(
@@ -86,8 +87,8 @@ macro_rules! contacts {
 }
 pub(in crate::store) use contacts;
 
-/// Which addresses of a batch more borrowers have than one person would; it is counted no further. `$batch` is a table `k` of an address,
-/// `$column` what it is compared with. Binds after the batch: how many one person would have.
+/// Which addresses of a batch more borrowers have than one person would; it is counted no further. `$batch` is a table
+/// `k` of an address, `$column` what it is compared with. Binds after the batch: how many one person would have.
 macro_rules! shared {
     ($batch:literal, $column:literal, $most:literal) => {
         concat!(
@@ -104,8 +105,8 @@ macro_rules! shared {
 }
 pub(in crate::store) use shared;
 
-/// Instalments due on the days after the due dates of a batch. `$batch` is a table `k` of a place in the batch, merchant,
-/// borrower, due date and the last day.
+/// Instalments due on the days after the due dates of a batch. `$batch` is a table `k` of a place in the batch,
+/// merchant, borrower, due date and the last day.
 macro_rules! following {
     ($batch:literal) => {
         concat!(
@@ -148,8 +149,8 @@ pub(in crate::store) struct ContactRow {
 }
 
 impl ContactRow {
-    /// `None` for what failed or was skipped without ever being in doubt, and for what will be. What is `undecided` is under a lease
-    /// already and still waits, as its facts say.
+    /// `None` for what failed or was skipped without ever being in doubt, and for what will be. What is `undecided` is
+    /// under a lease already and still waits, as its facts say.
     pub(in crate::store) fn contact(self, undecided: &UndecidedProgress) -> Result<Option<Contact>, StoreError> {
         let waiting = undecided.get(&ReminderId(self.reminder_id));
         let progress = match (waiting, self.state.as_deref(), self.left_at, self.not_before) {

@@ -15,7 +15,8 @@ macro_rules! event_columns {
 }
 pub(in crate::store) use event_columns;
 
-/// Whether an e-mail was sent a second time after an unknown outcome ([`SENT_ONCE_MORE`](crate::domain::SENT_ONCE_MORE)).
+/// Whether an e-mail was sent a second time after an unknown outcome
+/// ([`SENT_ONCE_MORE`](crate::domain::SENT_ONCE_MORE)).
 macro_rules! sent_once_more {
     ($reminder:literal) => {
         concat!(

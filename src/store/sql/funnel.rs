@@ -6,9 +6,9 @@ use super::borrower::{read, read_if_known};
 use crate::domain::{Funnel, SentCount};
 use crate::store::StoreError;
 
-/// Messages that were taken over in a span, counted by what decides about their way. Clicks are looked for since the span began; a
-/// receipt by its message, as an index over all receipts does not know their times: counted, as an `exists` may be answered by reading all of
-/// them. Binds: begin, end.
+/// Messages that were taken over in a span, counted by what decides about their way. Clicks are looked for since the
+/// span began; a receipt by its message, as an index over all receipts does not know their times: counted, as an
+/// `exists` may be answered by reading all of them. Binds: begin, end.
 pub(in crate::store) const SENT: &str = r#"
     select m.merchant, m.step, m.channel, m.product, m.route, count(*) as sent, sum(m.delivered) as delivered,
            sum(m.clicked) as clicked, sum(m.paid) as paid

@@ -12,13 +12,15 @@ use crate::store::{InstallmentFilter, StoreError};
 /// What is known of an instalment `i`, without borrower and due date.
 macro_rules! installment_columns {
     () => {
-        "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, i.route, i.tags"
+        "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, \
+         i.route, i.tags"
     };
 }
 pub(in crate::store) use installment_columns;
 
-/// The written columns of an instalment: a column, its number among the arrays of PostgreSQL, its index in a row of SQLite, and
-/// its type. The order is that in which [`crate::store::body`] binds. First the key, at the end what `settled_at` follows from.
+/// The written columns of an instalment: a column, its number among the arrays of PostgreSQL, its index in a row of
+/// SQLite, and its type. The order is that in which [`crate::store::body`] binds. First the key, at the end what
+/// `settled_at` follows from.
 macro_rules! with_written_columns {
     ($use:ident) => {
         $crate::store::sql::installment::$use! {
@@ -114,8 +116,8 @@ macro_rules! due_rows {
 }
 pub(in crate::store) use due_rows;
 
-/// One page of borrowers with what is open on one due date. The groups are chosen first, along the index, so that a page never
-/// splits one. Binds: end of the page before (due date, merchant, borrower), last due date, groups, now.
+/// One page of borrowers with what is open on one due date. The groups are chosen first, along the index, so that a
+/// page never splits one. Binds: end of the page before (due date, merchant, borrower), last due date, groups, now.
 pub(in crate::store) const DUE_PAGE: &str = due_rows!(
     r#"
         select distinct due_date, merchant, borrower_id from installment

@@ -1,10 +1,9 @@
-//! What the two relational ends share and what is compiled once: how values and rows are read, how an import is worked out, the
-//! state of the schema, and the statements that both databases take as they are. Statements of one database only stand in its
-//! own folder; the operations themselves in `body`, which is compiled once for each.
+//! What the two relational ends share and what is compiled once: how values and rows are read, how an import is worked
+//! out, the state of the schema, and the statements that both databases take as they are. Statements of one database
+//! only stand in its own folder; the operations themselves in `body`, which is compiled once for each.
 
 pub(super) mod account;
 pub(super) mod address_key;
-pub(super) mod books;
 pub(super) mod borrower;
 pub(super) mod channel;
 pub(super) mod clauses;
@@ -16,9 +15,11 @@ pub(super) mod event;
 pub(super) mod fallback;
 pub(super) mod funnel;
 pub(super) mod gateway_state;
+pub(super) mod import_batch;
 pub(super) mod incarnation;
 pub(super) mod installment;
 pub(super) mod notice;
+pub(super) mod preference;
 pub(super) mod queue;
 pub(super) mod rate;
 pub(super) mod receipt;
@@ -37,4 +38,3 @@ pub(super) mod suppression_change;
 pub(super) mod turn;
 pub(super) mod value;
 pub(super) mod volume;
-pub(super) mod wish;

@@ -9,7 +9,8 @@ use crate::domain::{Notice, NoticeChange, Recipient, ReminderId, ReminderKey, St
 use crate::store::notice::Sign;
 use crate::store::{HeldMessage, NoticeCount, StoreError};
 
-/// The notice that a reminder `r` is of, by the name behind `notice/` in its step; nothing is looked up for one that is of none.
+/// The notice that a reminder `r` is of, by the name behind `notice/` in its step; nothing is looked up for one that is
+/// of none.
 macro_rules! facts_of_notice {
     () => {
         r#"
@@ -86,7 +87,8 @@ pub(in crate::store) const COUNTS: &str = r#"
     ) c
     group by c.channel, c.state, c.reason"#;
 
-/// The signs of messages that went out or may have, of the due dates `$wanted` (merchant, borrower, due date); oldest first.
+/// The signs of messages that went out or may have, of the due dates `$wanted` (merchant, borrower, due date); oldest
+/// first.
 macro_rules! signs {
     ($wanted:literal) => {
         concat!(

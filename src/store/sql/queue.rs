@@ -40,7 +40,7 @@ pub(in crate::store) use head_of_lane;
 /// All facts at `$now` about each reminder of the rows `q`, in one row for each instalment.
 ///
 /// `$first` is the number of the first attempt in `q`: 1 if it was claimed already, else 0.
-macro_rules! facts {
+macro_rules! select_facts {
     ($now:literal, $first:literal, $($rows:tt)+) => {
         concat!(
             "select q.attempt, q.not_before as due_since, q.attempt > ",
@@ -62,9 +62,10 @@ macro_rules! facts {
         )
     };
 }
-pub(in crate::store) use facts;
+pub(in crate::store) use select_facts;
 
-/// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds: channel.
+/// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds:
+/// channel.
 pub(in crate::store) const NEXT_DUE: &str = r#"
     with recursive lane (place) as (
         select min(place) from queue where channel = $1 and state = 'planned' and apart is null
@@ -122,7 +123,7 @@ pub(in crate::store) const COUNTS: &str = r#"
         min(case when state = 'planned' and not_before <= $1 then not_before end) as oldest_due
     from queue group by channel, hold"#;
 
-/// A row of [`facts`].
+/// A row of [`select_facts`].
 #[derive(FromRow)]
 pub(in crate::store) struct ClaimRow {
     pub(in crate::store) attempt: i32,
@@ -261,9 +262,9 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 /// | retry | sending, unknown | planned, at `not_before`, in `place` |
 /// | unknown | sending | unknown; with an early receipt falling back at once |
 ///
-/// A row with another attempt number is never moved, and an event that moves no row is not recorded. Where a receipt was quicker
-/// and said that the message did not arrive, it stands: then neither accepted nor unknown, which is disproved, is recorded, and
-/// the row falls back at once.
+/// A row with another attempt number is never moved, and an event that moves no row is not recorded. Where a receipt
+/// was quicker and said that the message did not arrive, it stands: then neither accepted nor unknown, which is
+/// disproved, is recorded, and the row falls back at once.
 #[derive(Debug)]
 pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,

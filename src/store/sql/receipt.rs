@@ -11,8 +11,9 @@ use super::queue::FALLING_BACK;
 use crate::domain::{Event, EventKind, Receipt, ReminderId, State};
 use crate::store::StoreError;
 
-/// What is known of reminders: the queue row, the last event, and which receipts were recorded. `$batch` is a table `k` of
-/// numbers, joined to `r`. What was recorded is counted, as an `exists` may be answered by reading that kind of event of all reminders.
+/// What is known of reminders: the queue row, the last event, and which receipts were recorded. `$batch` is a table `k`
+/// of numbers, joined to `r`. What was recorded is counted, as an `exists` may be answered by reading that kind of
+/// event of all reminders.
 macro_rules! standing {
     ($batch:literal) => {
         concat!(
@@ -48,10 +49,10 @@ pub(in crate::store) struct StandingRow {
 
 /// The reminders of a batch of receipts.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Standings(BTreeMap<ReminderId, Standing>);
+pub(in crate::store) struct Standings(BTreeMap<ReminderId, ReceiptStanding>);
 
 #[derive(Debug)]
-struct Standing {
+struct ReceiptStanding {
     /// As people see it.
     state: State,
     is_queued: bool,
@@ -83,8 +84,8 @@ impl Standings {
             .map(Self)
     }
 
-    /// Lays a receipt over what is known by now, earlier receipts of the batch included. Gives the event that records it;
-    /// `None` if it counts for nothing.
+    /// Lays a receipt over what is known by now, earlier receipts of the batch included. Gives the event that records
+    /// it; `None` if it counts for nothing.
     pub(in crate::store) fn apply(&mut self, receipt: &Receipt, now: DateTime<Utc>) -> Option<Event> {
         let standing = self.0.get_mut(&receipt.reminder)?;
         let repeated = if receipt.arrived { standing.delivered } else { standing.undelivered };
@@ -113,7 +114,7 @@ impl Standings {
     }
 }
 
-impl Standing {
+impl ReceiptStanding {
     fn arrive(&mut self) {
         self.delivered = true;
         self.state = State::Delivered;
@@ -146,13 +147,13 @@ impl Standing {
 }
 
 impl StandingRow {
-    fn standing(self) -> Result<Standing, StoreError> {
+    fn standing(self) -> Result<ReceiptStanding, StoreError> {
         let is_falling_back = self.state.as_deref() == Some(FALLING_BACK);
         let queued = self.state.as_deref().filter(|_| !is_falling_back);
         let queued: Option<State> = queued.map(|state| read(state, "queue.state", str::parse)).transpose()?;
         let last: Option<EventKind> = read_if_known(self.last_kind, "event.kind", str::parse)?;
         let attempt = self.attempt.or(self.last_attempt).unwrap_or_default();
-        Ok(Standing {
+        Ok(ReceiptStanding {
             state: queued.or(last.map(EventKind::state)).ok_or(StoreError::Corrupt { column: "queue.state" })?,
             is_queued: self.state.is_some(),
             is_falling_back,

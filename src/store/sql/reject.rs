@@ -20,7 +20,8 @@ pub(in crate::store) use reject_columns;
 /// Whether anything is kept: with nearly every import nothing is.
 pub(in crate::store) const ANY: &str = "select exists (select 1 from reject)";
 
-/// Kept records that match a filter; its clauses come in between. Binds: merchant, instalment, whether they wait, number, limit.
+/// Kept records that match a filter; its clauses come in between. Binds: merchant, instalment, whether they wait,
+/// number, limit.
 pub(in crate::store) const MATCHING: [&str; 2] =
     [concat!("select ", reject_columns!(), " from reject x where true"), " order by x.id limit $5"];
 

@@ -20,8 +20,8 @@ macro_rules! reminder_columns {
 }
 pub(in crate::store) use reminder_columns;
 
-/// What matches a filter, with its queue row or else its last event; the clauses come after it. Binds: id, state, merchant, borrower,
-/// due date, channel, before, limit.
+/// What matches a filter, with its queue row or else its last event; the clauses come after it. Binds: id, state,
+/// merchant, borrower, due date, channel, before, limit.
 macro_rules! matching {
     ($from:expr) => {
         concat!(
@@ -45,8 +45,9 @@ const BY_REMINDER: &str = matching!("from reminder r left join queue q on q.remi
 /// From the newest in the queue on: few of all reminders are.
 const BY_QUEUE: &str = matching!("from queue q join reminder r on r.id = q.reminder_id");
 
-/// From the newest on that ever came to this end, of a merchant, a due date or a channel: such events have all three, and an index for
-/// each, which the clause `$first` names. The other two are compared in the event, before its reminder is read.
+/// From the newest on that ever came to this end, of a merchant, a due date or a channel: such events have all three,
+/// and an index for each, which the clause `$first` names. The other two are compared in the event, before its reminder
+/// is read.
 macro_rules! by_end {
     ($first:literal) => {
         matching!(concat!(
@@ -69,7 +70,8 @@ const BY_END_OF_MERCHANT: &str = by_end!(" and x.merchant = $3");
 const BY_END_OF_DUE_DATE: &str = by_end!(" and x.due_date = $5");
 const BY_END_OF_CHANNEL: &str = by_end!(" and x.channel = $6");
 
-/// From the newest on that was ever taken over. Nearly all of those with an event are, and what waits has none: it is passed over.
+/// From the newest on that was ever taken over. Nearly all of those with an event are, and what waits has none: it is
+/// passed over.
 const BY_ACCEPTED: &str = matching!(
     r#"from (
         select x.reminder_id from event x
@@ -108,9 +110,10 @@ pub(in crate::store) fn matching(filter: &ReminderFilter) -> [&'static str; 2] {
     [from, NEWEST_FIRST]
 }
 
-/// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner then walks the
-/// reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and sort all. Merchant, due date and
-/// channel are compared as the expressions of the listings' own indexes, which no other statement may use.
+/// The clauses of a filter. An end state is the word of the last event. It is compared after both joins: the planner
+/// then walks the reminders from the newest and stops at the limit, where `q.state is null` makes it expect one row and
+/// sort all. Merchant, due date and channel are compared as the expressions of the listings' own indexes, which no
+/// other statement may use.
 pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 10] {
     let queued = |state: &State| matches!(state, State::Planned | State::Held | State::Sending | State::Unknown);
     [

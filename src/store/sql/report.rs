@@ -9,7 +9,8 @@ use super::clauses::Clause;
 use super::sealing::{open_address, open_personal};
 use super::value::Moment;
 use crate::domain::{
-    Address, Channel, Code, Fate, KeyRing, MerchantId, ReminderId, ReminderKey, Step, Suppression, SuppressionReason,
+    Address, Channel, Code, KeyRing, MerchantId, ReminderId, ReminderKey, ReportedState, Step, Suppression,
+    SuppressionReason,
 };
 use crate::store::{KeptReport, ReplyFilter, ReplyRecord, Sender, StoreError, SuppressionFilter};
 
@@ -28,8 +29,9 @@ macro_rules! by_provider_id {
 }
 pub(in crate::store) use by_provider_id;
 
-/// Reminders whose messages were handed to other gateways only. An attempt that is under way, or that names no gateway, may be the
-/// gateway's. Columns of the table `k`: number. Counted as in `standing`, so that no plan reads the events of all reminders.
+/// Reminders whose messages were handed to other gateways only. An attempt that is under way, or that names no gateway,
+/// may be the gateway's. Columns of the table `k`: number. Counted as in `standing`, so that no plan reads the events
+/// of all reminders.
 macro_rules! foreign {
     ($batch:literal, $gateway:literal) => {
         concat!(
@@ -37,7 +39,8 @@ macro_rules! foreign {
             $batch,
             " where (select coalesce(max(case when e.gateway <> ",
             $gateway,
-            " then 1 else 2 end), 0) from event e where e.reminder_id = k.id and e.kind in ('accepted', 'unknown')) = 1 \
+            " then 1 else 2 end), 0) from event e where e.reminder_id = k.id and e.kind in ('accepted', 'unknown')) = \
+             1 \
              and (select count(*) from queue q where q.reminder_id = k.id and q.state = 'sending') = 0"
         )
     };
@@ -92,7 +95,8 @@ pub(in crate::store) const RECORD_READING: &str =
     "insert into reply_reading (reply_id, at, actor, intent) values ($1, $2, $3, $4)";
 
 /// One answer. Binds: number.
-pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, said, at, false as unread from reply where id = $1";
+pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, sealed, \
+    intent, said, at, false as unread from reply where id = $1";
 
 /// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
 pub(in crate::store) const IS_OVERTAKEN: &str = r#"
@@ -106,8 +110,9 @@ pub(in crate::store) const IS_OVERTAKEN: &str = r#"
 pub(in crate::store) const OF_REMINDER: &str =
     "select id as reminder_id, merchant, borrower_id, due_date from reminder where id = $1";
 
-/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came, unless that was
-/// quicker than the answer and is all there is. `$column` is the one of `borrower` that holds it. Binds: address, channel, gateway.
+/// The latest reminder that went to an address through a gateway: by when it left, not by when its receipt came, unless
+/// that was quicker than the answer and is all there is. `$column` is the one of `borrower` that holds it. Binds:
+/// address, channel, gateway.
 macro_rules! last_sent {
     ($column:literal) => {
         concat!(
@@ -124,8 +129,8 @@ macro_rules! last_sent {
 
 pub(in crate::store) use last_sent;
 
-/// Lifts what an answer suppressed for the merchant that was answered; nothing, if it is not known who that is. Binds: channel, address,
-/// merchant.
+/// Lifts what an answer suppressed for the merchant that was answered; nothing, if it is not known who that is. Binds:
+/// channel, address, merchant.
 pub(in crate::store) const OPT_IN: &str = r#"
     delete from suppression
     where channel = $1 and address = $2 and reason = 'opted_out' and source like 'reply:%'
@@ -135,8 +140,8 @@ pub(in crate::store) const OPT_IN: &str = r#"
 pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"
     delete from suppression where channel = $1 and address = $2 and coalesce(merchant, '') = coalesce($3, '')"#;
 
-/// Suppressions that match; the clauses come in between. Binds: merchant, channel, address, and what the page before ended with:
-/// channel, address, merchant; limit.
+/// Suppressions that match; the clauses come in between. Binds: merchant, channel, address, and what the page before
+/// ended with: channel, address, merchant; limit.
 pub(in crate::store) const SUPPRESSIONS: [&str; 2] = [
     "select merchant, channel, address, sealed, reason, source, since, until from suppression where true",
     " order by channel, address, coalesce(merchant, '') limit $7",
@@ -244,23 +249,23 @@ fn read_sender(channel: &str, address: String) -> Sender {
 }
 
 /// A fate as its two columns.
-pub(in crate::store) fn fate_columns(fate: &Fate) -> (&'static str, Option<&str>) {
+pub(in crate::store) fn fate_columns(fate: &ReportedState) -> (&'static str, Option<&str>) {
     match fate {
-        Fate::Delivered => ("delivered", None),
-        Fate::Undelivered { code, for_good } => {
+        ReportedState::Delivered => ("delivered", None),
+        ReportedState::Undelivered { code, for_good } => {
             (if *for_good { "gone" } else { "undelivered" }, code.as_ref().map(Code::as_str))
         }
-        Fate::Complained => ("complained", None),
+        ReportedState::Complained => ("complained", None),
     }
 }
 
-fn read_fate(word: &str, code: Option<&str>) -> Result<Fate, StoreError> {
+fn read_fate(word: &str, code: Option<&str>) -> Result<ReportedState, StoreError> {
     let code = code.map(Code::new);
     Ok(match word {
-        "delivered" => Fate::Delivered,
-        "undelivered" => Fate::Undelivered { code, for_good: false },
-        "gone" => Fate::Undelivered { code, for_good: true },
-        "complained" => Fate::Complained,
+        "delivered" => ReportedState::Delivered,
+        "undelivered" => ReportedState::Undelivered { code, for_good: false },
+        "gone" => ReportedState::Undelivered { code, for_good: true },
+        "complained" => ReportedState::Complained,
         _ => return Err(StoreError::Corrupt { column: "kept_report.fate" }),
     })
 }

@@ -61,7 +61,7 @@ impl MarkRow {
 
 /// A row of [`DUE_CHANGED`].
 #[derive(FromRow)]
-pub(in crate::store) struct ChangedRow {
+pub(in crate::store) struct DueDateChangeRow {
     pub(in crate::store) since: Moment,
     #[sqlx(flatten)]
     pub(in crate::store) due: DueRow,

@@ -1,7 +1,7 @@
 //! How personal data is kept: as it is, or sealed under the keys of `[encryption]`.
 //!
-//! In an encrypted database a column that is compared holds the blind index of its value on both sides of every comparison, and the
-//! value itself is sealed in another column of the row.
+//! In an encrypted database a column that is compared holds the blind index of its value on both sides of every
+//! comparison, and the value itself is sealed in another column of the row.
 
 use super::borrower::read;
 use crate::domain::{Borrower, BorrowerKey, KeyRing};

@@ -1,5 +1,5 @@
-//! Values that sqlx has no common form for. PostgreSQL has native types for both; SQLite would make a float of an amount, and
-//! texts of unequal length, which do not sort, of times.
+//! Values that sqlx has no common form for. PostgreSQL has native types for both; SQLite would make a float of an
+//! amount, and texts of unequal length, which do not sort, of times.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;

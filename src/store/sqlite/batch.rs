@@ -1,3 +1,5 @@
+//! Binds many rows as one JSON array for `json_each`.
+
 use serde::Serialize;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -5,8 +7,8 @@ use sqlx::{Arguments, FromRow, Sqlite, query_as_with, query_with};
 
 use crate::store::StoreError;
 
-/// The rows of a statement for many, bound together as one JSON array of arrays: `json_each($1)`, of which `value ->> 0` is the
-/// first column.
+/// The rows of a statement for many, bound together as one JSON array of arrays: `json_each($1)`, of which `value ->>
+/// 0` is the first column.
 pub(super) struct Batch<'r, R> {
     rows: &'r [R],
     /// What each row says so far, without its closing bracket.

@@ -44,14 +44,16 @@ pub(super) async fn pools(options: &SqliteConnectOptions) -> Result<(SqlitePool,
     Ok((writer, readers(options)))
 }
 
-/// SQLite gives the files beside the database the mode that the database has; those that an older version left are mended too.
+/// SQLite gives the files beside the database the mode that the database has; those that an older version left are
+/// mended too.
 fn make_private(file: &Path) -> Result<(), StoreError> {
-    let beside = |ending: &str| {
+    let recent_contacts = |ending: &str| {
         let mut path = file.as_os_str().to_owned();
         path.push(ending);
         private_file::restrict(Path::new(&path))
     };
-    let made = private_file::prepare(file).and_then(|()| ["-wal", "-shm", "-journal"].into_iter().try_for_each(beside));
+    let made = private_file::prepare(file)
+        .and_then(|()| ["-wal", "-shm", "-journal"].into_iter().try_for_each(recent_contacts));
     match made {
         Err(error) if private_file::is_refusal(&error) => Err(StoreError::UnsafeFile(error.to_string())),
         // Of anything else, SQLite's own words say more.

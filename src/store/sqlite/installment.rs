@@ -11,7 +11,8 @@ pub(super) const OF_BATCH: &str = concat!(
     cross join installment i on i.installment_id = k.value ->> 1 and i.merchant = k.value ->> 0"#
 );
 
-/// Adds instalments that are not known. Rows: the columns of [`with_written_columns`], whether nothing is owed; then bind: now.
+/// Adds instalments that are not known. Rows: the columns of [`with_written_columns`], whether nothing is owed; then
+/// bind: now.
 pub(super) const ADD: &str = with_written_columns!(sqlite_rows);
 
 /// Writes instalments, known or not. Rows and bind: as [`ADD`].

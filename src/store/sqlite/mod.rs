@@ -40,6 +40,8 @@ mod operations;
 mod outbox;
 #[path = "../body/permits.rs"]
 mod permits;
+#[path = "../body/preferences.rs"]
+mod preferences;
 mod queue;
 mod rate;
 mod receipt;
@@ -74,8 +76,6 @@ mod suppression_changes;
 mod views;
 #[path = "../body/volumes.rs"]
 mod volumes;
-#[path = "../body/wishes.rs"]
-mod wishes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -100,8 +100,8 @@ type Connection = SqliteConnection;
 type Db = Sqlite;
 type End = SqliteStore;
 
-/// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote in between. Within
-/// a transaction SQLite refuses it.
+/// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote
+/// in between. Within a transaction SQLite refuses it.
 const BEGIN_WRITE: &str = "begin immediate";
 
 /// Whether anything was ever migrated.
@@ -125,8 +125,8 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file of `url` (`sqlite:dueherald.db`, `sqlite:///var/lib/dueherald/dueherald.db`) and makes it if it is not
-    /// there. Leases, expiries and turns go by `clock`.
+    /// Opens the file of `url` (`sqlite:dueherald.db`, `sqlite:///var/lib/dueherald/dueherald.db`) and makes it if it
+    /// is not there. Leases, expiries and turns go by `clock`.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`]; [`StoreError::Unreachable`] if the file can be neither opened nor made.
@@ -195,7 +195,8 @@ impl SqliteStore {
         self.write().await
     }
 
-    /// The time within a transaction that has begun. A writing one is alone by now, so it sees all that was committed before.
+    /// The time within a transaction that has begun. A writing one is alone by now, so it sees all that was committed
+    /// before.
     #[expect(clippy::unused_async, reason = "PostgreSQL may have to ask its server")]
     async fn now(&self, _tx: &mut Tx) -> Result<Moment, StoreError> {
         Ok(Moment(self.clock.now()))

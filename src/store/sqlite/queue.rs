@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, facts, head_of_lane};
+use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
@@ -18,10 +18,10 @@ macro_rules! fence {
     };
 }
 
-/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit, place, generation,
-/// events, reminders.
+/// The facts about due rows. Nothing to lock or to skip: the writing transaction is alone. Binds: now, channel, limit,
+/// place, generation, events, reminders.
 const CLAIMABLE: &str = concat!(
-    facts!("$1", "0", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", fence!()), ")")),
+    select_facts!("$1", "0", concat!("(select q.*", head_of_lane!("$1", "$2", "$3", "$4", fence!()), ")")),
     " order by q.not_before, q.reminder_id, i.installment_id"
 );
 
@@ -187,8 +187,8 @@ const RELEASED: &str = r#"
     insert into event (reminder_id, attempt, at, kind, detail)
     select value ->> 0, value ->> 1, $2, 'released', value ->> 2 from json_each($1)"#;
 
-/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in: the route that
-/// an instalment leads to, and the values that a template renders.
+/// Releases rows of due dates about which the ledger has changed, if they are held for what the ledger has a part in:
+/// the route that an instalment leads to, and the values that a template renders.
 pub(super) async fn release_changed(
     connection: &mut Connection,
     now: Moment,

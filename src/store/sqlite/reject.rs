@@ -12,8 +12,8 @@ pub(super) const OF_BATCH: &str = concat!(
     order by x.at, x.id"#
 );
 
-/// Keeps records, each in the place of the one of the same source and instalment; the same again stays as it is. Rows: the columns;
-/// then bind: now.
+/// Keeps records, each in the place of the one of the same source and instalment; the same again stays as it is. Rows:
+/// the columns; then bind: now.
 pub(super) const KEEP: &str = r#"
     insert into reject (installment_id, merchant, source, digest, kind, waits, cells, reason, at)
     select

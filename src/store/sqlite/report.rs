@@ -2,8 +2,8 @@
 
 use crate::store::sql::report::{addresses, by_provider_id, foreign};
 
-/// Reminders of a gateway's own numbers. Rows: number. Binds after them: gateway. `cross join` would keep the batch the outer loop,
-/// but the index leaves no other way.
+/// Reminders of a gateway's own numbers. Rows: number. Binds after them: gateway. `cross join` would keep the batch the
+/// outer loop, but the index leaves no other way.
 pub(super) const BY_PROVIDER_ID: &str =
     by_provider_id!("(select value ->> 0 as provider_id from json_each($1)) k", "$2");
 

@@ -1,10 +1,11 @@
 //! A connection during one operation, and a transaction on it.
 //!
-//! A future can be dropped at any of its awaits: by a time-out, by a visitor who hangs up, by the end of the process. The connection
-//! may then be inside a transaction, or have an answer on the way. Returned to the pool like that, it would carry the next operation
-//! in a transaction that nobody commits: a claim there is undone after its messages have left. So a connection goes back only when
-//! the operation says that it is idle; otherwise it is closed, and the server rolls back. sqlx's own `Transaction` is not used: one
-//! that is dropped while it begins is not rolled back (launchbadge/sqlx issues 4385 and 4393).
+//! A future can be dropped at any of its awaits: by a time-out, by a visitor who hangs up, by the end of the process.
+//! The connection may then be inside a transaction, or have an answer on the way. Returned to the pool like that, it
+//! would carry the next operation in a transaction that nobody commits: a claim there is undone after its messages have
+//! left. So a connection goes back only when the operation says that it is idle; otherwise it is closed, and the server
+//! rolls back. sqlx's own `Transaction` is not used: one that is dropped while it begins is not rolled back
+//! (launchbadge/sqlx issues 4385 and 4393).
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -89,8 +90,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even if the connection
-    /// breaks now; it is closed then.
+    /// Ends a transaction that wrote nothing, or nothing to keep, and hands on what it read. What is read is true even
+    /// if the connection breaks now; it is closed then.
     pub(super) async fn finish<T>(self, read: T) -> T {
         if let Err(error) = self.rollback().await {
             tracing::debug!(%error, "a connection broke while a transaction ended");

@@ -11,12 +11,14 @@ pub(super) const UPSERT: &str = r#"
             until = excluded.until
     where suppression.until is not null or excluded.until is null"#;
 
-/// Records the addresses of a change. Rows: merchant, channel, address, the address encrypted; binds besides: the change's number.
+/// Records the addresses of a change. Rows: merchant, channel, address, the address encrypted; binds besides: the
+/// change's number.
 pub(super) const RECORD_ADDRESSES: &str = r#"
     insert into suppression_change_address (change_id, merchant, channel, address, sealed)
     select $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)"#;
 
-/// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Rows: as above.
+/// Adds what follows from reports. What has no end stays, but for a bounce or a complaint before an opt-out. Rows: as
+/// above.
 pub(super) const ADD: &str = r#"
     insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::TaskStore;
 use crate::domain::BorrowerKey;
-use crate::store::{EncryptionStore, Protection, Renewed, StoreError};
+use crate::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 
 #[async_trait]
 impl EncryptionStore for TaskStore {
-    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<Renewed, StoreError> {
+    async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
         let after = after.cloned();
         self.run(|store| async move { store.renew_encryption(after.as_ref()).await }).await
     }

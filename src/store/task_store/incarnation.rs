@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::TaskStore;
-use crate::domain::{Arming, Beat, DatabaseState, DisarmReason, HandedOver, ManualChange, Marks};
+use crate::domain::{Arming, Beat, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks};
 use crate::store::{IncarnationStore, StoreError};
 
 #[async_trait]
@@ -22,7 +22,7 @@ impl IncarnationStore for TaskStore {
         self.run(|store| async move { store.disarm(reason, &daemon).await }).await
     }
 
-    async fn hand_in(&self, handed_over: &[HandedOver], marks: Marks) -> Result<usize, StoreError> {
+    async fn hand_in(&self, handed_over: &[HandoverRecord], marks: Marks) -> Result<usize, StoreError> {
         let handed_over = handed_over.to_vec();
         self.run(|store| async move { store.hand_in(&handed_over, marks).await }).await
     }

@@ -1,9 +1,9 @@
 //! A store whose operations run to their end, whatever becomes of who asked for them.
 //!
-//! A future is dropped when a visitor hangs up, a time-out passes, or a `select!` goes another way. An operation on a database must
-//! not end there: its connection would be left in the middle of something, and what it was to write would be written or not, by
-//! chance. So each operation is a task of its own; who asked waits for it, or does not. It also knows what it needs by itself: what
-//! it is given is copied.
+//! A future is dropped when a visitor hangs up, a time-out passes, or a `select!` goes another way. An operation on a
+//! database must not end there: its connection would be left in the middle of something, and what it was to write would
+//! be written or not, by chance. So each operation is a task of its own; who asked waits for it, or does not. It also
+//! knows what it needs by itself: what it is given is copied.
 
 mod encryption;
 mod holds;
@@ -22,17 +22,18 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, NextLook,
-    PutIn, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ScanState, Stop, Store,
-    StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder, Verdict, WishRecord,
-    WriteMode,
+    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, LedgerRow,
+    NextLook, PlanResult, PreferencesRecord, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading,
+    ReplyRecord, ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store, StoreError, SuppressionChangeFilter,
+    SuppressionFilter, UnknownReminder, WriteMode,
 };
 use crate::domain::{
-    AddressKey, Amended, Amendment, BorrowerKey, Channel, Click, Code, Event, GatewayState, Installment, ManualChange,
-    MerchantId, NewReminder, Next, Outcome, Receipt, Reminder, ReminderId, RouteHealth, RouteKey, RouteVersion,
-    SentCount, Settlement, SourceName, SourceState, Suppression, SuppressionChange, WishesByHand,
+    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Code, Event, GatewayState, Installment,
+    ManualChange, ManualPreferences, MerchantId, NewReminder, Next, Outcome, Receipt, Reminder, ReminderId,
+    RouteHealth, RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, Suppression,
+    SuppressionChange,
 };
-use crate::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, TryOf};
+use crate::plan::{Account, AnswerTry, Due, Mark, PlanItem, RecentContacts, TryDecision};
 
 /// Runs each operation of another store in a task of its own.
 #[derive(Debug, Clone)]
@@ -49,8 +50,8 @@ impl TaskStore {
         Self { store, running, room: None }
     }
 
-    /// The same with room for so many operations at once. Others wait, and one whose caller gives up while it waits never begins: visitors
-    /// who come and go leave no more behind than that.
+    /// The same with room for so many operations at once. Others wait, and one whose caller gives up while it waits
+    /// never begins: visitors who come and go leave no more behind than that.
     #[must_use]
     pub fn with_room(self, operations: usize) -> Self {
         Self { room: Some(Arc::new(Semaphore::new(operations))), ..self }
@@ -79,9 +80,10 @@ impl TaskStore {
     }
 }
 
-/// A claim on its way to who asked for it. If nobody takes it, nothing of it leaves, and its reminders are planned again at once.
+/// A claim on its way to who asked for it. If nobody takes it, nothing of it leaves, and its reminders are planned
+/// again at once.
 struct ClaimInTransit {
-    claimed: Option<Claimed>,
+    claimed: Option<ClaimResult>,
     place: u16,
     store: Arc<dyn Store>,
     running: TaskTracker,
@@ -89,7 +91,7 @@ struct ClaimInTransit {
 
 impl Drop for ClaimInTransit {
     fn drop(&mut self) {
-        let Some(Claimed { now, sending, .. }) = self.claimed.take().filter(|claimed| !claimed.sending.is_empty())
+        let Some(ClaimResult { now, sending, .. }) = self.claimed.take().filter(|claimed| !claimed.sending.is_empty())
         else {
             return;
         };
@@ -103,7 +105,8 @@ impl Drop for ClaimInTransit {
         self.running.spawn_on(
             async move {
                 if let Err(error) = store.settle(&settlements).await {
-                    tracing::error!(%error, "a claim that nobody waits for could not be given back; it will be unknown");
+                    tracing::error!(%error, "a claim that nobody waits for could not be given back; it will be \
+                        unknown");
                 }
             },
             &runtime,
@@ -131,7 +134,7 @@ impl Store for TaskStore {
         amendments: &[Amendment],
         source: Option<&SourceName>,
         mode: WriteMode,
-    ) -> Result<Vec<Amended>, StoreError> {
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
         let (amendments, source) = (amendments.to_vec(), source.cloned());
         self.run(|store| async move { store.amend(&amendments, source.as_ref(), mode).await }).await
     }
@@ -175,10 +178,10 @@ impl Store for TaskStore {
         borrower: &BorrowerKey,
         due_date: NaiveDate,
         channel: Channel,
-        beside: Beside,
+        recent_contacts: RecentContacts,
     ) -> Result<Account, StoreError> {
         let borrower = borrower.clone();
-        self.run(|store| async move { store.account_beside(&borrower, due_date, channel, beside).await }).await
+        self.run(|store| async move { store.account_beside(&borrower, due_date, channel, recent_contacts).await }).await
     }
 
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
@@ -209,9 +212,9 @@ impl Store for TaskStore {
         self.run(|store| async move { store.lift_suppression(merchant.as_ref(), &address, &by).await }).await
     }
 
-    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
         let said = said.clone();
-        self.run(|store| async move { store.wish(&said).await }).await
+        self.run(|store| async move { store.set_preferences(&said).await }).await
     }
 
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
@@ -247,7 +250,7 @@ impl Store for TaskStore {
         self.run(|store| async move { store.sent(&span).await }).await
     }
 
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         let attempt = attempt.clone();
         self.run(|store| async move { store.try_digits(&attempt).await }).await
     }
@@ -257,9 +260,9 @@ impl Store for TaskStore {
         self.run(|store| async move { store.forget_tries(&attempt).await }).await
     }
 
-    async fn wishes(&self, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
         let borrower = borrower.clone();
-        self.run(|store| async move { store.wishes(&borrower).await }).await
+        self.run(|store| async move { store.preferences(&borrower).await }).await
     }
 
     async fn plan(
@@ -290,7 +293,7 @@ impl Store for TaskStore {
         self.run(|store| async move { store.changes(after, limit).await }).await
     }
 
-    async fn put_in(&self, planned: &[Planned], at: DateTime<Utc>, mode: WriteMode) -> Result<PutIn, StoreError> {
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
         let planned = planned.to_vec();
         self.run(|store| async move { store.put_in(&planned, at, mode).await }).await
     }
@@ -301,7 +304,7 @@ impl Store for TaskStore {
         self.run(|store| async move { store.done_with(&changes, &rules).await }).await
     }
 
-    async fn claim(&self, request: &ClaimRequest, decide: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
         Ok(claimed)
     }
@@ -310,8 +313,8 @@ impl Store for TaskStore {
         &self,
         settlements: &[Settlement],
         request: &ClaimRequest,
-        decide: Decide<'_>,
-    ) -> Result<(usize, Claimed), StoreError> {
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
         let (settlements, request, decide) = (settlements.to_vec(), request.clone(), decide.shared());
         let running = self.running.clone();
         let claim = self.run(|store| async move {
@@ -351,7 +354,7 @@ impl Store for TaskStore {
         self.run(|store| async move { store.record(&receipts).await }).await
     }
 
-    async fn take_in(&self, told: &Told) -> Result<TakenIn, StoreError> {
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
         let told = told.clone();
         self.run(|store| async move { store.take_in(&told).await }).await
     }
@@ -360,7 +363,7 @@ impl Store for TaskStore {
         self.run(|store| async move { store.kept_reports(limit).await }).await
     }
 
-    async fn review_kept(&self, reviewed: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
         let reviewed = reviewed.to_vec();
         self.run(|store| async move { store.review_kept(&reviewed).await }).await
     }

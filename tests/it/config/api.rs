@@ -1,6 +1,6 @@
 //! `[api]`: who may ask and say.
 
-use dueherald::config::ApiAction::{ChangeWishes, ReadWishes};
+use dueherald::config::ApiAction::{ChangePreferences, ReadPreferences};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
@@ -10,7 +10,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const OLD: &str = "abcdef0123456789abcdef0123456789";
 
 /// What each token must say besides.
-const REST: &str = "merchants = [\"mall\"], actions = [\"read_wishes\"]";
+const REST: &str = "merchants = [\"mall\"], actions = [\"read_preferences\"]";
 
 fn with_api(section: &str) -> String {
     changed(&[("[templates]", &format!("[api]\n{section}\n[templates]"))])
@@ -18,7 +18,11 @@ fn with_api(section: &str) -> String {
 
 #[test]
 fn a_token_has_a_name_and_may_come_from_the_environment() {
-    let text = with_api("tokens = [{ name = \"crm\", token = [{ env = \"CRM_TOKEN\" }, \"OLD\"], merchants = [\"mall\"], actions = [\"read_wishes\"] }]").replace("OLD", OLD);
+    let text = with_api(
+        "tokens = [{ name = \"crm\", token = [{ env = \"CRM_TOKEN\" }, \"OLD\"], merchants = \
+        [\"mall\"], actions = [\"read_preferences\"] }]",
+    )
+    .replace("OLD", OLD);
     let api = load(&text, &[("CRM_TOKEN", TOKEN)]).expect("it is sound").api;
     let [crm] = &api.tokens[..] else { panic!("one system has a token") };
     let shown: Vec<_> = crm.tokens.iter().map(|token| token.expose_secret()).collect();
@@ -27,8 +31,8 @@ fn a_token_has_a_name_and_may_come_from_the_environment() {
         ("crm", vec![TOKEN, OLD], "127.0.0.1:8081")
     );
     let (mall, other) = ("mall".parse().expect("an id"), "other".parse().expect("an id"));
-    let may =
-        [(ReadWishes, &mall), (ChangeWishes, &mall), (ReadWishes, &other)].map(|(action, of)| crm.may(action, of));
+    let may = [(ReadPreferences, &mall), (ChangePreferences, &mall), (ReadPreferences, &other)]
+        .map(|(action, of)| crm.may(action, of));
     assert_eq!(may, [true, false, false]);
     assert!(!format!("{api:?}").contains(TOKEN), "a token is no text for a log");
 }
@@ -48,7 +52,7 @@ fn a_token_has_a_name_and_may_come_from_the_environment() {
     "api.listen: is an address of [http] as well"
 )]
 #[case::of_nobody(
-    "tokens = [{ name = \"crm\", token = \"T\", merchants = [\"mal\"], actions = [\"read_wishes\"] }]",
+    "tokens = [{ name = \"crm\", token = \"T\", merchants = [\"mal\"], actions = [\"read_preferences\"] }]",
     "tokens[crm].merchants: there is no merchant \"mal\"; did you mean \"mall\"?"
 )]
 #[case::unbound(
@@ -57,7 +61,7 @@ fn a_token_has_a_name_and_may_come_from_the_environment() {
 )]
 #[case::of_no_action(
     "tokens = [{ name = \"crm\", token = \"T\", merchants = [\"mall\"], actions = [\"all\"] }]",
-    "tokens[crm].actions: \"all\" is unknown; write \"read_wishes\" or \"change_wishes\""
+    "tokens[crm].actions: \"all\" is unknown; write \"read_preferences\" or \"change_preferences\""
 )]
 fn a_mistaken_token_is_told(#[case] section: &str, #[case] expected: &str) {
     let told = told(&with_api(&section.replace("\"T\"", &format!("{TOKEN:?}")).replace("REST", REST)), &[]);

@@ -1,6 +1,6 @@
 //! Calendars, contact hours of a merchant's own, and everything that a rule may ask for.
 
-use dueherald::plan::{Days, Doubt, OnHoliday, RulesMatch, TimeOfDay, doubts};
+use dueherald::plan::{Days, OnHoliday, RuleWarning, RulesMatch, TimeOfDay, rule_warnings};
 use rstest::rstest;
 
 use super::{changed, checked, load, told};
@@ -137,10 +137,11 @@ async fn a_check_warns_of_what_may_not_be_meant_with_its_line() {
     let text = format!("{text}\n[calendars.old]\nholidays = [\"2026-10-01\"]\n")
         .replace(MALL, &format!("{MALL}calendar = \"old\"\n"));
     let config = load(&text, &[]).expect("it is sound");
-    assert!(matches!(doubts(&config.policy)[..], [Doubt::Overlap { .. }]));
+    assert!(matches!(rule_warnings(&config.policy)[..], [RuleWarning::Overlap { .. }]));
     let (_, shown) = checked(&config, None).await;
     for line in [
-        "  conf/dueherald.toml:50: rules[due-today]: reminds as rule due-soon does: borrowers of harbour may get two sms 1 day before; narrow one of them, or write rules_match = \"first\"\n",
+        "  conf/dueherald.toml:50: rules[due-today]: reminds as rule due-soon does: borrowers of harbour may get two \
+         sms 1 day before; narrow one of them, or write rules_match = \"first\"\n",
         "  the calendar of rule due-today for mall names no day after 2026-10-01: add the holidays that follow\n",
     ] {
         assert!(shown.contains(line), "{shown}");

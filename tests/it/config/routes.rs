@@ -22,7 +22,9 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
         (WEB, "url = \"https://pay.mall.example.com/{installment}?o={order}&a={amount}&c={currency}&s={signature}\""),
         (
             APP,
-            "kind = \"app\"\nurl = \"mallfinance://bill/{installment}\"\nstores = [\"https://apps.apple.com/cn/app/id1\", \"https://pay.mall.example.com/app.apk\"]\nsteps = { zh-CN = [\"打开 App\", \"还款\"] }\n[routes.mall-care]\nmerchant = \"mall\"\nkind = \"support\"\nproduct = \"教育分期\"\nphone = \"95000\"\n[routes.mall-desk]\nmerchant = \"mall\"\nkind = \"support\"",
+            "kind = \"app\"\nurl = \"mallfinance://bill/{installment}\"\nstores = \
+             [\"https://apps.apple.com/cn/app/id1\", \"https://pay.mall.example.com/app.apk\"]\nsteps = { zh-CN = \
+             [\"打开 App\", \"还款\"] }\n[routes.mall-care]\nmerchant = \"mall\"\nkind = \"support\"\nproduct = \"教育分期\"\nphone = \"95000\"\n[routes.mall-desk]\nmerchant = \"mall\"\nkind = \"support\"",
         ),
     ]);
     // route_hosts follow from the config; an app's scheme names none.

@@ -91,8 +91,10 @@ async fn a_check_shows_rates_fallback_failover_and_what_is_stopped() {
     let (_, shown) = checked(&config.expect("it is sound"), None).await;
     let lines = [
         "  harbour: Harbour Stores, en, Europe/London, contact 08:00–20:00 (uk), stopped",
-        "  due-soon: 3 days before, 1 day before at 10:00 by sms, then email, the next one if it has not arrived after 30m",
-        "  sms: capture-sms (capture), or else spare (capture); the next takes over what one refuses as a whole or cannot take",
+        "  due-soon: 3 days before, 1 day before at 10:00 by sms, then email, the next one if it has not arrived \
+         after 30m",
+        "  sms: capture-sms (capture), or else spare (capture); the next takes over what one refuses as a whole or \
+         cannot take",
         "  email: capture-email (capture)",
         "  capture-sms: at most 50 a second, 10 at once, 100000 a day, by all machines together",
         "  merchants.harbour is stopped: its reminders are skipped, not kept for later",
@@ -104,11 +106,13 @@ async fn a_check_shows_rates_fallback_failover_and_what_is_stopped() {
 
 const FALLBACK: &str = r#"{ mode = "fallback", order = ["sms", "email"], after = "30m" }"#;
 const MAIL_FIRST: &str = r#"{ mode = "fallback", order = ["email", "sms"], after = "30m" }"#;
-const KANNEL: &str = "kind = \"http\"\nurl = \"https://sms.example.com/send\"\nmethod = \"GET\"\naccept = { status = 202 }\n\
+const KANNEL: &str = "kind = \"http\"\nurl = \"https://sms.example.com/send\"\nmethod = \"GET\"\naccept = { status = \
+    202 }\n\
     query = { to = \"{{ to }}\", text = \"{{ text }}\" }\n";
 const RECEIPTS: &str = "receipts = { status = { query = \"status\" }, delivered = [1], undelivered = [2] }\n";
 const SECRET: &str = "callback_secret = \"0123456789abcdef01234567\"\n";
-const LOOK_UP: &str = "look_up = { url = \"https://sms.example.com/s\", query = { id = \"{{ reference }}\" }, accepted = { status = 200 } }\n";
+const LOOK_UP: &str = "look_up = { url = \"https://sms.example.com/s\", query = { id = \"{{ reference }}\" }, \
+    accepted = { status = 200 } }\n";
 const TWILIO: &str =
     "kind = \"twilio\"\naccount = { sid = \"AC1\", token = \"token\" }\nfrom = { messaging_service = \"MG1\" }\n";
 
@@ -137,7 +141,8 @@ fn a_fallback_from_a_gateway_that_never_reports_is_a_mistake(#[case] gateway: St
     let line = text.lines().position(|line| line.contains("fallback")).expect("it is there") + 1;
     let told = told(&text, &[]);
     let begin = format!(
-        "conf/dueherald.toml:{line}: rules[due-soon].channels.mode: waits for receipts, and gateway \"second\" never reports"
+        "conf/dueherald.toml:{line}: rules[due-soon].channels.mode: waits for receipts, and gateway \"second\" never \
+         reports"
     );
     assert!(told.starts_with(&begin) && told.contains(advice), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
@@ -231,7 +236,7 @@ fn a_database_may_have_several_servers(#[case] url: &str) {
 )]
 #[case::api(
     &[("[templates]", "[api]\nlisten = \"0.0.0.0:8081\"\ntokens = [{ name = \"crm\", token = \"0123456789abcdef0123456789abcdef\", \
-        merchants = [\"mall\"], actions = [\"read_wishes\"] }]EXTRA\n[templates]")],
+        merchants = [\"mall\"], actions = [\"read_preferences\"] }]EXTRA\n[templates]")],
     "api.listen: is on all addresses of this machine",
     "\nallow_all_addresses = true"
 )]

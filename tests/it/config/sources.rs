@@ -54,8 +54,10 @@ async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
     let sources = shown.split("\n\n").find(|part| part.starts_with("Sources")).expect("they are shown");
     insta::assert_snapshot!(sources, @"
     Sources
-      core: MySQL at db.example.com/lending, */5 * * * * in Asia/Shanghai, pages of 500, read again from 10m before; nothing is sent when it was not pulled for 2h
-      payments: SQLite in conf/lending.db, 0 * * * * in Asia/Shanghai, pages of 1000, read again from 5m before; reminders go out however old it is
+      core: MySQL at db.example.com/lending, */5 * * * * in Asia/Shanghai, pages of 500, read again from 10m before; \
+      nothing is sent when it was not pulled for 2h
+      payments: SQLite in conf/lending.db, 0 * * * * in Asia/Shanghai, pages of 1000, read again from 5m before; \
+      reminders go out however old it is
     ");
 }
 
@@ -84,7 +86,9 @@ fn a_source_shows_all_its_mistakes() {
 #[test]
 fn a_query_must_page() {
     let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *").replace("select :after, ", "select "));
-    insta::assert_snapshot!(told(&text, &[URL]), @"conf/dueherald.toml:97: sources[payments].query: must read on from a place and in pages; end it with: where updated_at >= :after and (updated_at > :after or KEY > :after_key) order by updated_at, KEY limit :limit (it has no :after)");
+    insta::assert_snapshot!(told(&text, &[URL]), @"conf/dueherald.toml:97: sources[payments].query: must read on from \
+        a place and in pages; end it with: where updated_at >= :after and (updated_at > :after or KEY > :after_key) \
+        order by updated_at, KEY limit :limit (it has no :after)");
 }
 
 /// The source that the sample shows as comments is sound as well.

@@ -15,7 +15,8 @@ use dueherald::domain::{
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, Guard, Lane, Poison, Post, Reconciler, Tally, drain,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Reconciler, SendLane, Tally,
+    TemplateFailures, drain,
 };
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
 use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
@@ -234,7 +235,7 @@ impl Setup {
 pub(super) struct Bench {
     pub(super) clock: SimClock,
     pub(super) store: Arc<MemoryStore>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<SendLane>,
     pub(super) reconciler: Reconciler,
     setup: Setup,
     gateways: BTreeMap<&'static str, Arc<Scripted>>,
@@ -347,7 +348,7 @@ fn daemons(
     clock: &SimClock,
     store: &Arc<MemoryStore>,
     gateways: &BTreeMap<&'static str, Arc<Scripted>>,
-) -> (Vec<Lane>, Reconciler) {
+) -> (Vec<SendLane>, Reconciler) {
     let dispatcher = |machine: usize| {
         Arc::new(Dispatcher {
             store: Arc::<MemoryStore>::clone(store),
@@ -355,7 +356,7 @@ fn daemons(
             composer: setup.composer.clone(),
             clock: Arc::new(clock.clone()),
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
-            poison: Poison::default(),
+            template_failures: TemplateFailures::default(),
             freshness: Freshness::new(setup.ledger_age.clone()).feeding(setup.feeds.clone()),
             guard: Arc::new(Guard::off()),
             holder: format!("machine {machine}"),
@@ -363,8 +364,8 @@ fn daemons(
     };
     let lanes_of = |dispatcher: &Arc<Dispatcher>, channel: Channel| {
         let of_channel = setup.gateways.iter().filter(|(_, carries)| *carries == channel);
-        let posts = of_channel.map(|(name, _)| Post::new(Arc::<Scripted>::clone(&gateways[name]), setup.rate));
-        Lane::of_channel(dispatcher, channel, posts.collect())
+        let posts = of_channel.map(|(name, _)| GatewayHandle::new(Arc::<Scripted>::clone(&gateways[name]), setup.rate));
+        SendLane::of_channel(dispatcher, channel, posts.collect())
     };
     let machines: Vec<_> = (0..setup.machines).map(dispatcher).collect();
     let lanes = machines.iter().flat_map(|machine| Channel::ALL.iter().flat_map(|channel| lanes_of(machine, *channel)));

@@ -146,7 +146,7 @@ async fn mailed() -> Bench {
     let mode = ChannelMode::Fallback { after: TimeDelta::minutes(30) };
     let bench = Bench::of(Setup::two_channels(mode, &[Channel::Sms, Channel::Email]));
     let mut row = row(&installment("i0", "b0", DUE));
-    row.wishes.preferred_channel = dueherald::domain::Said::Value(Some(Channel::Email));
+    row.preferences.preferred_channel = dueherald::domain::FieldUpdate::Set(Some(Channel::Email));
     bench.store.import(&[row], WriteMode::Commit).await.expect("imported");
     let mut one = crate::fixtures::reminder("b0", DUE, "due/-3", super::bench::TEN);
     one.key.channel = Channel::Email;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::domain::{GatewayState, RejectScope};
-use dueherald::pipeline::Until;
+use dueherald::pipeline::LaneEnd;
 use dueherald::store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ async fn a_breaker_that_opens_and_closes_is_told_at_once_and_by_a_daemon_that_en
     let bench = Bench::with(6, vec![not_sent(); 6]).await;
     let stop = CancellationToken::new();
     let (lane, ends) = (bench.lanes[0].clone(), stop.clone());
-    let daemon = tokio::spawn(async move { lane.run(Until::Stopped, &ends).await });
+    let daemon = tokio::spawn(async move { lane.run(LaneEnd::Stopped, &ends).await });
     let mut states = Vec::new();
     for _ in 0..400 {
         settle_down().await;
@@ -79,7 +79,7 @@ async fn what_goes_well_or_is_about_one_recipient_is_not_told() {
 async fn an_error_is_told_every_ten_seconds_at_most() {
     let bench = Bench::with(1, vec![not_sent(); 4]).await;
     let lane = bench.lanes[0].clone();
-    let daemon = tokio::spawn(async move { lane.run(Until::Stopped, &CancellationToken::new()).await });
+    let daemon = tokio::spawn(async move { lane.run(LaneEnd::Stopped, &CancellationToken::new()).await });
     let mut told_at = Vec::new();
     for step in 0..24 {
         if step % 4 == 3 && step < 12 {

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Address, Channel, MerchantId, Phone, SkipReason, State};
 use dueherald::pipeline::{Composer, Tally};
-use dueherald::plan::OnlyTo;
+use dueherald::plan::RecipientAllowlist;
 use dueherald::render::{Renderer, TemplateSource, builtin_templates};
 use dueherald::store::{Stop, Store};
 use rstest::rstest;
@@ -113,7 +113,8 @@ async fn a_template_that_fails_five_times_is_stopped_and_burns_no_more_reminders
     assert_eq!(mended.view(1).await.state, State::Failed);
 }
 
-/// What is too long is not sent, not even cut; as the data did it, it says nothing about the template, and stops it for nobody.
+/// What is too long is not sent, not even cut; as the data did it, it says nothing about the template, and stops it for
+/// nobody.
 #[tokio::test]
 async fn a_message_that_is_too_long_is_not_sent_and_stops_no_template() {
     for printed in ["'x' * 300", "'x' * 9000"] {
@@ -138,7 +139,7 @@ async fn what_waits_for_its_template_too_long_expires() {
 #[tokio::test]
 async fn with_a_list_of_addresses_nothing_leaves_to_others_until_the_list_is_gone() {
     let mut policy = policy();
-    policy.only_to = Some(OnlyTo::new([Address::Phone(Phone::new("+8613900139000").expect("a number"))]));
+    policy.only_to = Some(RecipientAllowlist::new([Address::Phone(Phone::new("+8613900139000").expect("a number"))]));
     let bench = Bench::of(Setup { policy, ..Setup::default() });
     bench.add(3).await;
     assert_eq!(bench.drain().await, Tally { held: 3, ..Tally::default() });

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dueherald::clock::Clock;
-use dueherald::domain::{Channel, Fate, ReminderId, State};
+use dueherald::domain::{Channel, ReminderId, ReportedState, State};
 use dueherald::gateway::LookUp;
-use dueherald::pipeline::{Composer, Finding, ResolveError, Signature, Tally, drain, resolve};
+use dueherald::pipeline::{AuditNote, Composer, Finding, ResolveError, Tally, drain, resolve};
 use dueherald::plan::ChannelMode;
 use dueherald::render::LinkKeys;
 use dueherald::store::Store;
@@ -92,14 +92,14 @@ async fn after_thirty_days_a_message_in_doubt_is_a_persons() {
 #[tokio::test]
 async fn what_is_found_to_have_arrived_is_delivered() {
     let bench = Bench::with(1, vec![unknown()]).await;
-    bench.gateway("script").looks_up(LookUp::Accepted { provider_id: None, fate: Some(Fate::Delivered) });
+    bench.gateway("script").looks_up(LookUp::Accepted { provider_id: None, fate: Some(ReportedState::Delivered) });
     bench.drain().await;
     bench.live(Duration::from_secs(60), 1).await;
     assert_eq!(bench.view(1).await.state, State::Delivered);
 }
 
-fn signed() -> Signature {
-    Signature::new("wang", "asked the provider").expect("both are given")
+fn signed() -> AuditNote {
+    AuditNote::new("wang", "asked the provider").expect("both are given")
 }
 
 async fn settle_by_hand(bench: &Bench, finding: Finding) -> Result<(), ResolveError> {

@@ -1,4 +1,5 @@
-//! What providers answer when a message is handed over to them, or when they are asked about one: bytes of somebody else's.
+//! What providers answer when a message is handed over to them, or when they are asked about one: bytes of somebody
+//! else's.
 
 use std::sync::LazyLock;
 

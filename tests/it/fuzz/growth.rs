@@ -1,8 +1,9 @@
 //! Time that grows with the size of an input and no faster: each parser reads a hostile shape in two sizes.
 //!
-//! No clock of the wall is asked: what counts is the processor time of this thread, the least of several runs of the large size beside the
-//! most of several runs of the small one. A busy machine only makes the small one slower, which can hide a fault but never invent one;
-//! a parser that looks at every byte once for each other byte is beyond the bound by a factor of four.
+//! No clock of the wall is asked: what counts is the processor time of this thread, the least of several runs of the
+//! large size beside the most of several runs of the small one. A busy machine only makes the small one slower, which
+//! can hide a fault but never invent one; a parser that looks at every byte once for each other byte is beyond the
+//! bound by a factor of four.
 
 use std::thread;
 use std::time::Duration;
@@ -100,7 +101,8 @@ const MAILS: &[(&str, &str, &str)] = &[
     ("parts that end", "Content-Type: multipart/mixed; boundary=x\n\n", "--x--\n"),
     (
         "almost a boundary",
-        "Content-Type: multipart/mixed; boundary=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy\n\n--xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy\n\n",
+        "Content-Type: multipart/mixed; \
+         boundary=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy\n\n--xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy\n\n",
         "--xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
     ),
     ("dashes", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\n", "-"),
@@ -219,7 +221,8 @@ fn fuzz_callbacks_and_answers_take_time_by_their_size() {
     }
 }
 
-/// Messages within messages are dropped by recursion: an ordinary stack overflowed at some thousand, and the process was gone.
+/// Messages within messages are dropped by recursion: an ordinary stack overflowed at some thousand, and the process
+/// was gone.
 #[test]
 fn fuzz_no_mail_is_nested_too_deep() {
     for unit in ["Content-Type:message/rfc822\n\n", "Content-Type:multipart/digest;boundary=x\n\n--x\n\n"] {

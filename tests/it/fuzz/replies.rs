@@ -98,7 +98,8 @@ proptest! {
 
     #[test]
     fn fuzz_no_refusal_is_lost_among_words(
-        word in select(REFUSALS.clone()), form in 0_u8..3, before in "(\\PC{0,30} )?", behind in "( \\PC{0,30})?", times in 1_usize..80
+        word in select(REFUSALS.clone()), form in 0_u8..3, before in "(\\PC{0,30} \
+            )?", behind in "( \\PC{0,30})?", times in 1_usize..80
     ) {
         let word = spelled(&word, form);
         // What the others write must not seem a signature around it.

@@ -1,7 +1,7 @@
 //! What providers tell on their own.
 
-use dueherald::domain::{About, Code, Fate, Reply, Report};
-use dueherald::gateway::sms::twilio::{Algorithm, signature};
+use dueherald::domain::{Code, Reply, Report, ReportSubject, ReportedState};
+use dueherald::gateway::sms::twilio::{SignatureAlgorithm, signature};
 use dueherald::gateway::{Callback, CallbackError, Gateway};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -37,20 +37,20 @@ pub(crate) fn read(
     gateway.callbacks().expect("it is called back").read(&callback)
 }
 
-fn fate(about: About, fate: Fate, at: Option<&str>) -> Report {
+fn fate(about: ReportSubject, fate: ReportedState, at: Option<&str>) -> Report {
     Report::Fate { about, fate, at: at.map(|at| at.parse().expect("a time")) }
 }
 
-fn lost(code: &str, for_good: bool) -> Fate {
-    Fate::Undelivered { code: Some(Code::new(code)), for_good }
+fn lost(code: &str, for_good: bool) -> ReportedState {
+    ReportedState::Undelivered { code: Some(Code::new(code)), for_good }
 }
 
-fn reference(text: &str) -> About {
-    About::Reference(text.into())
+fn reference(text: &str) -> ReportSubject {
+    ReportSubject::Reference(text.into())
 }
 
-fn number(text: &str) -> About {
-    About::ProviderId(text.into())
+fn number(text: &str) -> ReportSubject {
+    ReportSubject::ProviderId(text.into())
 }
 
 fn reply(text: &str, at: Option<&str>, provider_id: Option<&str>) -> Report {
@@ -92,7 +92,7 @@ fn aliyun_reports_by_our_reference_or_by_its_number() {
     assert_eq!(
         told,
         [
-            fate(reference("ref-1"), Fate::Delivered, Some("2026-11-22T04:00:05Z")),
+            fate(reference("ref-1"), ReportedState::Delivered, Some("2026-11-22T04:00:05Z")),
             fate(number("3^4"), lost("MK0001", false), Some("2026-11-22T04:00:06Z")),
             fate(number("5^6"), lost("isv.MOBILE_NUMBER_ILLEGAL", true), None),
         ]
@@ -113,7 +113,7 @@ fn tencent_reports_by_its_number() {
     assert_eq!(
         told,
         [
-            fate(number("5000:1"), Fate::Delivered, Some("2026-11-22T04:00:05Z")),
+            fate(number("5000:1"), ReportedState::Delivered, Some("2026-11-22T04:00:05Z")),
             fate(number("5000:2"), lost("MI0013", false), Some("2026-11-22T04:00:06Z")),
         ]
     );
@@ -125,7 +125,7 @@ fn tencent_reports_by_its_number() {
 
 /// As they came from a real one; see `dlr-url` and `post-url` in the documentation of the gateway.
 #[rstest]
-#[case::arrived("reference=msg-2&type=1&answer=&to=%2B8613800138001&ts=1795361331&fid=d7b4", "", Ok(vec![fate(reference("msg-2"), Fate::Delivered, None)]))]
+#[case::arrived("reference=msg-2&type=1&answer=&to=%2B8613800138001&ts=1795361331&fid=d7b4", "", Ok(vec![fate(reference("msg-2"), ReportedState::Delivered, None)]))]
 #[case::failed("reference=sim-3&type=2&answer=&fid=4609da77&smsc=SIM", "", Ok(vec![fate(reference("sim-3"), lost("2", false), None)]))]
 #[case::refused("reference=sim-1&type=16&answer=NACK%2FNO+blacklisted", "", Ok(vec![fate(reference("sim-1"), lost("16", false), None)]))]
 #[case::taken_over("reference=msg-2&type=8&answer=ACK%2F", "", Ok(vec![]))]
@@ -141,7 +141,8 @@ fn kannels_callbacks(#[case] query: &str, #[case] body: &str, #[case] expected: 
 
 /// One whose callbacks are lists of JSON and forms.
 pub(crate) fn mapped_gateway() -> impl Gateway {
-    let mapping = "\n[receipts]\neach = '/reports'\nprovider_id = { pointer = '/id' }\nstatus = { pointer = '/state' }\n\
+    let mapping = "\n[receipts]\neach = '/reports'\nprovider_id = { pointer = '/id' }\nstatus = { pointer = '/state' \
+        }\n\
         delivered = ['ok']\nundelivered = ['gone', 'late']\nfor_good = ['gone']\ncode = { pointer = '/why' }\n\
         [replies]\nfrom = { form = 'msisdn' }\ntext = { form = 'words' }\ncountry = 'CN'\n";
     http_gateway(&(kannel(13013) + mapping), &clock())
@@ -154,7 +155,7 @@ const LISTED: &str =
 fn a_mapping_reads_forms_and_lists() {
     let gateway = mapped_gateway();
     let told = read(&gateway, "", &[], LISTED.as_bytes()).unwrap();
-    assert_eq!(told, [fate(number("1"), Fate::Delivered, None), fate(number("2"), lost("E7", true), None)]);
+    assert_eq!(told, [fate(number("1"), ReportedState::Delivered, None), fate(number("2"), lost("E7", true), None)]);
     let expected = [reply_from("13800138000", Some("CN"), reply("退订", None, None))];
     let told = read(&gateway, "", &[], b"msisdn=13800138000&words=%E9%80%80%E8%AE%A2").unwrap();
     assert_eq!(told, expected);
@@ -176,13 +177,18 @@ const INBOUND: &[(&str, &str)] =
     &[("MessageSid", "SM2"), ("SmsStatus", "received"), ("From", PHONE), ("Body", "STOP 退订"), ("NumMedia", "0")];
 
 /// A callback as Twilio makes it: over the address, with or without the usual port.
-fn signed(algorithm: Algorithm, key: &str, url: &str, form: &[(&str, &str)]) -> (Vec<(&'static str, String)>, Vec<u8>) {
+fn signed(
+    algorithm: SignatureAlgorithm,
+    key: &str,
+    url: &str,
+    form: &[(&str, &str)],
+) -> (Vec<(&'static str, String)>, Vec<u8>) {
     let pairs: Vec<_> = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut headers = vec![
         ("content-type", "application/x-www-form-urlencoded; charset=UTF-8".to_owned()),
         ("x-twilio-signature", signature(algorithm, &key.into(), url, &pairs)),
     ];
-    if algorithm == Algorithm::HmacSha256 {
+    if algorithm == SignatureAlgorithm::HmacSha256 {
         headers.push(("x-twilio-webhooks-signature-settings", "algorithm=HMAC_SHA256".to_owned()));
     }
     (headers, dueherald::gateway::sms::twilio::form(form).into_bytes())
@@ -197,14 +203,16 @@ fn read_signed(
 }
 
 #[rstest]
-#[case::arrived(DELIVERED, vec![fate(reference("ref-1"), Fate::Delivered, None)])]
+#[case::arrived(DELIVERED, vec![fate(reference("ref-1"), ReportedState::Delivered, None)])]
 #[case::on_its_way(QUEUED, vec![])]
 #[case::landline(LANDLINE, vec![fate(reference("ref-1"), lost("twilio-30006", true), None)])]
 #[case::switched_off(OFF, vec![fate(reference("ref-1"), lost("twilio-30003", false), None)])]
 #[case::inbound(INBOUND, vec![reply("STOP 退订", None, Some("SM2"))])]
 fn twilio_reports_under_a_signature(#[case] form: &[(&str, &str)], #[case] expected: Vec<Report>) {
     let url = format!("{URL}?reference=ref-1");
-    for (algorithm, key) in [(Algorithm::HmacSha1, "open sesame"), (Algorithm::HmacSha256, "sesame key")] {
+    for (algorithm, key) in
+        [(SignatureAlgorithm::HmacSha1, "open sesame"), (SignatureAlgorithm::HmacSha256, "sesame key")]
+    {
         for url in [url.clone(), url.replace("mall.example/", "mall.example:443/")] {
             assert_eq!(read_signed("reference=ref-1", &signed(algorithm, key, &url, form)), Ok(expected.clone()));
         }
@@ -222,21 +230,25 @@ fn while_a_token_is_changed_twilio_may_sign_with_either() {
         read(&gateway, "", &headers, &body).map(|reports| reports.len())
     };
     for age in ["new", "old"] {
-        assert_eq!(read(Algorithm::HmacSha1, &format!("{age} token")), Ok(1));
-        assert_eq!(read(Algorithm::HmacSha256, &format!("{age} key")), Ok(1));
+        assert_eq!(read(SignatureAlgorithm::HmacSha1, &format!("{age} token")), Ok(1));
+        assert_eq!(read(SignatureAlgorithm::HmacSha256, &format!("{age} key")), Ok(1));
     }
-    assert_eq!(read(Algorithm::HmacSha1, "new key"), Err(CallbackError::Unsigned));
-    assert_eq!(read(Algorithm::HmacSha256, "old token"), Err(CallbackError::Unsigned));
+    assert_eq!(read(SignatureAlgorithm::HmacSha1, "new key"), Err(CallbackError::Unsigned));
+    assert_eq!(read(SignatureAlgorithm::HmacSha256, "old token"), Err(CallbackError::Unsigned));
 }
 
 #[test]
 fn what_twilio_did_not_sign_counts_for_nothing() {
     let unsigned = Err(CallbackError::Unsigned);
-    let good = signed(Algorithm::HmacSha1, "open sesame", URL, DELIVERED);
+    let good = signed(SignatureAlgorithm::HmacSha1, "open sesame", URL, DELIVERED);
     assert!(read_signed("", &good).is_ok());
     assert_eq!(read_signed("reference=another", &good), unsigned, "another address");
-    assert_eq!(read_signed("", &signed(Algorithm::HmacSha1, "a guess", URL, DELIVERED)), unsigned, "another key");
-    let cross = signed(Algorithm::HmacSha256, "open sesame", URL, DELIVERED);
+    assert_eq!(
+        read_signed("", &signed(SignatureAlgorithm::HmacSha1, "a guess", URL, DELIVERED)),
+        unsigned,
+        "another key"
+    );
+    let cross = signed(SignatureAlgorithm::HmacSha256, "open sesame", URL, DELIVERED);
     assert_eq!(read_signed("", &cross), unsigned, "the key of the other algorithm");
     let (headers, body) = &good;
     let forged = String::from_utf8(body.clone()).unwrap().replace("delivered", "failed").into_bytes();
@@ -288,8 +300,10 @@ fn survives(gateway: &dyn Gateway, query: &[u8], headers: &[(&str, &str)], body:
     for report in reports {
         match report {
             Report::Reply(reply) => assert!(reply.text.chars().count() <= 2_000 && reply.from.len() <= 160),
-            Report::Fate { about: About::Reference(id) | About::ProviderId(id), .. } => assert!(id.len() <= 128),
-            Report::Fate { about: About::Copy { .. }, .. } => unreachable!("an SMS is not forwarded"),
+            Report::Fate { about: ReportSubject::Reference(id) | ReportSubject::ProviderId(id), .. } => {
+                assert!(id.len() <= 128)
+            }
+            Report::Fate { about: ReportSubject::Copy { .. }, .. } => unreachable!("an SMS is not forwarded"),
         }
     }
 }
@@ -318,7 +332,8 @@ proptest! {
     #[test]
     fn fuzz_mappings(body in prop_oneof![hostile(LISTED), hostile("msisdn=13800138000&words=%CD%CB%B6%A9")], charset in 0..3_usize) {
         thread_local!(static GATEWAY: Box<dyn Gateway> = Box::new(mapped_gateway()));
-        let types = ["application/json", "application/x-www-form-urlencoded; charset=GBK", "text/plain; charset=utf-16"];
+        let types = ["application/json", "application/x-www-form-urlencoded; \
+            charset=GBK", "text/plain; charset=utf-16"];
         GATEWAY.with(|gateway| survives(&**gateway, b"", &[("content-type", types[charset])], &body));
     }
 
@@ -327,7 +342,7 @@ proptest! {
         thread_local!(static GATEWAY: dueherald::gateway::sms::SmsGateway = Vendor::Twilio.gateway(1, "", &clock()));
         // Signed, so that it is read to its end.
         let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-        let signature = signature(Algorithm::HmacSha1, &"open sesame".into(), URL, &form);
+        let signature = signature(SignatureAlgorithm::HmacSha1, &"open sesame".into(), URL, &form);
         let headers = [("x-twilio-signature", signature.as_str())];
         GATEWAY.with(|gateway| survives(gateway, b"", &headers, &body));
     }

@@ -1,4 +1,5 @@
-//! Credentials that are being changed: whichever of the list the provider takes carries the message, and it leaves once.
+//! Credentials that are being changed: whichever of the list the provider takes carries the message, and it leaves
+//! once.
 
 use std::time::Duration;
 

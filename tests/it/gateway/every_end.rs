@@ -11,7 +11,7 @@ use rstest::rstest;
 use super::vendors::Vendor;
 use super::{AMPLE, capture_gateway, clock, deadline, http_gateway, kannel, send, send_to, shown, smtp_gateway};
 use crate::sinks::http::{HttpSink, Reply, Script as HttpScript};
-use crate::sinks::smtp::{Act, At, Script as SmtpScript, SmtpSink, Tls};
+use crate::sinks::smtp::{At, NoticeAction, Script as SmtpScript, SmtpSink, Tls};
 use crate::sinks::{closed_port, tls::Authority};
 
 /// The ends there are.
@@ -48,13 +48,13 @@ enum Sink {
 
 /// One end and its peer.
 #[derive(Debug)]
-struct Stand {
+struct GatewayPosition {
     gateway: Arc<dyn Gateway>,
     sink: Sink,
     clock: SimClock,
 }
 
-impl Stand {
+impl GatewayPosition {
     async fn new(end: End, peer: Peer) -> Self {
         let clock = clock();
         let authority = Authority::local();
@@ -62,7 +62,7 @@ impl Stand {
         let (gateway, sink): (Arc<dyn Gateway>, _) = match end {
             End::Smtp | End::SmtpStartTls | End::SmtpTls => {
                 let script = match peer {
-                    Peer::Silent => SmtpScript::default().at(At::Dot, Act::Silence),
+                    Peer::Silent => SmtpScript::default().at(At::Dot, NoticeAction::Silence),
                     _ => SmtpScript::default(),
                 };
                 let (security, tls) = match end {
@@ -155,7 +155,7 @@ impl Stand {
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_willing_peer_takes_each_message_once_over_one_connection(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Willing).await;
+    let stand = GatewayPosition::new(end, Peer::Willing).await;
     for number in 1..=5 {
         let to = if stand.gateway.channel() == Channel::Sms { "+8613800138000" } else { "a@borrower.example" };
         let outcome = send_to(&*stand.gateway, to, &format!("ref-{number}"), &stand.ample()).await;
@@ -176,7 +176,7 @@ async fn a_willing_peer_takes_each_message_once_over_one_connection(#[case] end:
 #[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn never_more_connections_are_open_than_allowed(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Willing).await;
+    let stand = GatewayPosition::new(end, Peer::Willing).await;
     let deadline = stand.ample();
     let sends = (0..40).map(|_| send(&*stand.gateway, &deadline));
     for outcome in futures_util::future::join_all(sends).await {
@@ -196,7 +196,7 @@ async fn never_more_connections_are_open_than_allowed(#[case] end: End) {
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_deadline_that_has_run_out_lets_nothing_out(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Willing).await;
+    let stand = GatewayPosition::new(end, Peer::Willing).await;
     let deadline = deadline(&stand.clock, Duration::from_secs(1));
     stand.clock.advance(Duration::from_secs(1));
     assert_eq!(shown(&send(&*stand.gateway, &deadline).await), "not_sent deadline");
@@ -215,7 +215,7 @@ async fn a_deadline_that_has_run_out_lets_nothing_out(#[case] end: End) {
 #[tokio::test]
 async fn a_peer_that_falls_silent_with_the_message_leaves_it_unknown(#[case] end: End) {
     for (after, code) in [(Duration::from_secs(5), "deadline"), (AMPLE, "no-answer")] {
-        let stand = Stand::new(end, Peer::Silent).await;
+        let stand = GatewayPosition::new(end, Peer::Silent).await;
         let deadline = deadline(&stand.clock, after);
         let time_passes = async {
             stand.handed_over().await;
@@ -239,7 +239,7 @@ async fn a_peer_that_falls_silent_with_the_message_leaves_it_unknown(#[case] end
 #[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn a_peer_that_is_not_there_was_sent_nothing(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Absent).await;
+    let stand = GatewayPosition::new(end, Peer::Absent).await;
     assert_eq!(shown(&send(&*stand.gateway, &stand.ample()).await), "not_sent connect-refused");
     let problem = stand.gateway.check().await.unwrap_err().to_string();
     assert!(problem.contains("connect-refused") && problem.contains("127.0.0.1"), "{problem}");
@@ -254,7 +254,7 @@ async fn a_peer_that_is_not_there_was_sent_nothing(#[case] end: End) {
 #[case::twilio(End::Vendor(Vendor::Twilio))]
 #[tokio::test]
 async fn an_impostor_is_sent_nothing(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Impostor).await;
+    let stand = GatewayPosition::new(end, Peer::Impostor).await;
     assert_eq!(shown(&send(&*stand.gateway, &stand.ample()).await), "not_sent tls");
     assert!(stand.gateway.check().await.is_err());
     assert_eq!(stand.taken(), 0);
@@ -272,7 +272,7 @@ async fn an_impostor_is_sent_nothing(#[case] end: End) {
 #[case::capture(End::Capture)]
 #[tokio::test]
 async fn a_check_sends_no_message(#[case] end: End) {
-    let stand = Stand::new(end, Peer::Willing).await;
+    let stand = GatewayPosition::new(end, Peer::Willing).await;
     stand.gateway.check().await.unwrap();
     assert_eq!(stand.taken(), 0);
     if let Sink::Http(sink) = &stand.sink {

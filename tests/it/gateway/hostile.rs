@@ -1,5 +1,5 @@
-//! Addresses of gateways at which a cloud keeps its secrets, in every way of writing them. (Names that lead there are in `http.rs` and
-//! `src/domain/network.rs`.)
+//! Addresses of gateways at which a cloud keeps its secrets, in every way of writing them. (Names that lead there are
+//! in `http.rs` and `src/domain/network.rs`.)
 
 use super::vendors::Vendor;
 use super::{AMPLE, clock, deadline, send, shown};

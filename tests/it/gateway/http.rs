@@ -13,7 +13,8 @@ fn json(port: u16) -> String {
     format!(
         "url = 'http://127.0.0.1:{port}/v1/messages?tenant=mall'\nmethod = 'POST'\n\
         headers = {{ Authorization = 'Bearer open sesame', Idempotency-Key = '{{{{ reference }}}}' }}\n\
-        body = {{ json = {{ to = '{{{{ to }}}}', text = '【{{{{ sender }}}}】{{{{ text }}}}', priority = 1, tags = ['due'] }} }}\n\
+        body = {{ json = {{ to = '{{{{ to }}}}', text = '【{{{{ sender }}}}】{{{{ text }}}}', priority = 1, tags = \
+        ['due'] }} }}\n\
         accept = {{ status = '200-299', json = {{ pointer = '/code', equals = 0 }} }}\n\
         reject = [{{ json = {{ pointer = '/code', equals = 21 }}, scope = 'recipient' }},\n\
         {{ json = {{ pointer = '/code', equals = 22 }}, scope = 'opted_out' }},\n\
@@ -26,7 +27,8 @@ fn json(port: u16) -> String {
 fn form(port: u16) -> String {
     format!(
         "url = 'http://127.0.0.1:{port}/send'\nmethod = 'POST'\n\
-        body = {{ form = {{ mobile = '{{{{ to_digits }}}}', content = '{{{{ text }}}}', ref = '{{{{ reference }}}}' }} }}\n\
+        body = {{ form = {{ mobile = '{{{{ to_digits }}}}', content = '{{{{ text }}}}', ref = '{{{{ reference }}}}' \
+        }} }}\n\
         accept = {{ status = 200, body = '^OK' }}\nmessage_id = {{ regex = 'OK ([0-9a-f]+)' }}\n"
     )
 }

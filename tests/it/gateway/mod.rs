@@ -1,5 +1,5 @@
-//! Gateways against peers that behave and peers that do not. What every end has to hold stands in [`every_end`]; what is an
-//! end's own stands beside it.
+//! Gateways against peers that behave and peers that do not. What every end has to hold stands in [`every_end`]; what
+//! is an end's own stands beside it.
 
 pub(crate) mod callbacks;
 mod capture;
@@ -100,7 +100,8 @@ fn capture_gateway(channel: Channel, folder: Option<&std::path::Path>, clock: &S
 /// Kannel's `sendsms`, as in the documentation of the gateway.
 fn kannel(port: u16) -> String {
     format!(
-        "url = 'http://127.0.0.1:{port}/cgi-bin/sendsms'\nmethod = 'GET'\naccept = {{ status = 202, body = '^[03]:' }}\n\
+        "url = 'http://127.0.0.1:{port}/cgi-bin/sendsms'\nmethod = 'GET'\naccept = {{ status = 202, body = '^[03]:' \
+         }}\n\
         [query]\nusername = 'tester'\npassword = 'open sesame'\nto = '{{{{ to }}}}'\ntext = '{{{{ text }}}}'\n\
         charset = 'UTF-8'\ncoding = '2'\n"
     )

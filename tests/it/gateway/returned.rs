@@ -1,6 +1,6 @@
 //! What comes back into the mailbox for bounces, as mail systems write it.
 
-use dueherald::domain::{About, Fate, Report};
+use dueherald::domain::{Report, ReportSubject, ReportedState};
 use dueherald::gateway::mail::returned::{NoReport, read};
 use rstest::rstest;
 
@@ -12,12 +12,14 @@ const DSN: &str = include_str!("returned/postfix-1.eml");
 fn told(message: &str) -> String {
     match read(message.replace('\n', "\r\n").as_bytes()) {
         Ok(Report::Fate { about, fate, .. }) => {
-            let (About::Reference(reference) | About::Copy { reference, .. }) = about else { panic!("{about:?}") };
+            let (ReportSubject::Reference(reference) | ReportSubject::Copy { reference, .. }) = about else {
+                panic!("{about:?}")
+            };
             assert_eq!(reference, REFERENCE);
             match fate {
-                Fate::Delivered => "delivered".into(),
-                Fate::Complained => "complained".into(),
-                Fate::Undelivered { code, for_good } => {
+                ReportedState::Delivered => "delivered".into(),
+                ReportedState::Complained => "complained".into(),
+                ReportedState::Undelivered { code, for_good } => {
                     let code = code.map(|code| code.to_string()).unwrap_or_default();
                     format!("undelivered{} {code}", if for_good { " for good" } else { "" })
                 }
@@ -102,7 +104,7 @@ fn a_report_without_the_return_path_is_known_by_what_it_returns() {
 
 fn recipient(message: &str) -> Option<String> {
     match read(message.replace('\n', "\r\n").as_bytes()) {
-        Ok(Report::Fate { about: About::Copy { recipient, .. }, .. }) => Some(recipient.as_str().to_owned()),
+        Ok(Report::Fate { about: ReportSubject::Copy { recipient, .. }, .. }) => Some(recipient.as_str().to_owned()),
         _ => None,
     }
 }

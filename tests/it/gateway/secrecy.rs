@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::vendors::Vendor;
 use super::{AMPLE, EMAIL, PHONE, capture_gateway, clock, deadline, http_gateway, kannel, send, shown, smtp_gateway};
 use crate::sinks::http::{HttpSink, Reply, Script as HttpScript};
-use crate::sinks::smtp::{Act, At, Script as SmtpScript, SmtpSink, Tls};
+use crate::sinks::smtp::{At, NoticeAction, Script as SmtpScript, SmtpSink, Tls};
 use crate::sinks::{closed_port, tls::Authority};
 
 /// Everything that this thread logs, from `tracing` and from `log`.
@@ -136,14 +136,14 @@ async fn http_without_a_peer_tells_nothing() {
 }
 
 #[rstest]
-#[case::accepted(At::Dot, Act::Say("250 ok <zhang.san@borrower.example>"))]
-#[case::unknown(At::Rcpt, Act::Say("550 <zhang.san@borrower.example> unknown"))]
-#[case::later(At::Dot, Act::Say("451 4.3.0 zhang.san@borrower.example later"))]
-#[case::garbage(At::Rcpt, Act::Say("zhang.san@borrower.example what?"))]
-#[case::lost(At::Dot, Act::Reset)]
-#[case::password(At::Auth, Act::Say("535 5.7.8 not with open sesame"))]
+#[case::accepted(At::Dot, NoticeAction::Say("250 ok <zhang.san@borrower.example>"))]
+#[case::unknown(At::Rcpt, NoticeAction::Say("550 <zhang.san@borrower.example> unknown"))]
+#[case::later(At::Dot, NoticeAction::Say("451 4.3.0 zhang.san@borrower.example later"))]
+#[case::garbage(At::Rcpt, NoticeAction::Say("zhang.san@borrower.example what?"))]
+#[case::lost(At::Dot, NoticeAction::Reset)]
+#[case::password(At::Auth, NoticeAction::Say("535 5.7.8 not with open sesame"))]
 #[tokio::test]
-async fn smtp_tells_nothing(#[case] at: At, #[case] act: Act) {
+async fn smtp_tells_nothing(#[case] at: At, #[case] act: NoticeAction) {
     let (log, _listening) = listening();
     let authority = Authority::local();
     let script = SmtpScript::default().tls(Tls::Upgrade(authority.server)).login("repay", "open sesame").at(at, act);

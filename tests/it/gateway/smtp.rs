@@ -8,7 +8,7 @@ use dueherald::gateway::{Gateway, Handover};
 use rstest::rstest;
 
 use super::{AMPLE, EMAIL, REFERENCE, clock, deadline, email, merchant, send, send_to, shown, smtp_gateway};
-use crate::sinks::smtp::{Act, At, Offers, Script, SmtpSink, Tls, header};
+use crate::sinks::smtp::{At, NoticeAction, Offers, Script, SmtpSink, Tls, header};
 use crate::sinks::tls::Authority;
 
 const PLAIN: &str = "security = 'none'";
@@ -91,55 +91,63 @@ async fn a_line_that_begins_with_a_dot_ends_no_message(#[values(Offers::Pipelini
 }
 
 #[rstest]
-#[case::greeting_later(At::Greeting, Act::SayThenClose("421 4.7.0 busy"), "retry_after smtp-421-4.7.0")]
-#[case::greeting_refused(At::Greeting, Act::SayThenClose("554 5.7.1 go away"), "rejected gateway smtp-554-5.7.1")]
-#[case::greeting_garbage(At::Greeting, Act::Say("SSH-2.0-OpenSSH"), "not_sent smtp-garbage")]
-#[case::greeting_close(At::Greeting, Act::Close, "not_sent smtp-connection-lost")]
-#[case::greeting_reset(At::Greeting, Act::Reset, "not_sent smtp-connection-lost")]
-#[case::ehlo_refused(At::Ehlo, Act::Say("502 5.5.1 no"), "rejected gateway smtp-502-5.5.1")]
-#[case::sender_refused(At::Mail, Act::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]
-#[case::sender_later(At::Mail, Act::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
-#[case::sender_lost(At::Mail, Act::Close, "not_sent smtp-connection-lost")]
-#[case::unknown_recipient(At::Rcpt, Act::Say("550 5.1.1 <a@b.example> unknown"), "rejected recipient smtp-550-5.1.1")]
-#[case::greylisted(At::Rcpt, Act::Say("450 4.7.1 greylisted"), "retry_after smtp-450-4.7.1")]
-#[case::relay_denied(At::Rcpt, Act::Say("554 5.7.1 Relay access denied"), "rejected gateway smtp-554-5.7.1")]
-#[case::going_down(At::Rcpt, Act::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
-#[case::recipient_garbage(At::Rcpt, Act::Say("lorem ipsum"), "not_sent smtp-garbage")]
-#[case::recipient_lost(At::Rcpt, Act::Reset, "not_sent smtp-connection-lost")]
-#[case::data_refused(At::Data, Act::Say("554 5.5.1 no valid recipients"), "rejected gateway smtp-554-5.5.1")]
-#[case::data_is_no_go_ahead(At::Data, Act::Say("250 ok"), "not_sent smtp-garbage")]
-#[case::data_lost(At::Data, Act::Close, "not_sent smtp-connection-lost")]
-#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
+#[case::greeting_later(At::Greeting, NoticeAction::SayThenClose("421 4.7.0 busy"), "retry_after smtp-421-4.7.0")]
+#[case::greeting_refused(
+    At::Greeting,
+    NoticeAction::SayThenClose("554 5.7.1 go away"),
+    "rejected gateway smtp-554-5.7.1"
+)]
+#[case::greeting_garbage(At::Greeting, NoticeAction::Say("SSH-2.0-OpenSSH"), "not_sent smtp-garbage")]
+#[case::greeting_close(At::Greeting, NoticeAction::Close, "not_sent smtp-connection-lost")]
+#[case::greeting_reset(At::Greeting, NoticeAction::Reset, "not_sent smtp-connection-lost")]
+#[case::ehlo_refused(At::Ehlo, NoticeAction::Say("502 5.5.1 no"), "rejected gateway smtp-502-5.5.1")]
+#[case::sender_refused(At::Mail, NoticeAction::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]
+#[case::sender_later(At::Mail, NoticeAction::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
+#[case::sender_lost(At::Mail, NoticeAction::Close, "not_sent smtp-connection-lost")]
+#[case::unknown_recipient(
+    At::Rcpt,
+    NoticeAction::Say("550 5.1.1 <a@b.example> unknown"),
+    "rejected recipient smtp-550-5.1.1"
+)]
+#[case::greylisted(At::Rcpt, NoticeAction::Say("450 4.7.1 greylisted"), "retry_after smtp-450-4.7.1")]
+#[case::relay_denied(At::Rcpt, NoticeAction::Say("554 5.7.1 Relay access denied"), "rejected gateway smtp-554-5.7.1")]
+#[case::going_down(At::Rcpt, NoticeAction::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
+#[case::recipient_garbage(At::Rcpt, NoticeAction::Say("lorem ipsum"), "not_sent smtp-garbage")]
+#[case::recipient_lost(At::Rcpt, NoticeAction::Reset, "not_sent smtp-connection-lost")]
+#[case::data_refused(At::Data, NoticeAction::Say("554 5.5.1 no valid recipients"), "rejected gateway smtp-554-5.5.1")]
+#[case::data_is_no_go_ahead(At::Data, NoticeAction::Say("250 ok"), "not_sent smtp-garbage")]
+#[case::data_lost(At::Data, NoticeAction::Close, "not_sent smtp-connection-lost")]
+#[case::content_refused(At::Dot, NoticeAction::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
 #[case::client_refused_late(
     At::Rcpt,
-    Act::Say("554 5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied"),
+    NoticeAction::Say("554 5.7.1 <app[10.1.2.3]>: Client host rejected: Access denied"),
     "rejected gateway smtp-554-5.7.1"
 )]
 #[case::sender_refused_late(
     At::Dot,
-    Act::Say("550 5.7.23 rejected because of Sender Policy Framework violation"),
+    NoticeAction::Say("550 5.7.23 rejected because of Sender Policy Framework violation"),
     "rejected gateway smtp-550-5.7.23"
 )]
 #[case::quota_of_ours(
     At::Rcpt,
-    Act::Say("550 5.4.5 Daily user sending quota exceeded"),
+    NoticeAction::Say("550 5.4.5 Daily user sending quota exceeded"),
     "rejected gateway smtp-550-5.4.5"
 )]
 #[case::unknown_in_relay_table(
     At::Rcpt,
-    Act::Say("550 5.1.1 <a@b.example>: Recipient address rejected: User unknown in relay recipient table"),
+    NoticeAction::Say("550 5.1.1 <a@b.example>: Recipient address rejected: User unknown in relay recipient table"),
     "rejected recipient smtp-550-5.1.1"
 )]
-#[case::content_too_big(At::Dot, Act::Say("552 5.3.4 too big"), "rejected content smtp-552-5.3.4")]
-#[case::content_later(At::Dot, Act::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
-#[case::answer_lost(At::Dot, Act::Close, "unknown smtp-connection-lost")]
-#[case::answer_reset(At::Dot, Act::Reset, "unknown smtp-connection-lost")]
-#[case::answer_garbage(At::Dot, Act::Say("lorem ipsum"), "unknown smtp-garbage")]
-#[case::answer_is_no_end(At::Dot, Act::Say("354 more"), "unknown smtp-garbage")]
+#[case::content_too_big(At::Dot, NoticeAction::Say("552 5.3.4 too big"), "rejected content smtp-552-5.3.4")]
+#[case::content_later(At::Dot, NoticeAction::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
+#[case::answer_lost(At::Dot, NoticeAction::Close, "unknown smtp-connection-lost")]
+#[case::answer_reset(At::Dot, NoticeAction::Reset, "unknown smtp-connection-lost")]
+#[case::answer_garbage(At::Dot, NoticeAction::Say("lorem ipsum"), "unknown smtp-garbage")]
+#[case::answer_is_no_end(At::Dot, NoticeAction::Say("354 more"), "unknown smtp-garbage")]
 #[tokio::test]
 async fn a_peer_that_misbehaves(
     #[case] at: At,
-    #[case] act: Act,
+    #[case] act: NoticeAction,
     #[case] expected: &str,
     #[values(Offers::Nothing, Offers::Pipelining)] offers: Offers,
 ) {
@@ -166,7 +174,7 @@ async fn a_peer_that_falls_silent(
     #[case] expected: &str,
     #[values(Offers::Nothing, Offers::Pipelining)] offers: Offers,
 ) {
-    let sink = SmtpSink::start(Script::default().offers(offers).at(at, Act::Silence)).await;
+    let sink = SmtpSink::start(Script::default().offers(offers).at(at, NoticeAction::Silence)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
@@ -180,30 +188,30 @@ async fn a_peer_that_falls_silent(
 
 /// What a message in one go meets: once all of it has left, only a refusal says that it was not taken over.
 #[rstest]
-#[case::sender_later(At::Mail, Act::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
-#[case::sender_refused(At::Mail, Act::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]
-#[case::sender_lost(At::Mail, Act::Close, "unknown smtp-connection-lost")]
-#[case::sender_silent(At::Mail, Act::Silence, "unknown smtp-no-answer")]
-#[case::unknown_recipient(At::Rcpt, Act::Say("550 5.1.1 gone"), "rejected recipient smtp-550-5.1.1")]
-#[case::greylisted(At::Rcpt, Act::Say("450 4.7.1 greylisted"), "retry_after smtp-450-4.7.1")]
-#[case::going_down(At::Rcpt, Act::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
-#[case::recipient_garbage(At::Rcpt, Act::Say("lorem ipsum"), "unknown smtp-garbage")]
-#[case::recipient_lost(At::Rcpt, Act::Reset, "unknown smtp-connection-lost")]
-#[case::taken_all_the_same(At::Rcpt, Act::Say("550 5.1.1 gone\r\n250 2.0.0 ok"), "unknown smtp-garbage")]
-#[case::content_refused(At::Dot, Act::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
-#[case::content_later(At::Dot, Act::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
-#[case::answer_lost(At::Dot, Act::Close, "unknown smtp-connection-lost")]
-#[case::answer_silent(At::Dot, Act::Silence, "unknown smtp-no-answer")]
-#[case::answer_is_no_end(At::Dot, Act::Say("354 more"), "unknown smtp-garbage")]
+#[case::sender_later(At::Mail, NoticeAction::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
+#[case::sender_refused(At::Mail, NoticeAction::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]
+#[case::sender_lost(At::Mail, NoticeAction::Close, "unknown smtp-connection-lost")]
+#[case::sender_silent(At::Mail, NoticeAction::Silence, "unknown smtp-no-answer")]
+#[case::unknown_recipient(At::Rcpt, NoticeAction::Say("550 5.1.1 gone"), "rejected recipient smtp-550-5.1.1")]
+#[case::greylisted(At::Rcpt, NoticeAction::Say("450 4.7.1 greylisted"), "retry_after smtp-450-4.7.1")]
+#[case::going_down(At::Rcpt, NoticeAction::SayThenClose("421 4.3.2 bye"), "retry_after smtp-421-4.3.2")]
+#[case::recipient_garbage(At::Rcpt, NoticeAction::Say("lorem ipsum"), "unknown smtp-garbage")]
+#[case::recipient_lost(At::Rcpt, NoticeAction::Reset, "unknown smtp-connection-lost")]
+#[case::taken_all_the_same(At::Rcpt, NoticeAction::Say("550 5.1.1 gone\r\n250 2.0.0 ok"), "unknown smtp-garbage")]
+#[case::content_refused(At::Dot, NoticeAction::Say("554 5.6.0 spam"), "rejected content smtp-554-5.6.0")]
+#[case::content_later(At::Dot, NoticeAction::Say("452 4.3.1 disk full"), "retry_after smtp-452-4.3.1")]
+#[case::answer_lost(At::Dot, NoticeAction::Close, "unknown smtp-connection-lost")]
+#[case::answer_silent(At::Dot, NoticeAction::Silence, "unknown smtp-no-answer")]
+#[case::answer_is_no_end(At::Dot, NoticeAction::Say("354 more"), "unknown smtp-garbage")]
 #[tokio::test]
-async fn a_message_in_one_go(#[case] at: At, #[case] act: Act, #[case] expected: &str) {
+async fn a_message_in_one_go(#[case] at: At, #[case] act: NoticeAction, #[case] expected: &str) {
     let sink = SmtpSink::start(Script::default().offers(Offers::Chunking).at(at, act)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
     let time_passes = async {
         sink.reached(at, 1).await;
-        if matches!(act, Act::Silence) {
+        if matches!(act, NoticeAction::Silence) {
             clock.advance(Duration::from_secs(30));
         }
     };
@@ -225,7 +233,7 @@ async fn a_server_that_cannot_do_what_it_offers_gets_messages_by_data() {
 #[tokio::test]
 async fn after_a_refused_chunk_the_server_is_told_to_forget_it() {
     let script = Script::default().offers(Offers::Chunking);
-    let sink = SmtpSink::start(script.for_recipient("a@b.example", At::Dot, Act::Say("554 5.6.0 spam"))).await;
+    let sink = SmtpSink::start(script.for_recipient("a@b.example", At::Dot, NoticeAction::Say("554 5.6.0 spam"))).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
@@ -235,8 +243,9 @@ async fn after_a_refused_chunk_the_server_is_told_to_forget_it() {
 }
 
 #[rstest]
-#[case::data(Script::default().at(At::Data, Act::SayThenStall("354 go ahead")), At::Data)]
-#[case::chunk(Script::default().offers(Offers::Chunking).at(At::Mail, Act::SayThenStall("250 2.1.0 ok")), At::Mail)]
+#[case::data(Script::default().at(At::Data, NoticeAction::SayThenStall("354 go ahead")), At::Data)]
+#[case::chunk(Script::default().offers(Offers::Chunking).at(At::Mail, NoticeAction::SayThenStall("250 2.1.0 \
+    ok")), At::Mail)]
 #[tokio::test]
 async fn a_message_cut_short_by_the_deadline_is_not_sent(#[case] script: Script, #[case] at: At) {
     // The sink does not read the message: more of it is on its way than the system's buffers hold.
@@ -283,8 +292,11 @@ async fn no_byte_leaves_after_the_deadline_even_when_the_answer_came_in_time(
 async fn one_bad_recipient_costs_no_connection(
     #[values(Offers::Nothing, Offers::Pipelining, Offers::Chunking)] offers: Offers,
 ) {
-    let script =
-        Script::default().offers(offers).for_recipient("gone@borrower.example", At::Rcpt, Act::Say("550 5.1.1 gone"));
+    let script = Script::default().offers(offers).for_recipient(
+        "gone@borrower.example",
+        At::Rcpt,
+        NoticeAction::Say("550 5.1.1 gone"),
+    );
     let sink = SmtpSink::start(script).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
@@ -299,7 +311,7 @@ async fn one_bad_recipient_costs_no_connection(
 
 #[tokio::test]
 async fn a_server_that_wants_the_message_although_it_refused_the_recipient_gets_none() {
-    let gone = Act::Say("550 5.1.1 gone\r\n354 go ahead");
+    let gone = NoticeAction::Say("550 5.1.1 gone\r\n354 go ahead");
     let sink = SmtpSink::start(Script::default().for_recipient("gone@borrower.example", At::Rcpt, gone)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
@@ -311,12 +323,12 @@ async fn a_server_that_wants_the_message_although_it_refused_the_recipient_gets_
 }
 
 #[rstest]
-#[case::closed(Act::Close)]
-#[case::reset(Act::Reset)]
-#[case::timed_out(Act::SayThenClose("421 4.4.2 idle too long"))]
+#[case::closed(NoticeAction::Close)]
+#[case::reset(NoticeAction::Reset)]
+#[case::timed_out(NoticeAction::SayThenClose("421 4.4.2 idle too long"))]
 #[tokio::test]
 async fn a_parked_connection_that_died_is_replaced_once(
-    #[case] act: Act,
+    #[case] act: NoticeAction,
     #[values(Offers::Pipelining, Offers::Chunking)] offers: Offers,
 ) {
     // The first message goes through; MAIL for the second finds the connection dead.
@@ -334,7 +346,8 @@ async fn a_parked_connection_that_died_is_replaced_once(
 
 #[tokio::test]
 async fn a_connection_that_dies_with_a_message_is_not_replaced() {
-    let sink = SmtpSink::start(Script::default().for_recipient("b@borrower.example", At::Dot, Act::Reset)).await;
+    let sink =
+        SmtpSink::start(Script::default().for_recipient("b@borrower.example", At::Dot, NoticeAction::Reset)).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, PLAIN);
     let deadline = deadline(&clock, AMPLE);
@@ -386,7 +399,7 @@ async fn a_password_opens_the_door_and_a_wrong_one_is_our_own_trouble(#[case] se
 #[tokio::test]
 async fn a_server_that_is_busy_at_the_door_is_asked_again_later() {
     let authority = Authority::local();
-    let script = Script::default().login("repay", "open sesame").at(At::Auth, Act::Say("454 4.7.0 later"));
+    let script = Script::default().login("repay", "open sesame").at(At::Auth, NoticeAction::Say("454 4.7.0 later"));
     let sink = SmtpSink::start(script.tls(Tls::Upgrade(authority.server.clone()))).await;
     let clock = clock();
     let gateway = smtp_gateway(sink.port(), &clock, &with_login("starttls", &authority, "open sesame"));
@@ -395,8 +408,9 @@ async fn a_server_that_is_busy_at_the_door_is_asked_again_later() {
 
 #[rstest]
 #[case::no_starttls(Script::default(), "not_sent starttls-missing")]
-#[case::starttls_later(Script::default().at(At::StartTls, Act::Say("454 4.7.0 not now")), "retry_after smtp-454-4.7.0")]
-#[case::starttls_lost(Script::default().at(At::StartTls, Act::Close), "not_sent tls")]
+#[case::starttls_later(Script::default().at(At::StartTls, NoticeAction::Say("454 4.7.0 not \
+    now")), "retry_after smtp-454-4.7.0")]
+#[case::starttls_lost(Script::default().at(At::StartTls, NoticeAction::Close), "not_sent tls")]
 #[case::injected(Script::default().inject_behind_starttls("250 evil.example\r\n250 ok"), "not_sent tls")]
 #[tokio::test]
 async fn without_sound_encryption_nothing_is_sent(#[case] script: Script, #[case] expected: &str) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Fate, Phone};
+use dueherald::domain::{Phone, ReportedState};
 use dueherald::gateway::sms::{SmsGateway, aliyun, tencent};
 use dueherald::gateway::{CallbackAddress, Gateway, Inquiry, LookUp};
 use rstest::rstest;
@@ -188,7 +188,7 @@ fn is_signed_as_sent(vendor: Vendor, text: &str) {
             assert_eq!(header("authorization"), expected);
         }
         Vendor::Tencent => {
-            let signed = tencent::Signed {
+            let signed = tencent::SignedRequest {
                 method,
                 path: target,
                 query: "",
@@ -394,10 +394,10 @@ async fn no_vendor_is_followed_elsewhere(#[case] vendor: Vendor) {
 
 fn undelivered(code: &str) -> LookUp {
     let code = Some(dueherald::domain::Code::new(code));
-    accepted(None, Some(Fate::Undelivered { code, for_good: false }))
+    accepted(None, Some(ReportedState::Undelivered { code, for_good: false }))
 }
 
-fn accepted(provider_id: Option<&str>, fate: Option<Fate>) -> LookUp {
+fn accepted(provider_id: Option<&str>, fate: Option<ReportedState>) -> LookUp {
     LookUp::Accepted { provider_id: provider_id.map(str::to_owned), fate }
 }
 
@@ -420,7 +420,7 @@ fn listed(text: &str, status: &str, code: &str) -> String {
 
 #[rstest]
 #[case::waiting(Vendor::Aliyun, 200, detail(REFERENCE, 1), accepted(None, None))]
-#[case::arrived(Vendor::Aliyun, 200, detail(REFERENCE, 3), accepted(None, Some(Fate::Delivered)))]
+#[case::arrived(Vendor::Aliyun, 200, detail(REFERENCE, 3), accepted(None, Some(ReportedState::Delivered)))]
 #[case::lost(Vendor::Aliyun, 200, detail(REFERENCE, 2), undelivered("UNDELIV"))]
 #[case::another(Vendor::Aliyun, 200, detail("another", 3), LookUp::Unclear)]
 #[case::nothing(Vendor::Aliyun, 200, r#"{"Code":"OK","TotalCount":0}"#.into(), LookUp::Unclear)]
@@ -429,7 +429,7 @@ fn listed(text: &str, status: &str, code: &str) -> String {
     Vendor::Tencent,
     200,
     pulled(REFERENCE, "SUCCESS"),
-    accepted(Some("5000:1"), Some(Fate::Delivered))
+    accepted(Some("5000:1"), Some(ReportedState::Delivered))
 )]
 #[case::tencent_another(Vendor::Tencent, 200, pulled("another", "SUCCESS"), LookUp::Unclear)]
 #[case::tencent_nothing(Vendor::Tencent, 200, r#"{"Response":{"PullSmsSendStatusSet":[]}}"#.into(), LookUp::Unclear)]
@@ -437,12 +437,12 @@ fn listed(text: &str, status: &str, code: &str) -> String {
     Vendor::Twilio,
     200,
     listed("x /r/tok3n", "delivered", "null"),
-    accepted(Some("SM1"), Some(Fate::Delivered))
+    accepted(Some("SM1"), Some(ReportedState::Delivered))
 )]
 #[case::twilio_on_its_way(Vendor::Twilio, 200, listed("x /r/tok3n", "sent", "null"), accepted(Some("SM1"), None))]
 #[case::twilio_another(Vendor::Twilio, 200, listed("x /r/other", "delivered", "null"), LookUp::Unclear)]
 #[case::generic_sent(Vendor::Generic, 200, r#"{"state":"sent","id":7}"#.into(), accepted(Some("7"), None))]
-#[case::generic_arrived(Vendor::Generic, 200, r#"{"state":"arrived"}"#.into(), accepted(None, Some(Fate::Delivered)))]
+#[case::generic_arrived(Vendor::Generic, 200, r#"{"state":"arrived"}"#.into(), accepted(None, Some(ReportedState::Delivered)))]
 #[case::generic_lost(Vendor::Generic, 200, r#"{"state":"lost"}"#.into(), undelivered("lost"))]
 #[case::generic_documented(Vendor::Generic, 404, r#"{"state":"unknown"}"#.into(), LookUp::NotSent)]
 #[case::generic_status_alone(Vendor::Generic, 404, String::new(), LookUp::Unclear)]

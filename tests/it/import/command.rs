@@ -1,10 +1,12 @@
+//! `dueherald import` through the binary.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use dueherald::cli::import::{Ended, ImportArgs, ImportFailure, run};
+use dueherald::cli::import::{ImportArgs, ImportFailure, ImportResult, run};
 
-use super::{Books, HEADER, SOUND, merchants, row};
+use super::{HEADER, ImportBatch, SOUND, merchants, row};
 
 #[derive(Parser)]
 struct Line {
@@ -12,7 +14,7 @@ struct Line {
     args: ImportArgs,
 }
 
-pub(super) async fn command(books: &Books, arguments: &[&str]) -> (Result<Ended, ImportFailure>, String) {
+pub(super) async fn command(books: &ImportBatch, arguments: &[&str]) -> (Result<ImportResult, ImportFailure>, String) {
     let args = Line::try_parse_from(["import"].iter().chain(arguments)).expect("sound arguments").args;
     let mut out = Vec::new();
     let ended = run(&args, books, &merchants(), &mut out).await;
@@ -41,10 +43,10 @@ async fn the_summary_says_what_was_taken_and_what_was_not() {
     let file = write(folder.path(), "due.csv", with_faults());
     let rejects = folder.path().join("rejects.csv");
     let arguments = [file.to_str().unwrap(), "--max-shown", "2", "--rejects", rejects.to_str().unwrap()];
-    let books = Books::default();
+    let books = ImportBatch::default();
     let (ended, out) = command(&books, &arguments).await;
     let ended = ended.unwrap();
-    assert_eq!((ended, ended.exit_code()), (Ended::InPart, 3));
+    assert_eq!((ended, ended.exit_code()), (ImportResult::InPart, 3));
     insta::assert_snapshot!(out.replace(&folder.path().display().to_string(), "FOLDER"), @r"
     FOLDER/due.csv: 4 rows
       new       1
@@ -68,7 +70,7 @@ async fn a_row_without_a_cell_is_taken_and_reported() {
     let lines = [row(&[("email", "无"), ("status", "paid")]), row(&[("installment_id", "#"), ("amount", "x")])];
     let file = write(folder.path(), "due.csv", format!("{HEADER}\n{}\n", lines.join("\n")));
     let rejects = folder.path().join("rejects.csv");
-    let books = Books::default();
+    let books = ImportBatch::default();
     let (ended, out) = command(&books, &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()]).await;
     assert_eq!(ended.unwrap().exit_code(), 3);
     assert!(out.contains("line 2: taken without a cell: email is not an e-mail address"), "{out}");
@@ -85,7 +87,10 @@ async fn the_rejects_file_is_for_its_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "due.csv", with_faults());
     let rejects = folder.path().join("rejects.csv");
-    command(&Books::default(), &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()]).await.0.unwrap();
+    command(&ImportBatch::default(), &[file.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()])
+        .await
+        .0
+        .unwrap();
     assert_eq!(fs::metadata(&rejects).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -93,7 +98,7 @@ async fn the_rejects_file_is_for_its_owner_alone() {
 async fn a_sound_file_ends_whole_and_a_dry_run_says_that_it_was_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "due.csv", format!("{HEADER}\n{SOUND}\n"));
-    let books = Books::default();
+    let books = ImportBatch::default();
     let (ended, out) = command(&books, &[file.to_str().unwrap(), "--dry-run"]).await;
     assert_eq!(ended.unwrap().exit_code(), 0);
     insta::assert_snapshot!(out.replace(&folder.path().display().to_string(), "FOLDER"), @r"
@@ -110,7 +115,8 @@ async fn a_sound_file_ends_whole_and_a_dry_run_says_that_it_was_one() {
 async fn the_summary_as_json_names_columns_and_problems() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "due.csv", with_faults());
-    let (_, out) = command(&Books::default(), &[file.to_str().unwrap(), "--summary", "json", "--max-shown", "1"]).await;
+    let (_, out) =
+        command(&ImportBatch::default(), &[file.to_str().unwrap(), "--summary", "json", "--max-shown", "1"]).await;
     insta::assert_snapshot!(out, @r#"{"cells_left_out":0,"cells_left_out_shown":[],"changed":0,"dry_run":false,"new":1,"not_allowed":0,"rejected":3,"rejected_shown":[{"line":3,"problems":[{"column":"amount","problem":"is not a plain decimal number such as 1280.50"}]}],"rejected_unreadable":0,"rejects_file":null,"same":0,"waiting":0,"warnings":["column “branch” is not known and was passed over"]}"#);
 }
 
@@ -120,7 +126,7 @@ async fn wrong_use_is_told_apart_from_failure() {
     let sound = write(folder.path(), "due.csv", format!("{HEADER}\n{SOUND}\n"));
     let wrong = write(folder.path(), "wrong.csv", "merchant,amount\rmall,1\r");
     let sound = sound.to_str().unwrap();
-    let books = Books::default();
+    let books = ImportBatch::default();
     let told = async |arguments: &[&str]| {
         let failure = command(&books, arguments).await.0.unwrap_err();
         (failure.exit_code(), failure.to_string().replace(&folder.path().display().to_string(), "FOLDER"))

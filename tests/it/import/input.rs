@@ -1,8 +1,10 @@
+//! Inputs that people make: encodings, separators, spreadsheets.
+
 use std::io::{self, Read};
 use std::path::Path;
 
 use chrono::NaiveDate;
-use dueherald::domain::{InstallmentStatus, LedgerRow, Said};
+use dueherald::domain::{FieldUpdate, InstallmentStatus, LedgerRow};
 use dueherald::source::{Column, Format, Record, Rows};
 
 use super::{HEADER, SOUND, merchants, read, read_csv, read_json, refused, row, taken};
@@ -11,11 +13,11 @@ fn rows(records: Vec<Record>) -> Vec<LedgerRow> {
     records.into_iter().map(|record| record.read.expect("a sound record")).collect()
 }
 
-fn text<T>(said: &Said<T>, show: impl Fn(&T) -> String) -> String {
+fn text<T>(said: &FieldUpdate<T>, show: impl Fn(&T) -> String) -> String {
     match said {
-        Said::Nothing => "nothing".to_owned(),
-        Said::Value(None) => "empty".to_owned(),
-        Said::Value(Some(value)) => show(value),
+        FieldUpdate::Keep => "nothing".to_owned(),
+        FieldUpdate::Set(None) => "empty".to_owned(),
+        FieldUpdate::Set(Some(value)) => show(value),
     }
 }
 
@@ -37,9 +39,9 @@ fn a_full_record_is_read_to_the_last_cell() {
     assert_eq!(text(&row.time_zone, ToString::to_string), "Asia/Shanghai");
     assert_eq!(text(&row.order_ref, Clone::clone), "o1");
     assert_eq!(text(&row.product, Clone::clone), "空调");
-    assert_eq!((&row.sequence, &row.of), (&Said::Value(Some(3)), &Said::Value(Some(12))));
+    assert_eq!((&row.sequence, &row.of), (&FieldUpdate::Set(Some(3)), &FieldUpdate::Set(Some(12))));
     assert_eq!(text(&row.paid_amount, |paid| paid.amount().to_string()), "0.00");
-    assert_eq!(row.status, Said::Value(Some(InstallmentStatus::Open)));
+    assert_eq!(row.status, FieldUpdate::Set(Some(InstallmentStatus::Open)));
     assert_eq!(text(&row.route, ToString::to_string), "app");
 }
 
@@ -61,8 +63,8 @@ fn a_missing_column_says_nothing_and_an_empty_cell_takes_back() {
             .replace('\n', " "),
     ));
     assert_eq!(csv, json);
-    assert_eq!((&csv[0].phone, &csv[0].paid_amount), (&Said::Value(None), &Said::Value(None)));
-    assert_eq!((&csv[0].name, &csv[0].status), (&Said::Nothing, &Said::Nothing));
+    assert_eq!((&csv[0].phone, &csv[0].paid_amount), (&FieldUpdate::Set(None), &FieldUpdate::Set(None)));
+    assert_eq!((&csv[0].name, &csv[0].status), (&FieldUpdate::Keep, &FieldUpdate::Keep));
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn a_record_over_several_lines_is_told_with_its_first() {
     assert_eq!(taken(&records), [3, 9]);
     assert_eq!(refused(&records), ["6: amount is negative"]);
     let product = records[0].read.as_ref().map(|row| row.product.clone()).unwrap();
-    assert_eq!(product, Said::Value(Some("空调 挂机 \"大\"".to_owned())), "a line break within a text is a space");
+    assert_eq!(product, FieldUpdate::Set(Some("空调 挂机 \"大\"".to_owned())), "a line break within a text is a space");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Imports into the ledger: changes, merges, rejects.
+
 use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
@@ -5,7 +7,7 @@ use dueherald::pipeline::{self, Import, ImportError, Progress, StopCause, Summar
 use dueherald::source::Format;
 use dueherald::store::{StoreError, WriteMode};
 
-use super::{Books, HEADER, SOUND, merchants, row};
+use super::{HEADER, ImportBatch, SOUND, merchants, row};
 
 /// A file whose content can be looked at afterwards.
 #[derive(Clone, Default)]
@@ -28,7 +30,7 @@ impl Write for Paper {
 }
 
 async fn import_into(
-    books: &Books,
+    books: &ImportBatch,
     input: impl Read + Send + 'static,
     mode: WriteMode,
     rejects: Option<Paper>,
@@ -40,7 +42,7 @@ async fn import_into(
     pipeline::import(books, job, told).await
 }
 
-async fn import(books: &Books, input: &str, mode: WriteMode) -> Result<Summary, ImportError> {
+async fn import(books: &ImportBatch, input: &str, mode: WriteMode) -> Result<Summary, ImportError> {
     import_into(books, Cursor::new(input.to_owned()), mode, None, &|_| {}).await
 }
 
@@ -55,7 +57,7 @@ fn file(installments: std::ops::Range<usize>) -> String {
 
 #[tokio::test]
 async fn the_same_file_twice_changes_nothing() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let input = format!("{}{}\n", file(0..2), row(&[("amount", "-1")]));
     assert_eq!(counts(&import(&books, &input, WriteMode::Commit).await.unwrap()), (2, 0, 0, 1));
     assert_eq!(counts(&import(&books, &input, WriteMode::Commit).await.unwrap()), (0, 0, 2, 1));
@@ -65,14 +67,14 @@ async fn the_same_file_twice_changes_nothing() {
 
 #[tokio::test]
 async fn a_dry_run_counts_and_keeps_nothing() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     assert_eq!(counts(&import(&books, &file(0..3), WriteMode::DryRun).await.unwrap()), (3, 0, 0, 0));
     assert!(books.installments().is_empty());
 }
 
 #[tokio::test]
 async fn rows_go_in_batches_and_progress_reaches_the_end() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let input = file(0..2_500);
     let length = input.len() as u64;
     let told = Mutex::new(Vec::new());
@@ -88,7 +90,7 @@ async fn rows_go_in_batches_and_progress_reaches_the_end() {
 #[tokio::test]
 async fn the_summary_shows_some_of_the_refused_and_counts_all() {
     let bad = format!("{}\n", row(&[("amount", "-1")])).repeat(12_000);
-    let books = Books::default();
+    let books = ImportBatch::default();
     let summary = import(&books, &format!("{HEADER},branch\n{bad}"), WriteMode::Commit).await.unwrap();
     assert_eq!(counts(&summary), (0, 0, 0, 12_000));
     assert_eq!(summary.shown.iter().map(|rejected| rejected.line).collect::<Vec<_>>(), [2, 3]);
@@ -98,7 +100,7 @@ async fn the_summary_shows_some_of_the_refused_and_counts_all() {
 
 #[tokio::test]
 async fn a_failing_ledger_stops_the_import_and_the_next_run_makes_it_whole() {
-    let mut books = Books { fails_at: Some(2), ..Books::default() };
+    let mut books = ImportBatch { fails_at: Some(2), ..ImportBatch::default() };
     let input = file(0..2_500);
     match import(&books, &input, WriteMode::Commit).await {
         Err(ImportError::Stopped { cause: StopCause::Store(StoreError::NotMigrated), line, so_far }) => {
@@ -123,13 +125,14 @@ impl Read for Broken {
 
 #[tokio::test]
 async fn what_was_read_before_the_input_broke_is_kept() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let input = Cursor::new(file(0..1_200)).chain(Broken);
     let error = import_into(&books, input, WriteMode::Commit, None, &|_| {}).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the import stopped before line 1202: it could not be read at line 1202: the disk is gone. Earlier lines are \
-         imported (1200 taken, 0 rejected). Fix the cause and run the same import again: it changes nothing that is in the \
+         imported (1200 taken, 0 rejected). Fix the cause and run the same import again: it changes nothing that is \
+         in the \
          ledger already"
     );
     assert_eq!(books.installments().len(), 1_200);
@@ -137,7 +140,7 @@ async fn what_was_read_before_the_input_broke_is_kept() {
 
 #[tokio::test]
 async fn an_input_that_is_none_leaves_the_ledger_alone() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let error = import(&books, "merchant,amount\nmall,1\n", WriteMode::Commit).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -160,7 +163,7 @@ impl Write for FullDisk {
 
 #[tokio::test]
 async fn a_rejects_file_that_cannot_be_written_is_no_secret() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let merchants = merchants();
     let job = Import {
         take_last_line: false,
@@ -185,7 +188,7 @@ fn without_line_and_reason(rejects: &str) -> Vec<Vec<String>> {
 
 #[tokio::test]
 async fn rejects_of_csv_can_be_mended_and_imported() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let header = HEADER.replace("product", "branch");
     let input = format!(
         "\u{feff}{header}\r\n{SOUND}\r\n{}\r\nmall,b2,i3\r\n{}\r\n",
@@ -217,7 +220,7 @@ async fn rejects_of_csv_can_be_mended_and_imported() {
 
 #[tokio::test]
 async fn rejects_of_json_can_be_mended_and_imported() {
-    let books = Books::default();
+    let books = ImportBatch::default();
     let rest = r#""merchant":"mall","borrower_id":"b1","currency":"CNY","due_date":"2026-03-31""#;
     let input = [
         format!(r#"{{{rest},"installment_id":"i1","amount":"1"}}"#),
@@ -257,7 +260,7 @@ async fn the_last_row_of_an_instalment_counts_sound_or_not() {
         (vec![[settled], [paid]], 0),
         (vec![[settled], [paid], [settled]], 1),
     ] {
-        let books = Books::default();
+        let books = ImportBatch::default();
         let changes: Vec<_> = changes.iter().map(|changes| changes.as_slice()).collect();
         import(&books, &lines(&changes), WriteMode::Commit).await.unwrap();
         assert_eq!(books.rejected().len(), kept, "{changes:?}");

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dueherald::domain::{LedgerRow, Locale, Merchant, MerchantId, RejectedRecord, Support};
 use dueherald::pipeline::Ledger;
-use dueherald::source::{Format, Record, Rejected, Rows, SourceError};
+use dueherald::source::{Format, Record, RejectedRow, Rows, SourceError};
 use dueherald::store::{Change, StoreError, WriteMode};
 
 /// A header with the required columns and those that most tests speak of.
@@ -67,7 +67,7 @@ fn read_json(input: impl AsRef<[u8]>) -> Vec<Record> {
 
 /// `line: reason` of each record that was refused.
 fn refused(records: &[Record]) -> Vec<String> {
-    let told = |rejected: &Rejected| format!("{}: {}", rejected.line, rejected.reason());
+    let told = |rejected: &RejectedRow| format!("{}: {}", rejected.line, rejected.reason());
     records.iter().filter_map(|record| record.read.as_ref().err().map(told)).collect()
 }
 
@@ -78,7 +78,7 @@ fn taken(records: &[Record]) -> Vec<u64> {
 
 /// A ledger in memory: it knows a row by its instalment, and holds what it was last told of it.
 #[derive(Debug, Default)]
-struct Books {
+struct ImportBatch {
     rows: Mutex<BTreeMap<String, LedgerRow>>,
     /// Fails at this batch, counted from 1.
     fails_at: Option<usize>,
@@ -86,7 +86,7 @@ struct Books {
     rejected: Mutex<Vec<RejectedRecord>>,
 }
 
-impl Books {
+impl ImportBatch {
     fn installments(&self) -> Vec<String> {
         self.rows.lock().expect("one at a time").keys().cloned().collect()
     }
@@ -101,7 +101,7 @@ impl Books {
 }
 
 #[async_trait]
-impl Ledger for Books {
+impl Ledger for ImportBatch {
     async fn write(
         &self,
         rows: &[LedgerRow],

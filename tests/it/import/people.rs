@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use dueherald::domain::{LedgerRow, Said};
+use dueherald::domain::{FieldUpdate, LedgerRow};
 use rstest::rstest;
 
 use super::command::{command, write};
-use super::{Books, HEADER, SOUND, read_csv, refused, row, taken};
+use super::{HEADER, ImportBatch, SOUND, read_csv, refused, row, taken};
 
 const SHORT_HEADER: &str = "merchant,borrower_id,phone,installment_id,currency,amount,due_date,status,name";
 
@@ -25,9 +25,9 @@ fn as_gbk(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn names(books: &Books) -> Vec<String> {
+fn names(books: &ImportBatch) -> Vec<String> {
     let name = |row: &LedgerRow| match &row.name {
-        Said::Value(Some(name)) => name.as_str().to_owned(),
+        FieldUpdate::Set(Some(name)) => name.as_str().to_owned(),
         _ => String::new(),
     };
     books.rows.lock().expect("one at a time").values().map(name).collect()
@@ -37,7 +37,7 @@ fn names(books: &Books) -> Vec<String> {
 async fn import(file: &[u8], arguments: &[&str]) -> (u8, String, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(folder.path(), "due.csv", file);
-    let books = Books::default();
+    let books = ImportBatch::default();
     let arguments = [&[path.to_str().expect("a path")], arguments].concat();
     let (ended, out) = command(&books, &arguments).await;
     let (code, told) = match ended {
@@ -108,7 +108,7 @@ fn separators_that_excel_leaves_out_at_the_end_say_nothing() {
     let records = read_csv(format!("{SHORT_HEADER}\n{full}\n{short}\n"));
     assert_eq!(taken(&records), [2, 3]);
     let row = records[1].read.as_ref().expect("taken");
-    assert_eq!((&row.status, &row.name), (&Said::Nothing, &Said::Nothing), "what was known stays");
+    assert_eq!((&row.status, &row.name), (&FieldUpdate::Keep, &FieldUpdate::Keep), "what was known stays");
     let longer = read_csv(format!("{SHORT_HEADER}\n{full},more\nmall,b2,13800138000,i2,CNY,128.50\n"));
     assert_eq!(
         refused(&longer),
@@ -197,7 +197,7 @@ fn words_for_nothing_are_not_sent_to_borrowers() {
         let row = records[0].read.as_ref().expect("taken");
         assert_eq!(
             (&row.name, &row.product, &row.order_ref),
-            (&Said::Nothing, &Said::Nothing, &Said::Nothing),
+            (&FieldUpdate::Keep, &FieldUpdate::Keep, &FieldUpdate::Keep),
             "{word}"
         );
     }
@@ -208,14 +208,14 @@ fn words_for_nothing_are_not_sent_to_borrowers() {
 async fn characters_that_nobody_sees_make_no_other_instalment() {
     let sound = "mall,b1,13800138000,i1,CNY,1,2026-12-01,open,李伟";
     let marked = "\u{feff}mall,b1\u{200b},13800138000,\u{feff}i1,CNY,1\u{2060},2026-12-01,\u{200b}paid,李伟";
-    let books = Books::default();
+    let books = ImportBatch::default();
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(folder.path(), "due.csv", format!("{SHORT_HEADER}\n{sound}\n{marked}\n"));
     let (ended, out) = command(&books, &[path.to_str().expect("a path")]).await;
     assert_eq!(ended.expect("imported").exit_code(), 0, "{out}");
     let rows = books.rows.lock().expect("one at a time");
     let status = rows.values().map(|row| row.status.clone()).collect::<Vec<_>>();
-    assert_eq!(status, [Said::Value(Some(dueherald::domain::InstallmentStatus::Paid))]);
+    assert_eq!(status, [FieldUpdate::Set(Some(dueherald::domain::InstallmentStatus::Paid))]);
     drop(rows);
     let within = read_csv(format!("{SHORT_HEADER}\n{}\n", sound.replace("i1", "i\u{200b}1")));
     assert_eq!(
@@ -230,6 +230,9 @@ fn a_text_that_was_garbled_before_is_not_sent() {
         let records =
             read_csv(format!("{HEADER}\n{}\n", row(&[("name", text), ("product", text), ("order_ref", text)])));
         let row = records[0].read.as_ref().expect("taken");
-        assert_eq!((&row.name, &row.product, &row.order_ref), (&Said::Nothing, &Said::Nothing, &Said::Nothing));
+        assert_eq!(
+            (&row.name, &row.product, &row.order_ref),
+            (&FieldUpdate::Keep, &FieldUpdate::Keep, &FieldUpdate::Keep)
+        );
     }
 }

@@ -1,3 +1,5 @@
+//! Property tests of the import.
+
 use dueherald::source::{Format, RejectsWriter, Rows};
 use proptest::prelude::*;
 
@@ -57,7 +59,8 @@ proptest! {
 
     #[test]
     fn quotes_lose_no_record(input in likely_text()) {
-        let whole = [HEADER.as_bytes(), b"\n", &input, b"\n", SOUND.replace(",i1,", ",the last,").as_bytes(), b"\n"].concat();
+        let whole = [HEADER.as_bytes(), b"\n", &input, b"\n", SOUND.replace(",i1,", ",the \
+            last,").as_bytes(), b"\n"].concat();
         let records = read(&whole, Some(Format::Csv)).unwrap();
         prop_assert!(records.is_sorted_by(|a, b| a.line < b.line));
         let last = records.last().and_then(|record| record.read.as_ref().ok());

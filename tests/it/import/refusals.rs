@@ -1,10 +1,13 @@
-use dueherald::domain::{Borrower, Hold, Installment, InstallmentStatus, Said, merge};
+//! Inputs that an import refuses, and the reasons it gives.
+
+use dueherald::domain::{Borrower, FieldUpdate, Hold, Installment, InstallmentStatus, merge};
 use dueherald::source::{Format, SourceError};
 use rstest::rstest;
 
 use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 
-/// What is wrong with each cell that decides about the debt, as it is told. The record before and the one behind are taken all the same.
+/// What is wrong with each cell that decides about the debt, as it is told. The record before and the one behind are
+/// taken all the same.
 #[rstest]
 #[case::no_merchant("merchant", "", "merchant is empty")]
 #[case::unknown_merchant("merchant", "bazaar", "merchant is unknown; configured: mall, shop")]
@@ -107,7 +110,7 @@ fn a_bad_optional_cell_loses_the_cell_and_not_the_row(#[case] column: &str, #[ca
     let left_out = records[0].left_out.as_ref().expect("it is reported");
     assert_eq!((left_out.line, left_out.reason()), (2, reason.to_owned()));
     let row = records[0].read.as_ref().expect("it is taken");
-    assert_eq!(row.status, Said::Value(Some(InstallmentStatus::Paid)), "the payment counts");
+    assert_eq!(row.status, FieldUpdate::Set(Some(InstallmentStatus::Paid)), "the payment counts");
     assert_eq!(row.amount.amount().to_string(), "99.00");
     let kept = Installment { sequence: Some(7), of: Some(8), ..known() };
     let before = Borrower { locale: Some("en".parse().expect("a locale")), ..someone() };
@@ -135,8 +138,8 @@ fn a_hold_that_is_half_readable_still_holds(#[case] cells: &str, #[case] expecte
     let records = read_csv(format!("{HEADER},hold,hold_until\n{SOUND},{cells}\n"));
     let row = records[0].read.as_ref().expect("it is taken");
     assert!(records[0].left_out.is_some());
-    let held = expected.map(|(reason, _)| Said::Value(Some(Hold { reason: reason.to_owned(), until: None })));
-    assert_eq!(row.wishes.hold, held.unwrap_or(Said::Nothing), "without a hold, what is known stays");
+    let held = expected.map(|(reason, _)| FieldUpdate::Set(Some(Hold { reason: reason.to_owned(), until: None })));
+    assert_eq!(row.preferences.hold, held.unwrap_or(FieldUpdate::Keep), "without a hold, what is known stays");
 }
 
 fn known() -> Installment {
@@ -206,7 +209,8 @@ fn a_record_that_is_out_of_form_is_told_by_its_line() {
             "3: the record has 20 fields, the header has 19; a text with a comma in it belongs in double quotes",
             "4: the record has text after a closing quote; write a quote within a quoted text as two quotes",
             "5: the record has white space before an opening quote; begin the field with the quote",
-            "6: a text in double quotes that begins on this line does not end as it must; close it, or write the quote as two",
+            "6: a text in double quotes that begins on this line does not end as it must; close it, or write the \
+             quote as two",
             "8: the record is longer than 1 MiB; it was skipped to the end of its line",
         ]
     );
@@ -311,7 +315,8 @@ fn a_line_that_is_no_object_is_told(#[case] line: &str, #[case] reason: &str) {
 #[case::blank("\n \n", "it is empty; a CSV file needs a header line, even without records")]
 #[case::no_header(
     "mall,b1,李伟,13800138000\n",
-    "its first line names no column; it must be a header line such as merchant,borrower_id,installment_id,amount,currency,due_date"
+    "its first line names no column; it must be a header line such as \
+     merchant,borrower_id,installment_id,amount,currency,due_date"
 )]
 #[case::missing_one(
     "merchant,borrower_id,installment_id,amount,currency\n",
@@ -319,7 +324,8 @@ fn a_line_that_is_no_object_is_told(#[case] line: &str, #[case] reason: &str) {
 )]
 #[case::missing_with_slips(
     "merchant,BorrowerID,instalment_id,amount,13800138000,due_date\n",
-    "its header line lacks the columns borrower_id, installment_id, currency; is “BorrowerID” meant for borrower_id?; is “instalment_id” meant for installment_id?"
+    "its header line lacks the columns borrower_id, installment_id, currency; is “BorrowerID” meant for borrower_id?; \
+     is “instalment_id” meant for installment_id?"
 )]
 #[case::twice("merchant,amount,Amount\n", "its header line has the column amount twice; keep one")]
 #[case::old_mac(

@@ -38,7 +38,8 @@ impl Reply {
         Self::Answer { status, headers: vec![(name, value.to_owned())], body: vec![] }
     }
 
-    /// Whether a gateway that replies so sends the SMS: with a bad status it does not, and otherwise one must assume it does.
+    /// Whether a gateway that replies so sends the SMS: with a bad status it does not, and otherwise one must assume it
+    /// does.
     fn takes_over(&self) -> bool {
         match self {
             Self::Answer { status, .. } => (200..300).contains(status),

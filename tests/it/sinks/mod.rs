@@ -1,5 +1,5 @@
-//! Peers for tests: a mail server and an SMS gateway on a free port of 127.0.0.1, in the test's own process. They record what
-//! they took over, message by message, and misbehave by script.
+//! Peers for tests: a mail server and an SMS gateway on a free port of 127.0.0.1, in the test's own process. They
+//! record what they took over, message by message, and misbehave by script.
 
 pub(crate) mod http;
 pub(crate) mod smtp;

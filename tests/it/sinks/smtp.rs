@@ -1,5 +1,5 @@
-//! A mail server that records what it takes over and misbehaves by script. Speaks PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8,
-//! STARTTLS and AUTH PLAIN.
+//! A mail server that records what it takes over and misbehaves by script. Speaks PIPELINING, CHUNKING, 8BITMIME,
+//! SMTPUTF8, STARTTLS and AUTH PLAIN.
 
 use std::future::pending;
 use std::io;
@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 
 use super::wire::{Connections, Milestones, Served, Wire, listen};
 
-/// A moment of a conversation: the sink has read the command, or the whole message at [`At::Dot`], and is about to answer. A message
-/// that comes as a chunk has neither [`At::Data`] nor a dot, but the moment after it is the same.
+/// A moment of a conversation: the sink has read the command, or the whole message at [`At::Dot`], and is about to
+/// answer. A message that comes as a chunk has neither [`At::Data`] nor a dot, but the moment after it is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum At {
     Greeting,
@@ -30,9 +30,10 @@ pub(crate) enum At {
     Quit,
 }
 
-/// What is done instead of the usual answer. At [`At::Dot`] the message is taken over all the same, unless it is refused.
+/// What is done instead of the usual answer. At [`At::Dot`] the message is taken over all the same, unless it is
+/// refused.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Act {
+pub(crate) enum NoticeAction {
     /// One line.
     Say(&'static str),
     /// One line, then hang up.
@@ -50,7 +51,7 @@ pub(crate) enum Act {
 #[derive(Debug, Clone)]
 struct Fault {
     at: At,
-    act: Act,
+    act: NoticeAction,
     /// For this recipient only: the last that RCPT named on the connection.
     to: Option<String>,
 }
@@ -92,12 +93,12 @@ impl Script {
         Self { offers, ..self }
     }
 
-    pub(crate) fn at(mut self, at: At, act: Act) -> Self {
+    pub(crate) fn at(mut self, at: At, act: NoticeAction) -> Self {
         self.faults.push(Fault { at, act, to: None });
         self
     }
 
-    pub(crate) fn for_recipient(mut self, to: &str, at: At, act: Act) -> Self {
+    pub(crate) fn for_recipient(mut self, to: &str, at: At, act: NoticeAction) -> Self {
         self.faults.push(Fault { at, act, to: Some(to.to_owned()) });
         self
     }
@@ -195,7 +196,7 @@ struct Conversation {
 }
 
 /// Whether the conversation goes on.
-enum Then {
+enum ReplanAction {
     GoOn,
     Reset,
     Close,
@@ -212,9 +213,9 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut then = conversation.answer(At::Greeting, "220 sink.example ESMTP").await?;
     loop {
         match then {
-            Then::GoOn => {}
-            Then::Reset => return conversation.stream.into_inner().reset(),
-            Then::Close => return conversation.stream.shutdown().await,
+            ReplanAction::GoOn => {}
+            ReplanAction::Reset => return conversation.stream.into_inner().reset(),
+            ReplanAction::Close => return conversation.stream.shutdown().await,
         }
         let mut line = String::new();
         if conversation.stream.read_line(&mut line).await? == 0 {
@@ -230,7 +231,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
 }
 
 impl Conversation {
-    async fn command(&mut self, line: &str) -> io::Result<Then> {
+    async fn command(&mut self, line: &str) -> io::Result<ReplanAction> {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
             "EHLO" => {
@@ -246,22 +247,24 @@ impl Conversation {
                 (self.has_sender, self.has_recipient) = (!self.refuses(At::Mail), false);
                 self.answer(At::Mail, "250 2.1.0 ok").await
             }
-            "RCPT" if !self.has_sender => self.say("503 5.5.1 need MAIL").await.map(|()| Then::GoOn),
+            "RCPT" if !self.has_sender => self.say("503 5.5.1 need MAIL").await.map(|()| ReplanAction::GoOn),
             "RCPT" => {
                 self.to = address(line);
                 self.has_recipient = !self.refuses(At::Rcpt);
                 self.answer(At::Rcpt, "250 2.1.5 ok").await
             }
-            "DATA" if !self.has_recipient => self.say("554 5.5.1 no valid recipients").await.map(|()| Then::GoOn),
+            "DATA" if !self.has_recipient => {
+                self.say("554 5.5.1 no valid recipients").await.map(|()| ReplanAction::GoOn)
+            }
             "DATA" => self.data().await,
             "BDAT" => self.chunk(line).await,
             "RSET" => self.answer(At::Rset, "250 2.0.0 ok").await,
             "NOOP" => self.answer(At::Noop, "250 2.0.0 ok").await,
             "QUIT" => match self.answer(At::Quit, "221 2.0.0 bye").await? {
-                Then::GoOn => Ok(Then::Close),
+                ReplanAction::GoOn => Ok(ReplanAction::Close),
                 then => Ok(then),
             },
-            _ => self.say("502 5.5.2 what").await.map(|()| Then::GoOn),
+            _ => self.say("502 5.5.2 what").await.map(|()| ReplanAction::GoOn),
         }
     }
 
@@ -293,25 +296,25 @@ impl Conversation {
         shown == Some(format!("\0{user}\0{password}").into_bytes())
     }
 
-    async fn start_tls(mut self) -> io::Result<(Self, Then)> {
+    async fn start_tls(mut self) -> io::Result<(Self, ReplanAction)> {
         let Tls::Upgrade(config) = self.shared.script.tls.clone() else {
             self.say("502 5.5.1 no").await?;
-            return Ok((self, Then::GoOn));
+            return Ok((self, ReplanAction::GoOn));
         };
         let ready = format!("220 2.0.0 go ahead\r\n{}", self.shared.script.injected);
         match self.answer(At::StartTls, ready.trim_end()).await? {
-            Then::GoOn => {}
+            ReplanAction::GoOn => {}
             then => return Ok((self, then)),
         }
         let wire = self.stream.into_inner().encrypted(&config).await?;
-        Ok((Self { stream: BufReader::new(wire), ..self }, Then::GoOn))
+        Ok((Self { stream: BufReader::new(wire), ..self }, ReplanAction::GoOn))
     }
 
-    async fn data(&mut self) -> io::Result<Then> {
+    async fn data(&mut self) -> io::Result<ReplanAction> {
         match self.fault(At::Data) {
             Some(act) => {
                 let then = self.misbehave(act).await?;
-                let goes_on = matches!(act, Act::Say(line) if line.starts_with('3'));
+                let goes_on = matches!(act, NoticeAction::Say(line) if line.starts_with('3'));
                 if !goes_on {
                     return Ok(then);
                 }
@@ -323,7 +326,7 @@ impl Conversation {
     }
 
     /// The only and last chunk of a message. It is read whatever becomes of it (RFC 3030, 2).
-    async fn chunk(&mut self, line: &str) -> io::Result<Then> {
+    async fn chunk(&mut self, line: &str) -> io::Result<ReplanAction> {
         let size = line.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")?.parse().ok());
         let mut raw = vec![0; size.ok_or(io::ErrorKind::InvalidData)?];
         self.stream.read_exact(&mut raw).await?;
@@ -331,10 +334,10 @@ impl Conversation {
         if self.has_recipient {
             return self.take(raw).await;
         }
-        self.say("554 5.5.1 no valid recipients").await.map(|()| Then::GoOn)
+        self.say("554 5.5.1 no valid recipients").await.map(|()| ReplanAction::GoOn)
     }
 
-    async fn take(&mut self, raw: String) -> io::Result<Then> {
+    async fn take(&mut self, raw: String) -> io::Result<ReplanAction> {
         if !self.refuses(At::Dot) {
             let message_id = header(&raw, "Message-ID").trim_matches(['<', '>']).to_owned();
             let (from, to) = (self.from.clone(), self.to.clone());
@@ -346,7 +349,7 @@ impl Conversation {
 
     fn refuses(&self, at: At) -> bool {
         let refused = |line: &str| line.starts_with(['4', '5']);
-        matches!(self.peek(at), Some(Act::Say(line) | Act::SayThenClose(line)) if refused(line))
+        matches!(self.peek(at), Some(NoticeAction::Say(line) | NoticeAction::SayThenClose(line)) if refused(line))
     }
 
     async fn message(&mut self) -> io::Result<String> {
@@ -366,24 +369,24 @@ impl Conversation {
         }
     }
 
-    async fn answer(&mut self, at: At, usual: &str) -> io::Result<Then> {
+    async fn answer(&mut self, at: At, usual: &str) -> io::Result<ReplanAction> {
         match self.fault(at) {
             Some(act) => self.misbehave(act).await,
-            None => self.say(usual).await.map(|()| Then::GoOn),
+            None => self.say(usual).await.map(|()| ReplanAction::GoOn),
         }
     }
 
-    async fn misbehave(&mut self, act: Act) -> io::Result<Then> {
+    async fn misbehave(&mut self, act: NoticeAction) -> io::Result<ReplanAction> {
         match act {
-            Act::Say(line) => self.say(line).await.map(|()| Then::GoOn),
-            Act::SayThenClose(line) => self.say(line).await.map(|()| Then::Close),
-            Act::SayThenStall(line) => {
+            NoticeAction::Say(line) => self.say(line).await.map(|()| ReplanAction::GoOn),
+            NoticeAction::SayThenClose(line) => self.say(line).await.map(|()| ReplanAction::Close),
+            NoticeAction::SayThenStall(line) => {
                 self.say(line).await?;
                 pending().await
             }
-            Act::Silence => pending().await,
-            Act::Close => Ok(Then::Close),
-            Act::Reset => Ok(Then::Reset),
+            NoticeAction::Silence => pending().await,
+            NoticeAction::Close => Ok(ReplanAction::Close),
+            NoticeAction::Reset => Ok(ReplanAction::Reset),
         }
     }
 
@@ -392,12 +395,12 @@ impl Conversation {
         self.stream.get_mut().flush().await
     }
 
-    fn fault(&self, at: At) -> Option<Act> {
+    fn fault(&self, at: At) -> Option<NoticeAction> {
         self.shared.milestones.passed(at);
         self.peek(at)
     }
 
-    fn peek(&self, at: At) -> Option<Act> {
+    fn peek(&self, at: At) -> Option<NoticeAction> {
         let applies = |fault: &&Fault| fault.at == at && fault.to.as_ref().is_none_or(|to| *to == self.to);
         self.shared.script.faults.iter().find(applies).map(|fault| fault.act)
     }

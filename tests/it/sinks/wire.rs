@@ -105,8 +105,8 @@ impl<K: Eq + Hash + Copy> Milestones<K> {
         self.0.borrow().get(&milestone).copied().unwrap_or_default()
     }
 
-    /// Returns when it was passed so often. Gives up after ten seconds: nothing waits for time, but a test that broke should
-    /// say so instead of hanging.
+    /// Returns when it was passed so often. Gives up after ten seconds: nothing waits for time, but a test that broke
+    /// should say so instead of hanging.
     pub(super) async fn wait(&self, milestone: K, times: usize) {
         let enough = |passed: &HashMap<K, usize>| passed.get(&milestone).is_some_and(|count| *count >= times);
         let mut passed = self.0.subscribe();

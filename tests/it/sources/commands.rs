@@ -56,7 +56,8 @@ async fn walk_through(lender: Lender) {
         (code, said.as_str()),
         (
             3,
-            "source core: 3 rows\n  new       2\n  changed   0\n  same      0\n  rejected  1\ninstalment 2: amount is negative\n\
+            "source core: 3 rows\n  new       2\n  changed   0\n  same      0\n  rejected  1\ninstalment 2: amount is \
+             negative\n\
              what was rejected holds the reminders of its instalment; see: dueherald rejects list\n"
         )
     );

@@ -23,7 +23,8 @@ use crate::fixtures::{at, policy};
 pub(super) const NOW: &str = "2026-11-22T02:00:00Z";
 
 /// The columns of the lender's table, as the query yields them.
-pub(super) const COLUMNS: &str = "id as installment_id, borrower as borrower_id, name, phone, amount, 'CNY' as currency, \
+pub(super) const COLUMNS: &str = "id as installment_id, borrower as borrower_id, name, phone, amount, 'CNY' as \
+    currency, \
                                   paid as paid_amount, due as due_date, status, updated_at";
 
 /// What the manual says to end a query with.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::lender::{COLUMNS, Lender, PAGED, counts};
 use crate::fixtures::day;
 
-/// Infinity sorts behind everything and comes with every pull: the rows before it, and those that come later, are read all the same.
+/// Infinity sorts behind everything and comes with every pull: the rows before it, and those that come later, are read
+/// all the same.
 #[tokio::test]
 async fn infinity_in_postgres_rejects_its_row_and_nothing_else() {
     let lender = Lender::postgres().await;
@@ -67,7 +68,12 @@ async fn the_day_of_an_instant_is_that_of_the_lenders_zone() {
         lender
             .run(&format!("create table t (id int primary key, due_at {instant} null, changed {instant} null)"))
             .await;
-        lender.run("insert into t values (1, '2026-11-30 16:00:00', '2026-11-22 01:00:00'), (2, '2026-11-30 15:59:59', '2026-11-22 01:00:00')").await;
+        lender
+            .run(
+                "insert into t values (1, '2026-11-30 16:00:00', '2026-11-22 01:00:00'), (2, '2026-11-30 \
+            15:59:59', '2026-11-22 01:00:00')",
+            )
+            .await;
         let query = format!(
             "select id as installment_id, 'b' as borrower_id, 1 as amount, 'CNY' as currency, {day_of} as due_date, \
              changed as updated_at from t where changed >= :after and (changed > :after or id > :after_key) \
@@ -92,7 +98,12 @@ async fn the_day_of_an_instant_is_that_of_the_lenders_zone() {
 #[tokio::test]
 async fn a_source_without_a_zone_has_the_databases_own() {
     let lender = Lender::postgres().await;
-    lender.run("do $$ begin execute format('alter database %I set timezone = ''Asia/Shanghai''', current_database()); end $$").await;
+    lender
+        .run(
+            "do $$ begin execute format('alter database %I set timezone = ''Asia/Shanghai''', current_database()); \
+        end $$",
+        )
+        .await;
     lender.owes(1..2, "2026-11-22 01:00:00").await;
     let columns = COLUMNS.replace("due as due_date", "('2026-11-30 16:00:00Z'::timestamptz)::date as due_date");
     let mut settings = lender.settings(&format!("select {columns} from instalment {PAGED}"), 10);

@@ -124,7 +124,8 @@ async fn payments_update_what_is_known_and_nothing_else(lender: Lender) {
     assert_eq!((counts(&summary), summary.waiting), ((0, 2, 0, 0), 1));
     assert_eq!(
         format!("{}: {}", summary.shown[0].place(), summary.shown[0].reason()),
-        "instalment 7: installment_id is not in the ledger yet; the payment is kept and applied when its instalment comes"
+        "instalment 7: installment_id is not in the ledger yet; the payment is kept and applied when its instalment \
+         comes"
     );
     let known = lender.installments().await;
     let told: Vec<_> = known.iter().map(|one| (one.outstanding().amount().to_string(), one.status)).collect();

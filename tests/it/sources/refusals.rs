@@ -26,7 +26,8 @@ async fn bad_rows_are_told_by_their_number_and_the_rest_goes_on(lender: Lender) 
     assert_eq!(
         told,
         [
-            "instalment 2: amount is negative; phone is not a valid phone number in CN; one of another country begins with + \
+            "instalment 2: amount is negative; phone is not a valid phone number in CN; one of another country begins \
+             with + \
              and the country's code",
             "instalment 4: status is not one of open, paid, cancelled",
         ]
@@ -37,7 +38,8 @@ async fn columns_that_are_missing_are_named(lender: Lender) {
     let columns = COLUMNS.replace(" amount,", " amount as amunt,").replace("due as due_date", "due");
     assert_eq!(
         lender.refusal(&format!("select {columns} from instalment {PAGED}")).await,
-        "source core: the query yields no column amount, due_date; add it to the query, with `as` if it has another name \
+        "source core: the query yields no column amount, due_date; add it to the query, with `as` if it has another \
+         name \
          there; is “amunt” meant for amount?"
     );
     let columns = COLUMNS.replace(", updated_at", "");
@@ -111,16 +113,52 @@ async fn types_that_cannot_be_read_are_named_with_what_to_write() {
         [(Lender::postgres().await, "float8", "timestamptz"), (Lender::mariadb().await, "double", "datetime")]
     {
         for (from, to, told) in [
-            ("amount,", "amount * 1e0 as amount,", format!("the column amount is of the type {float}; amounts must be exact: write cast(… as decimal(18, 2)), or a text such as 128.50")),
-            ("due as due_date", "updated_at as due_date", match time {
-                "timestamptz" => "the column due_date is of the type timestamptz; write its day where the lender is: (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in MySQL date(due_at) with the source's time_zone = \"Asia/Shanghai\"".to_owned(),
-                _ => format!("the column due_date is of the type {time}; write cast(… as date), or a text such as 2026-03-31"),
-            }),
-            (", updated_at", ", due as updated_at", "the column updated_at is of the type date; it must be a timestamp (with or without a zone), a datetime, in SQLite a text such as 2026-03-31 08:00:00".into()),
+            (
+                "amount,",
+                "amount * 1e0 as amount,",
+                format!(
+                    "the column amount is of the type {float}; amounts must be \
+                exact: write cast(… as decimal(18, 2)), or a text such as 128.50"
+                ),
+            ),
+            (
+                "due as due_date",
+                "updated_at as due_date",
+                match time {
+                    "timestamptz" => {
+                        "the column due_date is of the type timestamptz; write its day where the lender is: \
+                    (due_at at time zone 'Asia/Shanghai')::date in PostgreSQL, and in MySQL date(due_at) with the \
+                    source's time_zone = \"Asia/Shanghai\""
+                            .to_owned()
+                    }
+                    _ => format!(
+                        "the column due_date is of the type {time}; write cast(… as date), or a text such as \
+                    2026-03-31"
+                    ),
+                },
+            ),
+            (
+                ", \
+                updated_at",
+                ", due as \
+                    updated_at",
+                "the column updated_at is of the type date; it must be a timestamp (with or without \
+                        a zone), a datetime, in SQLite a text such as 2026-03-31 08:00:00"
+                    .into(),
+            ),
         ] {
             let to = if float == "float8" { to.replace("1e0", "1::float8") } else { to.to_owned() };
             let told = format!("source core: {told}");
-            assert_eq!(lender.refusal(&format!("select {} from instalment {PAGED}", COLUMNS.replacen(from, &to, 1))).await, told);
+            assert_eq!(
+                lender
+                    .refusal(&format!(
+                        "select {} from instalment \
+                {PAGED}",
+                        COLUMNS.replacen(from, &to, 1)
+                    ))
+                    .await,
+                told
+            );
         }
     }
 }
@@ -156,7 +194,10 @@ async fn nothing_is_written_there() {
     let lender = Lender::mariadb().await;
     lender.owes(1..2, "2026-11-22 01:00:00").await;
     lender
-        .run("create function touch() returns int modifies sql data begin update instalment set name = 'x'; return 1; end")
+        .run(
+            "create function touch() returns int modifies sql data begin update instalment set name = 'x'; return 1; \
+            end",
+        )
         .await;
     let told = lender.refusal(&format!("select {COLUMNS}, touch() as sequence from instalment {PAGED}")).await;
     assert!(told.contains("READ ONLY"), "{told}");

@@ -41,8 +41,10 @@ async fn every_type_arrives_as_it_is_meant(lender: Lender) {
 
 async fn keys_may_be_texts(lender: Lender) {
     lender.owes(1..12, "2026-11-22 01:00:00").await;
-    let query = "select borrower as installment_id, borrower as borrower_id, amount, 'CNY' as currency, due as due_date, \
-                 updated_at from instalment where updated_at >= :after and (updated_at > :after or borrower > :after_key) \
+    let query = "select borrower as installment_id, borrower as borrower_id, amount, 'CNY' as currency, due as \
+        due_date, \
+                 updated_at from instalment where updated_at >= :after and (updated_at > :after or borrower > \
+                 :after_key) \
                  order by updated_at, borrower limit :limit";
     assert_eq!(counts(&lender.pull(&lender.source_at(&lender.url, query, 2)).await.expect("pulled")), (11, 0, 0, 0));
 }
@@ -67,10 +69,16 @@ async fn times_without_a_zone_are_in_the_sources_zone() {
         (Lender::mariadb().await, "datetime(6)", "timestamp(6)"),
     ] {
         lender.run(&format!("create table t (id int primary key, a {without}, b {with})")).await;
-        lender.run("insert into t (id, a, b) values (1, '2026-11-21 08:00:00', '2026-11-22 01:00:00'), (2, '2026-11-21 08:00:00', '2026-11-22 01:00:00')").await;
+        lender
+            .run(
+                "insert into t (id, a, b) values (1, '2026-11-21 08:00:00', '2026-11-22 01:00:00'), (2, \
+            '2026-11-21 08:00:00', '2026-11-22 01:00:00')",
+            )
+            .await;
         for (column, expected) in [("a", local), ("b", zoned)] {
             let query = format!(
-                "select id as installment_id, 'b' as borrower_id, 1 as amount, 'CNY' as currency, '2026-12-01' as due_date, \
+                "select id as installment_id, 'b' as borrower_id, 1 as amount, 'CNY' as currency, '2026-12-01' as \
+                 due_date, \
                  {column} as updated_at from t where {column} >= :after and ({column} > :after or id > :after_key) \
                  order by {column}, id limit :limit"
             );
@@ -95,7 +103,10 @@ async fn native_types_are_read() {
     let postgres = Lender::postgres().await;
     postgres.run("create type standing as enum ('open', 'paid')").await;
     postgres
-        .run("create table t (id smallint, who char(8), amount numeric, due date, standing standing, changed timestamptz)")
+        .run(
+            "create table t (id smallint, who char(8), amount numeric, due date, standing standing, changed \
+            timestamptz)",
+        )
         .await;
     postgres.run("insert into t values (1, 'b1', 12.5, '2026-12-01', 'paid', '2026-11-22 01:00:00Z')").await;
     let query = "select id as installment_id, who as borrower_id, amount, 'CNY' as currency, due as due_date, \
@@ -113,7 +124,8 @@ async fn native_types_are_read() {
     mariadb
         .run("insert into t values (18446744073709551615, 7, 12.5, 3, '2026-12-01', 'paid', '2026-11-22 01:00:00')")
         .await;
-    let query = "select id as installment_id, who as borrower_id, amount, 'CNY' as currency, due as due_date, n as sequence, \
+    let query = "select id as installment_id, who as borrower_id, amount, 'CNY' as currency, due as due_date, n as \
+        sequence, \
                  null as name, standing as status, changed as updated_at from t where changed >= :after and \
                  (changed > :after or id > :after_key) order by changed, id limit :limit";
     let source = mariadb.source_at(&mariadb.url, query, 1);

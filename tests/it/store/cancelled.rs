@@ -1,5 +1,5 @@
-//! Operations that are dropped at any of their awaits, by a caller or with it, on real servers: the one connection that they had is
-//! used next, and must work, outside any transaction; nothing is written by half, and nothing stays locked.
+//! Operations that are dropped at any of their awaits, by a caller or with it, on real servers: the one connection that
+//! they had is used next, and must work, outside any transaction; nothing is written by half, and nothing stays locked.
 
 mod operations;
 
@@ -48,8 +48,10 @@ const HALF_WRITTEN: [(&str, &str); 5] = [
 ];
 
 /// Sessions of the store that are inside a transaction, and locks that they hold.
-const OPEN: &str = "select count(*) from pg_stat_activity a where a.datname = current_database() and a.pid <> pg_backend_pid() \
-                    and (a.xact_start is not null or exists (select 1 from pg_locks l where l.pid = a.pid and l.locktype = 'advisory'))";
+const OPEN: &str = "select count(*) from pg_stat_activity a where a.datname = current_database() and a.pid <> \
+    pg_backend_pid() \
+                    and (a.xact_start is not null or exists (select 1 from pg_locks l where l.pid = a.pid and \
+                    l.locktype = 'advisory'))";
 
 /// Polls a future so many times, and drops it. `true` if it came to its end before.
 async fn polled(times: usize, operation: impl Future<Output = ()>) -> bool {
@@ -96,7 +98,8 @@ impl Witness {
     }
 }
 
-/// Drops each operation after one poll, after two, and so on until it ends by itself; after each drop the store is used on.
+/// Drops each operation after one poll, after two, and so on until it ends by itself; after each drop the store is used
+/// on.
 async fn drop_at_each_await(
     store: &Arc<dyn Store>,
     running: Option<&TaskTracker>,
@@ -196,7 +199,8 @@ async fn sqlite() -> Bench<TempDir> {
 #[tokio::test]
 async fn an_operation_that_ends_keeps_its_connection() {
     let (store, helper, mut witness, _database) = postgres().await;
-    let sessions = "select count(distinct pid) + coalesce(max(extract(epoch from backend_start) * 1000000)::bigint, 0) from pg_stat_activity \
+    let sessions = "select count(distinct pid) + coalesce(max(extract(epoch from backend_start) * 1000000)::bigint, \
+        0) from pg_stat_activity \
                     where datname = current_database() and pid <> pg_backend_pid()";
     store.stops().await.expect("read");
     for Operation { name, begin } in OPERATIONS {

@@ -8,8 +8,8 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Channel, EmailAddress, Installment, LedgerRow, NewReminder, Next, Outcome, ReminderKey, SkipReason,
 };
-use dueherald::plan::{Account, Beside, Cap, Caps, Decision, Policy, Progress};
-use dueherald::store::{ClaimRequest, Claimed, PostgresStore, Said, Store};
+use dueherald::plan::{Account, Cap, Caps, Decision, Policy, Progress, RecentContacts};
+use dueherald::store::{ClaimRequest, ClaimResult, FieldUpdate, PostgresStore, Store};
 
 use super::bench::START;
 use super::sample::{by, date, import, instant, merchant, phone, plan, request, row, row_with_phone, send, sms};
@@ -35,13 +35,13 @@ fn policy(all: Cap, across_merchants: bool) -> Policy {
     policy
 }
 
-async fn claim(store: &dyn Store, policy: &Policy, channel: Channel) -> Claimed {
-    let request = ClaimRequest { channel, beside: policy.beside(), ..request(100) };
+async fn claim(store: &dyn Store, policy: &Policy, channel: Channel) -> ClaimResult {
+    let request = ClaimRequest { channel, recent_contacts: policy.recent_contacts(), ..request(100) };
     store.claim(&request, &by(policy)).await.expect("the claim is recorded")
 }
 
 /// How many are sent and how many capped.
-fn count(claimed: &Claimed) -> (usize, usize) {
+fn count(claimed: &ClaimResult) -> (usize, usize) {
     let capped = |(_, decision): &&(_, Decision)| *decision == Decision::Skip(SkipReason::Capped);
     (claimed.sending.len(), claimed.put_aside.iter().filter(capped).count())
 }
@@ -55,7 +55,7 @@ fn other(step: &str, channel: Channel, of: &str) -> NewReminder {
     other
 }
 
-async fn settle(store: &dyn Store, claimed: Claimed, outcome: Outcome, next: Next, at: &str) {
+async fn settle(store: &dyn Store, claimed: ClaimResult, outcome: Outcome, next: Next, at: &str) {
     let settled = claimed.sending.into_iter().map(|one| one.attempt.settle(outcome.clone(), next.clone(), instant(at)));
     store.settle(&settled.collect::<Vec<_>>()).await.expect("outcomes are recorded");
 }
@@ -66,7 +66,7 @@ fn accepted() -> Outcome {
 
 fn both_addresses(id: &str) -> LedgerRow {
     let email = EmailAddress::new("b1@example.com").expect("an address");
-    LedgerRow { email: Said::Value(Some(email)), ..row_with_phone("b1", id) }
+    LedgerRow { email: FieldUpdate::Set(Some(email)), ..row_with_phone("b1", id) }
 }
 
 pub(super) async fn within_one_batch_the_counts_go_on(store: &dyn Store, _: &SimClock) {
@@ -145,7 +145,7 @@ pub(super) async fn an_address_of_many_is_nobodys_own(store: &dyn Store, _: &Sim
                 Channel::Email => (Some(format!("Info{number}@Shop.example")), own),
                 Channel::Sms => (Some(format!("{who}@shop.example")), phone(&format!("+8613800{number:06}"))),
             };
-            let email = Said::Value(email.map(|email| EmailAddress::new(&email).expect("an address")));
+            let email = FieldUpdate::Set(email.map(|email| EmailAddress::new(&email).expect("an address")));
             LedgerRow { email, phone, ..row(&who, &format!("i-{who}")) }
         });
         let rows = rows.collect::<Vec<_>>();
@@ -164,7 +164,7 @@ pub(super) async fn an_address_of_many_is_nobodys_own(store: &dyn Store, _: &Sim
 }
 
 pub(super) async fn another_channels_address_says_nothing_about_who_it_is(store: &dyn Store, _: &SimClock) {
-    let placeholder = || Said::Value(Some(EmailAddress::new("none@shop.example").expect("an address")));
+    let placeholder = || FieldUpdate::Set(Some(EmailAddress::new("none@shop.example").expect("an address")));
     let with = |who: &str, number: &str| LedgerRow {
         email: placeholder(),
         phone: phone(number),
@@ -180,8 +180,9 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
     let far = LedgerRow { due_date: date("2026-11-28"), ..both_addresses("i3") };
     import(store, &[both_addresses("i1"), next_day, far]).await;
     plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("second/-3", Channel::Sms, "mall")]).await;
-    let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: false, days_ahead: 2 };
-    for beside in [None, Some(beside)] {
+    let recent_contacts =
+        RecentContacts { contacts_within: TimeDelta::days(8), across_merchants: false, days_ahead: 2 };
+    for recent_contacts in [None, Some(recent_contacts)] {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&seen);
         let look = move |one: &NewReminder, account: &Account, now: DateTime<Utc>| {
@@ -197,11 +198,11 @@ pub(super) async fn what_is_beside_is_read_only_when_asked_for(store: &dyn Store
             let _ = send(one, account, now);
             Decision::Defer { until, reason: dueherald::plan::DeferReason::ContactHours }
         };
-        store.claim(&ClaimRequest { beside, ..request(1) }, &look).await.expect("the claim is recorded");
+        store.claim(&ClaimRequest { recent_contacts, ..request(1) }, &look).await.expect("the claim is recorded");
         let seen = seen.lock().expect("nobody panicked");
         let (due, following, contacts) = &seen[0];
         assert_eq!(due, &["i1"]);
-        if beside.is_none() {
+        if recent_contacts.is_none() {
             assert!(following.is_empty() && contacts.is_empty());
         } else {
             assert_eq!(following, &["i2"], "the day after, and not the third");
@@ -216,16 +217,20 @@ pub(super) async fn an_account_tells_what_a_claim_would_read(store: &dyn Store, 
     let next_day = LedgerRow { due_date: date("2026-11-26"), ..both_addresses("i2") };
     import(store, &[both_addresses("i1"), next_day]).await;
     plan(store, &[other("due-soon/-3", Channel::Sms, "mall"), other("second/-3", Channel::Sms, "mall")]).await;
-    let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
+    let recent_contacts = RecentContacts { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
     let key = sms("b1", START).key;
-    let told = store.account_beside(&key.borrower, key.due_date, key.channel, beside).await.expect("it is read");
+    let told =
+        store.account_beside(&key.borrower, key.due_date, key.channel, recent_contacts).await.expect("it is read");
     let claimed = Arc::new(Mutex::new(None));
     let noted = Arc::clone(&claimed);
     let look = move |_: &NewReminder, account: &Account, now: DateTime<Utc>| {
         noted.lock().expect("nobody panicked").get_or_insert(account.clone());
         Decision::Defer { until: now + TimeDelta::minutes(1), reason: dueherald::plan::DeferReason::ContactHours }
     };
-    store.claim(&ClaimRequest { beside: Some(beside), ..request(1) }, &look).await.expect("the claim is recorded");
+    store
+        .claim(&ClaimRequest { recent_contacts: Some(recent_contacts), ..request(1) }, &look)
+        .await
+        .expect("the claim is recorded");
     let claimed = claimed.lock().expect("nobody panicked").clone().expect("one was due");
     assert_eq!((told.contacts.len(), told.following.len()), (2, 1));
     assert_eq!((&told.borrower, &told.installments), (&claimed.borrower, &claimed.installments));
@@ -240,7 +245,7 @@ async fn send_all(store: PostgresStore, policy: Arc<Policy>, first: Channel) -> 
     loop {
         let mut taken = 0;
         for channel in channels {
-            let request = ClaimRequest { channel, beside: policy.beside(), ..request(7) };
+            let request = ClaimRequest { channel, recent_contacts: policy.recent_contacts(), ..request(7) };
             let claimed = store.claim(&request, &by(&policy)).await.expect("the claim is recorded");
             taken += claimed.taken();
             let phone = |one: &dueherald::store::ClaimedReminder| {
@@ -274,7 +279,7 @@ async fn claimers_over_the_same_people_keep_their_caps() {
         let email = EmailAddress::new(&format!("b{number}@example.com")).expect("an address");
         let mut row = row(&who, &format!("i{number}"));
         row.borrower.merchant = merchant(of);
-        (row.phone, row.email) = (phone(&format!("+8613800{number:06}")), Said::Value(Some(email)));
+        (row.phone, row.email) = (phone(&format!("+8613800{number:06}")), FieldUpdate::Set(Some(email)));
         rows.push(row);
         for (step, channel) in [
             ("due-soon/-3", Channel::Sms),

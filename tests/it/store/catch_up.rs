@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::{InstallmentStatus, LedgerRow, Next, Outcome, Said};
-use dueherald::pipeline::{Extent, ScanOrder, ScanReport, scan};
+use dueherald::domain::{FieldUpdate, InstallmentStatus, LedgerRow, Next, Outcome};
+use dueherald::pipeline::{ScanOrder, ScanReport, ScanScope, scan};
 use dueherald::plan::{Horizon, Policy};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 
@@ -17,7 +17,7 @@ fn shanghai(text: &str) -> DateTime<Utc> {
     at(&format!("{text}+08:00"))
 }
 
-fn order(now: DateTime<Utc>, extent: Extent) -> ScanOrder {
+fn order(now: DateTime<Utc>, extent: ScanScope) -> ScanOrder {
     ScanOrder {
         horizon: Horizon { now, until: now + TimeDelta::hours(12) },
         extent,
@@ -32,7 +32,7 @@ fn owes(borrower: &str, due: &str) -> LedgerRow {
     row(&installment(&format!("{borrower}-{due}"), borrower, due))
 }
 
-async fn scan_at(store: &dyn Store, policy: &Policy, clock: &SimClock, extent: Extent) -> ScanReport {
+async fn scan_at(store: &dyn Store, policy: &Policy, clock: &SimClock, extent: ScanScope) -> ScanReport {
     scan(store, policy, &order(clock.now(), extent)).await.expect("it is scanned")
 }
 
@@ -59,7 +59,7 @@ async fn send(store: &dyn Store, policy: &Policy, clock: &SimClock) -> Vec<Strin
 async fn work(store: &dyn Store, policy: &Policy, clock: &SimClock, until: &str) -> Vec<String> {
     let mut sent = Vec::new();
     while clock.now() <= shanghai(until) {
-        scan_at(store, policy, clock, Extent::News).await;
+        scan_at(store, policy, clock, ScanScope::News).await;
         sent.extend(send(store, policy, clock).await);
         clock.advance(Duration::from_secs(1800));
     }
@@ -96,7 +96,7 @@ async fn three_days_down(store: &dyn Store, policy: &Policy, clock: &SimClock) -
     let before = work(store, policy, clock, "2026-12-20T10:30:00").await;
     assert_eq!(before, ["c due/-3 20T10:00", "e due/-1 20T10:00"]);
     go_to(clock, "2026-12-23T09:00:00");
-    let report = scan_at(store, policy, clock, Extent::News).await;
+    let report = scan_at(store, policy, clock, ScanScope::News).await;
     (report, work(store, policy, clock, "2026-12-27T12:00:00").await)
 }
 
@@ -122,7 +122,7 @@ pub(super) async fn after_three_days_each_gets_the_nearest_step(store: &dyn Stor
     let expected =
         ["a due/-3 expired", "c due/-1 superseded", "d due/-1 expired", "d due/0 superseded", "e due/0 expired"];
     assert_eq!(skipped(store).await, expected);
-    assert_eq!(scan_at(store, &policy, clock, Extent::Full).await.found, 0);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::Full).await.found, 0);
 }
 
 pub(super) async fn what_is_of_no_use_after_a_downtime_is_on_record(store: &dyn Store, clock: &SimClock) {
@@ -136,10 +136,10 @@ pub(super) async fn what_is_of_no_use_after_a_downtime_is_on_record(store: &dyn 
 pub(super) async fn what_came_in_before_a_downtime_is_on_record(store: &dyn Store, clock: &SimClock) {
     let policy = ladder(12);
     go_to(clock, "2026-12-20T08:00:00");
-    scan_at(store, &policy, clock, Extent::News).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
     import(store, &[owes("a", "2026-12-21")]).await;
     go_to(clock, "2026-12-26T09:00:00");
-    let report = scan_at(store, &policy, clock, Extent::News).await;
+    let report = scan_at(store, &policy, clock, ScanScope::News).await;
     assert_eq!((report.planned, report.expired), (0, 3), "{report:?}");
     assert_eq!(skipped(store).await, ["a due/-1 expired", "a due/0 expired", "a due/1 expired"]);
 }
@@ -148,7 +148,7 @@ pub(super) async fn a_late_step_gives_way_on_the_day_of_a_nearer_one(store: &dyn
     let policy = ladder(36);
     go_to(clock, "2026-12-20T08:00:00");
     import(store, &[owes("a", "2026-12-22")]).await;
-    scan_at(store, &policy, clock, Extent::News).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
     // Sending was down, scanning was not: the step before waits in the outbox.
     go_to(clock, "2026-12-22T09:00:00");
     assert_eq!(work(store, &policy, clock, "2026-12-22T10:00:00").await, ["a due/0 22T10:00"]);
@@ -163,7 +163,8 @@ pub(super) async fn an_old_ledger_starts_no_storm(store: &dyn Store, clock: &Sim
     let sent = work(store, &policy, clock, "2026-12-20T12:00:00").await;
     assert_eq!(sent, ["b19 due/1 20T11:00", "b20 due/0 20T11:00"], "of the day of the first scan, and no older");
     assert_eq!(skipped(store).await, Vec::<String>::new(), "nothing is on record of what lies before");
-    let earlier = ScanOrder { start_from: Some(shanghai("2026-12-19T00:00:00")), ..order(clock.now(), Extent::News) };
+    let earlier =
+        ScanOrder { start_from: Some(shanghai("2026-12-19T00:00:00")), ..order(clock.now(), ScanScope::News) };
     let report = scan(store, &policy, &earlier).await.expect("it is scanned");
     assert_eq!((report.planned, report.superseded), (1, 2), "an earlier start is another pass: {report:?}");
 }
@@ -173,21 +174,21 @@ pub(super) async fn a_scan_looks_at_what_is_new_or_has_changed(store: &dyn Store
     go_to(clock, "2026-12-20T08:00:00");
     let rows: Vec<_> = (0..30).map(|number| owes(&format!("b{number:02}"), "2026-12-23")).collect();
     import(store, &rows).await;
-    let first = scan_at(store, &policy, clock, Extent::News).await;
+    let first = scan_at(store, &policy, clock, ScanScope::News).await;
     assert_eq!((first.planned, first.looked_at), (30, 30));
-    let second = scan_at(store, &policy, clock, Extent::News).await;
+    let second = scan_at(store, &policy, clock, ScanScope::News).await;
     assert_eq!(second, ScanReport::default(), "nothing is new");
 
-    let paid = LedgerRow { status: Said::Value(Some(InstallmentStatus::Paid)), ..rows[0].clone() };
+    let paid = LedgerRow { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..rows[0].clone() };
     let moved = LedgerRow { due_date: day("2026-12-21"), ..rows[1].clone() };
     import(store, &[paid, moved, owes("new", "2026-12-23"), owes("far", "2027-02-23")]).await;
-    let third = scan_at(store, &policy, clock, Extent::News).await;
+    let third = scan_at(store, &policy, clock, ScanScope::News).await;
     assert_eq!((third.planned, third.looked_at), (3, 2), "who is new, and two steps of whose date moved: {third:?}");
-    assert_eq!(scan_at(store, &policy, clock, Extent::Full).await.found, 0);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::Full).await.found, 0);
 
     // Another rule is passed over again; what it says is in the outbox already.
     let other = ladder(13);
-    let again = scan_at(store, &other, clock, Extent::News).await;
+    let again = scan_at(store, &other, clock, ScanScope::News).await;
     assert_eq!((again.planned, again.looked_at > 25), (0, true), "{again:?}");
 }
 
@@ -195,7 +196,7 @@ pub(super) async fn a_due_date_that_comes_back_is_reminded_of(store: &dyn Store,
     let policy = ladder(12);
     go_to(clock, "2026-12-20T08:00:00");
     import(store, &[owes("a", "2026-12-23")]).await;
-    scan_at(store, &policy, clock, Extent::News).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
     let away = LedgerRow { due_date: day("2027-01-23"), ..owes("a", "2026-12-23") };
     import(store, &[away]).await;
     go_to(clock, "2026-12-20T10:00:00");
@@ -203,7 +204,7 @@ pub(super) async fn a_due_date_that_comes_back_is_reminded_of(store: &dyn Store,
     assert_eq!(skipped(store).await, ["a due/-3 rescheduled"]);
     import(store, &[owes("a", "2026-12-23")]).await;
     clock.advance(Duration::from_secs(60));
-    assert_eq!(scan_at(store, &policy, clock, Extent::News).await.revived, 1);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.revived, 1);
     assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01"]);
     assert_eq!(claim(store, 10, &by(&policy)).await.taken(), 0);
 }
@@ -213,26 +214,26 @@ pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store
     let without = Policy { merchants: std::collections::BTreeMap::new(), ..ladder(12) };
     go_to(clock, "2026-12-20T08:00:00");
     import(store, &[owes("a", "2026-12-23")]).await;
-    scan_at(store, &policy, clock, Extent::News).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
     go_to(clock, "2026-12-20T10:00:00");
-    scan_at(store, &without, clock, Extent::News).await;
+    scan_at(store, &without, clock, ScanScope::News).await;
     assert_eq!(send(store, &without, clock).await, Vec::<String>::new());
     assert_eq!(skipped(store).await, ["a due/-3 unknown_merchant"]);
     clock.advance(Duration::from_secs(60));
-    assert_eq!(scan_at(store, &policy, clock, Extent::News).await.revived, 1);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.revived, 1);
     assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01"]);
 }
 
 pub(super) async fn a_full_check_plans_and_tells_what_was_missed(store: &dyn Store, clock: &SimClock) {
     let policy = ladder(12);
     go_to(clock, "2026-12-20T08:00:00");
-    scan_at(store, &policy, clock, Extent::News).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
     import(store, &[owes("a", "2026-12-23"), owes("b", "2026-12-23")]).await;
     // Somebody loses a change.
     let changes = store.changes(None, 1).await.expect("read");
     let marks = store.scan_state().await.expect("read").marks;
     store.done_with(&changes.ids, &dueherald::plan::rules_of(&marks)).await.expect("taken out");
-    let report = scan_at(store, &policy, clock, Extent::Full).await;
+    let report = scan_at(store, &policy, clock, ScanScope::Full).await;
     assert_eq!((report.planned, report.found), (2, 1), "{report:?}");
-    assert_eq!(scan_at(store, &policy, clock, Extent::Full).await.found, 0);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::Full).await.found, 0);
 }

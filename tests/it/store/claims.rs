@@ -66,7 +66,7 @@ pub(super) async fn only_what_is_due_is_claimed_the_longest_waiting_first(store:
     let mut by_mail = sms("mail", START);
     by_mail.key.channel = Channel::Email;
     plan(store, &[by_mail]).await;
-    let borrowers = |claimed: &dueherald::store::Claimed| -> Vec<String> {
+    let borrowers = |claimed: &dueherald::store::ClaimResult| -> Vec<String> {
         claimed.sending.iter().map(|one| one.reminder.key.borrower.id.to_string()).collect()
     };
 

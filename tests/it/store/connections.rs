@@ -1,4 +1,5 @@
-//! The connections of the PostgreSQL store: fewer than asked for, servers that forget, and servers that refuse to write.
+//! The connections of the PostgreSQL store: fewer than asked for, servers that forget, and servers that refuse to
+//! write.
 
 use chrono::TimeDelta;
 use dueherald::store::{PostgresStore, Store, StoreError};
@@ -127,7 +128,8 @@ async fn what_visitors_ask_ends_soon_and_what_the_work_asks_goes_on() {
     let store = PostgresStore::connect(&database.url().into(), 2, None).await.expect("the database is there");
     store.migrate().await.expect("the migrations run");
     let spy = "create table seen (setting text); create function see() returns trigger language plpgsql as $$ begin \
-               insert into seen values (current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')); \
+               insert into seen values (current_setting('statement_timeout') || ' ' || \
+               current_setting('lock_timeout')); \
                return null; end $$; create trigger see after insert on turn execute function see()";
     run(&database, spy).await;
     let visitors = store.with_own_pool(1);

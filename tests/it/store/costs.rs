@@ -1,23 +1,24 @@
-//! What listings read on PostgreSQL: as many pages as they show, not as many as there are. The sessions forbid sequential scans, so an
-//! index that fits nothing is read as a whole instead; only the pages that were touched tell.
+//! What listings read on PostgreSQL: as many pages as they show, not as many as there are. The sessions forbid
+//! sequential scans, so an index that fits nothing is read as a whole instead; only the pages that were touched tell.
 
 use chrono::TimeDelta;
 use dueherald::domain::{Channel, ReminderId, State};
-use dueherald::plan::Beside;
+use dueherald::plan::RecentContacts;
 use dueherald::store::{ClaimRequest, PostgresStore, ReminderFilter, Store};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::receipts::{delivered, record};
 use super::sample::{date, instant, merchant, plan_due, request, send};
 
-/// 60,000 reminders over 300 days: one in 3,000 failed or skipped, 20,000 were delivered, one in 6,000 of a small merchant, the last 20,000 in the queue, two of
-/// them unknown. Nobody else reads them meanwhile.
+/// 60,000 reminders over 300 days: one in 3,000 failed or skipped, 20,000 were delivered, one in 6,000 of a small
+/// merchant, the last 20,000 in the queue, two of them unknown. Nobody else reads them meanwhile.
 const FILL: &str = "
     alter table reminder set (autovacuum_enabled = off);
     alter table event set (autovacuum_enabled = off);
     alter table queue set (autovacuum_enabled = off);
     insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
-    select case when n % 6000 = 17 then 'kiosk' else 'mall' end, 'b' || n, date '2026-01-01' + n / 200, 'due/0', 'sms', 'schedule',
+    select case when n % 6000 = 17 then 'kiosk' else 'mall' end, 'b' || n, date '2026-01-01' + n / 200, 'due/0', \
+    'sms', 'schedule',
         t, t, t + interval '1 day'
     from (select n, timestamptz '2026-01-01' + n / 200 * interval '1 day' as t from generate_series(1, 60000) n) s;
     insert into event (reminder_id, attempt, at, kind, gateway, detail)
@@ -88,8 +89,10 @@ impl Costs {
 
     /// What the sessions have reported so far.
     async fn reported(&mut self) -> i64 {
-        let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0))::bigint \
-                       from pg_statio_user_tables where relname in ('reminder', 'event', 'queue', 'click', 'installment')";
+        let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + \
+            coalesce(idx_blks_hit, 0))::bigint \
+                       from pg_statio_user_tables where relname in ('reminder', 'event', 'queue', 'click', \
+                       'installment')";
         self.spy.fetch_one(touched).await.expect("it answers").get(0)
     }
 }
@@ -175,8 +178,8 @@ async fn a_plan_made_on_empty_tables_reads_no_day_and_no_merchant() {
     let store = PostgresStore::connect(&costs.database.url().into(), 1, None).await.expect("the database is there");
     // The statements of this session are planned now.
     plan_due(&store, 10).await;
-    let beside = Beside { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
-    let request = || ClaimRequest { beside: Some(beside), ..request(10) };
+    let recent_contacts = RecentContacts { contacts_within: TimeDelta::days(8), across_merchants: true, days_ahead: 2 };
+    let request = || ClaimRequest { recent_contacts: Some(recent_contacts), ..request(10) };
     store.claim(&request(), &send).await.expect("they are claimed");
     costs.fill(FILL_ONE_DAY).await;
     let before = costs.reported().await;

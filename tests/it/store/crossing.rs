@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Receipt, ReminderId, Settlement, State};
 use dueherald::plan::RateLimit;
-use dueherald::store::{ClaimRequest, Claimed, PostgresStore, ReminderFilter, Store};
+use dueherald::store::{ClaimRequest, ClaimResult, PostgresStore, ReminderFilter, Store};
 use futures_util::future::{join, join_all};
 
 use super::bench::START;
@@ -35,12 +35,12 @@ async fn plan_past(store: &dyn Store, count: usize) -> Vec<ReminderId> {
     plan(store, &reminders).await
 }
 
-async fn claim_within(store: &dyn Store, rate: RateLimit, limit: u32) -> Claimed {
+async fn claim_within(store: &dyn Store, rate: RateLimit, limit: u32) -> ClaimResult {
     let request = ClaimRequest { rate: Some(rate), ..request(limit) };
     store.claim(&request, &send).await.expect("the claim is recorded")
 }
 
-fn moments(claimed: &Claimed) -> Vec<DateTime<Utc>> {
+fn moments(claimed: &ClaimResult) -> Vec<DateTime<Utc>> {
     claimed.sending.iter().map(|one| claimed.now + one.pause).collect()
 }
 
@@ -137,7 +137,8 @@ async fn a_receipt_stands_that_crosses_the_answer() {
         if number % 2 == 0 { settlement.falling_back_at(at) } else { settlement }
     };
     let settlements: Vec<_> = claim_all(&*daemons[0]).await.sending.into_iter().enumerate().map(settle).collect();
-    // Answers one by one, receipts in batches: some of a batch are answered before it is recorded, some meanwhile, some after.
+    // Answers one by one, receipts in batches: some of a batch are answered before it is recorded, some meanwhile, some
+    // after.
     for (answers, reminders) in settlements.chunks(8).zip(ids.chunks(8)) {
         let receipt = |id: &ReminderId| Receipt { at: instant(START), ..undelivered(*id) };
         let receipts: Vec<_> = reminders.iter().map(receipt).collect();

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, AddressKey, Channel, EmailAddress, Intent, KeyRing, LedgerRow, ManualChange, PersonName, Phone,
-    RecordCells, RecordKind, RejectedRecord, Said, SuppressionReason, Verifier,
+    Address, AddressKey, Channel, EmailAddress, FieldUpdate, Intent, KeyRing, LedgerRow, ManualChange, PersonName,
+    Phone, RecordCells, RecordKind, RejectedRecord, SuppressionReason, Verifier,
 };
 use dueherald::store::{
-    PostgresStore, Protection, RejectFilter, ReplyFilter, Sender, SqliteStore, Store, StoreError,
-    SuppressionChangeFilter, SuppressionFilter, Told, ToldReply, WriteMode,
+    IncomingReply, PostgresStore, Protection, RejectFilter, ReplyFilter, ReportBatch, Sender, SqliteStore, Store,
+    StoreError, SuppressionChangeFilter, SuppressionFilter, WriteMode,
 };
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
@@ -47,7 +47,8 @@ impl Place for File {
         let mut connection = sqlx::SqliteConnection::connect(&sqlite_url(&self.0)).await.expect("it opens");
         let columns: Vec<(String, String)> = sqlx::query_as(
             "select m.name, group_concat('coalesce(cast(\"' || c.name || '\" as text), '''')', ' || '' '' || ')
-             from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and m.name not like '%sqlx%' group by m.name",
+             from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and m.name not like \
+             '%sqlx%' group by m.name",
         )
         .fetch_all(&mut connection)
         .await
@@ -121,20 +122,20 @@ fn mail() -> AddressKey {
 
 fn borrower() -> LedgerRow {
     LedgerRow {
-        name: Said::Value(PersonName::new("欧阳晓雯").ok()),
-        phone: Said::Value(Phone::new("+8613800138000").ok()),
-        email: Said::Value(EmailAddress::new("OuYang@mail.example").ok()),
-        account_phone: Said::Value(Phone::new("+8613911112222").ok()),
-        verifier: Said::Value(Verifier::read("03-12").ok()),
+        name: FieldUpdate::Set(PersonName::new("欧阳晓雯").ok()),
+        phone: FieldUpdate::Set(Phone::new("+8613800138000").ok()),
+        email: FieldUpdate::Set(EmailAddress::new("OuYang@mail.example").ok()),
+        account_phone: FieldUpdate::Set(Phone::new("+8613911112222").ok()),
+        verifier: FieldUpdate::Set(Verifier::read("03-12").ok()),
         ..row("b1", "i1")
     }
 }
 
 async fn answer(store: &dyn Store, from: Sender, intent: Intent, said: &str) {
     let (at, about, provider_id) = (instant(START), None, Some(said.to_owned()));
-    let reply = ToldReply { from, about, said: said.to_owned(), intent, at, provider_id };
+    let reply = IncomingReply { from, about, said: said.to_owned(), intent, at, provider_id };
     let gateway = "kannel".parse().expect("a gateway");
-    let told = Told { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
+    let told = ReportBatch { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
     assert_eq!(store.take_in(&told).await.expect("it is taken in").replies, 1);
 }
 
@@ -317,7 +318,7 @@ async fn keys_are_changed_step_by_step_on_postgres() {
 
 /// On every store: a verifier is kept as a hash, and an empty cell takes it back.
 pub(super) async fn a_verifier_is_kept_as_a_hash(store: &dyn Store, _: &SimClock) {
-    let verifier = |text: &str| Said::Value(Verifier::read(text).ok());
+    let verifier = |text: &str| FieldUpdate::Set(Verifier::read(text).ok());
     let known = async || {
         let account = store.account(&key("b1"), date(DUE), Channel::Sms).await.expect("read");
         account.borrower.expect("known").verifier
@@ -329,6 +330,6 @@ pub(super) async fn a_verifier_is_kept_as_a_hash(store: &dyn Store, _: &SimClock
     assert!(!ring.verifies(&key("b1"), &Verifier::read("1234").expect("an ID"), &hash));
     import(store, &[row("b1", "i1")]).await;
     assert_eq!(known().await, Some(hash), "a row that says nothing of it changes nothing");
-    import(store, &[LedgerRow { verifier: Said::Value(None), ..row("b1", "i1") }]).await;
+    import(store, &[LedgerRow { verifier: FieldUpdate::Set(None), ..row("b1", "i1") }]).await;
     assert_eq!(known().await, None);
 }

@@ -9,7 +9,7 @@ use dueherald::domain::{
 };
 use dueherald::http::ops::Figures;
 use dueherald::pipeline::{FunnelWatch, Registry};
-use dueherald::store::{ClaimedReminder, LedgerRow, MemoryStore, Said, Store};
+use dueherald::store::{ClaimedReminder, FieldUpdate, LedgerRow, MemoryStore, Store};
 
 use super::outcomes::{accepted, settle, unknown};
 use super::receipts::{delivered, record};
@@ -40,9 +40,9 @@ async fn send(store: &dyn Store, clock: &SimClock, borrowers: &[String]) -> Vec<
 
 pub(super) async fn what_was_sent_is_counted_by_what_decides_about_its_way(store: &dyn Store, clock: &SimClock) {
     let with = |borrower: &str, number: &str, product: Option<&str>, route: Option<&str>, status| LedgerRow {
-        product: Said::Value(product.map(str::to_owned)),
-        route: Said::Value(route.map(|key| key.parse().expect("a key"))),
-        status: Said::Value(Some(status)),
+        product: FieldUpdate::Set(product.map(str::to_owned)),
+        route: FieldUpdate::Set(route.map(|key| key.parse().expect("a key"))),
+        status: FieldUpdate::Set(Some(status)),
         ..row(borrower, number)
     };
     use InstallmentStatus::{Cancelled, Open, Paid};

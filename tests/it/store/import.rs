@@ -2,12 +2,12 @@
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, EmailAddress, InstallmentStatus, PersonName};
-use dueherald::store::{Change, LedgerRow, Said, Store, WriteMode};
+use dueherald::store::{Change, FieldUpdate, LedgerRow, Store, WriteMode};
 
 use super::sample::{DUE, PHONE, date, import, installments, key, money, phone, row, row_with_phone, said};
 
-fn name(text: &str) -> Said<PersonName> {
-    Said::Value(Some(PersonName::new(text).expect("a name")))
+fn name(text: &str) -> FieldUpdate<PersonName> {
+    FieldUpdate::Set(Some(PersonName::new(text).expect("a name")))
 }
 
 /// What is known of the borrower.
@@ -49,7 +49,7 @@ pub(super) async fn a_dry_run_keeps_nothing(store: &dyn Store, _: &SimClock) {
 }
 
 pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn Store, _: &SimClock) {
-    let email = |text| Said::Value(Some(EmailAddress::new(text).expect("an address")));
+    let email = |text| FieldUpdate::Set(Some(EmailAddress::new(text).expect("an address")));
     let full = LedgerRow {
         name: name("O'Neil \"the\" 王"),
         phone: phone(PHONE),
@@ -61,7 +61,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
         product: said("phone"),
         sequence: said("3"),
         of: said("12"),
-        paid_amount: Said::Value(Some(money("28.5", "CNY"))),
+        paid_amount: FieldUpdate::Set(Some(money("28.5", "CNY"))),
         status: said("open"),
         route: said("web"),
         tags: said("vip;furniture"),
@@ -91,7 +91,7 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
         product: said("sofa"),
         sequence: said("4"),
         of: said("13"),
-        paid_amount: Said::Value(Some(money("1", "CNY"))),
+        paid_amount: FieldUpdate::Set(Some(money("1", "CNY"))),
         status: said("cancelled"),
         route: said("app"),
         tags: said("late payer"),
@@ -104,12 +104,12 @@ pub(super) async fn what_is_not_said_stays_and_an_empty_cell_clears(store: &dyn 
     assert_eq!(import(store, std::slice::from_ref(&full)).await, [Change::Changed]);
 
     let emptied = LedgerRow {
-        phone: Said::Value(None),
-        time_zone: Said::Value(None),
-        product: Said::Value(None),
-        sequence: Said::Value(None),
-        tags: Said::Value(None),
-        paid_amount: Said::Value(None),
+        phone: FieldUpdate::Set(None),
+        time_zone: FieldUpdate::Set(None),
+        product: FieldUpdate::Set(None),
+        sequence: FieldUpdate::Set(None),
+        tags: FieldUpdate::Set(None),
+        paid_amount: FieldUpdate::Set(None),
         ..full
     };
     assert_eq!(import(store, &[emptied]).await, [Change::Changed]);
@@ -160,7 +160,7 @@ pub(super) async fn money_is_exact(store: &dyn Store, _: &SimClock) {
         .iter()
         .map(|(id, amount, code)| LedgerRow {
             amount: money(amount, code),
-            paid_amount: Said::Value(Some(money(amount, code))),
+            paid_amount: FieldUpdate::Set(Some(money(amount, code))),
             ..row("b1", id)
         })
         .collect();
@@ -175,7 +175,7 @@ pub(super) async fn money_is_exact(store: &dyn Store, _: &SimClock) {
 }
 
 pub(super) async fn a_paid_amount_does_not_outlive_its_currency(store: &dyn Store, _: &SimClock) {
-    import(store, &[LedgerRow { paid_amount: Said::Value(Some(money("28.50", "CNY"))), ..row("b1", "i1") }]).await;
+    import(store, &[LedgerRow { paid_amount: FieldUpdate::Set(Some(money("28.50", "CNY"))), ..row("b1", "i1") }]).await;
     let in_yen = LedgerRow { amount: money("2000", "JPY"), ..row("b1", "i1") };
     assert_eq!(import(store, std::slice::from_ref(&in_yen)).await, [Change::Changed]);
     assert_eq!(installments(store).await[0].paid_amount, money("0", "JPY"));
@@ -199,7 +199,7 @@ pub(super) async fn odd_text_comes_back_as_it_went_in(store: &dyn Store, _: &Sim
         let row = LedgerRow { order_ref: said(text), name: called.clone(), ..row(text, text) };
         assert_eq!(import(store, std::slice::from_ref(&row)).await, [Change::New], "{text}");
         assert_eq!(import(store, &[row]).await, [Change::Same], "{text}");
-        assert_eq!(Said::Value(borrower(store, text).await.name), called);
+        assert_eq!(FieldUpdate::Set(borrower(store, text).await.name), called);
     }
     let mut held: Vec<_> = installments(store).await.into_iter().filter_map(|held| held.order_ref).collect();
     let mut expected = Vec::from_iter(odd.map(str::to_owned));

@@ -2,8 +2,8 @@
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Arming, Beat, Code, DATABASE_REWOUND, DatabaseState, DisarmReason, Fence, HandedOver, ManualChange, Marks, Next,
-    Outcome, ReminderId, State,
+    Arming, Beat, Code, DATABASE_REWOUND, DatabaseState, DisarmReason, Fence, HandoverRecord, ManualChange, Marks,
+    Next, Outcome, ReminderId, State,
 };
 use dueherald::store::{ClaimRequest, Store};
 
@@ -107,9 +107,9 @@ pub(super) async fn daemons_show_themselves(store: &dyn Store, clock: &SimClock)
     assert_eq!(one.last_at, clock.now());
 }
 
-fn handed_over(borrower: &str, id: ReminderId, attempt: u32) -> HandedOver {
+fn handed_over(borrower: &str, id: ReminderId, attempt: u32) -> HandoverRecord {
     let gateway = "kannel".parse().expect("a name");
-    HandedOver { at: instant(START), id, attempt, gateway, reminder: sms(borrower, START) }
+    HandoverRecord { at: instant(START), id, attempt, gateway, reminder: sms(borrower, START) }
 }
 
 pub(super) async fn what_was_handed_over_and_is_not_known_is_unknown(store: &dyn Store, clock: &SimClock) {

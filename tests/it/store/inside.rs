@@ -1,5 +1,5 @@
-//! Connections that are not as the store left them: inside a transaction that is not its own, or with other settings. A relay between
-//! store and server sends the statement by itself, as if an operation that was dropped had.
+//! Connections that are not as the store left them: inside a transaction that is not its own, or with other settings. A
+//! relay between store and server sends the statement by itself, as if an operation that was dropped had.
 
 use std::path::PathBuf;
 use std::sync::Arc;

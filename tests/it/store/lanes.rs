@@ -6,13 +6,13 @@ use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, Next, Outcome, ReminderId};
 use dueherald::plan::{Decision, DeferReason};
-use dueherald::store::{ClaimRequest, Claimed, ClaimedReminder, Decide, Store};
+use dueherald::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Store};
 
 use super::bench::START;
 use super::outcomes::{retry, settle};
 use super::sample::{always, claim_all, instant, plan, plan_due, request, send, sms};
 
-async fn claim_place(store: &dyn Store, place: u16, decide: Decide<'_>) -> Claimed {
+async fn claim_place(store: &dyn Store, place: u16, decide: DecideFn<'_>) -> ClaimResult {
     let request = ClaimRequest { place, ..request(100) };
     store.claim(&request, decide).await.expect("the claim is recorded")
 }

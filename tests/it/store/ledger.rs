@@ -5,7 +5,7 @@ use std::time::Duration;
 use dueherald::clock::SimClock;
 use dueherald::domain::{Address, Channel, EmailAddress, InstallmentStatus, Phone, SuppressionReason};
 use dueherald::plan::{Account, Due};
-use dueherald::store::{DueCursor, InstallmentFilter, LedgerRow, Said, Store};
+use dueherald::store::{DueCursor, FieldUpdate, InstallmentFilter, LedgerRow, Store};
 
 use super::sample::{DUE, PHONE, date, import, instant, key, merchant, row, row_with_phone, said, suppression};
 use crate::fixtures::by_hand;
@@ -106,7 +106,7 @@ fn mail_to(address: &str) -> Address {
 
 fn reachable(borrower: &str) -> LedgerRow {
     let email = EmailAddress::new("wang@example.com").expect("an address");
-    LedgerRow { email: Said::Value(Some(email)), ..row_with_phone(borrower, borrower) }
+    LedgerRow { email: FieldUpdate::Set(Some(email)), ..row_with_phone(borrower, borrower) }
 }
 
 pub(super) async fn a_page_names_the_suppressed_channels(store: &dyn Store, _: &SimClock) {
@@ -222,7 +222,7 @@ pub(super) async fn since_when_nothing_is_owed_is_on_record(store: &dyn Store, c
     import(store, &[LedgerRow { status: said("paid"), ..row("b1", "i2") }]).await;
     let settled = settled_at().await.expect("both are paid");
     clock.advance(Duration::from_secs(60));
-    import(store, &[LedgerRow { order_ref: Said::Value(Some("O-1".to_owned())), ..row("b1", "i2") }]).await;
+    import(store, &[LedgerRow { order_ref: FieldUpdate::Set(Some("O-1".to_owned())), ..row("b1", "i2") }]).await;
     assert_eq!(settled_at().await, Some(settled), "another change is no payment");
     import(store, &[LedgerRow { status: said("open"), ..row("b1", "i2") }]).await;
     assert_eq!(settled_at().await, None, "it is open again");

@@ -23,6 +23,7 @@ mod listing;
 mod notices;
 mod opening;
 mod outcomes;
+mod preferences;
 mod provider_report;
 mod race;
 mod rates;
@@ -44,7 +45,6 @@ mod unknowns;
 mod upgrade;
 mod volumes;
 mod web_role;
-mod wishes;
 
 /// One test for each case of each area.
 macro_rules! tests {
@@ -274,7 +274,7 @@ macro_rules! every_case_on {
             funnel {
                 what_was_sent_is_counted_by_what_decides_about_its_way,
             }
-            wishes {
+            preferences {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,
                 what_people_wish_is_on_record,
                 nobody_is_made_up_by_a_wish,

@@ -113,7 +113,8 @@ async fn an_unreachable_server_is_named_at_once_and_without_the_password() {
     assert!(!format!("{text} {refused:?}").contains("hunter2"), "{text}");
 }
 
-/// The resolver reads one number as the address of a cloud's metadata service, as it would resolve a name that leads there.
+/// The resolver reads one number as the address of a cloud's metadata service, as it would resolve a name that leads
+/// there.
 #[tokio::test]
 async fn a_database_whose_name_leads_to_a_metadata_address_is_not_connected_to() {
     for hosts in ["2852039166", "0xa9fea9fe", "2852039166,0xa9fea9fe"] {

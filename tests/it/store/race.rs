@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, Next, Outcome, ReminderId, SkipReason};
-use dueherald::pipeline::{Extent, ScanOrder, scan};
-use dueherald::plan::{Decision, Horizon, Planned};
+use dueherald::pipeline::{ScanOrder, ScanScope, scan};
+use dueherald::plan::{Decision, Horizon, PlanItem};
 use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMode};
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -137,7 +137,7 @@ async fn a_scan_without_news_writes_no_row() {
     let now = instant(START);
     let order = ScanOrder {
         horizon: Horizon { now, until: now + TimeDelta::hours(12) },
-        extent: Extent::News,
+        extent: ScanScope::News,
         mode: WriteMode::Commit,
         start_from: None,
         first_day: now - TimeDelta::days(10),
@@ -253,13 +253,14 @@ async fn a_scan_puts_nothing_in_the_place_of_what_a_claim_took_first() {
     assert_eq!(sqlx::query(taken).execute(&mut *claim).await.expect("claimed").rows_affected(), 1);
     let mut mail = text;
     mail.key.channel = Channel::Email;
-    let called = [Planned { reminder: mail, is_sole: true, skip: None }];
+    let called = [PlanItem { reminder: mail, is_sole: true, skip: None }];
     let scanner = Arc::clone(&before);
     let scan = tokio::spawn(async move { scanner.put_in(&called, instant(START), WriteMode::Commit).await });
     let mut spy = PgConnection::connect(&url).await.expect("the database is there");
     // The server waits until somebody waits for the claim.
     let waited = "do $$ begin while not exists (select from pg_stat_activity where datname = current_database() \
-                  and wait_event_type = 'Lock') loop perform pg_sleep(0.005), pg_stat_clear_snapshot(); end loop; end $$";
+                  and wait_event_type = 'Lock') loop perform pg_sleep(0.005), pg_stat_clear_snapshot(); end loop; end \
+                  $$";
     spy.execute(waited).await.expect("it answers");
     claim.commit().await.expect("the claim is on record");
     let put = scan.await.expect("the scan ends").expect("it is put in");

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{HoldCause, HoldReason, NewReminder, SkipReason};
 use dueherald::plan::{Account, Decision, RateLimit};
-use dueherald::store::{ClaimRequest, Claimed, Decide, Store};
+use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, Store};
 
 use super::bench::START;
 use super::sample::{claim_all, plan, plan_due, request, send, sms};
@@ -14,12 +14,12 @@ use super::sample::{claim_all, plan, plan_due, request, send, sms};
 /// One every 10 ms; permits are given out for a quarter of a second ahead.
 const HUNDRED: RateLimit = RateLimit { per_second: 100, burst: 1, per_day: None };
 
-async fn claim_within(store: &dyn Store, rate: RateLimit, limit: u32, decide: Decide<'_>) -> Claimed {
+async fn claim_within(store: &dyn Store, rate: RateLimit, limit: u32, decide: DecideFn<'_>) -> ClaimResult {
     let request = ClaimRequest { rate: Some(rate), ..request(limit) };
     store.claim(&request, decide).await.expect("the claim is recorded")
 }
 
-fn pauses(claimed: &Claimed) -> Vec<i64> {
+fn pauses(claimed: &ClaimResult) -> Vec<i64> {
     claimed.sending.iter().map(|one| one.pause.num_milliseconds()).collect()
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn a_gateways_day_has_its_end(store: &dyn Store, clock: &SimClo
 pub(super) async fn after_a_pause_a_burst_leaves_at_once(store: &dyn Store, clock: &SimClock) {
     plan_due(store, 80).await;
     let rate = RateLimit { burst: 5, ..HUNDRED };
-    let at_once = |claimed: &Claimed| pauses(claimed).into_iter().filter(|pause| *pause == 0).count();
+    let at_once = |claimed: &ClaimResult| pauses(claimed).into_iter().filter(|pause| *pause == 0).count();
     let first = claim_within(store, rate, 50, &send).await;
     assert_eq!((first.allowed, at_once(&first)), (30, 5));
     clock.advance(Duration::from_millis(270));

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Amended, Amendment, Channel, HoldCause, InstallmentStatus, LedgerRow, NewReminder, RecordCells, RecordKind,
-    RejectedRecord, Said, SoundRecord, SourceName,
+    Amendment, AmendmentResult, Channel, FieldUpdate, HoldCause, InstallmentStatus, LedgerRow, NewReminder,
+    RecordCells, RecordKind, RejectedRecord, SoundRecord, SourceName,
 };
-use dueherald::plan::{Account, Beside, Decision};
+use dueherald::plan::{Account, Decision, RecentContacts};
 use dueherald::store::{DropOrder, KeptRecord, RejectCounts, RejectFilter, Store, WriteMode};
 
 use super::sample::{DUE, claim, date, import, installments, instant, key, merchant, money, plan_due, row, send};
@@ -39,15 +39,15 @@ fn faulty() -> RejectedRecord {
 }
 
 fn paid(id: &str) -> LedgerRow {
-    LedgerRow { status: Said::Value(Some(InstallmentStatus::Paid)), ..row("b00", id) }
+    LedgerRow { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..row("b00", id) }
 }
 
 fn payment(id: &str) -> Amendment {
     Amendment {
         merchant: merchant("mall"),
         installment: id.parse().expect("a number"),
-        paid_amount: Said::Value(Some(money("28.50", "CNY"))),
-        status: Said::Nothing,
+        paid_amount: FieldUpdate::Set(Some(money("28.50", "CNY"))),
+        status: FieldUpdate::Keep,
     }
 }
 
@@ -70,7 +70,7 @@ async fn held(store: &dyn Store) -> Vec<String> {
     account.rejected.iter().map(ToString::to_string).collect()
 }
 
-async fn amend(store: &dyn Store, amendment: &Amendment, from: &str) -> Amended {
+async fn amend(store: &dyn Store, amendment: &Amendment, from: &str) -> AmendmentResult {
     let amendments = std::slice::from_ref(amendment);
     store.amend(amendments, Some(&source(from)), WriteMode::Commit).await.expect("amended")[0]
 }
@@ -125,7 +125,7 @@ pub(super) async fn whatever_ends_a_record_releases_what_it_held(store: &dyn Sto
     assert_eq!(store.holds().await.expect("listed").len(), 4, "each is held by its own record");
     assert_eq!(store.rejected_installments().await.expect("listed").len(), 4);
 
-    import(store, &[LedgerRow { status: Said::Value(None), ..row("b00", "i1") }]).await;
+    import(store, &[LedgerRow { status: FieldUpdate::Set(None), ..row("b00", "i1") }]).await;
     assert_eq!(sent(store).await, 1, "a sound row");
     let order = DropOrder { actor: "ana".into(), reason: "a test row".into(), at: instant("2026-11-22T03:00:00Z") };
     let kept_of = |id: &'static str, kept: Vec<KeptRecord>| {
@@ -162,14 +162,14 @@ pub(super) async fn a_row_that_does_not_speak_of_the_payment_leaves_it(store: &d
     assert_eq!(left[0].record.cells.0.get("status").map(String::as_str), Some("settled"));
     assert!(!left[0].record.cells.0.contains_key("amount"), "the row is newer");
     assert_eq!(held(store).await, ["i1"]);
-    import(store, &[LedgerRow { status: Said::Value(Some(InstallmentStatus::Open)), ..row("b00", "i1") }]).await;
+    import(store, &[LedgerRow { status: FieldUpdate::Set(Some(InstallmentStatus::Open)), ..row("b00", "i1") }]).await;
     assert_eq!(held(store).await, [""; 0]);
 }
 
 pub(super) async fn a_payment_waits_for_its_installment(store: &dyn Store, _: &SimClock) {
-    let in_full = Amendment { paid_amount: Said::Value(Some(money("128.50", "CNY"))), ..payment("i1") };
-    assert_eq!(amend(store, &payment("i1"), "payments").await, Amended::Unknown);
-    assert_eq!(amend(store, &in_full, "payments").await, Amended::Unknown);
+    let in_full = Amendment { paid_amount: FieldUpdate::Set(Some(money("128.50", "CNY"))), ..payment("i1") };
+    assert_eq!(amend(store, &payment("i1"), "payments").await, AmendmentResult::Unknown);
+    assert_eq!(amend(store, &in_full, "payments").await, AmendmentResult::Unknown);
     let counts = store.reject_counts().await.expect("counted");
     assert_eq!(counts, RejectCounts { waiting: 1, ..RejectCounts::default() }, "the later one takes its place");
     import(store, &[row("b00", "i2"), row("b00", "i1")]).await;
@@ -181,8 +181,8 @@ pub(super) async fn a_payment_waits_for_its_installment(store: &dyn Store, _: &S
 
 pub(super) async fn a_payment_that_does_not_fit_holds_until_one_fits(store: &dyn Store, _: &SimClock) {
     import(store, &[row("b00", "i1")]).await;
-    let foreign = Amendment { paid_amount: Said::Value(Some(money("1.00", "KWD"))), ..payment("i1") };
-    assert_eq!(amend(store, &foreign, "payments").await, Amended::OtherCurrency);
+    let foreign = Amendment { paid_amount: FieldUpdate::Set(Some(money("1.00", "KWD"))), ..payment("i1") };
+    assert_eq!(amend(store, &foreign, "payments").await, AmendmentResult::OtherCurrency);
     assert_eq!(held(store).await, ["i1"]);
     amend(store, &payment("i1"), "another").await;
     assert_eq!(held(store).await, ["i1"], "another source does not answer for it");
@@ -252,8 +252,10 @@ pub(super) async fn what_a_digest_would_take_along_is_told_as_well(store: &dyn S
     let next_day = LedgerRow { due_date: date("2026-11-26"), ..row("b00", "i1") };
     import(store, &[row("b00", "i2"), next_day]).await;
     reject(store, faulty()).await;
-    let beside = Beside { contacts_within: TimeDelta::days(1), days_ahead: 2, across_merchants: false };
-    let account = store.account_beside(&key("b00"), date(DUE), Channel::Sms, beside).await.expect("it is read");
+    let recent_contacts =
+        RecentContacts { contacts_within: TimeDelta::days(1), days_ahead: 2, across_merchants: false };
+    let account =
+        store.account_beside(&key("b00"), date(DUE), Channel::Sms, recent_contacts).await.expect("it is read");
     assert_eq!(account.following.len(), 1);
     assert_eq!(account.rejected.iter().map(ToString::to_string).collect::<Vec<_>>(), ["i1"]);
 }

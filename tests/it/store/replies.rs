@@ -7,7 +7,7 @@ use dueherald::domain::{
     Address, AddressKey, Channel, HoldCause, HoldReason, Intent, NewReminder, Phone, SuppressionReason,
 };
 use dueherald::plan::{Account, Decision};
-use dueherald::store::{ReplyFilter, ReplyReading, ReplyRecord, Sender, Store, Told, ToldReply};
+use dueherald::store::{IncomingReply, ReplyFilter, ReplyReading, ReplyRecord, ReportBatch, Sender, Store};
 
 use super::bench::START;
 use super::sample::{DUE, PHONE, date, import, instant, key, plan, request, row_with_phone, send, sms};
@@ -18,9 +18,9 @@ fn known() -> Sender {
 
 async fn answer(store: &dyn Store, from: Sender, intent: Intent, said: &str) {
     let (at, about, provider_id) = (instant(START), None, Some(said.to_owned()));
-    let reply = ToldReply { from, about, said: said.to_owned(), intent, at, provider_id };
+    let reply = IncomingReply { from, about, said: said.to_owned(), intent, at, provider_id };
     let gateway = "kannel".parse().expect("a gateway");
-    let told = Told { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
+    let told = ReportBatch { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
     assert_eq!(store.take_in(&told).await.expect("it is taken in").replies, 1);
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, AddressKey, Channel, Code, EmailAddress, EventKind, Fate, GatewayName, Intent, LedgerRow, Next, Origin,
-    Outcome, Phone, ReminderId, Said, State, Suppression, SuppressionReason,
+    Address, AddressKey, Channel, Code, EmailAddress, EventKind, FieldUpdate, GatewayName, Intent, LedgerRow, Next,
+    Origin, Outcome, Phone, ReminderId, ReportedState, State, Suppression, SuppressionReason,
 };
 use dueherald::store::{
-    ReminderFilter, ReplyFilter, Store, Subject, SuppressionFilter, TakenIn, Told, ToldFate, ToldReply, Verdict,
+    IncomingReply, ReminderFilter, ReplyFilter, ReportAction, ReportBatch, ReportCounts, StatusReport, Store, Subject,
+    SuppressionFilter,
 };
 
 use super::outcomes::{kinds, one};
@@ -21,25 +22,25 @@ fn kannel() -> GatewayName {
     "kannel".parse().expect("a gateway")
 }
 
-fn gone() -> Fate {
-    Fate::Undelivered { code: Some(Code::new("absent-1")), for_good: true }
+fn gone() -> ReportedState {
+    ReportedState::Undelivered { code: Some(Code::new("absent-1")), for_good: true }
 }
 
 fn phone() -> AddressKey {
     Address::Phone(Phone::new(PHONE).expect("a number")).into()
 }
 
-fn fate(about: Subject, fate: Fate) -> ToldFate {
-    ToldFate { about, fate, recipient: None, at: instant("2026-11-22T02:10:00Z"), is_hint: false }
+fn fate(about: Subject, fate: ReportedState) -> StatusReport {
+    StatusReport { about, fate, recipient: None, at: instant("2026-11-22T02:10:00Z"), is_hint: false }
 }
 
 fn numbered(number: &str) -> Subject {
     Subject::ProviderId(number.to_owned())
 }
 
-async fn tell(store: &dyn Store, fates: Vec<ToldFate>) -> TakenIn {
+async fn tell(store: &dyn Store, fates: Vec<StatusReport>) -> ReportCounts {
     store
-        .take_in(&Told { gateway: kannel(), fates, replies: Vec::new(), confirm: BTreeMap::new() })
+        .take_in(&ReportBatch { gateway: kannel(), fates, replies: Vec::new(), confirm: BTreeMap::new() })
         .await
         .expect("it is taken in")
 }
@@ -67,7 +68,7 @@ async fn accepted_as(store: &dyn Store, clock: &SimClock, number: &str) -> Remin
 
 pub(super) async fn a_report_finds_its_message_by_either_number(store: &dyn Store, clock: &SimClock) {
     let id = accepted_as(store, clock, "msg-1").await;
-    let other = Told {
+    let other = ReportBatch {
         gateway: "twilio".parse().expect("a gateway"),
         fates: vec![fate(numbered("msg-1"), gone())],
         replies: Vec::new(),
@@ -76,41 +77,42 @@ pub(super) async fn a_report_finds_its_message_by_either_number(store: &dyn Stor
     let taken = store.take_in(&other).await.expect("it is taken in");
     assert_eq!((taken.counted, taken.kept), (0, 1), "numbers are each gateway's own");
     assert_eq!(view(store, id).await.state, State::Accepted);
-    let about_ours = Told { fates: vec![fate(Subject::Reminder(id), gone())], ..other.clone() };
-    let expected = TakenIn { foreign: 1, ..TakenIn::default() };
+    let about_ours = ReportBatch { fates: vec![fate(Subject::Reminder(id), gone())], ..other.clone() };
+    let expected = ReportCounts { foreign: 1, ..ReportCounts::default() };
     assert_eq!(store.take_in(&about_ours).await.expect("it is taken in"), expected, "nor do others report about ours");
     assert_eq!(view(store, id).await.state, State::Accepted);
     assert!(listed(store).await.is_empty());
-    let undelivered = Fate::Undelivered { code: Some(Code::new("busy")), for_good: false };
+    let undelivered = ReportedState::Undelivered { code: Some(Code::new("busy")), for_good: false };
     assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered.clone())]).await.counted, 1);
-    assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered)]).await, TakenIn::default(), "once");
+    assert_eq!(tell(store, vec![fate(numbered("msg-1"), undelivered)]).await, ReportCounts::default(), "once");
     assert_eq!(view(store, id).await.state, State::Undelivered);
-    assert_eq!(tell(store, vec![fate(Subject::Reminder(id), Fate::Delivered)]).await.counted, 1);
+    assert_eq!(tell(store, vec![fate(Subject::Reminder(id), ReportedState::Delivered)]).await.counted, 1);
     assert_eq!(tell(store, vec![fate(numbered("msg-1"), gone())]).await.counted, 0, "what arrived has arrived");
     assert_eq!(kinds(store, id).await, [EventKind::Accepted, EventKind::Undelivered, EventKind::Delivered]);
-    let unknown = fate(Subject::Reminder(ReminderId(id.0 + 100)), Fate::Delivered);
-    assert_eq!(tell(store, vec![unknown]).await, TakenIn::default());
+    let unknown = fate(Subject::Reminder(ReminderId(id.0 + 100)), ReportedState::Delivered);
+    assert_eq!(tell(store, vec![unknown]).await, ReportCounts::default());
 }
 
 pub(super) async fn an_early_report_is_kept_until_its_message_is_known(store: &dyn Store, clock: &SimClock) {
-    let early = vec![fate(numbered("msg-1"), Fate::Delivered), fate(numbered("msg-1"), Fate::Delivered)];
+    let early =
+        vec![fate(numbered("msg-1"), ReportedState::Delivered), fate(numbered("msg-1"), ReportedState::Delivered)];
     assert_eq!(tell(store, early.clone()).await.kept, 1, "the same is kept once");
     assert_eq!(tell(store, early).await.kept, 0);
     assert!(store.kept_reports(10).await.expect("listed").is_empty(), "its answer gets the time to come");
     clock.advance(Duration::from_secs(5));
     let kept = store.kept_reports(10).await.expect("listed");
     assert_eq!(kept.len(), 1);
-    assert_eq!((kept[0].reminder, &kept[0].fate, kept[0].is_hint), (None, &Fate::Delivered, false));
+    assert_eq!((kept[0].reminder, &kept[0].fate, kept[0].is_hint), (None, &ReportedState::Delivered, false));
     let later = clock.now() + TimeDelta::seconds(60);
-    assert_eq!(store.review_kept(&[(kept[0].clone(), Verdict::Later(later))]).await.expect("reviewed"), 0);
+    assert_eq!(store.review_kept(&[(kept[0].clone(), ReportAction::Later(later))]).await.expect("reviewed"), 0);
     assert!(store.kept_reports(10).await.expect("listed").is_empty());
     let id = accepted_as(store, clock, "msg-1").await;
     clock.advance(Duration::from_secs(60));
     let kept = store.kept_reports(10).await.expect("listed").remove(0);
     assert_eq!(kept.reminder, Some(id));
-    assert_eq!(store.review_kept(&[(kept.clone(), Verdict::Counts)]).await.expect("reviewed"), 1);
+    assert_eq!(store.review_kept(&[(kept.clone(), ReportAction::Counts)]).await.expect("reviewed"), 1);
     assert_eq!(
-        store.review_kept(&[(kept, Verdict::Counts)]).await.expect("reviewed"),
+        store.review_kept(&[(kept, ReportAction::Counts)]).await.expect("reviewed"),
         0,
         "another machine was quicker"
     );
@@ -121,7 +123,7 @@ pub(super) async fn an_early_report_is_kept_until_its_message_is_known(store: &d
 
 pub(super) async fn a_hint_waits_although_its_message_is_known(store: &dyn Store, clock: &SimClock) {
     let id = accepted_as(store, clock, "msg-1").await;
-    let hint = |about| ToldFate { is_hint: true, ..fate(about, gone()) };
+    let hint = |about| StatusReport { is_hint: true, ..fate(about, gone()) };
     assert_eq!(tell(store, vec![hint(numbered("msg-1")), hint(Subject::Reminder(id))]).await.kept, 2);
     assert_eq!(view(store, id).await.state, State::Accepted);
     assert!(listed(store).await.is_empty());
@@ -130,7 +132,7 @@ pub(super) async fn a_hint_waits_although_its_message_is_known(store: &dyn Store
         kept.iter().map(|kept| (kept.reminder, kept.is_hint, &kept.fate)).collect::<Vec<_>>(),
         [(Some(id), true, &gone()), (Some(id), true, &gone())]
     );
-    let reviewed = [(kept[0].clone(), Verdict::Counts), (kept[1].clone(), Verdict::Dropped)];
+    let reviewed = [(kept[0].clone(), ReportAction::Counts), (kept[1].clone(), ReportAction::Dropped)];
     assert_eq!(store.review_kept(&reviewed).await.expect("reviewed"), 1);
     assert_eq!(view(store, id).await.state, State::Undelivered);
     assert_eq!(reasons(store).await, [(Some("mall".to_owned()), SuppressionReason::Bounced, "kannel".to_owned())]);
@@ -139,9 +141,13 @@ pub(super) async fn a_hint_waits_although_its_message_is_known(store: &dyn Store
 
 pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn Store, clock: &SimClock) {
     let id = accepted_as(store, clock, "msg-1").await;
-    tell(store, vec![fate(Subject::Reminder(id), Fate::Undelivered { code: None, for_good: false })]).await;
+    tell(store, vec![fate(Subject::Reminder(id), ReportedState::Undelivered { code: None, for_good: false })]).await;
     assert!(listed(store).await.is_empty(), "it may work next time");
-    assert_eq!(tell(store, vec![fate(Subject::Reminder(id), Fate::Complained)]).await.counted, 1, "it has arrived");
+    assert_eq!(
+        tell(store, vec![fate(Subject::Reminder(id), ReportedState::Complained)]).await.counted,
+        1,
+        "it has arrived"
+    );
     assert_eq!(view(store, id).await.state, State::Delivered);
     let complained = (Some("mall".to_owned()), SuppressionReason::Complained, "kannel".to_owned());
     assert_eq!(reasons(store).await, std::slice::from_ref(&complained));
@@ -156,8 +162,8 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
     assert_eq!(listed(store).await[0].until, None, "what ends gives way to what does not");
 }
 
-fn reply(number: Option<&str>, intent: Intent, at: &str) -> ToldReply {
-    ToldReply {
+fn reply(number: Option<&str>, intent: Intent, at: &str) -> IncomingReply {
+    IncomingReply {
         from: phone().into(),
         about: None,
         said: "退订 \u{1f600}".to_owned(),
@@ -167,14 +173,14 @@ fn reply(number: Option<&str>, intent: Intent, at: &str) -> ToldReply {
     }
 }
 
-async fn answer(store: &dyn Store, reply: ToldReply) -> usize {
+async fn answer(store: &dyn Store, reply: IncomingReply) -> usize {
     answer_confirmed(store, reply, &[]).await
 }
 
 /// For these merchants an opt-out is confirmed within five minutes.
-async fn answer_confirmed(store: &dyn Store, reply: ToldReply, confirmed: &[&str]) -> usize {
+async fn answer_confirmed(store: &dyn Store, reply: IncomingReply, confirmed: &[&str]) -> usize {
     let confirm = confirmed.iter().map(|name| (merchant(name), TimeDelta::minutes(5))).collect();
-    let told = Told { gateway: kannel(), fates: Vec::new(), replies: vec![reply], confirm };
+    let told = ReportBatch { gateway: kannel(), fates: Vec::new(), replies: vec![reply], confirm };
     store.take_in(&told).await.expect("it is taken in").replies
 }
 
@@ -200,8 +206,10 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     let settlement = claimed.attempt.settle(Outcome::Accepted { provider_id: None }, Next::Accepted, clock.now());
     assert_eq!(store.settle(&[settlement]).await.expect("it is settled"), 1);
     clock.advance(Duration::from_secs(60));
-    let late =
-        ToldFate { at: clock.now(), ..fate(numbered("msg-1"), Fate::Undelivered { code: None, for_good: false }) };
+    let late = StatusReport {
+        at: clock.now(),
+        ..fate(numbered("msg-1"), ReportedState::Undelivered { code: None, for_good: false })
+    };
     assert_eq!(tell(store, vec![late]).await.counted, 1, "a receipt is no message");
 
     assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
@@ -210,10 +218,10 @@ pub(super) async fn an_answer_suppresses_for_the_merchant_that_wrote_last(store:
     assert_eq!((said.reminder, said.from, said.said.as_str()), (Some(second), phone().into(), "退订 \u{1f600}"));
     // The one that is answered is known, and wrote before.
     let about = Some(numbered("msg-1"));
-    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r2"), Intent::Stop, NINE) }).await, 1);
+    assert_eq!(answer(store, IncomingReply { about, ..reply(Some("r2"), Intent::Stop, NINE) }).await, 1);
     assert_eq!(reasons(store).await, [of("mall"), of("shop")].concat());
     let about = Some(Subject::Reminder(first));
-    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, TEN) }).await, 1);
+    assert_eq!(answer(store, IncomingReply { about, ..reply(Some("r3"), Intent::Start, TEN) }).await, 1);
     assert_eq!(reasons(store).await, of("shop"));
 }
 
@@ -260,7 +268,7 @@ pub(super) async fn an_answer_of_a_stranger_holds_for_every_merchant(store: &dyn
     assert_eq!(reasons(store).await, for_all, "to whom it was said is not known: it is for staff");
     accepted_as(store, clock, "msg-1").await;
     let about = Some(numbered("msg-1"));
-    assert_eq!(answer(store, ToldReply { about, ..reply(Some("r3"), Intent::Start, ELEVEN) }).await, 1);
+    assert_eq!(answer(store, IncomingReply { about, ..reply(Some("r3"), Intent::Start, ELEVEN) }).await, 1);
     assert_eq!(reasons(store).await, for_all, "one merchant was answered, not all");
 }
 
@@ -305,18 +313,19 @@ pub(super) async fn an_answer_lifts_only_what_an_answer_suppressed(store: &dyn S
 
 pub(super) async fn only_the_address_that_a_report_names_is_suppressed(store: &dyn Store, _: &SimClock) {
     let address = |text| EmailAddress::new(text).expect("an address");
-    let email = Said::Value(Some(address("Li@mall.example")));
+    let email = FieldUpdate::Set(Some(address("Li@mall.example")));
     import(store, &[LedgerRow { email, ..row_with_phone("b00", "i00") }]).await;
     let mut mail = sms("b00", "2026-11-22T02:00:00Z");
     mail.key.channel = Channel::Email;
     let id = plan(store, &[mail]).await[0];
     let named = |text, what| {
         let recipient = Some(Address::Email(address(text)).into());
-        ToldFate { recipient, ..fate(Subject::Reminder(id), what) }
+        StatusReport { recipient, ..fate(Subject::Reminder(id), what) }
     };
-    tell(store, vec![named("li@elsewhere.example", gone()), named("li@before.example", Fate::Complained)]).await;
+    tell(store, vec![named("li@elsewhere.example", gone()), named("li@before.example", ReportedState::Complained)])
+        .await;
     assert!(listed(store).await.is_empty(), "it was forwarded, or the borrower had another address then");
-    tell(store, vec![named("li@MALL.example", gone()), named("li@elsewhere.example", Fate::Complained)]).await;
+    tell(store, vec![named("li@MALL.example", gone()), named("li@elsewhere.example", ReportedState::Complained)]).await;
     assert_eq!(reasons(store).await, [(Some("mall".to_owned()), SuppressionReason::Bounced, "kannel".to_owned())]);
 }
 

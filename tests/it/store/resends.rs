@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, Code, HoldCause, HoldReason, Next, Outcome, RejectScope, ReminderId, State};
-use dueherald::pipeline::{Gate, ResendError, ResendRequest, Signature, Whom, resend};
+use dueherald::pipeline::{AuditNote, LinkGate, ResendError, ResendRequest, ResendTarget, resend};
 use dueherald::plan::Decision;
 use dueherald::store::Store;
 use futures_util::future::join_all;
@@ -17,14 +17,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 async fn resent(store: &dyn Store, borrower: &str, again: bool, clock: &SimClock) -> Result<ReminderId, ResendError> {
     let request = ResendRequest {
-        whom: Whom::Borrower(borrower.parse().expect("an id")),
+        whom: ResendTarget::Borrower(borrower.parse().expect("an id")),
         merchant: None,
         due_date: None,
         channel: Channel::Sms,
-        signature: Signature::new("li.na", "called in").expect("it is signed"),
+        audit_note: AuditNote::new("li.na", "called in").expect("it is signed"),
         again,
     };
-    resend(store, &policy(), &Gate::default(), request, clock.now()).await
+    resend(store, &policy(), &LinkGate::default(), request, clock.now()).await
 }
 
 /// A resend to a borrower of its own that is then in `state`.

@@ -1,4 +1,5 @@
-//! What the roles of `deploy/postgres/roles.sql` may do. That a worker may do all its work, the suite shows: it runs as one.
+//! What the roles of `deploy/postgres/roles.sql` may do. That a worker may do all its work, the suite shows: it runs as
+//! one.
 
 use dueherald::store::{PostgresStore, Store};
 use rstest::rstest;
@@ -65,8 +66,10 @@ async fn what_is_on_record_stays_as_it_is() {
 }
 
 #[rstest]
-#[case::worker("dueherald_worker", &["drop table event", "create table more (id int)", "drop trigger event_end on event", "delete from borrower"])]
-#[case::reader("dueherald_reader", &["insert into stop values (default)", "update borrower set phone = null", "delete from queue"])]
+#[case::worker("dueherald_worker", &["drop table \
+    event", "create table more (id int)", "drop trigger event_end on event", "delete from borrower"])]
+#[case::reader("dueherald_reader", &["insert into stop values \
+    (default)", "update borrower set phone = null", "delete from queue"])]
 #[tokio::test]
 async fn a_role_does_no_more_than_its_work(#[case] role: &str, #[case] statements: &[&str]) {
     let database = database().await;

@@ -7,10 +7,10 @@ use dueherald::domain::{
     Address, AddressKey, BorrowerKey, Channel, Currency, Installment, MerchantId, Money, NewReminder, Origin, Phone,
     ReminderId, ReminderKey, Suppression, SuppressionReason,
 };
-use dueherald::plan::{Account, Decision, Policy, ToSend, decide};
+use dueherald::plan::{Account, Decision, Policy, SendPlan, decide};
 use dueherald::store::{
-    Change, ClaimRequest, Claimed, Decide, InstallmentFilter, LedgerRow, ReminderFilter, ReminderView, Said, Store,
-    WriteMode,
+    Change, ClaimRequest, ClaimResult, DecideFn, FieldUpdate, InstallmentFilter, LedgerRow, ReminderFilter,
+    ReminderView, Store, WriteMode,
 };
 
 pub(super) const DUE: &str = "2026-11-25";
@@ -42,12 +42,12 @@ pub(super) fn row(borrower: &str, installment: &str) -> LedgerRow {
     LedgerRow::new(key(borrower), installment, money("128.50", "CNY"), date(DUE))
 }
 
-pub(super) fn said<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Said<T> {
-    Said::Value(Some(text.parse().expect("a sound value")))
+pub(super) fn said<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> FieldUpdate<T> {
+    FieldUpdate::Set(Some(text.parse().expect("a sound value")))
 }
 
-pub(super) fn phone(text: &str) -> Said<Phone> {
-    Said::Value(Some(Phone::new(text).expect("a number")))
+pub(super) fn phone(text: &str) -> FieldUpdate<Phone> {
+    FieldUpdate::Set(Some(Phone::new(text).expect("a number")))
 }
 
 /// The number of [`row_with_phone`].
@@ -116,16 +116,16 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         place: 0,
         rate: None,
         fence: None,
-        beside: None,
+        recent_contacts: None,
     }
 }
 
-pub(super) async fn claim(store: &dyn Store, limit: u32, decide: Decide<'_>) -> Claimed {
+pub(super) async fn claim(store: &dyn Store, limit: u32, decide: DecideFn<'_>) -> ClaimResult {
     store.claim(&request(limit), decide).await.expect("the claim is recorded")
 }
 
 /// Claims all that is due, and sends whatever it is.
-pub(super) async fn claim_all(store: &dyn Store) -> Claimed {
+pub(super) async fn claim_all(store: &dyn Store) -> ClaimResult {
     claim(store, 1_000, &send).await
 }
 
@@ -142,7 +142,7 @@ pub(super) fn by(policy: &Policy) -> impl Fn(&NewReminder, &Account, DateTime<Ut
 
 /// Decides to send whatever it is.
 pub(super) fn send(_: &NewReminder, account: &Account, now: DateTime<Utc>) -> Decision {
-    Decision::Send(ToSend {
+    Decision::Send(SendPlan {
         to: Address::Phone(Phone::new(PHONE).expect("a number")),
         installments: account.installments.clone(),
         locale: "zh-CN".parse().expect("a locale"),

@@ -7,8 +7,8 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{
     Channel, Code, EventKind, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderKey, SkipReason, State,
 };
-use dueherald::plan::{Account, Decision, DeferReason, Mark, Planned, rules_of};
-use dueherald::store::{ClaimRequest, LedgerRow, PutIn, ScanState, Store, WriteMode};
+use dueherald::plan::{Account, Decision, DeferReason, Mark, PlanItem, rules_of};
+use dueherald::store::{ClaimRequest, LedgerRow, PlanResult, ScanState, Store, WriteMode};
 
 use super::bench::START;
 use super::sample::{
@@ -123,8 +123,8 @@ pub(super) async fn marks_follow_what_is_announced(store: &dyn Store, _: &SimClo
     assert_eq!(marks, other);
 }
 
-fn planned(reminder: NewReminder) -> Planned {
-    Planned { reminder, is_sole: false, skip: None }
+fn planned(reminder: NewReminder) -> PlanItem {
+    PlanItem { reminder, is_sole: false, skip: None }
 }
 
 fn by_email(reminder: &NewReminder) -> NewReminder {
@@ -132,12 +132,12 @@ fn by_email(reminder: &NewReminder) -> NewReminder {
     NewReminder { key, ..reminder.clone() }
 }
 
-async fn put_in(store: &dyn Store, found: &[Planned]) -> PutIn {
+async fn put_in(store: &dyn Store, found: &[PlanItem]) -> PlanResult {
     store.put_in(found, instant(START), WriteMode::Commit).await.expect("it is put in")
 }
 
 pub(super) async fn what_was_missed_is_on_record(store: &dyn Store, _: &SimClock) {
-    let missed = |id: &str, reason| Planned { skip: Some(reason), ..planned(sms(id, "2026-11-20T02:00:00Z")) };
+    let missed = |id: &str, reason| PlanItem { skip: Some(reason), ..planned(sms(id, "2026-11-20T02:00:00Z")) };
     let (expired, superseded) = (missed("b1", SkipReason::Expired), missed("b2", SkipReason::Superseded));
     let found = [expired, planned(sms("b3", START)), superseded];
     let tried = store.put_in(&found, instant(START), WriteMode::DryRun).await.expect("it is tried");
@@ -152,7 +152,7 @@ pub(super) async fn what_was_missed_is_on_record(store: &dyn Store, _: &SimClock
     }
     reasons.sort_unstable();
     assert_eq!(reasons, ["expired", "superseded"]);
-    assert_eq!(put_in(store, &found).await, PutIn::default(), "once");
+    assert_eq!(put_in(store, &found).await, PlanResult::default(), "once");
     assert_eq!(claim_all(store).await.sending.len(), 1, "what was missed is not sent");
 }
 
@@ -160,18 +160,18 @@ pub(super) async fn a_sole_step_is_planned_on_one_channel(store: &dyn Store, _: 
     let (one, other) = (sms("b1", START), sms("b2", START));
     plan(store, &[one.clone(), other.clone()]).await;
     assert_eq!(claim_all(store).await.sending.len(), 2);
-    let sole = Planned { is_sole: true, ..planned(by_email(&one)) };
+    let sole = PlanItem { is_sole: true, ..planned(by_email(&one)) };
     let put = put_in(store, &[sole.clone(), planned(by_email(&other))]).await;
     assert_eq!((put.planned.len(), put.switched.len()), (1, 0), "the step is under way on another channel");
     assert_eq!(view(store, put.planned[0]).await.reminder.plan.key.borrower.id.as_str(), "b2");
-    let alone = Planned { reminder: by_email(&sms("b3", START)), ..sole };
+    let alone = PlanItem { reminder: by_email(&sms("b3", START)), ..sole };
     assert_eq!(put_in(store, &[alone]).await.planned.len(), 1);
 }
 
 pub(super) async fn a_step_that_waits_changes_its_channel(store: &dyn Store, _: &SimClock) {
     let text = sms("b1", START);
     let id = plan(store, std::slice::from_ref(&text)).await[0];
-    let mail = Planned { is_sole: true, ..planned(by_email(&text)) };
+    let mail = PlanItem { is_sole: true, ..planned(by_email(&text)) };
     let tried =
         store.put_in(std::slice::from_ref(&mail), instant(START), WriteMode::DryRun).await.expect("it is tried");
     assert_eq!(tried.switched.len(), 1);
@@ -179,8 +179,8 @@ pub(super) async fn a_step_that_waits_changes_its_channel(store: &dyn Store, _: 
     let put = put_in(store, std::slice::from_ref(&mail)).await;
     assert_eq!((put.switched.len(), put.planned.len()), (1, 0), "{put:?}");
     assert_eq!(view(store, id).await.last.expect("an event").detail.as_deref(), Some("superseded"));
-    assert_eq!(put_in(store, std::slice::from_ref(&mail)).await, PutIn::default(), "once");
-    let back = Planned { is_sole: true, ..planned(text) };
+    assert_eq!(put_in(store, std::slice::from_ref(&mail)).await, PlanResult::default(), "once");
+    let back = PlanItem { is_sole: true, ..planned(text) };
     assert_eq!(put_in(store, &[back]).await.switched, [id], "and back again");
     assert_eq!(view(store, put.switched[0]).await.state, State::Skipped);
     assert_eq!(claim_all(store).await.sending.len(), 1);
@@ -210,7 +210,7 @@ pub(super) async fn what_waits_gets_its_new_time_and_what_was_tried_keeps_its_ow
     assert_eq!((told.next_try, told.reminder.plan.not_before), (Some(later), later));
     assert_eq!(told.reminder.plan.expires_at, expires_at);
     assert_eq!(told.last.expect("an event").kind, EventKind::Moved);
-    assert_eq!(put_in(store, &moved).await, PutIn::default(), "once");
+    assert_eq!(put_in(store, &moved).await, PlanResult::default(), "once");
     clock.advance(Duration::from_secs(6 * 3_600 - 1));
     assert_eq!(claim_all(store).await.sending.len(), 1, "the one that was tried");
     clock.advance(Duration::from_secs(1));
@@ -277,7 +277,7 @@ pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store,
     assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::Skipped, EventKind::Revived]);
     assert_eq!(view(store, ids[0]).await.state, State::Planned);
     let again = store.put_in(&found, later, WriteMode::Commit).await.expect("it is put in");
-    assert_eq!(again, PutIn::default(), "it is planned already");
+    assert_eq!(again, PlanResult::default(), "it is planned already");
     assert_eq!(claim_all(store).await.sending.len(), 2);
 }
 

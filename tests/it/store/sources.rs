@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Amended, Amendment, Currency, InstallmentStatus, Money, Said, SourceState};
+use dueherald::domain::{Amendment, AmendmentResult, Currency, FieldUpdate, InstallmentStatus, Money, SourceState};
 use dueherald::store::{InstallmentFilter, Store, WriteMode};
 
 use super::sample::{import, instant, merchant, row_with_phone};
@@ -12,14 +12,14 @@ fn amendment(id: &str) -> Amendment {
     Amendment {
         merchant: merchant("mall"),
         installment: id.parse().expect("an id"),
-        paid_amount: Said::Nothing,
-        status: Said::Nothing,
+        paid_amount: FieldUpdate::Keep,
+        status: FieldUpdate::Keep,
     }
 }
 
-fn paid(amount: &str, currency: &str) -> Said<Money> {
+fn paid(amount: &str, currency: &str) -> FieldUpdate<Money> {
     let currency = Currency::new(currency).expect("a currency");
-    Said::Value(Some(Money::parse(amount, currency).expect("an amount")))
+    FieldUpdate::Set(Some(Money::parse(amount, currency).expect("an amount")))
 }
 
 pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store: &dyn Store, _: &SimClock) {
@@ -28,12 +28,18 @@ pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store:
     let before = store.installments(&filter).await.expect("listed");
     let amendments = [
         Amendment { paid_amount: paid("20.00", before[0].amount.currency().code()), ..amendment("i1") },
-        Amendment { status: Said::Value(Some(InstallmentStatus::Paid)), ..amendment("i2") },
-        Amendment { status: Said::Value(Some(InstallmentStatus::Paid)), ..amendment("i2") },
+        Amendment { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..amendment("i2") },
+        Amendment { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..amendment("i2") },
         Amendment { paid_amount: paid("1.00", "KWD"), ..amendment("i1") },
-        Amendment { status: Said::Value(None), ..amendment("nobody's") },
+        Amendment { status: FieldUpdate::Set(None), ..amendment("nobody's") },
     ];
-    let expected = [Amended::Changed, Amended::Changed, Amended::Same, Amended::OtherCurrency, Amended::Unknown];
+    let expected = [
+        AmendmentResult::Changed,
+        AmendmentResult::Changed,
+        AmendmentResult::Same,
+        AmendmentResult::OtherCurrency,
+        AmendmentResult::Unknown,
+    ];
     assert_eq!(store.amend(&amendments, None, WriteMode::DryRun).await.expect("amended"), expected);
     assert_eq!(store.installments(&filter).await.expect("listed"), before, "it was a trial");
 
@@ -43,7 +49,7 @@ pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store:
     after[1].status = InstallmentStatus::Paid;
     assert_eq!(store.installments(&filter).await.expect("listed"), after);
     let again = store.amend(&amendments[..2], None, WriteMode::Commit).await.expect("amended");
-    assert_eq!(again, [Amended::Same, Amended::Same]);
+    assert_eq!(again, [AmendmentResult::Same, AmendmentResult::Same]);
 }
 
 pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimClock) {

@@ -2,10 +2,11 @@
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, AddressKey, Channel, EmailAddress, Fate, GatewayName, LedgerRow, Said, Suppression, SuppressionReason,
+    Address, AddressKey, Channel, EmailAddress, FieldUpdate, GatewayName, LedgerRow, ReportedState, Suppression,
+    SuppressionReason,
 };
-use dueherald::plan::Beside;
-use dueherald::store::{Store, Subject, SuppressionFilter, Told, ToldFate};
+use dueherald::plan::RecentContacts;
+use dueherald::store::{ReportBatch, StatusReport, Store, Subject, SuppressionFilter};
 
 use super::bench::START;
 use super::sample::{DUE, date, import, instant, key, merchant, plan, row, sms, suppression};
@@ -20,7 +21,7 @@ fn mail_to(text: &str) -> Address {
 }
 
 fn owed_by(borrower: &str, address: &str) -> LedgerRow {
-    LedgerRow { email: Said::Value(Some(email(address))), ..row(borrower, borrower) }
+    LedgerRow { email: FieldUpdate::Set(Some(email(address))), ..row(borrower, borrower) }
 }
 
 async fn suppressed(store: &dyn Store, borrower: &str) -> Option<SuppressionReason> {
@@ -75,7 +76,8 @@ pub(super) async fn one_address_has_one_suppression(store: &dyn Store, _: &SimCl
 }
 
 pub(super) async fn a_person_is_counted_by_the_address_in_any_spelling(store: &dyn Store, _: &SimClock) {
-    let beside = Beside { contacts_within: chrono::TimeDelta::days(7), across_merchants: true, days_ahead: 0 };
+    let recent_contacts =
+        RecentContacts { contacts_within: chrono::TimeDelta::days(7), across_merchants: true, days_ahead: 0 };
     let (in_books, elsewhere) = SPELLINGS[0];
     let mut shop = owed_by("b2", elsewhere);
     shop.borrower.merchant = merchant("shop");
@@ -84,7 +86,7 @@ pub(super) async fn a_person_is_counted_by_the_address_in_any_spelling(store: &d
     mail.key.channel = Channel::Email;
     mail.key.borrower.merchant = merchant("shop");
     plan(store, &[mail]).await;
-    let known = store.account_beside(&key("b1"), date(DUE), Channel::Email, beside).await.expect("it is read");
+    let known = store.account_beside(&key("b1"), date(DUE), Channel::Email, recent_contacts).await.expect("it is read");
     assert_eq!(known.contacts.len(), 1);
 }
 
@@ -95,15 +97,15 @@ pub(super) async fn a_bounce_may_spell_the_address_its_own_way(store: &dyn Store
         let mut mail = sms(&borrower, START);
         mail.key.channel = Channel::Email;
         let id = plan(store, &[mail]).await[0];
-        let fate = ToldFate {
+        let fate = StatusReport {
             about: Subject::Reminder(id),
-            fate: Fate::Undelivered { code: None, for_good: true },
+            fate: ReportedState::Undelivered { code: None, for_good: true },
             recipient: Some(mail_to(elsewhere).into()),
             at: instant(START),
             is_hint: false,
         };
         let gateway: GatewayName = "relay".parse().expect("a gateway");
-        let told = Told { gateway, fates: vec![fate], replies: Vec::new(), confirm: Default::default() };
+        let told = ReportBatch { gateway, fates: vec![fate], replies: Vec::new(), confirm: Default::default() };
         store.take_in(&told).await.expect("it is taken in");
         assert_eq!(suppressed(store, &borrower).await, Some(SuppressionReason::Bounced), "{in_books}");
     }

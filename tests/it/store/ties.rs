@@ -1,12 +1,13 @@
-//! Which of several messages to one person a cap lets go: the same whichever lane asks first, and never one that cannot be sent.
+//! Which of several messages to one person a cap lets go: the same whichever lane asks first, and never one that cannot
+//! be sent.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, Channel, EmailAddress, InstallmentStatus, LedgerRow, NewReminder, Phone, RecordCells, RecordKind,
-    RejectedRecord, Said, SkipReason, SuppressionReason,
+    Address, Channel, EmailAddress, FieldUpdate, InstallmentStatus, LedgerRow, NewReminder, Phone, RecordCells,
+    RecordKind, RejectedRecord, SkipReason, SuppressionReason,
 };
 use dueherald::plan::{Cap, Caps, ChannelMode, Decision, Policy, Rule};
 use dueherald::store::{ClaimRequest, Stop, Store};
@@ -30,7 +31,7 @@ fn policy(order: [Channel; 2]) -> Policy {
 /// A borrower who can be sent texts and e-mails.
 fn reachable(who: &str, number: &str) -> LedgerRow {
     let email = EmailAddress::new(&format!("{who}@example.com")).expect("an address");
-    LedgerRow { phone: phone(number), email: Said::Value(Some(email)), ..row(who, &format!("i-{who}")) }
+    LedgerRow { phone: phone(number), email: FieldUpdate::Set(Some(email)), ..row(who, &format!("i-{who}")) }
 }
 
 fn step(who: &str, name: &str, channel: Channel) -> NewReminder {
@@ -48,7 +49,7 @@ async fn plan_both(store: &dyn Store, who: &str) {
 async fn claim(store: &dyn Store, policy: &Policy, lanes: &[Channel]) -> Vec<(Channel, usize, usize)> {
     let mut done = Vec::new();
     for channel in lanes {
-        let request = ClaimRequest { channel: *channel, beside: policy.beside(), ..request(100) };
+        let request = ClaimRequest { channel: *channel, recent_contacts: policy.recent_contacts(), ..request(100) };
         let claimed = store.claim(&request, &by(policy)).await.expect("the claim is recorded");
         let is_capped = |decision: &Decision| *decision == Decision::Skip(SkipReason::Capped);
         let capped = claimed.put_aside.iter().filter(|(_, decision)| is_capped(decision)).count();
@@ -80,7 +81,7 @@ pub(super) async fn what_cannot_be_sent_neither_takes_a_place_nor_keeps_others_w
 ) {
     let number = "+8613900139000";
     let cases: [Obstacle; 3] = [
-        ("no phone", |who| LedgerRow { phone: Said::Nothing, ..reachable(who, "+8613900139001") }),
+        ("no phone", |who| LedgerRow { phone: FieldUpdate::Keep, ..reachable(who, "+8613900139001") }),
         ("a landline", |who| reachable(who, "+861065529988")),
         ("opted out", |who| reachable(who, "+8613900139000")),
     ];
@@ -125,8 +126,8 @@ fn other_date(who: &str) -> (LedgerRow, NewReminder) {
 
 pub(super) async fn what_is_paid_keeps_no_place(store: &dyn Store, _: &SimClock) {
     let (due, first) = other_date("b0");
-    let paid = LedgerRow { status: Said::Value(Some(InstallmentStatus::Paid)), ..due.clone() };
-    let in_full = LedgerRow { paid_amount: Said::Value(Some(due.amount)), ..due.clone() };
+    let paid = LedgerRow { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..due.clone() };
+    let in_full = LedgerRow { paid_amount: FieldUpdate::Set(Some(due.amount)), ..due.clone() };
     for (number, row) in [paid, in_full].into_iter().enumerate() {
         let who = format!("b{number}");
         let (due, mut first) = (LedgerRow { borrower: key(&who), ..due.clone() }, first.clone());
@@ -163,9 +164,11 @@ pub(super) async fn what_may_be_paid_keeps_no_place(store: &dyn Store, _: &SimCl
 }
 
 pub(super) async fn the_borrowers_preferred_channel_goes_first(store: &dyn Store, _: &SimClock) {
-    let wishes =
-        dueherald::domain::Wishes { preferred_channel: Said::Value(Some(Channel::Email)), ..Default::default() };
-    import(store, &[LedgerRow { wishes, ..reachable("b0", "+8613900139000") }]).await;
+    let preferences = dueherald::domain::ContactPreferences {
+        preferred_channel: FieldUpdate::Set(Some(Channel::Email)),
+        ..Default::default()
+    };
+    import(store, &[LedgerRow { preferences, ..reachable("b0", "+8613900139000") }]).await;
     plan_both(store, "b0").await;
     let claimed = claim(store, &policy([Channel::Sms, Channel::Email]), &[Channel::Sms, Channel::Email]).await;
     assert_eq!(claimed, [(Channel::Sms, 0, 1), (Channel::Email, 1, 0)]);

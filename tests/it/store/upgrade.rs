@@ -30,9 +30,11 @@ const SPELLED: &str = "
     insert into suppression (merchant, channel, address, reason, source, since, until) values
         (null, 'email', 'li.wei@example.com', 'bounced', 'relay', '2026-01-01T00:00:00.000000Z', null),
         (null, 'email', 'LI.WEI@example.com', 'opted_out', 'link', '2026-01-02T00:00:00.000000Z', null),
-        (null, 'email', 'Li.Wei@example.com', 'opted_out', 'list', '2026-01-03T00:00:00.000000Z', '2027-01-01T00:00:00.000000Z'),
+        (null, 'email', 'Li.Wei@example.com', 'opted_out', 'list', '2026-01-03T00:00:00.000000Z', \
+        '2027-01-01T00:00:00.000000Z'),
         ('mall', 'email', 'Li.Wei@example.com', 'manual', 'wang', '2026-01-04T00:00:00.000000Z', null),
-        ('mall', 'email', 'Jörg@example.com', 'manual', 'wang', '2026-01-05T00:00:00.000000Z', '2027-01-01T00:00:00.000000Z'),
+        ('mall', 'email', 'Jörg@example.com', 'manual', 'wang', '2026-01-05T00:00:00.000000Z', \
+        '2027-01-01T00:00:00.000000Z'),
         ('mall', 'email', 'JÖrg@example.com', 'bounced', 'relay', '2026-01-06T00:00:00.000000Z', null),
         ('mall', 'email', 'han@例子.中国', 'opted_out', 'link', '2026-01-07T00:00:00.000000Z', null),
         ('mall', 'sms', '+8613800138000', 'opted_out', 'link', '2026-01-08T00:00:00.000000Z', null)";

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, HoldCause, State};
-use dueherald::pipeline::{Extent, ScanOrder, ScanReport, scan};
+use dueherald::pipeline::{ScanOrder, ScanReport, ScanScope, scan};
 use dueherald::plan::{DayVolume, Horizon, VolumeGuard, VolumeLimits};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 
@@ -18,7 +18,7 @@ fn day() -> NaiveDate {
 async fn scan_guarded(store: &dyn Store, now: DateTime<Utc>) -> ScanReport {
     let order = ScanOrder {
         horizon: Horizon { now, until: now + TimeDelta::hours(12) },
-        extent: Extent::News,
+        extent: ScanScope::News,
         mode: WriteMode::Commit,
         start_from: None,
         first_day: at("2026-12-20T00:00:00+08:00"),

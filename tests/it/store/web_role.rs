@@ -1,5 +1,5 @@
-//! What a daemon with the role `web` alone may do to the database, as `deploy/postgres/roles.sql` grants it: read what pages show, and
-//! write clicks, tries, preferences, opt-outs and receipts.
+//! What a daemon with the role `web` alone may do to the database, as `deploy/postgres/roles.sql` grants it: read what
+//! pages show, and write clicks, tries, preferences, opt-outs and receipts.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,13 @@ use super::sample::{
 };
 use chrono::TimeDelta;
 use dueherald::domain::{
-    Address, AddressKey, Channel, Click, Intent, Locale, Phone, Said, SuppressionReason, Wishes, WishesByHand,
+    Address, AddressKey, Channel, Click, ContactPreferences, FieldUpdate, Intent, Locale, ManualPreferences, Phone,
+    SuppressionReason,
 };
 use dueherald::plan::AnswerTry;
 use dueherald::store::{
-    InstallmentFilter, PostgresStore, ReminderFilter, Sender, Stop, Store, SuppressionFilter, Told, ToldReply,
-    WriteMode,
+    IncomingReply, InstallmentFilter, PostgresStore, ReminderFilter, ReportBatch, Sender, Stop, Store,
+    SuppressionFilter, WriteMode,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,9 +53,16 @@ async fn works(web: &dyn Store, ids: &[dueherald::domain::ReminderId]) {
     web.forget_tries(&attempt).await.expect("a try that ended well");
     let click = Click { at: instant("2026-11-22T01:00:00Z"), reminder: ids[0], route: "web".parse().expect("a key") };
     web.add_click(&click).await.expect("a click");
-    let wishes = Wishes { locale: Said::Value(Some(Locale::new("en").expect("a locale"))), ..Wishes::default() };
+    let preferences = ContactPreferences {
+        locale: FieldUpdate::Set(Some(Locale::new("en").expect("a locale"))),
+        ..ContactPreferences::default()
+    };
     let (actor, at) = ("borrower".to_owned(), instant("2026-11-22T01:00:00Z"));
-    assert!(web.wish(&WishesByHand { borrower: key("b1"), wishes, actor, at }).await.expect("preferences"));
+    assert!(
+        web.set_preferences(&ManualPreferences { borrower: key("b1"), preferences, actor, at })
+            .await
+            .expect("preferences")
+    );
     let address = AddressKey::from(Address::Phone(Phone::new(PHONE).expect("a number")));
     let opt_out = suppression(Some(merchant("mall").as_str()), address.clone(), SuppressionReason::OptedOut);
     web.suppress(&[opt_out], None).await.expect("an opt-out");
@@ -63,9 +71,9 @@ async fn works(web: &dyn Store, ids: &[dueherald::domain::ReminderId]) {
     for (intent, said) in [(Intent::Stop, "TD"), (Intent::Start, "START"), (Intent::Unclear, "who is this")] {
         let (from, at) = (Sender::from(address.clone()), instant("2026-11-22T02:00:00Z"));
         let provider_id = Some(said.to_owned());
-        let reply = ToldReply { from, about: None, said: said.to_owned(), intent, at, provider_id };
+        let reply = IncomingReply { from, about: None, said: said.to_owned(), intent, at, provider_id };
         let gateway = "kannel".parse().expect("a gateway");
-        let told = Told { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
+        let told = ReportBatch { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
         web.take_in(&told).await.expect("an answer");
     }
 }

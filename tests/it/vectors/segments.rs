@@ -1,3 +1,5 @@
+//! Published vectors of SMS segmentation.
+
 use dueherald::render::{Encoding, segments, split};
 use serde::Deserialize;
 use serde_json::Value;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dueherald::gateway::sms::signing::sha256_hex;
-use dueherald::gateway::sms::twilio::{Algorithm, form, is_signed, signature};
+use dueherald::gateway::sms::twilio::{SignatureAlgorithm, form, is_signed, signature};
 use dueherald::gateway::sms::{aliyun, tencent, twilio};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -68,7 +68,7 @@ pub(super) fn tencent(file: &Value) -> usize {
     for vector in vectors(file) {
         let (method, body) = (text(vector, "/method"), text(vector, "/body"));
         let (query, body) = if method == "GET" { (body, "") } else { ("", body) };
-        let signed = tencent::Signed {
+        let signed = tencent::SignedRequest {
             method,
             path: text(vector, "/uri"),
             query,
@@ -106,10 +106,10 @@ pub(super) fn twilio(file: &Value) -> usize {
     vectors(file).len() + judged.len()
 }
 
-fn algorithm(vector: &Value) -> Algorithm {
+fn algorithm(vector: &Value) -> SignatureAlgorithm {
     match vector["algorithm"].as_str() {
-        None | Some("HMAC_SHA1") => Algorithm::HmacSha1,
-        Some("HMAC_SHA256") => Algorithm::HmacSha256,
+        None | Some("HMAC_SHA1") => SignatureAlgorithm::HmacSha1,
+        Some("HMAC_SHA256") => SignatureAlgorithm::HmacSha256,
         Some(other) => panic!("{vector}: the algorithm {other} is not known"),
     }
 }

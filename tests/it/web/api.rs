@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use dueherald::clock::SimClock;
-use dueherald::config::ApiAction::{self, ChangeWishes, ReadWishes};
+use dueherald::config::ApiAction::{self, ChangePreferences, ReadPreferences};
 use dueherald::config::ApiToken;
 use dueherald::domain::BorrowerKey;
 use dueherald::http::api::{Api, router};
@@ -22,7 +22,7 @@ const TOKEN: &str = "5d0c6d5b6a1e4d6f8b1f0a2c3e4d5f60";
 const OLD_TOKEN: &str = "the-token-before-that-is-replaced-1";
 const SHOP_TOKEN: &str = "another-token-of-another-system-1";
 const READER_TOKEN: &str = "a-token-for-reading-of-a-system-1";
-const PATH: &str = "/api/v1/borrowers/mall/b-1/wishes";
+const PATH: &str = "/api/v1/borrowers/mall/b-1/preferences";
 
 async fn bench() -> (Router, Arc<MemoryStore>) {
     let clock = SimClock::at(instant("2026-11-22T02:00:00Z"));
@@ -30,9 +30,9 @@ async fn bench() -> (Router, Arc<MemoryStore>) {
     let known = [row(&installment("i-1", "b-1", "2026-11-25"))];
     store.import(&known, WriteMode::Commit).await.expect("it is imported");
     let tokens = vec![
-        token("crm", &[TOKEN, OLD_TOKEN], &["mall"], &[ReadWishes, ChangeWishes]),
-        token("shop", &[SHOP_TOKEN], &["other"], &[ReadWishes, ChangeWishes]),
-        token("hotline", &[READER_TOKEN], &["mall"], &[ReadWishes]),
+        token("crm", &[TOKEN, OLD_TOKEN], &["mall"], &[ReadPreferences, ChangePreferences]),
+        token("shop", &[SHOP_TOKEN], &["other"], &[ReadPreferences, ChangePreferences]),
+        token("hotline", &[READER_TOKEN], &["mall"], &[ReadPreferences]),
     ];
     (router(Api::with(store.clone(), Arc::new(policy()), Arc::new(clock), tokens)), store)
 }
@@ -63,14 +63,14 @@ async fn patch(router: &Router, body: &Value) -> (StatusCode, Value) {
 
 async fn record(store: &MemoryStore) -> Vec<String> {
     let key = BorrowerKey { merchant: merchant().id, id: "b-1".parse().expect("an id") };
-    let record = store.wishes(&key).await.expect("the record is read");
+    let record = store.preferences(&key).await.expect("the record is read");
     record.iter().map(|one| format!("{}: {}", one.actor, one.said)).collect()
 }
 
 #[tokio::test]
 async fn a_system_holds_a_borrower_and_takes_wishes_down_on_record() {
     let (router, store) = bench().await;
-    let wishes = json!({
+    let preferences = json!({
         "hold": { "reason": "dispute", "until": "2026-12-01" }, "language": "en", "channel": "email",
         "hours": "18:00-20:00", "by": "wang"
     });
@@ -78,7 +78,7 @@ async fn a_system_holds_a_borrower_and_takes_wishes_down_on_record() {
         "merchant": "mall", "borrower": "b-1", "hold": { "reason": "dispute", "until": "2026-12-01T16:00:00Z" },
         "language": "en", "channel": "email", "hours": "18:00-20:00"
     });
-    assert_eq!(patch(&router, &wishes).await, (StatusCode::OK, told.clone()), "the last day is the merchant's");
+    assert_eq!(patch(&router, &preferences).await, (StatusCode::OK, told.clone()), "the last day is the merchant's");
     let bearer = format!("bearer {TOKEN}");
     let seen = ask(&router, Method::GET, PATH, Some(&bearer), String::new()).await;
     assert_eq!(serde_json::from_str::<Value>(&seen.body).expect("JSON"), told);
@@ -121,7 +121,7 @@ async fn what_cannot_be_wished_for_is_told_and_changes_nothing(#[case] body: Val
 #[tokio::test]
 async fn without_a_token_nothing_is_told_or_done(#[case] shown: Option<String>) {
     let (router, store) = bench().await;
-    for path in [PATH, "/api/v1/borrowers/mall/nobody/wishes", "/api/v1/nothing"] {
+    for path in [PATH, "/api/v1/borrowers/mall/nobody/preferences", "/api/v1/nothing"] {
         for method in [Method::GET, Method::PATCH] {
             let answer = ask(&router, method, path, shown.as_deref(), r#"{"channel":"sms"}"#.to_owned()).await;
             assert_eq!((answer.status, answer.header("www-authenticate")), (StatusCode::UNAUTHORIZED, "Bearer"));
@@ -131,9 +131,9 @@ async fn without_a_token_nothing_is_told_or_done(#[case] shown: Option<String>) 
 }
 
 #[rstest]
-#[case::unknown_borrower("/api/v1/borrowers/mall/nobody/wishes", StatusCode::NOT_FOUND)]
-#[case::another_merchant("/api/v1/borrowers/other/b-1/wishes", StatusCode::FORBIDDEN)]
-#[case::no_merchant("/api/v1/borrowers/%FF/b-1/wishes", StatusCode::NOT_FOUND)]
+#[case::unknown_borrower("/api/v1/borrowers/mall/nobody/preferences", StatusCode::NOT_FOUND)]
+#[case::another_merchant("/api/v1/borrowers/other/b-1/preferences", StatusCode::FORBIDDEN)]
+#[case::no_merchant("/api/v1/borrowers/%FF/b-1/preferences", StatusCode::NOT_FOUND)]
 #[case::no_path("/api/v1/borrowers", StatusCode::NOT_FOUND)]
 #[tokio::test]
 async fn what_is_not_there_is_told(#[case] path: &str, #[case] expected: StatusCode) {
@@ -178,12 +178,12 @@ async fn a_store_that_fails_is_no_secret_and_no_details() {
     let mut world = World::new();
     world.store.health = Health::Failing;
     let public = world.public();
-    let path = "/api/v1/borrowers/yunfan/B-1001/wishes";
+    let path = "/api/v1/borrowers/yunfan/B-1001/preferences";
     let router = router(Api::with(
         public.store,
         public.policy,
         public.clock,
-        vec![token("crm", &[TOKEN], &["yunfan"], &[ReadWishes])],
+        vec![token("crm", &[TOKEN], &["yunfan"], &[ReadPreferences])],
     ));
     let answer = ask(&router, Method::GET, path, Some(&format!("Bearer {TOKEN}")), String::new()).await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "60"));

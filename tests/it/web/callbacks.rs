@@ -15,13 +15,13 @@ use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode};
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
-use dueherald::domain::{Code, Fate, Intent, Next, Outcome, ReminderId, State, SuppressionReason};
+use dueherald::domain::{Code, Intent, Next, Outcome, ReminderId, ReportedState, State, SuppressionReason};
 use dueherald::gateway::{CallbackAddress, Gateway, LookUp};
 use dueherald::http::MAX_BODY;
 use dueherald::http::callbacks::{Inbox, router};
 use dueherald::http::public::router as pages;
 use dueherald::pipeline::{Intake, KEPT_FOR};
-use dueherald::plan::{Decision, ToSend};
+use dueherald::plan::{Decision, SendPlan};
 use dueherald::store::{ClaimRequest, MemoryStore, ReminderFilter, ReplyFilter, Store, SuppressionFilter, WriteMode};
 use rstest::rstest;
 use tracing_subscriber::filter::LevelFilter;
@@ -111,10 +111,10 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
         lease: TimeDelta::seconds(60),
         rate: None,
         fence: None,
-        beside: None,
+        recent_contacts: None,
     };
     let send = |_: &_, account: &dueherald::plan::Account, now: chrono::DateTime<chrono::Utc>| {
-        Decision::Send(ToSend {
+        Decision::Send(SendPlan {
             to: teller::phone(),
             installments: account.installments.clone(),
             locale: "zh-CN".parse().expect("a locale"),
@@ -312,18 +312,18 @@ async fn what_never_finds_its_message_is_dropped_after_a_month() {
     assert!(bench.suppressed().await.is_empty());
 }
 
-fn found(fate: Option<Fate>) -> LookUp {
+fn found(fate: Option<ReportedState>) -> LookUp {
     LookUp::Accepted { provider_id: None, fate }
 }
 
-fn undelivered(for_good: bool) -> Fate {
-    Fate::Undelivered { code: Some(Code::new("busy")), for_good }
+fn undelivered(for_good: bool) -> ReportedState {
+    ReportedState::Undelivered { code: Some(Code::new("busy")), for_good }
 }
 
 #[rstest]
 #[case::the_same(found(Some(undelivered(true))), State::Undelivered, true)]
 #[case::less(found(Some(undelivered(false))), State::Undelivered, false)]
-#[case::the_opposite(found(Some(Fate::Delivered)), State::Delivered, false)]
+#[case::the_opposite(found(Some(ReportedState::Delivered)), State::Delivered, false)]
 #[case::not_known_yet(found(None), State::Accepted, false)]
 #[case::unclear(LookUp::Unclear, State::Accepted, false)]
 #[case::never_had_it(LookUp::NotSent, State::Accepted, false)]

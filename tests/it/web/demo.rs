@@ -1,3 +1,5 @@
+//! The demo page.
+
 use axum::http::StatusCode;
 use dueherald::domain::{Channel, EmailParts, Locale, Message, SkipReason, SmsText};
 use dueherald::http::demo::{DemoMessage, DemoSkipped, DemoView, router, skip_words};

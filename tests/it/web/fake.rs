@@ -1,5 +1,5 @@
-//! The least of a store that the pages need: one reminder and one account, only read. What may be written is kept; everything else
-//! panics, which is the proof that no page writes more.
+//! The least of a store that the pages need: one reminder and one account, only read. What may be written is kept;
+//! everything else panics, which is the proof that no page writes more.
 
 use std::future::pending;
 use std::ops::{Range, RangeInclusive};
@@ -11,23 +11,23 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
-    AddressKey, Amended, Amendment, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event, EventKind,
-    GatewayState, Installment, InstallmentStatus, KeyRing, ManualChange, Merchant, MerchantId, NewReminder, Origin,
-    PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey,
-    RouteVersion, Routes, SentCount, Settlement, SourceName, SourceState, State, Step, Suppression, SuppressionChange,
-    WishesByHand,
+    AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event,
+    EventKind, GatewayState, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant,
+    MerchantId, NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
+    RouteHosts, RouteKey, RouteVersion, Routes, SentCount, Settlement, SourceName, SourceState, State, Step,
+    Suppression, SuppressionChange,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
-use dueherald::plan::{Account, AnswerTry, Beside, Due, Mark, Planned, Policy, TryOf};
+use dueherald::plan::{Account, AnswerTry, Due, Mark, PlanItem, Policy, RecentContacts, TryDecision};
 use dueherald::render::LinkKeys;
 use dueherald::store::{
-    Change, Changes, ClaimRequest, Claimed, Decide, DueCursor, InstallmentFilter, KeptReport, LedgerRow, MemoryStore,
-    NextLook, PutIn, QueueCounts, RejectCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord,
-    ScanState, Stop, Store, StoreError, SuppressionChangeFilter, SuppressionFilter, TakenIn, Told, UnknownReminder,
-    Verdict, WishRecord, WriteMode,
+    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, LedgerRow,
+    MemoryStore, NextLook, PlanResult, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderView,
+    ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store,
+    StoreError, SuppressionChangeFilter, SuppressionFilter, UnknownReminder, WriteMode,
 };
 
 use secrecy::SecretString;
@@ -54,7 +54,7 @@ pub(crate) struct FakeStore {
     /// What was suppressed.
     pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
     /// What was wished for.
-    pub(crate) wished: Arc<Mutex<Vec<WishesByHand>>>,
+    pub(crate) wished: Arc<Mutex<Vec<ManualPreferences>>>,
     /// Who went where.
     pub(crate) clicks: Arc<Mutex<Vec<Click>>>,
     /// Whether that fails.
@@ -102,7 +102,7 @@ impl Store for FakeStore {
         _: &BorrowerKey,
         _: NaiveDate,
         _: Channel,
-        _: Beside,
+        _: RecentContacts,
     ) -> Result<Account, StoreError> {
         unreachable!("no page decides")
     }
@@ -119,7 +119,12 @@ impl Store for FakeStore {
         unreachable!("no page imports")
     }
 
-    async fn amend(&self, _: &[Amendment], _: Option<&SourceName>, _: WriteMode) -> Result<Vec<Amended>, StoreError> {
+    async fn amend(
+        &self,
+        _: &[Amendment],
+        _: Option<&SourceName>,
+        _: WriteMode,
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
         unreachable!("no page amends")
     }
 
@@ -176,15 +181,15 @@ impl Store for FakeStore {
         unreachable!("no page lists changes")
     }
 
-    async fn take_in(&self, _: &Told) -> Result<TakenIn, StoreError> {
-        self.answer(TakenIn::default()).await
+    async fn take_in(&self, _: &ReportBatch) -> Result<ReportCounts, StoreError> {
+        self.answer(ReportCounts::default()).await
     }
 
     async fn kept_reports(&self, _: u32) -> Result<Vec<KeptReport>, StoreError> {
         unreachable!("no page reviews reports")
     }
 
-    async fn review_kept(&self, _: &[(KeptReport, Verdict)]) -> Result<usize, StoreError> {
+    async fn review_kept(&self, _: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
         unreachable!("no page reviews reports")
     }
 
@@ -196,7 +201,7 @@ impl Store for FakeStore {
         unreachable!("no page lists answers")
     }
 
-    async fn wish(&self, said: &WishesByHand) -> Result<bool, StoreError> {
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
         self.wished.lock().expect("nobody panics with it").push(said.clone());
         Ok(true)
     }
@@ -221,7 +226,7 @@ impl Store for FakeStore {
         unreachable!("no page tells who went where")
     }
 
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryOf, StoreError> {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         self.tried.lock().expect("nobody panics with it").push(attempt.clone());
         self.tries.try_digits(attempt).await
     }
@@ -242,7 +247,7 @@ impl Store for FakeStore {
         unreachable!("these routes are not probed")
     }
 
-    async fn wishes(&self, _: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+    async fn preferences(&self, _: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
         unreachable!("no page reads wishes")
     }
 
@@ -266,7 +271,7 @@ impl Store for FakeStore {
         unreachable!("no page scans")
     }
 
-    async fn put_in(&self, _: &[Planned], _: DateTime<Utc>, _: WriteMode) -> Result<PutIn, StoreError> {
+    async fn put_in(&self, _: &[PlanItem], _: DateTime<Utc>, _: WriteMode) -> Result<PlanResult, StoreError> {
         unreachable!("no page scans")
     }
 
@@ -274,7 +279,7 @@ impl Store for FakeStore {
         unreachable!("no page scans")
     }
 
-    async fn claim(&self, _: &ClaimRequest, _: Decide<'_>) -> Result<Claimed, StoreError> {
+    async fn claim(&self, _: &ClaimRequest, _: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         unreachable!("no page claims")
     }
 
@@ -282,8 +287,8 @@ impl Store for FakeStore {
         &self,
         _: &[Settlement],
         _: &ClaimRequest,
-        _: Decide<'_>,
-    ) -> Result<(usize, Claimed), StoreError> {
+        _: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
         unreachable!("no page claims")
     }
 

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use dueherald::domain::BorrowerKey;
-use dueherald::store::{EncryptionStore, Protection, Renewed, StoreError};
+use dueherald::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 
 use super::fake::FakeStore;
 
 #[async_trait]
 impl EncryptionStore for FakeStore {
-    async fn renew_encryption(&self, _: Option<&BorrowerKey>) -> Result<Renewed, StoreError> {
+    async fn renew_encryption(&self, _: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
         unreachable!("no page changes keys")
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use dueherald::domain::{Arming, Beat, DatabaseState, DisarmReason, HandedOver, Incarnation, ManualChange, Marks};
+use dueherald::domain::{Arming, Beat, DatabaseState, DisarmReason, HandoverRecord, Incarnation, ManualChange, Marks};
 use dueherald::store::{IncarnationStore, StoreError};
 
 use super::fake::FakeStore;
@@ -27,7 +27,7 @@ impl IncarnationStore for FakeStore {
         unreachable!("no page disarms a database")
     }
 
-    async fn hand_in(&self, _: &[HandedOver], _: Marks) -> Result<usize, StoreError> {
+    async fn hand_in(&self, _: &[HandoverRecord], _: Marks) -> Result<usize, StoreError> {
         unreachable!("no page hands anything in")
     }
 

@@ -1,5 +1,5 @@
-//! Forms, paths and headers of borrowers' pages with hostile values: no answer but those that a page knows, nothing on record that was not
-//! asked for in due form, and no redirect off the merchant's hosts.
+//! Forms, paths and headers of borrowers' pages with hostile values: no answer but those that a page knows, nothing on
+//! record that was not asked for in due form, and no redirect off the merchant's hosts.
 
 use std::sync::Arc;
 

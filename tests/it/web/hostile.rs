@@ -88,7 +88,8 @@ async fn a_hostile_request_is_refused_and_nothing_behind_it_is_answered() {
     }
 }
 
-/// A length and chunks: the chunks count (RFC 9112, 6.3), and as a front server may have counted the length, nothing behind is answered.
+/// A length and chunks: the chunks count (RFC 9112, 6.3), and as a front server may have counted the length, nothing
+/// behind is answered.
 #[tokio::test]
 async fn behind_a_length_and_chunks_nothing_is_answered() {
     let page = get(async || "fine").post(async |body: String| body);

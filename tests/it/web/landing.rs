@@ -1,3 +1,5 @@
+//! The landing page of a personal link.
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -298,7 +300,8 @@ async fn every_answer_is_private_and_loads_nothing() {
             "'none'"
         };
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {forms}; frame-ancestors \
+             'none'"
         );
         assert_eq!(answer.header("content-security-policy"), policy);
     }

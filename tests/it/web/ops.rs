@@ -1,3 +1,5 @@
+//! Health, readiness and metrics.
+
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -156,7 +158,8 @@ async fn a_ledger_that_is_too_old_is_told_and_its_age_measured() {
         (answer.status, answer.body.as_str()),
         (
             StatusCode::OK,
-            "ready\nsending for harbour, mall is held: source core was last pulled 90m ago, and its max_ledger_age is 1h\n"
+            "ready\nsending for harbour, mall is held: source core was last pulled 90m ago, and its max_ledger_age is \
+             1h\n"
         )
     );
     let answer = get(router(ops), "/metrics").await;

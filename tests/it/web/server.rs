@@ -1,3 +1,5 @@
+//! Server behaviour: timeouts, limits, shutdown.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -93,13 +93,13 @@ async fn a_borrower_wishes_for_a_language_a_channel_and_hours() {
     world.borrower().preferred_channel = Some(Channel::Email);
     let wished = Arc::clone(&world.store.wished);
     let (router, suppressed) = router(world);
-    let wishes = "preferences=save&language=en&channel=sms&hours=18%3A00-21%3A00";
-    let (status, body) = post(router.clone(), &link(), wishes).await;
+    let preferences = "preferences=save&language=en&channel=sms&hours=18%3A00-21%3A00";
+    let (status, body) = post(router.clone(), &link(), preferences).await;
     assert_eq!((status, body.contains("已保存")), (StatusCode::OK, true), "{body}");
     let (status, _) = post(router, &link(), "preferences=save&language=&channel=&hours=").await;
     assert_eq!(status, StatusCode::OK);
     let told: Vec<_> =
-        wished.lock().unwrap().iter().map(|said| (said.actor.clone(), said.wishes.to_string())).collect();
+        wished.lock().unwrap().iter().map(|said| (said.actor.clone(), said.preferences.to_string())).collect();
     let told: Vec<_> = told.iter().map(|(actor, said)| (actor.as_str(), said.as_str())).collect();
     assert_eq!(
         told,

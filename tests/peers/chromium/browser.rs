@@ -1,5 +1,5 @@
-//! Chromium without a window, driven over its pipe (the DevTools protocol, messages of JSON that end in NUL): no port is opened, and it
-//! ends when the pipe does.
+//! Chromium without a window, driven over its pipe (the DevTools protocol, messages of JSON that end in NUL): no port
+//! is opened, and it ends when the pipe does.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,5 @@
-//! Chromium: what a borrower sees and does, on a phone and at a desk. A picture of each page is left in `target/screenshots`.
+//! Chromium: what a borrower sees and does, on a phone and at a desk. A picture of each page is left in
+//! `target/screenshots`.
 
 mod browser;
 mod pictures;
@@ -50,7 +51,8 @@ impl House {
         let csv = format!(
             "merchant,borrower_id,name,locale,phone,account_phone,email,installment_id,order_ref,product,sequence,of,amount,currency,due_date,status\n\
              mall,zhang,欧阳晓雯,zh-CN,13800138000,13911112222,zhang@mail.example,i1,20261122-778899,随心分,2,6,1288.66,CNY,{due},{status}\n\
-             mall,jones,Ann Jones,en,13800138001,13911113333,jones@mail.example,i2,20261122-778900,Flexi,1,3,64.20,CNY,{due},{status}\n"
+             mall,jones,Ann \
+             Jones,en,13800138001,13911113333,jones@mail.example,i2,20261122-778900,Flexi,1,3,64.20,CNY,{due},{status}\n"
         );
         let file = self.daemon.folder().join("due.csv");
         fs::write(&file, csv).expect("the file can be written");

@@ -1,5 +1,5 @@
-//! The pictures of the README: the pages of `dueherald demo`. `./tests/run pictures` writes them to `docs/images/`; otherwise they are left
-//! in `target/screenshots`.
+//! The pictures of the README: the pages of `dueherald demo`. `./tests/run pictures` writes them to `docs/images/`;
+//! otherwise they are left in `target/screenshots`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -32,7 +32,8 @@ async fn serve(acceptor: Arc<TlsAcceptor>, stream: TcpStream) -> std::io::Result
     let path = request.split(' ').nth(1).unwrap_or_default();
     let answer = if request.contains("\r\nhost: pay.") {
         format!(
-            "HTTP/1.1 302 Found\r\nLocation: https://login.mall.example{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            "HTTP/1.1 302 Found\r\nLocation: https://login.mall.example{path}\r\nContent-Length: 0\r\nConnection: \
+             close\r\n\r\n"
         )
     } else {
         let referrer = if request.contains("\r\nreferer:") { "referrer" } else { "no referrer" };

@@ -1,4 +1,5 @@
-//! Kannel, the SMS gateway: what the generic gateway hands over is what the handset gets, and reports and answers come back.
+//! Kannel, the SMS gateway: what the generic gateway hands over is what the handset gets, and reports and answers come
+//! back.
 
 mod handset;
 

@@ -43,7 +43,8 @@ impl Bouncer {
         let [port] = free_ports();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let config = format!(
-            "[databases]\n{name} = host={host} port={} dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+            "[databases]\n{name} = host={host} port={} dbname={name}\n[pgbouncer]\nlisten_addr = \
+             127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n{settings}\n",
             behind.get_port()
         );
@@ -120,7 +121,8 @@ async fn everything_is_done_once_behind_a_pooler(#[case] settings: &str) {
     fs::write(&config, format!("{before}url = \"{}\"{after}{source}", bouncer.url()))
         .expect("the config can be written");
     let lent = "create table lent (id int primary key, due date not null, updated_at timestamptz not null); \
-                insert into lent select n, date '2026-12-20', timestamptz '2026-11-01' + n * interval '1 minute' from generate_series(1, 250) n";
+                insert into lent select n, date '2026-12-20', timestamptz '2026-11-01' + n * interval '1 minute' from \
+                generate_series(1, 250) n";
     let mut lender = PgConnection::connect(&bouncer.database.url()).await.expect("the server answers");
     lender.execute(lent).await.expect("the lender's table is made");
 

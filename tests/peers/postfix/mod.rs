@@ -1,4 +1,5 @@
-//! Postfix, the mail server: STARTTLS, AUTH and CHUNKING on the way out, delivery into a Maildir, and a bounce that comes back.
+//! Postfix, the mail server: STARTTLS, AUTH and CHUNKING on the way out, delivery into a Maildir, and a bounce that
+//! comes back.
 
 mod server;
 

@@ -103,7 +103,8 @@ impl Postfix {
         write("mailboxes", &lines.concat());
         write(
             "sasl/smtpd.conf",
-            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @FOLDER@/etc/sasl/accounts\nmech_list: PLAIN LOGIN\n",
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @FOLDER@/etc/sasl/accounts\nmech_list: \
+             PLAIN LOGIN\n",
         );
     }
 

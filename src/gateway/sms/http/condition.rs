@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use crate::gateway::sms::client::Answer;
+use crate::gateway::sms::client::ProviderResponse;
 
 /// Looks at status, body and JSON; what is `None` is not looked at.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Condition {
     }
 
     /// Whether it holds. A body that did not come whole satisfies no rule that looks at it.
-    pub(super) fn holds(&self, answer: &Answer) -> bool {
+    pub(super) fn holds(&self, answer: &ProviderResponse) -> bool {
         let text_fits = |pattern: &Pattern| answer.text().is_some_and(|text| pattern.0.is_match(&text));
         self.status.as_ref().is_none_or(|statuses| statuses.contain(answer.status))
             && self.body.as_ref().is_none_or(text_fits)
@@ -118,7 +118,7 @@ pub struct JsonCondition {
 }
 
 impl JsonCondition {
-    fn holds(&self, answer: &Answer) -> bool {
+    fn holds(&self, answer: &ProviderResponse) -> bool {
         let found = answer.json().and_then(|json| json.pointer(&self.pointer.0));
         found.and_then(scalar).is_some_and(|found| found == self.equals.0)
     }
@@ -169,7 +169,7 @@ pub enum MessageId {
 
 impl MessageId {
     /// At most 128 characters, none of them a control character.
-    pub(super) fn find(&self, answer: &Answer) -> Option<String> {
+    pub(super) fn find(&self, answer: &ProviderResponse) -> Option<String> {
         let found = match self {
             Self::Pointer(pointer) => scalar(answer.json()?.pointer(&pointer.0)?)?,
             Self::Regex(pattern) => {

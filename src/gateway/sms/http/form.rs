@@ -1,3 +1,5 @@
+//! Builds the request of a generic HTTP gateway from its templates.
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -44,7 +46,7 @@ impl RequestBody {
 
 /// What a request is made from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Form<'a> {
+pub(super) struct RequestForm<'a> {
     pub(super) url: &'a Endpoint,
     pub(super) method: Method,
     pub(super) query: &'a BTreeMap<String, Template>,
@@ -52,7 +54,7 @@ pub(super) struct Form<'a> {
     pub(super) body: &'a RequestBody,
 }
 
-impl<'a> Form<'a> {
+impl<'a> RequestForm<'a> {
     /// What serde cannot say.
     pub(super) fn check(&self) -> Result<(), GatewayError> {
         let problem = if self.method == Method::Get && !matches!(self.body, RequestBody::None) {
@@ -72,7 +74,7 @@ impl<'a> Form<'a> {
     }
 
     /// The request with these values in it.
-    pub(super) fn fill(&self, values: &Values<'_>) -> Result<Request, Unfillable> {
+    pub(super) fn fill(&self, values: &Values<'_>) -> Result<Request, FormError> {
         let method = match self.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -83,9 +85,9 @@ impl<'a> Form<'a> {
             request.url_mut().query_pairs_mut().extend_pairs(fields(self.query, values)?);
         }
         for (name, template) in self.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unfillable)?;
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| FormError)?;
             // Refuses control characters, line breaks among them.
-            let mut value = HeaderValue::from_bytes(template.render(values)?.as_bytes()).map_err(|_| Unfillable)?;
+            let mut value = HeaderValue::from_bytes(template.render(values)?.as_bytes()).map_err(|_| FormError)?;
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
@@ -106,15 +108,15 @@ impl<'a> Form<'a> {
 
 /// The values do not make a request, for example a line break in a header. Says no more: the reason would quote them.
 #[derive(Debug)]
-pub(super) struct Unfillable;
+pub(super) struct FormError;
 
-impl From<minijinja::Error> for Unfillable {
+impl From<minijinja::Error> for FormError {
     fn from(_: minijinja::Error) -> Self {
         Self
     }
 }
 
-impl From<serde_json::Error> for Unfillable {
+impl From<serde_json::Error> for FormError {
     fn from(_: serde_json::Error) -> Self {
         Self
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::{Pointer, Scalar, scalar};
-use crate::domain::{About, Fate, Reply, Report};
+use crate::domain::{Reply, Report, ReportSubject, ReportedState};
 use crate::gateway::callback::{Callback, CallbackError};
 use crate::gateway::decode::decode;
 use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, sender};
@@ -15,7 +15,7 @@ use crate::gateway::sms::verdict::provider_code;
 /// Where a value stands in a callback.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Place {
+pub enum CallbackField {
     /// Behind the `?` of the address, under this name.
     Query(String),
     /// In a form in the body, under this name.
@@ -35,12 +35,12 @@ pub struct ReceiptMapping {
     pub each: Option<Pointer>,
     /// Where our reference is; `reference` in the query, as `{{ callback }}` has put it there, if neither is given.
     #[serde(default)]
-    pub reference: Option<Place>,
+    pub reference: Option<CallbackField>,
     /// Where the gateway's own number for the message is.
     #[serde(default)]
-    pub provider_id: Option<Place>,
+    pub provider_id: Option<CallbackField>,
     /// Where it says what became of the message. A callback without it is no receipt.
-    pub status: Place,
+    pub status: CallbackField,
     /// What it says when the message arrived.
     pub delivered: Vec<Scalar>,
     /// What it says when the message will never arrive. Anything else says nothing yet.
@@ -50,7 +50,7 @@ pub struct ReceiptMapping {
     pub for_good: Vec<Scalar>,
     /// Where it says why; by default the status is the reason.
     #[serde(default)]
-    pub code: Option<Place>,
+    pub code: Option<CallbackField>,
 }
 
 /// `replies = { from = …, text = … }`
@@ -61,12 +61,12 @@ pub struct ReplyMapping {
     #[serde(default)]
     pub each: Option<Pointer>,
     /// Where the number of the one who replies is. A callback without it is no reply.
-    pub from: Place,
+    pub from: CallbackField,
     /// Where the words are.
-    pub text: Place,
+    pub text: CallbackField,
     /// Where the gateway's own number for the reply is.
     #[serde(default)]
-    pub provider_id: Option<Place>,
+    pub provider_id: Option<CallbackField>,
     /// The country, two letters by ISO 3166, whose numbers come without its code; by default that of the merchants.
     #[serde(default)]
     pub country: Option<String>,
@@ -107,7 +107,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn get(&self, place: &Place) -> Option<String> {
+    fn get(&self, place: &CallbackField) -> Option<String> {
         let charset = self.charset();
         let field = |text: &[u8], name: &str| {
             let pairs = text.split(|byte| *byte == b'&').map(|pair| {
@@ -120,10 +120,10 @@ impl Source<'_> {
             })
         };
         match place {
-            Place::Query(name) => field(self.callback.query.as_bytes(), name),
-            Place::Form(name) => field(self.callback.body, name),
-            Place::Pointer(pointer) => self.json.pointer(&pointer.0).and_then(scalar),
-            Place::Body => Some(decode(self.callback.body).into_owned()),
+            CallbackField::Query(name) => field(self.callback.query.as_bytes(), name),
+            CallbackField::Form(name) => field(self.callback.body, name),
+            CallbackField::Pointer(pointer) => self.json.pointer(&pointer.0).and_then(scalar),
+            CallbackField::Body => Some(decode(self.callback.body).into_owned()),
         }
     }
 
@@ -149,25 +149,25 @@ impl ReceiptMapping {
         let about = self.about(source)?;
         let says = |list: &[Scalar]| list.iter().any(|one| one.0 == status);
         let fate = if says(&self.delivered) {
-            Fate::Delivered
+            ReportedState::Delivered
         } else if says(&self.undelivered) {
             // A free text may quote the number; then the status has to do.
             let code = self.code.as_ref().and_then(|place| provider_code(&source.get(place)?));
-            Fate::Undelivered { code: code.or_else(|| provider_code(&status)), for_good: says(&self.for_good) }
+            ReportedState::Undelivered { code: code.or_else(|| provider_code(&status)), for_good: says(&self.for_good) }
         } else {
             return Some(None);
         };
         Some(Some(Report::Fate { about, fate, at: None }))
     }
 
-    fn about(&self, source: &Source<'_>) -> Option<About> {
-        let get = |place: &Option<Place>| place.as_ref().and_then(|place| source.get(place));
+    fn about(&self, source: &Source<'_>) -> Option<ReportSubject> {
+        let get = |place: &Option<CallbackField>| place.as_ref().and_then(|place| source.get(place));
         let reference = match (&self.reference, &self.provider_id) {
-            (None, None) => source.get(&Place::Query("reference".to_owned())),
+            (None, None) => source.get(&CallbackField::Query("reference".to_owned())),
             (named, _) => get(named),
         };
-        let reference = reference.and_then(|reference| identifier(&reference)).map(About::Reference);
-        reference.or_else(|| identifier(&get(&self.provider_id)?).map(About::ProviderId))
+        let reference = reference.and_then(|reference| identifier(&reference)).map(ReportSubject::Reference);
+        reference.or_else(|| identifier(&get(&self.provider_id)?).map(ReportSubject::ProviderId))
     }
 }
 

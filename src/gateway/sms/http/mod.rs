@@ -1,15 +1,16 @@
 //! SMS by any gateway with an HTTP interface: the config says what a request looks like and what its answers mean.
 //!
-//! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without `+`),
-//! `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's signature) and `callback` (the address
-//! of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are encoded for where they stand.
+//! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without
+//! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's signature) and
+//! `callback` (the address of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are
+//! encoded for where they stand.
 //!
 //! `secrets = { password = ["NEW", "OLD"] }` holds both passwords while one is changed. A request names it as
-//! `{{ secrets.password }}`; where the answer is 401 or 403, and no rule takes it for anything but a refusal of the gateway's, the same
-//! request leaves with the next one.
+//! `{{ secrets.password }}`; where the answer is 401 or 403, and no rule takes it for anything but a refusal of the
+//! gateway's, the same request leaves with the next one.
 //!
-//! What an answer means is looked up in `accept`, `reject`, `retry`, in this order; the first rule that holds decides. Where none
-//! does, HTTP decides; see [`super`].
+//! What an answer means is looked up in `accept`, `reject`, `retry`, in this order; the first rule that holds decides.
+//! Where none does, HTTP decides; see [`super`].
 //!
 //! Kannel's `sendsms`:
 //!
@@ -41,8 +42,8 @@
 //! provider_id = { query = "id" }
 //! ```
 //!
-//! Without `charset` and `coding` Kannel accepts Chinese text and delivers question marks. Replies come if its `sms-service` has
-//! `post-url = "https://pay.mall.example/callbacks/kannel/SECRET?from=%p&id=%I"`.
+//! Without `charset` and `coding` Kannel accepts Chinese text and delivers question marks. Replies come if its
+//! `sms-service` has `post-url = "https://pay.mall.example/callbacks/kannel/SECRET?from=%p&id=%I"`.
 //!
 //! A JSON interface:
 //!
@@ -68,7 +69,8 @@
 //! accepted = { json = { pointer = "/state", equals = "sent" } }
 //! delivered = { json = { pointer = "/state", equals = "arrived" } }
 //! undelivered = { json = { pointer = "/state", equals = "lost" } }
-//! not_sent = { status = 404, json = { pointer = "/state", equals = "never heard of" }, after = "10m" }     # only where the documentation promises it
+//! not_sent = { status = 404, json = { pointer = "/state", equals = "never heard of" }, after = "10m" }
+//! # only where the documentation promises it
 //! ```
 
 mod condition;
@@ -84,19 +86,19 @@ use chrono::{DateTime, Utc};
 use reqwest::Request;
 use secrecy::ExposeSecret;
 
-use self::form::Unfillable;
+use self::form::FormError;
 use self::template::{Secrets, Values};
-use super::client::Answer;
-use super::verdict::Verdict;
+use super::client::ProviderResponse;
+use super::verdict::ReadResponse;
 use super::{Provider, SmsGateway};
 use crate::clock::Clock;
 use crate::domain::{Address, GatewayName, LinkMode, Message, Outcome, Report, SmsText};
-use crate::gateway::callback::{Answer as Thanks, Callback, CallbackAddress, CallbackError, Callbacks};
+use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
 
 pub use self::condition::{Condition, JsonCondition, MessageId, Pattern, Pointer, Scalar, Statuses};
 pub use self::form::{Method, RequestBody};
-pub use self::mapping::{Place, ReceiptMapping, ReplyMapping};
+pub use self::mapping::{CallbackField, ReceiptMapping, ReplyMapping};
 pub use self::settings::{HttpSettings, LookUpSettings, RejectRule, RetryRule};
 pub use self::template::{JsonTemplate, Template};
 
@@ -140,7 +142,7 @@ impl Provider for Generic {
     }
 
     /// Some say 403, Kannel among them.
-    fn refuses_credential(&self, answer: &Answer) -> bool {
+    fn refuses_credential(&self, answer: &ProviderResponse) -> bool {
         matches!(answer.status, 401 | 403)
     }
 
@@ -160,10 +162,10 @@ impl Provider for Generic {
             callback: callback.as_deref().unwrap_or_default(),
             secrets: self.secrets(credential),
         };
-        self.settings.form().fill(&values).map_err(|Unfillable| net::not_sent("bad-request"))
+        self.settings.form().fill(&values).map_err(|FormError| net::not_sent("bad-request"))
     }
 
-    fn verdict(&self, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+    fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse {
         verdict::outcome(&self.settings, answer, now).into()
     }
 
@@ -187,7 +189,7 @@ impl Provider for Generic {
         look_up.form().fill(&values).into_iter().collect()
     }
 
-    fn found(&self, inquiry: &Inquiry<'_>, answer: &Answer, now: DateTime<Utc>) -> LookUp {
+    fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, now: DateTime<Utc>) -> LookUp {
         let look_up = self.settings.look_up.as_ref();
         look_up.map_or(LookUp::Unclear, |look_up| verdict::found(look_up, answer, inquiry.handed_over_by, now))
     }
@@ -203,9 +205,9 @@ impl Callbacks for Generic {
         mapping::read(self.settings.receipts.as_ref(), self.settings.replies.as_ref(), callback)
     }
 
-    fn answer(&self) -> Thanks {
+    fn answer(&self) -> CallbackReply {
         // Kannel sends the words of an answer on as an SMS, unless it is told not to.
-        Thanks { content_type: "text/plain", body: "" }
+        CallbackReply { content_type: "text/plain", body: "" }
     }
 
     fn is_proof(&self) -> bool {

@@ -1,3 +1,5 @@
+//! Settings of generic HTTP gateways.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -6,7 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 use super::condition::{Condition, JsonCondition, MessageId, Pattern, Statuses};
-use super::form::{Form, Method, RequestBody};
+use super::form::{Method, RequestBody, RequestForm};
 use super::mapping::{ReceiptMapping, ReplyMapping};
 use super::template::Template;
 use crate::domain::{LinkMode, RejectScope};
@@ -89,14 +91,14 @@ impl HttpSettings {
     }
 
     /// The request that hands a message over.
-    pub(super) fn form(&self) -> Form<'_> {
+    pub(super) fn form(&self) -> RequestForm<'_> {
         let Self { url, method, query, headers, body, .. } = self;
-        Form { url, method: *method, query, headers, body }
+        RequestForm { url, method: *method, query, headers, body }
     }
 }
 
-/// `look_up = { url = "…", query = { id = "{{ reference }}" }, accepted = { … } }`: asks what became of a message. The templates may name
-/// `to`, `to_digits`, `reference` and `secrets`.
+/// `look_up = { url = "…", query = { id = "{{ reference }}" }, accepted = { … } }`: asks what became of a message. The
+/// templates may name `to`, `to_digits`, `reference` and `secrets`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookUpSettings {
@@ -122,8 +124,8 @@ pub struct LookUpSettings {
     /// What it looks like when it never will, looked at next.
     #[serde(default)]
     pub undelivered: Option<Condition>,
-    /// What it looks like when the gateway never had the message, and how long after the hand-over that is a proof. Only where its
-    /// documentation promises it.
+    /// What it looks like when the gateway never had the message, and how long after the hand-over that is a proof.
+    /// Only where its documentation promises it.
     #[serde(default)]
     pub not_sent: Option<RetryRule>,
     /// Where the gateway's own number for the message is.
@@ -146,7 +148,8 @@ impl LookUpSettings {
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.condition.is_status_alone()) {
             "look_up.not_sent has to look at body or json: a status alone may come from anybody on the way"
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.after.is_none()) {
-            "look_up.not_sent proves nothing without a time: write after = \"10m\", the delay that the gateway documents"
+            "look_up.not_sent proves nothing without a time: write after = \"10m\", the delay that the gateway \
+             documents"
         } else {
             return Ok(());
         };
@@ -154,9 +157,9 @@ impl LookUpSettings {
     }
 
     /// The request that asks.
-    pub(super) fn form(&self) -> Form<'_> {
+    pub(super) fn form(&self) -> RequestForm<'_> {
         let Self { url, method, query, headers, body, .. } = self;
-        Form { url, method: *method, query, headers, body }
+        RequestForm { url, method: *method, query, headers, body }
     }
 }
 
@@ -251,19 +254,23 @@ mod tests {
     #[case::framing("accept = { status = 200 }\nheaders = { Content-Length = '5' }", "frame")]
     #[case::no_callback("accept = { status = 200 }\nquery = { dlr = '{{ callback }}' }", "callback_secret")]
     #[case::look_up_text(
-        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ text }}' }, accepted = { status = 200 } }",
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ text }}' }, accepted \
+         = { status = 200 } }",
         "look_up"
     )]
     #[case::proof_without_time(
-        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, accepted = { status = 200 }, not_sent = { body = 'none' } }",
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, \
+         accepted = { status = 200 }, not_sent = { body = 'none' } }",
         "after"
     )]
     #[case::proof_by_status(
-        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, accepted = { status = 200 }, not_sent = { status = 404, after = '10m' } }",
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, \
+         accepted = { status = 200 }, not_sent = { status = 404, after = '10m' } }",
         "a status alone"
     )]
     #[case::asks_by_phone_alone(
-        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ to }}' }, accepted = { status = 200 } }",
+        "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ to }}' }, accepted = \
+         { status = 200 } }",
         "name reference"
     )]
     fn mistakes_are_named(#[case] text: &str, #[case] named: &str) {

@@ -71,14 +71,14 @@ pub(super) struct Context<'a> {
     for_engine: OnceCell<minijinja::Value>,
 }
 
-/// The value of a query parameter, a header, a form field or a JSON string. A text with neither `{{` nor `{%` is taken as it
-/// is, so that a password needs no quoting. `Debug` hides it: it may be one.
+/// The value of a query parameter, a header, a form field or a JSON string. A text with neither `{{` nor `{%` is taken
+/// as it is, so that a password needs no quoting. `Debug` hides it: it may be one.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Template(Form);
+pub struct Template(TemplateForm);
 
 #[derive(Clone)]
-enum Form {
+enum TemplateForm {
     Fixed(Arc<str>),
     /// `{{ text }}` and nothing else, as most are: one of [`NAMES`].
     Named(&'static str),
@@ -92,9 +92,9 @@ impl Template {
     /// The values that it names.
     pub(super) fn names(&self) -> HashSet<String> {
         match &self.0 {
-            Form::Fixed(_) => HashSet::new(),
-            Form::Named(name) => HashSet::from([(*name).to_owned()]),
-            Form::Parsed(environment) => {
+            TemplateForm::Fixed(_) => HashSet::new(),
+            TemplateForm::Named(name) => HashSet::from([(*name).to_owned()]),
+            TemplateForm::Parsed(environment) => {
                 let template = environment.get_template(ONLY);
                 template.map(|template| template.undeclared_variables(false)).unwrap_or_default()
             }
@@ -103,7 +103,7 @@ impl Template {
 
     /// The names of the secrets in it.
     pub(super) fn secrets(&self) -> Vec<String> {
-        let Form::Parsed(environment) = &self.0 else { return Vec::new() };
+        let TemplateForm::Parsed(environment) = &self.0 else { return Vec::new() };
         let template = environment.get_template(ONLY);
         let names = template.map(|template| template.undeclared_variables(true)).unwrap_or_default();
         names.iter().filter_map(|name| Some(name.strip_prefix(SECRETS)?.trim_start_matches('.').to_owned())).collect()
@@ -112,9 +112,9 @@ impl Template {
     pub(super) fn render<'a>(&'a self, context: &Context<'a>) -> Result<Cow<'a, str>, minijinja::Error> {
         let Context { values, for_engine } = context;
         match &self.0 {
-            Form::Fixed(text) => Ok(Cow::Borrowed(text)),
-            Form::Named(name) => Ok(values.get(name).unwrap_or_default()),
-            Form::Parsed(environment) => {
+            TemplateForm::Fixed(text) => Ok(Cow::Borrowed(text)),
+            TemplateForm::Named(name) => Ok(values.get(name).unwrap_or_default()),
+            TemplateForm::Parsed(environment) => {
                 let values = for_engine.get_or_init(|| values.for_engine()).clone();
                 environment.get_template(ONLY)?.render(values).map(Cow::Owned)
             }
@@ -134,11 +134,11 @@ impl TryFrom<String> for Template {
     /// The error says what is wrong without repeating the text.
     fn try_from(text: String) -> Result<Self, String> {
         if !text.contains("{{") && !text.contains("{%") {
-            return Ok(Self(Form::Fixed(text.into())));
+            return Ok(Self(TemplateForm::Fixed(text.into())));
         }
         let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
         if let Some(name) = NAMES.iter().find(|name| inside == Some(**name)) {
-            return Ok(Self(Form::Named(name)));
+            return Ok(Self(TemplateForm::Named(name)));
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -150,7 +150,7 @@ impl TryFrom<String> for Template {
         if let Some(stranger) = named.iter().find(|name| !NAMES.contains(&name.as_str()) && *name != SECRETS) {
             return Err(format!("the template names {stranger}; it may name {} and {SECRETS}", NAMES.join(", ")));
         }
-        Ok(Self(Form::Parsed(Arc::new(environment))))
+        Ok(Self(TemplateForm::Parsed(Arc::new(environment))))
     }
 }
 
@@ -181,21 +181,23 @@ impl JsonTemplate {
 
     /// The JSON text.
     pub(super) fn render(&self, context: &Context<'_>) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Filled(self, context))
+        serde_json::to_string(&FilledTemplate(self, context))
     }
 }
 
 /// A template with values in it, as serde sees it.
-struct Filled<'a>(&'a JsonTemplate, &'a Context<'a>);
+struct FilledTemplate<'a>(&'a JsonTemplate, &'a Context<'a>);
 
-impl Serialize for Filled<'_> {
+impl Serialize for FilledTemplate<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(template, context) = self;
         match &template.0 {
             Node::Text(template) => serializer.serialize_str(&template.render(context).map_err(ser::Error::custom)?),
             Node::Plain(value) => value.serialize(serializer),
-            Node::List(list) => serializer.collect_seq(list.iter().map(|item| Filled(item, context))),
-            Node::Map(map) => serializer.collect_map(map.iter().map(|(name, value)| (name, Filled(value, context)))),
+            Node::List(list) => serializer.collect_seq(list.iter().map(|item| FilledTemplate(item, context))),
+            Node::Map(map) => {
+                serializer.collect_map(map.iter().map(|(name, value)| (name, FilledTemplate(value, context))))
+            }
         }
     }
 }
@@ -280,7 +282,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_breaks_out_of_its_json_string(text: String) {
-            let template: JsonTemplate = json!({ "text": "{{ text }}", "n": 1, "to": ["{{ to }}"] }).try_into().unwrap();
+            let template: JsonTemplate = json!({ "text": "{{ text \
+                }}", "n": 1, "to": ["{{ to }}"] }).try_into().unwrap();
             let sent = template.render(&values(&text).context()).unwrap();
             let read: Value = serde_json::from_str(&sent).unwrap();
             prop_assert_eq!(read, json!({ "text": text, "n": 1, "to": ["+8613800138000"] }));

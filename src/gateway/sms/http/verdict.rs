@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::settings::{HttpSettings, LookUpSettings};
-use crate::domain::{Code, Fate, Outcome, RejectScope};
+use crate::domain::{Code, Outcome, RejectScope, ReportedState};
 use crate::gateway::LookUp;
-use crate::gateway::sms::client::{Answer, Body};
+use crate::gateway::sms::client::{Body, ProviderResponse};
 use crate::gateway::sms::verdict::{by_status, retry_after, status_code};
 
 /// What the answer came to.
-pub(super) fn outcome(settings: &HttpSettings, answer: &Answer, now: DateTime<Utc>) -> Outcome {
+pub(super) fn outcome(settings: &HttpSettings, answer: &ProviderResponse, now: DateTime<Utc>) -> Outcome {
     // An answer that did not come whole proves no acceptance, whatever its status says.
     let whole = matches!(answer.body, Body::Whole(_));
     if whole && settings.accept.holds(answer) {
@@ -29,7 +29,7 @@ pub(super) fn outcome(settings: &HttpSettings, answer: &Answer, now: DateTime<Ut
 /// What the answer to a look-up says about a message that was handed over by then.
 pub(super) fn found(
     settings: &LookUpSettings,
-    answer: &Answer,
+    answer: &ProviderResponse,
     handed_over_by: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> LookUp {
@@ -39,10 +39,10 @@ pub(super) fn found(
     let holds =
         |condition: &Option<_>| condition.as_ref().is_some_and(|condition: &super::Condition| condition.holds(answer));
     let fate = if holds(&settings.delivered) {
-        Some(Fate::Delivered)
+        Some(ReportedState::Delivered)
     } else if holds(&settings.undelivered) {
         let named = settings.undelivered.as_ref().and_then(|condition| condition.named());
-        Some(Fate::Undelivered { code: named.map(Code::new), for_good: false })
+        Some(ReportedState::Undelivered { code: named.map(Code::new), for_good: false })
     } else {
         None
     };
@@ -60,7 +60,7 @@ pub(super) fn found(
 mod tests {
     use super::outcome;
     use crate::domain::{Outcome, RejectScope};
-    use crate::gateway::sms::client::{Answer, Body};
+    use crate::gateway::sms::client::{Body, ProviderResponse};
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 
@@ -84,7 +84,7 @@ mod tests {
     fn judge_by(rules: &str, status: u16, retry_after: Option<&str>, body: Body) -> Outcome {
         let settings = toml::from_str(rules).unwrap();
         let now = DateTime::parse_from_rfc3339("2026-11-22T12:00:00Z").unwrap().with_timezone(&Utc);
-        outcome(&settings, &Answer::new(status, retry_after.map(str::to_owned), body), now)
+        outcome(&settings, &ProviderResponse::new(status, retry_after.map(str::to_owned), body), now)
     }
 
     fn shown(outcome: &Outcome) -> String {

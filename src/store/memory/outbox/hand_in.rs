@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Outbox, Queued, Stage};
-use crate::domain::{DATABASE_REWOUND, Event, EventKind, HandedOver, Marks, Reminder, ReminderId};
+use super::{Outbox, QueueRow, QueueStage};
+use crate::domain::{DATABASE_REWOUND, Event, EventKind, HandoverRecord, Marks, Reminder, ReminderId};
 
 impl Outbox {
     /// Makes a hand-over `unknown` that is not known. `true` if it was not.
-    pub(in crate::store::memory) fn hand_in(&mut self, one: &HandedOver, marks: Marks, now: DateTime<Utc>) -> bool {
+    pub(in crate::store::memory) fn hand_in(&mut self, one: &HandoverRecord, marks: Marks, now: DateTime<Utc>) -> bool {
         self.continue_behind = self.continue_behind.max(marks.reminders);
         let key = &one.reminder.key;
         let id = match self.keys.get(key) {
@@ -31,8 +31,8 @@ impl Outbox {
         }
         let (attempt, gateway) = (one.attempt, Some(one.gateway.clone()));
         // The gateway knows it by its former number: asked by another one, it would deny it.
-        let stage = Stage::Unknown { look_at: (id == one.id).then_some(now) };
-        self.put(id, Queued { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
+        let stage = QueueStage::Unknown { look_at: (id == one.id).then_some(now) };
+        self.put(id, QueueRow { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
         let (kind, detail) = (EventKind::Unknown, Some(DATABASE_REWOUND.to_owned()));
         self.append(Event { reminder: id, attempt, at: now, kind, gateway, provider_id: None, detail });
         true

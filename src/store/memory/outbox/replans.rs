@@ -2,24 +2,24 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Outbox, Queued, Stage};
+use super::{Outbox, QueueRow, QueueStage};
 use crate::domain::{Channel, Event, EventKind, NewReminder, ReminderId, ReminderKey, SkipReason};
-use crate::plan::{KnownProgress, KnownReminder, Planned, Replan, Then, replan};
-use crate::store::{PutIn, WriteMode};
+use crate::plan::{KnownProgress, KnownReminder, PlanItem, Replan, ReplanAction, replan};
+use crate::store::{PlanResult, WriteMode};
 
 impl Outbox {
     pub(in crate::store::memory) fn put_in_all(
         &mut self,
-        planned: &[Planned],
+        planned: &[PlanItem],
         at: DateTime<Utc>,
         mode: WriteMode,
-    ) -> PutIn {
-        let mut put = PutIn::default();
+    ) -> PlanResult {
+        let mut put = PlanResult::default();
         planned.iter().for_each(|one| self.put_in(one, at, mode, &mut put));
         put
     }
 
-    fn put_in(&mut self, one: &Planned, at: DateTime<Utc>, mode: WriteMode, put: &mut PutIn) {
+    fn put_in(&mut self, one: &PlanItem, at: DateTime<Utc>, mode: WriteMode, put: &mut PlanResult) {
         let key = &one.reminder.key;
         let known: Vec<_> = Channel::ALL.iter().filter_map(|channel| self.known(key, *channel)).collect();
         let is_new = |one: &KnownReminder| one.channel != key.channel;
@@ -40,14 +40,14 @@ impl Outbox {
         let id = *self.keys.get(&ReminderKey { channel, ..key.clone() })?;
         let NewReminder { not_before, expires_at, .. } = self.reminders.get(&id)?.plan;
         let progress = match (self.queue.get(&id), self.events(id).last()) {
-            (Some(Queued { attempt: 0, stage: Stage::Planned { .. }, .. }), _) => KnownProgress::Untouched,
+            (Some(QueueRow { attempt: 0, stage: QueueStage::Planned { .. }, .. }), _) => KnownProgress::Untouched,
             (None, Some(last)) => KnownProgress::ended(last.kind, last.detail.as_deref(), last.attempt),
             _ => KnownProgress::Other,
         };
         Some(KnownReminder { id, channel, not_before, expires_at, progress })
     }
 
-    fn replan(&mut self, one: &Planned, changes: &Replan, at: DateTime<Utc>, mode: WriteMode, put: &mut PutIn) {
+    fn replan(&mut self, one: &PlanItem, changes: &Replan, at: DateTime<Utc>, mode: WriteMode, put: &mut PlanResult) {
         let NewReminder { not_before, expires_at, .. } = one.reminder;
         if mode == WriteMode::Commit {
             for id in &changes.end {
@@ -55,13 +55,13 @@ impl Outbox {
             }
         }
         let id = match changes.then {
-            Then::Keep => return,
-            Then::PutIn => return put.switched.extend(self.plan(&one.reminder, at, mode)),
-            Then::Move(id) => {
+            ReplanAction::Keep => return,
+            ReplanAction::PutIn => return put.switched.extend(self.plan(&one.reminder, at, mode)),
+            ReplanAction::Move(id) => {
                 put.moved.push(id);
                 id
             }
-            Then::Revive { id, .. } => {
+            ReplanAction::Revive { id, .. } => {
                 if changes.end.is_empty() {
                     put.revived.push(id)
                 } else {
@@ -74,19 +74,19 @@ impl Outbox {
             return;
         }
         let (attempt, kind) = match changes.then {
-            Then::Revive { attempts, .. } => (attempts, EventKind::Revived),
+            ReplanAction::Revive { attempts, .. } => (attempts, EventKind::Revived),
             _ => (0, EventKind::Moved),
         };
-        let stage = Stage::Planned { not_before };
-        self.put(id, Queued { channel: one.reminder.key.channel, place: 0, attempt, gateway: None, stage });
+        let stage = QueueStage::Planned { not_before };
+        self.put(id, QueueRow { channel: one.reminder.key.channel, place: 0, attempt, gateway: None, stage });
         self.append(Event { reminder: id, attempt, at, kind, gateway: None, provider_id: None, detail: None });
         if let Some(reminder) = self.reminders.get_mut(&id) {
             (reminder.plan.not_before, reminder.plan.expires_at) = (not_before, expires_at);
         }
     }
 
-    /// Skips a due reminder, and puts in the one that takes its place on another channel; but nothing takes the place of what may have
-    /// arrived.
+    /// Skips a due reminder, and puts in the one that takes its place on another channel; but nothing takes the place
+    /// of what may have arrived.
     pub(in crate::store::memory) fn switch(
         &mut self,
         id: ReminderId,

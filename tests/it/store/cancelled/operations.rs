@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
-    Address, AddressKey, Amended, Amendment, Beat, BorrowerKey, Channel, Click, DisarmReason, Fate, GatewayName,
-    GatewayState, HandedOver, HoldCause, HoldReason, InstallmentStatus, Intent, LedgerRow, Marks, MerchantId, Next,
-    Notice, NoticeChange, NoticeName, NoticeState, Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId,
-    Route, RouteHealth, RouteKind, RouteVersion, Said, Settlement, SoundRecord, SourceState, SuppressionReason, Wishes,
-    WishesByHand,
+    Address, AddressKey, Amendment, AmendmentResult, Beat, BorrowerKey, Channel, Click, ContactPreferences,
+    DisarmReason, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason, InstallmentStatus,
+    Intent, LedgerRow, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
+    Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind,
+    RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason,
 };
-use dueherald::plan::{AnswerTry, Beside, Mark, Planned, RateLimit, rules_of};
+use dueherald::plan::{AnswerTry, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
-    ClaimRequest, DropOrder, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter, ReminderFilter,
-    ReplyFilter, ReplyReading, Stop, Store, Subject, SuppressionChangeFilter, SuppressionFilter, Told, ToldFate,
-    ToldReply, Verdict, WriteMode,
+    ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter,
+    ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport, Stop, Store, Subject,
+    SuppressionChangeFilter, SuppressionFilter, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -72,10 +72,10 @@ impl Material {
         let early = Amendment {
             merchant: mall(),
             installment: format!("{name}-early").parse().expect("an id"),
-            paid_amount: Said::Nothing,
-            status: Said::Value(Some(InstallmentStatus::Paid)),
+            paid_amount: FieldUpdate::Keep,
+            status: FieldUpdate::Set(Some(InstallmentStatus::Paid)),
         };
-        let early = RejectedRecord::waiting(&early, None, Amended::Unknown);
+        let early = RejectedRecord::waiting(&early, None, AmendmentResult::Unknown);
         let filter = RejectFilter { installment: early.installment.clone(), limit: 1, ..RejectFilter::default() };
         helper.import_batch(&[], &[early], WriteMode::Commit).await.expect("kept");
         let reject = helper.rejects(&filter).await.expect("listed").remove(0);
@@ -151,15 +151,15 @@ fn route(name: &str) -> Route {
     }
 }
 
-fn told(material: &Material) -> Told {
-    let fate = ToldFate {
+fn told(material: &Material) -> ReportBatch {
+    let fate = StatusReport {
         about: Subject::ProviderId(format!("{}-early", material.name)),
-        fate: Fate::Delivered,
+        fate: ReportedState::Delivered,
         recipient: None,
         at: start(),
         is_hint: false,
     };
-    let reply = ToldReply {
+    let reply = IncomingReply {
         from: AddressKey::from(phone()).into(),
         about: Some(Subject::Reminder(material.id)),
         said: "STOP".into(),
@@ -168,7 +168,7 @@ fn told(material: &Material) -> Told {
         provider_id: Some(material.name.clone()),
     };
     let confirm = BTreeMap::from([(mall(), TimeDelta::minutes(5))]);
-    Told { gateway: kannel(), fates: vec![fate], replies: vec![reply], confirm }
+    ReportBatch { gateway: kannel(), fates: vec![fate], replies: vec![reply], confirm }
 }
 
 /// An operation whose result does not matter here, only that it succeeds.
@@ -191,8 +191,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     amend: |store, m| store.amend(&[Amendment {
         merchant: mall(),
         installment: m.name.parse().expect("an id"),
-        paid_amount: Said::Nothing,
-        status: Said::Value(Some(InstallmentStatus::Paid)),
+        paid_amount: FieldUpdate::Keep,
+        status: FieldUpdate::Set(Some(InstallmentStatus::Paid)),
     }], None, WriteMode::Commit),
     import_batch: |store, m| store.import_batch(&[m.new_row()], &[], WriteMode::Commit),
     rejects: |store, m| store.rejects(&RejectFilter { limit: 10, ..RejectFilter::default() }),
@@ -215,7 +215,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     account: |store, m| store.account(&m.borrower(), due(), Channel::Sms),
     account_beside: |store, m| store.account_beside(
         &m.borrower(), due(), Channel::Sms,
-        Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 },
+        RecentContacts { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 },
     ),
     suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)], Some(&by_hand())),
     suppressions: |store, m| store.suppressions(&SuppressionFilter { limit: 10, ..SuppressionFilter::default() }),
@@ -223,9 +223,9 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     suppression_changes: |store, m| store.suppression_changes(&SuppressionChangeFilter {
         address: Some(phone().into()), limit: 10, ..SuppressionChangeFilter::default()
     }),
-    wish: |store, m| store.wish(&WishesByHand {
+    set_preferences: |store, m| store.set_preferences(&ManualPreferences {
         borrower: m.borrower(),
-        wishes: Wishes { preferred_channel: Said::Value(Some(Channel::Email)), ..Wishes::default() },
+        preferences: ContactPreferences { preferred_channel: FieldUpdate::Set(Some(Channel::Email)), ..ContactPreferences::default() },
         actor: "wang".into(),
         at: start(),
     }),
@@ -251,27 +251,27 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     forget_tries: |store, m| store.forget_tries(&m.answer),
     renew_encryption: |store, m| store.renew_encryption(None),
     protection: |store, m| store.protection(),
-    wishes: |store, m| store.wishes(&m.borrower()),
+    preferences: |store, m| store.preferences(&m.borrower()),
     plan: |store, m| store.plan(&[sms(&format!("{}-more", m.name), START)], start(), WriteMode::Commit),
     scan_state: |store, m| store.scan_state(),
     announce: |store, m| store.announce(&[], start()),
     passed: |store, m| store.passed(&[]),
     changes: |store, m| store.changes(None, 10),
     put_in: |store, m| store.put_in(
-        &[Planned { reminder: sms(&format!("{}-more", m.name), START), is_sole: false, skip: None },
-          Planned { reminder: sms(&m.name, START), is_sole: false, skip: None }],
+        &[PlanItem { reminder: sms(&format!("{}-more", m.name), START), is_sole: false, skip: None },
+          PlanItem { reminder: sms(&m.name, START), is_sole: false, skip: None }],
         start(), WriteMode::Commit,
     ),
     done_with: |store, m| store.done_with(&m.changes, &m.rules),
     database_state: |store, m| store.database_state(Some(Beat { daemon: &m.name, handed_in: None })),
     disarm: |store, m| store.disarm(DisarmReason::MarksBehind, &m.name),
-    hand_in: |store, m| store.hand_in(&[HandedOver {
+    hand_in: |store, m| store.hand_in(&[HandoverRecord {
         at: start(), id: m.id, attempt: 9, gateway: kannel(), reminder: sms(&m.name, START),
     }], Marks::default()),
     arm: |store, m| store.arm(&by_hand(), 1),
     claim: |store, m| store.claim(&ClaimRequest {
         rate: Some(RateLimit { per_second: 500, burst: 500, per_day: None }),
-        beside: Some(Beside { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 }),
+        recent_contacts: Some(RecentContacts { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 }),
         ..request(2)
     }, &send),
     settle_and_claim: |store, m| store.settle_and_claim(&m.settlements, &request(2), &send),
@@ -285,7 +285,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     take_in: |store, m| store.take_in(&told(&m)),
     kept_reports: |store, m| store.kept_reports(10),
     review_kept: |store, m| store.review_kept(
-        &m.kept.iter().map(|one| (one.clone(), Verdict::Later(start()))).collect::<Vec<_>>(),
+        &m.kept.iter().map(|one| (one.clone(), ReportAction::Later(start()))).collect::<Vec<_>>(),
     ),
     read_reply: |store, m| store.read_reply(&ReplyReading { reply: 1, actor: "wang".into(), is_stop: false, at: start() }),
     replies: |store, m| store.replies(&ReplyFilter { limit: 10, ..ReplyFilter::default() }),

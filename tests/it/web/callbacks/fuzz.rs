@@ -27,7 +27,8 @@ proptest! {
                 (runtime, router)
             };
         }
-        let ask = |(runtime, router): &(Runtime, Router)| runtime.block_on(post(router.clone(), &path, "delivered m-1"));
+        let ask = |(runtime, router): &(Runtime, Router)| runtime.block_on(post(router.clone(), &path, "delivered \
+            m-1"));
         let answer = watched("secrets of callbacks", path.len(), || DOORS.with(ask));
         // What percent signs spell is the same path.
         let spelled = uri.path().replace("%74", "t");

@@ -1,12 +1,14 @@
-//! A gateway whose callbacks are lines: `delivered NUMBER`, `undelivered NUMBER`, `gone NUMBER`, `reply NUMBER TEXT`; `=REFERENCE` in
-//! place of a number. Its signature is the word `sound`.
+//! A gateway whose callbacks are lines: `delivered NUMBER`, `undelivered NUMBER`, `gone NUMBER`, `reply NUMBER TEXT`;
+//! `=REFERENCE` in place of a number. Its signature is the word `sound`.
 
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dueherald::domain::{About, Address, Channel, Code, Fate, GatewayName, LinkMode, Outcome, Phone, Reply, Report};
+use dueherald::domain::{
+    Address, Channel, Code, GatewayName, LinkMode, Outcome, Phone, Reply, Report, ReportSubject, ReportedState,
+};
 use dueherald::gateway::{
-    Answer, Callback, CallbackError, Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp,
+    Callback, CallbackError, CallbackReply, Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp,
 };
 
 #[derive(Debug)]
@@ -55,19 +57,19 @@ impl Teller {
     }
 }
 
-fn about(word: &str) -> About {
+fn about(word: &str) -> ReportSubject {
     match word.strip_prefix('=') {
-        Some(reference) => About::Reference(reference.to_owned()),
-        None => About::ProviderId(word.to_owned()),
+        Some(reference) => ReportSubject::Reference(reference.to_owned()),
+        None => ReportSubject::ProviderId(word.to_owned()),
     }
 }
 
 fn report(line: &str) -> Option<Report> {
     let (word, rest) = line.split_once(' ')?;
     let fate = |fate| Some(Report::Fate { about: about(rest), fate, at: None });
-    let undelivered = |for_good| Fate::Undelivered { code: Some(Code::new("busy")), for_good };
+    let undelivered = |for_good| ReportedState::Undelivered { code: Some(Code::new("busy")), for_good };
     match word {
-        "delivered" => fate(Fate::Delivered),
+        "delivered" => fate(ReportedState::Delivered),
         "undelivered" => fate(undelivered(false)),
         "gone" => fate(undelivered(true)),
         "reply" => {
@@ -99,8 +101,8 @@ impl Callbacks for Teller {
         lines.map(|line| report(line).ok_or(CallbackError::Unreadable)).collect()
     }
 
-    fn answer(&self) -> Answer {
-        Answer { content_type: "application/json", body: r#"{"code":0}"# }
+    fn answer(&self) -> CallbackReply {
+        CallbackReply { content_type: "application/json", body: r#"{"code":0}"# }
     }
 
     fn is_proof(&self) -> bool {

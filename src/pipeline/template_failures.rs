@@ -1,5 +1,5 @@
-//! A template that does not render burns the reminders that need it. After a few in a row it is stopped, loudly: what needs it
-//! is held, and goes out when the template has been mended and loaded, if it is not too late by then.
+//! A template that does not render burns the reminders that need it. After a few in a row it is stopped, loudly: what
+//! needs it is held, and goes out when the template has been mended and loaded, if it is not too late by then.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,9 +9,9 @@ const RUN: u32 = 5;
 
 /// The templates that failed last, with how often in a row. A new process, or new templates, begin anew.
 #[derive(Debug, Default)]
-pub struct Poison(Mutex<HashMap<String, u32>>);
+pub struct TemplateFailures(Mutex<HashMap<String, u32>>);
 
-impl Poison {
+impl TemplateFailures {
     /// Counts a failure. `true` when the template is stopped and the reminder should wait.
     pub(super) fn failed(&self, template: &str) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);

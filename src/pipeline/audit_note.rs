@@ -1,3 +1,5 @@
+//! Audit notes: who changed something by hand, and why.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -6,7 +8,7 @@ use crate::domain::ManualChange;
 
 /// Who did something by hand, and why: kept on record for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
+pub struct AuditNote {
     /// Who.
     pub actor: String,
     /// Why.
@@ -16,19 +18,19 @@ pub struct Signature {
 /// What is missing from a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} must be given, in 200 characters at most and without line breaks: it is kept on record")]
-pub struct Unsigned(&'static str);
+pub struct AuditNoteError(&'static str);
 
-impl Signature {
+impl AuditNote {
     /// Takes both without outer white space.
     ///
     /// # Errors
     /// When one is empty, has more than 200 characters or a control character.
-    pub fn new(actor: &str, reason: &str) -> Result<Self, Unsigned> {
+    pub fn new(actor: &str, reason: &str) -> Result<Self, AuditNoteError> {
         Ok(Self { actor: line(actor, "an actor")?, reason: line(reason, "a reason")? })
     }
 }
 
-impl Signature {
+impl AuditNote {
     /// The change that it signs.
     #[must_use]
     pub fn at(self, at: DateTime<Utc>) -> ManualChange {
@@ -36,16 +38,16 @@ impl Signature {
     }
 }
 
-impl fmt::Display for Signature {
+impl fmt::Display for AuditNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.actor, self.reason)
     }
 }
 
-fn line(text: &str, what: &'static str) -> Result<String, Unsigned> {
+fn line(text: &str, what: &'static str) -> Result<String, AuditNoteError> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
-        return Err(Unsigned(what));
+        return Err(AuditNoteError(what));
     }
     Ok(text.to_owned())
 }

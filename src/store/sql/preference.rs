@@ -1,16 +1,16 @@
-//! The table `wish`.
+//! The table `set_preferences`.
 
 use sqlx::FromRow;
 
 use super::value::Moment;
-use crate::store::WishRecord;
+use crate::store::PreferencesRecord;
 
 /// Records what a person put in by hand. Binds: merchant, borrower, at, actor, words.
 pub(in crate::store) const APPEND: &str =
     "insert into wish (merchant, borrower_id, at, actor, said) values ($1, $2, $3, $4, $5)";
 
-/// Writes what was wished for, and nothing else of the borrower: pages may change no more. Binds: merchant, borrower, language, channel,
-/// hours, reason and end of the hold.
+/// Writes what was wished for, and nothing else of the borrower: pages may change no more. Binds: merchant, borrower,
+/// language, channel, hours, reason and end of the hold.
 pub(in crate::store) const KEEP: &str = "
     update borrower set locale = $3, preferred_channel = $4, preferred_hours = $5, hold_reason = $6, hold_until = $7
     where merchant = $1 and borrower_id = $2";
@@ -27,7 +27,7 @@ pub(in crate::store) struct WishRow {
 }
 
 impl WishRow {
-    pub(in crate::store) fn record(self) -> WishRecord {
-        WishRecord { at: self.at.0, actor: self.actor, said: self.said }
+    pub(in crate::store) fn record(self) -> PreferencesRecord {
+        PreferencesRecord { at: self.at.0, actor: self.actor, said: self.said }
     }
 }

@@ -10,11 +10,11 @@ use super::Tally;
 use crate::domain::Settlement;
 
 /// What is under way in one shift of a lane.
-pub(super) struct Flight {
+pub(super) struct InFlight {
     /// Counted from 0.
     pub(super) shift: usize,
     /// Whether another shift keeps the gateway busy meanwhile.
-    pub(super) relieved: bool,
+    pub(super) has_sibling: bool,
     pub(super) sending: JoinSet<Settlement>,
     /// How many of it may be on their way to the gateway at once.
     pub(super) slots: usize,
@@ -29,15 +29,15 @@ pub(super) struct Flight {
     /// Outcomes are recorded with the next claim, unless the last one failed.
     pub(super) claim_failed: bool,
     /// Since when the rate has allowed nothing, on the clock's elapsed time.
-    pub(super) barred_since: Option<Duration>,
+    pub(super) rate_limited_since: Option<Duration>,
 }
 
-impl Flight {
+impl InFlight {
     /// Nothing yet; `now` is on the clock's elapsed time.
-    pub(super) fn new(shift: usize, relieved: bool, slots: usize, now: Duration) -> Self {
+    pub(super) fn new(shift: usize, has_sibling: bool, slots: usize, now: Duration) -> Self {
         Self {
             shift,
-            relieved,
+            has_sibling,
             sending: JoinSet::new(),
             slots,
             permits: Arc::new(Semaphore::new(slots)),
@@ -46,7 +46,7 @@ impl Flight {
             collected_at: now,
             tally: Tally::default(),
             claim_failed: false,
-            barred_since: None,
+            rate_limited_since: None,
         }
     }
 }

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Why;
+use super::Reason;
 use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId, SkipReason};
 use crate::plan::DeferReason;
 use crate::store::ReminderView;
 
 /// What the outbox has about a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Story {
+pub struct Timeline {
     /// The reminder's number.
     pub id: ReminderId,
     /// When it was planned.
@@ -26,14 +26,14 @@ pub struct Story {
     /// When another channel is tried, unless a receipt says before that it arrived.
     pub falls_back_at: Option<DateTime<Utc>>,
     /// Who asked for it by hand, and why.
-    pub asked: Option<Asked>,
+    pub asked: Option<ResendRequester>,
     /// What happened, oldest first.
-    pub events: Vec<Happened>,
+    pub events: Vec<TimelineEvent>,
 }
 
 /// Who asked for a resend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Asked {
+pub struct ResendRequester {
     /// Who.
     pub actor: String,
     /// Why.
@@ -42,7 +42,7 @@ pub struct Asked {
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Happened {
+pub struct TimelineEvent {
     /// When.
     pub at: DateTime<Utc>,
     /// What: the word of [`EventKind`].
@@ -54,12 +54,12 @@ pub struct Happened {
     /// The gateway's own number for the message.
     pub provider_id: Option<String>,
     /// Why.
-    pub why: Option<Why>,
+    pub why: Option<Reason>,
     /// All of it in words.
     pub text: String,
 }
 
-impl Story {
+impl Timeline {
     pub(super) fn of(view: &ReminderView, events: &[Event], falls_back_at: Option<DateTime<Utc>>) -> Self {
         let plan = &view.reminder.plan;
         Self {
@@ -72,14 +72,16 @@ impl Story {
             falls_back_at,
             asked: match &plan.origin {
                 Origin::Schedule | Origin::Notice | Origin::Reply => None,
-                Origin::Manual { actor, reason, .. } => Some(Asked { actor: actor.clone(), reason: reason.clone() }),
+                Origin::Manual { actor, reason, .. } => {
+                    Some(ResendRequester { actor: actor.clone(), reason: reason.clone() })
+                }
             },
-            events: events.iter().map(Happened::of).collect(),
+            events: events.iter().map(TimelineEvent::of).collect(),
         }
     }
 }
 
-impl Happened {
+impl TimelineEvent {
     fn of(event: &Event) -> Self {
         Self {
             at: event.at,
@@ -94,18 +96,18 @@ impl Happened {
 }
 
 /// The reason behind an event's detail: a word of ours, or else what the gateway or a person said.
-pub(super) fn why(detail: &str) -> Why {
+pub(super) fn why(detail: &str) -> Reason {
     let skipped = detail.parse().ok().map(SkipReason::explained);
     let deferred = || DeferReason::ALL.into_iter().find(|reason| reason.as_str() == detail).map(DeferReason::explained);
     if let Ok(HoldCause { reason, .. }) = detail.parse() {
-        return Why { word: reason.to_string(), text: reason.explained().to_owned() };
+        return Reason { word: reason.to_string(), text: reason.explained().to_owned() };
     }
     let ours = match detail {
         "lease_expired" => Some("its sender was not heard of again"),
         _ => None,
     };
     let text = ours.or(skipped).or_else(deferred).unwrap_or(detail);
-    Why { word: detail.to_owned(), text: text.to_owned() }
+    Reason { word: detail.to_owned(), text: text.to_owned() }
 }
 
 fn in_words(event: &Event) -> String {

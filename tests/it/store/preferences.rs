@@ -1,7 +1,7 @@
 //! Holds and wishes, from the books and by hand.
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Borrower, Channel, Hold, LedgerRow, Said, Wishes, WishesByHand};
+use dueherald::domain::{Borrower, Channel, ContactPreferences, FieldUpdate, Hold, LedgerRow, ManualPreferences};
 use dueherald::store::{Change, Store};
 
 use super::sample::{DUE, date, import, instant, key, row, said};
@@ -12,11 +12,11 @@ fn hold() -> Hold {
     Hold { reason: "dispute".into(), until: Some(instant(NOON)) }
 }
 
-fn everything() -> Wishes {
-    Wishes {
-        hold: Said::Value(Some(hold())),
+fn everything() -> ContactPreferences {
+    ContactPreferences {
+        hold: FieldUpdate::Set(Some(hold())),
         locale: said("en"),
-        preferred_channel: Said::Value(Some(Channel::Email)),
+        preferred_channel: FieldUpdate::Set(Some(Channel::Email)),
         preferred_hours: said("18:00-20:30"),
     }
 }
@@ -26,19 +26,19 @@ async fn borrower(store: &dyn Store) -> Borrower {
     account.borrower.expect("the borrower is known")
 }
 
-fn by_hand(who: &str, wishes: Wishes) -> WishesByHand {
-    WishesByHand { borrower: key(who), wishes, actor: "wang".into(), at: instant(NOON) }
+fn by_hand(who: &str, preferences: ContactPreferences) -> ManualPreferences {
+    ManualPreferences { borrower: key(who), preferences, actor: "wang".into(), at: instant(NOON) }
 }
 
 pub(super) async fn the_books_may_wish_and_an_empty_cell_takes_it_back(store: &dyn Store, _: &SimClock) {
-    let wishing = |wishes| LedgerRow { wishes, ..row("b1", "i1") };
+    let wishing = |preferences| LedgerRow { preferences, ..row("b1", "i1") };
     import(store, &[wishing(everything())]).await;
     let known = borrower(store).await;
     assert_eq!((known.hold.clone(), known.preferred_channel), (Some(hold()), Some(Channel::Email)));
     assert_eq!(known.preferred_hours.map(|hours| hours.to_string()).as_deref(), Some("18:00-20:30"));
-    assert_eq!(import(store, &[wishing(Wishes::default())]).await, [Change::Same], "nothing was said");
+    assert_eq!(import(store, &[wishing(ContactPreferences::default())]).await, [Change::Same], "nothing was said");
     assert_eq!(borrower(store).await, known);
-    let emptied = Wishes { hold: Said::Value(None), ..Wishes::default() };
+    let emptied = ContactPreferences { hold: FieldUpdate::Set(None), ..ContactPreferences::default() };
     assert_eq!(import(store, &[wishing(emptied)]).await, [Change::Changed]);
     let after = borrower(store).await;
     assert_eq!((after.hold, after.preferred_channel), (None, Some(Channel::Email)));
@@ -46,13 +46,13 @@ pub(super) async fn the_books_may_wish_and_an_empty_cell_takes_it_back(store: &d
 
 pub(super) async fn what_people_wish_is_on_record(store: &dyn Store, _: &SimClock) {
     import(store, &[row("b1", "i1")]).await;
-    assert!(store.wish(&by_hand("b1", everything())).await.expect("it is written"));
-    let released = Wishes { hold: Said::Value(None), ..Wishes::default() };
-    assert!(store.wish(&by_hand("b1", released)).await.expect("it is written"));
+    assert!(store.set_preferences(&by_hand("b1", everything())).await.expect("it is written"));
+    let released = ContactPreferences { hold: FieldUpdate::Set(None), ..ContactPreferences::default() };
+    assert!(store.set_preferences(&by_hand("b1", released)).await.expect("it is written"));
     let known = borrower(store).await;
     assert_eq!((known.hold, known.preferred_channel), (None, Some(Channel::Email)));
     assert_eq!(known.locale.map(|locale| locale.to_string()).as_deref(), Some("en"));
-    let record = store.wishes(&key("b1")).await.expect("the record is read");
+    let record = store.preferences(&key("b1")).await.expect("the record is read");
     let told: Vec<_> = record.iter().map(|one| format!("{} {} {}", one.at, one.actor, one.said)).collect();
     assert_eq!(
         told,
@@ -66,6 +66,6 @@ pub(super) async fn what_people_wish_is_on_record(store: &dyn Store, _: &SimCloc
 }
 
 pub(super) async fn nobody_is_made_up_by_a_wish(store: &dyn Store, _: &SimClock) {
-    assert!(!store.wish(&by_hand("nobody", everything())).await.expect("it is asked"));
-    assert!(store.wishes(&key("nobody")).await.expect("the record is read").is_empty());
+    assert!(!store.set_preferences(&by_hand("nobody", everything())).await.expect("it is asked"));
+    assert!(store.preferences(&key("nobody")).await.expect("the record is read").is_empty());
 }

@@ -1,4 +1,5 @@
-//! A gateway as dispatch sees it: its health, its pace, and what is learnt from its answers and is still to be put on record.
+//! A gateway as dispatch sees it: its health, its pace, and what is learnt from its answers and is still to be put on
+//! record.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,32 +20,32 @@ const TELLS_EVERY: Duration = Duration::from_secs(10);
 
 /// A gateway with what is known of its health and pace.
 #[derive(Debug)]
-pub struct Post {
+pub struct GatewayHandle {
     /// Where messages are handed over.
     pub gateway: Arc<dyn Gateway>,
     /// How fast it may be fed by all machines together.
     pub rate: Option<RateLimit>,
     /// Whether it is well.
     pub breaker: Breaker,
-    learnt: Mutex<Learnt>,
+    learnt: Mutex<PendingReport>,
 }
 
 /// What is still to be put on record.
 #[derive(Debug, Default)]
-struct Learnt {
+struct PendingReport {
     /// Who opted out at the provider.
     opted_out: Vec<Suppression>,
     /// Of the breaker.
     open_since: Option<DateTime<Utc>>,
     last_error: Option<(Code, DateTime<Utc>)>,
-    news: News,
+    news: ReportUrgency,
     /// When news were told last, on the clock's elapsed time.
     told_at: Option<Duration>,
 }
 
 /// What others should know and do not yet.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum News {
+enum ReportUrgency {
     #[default]
     None,
     /// May wait a little for the next one.
@@ -53,7 +54,7 @@ enum News {
     Breaker,
 }
 
-impl Post {
+impl GatewayHandle {
     /// A gateway that is well as far as is known.
     #[must_use]
     pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
@@ -78,11 +79,11 @@ impl Post {
         let open = self.breaker.is_open();
         if open != learnt.open_since.is_some() {
             learnt.open_since = open.then_some(now);
-            learnt.news = News::Breaker;
+            learnt.news = ReportUrgency::Breaker;
         }
         if let Some(code) = about_the_gateway(outcome) {
             learnt.last_error = Some((code.clone(), now));
-            learnt.news = learnt.news.max(News::Error);
+            learnt.news = learnt.news.max(ReportUrgency::Error);
         }
     }
 
@@ -101,14 +102,14 @@ impl Post {
     }
 
     /// What is to be told now, which then is no news any more.
-    fn state_to_tell(&self, holder: &str, clock: &dyn Clock) -> Option<GatewayState> {
+    fn reportable_state(&self, holder: &str, clock: &dyn Clock) -> Option<GatewayState> {
         let mut learnt = self.learnt();
         let elapsed = clock.elapsed();
         let told_lately = learnt.told_at.is_some_and(|at| elapsed.saturating_sub(at) < TELLS_EVERY);
-        if learnt.news == News::None || (learnt.news == News::Error && told_lately) {
+        if learnt.news == ReportUrgency::None || (learnt.news == ReportUrgency::Error && told_lately) {
             return None;
         }
-        learnt.news = News::None;
+        learnt.news = ReportUrgency::None;
         learnt.told_at = Some(elapsed);
         Some(GatewayState {
             gateway: self.gateway.name().clone(),
@@ -125,32 +126,33 @@ impl Post {
         metrics::gauge!(BREAKER_OPEN, "gateway" => self.gateway.name().to_string()).set(open);
     }
 
-    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+    fn learnt(&self) -> MutexGuard<'_, PendingReport> {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Dispatcher {
-    /// Puts on record what was learnt of a gateway. What the store does not take is tried again later; no attempt waits for it.
-    pub(super) async fn put_on_record(&self, post: &Post) {
-        post.record_opt_outs(&*self.store).await;
-        let Some(state) = post.state_to_tell(&self.holder, &*self.clock) else { return };
+    /// Puts on record what was learnt of a gateway. What the store does not take is tried again later; no attempt waits
+    /// for it.
+    pub(super) async fn record_health(&self, handle: &GatewayHandle) {
+        handle.record_opt_outs(&*self.store).await;
+        let Some(state) = handle.reportable_state(&self.holder, &*self.clock) else { return };
         if let Err(error) = self.store.note_gateway(&state).await {
             tracing::warn!(gateway = %state.gateway, %error, "failed to record gateway health");
-            let mut learnt = post.learnt();
-            learnt.news = learnt.news.max(News::Error);
+            let mut learnt = handle.learnt();
+            learnt.news = learnt.news.max(ReportUrgency::Error);
         }
     }
 
     /// The same at the end: who does not send any more holds nothing back, so to others its breaker is closed.
-    pub(super) async fn leave(&self, post: &Post) {
+    pub(super) async fn shut_down(&self, handle: &GatewayHandle) {
         {
-            let mut learnt = post.learnt();
-            if learnt.open_since.take().is_some() || learnt.news != News::None {
-                learnt.news = News::Breaker;
+            let mut learnt = handle.learnt();
+            if learnt.open_since.take().is_some() || learnt.news != ReportUrgency::None {
+                learnt.news = ReportUrgency::Breaker;
             }
         }
-        self.put_on_record(post).await;
+        self.record_health(handle).await;
     }
 }
 

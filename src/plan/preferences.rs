@@ -27,17 +27,18 @@ pub(super) fn preferred_first(order: &[Channel], preferred: Option<Channel>) -> 
 /// An end that cannot be understood, or that has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00")]
-pub struct NotToCome;
+pub struct InvalidEnd;
 
 /// What [`hold_end`] gives, if it lies ahead.
 ///
 /// # Errors
 /// When it does not, or is no end at all.
-pub fn end_to_come(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, NotToCome> {
-    hold_end(text, zone).filter(|end| *end > now).ok_or(NotToCome)
+pub fn end_to_come(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidEnd> {
+    hold_end(text, zone).filter(|end| *end > now).ok_or(InvalidEnd)
 }
 
-/// When a hold ends that is said to hold until `text`: an instant (RFC 3339), or a date, which is held to its end in `zone`.
+/// When a hold ends that is said to hold until `text`: an instant (RFC 3339), or a date, which is held to its end in
+/// `zone`.
 #[must_use]
 pub fn hold_end(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let end_of =

@@ -1,3 +1,5 @@
+//! Warnings about rules that are valid but probably not what was meant.
+
 use std::collections::BTreeSet;
 
 use super::planner::withheld;
@@ -6,7 +8,7 @@ use crate::domain::{Channel, MerchantId, RuleName};
 
 /// Something about the rules that is no mistake, but may not be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Doubt {
+pub enum RuleWarning {
     /// Two rules remind of the same due date on the same day on the same channel.
     Overlap {
         /// The later one in the config.
@@ -34,7 +36,7 @@ pub enum Doubt {
     },
 }
 
-impl Doubt {
+impl RuleWarning {
     /// The rule that it is about.
     #[must_use]
     pub fn rule(&self) -> &RuleName {
@@ -46,23 +48,23 @@ impl Doubt {
 
 /// What may not be meant, in the order of the config: rules that overlap, and rules that can never plan anything.
 #[must_use]
-pub fn doubts(policy: &Policy) -> Vec<Doubt> {
-    let mut doubts = Vec::new();
+pub fn rule_warnings(policy: &Policy) -> Vec<RuleWarning> {
+    let mut rule_warnings = Vec::new();
     for (place, rule) in policy.rules.iter().enumerate() {
         let before = &policy.rules[..place];
         if distances(rule).is_empty() {
-            doubts.push(Doubt::NoDay { rule: rule.name.clone() });
+            rule_warnings.push(RuleWarning::NoDay { rule: rule.name.clone() });
             continue;
         }
         match policy.rules_match {
-            RulesMatch::All => doubts.extend(before.iter().filter_map(|earlier| overlap(policy, earlier, rule))),
-            RulesMatch::First => doubts.extend(behind(policy, before, rule)),
+            RulesMatch::All => rule_warnings.extend(before.iter().filter_map(|earlier| overlap(policy, earlier, rule))),
+            RulesMatch::First => rule_warnings.extend(behind(policy, before, rule)),
         }
     }
-    doubts
+    rule_warnings
 }
 
-fn overlap(policy: &Policy, earlier: &Rule, rule: &Rule) -> Option<Doubt> {
+fn overlap(policy: &Policy, earlier: &Rule, rule: &Rule) -> Option<RuleWarning> {
     let merchant = policy.merchants.keys().find(|merchant| earlier.is_for(merchant) && rule.is_for(merchant))?;
     let channel = rule.channels.order.iter().find(|channel| earlier.channels.order.contains(channel))?;
     let offset = *distances(earlier).intersection(&distances(rule)).next()?;
@@ -72,7 +74,7 @@ fn overlap(policy: &Policy, earlier: &Rule, rule: &Rule) -> Option<Doubt> {
         }
         _ => true,
     };
-    (may_be_one_day && earlier.filters.meet(&rule.filters)).then(|| Doubt::Overlap {
+    (may_be_one_day && earlier.filters.meet(&rule.filters)).then(|| RuleWarning::Overlap {
         rule: rule.name.clone(),
         earlier: earlier.name.clone(),
         merchant: merchant.clone(),
@@ -82,14 +84,14 @@ fn overlap(policy: &Policy, earlier: &Rule, rule: &Rule) -> Option<Doubt> {
 }
 
 /// Whether for every merchant of the rule one before it takes all that it could match.
-fn behind(policy: &Policy, before: &[Rule], rule: &Rule) -> Option<Doubt> {
+fn behind(policy: &Policy, before: &[Rule], rule: &Rule) -> Option<RuleWarning> {
     let mut first = None;
     for merchant in policy.merchants.keys().filter(|merchant| rule.is_for(merchant)) {
         let takes_all = |earlier: &&Rule| earlier.is_for(merchant) && earlier.filters.cover(&rule.filters);
         let earlier = before.iter().find(takes_all)?;
         first.get_or_insert(&earlier.name);
     }
-    first.map(|earlier| Doubt::Behind { rule: rule.name.clone(), earlier: earlier.clone() })
+    first.map(|earlier| RuleWarning::Behind { rule: rule.name.clone(), earlier: earlier.clone() })
 }
 
 /// The days of the rule that nothing holds back, as distances from the due date.

@@ -1,22 +1,25 @@
-//! One batch of an import, worked out in memory: what was known, what the rows say over it, and what is then to be written.
+//! One batch of an import, worked out in memory: what was known, what the rows say over it, and what is then to be
+//! written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Amended, Borrower, BorrowerKey, Installment, InstallmentId, KeyRing, MerchantId, RejectedRecord};
+use crate::domain::{
+    AmendmentResult, Borrower, BorrowerKey, Installment, InstallmentId, KeyRing, MerchantId, RejectedRecord,
+};
 use crate::store::{Change, LedgerRow, merge};
 
 /// What a batch touches. Sorted by key, so that two imports write in the same order and cannot lock each other out.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Books {
-    borrowers: BTreeMap<BorrowerKey, Page<Borrower>>,
-    installments: BTreeMap<(MerchantId, InstallmentId), Page<Installment>>,
+pub(in crate::store) struct ImportBatch {
+    borrowers: BTreeMap<BorrowerKey, BatchFacts<Borrower>>,
+    installments: BTreeMap<(MerchantId, InstallmentId), BatchFacts<Installment>>,
     /// Hashes verifiers.
     ring: Option<Arc<KeyRing>>,
 }
 
 #[derive(Debug)]
-struct Page<T> {
+struct BatchFacts<T> {
     holds: T,
     /// Whether it differs from what the database has.
     dirty: bool,
@@ -24,7 +27,7 @@ struct Page<T> {
     is_new: bool,
 }
 
-impl Books {
+impl ImportBatch {
     /// What the ledger knows of the batch's borrowers and instalments.
     pub(in crate::store) fn known(
         borrowers: Vec<Borrower>,
@@ -32,11 +35,11 @@ impl Books {
         ring: Option<Arc<KeyRing>>,
     ) -> Self {
         let clean_borrower =
-            |borrower: Borrower| (borrower.key.clone(), Page { holds: borrower, dirty: false, is_new: false });
+            |borrower: Borrower| (borrower.key.clone(), BatchFacts { holds: borrower, dirty: false, is_new: false });
         let clean_installment = |installment: Installment| {
             (
                 (installment.merchant.clone(), installment.id.clone()),
-                Page { holds: installment, dirty: false, is_new: false },
+                BatchFacts { holds: installment, dirty: false, is_new: false },
             )
         };
         Self {
@@ -62,11 +65,11 @@ impl Books {
         let installment_differs = known.is_none_or(|page| page.holds != installment);
         if borrower_differs {
             let is_new = known_borrower.is_none_or(|page| page.is_new);
-            self.borrowers.insert(borrower.key.clone(), Page { holds: borrower, dirty: true, is_new });
+            self.borrowers.insert(borrower.key.clone(), BatchFacts { holds: borrower, dirty: true, is_new });
         }
         if installment_differs {
             let is_new = known.is_none_or(|page| page.is_new);
-            self.installments.insert(key, Page { holds: installment, dirty: true, is_new });
+            self.installments.insert(key, BatchFacts { holds: installment, dirty: true, is_new });
         }
         match (is_new, borrower_differs || installment_differs) {
             (true, _) => Change::New,
@@ -75,12 +78,13 @@ impl Books {
         }
     }
 
-    /// Applies a payment that waited for its instalment. `None` if it did not wait, or the batch does not touch the instalment.
-    pub(in crate::store) fn amend(&mut self, record: &RejectedRecord) -> Option<Amended> {
+    /// Applies a payment that waited for its instalment. `None` if it did not wait, or the batch does not touch the
+    /// instalment.
+    pub(in crate::store) fn amend(&mut self, record: &RejectedRecord) -> Option<AmendmentResult> {
         let (merchant, installment) = record.key()?;
         let page = self.installments.get_mut(&(merchant.clone(), installment.clone()))?;
         let amended = record.apply(&mut page.holds)?;
-        page.dirty |= amended == Amended::Changed;
+        page.dirty |= amended == AmendmentResult::Changed;
         Some(amended)
     }
 
@@ -95,8 +99,8 @@ impl Books {
     }
 }
 
-fn dirty<'a, T: 'a>(pages: impl Iterator<Item = &'a Page<T>>) -> (Vec<&'a T>, Vec<&'a T>) {
+fn dirty<'a, T: 'a>(pages: impl Iterator<Item = &'a BatchFacts<T>>) -> (Vec<&'a T>, Vec<&'a T>) {
     let (added, changed): (Vec<_>, Vec<_>) = pages.filter(|page| page.dirty).partition(|page| page.is_new);
-    let held = |pages: Vec<&'a Page<T>>| pages.into_iter().map(|page| &page.holds).collect();
+    let held = |pages: Vec<&'a BatchFacts<T>>| pages.into_iter().map(|page| &page.holds).collect();
     (held(added), held(changed))
 }

@@ -1,9 +1,11 @@
+//! Contact preferences: language, channel, hours and holds.
+
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveTime, Utc};
 
-use super::{Borrower, BorrowerKey, Channel, Hold, Locale, Said};
+use super::{Borrower, BorrowerKey, Channel, FieldUpdate, Hold, Locale};
 
 /// Local hours of a day in which a borrower likes to be contacted, from the first (included) to the last (excluded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,39 +53,39 @@ impl fmt::Display for PreferredHours {
 
 /// What somebody says about how a borrower is to be contacted: the lender's books, staff, or the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wishes {
+pub struct ContactPreferences {
     /// A stop for this borrower; nothing lifts it.
-    pub hold: Said<Hold>,
+    pub hold: FieldUpdate<Hold>,
     /// The language of messages.
-    pub locale: Said<Locale>,
+    pub locale: FieldUpdate<Locale>,
     /// The channel that goes first where a rule chooses one.
-    pub preferred_channel: Said<Channel>,
+    pub preferred_channel: FieldUpdate<Channel>,
     /// When, within the contact hours.
-    pub preferred_hours: Said<PreferredHours>,
+    pub preferred_hours: FieldUpdate<PreferredHours>,
 }
 
-impl Wishes {
+impl ContactPreferences {
     /// What holds of a borrower after this was said.
     #[must_use]
-    pub fn over(self, known: Borrower) -> Borrower {
+    pub fn apply_to(self, known: Borrower) -> Borrower {
         Borrower {
-            hold: self.hold.over(known.hold),
-            locale: self.locale.over(known.locale),
-            preferred_channel: self.preferred_channel.over(known.preferred_channel),
-            preferred_hours: self.preferred_hours.over(known.preferred_hours),
+            hold: self.hold.apply_to(known.hold),
+            locale: self.locale.apply_to(known.locale),
+            preferred_channel: self.preferred_channel.apply_to(known.preferred_channel),
+            preferred_hours: self.preferred_hours.apply_to(known.preferred_hours),
             ..known
         }
     }
 }
 
 /// For the record: `hold dispute until 2026-12-01T00:00:00+00:00, channel none`.
-impl fmt::Display for Wishes {
+impl fmt::Display for ContactPreferences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn word<T: fmt::Display>(name: &str, said: &Said<T>) -> Option<String> {
+        fn word<T: fmt::Display>(name: &str, said: &FieldUpdate<T>) -> Option<String> {
             match said {
-                Said::Nothing => None,
-                Said::Value(None) => Some(format!("{name} none")),
-                Said::Value(Some(value)) => Some(format!("{name} {value}")),
+                FieldUpdate::Keep => None,
+                FieldUpdate::Set(None) => Some(format!("{name} none")),
+                FieldUpdate::Set(Some(value)) => Some(format!("{name} {value}")),
             }
         }
         let words = [
@@ -98,11 +100,11 @@ impl fmt::Display for Wishes {
 
 /// Wishes that a person put into the ledger by hand; on record for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WishesByHand {
+pub struct ManualPreferences {
     /// Whose.
     pub borrower: BorrowerKey,
     /// What; what is not said stays as it is known.
-    pub wishes: Wishes,
+    pub preferences: ContactPreferences,
     /// Who put them in.
     pub actor: String,
     /// When.

@@ -1,15 +1,19 @@
 //! What people say by hand about how a borrower is to be contacted.
 
 use super::{Batch, Db, Tx, borrower, scan};
-use crate::domain::{BorrowerKey, Channel, WishesByHand};
+use crate::domain::{BorrowerKey, Channel, ManualPreferences};
 use crate::store::sql::borrower::BorrowerRow;
+use crate::store::sql::preference::{APPEND, KEEP, OF_BORROWER, WishRow};
 use crate::store::sql::value::Moment;
-use crate::store::sql::wish::{APPEND, KEEP, OF_BORROWER, WishRow};
-use crate::store::{StoreError, WishRecord};
+use crate::store::{PreferencesRecord, StoreError};
 
 /// Within a transaction that holds the ledger against imports: they write back what they have read of a borrower.
-pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) -> Result<bool, StoreError> {
-    let WishesByHand { borrower: key, wishes, actor, at } = said;
+pub(super) async fn set_preferences(
+    tx: &mut Tx,
+    said: &ManualPreferences,
+    now: Option<Moment>,
+) -> Result<bool, StoreError> {
+    let ManualPreferences { borrower: key, preferences, actor, at } = said;
     let known: Option<BorrowerRow> = Batch::of(&[key])
         .column(|key| key.merchant.as_str())?
         .column(|key| key.id.as_str())?
@@ -17,7 +21,7 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .fetch_optional(&mut **tx)
         .await?;
     let Some(known) = known else { return Ok(false) };
-    let changed = wishes.clone().over(known.borrower(key.clone(), tx.ring().as_deref())?);
+    let changed = preferences.clone().apply_to(known.borrower(key.clone(), tx.ring().as_deref())?);
     let hold = changed.hold.as_ref();
     sqlx::query::<Db>(KEEP)
         .bind(key.merchant.as_str())
@@ -35,13 +39,13 @@ pub(super) async fn wish(tx: &mut Tx, said: &WishesByHand, now: Option<Moment>) 
         .bind(key.id.as_str())
         .bind(Moment(*at))
         .bind(actor.as_str())
-        .bind(wishes.to_string())
+        .bind(preferences.to_string())
         .execute(&mut **tx)
         .await?;
     Ok(true)
 }
 
-pub(super) async fn record(tx: &mut Tx, borrower: &BorrowerKey) -> Result<Vec<WishRecord>, StoreError> {
+pub(super) async fn record(tx: &mut Tx, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
     let rows: Vec<WishRow> = sqlx::query_as::<Db, _>(OF_BORROWER)
         .bind(borrower.merchant.as_str())
         .bind(borrower.id.as_str())
