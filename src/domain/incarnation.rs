@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::reminder::words;
-use super::{GatewayName, NewReminder, ReminderId, UnknownWord};
+use super::{Channel, GatewayName, NewReminder, ReminderId, UnknownWord};
 
 /// What identifies a database and the history that it is in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +149,16 @@ pub struct HandoverRecord {
     pub gateway: GatewayName,
     /// The reminder, so that a database that has lost it can have it back.
     pub reminder: NewReminder,
+}
+
+impl HandoverRecord {
+    /// Whether its outcome can be looked up once the database knows it as `number`. The gateway knows it by its former
+    /// number, and would deny any other. A second e-mail may have been the copy that follows an unknown outcome:
+    /// another would be the third.
+    #[must_use]
+    pub fn can_be_looked_up(&self, number: ReminderId) -> bool {
+        number == self.id && (self.attempt < 2 || self.reminder.key.channel != Channel::Email)
+    }
 }
 
 /// How a daemon shows itself in the database.

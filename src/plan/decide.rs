@@ -277,7 +277,8 @@ fn weigh(
     }))
 }
 
-/// The reason to hold a reminder that would be sent otherwise. `rejected` is an instalment of it with a rejected record.
+/// The reason to hold a reminder that would be sent otherwise. `rejected` is an instalment of it with a rejected
+/// record.
 fn cause_to_hold(
     policy: &Policy,
     key: &ReminderKey,

@@ -36,8 +36,8 @@ impl MessageLimits {
         units.saturating_mul(BYTES_PER_UNIT).saturating_add(1024)
     }
 
-    /// Whether an SMS is surely short enough, without the count of its parts, which costs a twentieth of a send. A part holds 66
-    /// units of UTF-16 whatever its encoding, and whatever must not be torn apart at its end.
+    /// Whether an SMS is surely short enough, without the count of its parts, which costs a twentieth of a send. A part
+    /// holds 66 units of UTF-16 whatever its encoding, and whatever must not be torn apart at its end.
     fn surely_takes(&self, text: &str) -> bool {
         text.encode_utf16().count() <= self.sms_parts.saturating_mul(66)
     }
@@ -86,7 +86,8 @@ pub(super) struct LimitedOutput {
 
 impl LimitedOutput {
     pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit }
+        // Room for most messages at once: a mail would grow its buffer ten times otherwise.
+        Self { bytes: Vec::with_capacity(limit.min(8 * 1024)), limit }
     }
 
     /// The text. The engine writes whole strings only, so it is UTF-8.
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn rendering_stops_no_earlier_than_the_limit_of_parts() {
         let limits = MessageLimits { sms_parts: 2, ..MessageLimits::default() };
-        // What takes the most room for its length in UTF-16: two septets each, and pairs that are not torn apart.
+        // The densest texts for their length in UTF-16: two septets for a unit, and pairs that are never split.
         for densest in ["€", "{", "😀", "a😀", "字"] {
             let count = 2 * 66 / densest.encode_utf16().count();
             let text = densest.repeat(count);

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
+use dueherald::clock::{Clock, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::commands::{Desk, today};
+use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
 const COMMANDS: [(&str, i32); 56] = [
@@ -105,6 +107,10 @@ fn forms(command: &str) -> Vec<String> {
 fn run_unread(desk: &Desk, line: &str) -> Output {
     let (_, output) = pipe().expect("a pipe");
     let mut command = desk.command(&line.split(' ').collect::<Vec<_>>());
+    if line.starts_with("resend ") {
+        // It takes no `--at`, and sends in contact hours only.
+        command.env("DUEHERALD__MERCHANTS__MALL__TIME_ZONE", where_it_is_noon(SystemClock.now()).name());
+    }
     let started = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).spawn();
     // The command holds an end of the pipe as well.
     drop(command);

@@ -2,11 +2,26 @@
 
 use std::fs;
 
-use crate::commands::{Desk, today};
+use dueherald::clock::{Clock, SystemClock};
+
+use crate::commands::{Desk, write_private};
+use crate::noon::where_it_is_noon;
+
+/// A desk whose merchants are where it is noon: its messages leave at once.
+fn desk_at_noon() -> Desk {
+    let desk = Desk::new(None);
+    let file = desk.path("dueherald.toml");
+    let config = fs::read_to_string(&file).expect("init wrote it");
+    write_private(&file, &config.replace("Asia/Shanghai", where_it_is_noon(SystemClock.now()).name()));
+    desk
+}
+
+/// The database and the files that SQLite keeps beside it.
+const FILES: [&str; 3] = ["dueherald.db", "dueherald.db-wal", "dueherald.db-shm"];
 
 /// Deletes the database, with what SQLite keeps beside it.
 fn delete(desk: &Desk) {
-    for name in ["dueherald.db", "dueherald.db-wal", "dueherald.db-shm"] {
+    for name in FILES {
         // The last one who closes the file takes those beside it away.
         let _ = fs::remove_file(desk.path(name));
     }
@@ -21,16 +36,15 @@ fn set_aside(desk: &Desk) -> Vec<String> {
 
 /// Imports the sample, plans, and sends what is due now. Gives the output of the last step.
 fn send(desk: &Desk) -> crate::commands::Done {
-    let (_, at) = today();
     desk.run(&["import", "sample.csv"]).went_well();
-    desk.run(&["scan", "--at", &at]).went_well();
     // Without `--at`: a trial of another time keeps no record.
+    desk.run(&["scan"]).went_well();
     desk.run(&["dispatch", "--drain"])
 }
 
 #[test]
 fn a_database_that_was_deleted_and_made_anew_is_sent_from() {
-    let desk = Desk::new(None);
+    let desk = desk_at_noon();
     desk.run(&["migrate"]).went_well();
     send(&desk).went_well();
     assert_eq!(set_aside(&desk), Vec::<String>::new());
@@ -49,13 +63,16 @@ fn a_database_that_was_deleted_and_made_anew_is_sent_from() {
 
 #[test]
 fn an_older_file_that_is_put_back_is_held_and_its_record_stays() {
-    let desk = Desk::new(None);
+    let desk = desk_at_noon();
     desk.run(&["migrate"]).went_well();
-    let backup = fs::read(desk.path("dueherald.db")).expect("it is closed");
+    let backup = FILES.map(|name| fs::read(desk.path(name)).ok());
     send(&desk).went_well();
     delete(&desk);
-    fs::write(desk.path("dueherald.db"), backup).expect("it can be put back");
-    fs::set_permissions(desk.path("dueherald.db"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("ours");
+    for (name, bytes) in FILES.into_iter().zip(backup) {
+        let Some(bytes) = bytes else { continue };
+        fs::write(desk.path(name), bytes).expect("it can be put back");
+        fs::set_permissions(desk.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("ours");
+    }
     let told = desk.run(&["migrate"]).went_well();
     assert!(!told.contains("the database is new"), "{told}");
     assert_eq!(set_aside(&desk), Vec::<String>::new());

@@ -23,6 +23,8 @@ mod import;
 mod jurisdictions;
 mod mailbox;
 mod mariadb;
+#[path = "../faults/noon.rs"]
+mod noon;
 mod notice;
 mod plan;
 mod postgres;

@@ -125,8 +125,7 @@ async fn put_in_doubt(
         None => put_back(tx, one).await?,
     };
     let attempt = stored_attempt(one.attempt);
-    // The gateway knows it by its former number: asked by another one, it would deny it.
-    let look_at = if number == one.id { now } else { Moment(NextLook::NEVER) };
+    let look_at = if one.can_be_looked_up(number) { now } else { Moment(NextLook::NEVER) };
     sqlx::query::<Db>(PUT_IN_DOUBT)
         .bind(look_at)
         .bind(number.0)

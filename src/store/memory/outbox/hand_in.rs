@@ -30,8 +30,7 @@ impl Outbox {
             return false;
         }
         let (attempt, gateway) = (one.attempt, Some(one.gateway.clone()));
-        // The gateway knows it by its former number: asked by another one, it would deny it.
-        let stage = QueueStage::Unknown { look_at: (id == one.id).then_some(now) };
+        let stage = QueueStage::Unknown { look_at: one.can_be_looked_up(id).then_some(now) };
         self.put(id, QueueRow { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
         let (kind, detail) = (EventKind::Unknown, Some(DATABASE_REWOUND.to_owned()));
         self.append(Event { reminder: id, attempt, at: now, kind, gateway, provider_id: None, detail });
