@@ -31,7 +31,7 @@ pub enum GatewayConfig {
     Smtp(Box<SmtpSettings>),
     /// An SMS provider or a company's own gateway with an HTTP interface.
     Http(Box<HttpSettings>),
-    /// An account at one of [`VENDORS`].
+    /// An account at an SMS vendor.
     Vendor {
         /// The word in `kind`.
         kind: &'static str,
@@ -218,7 +218,7 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let vendors = VENDORS.iter().map(|(word, read)| (*word, GatewayKind::Vendor(*word, *read)));
+    let vendors = VENDORS.iter().map(|(word, read)| (*word, GatewayKind::Vendor(word, *read)));
     let kinds: Vec<_> = [("smtp", GatewayKind::Smtp), ("http", GatewayKind::Http)]
         .into_iter()
         .chain(vendors)

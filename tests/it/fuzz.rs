@@ -12,6 +12,7 @@ mod replies;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) fn watched<T>(parser: &'static str, size: usize, parse: impl FnOnce()
     let known = slowest.entry(parser).or_default();
     if took > *known * 2 {
         *known = took;
-        println!("fuzz: {parser}: {took:?} for {size} bytes");
+        let _ = writeln!(std::io::stdout(), "fuzz: {parser}: {took:?} for {size} bytes");
     }
     parsed
 }

@@ -35,9 +35,16 @@ pub(crate) struct Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = 100.0 * self.shared_types as f64 / self.types.max(1) as f64;
+        let permille = 1000 * self.shared_types / self.types.max(1);
         writeln!(f, "participles as type names       {}", self.participles)?;
-        writeln!(f, "type names in two or more files {} of {} ({percent:.1} %)", self.shared_types, self.types)?;
+        writeln!(
+            f,
+            "type names in two or more files {} of {} ({}.{} %)",
+            self.shared_types,
+            self.types,
+            permille / 10,
+            permille % 10
+        )?;
         writeln!(f, "modules without a //! line      {}", self.modules_without_doc)?;
         writeln!(f, "lines over {MAX_COLUMNS} columns           {}", self.wide_lines)?;
         write!(f, "longest function, in lines      {}", self.longest_function)

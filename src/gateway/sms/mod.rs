@@ -12,7 +12,7 @@
 //! | everything else: a 2xx that is no documented acceptance, 5xx, silence, a lost connection, half an answer | unknown |
 //!
 //! Where the config lists several credentials, a refusal of one (which says that nothing was done) is followed by the
-//! same request with the next; see [`super::credentials`].
+//! same request with the next; see `gateway::credentials`.
 //!
 //! A code that a provider is not known to use is logged once, and means what its status means: a 4xx refuses the
 //! request, so that nothing was sent; with any other status the outcome is unknown.

@@ -51,7 +51,6 @@ fn grows_with_its_size(what: &str, small: usize, shape: &dyn Fn(usize) -> Vec<u8
             break;
         }
     }
-    println!("{what}: {} bytes {little:?}, {} bytes {much:?}", few.len(), many.len());
     assert!(much <= bound, "{what}: {} bytes take {little:?}, {} bytes {much:?}", few.len(), many.len());
 }
 
