@@ -258,3 +258,17 @@ async fn the_documented_steps_lead_to_a_running_container_whose_ports_answer() {
     let port = ops.strip_prefix("0.0.0.0:").expect("it listens on all addresses of the container");
     assert_eq!(get(&format!("127.0.0.1:{port}"), "/readyz").await, (200, "ready\n".into()));
 }
+
+#[test]
+fn the_image_is_built_from_all_that_the_build_script_reads() {
+    let read = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect(file);
+    let (script, ignored) = (read("build.rs"), read(".dockerignore"));
+    let taken: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    // Lines such as `("locales", ".toml", "locales.rs"),`.
+    let folders = script.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split('"').next());
+    let needed: Vec<_> = folders.chain(["build.rs", "migrations"]).collect();
+    assert!(needed.len() > 4, "{needed:?}");
+    for path in needed {
+        assert!(taken.iter().any(|folder| path.starts_with(folder)), ".dockerignore leaves {path} out of the image");
+    }
+}
