@@ -41,7 +41,7 @@ fn is_chinese(borrower: &BorrowerKey) -> bool {
 
 /// A message that a sink took over.
 #[derive(Debug)]
-struct Taken {
+struct AcceptedMessage {
     gateway: GatewayName,
     reference: String,
     id: ReminderId,
@@ -83,7 +83,7 @@ pub(crate) struct Oracle {
     /// Messages of which neither the database nor a daemon knows any more.
     forgotten: BTreeSet<ReminderKey>,
     /// What the sinks took over, in order.
-    taken: HashMap<ReminderKey, Vec<Taken>>,
+    taken: HashMap<ReminderKey, Vec<AcceptedMessage>>,
     /// What each borrower got: on which local day, and by which reminder.
     got: HashMap<BorrowerKey, Vec<(NaiveDate, ReminderKey)>>,
     states: BTreeMap<ReminderId, State>,
@@ -293,7 +293,7 @@ impl Oracle {
         }
         let late = world.clock.elapsed() >= lease_ends;
         self.expect(!late, "I8", || format!("{id} #{number} was sent after its lease"));
-        let taken = Taken {
+        let taken = AcceptedMessage {
             gateway: gateway.name.clone(),
             reference: handover.reference.to_owned(),
             id,
@@ -326,7 +326,7 @@ impl Oracle {
     }
 
     /// I1, I3 and I13: by the key, as a restored database may give a reminder another number.
-    fn accepted_once(&mut self, key: &ReminderKey, one: Taken, channel: Channel, events: &[Event]) {
+    fn accepted_once(&mut self, key: &ReminderKey, one: AcceptedMessage, channel: Channel, events: &[Event]) {
         let (id, reference) = (one.id, one.reference.clone());
         let taken = self.taken.entry(key.clone()).or_default();
         taken.push(one);
