@@ -26,6 +26,8 @@ mod notices;
 mod observation;
 #[path = "sim/oracle.rs"]
 mod oracle;
+#[path = "sim/passing.rs"]
+mod passing;
 #[path = "sim/planted.rs"]
 mod planted;
 #[path = "it/postgres.rs"]

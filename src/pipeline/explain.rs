@@ -15,7 +15,10 @@ use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, RuleName,
 };
 use crate::plan::{Account, Horizon, Policy, Span, due_dates};
-use crate::store::{InstallmentFilter, KeptRecord, RejectFilter, ReminderFilter, ReminderView, Store, StoreError};
+use crate::store::{
+    InstallmentFilter, KeptRecord, LedgerStore, RejectFilter, RejectStore, ReminderFilter, ReminderStore, ReminderView,
+    StoreError,
+};
 
 use super::LinkGate;
 pub use outlook::DecisionForecast;
@@ -161,7 +164,7 @@ struct DueDateFacts {
 /// # Errors
 /// When it is unclear who is meant, or the store fails.
 pub async fn explain(
-    store: &dyn Store,
+    store: &(impl LedgerStore + RejectStore + ReminderStore + ?Sized),
     policy: &Policy,
     gates: &BTreeMap<Channel, LinkGate>,
     request: &ExplainRequest,
@@ -197,7 +200,7 @@ pub async fn explain(
 
 /// Who is meant, with the instalments and the reminders of that borrower.
 async fn find(
-    store: &dyn Store,
+    store: &(impl LedgerStore + ReminderStore + ?Sized),
     request: &ExplainRequest,
 ) -> Result<(BorrowerKey, Vec<Installment>, Vec<ReminderView>), ExplainError> {
     let (merchant, borrower) = (request.merchant.clone(), Some(request.borrower.clone()));
@@ -253,7 +256,7 @@ fn profile(policy: &Policy, borrower: &Borrower, at: DateTime<Utc>) -> Explanati
 }
 
 async fn facts(
-    store: &dyn Store,
+    store: &(impl LedgerStore + RejectStore + ReminderStore + ?Sized),
     policy: &Policy,
     borrower: &Borrower,
     due_date: NaiveDate,
@@ -278,7 +281,7 @@ async fn facts(
 
 /// The kept records of the due date's own instalments.
 async fn rejected(
-    store: &dyn Store,
+    store: &(impl RejectStore + ?Sized),
     merchant: &MerchantId,
     account: Option<&Account>,
 ) -> Result<Vec<RejectView>, StoreError> {

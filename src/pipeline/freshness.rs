@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{MerchantId, SourceName, SourceState, duration};
-use crate::store::{Store, StoreError};
+use crate::store::{SourceStore, StoreError};
 
 /// The sources, each with the age of the ledger up to which reminders go out.
 #[derive(Debug, Default)]
@@ -140,7 +140,7 @@ impl Freshness {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn stale_now(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<StaleSource>, StoreError> {
+    pub async fn stale_now(&self, store: &dyn SourceStore, now: DateTime<Utc>) -> Result<Vec<StaleSource>, StoreError> {
         if self.is_known_to_be_fresh(now) {
             self.tell(&[]);
             return Ok(Vec::new());

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::RouteSnapshot;
 use super::figures::ROUTE_SHARE_FELL;
 use crate::domain::{Channel, Funnel, MerchantId, RouteKey, SentCount, Stage};
-use crate::store::{Store, StoreError};
+use crate::store::{FunnelStore, StoreError};
 
 /// Messages that were meant to lead to one route, by step and channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct FunnelLine {
 /// # Errors
 /// When the store fails.
 pub async fn funnel(
-    store: &dyn Store,
+    store: &dyn FunnelStore,
     routes: &RouteSnapshot,
     span: Range<DateTime<Utc>>,
 ) -> Result<Vec<FunnelLine>, StoreError> {
@@ -82,7 +82,7 @@ impl FunnelWatch {
     /// When the store fails.
     pub async fn look(
         &self,
-        store: &dyn Store,
+        store: &dyn FunnelStore,
         routes: &RouteSnapshot,
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<(RouteKey, Stage)>, StoreError> {

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::{Address, Code, GatewayState, MerchantId, Outcome, RejectScope, Suppression, SuppressionReason};
 use crate::gateway::Gateway;
 use crate::plan::RateLimit;
-use crate::store::Store;
+use crate::store::SuppressionStore;
 
 /// How often a process tells of a gateway's last error at most.
 const TELLS_EVERY: Duration = Duration::from_secs(10);
@@ -87,7 +87,7 @@ impl GatewayHandle {
         }
     }
 
-    async fn record_opt_outs(&self, store: &dyn Store) {
+    async fn record_opt_outs(&self, store: &dyn SuppressionStore) {
         let opted_out = self.learnt().opted_out.clone();
         if opted_out.is_empty() {
             return;

@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::journal::Journal;
 use crate::plan::{DaemonMemory, IncarnationVerdict, WaitReason, judge};
-use crate::store::{ClaimedReminder, Store, StoreError};
+use crate::store::{ClaimedReminder, IncarnationStore, StoreError};
 
 /// How many hand-overs are put into the database at once.
 const HANDED_IN_AT_ONCE: usize = 500;
@@ -98,7 +98,7 @@ pub struct Guard(Option<Watch>);
 
 #[derive(Debug)]
 struct Watch {
-    store: Arc<dyn Store>,
+    store: Arc<dyn IncarnationStore>,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
     /// What this daemon is called in the database.
@@ -129,7 +129,7 @@ impl Guard {
 
     /// One for a daemon of that name.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, journal: Journal, daemon: String) -> Self {
+    pub fn new(store: Arc<dyn IncarnationStore>, clock: Arc<dyn Clock>, journal: Journal, daemon: String) -> Self {
         let state = GuardState {
             hold: Some(GuardHold::NotLooked),
             cannot_write: false,

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::{FieldUpdate, LedgerRow, Merchant, MerchantId, RejectedRecord};
 use crate::plan::{may_contact, takes_sms};
 use crate::source::{Format, LastLine, Record, RejectedRow, RejectsWriter, Rows, SourceError, UnknownColumn};
-use crate::store::{Change, Store, StoreError, WriteMode};
+use crate::store::{Change, RejectStore, StoreError, WriteMode};
 
 /// Rows in one transaction.
 const BATCH_ROWS: usize = 1_000;
@@ -22,7 +22,7 @@ const MAX_RECORDS_IN_BATCH: u64 = 10_000;
 /// Batches that the reader may be ahead.
 const BATCHES_AHEAD: usize = 2;
 
-/// Where records go: the one operation of a [`Store`] that an import needs.
+/// Where records go: the one operation of a [`RejectStore`] that an import needs.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// As [`RejectStore::import_batch`](crate::store::RejectStore::import_batch).
@@ -38,7 +38,7 @@ pub trait Ledger: Send + Sync {
 }
 
 #[async_trait]
-impl<S: Store + ?Sized> Ledger for S {
+impl<S: RejectStore + ?Sized> Ledger for S {
     async fn write(
         &self,
         rows: &[LedgerRow],

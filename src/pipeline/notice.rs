@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::AuditNote;
 use crate::domain::{Notice, NoticeChange, NoticeName, NoticeState, Recipient, State, TemplateName};
 use crate::plan::Policy;
-use crate::store::{NoticeCount, Store, StoreError};
+use crate::store::{LedgerStore, NoticeCount, NoticeStore, StoreError};
 
 pub use selection::{Preview, PreviewCount, Selection, preview};
 
@@ -108,7 +108,7 @@ impl NoticeView {
 /// # Errors
 /// When the name is taken by another notice, or the store fails.
 pub async fn create(
-    store: &dyn Store,
+    store: &(impl LedgerStore + NoticeStore + ?Sized),
     policy: &Policy,
     order: &NoticeOrder<'_>,
     now: DateTime<Utc>,
@@ -140,7 +140,7 @@ pub async fn create(
 }
 
 async fn gather(
-    store: &dyn Store,
+    store: &(impl LedgerStore + NoticeStore + ?Sized),
     policy: &Policy,
     order: &NoticeOrder<'_>,
     now: DateTime<Utc>,
@@ -160,7 +160,7 @@ async fn gather(
 }
 
 /// Puts what waits into the outbox, as long as the notice is being sent.
-async fn put_out(store: &dyn Store, name: &NoticeName, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn put_out(store: &(impl NoticeStore + ?Sized), name: &NoticeName, now: DateTime<Utc>) -> Result<(), StoreError> {
     while store.put_out(name, BATCH, now, now + USEFUL_FOR).await? > 0 {}
     Ok(())
 }
@@ -169,7 +169,7 @@ async fn put_out(store: &dyn Store, name: &NoticeName, now: DateTime<Utc>) -> Re
 ///
 /// # Errors
 /// When the store fails.
-pub async fn go_on(store: &dyn Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn go_on(store: &dyn NoticeStore, now: DateTime<Utc>) -> Result<(), StoreError> {
     for name in store.unfinished_notices().await? {
         put_out(store, &name, now).await?;
     }
@@ -181,7 +181,7 @@ pub async fn go_on(store: &dyn Store, now: DateTime<Utc>) -> Result<(), StoreErr
 /// # Errors
 /// When it does not wait for that, or the person is who made it.
 pub async fn approve(
-    store: &dyn Store,
+    store: &dyn NoticeStore,
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,
@@ -203,7 +203,7 @@ pub async fn approve(
 /// # Errors
 /// When it is not being sent.
 pub async fn pause(
-    store: &dyn Store,
+    store: &dyn NoticeStore,
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,
@@ -221,7 +221,7 @@ pub async fn pause(
 /// # Errors
 /// When it is neither.
 pub async fn resume(
-    store: &dyn Store,
+    store: &dyn NoticeStore,
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,
@@ -250,7 +250,7 @@ pub async fn resume(
 /// # Errors
 /// When it is cancelled already.
 pub async fn cancel(
-    store: &dyn Store,
+    store: &dyn NoticeStore,
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,
@@ -267,18 +267,18 @@ pub async fn cancel(
 ///
 /// # Errors
 /// When there is none of that name.
-pub async fn look(store: &dyn Store, name: &NoticeName) -> Result<NoticeView, NoticeError> {
+pub async fn look(store: &(impl NoticeStore + ?Sized), name: &NoticeName) -> Result<NoticeView, NoticeError> {
     let notice = find(store, name).await?;
     let (changes, counts) = (store.notice_changes(name).await?, store.notice_counts(name).await?);
     Ok(NoticeView { notice, changes, counts })
 }
 
-async fn find(store: &dyn Store, name: &NoticeName) -> Result<Notice, NoticeError> {
+async fn find(store: &(impl NoticeStore + ?Sized), name: &NoticeName) -> Result<Notice, NoticeError> {
     store.notices(Some(name)).await?.pop().ok_or_else(|| NoticeError::NotFound(name.clone()))
 }
 
 async fn bring(
-    store: &dyn Store,
+    store: &(impl NoticeStore + ?Sized),
     name: &NoticeName,
     from: NoticeState,
     state: NoticeState,

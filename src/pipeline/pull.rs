@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::domain::{Amendment, AmendmentResult, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
 use crate::source::sql::{PullPage, SqlError, SqlPage, SqlPages, SqlSource};
 use crate::source::{Column, Fault, RejectedRow};
-use crate::store::{Change, Store, StoreError, WriteMode};
+use crate::store::{Change, LedgerStore, RejectStore, SourceStore, StoreError, TurnStore, WriteMode};
 
 /// How long a page may take before another may go on in its stead.
 const TURN: TimeDelta = TimeDelta::minutes(3);
@@ -72,7 +72,11 @@ pub enum PullError {
 ///
 /// # Errors
 /// [`PullError`]; then the ledger holds the pages that were written, and the cursor stands behind them.
-pub async fn pull(store: &dyn Store, clock: &dyn Clock, job: Pull<'_>) -> Result<Summary, PullError> {
+pub async fn pull(
+    store: &(impl LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized),
+    clock: &dyn Clock,
+    job: Pull<'_>,
+) -> Result<Summary, PullError> {
     let task = Task { store, job, started: clock.now() };
     let pulled = task.run().await;
     if matches!(pulled, Err(PullError::Source(_) | PullError::Store { .. })) {
@@ -81,13 +85,13 @@ pub async fn pull(store: &dyn Store, clock: &dyn Clock, job: Pull<'_>) -> Result
     pulled
 }
 
-struct Task<'a> {
-    store: &'a dyn Store,
+struct Task<'a, S: ?Sized> {
+    store: &'a S,
     job: Pull<'a>,
     started: DateTime<Utc>,
 }
 
-impl Task<'_> {
+impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S> {
     async fn run(&self) -> Result<Summary, PullError> {
         self.take_turn(TURN).await?;
         let pulled = self.in_turn().await;

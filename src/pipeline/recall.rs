@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use super::unpaid::UnpaidWalk;
 use crate::domain::{BorrowerKey, Channel, GatewayName, LinkMode, Route, RouteKey, Routes};
 use crate::plan::Due;
-use crate::store::{HeldMessage, Store, StoreError};
+use crate::store::{HeldMessage, LedgerStore, NoticeStore, StoreError};
 
 /// A route whose messages are called back.
 #[derive(Debug, Clone)]
@@ -51,7 +51,11 @@ impl Recall {
     }
 
     /// What borrowers of a page hold that leads there.
-    pub(super) async fn held(&self, store: &dyn Store, page: &[&Due]) -> Result<Vec<HeldMessage>, StoreError> {
+    pub(super) async fn held(
+        &self,
+        store: &(impl NoticeStore + ?Sized),
+        page: &[&Due],
+    ) -> Result<Vec<HeldMessage>, StoreError> {
         let about: Vec<_> = page.iter().map(|due| (due.borrower.key.clone(), due.due_date)).collect();
         if about.is_empty() { Ok(Vec::new()) } else { store.held(&about).await }
     }
@@ -81,7 +85,11 @@ impl Recall {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn reach(store: &dyn Store, recall: &Recall, now: DateTime<Utc>) -> Result<Vec<Reach>, StoreError> {
+pub async fn reach(
+    store: &(impl LedgerStore + NoticeStore + ?Sized),
+    recall: &Recall,
+    now: DateTime<Utc>,
+) -> Result<Vec<Reach>, StoreError> {
     let mut holders = BTreeMap::<(Channel, u8), (LinkMode, BTreeSet<BorrowerKey>)>::new();
     let mut unpaid = UnpaidWalk::of(store, None, None);
     loop {

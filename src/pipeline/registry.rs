@@ -11,7 +11,7 @@ use super::figures::ROUTE_DEGRADED;
 use crate::clock::Clock;
 use crate::domain::{Installment, LinkMode, Route, RouteHealth, RouteKey, Routes};
 use crate::plan::Policy;
-use crate::store::{Store, StoreError};
+use crate::store::{RouteStore, StoreError};
 
 /// How long what was read of the store is taken for true: a change of a route is in force that soon in every process.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
@@ -164,7 +164,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the store fails: what is out of date may lead to a closed door, so it is not given.
-    pub async fn now(&self, store: &dyn Store, clock: &dyn Clock) -> Result<RouteSnapshot, StoreError> {
+    pub async fn now(&self, store: &dyn RouteStore, clock: &dyn Clock) -> Result<RouteSnapshot, StoreError> {
         let (at, elapsed) = (clock.now(), clock.elapsed());
         let known = self.seen();
         if known.read_at.is_some_and(|read| elapsed.saturating_sub(read) < KNOWN_FOR) {

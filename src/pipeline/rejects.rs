@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Merchant, MerchantId};
 use crate::source::Recheck;
-use crate::store::{RejectFilter, Store, StoreError};
+use crate::store::{RejectFilter, RejectStore, StoreError};
 
 /// Records that are read at once.
 const PAGE: u32 = 1_000;
@@ -24,7 +24,7 @@ pub struct RetryCounts {
 /// # Errors
 /// When the store fails; what was applied by then stays so.
 pub async fn retry_rejects(
-    store: &dyn Store,
+    store: &dyn RejectStore,
     merchants: &BTreeMap<MerchantId, Merchant>,
     only: &[i64],
 ) -> Result<RetryCounts, StoreError> {

@@ -10,7 +10,9 @@ use crate::domain::{
     ReminderId, ReminderKey, SkipReason, State, Step, duration,
 };
 use crate::plan::{Decision, DeferReason, Policy, decide};
-use crate::store::{InstallmentFilter, ReminderFilter, ReminderView, Store, StoreError, WriteMode};
+use crate::store::{
+    InstallmentFilter, LedgerStore, OutboxStore, ReminderFilter, ReminderStore, ReminderView, StoreError, WriteMode,
+};
 
 /// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
@@ -155,7 +157,7 @@ pub enum ResendError {
 /// When it is unclear what is meant, when an earlier one is on its way, or when it would not be sent:
 /// [`ResendError::Refused`] says why.
 pub async fn resend(
-    store: &dyn Store,
+    store: &(impl LedgerStore + OutboxStore + ReminderStore + ?Sized),
     policy: &Policy,
     gate: &LinkGate,
     request: ResendRequest,
@@ -191,7 +193,10 @@ pub async fn resend(
 }
 
 /// Whose debt and which due date are meant.
-async fn find(store: &dyn Store, request: &ResendRequest) -> Result<(BorrowerKey, NaiveDate), ResendError> {
+async fn find(
+    store: &(impl LedgerStore + ?Sized),
+    request: &ResendRequest,
+) -> Result<(BorrowerKey, NaiveDate), ResendError> {
     let mut filter = InstallmentFilter { merchant: request.merchant.clone(), limit: LOOK_AT, ..Default::default() };
     match &request.whom {
         ResendTarget::Borrower(id) => filter.borrower = Some(id.clone()),
@@ -225,7 +230,7 @@ fn due_date(found: &[Installment], wished: Option<NaiveDate>) -> Result<NaiveDat
 
 /// The reminders about one due date on one channel, newest first.
 async fn earlier(
-    store: &dyn Store,
+    store: &(impl ReminderStore + ?Sized),
     borrower: &BorrowerKey,
     due_date: NaiveDate,
     channel: Channel,

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::AuditNote;
 use crate::domain::{Code, Next, Outcome, Receipt, ReminderId, Settlement};
-use crate::store::{ReminderFilter, Store, StoreError, UnknownReminder};
+use crate::store::{
+    OutboxStore, ReconcileStore, ReminderFilter, ReminderStore, ReportStore, StoreError, UnknownReminder,
+};
 
 /// What a person found out about an unknown reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub enum ResolveError {
 /// # Errors
 /// When it is not unknown, or actor or reason is missing.
 pub async fn resolve(
-    store: &dyn Store,
+    store: &(impl OutboxStore + ReconcileStore + ReminderStore + ReportStore + ?Sized),
     id: ReminderId,
     finding: Finding,
     audit_note: &AuditNote,

@@ -16,7 +16,7 @@ use crate::plan::{
     Due, Horizon, Mark, PlanItem, Policy, SkippedDueDates, Span, VolumeGuard, announced, call_for, full_pass, in_view,
     passes, rules_of,
 };
-use crate::store::{DueCursor, Store, StoreError, WriteMode};
+use crate::store::{DueCursor, LedgerStore, ScanStore, StoreError, VolumeStore, WriteMode};
 
 /// How many borrowers are read, and how many reminders are written, at once.
 const PAGE: u32 = 1_000;
@@ -96,7 +96,7 @@ impl AddAssign for ScanReport {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn plan_start(store: &dyn Store, order: &ScanOrder) -> Result<DateTime<Utc>, StoreError> {
+pub async fn plan_start(store: &dyn ScanStore, order: &ScanOrder) -> Result<DateTime<Utc>, StoreError> {
     let remembered = store.scan_state().await?.start;
     Ok(order.start_from.or(remembered).unwrap_or(order.first_day))
 }
@@ -107,7 +107,11 @@ pub async fn plan_start(store: &dyn Store, order: &ScanOrder) -> Result<DateTime
 ///
 /// # Errors
 /// When the store fails; what was planned by then stays, and the next scan goes on.
-pub async fn scan(store: &dyn Store, policy: &Policy, order: &ScanOrder) -> Result<ScanReport, StoreError> {
+pub async fn scan(
+    store: &(impl LedgerStore + ScanStore + VolumeStore + ?Sized),
+    policy: &Policy,
+    order: &ScanOrder,
+) -> Result<ScanReport, StoreError> {
     let Horizon { now, .. } = order.horizon;
     let state = store.scan_state().await?;
     let in_view = in_view(policy, order.horizon, order.start_from);
@@ -131,18 +135,18 @@ pub async fn scan(store: &dyn Store, policy: &Policy, order: &ScanOrder) -> Resu
     Ok(report)
 }
 
-struct Scan<'a> {
-    store: &'a dyn Store,
+struct Scan<'a, S: ?Sized> {
+    store: &'a S,
     policy: &'a Policy,
     mode: WriteMode,
     span: Span,
     marks: Vec<Mark>,
-    watch: VolumeWatch<'a>,
+    watch: VolumeWatch<'a, S>,
 }
 
-impl<'a> Scan<'a> {
+impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
     fn new(
-        store: &'a dyn Store,
+        store: &'a S,
         policy: &'a Policy,
         order: &ScanOrder,
         remembered: Option<DateTime<Utc>>,

@@ -5,21 +5,21 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 
 use crate::plan::Due;
-use crate::store::{DueCursor, Store, StoreError};
+use crate::store::{DueCursor, LedgerStore, StoreError};
 
 /// How many due dates are read at once.
 const PAGE: u32 = 1_000;
 
 /// A walk over what is open, by due date: what one borrower owes on one day comes as a whole.
-pub(super) struct UnpaidWalk<'s> {
-    store: &'s dyn Store,
+pub(super) struct UnpaidWalk<'s, S: ?Sized> {
+    store: &'s S,
     dates: RangeInclusive<NaiveDate>,
     after: Option<DueCursor>,
 }
 
-impl<'s> UnpaidWalk<'s> {
+impl<'s, S: LedgerStore + ?Sized> UnpaidWalk<'s, S> {
     /// Of these due dates; without an end, of all there are.
-    pub(super) fn of(store: &'s dyn Store, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Self {
+    pub(super) fn of(store: &'s S, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Self {
         // What every database can compare.
         let year = |year| NaiveDate::from_yo_opt(year, 1).unwrap_or_default();
         Self { store, dates: from.unwrap_or(year(1))..=to.unwrap_or(year(9999)), after: None }

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::domain::{MerchantId, ReminderId};
 use crate::plan::{PlanItem, VolumeGuard};
-use crate::store::{PlanResult, Store, StoreError};
+use crate::store::{PlanResult, StoreError, VolumeStore};
 
 /// How many reminders are held at once.
 const BATCH: usize = 1_000;
@@ -18,8 +18,8 @@ type PlannedEnds = Vec<(ReminderId, DateTime<Utc>)>;
 /// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no
 /// more than on a busy day. All that still waits of it is held then, with everything that follows.
 #[derive(Debug)]
-pub(super) struct VolumeWatch<'a> {
-    store: &'a dyn Store,
+pub(super) struct VolumeWatch<'a, S: ?Sized> {
+    store: &'a S,
     guard: Option<VolumeGuard>,
     /// By merchant.
     planned: Mutex<BTreeMap<MerchantId, PlannedEnds>>,
@@ -27,8 +27,8 @@ pub(super) struct VolumeWatch<'a> {
     held: Mutex<BTreeSet<MerchantId>>,
 }
 
-impl<'a> VolumeWatch<'a> {
-    pub(super) fn new(store: &'a dyn Store, guard: Option<VolumeGuard>) -> Self {
+impl<'a, S: VolumeStore + ?Sized> VolumeWatch<'a, S> {
+    pub(super) fn new(store: &'a S, guard: Option<VolumeGuard>) -> Self {
         Self { store, guard, planned: Mutex::default(), held: Mutex::default() }
     }
 

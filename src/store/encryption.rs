@@ -1,14 +1,16 @@
 //! What the store does about encryption at rest.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::BorrowerKey;
 
-/// Encryption of personal data. The part of [`Store`](super::Store) that is about it. A database is encrypted as a
-/// whole by [`Store::migrate`](super::Store::migrate), once the store has a key ring.
+/// Encryption of personal data. [`SchemaStore::migrate`](super::SchemaStore::migrate) encrypts a whole database once
+/// the store has a key ring.
 #[async_trait]
-pub trait EncryptionStore {
+pub trait EncryptionStore: Debug + Send + Sync {
     /// Encrypts with the first key what is encrypted with another one: some of the borrowers after `after`, and with
     /// the first of them all else. Nothing is done where nothing is encrypted.
     async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError>;

@@ -1,5 +1,7 @@
 //! What the store does about holds.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -8,9 +10,8 @@ use crate::domain::{Channel, HoldCause};
 /// Holds: reminders that wait until a cause goes away. A claim that decides [`Hold`](crate::plan::Decision::Hold)
 /// begins one; no claim looks at a held reminder. The operation that takes a cause away releases what it held, up to a
 /// bound; the rest, and what a claim held at that very moment, is released by whoever asks for [`HoldStore::holds`].
-/// The part of [`Store`](super::Store) that is about them.
 #[async_trait]
-pub trait HoldStore {
+pub trait HoldStore: Debug + Send + Sync {
     /// What holds reminders now, and on which channel, in order. Costs a look for each cause, not for each reminder.
     async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError>;
 

@@ -1,13 +1,15 @@
 //! What the store does about the identity of its database in time.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{Arming, Beat, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks};
 
-/// Whether anything may be sent from the database. The part of [`Store`](super::Store) that is about that.
+/// Whether anything may be sent from the database.
 #[async_trait]
-pub trait IncarnationStore {
+pub trait IncarnationStore: Debug + Send + Sync {
     /// What the database says of itself. With a beat, a daemon shows itself first.
     async fn database_state(&self, beat: Option<Beat<'_>>) -> Result<DatabaseState, StoreError>;
 

@@ -1,9 +1,65 @@
-//! What goes into and comes out of the ledger operations of [`Store`](super::Store).
+//! The ledger.
 
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::domain::{BorrowerId, BorrowerKey, InstallmentId, ManualPreferences, MerchantId};
-use crate::plan::Due;
+use super::{LedgerRow, StoreError};
+use crate::domain::{
+    Amendment, AmendmentResult, BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, ManualPreferences,
+    MerchantId, SourceName,
+};
+use crate::plan::{Account, Due, RecentContacts};
+
+/// Who owes what.
+#[async_trait]
+pub trait LedgerStore: Debug + Send + Sync {
+    /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.
+    /// Gives, for each row in its order, what it was. With [`WriteMode::DryRun`] nothing is kept.
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
+
+    /// Writes what a source says of instalments that the ledger knows, and keeps what it says of others until they
+    /// come. Gives, for each in its order, what became of it. With [`WriteMode::DryRun`] nothing is kept.
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<AmendmentResult>, StoreError>;
+
+    /// Borrowers with open instalments due within `dates`, each with all its open instalments of one due date, in the
+    /// order (due date, merchant, borrower), after `after`, at most `limit` of them (at least 1). An empty page is the
+    /// end.
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<Due>, StoreError>;
+
+    /// Instalments of any status that match, ordered by due date and number; at most `filter.limit`.
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError>;
+
+    /// What is known now about one borrower, one due date and one channel: the facts that decide about a reminder.
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError>;
+
+    /// The same as [`LedgerStore::account`], with what a claim is to read beside it. Only looks, and waits for no
+    /// claim.
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        recent_contacts: RecentContacts,
+    ) -> Result<Account, StoreError>;
+}
 
 /// What an import row was, compared with the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,5 +1,7 @@
 //! What the store does about notices.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -9,9 +11,9 @@ use crate::domain::{
     ReminderKey, RouteKey, State,
 };
 
-/// Notices: whom they go to, and how far they have come. The part of [`Store`](super::Store) that is about them.
+/// Notices: whom they go to, and how far they have come.
 #[async_trait]
-pub trait NoticeStore {
+pub trait NoticeStore: Debug + Send + Sync {
     /// Keeps a notice that is made. `false`, and nothing is kept, if there is one of that name.
     async fn add_notice(&self, notice: &Notice) -> Result<bool, StoreError>;
 

@@ -1,15 +1,60 @@
-//! What goes into and comes out of the outbox operations of [`Store`](super::Store).
+//! The outbox.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::{StoreError, WriteMode};
 use crate::domain::{
     Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder,
-    Reminder, ReminderId, State,
+    Reminder, ReminderId, Settlement, State,
 };
 use crate::plan::{Account, Decision, RateLimit, RecentContacts, SendPlan};
+
+/// The queue: reminders enter it, are claimed, and are settled.
+#[async_trait]
+pub trait OutboxStore: Debug + Send + Sync {
+    /// Puts reminders into the outbox as `planned`. A key that is there already is passed over, whatever its state.
+    /// Gives the numbers of those that were put in. With [`WriteMode::DryRun`] nothing is kept.
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError>;
+
+    /// Takes due reminders of one channel, reads the facts about each, and asks `decide`, all in one transaction. What
+    /// is to be sent becomes `sending` with the next attempt number and a lease on the store's clock; what is skipped
+    /// gets its end event; what is deferred goes back with its new time; what is held is set apart. What is not sent
+    /// uses no permit. Nobody else gets the same reminder while the lease runs.
+    ///
+    /// Only when this has returned may anything leave: if the claim cannot be recorded, nothing is sent (I9).
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError>;
+
+    /// Records outcomes and claims, in one transaction, so that both cost one commit. Gives how many outcomes counted.
+    /// What fails has done neither.
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError>;
+
+    /// Records outcomes. One whose attempt is no longer the reminder's latest is passed over (I8); one that comes after
+    /// its lease ran out, but before another attempt, counts: it is the proof that `unknown` waits for. Gives how many
+    /// counted.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError>;
+
+    /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the
+    /// config.
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError>;
+
+    /// When the next planned reminder of the channel is to be sent; in the past if one is due now.
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError>;
+}
 
 /// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this
 /// instant? Pure, and quick: it runs inside the claim's transaction. Every function of that form that can be cloned is

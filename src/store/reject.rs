@@ -1,5 +1,7 @@
 //! What the store does about records that cannot be applied.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -7,12 +9,11 @@ use sha2::{Digest, Sha256};
 use super::{Change, StoreError, WriteMode};
 use crate::domain::{InstallmentId, LedgerRow, MerchantId, RejectedRecord, SoundRecord};
 
-/// Records that cannot be applied: kept with their reason until a later record answers for them. The part of
-/// [`Store`](super::Store) that is about them.
+/// Records that cannot be applied: kept with their reason until a later record answers for them.
 #[async_trait]
-pub trait RejectStore {
-    /// As [`Store::import`](super::Store::import); then keeps `rejected`, which must not be older than `rows`, in one
-    /// transaction.
+pub trait RejectStore: Debug + Send + Sync {
+    /// As [`LedgerStore::import`](super::LedgerStore::import); then keeps `rejected`, which must not be older than
+    /// `rows`, in one transaction.
     ///
     /// Where nothing of an instalment is kept any more, its reminders are released: so in every operation that ends a
     /// record.

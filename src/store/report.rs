@@ -1,14 +1,39 @@
-//! What goes into and comes out of the operations about reports and suppressions of [`Store`](super::Store).
+//! Reports of gateways, and the values of the operations about replies and suppressions.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::StoreError;
 use crate::domain::{
-    AddressKey, Channel, GatewayName, Intent, MerchantId, NewReminder, Origin, ReminderId, ReminderKey, ReportedState,
-    SuppressionReason,
+    AddressKey, Channel, GatewayName, Intent, MerchantId, NewReminder, Origin, Receipt, ReminderId, ReminderKey,
+    ReportedState, SuppressionReason,
 };
+
+/// Receipts and other reports of gateways.
+#[async_trait]
+pub trait ReportStore: fmt::Debug + Send + Sync {
+    /// Records what gateways report. A receipt never moves a state backwards, and the same one twice counts once. Gives
+    /// how many counted.
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
+
+    /// Takes in what a gateway told, as a whole. A fate is recorded as by [`ReportStore::record`]; one whose message is
+    /// not known yet, and a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for
+    /// the reminder's merchant, unless the report names another; an
+    /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is
+    /// suppressed already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a
+    /// complaint. An opt-out by SMS from an address that nothing suppressed is confirmed by a message of its own, if
+    /// `confirm` says so and the answered one is known.
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError>;
+
+    /// Kept reports that are to be looked at now, at most `limit`.
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError>;
+
+    /// Records, puts off or drops kept reports. Gives how many changed the state of a reminder.
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError>;
+}
 
 /// Which message a report is about, as far as it is known without the store.
 #[derive(Debug, Clone, PartialEq, Eq)]

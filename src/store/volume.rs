@@ -1,5 +1,7 @@
 //! What the store does about the volume guard.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -7,9 +9,9 @@ use super::StoreError;
 use crate::domain::{ManualChange, MerchantId, ReminderId};
 use crate::plan::DayVolume;
 
-/// How much scans plan for each merchant on each day. The part of [`Store`](super::Store) that is about it.
+/// How much scans plan for each merchant on each day.
 #[async_trait]
-pub trait VolumeStore {
+pub trait VolumeStore: Debug + Send + Sync {
     /// Adds to what was planned for a merchant on a day, and gives that day beside the 30 before. Adding 0 only looks.
     async fn note_volume(&self, merchant: &MerchantId, day: NaiveDate, planned: u64) -> Result<DayVolume, StoreError>;
 

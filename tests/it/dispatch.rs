@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::domain::{Outcome, RejectScope, SkipReason, State};
 use dueherald::pipeline::{LaneEnd, Tally};
-use dueherald::store::{ReminderFilter, Store, WriteMode};
+use dueherald::store::{LedgerStore, ReminderFilter, ReminderStore, WriteMode};
 use tokio_util::sync::CancellationToken;
 
 use self::bench::{Bench, DUE, TEN, code, not_sent, unknown};

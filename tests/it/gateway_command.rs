@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::domain::{Code, GatewayState};
-use dueherald::store::{SqliteStore, Store};
+use dueherald::store::{GatewayStateStore, SqliteStore};
 
 use crate::commands::Desk;
 

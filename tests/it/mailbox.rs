@@ -11,7 +11,7 @@ use dueherald::config::Config;
 use dueherald::domain::{GatewayName, ReminderId};
 use dueherald::gateway::mail::Maildir;
 use dueherald::pipeline::{Intake, MailboxError, MailboxSummary, empty};
-use dueherald::store::{SqliteStore, Store};
+use dueherald::store::{SchemaStore, SqliteStore};
 use rstest::rstest;
 
 use crate::fixtures::{at, composer};

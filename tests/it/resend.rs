@@ -11,7 +11,9 @@ use dueherald::domain::{
 use dueherald::pipeline::{
     AuditNote, LinkGate, Registry, ResendError, ResendRefusal, ResendRequest, ResendTarget, StaleSource, resend,
 };
-use dueherald::store::{MemoryStore, ReminderFilter, Store, WriteMode};
+use dueherald::store::{
+    LedgerStore, MemoryStore, OutboxStore, ReminderFilter, ReminderStore, SuppressionStore, WriteMode,
+};
 
 use crate::fixtures::{at, borrower, day, installment, merchant, policy, reminder, routes, row};
 

@@ -11,6 +11,7 @@ mod fake_encryption;
 mod fake_holds;
 mod fake_incarnation;
 mod fake_notices;
+mod fake_outbox;
 mod fake_rejects;
 mod fuzz;
 mod going;

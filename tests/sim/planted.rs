@@ -9,7 +9,7 @@ use dueherald::domain::{
     SkipReason,
 };
 use dueherald::plan::{Account, Decision, Progress, SendPlan};
-use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, Store, StoreError, WriteMode};
+use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, ReconcileStore, StoreError, WriteMode};
 
 use crate::faults::Bug;
 use crate::observation::view;

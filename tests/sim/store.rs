@@ -1,24 +1,17 @@
 //! The store as one daemon sees it: it refuses, loses answers and takes its time. What is really committed is told to
 //! the oracle.
 
-use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
-use dueherald::domain::{
-    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
-    ManualChange, ManualPreferences, MerchantId, NewReminder, Receipt, Reminder, ReminderId, ReminderKey, RouteHealth,
-    RouteKey, RouteVersion, SentCount, Settlement, SourceName, SourceState, State, Suppression, SuppressionChange,
-};
-use dueherald::plan::{Account, AnswerTry, Due, Mark, PlanItem, RecentContacts, TryDecision, rules_of};
+use dueherald::domain::{Channel, NewReminder, Reminder, ReminderId, ReminderKey, Settlement, State};
+use dueherald::plan::{Mark, PlanItem, rules_of};
 use dueherald::store::{
-    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, NextLook,
-    PlanResult, PreferencesRecord, QueueCounts, ReminderFilter, ReminderView, ReplyFilter, ReplyReading, ReplyRecord,
-    ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store, StoreError, SuppressionChangeFilter,
-    SuppressionFilter, UnknownReminder, WriteMode,
+    Changes, ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, PlanResult, ReconcileStore, ScanState,
+    ScanStore, SchemaStore, StoreError, TurnStore, UnknownReminder, WriteMode,
 };
 
 use crate::database::Busy;
@@ -120,7 +113,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl Store for FaultyStore {
+impl SchemaStore for FaultyStore {
     async fn migrate(&self) -> Result<usize, StoreError> {
         self.inner().migrate().await
     }
@@ -128,117 +121,10 @@ impl Store for FaultyStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.inner().ready().await
     }
+}
 
-    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
-        self.inner().import(rows, mode).await
-    }
-
-    async fn amend(
-        &self,
-        amendments: &[Amendment],
-        source: Option<&SourceName>,
-        mode: WriteMode,
-    ) -> Result<Vec<AmendmentResult>, StoreError> {
-        self.inner().amend(amendments, source, mode).await
-    }
-
-    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
-        self.inner().note_source(state).await
-    }
-
-    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
-        self.inner().sources().await
-    }
-
-    async fn due_page(
-        &self,
-        dates: RangeInclusive<NaiveDate>,
-        after: Option<&DueCursor>,
-        limit: u32,
-    ) -> Result<Vec<Due>, StoreError> {
-        self.before().await?;
-        self.inner().due_page(dates, after, limit).await
-    }
-
-    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
-        self.inner().installments(filter).await
-    }
-
-    async fn account(&self, who: &BorrowerKey, due: NaiveDate, channel: Channel) -> Result<Account, StoreError> {
-        self.inner().account(who, due, channel).await
-    }
-
-    async fn account_beside(
-        &self,
-        who: &BorrowerKey,
-        due: NaiveDate,
-        channel: Channel,
-        recent_contacts: RecentContacts,
-    ) -> Result<Account, StoreError> {
-        self.inner().account_beside(who, due, channel, recent_contacts).await
-    }
-
-    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
-        self.inner().suppress(suppressions, by).await
-    }
-
-    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
-        self.inner().set_preferences(said).await
-    }
-
-    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
-        self.inner().add_route_version(version).await
-    }
-
-    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
-        self.inner().route_versions(key).await
-    }
-
-    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
-        self.inner().note_route_health(health).await
-    }
-
-    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
-        self.inner().route_health().await
-    }
-
-    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
-        self.inner().add_click(click).await
-    }
-
-    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
-        self.inner().clicks(since).await
-    }
-
-    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
-        self.inner().sent(span).await
-    }
-
-    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
-        self.inner().try_digits(attempt).await
-    }
-
-    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
-        self.inner().forget_tries(attempt).await
-    }
-
-    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
-        self.inner().preferences(borrower).await
-    }
-
-    async fn plan(
-        &self,
-        reminders: &[NewReminder],
-        at: DateTime<Utc>,
-        mode: WriteMode,
-    ) -> Result<Vec<ReminderId>, StoreError> {
-        self.before().await?;
-        let planned = self.inner().plan(reminders, at, mode).await?;
-        observe(self.world(), &planned).await;
-        self.after().await?;
-        Ok(planned)
-    }
-
+#[async_trait]
+impl ScanStore for FaultyStore {
     async fn scan_state(&self) -> Result<ScanState, StoreError> {
         self.before().await?;
         self.inner().scan_state().await
@@ -289,6 +175,22 @@ impl Store for FaultyStore {
         self.after().await?;
         Ok(done)
     }
+}
+
+#[async_trait]
+impl OutboxStore for FaultyStore {
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
+        self.before().await?;
+        let planned = self.inner().plan(reminders, at, mode).await?;
+        observe(self.world(), &planned).await;
+        self.after().await?;
+        Ok(planned)
+    }
 
     async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
@@ -322,6 +224,19 @@ impl Store for FaultyStore {
         Ok(counted)
     }
 
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+        self.before().await?;
+        self.inner().rehome(channel, places).await
+    }
+
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.before().await?;
+        self.inner().next_due(channel).await
+    }
+}
+
+#[async_trait]
+impl ReconcileStore for FaultyStore {
     async fn unknown(
         &self,
         channel: Channel,
@@ -341,50 +256,6 @@ impl Store for FaultyStore {
         self.before().await?;
         self.inner().look_again(looks).await?;
         self.after().await
-    }
-
-    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
-        self.inner().record(receipts).await
-    }
-
-    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
-        self.inner().suppressions(filter).await
-    }
-
-    async fn lift_suppression(
-        &self,
-        merchant: Option<&MerchantId>,
-        address: &AddressKey,
-        by: &ManualChange,
-    ) -> Result<bool, StoreError> {
-        self.inner().lift_suppression(merchant, address, by).await
-    }
-
-    async fn suppression_changes(
-        &self,
-        filter: &SuppressionChangeFilter,
-    ) -> Result<Vec<SuppressionChange>, StoreError> {
-        self.inner().suppression_changes(filter).await
-    }
-
-    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
-        self.inner().take_in(told).await
-    }
-
-    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
-        self.inner().kept_reports(limit).await
-    }
-
-    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
-        self.inner().review_kept(reviewed).await
-    }
-
-    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
-        self.inner().read_reply(reading).await
-    }
-
-    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
-        self.inner().replies(filter).await
     }
 
     async fn fallbacks_due(&self, limit: u32) -> Result<Vec<Reminder>, StoreError> {
@@ -407,28 +278,6 @@ impl Store for FaultyStore {
         self.after().await
     }
 
-    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
-        self.inner().stop(stop).await
-    }
-
-    async fn lift_stop(
-        &self,
-        merchant: Option<&MerchantId>,
-        channel: Option<Channel>,
-        by: &ManualChange,
-    ) -> Result<bool, StoreError> {
-        self.inner().lift_stop(merchant, channel, by).await
-    }
-
-    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        self.inner().stops().await
-    }
-
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
-        self.before().await?;
-        self.inner().rehome(channel, places).await
-    }
-
     async fn reap(&self, limit: u32) -> Result<Vec<ReminderId>, StoreError> {
         self.before().await?;
         if self.world().has(Bug::ReaperAsleep) {
@@ -447,32 +296,10 @@ impl Store for FaultyStore {
         self.after().await?;
         Ok(reaped)
     }
+}
 
-    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.before().await?;
-        self.inner().next_due(channel).await
-    }
-
-    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
-        self.inner().queue_counts().await
-    }
-
-    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
-        self.inner().reminders(filter).await
-    }
-
-    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
-        self.inner().events(reminder).await
-    }
-
-    async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
-        self.inner().note_gateway(state).await
-    }
-
-    async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
-        self.inner().gateway_states(since).await
-    }
-
+#[async_trait]
+impl TurnStore for FaultyStore {
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {
         self.before().await?;
         self.inner().take_turn(task, holder, lasts).await

@@ -6,7 +6,7 @@ use super::play::{ForecastOutcome, Prospect, play};
 use super::{ForecastSpan, walk_of};
 use crate::domain::{Channel, ReminderKey, Step};
 use crate::plan::Policy;
-use crate::store::{Store, StoreError};
+use crate::store::{LedgerStore, StoreError};
 
 /// What a comparison came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct ReminderDifference {
 /// # Errors
 /// When the store fails.
 pub async fn compare(
-    store: &dyn Store,
+    store: &dyn LedgerStore,
     ours: &Policy,
     other: &Policy,
     span: ForecastSpan,

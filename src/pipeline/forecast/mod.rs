@@ -25,7 +25,7 @@ use super::Composer;
 use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
 use crate::plan::{Horizon, Policy, RateLimit, SendPlan, due_dates};
 use crate::render::{RegisteredTemplates, chinese_parts, segments};
-use crate::store::{Store, StoreError};
+use crate::store::{LedgerStore, StoreError};
 use peaks::Flow;
 use play::{ForecastOutcome, play};
 use walk::{ForecastWalk, HELD};
@@ -62,7 +62,7 @@ pub struct ForecastSpan {
 #[derive(Debug, Clone, Copy)]
 pub struct Outlook<'a> {
     /// The ledger.
-    pub store: &'a dyn Store,
+    pub store: &'a dyn LedgerStore,
     /// Merchants and rules.
     pub policy: &'a Policy,
     /// What makes messages. Every SMS is rendered, so that its segments are counted and not guessed: 350 thousand a
@@ -117,7 +117,7 @@ pub async fn forecast(of: Outlook<'_>, span: ForecastSpan) -> Result<Forecast, S
 }
 
 /// What is to be gone through for `policies`; `None` if none has a rule.
-fn walk_of<'w>(store: &'w dyn Store, policies: &[&'w Policy], span: ForecastSpan) -> Option<ForecastWalk<'w>> {
+fn walk_of<'w>(store: &'w dyn LedgerStore, policies: &[&'w Policy], span: ForecastSpan) -> Option<ForecastWalk<'w>> {
     let recent_contacts: Vec<_> = policies.iter().map(|policy| policy.recent_contacts()).collect();
     // Caps look back, so the days before are played as well.
     let back = recent_contacts

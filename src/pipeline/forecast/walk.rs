@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::play::Prospect;
 use crate::domain::BorrowerKey;
 use crate::plan::{Account, Due, Horizon, Policy, plan, reachable_address};
-use crate::store::{DueCursor, Store, StoreError};
+use crate::store::{DueCursor, LedgerStore, StoreError};
 
 /// How many due dates are read at once.
 const PAGE: u32 = 1_000;
@@ -20,7 +20,7 @@ pub(super) const HELD: usize = 200_000;
 
 /// What is gone through.
 pub(super) struct ForecastWalk<'w> {
-    pub(super) store: &'w dyn Store,
+    pub(super) store: &'w dyn LedgerStore,
     /// The due dates.
     pub(super) dates: RangeInclusive<NaiveDate>,
     /// Each with what it plans.
@@ -128,7 +128,7 @@ mod tests {
     use super::ForecastWalk;
     use crate::clock::SimClock;
     use crate::domain::{BorrowerKey, Currency, LedgerRow, Money};
-    use crate::store::{MemoryStore, Store, WriteMode};
+    use crate::store::{LedgerStore, MemoryStore, WriteMode};
 
     /// An instalment of one of 50 borrowers, each on another day.
     fn row(number: i64, start: DateTime<Utc>) -> LedgerRow {

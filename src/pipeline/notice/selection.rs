@@ -15,7 +15,7 @@ use crate::pipeline::recall::Recall;
 use crate::pipeline::unpaid::UnpaidWalk;
 use crate::plan::{Account, Decision, Due, Policy, Zones, decide, local_date, reachable_address};
 use crate::render::Phase;
-use crate::store::{Stop, Store, StoreError};
+use crate::store::{LedgerStore, NoticeStore, Stop, StopStore, StoreError};
 
 /// Who of those that owe something is meant; what is `None` does not narrow.
 #[derive(Debug, Clone)]
@@ -70,14 +70,14 @@ impl fmt::Display for Selection {
 }
 
 impl Selection {
-    pub(super) fn unpaid<'s>(&self, store: &'s dyn Store) -> UnpaidWalk<'s> {
+    pub(super) fn unpaid<'s, S: LedgerStore + ?Sized>(&self, store: &'s S) -> UnpaidWalk<'s, S> {
         UnpaidWalk::of(store, self.due_from, self.due_to)
     }
 
     /// Who of a page is meant, and on which channel each is written to.
     pub(super) async fn pick<'d>(
         &self,
-        store: &dyn Store,
+        store: &(impl NoticeStore + ?Sized),
         policy: &Policy,
         page: &'d [Due],
         now: DateTime<Utc>,
@@ -169,7 +169,7 @@ impl Preview {
 /// # Errors
 /// When the store fails.
 pub async fn preview(
-    store: &dyn Store,
+    store: &(impl LedgerStore + NoticeStore + StopStore + ?Sized),
     policy: &Policy,
     selection: &Selection,
     template: &TemplateName,

@@ -1,10 +1,30 @@
 //! Tries to answer the question of a page.
 
-use super::{Db, Tx};
+use async_trait::async_trait;
+
+use super::{Db, End, Tx};
 use crate::plan::{AnswerTry, REMEMBERED, TryDecision, TrySubject, next_try, remembered_tries};
-use crate::store::StoreError;
 use crate::store::sql::digits::{COUNT, FORGET, FORGET_OLD, HOLD, TAKE_BACK, TriedRow};
 use crate::store::sql::value::Moment;
+use crate::store::{AnswerStore, StoreError};
+
+#[async_trait]
+impl AnswerStore for End {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let told = count(&mut tx, attempt, now).await?;
+        tx.commit().await?;
+        Ok(told)
+    }
+
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        forget(&mut tx, attempt, now).await?;
+        Ok(tx.commit().await?)
+    }
+}
 
 pub(super) async fn count(tx: &mut Tx, attempt: &AnswerTry, now: Moment) -> Result<TryDecision, StoreError> {
     let mut answer: Option<TryDecision> = None;

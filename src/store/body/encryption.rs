@@ -47,7 +47,7 @@ impl EncryptionStore for End {
 
 impl End {
     /// Refuses keys that are not the database's before anything is written with them. Whether it is encrypted at all,
-    /// or migrated, is asked by [`Store::ready`](crate::store::Store::ready).
+    /// or migrated, is asked by [`SchemaStore::ready`](crate::store::SchemaStore::ready).
     ///
     /// # Errors
     /// [`StoreError::WrongKeys`].

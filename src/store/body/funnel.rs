@@ -2,13 +2,35 @@
 
 use std::ops::Range;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Db, Tx};
-use crate::domain::SentCount;
-use crate::store::StoreError;
+use super::{Db, End, Tx, clicks};
+use crate::domain::{Click, SentCount};
 use crate::store::sql::funnel::{SENT, SentRow};
 use crate::store::sql::value::Moment;
+use crate::store::{FunnelStore, StoreError};
+
+#[async_trait]
+impl FunnelStore for End {
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        clicks::add(&mut tx, click).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = clicks::since(&mut tx, since).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        let mut tx = self.read_much().await?;
+        let read = sent(&mut tx, span).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 pub(super) async fn sent(tx: &mut Tx, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
     let rows: Vec<SentRow> =

@@ -1,13 +1,18 @@
 //! The ledger operations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use async_trait::async_trait;
 use chrono::NaiveDate;
 
-use super::{Batch, Db, Tx, borrower, installment, rejects, scan};
-use crate::domain::{Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId, Suppression};
-use crate::plan::{Account, Due};
+use super::operations::end;
+use super::{Batch, Db, End, Tx, borrower, contacts, installment, rejects, scan, sources};
+use crate::domain::{
+    Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId,
+    SourceName, Suppression,
+};
+use crate::plan::{Account, Due, RecentContacts};
 use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
@@ -16,7 +21,73 @@ use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATC
 use crate::store::sql::sealing::{PersonalColumns, compared, sealed_address};
 use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
-use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, StoreError};
+use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, StoreError, WriteMode};
+
+#[async_trait]
+impl LedgerStore for End {
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        self.import_batch(rows, &[], mode).await
+    }
+
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let (amended, ended) = sources::amend(&mut tx, amendments, source, self.given_now()).await?;
+        rejects::release(self, &mut tx, ended).await?;
+        end(tx, mode).await?;
+        Ok(amended)
+    }
+
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<Due>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let read = due_page(&mut tx, now, &dates, after, limit).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = installments(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let read = account(&mut tx, now, borrower, due_date, channel).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        recent_contacts: RecentContacts,
+    ) -> Result<Account, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let mut account = account(&mut tx, now, borrower, due_date, channel).await?;
+        let mut asked = [contacts::ContactQuery { borrower, due_date, account: &mut account }];
+        let people = contacts::people(&mut tx, recent_contacts, &asked).await?;
+        contacts::read(&mut tx, now, recent_contacts, (channel, &people), &mut asked, &BTreeMap::new()).await?;
+        Ok(tx.finish(account).await)
+    }
+}
 
 /// Writes rows. Gives what each was, and the instalments of which a rejected record ended.
 pub(super) async fn import(

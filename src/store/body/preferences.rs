@@ -1,11 +1,29 @@
 //! What people say by hand about how a borrower is to be contacted.
 
-use super::{Batch, Db, Tx, borrower, scan};
+use async_trait::async_trait;
+
+use super::{Batch, Db, End, Tx, borrower, scan};
 use crate::domain::{BorrowerKey, Channel, ManualPreferences};
 use crate::store::sql::borrower::BorrowerRow;
 use crate::store::sql::preference::{APPEND, KEEP, OF_BORROWER, WishRow};
 use crate::store::sql::value::Moment;
-use crate::store::{PreferencesRecord, StoreError};
+use crate::store::{PreferenceStore, PreferencesRecord, StoreError};
+
+#[async_trait]
+impl PreferenceStore for End {
+    async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let known = set_preferences(&mut tx, said, self.given_now()).await?;
+        tx.commit().await?;
+        Ok(known)
+    }
+
+    async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = record(&mut tx, borrower).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 /// Within a transaction that holds the ledger against imports: they write back what they have read of a borrower.
 pub(super) async fn set_preferences(

@@ -1,8 +1,10 @@
 //! What people answered: kept, done as it asks for, listed, and read by a person where it has to be.
 
+use async_trait::async_trait;
+
 use super::reports::suppressed;
-use super::{Db, Tx, ledger, outbox, suppression};
-use crate::domain::{BY_REPLY, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
+use super::{Db, End, Tx, ledger, outbox, queue, suppression};
+use crate::domain::{BY_REPLY, HoldCause, HoldReason, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
 use crate::store::sql::borrower::read as read_column;
 use crate::store::sql::channel::last_sent;
 use crate::store::sql::clauses::narrowed;
@@ -12,7 +14,29 @@ use crate::store::sql::report::{
 };
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::value::Moment;
-use crate::store::{IncomingReply, ReplyFilter, ReplyReading, ReplyRecord, ReportBatch, StoreError};
+use crate::store::{
+    IncomingReply, RELEASED_AT_ONCE, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportBatch, StoreError,
+};
+
+#[async_trait]
+impl ReplyStore for End {
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = listed(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        let mut tx = self.write().await?;
+        let read = read(&mut tx, reading).await?;
+        if let Some(reply) = &read {
+            let (cause, now) = (HoldCause::new(HoldReason::UnreadReply, reply.id), self.now(&mut tx).await?);
+            queue::release(&mut tx, now, &cause.to_string(), reply.from.channel().as_str(), RELEASED_AT_ONCE).await?;
+        }
+        tx.commit().await?;
+        Ok(read)
+    }
+}
 
 /// Keeps an answer and does what is wanted by it. `false`, and nothing is done, if it came before.
 pub(super) async fn answer(

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Batch, Db, Tx, ledger, receipts, replies, report, suppression};
+use async_trait::async_trait;
+
+use super::{Batch, Db, End, Tx, ledger, receipts, replies, report, suppression};
 use crate::domain::{
     AddressKey, GatewayName, MerchantId, Receipt, ReminderId, ReportedState, Suppression, SuppressionReason,
 };
@@ -14,9 +16,43 @@ use crate::store::sql::report::{
 use crate::store::sql::sealing::compared;
 use crate::store::sql::value::Moment;
 use crate::store::{
-    KeptReport, ReportAction, ReportBatch, ReportCounts, StatusReport, StoreError, Subject, SuppressionFilter,
-    first_look,
+    KeptReport, ReportAction, ReportBatch, ReportCounts, ReportStore, StatusReport, StoreError, Subject,
+    SuppressionFilter, first_look,
 };
+
+#[async_trait]
+impl ReportStore for End {
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let counted = receipts::record(&mut tx, now, receipts).await?;
+        tx.commit().await?;
+        Ok(counted)
+    }
+
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let taken = take_in(&mut tx, now, told).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let read = kept(&mut tx, now, limit).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let counted = review(&mut tx, now, reviewed).await?;
+        tx.commit().await?;
+        Ok(counted)
+    }
+}
 
 /// What became of a message that is known.
 struct ReportedMessage<'a> {

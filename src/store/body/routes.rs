@@ -1,10 +1,39 @@
 //! What people made of the ways to repay.
 
-use super::{Db, Tx};
-use crate::domain::{RouteKey, RouteVersion};
-use crate::store::StoreError;
+use async_trait::async_trait;
+
+use super::{Db, End, Tx, route_health};
+use crate::domain::{RouteHealth, RouteKey, RouteVersion};
 use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow, details};
 use crate::store::sql::value::Moment;
+use crate::store::{RouteStore, StoreError};
+
+#[async_trait]
+impl RouteStore for End {
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        add(&mut tx, version).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = versions(&mut tx, key).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        route_health::note(&mut tx, health).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = route_health::all(&mut tx).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 pub(super) async fn add(tx: &mut Tx, version: &RouteVersion) -> Result<(), StoreError> {
     let RouteVersion { route, at, actor, reason } = version;

@@ -1,15 +1,61 @@
 //! How far scans have come, and what changed within their view.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Batch, Db, Tx, changed, ledger, queue};
+use super::operations::end;
+use super::{Batch, Db, End, Tx, changed, ledger, outbox, queue};
 use crate::domain::{BorrowerKey, Installment};
-use crate::plan::{Due, Mark, announced, rules_of};
+use crate::plan::{Due, Mark, PlanItem, announced, rules_of};
 use crate::store::sql::scan::{
     BEGIN, CHANGES, DUE_CHANGED, DueDateChangeRow, FORGET, MARKS, MarkRow, PASS, REMEMBER, START,
 };
 use crate::store::sql::value::Moment;
-use crate::store::{Changes, ScanState, StoreError};
+use crate::store::{Changes, PlanResult, ScanState, ScanStore, StoreError, WriteMode};
+
+#[async_trait]
+impl ScanStore for End {
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        let mut tx = self.read().await?;
+        let read = state(&mut tx).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let state = announce(&mut tx, in_view, first_day).await?;
+        tx.commit().await?;
+        Ok(state)
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        passed(&mut tx, marks).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let read = changes(&mut tx, now, after, limit).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
+        let mut tx = self.write_behind().await?;
+        let put = outbox::put_in(&mut tx, planned, at).await?;
+        end(tx, mode).await?;
+        Ok(put)
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let done = done_with(&mut tx, now, changes, rules).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+}
 
 /// Writes down which open due dates in view these instalments change. `now` is the end's own clock, if it has one.
 pub(super) async fn write_down_installments(

@@ -2,12 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+
 use super::ledger::{known_installments, write_installments};
-use super::{Db, Tx, installment, rejects, scan};
+use super::{Db, End, Tx, installment, rejects, scan};
 use crate::domain::{Amendment, AmendmentResult, SourceName, SourceState};
-use crate::store::StoreError;
 use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
 use crate::store::sql::value::Moment;
+use crate::store::{SourceStore, StoreError};
+
+#[async_trait]
+impl SourceStore for End {
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        note(&mut tx, state).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = all(&mut tx).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 /// Writes what a source says. Gives what became of each, and the instalments of which a rejected record ended.
 pub(super) async fn amend(

@@ -1,12 +1,47 @@
 //! The kill switch.
 
-use super::{Db, Tx, holds};
-use crate::domain::{Channel, HoldReason, MerchantId};
+use async_trait::async_trait;
+
+use super::{Db, End, Tx, holds, suppression_changes};
+use crate::domain::{Channel, HoldReason, ManualChange, MerchantId, SuppressionAction};
 use crate::store::sql::stop::{ALL, LIFT, StopRow, UPSERT};
 use crate::store::sql::value::Moment;
-use crate::store::{Stop, StoreError};
+use crate::store::{Stop, StopStore, StoreError};
 
-pub(super) async fn stop(tx: &mut Tx, stop: &Stop) -> Result<(), StoreError> {
+#[async_trait]
+impl StopStore for End {
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        put(&mut tx, stop).await?;
+        let scope = (stop.merchant.as_ref(), stop.channel);
+        suppression_changes::record_stop(&mut tx, SuppressionAction::Stop, scope, &stop.change()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let lifted = lift(&mut tx, now, merchant, channel).await?;
+        if lifted {
+            suppression_changes::record_stop(&mut tx, SuppressionAction::Lift, (merchant, channel), by).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted)
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = all(&mut tx).await?;
+        Ok(tx.finish(read).await)
+    }
+}
+
+async fn put(tx: &mut Tx, stop: &Stop) -> Result<(), StoreError> {
     sqlx::query::<Db>(UPSERT)
         .bind(stop.merchant.as_ref().map(MerchantId::as_str))
         .bind(stop.channel.map(Channel::as_str))

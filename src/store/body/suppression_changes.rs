@@ -1,12 +1,58 @@
 //! The record of what people change about stops and suppressions.
 
-use super::{Batch, Db, Tx, suppression};
-use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, SuppressionAction, SuppressionChange};
+use async_trait::async_trait;
+
+use super::{Batch, Db, End, Tx, ledger, reports, suppression};
+use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
 use crate::store::sql::value::Moment;
-use crate::store::{StoreError, SuppressionChangeFilter};
+use crate::store::{StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore};
+
+#[async_trait]
+impl SuppressionStore for End {
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;
+        if let Some(change) = by {
+            let addresses: Vec<_> = suppressions.iter().map(|one| (one.merchant.as_ref(), &one.address)).collect();
+            record_addresses(&mut tx, SuppressionAction::Add, &addresses, change).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = reports::suppressions(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
+        if lifted {
+            let address = [(merchant, address)];
+            record_addresses(&mut tx, SuppressionAction::Remove, &address, by).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted)
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = listed(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 /// An address, for a merchant or for all.
 pub(super) type SuppressedAddress<'a> = (Option<&'a MerchantId>, &'a AddressKey);

@@ -1,17 +1,40 @@
 //! The outbox operations that only look.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::Database;
 use sqlx::query::QueryAs;
 
-use super::{Db, Tx};
+use super::{Db, End, Tx};
 use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
 use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UNKNOWN_DUE, UnknownRow, counts};
 use crate::store::sql::reminder::{ViewRow, matching, narrow};
 use crate::store::sql::value::Moment;
-use crate::store::{QueueCounts, ReminderFilter, ReminderView, StoreError, UnknownReminder};
+use crate::store::{QueueCounts, ReminderFilter, ReminderStore, ReminderView, StoreError, UnknownReminder};
+
+#[async_trait]
+impl ReminderStore for End {
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = self.now(&mut tx).await?;
+        let read = queue_counts(&mut tx, now).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = reminders(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = events(&mut tx, reminder).await?;
+        Ok(tx.finish(read).await)
+    }
+}
 
 pub(super) async fn next_due(tx: &mut Tx, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
     let (head,): (Option<Moment>,) =

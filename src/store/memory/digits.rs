@@ -1,9 +1,23 @@
 //! Tries to answer the question of a page, in memory.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Tables;
+use super::{MemoryStore, Tables};
 use crate::plan::{AnswerTry, REMEMBERED, TryDecision, TrySubject, next_try, remembered_tries};
+use crate::store::{AnswerStore, StoreError};
+
+#[async_trait]
+impl AnswerStore for MemoryStore {
+    async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
+        Ok(self.tables().try_digits(attempt, self.clock.now()))
+    }
+
+    async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
+        self.tables().forget_tries(attempt, self.clock.now());
+        Ok(())
+    }
+}
 
 impl Tables {
     pub(super) fn try_digits(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) -> TryDecision {

@@ -3,10 +3,31 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Tables;
-use crate::domain::{Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
+use super::{MemoryStore, Tables};
+use crate::domain::{Click, Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
+use crate::store::{FunnelStore, StoreError};
+
+#[async_trait]
+impl FunnelStore for MemoryStore {
+    async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
+        self.tables().clicks.push(click.clone());
+        Ok(())
+    }
+
+    async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
+        let mut clicks = self.tables().clicks.clone();
+        clicks.retain(|click| click.at >= since);
+        clicks.sort_by_key(|click| click.at);
+        Ok(clicks)
+    }
+
+    async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        Ok(sent(&self.tables(), span))
+    }
+}
 
 /// As the statement `SENT` of the databases has it.
 pub(super) fn sent(tables: &Tables, span: &Range<DateTime<Utc>>) -> Vec<SentCount> {

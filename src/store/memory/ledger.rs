@@ -1,20 +1,84 @@
 //! The ledger of the memory store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::{MemoryStore, Tables};
 use crate::domain::{
     AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing,
     ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason,
 };
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
-use crate::store::{Change, Changes, DueCursor, InstallmentFilter, LedgerRow, Stop, WriteMode, merge};
+use crate::store::{
+    Change, Changes, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, Stop, StoreError, WriteMode,
+    merge,
+};
 
 use super::rejects::Rejects;
 use super::scans::Scans;
+
+#[async_trait]
+impl LedgerStore for MemoryStore {
+    async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
+        self.import_batch(rows, &[], mode).await
+    }
+
+    async fn amend(
+        &self,
+        amendments: &[Amendment],
+        source: Option<&SourceName>,
+        mode: WriteMode,
+    ) -> Result<Vec<AmendmentResult>, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let amended = tables.ledger.amend(amendments, source, mode, now);
+        tables.release_not_rejected(now);
+        Ok(amended)
+    }
+
+    async fn due_page(
+        &self,
+        dates: RangeInclusive<NaiveDate>,
+        after: Option<&DueCursor>,
+        limit: u32,
+    ) -> Result<Vec<Due>, StoreError> {
+        Ok(self.tables().ledger.due_page(&dates, after, limit, self.clock.now()))
+    }
+
+    async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
+        Ok(self.tables().ledger.installments(filter))
+    }
+
+    async fn account(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+    ) -> Result<Account, StoreError> {
+        Ok(self.tables().ledger.account(borrower, due_date, channel, self.clock.now()))
+    }
+
+    async fn account_beside(
+        &self,
+        borrower: &BorrowerKey,
+        due_date: NaiveDate,
+        channel: Channel,
+        recent_contacts: RecentContacts,
+    ) -> Result<Account, StoreError> {
+        let now = self.clock.now();
+        let tables = self.tables();
+        let Tables { ledger, outbox, .. } = &*tables;
+        let mut account = ledger.account(borrower, due_date, channel, now);
+        account.contacts =
+            outbox.contacts(ledger, &ledger.same_person(borrower, channel, recent_contacts), recent_contacts, now);
+        ledger.add_following(&mut account, borrower, due_date, recent_contacts);
+        Ok(account)
+    }
+}
 
 /// Who owes what, and who must not be contacted.
 #[derive(Debug, Default, Clone)]
@@ -223,7 +287,7 @@ impl Ledger {
 
     pub(super) fn due_page(
         &self,
-        dates: &std::ops::RangeInclusive<NaiveDate>,
+        dates: &RangeInclusive<NaiveDate>,
         after: Option<&DueCursor>,
         limit: u32,
         now: DateTime<Utc>,

@@ -2,18 +2,59 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Tables;
 use super::ledger::Ledger;
+use super::{MemoryStore, Tables};
 use crate::domain::{
-    AddressKey, BY_REPLY, Event, EventKind, GatewayName, Intent, MerchantId, NewReminder, Receipt, ReminderId,
-    ReminderKey, ReportedState, Step, Suppression, SuppressionReason,
+    AddressKey, BY_REPLY, Event, EventKind, GatewayName, HoldCause, HoldReason, Intent, MerchantId, NewReminder,
+    Receipt, ReminderId, ReminderKey, ReportedState, Step, Suppression, SuppressionReason,
 };
 use crate::store::{
-    IncomingReply, KeptReport, ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch, ReportCounts,
-    StatusReport, Subject, SuppressionFilter, WriteMode, first_look,
+    IncomingReply, KeptReport, RELEASED_AT_ONCE, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction,
+    ReportBatch, ReportCounts, ReportStore, StatusReport, StoreError, Subject, SuppressionFilter, WriteMode,
+    first_look,
 };
+
+#[async_trait]
+impl ReplyStore for MemoryStore {
+    async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+        Ok(self.tables().reports.listed(filter))
+    }
+
+    async fn read_reply(&self, reading: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let read = tables.read_reply(reading);
+        if let Some(reply) = &read {
+            let gone = HoldCause::new(HoldReason::UnreadReply, reply.id);
+            tables.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == gone);
+        }
+        Ok(read)
+    }
+}
+
+#[async_trait]
+impl ReportStore for MemoryStore {
+    async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        Ok(receipts.iter().filter(|receipt| tables.outbox.record(receipt, now)).count())
+    }
+
+    async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError> {
+        Ok(self.tables().take_in(told, self.clock.now()))
+    }
+
+    async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError> {
+        Ok(self.tables().kept(self.clock.now(), limit))
+    }
+
+    async fn review_kept(&self, reviewed: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
+        Ok(self.tables().review(reviewed, self.clock.now()))
+    }
+}
 
 /// What gateways told.
 #[derive(Debug, Default, Clone)]

@@ -2,12 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::Tables;
+use super::{MemoryStore, Tables};
 use crate::domain::{BorrowerKey, HoldReason};
-use crate::plan::{Mark, announced, rules_of};
-use crate::store::{DueCursor, ScanState};
+use crate::plan::{Mark, PlanItem, announced, rules_of};
+use crate::store::{Changes, DueCursor, PlanResult, ScanState, ScanStore, StoreError, WriteMode};
+
+#[async_trait]
+impl ScanStore for MemoryStore {
+    async fn scan_state(&self) -> Result<ScanState, StoreError> {
+        Ok(self.tables().ledger.scans.state.clone())
+    }
+
+    async fn announce(&self, in_view: &[Mark], first_day: DateTime<Utc>) -> Result<ScanState, StoreError> {
+        Ok(self.tables().ledger.scans.announce(in_view, first_day))
+    }
+
+    async fn passed(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        self.tables().ledger.scans.passed(marks);
+        Ok(())
+    }
+
+    async fn changes(&self, after: Option<i64>, limit: u32) -> Result<Changes, StoreError> {
+        Ok(self.tables().ledger.changes(after, limit, self.clock.now()))
+    }
+
+    async fn put_in(&self, planned: &[PlanItem], at: DateTime<Utc>, mode: WriteMode) -> Result<PlanResult, StoreError> {
+        Ok(self.tables().outbox.put_in_all(planned, at, mode))
+    }
+
+    async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
+        Ok(self.tables().done_with(changes, rules, self.clock.now()))
+    }
+}
 
 /// How far scans have come, and what has changed within their view.
 #[derive(Debug, Default, Clone)]

@@ -1,7 +1,22 @@
 //! How far sources have been read, in memory.
 
-use super::Tables;
+use async_trait::async_trait;
+
+use super::{MemoryStore, Tables};
 use crate::domain::SourceState;
+use crate::store::{SourceStore, StoreError};
+
+#[async_trait]
+impl SourceStore for MemoryStore {
+    async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
+        self.tables().note_source(state);
+        Ok(())
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        Ok(self.tables().sources.values().cloned().collect())
+    }
+}
 
 impl Tables {
     pub(super) fn note_source(&mut self, state: &SourceState) {

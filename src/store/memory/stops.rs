@@ -1,13 +1,68 @@
 //! Stops and suppressions by hand, in memory, with the record of who changed them.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Tables;
+use super::{MemoryStore, Tables, reports};
 use crate::domain::{
     AddressKey, Channel, HoldReason, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange,
     SuppressionScope,
 };
-use crate::store::{RELEASED_AT_ONCE, Stop, SuppressionChangeFilter};
+use crate::store::{
+    RELEASED_AT_ONCE, Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore,
+};
+
+#[async_trait]
+impl StopStore for MemoryStore {
+    async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
+        self.tables().stop(stop);
+        Ok(())
+    }
+
+    async fn lift_stop(
+        &self,
+        merchant: Option<&MerchantId>,
+        channel: Option<Channel>,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        Ok(self.tables().lift_stop(merchant, channel, by, now))
+    }
+
+    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        let mut stops = self.tables().ledger.stops.clone();
+        stops.sort_by_key(|stop| stop.since);
+        Ok(stops)
+    }
+}
+
+#[async_trait]
+impl SuppressionStore for MemoryStore {
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
+        self.tables().suppress(suppressions, by);
+        Ok(())
+    }
+
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
+        Ok(reports::suppressions(&self.tables().ledger, filter))
+    }
+
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().lift_suppression(merchant, address, by))
+    }
+
+    async fn suppression_changes(
+        &self,
+        filter: &SuppressionChangeFilter,
+    ) -> Result<Vec<SuppressionChange>, StoreError> {
+        Ok(self.tables().suppression_changes(filter))
+    }
+}
 
 /// A change on record, with the addresses that it is about.
 #[derive(Debug, Clone)]

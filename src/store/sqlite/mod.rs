@@ -6,6 +6,8 @@ mod address_keys;
 mod batch;
 mod borrower;
 mod changed;
+#[path = "../body/claims.rs"]
+mod claims;
 #[path = "../body/clicks.rs"]
 mod clicks;
 mod connect;
@@ -47,6 +49,8 @@ mod rate;
 mod receipt;
 #[path = "../body/receipts.rs"]
 mod receipts;
+#[path = "../body/reconcile.rs"]
+mod reconcile;
 mod reject;
 #[path = "../body/rejects.rs"]
 mod rejects;

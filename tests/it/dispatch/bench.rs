@@ -19,7 +19,7 @@ use dueherald::pipeline::{
     TemplateFailures, drain,
 };
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
-use dueherald::store::{MemoryStore, ReminderFilter, ReminderView, Store, WriteMode};
+use dueherald::store::{LedgerStore, MemoryStore, OutboxStore, ReminderFilter, ReminderStore, ReminderView, WriteMode};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

@@ -9,7 +9,7 @@ use dueherald::domain::{Outcome, RejectScope, ReminderId, State};
 use dueherald::http::health::Health;
 use dueherald::http::ops::{Figures, Ops, router};
 use dueherald::pipeline::Tally;
-use dueherald::store::Store;
+use dueherald::store::{ReminderStore, Store};
 use rstest::rstest;
 
 use super::bench::{Bench, Setup, TEN, code, not_sent, rejected, unknown};

@@ -9,7 +9,7 @@ use dueherald::domain::{
 };
 use dueherald::gateway::LookUp;
 use dueherald::plan::ChannelMode;
-use dueherald::store::{Store, WriteMode};
+use dueherald::store::{LedgerStore, OutboxStore, ReportStore, SuppressionStore, WriteMode};
 
 use super::bench::{Bench, DUE, Setup, rejected, unknown};
 use crate::fixtures::{borrower, installment, row};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::domain::{GatewayState, RejectScope};
 use dueherald::pipeline::LaneEnd;
-use dueherald::store::Store;
+use dueherald::store::GatewayStateStore;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, TEN, code, not_sent, rejected};

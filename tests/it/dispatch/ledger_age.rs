@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{SourceName, SourceState};
 use dueherald::pipeline::Tally;
-use dueherald::store::Store;
+use dueherald::store::SourceStore;
 
 use super::bench::{Bench, Setup};
 

@@ -8,7 +8,7 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Address, RejectScope, Reply, Report, SkipReason, SuppressionReason};
 use dueherald::pipeline::{Intake, Trust};
 use dueherald::plan::Policy;
-use dueherald::store::{Store, SuppressionFilter};
+use dueherald::store::{SuppressionFilter, SuppressionStore};
 use rstest::rstest;
 
 use super::bench::{Bench, Setup, rejected};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
 use dueherald::plan::RateLimit;
-use dueherald::store::Store;
+use dueherald::store::ReminderStore;
 use rstest::rstest;
 
 use super::bench::{Bench, Setup, TEN};

@@ -9,7 +9,7 @@ use dueherald::domain::{Address, Channel, MerchantId, Phone, SkipReason, State};
 use dueherald::pipeline::{Composer, Tally};
 use dueherald::plan::RecipientAllowlist;
 use dueherald::render::{Renderer, TemplateSource, builtin_templates};
-use dueherald::store::{Stop, Store};
+use dueherald::store::{Stop, StopStore};
 use rstest::rstest;
 
 use super::bench::{Bench, Setup};

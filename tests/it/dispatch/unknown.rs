@@ -10,7 +10,7 @@ use dueherald::gateway::LookUp;
 use dueherald::pipeline::{AuditNote, Composer, Finding, ResolveError, Tally, drain, resolve};
 use dueherald::plan::ChannelMode;
 use dueherald::render::LinkKeys;
-use dueherald::store::Store;
+use dueherald::store::ReconcileStore;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 

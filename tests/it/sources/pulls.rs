@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use dueherald::domain::InstallmentStatus;
 use dueherald::pipeline::PullError;
-use dueherald::store::{SqliteStore, Store};
+use dueherald::store::{SchemaStore, SqliteStore};
 use tempfile::TempDir;
 
 use super::lender::{COLUMNS, Lender, PAGED, counts, inserts};

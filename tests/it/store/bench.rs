@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dueherald::clock::SimClock;
 use dueherald::domain::KeyRing;
-use dueherald::store::{MemoryStore, PostgresStore, SqliteStore, Store, TaskStore};
+use dueherald::store::{MemoryStore, PostgresStore, SchemaStore, SqliteStore, Store, TaskStore};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 

@@ -9,7 +9,7 @@ use dueherald::domain::{
     Channel, EmailAddress, Installment, LedgerRow, NewReminder, Next, Outcome, ReminderKey, SkipReason,
 };
 use dueherald::plan::{Account, Cap, Caps, Decision, Policy, Progress, RecentContacts};
-use dueherald::store::{ClaimRequest, ClaimResult, FieldUpdate, PostgresStore, Store};
+use dueherald::store::{ClaimRequest, ClaimResult, FieldUpdate, OutboxStore, PostgresStore, SchemaStore, Store};
 
 use super::bench::START;
 use super::sample::{by, date, import, instant, merchant, phone, plan, request, row, row_with_phone, send, sms};

@@ -2,7 +2,7 @@
 //! write.
 
 use chrono::TimeDelta;
-use dueherald::store::{PostgresStore, Store, StoreError};
+use dueherald::store::{PostgresStore, SchemaStore, StoreError, TurnStore};
 use futures_util::future::join_all;
 use rstest::rstest;
 use sqlx::postgres::PgConnectOptions;

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use dueherald::domain::{Channel, ReminderId, State};
 use dueherald::plan::RecentContacts;
-use dueherald::store::{ClaimRequest, PostgresStore, ReminderFilter, Store};
+use dueherald::store::{ClaimRequest, OutboxStore, PostgresStore, ReminderFilter, SchemaStore, Store};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::receipts::{delivered, record};

@@ -9,7 +9,7 @@ use dueherald::domain::{
 };
 use dueherald::http::ops::Figures;
 use dueherald::pipeline::{FunnelWatch, Registry};
-use dueherald::store::{ClaimedReminder, FieldUpdate, LedgerRow, MemoryStore, Store};
+use dueherald::store::{ClaimedReminder, FieldUpdate, FunnelStore, LedgerRow, MemoryStore, Store};
 
 use super::outcomes::{accepted, settle, unknown};
 use super::receipts::{delivered, record};

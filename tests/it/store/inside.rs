@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::plan::RateLimit;
-use dueherald::store::{ClaimRequest, PostgresStore, Store};
+use dueherald::store::{ClaimRequest, OutboxStore, PostgresStore, SchemaStore, StopStore};
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dueherald::clock::SimClock;
-use dueherald::store::{PostgresStore, SqliteStore, Store, StoreError};
+use dueherald::store::{PostgresStore, SchemaStore, SqliteStore, Store, StoreError};
 use rstest::rstest;
 use secrecy::SecretString;
 use sqlx::{ConnectOptions, Connection, Executor};

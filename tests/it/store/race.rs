@@ -9,7 +9,10 @@ use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, Next, Outcome, ReminderId, SkipReason};
 use dueherald::pipeline::{ScanOrder, ScanScope, scan};
 use dueherald::plan::{Decision, Horizon, PlanItem};
-use dueherald::store::{LedgerRow, PostgresStore, ReminderFilter, Store, WriteMode};
+use dueherald::store::{
+    LedgerRow, OutboxStore, PostgresStore, ReconcileStore, ReminderFilter, ReminderStore, ScanStore, SchemaStore,
+    Store, TurnStore, WriteMode,
+};
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::bench::START;

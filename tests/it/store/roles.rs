@@ -1,7 +1,7 @@
 //! What the roles of `deploy/postgres/roles.sql` may do. That a worker may do all its work, the suite shows: it runs as
 //! one.
 
-use dueherald::store::{PostgresStore, Store};
+use dueherald::store::{PostgresStore, SchemaStore};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
 

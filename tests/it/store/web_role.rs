@@ -15,7 +15,7 @@ use dueherald::domain::{
 };
 use dueherald::plan::AnswerTry;
 use dueherald::store::{
-    IncomingReply, InstallmentFilter, PostgresStore, ReminderFilter, ReportBatch, Sender, Stop, Store,
+    IncomingReply, InstallmentFilter, PostgresStore, ReminderFilter, ReportBatch, SchemaStore, Sender, Stop, Store,
     SuppressionFilter, WriteMode,
 };
 

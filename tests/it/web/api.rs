@@ -10,7 +10,7 @@ use dueherald::config::ApiAction::{self, ChangePreferences, ReadPreferences};
 use dueherald::config::ApiToken;
 use dueherald::domain::BorrowerKey;
 use dueherald::http::api::{Api, router};
-use dueherald::store::{MemoryStore, Store, WriteMode};
+use dueherald::store::{LedgerStore, MemoryStore, PreferenceStore, WriteMode};
 use rstest::rstest;
 use serde_json::{Value, json};
 

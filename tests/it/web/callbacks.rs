@@ -22,7 +22,10 @@ use dueherald::http::callbacks::{Inbox, router};
 use dueherald::http::public::router as pages;
 use dueherald::pipeline::{Intake, KEPT_FOR};
 use dueherald::plan::{Decision, SendPlan};
-use dueherald::store::{ClaimRequest, MemoryStore, ReminderFilter, ReplyFilter, Store, SuppressionFilter, WriteMode};
+use dueherald::store::{
+    ClaimRequest, LedgerStore, MemoryStore, OutboxStore, ReminderFilter, ReminderStore, ReplyFilter, ReplyStore,
+    ReportStore, Store, SuppressionFilter, SuppressionStore, WriteMode,
+};
 use rstest::rstest;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;

@@ -7,27 +7,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
     AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event,
-    EventKind, GatewayState, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant,
-    MerchantId, NewReminder, Origin, PersonName, Phone, Receipt, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
-    RouteHosts, RouteKey, RouteVersion, Routes, SentCount, Settlement, SourceName, SourceState, State, Step,
-    Suppression, SuppressionChange,
+    EventKind, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant, MerchantId,
+    NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts,
+    RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step, Suppression, SuppressionChange,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
-use dueherald::plan::{Account, AnswerTry, Due, Mark, PlanItem, Policy, RecentContacts, TryDecision};
+use dueherald::plan::{Account, AnswerTry, Due, Policy, RecentContacts, TryDecision};
 use dueherald::render::LinkKeys;
 use dueherald::store::{
-    Change, Changes, ClaimRequest, ClaimResult, DecideFn, DueCursor, InstallmentFilter, KeptReport, LedgerRow,
-    MemoryStore, NextLook, PlanResult, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderView,
-    ReplyFilter, ReplyReading, ReplyRecord, ReportAction, ReportBatch, ReportCounts, ScanState, Stop, Store,
-    StoreError, SuppressionChangeFilter, SuppressionFilter, UnknownReminder, WriteMode,
+    AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore,
+    PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore, ReminderView,
+    RouteStore, SchemaStore, SourceStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore,
+    WriteMode,
 };
 
 use secrecy::SecretString;
@@ -83,16 +82,18 @@ impl FakeStore {
 }
 
 #[async_trait]
-impl Store for FakeStore {
+impl SchemaStore for FakeStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.answer(()).await
     }
 
-    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
-        let asked = |view: &&ReminderView| filter.id == Some(view.reminder.id);
-        self.answer(self.reminders.iter().filter(asked).take(filter.limit as usize).cloned().collect()).await
+    async fn migrate(&self) -> Result<usize, StoreError> {
+        unreachable!("no page migrates")
     }
+}
 
+#[async_trait]
+impl LedgerStore for FakeStore {
     async fn account(&self, _: &BorrowerKey, _: NaiveDate, _: Channel) -> Result<Account, StoreError> {
         self.answer(self.account.clone()).await
     }
@@ -105,14 +106,6 @@ impl Store for FakeStore {
         _: RecentContacts,
     ) -> Result<Account, StoreError> {
         unreachable!("no page decides")
-    }
-
-    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
-        self.answer(self.counts.clone()).await
-    }
-
-    async fn migrate(&self) -> Result<usize, StoreError> {
-        unreachable!("no page migrates")
     }
 
     async fn import(&self, _: &[LedgerRow], _: WriteMode) -> Result<Vec<Change>, StoreError> {
@@ -128,22 +121,6 @@ impl Store for FakeStore {
         unreachable!("no page amends")
     }
 
-    async fn note_gateway(&self, _: &GatewayState) -> Result<(), StoreError> {
-        unreachable!("no page sends")
-    }
-
-    async fn gateway_states(&self, _: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError> {
-        unreachable!("no page asks how gateways do")
-    }
-
-    async fn note_source(&self, _: &SourceState) -> Result<(), StoreError> {
-        unreachable!("no page pulls")
-    }
-
-    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
-        self.answer(self.sources.clone()).await
-    }
-
     async fn due_page(
         &self,
         _: RangeInclusive<NaiveDate>,
@@ -156,7 +133,21 @@ impl Store for FakeStore {
     async fn installments(&self, _: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         self.answer(self.account.installments.clone()).await
     }
+}
 
+#[async_trait]
+impl SourceStore for FakeStore {
+    async fn note_source(&self, _: &SourceState) -> Result<(), StoreError> {
+        unreachable!("no page pulls")
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
+        self.answer(self.sources.clone()).await
+    }
+}
+
+#[async_trait]
+impl SuppressionStore for FakeStore {
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
         assert_eq!(by, None, "whoever follows a link is no member of staff");
         self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
@@ -180,32 +171,22 @@ impl Store for FakeStore {
     async fn suppression_changes(&self, _: &SuppressionChangeFilter) -> Result<Vec<SuppressionChange>, StoreError> {
         unreachable!("no page lists changes")
     }
+}
 
-    async fn take_in(&self, _: &ReportBatch) -> Result<ReportCounts, StoreError> {
-        self.answer(ReportCounts::default()).await
-    }
-
-    async fn kept_reports(&self, _: u32) -> Result<Vec<KeptReport>, StoreError> {
-        unreachable!("no page reviews reports")
-    }
-
-    async fn review_kept(&self, _: &[(KeptReport, ReportAction)]) -> Result<usize, StoreError> {
-        unreachable!("no page reviews reports")
-    }
-
-    async fn read_reply(&self, _: &ReplyReading) -> Result<Option<ReplyRecord>, StoreError> {
-        unreachable!("no page reads answers")
-    }
-
-    async fn replies(&self, _: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
-        unreachable!("no page lists answers")
-    }
-
+#[async_trait]
+impl PreferenceStore for FakeStore {
     async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
         self.wished.lock().expect("nobody panics with it").push(said.clone());
         Ok(true)
     }
 
+    async fn preferences(&self, _: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
+        unreachable!("no page reads wishes")
+    }
+}
+
+#[async_trait]
+impl RouteStore for FakeStore {
     async fn add_route_version(&self, _: &RouteVersion) -> Result<(), StoreError> {
         unreachable!("no page changes a route")
     }
@@ -214,6 +195,17 @@ impl Store for FakeStore {
         Ok(Vec::new())
     }
 
+    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
+        unreachable!("no page probes")
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        unreachable!("these routes are not probed")
+    }
+}
+
+#[async_trait]
+impl FunnelStore for FakeStore {
     async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
         if self.clicks_fail {
             return Err(StoreError::NotMigrated);
@@ -226,6 +218,13 @@ impl Store for FakeStore {
         unreachable!("no page tells who went where")
     }
 
+    async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
+        unreachable!("no page tells what was sent")
+    }
+}
+
+#[async_trait]
+impl AnswerStore for FakeStore {
     async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         self.tried.lock().expect("nobody panics with it").push(attempt.clone());
         self.tries.try_digits(attempt).await
@@ -234,119 +233,17 @@ impl Store for FakeStore {
     async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
         self.tries.forget_tries(attempt).await
     }
+}
 
-    async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
-        unreachable!("no page tells what was sent")
+#[async_trait]
+impl ReminderStore for FakeStore {
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
+        let asked = |view: &&ReminderView| filter.id == Some(view.reminder.id);
+        self.answer(self.reminders.iter().filter(asked).take(filter.limit as usize).cloned().collect()).await
     }
 
-    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
-        unreachable!("no page probes")
-    }
-
-    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
-        unreachable!("these routes are not probed")
-    }
-
-    async fn preferences(&self, _: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError> {
-        unreachable!("no page reads wishes")
-    }
-
-    async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
-        unreachable!("no page plans")
-    }
-
-    async fn scan_state(&self) -> Result<ScanState, StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn announce(&self, _: &[Mark], _: DateTime<Utc>) -> Result<ScanState, StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn passed(&self, _: &[Mark]) -> Result<(), StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn changes(&self, _: Option<i64>, _: u32) -> Result<Changes, StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn put_in(&self, _: &[PlanItem], _: DateTime<Utc>, _: WriteMode) -> Result<PlanResult, StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn done_with(&self, _: &[i64], _: &str) -> Result<bool, StoreError> {
-        unreachable!("no page scans")
-    }
-
-    async fn claim(&self, _: &ClaimRequest, _: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
-        unreachable!("no page claims")
-    }
-
-    async fn settle_and_claim(
-        &self,
-        _: &[Settlement],
-        _: &ClaimRequest,
-        _: DecideFn<'_>,
-    ) -> Result<(usize, ClaimResult), StoreError> {
-        unreachable!("no page claims")
-    }
-
-    async fn settle(&self, _: &[Settlement]) -> Result<usize, StoreError> {
-        unreachable!("no page settles")
-    }
-
-    async fn unknown(&self, _: Channel, _: Option<ReminderId>, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
-        unreachable!("no page resolves")
-    }
-
-    async fn unknown_due(&self, _: Channel, _: u32) -> Result<Vec<UnknownReminder>, StoreError> {
-        unreachable!("no page resolves")
-    }
-
-    async fn look_again(&self, _: &[NextLook]) -> Result<(), StoreError> {
-        unreachable!("no page resolves")
-    }
-
-    async fn record(&self, _: &[Receipt]) -> Result<usize, StoreError> {
-        unreachable!("no page records receipts")
-    }
-
-    async fn fallbacks_due(&self, _: u32) -> Result<Vec<Reminder>, StoreError> {
-        unreachable!("no page falls back")
-    }
-
-    async fn fall_back(&self, _: &[(ReminderId, Option<NewReminder>)], _: DateTime<Utc>) -> Result<(), StoreError> {
-        unreachable!("no page falls back")
-    }
-
-    async fn stop(&self, _: &Stop) -> Result<(), StoreError> {
-        unreachable!("no page stops")
-    }
-
-    async fn lift_stop(
-        &self,
-        _: Option<&MerchantId>,
-        _: Option<Channel>,
-        _: &ManualChange,
-    ) -> Result<bool, StoreError> {
-        unreachable!("no page stops")
-    }
-
-    async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        unreachable!("no page stops")
-    }
-
-    async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
-        unreachable!("no page rehomes")
-    }
-
-    async fn reap(&self, _: u32) -> Result<Vec<ReminderId>, StoreError> {
-        unreachable!("no page reaps")
-    }
-
-    async fn next_due(&self, _: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
-        unreachable!("no page sends")
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
+        self.answer(self.counts.clone()).await
     }
 
     async fn events(&self, id: ReminderId) -> Result<Vec<Event>, StoreError> {
@@ -361,10 +258,6 @@ impl Store for FakeStore {
             detail: None,
         };
         self.answer(left.map(accepted).collect()).await
-    }
-
-    async fn take_turn(&self, _: &str, _: &str, _: TimeDelta) -> Result<bool, StoreError> {
-        unreachable!("no page takes a turn")
     }
 }
 

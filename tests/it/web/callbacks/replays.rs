@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use dueherald::domain::{State, SuppressionReason};
-use dueherald::store::{ReplyFilter, Store};
+use dueherald::store::{ReminderStore, ReplyFilter, ReplyStore};
 
 use super::Bench;
 

@@ -1,0 +1,61 @@
+//! Claims and settlements.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::operations::end;
+use super::{End, outbox, round, views};
+use crate::domain::{Channel, NewReminder, ReminderId, Settlement};
+use crate::store::sql::queue::Move;
+use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
+
+#[async_trait]
+impl OutboxStore for End {
+    async fn plan(
+        &self,
+        reminders: &[NewReminder],
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Result<Vec<ReminderId>, StoreError> {
+        let mut tx = self.write().await?;
+        let planned = outbox::plan(&mut tx, reminders, at).await?;
+        end(tx, mode).await?;
+        Ok(planned)
+    }
+
+    async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
+        let (_, claimed) = self.settle_and_claim(&[], request, decide).await?;
+        Ok(claimed)
+    }
+
+    async fn settle_and_claim(
+        &self,
+        settlements: &[Settlement],
+        request: &ClaimRequest,
+        decide: DecideFn<'_>,
+    ) -> Result<(usize, ClaimResult), StoreError> {
+        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
+        round::settle_and_claim(self, &moves, request, decide).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
+        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
+        let mut alone = self.write_alone().await?;
+        let settled = outbox::record(&mut alone, &moves).await?;
+        self.commit_alone(alone).await?;
+        Ok(settled.len())
+    }
+
+    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+        let mut tx = self.write().await?;
+        let moved = outbox::rehome(&mut tx, channel, places).await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+
+    async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = views::next_due(&mut tx, channel).await?;
+        Ok(tx.finish(read).await)
+    }
+}

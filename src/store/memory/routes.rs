@@ -1,0 +1,32 @@
+//! Routes, in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::domain::{RouteHealth, RouteKey, RouteVersion};
+use crate::store::{RouteStore, StoreError};
+
+#[async_trait]
+impl RouteStore for MemoryStore {
+    async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
+        self.tables().routes.entry(version.route.key.clone()).or_default().push(version.clone());
+        Ok(())
+    }
+
+    async fn route_versions(&self, key: Option<&RouteKey>) -> Result<Vec<RouteVersion>, StoreError> {
+        let tables = self.tables();
+        Ok(match key {
+            Some(key) => tables.routes.get(key).cloned().unwrap_or_default(),
+            None => tables.routes.values().filter_map(|versions| versions.last().cloned()).collect(),
+        })
+    }
+
+    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+        self.tables().route_health.insert(health.key.clone(), health.clone());
+        Ok(())
+    }
+
+    async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {
+        Ok(self.tables().route_health.values().cloned().collect())
+    }
+}

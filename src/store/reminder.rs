@@ -1,0 +1,21 @@
+//! Reminders, to be read.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{QueueCounts, ReminderFilter, ReminderView, StoreError};
+use crate::domain::{Event, ReminderId};
+
+/// Reads reminders, their events, and how long the queue is.
+#[async_trait]
+pub trait ReminderStore: Debug + Send + Sync {
+    /// What is in the queue of each channel, as of the store's clock.
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError>;
+
+    /// Reminders that match, newest first, each with its state.
+    async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError>;
+
+    /// Everything that happened to a reminder, oldest first.
+    async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError>;
+}

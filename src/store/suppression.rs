@@ -1,0 +1,32 @@
+//! Suppressions.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{StoreError, SuppressionChangeFilter, SuppressionFilter};
+use crate::domain::{AddressKey, ManualChange, MerchantId, Suppression, SuppressionChange};
+
+/// Addresses that get no message.
+#[async_trait]
+pub trait SuppressionStore: Debug + Send + Sync {
+    /// Adds suppressions; the same address for the same merchant is replaced, but what has no end stays where the new
+    /// one has: an opt-out is ended by lifting it. What a person does goes on record in the same transaction.
+    async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError>;
+
+    /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
+    async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError>;
+
+    /// Takes a suppression out, on record. `false`, and nothing is recorded, if there was none of that address for that
+    /// merchant, or for all with `None`.
+    async fn lift_suppression(
+        &self,
+        merchant: Option<&MerchantId>,
+        address: &AddressKey,
+        by: &ManualChange,
+    ) -> Result<bool, StoreError>;
+
+    /// What people have changed about stops and suppressions, newest first.
+    async fn suppression_changes(&self, filter: &SuppressionChangeFilter)
+    -> Result<Vec<SuppressionChange>, StoreError>;
+}
