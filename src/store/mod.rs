@@ -4,6 +4,16 @@
 //! the sum of the traits; a function takes those that it uses. Three stores pass one conformance suite
 //! (`tests/it/store/`): PostgreSQL, SQLite, and memory for tests and the simulation. [`TaskStore`] wraps a store.
 //!
+//! # How to read it
+//!
+//! `operations` implements the traits for both databases. It is one module that `postgres` and `sqlite` each compile for
+//! themselves, by the only `#[path]` of this crate: so its functions exist twice, with the same names. Go-to-definition
+//! leads to the one file for both; what it calls in its parent (`queue`, `Tx`, `Batch`, …) exists once in each database.
+//! Generic functions instead would repeat a bound for every type that one of the 151 statements binds or reads, because
+//! sqlx has these per database (`i64: Encode<DB>`) and Rust does not infer them from a trait; `sqlx::Any` loses types.
+//!
+//! # The outbox
+//!
 //! The outbox is a `reminder` row that is inserted once and never updated, a narrow `queue` row that exists only while
 //! something is to be done (planned, held, sending, unknown, falling back to another channel), and appended events. The
 //! state is the queue row, or else the last event; of what falls back it is the last event too.
@@ -30,7 +40,7 @@ mod scan;
 mod schema;
 mod source;
 mod sql;
-#[expect(clippy::duplicate_mod, reason = "the operations in `body` are compiled once for each database")]
+#[expect(clippy::duplicate_mod, reason = "each database compiles the module `operations` for itself")]
 mod sqlite;
 mod stop;
 mod suppression;

@@ -1,93 +1,33 @@
 //! The PostgreSQL end: native types, rows locked one by one, any number of daemons on one database.
 
 mod address_key;
-#[path = "../body/address_keys.rs"]
-mod address_keys;
 mod batch;
 mod borrower;
 mod changed;
-#[path = "../body/claims.rs"]
-mod claims;
-#[path = "../body/clicks.rs"]
-mod clicks;
+mod claim;
 mod connect;
 mod contact;
-#[path = "../body/contacts.rs"]
-mod contacts;
-#[path = "../body/digits.rs"]
-mod digits;
-#[path = "../body/encryption.rs"]
-mod encryption;
 mod encryption_guards;
-#[path = "../body/fallback.rs"]
-mod fallback;
 mod fence;
-#[path = "../body/funnel.rs"]
-mod funnel;
-#[path = "../body/gateway_states.rs"]
-mod gateway_states;
 mod head;
-#[path = "../body/holds.rs"]
-mod holds;
 mod hosts;
 mod incarnation;
-#[path = "../body/incarnations.rs"]
-mod incarnations;
 mod installment;
-#[path = "../body/ledger.rs"]
-mod ledger;
 mod migration;
 mod notice;
-#[path = "../body/notices.rs"]
-mod notices;
-#[path = "../body/operations.rs"]
+#[path = "../operations/mod.rs"]
 mod operations;
-#[path = "../body/outbox.rs"]
-mod outbox;
-#[path = "../body/permits.rs"]
-mod permits;
 mod pool;
-#[path = "../body/preferences.rs"]
-mod preferences;
 mod queue;
 mod rate;
 mod receipt;
-#[path = "../body/receipts.rs"]
-mod receipts;
-#[path = "../body/reconcile.rs"]
-mod reconcile;
 mod reject;
-#[path = "../body/rejects.rs"]
-mod rejects;
 mod reminder;
-#[path = "../body/replans.rs"]
-mod replans;
-#[path = "../body/replies.rs"]
-mod replies;
 mod report;
-#[path = "../body/reports.rs"]
-mod reports;
-mod round;
-#[path = "../body/route_health.rs"]
-mod route_health;
-#[path = "../body/routes.rs"]
-mod routes;
-#[path = "../body/scan.rs"]
-mod scan;
 mod servers;
 mod session;
-#[path = "../body/sources.rs"]
-mod sources;
-#[path = "../body/stops.rs"]
-mod stops;
 mod suppression;
-#[path = "../body/suppression_changes.rs"]
-mod suppression_changes;
 mod turns;
-#[path = "../body/views.rs"]
-mod views;
-#[path = "../body/volumes.rs"]
-mod volumes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -107,10 +47,10 @@ use pool::{Pool, Tx};
 use session::{Session, is_outside};
 use turns::LaneTurns;
 
-/// What the body calls a connection, the database and this end.
+/// The names by which `operations` knows this database.
 type Connection = Session;
 type Db = Postgres;
-type End = PostgresStore;
+type SqlStore = PostgresStore;
 
 /// Lists and pages are planned for the values they come with. They are short and have an order, so they go along an
 /// index and stop at their limit; a hash join would read the tables whole before the first row.

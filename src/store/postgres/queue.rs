@@ -12,7 +12,7 @@ use crate::store::{ClaimRequest, StoreError};
 
 use super::fence::fence;
 use super::head::{BEGINNING, ClaimPosition, QueueLane};
-use super::{Batch, Connection, End};
+use super::{Batch, Connection, SqlStore};
 
 /// Takes rows out by the events that end a reminder. Binds: the columns of `said`.
 macro_rules! delete_finished {
@@ -158,13 +158,13 @@ pub(super) const GIVE_BACK: &str = r#"
 
 /// Takes back what was claimed and not decided about. The next claim looks for it from the beginning of its lane.
 pub(super) async fn let_go<R>(
-    end: &End,
+    store: &SqlStore,
     connection: &mut Connection,
     request: &ClaimRequest,
     undecided: Batch<'_, R>,
 ) -> Result<(), StoreError> {
     undecided.query(GIVE_BACK)?.execute(connection).await?;
-    end.heads.exhausted(lane(request));
+    store.heads.exhausted(lane(request));
     Ok(())
 }
 
@@ -195,15 +195,15 @@ pub(super) async fn overdue(
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(
-    end: &End,
+    store: &SqlStore,
     connection: &mut Connection,
     now: Option<Moment>,
     request: &ClaimRequest,
     limit: u32,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    let from = end.heads.of(lane(request));
+    let from = store.heads.of(lane(request));
     let mut rows = claim_from(connection, CLAIM, now, request, from, limit).await?;
-    look_back(end, connection, CLAIM, now, request, limit, (from, &mut rows)).await?;
+    look_back(store, connection, CLAIM, now, request, limit, (from, &mut rows)).await?;
     Ok(rows)
 }
 
@@ -219,22 +219,22 @@ pub(super) struct SettledAndClaimed {
 /// Records moves that all end a reminder, and claims, in one statement that is a transaction by itself; when it is this
 /// round's turn.
 pub(super) async fn record_and_claim(
-    end: &End,
+    store: &SqlStore,
     now: Option<Moment>,
     moves: Batch<'_, &Move>,
     request: &ClaimRequest,
 ) -> Result<SettledAndClaimed, StoreError> {
     let moves = moves.query(RECORD_ENDS_AND_CLAIM)?;
-    let turn = end.turns.of(lane(request)).await;
-    let mut connection = end.write_alone_for(lane(request)).await?;
-    let from = end.heads.of(lane(request));
+    let turn = store.turns.of(lane(request)).await;
+    let mut connection = store.write_alone_for(lane(request)).await?;
+    let from = store.heads.of(lane(request));
     let found = bind_claim(moves, now, request, from, request.limit).fetch_all(&mut *connection).await?;
     let claimed = found.iter().filter_map(|row| head(row).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
     let last = claimed.last().filter(|_| claimed.len() >= request.limit as usize);
     let Some(last) = last else {
         let mut round = SettledAndClaimed::read(&found)?;
         let rows = &mut round.rows;
-        let looked = look_back(end, &mut connection, CLAIM_ALONE, now, request, request.limit, (from, rows)).await;
+        let looked = look_back(store, &mut connection, CLAIM_ALONE, now, request, request.limit, (from, rows)).await;
         // What is claimed already is on record, and has to be handed out. If the database is down, the next statement
         // meets that.
         if round.rows.is_empty() {
@@ -243,7 +243,7 @@ pub(super) async fn record_and_claim(
         connection.commit().await?;
         return Ok(round);
     };
-    end.heads.found(lane(request), from, *last, found[0].try_get("claimed_at")?);
+    store.heads.found(lane(request), from, *last, found[0].try_get("claimed_at")?);
     connection.commit_for(lane(request)).await?;
     drop(turn);
     // The next round has its statement on the way before these rows are read.
@@ -277,7 +277,7 @@ fn lane(request: &ClaimRequest) -> QueueLane {
 
 /// Adds what was put in behind the head, if not enough lay ahead of it; and keeps where the next claim is to look.
 async fn look_back(
-    end: &End,
+    store: &SqlStore,
     connection: &mut Connection,
     statement: &'static str,
     now: Option<Moment>,
@@ -290,15 +290,15 @@ async fn look_back(
         0 => rows.last().map(|last| (from, last)),
         _ if from == BEGINNING => None,
         _ => {
-            end.heads.exhausted(lane(request));
+            store.heads.exhausted(lane(request));
             let found = rows.len();
             rows.extend(claim_from(connection, statement, now, request, BEGINNING, left).await?);
             (reminders(&rows[found..]) >= left).then(|| rows.last().map(|last| (BEGINNING, last))).flatten()
         }
     };
     match enough {
-        Some((from, last)) => end.heads.found(lane(request), from, last.head(), last.now),
-        None => end.heads.exhausted(lane(request)),
+        Some((from, last)) => store.heads.found(lane(request), from, last.head(), last.now),
+        None => store.heads.exhausted(lane(request)),
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ macro_rules! installment_columns {
 pub(in crate::store) use installment_columns;
 
 /// The written columns of an instalment: a column, its number among the arrays of PostgreSQL, its index in a row of
-/// SQLite, and its type. The order is that in which [`crate::store::body`] binds. First the key, at the end what
+/// SQLite, and its type. The order is that in which `operations` binds. First the key, at the end what
 /// `settled_at` follows from.
 macro_rules! with_written_columns {
     ($use:ident) => {

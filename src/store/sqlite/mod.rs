@@ -1,85 +1,25 @@
 //! The SQLite end, for one machine: one file, one writer at a time, readers beside it.
 
 mod address_key;
-#[path = "../body/address_keys.rs"]
-mod address_keys;
 mod batch;
 mod borrower;
 mod changed;
-#[path = "../body/claims.rs"]
-mod claims;
-#[path = "../body/clicks.rs"]
-mod clicks;
 mod connect;
 mod contact;
-#[path = "../body/contacts.rs"]
-mod contacts;
-#[path = "../body/digits.rs"]
-mod digits;
-#[path = "../body/encryption.rs"]
-mod encryption;
 mod encryption_guards;
-#[path = "../body/fallback.rs"]
-mod fallback;
-#[path = "../body/funnel.rs"]
-mod funnel;
-#[path = "../body/gateway_states.rs"]
-mod gateway_states;
-#[path = "../body/holds.rs"]
-mod holds;
 mod incarnation;
-#[path = "../body/incarnations.rs"]
-mod incarnations;
 mod installment;
-#[path = "../body/ledger.rs"]
-mod ledger;
 mod notice;
-#[path = "../body/notices.rs"]
-mod notices;
-#[path = "../body/operations.rs"]
+#[path = "../operations/mod.rs"]
 mod operations;
-#[path = "../body/outbox.rs"]
-mod outbox;
-#[path = "../body/permits.rs"]
-mod permits;
-#[path = "../body/preferences.rs"]
-mod preferences;
 mod queue;
 mod rate;
 mod receipt;
-#[path = "../body/receipts.rs"]
-mod receipts;
-#[path = "../body/reconcile.rs"]
-mod reconcile;
 mod reject;
-#[path = "../body/rejects.rs"]
-mod rejects;
 mod reminder;
-#[path = "../body/replans.rs"]
-mod replans;
-#[path = "../body/replies.rs"]
-mod replies;
 mod report;
-#[path = "../body/reports.rs"]
-mod reports;
-#[path = "../body/route_health.rs"]
-mod route_health;
-#[path = "../body/routes.rs"]
-mod routes;
-#[path = "../body/scan.rs"]
-mod scan;
 mod session;
-#[path = "../body/sources.rs"]
-mod sources;
-#[path = "../body/stops.rs"]
-mod stops;
 mod suppression;
-#[path = "../body/suppression_changes.rs"]
-mod suppression_changes;
-#[path = "../body/views.rs"]
-mod views;
-#[path = "../body/volumes.rs"]
-mod volumes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,15 +34,15 @@ use super::sql::value::Moment;
 use crate::clock::Clock;
 use crate::domain::KeyRing;
 use batch::Batch;
-use outbox as round;
+use operations::outbox as claim;
 use session::{Session, Tx};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// What the body calls a connection, the database and this end.
+/// The names by which `operations` knows this database.
 type Connection = SqliteConnection;
 type Db = Sqlite;
-type End = SqliteStore;
+type SqlStore = SqliteStore;
 
 /// Takes the write lock at once: a transaction that reads first and then wants to write is refused when another wrote
 /// in between. Within a transaction SQLite refuses it.

@@ -6,7 +6,7 @@ use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_
 use crate::store::sql::value::{Moment, stored_place};
 use crate::store::{ClaimRequest, StoreError};
 
-use super::{Batch, Connection, End};
+use super::{Batch, Connection, SqlStore};
 
 /// Whether the database is the one that the claimer knows, and armed. Without a generation everything passes.
 macro_rules! fence {
@@ -38,7 +38,7 @@ pub(super) const GIVE_BACK: &str = r#"
 
 /// Takes back what was claimed and not decided about.
 pub(super) async fn let_go<R>(
-    _: &End,
+    _: &SqlStore,
     connection: &mut Connection,
     _: &ClaimRequest,
     undecided: Batch<'_, R>,
@@ -63,7 +63,7 @@ pub(super) async fn overdue(
 
 /// Puts up to `limit` due rows under a lease. Gives the facts about each.
 pub(super) async fn claim(
-    _: &End,
+    _: &SqlStore,
     connection: &mut Connection,
     now: Option<Moment>,
     request: &ClaimRequest,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::{Db, End, Tx, address_keys, encryption};
+use super::{Db, SqlStore, Tx, address_keys, encryption};
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{SchemaStore, StoreError, TurnStore, WriteMode};
@@ -17,7 +17,7 @@ pub(super) async fn end(tx: Tx, mode: WriteMode) -> Result<(), StoreError> {
 }
 
 #[async_trait]
-impl SchemaStore for End {
+impl SchemaStore for SqlStore {
     async fn migrate(&self) -> Result<usize, StoreError> {
         let applied = self.apply_migrations().await?;
         address_keys::complete(self).await?;
@@ -32,7 +32,7 @@ impl SchemaStore for End {
 }
 
 #[async_trait]
-impl TurnStore for End {
+impl TurnStore for SqlStore {
     async fn take_turn(&self, task: &str, holder: &str, lasts: TimeDelta) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Db, End, Tx};
+use super::{Db, SqlStore, Tx};
 use crate::domain::{Code, GatewayState};
 use crate::store::sql::gateway_state::{FORGET, GatewayStateRow, NOTE, SINCE};
 use crate::store::sql::value::Moment;
 use crate::store::{GATEWAY_STATE_KEPT, GatewayStateStore, StoreError};
 
 #[async_trait]
-impl GatewayStateStore for End {
+impl GatewayStateStore for SqlStore {
     async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         note(&mut tx, state).await?;

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::NaiveDate;
 
-use super::operations::end;
-use super::{Batch, Db, End, Tx, borrower, contacts, installment, rejects, scan, sources};
+use super::schema::end;
+use super::{Batch, Db, SqlStore, Tx, borrower, contacts, installment, rejects, scan, sources};
 use crate::domain::{
     Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId,
     SourceName, Suppression,
@@ -24,7 +24,7 @@ use crate::store::sql::value::{Amount, Moment};
 use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, StoreError, WriteMode};
 
 #[async_trait]
-impl LedgerStore for End {
+impl LedgerStore for SqlStore {
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError> {
         self.import_batch(rows, &[], mode).await
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
-use super::{Batch, Db, End, Tx, ledger, receipts, replies, report, suppression};
+use super::{Batch, Db, SqlStore, Tx, ledger, receipts, replies, report, suppression};
 use crate::domain::{
     AddressKey, GatewayName, MerchantId, Receipt, ReminderId, ReportedState, Suppression, SuppressionReason,
 };
@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 #[async_trait]
-impl ReportStore for End {
+impl ReportStore for SqlStore {
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;

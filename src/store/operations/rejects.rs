@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
-use super::operations::end;
-use super::{Batch, Db, End, Tx, ledger, queue, reject, sources};
+use super::schema::end;
+use super::{Batch, Db, SqlStore, Tx, ledger, queue, reject, sources};
 use crate::domain::{
     Amendment, AmendmentResult, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord,
     SoundRecord, SourceName,
@@ -25,7 +25,7 @@ use crate::store::{
 };
 
 #[async_trait]
-impl RejectStore for End {
+impl RejectStore for SqlStore {
     async fn import_batch(
         &self,
         rows: &[LedgerRow],
@@ -190,7 +190,7 @@ pub(super) async fn after_amendments(
 }
 
 /// Releases the reminders of instalments of which nothing is kept any more, as many of each as one transaction should.
-pub(super) async fn release(end: &End, tx: &mut Tx, ended: Vec<RejectSubject>) -> Result<(), StoreError> {
+pub(super) async fn release(end: &SqlStore, tx: &mut Tx, ended: Vec<RejectSubject>) -> Result<(), StoreError> {
     if ended.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Connection, Db, End, Tx, contacts, permits, queue, reminder, replans};
+use super::{Batch, Connection, Db, SqlStore, Tx, contacts, permits, queue, reminder, replans};
 use crate::domain::{
     Attempt, Channel, Event, EventKind, GatewayName, KeyRing, NewReminder, ReminderId, RouteKey, SkipReason,
 };
@@ -72,40 +72,40 @@ pub(super) async fn put_in(tx: &mut Tx, found: &[PlanItem], at: DateTime<Utc>) -
 }
 
 /// A due reminder under a lease, with the facts about it, before anything is decided.
-pub(super) struct LeasedReminder {
-    pub(super) id: ReminderId,
+pub(in crate::store) struct LeasedReminder {
+    pub(in crate::store) id: ReminderId,
     /// The number of the attempt that the lease is for.
     attempt: u32,
     /// Whether an earlier copy may have arrived.
     in_doubt: bool,
     /// What it waited for last, which may be a retry.
     due_since: Moment,
-    pub(super) reminder: NewReminder,
-    pub(super) account: Account,
+    pub(in crate::store) reminder: NewReminder,
+    pub(in crate::store) account: Account,
 }
 
 /// Records outcomes and claims, in one transaction.
-pub(super) async fn settle_and_claim(
-    end: &End,
+pub(in crate::store) async fn settle_and_claim(
+    store: &SqlStore,
     moves: &[Move],
     request: &ClaimRequest,
     decide: DecideFn<'_>,
 ) -> Result<(usize, ClaimResult), StoreError> {
-    let mut tx = end.write().await?;
+    let mut tx = store.write().await?;
     let settled = record(&mut tx, moves).await?;
-    let claimed = claim(end, &mut tx, request, decide).await?;
+    let claimed = claim(store, &mut tx, request, decide).await?;
     // Before it is handed out: what is not recorded as claimed must not be sent (I9).
     tx.commit().await?;
     Ok((settled.len(), claimed))
 }
 
 async fn claim(
-    end: &End,
+    store: &SqlStore,
     tx: &mut Tx,
     request: &ClaimRequest,
     decide: DecideFn<'_>,
 ) -> Result<ClaimResult, StoreError> {
-    let given = end.given_now();
+    let given = store.given_now();
     let rate = permits::lock(tx, given, request).await?;
     let allowed = rate.as_ref().map_or(request.limit, permits::LockedRate::allowed);
     let most = allowed as usize;
@@ -113,7 +113,7 @@ async fn claim(
     let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
     let mut wanted = allowed;
     while sending.len() < most && put_aside.len() < PUT_ASIDE_AT_ONCE {
-        let rows = queue::claim(end, tx, given, request, wanted).await?;
+        let rows = queue::claim(store, tx, given, request, wanted).await?;
         // The time comes with the first row.
         let Some(now) = given.or(rows.first().map(|row| row.now)) else { break };
         given = Some(now);
@@ -129,7 +129,7 @@ async fn claim(
             let undecided = Batch::of(&sorted.undecided)
                 .column(|leased| leased.id.0)?
                 .column(|leased| stored_attempt(leased.attempt))?;
-            queue::let_go(end, tx, request, undecided).await?;
+            queue::let_go(store, tx, request, undecided).await?;
         }
         // Without a rate nothing is lost by claiming again.
         if rate.is_none() || found < wanted {
@@ -141,7 +141,7 @@ async fn claim(
     }
     let now = match given {
         Some(now) => now,
-        None => end.now(tx).await?,
+        None => store.now(tx).await?,
     };
     if let Some(rate) = &rate {
         sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
@@ -167,15 +167,15 @@ async fn look_beside(
 }
 
 /// Due reminders once it was decided about them.
-pub(super) struct Decisions {
-    pub(super) sending: Vec<ClaimedReminder>,
-    pub(super) put_aside: Vec<(LeasedReminder, Decision)>,
+pub(in crate::store) struct Decisions {
+    pub(in crate::store) sending: Vec<ClaimedReminder>,
+    pub(in crate::store) put_aside: Vec<(LeasedReminder, Decision)>,
     /// More than may be sent now.
     undecided: Vec<LeasedReminder>,
 }
 
 /// Decides about due reminders in their order, until `most` are to be sent.
-pub(super) fn sort_out(
+pub(in crate::store) fn sort_out(
     leased: Vec<LeasedReminder>,
     request: &ClaimRequest,
     decide: DecideFn<'_>,
@@ -200,7 +200,7 @@ pub(super) fn sort_out(
 }
 
 /// Puts the rows of each reminder together.
-pub(super) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<LeasedReminder>, StoreError> {
+pub(in crate::store) fn leased(rows: Vec<ClaimRow>, ring: Option<&KeyRing>) -> Result<Vec<LeasedReminder>, StoreError> {
     let mut taken: Vec<LeasedReminder> = Vec::with_capacity(rows.len());
     for mut row in rows {
         let notice = row.notice()?;
@@ -239,7 +239,7 @@ impl LeasedReminder {
 }
 
 /// What is not to be sent now has not been attempted: its lease is undone, and it is skipped, deferred or held.
-pub(super) async fn give_back(
+pub(in crate::store) async fn give_back(
     tx: &mut Tx,
     put_aside: Vec<(LeasedReminder, Decision)>,
     now: Moment,
@@ -315,7 +315,7 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
 
 /// In one order everywhere, so that two transactions cannot lock each other out. Of two words on one attempt the first
 /// counts.
-pub(super) fn in_order(moves: &[Move]) -> Vec<&Move> {
+pub(in crate::store) fn in_order(moves: &[Move]) -> Vec<&Move> {
     let mut moves = Vec::from_iter(moves);
     moves.sort_by_key(|step| step.event.reminder);
     moves.dedup_by_key(|step| (step.event.reminder, step.event.attempt));
@@ -323,7 +323,7 @@ pub(super) fn in_order(moves: &[Move]) -> Vec<&Move> {
 }
 
 /// The columns of moves.
-pub(super) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m Move>, StoreError> {
+pub(in crate::store) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m Move>, StoreError> {
     Batch::of(moves)
         .column(|step| step.event.reminder.0)?
         .column(|step| stored_attempt(step.event.attempt))?

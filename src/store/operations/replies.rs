@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::reports::suppressed;
-use super::{Db, End, Tx, ledger, outbox, queue, suppression};
+use super::{Db, SqlStore, Tx, ledger, outbox, queue, suppression};
 use crate::domain::{BY_REPLY, HoldCause, HoldReason, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
 use crate::store::sql::borrower::read as read_column;
 use crate::store::sql::channel::last_sent;
@@ -19,7 +19,7 @@ use crate::store::{
 };
 
 #[async_trait]
-impl ReplyStore for End {
+impl ReplyStore for SqlStore {
     async fn replies(&self, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
         let mut tx = self.read().await?;
         let read = listed(&mut tx, filter).await?;

@@ -1,7 +1,7 @@
 //! The end of the upgrade to compared addresses: what migration 0011 leaves, because SQL cannot work it out. It goes
 //! before the database is encrypted.
 
-use super::{Batch, Db, End, Tx, address_key, ledger, suppression};
+use super::{Batch, Db, SqlStore, Tx, address_key, ledger, suppression};
 use crate::domain::{AddressKey, EmailAddress, MerchantId};
 use crate::store::sql::address_key::{WITHOUT_KEY, WithoutKeyRow, strictness};
 use crate::store::sql::clauses::narrowed;
@@ -12,7 +12,7 @@ use crate::store::{StoreError, SuppressionFilter};
 const PAGE: usize = 1_000;
 
 /// Works out the missing keys; nothing is to be done but after an upgrade.
-pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
+pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
     loop {
         let mut tx = end.write_plain().await?;
         let found = complete_borrowers(&mut tx).await?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Batch, Db, End, Tx, holds, notice, outbox};
+use super::{Batch, Db, SqlStore, Tx, holds, notice, outbox};
 use crate::domain::{
     BorrowerKey, HoldCause, HoldReason, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, Recipient,
     ReminderKey, Step,
@@ -17,7 +17,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
 
 #[async_trait]
-impl NoticeStore for End {
+impl NoticeStore for SqlStore {
     async fn add_notice(&self, notice: &Notice) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let added = sqlx::query::<Db>(ADD)

@@ -5,14 +5,14 @@ use std::ops::Range;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Db, End, Tx, clicks};
+use super::{Db, SqlStore, Tx, clicks};
 use crate::domain::{Click, SentCount};
 use crate::store::sql::funnel::{SENT, SentRow};
 use crate::store::sql::value::Moment;
 use crate::store::{FunnelStore, StoreError};
 
 #[async_trait]
-impl FunnelStore for End {
+impl FunnelStore for SqlStore {
     async fn add_click(&self, click: &Click) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         clicks::add(&mut tx, click).await?;

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{Db, End, Tx, holds, suppression_changes};
+use super::{Db, SqlStore, Tx, holds, suppression_changes};
 use crate::domain::{Channel, HoldReason, ManualChange, MerchantId, SuppressionAction};
 use crate::store::sql::stop::{ALL, LIFT, StopRow, UPSERT};
 use crate::store::sql::value::Moment;
 use crate::store::{Stop, StopStore, StoreError};
 
 #[async_trait]
-impl StopStore for End {
+impl StopStore for SqlStore {
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         put(&mut tx, stop).await?;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, End, Tx, installment, rejects, scan};
+use super::{Db, SqlStore, Tx, installment, rejects, scan};
 use crate::domain::{Amendment, AmendmentResult, SourceName, SourceState};
 use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
 use crate::store::sql::value::Moment;
 use crate::store::{SourceStore, StoreError};
 
 #[async_trait]
-impl SourceStore for End {
+impl SourceStore for SqlStore {
     async fn note_source(&self, state: &SourceState) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         note(&mut tx, state).await?;

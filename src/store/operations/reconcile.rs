@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{End, fallback, outbox, views};
+use super::{SqlStore, fallback, outbox, views};
 use crate::domain::{Channel, NewReminder, Reminder, ReminderId};
 use crate::store::{NextLook, ReconcileStore, StoreError, UnknownReminder};
 
 #[async_trait]
-impl ReconcileStore for End {
+impl ReconcileStore for SqlStore {
     async fn unknown(
         &self,
         channel: Channel,

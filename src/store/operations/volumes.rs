@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::outbox::record;
-use super::{Db, End, holds};
+use super::{Db, SqlStore, holds};
 use crate::domain::{Event, HoldCause, ManualChange, MerchantId, ReminderId};
 use crate::plan::{DayVolume, USUAL_DAYS};
 use crate::store::sql::queue::Move;
@@ -13,7 +13,7 @@ use crate::store::sql::volume::{ADD, APPROVE, DAY, DayRow, HOLD};
 use crate::store::{StoreError, VolumeStore};
 
 #[async_trait]
-impl VolumeStore for End {
+impl VolumeStore for SqlStore {
     async fn note_volume(&self, merchant: &MerchantId, day: NaiveDate, planned: u64) -> Result<DayVolume, StoreError> {
         let mut tx = self.write().await?;
         if planned > 0 {

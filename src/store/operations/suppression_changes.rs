@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Batch, Db, End, Tx, ledger, reports, suppression};
+use super::{Batch, Db, SqlStore, Tx, ledger, reports, suppression};
 use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::sealing::{compared, sealed_address};
@@ -11,7 +11,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore};
 
 #[async_trait]
-impl SuppressionStore for End {
+impl SuppressionStore for SqlStore {
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         ledger::suppress(&mut tx, suppressions, suppression::UPSERT).await?;

@@ -1,7 +1,7 @@
 //! A round of dispatch: outcomes recorded, and due rows claimed.
 
-use super::outbox::LeasedReminder;
-use super::{Batch, End, outbox, queue};
+use super::operations::outbox::{self, LeasedReminder};
+use super::{Batch, SqlStore, queue};
 use crate::domain::ReminderId;
 use crate::plan::Decision;
 use crate::store::sql::queue::Move;
@@ -12,31 +12,31 @@ use crate::store::{ClaimRequest, ClaimResult, DecideFn, StoreError};
 /// the queue, as with nearly all, one statement does both and is a transaction by itself: one round trip to the
 /// database instead of four.
 pub(super) async fn settle_and_claim(
-    end: &End,
+    store: &SqlStore,
     moves: &[Move],
     request: &ClaimRequest,
     decide: DecideFn<'_>,
 ) -> Result<(usize, ClaimResult), StoreError> {
     let locks_more = request.rate.is_some() || request.recent_contacts.is_some();
     // Behind a pooler a statement needs a transaction around it anyway.
-    if locks_more || end.pool.is_pooled() || !moves.iter().all(Move::ends) {
-        return outbox::settle_and_claim(end, moves, request, decide).await;
+    if locks_more || store.pool.is_pooled() || !moves.iter().all(Move::ends) {
+        return outbox::settle_and_claim(store, moves, request, decide).await;
     }
     let moves = outbox::in_order(moves);
-    let claim = queue::record_and_claim(end, end.given_now(), outbox::said(&moves)?, request);
+    let claim = queue::record_and_claim(store, store.given_now(), outbox::said(&moves)?, request);
     let queue::SettledAndClaimed { settled, now, rows } = claim.await?;
     // From here on it is on record. What is to be sent has to be handed out, whatever becomes of the rest; and nothing
     // of it is left under a lease that nobody heeds.
     let claimed = Vec::from_iter(rows.iter().map(|row| (row.reminder.id(), row.attempt)));
-    let leased = match outbox::leased(rows, end.ring().as_deref()) {
+    let leased = match outbox::leased(rows, store.ring().as_deref()) {
         Ok(leased) => leased,
         Err(unreadable) => {
-            take_back(end, &claimed).await?;
+            take_back(store, &claimed).await?;
             return Err(unreadable);
         }
     };
     let outbox::Decisions { sending, put_aside, .. } = outbox::sort_out(leased, request, decide, now, usize::MAX);
-    let put_aside = match give_back(end, put_aside, now).await {
+    let put_aside = match give_back(store, put_aside, now).await {
         Ok(put_aside) => put_aside,
         Err(error) => {
             tracing::error!(%error, "what is not to be sent could not be put aside; it will be unknown when its lease \
@@ -48,23 +48,23 @@ pub(super) async fn settle_and_claim(
 }
 
 async fn give_back(
-    end: &End,
+    store: &SqlStore,
     put_aside: Vec<(LeasedReminder, Decision)>,
     now: Moment,
 ) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
     if put_aside.is_empty() {
         return Ok(Vec::new());
     }
-    let mut tx = end.write().await?;
+    let mut tx = store.write().await?;
     let put_aside = outbox::give_back(&mut tx, put_aside, now).await?;
     tx.commit().await?;
     Ok(put_aside)
 }
 
 /// Undoes a claim as a whole.
-async fn take_back(end: &End, claimed: &[(ReminderId, i32)]) -> Result<(), StoreError> {
-    let mut alone = end.write_alone().await?;
+async fn take_back(store: &SqlStore, claimed: &[(ReminderId, i32)]) -> Result<(), StoreError> {
+    let mut alone = store.write_alone().await?;
     let rows = Batch::of(claimed).column(|(id, _)| id.0)?.column(|(_, attempt)| *attempt)?;
     rows.query(queue::GIVE_BACK)?.execute(&mut *alone).await?;
-    end.commit_alone(alone).await
+    store.commit_alone(alone).await
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Database;
 use sqlx::query::QueryAs;
 
-use super::{Db, End, Tx};
+use super::{Db, SqlStore, Tx};
 use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
@@ -15,7 +15,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{QueueCounts, ReminderFilter, ReminderStore, ReminderView, StoreError, UnknownReminder};
 
 #[async_trait]
-impl ReminderStore for End {
+impl ReminderStore for SqlStore {
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.now(&mut tx).await?;

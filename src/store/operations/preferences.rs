@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Batch, Db, End, Tx, borrower, scan};
+use super::{Batch, Db, SqlStore, Tx, borrower, scan};
 use crate::domain::{BorrowerKey, Channel, ManualPreferences};
 use crate::store::sql::borrower::BorrowerRow;
 use crate::store::sql::preference::{APPEND, KEEP, OF_BORROWER, WishRow};
@@ -10,7 +10,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{PreferenceStore, PreferencesRecord, StoreError};
 
 #[async_trait]
-impl PreferenceStore for End {
+impl PreferenceStore for SqlStore {
     async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError> {
         let mut tx = self.write_ledger().await?;
         let known = set_preferences(&mut tx, said, self.given_now()).await?;

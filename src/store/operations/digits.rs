@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{Db, End, Tx};
+use super::{Db, SqlStore, Tx};
 use crate::plan::{AnswerTry, REMEMBERED, TryDecision, TrySubject, next_try, remembered_tries};
 use crate::store::sql::digits::{COUNT, FORGET, FORGET_OLD, HOLD, TAKE_BACK, TriedRow};
 use crate::store::sql::value::Moment;
 use crate::store::{AnswerStore, StoreError};
 
 #[async_trait]
-impl AnswerStore for End {
+impl AnswerStore for SqlStore {
     async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;

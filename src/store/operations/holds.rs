@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{Connection, Db, End, Tx, queue};
+use super::{Connection, Db, SqlStore, Tx, queue};
 use crate::domain::{Channel, HoldCause};
 use crate::store::sql::queue::HoldRow;
 use crate::store::sql::value::Moment;
 use crate::store::{HoldStore, RELEASED_AT_ONCE, StoreError};
 
 #[async_trait]
-impl HoldStore for End {
+impl HoldStore for SqlStore {
     async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError> {
         let mut tx = self.read().await?;
         let read = causes(&mut tx).await?;

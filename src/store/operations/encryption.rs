@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Db, End, Tx, borrower, encryption_guards, ledger};
+use super::{Db, SqlStore, Tx, borrower, encryption_guards, ledger};
 use crate::domain::{BorrowerKey, KeyRing};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::encryption::{
@@ -16,7 +16,7 @@ use crate::store::{EncryptionStore, Protection, ReencryptionStep, StoreError};
 const PAGE: usize = 500;
 
 #[async_trait]
-impl EncryptionStore for End {
+impl EncryptionStore for SqlStore {
     async fn renew_encryption(&self, after: Option<&BorrowerKey>) -> Result<ReencryptionStep, StoreError> {
         let Some(ring) = self.ring() else { return Ok(ReencryptionStep::default()) };
         let mut tx = self.write_ledger().await?;
@@ -45,7 +45,7 @@ impl EncryptionStore for End {
     }
 }
 
-impl End {
+impl SqlStore {
     /// Refuses keys that are not the database's before anything is written with them. Whether it is encrypted at all,
     /// or migrated, is asked by [`SchemaStore::ready`](crate::store::SchemaStore::ready).
     ///
@@ -61,7 +61,7 @@ impl End {
 
 /// Encrypts the database if the store has keys and it is not encrypted yet: all of it in one transaction, so that no
 /// moment sees a suppression in one form and its borrower in the other.
-pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
+pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
     match check(end).await {
         Err(StoreError::NotEncrypted) => {}
         other => return other,
@@ -93,7 +93,7 @@ pub(super) async fn complete(end: &End) -> Result<(), StoreError> {
 }
 
 /// Whether the store has the keys that the database was encrypted with, and none if it is not encrypted.
-pub(super) async fn check(end: &End) -> Result<(), StoreError> {
+pub(super) async fn check(end: &SqlStore) -> Result<(), StoreError> {
     let mut tx = end.read().await?;
     let state = state(&mut tx).await?;
     match (tx.finish(state).await, end.ring()) {

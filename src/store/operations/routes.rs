@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{Db, End, Tx, route_health};
+use super::{Db, SqlStore, Tx, route_health};
 use crate::domain::{RouteHealth, RouteKey, RouteVersion};
 use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow, details};
 use crate::store::sql::value::Moment;
 use crate::store::{RouteStore, StoreError};
 
 #[async_trait]
-impl RouteStore for End {
+impl RouteStore for SqlStore {
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         add(&mut tx, version).await?;

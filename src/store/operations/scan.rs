@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::operations::end;
-use super::{Batch, Db, End, Tx, changed, ledger, outbox, queue};
+use super::schema::end;
+use super::{Batch, Db, SqlStore, Tx, changed, ledger, outbox, queue};
 use crate::domain::{BorrowerKey, Installment};
 use crate::plan::{Due, Mark, PlanItem, announced, rules_of};
 use crate::store::sql::scan::{
@@ -14,7 +14,7 @@ use crate::store::sql::value::Moment;
 use crate::store::{Changes, PlanResult, ScanState, ScanStore, StoreError, WriteMode};
 
 #[async_trait]
-impl ScanStore for End {
+impl ScanStore for SqlStore {
     async fn scan_state(&self) -> Result<ScanState, StoreError> {
         let mut tx = self.read().await?;
         let read = state(&mut tx).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::incarnation::{ARM, CONTINUE_BEHIND, PUT_BACK, PUT_IN_ANEW, STATE};
-use super::{Batch, Connection, Db, End, Tx, reminder};
+use super::{Batch, Connection, Db, SqlStore, Tx, reminder};
 use crate::domain::{
     Arming, Beat, DATABASE_REWOUND, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks, ReminderId,
 };
@@ -17,7 +17,7 @@ use crate::store::sql::value::{Moment, stored_attempt};
 use crate::store::{IncarnationStore, NextLook, StoreError};
 
 #[async_trait]
-impl IncarnationStore for End {
+impl IncarnationStore for SqlStore {
     async fn database_state(&self, beat: Option<Beat<'_>>) -> Result<DatabaseState, StoreError> {
         let Some(beat) = beat else {
             let mut tx = self.read().await?;

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::operations::end;
-use super::{End, outbox, round, views};
+use super::schema::end;
+use super::{SqlStore, claim, outbox, views};
 use crate::domain::{Channel, NewReminder, ReminderId, Settlement};
 use crate::store::sql::queue::Move;
 use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
 
 #[async_trait]
-impl OutboxStore for End {
+impl OutboxStore for SqlStore {
     async fn plan(
         &self,
         reminders: &[NewReminder],
@@ -35,7 +35,7 @@ impl OutboxStore for End {
         decide: DecideFn<'_>,
     ) -> Result<(usize, ClaimResult), StoreError> {
         let moves: Vec<_> = settlements.iter().map(Move::from).collect();
-        round::settle_and_claim(self, &moves, request, decide).await
+        claim::settle_and_claim(self, &moves, request, decide).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {

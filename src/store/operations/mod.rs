@@ -1,0 +1,42 @@
+//! The SQL operations of both databases: each trait of the store as transactions, written once.
+//!
+//! This folder is one module that each database compiles for itself (see [`crate::store`], "How to read it"). What
+//! differs comes from the parent module under the same name in both: `Db`, `Connection`, `SqlStore`, `Tx` and `Batch`,
+//! and the modules with the statements of one database.
+
+mod address_keys;
+mod claims;
+mod clicks;
+mod contacts;
+mod digits;
+mod encryption;
+mod fallback;
+mod funnel;
+mod gateway_states;
+mod holds;
+mod incarnations;
+mod ledger;
+mod notices;
+pub(super) mod outbox;
+mod permits;
+mod preferences;
+mod receipts;
+mod reconcile;
+mod rejects;
+mod replans;
+mod replies;
+mod reports;
+mod route_health;
+mod routes;
+mod scan;
+mod schema;
+mod sources;
+mod stops;
+mod suppression_changes;
+mod views;
+mod volumes;
+
+use super::{
+    Batch, Connection, Db, SqlStore, Tx, address_key, borrower, changed, claim, contact, encryption_guards,
+    incarnation, installment, notice, queue, rate, receipt, reject, reminder, report, suppression,
+};
