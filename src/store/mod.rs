@@ -6,11 +6,11 @@
 //!
 //! # How to read it
 //!
-//! `operations` implements the traits for both databases. It is one module that `postgres` and `sqlite` each compile for
-//! themselves, by the only `#[path]` of this crate: so its functions exist twice, with the same names. Go-to-definition
-//! leads to the one file for both; what it calls in its parent (`queue`, `Tx`, `Batch`, …) exists once in each database.
-//! Generic functions instead would repeat a bound for every type that one of the 151 statements binds or reads, because
-//! sqlx has these per database (`i64: Encode<DB>`) and Rust does not infer them from a trait; `sqlx::Any` loses types.
+//! `operations` implements the traits for both databases. It is one module that `postgres` and `sqlite` each compile,
+//! by the only `#[path]` of this crate: so its functions exist twice, with the same names. Go-to-definition leads to
+//! the one file for both; what it calls in its parent (`queue`, `Tx`, `Batch`, …) exists once in each database. Generic
+//! functions instead would repeat a bound for every type that one of the 151 statements binds or reads, because sqlx
+//! has these per database (`i64: Encode<DB>`) and Rust does not infer them from a trait; `sqlx::Any` loses types.
 //!
 //! # The outbox
 //!

@@ -20,12 +20,12 @@ pub trait ReportStore: fmt::Debug + Send + Sync {
     async fn record(&self, receipts: &[Receipt]) -> Result<usize, StoreError>;
 
     /// Takes in what a gateway told, as a whole. A fate is recorded as by [`ReportStore::record`]; one whose message is
-    /// not known yet, and a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now, for
-    /// the reminder's merchant, unless the report names another; an
-    /// answer suppresses, or lifts what an answer suppressed, unless it came before or a later one is known. What is
-    /// suppressed already stays so, for the reason that is known; only an opt-out takes the place of a bounce or a
-    /// complaint. An opt-out by SMS from an address that nothing suppressed is confirmed by a message of its own, if
-    /// `confirm` says so and the answered one is known.
+    /// not known yet, and a hint, is kept. `gone` and `complained` suppress the address of the borrower as it is now,
+    /// for the reminder's merchant, unless the report names another; an answer suppresses, or lifts what an answer
+    /// suppressed, unless it came before or a later one is known. What is suppressed already stays so, for the reason
+    /// that is known; only an opt-out takes the place of a bounce or a complaint. An opt-out by SMS from an address
+    /// that nothing suppressed is confirmed by a message of its own, if `confirm` says so and the answered one is
+    /// known.
     async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError>;
 
     /// Kept reports that are to be looked at now, at most `limit`.
