@@ -12,14 +12,17 @@ mod simulated;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use siphasher::sip::SipHasher13;
+
 use crate::domain::{HandoverRecord, KnownDatabase, ReminderId, ReminderKey};
 use folder::{JournalSlot, line_files, name_of, newest_marks};
+use line::LineHead;
 #[doc(hidden)]
 pub use simulated::SimulatedFolder;
 
@@ -28,6 +31,9 @@ const KEPT_IN_MEMORY: usize = 20_000;
 
 /// How large one of the two files may become: about 150,000 hand-overs.
 const MAX_FILE_BYTES: u64 = 32 << 20;
+
+/// How long a line is at most, in practice: twice a usual one.
+const MAX_LINE_BYTES: u64 = 512;
 
 /// The memory of one process.
 #[derive(Debug)]
@@ -88,7 +94,7 @@ impl Journal {
     #[must_use]
     pub fn simulated(folder: &SimulatedFolder) -> Self {
         let mut inner = Inner::default();
-        folder.each(|one| inner.remember(&one));
+        folder.each(|one| inner.remember(head(&one)));
         inner.older = std::mem::take(&mut inner.recent);
         Self { simulated: Some(folder.clone()), known: folder.known(), inner: Mutex::new(inner), ..Self::in_memory() }
     }
@@ -105,7 +111,7 @@ impl Journal {
         let slot = JournalSlot::take(folder)?;
         let mut inner = Inner::default();
         for path in line_files(folder)? {
-            line::read(&path, |one| inner.remember(&one))?;
+            line::read_heads(&path, |head| inner.remember(head))?;
         }
         inner.older = std::mem::take(&mut inner.recent);
         inner.file = Some(slot.append()?);
@@ -164,9 +170,10 @@ impl Journal {
     /// When the file cannot be written: then nothing of it may leave.
     pub fn record(&self, batch: &[HandoverRecord]) -> io::Result<()> {
         let mut inner = self.inner();
+        let heads: Vec<_> = batch.iter().map(head).collect();
         if let Some(slot) = &self.slot {
             let mut text = Vec::with_capacity(batch.len() * 256);
-            batch.iter().for_each(|one| line::write(one, &mut text));
+            heads.iter().zip(batch).for_each(|(head, one)| line::write(*head, one, &mut text));
             inner.append(slot, self.max_file_bytes, &text)?;
         } else if let Some(folder) = &self.simulated {
             folder.append(batch);
@@ -178,7 +185,7 @@ impl Journal {
                 inner.older = std::mem::take(&mut inner.recent);
             }
         }
-        batch.iter().for_each(|one| inner.remember(one));
+        heads.into_iter().for_each(|head| inner.remember(head));
         Ok(())
     }
 
@@ -237,23 +244,23 @@ impl Journal {
         }
     }
 
-    /// The newest that are remembered, `count` at most.
+    /// The newest that are remembered, `count` at most. Of each file only the end is read.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn newest(&self, count: usize) -> io::Result<Vec<HandoverRecord>> {
         let mut newest = Vec::new();
-        let keep = |newest: &mut Vec<HandoverRecord>| {
-            newest.sort_by_key(|one| std::cmp::Reverse(one.at));
-            newest.truncate(count);
-        };
-        self.each(|one| {
-            newest.push(one);
-            if newest.len() > count.saturating_mul(4) {
-                keep(&mut newest);
+        match &self.slot {
+            None => self.each(|one| newest.push(one))?,
+            Some(slot) => {
+                let bytes = count as u64 * MAX_LINE_BYTES;
+                for path in line_files(slot.folder())? {
+                    line::read_last(&path, bytes, |one| newest.push(one))?;
+                }
             }
-        })?;
-        keep(&mut newest);
+        }
+        newest.sort_by_key(|one| std::cmp::Reverse(one.at));
+        newest.truncate(count);
         Ok(newest)
     }
 
@@ -264,8 +271,8 @@ impl Journal {
 }
 
 impl Inner {
-    fn remember(&mut self, one: &HandoverRecord) {
-        let known = self.recent.entry(hash(&one.reminder.key)).or_insert((one.id, one.attempt));
+    fn remember(&mut self, one: LineHead) {
+        let known = self.recent.entry(one.hash).or_insert((one.id, one.attempt));
         *known = (one.id, if known.0 == one.id { known.1.max(one.attempt) } else { one.attempt });
     }
 
@@ -289,10 +296,14 @@ impl Inner {
     }
 }
 
-/// A short form of a key. Two keys of the same hash would hold the sending for nothing: once in a hundred million
-/// years' work.
+fn head(one: &HandoverRecord) -> LineHead {
+    LineHead { hash: hash(&one.reminder.key), id: one.id, attempt: one.attempt }
+}
+
+/// A short form of a key, the same in every build: the files hold it. Two keys of one hash would hold the sending for
+/// nothing: once in a hundred million years' work.
 fn hash(key: &ReminderKey) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = SipHasher13::new();
     key.hash(&mut hasher);
     hasher.finish()
 }

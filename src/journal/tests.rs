@@ -64,7 +64,7 @@ fn a_line_that_was_cut_off_is_passed_over() {
         .expect("it can be written");
     let file = folder.path().join("handed-over-0.log");
     let mut file = OpenOptions::new().append(true).open(file).expect("it is there");
-    file.write_all(b"{\"at\":17,\"id\":2,\"n\":1,\"g\":\"kan").expect("it can be written");
+    file.write_all(b"0123456789abcdef 2 1 {\"at\":17,\"g\":\"kan").expect("it can be written");
     let journal = Journal::open(folder.path()).expect("it is there");
     assert_eq!(all(&journal), std::slice::from_ref(&whole));
     journal.record(std::slice::from_ref(&next)).expect("it can be written");
@@ -118,4 +118,26 @@ fn the_oldest_are_forgotten_when_the_files_are_full() {
         let known = was_handed_over(&journal, &handed_over(&format!("b{number}"), number, 1));
         assert_eq!(known, kept.contains(&number), "{number}");
     }
+}
+
+#[test]
+fn the_newest_are_the_last_of_every_file() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (first, second) = (Journal::open(folder.path()), Journal::open(folder.path()));
+    let journals = [first.expect("it can be opened"), second.expect("it can be opened")];
+    for number in 1..=3_000 {
+        let mut one = handed_over(&format!("b{number}"), number, 1);
+        one.at += TimeDelta::seconds(number);
+        journals[usize::from(number % 2 == 0)].record(&[one]).expect("it can be written");
+    }
+    let newest = journals[0].newest(20).expect("the files can be read");
+    let numbers: Vec<_> = newest.iter().map(|one| one.id.0).collect();
+    assert_eq!(numbers, (2_981..=3_000).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_key_has_the_same_hash_in_every_build() {
+    // Were it another, a new build would not know what the one before handed over: read its files by their JSON then.
+    let one = handed_over("贷款-b1", 7, 1);
+    assert_eq!(format!("{:016x}", super::hash(&one.reminder.key)), "4fc0cb9df67abadf");
 }
