@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::database::{Database, DatabaseUrl};
 use super::reading::Section;
 use super::value::{Value, duration, integer, text};
-use crate::domain::{Address, EmailAddress, Phone};
+use crate::domain::{Address, Backoff, EmailAddress, Phone};
 use crate::plan::{RecipientAllowlist, RetryPolicy};
 
 /// `[dispatch]`: how reminders are handed to gateways.
@@ -99,13 +99,14 @@ fn address(value: &Value<'_>) -> Result<Address, String> {
 fn retry(mut section: Section<'_, '_, '_>) -> Option<RetryPolicy> {
     let usual = RetryPolicy::default();
     let max_attempts = section.or("max_attempts", usual.max_attempts, |value| integer(value, 1..=100));
-    let first_pause = section.or("first_pause", usual.first_pause, duration);
-    let longest_pause = section.or("longest_pause", usual.longest_pause, duration);
+    let first_pause = section.or("first_pause", usual.backoff.first, duration);
+    let longest_pause = section.or("longest_pause", usual.backoff.longest, duration);
     if let (Some(first), Some(longest)) = (first_pause, longest_pause)
         && first > longest
     {
         section.reading.note_at(&section.key("first_pause"), "is longer than longest_pause; write a shorter one");
     }
     section.finish();
-    Some(RetryPolicy { max_attempts: max_attempts?, first_pause: first_pause?, longest_pause: longest_pause? })
+    let backoff = Backoff { first: first_pause?, longest: longest_pause? };
+    Some(RetryPolicy { max_attempts: max_attempts?, backoff })
 }

@@ -1,5 +1,8 @@
 //! Days off from a file in the iCalendar form (RFC 5545): the part of it that holiday calendars use. What is not
 //! understood is a mistake: a holiday that is passed over would be a message on that day.
+//!
+//! Own code: the crate `icalendar` (0.17) accepts a repeat rule that it does not know and a date that it cannot read,
+//! and names no line.
 
 use std::collections::BTreeSet;
 

@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use crate::app::{AppParts, Stores, rehome};
+use crate::domain::Backoff;
 use crate::http::health::{Health, plain_reason};
 use crate::store::StoreError;
 
-/// The first pause between two tries; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest pause: this much after the database is up, the daemon works.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses between tries. The longest: this much after the database is up, the daemon works.
+const TRIES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5) };
 
 /// How long one try may take: packets to a host that is down may vanish without an answer.
 const ATTEMPT: Duration = Duration::from_secs(15);
@@ -26,7 +24,7 @@ const REMIND_AFTER: Duration = Duration::from_secs(60);
 /// keys that are not the database's.
 pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Result<Stores, StoreError> {
     let clock = &*parts.clock;
-    let (mut pause, mut logged) = (FIRST_PAUSE, None::<(String, Duration)>);
+    let (mut failures, mut logged) = (0, None::<(String, Duration)>);
     loop {
         let opened = tokio::select! {
             opened = try_once(parts, sends) => Some(opened),
@@ -54,8 +52,8 @@ pub(super) async fn open(parts: &AppParts, sends: bool, health: &Health) -> Resu
             tracing::warn!(reason, "waiting for the database");
             logged = Some((reason, now));
         }
-        clock.sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        failures += 1;
+        clock.sleep(TRIES.pause(failures)).await;
     }
 }
 

@@ -11,14 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::domain::Backoff;
 use crate::http::health::{Health, TaskKind};
 use crate::pipeline::figures::TASK_RESTARTS;
 
-/// The first pause before a restart; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest pause: once the cause is gone, the task works again within a minute.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The pauses before restarts: once the cause is gone, the task works again within a minute.
+const RESTARTS: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
 
 /// A task that has run for so long has recovered, and its failures are forgotten.
 const RECOVERED_AFTER: Duration = Duration::from_secs(600);
@@ -92,7 +90,7 @@ impl Supervisor {
             failures += 1;
             self.note_failure(&name, kind, failures, panicked);
             tokio::select! {
-                () = self.clock.sleep(pause_after(failures)) => {}
+                () = self.clock.sleep(RESTARTS.pause(failures)) => {}
                 () = self.stop.cancelled() => return,
             }
             self.health.task_restarted(&name);
@@ -100,7 +98,7 @@ impl Supervisor {
     }
 
     fn note_failure(&self, name: &str, kind: TaskKind, failures: u32, panicked: bool) {
-        let restart_in = pause_after(failures).as_secs();
+        let restart_in = RESTARTS.pause(failures).as_secs();
         if panicked {
             tracing::error!(
                 task = name,
@@ -119,10 +117,4 @@ impl Supervisor {
         metrics::counter!(TASK_RESTARTS, "task" => name.to_owned()).increment(1);
         self.health.task_failed(name, kind, failures, self.clock.now());
     }
-}
-
-/// The pause after so many failures in a row.
-fn pause_after(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(10);
-    (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
 }

@@ -6,6 +6,7 @@
 mod address_key;
 mod app_store;
 mod attempt;
+mod backoff;
 mod borrower;
 mod contact;
 pub mod duration;
@@ -46,6 +47,7 @@ mod verifier;
 
 pub use address_key::AddressKey;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
+pub use backoff::Backoff;
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use funnel::{Funnel, SentCount, Stage};

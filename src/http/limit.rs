@@ -15,12 +15,14 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use minijinja::context;
 
 use super::page::page;
 use crate::clock::Clock;
 use crate::config::Http;
 use crate::domain::ReminderId;
+use crate::plan::Gcra;
 
 /// How many clients or links are known at most: some 10 MB.
 const MOST_KEYS: usize = 100_000;
@@ -69,22 +71,21 @@ impl Limits {
     }
 }
 
-/// So many uses in a span for each key: all of them at once, or evenly (GCRA, as the rates of gateways).
+/// So many uses in a span for each key: all of them at once, or evenly.
 #[derive(Debug)]
 pub struct Quota<K> {
     clock: Arc<dyn Clock>,
-    span: Duration,
-    /// Between two uses that come evenly.
-    apart: Duration,
-    /// By key, when it has used up nothing, on the clock's elapsed time.
-    clear_at: Mutex<HashMap<K, Duration>>,
+    rate: Gcra,
+    /// What each key's last use left, on the clock's elapsed time.
+    next: Mutex<HashMap<K, DateTime<Utc>>>,
 }
 
 impl<K: Eq + Hash> Quota<K> {
     /// `uses` in each `span`.
     #[must_use]
     pub fn new(uses: u32, span: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, span, apart: span / uses.max(1), clear_at: Mutex::default() }
+        let interval = TimeDelta::from_std(span / uses.max(1)).unwrap_or(TimeDelta::MAX);
+        Self { clock, rate: Gcra { interval, burst: uses }, next: Mutex::default() }
     }
 
     /// Counts a use.
@@ -92,24 +93,24 @@ impl<K: Eq + Hash> Quota<K> {
     /// # Errors
     /// How long to wait, when there were too many.
     pub fn count(&self, key: K) -> Result<(), Duration> {
-        let now = self.clock.elapsed();
-        let mut keys = self.clear_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = DateTime::UNIX_EPOCH + self.clock.elapsed();
+        let mut keys = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MOST_KEYS && !keys.contains_key(&key) {
-            keys.retain(|_, clear| *clear > now);
+            let unused = self.rate.allows_from(None, now);
+            keys.retain(|_, next| *next > unused);
             // So many at once are no few clients that ask often: each begins anew.
             if keys.len() >= MOST_KEYS {
                 keys.clear();
             }
         }
-        let clear = keys.entry(key).or_insert(now);
-        let next = (*clear).max(now) + self.apart;
-        match next.checked_sub(now + self.span) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => {
-                *clear = next;
-                Ok(())
-            }
+        let from = self.rate.allows_from(keys.get(&key).copied(), now);
+        if let Ok(wait) = (from - now).to_std()
+            && !wait.is_zero()
+        {
+            return Err(wait);
         }
+        keys.insert(key, from + self.rate.interval);
+        Ok(())
     }
 }
 
@@ -243,7 +244,7 @@ mod tests {
         let quota = Quota::new(1, MINUTE, Arc::new(SimClock::at(chrono::DateTime::UNIX_EPOCH)));
         for number in 0..u32::try_from(MOST_KEYS).expect("it fits") * 2 {
             assert!(quota.count(IpAddr::V4(number.into())).is_ok());
-            assert!(quota.clear_at.lock().expect("nobody panics").len() <= MOST_KEYS);
+            assert!(quota.next.lock().expect("nobody panics").len() <= MOST_KEYS);
         }
     }
 

@@ -4,16 +4,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::domain::{Outcome, RejectScope};
+use crate::domain::{Backoff, Outcome, RejectScope};
 
 /// How many failures in a row open it.
 const RUN: u32 = 5;
 
-/// How long it stays open before a probe is let through; doubled each time the probe fails.
-const FIRST_REST: Duration = Duration::from_secs(10);
-
-/// The longest rest.
-const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+/// How long it stays open before a probe is let through.
+const RESTS: Backoff = Backoff { first: Duration::from_secs(10), longest: Duration::from_secs(5 * 60) };
 
 /// What a breaker lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +33,8 @@ enum Circuit {
     Sound,
     /// That many failures in a row.
     Failing(u32),
-    Open {
-        until: Duration,
-        rest: Duration,
-    },
+    /// Until the next probe, after so many rests.
+    Open { until: Duration, rests: u32 },
 }
 
 impl Breaker {
@@ -64,14 +59,9 @@ impl Breaker {
         let mut circuit = self.circuit();
         let (next, opened) = match (*circuit, is_failure(outcome)) {
             (_, false) => (Circuit::Sound, false),
-            (Circuit::Open { until, rest }, true) if elapsed >= until => {
-                let rest = (rest * 2).min(LONGEST_REST);
-                (Circuit::Open { until: elapsed + rest, rest }, false)
-            }
+            (Circuit::Open { until, rests }, true) if elapsed >= until => (open(elapsed, rests + 1), false),
             (open @ Circuit::Open { .. }, true) => (open, false),
-            (Circuit::Failing(run), true) if run + 1 >= RUN => {
-                (Circuit::Open { until: elapsed + FIRST_REST, rest: FIRST_REST }, true)
-            }
+            (Circuit::Failing(run), true) if run + 1 >= RUN => (open(elapsed, 1), true),
             (Circuit::Failing(run), true) => (Circuit::Failing(run + 1), false),
             (Circuit::Sound, true) => (Circuit::Failing(1), false),
         };
@@ -82,6 +72,10 @@ impl Breaker {
     fn circuit(&self) -> std::sync::MutexGuard<'_, Circuit> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn open(elapsed: Duration, rests: u32) -> Circuit {
+    Circuit::Open { until: elapsed + RESTS.pause(rests), rests }
 }
 
 /// Whether an outcome speaks against the gateway. Being throttled does not: it is there, and says so.

@@ -21,7 +21,7 @@ use super::look_up::{ResendRequester, look_up};
 use crate::clock::Clock;
 use crate::domain::{Address, AddressKey, EventKind, GatewayName, Intent, Reply, Report, ReportSubject, ReportedState};
 use crate::gateway::{Callbacks, Gateway, LookUp};
-use crate::plan::{Policy, intent};
+use crate::plan::{LOOKED_AT_FOR, Policy, intent, next_look};
 use crate::source::read_sender;
 use crate::store::{
     IncomingReply, KeptReport, ReminderFilter, ReportAction, ReportBatch, ReportCounts, Sender, StatusReport, Store,
@@ -38,7 +38,7 @@ const MAX_BATCHES: u32 = 200;
 const MAX_ASKED: u32 = 30;
 
 /// How long a report waits for its message.
-pub const KEPT_FOR: TimeDelta = TimeDelta::days(30);
+pub const KEPT_FOR: TimeDelta = LOOKED_AT_FOR;
 
 /// How much weight a report has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Intake {
     async fn judge(&self, kept: KeptReport, may_ask: &mut u32) -> Result<(KeptReport, ReportAction), StoreError> {
         let now = self.clock.now();
         let age = now - kept.received_at;
-        let later = ReportAction::Later(now + age.max(TimeDelta::minutes(1)));
+        let later = ReportAction::Later(next_look(kept.received_at, now).unwrap_or(kept.received_at + KEPT_FOR));
         if age >= KEPT_FOR {
             return Ok((kept, ReportAction::Dropped));
         }

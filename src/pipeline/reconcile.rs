@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, join3};
 use tokio_util::sync::CancellationToken;
 
@@ -13,14 +13,11 @@ use super::look_up::{ResendRequester, look_up};
 use super::{Dispatcher, Intake};
 use crate::domain::{Channel, Code, GatewayName, Next, Outcome, Receipt, ReportedState, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, LookUp};
-use crate::plan::{Account, fall_back, fall_back_at};
+use crate::plan::{Account, fall_back, fall_back_at, next_look};
 use crate::store::{NextLook, StoreError, UnknownReminder};
 
 /// How many questions are asked at once.
 const ASKED_AT_ONCE: usize = 16;
-
-/// How long a gateway is asked about a message.
-const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(30);
 
 /// How many rows one operation takes.
 const BATCH: u32 = 500;
@@ -252,15 +249,6 @@ impl Reconciler {
             fell_back += pairs.len();
         }
     }
-}
-
-/// A gateway is asked at once, and then after 1, 2, 4, 8 … minutes, for 30 days. A provider that knows nothing after a
-/// minute may after ten, hardly after a day, and most let themselves be asked so often only. Then it is a person's.
-fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let minutes = u64::try_from((now - since).num_minutes()).unwrap_or_default();
-    let next = minutes.checked_ilog2().map_or(1, |doublings| 1_i64 << (doublings + 1).min(32));
-    let next = TimeDelta::minutes(next);
-    (next <= LOOKED_AT_FOR).then(|| since + next)
 }
 
 /// What an unknown reminder turns out to be, and whether it is known to have arrived; `None` leaves it to a person.

@@ -1,6 +1,27 @@
-//! Rate limits of gateways: a generic cell rate algorithm with a daily quota.
+//! Rate limits: the generic cell rate algorithm, and that of gateways with its daily quota. Own code, not `governor`:
+//! the state of a gateway's limit is a row that all machines share, and time comes from a `Clock`.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+/// The generic cell rate algorithm (ITU-T I.371), which keeps one number: so many at once, and then one for each
+/// interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gcra {
+    /// From one to the next when they come evenly.
+    pub interval: TimeDelta,
+    /// How many may come at once; 1 at least.
+    pub burst: u32,
+}
+
+impl Gcra {
+    /// The moment from which the next one is allowed. `next` is what the last one left: its own moment and an interval.
+    #[must_use]
+    pub fn allows_from(self, next: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let credit = self.interval * i32::try_from(self.burst.saturating_sub(1)).unwrap_or(i32::MAX);
+        let earliest = now - credit;
+        next.map_or(earliest, |next| next.max(earliest))
+    }
+}
 
 /// How fast one gateway may be fed, by all machines together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +65,7 @@ impl RateLimit {
     #[must_use]
     pub fn permits(&self, state: Option<RateState>, now: DateTime<Utc>, wanted: u32) -> Permits {
         let interval = self.interval();
-        let credit = interval * i32::try_from(self.burst.saturating_sub(1)).unwrap_or(i32::MAX);
-        let earliest = now - credit;
-        let first = state.map_or(earliest, |state| state.next.max(earliest));
+        let first = Gcra { interval, burst: self.burst }.allows_from(state.map(|state| state.next), now);
         let room = (now + AHEAD - first).num_microseconds().unwrap_or(0).max(-1);
         let step = interval.num_microseconds().unwrap_or(1).max(1);
         // Div floors towards zero, so a first moment beyond the span, -1, must not count as one.

@@ -4,22 +4,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{Next, Outcome, RejectScope, ReminderId};
+use crate::domain::{Backoff, Next, Outcome, RejectScope, ReminderId};
 
 /// How often and how soon a reminder is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts in all, the first included.
     pub max_attempts: u32,
-    /// Pause after the first attempt; doubled after each further one.
-    pub first_pause: Duration,
-    /// Longest pause.
-    pub longest_pause: Duration,
+    /// The pause after each attempt.
+    pub backoff: Backoff,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 6, first_pause: Duration::from_secs(30), longest_pause: Duration::from_secs(30 * 60) }
+        let backoff = Backoff { first: Duration::from_secs(30), longest: Duration::from_secs(30 * 60) };
+        Self { max_attempts: 6, backoff }
     }
 }
 
@@ -74,16 +73,15 @@ fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, 
         return Next::Retry { not_before: now, place };
     }
     let round = tried.attempt.div_ceil(places);
-    let pause = asked.unwrap_or(TimeDelta::zero()).max(back_off(policy, tried.reminder, round));
+    let pause = asked.unwrap_or(TimeDelta::zero()).max(jittered(policy.backoff.pause(round), tried.reminder, round));
     // A retry beyond the end of usefulness is not dropped here: decide skips it as expired, which is the better record.
     let latest = tried.expires_at.max(now);
     Next::Retry { not_before: now.checked_add_signed(pause).map_or(latest, |at| at.min(latest)), place }
 }
 
-/// Doubles per attempt up to the longest, of which a quarter at most is taken off by jitter.
-fn back_off(policy: &RetryPolicy, reminder: ReminderId, attempt: u32) -> TimeDelta {
-    let doubled = policy.first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(policy.longest_pause);
-    let millis = i64::try_from(doubled.as_millis()).unwrap_or(i64::MAX);
+/// The pause without up to a quarter of it, so that what failed together is not tried again together.
+fn jittered(pause: Duration, reminder: ReminderId, attempt: u32) -> TimeDelta {
+    let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
     TimeDelta::milliseconds(millis - millis / 4 * i64::from(scatter(reminder, attempt)) / 256)
 }
 
@@ -93,6 +91,20 @@ fn scatter(reminder: ReminderId, attempt: u32) -> u8 {
     let seed = reminder.0.cast_unsigned() ^ (u64::from(attempt) << 48);
     seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]
 }
+
+/// When a gateway that could not say what became of a message is asked again: 1, 2, 4, 8 … minutes `since` it was sent,
+/// for 30 days. A provider that knows nothing after a minute may after ten, hardly after a day, and most let themselves
+/// be asked so often only. `None` when it is too late to ask.
+#[must_use]
+pub fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let minutes = u64::try_from((now - since).num_minutes()).unwrap_or_default();
+    let next = minutes.checked_ilog2().map_or(1, |doublings| 1_i64 << (doublings + 1).min(32));
+    let next = TimeDelta::minutes(next);
+    (next <= LOOKED_AT_FOR).then(|| since + next)
+}
+
+/// How long an answer is waited for; then it is a person's.
+pub const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(30);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,7 @@
 //! Splits CSV input into records in bounded memory.
+//!
+//! Own code: after a quote that is never closed, the crate `csv` gives the rest of the file as one cell, without an
+//! error and of any length. Here it costs its own line.
 
 use std::io::{self, BufRead, Read};
 use std::ops::Range;

@@ -3,7 +3,7 @@
 //!
 //! Requests are values of reqwest's type; they leave by hyper over our own sockets, since reqwest would write them in a
 //! task of its own, out of reach of a deadline: a process that was stopped past its lease would send what it had handed
-//! to that task before.
+//! to that task before. The pool is ours for the same reason: hyper-util's runs each connection in a task.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

@@ -15,7 +15,7 @@ use super::head::QueueLane;
 use super::servers::Servers;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::KeyRing;
+use crate::domain::{Backoff, KeyRing};
 
 /// How long one waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -34,8 +34,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 /// How long after the server refused a connection one more is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const TRIES: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
 
 /// The connections of one store.
 #[derive(Clone)]
@@ -172,7 +171,7 @@ impl Pool {
         passes: impl Fn(ConnectRefusal) -> bool,
         refused: &mut Option<sqlx::Error>,
     ) -> Result<Tx, sqlx::Error> {
-        let mut pause = FIRST_PAUSE;
+        let mut failures = 0;
         loop {
             self.0.try_one_more();
             let slot = Arc::clone(&self.0.slots).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
@@ -197,8 +196,8 @@ impl Pool {
             }
             *refused = Some(error);
             drop(slot);
-            SystemClock.sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            failures += 1;
+            SystemClock.sleep(TRIES.pause(failures)).await;
         }
     }
 
