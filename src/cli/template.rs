@@ -317,7 +317,7 @@ pub(super) async fn preview_reminder(
     let merchant = merchant.ok_or_else(|| TemplateCommandError::NoMerchant(key.borrower.merchant.clone()))?;
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.borrower.clone()));
     let installments = open_installments(&account.installments).unwrap_or(account.installments);
-    let link = format!("{}/r/{}", merchant.link_base, app.composer.links.seal(Purpose::Landing, id));
+    let link = merchant.landing_link(&app.composer.links.seal(Purpose::Landing, id));
     let unsubscribe = app.composer.unsubscribe_link(id, merchant, args.channel);
     let check_code = app.composer.links.check_code(id);
     let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);

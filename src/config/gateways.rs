@@ -15,11 +15,8 @@ use super::settings::deserialize;
 use super::value::{Value, decimal, integer, text, word};
 use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
-use crate::gateway::sms::VendorAccount;
-use crate::gateway::sms::aliyun::AliyunSettings;
 use crate::gateway::sms::http::HttpSettings;
-use crate::gateway::sms::tencent::TencentSettings;
-use crate::gateway::sms::twilio::TwilioSettings;
+use crate::gateway::sms::{ReadAccount, VENDORS, VendorAccount, read_account};
 use crate::gateway::smtp::SmtpSettings;
 use crate::plan::RateLimit;
 use crate::render::RegisteredTemplates;
@@ -90,24 +87,17 @@ impl GatewayConfig {
 enum GatewayKind {
     Smtp,
     Http,
-    Vendor(&'static str, ReadAccount),
+    Vendor(&'static str),
     Capture,
 }
 
 /// Reads the section of an account.
-type ReadAccount = fn(Section<'_, '_, '_>) -> Option<Arc<dyn VendorAccount>>;
+struct AccountSection<'r, 'o, 'a>(Section<'r, 'o, 'a>);
 
-/// The vendors of SMS with an interface of their own: the word in `kind`, and what reads the section.
-static VENDORS: [(&str, ReadAccount); 3] = [
-    ("aliyun", account::<AliyunSettings>),
-    ("tencent", account::<TencentSettings>),
-    ("twilio", account::<TwilioSettings>),
-];
-
-fn account<A: VendorAccount + DeserializeOwned + 'static>(
-    section: Section<'_, '_, '_>,
-) -> Option<Arc<dyn VendorAccount>> {
-    Some(Arc::new(deserialize::<A>(section)?))
+impl ReadAccount for AccountSection<'_, '_, '_> {
+    fn read<A: VendorAccount + DeserializeOwned + 'static>(self) -> Option<Arc<dyn VendorAccount>> {
+        Some(Arc::new(deserialize::<A>(self.0)?))
+    }
 }
 
 /// What `[gateways.*]` came to.
@@ -218,7 +208,7 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
-    let vendors = VENDORS.iter().map(|(word, read)| (*word, GatewayKind::Vendor(word, *read)));
+    let vendors = VENDORS.map(|word| (word, GatewayKind::Vendor(word)));
     let kinds: Vec<_> = [("smtp", GatewayKind::Smtp), ("http", GatewayKind::Http)]
         .into_iter()
         .chain(vendors)
@@ -242,7 +232,9 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             GatewayConfig::Smtp(Box::new(settings))
         }
         GatewayKind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
-        GatewayKind::Vendor(kind, read) => GatewayConfig::Vendor { kind, account: read(section)? },
+        GatewayKind::Vendor(kind) => {
+            GatewayConfig::Vendor { kind, account: read_account(kind, AccountSection(section))? }
+        }
         GatewayKind::Capture => {
             let mut settings: CaptureSettings = deserialize(section)?;
             settings.folder = settings.folder.map(|named| folder.join(named));

@@ -70,6 +70,7 @@ fn merchant(
     let jurisdiction = section.required("jurisdiction", r#""cn""#, jurisdiction);
     let link_base =
         section.required("link_base", r#""https://repay.example.com""#, |value| link_base(value, route_hosts));
+    let bare_links = section.or("bare_links", false, flag);
     let support = support(section.section("support"));
     let stopped = section.or("stopped", false, flag);
     let terms = terms(&mut section, jurisdiction, calendars);
@@ -87,6 +88,7 @@ fn merchant(
             countries: countries?.unwrap_or_default(),
             jurisdiction: jurisdiction?,
             link_base: link_base?,
+            bare_links: bare_links?,
             support: support?,
             stopped: stopped?,
         })

@@ -38,6 +38,8 @@ pub struct Merchant {
     pub jurisdiction: Jurisdiction,
     /// The https address below which personal links live: `{link_base}/r/{token}`. Without a slash at its end.
     pub link_base: String,
+    /// Its host serves nothing else, so that links leave the `/r` out.
+    pub bare_links: bool,
     /// The third of the three ways.
     pub support: Support,
     /// Nothing is sent in its name: its reminders are skipped, not kept for later.
@@ -45,6 +47,12 @@ pub struct Merchant {
 }
 
 impl Merchant {
+    /// The address of the landing page that a token opens.
+    #[must_use]
+    pub fn landing_link(&self, token: &str) -> String {
+        format!("{}{}/{token}", self.link_base, if self.bare_links { "" } else { "/r" })
+    }
+
     /// Whether numbers of a country, two letters by ISO 3166, may be contacted.
     #[must_use]
     pub fn contacts(&self, country: &str) -> bool {

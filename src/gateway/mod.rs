@@ -69,7 +69,7 @@ pub struct Inquiry<'a> {
     /// By when it had been handed over; that began an hour before at most.
     pub handed_over_by: DateTime<Utc>,
     /// A piece of its text that no other message holds: the borrower's own link.
-    pub trace: Option<&'a str>,
+    pub traces: &'a [String],
 }
 
 impl fmt::Debug for Inquiry<'_> {

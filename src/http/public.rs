@@ -87,6 +87,9 @@ pub fn router(public: Public) -> Router {
     Router::new()
         .route("/r/{token}", get(landing_page).post(second_factor::take_answer))
         .route("/r/{token}/go", post(go::go))
+        // The same for links without the /r, of merchants with a host for them.
+        .route("/{token}", get(landing_page).post(second_factor::take_answer))
+        .route("/{token}/go", post(go::go))
         .fallback(async || not_found())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(from_fn_with_state(Arc::clone(&public.hosts), under_known_hosts))

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BorrowerKey, HandoverRecord, NewReminder, Origin, ReminderId, ReminderKey};
@@ -23,7 +23,8 @@ struct JournalLine<'a> {
     /// Merchant, borrower, due date, step and channel: the key.
     m: Cow<'a, str>,
     b: Cow<'a, str>,
-    d: NaiveDate,
+    /// In days, from the first of the common era.
+    d: i32,
     s: Cow<'a, str>,
     c: Cow<'a, str>,
     /// Who asked for it, in a word.
@@ -62,7 +63,7 @@ pub(super) fn write(head: LineHead, one: &HandoverRecord, text: &mut Vec<u8>) {
         g: one.gateway.as_str().into(),
         m: key.borrower.merchant.as_str().into(),
         b: key.borrower.id.as_str().into(),
-        d: key.due_date,
+        d: key.due_date.num_days_from_ce(),
         s: key.step.to_string().into(),
         c: key.channel.as_str().into(),
         o: match origin {
@@ -146,7 +147,7 @@ fn parsed(head: LineHead, line: JournalLine<'_>) -> Option<HandoverRecord> {
     };
     let key = ReminderKey {
         borrower: BorrowerKey { merchant: line.m.parse().ok()?, id: line.b.parse().ok()? },
-        due_date: line.d,
+        due_date: NaiveDate::from_num_days_from_ce_opt(line.d)?,
         step: line.s.parse().ok()?,
         channel: line.c.parse().ok()?,
     };

@@ -47,7 +47,7 @@ impl Composer {
     ) -> Result<ComposedMessage, RenderError> {
         let seen = self.routes.seen().with_second(to_send.second_route.clone());
         let (link, route) = match mode {
-            LinkMode::Personal => (Some(format!("{}/r/{}", merchant.link_base, self.personal_token(reminder))), None),
+            LinkMode::Personal => (Some(merchant.landing_link(&self.personal_token(reminder))), None),
             LinkMode::Fixed => fixed_link(&seen, &to_send.installments).unzip(),
             LinkMode::None => (None, None),
         };
@@ -93,10 +93,10 @@ impl Composer {
         self.links.seal(Purpose::Reference, reminder)
     }
 
-    /// The references and personal tokens of a reminder under every link key, the key that seals first: by one of each
-    /// it is known where it was handed over.
-    pub(super) fn names(&self, reminder: ReminderId) -> impl Iterator<Item = (String, String)> {
-        let references = self.links.seal_with_each(Purpose::Reference, reminder);
+    /// The references of a reminder under every link key, the key that seals first, each with the personal tokens that
+    /// its message may hold: by one of each it is known where it was handed over.
+    pub(super) fn names(&self, reminder: ReminderId) -> impl Iterator<Item = (String, Vec<String>)> {
+        let references = self.links.seal_with_each(Purpose::Reference, reminder).flatten();
         references.zip(self.links.seal_with_each(Purpose::Landing, reminder))
     }
 

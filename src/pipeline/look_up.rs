@@ -20,8 +20,8 @@ pub(super) struct ResendRequester<'a> {
 pub(super) async fn look_up(gateway: &dyn Gateway, composer: &Composer, asked: ResendRequester<'_>) -> LookUp {
     let ResendRequester { reminder, provider_id, to, handed_over_by } = asked;
     let mut answer = LookUp::NotSent;
-    for (reference, trace) in composer.names(reminder) {
-        let inquiry = Inquiry { reference: &reference, provider_id, to, handed_over_by, trace: Some(&trace) };
+    for (reference, traces) in composer.names(reminder) {
+        let inquiry = Inquiry { reference: &reference, provider_id, to, handed_over_by, traces: &traces };
         match gateway.look_up(&inquiry).await {
             accepted @ LookUp::Accepted { .. } => return accepted,
             LookUp::Unclear => answer = LookUp::Unclear,

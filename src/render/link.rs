@@ -1,6 +1,7 @@
 //! Link tokens: sealed, bound to a purpose, with rotating keys.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha512};
 
+use super::short_token::{ShortCipher, ShortToken};
 use crate::domain::ReminderId;
 
 /// What a token is good for: one made for a purpose opens for no other.
@@ -25,6 +27,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether its tokens are short: those that an SMS pays for.
+    fn is_short(self) -> bool {
+        self == Self::Landing
+    }
+
     /// Part of every token for good: a change of a word makes all tokens of that purpose void.
     fn label(self) -> &'static [u8] {
         match self {
@@ -56,6 +63,8 @@ pub const MIN_SECRET_BYTES: usize = 32;
 /// Separates these keys from all others that may be made of the same secret.
 const DERIVATION: &[u8] = b"dueherald link token, AES-256-SIV, 1";
 
+const SHORT_DERIVATION: &[u8] = b"dueherald short link token, AES-256-FF1, 1";
+
 /// Separates pseudonyms from keys and tokens.
 const PSEUDONYM: &[u8] = b"dueherald pseudonym of a client, 1";
 
@@ -67,7 +76,8 @@ const TOKEN_CHARS: usize = 34;
 
 /// The keys that seal and open tokens.
 ///
-/// A token is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under that key, with key id
+/// The token of a landing page is short: see `short_token.rs`. Every other token, and those of landing pages in messages
+/// of earlier versions, is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under that key, with key id
 /// and purpose as associated data. AES-SIV is deterministic: the same reminder gives the same token every time, which a
 /// resend with the same Message-ID needs, and nothing but "the same or not" can be read from two tokens.
 #[derive(Clone)]
@@ -80,6 +90,7 @@ pub struct LinkKeys {
 struct SigningKey {
     id: u8,
     key: [u8; 64],
+    short: Arc<ShortCipher>,
 }
 
 impl LinkKeys {
@@ -98,28 +109,37 @@ impl LinkKeys {
             if taken.iter().any(|key| key.id == id) {
                 return Err(LinkKeysError::Twice(id));
             }
-            let key = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize();
-            taken.push(SigningKey { id, key: key.into() });
+            taken.push(SigningKey::new(id, secret));
         }
         if taken.is_empty() { Err(LinkKeysError::Empty) } else { Ok(Self { keys: taken }) }
     }
 
-    /// The token of a reminder: 34 characters of `A-Z a-z 0-9 - _`, the same every time, neither countable nor
-    /// personal.
+    /// The token of a reminder: `A-Z a-z 0-9 - _`, the same every time, neither countable nor personal. 16 characters for
+    /// a landing page, else 34.
     #[must_use]
     pub fn seal(&self, purpose: Purpose, reminder: ReminderId) -> String {
-        self.seal_number(&[purpose.label()], reminder.0)
+        // `new` refuses an empty list.
+        self.keys[0].seal(purpose, reminder)
     }
 
-    /// The token of a reminder under each key, the first key's first.
-    pub fn seal_with_each(&self, purpose: Purpose, reminder: ReminderId) -> impl Iterator<Item = String> {
-        self.keys.iter().map(move |key| key.seal_number(&[purpose.label()], reminder.0))
+    /// Every token that a message about a reminder may hold, the present one first: under each key, and as earlier
+    /// versions sealed it.
+    pub fn seal_with_each(&self, purpose: Purpose, reminder: ReminderId) -> impl Iterator<Item = Vec<String>> {
+        self.keys.iter().map(move |key| {
+            let mut tokens = vec![key.seal(purpose, reminder), key.seal_number(&[purpose.label()], reminder.0)];
+            tokens.dedup();
+            tokens
+        })
     }
 
     /// The reminder of a token; `None` for anything that was not sealed for this purpose with one of the keys.
     #[must_use]
     pub fn open(&self, purpose: Purpose, token: &str) -> Option<ReminderId> {
-        self.open_number(&[purpose.label()], token).map(ReminderId)
+        let number = match ShortToken::read(token).filter(|_| purpose.is_short()) {
+            Some(short) => self.key(short.key_id)?.short.open(purpose.label(), &short),
+            None => self.open_number(&[purpose.label()], token),
+        };
+        number.map(ReminderId)
     }
 
     /// A proof for the page of one reminder that is good until then, to the second; it looks like a token.
@@ -156,13 +176,17 @@ impl LinkKeys {
         // This engine refuses padding and set bits after the last byte: each token has one way of writing it.
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (id, sealed) = bytes.split_first()?;
-        let key = self.keys.iter().find(|key| key.id == *id)?;
+        let key = self.key(*id)?;
         let opened = key.cipher().decrypt(labels.iter().copied().chain([&[*id][..]]), sealed).ok()?;
         opened.try_into().ok().map(i64::from_be_bytes)
     }
 }
 
 impl LinkKeys {
+    fn key(&self, id: u8) -> Option<&SigningKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
     /// The key that seals.
     pub(super) fn first(&self) -> &[u8; 64] {
         &self.keys[0].key
@@ -175,6 +199,21 @@ impl LinkKeys {
 }
 
 impl SigningKey {
+    fn new(id: u8, secret: &[u8]) -> Self {
+        let derived = |label: &[u8]| Sha512::new().chain_update(label).chain_update(secret).finalize();
+        let short: [u8; 32] = std::array::from_fn({
+            let derived = derived(SHORT_DERIVATION);
+            move |place| derived[place]
+        });
+        Self { id, key: derived(DERIVATION).into(), short: Arc::new(ShortCipher::new(&short)) }
+    }
+
+    fn seal(&self, purpose: Purpose, reminder: ReminderId) -> String {
+        let label = purpose.label();
+        let short = if purpose.is_short() { self.short.seal(label, self.id, reminder.0) } else { None };
+        short.unwrap_or_else(|| self.seal_number(&[label], reminder.0))
+    }
+
     fn cipher(&self) -> Aes256Siv {
         Aes256Siv::new(&self.key.into())
     }
@@ -218,7 +257,8 @@ mod tests {
         let keys = keys(&[1]);
         for id in [0, 1, 2, 1_000_000, i64::MAX, i64::MIN, -1] {
             let token = keys.seal(Purpose::Landing, ReminderId(id));
-            assert_eq!(token.len(), 34);
+            // Numbers that no database gives are as long as they were.
+            assert_eq!(token.len(), if (0..=1_000_000).contains(&id) { 16 } else { 34 });
             assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
             assert_eq!(token, keys.seal(Purpose::Landing, ReminderId(id)));
             assert_eq!(keys.open(Purpose::Landing, &token), Some(ReminderId(id)));
@@ -229,7 +269,10 @@ mod tests {
     fn a_token_of_this_version_opens_in_every_later_one() {
         // Links in messages that were sent must outlive an update.
         let token = keys(&[7]).seal(Purpose::Landing, ReminderId(42));
-        assert_eq!(token, "ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw");
+        assert_eq!(token, "BwCWnaah2QOjdLet");
+        assert_eq!(keys(&[7]).open(Purpose::Landing, "ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw"), Some(ReminderId(42)));
+        let reference = keys(&[7]).seal(Purpose::Reference, ReminderId(42));
+        assert_eq!(keys(&[7]).open(Purpose::Reference, &reference), Some(ReminderId(42)));
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod renderer;
 mod sample;
 mod scan;
 mod segments;
+mod short_token;
 mod target;
 
 use std::fmt;

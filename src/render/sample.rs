@@ -45,8 +45,8 @@ impl Sample {
             Phase::After => due_date + Days::new(5),
         };
         let installments = (1..=count.max(1)).map(|number| installment(merchant, locale, number, due_date)).collect();
-        let link = |page| Some(format!("{}/{page}/AWk3x_sample_sample_sample_sample_", merchant.link_base));
-        let (link, unsubscribe) = (link('r'), link('u'));
+        let link = Some(merchant.landing_link("AWk3xSampleToken"));
+        let unsubscribe = Some(format!("{}/u/AWk3x_sample_sample_sample_sample_", merchant.link_base));
         let (merchant, borrower) = (merchant.clone(), borrower(merchant, locale));
         let check_code = Some("SAMPLEC9DE".to_owned());
         Self { merchant, borrower, installments, today, link, unsubscribe, check_code }
@@ -141,6 +141,7 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         jurisdiction: "cn".parse().expect(FIXED),
         stopped: false,
         link_base: "https://pay.example.com".into(),
+        bare_links: false,
         support: Support {
             phone: Some(phone.clone()),
             email: Some(EmailAddress::new("help@example.com").expect(FIXED)),

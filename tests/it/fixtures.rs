@@ -35,6 +35,7 @@ pub(crate) fn merchant() -> Merchant {
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.example.com".into(),
+        bare_links: false,
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: Some("9:00–21:00".into()) },
     }
 }

@@ -230,3 +230,17 @@ async fn what_is_said_of_an_app_and_of_whom_to_ask_stands_on_the_page() {
     clock.advance(Duration::from_secs(5));
     assert!(seen(&pages, &link).await.contains("<li>点“还款”</li>"));
 }
+
+#[tokio::test]
+async fn links_are_short_and_may_leave_out_the_r() {
+    for (config, before) in [(None, "/r/"), (Some(("# bare_links = false", "bare_links = true")), "/")] {
+        let desk = planned(1, config.as_slice());
+        let text = sent(&desk).pop().expect("a message");
+        let (_, link) = text.split_once("http://127.0.0.1:8080").expect("a link");
+        let token = link.strip_prefix(before).expect("as the config says").split_whitespace().next().expect("a token");
+        let token: String = token.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+        assert_eq!(token.len(), 16, "{text}");
+        let pages = pages(&desk, &SimClock::at(at(&half_past_ten()))).await;
+        assert!(seen(&pages, &format!("{before}{token}")).await.contains("name=\"route\""));
+    }
+}

@@ -65,6 +65,7 @@ pub(crate) fn merchants() -> [Merchant; 2] {
         countries: Vec::new(),
         jurisdiction: jurisdiction.parse().expect("a jurisdiction"),
         link_base: "https://pay.example.com".into(),
+        bare_links: false,
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },
         stopped: false,
     };

@@ -72,7 +72,7 @@ async fn sent(
     let (borrower, zone) = who(app, reminder).await?;
     let merchant = app.policy.merchants.get(&reminder.plan.key.borrower.merchant);
     let locale = borrower.locale.clone().or_else(|| merchant.map(|merchant| merchant.locale.clone()));
-    let link = merchant.map(|merchant| format!("{}/r/{}", merchant.link_base, landing_token(app, reminder.id)));
+    let link = merchant.map(|merchant| merchant.landing_link(&landing_token(app, reminder.id)));
     let (text, segments) = match &captured.message {
         Message::Sms(SmsText(text)) | Message::Registered(RegisteredSms { text, .. }) => {
             (text.clone(), u32::try_from(segments(text).parts).ok())

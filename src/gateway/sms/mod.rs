@@ -36,6 +36,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use reqwest::Request;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
@@ -74,6 +75,25 @@ pub trait VendorAccount: Send + Sync + fmt::Debug {
         callback: Option<CallbackAddress>,
         clock: Arc<dyn Clock>,
     ) -> Result<SmsGateway, GatewayError>;
+}
+
+/// The vendors with an interface of their own, by the word in `kind`.
+pub const VENDORS: [&str; 3] = ["aliyun", "tencent", "twilio"];
+
+/// Reads the account of one of the [`VENDORS`].
+pub(crate) fn read_account(kind: &str, section: impl ReadAccount) -> Option<Arc<dyn VendorAccount>> {
+    match kind {
+        "aliyun" => section.read::<aliyun::AliyunSettings>(),
+        "tencent" => section.read::<tencent::TencentSettings>(),
+        "twilio" => section.read::<twilio::TwilioSettings>(),
+        _ => None,
+    }
+}
+
+/// A section of the config that describes an account.
+pub(crate) trait ReadAccount {
+    /// Reads it as the account of one vendor; `None` when it has mistakes, which are noted.
+    fn read<A: VendorAccount + DeserializeOwned + 'static>(self) -> Option<Arc<dyn VendorAccount>>;
 }
 
 /// What one provider is about. Pure: it is handed the time, and meets no network.

@@ -317,7 +317,7 @@ impl Provider for Twilio {
         let json = answer.json().unwrap_or(&Value::Null);
         let is_it = |message: &&Value| {
             inquiry.provider_id.is_some_and(|sid| field(message, "sid").as_deref() == Some(sid))
-                || inquiry.trace.is_some_and(|trace| field(message, "body").is_some_and(|body| body.contains(trace)))
+                || field(message, "body").is_some_and(|body| inquiry.traces.iter().any(|trace| body.contains(trace)))
         };
         let listed = json.get("messages").and_then(Value::as_array);
         let Some(message) = listed.and_then(|messages| messages.iter().find(is_it)) else { return LookUp::Unclear };

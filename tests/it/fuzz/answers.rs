@@ -114,7 +114,7 @@ proptest! {
             provider_id: Some("SM1"),
             to: &to,
             handed_over_by: "2026-11-22T03:00:00Z".parse().expect("an instant"),
-            trace: Some("tok3n"),
+            traces: &["tok3n".to_owned()],
         };
         let found = watched("look-ups", body.len(), || gateway.look_up_of(&inquiry, status, &body));
         if let LookUp::Accepted { provider_id: Some(id), .. } = found {

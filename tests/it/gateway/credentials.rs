@@ -134,7 +134,8 @@ async fn a_look_up_uses_the_credential_that_is_taken(
     let clock = clock();
     let to = Address::Phone(Phone::new(PHONE).expect("a phone"));
     let handed_over_by = dueherald::clock::Clock::now(&clock);
-    let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, trace: Some("tok3n") };
+    let inquiry =
+        Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, traces: &["tok3n".to_owned()] };
     assert_eq!(gateway(vendor, &settings, &sink).look_up(&inquiry).await, LookUp::Unclear);
     assert!(
         sink.received()

@@ -50,6 +50,7 @@ fn merchant() -> Merchant {
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.mall.example".into(),
+        bare_links: false,
         support: Support {
             phone: Some("95188".into()),
             email: Some(EmailAddress::new("help@mall.example").expect("an address")),

@@ -107,7 +107,8 @@ async fn no_vendor_tells_anything(
     assert!(seen.contains("captured from here on"), "the log is being captured: {seen}");
     let to = Address::Phone(Phone::new(PHONE).expect("a phone"));
     let handed_over_by = dueherald::clock::Clock::now(&clock);
-    let inquiry = Inquiry { reference: "ref", provider_id: None, to: &to, handed_over_by, trace: Some("tok3n") };
+    let inquiry =
+        Inquiry { reference: "ref", provider_id: None, to: &to, handed_over_by, traces: &["tok3n".to_owned()] };
     let found = format!("{inquiry:?} {:?}", gateway.look_up(&inquiry).await);
     tells_nothing(&gateway, &log, &clock).await;
     assert!(!found.contains("13800138000") && !found.contains("tok3n"), "{found}");

@@ -8,6 +8,7 @@ use dueherald::gateway::sms::{SmsGateway, aliyun, tencent};
 use dueherald::gateway::{CallbackAddress, Gateway, Inquiry, LookUp};
 use rstest::rstest;
 
+use super::every_end::{self, End};
 use super::{AMPLE, PHONE, REFERENCE, clock, deadline, name, send, shown};
 use crate::sinks::http::{HttpSink, Reply, Script};
 
@@ -151,7 +152,8 @@ async fn a_vendor_is_asked_so_on_the_wire(#[case] vendor: Vendor) {
     let clock = clock();
     let handed_over_by = dueherald::clock::Clock::now(&clock);
     let to = dueherald::domain::Address::Phone(Phone::new(PHONE).expect("a phone"));
-    let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, trace: Some("tok3n") };
+    let inquiry =
+        Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, traces: &["tok3n".to_owned()] };
     assert_eq!(vendor.gateway(sink.port(), "", &clock).look_up(&inquiry).await, LookUp::Unclear);
     insta::assert_snapshot!(format!("{vendor:?}-look-up").to_lowercase(), golden(vendor, &sink));
 }
@@ -466,8 +468,13 @@ async fn asked(vendor: Vendor, status: u16, body: &str, ago: Duration) -> LookUp
     let gateway = vendor.gateway(sink.port(), "", &clock);
     assert!(gateway.can_be_asked());
     let to = dueherald::domain::Address::Phone(Phone::new(PHONE).expect("a phone"));
-    let inquiry =
-        Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by: now, trace: Some("tok3n") };
+    let inquiry = Inquiry {
+        reference: REFERENCE,
+        provider_id: None,
+        to: &to,
+        handed_over_by: now,
+        traces: &["tok3n".to_owned()],
+    };
     gateway.look_up(&inquiry).await
 }
 
@@ -484,7 +491,7 @@ async fn aliyun_is_asked_about_both_days_at_midnight() {
     let gateway = Vendor::Aliyun.gateway(sink.port(), "", &clock);
     let to = dueherald::domain::Address::Phone(Phone::new(PHONE).expect("a phone"));
     let handed_over_by = "2026-11-21T16:10:00Z".parse().expect("a time");
-    let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, trace: None };
+    let inquiry = Inquiry { reference: REFERENCE, provider_id: None, to: &to, handed_over_by, traces: &[] };
     assert_eq!(gateway.look_up(&inquiry).await, LookUp::Unclear);
     let days: Vec<_> = sink
         .received()
@@ -495,4 +502,20 @@ async fn aliyun_is_asked_about_both_days_at_midnight() {
         })
         .collect();
     assert_eq!(days, [Some("20261122"), Some("20261121")]);
+}
+
+#[rstest]
+#[case::aliyun(Vendor::Aliyun)]
+#[case::tencent(Vendor::Tencent)]
+#[case::twilio(Vendor::Twilio)]
+#[tokio::test]
+async fn a_vendor_holds_what_every_end_holds(#[case] vendor: Vendor) {
+    let end = End::Vendor(vendor);
+    every_end::a_willing_peer_takes_each_message_once_over_one_connection(end).await;
+    every_end::never_more_connections_are_open_than_allowed(end).await;
+    every_end::a_deadline_that_has_run_out_lets_nothing_out(end).await;
+    every_end::a_peer_that_falls_silent_with_the_message_leaves_it_unknown(end).await;
+    every_end::a_peer_that_is_not_there_was_sent_nothing(end).await;
+    every_end::an_impostor_is_sent_nothing(end).await;
+    every_end::a_check_sends_no_message(end).await;
 }

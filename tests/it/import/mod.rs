@@ -37,6 +37,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://pay.example.com".to_owned(),
+        bare_links: false,
         support: Support { phone: Some("95188".to_owned()), email: None, hours: None },
     };
     [merchant("mall", "CN"), merchant("shop", "US")]

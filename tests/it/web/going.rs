@@ -298,3 +298,15 @@ async fn an_app_has_its_own_stores_and_steps_and_a_product_its_own_customer_serv
     );
     assert!(page(World::new()).await.contains("4008208820"));
 }
+
+#[tokio::test]
+async fn a_link_without_the_r_opens_the_same_page_with_the_same_way() {
+    let router = public::router(World::new().public());
+    let (bare, usual) = (get(router.clone(), &format!("/{TOKEN}")).await, get(router.clone(), &link()).await);
+    assert_eq!((bare.status, without_style(&bare.body)), (StatusCode::OK, without_style(&usual.body)));
+    let answer = post_form(router.clone(), &format!("/{TOKEN}/go"), "route=web".to_owned()).await;
+    assert_eq!(answer.header("location"), "https://pay.yunfan.example/bill?x=1&y=2");
+    let answer = post_form(router.clone(), &format!("/{TOKEN}/go"), "route=unknown".to_owned()).await;
+    assert_eq!(answer.header("location"), format!("../{TOKEN}"), "back to the page");
+    assert_eq!(get(router, "/verify").await.status, StatusCode::OK, "other pages are where they were");
+}

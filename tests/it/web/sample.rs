@@ -20,6 +20,7 @@ pub(super) fn merchant() -> Merchant {
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         stopped: false,
         link_base: "https://l.yunfan.example".into(),
+        bare_links: false,
         support: Support {
             phone: Some("400-820-8820".into()),
             email: EmailAddress::new("help@yunfan.example").ok(),
