@@ -3,6 +3,7 @@
 mod languages;
 mod rules;
 mod secrets;
+mod senders;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -422,6 +423,7 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     if let Some(mistake) = config.unknown_clients() {
         remarks.push(format!("`dueherald run` serves no pages: {mistake}"));
     }
+    remarks.extend(senders::remarks(config));
     remarks.extend(rules::remarks(config, now));
     let used = |name| config.channels.values().flatten().any(|used| used == name);
     for (name, gateway) in &config.gateways {

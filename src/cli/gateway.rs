@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -122,7 +123,11 @@ fn test_message(gateway: &dyn Gateway, merchant: &Merchant) -> Result<Message, C
 /// A rate in words.
 pub(super) fn pace(rate: &RateLimit) -> String {
     let burst = if rate.burst > 1 { format!(", {} at once", rate.burst) } else { String::new() };
-    let day = rate.per_day.map(|most| format!(", {most} a day")).unwrap_or_default();
+    let day = rate.per_day.map(|quota| match quota.zone {
+        Tz::UTC => format!(", {} a day", quota.most),
+        zone => format!(", {} a day in {zone}", quota.most),
+    });
+    let day = day.unwrap_or_default();
     format!("at most {} a second{burst}{day}", rate.per_second)
 }
 
@@ -195,7 +200,7 @@ impl GatewayRow {
             place: order.and_then(|names| names.iter().position(|one| one == name)).map(|place| place + 1),
             per_second: rate.map(|rate| rate.per_second),
             burst: rate.map(|rate| rate.burst),
-            per_day: rate.and_then(|rate| rate.per_day),
+            per_day: rate.and_then(|rate| rate.per_day).map(|quota| quota.most),
             pace: rate.map(pace).unwrap_or_default(),
             health: states.map(|states| Health::of(name, states)),
         }

@@ -52,6 +52,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     gateways_carry_what_rules_send(reading, parts);
     receipts::check(reading, parts);
     approved_templates_are_for_merchants(reading, parts);
+    senders_are_of_merchants(reading, parts);
     tokens_are_for_merchants(reading, parts);
 }
 
@@ -266,6 +267,15 @@ fn approved_templates_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts
         let signed = registered.sign_names.keys().map(|owner| ("sign_names", owner));
         for (key, merchant) in named.chain(signed).filter(|(_, merchant)| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &format!("gateways.{name}.{key}"), merchant, parts);
+        }
+    }
+}
+
+fn senders_are_of_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    for (name, gateway) in parts.gateways {
+        let senders = gateway.as_ref().map(GatewayConfig::senders).unwrap_or_default();
+        for merchant in senders.into_iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, &format!("gateways.{name}.senders"), merchant, parts);
         }
     }
 }

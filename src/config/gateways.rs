@@ -6,19 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::reading::Section;
 use super::settings::deserialize;
-use super::value::{Value, decimal, integer, text, word};
-use crate::domain::{Channel, Currency, GatewayName, Price, PriceUnit};
+use super::value::{Value, decimal, integer, text, time_zone, word};
+use crate::domain::{Channel, Currency, GatewayName, MerchantId, Price, PriceUnit};
 use crate::gateway::capture::CaptureSettings;
 use crate::gateway::sms::http::HttpSettings;
 use crate::gateway::sms::{ReadAccount, VENDORS, VendorAccount, read_account};
 use crate::gateway::smtp::SmtpSettings;
-use crate::plan::RateLimit;
+use crate::plan::{DailyQuota, RateLimit};
 use crate::render::RegisteredTemplates;
 
 /// One entry of `[gateways.*]`, by its `kind`.
@@ -68,6 +69,16 @@ impl GatewayConfig {
         match self {
             Self::Vendor { account, .. } => account.registered(),
             Self::Smtp(_) | Self::Http(_) | Self::Capture(_) => None,
+        }
+    }
+
+    /// The merchants that have a sender of their own.
+    pub(super) fn senders(&self) -> Vec<&MerchantId> {
+        match self {
+            Self::Smtp(settings) => settings.senders.keys().collect(),
+            Self::Http(settings) => settings.senders.keys().collect(),
+            Self::Vendor { account, .. } => account.senders(),
+            Self::Capture(_) => Vec::new(),
         }
     }
 
@@ -148,14 +159,21 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, folder: &Path) -> ReadGateway
     read
 }
 
-/// `rate = { per_second = 50, burst = 10, per_day = 100000 }`, which any kind of gateway may have.
+/// `rate = { per_second = 50, burst = 10, per_day = 100000 }`, which any kind of gateway may have. The day is that of
+/// `time_zone`, UTC by default: 10DLC's caps end at midnight of `America/Los_Angeles`.
 fn rate(section: &mut Section<'_, '_, '_>) -> Option<RateLimit> {
     let mut rate = section.optional_section("rate")??;
     let per_second = rate.required("per_second", "50", |value| integer(value, 1..=100_000));
     let burst = rate.or("burst", 1, |value| integer(value, 1..=100_000));
     let per_day = rate.optional("per_day", |value| integer(value, 1..=u32::MAX));
+    let zone = rate.optional("time_zone", time_zone);
+    if let (Some(None), Some(Some(_))) = (per_day, zone) {
+        rate.reading.note_at(&rate.key("time_zone"), "says when a day begins; write per_day as well, or leave it out");
+    }
     rate.finish();
-    Some(RateLimit { per_second: per_second?, burst: burst?, per_day: per_day? })
+    let zone = zone?.unwrap_or(Tz::UTC);
+    let per_day = per_day?.map(|most| DailyQuota { most, zone });
+    Some(RateLimit { per_second: per_second?, burst: burst?, per_day })
 }
 
 /// `price = { per_segment = "0.045", currency = "CNY" }`, or `per_message`, which any kind of gateway may have.

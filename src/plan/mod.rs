@@ -52,7 +52,7 @@ pub use only_to::RecipientAllowlist;
 pub use planner::{Horizon, NotPlannedReason, RuleEvaluation, consider, due_dates, plan};
 pub use precedence::Precedence;
 pub use preferences::{InvalidEnd, end_to_come, hold_end};
-pub use rate::{Gcra, Permits, RateLimit, RateState};
+pub use rate::{DailyQuota, Gcra, Permits, RateLimit, RateState};
 pub use replan::{KnownProgress, KnownReminder, Replan, ReplanAction, replan};
 pub use reply::intent;
 pub use retry::{AttemptContext, LOOKED_AT_FOR, RetryPolicy, follow, next_look};

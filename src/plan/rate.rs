@@ -2,6 +2,7 @@
 //! the state of a gateway's limit is a row that all machines share, and time comes from a `Clock`.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 /// The generic cell rate algorithm (ITU-T I.371), which keeps one number: so many at once, and then one for each
 /// interval.
@@ -30,8 +31,17 @@ pub struct RateLimit {
     pub per_second: u32,
     /// How many may leave at once after a pause; 1 at least.
     pub burst: u32,
-    /// Messages per UTC day.
-    pub per_day: Option<u32>,
+    /// Messages per day.
+    pub per_day: Option<DailyQuota>,
+}
+
+/// How many messages may leave in a day, and whose day it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyQuota {
+    /// How many.
+    pub most: u32,
+    /// The zone whose midnight begins a day: a carrier's cap may end elsewhere than at midnight of UTC.
+    pub zone: Tz,
 }
 
 /// What is kept of a gateway's rate between claims: the generic cell rate algorithm's one number, and the day's count.
@@ -70,7 +80,7 @@ impl RateLimit {
         let step = interval.num_microseconds().unwrap_or(1).max(1);
         // Div floors towards zero, so a first moment beyond the span, -1, must not count as one.
         let count = if room < 0 { 0 } else { u32::try_from(room / step + 1).unwrap_or(u32::MAX) };
-        let left_today = self.per_day.map_or(u32::MAX, |most| most.saturating_sub(used(state, now)));
+        let left_today = self.per_day.map_or(u32::MAX, |quota| quota.most.saturating_sub(self.used(state, now)));
         Permits { count: count.min(wanted).min(left_today), first, interval }
     }
 
@@ -79,9 +89,19 @@ impl RateLimit {
     pub fn after(&self, state: Option<RateState>, now: DateTime<Utc>, permits: Permits, taken: u32) -> RateState {
         RateState {
             next: permits.first + permits.interval * i32::try_from(taken).unwrap_or(i32::MAX),
-            day: now.date_naive(),
-            used: used(state, now).saturating_add(taken),
+            day: self.day(now),
+            used: self.used(state, now).saturating_add(taken),
         }
+    }
+
+    /// The day of the quota.
+    fn day(&self, now: DateTime<Utc>) -> NaiveDate {
+        now.with_timezone(&self.per_day.map_or(Tz::UTC, |quota| quota.zone)).date_naive()
+    }
+
+    /// How many left on the day of `now`.
+    fn used(&self, state: Option<RateState>, now: DateTime<Utc>) -> u32 {
+        state.filter(|state| state.day == self.day(now)).map_or(0, |state| state.used)
     }
 
     /// From one message to the next when they leave evenly; a microsecond at least.
@@ -89,10 +109,6 @@ impl RateLimit {
     pub fn interval(&self) -> TimeDelta {
         TimeDelta::microseconds(1_000_000 / i64::from(self.per_second.max(1)))
     }
-}
-
-fn used(state: Option<RateState>, now: DateTime<Utc>) -> u32 {
-    state.filter(|state| state.day == now.date_naive()).map_or(0, |state| state.used)
 }
 
 impl Permits {
@@ -106,8 +122,9 @@ impl Permits {
 
 #[cfg(test)]
 mod tests {
-    use super::{RateLimit, RateState};
+    use super::{DailyQuota, RateLimit, RateState};
     use chrono::{DateTime, TimeDelta, Utc};
+    use chrono_tz::Tz;
 
     /// Claims every few milliseconds as fast as permitted, and gives the moments at which messages leave.
     fn moments(limit: RateLimit, seconds: i64, every: i64) -> Vec<DateTime<Utc>> {
@@ -139,7 +156,7 @@ mod tests {
 
     #[test]
     fn after_a_pause_a_burst_may_leave_at_once_and_a_day_has_its_end() {
-        let limit = RateLimit { per_second: 10, burst: 5, per_day: Some(7) };
+        let limit = RateLimit { per_second: 10, burst: 5, per_day: Some(DailyQuota { most: 7, zone: Tz::UTC }) };
         let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(1);
         let permits = limit.permits(None, now, 100);
         let at_once = (0..permits.count).filter(|number| permits.pause(now, *number).is_zero()).count();
@@ -147,5 +164,17 @@ mod tests {
         let state = limit.after(None, now, permits, permits.count);
         assert_eq!(limit.permits(Some(state), now + TimeDelta::hours(1), 100).count, 0, "the day's seven are gone");
         assert!(limit.permits(Some(state), now + TimeDelta::days(1), 100).count > 0, "the next day has its own");
+    }
+
+    #[test]
+    fn the_day_of_a_quota_ends_at_midnight_of_its_zone() {
+        let quota = DailyQuota { most: 3, zone: Tz::America__Los_Angeles };
+        let limit = RateLimit { per_second: 10, burst: 5, per_day: Some(quota) };
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        let evening = at("2026-12-01T23:30:00-08:00");
+        let state = Some(limit.after(None, evening, limit.permits(None, evening, 3), 3));
+        assert_eq!(limit.permits(state, at("2026-12-02T00:30:00Z"), 9).count, 0, "it is still the evening before");
+        assert_eq!(limit.permits(state, at("2026-12-01T23:59:59-08:00"), 9).count, 0);
+        assert_eq!(limit.permits(state, at("2026-12-02T00:00:00-08:00"), 9).count, 3);
     }
 }

@@ -16,6 +16,8 @@ pub(in crate::gateway) struct Composition<'a> {
     pub(in crate::gateway) merchant: &'a Merchant,
     /// The sender's address; its display name stands in where the merchant has no name.
     pub(in crate::gateway) from: &'a Mailbox,
+    /// Where answers go; else to the merchant's customer service.
+    pub(in crate::gateway) reply_to: Option<&'a Mailbox>,
     /// To whom.
     pub(in crate::gateway) to: &'a EmailAddress,
     /// What.
@@ -86,8 +88,9 @@ fn addressed(mail: &Composition<'_>, to: &Address, merchant: &Merchant) -> Heade
     headers.set(From::from(Mailboxes::from(Mailbox::new(name, mail.from.email.clone()))));
     headers.set(To::from(Mailboxes::from(Mailbox::new(None, to.clone()))));
     headers.set(Subject::from(one_line(&mail.parts.subject)));
-    if let Some(support) = merchant.support.email.as_ref().and_then(|support| support.as_str().parse().ok()) {
-        headers.set(ReplyTo::from(Mailboxes::from(Mailbox::new(None, support))));
+    let support = || merchant.support.email.as_ref().and_then(|support| support.as_str().parse().ok());
+    if let Some(reply_to) = mail.reply_to.cloned().or_else(|| Some(Mailbox::new(None, support()?))) {
+        headers.set(ReplyTo::from(Mailboxes::from(reply_to)));
     }
     headers
 }
@@ -236,7 +239,7 @@ mod tests {
             let parts = EmailParts { subject, text: text.clone(), html: text, unsubscribe };
             let from = "Mall <repay@mall.example>".parse().unwrap();
             let date = chrono::DateTime::UNIX_EPOCH;
-            let composed = compose(&Composition { merchant: &merchant, from: &from, to: &to, parts: &parts, reference: "r", date });
+            let composed = compose(&Composition { merchant: &merchant, from: &from, reply_to: None, to: &to, parts: &parts, reference: "r", date });
             // An address that no server would take is refused, not mended.
             let Ok(mail) = composed else { return Ok(()) };
             assert!(mail.raw.is_ascii());

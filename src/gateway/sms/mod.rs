@@ -46,7 +46,7 @@ use super::callback::CallbackAddress;
 use super::credentials::Rotation;
 use super::{Callbacks, Gateway, GatewayError, Handover, Inquiry, LookUp, net};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Channel, Code, GatewayName, LinkMode, Outcome, RejectScope};
+use crate::domain::{Channel, Code, GatewayName, LinkMode, MerchantId, Outcome, RejectScope};
 use crate::render::RegisteredTemplates;
 
 pub use connection::{Connection, Endpoint};
@@ -59,6 +59,11 @@ const REMEMBERED_CODES: usize = 1_000;
 pub trait VendorAccount: Send + Sync + fmt::Debug {
     /// The time-out by which a call ends.
     fn timeout(&self) -> Duration;
+
+    /// The merchants that have a sender of their own.
+    fn senders(&self) -> Vec<&MerchantId> {
+        Vec::new()
+    }
 
     /// The templates that the vendor has approved, where it takes no free text.
     fn registered(&self) -> Option<RegisteredTemplates> {

@@ -5,6 +5,7 @@
 //! its number or by the borrower's own link in its text. Without personal links nothing is asked: only the callback can
 //! tell then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ use super::verdict::{ReadResponse, provider_code, undocumented};
 use super::{Provider, SmsGateway, VendorAccount};
 use crate::clock::Clock;
 use crate::domain::{
-    Address, Code, GatewayName, LinkMode, Message, Outcome, RejectScope, Reply, Report, ReportSubject, ReportedState,
-    SmsText,
+    Address, Code, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope, Reply, Report, ReportSubject,
+    ReportedState, SmsText,
 };
 use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
@@ -67,6 +68,9 @@ gateway_settings! {
         pub account: TwilioAccount,
         /// What messages come from: `{ number = "+15005550006" }` or `{ messaging_service = "MG…" }`.
         pub from: TwilioSender,
+        /// The same of merchants with a sender of their own.
+        #[serde(default)]
+        pub senders: BTreeMap<MerchantId, TwilioSender>,
         /// How long Twilio may keep a message that it cannot pass on at once; at most 10 h, which is also its default.
         #[serde(default, deserialize_with = "validity")]
         pub validity: Option<Duration>,
@@ -105,6 +109,10 @@ struct Twilio {
 impl VendorAccount for TwilioSettings {
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn senders(&self) -> Vec<&MerchantId> {
+        self.senders.keys().collect()
     }
 
     fn gateway(
@@ -225,7 +233,8 @@ impl Twilio {
     fn compose(&self, handover: &Handover<'_>, credential: usize, to: &str, text: &str) -> Option<Request> {
         let callback = self.callback.as_ref().map(|callback| callback.about(handover.reference));
         let validity = self.settings.validity.map(|validity| validity.as_secs().to_string());
-        let from = match &self.settings.from {
+        let sender = self.settings.senders.get(&handover.merchant.id);
+        let from = match sender.unwrap_or(&self.settings.from) {
             TwilioSender::Number(number) => ("From", number.as_str()),
             TwilioSender::MessagingService(sid) => ("MessagingServiceSid", sid.as_str()),
         };

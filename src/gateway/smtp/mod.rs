@@ -30,6 +30,10 @@
 //! return_path = "bounce@mall.example"
 //! bounces = { maildir = "/var/mail/bounce" }
 //! dkim = { selector = "s2026", domain = "mall.example", key = { file = "dkim.pem" } }
+//!
+//! [gateways.mail.senders.hk]
+//! from = "Mall HK <repay@hk.mall.example>"
+//! dkim = { selector = "s2026", domain = "hk.mall.example", key = { file = "dkim-hk.pem" } }
 //! ```
 
 mod connection;
@@ -38,28 +42,51 @@ mod settings;
 mod transaction;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use lettre::message::Mailbox;
 
 use self::connection::{Connection, Connector};
 use self::pool::{Pool, Slot};
 use self::verdict::{SmtpFailure, SmtpStage, outcome};
-use super::mail::{Composition, Dkim, Mail, Maildir, ReturnPath, compose};
+use super::mail::{Composition, Dkim, DkimSettings, Mail, Maildir, ReturnPath, compose};
 use super::{Gateway, GatewayError, Handover, OneOrMore, net};
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Address, Channel, GatewayName, LinkMode, Message, Outcome, RejectScope};
+use crate::domain::{Address, Channel, GatewayName, LinkMode, MerchantId, Message, Outcome, RejectScope};
 
-pub use self::settings::{Bounces, Credentials, Security, SmtpSettings};
+pub use self::settings::{Bounces, Credentials, MailSender, Security, SmtpSettings};
 
 /// A mail server that takes our mail.
 pub struct SmtpGateway {
     name: GatewayName,
     pool: Arc<Pool>,
     return_path: Option<ReturnPath>,
+    /// Who mail is from.
+    sender: Sender,
+    /// The merchants whose mail is from another address.
+    senders: BTreeMap<MerchantId, Sender>,
+}
+
+/// Who mail is from.
+struct Sender {
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
     /// The first that is valid signs.
     dkim: Vec<Dkim>,
+}
+
+impl Sender {
+    fn new(
+        from: Mailbox,
+        reply_to: Option<Mailbox>,
+        dkim: Option<&OneOrMore<DkimSettings>>,
+    ) -> Result<Self, GatewayError> {
+        let dkim = dkim.into_iter().flat_map(OneOrMore::all).map(Dkim::new).collect::<Result<_, _>>()?;
+        Ok(Self { from, reply_to, dkim })
+    }
 }
 
 impl fmt::Debug for SmtpGateway {
@@ -75,9 +102,14 @@ impl SmtpGateway {
     /// [`GatewayError::Settings`] when the settings contradict each other or there is no certificate to trust.
     pub fn new(name: GatewayName, settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         let return_path = settings.return_path.clone().map(ReturnPath);
-        let dkim = settings.dkim.iter().flat_map(OneOrMore::all).map(Dkim::new).collect::<Result<_, _>>()?;
+        let sender = Sender::new(settings.from.clone(), None, settings.dkim.as_ref())?;
+        let own = |(merchant, sender): (&MerchantId, &MailSender)| {
+            let own = Sender::new(sender.from.clone(), sender.reply_to.clone(), settings.dkim_of(sender))?;
+            Ok((merchant.clone(), own))
+        };
+        let senders = settings.senders.iter().map(own).collect::<Result<_, GatewayError>>()?;
         let connector = Connector::new(name.clone(), settings, clock)?;
-        Ok(Self { name, pool: Arc::new(Pool::new(connector)), return_path, dkim })
+        Ok(Self { name, pool: Arc::new(Pool::new(connector)), return_path, sender, senders })
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -89,9 +121,11 @@ impl SmtpGateway {
             return Err(net::not_sent("wrong-channel"));
         };
         let date = self.clock().now();
+        let sender = self.senders.get(&handover.merchant.id).unwrap_or(&self.sender);
         let composed = compose(&Composition {
             merchant: handover.merchant,
-            from: &self.pool.connector().settings().from,
+            from: &sender.from,
+            reply_to: sender.reply_to.as_ref(),
             to,
             parts,
             reference: handover.reference,
@@ -101,7 +135,7 @@ impl SmtpGateway {
         if let Some(path) = &self.return_path {
             mail.from = path.for_message(handover.reference);
         }
-        if let Some(dkim) = self.dkim.iter().find(|dkim| dkim.is_valid(date)) {
+        if let Some(dkim) = sender.dkim.iter().find(|dkim| dkim.is_valid(date)) {
             mail.raw.insert_str(0, &dkim.header(&mail.raw, date).ok_or_else(|| net::not_sent("dkim"))?);
         }
         Ok(mail)

@@ -1,5 +1,6 @@
 //! Settings of SMTP gateways.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use lettre::transport::smtp::extension::ClientId;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::domain::{LinkMode, Network};
+use crate::domain::{LinkMode, MerchantId, Network};
 use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
 use crate::gateway::{GatewayError, OneOrMore};
 
@@ -44,6 +45,21 @@ pub struct Bounces {
     pub maildir: PathBuf,
 }
 
+/// Who the mail of one merchant is from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSender {
+    /// Its address; see [`SmtpSettings::from`].
+    #[serde(deserialize_with = "mailbox")]
+    pub from: Mailbox,
+    /// Where answers go; to the merchant's customer service unless said otherwise.
+    #[serde(default, deserialize_with = "reply_to")]
+    pub reply_to: Option<Mailbox>,
+    /// With which key its messages are signed; that of the gateway where it is for the same domain.
+    #[serde(default)]
+    pub dkim: Option<OneOrMore<DkimSettings>>,
+}
+
 /// A `[gateways.*]` section of kind `smtp`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +82,9 @@ pub struct SmtpSettings {
     /// name here is for a merchant without one.
     #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
+    /// The merchants whose mail is from an address of their own.
+    #[serde(default)]
+    pub senders: BTreeMap<MerchantId, MailSender>,
     /// Where bounces go: `bounce@mall.example` makes `bounce+REFERENCE@mall.example` of it, which that mailbox has to
     /// take. To `from` unless said otherwise.
     #[serde(default, deserialize_with = "address")]
@@ -124,6 +143,11 @@ impl SmtpSettings {
         accounts.flat_map(|account| account.password.all().iter().map(|password| (&*account.username, password)))
     }
 
+    /// The keys that sign the mail of a sender.
+    pub(super) fn dkim_of<'s>(&'s self, sender: &'s MailSender) -> Option<&'s OneOrMore<DkimSettings>> {
+        sender.dkim.as_ref().or(self.dkim.as_ref())
+    }
+
     /// The name for EHLO.
     pub(super) fn hello(&self) -> Result<ClientId, GatewayError> {
         match self.hello_name.as_deref() {
@@ -138,8 +162,10 @@ impl SmtpSettings {
     /// # Errors
     /// [`GatewayError::Settings`] when they contradict each other, or the key that signs cannot be used.
     pub fn check(&self) -> Result<(), GatewayError> {
-        let dkim = self.dkim.as_ref().map_or(&[][..], OneOrMore::all);
-        dkim.iter().try_for_each(|settings| Dkim::new(settings).map(drop))?;
+        check_dkim("", self.dkim.as_ref(), &self.from)?;
+        for (merchant, sender) in &self.senders {
+            check_dkim(&format!("senders.{merchant}."), self.dkim_of(sender), &sender.from)?;
+        }
         let problem = if !is_host_name(&self.host) {
             "host has to be a host name or an IP address, without a port"
         } else if !(1..=1000).contains(&self.max_connections) {
@@ -155,16 +181,25 @@ impl SmtpSettings {
                 "return_path has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the \
                  reference; choose a shorter address"
             )));
-        } else if dkim.last().is_some_and(|last| last.valid_from.is_some()) {
-            "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in \
-             use behind it"
-        } else if dkim.iter().any(|dkim| !dkim.is_for(self.from.email.domain())) {
-            "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
         } else {
             return Ok(());
         };
         Err(GatewayError::Settings(problem.into()))
     }
+}
+
+fn check_dkim(section: &str, dkim: Option<&OneOrMore<DkimSettings>>, from: &Mailbox) -> Result<(), GatewayError> {
+    let dkim = dkim.map_or(&[][..], OneOrMore::all);
+    dkim.iter().try_for_each(|settings| Dkim::new(settings).map(drop))?;
+    let problem = if dkim.last().is_some_and(|last| last.valid_from.is_some()) {
+        "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in use \
+         behind it"
+    } else if dkim.iter().any(|dkim| !dkim.is_for(from.email.domain())) {
+        "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
+    } else {
+        return Ok(());
+    };
+    Err(GatewayError::Settings(format!("{section}{problem}")))
 }
 
 fn is_host_name(text: &str) -> bool {
@@ -179,6 +214,10 @@ fn is_loopback(host: &str) -> bool {
 fn mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mailbox, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| de::Error::custom("write an address such as \"Mall <repay@mall.example>\""))
+}
+
+fn reply_to<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mailbox>, D::Error> {
+    mailbox(deserializer).map(Some)
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Offset, Timelike, Utc};
 use chrono_tz::Tz;
 
 use crate::plan::RateLimit;
@@ -120,6 +120,14 @@ impl SendQueue {
         Self { rate, interval, next: i64::MIN, last: i64::MIN, day: i64::MIN, used: 0 }
     }
 
+    /// The day of the quota, and the midnight that ends it; an hour off where the clocks change on it.
+    fn day_of(&self, at: i64) -> (i64, i64) {
+        let zone = self.rate.per_day.map_or(Tz::UTC, |quota| quota.zone);
+        let offset = i64::from(instant(at).with_timezone(&zone).offset().fix().local_minus_utc()) * SECOND;
+        let day = (at + offset).div_euclid(DAY);
+        (day, (day + 1) * DAY - offset)
+    }
+
     /// Lets `count` that are due at `due` leave. Gives how many of them leave at `until` or later.
     fn take(&mut self, due: i64, count: u32, until: i64) -> u64 {
         let credit = self.interval * i64::from(self.rate.burst.saturating_sub(1));
@@ -127,12 +135,11 @@ impl SendQueue {
         let mut now = due.max(self.last);
         while rest > 0 {
             let first = self.next.max(now - credit);
-            let day = first.max(now).div_euclid(DAY);
+            let (day, midnight) = self.day_of(first.max(now));
             if day != self.day {
                 (self.day, self.used) = (day, 0);
             }
-            let midnight = (day + 1) * DAY;
-            let room = self.rate.per_day.map_or(i64::MAX, |most| i64::from(most.saturating_sub(self.used)));
+            let room = self.rate.per_day.map_or(i64::MAX, |quota| i64::from(quota.most.saturating_sub(self.used)));
             if room == 0 {
                 now = midnight;
                 continue;
@@ -159,11 +166,12 @@ fn instant(micros: i64) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::{DAY, Flow, SECOND, instant};
-    use crate::plan::RateLimit;
+    use crate::plan::{DailyQuota, RateLimit};
 
     const TEN: i64 = 20_000 * DAY + 10 * 3_600 * SECOND;
 
     fn limit(per_second: u32, burst: u32, per_day: Option<u32>) -> RateLimit {
+        let per_day = per_day.map(|most| DailyQuota { most, zone: chrono_tz::Tz::UTC });
         RateLimit { per_second, burst, per_day }
     }
 

@@ -172,3 +172,21 @@ fn the_lint_knows_what_a_provider_refuses() {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
 }
+
+#[test]
+fn senders_are_of_merchants_that_are_there() {
+    const MAIL: &str = r#"
+[gateways.mail]
+kind = "smtp"
+host = "localhost"
+security = "none"
+from = "no-reply@mall.example"
+senders.harbor = { from = "no-reply@harbour.example" }
+"#;
+    let problem = told(&(changed(&[]) + MAIL), &[]);
+    assert!(
+        problem.contains("gateways.mail.senders: there is no merchant \"harbor\"; did you mean \"harbour\"?"),
+        "{problem}"
+    );
+    assert!(load(&(changed(&[]) + &MAIL.replace("harbor ", "harbour ")), &[]).is_ok());
+}

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use dueherald::config::StateDir;
 use dueherald::domain::{Address, Channel, EmailAddress, Phone};
-use dueherald::plan::{ChannelMode, RateLimit, VolumeLimits};
+use dueherald::plan::{ChannelMode, DailyQuota, RateLimit, VolumeLimits};
 use rstest::rstest;
 
 use super::{MAIL, changed, checked, load, told};
@@ -16,7 +16,8 @@ fn any_kind_of_gateway_may_have_a_rate() {
     let text = changed(&[(SMS, "[gateways.capture-sms]\nrate = { per_second = 50, burst = 10, per_day = 100000 }\n")]);
     let config = load(&format!("{text}{MAIL}rate.per_second = 20\n"), &[]).expect("it is sound");
     let rates: Vec<_> = config.rates.iter().map(|(name, rate)| (name.as_str(), *rate)).collect();
-    let texts = RateLimit { per_second: 50, burst: 10, per_day: Some(100_000) };
+    let texts =
+        RateLimit { per_second: 50, burst: 10, per_day: Some(DailyQuota { most: 100_000, zone: chrono_tz::Tz::UTC }) };
     let mails = RateLimit { per_second: 20, burst: 1, per_day: None };
     assert_eq!(rates, [("capture-sms", texts), ("mail", mails)]);
     let environment = [("DUEHERALD__GATEWAYS__CAPTURE_SMS__RATE__PER_SECOND", "7")];

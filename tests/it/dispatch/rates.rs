@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
-use dueherald::plan::RateLimit;
+use dueherald::plan::{DailyQuota, RateLimit};
 use dueherald::store::ReminderStore;
 use rstest::rstest;
 
@@ -12,6 +12,7 @@ use super::bench::{Bench, Setup, TEN};
 use crate::fixtures::at;
 
 fn rate(per_second: u32, burst: u32, per_day: Option<u32>) -> Option<RateLimit> {
+    let per_day = per_day.map(|most| DailyQuota { most, zone: chrono_tz::Tz::UTC });
     Some(RateLimit { per_second, burst, per_day })
 }
 

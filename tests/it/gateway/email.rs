@@ -64,3 +64,30 @@ fn a_signature_that_nobody_would_count_is_a_mistake_in_the_config() {
     let problem = made("return_path = 'a-very-long-name-for-bounces@mall.example'").unwrap_err().to_string();
     assert!(problem.contains("shorter"), "{problem}");
 }
+
+#[tokio::test]
+async fn a_merchant_may_have_a_sender_of_its_own() {
+    let own = "from = 'Own <repay@own.example>'\nreply_to = 'Desk <desk@own.example>'";
+    let of = |merchant: &str| format!("{DKIM}[senders.{merchant}]\n{own}\n{}", DKIM.replace("mall", "own"));
+    let mine = received(&of("mall")).await;
+    assert_eq!(mine.from, "repay@own.example");
+    // The name is the merchant's, as with every sender.
+    assert!(header(&mine.raw, "From").ends_with("<repay@own.example>"), "{}", header(&mine.raw, "From"));
+    assert_eq!(header(&mine.raw, "Reply-To"), "\"Desk\" <desk@own.example>");
+    assert!(header(&mine.raw, "DKIM-Signature").contains("d=own.example;"), "{}", mine.raw);
+    let others = received(&of("another")).await;
+    assert_eq!(
+        (others.from.as_str(), header(&others.raw, "Reply-To").as_str()),
+        ("repay@mall.example", "help@mall.example")
+    );
+    assert!(header(&others.raw, "DKIM-Signature").contains("d=mall.example;"), "{}", others.raw);
+}
+
+#[test]
+fn a_senders_signature_is_for_its_own_domain() {
+    let text =
+        format!("host = 'mail.example'\nfrom = 'repay@mall.example'\n{DKIM}[senders.own]\nfrom = 'repay@own.example'");
+    let settings: SmtpSettings = toml::from_str(&text).expect("settings");
+    let problem = settings.check().expect_err("the gateway's key is for another domain").to_string();
+    assert!(problem.contains("senders.own") && problem.contains("dkim.domain"), "{problem}");
+}

@@ -519,3 +519,17 @@ async fn a_vendor_holds_what_every_end_holds(#[case] vendor: Vendor) {
     every_end::an_impostor_is_sent_nothing(end).await;
     every_end::a_check_sends_no_message(end).await;
 }
+
+#[rstest]
+#[case::twilio(Vendor::Twilio, "senders = { mall = { number = '+15005550007' } }", "From=%2B15005550007")]
+#[case::twilio_of_another(Vendor::Twilio, "senders = { x = { number = '+15005550007' } }", "From=%2B15005550006")]
+#[case::generic(Vendor::Generic, "query = { from = '{{ sender }}' }\nsenders = { mall = 'MALLHK' }", "from=MALLHK")]
+#[tokio::test]
+async fn a_merchants_messages_come_from_its_own_sender(#[case] vendor: Vendor, #[case] more: &str, #[case] sent: &str) {
+    let sink = HttpSink::start(Script::always(vendor.accepts())).await;
+    let clock = clock();
+    let outcome = send(&vendor.gateway(sink.port(), more, &clock), &deadline(&clock, AMPLE)).await;
+    assert!(shown(&outcome).starts_with("accepted"), "{}", shown(&outcome));
+    let request = sink.received().remove(0).text;
+    assert!(request.contains(sent), "{request}");
+}

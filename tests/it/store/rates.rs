@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::SimClock;
 use dueherald::domain::{HoldCause, HoldReason, NewReminder, SkipReason};
-use dueherald::plan::{Account, Decision, RateLimit};
+use dueherald::plan::{Account, DailyQuota, Decision, RateLimit};
 use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, Store};
 
 use super::bench::START;
@@ -88,7 +88,7 @@ pub(super) async fn what_is_not_sent_keeps_nobody_from_being_sent(store: &dyn St
 
 pub(super) async fn a_gateways_day_has_its_end(store: &dyn Store, clock: &SimClock) {
     plan_due(store, 20).await;
-    let rate = RateLimit { per_day: Some(7), ..HUNDRED };
+    let rate = RateLimit { per_day: Some(DailyQuota { most: 7, zone: chrono_tz::Tz::UTC }), ..HUNDRED };
     assert_eq!(claim_within(store, rate, 5, &send).await.sending.len(), 5);
     assert_eq!(claim_within(store, rate, 5, &send).await.sending.len(), 2);
     clock.advance(Duration::from_secs(3_600));

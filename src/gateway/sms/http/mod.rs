@@ -1,7 +1,7 @@
 //! SMS by any gateway with an HTTP interface: the config says what a request looks like and what its answers mean.
 //!
 //! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without
-//! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's signature) and
+//! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's sender ID or signature) and
 //! `callback` (the address of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are
 //! encoded for where they stand.
 //!
@@ -158,7 +158,7 @@ impl Provider for Generic {
             text,
             reference: handover.reference,
             attempt: handover.attempt,
-            sender: &handover.merchant.signature,
+            sender: self.settings.senders.get(&handover.merchant.id).unwrap_or(&handover.merchant.signature),
             callback: callback.as_deref().unwrap_or_default(),
             secrets: self.secrets(credential),
         };

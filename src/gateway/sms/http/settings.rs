@@ -11,7 +11,7 @@ use super::condition::{Condition, JsonCondition, MessageId, Pattern, Statuses};
 use super::form::{Method, RequestBody, RequestForm};
 use super::mapping::{ReceiptMapping, ReplyMapping};
 use super::template::Template;
-use crate::domain::{LinkMode, RejectScope};
+use crate::domain::{LinkMode, MerchantId, RejectScope};
 use crate::gateway::sms::connection::{Endpoint, gateway_settings};
 use crate::gateway::{GatewayError, OneOrMore};
 
@@ -45,6 +45,9 @@ gateway_settings! {
         /// Where the gateway's own number for the message is.
         #[serde(default)]
         pub message_id: Option<MessageId>,
+        /// The sender IDs of merchants: what templates name as `{{ sender }}`; by default the merchant's signature.
+        #[serde(default)]
+        pub senders: BTreeMap<MerchantId, String>,
         /// How it is asked what became of a message, where it can be.
         #[serde(default)]
         pub look_up: Option<LookUpSettings>,
