@@ -40,9 +40,9 @@ const MAX_LINE_BYTES: u64 = 512;
 #[derive(Debug)]
 pub struct Journal {
     slot: Option<JournalSlot>,
-    /// What stands for the files in simulations.
+    /// The files of a simulation.
     simulated: Option<SimulatedFolder>,
-    /// What the files said of the database when this process began.
+    /// The state of the database in the files when this process began.
     known: Option<KnownDatabase>,
     /// How large one of the two files may become.
     max_file_bytes: u64,
@@ -72,7 +72,7 @@ impl Hasher for HashedKey {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What was handed over, by a hash of its key; of the present file and of the one before.
+    /// The hand-overs of the present file and of the one before, by a hash of their keys.
     recent: Attempts,
     older: Attempts,
     /// The present file, and how large it is.

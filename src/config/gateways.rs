@@ -111,7 +111,7 @@ impl ReadAccount for AccountSection<'_, '_, '_> {
     }
 }
 
-/// What `[gateways.*]` came to.
+/// The gateways that were read.
 #[derive(Default)]
 pub(super) struct ReadGateways {
     /// Each by its name; `None` for one with a mistake.

@@ -76,7 +76,7 @@ impl Limits {
 pub struct Quota<K> {
     clock: Arc<dyn Clock>,
     rate: Gcra,
-    /// What each key's last use left, on the clock's elapsed time.
+    /// For each key, the moment from which it is allowed evenly, on the clock's elapsed time.
     next: Mutex<HashMap<K, DateTime<Utc>>>,
 }
 

@@ -92,7 +92,7 @@ pub(super) fn read_last(path: &Path, bytes: u64, mut visit: impl FnMut(HandoverR
     each_line(path, Some(bytes), |head, rest| visit_whole(head, rest, &mut visit))
 }
 
-/// Reads what every line begins with.
+/// Reads the head of every line.
 pub(super) fn read_heads(path: &Path, mut visit: impl FnMut(LineHead)) -> io::Result<()> {
     each_line(path, None, |head, _| visit(head))
 }

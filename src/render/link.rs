@@ -76,10 +76,11 @@ const TOKEN_CHARS: usize = 34;
 
 /// The keys that seal and open tokens.
 ///
-/// The token of a landing page is short: see `short_token.rs`. Every other token, and those of landing pages in messages
-/// of earlier versions, is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under that key, with key id
-/// and purpose as associated data. AES-SIV is deterministic: the same reminder gives the same token every time, which a
-/// resend with the same Message-ID needs, and nothing but "the same or not" can be read from two tokens.
+/// The token of a landing page is short: see `short_token.rs`. Every other token, and those of landing pages in
+/// messages of earlier versions, is base64url of a key id, and the reminder's id sealed with AES-SIV (RFC 5297) under
+/// that key, with key id and purpose as associated data. AES-SIV is deterministic: the same reminder gives the same
+/// token every time, which a resend with the same Message-ID needs, and nothing but "the same or not" can be read from
+/// two tokens.
 #[derive(Clone)]
 pub struct LinkKeys {
     /// The first one seals, all open.
@@ -114,8 +115,8 @@ impl LinkKeys {
         if taken.is_empty() { Err(LinkKeysError::Empty) } else { Ok(Self { keys: taken }) }
     }
 
-    /// The token of a reminder: `A-Z a-z 0-9 - _`, the same every time, neither countable nor personal. 16 characters for
-    /// a landing page, else 34.
+    /// The token of a reminder: `A-Z a-z 0-9 - _`, the same every time, neither countable nor personal. 16 characters
+    /// for a landing page, else 34.
     #[must_use]
     pub fn seal(&self, purpose: Purpose, reminder: ReminderId) -> String {
         // `new` refuses an empty list.

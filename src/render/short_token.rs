@@ -3,8 +3,8 @@
 //!
 //! The other 88 are a reminder's number of 40 bits and a check value of 48 zero bits, enciphered together by FF1 (NIST
 //! SP 800-38G) with AES-256, with purpose and key id as the tweak. FF1 is a permutation of all texts of 88 bits that
-//! only the key knows: a token that nobody sealed opens to a check value of zeros once in 2⁴⁸ tries. A million guesses a
-//! day for ten years find one with a chance of 1.3 in 100,000.
+//! only the key knows: a token that nobody sealed opens to a check value of zeros once in 2⁴⁸ tries. A million guesses
+//! a day for ten years find one with a chance of 1.3 in 100,000.
 
 use aes::Aes256;
 use fpe::ff1::{BinaryNumeralString, FF1};
@@ -62,7 +62,7 @@ fn tweak(purpose: &[u8], key_id: u8) -> Vec<u8> {
     [purpose, &[key_id]].concat()
 }
 
-/// What is written in a token.
+/// A token that has the right form.
 pub(super) struct ShortToken {
     pub(super) key_id: u8,
     text: [u8; TEXT_BYTES],

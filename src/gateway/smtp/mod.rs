@@ -64,13 +64,13 @@ pub struct SmtpGateway {
     name: GatewayName,
     pool: Arc<Pool>,
     return_path: Option<ReturnPath>,
-    /// Who mail is from.
+    /// The sender of mail.
     sender: Sender,
     /// The merchants whose mail is from another address.
     senders: BTreeMap<MerchantId, Sender>,
 }
 
-/// Who mail is from.
+/// The sender of mail, with its keys.
 struct Sender {
     from: Mailbox,
     reply_to: Option<Mailbox>,

@@ -45,7 +45,7 @@ pub struct Bounces {
     pub maildir: PathBuf,
 }
 
-/// Who the mail of one merchant is from.
+/// The sender of one merchant's mail.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailSender {

@@ -1,4 +1,4 @@
-//! What every end has to hold, whatever it speaks. `vendors.rs` asks the same of each vendor.
+//! The suite that every gateway passes, whatever it speaks. `any_vendor.rs` asks the same of each vendor.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Gateways against peers that behave and peers that do not. What every end has to hold stands in [`every_end`]; what
 //! is an end's own stands beside it.
 
+mod any_vendor;
 pub(crate) mod callbacks;
 mod capture;
 mod credentials;
