@@ -136,6 +136,7 @@ impl CaptureGateway {
                 let from = Mailbox::new(None, address.expect("this is an address"));
                 let composition = Composition {
                     merchant: handover.merchant,
+                    reply_to: None,
                     from: &from,
                     to,
                     parts,

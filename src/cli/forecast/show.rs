@@ -113,7 +113,7 @@ fn tell_pace(forecast: &Forecast, outlet: &ForecastGateway, peaks: &Peaks, out: 
     };
     let name = &outlet.gateway;
     if leaves > due {
-        let a_day = rate.per_day.map(|most| format!(" and {most} a UTC day")).unwrap_or_default();
+        let a_day = rate.per_day.map(|quota| format!(" and {} a {} day", quota.most, quota.zone)).unwrap_or_default();
         writeln!(
             out,
             "{name} needs {}/s at {} and allows {}/s{a_day}: the last of {} leaves at {}",
@@ -197,7 +197,7 @@ fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &ForecastGateway)
             json!({ "amount": plain(price.of(volume.messages, volume.segments), code), "currency": code })
         }),
         "rate": outlet.rate.map(|rate| {
-            json!({ "per_second": rate.per_second, "burst": rate.burst, "per_day": rate.per_day })
+            json!({ "per_second": rate.per_second, "burst": rate.burst, "per_day": rate.per_day.map(|quota| quota.most) })
         }),
         "busiest": peaks.map(|peaks| {
             json!({ "hour": busy(peaks.hour), "minute": busy(peaks.minute), "second": busy(peaks.second) })
