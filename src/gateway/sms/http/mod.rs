@@ -1,9 +1,9 @@
 //! SMS by any gateway with an HTTP interface: the config says what a request looks like and what its answers mean.
 //!
 //! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without
-//! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's sender ID or signature) and
+//! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's sender ID or signature),
 //! `callback` (the address of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are
-//! encoded for where they stand.
+//! encoded for the part of the request that they belong to.
 //!
 //! `secrets = { password = ["NEW", "OLD"] }` holds both passwords while one is changed. A request names it as
 //! `{{ secrets.password }}`; where the answer is 401 or 403, and no rule takes it for anything but a refusal of the
