@@ -18,7 +18,7 @@ use super::rules::ReadRule;
 use super::sources::ReadSource;
 use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHosts, RouteKind};
 use crate::plan::Rule;
-use crate::render::Phase;
+use crate::render::{Phase, SigningKeys};
 
 /// What was read; `None` stands for what is there but mistaken.
 pub(super) struct Parts<'p> {
@@ -28,7 +28,7 @@ pub(super) struct Parts<'p> {
     pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
     pub(super) routes: &'p [ReadRoute],
     pub(super) route_hosts: &'p BTreeMap<MerchantId, RouteHosts>,
-    pub(super) route_keys: &'p BTreeMap<MerchantId, SecretString>,
+    pub(super) route_keys: &'p BTreeMap<MerchantId, SigningKeys>,
     pub(super) sources: &'p [ReadSource],
     pub(super) dispatch: Option<Dispatch>,
     pub(super) links: Option<&'p Links>,

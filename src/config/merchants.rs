@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
-
 use super::calendars::Calendars;
 use super::links::secret;
 use super::reading::Section;
-use super::value::{Value, base_address, day_hours, flag, text, time_zone, word};
+use super::value::{Value, base_address, day_hours, flag, instant, text, time_zone, word};
 use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, check_link_base};
 use crate::plan::{Terms, pack};
+use crate::render::{SigningKey, SigningKeys};
 
 /// What stands in `[merchants.*]`.
 #[derive(Default)]
@@ -23,7 +22,7 @@ pub(super) struct Merchants {
     /// Further hosts of their pages, of those that have some.
     pub(super) link_hosts: BTreeMap<MerchantId, Vec<String>>,
     /// What the addresses of routes are signed with, of those that have it.
-    pub(super) route_keys: BTreeMap<MerchantId, SecretString>,
+    pub(super) route_keys: BTreeMap<MerchantId, SigningKeys>,
 }
 
 /// Reads `[merchants.*]`.
@@ -35,8 +34,8 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
                 if let Some(hosts) = section.list("route_hosts", route_host).flatten() {
                     read.route_hosts.insert(id.clone(), RouteHosts::all_of(hosts));
                 }
-                if let Some(key) = section.optional("route_key", secret).flatten() {
-                    read.route_keys.insert(id.clone(), key);
+                if let Some(keys) = signing_keys(&mut section) {
+                    read.route_keys.insert(id.clone(), keys);
                 }
                 if let Some(hosts) = section.list("link_hosts", link_host).flatten() {
                     read.link_hosts.insert(id.clone(), hosts);
@@ -52,6 +51,20 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
         }
     }
     read
+}
+
+/// `route_key`: a key, or a list of keys of which each may say when it begins to sign.
+fn signing_keys(section: &mut Section<'_, '_, '_>) -> Option<SigningKeys> {
+    let at_once = |value: &Value<'_>| Ok(SigningKey { secret: secret(value)?, valid_from: None });
+    let scheduled = |mut entry: Section<'_, '_, '_>| {
+        let key = entry.required("key", r#"{ file = "route.key" }"#, secret);
+        let valid_from = entry.optional("valid_from", instant);
+        entry.finish();
+        Some(SigningKey { secret: key?, valid_from: valid_from? })
+    };
+    let keys = section.one_or_more_entries("route_key", at_once, scheduled)??;
+    let key = section.key("route_key");
+    SigningKeys::new(keys).map_err(|problem| section.reading.note_at(&key, problem)).ok()
 }
 
 fn merchant(

@@ -52,6 +52,7 @@ use crate::gateway::CallbackAddress;
 use crate::pipeline::ProbeExpectation;
 use crate::plan::{Policy, RateLimit};
 use crate::private_file;
+use crate::render::SigningKeys;
 use crate::source::read_text_file;
 
 pub use api::{Api, ApiAction, ApiToken, LEAST_TOKEN};
@@ -157,7 +158,7 @@ pub struct Config {
     /// What probes of routes are to find, for those that say so.
     pub expected: BTreeMap<RouteKey, ProbeExpectation>,
     /// What signs the addresses of routes, of merchants that have it.
-    pub route_keys: BTreeMap<MerchantId, SecretString>,
+    pub route_keys: BTreeMap<MerchantId, SigningKeys>,
     /// Where the daemon listens.
     pub http: Http,
     /// Where the lender's systems talk to the daemon.

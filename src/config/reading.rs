@@ -209,20 +209,37 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         key: &'static str,
         read: impl Fn(&Value<'_>) -> Result<T, String>,
     ) -> Option<Option<Vec<T>>> {
+        self.one_or_more_entries(key, &read, |table| {
+            let value = Value { node: &DeValue::Table(table.entries), raw: None };
+            read(&value).map_err(|text| table.reading.note(&table.span, table.path.as_str(), text)).ok()
+        })
+    }
+
+    /// The same for values that may also be written as tables.
+    pub(super) fn one_or_more_entries<T>(
+        &mut self,
+        key: &'static str,
+        read_value: impl Fn(&Value<'_>) -> Result<T, String>,
+        read_table: impl Fn(Section<'r, 'o, 'a>) -> Option<T>,
+    ) -> Option<Option<Vec<T>>> {
         let path = self.key(key);
-        let Some(taken) = self.take(key) else {
+        let Some(ReadValue { at, node }) = self.take(key) else {
             return if self.reading.is_spoiled(&path) { None } else { Some(None) };
         };
-        let DeValue::Array(items) = taken.node.get_ref() else {
-            return self.read_node(&path, &taken, read).map(|value| Some(vec![value]));
+        let items = match node.get_ref() {
+            DeValue::Array(items) => items.iter().cloned().collect(),
+            _ => vec![node],
         };
         if items.is_empty() {
-            self.reading.note(&taken.at, path, "is an empty list; write the value that is used");
+            self.reading.note(&at, path, "is an empty list; write the value that is used");
             return None;
         }
-        let item = |node: &Spanned<DeValue<'a>>| ReadValue { at: node.span(), node: node.clone() };
-        let values: Vec<_> = items.iter().map(|node| self.read_node(&path, &item(node), &read)).collect();
-        values.into_iter().collect::<Option<Vec<_>>>().filter(|_| !self.reading.is_spoiled(&path)).map(Some)
+        let entry = |node: Spanned<DeValue<'a>>| match node.get_ref() {
+            DeValue::Table(_) => read_table(self.below(element_path(&path, node.get_ref()), &node.span(), node)),
+            _ => self.read_node(&path, &ReadValue { at: node.span(), node }, &read_value),
+        };
+        let entries: Vec<_> = items.into_iter().map(entry).collect();
+        entries.into_iter().collect::<Option<Vec<_>>>().filter(|_| !self.reading.is_spoiled(&path)).map(Some)
     }
 
     /// A list that must be there and hold something.

@@ -55,5 +55,5 @@ impl StoreConfig {
 fn is_about_the_store(mistake: &Mistake) -> bool {
     let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
     matches!(section, "" | "database" | "encryption" | "merchants" | "calendars" | "log")
-        && !mistake.key.ends_with(".route_key")
+        && !mistake.key.split('.').any(|part| part == "route_key")
 }

@@ -18,7 +18,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use chrono::TimeDelta;
 use minijinja::context;
-use secrecy::SecretString;
 
 use super::hosts::{PageHosts, RequestHost, under_known_hosts};
 use super::landing::{Access, Check, LinkStatus, PageFacts, Targets};
@@ -32,7 +31,7 @@ use crate::config::LinkLifetime;
 use crate::domain::{Installment, KeyRing, MerchantId, ReminderId, ReminderKey, RouteHosts};
 use crate::pipeline::Registry;
 use crate::plan::Policy;
-use crate::render::{LinkKeys, Purpose};
+use crate::render::{LinkKeys, Purpose, SigningKeys};
 use crate::store::{InstallmentFilter, ReminderFilter, Store, StoreError};
 
 /// Opens the tokens of one purpose; `None` for anything that was not sealed for that purpose with one of our keys.
@@ -59,7 +58,7 @@ pub struct Public {
     /// Where they may lead, by merchant.
     pub route_hosts: Arc<BTreeMap<MerchantId, RouteHosts>>,
     /// What signs their addresses, of merchants that have it.
-    pub route_keys: Arc<BTreeMap<MerchantId, SecretString>>,
+    pub route_keys: Arc<BTreeMap<MerchantId, SigningKeys>>,
     /// Seals that somebody answered the question of a page, and names clients by pseudonyms.
     pub proofs: Arc<LinkKeys>,
     /// Hashes answers as the ledger's verifiers are hashed.
@@ -161,7 +160,10 @@ impl Public {
     pub(super) fn targets(&self, facts: &PageFacts) -> Targets<'_> {
         static NOWHERE: LazyLock<RouteHosts> = LazyLock::new(RouteHosts::default);
         let merchant = &facts.merchant.id;
-        Targets { hosts: self.route_hosts.get(merchant).unwrap_or(&NOWHERE), key: self.route_keys.get(merchant) }
+        Targets {
+            hosts: self.route_hosts.get(merchant).unwrap_or(&NOWHERE),
+            key: self.route_keys.get(merchant).and_then(|keys| keys.in_use(facts.now)),
+        }
     }
 
     async fn look_up(&self, token: &str, host: &RequestHost) -> Result<Option<PageFacts>, StoreError> {

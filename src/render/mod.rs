@@ -76,7 +76,7 @@ pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplate
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
-pub use target::address_for;
+pub use target::{SigningKey, SigningKeys, address_for};
 
 /// A short text that is another for other templates.
 fn fingerprint(templates: &impl fmt::Debug) -> String {

@@ -1,5 +1,6 @@
 //! Where a route leads for one instalment: its placeholders filled in, and signed for the target.
 
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +11,43 @@ use crate::domain::{Installment, Piece, Placeholder, pieces};
 
 /// All but the unreserved characters of RFC 3986: a value never ends the part of the address in which it stands.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A key that signs addresses of routes.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    /// The text of the key.
+    pub secret: SecretString,
+    /// When it begins to sign; `None` for one that signs at once.
+    pub valid_from: Option<DateTime<Utc>>,
+}
+
+/// The keys of one merchant, in order of preference: the first that is valid signs. The merchant's page verifies, so it
+/// decides how long the others are still accepted.
+#[derive(Debug, Clone)]
+pub struct SigningKeys(Vec<SigningKey>);
+
+impl SigningKeys {
+    /// Takes keys, of which one is always valid.
+    ///
+    /// # Errors
+    /// The problem in words, when no key would sign before some day.
+    pub fn new(keys: Vec<SigningKey>) -> Result<Self, &'static str> {
+        if keys.last().is_none_or(|last| last.valid_from.is_some()) {
+            return Err(
+                "has a valid_from in its last entry: nothing would be signed before; take it away, or put the \
+                        key in use behind it",
+            );
+        }
+        Ok(Self(keys))
+    }
+
+    /// The key that signs at that time.
+    #[must_use]
+    pub fn in_use(&self, at: DateTime<Utc>) -> Option<&SecretString> {
+        let is_valid = |key: &&SigningKey| key.valid_from.is_none_or(|from| from <= at);
+        self.0.iter().find(is_valid).map(|key| &key.secret)
+    }
+}
 
 /// The address with its placeholders filled in for an instalment; `None` where one has no value, or where the address
 /// is to be signed without a key.

@@ -22,7 +22,8 @@ kind = "http"
 url = "https://sms.example.com/send"
 callback_secret = { file = "nowhere.key" }
 "#;
-    let route_key = "[merchants.mall]\nroute_key = { env = \"NOBODY_SET_THIS\" }";
+    let route_key =
+        "[merchants.mall]\nroute_key = [{ key = { env = \"NOBODY_SET_THIS\" } }, { file = \"nowhere.key\" }]";
     assert!(config.contains("[merchants.mall]"), "the sample has a merchant");
     let config = config.replacen("[merchants.mall]", route_key, 1) + gateways;
     std::fs::write(&file, config).expect("it can be written");

@@ -30,7 +30,8 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
     // route_hosts follow from the config; an app's scheme names none.
     let config = load(&text, &[]).unwrap_or_else(|told| panic!("{told}"));
     let mall = config.routes.0[0].merchant.clone();
-    assert_eq!(config.route_keys[&mall].expose_secret(), "0123456789abcdef0123456789abcdef");
+    let key = config.route_keys[&mall].in_use(chrono::DateTime::UNIX_EPOCH).expect("it signs at any time");
+    assert_eq!(key.expose_secret(), "0123456789abcdef0123456789abcdef");
     assert!(kind(&config, "mall-web").is_signed() && kind(&config, "mall-web").fixed_page().is_none());
     let RouteKind::App { guide: AppGuide { stores, steps }, .. } = kind(&config, "mall-app") else { panic!("an app") };
     assert_eq!(
@@ -40,6 +41,30 @@ fn a_route_is_a_page_an_app_with_its_stores_and_steps_or_a_person() {
     let RouteKind::Support { contact: Some(contact) } = kind(&config, "mall-care") else { panic!("a person") };
     assert_eq!(contact.phone.as_deref(), Some("95000"));
     assert_eq!(*kind(&config, "mall-desk"), RouteKind::Support { contact: None });
+}
+
+#[test]
+fn a_route_key_is_replaced_at_a_moment_of_its_own() {
+    let keys = |keys: &str| changed(&[(LINK_BASE, &KEY.replace("{ file = \"link.key\" }", keys))]);
+    let new = "{ key = { env = \"NEW\" }, valid_from = 2026-12-01T00:00:00+08:00 }";
+    let environment = [("NEW", "fedcba9876543210fedcba9876543210")];
+    let old = "{ file = \"link.key\", since = \"2026-01-01\" }";
+    for old in [old.to_owned(), format!("{{ key = {old} }}")] {
+        let config = load(&keys(&format!("[{new}, {old}]")), &environment).unwrap_or_else(|told| panic!("{told}"));
+        let mall = config.routes.0[0].merchant.clone();
+        let at = |instant: &str| config.route_keys[&mall].in_use(instant.parse().expect("an instant"));
+        assert_eq!(at("2026-11-30T15:59:59Z").map(|key| &key.expose_secret()[..4]), Some("0123"));
+        assert_eq!(at("2026-11-30T16:00:00Z").map(|key| &key.expose_secret()[..4]), Some("fedc"));
+        let ages: Vec<_> = config.secrets.iter().filter(|secret| secret.key.contains("route_key")).collect();
+        assert_eq!((ages.len(), ages[1].since), (2, "2026-01-01".parse().ok()), "{ages:?}");
+    }
+    insta::assert_snapshot!(told(&keys(&format!("[{new}]")), &environment), @"conf/dueherald.toml:16: merchants.mall.route_key: has a valid_from in its last entry: nothing would be signed before; take it away, or put the key in use behind it");
+    insta::assert_snapshot!(told(&keys("[{ valid_form = 2026-12-01T00:00:00+08:00 }, { file = \"link.key\" }]"), &[]), @r#"
+    conf/dueherald.toml:16: merchants.mall.route_key.key: is missing; write for example key = { file = "route.key" }
+    conf/dueherald.toml:16: merchants.mall.route_key.valid_form: is no key of the config; did you mean valid_from?
+    "#);
+    insta::assert_snapshot!(told(&keys(&format!("[{new}, {{ file = \"link.key\" }}]")), &[]), @"conf/dueherald.toml:16: merchants.mall.route_key.key: the environment variable NEW is not set; set it, or name another");
+    insta::assert_snapshot!(told(&keys("[]"), &[]), @"conf/dueherald.toml:16: merchants.mall.route_key: is an empty list; write the value that is used");
 }
 
 #[test]

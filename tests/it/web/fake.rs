@@ -21,15 +21,13 @@ use dueherald::http::limit::Limits;
 use dueherald::http::public::Public;
 use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, AnswerTry, Due, Policy, RecentContacts, TryDecision};
-use dueherald::render::LinkKeys;
+use dueherald::render::{LinkKeys, SigningKeys};
 use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore,
     PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore, ReminderView,
     RouteStore, SchemaStore, SourceStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore,
     WriteMode,
 };
-
-use secrecy::SecretString;
 
 pub(crate) use super::sample::{app, date, installment, instant, route, web};
 use super::sample::{http, merchant, merchant_id};
@@ -278,7 +276,7 @@ pub(crate) struct World {
     pub(crate) merchant_known: bool,
     pub(crate) routes: Vec<Route>,
     pub(crate) route_hosts: RouteHosts,
-    pub(crate) route_key: Option<SecretString>,
+    pub(crate) route_keys: Option<SigningKeys>,
     /// Hashes verifiers.
     pub(crate) ring: Option<Arc<KeyRing>>,
     pub(crate) http: Http,
@@ -339,7 +337,7 @@ impl World {
                 web("web", None, "https://pay.yunfan.example/bill?x=1&y=2"),
             ],
             route_hosts: ".yunfan.example".parse().expect("a host"),
-            route_key: None,
+            route_keys: None,
             ring: None,
             http: http(),
             clock,
@@ -375,7 +373,7 @@ impl World {
             policy: Arc::new(Policy { merchants: merchants.into_iter().collect(), ..Policy::default() }),
             routes: Arc::new(Registry::of(Routes(self.routes))),
             route_hosts: Arc::new([(merchant_id(), self.route_hosts)].into()),
-            route_keys: Arc::new(self.route_key.map(|key| (merchant_id(), key)).into_iter().collect()),
+            route_keys: Arc::new(self.route_keys.map(|keys| (merchant_id(), keys)).into_iter().collect()),
             proofs: Arc::new(proof_keys()),
             ring: self.ring,
             hosts: Arc::new(PageHosts::default()),

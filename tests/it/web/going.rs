@@ -11,6 +11,7 @@ use dueherald::domain::{
     Verifier,
 };
 use dueherald::http::public;
+use dueherald::render::{SigningKey, SigningKeys, address_for};
 use rstest::rstest;
 use secrecy::SecretString;
 use tower::ServiceExt;
@@ -32,12 +33,23 @@ async fn give(router: &Router, digits: &str) -> Answer {
     post_form(router.clone(), &link(), format!("digits={digits}")).await
 }
 
+const OLD_KEY: &str = "0123456789abcdef0123456789abcdef";
+const NEW_KEY: &str = "fedcba9876543210fedcba9876543210";
+
+fn signing_keys(keys: &[(&str, Option<&str>)]) -> SigningKeys {
+    let key = |(secret, from): &(&str, Option<&str>)| SigningKey {
+        secret: SecretString::from(*secret),
+        valid_from: from.map(|from| from.parse().expect("an instant")),
+    };
+    SigningKeys::new(keys.iter().map(key).collect()).expect("one of them is always valid")
+}
+
 /// A way whose address tells the order and the amount, signed.
 fn personal() -> World {
     let mut world = World::new();
     world.routes[1] =
         web("web", None, "https://pay.yunfan.example/{installment}?o={order}&a={amount}&c={currency}&s={signature}");
-    world.route_key = Some(SecretString::from("0123456789abcdef0123456789abcdef"));
+    world.route_keys = Some(signing_keys(&[(OLD_KEY, None)]));
     world
 }
 
@@ -255,6 +267,23 @@ async fn an_address_that_tells_order_and_amount_is_filled_for_who_knows_the_numb
     clock.advance(Duration::from_secs(15 * 60));
     assert_eq!(go(&router, &going).await.header("location"), back, "the proof is too old");
     assert_eq!(clicks.lock().unwrap().len(), 1);
+}
+
+/// The merchant's page accepts both keys for a while, so the new one may begin on a day that both have agreed on.
+#[tokio::test]
+async fn a_page_that_was_opened_under_the_old_key_leads_on_by_the_key_that_is_valid_at_the_click() {
+    let mut world = personal();
+    let clock = world.clock.clone();
+    world.route_keys = Some(signing_keys(&[(NEW_KEY, Some("2026-11-22T01:10:00Z")), (OLD_KEY, None)]));
+    let bill = world.store.account.installments[0].clone();
+    let address = world.routes[1].kind.url().expect("a page").to_owned();
+    let signed_with = |key: &str| address_for(&address, &bill, Some(&key.into())).expect("everything is known");
+    let router = public::router(world.public());
+    let page = give(&router, "1111").await;
+    let form = format!("route=web&bill=1&proof={}", proof(&page.body));
+    assert_eq!(go(&router, &form).await.header("location"), signed_with(OLD_KEY), "the new one is not valid yet");
+    clock.advance(Duration::from_secs(10 * 60));
+    assert_eq!(go(&router, &form).await.header("location"), signed_with(NEW_KEY));
 }
 
 #[tokio::test]
