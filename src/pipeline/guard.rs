@@ -285,6 +285,10 @@ impl Watch {
         if hold == Some(GuardHold::NotLooked) && self.has_forgotten().await? {
             return self.disarm(DisarmReason::MarksBehind, database).await;
         }
+        let mut beats = self.beats(database);
+        if hold.is_some() && !self.is_known_to_send(database) {
+            beats = self.show_itself().await?;
+        }
         let known = {
             let mut state = self.state();
             state.hold = None;
@@ -298,7 +302,7 @@ impl Watch {
                 known.marks.events = marks.events;
                 known.marks.reminders = marks.reminders;
             }
-            known.beats = self.beats(database).max(known.beats);
+            known.beats = beats.max(known.beats);
             // A server that could not say these before may now.
             known.incarnation = database.incarnation.clone();
             known.clone()
@@ -328,25 +332,44 @@ impl Watch {
 
     async fn join(&self, database: &DatabaseState) -> Result<(), StoreError> {
         let count = self.hand_in().await?;
-        let beats = match self.name() {
-            Some(daemon) => self.beats(&self.store.database_state(Some(Beat { daemon, handed_in: None })).await?),
-            None => 0,
-        };
-        let known = KnownDatabase {
+        let mut known = KnownDatabase {
             incarnation: database.incarnation.clone(),
             marks: Marks { position: database.durable, ..Marks::default() },
-            beats,
+            beats: self.beats(database),
         };
+        // Kept before the database knows this daemon: if it shows itself and the answer is lost, or the process ends
+        // there, it must not take itself for one that has lost its record.
+        self.keep(&known);
+        let before = {
+            let mut state = self.state();
+            state.known = Some(known.clone());
+            // What held it is over: if this breaks off here, the next look goes on, and disarms nothing.
+            state.hold.replace(GuardHold::NotLooked)
+        };
+        known.beats = self.show_itself().await?;
         self.keep(&known);
         {
             let mut state = self.state();
             (state.last, state.pending, state.handed_in) = (None, None, None);
             state.known = Some(known);
-            if state.hold.take().is_some_and(|hold| hold != GuardHold::NotLooked) || count > 0 {
+            state.hold = None;
+            if before.is_some_and(|hold| hold != GuardHold::NotLooked) || count > 0 {
                 tracing::warn!(unknown = count, "sending from the database begins again");
             }
         }
         Ok(())
+    }
+
+    /// Records in the database that this daemon sends. Gives how often it has shown itself.
+    async fn show_itself(&self) -> Result<i64, StoreError> {
+        let Some(daemon) = self.name() else { return Ok(0) };
+        Ok(self.beats(&self.store.database_state(Some(Beat { daemon, handed_in: None })).await?))
+    }
+
+    /// Whether the database knows that this daemon sends.
+    fn is_known_to_send(&self, database: &DatabaseState) -> bool {
+        let own = |daemon: &str| database.daemons.iter().find(|one| one.daemon == daemon);
+        self.name().is_none_or(|daemon| own(daemon).is_some_and(|own| own.handed_in.is_none()))
     }
 
     /// How often this daemon has shown itself.
