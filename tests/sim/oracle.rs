@@ -133,6 +133,11 @@ impl Oracle {
         self.numbers = views.iter().map(|view| (view.reminder.plan.key.clone(), view.reminder.id)).collect();
     }
 
+    /// What changed since then in the lender's books reaches the database at `now` only.
+    pub(crate) fn learns_late(&mut self, since: DateTime<Utc>, now: DateTime<Utc>) {
+        self.changed.values_mut().filter(|changed| **changed >= since).for_each(|changed| *changed = now);
+    }
+
     /// A daemon handed it over, and the database may have forgotten that.
     pub(crate) fn doubted(&mut self, view: &ReminderView) {
         let id = view.reminder.id;

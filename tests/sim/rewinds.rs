@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{ManualChange, Suppression};
 use dueherald::journal::{Journal, SimulatedFolder};
@@ -44,6 +45,8 @@ impl Machine {
 #[derive(Debug, Default)]
 pub(crate) struct Operator {
     backup: Option<(Duration, Arc<MemoryStore>)>,
+    /// The moment that the database went back to, until it is armed.
+    back_to: Option<DateTime<Utc>>,
     /// Daemons that are gone for good.
     gone: Vec<String>,
     /// What the lender's own systems know of suppressions.
@@ -124,6 +127,8 @@ pub(crate) async fn restore(world: &World, alive: &[&Arc<Life>]) {
     }
     world.note("the database is restored".to_owned());
     world.memory().restore(&backup);
+    let age = TimeDelta::from_std(world.clock.elapsed() - at).expect("a month has few days");
+    lock(&world.rewinds.operator).back_to = Some(world.clock.now() - age);
     let views = all(world).await;
     lock(&world.oracle).rewound(world.clock.elapsed(), &views);
     world.rewinds.changed.notify_waiters();
@@ -170,6 +175,11 @@ pub(crate) async fn arm(world: &World) {
     }
     let rows = lock(&world.oracle).rows.clone();
     store.import(&rows, WriteMode::Commit).await.expect("memory answers");
+    let back_to = lock(&world.rewinds.operator).back_to.take();
+    if let Some(back_to) = back_to {
+        // The database hears only now of what changed since.
+        lock(&world.oracle).learns_late(back_to, world.clock.now());
+    }
     let suppressions = lock(&world.rewinds.operator).suppressions.clone();
     store.suppress(&suppressions, None).await.expect("memory answers");
     let by = ManualChange { actor: "ann".into(), reason: "restored".into(), at: world.clock.now() };
