@@ -38,6 +38,8 @@ mod rejects;
 mod rewinds;
 #[path = "sim/run.rs"]
 mod run;
+#[path = "sim/search.rs"]
+mod search;
 #[path = "sim/store.rs"]
 mod store;
 #[path = "sim/town.rs"]

@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::{BorrowerKey, Verifier, VerifierHash};
+use super::{BorrowerKey, MerchantId, NameKey, PhoneTail, Verifier, VerifierHash};
 
 /// The least length of a secret, in bytes.
 pub const MIN_KEY_BYTES: usize = 32;
@@ -134,6 +134,19 @@ impl KeyRing {
     #[must_use]
     pub fn blind_address(&self, address: &str) -> String {
         self.blind("address", &[address])
+    }
+
+    /// The blind index of a name as names are searched. The merchant is part of it: nobody sees that two merchants have
+    /// a borrower of one name.
+    #[must_use]
+    pub fn blind_name(&self, merchant: &MerchantId, name: &NameKey) -> String {
+        self.blind("name", &[merchant.as_str(), name.reveal()])
+    }
+
+    /// The blind index of the last four digits of a phone number, at one merchant.
+    #[must_use]
+    pub fn blind_phone_tail(&self, merchant: &MerchantId, tail: &PhoneTail) -> String {
+        self.blind("phone tail", &[merchant.as_str(), tail.reveal()])
     }
 
     /// The keyed hash of what a borrower is asked for. The borrower is part of it: the same birthday of two people

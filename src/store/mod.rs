@@ -38,6 +38,7 @@ mod report;
 mod route;
 mod scan;
 mod schema;
+mod search;
 mod source;
 mod sql;
 #[expect(clippy::duplicate_mod, reason = "each database compiles the module `operations` for itself")]
@@ -79,6 +80,7 @@ pub use report::{
 pub use route::RouteStore;
 pub use scan::{Changes, PlanResult, ScanState, ScanStore};
 pub use schema::SchemaStore;
+pub use search::{BorrowerSearch, SearchStore};
 pub use source::SourceStore;
 pub use sqlite::SqliteStore;
 pub use stop::StopStore;
@@ -218,6 +220,7 @@ pub trait Store:
     + RouteStore
     + ScanStore
     + SchemaStore
+    + SearchStore
     + SourceStore
     + StopStore
     + SuppressionStore
@@ -245,6 +248,7 @@ impl<S> Store for S where
         + RouteStore
         + ScanStore
         + SchemaStore
+        + SearchStore
         + SourceStore
         + StopStore
         + SuppressionStore

@@ -13,6 +13,7 @@ mod fake_incarnation;
 mod fake_notices;
 mod fake_outbox;
 mod fake_rejects;
+mod fake_search;
 mod fuzz;
 mod going;
 mod hostile;

@@ -17,6 +17,7 @@ mod reminders;
 mod reports;
 mod routes;
 mod scans;
+mod search;
 mod sources;
 mod stops;
 mod volumes;

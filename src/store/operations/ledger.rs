@@ -170,6 +170,8 @@ pub(super) async fn write_borrowers<'b>(
         .column(|(borrower, _)| borrower.hold.as_ref().and_then(|hold| hold.until).map(Moment))?
         .column(|(borrower, _)| borrower.preferred_channel.map(Channel::as_str))?
         .column(|(borrower, _)| borrower.preferred_hours.map(|hours| hours.to_string()))?
+        .column(|(_, personal)| personal.name_key.as_deref())?
+        .column(|(_, personal)| personal.phone_tail.as_deref())?
         .query(statement)?
         .execute(&mut **tx)
         .await?;

@@ -30,6 +30,7 @@ mod route_health;
 mod routes;
 mod scan;
 mod schema;
+mod search;
 mod sources;
 mod stops;
 mod suppression_changes;

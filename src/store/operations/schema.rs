@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::{Db, SqlStore, Tx, address_keys, encryption};
+use super::{Db, SqlStore, Tx, address_keys, encryption, search};
 use crate::store::sql::turn;
 use crate::store::sql::value::Moment;
 use crate::store::{SchemaStore, StoreError, TurnStore, WriteMode};
@@ -22,6 +22,7 @@ impl SchemaStore for SqlStore {
         let applied = self.apply_migrations().await?;
         address_keys::complete(self).await?;
         encryption::complete(self).await?;
+        search::complete(self).await?;
         Ok(applied)
     }
 

@@ -20,9 +20,10 @@ macro_rules! rows {
         r#"
     insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone,
         sealed, verifier, hold_reason, hold_until,
-        preferred_channel, preferred_hours)
+        preferred_channel, preferred_hours, name_key, phone_tail)
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[], $15::text[])"#
+        $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[], $15::text[],
+        $16::text[], $17::text[])"#
     };
 }
 
@@ -39,5 +40,6 @@ pub(super) const UPSERT: &str = concat!(
         time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed,
             verifier = excluded.verifier,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
-        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
+        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours,
+        name_key = excluded.name_key, phone_tail = excluded.phone_tail"#
 );

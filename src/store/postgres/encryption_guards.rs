@@ -14,7 +14,8 @@ pub(super) const OF_PLAIN: &[&str] = &[
 /// Makes those of an encrypted one.
 pub(super) const OF_ENCRYPTED: &[&str] = &[
     "alter table borrower add constraint encryption check (
-        sealed is not null and name is null and email is null and account_phone is null)",
+        sealed is not null and name is null and email is null and account_phone is null
+        and coalesce(name_key, ':') like ':%' and coalesce(phone_tail, ':') like ':%')",
     "alter table suppression add constraint encryption check (sealed is not null)",
     "alter table reply add constraint encryption check (sealed is not null)",
     "alter table reply_to_read add constraint encryption check (address like ':%')",

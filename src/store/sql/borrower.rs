@@ -2,10 +2,11 @@
 
 use sqlx::FromRow;
 
+use super::clauses::Clause;
 use super::sealing::open_personal;
 use super::value::Moment;
 use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, KeyRing, Locale, PersonName, Phone, VerifierHash};
-use crate::store::StoreError;
+use crate::store::{BorrowerSearch, StoreError};
 
 /// What is known of a borrower `b`, without the key.
 macro_rules! borrower_columns {
@@ -16,6 +17,28 @@ macro_rules! borrower_columns {
     };
 }
 pub(in crate::store) use borrower_columns;
+
+/// The search of a merchant's borrowers. Binds: merchant, name as it is compared, end of the phone number as it is
+/// compared, limit.
+pub(in crate::store) const SEARCH: [&str; 2] = [
+    concat!("select b.merchant, b.borrower_id, ", borrower_columns!(), " from borrower b where b.merchant = $1"),
+    " order by b.borrower_id limit $4",
+];
+
+/// Borrowers after one who may have a name or a phone number, and of whom it is not known what they are searched by.
+/// Binds: number, merchant, limit.
+pub(in crate::store) const WITHOUT_SEARCH_KEYS: &str = concat!(
+    "select b.merchant, b.borrower_id, ",
+    borrower_columns!(),
+    r#" from borrower b where (b.borrower_id, b.merchant) > ($1, $2) and b.name_key is null and b.phone_tail is null
+        and (b.name is not null or b.phone is not null or b.sealed is not null)
+    order by b.borrower_id, b.merchant limit $3"#
+);
+
+/// The clauses of a search.
+pub(in crate::store) fn narrow(search: &BorrowerSearch) -> [Clause; 2] {
+    [(search.name.is_some(), "b.name_key = $2"), (search.phone_tail.is_some(), "b.phone_tail = $3")]
+}
 
 /// Whose row it is.
 #[derive(FromRow)]

@@ -4,12 +4,22 @@
 //! comparison, and the value itself is sealed in another column of the row.
 
 use super::borrower::read;
-use crate::domain::{Borrower, BorrowerKey, KeyRing};
+use crate::domain::{Borrower, BorrowerKey, KeyRing, MerchantId, NameKey, PersonName, PhoneTail};
 use crate::store::StoreError;
 
 /// An address as it is compared in the database.
 pub(in crate::store) fn compared(ring: Option<&KeyRing>, address: &str) -> String {
     ring.map_or_else(|| address.to_owned(), |ring| ring.blind_address(address))
+}
+
+/// A name as names are compared in the database.
+pub(in crate::store) fn compared_name(ring: Option<&KeyRing>, merchant: &MerchantId, name: &NameKey) -> String {
+    ring.map_or_else(|| name.reveal().to_owned(), |ring| ring.blind_name(merchant, name))
+}
+
+/// The end of a phone number as it is compared in the database.
+pub(in crate::store) fn compared_phone_tail(ring: Option<&KeyRing>, merchant: &MerchantId, tail: &PhoneTail) -> String {
+    ring.map_or_else(|| tail.reveal().to_owned(), |ring| ring.blind_phone_tail(merchant, tail))
 }
 
 /// An address that is kept with its blind index.
@@ -39,6 +49,10 @@ pub(in crate::store) struct PersonalColumns {
     pub(in crate::store) email_key: Option<String>,
     pub(in crate::store) account_phone: Option<String>,
     pub(in crate::store) sealed: Option<String>,
+    /// As it is searched.
+    pub(in crate::store) name_key: Option<String>,
+    /// As it is searched.
+    pub(in crate::store) phone_tail: Option<String>,
 }
 
 /// Name, phone number, e-mail address and linked phone number, in the clear.
@@ -46,6 +60,11 @@ pub(in crate::store) type PersonalData = [Option<String>; 4];
 
 impl PersonalColumns {
     pub(in crate::store) fn of(borrower: &Borrower, ring: Option<&KeyRing>) -> Self {
+        let merchant = &borrower.key.merchant;
+        let name_key = borrower.name.as_ref().and_then(PersonName::key);
+        let name_key = name_key.map(|name| compared_name(ring, merchant, &name));
+        let phone_tail = borrower.phone.as_ref().map(PhoneTail::from);
+        let phone_tail = phone_tail.map(|tail| compared_phone_tail(ring, merchant, &tail));
         let name = borrower.name.as_ref().map(|name| name.as_str());
         let phone = borrower.phone.as_ref().map(|phone| phone.as_e164());
         let email = borrower.email.as_ref().map(|email| email.as_str());
@@ -54,12 +73,13 @@ impl PersonalColumns {
         let Some(ring) = ring else {
             let [name, phone, email, account_phone] =
                 [name, phone, email, account_phone].map(|text| text.map(str::to_owned));
-            return Self { name, phone, email, email_key, account_phone, sealed: None };
+            return Self { name, phone, email, email_key, account_phone, sealed: None, name_key, phone_tail };
         };
         // Texts and nulls always make JSON.
         let text = serde_json::to_string(&[name, phone, email, account_phone]).unwrap_or_default();
         let sealed = Some(ring.seal(&place(&borrower.key), &text));
-        Self { phone: phone.map(|phone| ring.blind_address(phone)), email_key, sealed, ..Self::default() }
+        let phone = phone.map(|phone| ring.blind_address(phone));
+        Self { phone, email_key, sealed, name_key, phone_tail, ..Self::default() }
     }
 }
 

@@ -17,9 +17,10 @@ macro_rules! rows {
         r#"
     insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone,
         sealed, verifier, hold_reason, hold_until,
-        preferred_channel, preferred_hours)
+        preferred_channel, preferred_hours, name_key, phone_tail)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
+        value ->> 15, value ->> 16
     from json_each($1) where true"#
     };
 }
@@ -37,5 +38,6 @@ pub(super) const UPSERT: &str = concat!(
         time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed,
             verifier = excluded.verifier,
         hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
-        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours"#
+        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours,
+        name_key = excluded.name_key, phone_tail = excluded.phone_tail"#
 );

@@ -16,6 +16,7 @@ mod rejects;
 mod reports;
 mod routes;
 mod scans;
+mod search;
 mod stops;
 mod volumes;
 

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::bench::{START, ring, sqlite_url};
 use super::sample::{DUE, claim, date, import, instant, key, merchant, plan, row, send, sms, suppression};
+use super::search::found;
 
 /// What must stand nowhere in the clear.
 const PERSONAL: [&str; 5] = ["欧阳晓雯", "13800138000", "ouyang", "13911112222", "13700137000"];
@@ -183,6 +184,7 @@ async fn all_is_there(store: &dyn Store) {
     let replies = store.replies(&ReplyFilter { limit: 9, ..ReplyFilter::default() }).await.expect("listed");
     let from: Vec<_> = replies.iter().map(|reply| reply.from.reveal()).collect();
     assert_eq!(from, ["013911112222", "+8613700137000", "+8613800138000"]);
+    assert_eq!(found(store, "mall", Some("欧阳 晓雯"), Some("8000")).await, ["b1"], "staff find them");
     let rejects = store.rejects(&RejectFilter { limit: 9, ..RejectFilter::default() }).await.expect("listed");
     assert!(rejects.len() == 2 && rejects.iter().all(|kept| kept.record.cells.0["name"] == "欧阳晓雯"));
 }

@@ -36,6 +36,7 @@ mod roles;
 mod routes;
 mod sample;
 mod scans;
+mod search;
 mod sources;
 mod spellings;
 mod stops;
@@ -86,6 +87,10 @@ macro_rules! every_case_on {
             }
             encryption {
                 a_verifier_is_kept_as_a_hash,
+            }
+            search {
+                borrowers_are_found_by_name_and_end_of_phone,
+                a_borrower_is_found_by_what_is_known_now,
             }
             claims {
                 a_key_is_planned_once,

@@ -11,8 +11,9 @@ use sqlx::migrate::Migrator;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
-use super::bench::{START, sqlite_url};
+use super::bench::{START, ring, sqlite_url};
 use super::sample::{DUE, date, instant, key, merchant};
+use super::search::found;
 
 /// The migrations of an earlier version: those before `before`.
 async fn earlier(database: &str, before: i64) -> Migrator {
@@ -135,4 +136,29 @@ async fn a_source_may_feed_whoever_was_known_on_sqlite() {
 async fn a_source_may_feed_whoever_was_known_on_postgres() {
     let (_database, store) = old_postgres(15, PULLED).await;
     a_source_may_feed_whoever_was_known(&store).await;
+}
+
+/// What was written while nobody could search.
+const UNSEARCHED: &str = "
+    insert into borrower (merchant, borrower_id, name, phone) values
+        ('mall', 'b1', 'Zoë O''Neil', '+8613800130013'), ('mall', 'b2', null, '+8613800130013')";
+
+async fn who_was_known_is_found(store: &dyn Store) {
+    store.migrate().await.expect("the migrations run");
+    assert_eq!(found(store, "mall", Some("zoe oneil"), None).await, ["b1"]);
+    assert_eq!(found(store, "mall", None, Some("0013")).await, ["b1", "b2"]);
+}
+
+#[tokio::test]
+async fn who_was_known_is_found_on_sqlite() {
+    let (_folder, store) = old_sqlite(26, UNSEARCHED).await;
+    who_was_known_is_found(&store.encrypted_with(Arc::new(ring()))).await;
+    let (_folder, store) = old_sqlite(26, UNSEARCHED).await;
+    who_was_known_is_found(&store).await;
+}
+
+#[tokio::test]
+async fn who_was_known_is_found_on_postgres() {
+    let (_database, store) = old_postgres(26, UNSEARCHED).await;
+    who_was_known_is_found(&store).await;
 }
