@@ -44,7 +44,7 @@ use descriptors::Shares;
 use signals::Signals;
 pub use signals::StopOrder;
 pub use supervisor::Supervisor;
-use upkeep::tell_service_manager;
+use upkeep::notify_service_manager;
 
 /// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and
 /// shorter than what service managers wait before they kill (90 s with systemd).
@@ -110,7 +110,7 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
     let shares = Shares::of(&parts);
     serve_ops(&parts, &health, &store, shares, &supervisor).await?;
     // Started is started, even if the database is not: a service manager would end what does not say so in time.
-    tell_service_manager(&[NotifyState::Ready, NotifyState::Status("waiting for the database")]);
+    notify_service_manager(&[NotifyState::Ready, NotifyState::Status("waiting for the database")]);
     let opened = tokio::select! {
         opened = database::open(&parts, roles.contains(&Role::Dispatch), &health) => Some(opened?),
         () = order.soft.cancelled() => None,
@@ -125,12 +125,12 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
             pulls::retry_rejected(&app).await;
         }
         start(&app, roles, &health, shares, &supervisor).await?;
-        tell_service_manager(&[NotifyState::Status("running")]);
+        notify_service_manager(&[NotifyState::Status("running")]);
         tracing::info!(roles = ?roles, "running");
     }
 
     order.soft.cancelled().await;
-    tell_service_manager(&[NotifyState::Stopping]);
+    notify_service_manager(&[NotifyState::Stopping]);
     let settled = async {
         supervisor.ended().await;
         // What a visitor asked for who is gone by now.
@@ -228,7 +228,7 @@ async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor
             by(app, move |app, stop| receipts::empty_mailbox(app, gateway.clone(), Maildir(folder.clone()), stop));
         supervisor.worker(&name, task);
     }
-    supervisor.worker("stops", by(app, upkeep::tell_stops));
+    supervisor.worker("stops", by(app, upkeep::log_stops));
     supervisor.worker("notices", by(app, upkeep::go_on_with_notices));
     if app.ring.is_some() {
         supervisor.worker("encryption", by(app, upkeep::renew_encryption));

@@ -88,7 +88,7 @@ async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
     for _ in 0..rounds {
         let request = ClaimRequest {
             channel: Channel::Email,
-            place: 0,
+            gateway_index: 0,
             gateway: gateway.clone(),
             limit: BATCH,
             lease: TimeDelta::seconds(60),

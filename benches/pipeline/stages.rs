@@ -119,7 +119,7 @@ pub(crate) async fn insert_rate(url: &str, due: NaiveDate, count: u64) -> Anyhow
                 on conflict do nothing
                 returning id, channel, not_before
             )
-            insert into bare_queue (reminder_id, not_before, attempt, place, channel, state)
+            insert into bare_queue (reminder_id, not_before, attempt, gateway_index, channel, state)
             select id, not_before, 0, 0, channel, 'planned' from planned"#;
     connection.execute(sqlx::AssertSqlSafe(statement.replace("$due", &due.to_string()))).await?;
     let seconds = (SystemClock.elapsed() - begun).as_secs_f64();

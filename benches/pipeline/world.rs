@@ -270,5 +270,5 @@ const REMINDERS: &str = r#"
     from generate_series(0, $count - 1) n"#;
 
 const QUEUE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
     select id, not_before, 0, 0, channel, 'planned' from reminder order by id"#;

@@ -47,7 +47,7 @@ grant insert on arming, click, dropped_reject, event, notice_change, reply, repl
     suppression_change_address to dueherald_worker;
 
 -- The ledger. Nothing is deleted: an instalment that is gone is cancelled.
-grant insert, update on borrower, installment, reminder, volume, wish to dueherald_worker;
+grant insert, update on borrower, installment, preference, reminder, volume to dueherald_worker;
 
 -- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a
 -- restore, new reminders get numbers behind those that were given out.
@@ -57,7 +57,7 @@ grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueh
 grant update on sequence reminder_id_seq to dueherald_worker;
 
 -- The state of the work.
-grant insert, update, delete on answer_try, changed, gateway_state, kept_report, lease, mark, notice,
+grant insert, update, delete on answer_try, gateway_state, kept_report, lease, ledger_change, mark, notice,
     notice_recipient, queue,
     rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression,
     turn to dueherald_worker;
@@ -66,12 +66,11 @@ grant insert, update, delete on answer_try, changed, gateway_state, kept_report,
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;
 
 -- Pages and callbacks.
-grant select on _sqlx_migrations, answer_try, borrower, changed, daemon, encryption, event, incarnation, installment,
-    kept_report, lease,
-    mark, notice, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version, source,
-    source_merchant, stop, suppression, suppression_change, suppression_change_address, wish to dueherald_web;
-grant insert on changed, click, event, reminder, reply, reply_to_read, suppression_change, suppression_change_address,
-    wish
-    to dueherald_web;
+grant select on _sqlx_migrations, answer_try, borrower, daemon, encryption, event, incarnation, installment,
+    kept_report, lease, ledger_change,
+    mark, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version,
+    source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
+grant insert on click, event, ledger_change, preference, reminder, reply, reply_to_read,
+    suppression_change, suppression_change_address to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;

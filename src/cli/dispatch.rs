@@ -31,8 +31,8 @@ pub(super) struct DispatchArgs {
 pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write) -> Result<Exit, CliError> {
     app.reconciler(&app.dispatcher()).round().await?;
     app.rehome().await?;
-    tell_stops(app, out).await?;
-    tell_stale(app, out).await?;
+    print_stops(app, out).await?;
+    print_stale_sources(app, out).await?;
     look(app).await?;
     let tally = tokio::select! {
         tally = drain(app, stop) => tally?,
@@ -42,9 +42,9 @@ pub(super) async fn run(app: &App, stop: &CancellationToken, out: &mut dyn Write
         writeln!(out, "sending is held: {}", hold.explained())?;
     }
     report(&tally, out)?;
-    let waiting = tell_waiting(app, out).await?;
+    let waiting = print_waiting(app, out).await?;
     if tally.accepted == 0 && waiting == 0 && app.guard.hold().is_none() {
-        tell_next(app, out).await?;
+        print_next_due(app, out).await?;
     }
     Ok(if tally.failed + tally.unknown + tally.retried + waiting == 0 && app.guard.hold().is_none() {
         Exit::Done
@@ -87,7 +87,7 @@ async fn keep_looking(app: &App) {
 }
 
 /// Says what somebody has stopped, so that nobody wonders why nothing leaves.
-async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+async fn print_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     for stop in app.store.stops().await? {
         writeln!(out, "stopped: {}, by {}: {}", StopScope::of(&stop), stop.actor, stop.reason)?;
     }
@@ -98,7 +98,7 @@ async fn tell_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// Says which sources are too old to remind from.
-async fn tell_stale(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+async fn print_stale_sources(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     Ok(stale(app).await?.iter().try_for_each(|source| writeln!(out, "{source}"))?)
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn disarmed(store: &dyn Store) -> Result<Option<String>, StoreE
 }
 
 /// Says how many are due and were not sent, and how many are held; gives their number.
-async fn tell_waiting(app: &App, out: &mut dyn Write) -> Result<u64, CliError> {
+async fn print_waiting(app: &App, out: &mut dyn Write) -> Result<u64, CliError> {
     let counts = app.store.queue_counts().await?;
     let waiting: u64 = counts.iter().map(|counts| counts.due).sum();
     if waiting > 0 && app.guard.hold().is_some() {
@@ -143,7 +143,7 @@ async fn tell_waiting(app: &App, out: &mut dyn Write) -> Result<u64, CliError> {
 }
 
 /// Says when something is due next, where nothing was sent and nothing waits.
-async fn tell_next(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+async fn print_next_due(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     let mut next = Vec::new();
     for channel in app.config.channels.keys() {
         next.extend(app.store.next_due(*channel).await?);

@@ -155,7 +155,7 @@ pub fn run(
             args.folder.join("examples/templates").display()
         )?;
     }
-    tell_what_is_next(&args.folder, out)?;
+    print_next_steps(&args.folder, out)?;
     Ok(())
 }
 
@@ -227,7 +227,7 @@ fn write(path: &Path, sheet: &InitFile, force: bool) -> io::Result<bool> {
     Ok(true)
 }
 
-fn tell_what_is_next(folder: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn print_next_steps(folder: &Path, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nWhat to do next:")?;
     if folder != Path::new(".") {
         writeln!(out, "  cd {}", folder.display())?;

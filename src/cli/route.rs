@@ -157,7 +157,7 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
     let routes = routes.overlaid([version.route.clone()]);
     tell(&version.route, &routes, now, out)?;
     if version.route.closed {
-        tell_reach(&version.route, &routes, app, out).await?;
+        print_reach(&version.route, &routes, app, out).await?;
     }
     Ok(Exit::Done)
 }
@@ -268,7 +268,7 @@ fn tell(changed: &Route, routes: &Routes, now: DateTime<Utc>, out: &mut dyn Writ
 }
 
 /// Says who holds a message that leads to a route that is closed now, and how to correct what cannot follow.
-async fn tell_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+async fn print_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let Some(recall) = Recall::of(&closed.key, routes, link_modes(app)) else { return Ok(()) };
     let reach = reach(&*app.store, &recall, app.clock.now()).await?;
     if reach.is_empty() {

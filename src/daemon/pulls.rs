@@ -34,7 +34,7 @@ pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: Stri
                 holder: &holder,
                 stop: &stop,
             };
-            tell_pulled(source.name(), pull(&*app.store, &*app.clock, job).await);
+            log_pull(source.name(), pull(&*app.store, &*app.clock, job).await);
         }
         let now = app.clock.now();
         let Some(next) = schedule.next_after(now) else {
@@ -56,7 +56,7 @@ async fn was_pulled_since(app: &App, source: &SourceName, tick: DateTime<Utc>) -
     states.iter().any(|state| state.name == *source && state.pulled_at.is_some_and(|at| at >= tick))
 }
 
-fn tell_pulled(source: &SourceName, pulled: Result<Summary, PullError>) {
+fn log_pull(source: &SourceName, pulled: Result<Summary, PullError>) {
     let summary = match pulled {
         Ok(summary) => summary,
         Err(PullError::Busy(_)) => return tracing::info!(%source, "another process is pulling"),

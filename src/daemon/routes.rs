@@ -23,7 +23,7 @@ pub(super) async fn probe_on_schedule(
 ) {
     while !stop.is_cancelled() {
         match prober.round().await {
-            Ok(round) => tell_round(round, &health, prober.clock.now()),
+            Ok(round) => log_connectivity(round, &health, prober.clock.now()),
             Err(error) => {
                 tracing::error!(%error, "how the routes are doing could not be kept; the next tick tries again");
             }
@@ -38,7 +38,7 @@ pub(super) async fn probe_on_schedule(
 }
 
 /// Says it once when this machine loses its way to the internet, and when it has it again.
-fn tell_round(round: Round, health: &Health, now: DateTime<Utc>) {
+fn log_connectivity(round: Round, health: &Health, now: DateTime<Utc>) {
     let (was, is) = (health.offline_since().is_some(), round == Round::Offline);
     if is && !was {
         tracing::error!(

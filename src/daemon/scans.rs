@@ -43,12 +43,12 @@ async fn scan_in_turn(app: &App, holder: &str, extent: ScanScope) {
         Err(error) => return tracing::error!(%error, "the scan could not begin; the next tick tries again"),
     }
     match scan(&*app.store, &app.policy, &app.scan_order(app.clock.now(), extent)).await {
-        Ok(report) => tell_scan(&report),
+        Ok(report) => log_scan(&report),
         Err(error) => tracing::error!(%error, "the scan broke off; the next tick goes on"),
     }
 }
 
-fn tell_scan(report: &ScanReport) {
+fn log_scan(report: &ScanReport) {
     let ScanReport { looked_at, in_view, planned, late, expired, superseded, revived, moved, found, held: _ } = *report;
     metrics::counter!(PLANNED).increment(planned);
     metrics::counter!(MISSED).increment(found);

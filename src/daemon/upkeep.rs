@@ -14,7 +14,7 @@ use crate::pipeline::go_on;
 use crate::store::{ReencryptionStep, Stop};
 
 /// How often it is looked at what is stopped, to log it; every claim looks for itself.
-const TELL_STOPS_EVERY: Duration = Duration::from_secs(30);
+const LOG_STOPS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether a notice broke off; its command puts it into the outbox by itself.
 const GO_ON_EVERY: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ const BETWEEN_RENEWALS: Duration = Duration::from_millis(100);
 
 /// Says when somebody stops the sending or lifts a stop, and at the start what is stopped. Who and why stay in the
 /// database: they are people's own words.
-pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
+pub(super) async fn log_stops(app: Arc<App>, stop: CancellationToken) {
     let mut known = Vec::new();
     while !stop.is_cancelled() {
         // A store that fails is told by the lanes.
@@ -47,7 +47,7 @@ pub(super) async fn tell_stops(app: Arc<App>, stop: CancellationToken) {
             known = stops;
         }
         tokio::select! {
-            () = app.clock.sleep(TELL_STOPS_EVERY) => {}
+            () = app.clock.sleep(LOG_STOPS_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -104,7 +104,7 @@ pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
 /// that everything else runs on, so when something blocks that loop, systemd is told nothing and ends the process.
 pub(super) async fn feed_watchdog(patience: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        tell_service_manager(&[NotifyState::Watchdog]);
+        notify_service_manager(&[NotifyState::Watchdog]);
         tokio::select! {
             () = clock.sleep(patience / 2) => {}
             () = stop.cancelled() => {}
@@ -124,7 +124,7 @@ pub(super) async fn keep_figures(figures: Figures, clock: Arc<dyn Clock>, stop: 
 }
 
 /// Tells systemd, if that started the process.
-pub(super) fn tell_service_manager(states: &[NotifyState<'_>]) {
+pub(super) fn notify_service_manager(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "could not notify the service manager");
     }

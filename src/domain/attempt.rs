@@ -61,7 +61,7 @@ pub enum Next {
         /// Not before then.
         not_before: DateTime<Utc>,
         /// Through which of the channel's gateways, counted from 0.
-        place: u16,
+        gateway_index: u16,
     },
     /// Nothing was sent, and nothing is while the cause is there.
     Hold {

@@ -90,7 +90,7 @@ pub struct SendLane {
     channel: Channel,
     /// The channel's gateways, in the order in which they are tried.
     handles: Arc<[Arc<GatewayHandle>]>,
-    place: u16,
+    gateway_index: u16,
 }
 
 /// Lets every lane send what is due now, and again while one hands something on to another.
@@ -155,9 +155,12 @@ impl SendLane {
     #[must_use]
     pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, handles: Vec<GatewayHandle>) -> Vec<Self> {
         let handles: Arc<[_]> = handles.into_iter().map(Arc::new).collect();
-        let places = 0..u16::try_from(handles.len()).unwrap_or(u16::MAX);
-        let lane = |place| Self { dispatcher: Arc::clone(dispatcher), channel, handles: Arc::clone(&handles), place };
-        places.map(lane).collect()
+        let indexes = 0..u16::try_from(handles.len()).unwrap_or(u16::MAX);
+        let lane = |gateway_index| {
+            let (dispatcher, handles) = (Arc::clone(dispatcher), Arc::clone(&handles));
+            Self { dispatcher, channel, handles, gateway_index }
+        };
+        indexes.map(lane).collect()
     }
 
     /// Sends what is due until it is `until`, or until `stop`. After `stop` nothing is claimed any more, and what is in
@@ -239,7 +242,7 @@ impl SendLane {
     }
 
     fn handle(&self) -> &Arc<GatewayHandle> {
-        &self.handles[usize::from(self.place)]
+        &self.handles[usize::from(self.gateway_index)]
     }
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
@@ -306,8 +309,8 @@ impl SendLane {
         let mode = self.handle().gateway.link_mode();
         let gate = LinkGate::now(&self.dispatcher, mode).await?;
         let mut found = Backlog::Rest;
-        for place in self.places() {
-            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(in_flight, place, limit, &gate).await?;
+        for index in self.gateway_indexes() {
+            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(in_flight, index, limit, &gate).await?;
             if sent >= limit || (sent < allowed && sent.saturating_add(put_aside) >= limit) {
                 return Ok(Backlog::Plenty);
             }
@@ -321,24 +324,21 @@ impl SendLane {
         Ok(found)
     }
 
-    /// The places whose reminders this lane sends: its own, and those of gateways before it that are not well.
-    fn places(&self) -> impl Iterator<Item = u16> {
-        let elapsed = self.dispatcher.clock.elapsed();
-        let count = self.handles.len();
-        let unwell = move |place: &usize| {
-            let handle = &self.handles[*place];
-            matches!(handle.breaker.admits(elapsed), Admission::NothingFor(_))
-        };
-        let own = usize::from(self.place);
+    /// The gateways whose reminders this lane sends: its own, and unhealthy ones before it.
+    fn gateway_indexes(&self) -> impl Iterator<Item = u16> {
+        let (elapsed, count) = (self.dispatcher.clock.elapsed(), self.handles.len());
+        let admits = move |index: usize| self.handles[index].breaker.admits(elapsed);
+        let unwell = move |index: &usize| matches!(admits(*index), Admission::NothingFor(_));
+        let own = usize::from(self.gateway_index);
         let before = (1..count).map(move |back| (own + count - back) % count).take_while(unwell);
-        std::iter::once(own).chain(before).filter_map(|place| u16::try_from(place).ok())
+        std::iter::once(own).chain(before).filter_map(|index| u16::try_from(index).ok())
     }
 
-    /// Claims up to `limit` of one place, lets through what `gate` does, and records the outcomes.
+    /// Claims up to `limit` of one gateway, lets through what `gate` does, and records the outcomes.
     async fn claim_at(
         &self,
         in_flight: &mut InFlight,
-        place: u16,
+        gateway_index: u16,
         limit: u32,
         gate: &LinkGate,
     ) -> Result<ClaimCounts, StoreError> {
@@ -349,7 +349,7 @@ impl SendLane {
         };
         let request = ClaimRequest {
             channel: self.channel,
-            place,
+            gateway_index,
             gateway: handle.gateway.name().clone(),
             limit,
             lease: TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::MAX),
@@ -377,16 +377,16 @@ impl SendLane {
             in_flight.tally.put_aside(decision);
         }
         if let Err(refused) = self.dispatcher.guard.admit(&request.gateway, &sending) {
-            in_flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, place, now)));
+            in_flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, gateway_index, now)));
             return Ok(ClaimCounts { sent: 0, ..taken });
         }
-        let places = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
+        let gateway_count = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
         for claimed in sending {
             // What was decent when it was claimed must still be so when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
             let deadline = deadline.or_sooner(from, useful);
             let (dispatcher, handle) = (Arc::clone(&self.dispatcher), Arc::clone(handle));
-            let stand = GatewayPosition { handle, place: self.place, places };
+            let stand = GatewayPosition { handle, gateway_index: self.gateway_index, gateway_count };
             let permits = Arc::clone(&in_flight.permits);
             in_flight.sending.spawn(async move {
                 let _slot = permits.acquire_owned().await;

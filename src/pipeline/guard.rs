@@ -81,14 +81,14 @@ pub(super) struct RefusedBatch {
 
 impl RefusedBatch {
     /// What becomes of a reminder of the batch: in doubt in a database that hands out again, else due again.
-    pub(super) fn settle(&self, claimed: ClaimedReminder, place: u16, now: DateTime<Utc>) -> Settlement {
+    pub(super) fn settle(&self, claimed: ClaimedReminder, gateway_index: u16, now: DateTime<Utc>) -> Settlement {
         // All of it: another daemon may have handed over the rest.
         if self.is_again {
             let outcome = Outcome::Unknown { code: Code::new(DATABASE_REWOUND) };
             return claimed.attempt.settle(outcome, Next::Unknown, now);
         }
         let outcome = Outcome::NotSent { code: Code::new("sending_held") };
-        claimed.attempt.settle(outcome, Next::Retry { not_before: now, place }, now)
+        claimed.attempt.settle(outcome, Next::Retry { not_before: now, gateway_index }, now)
     }
 }
 

@@ -23,8 +23,8 @@ const TOO_LONG: &str = "message_too_long";
 #[derive(Debug, Clone)]
 pub(super) struct GatewayPosition {
     pub(super) handle: Arc<GatewayHandle>,
-    pub(super) place: u16,
-    pub(super) places: u16,
+    pub(super) gateway_index: u16,
+    pub(super) gateway_count: u16,
 }
 
 impl Dispatcher {
@@ -82,8 +82,8 @@ impl Dispatcher {
         let tried = AttemptContext {
             reminder: attempt.reminder(),
             attempt: attempt.number(),
-            place: stand.place,
-            places: stand.places,
+            gateway_index: stand.gateway_index,
+            gateway_count: stand.gateway_count,
             expires_at: reminder.expires_at,
             in_doubt,
         };

@@ -81,7 +81,7 @@ impl Intake {
         for report in reports {
             match report {
                 Report::Fate { about, fate, at } => {
-                    tell_fate(gateway, &fate);
+                    log_reported_state(gateway, &fate);
                     let is_hint = trust == Trust::Hint && matches!(fate, ReportedState::Undelivered { .. });
                     let recipient = match &about {
                         ReportSubject::Copy { recipient, .. } => Some(Address::Email(recipient.clone()).into()),
@@ -274,7 +274,7 @@ fn past(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
     at.filter(|at| at.timestamp() >= YEAR_2000).map_or(now, |at| at.min(now))
 }
 
-fn tell_fate(gateway: &GatewayName, fate: &ReportedState) {
+fn log_reported_state(gateway: &GatewayName, fate: &ReportedState) {
     let fate = match fate {
         ReportedState::Delivered => "delivered",
         ReportedState::Undelivered { .. } => "undelivered",

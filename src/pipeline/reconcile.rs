@@ -282,7 +282,7 @@ fn settle(
         }
         Some((LookUp::NotSent, _)) => {
             let outcome = Outcome::NotSent { code: Code::new("looked_up") };
-            return Some((attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None));
+            return Some((attempt.settle(outcome, Next::Retry { not_before: now, gateway_index: 0 }, now), None));
         }
         Some((LookUp::Unclear, _)) | None => {}
     }
@@ -291,6 +291,6 @@ fn settle(
     let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
     second.then(|| {
         let outcome = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
-        (attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now), None)
+        (attempt.settle(outcome, Next::Retry { not_before: now, gateway_index: 0 }, now), None)
     })
 }

@@ -70,7 +70,9 @@ fn settled(
 ) -> (Settlement, Option<Receipt>) {
     let (reminder, gateway) = (attempt.reminder(), attempt.gateway().clone());
     let (outcome, next) = match finding {
-        Finding::Resend => (Outcome::NotSent { code: Code::new("by_hand") }, Next::Retry { not_before: now, place: 0 }),
+        Finding::Resend => {
+            (Outcome::NotSent { code: Code::new("by_hand") }, Next::Retry { not_before: now, gateway_index: 0 })
+        }
         Finding::Sent | Finding::Delivered | Finding::Undelivered => {
             (Outcome::Accepted { provider_id: None }, Next::Accepted)
         }

@@ -61,7 +61,7 @@ impl Tally {
     pub(super) fn settled(&mut self, settlement: &Settlement) {
         match settlement.next() {
             Next::Accepted => self.accepted += 1,
-            Next::Retry { place: 0, .. } => self.retried += 1,
+            Next::Retry { gateway_index: 0, .. } => self.retried += 1,
             Next::Retry { .. } => self.passed_on += 1,
             Next::Hold { .. } => self.held += 1,
             Next::Failed => self.failed += 1,

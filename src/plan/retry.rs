@@ -30,9 +30,9 @@ pub struct AttemptContext {
     /// Its attempt, from 1.
     pub attempt: u32,
     /// Through which of the channel's gateways, from 0.
-    pub place: u16,
+    pub gateway_index: u16,
     /// How many gateways the channel has.
-    pub places: u16,
+    pub gateway_count: u16,
     /// When the reminder ceases to be of use.
     pub expires_at: DateTime<Utc>,
     /// Whether an earlier copy may have arrived: then nothing that becomes of this one proves that none did.
@@ -57,26 +57,26 @@ fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, 
         Outcome::Unknown { .. } => return Next::Unknown,
         Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => return Next::Failed,
         // No other gateway is left that might take it.
-        Outcome::Rejected { scope: RejectScope::Content, .. } if tried.place + 1 >= tried.places => {
+        Outcome::Rejected { scope: RejectScope::Content, .. } if tried.gateway_index + 1 >= tried.gateway_count => {
             return Next::Failed;
         }
         Outcome::Rejected { scope: RejectScope::Content | RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
         Outcome::RetryAfter { after, .. } => *after,
     };
-    let places = u32::from(tried.places.max(1));
+    let gateway_count = u32::from(tried.gateway_count.max(1));
     // Attempts are counted by rounds over all gateways, so that a second gateway is no loss of patience with the first.
-    if tried.attempt >= policy.max_attempts.saturating_mul(places) {
+    if tried.attempt >= policy.max_attempts.saturating_mul(gateway_count) {
         return Next::Failed;
     }
-    let place = (tried.place + 1) % tried.places.max(1);
-    if place != 0 {
-        return Next::Retry { not_before: now, place };
+    let gateway_index = (tried.gateway_index + 1) % tried.gateway_count.max(1);
+    if gateway_index != 0 {
+        return Next::Retry { not_before: now, gateway_index };
     }
-    let round = tried.attempt.div_ceil(places);
+    let round = tried.attempt.div_ceil(gateway_count);
     let pause = asked.unwrap_or(TimeDelta::zero()).max(jittered(policy.backoff.pause(round), tried.reminder, round));
     // A retry beyond the end of usefulness is not dropped here: decide skips it as expired, which is the better record.
     let latest = tried.expires_at.max(now);
-    Next::Retry { not_before: now.checked_add_signed(pause).map_or(latest, |at| at.min(latest)), place }
+    Next::Retry { not_before: now.checked_add_signed(pause).map_or(latest, |at| at.min(latest)), gateway_index }
 }
 
 /// The pause without up to a quarter of it, so that what failed together is not tried again together.
@@ -116,10 +116,17 @@ mod tests {
         through(attempt, 0, 1, outcome)
     }
 
-    fn through(attempt: u32, place: u16, places: u16, outcome: &Outcome) -> Next {
+    fn through(attempt: u32, gateway_index: u16, gateway_count: u16, outcome: &Outcome) -> Next {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let expires_at = now + TimeDelta::days(1);
-        let tried = AttemptContext { reminder: ReminderId(7), attempt, place, places, expires_at, in_doubt: false };
+        let tried = AttemptContext {
+            reminder: ReminderId(7),
+            attempt,
+            gateway_index,
+            gateway_count,
+            expires_at,
+            in_doubt: false,
+        };
         follow(&RetryPolicy::default(), tried, outcome, now)
     }
 
@@ -138,7 +145,7 @@ mod tests {
         assert_eq!(at(1, &Outcome::Rejected { code: code.clone(), scope: RejectScope::OptedOut }), Next::Failed);
         let about_text = Outcome::Rejected { code: code.clone(), scope: RejectScope::Content };
         assert_eq!(at(1, &about_text), Next::Failed, "the only gateway will not take it");
-        assert_eq!(through(1, 0, 2, &about_text), Next::Retry { not_before: DateTime::UNIX_EPOCH, place: 1 });
+        assert_eq!(through(1, 0, 2, &about_text), Next::Retry { not_before: DateTime::UNIX_EPOCH, gateway_index: 1 });
         assert_eq!(through(2, 1, 2, &about_text), Next::Failed);
         assert_eq!(at(1, &Outcome::Accepted { provider_id: None }), Next::Accepted);
         assert_eq!(at(6, &Outcome::NotSent { code }), Next::Failed, "attempts are bounded");
@@ -151,8 +158,8 @@ mod tests {
         let second = |attempt| AttemptContext {
             reminder: ReminderId(7),
             attempt,
-            place: 0,
-            places: 1,
+            gateway_index: 0,
+            gateway_count: 1,
             expires_at,
             in_doubt: true,
         };
@@ -181,8 +188,8 @@ mod tests {
     fn the_next_gateway_is_tried_at_once_and_the_first_again_after_a_pause() {
         let refused = Outcome::NotSent { code: Code::new("connect") };
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        assert_eq!(through(1, 0, 2, &refused), Next::Retry { not_before: now, place: 1 });
-        assert!(matches!(through(2, 1, 2, &refused), Next::Retry { not_before, place: 0 } if not_before > now));
+        assert_eq!(through(1, 0, 2, &refused), Next::Retry { not_before: now, gateway_index: 1 });
+        assert!(matches!(through(2, 1, 2, &refused), Next::Retry { not_before, gateway_index: 0 } if not_before > now));
         assert_eq!(
             through(1, 0, 2, &Outcome::Unknown { code: Code::new("silence") }),
             Next::Unknown,

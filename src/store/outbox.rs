@@ -50,7 +50,7 @@ pub trait OutboxStore: Debug + Send + Sync {
 
     /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the
     /// config.
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError>;
+    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError>;
 
     /// When the next planned reminder of the channel is to be sent; in the past if one is due now.
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError>;
@@ -89,7 +89,7 @@ pub struct ClaimRequest {
     /// Which lane of the queue.
     pub channel: Channel,
     /// Which of the channel's gateways a reminder waits for, counted from 0.
-    pub place: u16,
+    pub gateway_index: u16,
     /// Through which gateway it will be sent; kept with the attempt, so that an unknown outcome can be looked up there.
     pub gateway: GatewayName,
     /// How many at most: as many as there are free sending slots.

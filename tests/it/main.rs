@@ -31,6 +31,7 @@ mod postgres;
 mod preferences;
 mod private_files;
 mod readme;
+mod release_before;
 mod render;
 mod replan;
 mod resend;

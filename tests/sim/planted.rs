@@ -36,7 +36,7 @@ pub(crate) async fn plan_again(world: &World, id: ReminderId) {
     if let Some(attempt) = mint(world, id).await {
         let now = world.clock.now();
         let outcome = Outcome::NotSent { code: Code::new("planted") };
-        let settlement = attempt.settle(outcome, Next::Retry { not_before: now, place: 0 }, now);
+        let settlement = attempt.settle(outcome, Next::Retry { not_before: now, gateway_index: 0 }, now);
         world.store.settle(&[settlement]).await.expect("memory does not fail");
     }
 }

@@ -224,9 +224,9 @@ impl OutboxStore for FaultyStore {
         Ok(counted)
     }
 
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
         self.before().await?;
-        self.inner().rehome(channel, places).await
+        self.inner().rehome(channel, gateway_count).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

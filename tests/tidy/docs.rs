@@ -1,50 +1,50 @@
 //! Rule: a path that the docs name exists, and so does the heading that a link names. Docs that lead to files long gone
 //! are worse than none.
 
-use crate::house::{Finding, House, folder_of, join};
+use crate::code_base::{CodeBase, Finding, folder_of, join};
 
-/// A word that begins with one of these is meant as a path of this house.
+/// A word that begins with one of these is meant as a path of this code base.
 const FOLDERS: [&str; 9] =
     ["src/", "tests/", "benches/", "migrations/", "templates/", "jurisdictions/", "locales/", "deploy/", ".ci/"];
 
 /// Paths that lead nowhere: in Markdown and settings at the root, in everything below deploy and docs, in comments of
 /// the source.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let at_root = house.root_files().into_iter().filter(|file| file.ends_with(".md") || file.ends_with(".toml"));
-    let below = ["deploy", "docs", ".github"].iter().flat_map(|folder| house.files(folder));
+    let at_root = code_base.root_files().into_iter().filter(|file| file.ends_with(".md") || file.ends_with(".toml"));
+    let below = ["deploy", "docs", ".github"].iter().flat_map(|folder| code_base.files(folder));
     for file in at_root.chain(below).filter(|file| !file.ends_with(".png")) {
-        for (number, line) in (1..).zip(house.read(&file).lines()) {
+        for (number, line) in (1..).zip(code_base.read(&file).lines()) {
             let mut paths = paths_in(line);
             if file.ends_with(".md") {
                 paths.extend(links_in(line).into_iter().map(|link| resolve(folder_of(&file), link)));
             }
-            findings.extend(judge(house, &file, number, paths));
+            findings.extend(judge(code_base, &file, number, paths));
             if file.ends_with(".md") {
-                findings.extend(lost_anchors(house, &file, number, line));
+                findings.extend(lost_anchors(code_base, &file, number, line));
             }
         }
     }
-    for file in ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder)) {
+    for file in ["src", "tests", "benches"].iter().flat_map(|folder| code_base.files(folder)) {
         if file.ends_with(".rs") {
-            for (number, line) in (1..).zip(house.read(&file).lines()) {
+            for (number, line) in (1..).zip(code_base.read(&file).lines()) {
                 let comment = line.trim_start().strip_prefix("//").unwrap_or_default();
-                findings.extend(judge(house, &file, number, paths_in(comment)));
+                findings.extend(judge(code_base, &file, number, paths_in(comment)));
             }
         }
     }
     findings
 }
 
-fn judge(house: &House, file: &str, line: usize, mut paths: Vec<String>) -> Vec<Finding> {
+fn judge(code_base: &CodeBase, file: &str, line: usize, mut paths: Vec<String>) -> Vec<Finding> {
     // A link and its text often name the same path: once is enough.
     paths.sort();
     paths.dedup();
-    let missing = paths.into_iter().filter(|path| !house.has(path));
+    let missing = paths.into_iter().filter(|path| !code_base.has(path));
     missing.map(|path| Finding::new(file, line, format!("names {path}, which does not exist: mend the text"))).collect()
 }
 
-/// The paths of this house in a line of text. `{a,b}` stands for both; a name with `*` or `<` in it for its folder.
+/// The paths of this code base in a line of text. `{a,b}` stands for both; a name with `*` or `<` in it for its folder.
 fn paths_in(line: &str) -> Vec<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-/{},".contains(c);
     let mut paths = Vec::new();
@@ -81,7 +81,7 @@ fn links_in(line: &str) -> Vec<&str> {
 }
 
 /// Links in a line to a heading that its document does not have.
-fn lost_anchors(house: &House, file: &str, number: usize, line: &str) -> Vec<Finding> {
+fn lost_anchors(code_base: &CodeBase, file: &str, number: usize, line: &str) -> Vec<Finding> {
     let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
     let anchors = targets.filter(|target| !target.contains(':')).filter_map(|target| target.split_once('#'));
     let mut findings = Vec::new();
@@ -89,8 +89,8 @@ fn lost_anchors(house: &House, file: &str, number: usize, line: &str) -> Vec<Fin
         let document = if target.is_empty() { file.to_owned() } else { resolve(folder_of(file), target) };
         // A document that does not exist is a finding of its own.
         if document.ends_with(".md")
-            && house.has(&document)
-            && !anchors_of(&house.read(&document)).any(|one| one == anchor)
+            && code_base.has(&document)
+            && !anchors_of(&code_base.read(&document)).any(|one| one == anchor)
         {
             let advice = format!("links to #{anchor}, which is no heading of {document}: mend the link");
             findings.push(Finding::new(file, number, advice));
@@ -124,11 +124,11 @@ fn resolve(folder: &str, link: &str) -> String {
 
 mod tests {
     use super::findings;
-    use crate::house::made_up::{inspect, places};
+    use crate::code_base::made_up::{inspect, places};
 
-    /// A house with a README of this text, and something for it to name.
+    /// A code base with a README of this text, and something for it to name.
     fn readme(text: &str) -> Vec<String> {
-        let house = [
+        let code_base = [
             ("README.md", text),
             ("src/lib.rs", ""),
             ("tests/run", ""),
@@ -136,7 +136,7 @@ mod tests {
             ("migrations/postgres/0001.sql", ""),
             ("deploy/README.md", ""),
         ];
-        inspect(&house, findings).into_iter().map(|(place, advice)| format!("{place} {advice}")).collect()
+        inspect(&code_base, findings).into_iter().map(|(place, advice)| format!("{place} {advice}")).collect()
     }
 
     #[test]
@@ -172,23 +172,23 @@ mod tests {
     #[test]
     fn an_anchor_that_no_heading_has_is_found() {
         let text = "# Where, and `how`?\n[a](#where-and-how) [b](#gone)\n```\n# gone\n```\n[c](deploy/README.md#on)\n";
-        let house = [("README.md", text), ("deploy/README.md", "## On\n[up](../README.md#up)\n")];
-        assert_eq!(places(&house, findings), ["README.md:2", "deploy/README.md:2"]);
+        let code_base = [("README.md", text), ("deploy/README.md", "## On\n[up](../README.md#up)\n")];
+        assert_eq!(places(&code_base, findings), ["README.md:2", "deploy/README.md:2"]);
         let advice = "links to #gone, which is no heading of README.md: mend the link";
-        assert_eq!(inspect(&house, findings)[0].1, advice);
+        assert_eq!(inspect(&code_base, findings)[0].1, advice);
     }
 
     #[test]
     fn links_of_a_deeper_page_start_there() {
         let text = "[unit](systemd/dueherald.service)\n[up](../src/lib.rs)\n[gone](container/Dockerfile)\n";
-        let house = [("src/lib.rs", ""), ("deploy/README.md", text), ("deploy/systemd/dueherald.service", "")];
-        assert_eq!(places(&house, findings), ["deploy/README.md:3"]);
+        let code_base = [("src/lib.rs", ""), ("deploy/README.md", text), ("deploy/systemd/dueherald.service", "")];
+        assert_eq!(places(&code_base, findings), ["deploy/README.md:3"]);
     }
 
     #[test]
     fn comments_are_docs_and_code_is_not() {
         let text = "//! See `tests/gone/`.\n/// src/gone.rs\nconst S: &str = \"src/code.rs\";\n    // deploy/gone\n";
-        let house = [("src/lib.rs", text), ("Cargo.toml", "# see src/gone.rs\n")];
-        assert_eq!(places(&house, findings), ["Cargo.toml:1", "src/lib.rs:1", "src/lib.rs:2", "src/lib.rs:4"]);
+        let code_base = [("src/lib.rs", text), ("Cargo.toml", "# see src/gone.rs\n")];
+        assert_eq!(places(&code_base, findings), ["Cargo.toml:1", "src/lib.rs:1", "src/lib.rs:2", "src/lib.rs:4"]);
     }
 }

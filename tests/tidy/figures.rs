@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{TokenStream, TokenTree};
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 const ALERTS: &str = "deploy/prometheus/alerts.yml";
 const PREFIX: &str = "dueherald_";
 
 /// Figures in the alerts that no string in `src` names.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut exported = BTreeSet::new();
-    for file in house.files("src").iter().filter(|file| file.ends_with(".rs")) {
-        strings(house.tokens(file), &mut exported);
+    for file in code_base.files("src").iter().filter(|file| file.ends_with(".rs")) {
+        strings(code_base.tokens(file), &mut exported);
     }
     let mut findings = Vec::new();
-    for (number, line) in (1..).zip(house.read(ALERTS).lines()) {
+    for (number, line) in (1..).zip(code_base.read(ALERTS).lines()) {
         let unknown = named(line).filter(|name| !is_exported(name, &exported));
         findings.extend(unknown.map(|name| Finding::new(ALERTS, number, format!("`{name}`: no figure has that name"))));
     }

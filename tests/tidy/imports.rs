@@ -6,10 +6,10 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 use crate::modules::{inline_module, modules};
 
-/// The levels of the house, from the ground up. The same table stands in src/lib.rs and in ARCHITECTURE.md.
+/// The levels of the code base, from the ground up. The same table stands in src/lib.rs and in ARCHITECTURE.md.
 const LEVELS: [&[&str]; 9] = [
     &["domain", "clock", "private_file"],
     &["plan", "render", "database_host"],
@@ -30,10 +30,10 @@ fn level(module: &str) -> Option<usize> {
 }
 
 /// Imports that go up, sideways, or to where no level is known.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
     // What a `mod` leads to in vain is the business of the rule about modules.
-    for module in modules(house, &mut Vec::new()).iter().filter(|module| module.target.starts_with("src/")) {
+    for module in modules(code_base, &mut Vec::new()).iter().filter(|module| module.target.starts_with("src/")) {
         let is_binary = module.target != "src/lib.rs";
         if let ([name], false) = (&*module.path, is_binary)
             && level(name).is_none()
@@ -44,7 +44,7 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
             findings.push(Finding::new(&module.file, 1, advice));
         }
         let mut imports = Vec::new();
-        collect(house.tokens(&module.file), &module.path, &mut imports);
+        collect(code_base.tokens(&module.file), &module.path, &mut imports);
         for import in imports {
             let advice =
                 if is_binary { judge_binary(&import.what) } else { judge(import.from.as_deref(), &import.what) };
@@ -207,12 +207,12 @@ fn is_separator(tokens: &[TokenTree], index: usize) -> bool {
 
 mod tests {
     use super::findings;
-    use crate::house::made_up::{inspect, places};
+    use crate::code_base::made_up::{inspect, places};
     use rstest::rstest;
 
-    /// A house in which a file of `plan` (level 1) holds `text` and the rooms around it are empty.
+    /// A code base in which a file of `plan` (level 1) holds `text` and the rooms around it are empty.
     fn plan_with(text: &str) -> Vec<String> {
-        let house = [
+        let code_base = [
             ("src/lib.rs", "mod clock; mod domain; mod plan; mod render; mod store; mod app;"),
             ("src/clock.rs", ""),
             ("src/domain/mod.rs", ""),
@@ -222,7 +222,7 @@ mod tests {
             ("src/store/mod.rs", ""),
             ("src/app.rs", ""),
         ];
-        places(&house, findings)
+        places(&code_base, findings)
     }
 
     #[rstest]
@@ -266,12 +266,12 @@ mod tests {
 
     #[test]
     fn rooms_of_the_ground_floor_do_not_know_each_other() {
-        let house = [
+        let code_base = [
             ("src/lib.rs", "mod clock; mod domain;"),
             ("src/clock.rs", "use crate::domain::Money;"),
             ("src/domain.rs", "use super::clock::Clock;"),
         ];
-        assert_eq!(places(&house, findings), ["src/clock.rs:1", "src/domain.rs:1"]);
+        assert_eq!(places(&code_base, findings), ["src/clock.rs:1", "src/domain.rs:1"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Rule: a file stays short enough to be read in one sitting, and the map of the house in five minutes.
+//! Rule: a file stays short enough to be read in one sitting, and the map of the code base in five minutes.
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 const MAX_LINES: usize = 500;
 
@@ -8,16 +8,18 @@ const MAX_LINES: usize = 500;
 const MAP: (&str, usize) = ("ARCHITECTURE.md", 1_200);
 
 /// Source, SQL and templates that are too long.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
-    let files = ["src", "tests", "benches", "migrations", "templates"].iter().flat_map(|folder| house.files(folder));
-    let long =
-        files.filter(|file| is_read_by_people(file)).filter_map(|file| judge(&file, house.read(&file).lines().count()));
-    long.chain(judge_map(house)).collect()
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
+    let files =
+        ["src", "tests", "benches", "migrations", "templates"].iter().flat_map(|folder| code_base.files(folder));
+    let long = files
+        .filter(|file| is_read_by_people(file))
+        .filter_map(|file| judge(&file, code_base.read(&file).lines().count()));
+    long.chain(judge_map(code_base)).collect()
 }
 
-fn judge_map(house: &House) -> Option<Finding> {
+fn judge_map(code_base: &CodeBase) -> Option<Finding> {
     let (map, most) = MAP;
-    let words = if house.has(map) { house.read(map).split_whitespace().count() } else { 0 };
+    let words = if code_base.has(map) { code_base.read(map).split_whitespace().count() } else { 0 };
     let advice = || format!("has {words} words, {most} are the most: move details to docs/internals or module docs");
     (words > most).then(|| Finding::new(map, 1, advice()))
 }
@@ -33,7 +35,7 @@ fn judge(file: &str, lines: usize) -> Option<Finding> {
 
 mod tests {
     use super::{MAP, MAX_LINES, findings};
-    use crate::house::made_up::places;
+    use crate::code_base::made_up::places;
 
     #[test]
     fn a_map_that_is_too_long_is_found() {
@@ -46,7 +48,7 @@ mod tests {
     fn a_file_that_is_too_long_is_found() {
         let full = "\n".repeat(MAX_LINES);
         let too_long = "\n".repeat(MAX_LINES + 1);
-        let house = [
+        let code_base = [
             ("src/lib.rs", &*full),
             ("src/plan/rule.rs", &too_long),
             ("tests/it/main.rs", &too_long),
@@ -55,7 +57,7 @@ mod tests {
             ("migrations/sqlite/0001_ledger.sql", &too_long),
             ("templates/en/due.html", &too_long),
         ];
-        let found = places(&house, findings);
+        let found = places(&code_base, findings);
         let expected = [
             "src/plan/rule.rs:501",
             "tests/it/main.rs:501",

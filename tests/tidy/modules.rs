@@ -6,7 +6,7 @@ use std::process::Command;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::house::{Finding, House, folder_of, join};
+use crate::code_base::{CodeBase, Finding, folder_of, join};
 
 /// A file as a module of one build target.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub(crate) struct Module {
 }
 
 /// What no `mod` leads to, and what a `mod` leads to that is not there.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let known: BTreeSet<_> = modules(house, &mut findings).into_iter().map(|module| module.file).collect();
-    let files = ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder));
+    let known: BTreeSet<_> = modules(code_base, &mut findings).into_iter().map(|module| module.file).collect();
+    let files = ["src", "tests", "benches"].iter().flat_map(|folder| code_base.files(folder));
     for file in files.filter(|file| file.ends_with(".rs") && !known.contains(file)) {
         let advice = "belongs to no module, so it is never compiled: declare it with `mod`, give it a target in \
             Cargo.toml, \
@@ -34,21 +34,21 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
 }
 
 /// The modules of every target, found by following `mod` from the file it begins with.
-pub(crate) fn modules(house: &House, findings: &mut Vec<Finding>) -> Vec<Module> {
+pub(crate) fn modules(code_base: &CodeBase, findings: &mut Vec<Finding>) -> Vec<Module> {
     let mut modules = Vec::new();
-    for target in targets(house) {
+    for target in targets(code_base) {
         let root = Module { file: target.clone(), path: Vec::new(), target };
         let folder = folder_of(&root.file).to_owned();
-        follow(house, root, &folder, &mut modules, findings);
+        follow(code_base, root, &folder, &mut modules, findings);
     }
     modules
 }
 
 /// The files that the targets begin with: Cargo itself says which.
-fn targets(house: &House) -> Vec<String> {
+fn targets(code_base: &CodeBase) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(house.root())
+        .current_dir(code_base.root())
         .output()
         .expect("cargo can be run: it is what runs this test");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
@@ -56,12 +56,12 @@ fn targets(house: &House) -> Vec<String> {
     let root = metadata["workspace_root"].as_str().expect("cargo metadata names its root");
     let targets = metadata["packages"][0]["targets"].as_array().expect("cargo metadata lists the targets");
     let file = |target: &serde_json::Value| Some(target["src_path"].as_str()?.strip_prefix(root)?[1..].to_owned());
-    targets.iter().filter_map(file).filter(|file| house.has(file)).collect()
+    targets.iter().filter_map(file).filter(|file| code_base.has(file)).collect()
 }
 
 /// Takes `module` and what its `mod` items lead to. Files of its children stand in `folder`.
-fn follow(house: &House, module: Module, folder: &str, modules: &mut Vec<Module>, findings: &mut Vec<Finding>) {
-    for child in children(house.tokens(&module.file), &[]) {
+fn follow(code_base: &CodeBase, module: Module, folder: &str, modules: &mut Vec<Module>, findings: &mut Vec<Finding>) {
+    for child in children(code_base.tokens(&module.file), &[]) {
         let (file, below) = match &child.path_attribute {
             // A file that is named by `#[path]` has its children beside it, as mod.rs has.
             Some(path) => {
@@ -71,16 +71,16 @@ fn follow(house: &House, module: Module, folder: &str, modules: &mut Vec<Module>
             None => {
                 let below = child.names.iter().fold(folder.to_owned(), |folder, name| join(&folder, name));
                 let nested = format!("{below}/mod.rs");
-                (if house.has(&nested) { nested } else { format!("{below}.rs") }, below)
+                (if code_base.has(&nested) { nested } else { format!("{below}.rs") }, below)
             }
         };
-        if !house.has(&file) {
+        if !code_base.has(&file) {
             let advice = format!("`mod {}` has no file: write {file}, or drop the line", child.names.join("::"));
             findings.push(Finding::new(&module.file, child.line, advice));
             continue;
         }
         let path = module.path.iter().chain(&child.names).cloned().collect();
-        follow(house, Module { file, path, target: module.target.clone() }, &below, modules, findings);
+        follow(code_base, Module { file, path, target: module.target.clone() }, &below, modules, findings);
     }
     modules.push(module);
 }
@@ -141,11 +141,11 @@ fn path_of(attribute: TokenStream) -> Option<String> {
 
 mod tests {
     use super::findings;
-    use crate::house::made_up::{inspect, places};
+    use crate::code_base::made_up::{inspect, places};
 
     #[test]
     fn a_file_that_no_mod_leads_to_is_found() {
-        let house = [
+        let code_base = [
             ("src/lib.rs", "mod plan;\nmod inline { mod deep; }\n"),
             ("src/plan/mod.rs", "#[cfg(test)]\nmod rule;\n// mod ghost;\n"),
             ("src/plan/rule.rs", ""),
@@ -157,12 +157,12 @@ mod tests {
             ("tests/it/store/cases.rs", ""),
             ("tests/it/forgotten.rs", ""),
         ];
-        assert_eq!(places(&house, findings), ["src/plan/ghost.rs:1", "tests/it/forgotten.rs:1"]);
+        assert_eq!(places(&code_base, findings), ["src/plan/ghost.rs:1", "tests/it/forgotten.rs:1"]);
     }
 
     #[test]
     fn a_file_named_by_a_path_attribute_and_its_children_belong() {
-        let house = [
+        let code_base = [
             ("src/lib.rs", ""),
             ("tests/tidy.rs", "#[path = \"tidy/docs.rs\"]\nmod docs;\n"),
             ("tests/tidy/docs.rs", "mod words;\n#[path = \"../shared/body.rs\"]\nmod body;\n"),
@@ -170,14 +170,14 @@ mod tests {
             ("tests/tidy/words.rs", ""),
             ("tests/tidy/stray.rs", ""),
         ];
-        assert_eq!(places(&house, findings), ["tests/tidy/stray.rs:1"]);
+        assert_eq!(places(&code_base, findings), ["tests/tidy/stray.rs:1"]);
     }
 
     #[test]
     fn a_test_file_that_cargo_does_not_build_is_found() {
         let manifest = "[package]\nname = \"dueherald\"\nedition = \"2024\"\nautotests = false\n";
-        let house = [("Cargo.toml", manifest), ("src/lib.rs", ""), ("tests/sim.rs", "")];
-        assert_eq!(places(&house, findings), ["tests/sim.rs:1"]);
+        let code_base = [("Cargo.toml", manifest), ("src/lib.rs", ""), ("tests/sim.rs", "")];
+        assert_eq!(places(&code_base, findings), ["tests/sim.rs:1"]);
     }
 
     #[test]

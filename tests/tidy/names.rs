@@ -3,14 +3,15 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 const SAY_NOTHING: [&str; 5] = ["helper", "util", "manager", "misc", "common"];
 
 /// Files, folders and modules with a name that says nothing.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in ["src", "tests", "benches", "migrations", "templates"].iter().flat_map(|folder| house.files(folder)) {
+    for file in ["src", "tests", "benches", "migrations", "templates"].iter().flat_map(|folder| code_base.files(folder))
+    {
         // A snapshot is called after its test.
         if file.ends_with(".snap") {
             continue;
@@ -18,7 +19,7 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
         let bad = file.split('/').find_map(|part| judge(part.split_once('.').map_or(part, |(stem, _)| stem)));
         findings.extend(bad.map(|advice| Finding::new(&file, 1, advice)));
         if file.ends_with(".rs") {
-            modules(house.tokens(&file), &mut |name, line| {
+            modules(code_base.tokens(&file), &mut |name, line| {
                 findings.extend(judge(name).map(|advice| Finding::new(&file, line, advice)));
             });
         }
@@ -51,11 +52,11 @@ fn modules(tokens: TokenStream, seen: &mut dyn FnMut(&str, usize)) {
 
 mod tests {
     use super::findings;
-    use crate::house::made_up::places;
+    use crate::code_base::made_up::places;
 
     #[test]
     fn a_name_that_says_nothing_is_found() {
-        let house = [
+        let code_base = [
             ("src/lib.rs", "mod plan;\nmod test_helpers {}"),
             ("src/plan/utils.rs", ""),
             ("src/queue_manager/mod.rs", ""),
@@ -73,17 +74,17 @@ mod tests {
             "tests/it/misc.rs:1",
             "templates/common/footer.html:1",
         ];
-        assert_eq!(places(&house, findings), expected);
+        assert_eq!(places(&code_base, findings), expected);
     }
 
     #[test]
     fn names_that_say_something_are_not() {
-        let house = [
+        let code_base = [
             ("src/lib.rs", "mod retry; // mod helpers;"),
             ("src/retry.rs", "fn new_plan() {} struct Manager;"),
             ("src/renewal.rs", ""),
             ("tests/it/snapshots/it__common_words.snap", ""),
         ];
-        assert_eq!(places(&house, findings), [""; 0]);
+        assert_eq!(places(&code_base, findings), [""; 0]);
     }
 }

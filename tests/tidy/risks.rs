@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 /// The threat model.
 const MODEL: &str = "docs/security.md";
 
-/// Names in code style within the last column of the tables of risks that no function of the house has; and risks
+/// Names in code style within the last column of the tables of risks that no function of the code base has; and risks
 /// without any.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
-    if !house.has(MODEL) {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
+    if !code_base.has(MODEL) {
         return Vec::new();
     }
-    let functions = functions(house);
+    let functions = functions(code_base);
     let mut findings = Vec::new();
     let mut in_risks = false;
-    for (number, line) in (1..).zip(house.read(MODEL).lines()) {
+    for (number, line) in (1..).zip(code_base.read(MODEL).lines()) {
         if !line.starts_with('|') {
             in_risks = false;
         } else if line.ends_with("| Tests |") {
@@ -41,11 +41,11 @@ fn tests_in(row: &str) -> Vec<&str> {
 }
 
 /// The names of all functions.
-fn functions(house: &House) -> BTreeSet<String> {
-    let files = ["src", "tests"].iter().flat_map(|folder| house.files(folder)).filter(|file| file.ends_with(".rs"));
+fn functions(code_base: &CodeBase) -> BTreeSet<String> {
+    let files = ["src", "tests"].iter().flat_map(|folder| code_base.files(folder)).filter(|file| file.ends_with(".rs"));
     let mut functions = BTreeSet::new();
     for file in files {
-        for after in house.read(&file).split("fn ").skip(1) {
+        for after in code_base.read(&file).split("fn ").skip(1) {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
             functions.insert(after.chars().take_while(|c| is_part(*c)).collect());
         }
@@ -55,14 +55,14 @@ fn functions(house: &House) -> BTreeSet<String> {
 
 mod tests {
     use super::findings;
-    use crate::house::made_up::inspect;
+    use crate::code_base::made_up::inspect;
 
     #[test]
     fn a_risk_needs_a_test_that_exists() {
         let text = "| Risk | What | Tests |\n| --- | --- | --- |\n| a | b | `there`, `gone` |\n| a | b | |\n\n| x | \
             `gone` |\n";
-        let house = [("docs/security.md", text), ("tests/it/main.rs", "async fn there() {}")];
-        let found: Vec<_> = inspect(&house, findings).into_iter().map(|(place, _)| place).collect();
+        let code_base = [("docs/security.md", text), ("tests/it/main.rs", "async fn there() {}")];
+        let found: Vec<_> = inspect(&code_base, findings).into_iter().map(|(place, _)| place).collect();
         assert_eq!(found, ["docs/security.md:3", "docs/security.md:4"]);
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 const MAX_COLUMNS: usize = 120;
 
@@ -52,14 +52,14 @@ impl fmt::Display for Shape {
 }
 
 /// Measures the code base, and finds what exceeds a limit.
-pub(crate) fn measure(house: &House) -> (Shape, Vec<Finding>) {
+pub(crate) fn measure(code_base: &CodeBase) -> (Shape, Vec<Finding>) {
     let (mut shape, mut findings) = (Shape::default(), Vec::new());
     let mut files_of_types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder)) {
+    for file in ["src", "tests", "benches"].iter().flat_map(|folder| code_base.files(folder)) {
         if !file.ends_with(".rs") {
             continue;
         }
-        let text = house.read(&file);
+        let text = code_base.read(&file);
         if !text.starts_with("//!") {
             shape.modules_without_doc += 1;
             findings.push(Finding::new(&file, 1, "has no `//!` line: say what the module is for".to_owned()));
@@ -68,7 +68,7 @@ pub(crate) fn measure(house: &House) -> (Shape, Vec<Finding>) {
         let code_lines =
             |from: usize, to: usize| text.lines().skip(from - 1).take(to + 1 - from).filter(is_code).count();
         let mut items = Items::default();
-        items.read(house.tokens(&file), true);
+        items.read(code_base.tokens(&file), true);
         for (name, line, end) in items.functions {
             let lines = code_lines(line, end);
             shape.longest_function = shape.longest_function.max(lines);
@@ -91,7 +91,7 @@ pub(crate) fn measure(house: &House) -> (Shape, Vec<Finding>) {
             }
         }
     }
-    for (file, line) in wide_lines(house) {
+    for (file, line) in wide_lines(code_base) {
         shape.wide_lines += 1;
         findings.push(Finding::new(&file, line, format!("is wider than {MAX_COLUMNS} columns: wrap it")));
     }
@@ -118,17 +118,17 @@ fn is_participle(name: &str) -> bool {
 
 /// Lines that are too wide and can be wrapped. A table, a code block of Markdown, a link, a value of a settings file, a
 /// line of code that holds a literal and the data of a test can not.
-fn wide_lines(house: &House) -> Vec<(String, usize)> {
-    let below = ["src", "tests", "benches", "deploy", "docs"].iter().flat_map(|folder| house.files(folder));
+fn wide_lines(code_base: &CodeBase) -> Vec<(String, usize)> {
+    let below = ["src", "tests", "benches", "deploy", "docs"].iter().flat_map(|folder| code_base.files(folder));
     let mut wide = Vec::new();
-    for file in house.root_files().into_iter().chain(below) {
+    for file in code_base.root_files().into_iter().chain(below) {
         let Some((_, kind)) = file.rsplit_once('.').filter(|(_, kind)| ["rs", "sql", "md", "toml"].contains(kind))
         else {
             continue;
         };
         let is_test = !file.starts_with("src/");
         let mut in_code = false;
-        for (number, line) in (1..).zip(house.read(&file).lines()) {
+        for (number, line) in (1..).zip(code_base.read(&file).lines()) {
             in_code ^= kind == "md" && line.trim_start().starts_with("```");
             let start = line.trim_start().trim_start_matches(['/', '!', ' ']);
             let is_free = match kind {
@@ -200,13 +200,13 @@ fn is_impl_before(tokens: &[TokenTree], index: usize) -> bool {
 
 mod tests {
     use super::measure;
-    use crate::house::made_up::places;
+    use crate::code_base::made_up::places;
 
     #[test]
     fn a_participle_a_shared_name_a_silent_module_a_wide_line_and_a_long_function_are_found() {
         let long = format!("//! What for.\n\nfn long() {{\n{}}}\n", "    call();\n".repeat(90));
         let wide = format!("//! What for.\n\n// {}\n", "x".repeat(118));
-        let house = [
+        let code_base = [
             ("src/lib.rs", "pub struct Told;"),
             ("src/a.rs", "//! What for.\n\nenum Answer {}\n\nimpl X for Answer {\n    type Item = u8;\n}\n"),
             ("src/b.rs", "//! What for.\n\nstruct Answer;\n\nimpl<T> Y for Answer {\n    type Item = u8;\n}\n"),
@@ -215,7 +215,7 @@ mod tests {
             ("docs/wide.md", &"x".repeat(121)),
             ("docs/table.md", &format!("|{}|", "x".repeat(121))),
         ];
-        let found = places(&house, |house| measure(house).1);
+        let found = places(&code_base, |code_base| measure(code_base).1);
         let expected =
             ["docs/wide.md:1", "src/lib.rs:1", "src/lib.rs:1", "src/long.rs:3", "src:1", "tests/it/wide.rs:3"];
         let mut sorted = found.clone();

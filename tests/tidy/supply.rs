@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 use crate::packages::Package;
 
 /// The part of deny.toml that is held here.
@@ -60,8 +60,8 @@ struct Sources {
 const FILE: &str = "deny.toml";
 
 /// What deny.toml says.
-pub(crate) fn policy(house: &House) -> Policy {
-    toml::from_str(&house.read(FILE)).unwrap_or_else(|error| panic!("{FILE}: {error}"))
+pub(crate) fn policy(code_base: &CodeBase) -> Policy {
+    toml::from_str(&code_base.read(FILE)).unwrap_or_else(|error| panic!("{FILE}: {error}"))
 }
 
 /// Packages that the policy forbids.

@@ -7,7 +7,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use regex::Regex;
 
-use crate::house::{Finding, House};
+use crate::code_base::{CodeBase, Finding};
 
 /// How many signs comments may have. Lower it whenever you mend some.
 const MAX_IN_COMMENTS: usize = 1318;
@@ -39,11 +39,11 @@ const SIGNS: [(&str, &str); 13] = [
 const HEADLESS: &str = r"^(?:What|Whose|Who|Whom) ";
 
 /// Signs in prose that has to be free of them; and too many signs in comments.
-pub(crate) fn findings(house: &House) -> Vec<Finding> {
+pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let signs = SIGNS.map(|(sign, advice)| (expression(sign), advice));
     let mut findings = Vec::new();
-    for file in prose_files(house) {
-        let text = house.read(&file);
+    for file in prose_files(code_base) {
+        let text = code_base.read(&file);
         let lines = if file.ends_with(".md") { markdown(&text) } else { hash_comments(&text) };
         findings.extend(judge(&file, &lines, &signs));
         if !file.ends_with(".md") {
@@ -52,16 +52,16 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
         }
     }
     let mut in_comments = 0;
-    for file in ["src", "tests", "benches"].iter().flat_map(|folder| house.files(folder)) {
+    for file in ["src", "tests", "benches"].iter().flat_map(|folder| code_base.files(folder)) {
         // This file quotes the signs.
         if !file.ends_with(".rs") || file.ends_with("tests/tidy/words.rs") {
             continue;
         }
-        let comments = rust_comments(&house.read(&file));
+        let comments = rust_comments(&code_base.read(&file));
         in_comments += judge(&file, &comments, &signs).len() + headless(&comments).len();
         if file.starts_with("src/") {
             let mut literals = Vec::new();
-            strings(house.tokens(&file), &mut literals);
+            strings(code_base.tokens(&file), &mut literals);
             for literal in literals {
                 findings.extend(judge(&file, &[literal], &signs));
             }
@@ -69,7 +69,8 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
     }
     if in_comments > MAX_IN_COMMENTS {
         let advice = format!(
-            "comments of the house have {in_comments} signs of odd sentences, at most {MAX_IN_COMMENTS} are allowed: \
+            "comments of the code base have {in_comments} signs of odd sentences, at most {MAX_IN_COMMENTS} are \
+             allowed: \
              rewrite those that \
              you added, see \"Sentences\" there"
         );
@@ -79,10 +80,10 @@ pub(crate) fn findings(house: &House) -> Vec<Finding> {
 }
 
 /// Documents and settings. The changelog is history.
-fn prose_files(house: &House) -> impl Iterator<Item = String> {
-    let below = ["deploy", "docs", ".github"].into_iter().flat_map(|folder| house.files(folder));
+fn prose_files(code_base: &CodeBase) -> impl Iterator<Item = String> {
+    let below = ["deploy", "docs", ".github"].into_iter().flat_map(|folder| code_base.files(folder));
     let kinds = [".md", ".toml", ".yml", ".service", ".sql"];
-    let files = house.root_files().into_iter().chain(below);
+    let files = code_base.root_files().into_iter().chain(below);
     files.filter(move |file| kinds.iter().any(|kind| file.ends_with(kind)) && file != "CHANGELOG.md")
 }
 
@@ -176,21 +177,21 @@ fn strings(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
 
 mod tests {
     use super::{HEADLESS, findings, headless, rust_comments};
-    use crate::house::made_up::{inspect, places};
+    use crate::code_base::made_up::{inspect, places};
 
     #[test]
     fn signs_are_found_in_documents_settings_and_strings() {
-        let house = [
+        let code_base = [
             ("README.md", "All is fine.\nHow it has been of\nlate. It\nwas not found out.\n"),
             ("deploy/config/a.toml", "# when it is looked at\nkey = 1 # one too many\n"),
             ("src/lib.rs", "const A: &str = \"the gateway \\\n    is well again\";\n"),
         ];
         let expected =
             ["README.md:2", "README.md:4", "deploy/config/a.toml:1", "deploy/config/a.toml:2", "src/lib.rs:1"];
-        let mut found = places(&house, findings);
+        let mut found = places(&code_base, findings);
         found.sort();
         assert_eq!(found, expected);
-        assert_eq!(inspect(&house[..1], findings)[1].1, "says \"of late\": write \"recently\" or \"recent\"");
+        assert_eq!(inspect(&code_base[..1], findings)[1].1, "says \"of late\": write \"recently\" or \"recent\"");
     }
 
     #[test]

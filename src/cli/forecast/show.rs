@@ -35,7 +35,7 @@ pub(super) fn tables(
     }
     for (channel, outlet) in outlets {
         if let Some(peaks) = forecast.peaks(*channel, outlet) {
-            tell_pace(forecast, outlet, &peaks, out)?;
+            print_pace(forecast, outlet, &peaks, out)?;
         }
     }
     let skips = forecast.skips(None);
@@ -107,7 +107,7 @@ fn gateways(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
 }
 
 /// Says where a gateway is too slow for what is asked of it.
-fn tell_pace(forecast: &Forecast, outlet: &ForecastGateway, peaks: &Peaks, out: &mut dyn Write) -> io::Result<()> {
+fn print_pace(forecast: &Forecast, outlet: &ForecastGateway, peaks: &Peaks, out: &mut dyn Write) -> io::Result<()> {
     let (Some(rate), Some(GatewayBacklog { due, leaves, too_late })) = (outlet.rate, peaks.queue) else {
         return Ok(());
     };

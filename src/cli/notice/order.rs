@@ -100,7 +100,7 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
     };
     if args.dry_run {
         let found = preview(&*app.store, &app.policy, &selection, &args.template, now).await?;
-        tell_preview(&found, &selection, app, out)?;
+        print_preview(&found, &selection, app, out)?;
         show_samples(&args, &merchants, &found, &seen, app, out)?;
         return Ok(Exit::Done);
     }
@@ -226,7 +226,7 @@ fn gateways(channel: Channel, app: &App) -> impl Iterator<Item = &dyn Gateway> {
     names.filter_map(|name| app.gateways.get(name)).map(|gateway| &**gateway)
 }
 
-fn tell_preview(
+fn print_preview(
     found: &Preview,
     selection: &Selection,
     app: &App,

@@ -219,7 +219,7 @@ impl SmsGateway {
         self.provider.found(inquiry, &answer, self.clock.now())
     }
 
-    fn tell_once(&self, code: &Code) {
+    fn log_once(&self, code: &Code) {
         let mut told = self.undocumented.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < REMEMBERED_CODES && told.insert(code.to_string()) {
             tracing::warn!(gateway = %self.name, %code, "the provider answers with a code that is not known here; \
@@ -268,7 +268,7 @@ impl Gateway for SmsGateway {
                 Err(outcome) => return outcome,
             };
             let ReadResponse { outcome, undocumented } = self.provider.verdict(&answer, self.clock.now());
-            undocumented.iter().for_each(|code| self.tell_once(code));
+            undocumented.iter().for_each(|code| self.log_once(code));
             // Only what says that nothing was done may be followed by another call.
             let is_refusal = matches!(outcome, Outcome::Rejected { scope: RejectScope::Gateway, .. });
             let first = *in_use.get_or_insert(credential);

@@ -45,7 +45,7 @@ impl OutboxStore for MemoryStore {
         let mut claimed = ClaimResult { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
         // Permits are for what is sent: with a rate it is looked at more.
         let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
-        for id in outbox.due(request.channel, request.place, now, if passes { looked_at } else { 0 }) {
+        for id in outbox.due(request.channel, request.gateway_index, now, if passes { looked_at } else { 0 }) {
             if claimed.sending.len() >= allowed as usize {
                 break;
             }
@@ -97,8 +97,8 @@ impl OutboxStore for MemoryStore {
         Ok(settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count())
     }
 
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
-        Ok(self.tables().outbox.rehome(channel, places))
+    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
+        Ok(self.tables().outbox.rehome(channel, gateway_count))
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

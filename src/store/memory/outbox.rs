@@ -36,7 +36,7 @@ pub(super) struct Outbox {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct QueueRow {
     channel: Channel,
-    place: u16,
+    gateway_index: u16,
     attempt: u32,
     gateway: Option<GatewayName>,
     stage: QueueStage,
@@ -68,7 +68,7 @@ impl Outbox {
         self.take(id);
         match &queued.stage {
             QueueStage::Planned { not_before } => {
-                self.ready.insert((queued.channel, queued.place, *not_before, id));
+                self.ready.insert((queued.channel, queued.gateway_index, *not_before, id));
             }
             QueueStage::Held { cause } => {
                 self.held.insert((cause.clone(), queued.channel, id));
@@ -82,7 +82,7 @@ impl Outbox {
         let queued = self.queue.remove(&id)?;
         match &queued.stage {
             QueueStage::Planned { not_before } => {
-                self.ready.remove(&(queued.channel, queued.place, *not_before, id));
+                self.ready.remove(&(queued.channel, queued.gateway_index, *not_before, id));
             }
             QueueStage::Held { cause } => {
                 self.held.remove(&(cause.clone(), queued.channel, id));
@@ -113,7 +113,7 @@ impl Outbox {
         if mode == WriteMode::Commit {
             self.keys.insert(plan.key.clone(), id);
             let stage = QueueStage::Planned { not_before: plan.not_before };
-            self.put(id, QueueRow { channel: plan.key.channel, place: 0, attempt: 0, gateway: None, stage });
+            self.put(id, QueueRow { channel: plan.key.channel, gateway_index: 0, attempt: 0, gateway: None, stage });
             self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
         }
         Some(id)
@@ -130,9 +130,9 @@ impl Outbox {
         ReminderId(last.max(self.continue_behind))
     }
 
-    pub(super) fn due(&self, channel: Channel, place: u16, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
-        let lane = (channel, place, DateTime::<Utc>::MIN_UTC, ReminderId(i64::MIN))
-            ..=(channel, place, now, ReminderId(i64::MAX));
+    pub(super) fn due(&self, channel: Channel, gateway_index: u16, now: DateTime<Utc>, limit: u32) -> Vec<ReminderId> {
+        let lane = (channel, gateway_index, DateTime::<Utc>::MIN_UTC, ReminderId(i64::MIN))
+            ..=(channel, gateway_index, now, ReminderId(i64::MAX));
         self.ready.range(lane).map(|(.., id)| *id).take(limit as usize).collect()
     }
 
@@ -202,7 +202,7 @@ impl Outbox {
         for (cause, _, id) in &released {
             let Some(queued) = self.take(*id) else { continue };
             self.append(Event::released(*id, queued.attempt, cause, now));
-            self.put(*id, QueueRow { place: 0, stage: QueueStage::Planned { not_before: now }, ..queued });
+            self.put(*id, QueueRow { gateway_index: 0, stage: QueueStage::Planned { not_before: now }, ..queued });
         }
         released.len()
     }
@@ -233,9 +233,9 @@ impl Outbox {
                 self.append(settlement.event());
             }
             (Next::Accepted | Next::Failed, None) => self.finish(settlement.event()),
-            (Next::Retry { not_before, place }, _) => {
+            (Next::Retry { not_before, gateway_index }, _) => {
                 let stage = QueueStage::Planned { not_before: *not_before };
-                self.put(id, QueueRow { place: *place, stage, ..queued });
+                self.put(id, QueueRow { gateway_index: *gateway_index, stage, ..queued });
                 self.append(settlement.event());
             }
             (Next::Hold { .. } | Next::Unknown, _) if queued.is_unknown() => return false,
@@ -401,15 +401,17 @@ impl Outbox {
         theirs.filter_map(contact).collect()
     }
 
-    pub(super) fn rehome(&mut self, channel: Channel, places: u16) -> usize {
+    pub(super) fn rehome(&mut self, channel: Channel, gateway_count: u16) -> usize {
         let lost = |queued: &QueueRow| {
-            queued.channel == channel && queued.place >= places && matches!(queued.stage, QueueStage::Planned { .. })
+            queued.channel == channel
+                && queued.gateway_index >= gateway_count
+                && matches!(queued.stage, QueueStage::Planned { .. })
         };
         let lost: Vec<_> =
             self.queue.iter().filter(|(_, queued)| lost(queued)).map(|(id, queued)| (*id, queued.clone())).collect();
         let moved = lost.len();
         for (id, queued) in lost {
-            self.put(id, QueueRow { place: 0, ..queued });
+            self.put(id, QueueRow { gateway_index: 0, ..queued });
         }
         moved
     }

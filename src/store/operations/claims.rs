@@ -46,9 +46,9 @@ impl OutboxStore for SqlStore {
         Ok(settled.len())
     }
 
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
-        let moved = outbox::rehome(&mut tx, channel, places).await?;
+        let moved = outbox::rehome(&mut tx, channel, gateway_count).await?;
         tx.commit().await?;
         Ok(moved)
     }

@@ -95,7 +95,7 @@ pub(super) async fn import(
     rows: &[LedgerRow],
     now: Option<Moment>,
 ) -> Result<(Vec<Change>, Vec<rejects::RejectSubject>), StoreError> {
-    let mut import_batch = read_books(tx, rows).await?;
+    let mut import_batch = read_known(tx, rows).await?;
     let changes = rows.iter().map(|row| import_batch.apply(row)).collect();
     let ended = rejects::answer(tx, rows, &mut import_batch, now).await?;
     // Whoever writes the ledger has taken its turn, so that nobody else adds what was not known.
@@ -111,7 +111,7 @@ pub(super) async fn import(
     Ok((changes, ended))
 }
 
-async fn read_books(tx: &mut Tx, rows: &[LedgerRow]) -> Result<ImportBatch, StoreError> {
+async fn read_known(tx: &mut Tx, rows: &[LedgerRow]) -> Result<ImportBatch, StoreError> {
     let keys: BTreeSet<_> = rows.iter().map(|row| &row.borrower).collect();
     let keys = Vec::from_iter(keys);
     let borrowers: Vec<KnownBorrowerRow> = Batch::of(&keys)

@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::plan::{Account, Decision, DeferReason, PlanItem, Progress, RecentContacts, SendPlan};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
-use crate::store::sql::value::{Moment, stored_attempt, stored_place};
+use crate::store::sql::value::{Moment, stored_attempt, stored_gateway_index};
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, NextLook, PlanResult, StoreError};
 
 /// How much a claim with a rate puts aside before it gives others a turn at the gateway's permits.
@@ -269,17 +269,17 @@ fn set_aside(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -
         Decision::Skip(reason) | Decision::Switch { reason, .. } => Some(Move {
             event: Event::skipped(leased.id, before, *reason, now),
             not_before: None,
-            place: None,
+            gateway_index: None,
             route: None,
         }),
         Decision::Defer { until, reason } => {
             let event = deferred(leased.id, before, *reason, now);
-            Some(Move { event, not_before: Some(*until), place: None, route: None })
+            Some(Move { event, not_before: Some(*until), gateway_index: None, route: None })
         }
         Decision::Hold(cause) => {
             let event = Event::held(leased.id, before, cause, now);
             // Until then at the latest: what has expired is decided once more, so that it comes to an end (I10).
-            Some(Move { event, not_before: Some(leased.reminder.expires_at), place: None, route: None })
+            Some(Move { event, not_before: Some(leased.reminder.expires_at), gateway_index: None, route: None })
         }
     }
 }
@@ -333,7 +333,7 @@ pub(in crate::store) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m 
         .column(|step| step.event.provider_id.as_deref())?
         .column(|step| step.event.detail.as_deref())?
         .column(|step| step.not_before.map(Moment))?
-        .column(|step| step.place.map(stored_place))?
+        .column(|step| step.gateway_index.map(stored_gateway_index))?
         .column(|step| step.route.as_ref().map(RouteKey::as_str))
 }
 
@@ -347,7 +347,11 @@ pub(super) async fn look_again(connection: &mut Connection, looks: &[NextLook]) 
     Ok(())
 }
 
-pub(super) async fn rehome(tx: &mut Tx, channel: Channel, places: u16) -> Result<usize, StoreError> {
-    let moved = sqlx::query::<Db>(REHOME).bind(channel.as_str()).bind(stored_place(places)).execute(&mut **tx).await?;
+pub(super) async fn rehome(tx: &mut Tx, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
+    let moved = sqlx::query::<Db>(REHOME)
+        .bind(channel.as_str())
+        .bind(stored_gateway_index(gateway_count))
+        .execute(&mut **tx)
+        .await?;
     Ok(usize::try_from(moved.rows_affected()).unwrap_or(usize::MAX))
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, changed, ledger, outbox, queue};
+use super::{Batch, Db, SqlStore, Tx, ledger, ledger_change, outbox, queue};
 use crate::domain::{BorrowerKey, Installment};
 use crate::plan::{Due, Mark, PlanItem, announced, rules_of};
 use crate::store::sql::scan::{
@@ -71,7 +71,7 @@ pub(super) async fn write_down_installments(
         .column(|installment| installment.merchant.as_str())?
         .column(|installment| installment.borrower.as_str())?
         .column(|installment| installment.due_date)?
-        .query(changed::WRITE_DOWN)?
+        .query(ledger_change::WRITE_DOWN)?
         .bind(now)
         .execute(&mut **tx)
         .await?;
@@ -91,7 +91,7 @@ pub(super) async fn write_down_borrowers(
     Batch::of(borrowers)
         .column(|key| key.merchant.as_str())?
         .column(|key| key.id.as_str())?
-        .query(changed::WRITE_DOWN_BORROWERS)?
+        .query(ledger_change::WRITE_DOWN_BORROWERS)?
         .bind(now)
         .execute(&mut **tx)
         .await?;
@@ -163,6 +163,6 @@ pub(super) async fn done_with(tx: &mut Tx, now: Moment, changes: &[i64], rules: 
         return Ok(false);
     }
     queue::release_changed(tx, now, changes).await?;
-    Batch::of(changes).column(|id| *id)?.query(changed::TAKE)?.execute(&mut **tx).await?;
+    Batch::of(changes).column(|id| *id)?.query(ledger_change::TAKE)?.execute(&mut **tx).await?;
     Ok(true)
 }

@@ -42,7 +42,7 @@ impl VolumeStore for SqlStore {
         let moves = reminders.iter().map(|(id, until)| Move {
             event: Event::held(*id, 0, &cause, at),
             not_before: Some(*until),
-            place: None,
+            gateway_index: None,
             route: None,
         });
         let moves: Vec<_> = moves.collect();

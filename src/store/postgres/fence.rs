@@ -12,7 +12,7 @@ macro_rules! fence {
             $generation,
             "::text is null or (select i.generation = ",
             $generation,
-            " and i.disarmed_for is null from incarnation i) and (",
+            " and i.disarm_reason is null from incarnation i) and (",
             $timeline,
             "::text is null or substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = ",
             $timeline,

@@ -35,4 +35,4 @@ pub(super) const PUT_IN_ANEW: &str = r#"
 
 /// A new generation begins, in which it is armed.
 pub(super) const ARM: &str = "update incarnation set generation = gen_random_uuid()::text, \
-                              disarmed_for = null, disarmed_by = null, disarmed_at = null";
+                              disarm_reason = null, disarmed_by = null, disarmed_at = null";

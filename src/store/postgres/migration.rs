@@ -9,6 +9,10 @@ use crate::store::sql::schema;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// Those from before the first release, and what makes of their schema that of the first migration.
+static OLD_MIGRATIONS: Migrator = sqlx::migrate!("migrations/before_first_release/postgres");
+const RENAME: &str = include_str!("../../../migrations/before_first_release/rename_postgres.sql");
+
 /// Whether anything was ever migrated, in the schema that this connection works in.
 const HAS_MIGRATIONS: &str = "select to_regclass('_sqlx_migrations') is not null";
 
@@ -44,20 +48,19 @@ const TABLE: &str = r#"
         execution_time bigint not null
     )"#;
 
-/// Binds: version, description, checksum.
-const NOTE: &str = r#"
-    insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-    values ($1, $2, true, $3, 0)"#;
-
 /// Brings the schema to this version's. Gives how many migrations were applied.
 pub(super) async fn apply(pool: &Pool) -> Result<usize, StoreError> {
     let mut alone = pool.alone(None).await?;
     if alone.is_pooled() {
         alone.rollback().await?;
-        return apply_pooled(pool).await;
+        return apply_at_once(pool).await;
     }
     check_writable(&mut alone).await?;
     let known = applied(&mut alone).await?;
+    if schema::is_old(versions(&known)) {
+        alone.rollback().await?;
+        return apply_at_once(pool).await;
+    }
     if is_up_to_date(&known) {
         // A role that may not change the schema finds nothing to do.
         alone.rollback().await?;
@@ -79,37 +82,59 @@ fn is_up_to_date(known: &[(i64, Vec<u8>)]) -> bool {
     known.len() == MIGRATIONS.iter().count() && MIGRATIONS.iter().all(same)
 }
 
-/// All in one transaction: the next one may have another backend.
-async fn apply_pooled(pool: &Pool) -> Result<usize, StoreError> {
+fn versions(known: &[(i64, Vec<u8>)]) -> impl Iterator<Item = i64> {
+    known.iter().map(|(version, _)| *version)
+}
+
+/// All in one transaction: behind a pooler the next one may have another backend, and an old database is upgraded as a
+/// whole or not at all.
+async fn apply_at_once(pool: &Pool) -> Result<usize, StoreError> {
     let mut tx = pool.begin("begin", WITHOUT_LIMITS_LOCALLY).await?;
     check_writable(&mut tx).await?;
     tx.execute(raw_sql(LOCK)).await?;
-    let known = applied(&mut tx).await?;
-    if known.iter().any(|(version, _)| !MIGRATIONS.version_exists(*version)) {
-        return Err(StoreError::NewerSchema);
-    }
     tx.execute(raw_sql(TABLE)).await?;
     let mut count = 0;
-    for migration in MIGRATIONS.iter() {
+    if schema::is_old(versions(&applied(&mut tx).await?)) {
+        count += apply_missing(&mut tx, &OLD_MIGRATIONS).await?;
+        tx.execute(raw_sql(RENAME)).await?;
+        tx.execute(schema::FORGET_OLD).await?;
+        note(&mut tx, schema::first(&MIGRATIONS)?).await?;
+        count += 1;
+    }
+    count += apply_missing(&mut tx, &MIGRATIONS).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+async fn apply_missing(tx: &mut Tx, migrations: &Migrator) -> Result<usize, StoreError> {
+    let known = applied(tx).await?;
+    if versions(&known).any(|version| !migrations.version_exists(version)) {
+        return Err(StoreError::NewerSchema);
+    }
+    let mut count = 0;
+    for migration in migrations.iter() {
         match known.iter().find(|(version, _)| *version == migration.version) {
             Some((version, checksum)) if *checksum != *migration.checksum => {
                 return Err(StoreError::Migrate(MigrateError::VersionMismatch(*version)));
             }
             Some(_) => {}
             None => {
-                apply_one(&mut tx, migration).await?;
+                apply_one(tx, migration).await?;
                 count += 1;
             }
         }
     }
-    tx.commit().await?;
     Ok(count)
 }
 
 async fn apply_one(tx: &mut Tx, migration: &Migration) -> Result<(), StoreError> {
     let failed = |error| StoreError::Migrate(MigrateError::ExecuteMigration(error, migration.version));
     tx.execute(raw_sql(migration.sql.clone())).await.map_err(failed)?;
-    sqlx::query(NOTE)
+    note(tx, migration).await
+}
+
+async fn note(tx: &mut Tx, migration: &Migration) -> Result<(), StoreError> {
+    sqlx::query(schema::NOTE)
         .bind(migration.version)
         .bind(&*migration.description)
         .bind(&*migration.checksum)
@@ -148,6 +173,6 @@ pub(super) async fn check(tx: &mut Tx) -> Result<(), StoreError> {
     if forgets {
         return Err(StoreError::NotDurable("synchronous_commit is off".to_owned()));
     }
-    let applied: Vec<_> = applied(tx).await?.into_iter().map(|(version, _)| version).collect();
+    let applied: Vec<_> = versions(&applied(tx).await?).collect();
     schema::check(&MIGRATIONS, &applied)
 }

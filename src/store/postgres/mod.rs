@@ -3,7 +3,6 @@
 mod address_key;
 mod batch;
 mod borrower;
-mod changed;
 mod claim;
 mod connect;
 mod contact;
@@ -13,6 +12,7 @@ mod head;
 mod hosts;
 mod incarnation;
 mod installment;
+mod ledger_change;
 mod migration;
 mod notice;
 #[path = "../operations/mod.rs"]

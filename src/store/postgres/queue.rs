@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 
 use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
-use crate::store::sql::value::{Moment, stored_place};
+use crate::store::sql::value::{Moment, stored_gateway_index};
 use crate::store::{ClaimRequest, StoreError};
 
 use super::fence::fence;
@@ -22,7 +22,7 @@ macro_rules! delete_finished {
         select * from unnest(
             $1::bigint[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::timestamptz[], $9::smallint[], $10::text[]
-        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, place, route)
+        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, gateway_index, route)
     ), gone as (
         delete from queue q using said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
@@ -51,7 +51,10 @@ macro_rules! insert_events {
 /// to the next claim. An array, not a subquery: the planner then does not take the limit, which it cannot see, for a
 /// tenth of the table, and reads no table whole. `skip locked`, so that two claimers never wait for each other.
 macro_rules! lease_due {
-    ($now:literal, $channel:literal, $limit:literal, $place:literal, $lease:literal, $gateway:literal, $head:expr) => {
+    (
+        $now:literal, $channel:literal, $limit:literal, $gateway_index:literal, $lease:literal, $gateway:literal,
+        $head:expr
+    ) => {
         concat!(
             r#"
     claimed as (
@@ -64,7 +67,7 @@ macro_rules! lease_due {
             $gateway,
             r#"
         where q.ctid = any (array(select q.ctid"#,
-            head_of_lane!($now, $channel, $limit, $place, $head),
+            head_of_lane!($now, $channel, $limit, $gateway_index, $head),
             r#" for update skip locked))
         returning q.reminder_id, q.attempt, q.not_before
     ), leased as (
@@ -266,13 +269,13 @@ impl SettledAndClaimed {
         for row in claimed {
             rows.push(ClaimRow::from_row(row)?);
         }
-        rows.sort_by(|one, other| one.place().cmp(&other.place()));
+        rows.sort_by(|one, other| one.claim_order().cmp(&other.claim_order()));
         Ok(Self { settled: usize::try_from(settled).unwrap_or_default(), now: first.try_get("claimed_at")?, rows })
     }
 }
 
 fn lane(request: &ClaimRequest) -> QueueLane {
-    (request.channel, request.place)
+    (request.channel, request.gateway_index)
 }
 
 /// Adds what was put in behind the head, if not enough lay ahead of it; and keeps where the next claim is to look.
@@ -331,7 +334,7 @@ fn bind_claim<'q>(
         .bind(now)
         .bind(request.channel.as_str())
         .bind(i64::from(limit))
-        .bind(stored_place(request.place))
+        .bind(stored_gateway_index(request.gateway_index))
         .bind(request.lease)
         .bind(request.gateway.as_str())
         .bind(due_since)
@@ -361,12 +364,12 @@ const RECORD: &str = concat!(
                 when s.kind in ('unknown', 'accepted', 'failed') then 'falling_back'
                 when s.kind = 'held' then 'held' else 'planned'
             end,
-            hold = case s.kind when 'held' then s.detail end,
+            hold_cause = case s.kind when 'held' then s.detail end,
             gateway = case s.kind when 'unknown' then q.gateway end,
             not_before = coalesce(
                 case when s.kind in ('accepted', 'unknown') then q.undelivered_at end, s.not_before, q.not_before
             ),
-            place = coalesce(s.place, q.place),
+            gateway_index = coalesce(s.gateway_index, q.gateway_index),
             undelivered_at = case when s.kind in ('accepted', 'unknown') then q.undelivered_at end,
             leased_until = null
         from said s
@@ -396,42 +399,42 @@ pub(super) const RELEASE: &str = r#"
 
 /// The causes of holds, each found behind the one before it: as many looks into the index as there are causes.
 pub(super) const HOLDS: &str = r#"
-    with recursive cause (hold, channel) as (
-        (select hold, channel from queue where apart = 'held' order by hold, channel limit 1)
+    with recursive cause (hold_cause, channel) as (
+        (select hold_cause, channel from queue where idle_state = 'held' order by hold_cause, channel limit 1)
         union all
-        select next.hold, next.channel
+        select next.hold_cause, next.channel
         from cause cross join lateral (
-            select q.hold, q.channel from queue q
-            where q.apart = 'held' and (q.hold, q.channel) > (cause.hold, cause.channel)
-            order by q.hold, q.channel limit 1
+            select q.hold_cause, q.channel from queue q
+            where q.idle_state = 'held' and (q.hold_cause, q.channel) > (cause.hold_cause, cause.channel)
+            order by q.hold_cause, q.channel limit 1
         ) next
     )
-    select hold, channel from cause"#;
+    select hold_cause, channel from cause"#;
 
 /// Gives held rows back to be decided, with an event each. `$wanted` chooses them among the rows `q`; rows that
 /// somebody else releases are his.
 macro_rules! released {
     ($now:literal, $($wanted:tt)+) => {
         concat!(
-            "with wanted as (select q.reminder_id, q.hold from queue q where q.apart = 'held' and ",
+            "with wanted as (select q.reminder_id, q.hold_cause from queue q where q.idle_state = 'held' and ",
             $($wanted)+,
             r#" for update skip locked), released as (
-                update queue q set state = 'planned', hold = null, place = 0, not_before = "#,
+                update queue q set state = 'planned', hold_cause = null, gateway_index = 0, not_before = "#,
             $now,
             r#" from wanted w where q.reminder_id = w.reminder_id and q.state = 'held'
-                returning q.reminder_id, q.attempt, w.hold
+                returning q.reminder_id, q.attempt, w.hold_cause
             )
             insert into event (reminder_id, attempt, at, kind, detail)
             select reminder_id, attempt, "#,
             $now,
-            ", 'released', hold from released"
+            ", 'released', hold_cause from released"
         )
     };
 }
 
 /// Binds: now, cause, channel, limit.
 const RELEASE_CAUSE: &str =
-    released!("$1", "q.hold = $2 and q.channel = $3 order by q.hold, q.channel, q.reminder_id limit $4");
+    released!("$1", "q.hold_cause = $2 and q.channel = $3 order by q.hold_cause, q.channel, q.reminder_id limit $4");
 
 /// Binds: now, limit.
 const RELEASE_EXPIRED: &str = released!("$1", "q.not_before <= $1 order by q.not_before limit $2");
@@ -439,8 +442,8 @@ const RELEASE_EXPIRED: &str = released!("$1", "q.not_before <= $1 order by q.not
 /// Of the due dates that have changed. Binds: now, numbers of changes.
 const RELEASE_CHANGED: &str = released!(
     "$1",
-    r#"(q.hold like 'no_route:%' or q.hold like 'bad_template:%') and q.reminder_id = any (array(
-        select r.id from changed c
+    r#"(q.hold_cause like 'no_route:%' or q.hold_cause like 'bad_template:%') and q.reminder_id = any (array(
+        select r.id from ledger_change c
         join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant and r.due_date = c.due_date
         where c.id = any ($2::bigint[])))"#
 );

@@ -54,7 +54,7 @@ const INSERT: &str = concat!(
     wanted!(),
     planned!(),
     r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
     select id, not_before, 0, 0, channel, 'planned' from planned
     returning reminder_id"#
 );
@@ -92,7 +92,7 @@ pub(super) const KNOWN: &str = r#"
 /// Plans reminders again. Binds: numbers, attempts, times, channels; now.
 const REVIVE: &str = r#"
     with queued as (
-        insert into queue (reminder_id, not_before, attempt, place, channel, state)
+        insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
         select id, not_before, attempt, 0, channel, 'planned'
         from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::text[]) as k (id, attempt, not_before, channel)
         on conflict (reminder_id) do nothing

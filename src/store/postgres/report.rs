@@ -13,12 +13,12 @@ pub(super) const ADDRESSES: &str = addresses!("unnest($1::bigint[]) as k (id) jo
 
 /// Keeps reports that are not kept yet. Binds: the columns in the order of the insert.
 pub(super) const KEEP: &str = r#"
-    insert into kept_report (gateway, reminder_id, provider_id, fate, code, is_hint, at, received_at, look_at)
+    insert into kept_report (gateway, reminder_id, provider_id, reported_state, code, is_hint, at, received_at, look_at)
     select * from unnest(
         $1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[],
         $8::timestamptz[], $9::timestamptz[]
     )
-    on conflict (gateway, coalesce(provider_id, ''), coalesce(reminder_id, 0), fate) do nothing"#;
+    on conflict (gateway, coalesce(provider_id, ''), coalesce(reminder_id, 0), reported_state) do nothing"#;
 
 /// Puts kept reports off. Binds: numbers, times.
 pub(super) const PUT_OFF: &str = r#"

@@ -6,6 +6,6 @@ pub(in crate::store) const DUE: &str = concat!(
     super::reminder::reminder_columns!(),
     r#"
     from queue q join reminder r on r.id = q.reminder_id
-    where q.apart = 'falling_back' and q.state = 'falling_back' and q.not_before <= $1
+    where q.idle_state = 'falling_back' and q.state = 'falling_back' and q.not_before <= $1
     order by q.not_before, q.reminder_id limit $2"#
 );

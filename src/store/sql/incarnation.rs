@@ -11,7 +11,7 @@ use crate::store::StoreError;
 macro_rules! state {
     ($server:literal) => {
         concat!(
-            "select i.database, i.generation, i.disarmed_for, i.disarmed_by, i.disarmed_at, ",
+            "select i.database, i.generation, i.disarm_reason, i.disarmed_by, i.disarmed_at, ",
             $server,
             " from incarnation i"
         )
@@ -34,7 +34,7 @@ pub(in crate::store) const PAST: &str = "select generation from arming where is_
 
 /// Binds: reason, daemon, time.
 pub(in crate::store) const DISARM: &str = r#"
-    update incarnation set disarmed_for = $1, disarmed_by = $2, disarmed_at = $3 where disarmed_for is null"#;
+    update incarnation set disarm_reason = $1, disarmed_by = $2, disarmed_at = $3 where disarm_reason is null"#;
 
 /// Who has asked that the present generation end. Binds: nothing.
 pub(in crate::store) const ASKED: &str =
@@ -46,11 +46,11 @@ pub(in crate::store) const NOTE: &str = r#"
 
 /// Binds: when to look, number, attempt, channel, gateway.
 pub(in crate::store) const PUT_IN_DOUBT: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state, gateway)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state, gateway)
     values ($2, $1, $3, 0, $4, 'unknown', $5)
     on conflict (reminder_id) do update set
         state = 'unknown', attempt = excluded.attempt, gateway = excluded.gateway, not_before = excluded.not_before,
-        hold = null, undelivered_at = null"#;
+        hold_cause = null, undelivered_at = null"#;
 
 /// Binds: now, number, attempt, gateway, why.
 pub(in crate::store) const DOUBT: &str = r#"
@@ -64,7 +64,7 @@ pub(in crate::store) const NUMBER: &str = r#"
 pub(in crate::store) struct StateRow {
     database: String,
     generation: String,
-    disarmed_for: Option<String>,
+    disarm_reason: Option<String>,
     disarmed_by: Option<String>,
     disarmed_at: Option<Moment>,
     system: Option<String>,
@@ -93,9 +93,9 @@ impl StateRow {
         now: Moment,
     ) -> Result<DatabaseState, StoreError> {
         let Self { database, generation, system, timeline, position, durable, events, reminders, .. } = self;
-        let disarm = match (self.disarmed_for, self.disarmed_by, self.disarmed_at) {
+        let disarm = match (self.disarm_reason, self.disarmed_by, self.disarmed_at) {
             (Some(reason), Some(daemon), Some(since)) => {
-                let reason: DisarmReason = read(&reason, "incarnation.disarmed_for", str::parse)?;
+                let reason: DisarmReason = read(&reason, "incarnation.disarm_reason", str::parse)?;
                 Some(Disarm { reason, since: since.0, daemon })
             }
             _ => None,

@@ -18,19 +18,19 @@ pub(in crate::store) const FALLING_BACK: &str = "falling_back";
 
 /// The head of one lane's due rows of `queue q` at `$now`, the longest waiting first, as far as a condition goes.
 macro_rules! head_of_lane {
-    ($now:literal, $channel:literal, $limit:literal, $place:literal, $and:expr) => {
+    ($now:literal, $channel:literal, $limit:literal, $gateway_index:literal, $and:expr) => {
         concat!(
             r#"
                 from queue q
                 where q.channel = "#,
             $channel,
-            " and q.place = ",
-            $place,
-            " and q.state = 'planned' and q.apart is null and q.not_before <= ",
+            " and q.gateway_index = ",
+            $gateway_index,
+            " and q.state = 'planned' and q.idle_state is null and q.not_before <= ",
             $now,
             $and,
             r#"
-                order by q.channel, q.place, q.not_before, q.reminder_id limit "#,
+                order by q.channel, q.gateway_index, q.not_before, q.reminder_id limit "#,
             $limit
         )
     };
@@ -67,24 +67,26 @@ pub(in crate::store) use select_facts;
 /// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds:
 /// channel.
 pub(in crate::store) const NEXT_DUE: &str = r#"
-    with recursive lane (place) as (
-        select min(place) from queue where channel = $1 and state = 'planned' and apart is null
+    with recursive lane (gateway_index) as (
+        select min(gateway_index) from queue where channel = $1 and state = 'planned' and idle_state is null
         union all
         select (
-            select min(q.place) from queue q
-            where q.channel = $1 and q.state = 'planned' and q.apart is null and q.place > lane.place
+            select min(q.gateway_index) from queue q
+            where q.channel = $1 and q.state = 'planned' and q.idle_state is null
+                and q.gateway_index > lane.gateway_index
         )
-        from lane where lane.place is not null
+        from lane where lane.gateway_index is not null
     )
     select min((
         select min(q.not_before) from queue q
-        where q.channel = $1 and q.state = 'planned' and q.apart is null and q.place = lane.place
+        where q.channel = $1 and q.state = 'planned' and q.idle_state is null and q.gateway_index = lane.gateway_index
     )) as next_due
-    from lane where lane.place is not null"#;
+    from lane where lane.gateway_index is not null"#;
 
 /// Moves waiting reminders of lanes that are no more to the first. Binds: channel, places.
-pub(in crate::store) const REHOME: &str =
-    "update queue set place = 0 where channel = $1 and state = 'planned' and apart is null and place >= $2";
+pub(in crate::store) const REHOME: &str = "\
+    update queue set gateway_index = 0
+    where channel = $1 and state = 'planned' and idle_state is null and gateway_index >= $2";
 
 /// Reminders whose outcome nobody knows, with their story, as far as a condition goes.
 macro_rules! unknown {
@@ -99,7 +101,7 @@ macro_rules! unknown {
             ) as since,
             (select count(*) from event e where e.reminder_id = q.reminder_id and e.kind = 'unknown') as times
             from queue q join reminder r on r.id = q.reminder_id
-            where q.channel = $1 and q.apart = 'unknown' and q.state = 'unknown'"#,
+            where q.channel = $1 and q.idle_state = 'unknown' and q.state = 'unknown'"#,
             $and_in_order
         )
     };
@@ -114,14 +116,14 @@ pub(in crate::store) const UNKNOWN_DUE: &str =
 
 /// Figures of each channel that has rows, for each cause of a hold apart. Binds: now.
 pub(in crate::store) const COUNTS: &str = r#"
-    select channel, hold,
+    select channel, hold_cause,
         count(*) filter (where state = 'planned') as planned,
         count(*) filter (where state = 'planned' and not_before <= $1) as due,
         count(*) filter (where state = 'sending') as sending,
         count(*) filter (where state = 'unknown') as unknown,
         count(*) filter (where state = 'held') as held,
         min(case when state = 'planned' and not_before <= $1 then not_before end) as oldest_due
-    from queue group by channel, hold"#;
+    from queue group by channel, hold_cause"#;
 
 /// A row of [`select_facts`].
 #[derive(FromRow)]
@@ -147,7 +149,7 @@ impl ClaimRow {
     }
 
     /// The order of a claim: the longest waiting first, the rows of one reminder together.
-    pub(in crate::store) fn place(&self) -> impl Ord {
+    pub(in crate::store) fn claim_order(&self) -> impl Ord {
         (self.head(), self.account.installment())
     }
 
@@ -202,20 +204,20 @@ impl OverdueRow {
         let gateway = self.gateway.map(|name| read(&name, "queue.gateway", str::parse::<GatewayName>)).transpose()?;
         let attempt = read_attempt(self.attempt, "queue.attempt")?;
         let event = Event::lease_expired(ReminderId(self.reminder_id), attempt, gateway, at);
-        Ok(Move { event, not_before: None, place: None, route: None })
+        Ok(Move { event, not_before: None, gateway_index: None, route: None })
     }
 }
 
 /// A cause that holds reminders, and on which channel.
 #[derive(FromRow)]
 pub(in crate::store) struct HoldRow {
-    hold: String,
+    hold_cause: String,
     channel: String,
 }
 
 impl HoldRow {
     pub(in crate::store) fn hold(self) -> Result<(HoldCause, Channel), StoreError> {
-        Ok((read(&self.hold, "queue.hold", str::parse)?, read(&self.channel, "queue.channel", str::parse)?))
+        Ok((read(&self.hold_cause, "queue.hold_cause", str::parse)?, read(&self.channel, "queue.channel", str::parse)?))
     }
 }
 
@@ -223,7 +225,7 @@ impl HoldRow {
 #[derive(FromRow)]
 pub(in crate::store) struct CountRow {
     channel: String,
-    hold: Option<String>,
+    hold_cause: Option<String>,
     planned: i64,
     due: i64,
     sending: i64,
@@ -243,8 +245,8 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
         counts.sending += count(row.sending);
         counts.unknown += count(row.unknown);
         counts.oldest_due = [counts.oldest_due, row.oldest_due.map(|oldest| oldest.0)].into_iter().flatten().min();
-        if let Some(cause) = &row.hold {
-            let cause: HoldCause = read(cause, "queue.hold", str::parse)?;
+        if let Some(cause) = &row.hold_cause {
+            let cause: HoldCause = read(cause, "queue.hold_cause", str::parse)?;
             *counts.held.entry(cause.reason).or_default() += count(row.held);
         }
     }
@@ -259,7 +261,7 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 /// | deferred, moved | planned | planned, at `not_before` |
 /// | held | planned, sending | held for the cause in its detail, until `not_before` |
 /// | accepted, failed | sending, unknown | gone; with `not_before` falling back, then |
-/// | retry | sending, unknown | planned, at `not_before`, in `place` |
+/// | retry | sending, unknown | planned, at `not_before`, in `gateway_index` |
 /// | unknown | sending | unknown; with an early receipt falling back at once |
 ///
 /// A row with another attempt number is never moved, and an event that moves no row is not recorded. Where a receipt
@@ -269,7 +271,7 @@ pub(in crate::store) fn counts(rows: &[CountRow]) -> Result<Vec<QueueCounts>, St
 pub(in crate::store) struct Move {
     pub(in crate::store) event: Event,
     pub(in crate::store) not_before: Option<DateTime<Utc>>,
-    pub(in crate::store) place: Option<u16>,
+    pub(in crate::store) gateway_index: Option<u16>,
     /// Kept with the event: where a link led that is the same for everybody.
     pub(in crate::store) route: Option<RouteKey>,
 }
@@ -287,12 +289,12 @@ impl Move {
 
 impl From<&Settlement> for Move {
     fn from(settlement: &Settlement) -> Self {
-        let (not_before, place) = match settlement.next() {
-            Next::Retry { not_before, place } => (Some(*not_before), Some(*place)),
+        let (not_before, gateway_index) = match settlement.next() {
+            Next::Retry { not_before, gateway_index } => (Some(*not_before), Some(*gateway_index)),
             Next::Accepted | Next::Failed => (settlement.fall_back_at(), None),
             Next::Hold { until, .. } => (Some(*until), None),
             Next::Unknown => (None, None),
         };
-        Self { event: settlement.event(), not_before, place, route: settlement.route().cloned() }
+        Self { event: settlement.event(), not_before, gateway_index, route: settlement.route().cloned() }
     }
 }

@@ -119,7 +119,7 @@ pub(in crate::store) fn narrow(filter: &ReminderFilter) -> [Clause; 10] {
     [
         (filter.id.is_some(), "r.id = $1"),
         (filter.state.as_ref().is_some_and(queued), "q.state = $2"),
-        (filter.state == Some(State::Unknown), "q.apart = 'unknown'"),
+        (filter.state == Some(State::Unknown), "q.idle_state = 'unknown'"),
         (filter.state.is_some_and(|state| !queued(&state)), "coalesce(nullif(q.state, 'falling_back'), e.kind) = $2"),
         (filter.merchant.is_some(), "coalesce(r.merchant, r.merchant) = $3"),
         (filter.borrower.is_some(), "r.borrower_id = $4"),

@@ -65,7 +65,7 @@ pub(in crate::store) use addresses;
 
 /// Kept reports that are due, each with its reminder if it is known by now. Binds: now, limit.
 pub(in crate::store) const KEPT: &str = r#"
-    select k.id, k.gateway, k.fate, k.code, k.is_hint, k.at, k.received_at,
+    select k.id, k.gateway, k.reported_state, k.code, k.is_hint, k.at, k.received_at,
         coalesce(k.reminder_id, (
             select max(e.reminder_id) from event e
             where e.provider_id = k.provider_id and e.provider_id is not null and e.kind = 'accepted'
@@ -78,7 +78,7 @@ pub(in crate::store) const KEPT: &str = r#"
 
 /// Keeps an answer, unless it is there. Binds: the columns.
 pub(in crate::store) const KEEP_REPLY: &str = r#"
-    insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, sealed, intent, said, at)
+    insert into reply (gateway, provider_id, merchant, reminder_id, channel, address, sealed, intent, text, at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     on conflict (gateway, provider_id) where provider_id is not null do nothing
     returning id"#;
@@ -96,7 +96,7 @@ pub(in crate::store) const RECORD_READING: &str =
 
 /// One answer. Binds: number.
 pub(in crate::store) const REPLY: &str = "select id, gateway, merchant, reminder_id, channel, address, sealed, \
-    intent, said, at, false as unread from reply where id = $1";
+    intent, text, at, false as unread from reply where id = $1";
 
 /// Whether something later is known of what an address wants. Binds: channel, address, merchant, at.
 pub(in crate::store) const IS_OVERTAKEN: &str = r#"
@@ -159,7 +159,7 @@ pub(in crate::store) fn narrow_suppressions(filter: &SuppressionFilter) -> [Clau
 
 /// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit.
 pub(in crate::store) const REPLIES: [&str; 2] = [
-    "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, said, at, \
+    "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, text, at, \
      exists (select 1 from reply_to_read u where u.reply_id = reply.id) as unread from reply where true",
     " order by id desc limit $4",
 ];
@@ -266,7 +266,7 @@ fn read_fate(word: &str, code: Option<&str>) -> Result<ReportedState, StoreError
         "undelivered" => ReportedState::Undelivered { code, for_good: false },
         "gone" => ReportedState::Undelivered { code, for_good: true },
         "complained" => ReportedState::Complained,
-        _ => return Err(StoreError::Corrupt { column: "kept_report.fate" }),
+        _ => return Err(StoreError::Corrupt { column: "kept_report.reported_state" }),
     })
 }
 
@@ -276,7 +276,7 @@ pub(in crate::store) struct KeptRow {
     id: i64,
     gateway: String,
     reminder_id: Option<i64>,
-    fate: String,
+    reported_state: String,
     code: Option<String>,
     is_hint: bool,
     at: Moment,
@@ -289,7 +289,7 @@ impl KeptRow {
             id: self.id,
             gateway: read(&self.gateway, "kept_report.gateway", str::parse)?,
             reminder: self.reminder_id.map(ReminderId),
-            fate: read_fate(&self.fate, self.code.as_deref())?,
+            fate: read_fate(&self.reported_state, self.code.as_deref())?,
             at: self.at.0,
             is_hint: self.is_hint,
             received_at: self.received_at.0,
@@ -336,7 +336,7 @@ pub(in crate::store) struct ReplyRow {
     address: String,
     sealed: Option<String>,
     intent: String,
-    said: String,
+    text: String,
     at: Moment,
     unread: bool,
 }
@@ -351,7 +351,7 @@ impl ReplyRow {
             reminder: self.reminder_id.map(ReminderId),
             from: read_sender(&self.channel, address),
             intent: read(&self.intent, "reply.intent", str::parse)?,
-            said: self.said,
+            said: self.text,
             at: self.at.0,
             unread: self.unread,
         })

@@ -31,12 +31,12 @@ pub(in crate::store) const PASS: &str = r#"
     where step = $1 and fingerprint = $2 and last >= $3 and coalesce(passed < $3, true)"#;
 
 /// Changes in the order of their numbers. Binds: number of the last one read, limit.
-pub(in crate::store) const CHANGES: &str = "select id from changed where id > $1 order by id limit $2";
+pub(in crate::store) const CHANGES: &str = "select id from ledger_change where id > $1 order by id limit $2";
 
 /// What is open where something changed. Binds: first number (excluded), last number, now.
 pub(in crate::store) const DUE_CHANGED: &str = due_rows!(
     r#"
-        select due_date, merchant, borrower_id, min(at) as since from changed where id > $1 and id <= $2
+        select due_date, merchant, borrower_id, min(at) as since from ledger_change where id > $1 and id <= $2
         group by due_date, merchant, borrower_id"#,
     "$3",
     ", page.since"

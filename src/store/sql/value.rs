@@ -44,8 +44,8 @@ pub(in crate::store) fn stored_attempt(attempt: u32) -> i32 {
 }
 
 /// A gateway's place as it is stored. No channel has 2^15 gateways.
-pub(in crate::store) fn stored_place(place: u16) -> i16 {
-    i16::try_from(place).unwrap_or(i16::MAX)
+pub(in crate::store) fn stored_gateway_index(gateway_index: u16) -> i16 {
+    i16::try_from(gateway_index).unwrap_or(i16::MAX)
 }
 
 /// Maps a value to `$native` on PostgreSQL and to its text on SQLite and in JSON.

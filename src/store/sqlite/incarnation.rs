@@ -31,4 +31,4 @@ pub(super) const PUT_IN_ANEW: &str = r#"
 
 /// A new generation begins, in which it is armed.
 pub(super) const ARM: &str = "update incarnation set generation = lower(hex(randomblob(16))), \
-                              disarmed_for = null, disarmed_by = null, disarmed_at = null";
+                              disarm_reason = null, disarmed_by = null, disarmed_at = null";

@@ -3,12 +3,12 @@
 mod address_key;
 mod batch;
 mod borrower;
-mod changed;
 mod connect;
 mod contact;
 mod encryption_guards;
 mod incarnation;
 mod installment;
+mod ledger_change;
 mod notice;
 #[path = "../operations/mod.rs"]
 mod operations;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool, raw_sql};
 
 use super::StoreError;
 use super::sql::schema;
@@ -38,6 +38,10 @@ use operations::outbox as claim;
 use session::{Session, Tx};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Those from before the first release, and what makes of their schema that of the first migration.
+static OLD_MIGRATIONS: Migrator = sqlx::migrate!("migrations/before_first_release/sqlite");
+const RENAME: &str = include_str!("../../../migrations/before_first_release/rename_sqlite.sql");
 
 /// The names by which `operations` knows this database.
 type Connection = SqliteConnection;
@@ -155,8 +159,13 @@ impl SqliteStore {
     async fn apply_migrations(&self) -> Result<usize, StoreError> {
         let mut session = Session::new(self.writer.acquire().await?);
         let (exists,): (bool,) = sqlx::query_as(HAS_MIGRATIONS).fetch_one(&mut *session).await?;
-        let before = if exists { schema::applied(&mut *session, &MIGRATIONS).await?.len() } else { 0 };
-        let applied = schema::migrate(&mut *session, &MIGRATIONS, before).await?;
+        let known = if exists { schema::applied(&mut *session, &MIGRATIONS).await? } else { Vec::new() };
+        let applied = if schema::is_old(known.iter().copied()) {
+            let upgraded = upgrade(&mut session, known.len()).await?;
+            upgraded + schema::migrate(&mut *session, &MIGRATIONS, 1).await?
+        } else {
+            schema::migrate(&mut *session, &MIGRATIONS, known.len()).await?
+        };
         session.release();
         Ok(applied)
     }
@@ -168,4 +177,22 @@ impl SqliteStore {
         session.release();
         schema::check(&MIGRATIONS, &applied)
     }
+}
+
+/// Brings a database from before the first release to the first migration. If this fails, the session is closed, and
+/// its transaction with it.
+async fn upgrade(session: &mut SqliteConnection, known: usize) -> Result<usize, StoreError> {
+    let applied = schema::migrate(session, &OLD_MIGRATIONS, known).await?;
+    let first = schema::first(&MIGRATIONS)?;
+    session.execute(BEGIN_WRITE).await?;
+    session.execute(raw_sql(RENAME)).await?;
+    session.execute(schema::FORGET_OLD).await?;
+    sqlx::query(schema::NOTE)
+        .bind(first.version)
+        .bind(&*first.description)
+        .bind(&*first.checksum)
+        .execute(&mut *session)
+        .await?;
+    session.execute("commit").await?;
+    Ok(applied + 1)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
-use crate::store::sql::value::{Moment, stored_place};
+use crate::store::sql::value::{Moment, stored_gateway_index};
 use crate::store::{ClaimRequest, StoreError};
 
 use super::{Batch, Connection, SqlStore};
@@ -11,7 +11,7 @@ use super::{Batch, Connection, SqlStore};
 /// Whether the database is the one that the claimer knows, and armed. Without a generation everything passes.
 macro_rules! fence {
     () => {
-        " and ($5 is null or (select i.generation = $5 and i.disarmed_for is null from incarnation i) \
+        " and ($5 is null or (select i.generation = $5 and i.disarm_reason is null from incarnation i) \
           and coalesce((select seq from sqlite_sequence where name = 'event'), 0) >= $6 \
           and coalesce((select seq from sqlite_sequence where name = 'reminder'), 0) >= $7 \
           and ($8 is null or coalesce((select d.beats from daemon d where d.daemon = $8), 0) >= $9))"
@@ -76,7 +76,7 @@ pub(super) async fn claim(
         .bind(now)
         .bind(request.channel.as_str())
         .bind(i64::from(limit))
-        .bind(stored_place(request.place))
+        .bind(stored_gateway_index(request.gateway_index))
         .bind(fence.map(|fence| fence.generation.as_str()))
         .bind(marks.events)
         .bind(marks.reminders)
@@ -120,17 +120,17 @@ const KEEP: &str = r#"
             when s.kind in ('unknown', 'accepted', 'failed') then 'falling_back'
             when s.kind = 'held' then 'held' else 'planned'
         end,
-        hold = case s.kind when 'held' then s.detail end,
+        hold_cause = case s.kind when 'held' then s.detail end,
         gateway = case s.kind when 'unknown' then queue.gateway end,
         not_before = coalesce(
             case when s.kind in ('accepted', 'unknown') then queue.undelivered_at end, s.not_before, queue.not_before
         ),
-        place = coalesce(s.place, queue.place),
+        gateway_index = coalesce(s.gateway_index, queue.gateway_index),
         undelivered_at = case when s.kind in ('accepted', 'unknown') then queue.undelivered_at end,
         lease_until = null
     from (
         select value ->> 0 as reminder_id, value ->> 1 as attempt, value ->> 3 as kind, value ->> 6 as detail,
-            value ->> 7 as not_before, value ->> 8 as place
+            value ->> 7 as not_before, value ->> 8 as gateway_index
         from json_each($1)
     ) s
     where queue.reminder_id = s.reminder_id and queue.attempt = s.attempt and (
@@ -156,30 +156,31 @@ pub(super) const RELEASE: &str = r#"
     returning reminder_id"#;
 
 /// The causes of holds.
-pub(super) const HOLDS: &str = "select distinct hold, channel from queue where state = 'held'";
+pub(super) const HOLDS: &str = "select distinct hold_cause, channel from queue where state = 'held'";
 
 /// What is held for a cause. Binds: cause, channel, limit.
 const OF_CAUSE: &str = r#"
-    select reminder_id, attempt, hold from queue
-    where state = 'held' and hold = $1 and channel = $2 order by reminder_id limit $3"#;
+    select reminder_id, attempt, hold_cause from queue
+    where state = 'held' and hold_cause = $1 and channel = $2 order by reminder_id limit $3"#;
 
 /// What is held and has expired. Binds: now, limit.
 const EXPIRED: &str = r#"
-    select reminder_id, attempt, hold from queue
+    select reminder_id, attempt, hold_cause from queue
     where state = 'held' and not_before <= $1 order by not_before limit $2"#;
 
 /// What is held of the due dates that have changed. Rows: number of the change.
 const CHANGED: &str = r#"
-    select q.reminder_id, q.attempt, q.hold from queue q
-    where q.state = 'held' and (q.hold like 'no_route:%' or q.hold like 'bad_template:%') and q.reminder_id in (
+    select q.reminder_id, q.attempt, q.hold_cause from queue q
+    where q.state = 'held' and (q.hold_cause like 'no_route:%' or q.hold_cause like 'bad_template:%')
+        and q.reminder_id in (
         select r.id from json_each($1) k
-        cross join changed c on c.id = k.value ->> 0
+        cross join ledger_change c on c.id = k.value ->> 0
         cross join reminder r on r.borrower_id = c.borrower_id and r.merchant = c.merchant
             and r.due_date = c.due_date)"#;
 
 /// Gives held rows back to be decided. Rows: number, attempt, cause; then binds: now.
 const GIVE_FREE: &str = r#"
-    update queue set state = 'planned', hold = null, place = 0, not_before = $2
+    update queue set state = 'planned', hold_cause = null, gateway_index = 0, not_before = $2
     where reminder_id in (select value ->> 0 from json_each($1))"#;
 
 /// Says that they are held no more. Rows and binds: as of [`GIVE_FREE`].

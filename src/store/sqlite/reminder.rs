@@ -28,7 +28,7 @@ const INSERT: &str = r#"
 
 /// Gives the reminders that were put in their queue rows: SQLite has no insert within a `with`. Rows: number.
 const ENQUEUE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
     select r.id, r.not_before, 0, 0, r.channel, 'planned'
     from json_each($1) k cross join reminder r on r.id = k.value ->> 0"#;
 
@@ -52,7 +52,7 @@ pub(super) const KNOWN: &str = r#"
 
 /// Plans reminders again. Rows: number, attempt, time, channel.
 const REVIVE: &str = r#"
-    insert into queue (reminder_id, not_before, attempt, place, channel, state)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
     select value ->> 0, value ->> 2, value ->> 1, 0, value ->> 3, 'planned' from json_each($1) where true
     on conflict (reminder_id) do nothing
     returning reminder_id, attempt"#;

@@ -15,11 +15,11 @@ pub(super) const ADDRESSES: &str = addresses!("json_each($1) k cross join remind
 
 /// Keeps reports that are not kept yet. Rows: the columns in the order of the insert.
 pub(super) const KEEP: &str = r#"
-    insert into kept_report (gateway, reminder_id, provider_id, fate, code, is_hint, at, received_at, look_at)
+    insert into kept_report (gateway, reminder_id, provider_id, reported_state, code, is_hint, at, received_at, look_at)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8
     from json_each($1) where true
-    on conflict (gateway, coalesce(provider_id, ''), coalesce(reminder_id, 0), fate) do nothing"#;
+    on conflict (gateway, coalesce(provider_id, ''), coalesce(reminder_id, 0), reported_state) do nothing"#;
 
 /// Puts kept reports off. Rows: number, time.
 pub(super) const PUT_OFF: &str = r#"

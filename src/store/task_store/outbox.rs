@@ -18,7 +18,7 @@ use crate::store::{
 /// again at once.
 struct ClaimInTransit {
     claimed: Option<ClaimResult>,
-    place: u16,
+    gateway_index: u16,
     store: Arc<dyn Store>,
     running: TaskTracker,
 }
@@ -31,7 +31,7 @@ impl Drop for ClaimInTransit {
         };
         // Without a runtime the process ends: the leases run out.
         let Ok(runtime) = Handle::try_current() else { return };
-        let next = Next::Retry { not_before: now, place: self.place };
+        let next = Next::Retry { not_before: now, gateway_index: self.gateway_index };
         let outcome = Outcome::NotSent { code: Code::new("claimer_gone") };
         let settlements: Vec<_> =
             sending.into_iter().map(|one| one.attempt.settle(outcome.clone(), next.clone(), now)).collect();
@@ -129,7 +129,10 @@ impl OutboxStore for TaskStore {
         let running = self.running.clone();
         let claim = self.run(|store| async move {
             let (settled, claimed) = store.settle_and_claim(&settlements, &request, &*decide).await?;
-            Ok((settled, ClaimInTransit { claimed: Some(claimed), place: request.place, store, running }))
+            Ok((
+                settled,
+                ClaimInTransit { claimed: Some(claimed), gateway_index: request.gateway_index, store, running },
+            ))
         });
         let (settled, mut arrived) = claim.await?;
         let claimed = arrived.claimed.take().ok_or(StoreError::Ending)?;
@@ -141,8 +144,8 @@ impl OutboxStore for TaskStore {
         self.run(|store| async move { store.settle(&settlements).await }).await
     }
 
-    async fn rehome(&self, channel: Channel, places: u16) -> Result<usize, StoreError> {
-        self.run(|store| async move { store.rehome(channel, places).await }).await
+    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
+        self.run(|store| async move { store.rehome(channel, gateway_count).await }).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -26,7 +26,7 @@ const FILL: &str = "
         when id between 1001 and 21000 then 'delivered' else 'accepted' end, 'kannel',
         case when id % 3000 = 2 then 'paid' end
     from reminder where id <= 40000 order by id;
-    insert into queue (reminder_id, not_before, attempt, place, channel, state, gateway)
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state, gateway)
     select id, not_before, 1, 0, channel, case when id % 10000 = 0 then 'unknown' else 'planned' end, 'kannel'
     from reminder where id > 40000;
     vacuum analyze";

@@ -121,7 +121,7 @@ pub(super) async fn what_two_copies_may_have_reached_is_not_tried_elsewhere(stor
     assert_eq!(settle(store, &unknown(claimed, clock)).await, 1);
     let doubt = store.unknown(Channel::Sms, None, 10).await.expect("unknown ones are listed").pop().expect("one is");
     let once_more = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
-    let again = doubt.attempt.settle(once_more, Next::Retry { not_before: clock.now(), place: 0 }, clock.now());
+    let again = doubt.attempt.settle(once_more, Next::Retry { not_before: clock.now(), gateway_index: 0 }, clock.now());
     assert_eq!(settle(store, &again).await, 1);
     let second = claim_all(store).await.sending.pop().expect("the second copy is sent");
     assert!(second.in_doubt, "whoever sends it knows that it is the second");

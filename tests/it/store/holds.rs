@@ -159,7 +159,7 @@ pub(super) async fn a_receipt_ends_a_hold(store: &dyn Store, clock: &SimClock) {
     // Refused, says the answer; it arrived, says the receipt, when the retry is held.
     let attempt = claim_all(store).await.sending.remove(0).attempt;
     let outcome = Outcome::NotSent { code: Code::new("connect") };
-    let retry = attempt.settle(outcome, Next::Retry { not_before: clock.now(), place: 0 }, clock.now());
+    let retry = attempt.settle(outcome, Next::Retry { not_before: clock.now(), gateway_index: 0 }, clock.now());
     assert_eq!(store.settle(&[retry]).await.expect("settled"), 1);
     hold_all(store, stopped("mall")).await;
     let gateway: GatewayName = "kannel".parse().expect("a gateway");
@@ -177,9 +177,9 @@ pub(super) async fn a_retry_that_is_held_keeps_its_attempts_and_starts_at_the_fi
     let ids = plan_due(store, 1).await;
     let attempt = claim_all(store).await.sending.remove(0).attempt;
     let outcome = Outcome::NotSent { code: Code::new("connect") };
-    let retry = attempt.settle(outcome, Next::Retry { not_before: clock.now(), place: 1 }, clock.now());
+    let retry = attempt.settle(outcome, Next::Retry { not_before: clock.now(), gateway_index: 1 }, clock.now());
     store.settle(&[retry]).await.expect("settled");
-    let second = dueherald::store::ClaimRequest { place: 1, ..request(10) };
+    let second = dueherald::store::ClaimRequest { gateway_index: 1, ..request(10) };
     store.claim(&second, &held_by(stopped("mall"))).await.expect("claimed");
     assert_eq!(view(store, ids[0]).await.attempts, 1);
     clock.advance(TimeDelta::minutes(1).to_std().expect("ahead"));

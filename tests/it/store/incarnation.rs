@@ -117,7 +117,7 @@ pub(super) async fn what_was_handed_over_and_is_not_known_is_unknown(store: &dyn
     let mut sending = claim_all(store).await.sending;
     let last = sending.pop().expect("all are claimed").attempt;
     let outcome = Outcome::NotSent { code: Code::new("refused") };
-    let next = Next::Retry { not_before: clock.now(), place: 0 };
+    let next = Next::Retry { not_before: clock.now(), gateway_index: 0 };
     store.settle(&[last.settle(outcome, next, clock.now())]).await.expect("settled");
     let first = sending.remove(0).attempt;
     let accepted = Outcome::Accepted { provider_id: None };

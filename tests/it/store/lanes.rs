@@ -12,32 +12,33 @@ use super::bench::START;
 use super::outcomes::{retry, settle};
 use super::sample::{always, claim_all, instant, plan, plan_due, request, send, sms};
 
-async fn claim_place(store: &dyn Store, place: u16, decide: DecideFn<'_>) -> ClaimResult {
-    let request = ClaimRequest { place, ..request(100) };
+async fn claim_for_gateway(store: &dyn Store, gateway_index: u16, decide: DecideFn<'_>) -> ClaimResult {
+    let request = ClaimRequest { gateway_index, ..request(100) };
     store.claim(&request, decide).await.expect("the claim is recorded")
 }
 
-async fn waiting(store: &dyn Store, place: u16) -> Vec<ReminderId> {
-    claim_place(store, place, &send).await.sending.iter().map(|one| one.attempt.reminder()).collect()
+async fn waiting(store: &dyn Store, gateway_index: u16) -> Vec<ReminderId> {
+    claim_for_gateway(store, gateway_index, &send).await.sending.iter().map(|one| one.attempt.reminder()).collect()
 }
 
-async fn fail_over(store: &dyn Store, claimed: ClaimedReminder, place: u16, clock: &SimClock) {
+async fn fail_over(store: &dyn Store, claimed: ClaimedReminder, gateway_index: u16, clock: &SimClock) {
     let outcome = Outcome::NotSent { code: dueherald::domain::Code::new("connect") };
-    let settlement = claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now(), place }, clock.now());
+    let settlement =
+        claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now(), gateway_index }, clock.now());
     assert_eq!(settle(store, &settlement).await, 1);
 }
 
 pub(super) async fn a_retry_waits_for_the_gateway_it_names(store: &dyn Store, clock: &SimClock) {
     let ids = plan_due(store, 3).await;
     assert!(waiting(store, 1).await.is_empty(), "all begin with the first gateway");
-    for (place, claimed) in [2, 0, 1].into_iter().zip(claim_all(store).await.sending) {
-        fail_over(store, claimed, place, clock).await;
+    for (gateway_index, claimed) in [2, 0, 1].into_iter().zip(claim_all(store).await.sending) {
+        fail_over(store, claimed, gateway_index, clock).await;
     }
     let until = clock.now() + TimeDelta::minutes(1);
     let defer = always(Decision::Defer { until, reason: DeferReason::ContactHours });
-    assert_eq!(claim_place(store, 1, &defer).await.put_aside.len(), 1);
+    assert_eq!(claim_for_gateway(store, 1, &defer).await.put_aside.len(), 1);
     assert_eq!(waiting(store, 0).await, [ids[1]]);
-    let second = claim_place(store, 2, &send).await.sending.pop().expect("it waits for the third");
+    let second = claim_for_gateway(store, 2, &send).await.sending.pop().expect("it waits for the third");
     assert_eq!((second.attempt.reminder(), second.attempt.number()), (ids[0], 2));
     clock.advance(Duration::from_secs(60));
     assert!(waiting(store, 0).await.is_empty());
@@ -51,10 +52,10 @@ pub(super) async fn the_next_due_one_may_wait_for_any_gateway(store: &dyn Store,
     let later = instant("2026-11-22T03:00:00Z");
     plan_due(store, 2).await;
     plan(store, &[sms("later", "2026-11-22T03:00:00Z")]).await;
-    for (place, claimed) in [3, 1].into_iter().zip(claim_all(store).await.sending) {
-        let not_before = later - TimeDelta::minutes(i64::from(place));
+    for (gateway_index, claimed) in [3, 1].into_iter().zip(claim_all(store).await.sending) {
+        let not_before = later - TimeDelta::minutes(i64::from(gateway_index));
         let outcome = Outcome::NotSent { code: dueherald::domain::Code::new("connect") };
-        let settlement = claimed.attempt.settle(outcome, Next::Retry { not_before, place }, clock.now());
+        let settlement = claimed.attempt.settle(outcome, Next::Retry { not_before, gateway_index }, clock.now());
         assert_eq!(settle(store, &settlement).await, 1);
     }
     let head = async || store.next_due(Channel::Sms).await.expect("the head is read");
@@ -69,15 +70,16 @@ pub(super) async fn the_next_due_one_may_wait_for_any_gateway(store: &dyn Store,
 
 pub(super) async fn a_gateway_that_is_no_more_gives_its_reminders_to_the_first(store: &dyn Store, clock: &SimClock) {
     let ids = plan_due(store, 4).await;
-    for (place, claimed) in [0, 1, 2, 3].into_iter().zip(claim_all(store).await.sending) {
-        fail_over(store, claimed, place, clock).await;
+    for (gateway_index, claimed) in [0, 1, 2, 3].into_iter().zip(claim_all(store).await.sending) {
+        fail_over(store, claimed, gateway_index, clock).await;
     }
     let mut by_mail = sms("b00", START);
     by_mail.key.channel = Channel::Email;
     plan(store, &[by_mail]).await;
     let under_way = waiting(store, 3).await;
     assert_eq!(under_way, [ids[3]]);
-    let rehome = async |channel, places| store.rehome(channel, places).await.expect("the lanes are written");
+    let rehome =
+        async |channel, gateway_count| store.rehome(channel, gateway_count).await.expect("the lanes are written");
     assert_eq!(rehome(Channel::Email, 0).await, 1);
     assert_eq!(rehome(Channel::Sms, 2).await, 1, "the third gateway's; what is under way stays so");
     assert_eq!(rehome(Channel::Sms, 2).await, 0);

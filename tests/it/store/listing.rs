@@ -37,7 +37,11 @@ async fn one_in_each_state(store: &dyn Store, clock: &SimClock) -> Vec<(State, R
             "b02" => (Outcome::Unknown { code: Code::new("timeout") }, Next::Unknown, State::Unknown),
             "b03" => {
                 let not_before = clock.now() + TimeDelta::hours(1);
-                (Outcome::NotSent { code: Code::new("connect") }, Next::Retry { not_before, place: 0 }, State::Planned)
+                (
+                    Outcome::NotSent { code: Code::new("connect") },
+                    Next::Retry { not_before, gateway_index: 0 },
+                    State::Planned,
+                )
             }
             _ => {
                 found.push((State::Sending, one.attempt.reminder()));
@@ -129,7 +133,7 @@ pub(super) async fn history_is_told_in_order(store: &dyn Store, clock: &SimClock
     // The sender's clock runs behind the store's: the order is that of recording.
     let behind = clock.now() - TimeDelta::minutes(5);
     let outcome = Outcome::NotSent { code: Code::new("connect") };
-    let settlement = first.attempt.settle(outcome, Next::Retry { not_before: clock.now(), place: 0 }, behind);
+    let settlement = first.attempt.settle(outcome, Next::Retry { not_before: clock.now(), gateway_index: 0 }, behind);
     store.settle(&[settlement]).await.expect("the outcome is recorded");
     let second = claim_all(store).await.sending.pop().expect("it is due");
     clock.advance(Duration::from_secs(60));

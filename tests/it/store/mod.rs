@@ -10,6 +10,7 @@ mod costs;
 mod crossing;
 mod encryption;
 mod fallbacks;
+mod first_release;
 mod funnel;
 mod gateways;
 mod holds;

@@ -27,7 +27,7 @@ pub(super) fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement 
 
 pub(super) fn retry(claimed: ClaimedReminder, clock: &SimClock, after: TimeDelta) -> Settlement {
     let outcome = Outcome::NotSent { code: Code::new("connect-refused") };
-    claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after, place: 0 }, clock.now())
+    claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after, gateway_index: 0 }, clock.now())
 }
 
 pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {

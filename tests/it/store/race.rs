@@ -125,7 +125,7 @@ const ROWS: &str = r#"
         union all select 'event' || ctid::text || xmin::text from event
         union all select 'mark' || ctid::text || xmin::text from mark
         union all select 'scan' || ctid::text || xmin::text from scan
-        union all select 'changed' || ctid::text || xmin::text from changed
+        union all select 'ledger_change' || ctid::text || xmin::text from ledger_change
     ) rows"#;
 
 #[tokio::test]

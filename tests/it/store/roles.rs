@@ -83,11 +83,13 @@ async fn a_role_does_no_more_than_its_work(#[case] role: &str, #[case] statement
 async fn the_owner_changes_the_schema_and_a_worker_finds_it_up_to_date() {
     let database = database().await;
     assert_eq!(store(&url_as(&database, "dueherald_worker")).await.migrate().await.expect("nothing to do"), 0);
-    let forget = "drop trigger event_end on event; drop function event_end; drop statistics reminder_listing; \
-                  drop index reminder_of_channel; drop index reminder_of_merchant_and_channel; \
-                  alter table event drop column merchant, drop column due_date, drop column channel; \
-                  delete from _sqlx_migrations where version = 16";
-    for statement in forget.split("; ") {
+    let forget = [
+        "do $$ begin execute (select 'drop table ' || string_agg(quote_ident(tablename), ', ') from pg_tables \
+         where schemaname = 'public' and tablename <> '_sqlx_migrations'); end $$",
+        "drop function event_end",
+        "delete from _sqlx_migrations",
+    ];
+    for statement in forget {
         assert_eq!(refusal(&database, "dueherald_owner", statement).await, None, "{statement}");
     }
     let refused = store(&url_as(&database, "dueherald_worker")).await.migrate().await;

@@ -113,7 +113,7 @@ pub(super) fn request(limit: u32) -> ClaimRequest {
         gateway: "kannel".parse().expect("a gateway"),
         limit,
         lease: TimeDelta::seconds(60),
-        place: 0,
+        gateway_index: 0,
         rate: None,
         fence: None,
         recent_contacts: None,

@@ -197,7 +197,7 @@ pub(super) async fn what_waits_gets_its_new_time_and_what_was_tried_keeps_its_ow
     };
     for claimed in claim(store, 10, &only_b2).await.sending {
         let code = Code::new("busy");
-        let next = Next::Retry { not_before: instant(START) + chrono::TimeDelta::minutes(1), place: 0 };
+        let next = Next::Retry { not_before: instant(START) + chrono::TimeDelta::minutes(1), gateway_index: 0 };
         let outcome = claimed.attempt.settle(Outcome::NotSent { code }, next, instant(START));
         store.settle(&[outcome]).await.expect("settled");
     }
@@ -230,7 +230,7 @@ pub(super) async fn what_cannot_go_on_its_channel_goes_on_another(store: &dyn St
         store.settle(&[claimed.attempt.settle(outcome, Next::Unknown, instant(START))]).await.expect("settled");
     }
     for unknown in store.unknown(Channel::Sms, None, 10).await.expect("unknown ones") {
-        let next = Next::Retry { not_before: instant(START), place: 0 };
+        let next = Next::Retry { not_before: instant(START), gateway_index: 0 };
         let outcome = unknown.attempt.settle(Outcome::NotSent { code: Code::new("proven") }, next, instant(START));
         store.settle(&[outcome]).await.expect("settled");
     }

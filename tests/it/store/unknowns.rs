@@ -46,7 +46,7 @@ pub(super) async fn an_unknown_counts_its_times(store: &dyn Store, clock: &SimCl
     clock.advance(Duration::from_secs(5));
     let again = first.attempt.settle(
         Outcome::NotSent { code: dueherald::domain::Code::new("looked-up") },
-        Next::Retry { not_before: clock.now(), place: 0 },
+        Next::Retry { not_before: clock.now(), gateway_index: 0 },
         clock.now(),
     );
     assert_eq!(settle(store, &again).await, 1);
@@ -84,7 +84,7 @@ pub(super) async fn what_was_resolved_before_the_next_attempt_does_not_touch_it(
     let found = listed(store, None, 10).await.pop().expect("it is unknown");
     let not_before = clock.now();
     let outcome = || Outcome::NotSent { code: dueherald::domain::Code::new("looked-up") };
-    let again = found.attempt.settle(outcome(), Next::Retry { not_before, place: 0 }, clock.now());
+    let again = found.attempt.settle(outcome(), Next::Retry { not_before, gateway_index: 0 }, clock.now());
     assert_eq!(settle(store, &again).await, 1);
     let second = claim_all(store).await.sending.pop().expect("it is due again");
     assert_eq!(settle(store, &stale.attempt.settle(outcome(), Next::Failed, clock.now())).await, 0);

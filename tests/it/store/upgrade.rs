@@ -15,9 +15,9 @@ use super::bench::{START, ring, sqlite_url};
 use super::sample::{DUE, date, instant, key, merchant};
 use super::search::found;
 
-/// The migrations of an earlier version: those before `before`.
-async fn earlier(database: &str, before: i64) -> Migrator {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+/// The migrations of a version before the first release: those before `before`.
+pub(super) async fn earlier(database: &str, before: i64) -> Migrator {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/before_first_release").join(database);
     let mut migrator = Migrator::new(folder).await.expect("the folder of migrations");
     migrator.migrations = Cow::Owned(migrator.iter().filter(|one| one.version < before).cloned().collect());
     migrator
@@ -90,7 +90,7 @@ async fn a_source_may_feed_whoever_was_known(store: &dyn Store) {
 }
 
 /// A database with the migrations before `before`, in which something was written.
-async fn old_sqlite(before: i64, written: &'static str) -> (TempDir, SqliteStore) {
+pub(super) async fn old_sqlite(before: i64, written: &'static str) -> (TempDir, SqliteStore) {
     let folder = TempDir::new().expect("a temporary folder");
     let options: sqlx::sqlite::SqliteConnectOptions = sqlite_url(&folder).parse().expect("a URL");
     let mut connection = options.create_if_missing(true).connect().await.expect("the file is there");
@@ -103,7 +103,7 @@ async fn old_sqlite(before: i64, written: &'static str) -> (TempDir, SqliteStore
 }
 
 /// The same on PostgreSQL.
-async fn old_postgres(before: i64, written: &'static str) -> (crate::postgres::TestDatabase, PostgresStore) {
+pub(super) async fn old_postgres(before: i64, written: &'static str) -> (crate::postgres::TestDatabase, PostgresStore) {
     let database = crate::postgres::database().await;
     let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("the database is there");
     earlier("postgres", before).await.run_direct(None, &mut connection, false).await.expect("the earlier schema");

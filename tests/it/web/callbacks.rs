@@ -108,7 +108,7 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
     let id = store.plan(&[plan], instant(TEN), WriteMode::Commit).await.expect("planned")[0];
     let request = ClaimRequest {
         channel: dueherald::domain::Channel::Sms,
-        place: 0,
+        gateway_index: 0,
         gateway: "teller".parse().expect("a name"),
         limit: 1,
         lease: TimeDelta::seconds(60),

@@ -31,7 +31,7 @@ impl Outbox {
         }
         let (attempt, gateway) = (one.attempt, Some(one.gateway.clone()));
         let stage = QueueStage::Unknown { look_at: one.can_be_looked_up(id).then_some(now) };
-        self.put(id, QueueRow { channel: key.channel, place: 0, attempt, gateway: gateway.clone(), stage });
+        self.put(id, QueueRow { channel: key.channel, gateway_index: 0, attempt, gateway: gateway.clone(), stage });
         let (kind, detail) = (EventKind::Unknown, Some(DATABASE_REWOUND.to_owned()));
         self.append(Event { reminder: id, attempt, at: now, kind, gateway, provider_id: None, detail });
         true

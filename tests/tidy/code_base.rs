@@ -1,4 +1,4 @@
-//! The house that the rules look at: its files, and how a finding is put.
+//! The code base that the rules look at: its files, and how a finding is put.
 
 use std::fmt;
 use std::fs;
@@ -8,11 +8,11 @@ use proc_macro2::TokenStream;
 
 /// A source tree. Paths are relative to its root and written with `/`.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct CodeBase {
     root: PathBuf,
 }
 
-impl House {
+impl CodeBase {
     /// The one that this test belongs to.
     pub(crate) fn this() -> Self {
         Self { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")) }
@@ -102,25 +102,25 @@ impl fmt::Display for Finding {
 
 /// Houses that are made up to see a rule go red.
 pub(crate) mod made_up {
-    use super::{Finding, House, folder_of};
+    use super::{CodeBase, Finding, folder_of};
     use std::fs;
 
     /// Enough for Cargo to see a library, a binary and tests where their files are.
     const MANIFEST: &str = "[package]\nname = \"dueherald\"\nedition = \"2024\"\n";
 
-    /// What `rule` finds in a house of just these files, as `file:line`, and what it says.
-    pub(crate) fn inspect(files: &[(&str, &str)], rule: fn(&House) -> Vec<Finding>) -> Vec<(String, String)> {
+    /// What `rule` finds in a code base of just these files, as `file:line`, and what it says.
+    pub(crate) fn inspect(files: &[(&str, &str)], rule: fn(&CodeBase) -> Vec<Finding>) -> Vec<(String, String)> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let house = House { root: folder.path().to_owned() };
+        let code_base = CodeBase { root: folder.path().to_owned() };
         for (path, text) in [("Cargo.toml", MANIFEST)].iter().chain(files) {
-            fs::create_dir_all(house.root.join(folder_of(path))).expect("a folder can be made in it");
-            fs::write(house.root.join(path), text).expect("a file can be written in it");
+            fs::create_dir_all(code_base.root.join(folder_of(path))).expect("a folder can be made in it");
+            fs::write(code_base.root.join(path), text).expect("a file can be written in it");
         }
-        rule(&house).into_iter().map(|found| (format!("{}:{}", found.file, found.line), found.advice)).collect()
+        rule(&code_base).into_iter().map(|found| (format!("{}:{}", found.file, found.line), found.advice)).collect()
     }
 
     /// Only where the findings are.
-    pub(crate) fn places(files: &[(&str, &str)], rule: fn(&House) -> Vec<Finding>) -> Vec<String> {
+    pub(crate) fn places(files: &[(&str, &str)], rule: fn(&CodeBase) -> Vec<Finding>) -> Vec<String> {
         inspect(files, rule).into_iter().map(|(place, _)| place).collect()
     }
 }
