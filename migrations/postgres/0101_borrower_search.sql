@@ -1,5 +1,5 @@
--- Staff search borrowers by name and by the last four digits of the phone number, each in the form in which it is compared (`NameKey`,
--- `PhoneTail` in the code); in an encrypted database these are keyed hashes.
+-- Staff search borrowers by name and by the last four digits of the phone number, each in the form in which it is
+-- compared (`NameKey`, `PhoneTail` in the code); in an encrypted database these are keyed hashes.
 
 alter table borrower add column name_key text;
 alter table borrower add column phone_tail text;
