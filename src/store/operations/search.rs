@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, borrower, ledger};
+use super::{Db, SqlStore};
 use crate::domain::Borrower;
-use crate::store::sql::borrower::{KnownBorrowerRow, SEARCH, WITHOUT_SEARCH_KEYS, narrow};
+use crate::store::sql::borrower::{KnownBorrowerRow, SEARCH, SET_SEARCH_KEYS, WITHOUT_SEARCH_KEYS, narrow};
 use crate::store::sql::clauses::narrowed;
-use crate::store::sql::sealing::{compared_name, compared_phone_tail};
+use crate::store::sql::sealing::{PersonalColumns, compared_name, compared_phone_tail};
 use crate::store::{BorrowerSearch, SearchStore, StoreError};
 
 #[async_trait]
@@ -51,12 +51,21 @@ pub(super) async fn complete(store: &SqlStore) -> Result<(), StoreError> {
             .fetch_all(&mut *tx)
             .await?;
         let is_last = rows.len() < PAGE;
-        let read = |row: KnownBorrowerRow| row.borrower(ring.as_deref());
-        let borrowers = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        if let Some(last) = borrowers.last() {
-            after = (last.key.id.to_string(), last.key.merchant.to_string());
+        if let Some(last) = rows.last() {
+            let last = last.key()?;
+            after = (last.id.to_string(), last.merchant.to_string());
         }
-        ledger::write_borrowers(&mut tx, &borrowers.iter().collect::<Vec<_>>(), borrower::UPSERT).await?;
+        // A row that cannot be read is not found, and stops no upgrade.
+        for borrower in rows.into_iter().filter_map(|row| row.borrower(ring.as_deref()).ok()) {
+            let personal = PersonalColumns::of(&borrower, ring.as_deref());
+            sqlx::query::<Db>(SET_SEARCH_KEYS)
+                .bind(borrower.key.id.as_str())
+                .bind(borrower.key.merchant.as_str())
+                .bind(personal.name_key)
+                .bind(personal.phone_tail)
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         if is_last {
             return Ok(());
