@@ -35,8 +35,8 @@ pub(in crate::store) const WITHOUT_SEARCH_KEYS: &str = concat!(
     order by b.borrower_id, b.merchant limit $3"#
 );
 
-/// Writes what one borrower is searched by, and nothing else of the row. Binds: number, merchant, name, end of the phone
-/// number, both as they are compared.
+/// Writes what one borrower is searched by, and nothing else of the row. Binds: number, merchant, name and end of the
+/// phone number as they are compared.
 pub(in crate::store) const SET_SEARCH_KEYS: &str =
     "update borrower set name_key = $3, phone_tail = $4 where borrower_id = $1 and merchant = $2";
 
