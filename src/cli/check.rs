@@ -1,6 +1,7 @@
 //! `dueherald check`: what the config means, and with `--online` whether its ends answer.
 
 mod languages;
+mod messages;
 mod rules;
 mod secrets;
 mod senders;
@@ -220,12 +221,13 @@ pub async fn run(
     show_database(config, out)?;
     show_sources(config, out)?;
     show_scans(config, now, out)?;
-    show_merchants(config, now, out)?;
+    show_merchants(config, renderer, now, out)?;
     rules::show(config, out)?;
     show_gateways(config, out)?;
     secrets::show(config, now, out)?;
     let mut remarks = remarks(config, now);
     remarks.extend(renderer.iter().flat_map(|renderer| languages::missing(config, &renderer.templates())));
+    remarks.extend(renderer.iter().flat_map(|renderer| messages::missing(config, renderer)));
     show_remarks(&remarks, out)?;
     match ends {
         Some(ends) => ask(ends, out).await,
@@ -323,7 +325,12 @@ fn scans(config: &Config, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<U
     std::iter::successors(schedule.next_after(now), |scan| schedule.next_after(*scan))
 }
 
-fn show_merchants(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
+fn show_merchants(
+    config: &Config,
+    renderer: Option<&Renderer>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out, "\nMerchants")?;
     for merchant in config.policy.merchants.values() {
         let today = local_date(merchant.time_zone, now);
@@ -341,6 +348,9 @@ fn show_merchants(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> i
             if merchant.stopped { ", stopped" } else { "" },
         )?;
         show_clauses(config, merchant, today, out)?;
+        if let Some(renderer) = renderer {
+            messages::show(config, renderer, merchant, out)?;
+        }
         for route in config.routes.0.iter().filter(|route| route.merchant == merchant.id) {
             let url = route.kind.url().unwrap_or("customer service");
             let closed = if route.closed { ", closed" } else { "" };

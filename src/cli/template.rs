@@ -1,5 +1,6 @@
 //! `dueherald template list|check|preview`.
 
+mod lengths;
 mod lint;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,10 @@ use super::CliError;
 use super::table::{Format, table};
 use crate::app::App;
 use crate::domain::{
-    Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, RegisteredSms, ReminderId, SmsText,
-    TemplateName,
+    Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, OPTED_OUT, Price, RegisteredSms, ReminderId,
+    SmsText, Step, TemplateName,
 };
-use crate::plan::{local_date, open_installments};
+use crate::plan::{local_date, open_installments, pack};
 use crate::render::{
     Phase, Purpose, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant,
     segments,
@@ -27,6 +28,7 @@ use crate::render::{
 
 use crate::store::ReminderFilter;
 
+pub(super) use lengths::{parts_in_words, sms_length, sms_price};
 pub use lint::lint;
 
 /// What can be done with templates.
@@ -52,26 +54,25 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Warn of an SMS that is sent and billed as more parts than this.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub max_segments: usize,
 }
 
 /// `template preview`
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// The template: before-due, on-due, overdue, or one that a rule names.
-    #[arg(default_value = "before-due")]
-    pub template: TemplateName,
-    /// For which channel.
-    #[arg(long, default_value = "sms")]
-    pub channel: Channel,
-    /// In which language; by default the merchant's.
+    /// The template: before-due, on-due, overdue, or one that a rule names [default: before-due, or the reminder's].
+    pub template: Option<TemplateName>,
+    /// For which channel [default: sms, or the reminder's].
+    #[arg(long)]
+    pub channel: Option<Channel>,
+    /// In which language [default: the merchant's, or the borrower's].
     #[arg(long)]
     pub locale: Option<Locale>,
-    /// In whose name; by default the first merchant of the config.
+    /// In whose name [default: the first merchant that speaks the language].
     #[arg(long)]
     pub merchant: Option<MerchantId>,
-    /// With the data of this reminder instead of made-up data.
+    /// With the data, step, channel and day of this reminder instead of made-up data.
     #[arg(long, value_name = "ID", conflicts_with_all = ["installments", "offset"])]
     pub reminder: Option<ReminderId>,
     /// Number of instalments of the invented borrower.
@@ -84,7 +85,7 @@ pub struct PreviewArgs {
     #[arg(long)]
     pub no_link: bool,
     /// Warn of an SMS that is sent and billed as more parts than this.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub max_segments: usize,
     /// Also write the message to a file: .txt the text, .html the HTML part, .eml the whole e-mail.
     #[arg(long, value_name = "FILE")]
@@ -156,9 +157,9 @@ pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Re
     writeln!(out, "{table}")
 }
 
-/// Prints every problem, or else how long each SMS gets for each merchant: with one instalment and with three, with a
-/// link. Warns of those in the merchant's own language that are longer than wanted.
-/// `loaded` is what [`Renderer::new`] gave.
+/// Prints every problem, also what the law demands of a merchant's messages and a template leaves out; or else how long
+/// each SMS gets for each merchant and what it costs: with one instalment and with three, with a link. Warns of those in
+/// the merchant's own language that are longer than wanted. `loaded` is what [`Renderer::new`] gave.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -166,6 +167,7 @@ pub fn check(
     args: &CheckArgs,
     loaded: Result<&Renderer, &[RenderError]>,
     merchants: &BTreeMap<MerchantId, Merchant>,
+    price: Option<&Price>,
     out: &mut dyn Write,
 ) -> io::Result<CheckVerdict> {
     let renderer = match loaded {
@@ -178,21 +180,25 @@ pub fn check(
             return Ok(CheckVerdict::Broken);
         }
     };
+    let demanded: Vec<_> = merchants.values().flat_map(|merchant| missing_texts(renderer, merchant)).collect();
+    if !demanded.is_empty() {
+        for problem in &demanded {
+            writeln!(out, "{problem}")?;
+        }
+        writeln!(out, "\n{}: the law demands these texts", counted(demanded.len(), "problem"))?;
+        return Ok(CheckVerdict::Broken);
+    }
     let mut table = table(&["SMS", "MERCHANT", "ENCODING", "ONE INSTALMENT", "THREE INSTALMENTS"]);
     let mut warnings = Vec::new();
     for info in renderer.templates().into_iter().filter(|info| info.channel == Channel::Sms) {
         for merchant in merchants_of(info, merchants) {
-            let name = TemplateName::new(&info.template).ok();
             let mut cells = Vec::new();
             let mut encoding = "";
             for count in [1, 3] {
-                let sample = Sample::new(&merchant, &info.locale, phase_of(&info.template), count);
-                let request = RenderRequest { template: name.as_ref(), ..sample.request(info.channel, &info.locale) };
-                match renderer.render(&request) {
-                    Ok(Message::Sms(sms)) => {
-                        let length = segments(&sms.0);
+                match sms_length(renderer, info, &merchant, count) {
+                    Ok(Some(length)) => {
                         encoding = length.encoding.as_str();
-                        cells.push(counted(length.parts, "part"));
+                        cells.push(parts_in_words(length.parts, price));
                         // Of few in another language, where the name alone may need UCS-2, the table tells enough.
                         let spoken = info.locale.language() == merchant.locale.language();
                         if spoken && length.parts > args.max_segments {
@@ -206,7 +212,7 @@ pub fn check(
                             ));
                         }
                     }
-                    Ok(Message::Email(_) | Message::Registered(_)) => {}
+                    Ok(None) => {}
                     Err(error) => warnings.push(format!("warning: {error}")),
                 }
             }
@@ -233,21 +239,41 @@ pub fn preview_sample(
 ) -> Result<(), TemplateCommandError> {
     let known = match &args.merchant {
         Some(id) => Some(merchants.get(id).ok_or_else(|| TemplateCommandError::NoMerchant(id.clone()))?),
-        None => merchants.values().next(),
+        None => merchant_that_speaks(args.locale.as_ref(), merchants),
     };
     let default = || args.locale.clone().unwrap_or_else(|| Locale::new("zh-CN").expect("a language tag"));
     let merchant = known.cloned().unwrap_or_else(|| sample_merchant(&default()));
     let locale = args.locale.clone().unwrap_or_else(|| merchant.locale.clone());
-    let mut sample = Sample::new(&merchant, &locale, phase_of(args.template.as_str()), args.installments);
+    let before = || TemplateName::new(Phase::Before.as_str()).expect("a template's name");
+    let template = args.template.clone().unwrap_or_else(before);
+    let mut sample = Sample::new(&merchant, &locale, phase_of(template.as_str()), args.installments);
+    sample.required = pack(merchant.jurisdiction).required_texts(sample.today);
     if let (Some(offset), Some(installment)) = (args.offset, sample.installments.first()) {
         let days = Days::new(u64::from(offset.unsigned_abs()));
         sample.today = if offset < 0 { installment.due_date - days } else { installment.due_date + days };
     }
-    preview(args, renderer, &sample.request(args.channel, &locale), out)
+    let channel = args.channel.unwrap_or(Channel::Sms);
+    let request = RenderRequest { template: Some(&template), ..sample.request(channel, &locale) };
+    preview(args, renderer, &request, out)
+}
+
+/// The merchant that speaks exactly that, or else its language, or else the first.
+fn merchant_that_speaks<'m>(
+    locale: Option<&Locale>,
+    merchants: &'m BTreeMap<MerchantId, Merchant>,
+) -> Option<&'m Merchant> {
+    let speaks = |is: fn(&Locale, &Locale) -> bool| {
+        merchants.values().find(|merchant| locale.is_some_and(|locale| is(&merchant.locale, locale)))
+    };
+    let same_language = |one: &Locale, other: &Locale| one.language() == other.language();
+    speaks(|one, other| one == other)
+        .or_else(|| speaks(Locale::is_of))
+        .or_else(|| speaks(same_language))
+        .or_else(|| merchants.values().next())
 }
 
 /// Prints one message and what it costs, and writes it to a file if that was asked for. The request says about whom: a
-/// sample, or a real reminder; its template is the one of `args`.
+/// sample, or a real reminder.
 ///
 /// # Errors
 /// When there is no such template, the message cannot be made, or output fails.
@@ -257,13 +283,13 @@ pub fn preview(
     request: &RenderRequest<'_>,
     out: &mut dyn Write,
 ) -> Result<(), TemplateCommandError> {
-    if !renderer.has(&args.template) {
+    if let Some(name) = request.template.filter(|name| !renderer.has(name)) {
         let mut known: Vec<_> = renderer.templates().into_iter().map(|info| info.template.as_str()).collect();
         known.sort_unstable();
         known.dedup();
-        return Err(TemplateCommandError::NoTemplate { name: args.template.clone(), known: known.join(", ") });
+        return Err(TemplateCommandError::NoTemplate { name: name.clone(), known: known.join(", ") });
     }
-    let mut request = RenderRequest { template: Some(&args.template), ..*request };
+    let mut request = *request;
     if args.no_link {
         request.link = None;
     }
@@ -299,7 +325,8 @@ pub fn preview(
     Ok(())
 }
 
-/// Prints the message of a real reminder as it would leave now, whether or not it would.
+/// Prints the message of a real reminder: by its own step, on its own channel, as of its own day, whether or not it would
+/// leave.
 ///
 /// # Errors
 /// When there is no such reminder, or as [`preview`].
@@ -311,25 +338,36 @@ pub(super) async fn preview_reminder(
 ) -> Result<(), CliError> {
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
     let found = app.store.reminders(&filter).await?.pop();
-    let key = found.ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))?.reminder.plan.key;
+    let plan = found.ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))?.reminder.plan;
+    let key = &plan.key;
+    let channel = args.channel.unwrap_or(key.channel);
     let account = app.store.account(&key.borrower, key.due_date, key.channel).await?;
     let merchant = app.policy.merchants.get(&key.borrower.merchant);
     let merchant = merchant.ok_or_else(|| TemplateCommandError::NoMerchant(key.borrower.merchant.clone()))?;
+    let rule = app.policy.rule_of(&key.step);
+    let own = match &key.step {
+        Step::Confirmation { .. } => TemplateName::new(OPTED_OUT).ok(),
+        _ => account.notice.map(|notice| notice.template).or_else(|| rule.and_then(|rule| rule.template.clone())),
+    };
+    let template = args.template.clone().or(own);
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.borrower.clone()));
     let installments = open_installments(&account.installments).unwrap_or(account.installments);
     let link = merchant.landing_link(&app.composer.links.seal(Purpose::Landing, id));
-    let unsubscribe = app.composer.unsubscribe_link(id, merchant, args.channel);
+    let unsubscribe = app.composer.unsubscribe_link(id, merchant, channel);
     let check_code = app.composer.links.check_code(id);
     let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);
+    let today = local_date(borrower.time_zone.unwrap_or(merchant.time_zone), plan.not_before);
     let request = RenderRequest {
         merchant,
         borrower: &borrower,
         installments: &installments,
-        template: None,
+        template: template.as_ref(),
         no_other_template: false,
-        channel: args.channel,
+        discreet: rule.and_then(|rule| rule.discreet).unwrap_or(merchant.discreet),
+        required: pack(merchant.jurisdiction).required_texts(today),
+        channel,
         locale,
-        today: local_date(borrower.time_zone.unwrap_or(merchant.time_zone), app.clock.now()),
+        today,
         link: Some(&link),
         unsubscribe: unsubscribe.as_deref(),
         check_code: check_code.as_deref(),
@@ -362,6 +400,12 @@ fn whole_mail(mail: &EmailParts) -> Result<Vec<u8>, lettre::error::Error> {
         .subject(&mail.subject)
         .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?;
     Ok(message.formatted())
+}
+
+/// What the merchant's templates leave out of what its jurisdiction demands.
+pub(super) fn missing_texts(renderer: &Renderer, merchant: &Merchant) -> Vec<RenderError> {
+    let today = Sample::new(merchant, &merchant.locale, Phase::Before, 1).today;
+    renderer.missing_texts(merchant, pack(merchant.jurisdiction).required_texts(today))
 }
 
 /// The merchants whose borrowers may be sent the template; an invented one if the config has none.

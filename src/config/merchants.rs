@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
+
 use super::calendars::Calendars;
 use super::links::secret;
 use super::reading::Section;
-use super::value::{Value, base_address, day_hours, flag, instant, text, time_zone, word};
-use crate::domain::{EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, check_link_base};
+use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
+use crate::domain::{
+    EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, SupportDays, SupportHours,
+    check_link_base,
+};
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
 
@@ -84,7 +89,8 @@ fn merchant(
     let link_base =
         section.required("link_base", r#""https://repay.example.com""#, |value| link_base(value, route_hosts));
     let bare_links = section.or("bare_links", false, flag);
-    let support = support(section.section("support"));
+    let support = support(section.section("support"), time_zone);
+    let discreet = section.or("discreet", false, flag);
     let stopped = section.or("stopped", false, flag);
     let terms = terms(&mut section, jurisdiction, calendars);
     section.finish();
@@ -103,6 +109,7 @@ fn merchant(
             link_base: link_base?,
             bare_links: bare_links?,
             support: support?,
+            discreet: discreet?,
             stopped: stopped?,
         })
     };
@@ -162,16 +169,42 @@ fn wider_than(jurisdiction: Jurisdiction) -> String {
     )
 }
 
-fn support(mut section: Section<'_, '_, '_>) -> Option<Support> {
+fn support(mut section: Section<'_, '_, '_>, zone: Option<Tz>) -> Option<Support> {
     let phone = section.optional("phone", text);
     let email = section.optional("email", email);
-    let hours = section.optional("hours", text);
+    let hours = support_hours(&mut section, Some(zone));
     if let (Some(None), Some(None)) = (&phone, &email) {
         let text = r#"names neither phone nor email, so borrowers could ask nobody; write for example phone = "95188""#;
         section.reading.note_at(&section.path, text);
     }
     section.finish();
     Some(Support { phone: phone?, email: email?, hours: hours? })
+}
+
+/// Reads `hours`: every day, if it names no days; in the merchant's zone, if it names none, or else it has to name one.
+/// `None` where there was a mistake.
+pub(super) fn support_hours(
+    section: &mut Section<'_, '_, '_>,
+    of_merchant: Option<Option<Tz>>,
+) -> Option<Option<SupportHours>> {
+    let example = r#"hours = { days = "mon-fri", from = "09:00", to = "21:00" }"#;
+    let Some(mut hours) = section.optional_table("hours", example)? else { return Some(None) };
+    let days = hours.or("days", SupportDays::ALL, |value| {
+        parsed(value, "no days of the week", r#""mon-fri", "mon-fri,sun" or "daily""#)
+    });
+    let (from, to) = (hours.required("from", r#""09:00""#, time), hours.required("to", r#""21:00""#, time));
+    let zone = match of_merchant {
+        Some(zone) => hours.optional("zone", time_zone).map(|own| own.or(zone)),
+        None => hours.required("zone", r#""Asia/Shanghai""#, time_zone).map(Some),
+    };
+    let key = hours.key("to");
+    hours.finish();
+    let read = SupportHours { days: days?, from: from?, to: to?, zone: zone?? };
+    if !read.is_a_span() {
+        section.reading.note_at(&key, r#"does not come after `from`; write for example from = "09:00", to = "21:00""#);
+        return None;
+    }
+    Some(Some(read))
 }
 
 pub(super) fn email(value: &Value<'_>) -> Result<EmailAddress, String> {

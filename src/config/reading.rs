@@ -296,6 +296,16 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         (self.reading.count() == before).then_some(is_there.then_some(section))
     }
 
+    /// As [`Self::optional_section`]; what is no table is refused with an example of one.
+    pub(super) fn optional_table(&mut self, key: &'static str, example: &str) -> Option<Option<Section<'r, 'o, 'a>>> {
+        if self.entries.get(key).is_none_or(|node| matches!(node.get_ref(), DeValue::Table(_))) {
+            return self.optional_section(key);
+        }
+        let refuse = |value: &Value<'_>| Err::<(), _>(format!("is {}; write for example {example}", value.kind()));
+        self.optional(key, refuse);
+        None
+    }
+
     fn below(&self, path: String, at: &ByteRange, node: Spanned<DeValue<'a>>) -> Section<'r, 'o, 'a> {
         let span = node.span();
         match node.into_inner() {

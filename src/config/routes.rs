@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::merchants::email;
+use super::merchants::{email, support_hours};
 use super::probe;
 use super::reading::Section;
 use super::value::{flag, instant, text, word};
@@ -112,7 +112,7 @@ fn guide(section: &mut Section<'_, '_, '_>) -> Option<AppGuide> {
 fn contact(section: &mut Section<'_, '_, '_>) -> Option<Option<Support>> {
     let phone = section.optional("phone", text);
     let email = section.optional("email", email);
-    let hours = section.optional("hours", text);
+    let hours = support_hours(section, None);
     let (phone, email, hours) = (phone?, email?, hours?);
     if phone.is_none() && email.is_none() {
         if hours.is_some() {

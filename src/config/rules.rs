@@ -9,7 +9,7 @@ use chrono::{TimeDelta, Weekday};
 use super::calendars::Calendars;
 use super::mistake::Location;
 use super::reading::Section;
-use super::value::{Value, day_hours, days, decimal, duration, integer, text, time, weekday, word};
+use super::value::{Value, day_hours, days, decimal, duration, flag, integer, text, time, weekday, word};
 use crate::domain::{CONFIRMATION, Channel, Currency, MANUAL, MerchantId, NOTICE, RouteKey, RuleName, TemplateName};
 use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Rule, TimeOfDay};
 
@@ -57,6 +57,7 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
     let calendar = section.optional("calendar", |value| calendars.named(value));
     let channels = channels(&mut section);
     let template = section.optional("template", |value| id(value, TemplateName::new));
+    let discreet = section.optional("discreet", flag);
     let second_route = section.optional("second_route", |value| id(value, RouteKey::new));
     let priority = section.or("priority", 0, |value| integer(value, -1000..=1000));
     let digest = section.optional("digest", digest);
@@ -82,6 +83,7 @@ fn rule(mut section: Section<'_, '_, '_>, taken: &mut Vec<RuleName>, calendars: 
             calendar: calendar?.flatten(),
             channels: channels?,
             template: template?,
+            discreet: discreet?,
             second_route: second_route?,
             digest: digest?,
             max_lateness: TimeDelta::from_std(max_lateness?).ok()?,

@@ -48,6 +48,18 @@ impl Locale {
         &self.0
     }
 
+    /// Whether it is the other one, or a variant of it, as `en-GB` is of `en`.
+    #[must_use]
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// The other one where that is a variant of this: who reads `en` at a merchant in Britain reads `en-GB`.
+    #[must_use]
+    pub fn narrowed_by<'l>(&'l self, other: &'l Self) -> &'l Self {
+        if other.is_of(self) { other } else { self }
+    }
+
     /// The language alone, for example `zh`.
     #[must_use]
     pub fn language(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{EmailAddress, Jurisdiction, Locale, MerchantId};
+use super::{EmailAddress, Jurisdiction, Locale, MerchantId, SupportHours};
 
 /// Where a borrower can ask a person. At least one of the two ways is known: a message without any is refused at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +11,20 @@ pub struct Support {
     pub phone: Option<String>,
     /// The address to write to.
     pub email: Option<EmailAddress>,
-    /// When somebody answers, as it is to be printed, for example `9:00–21:00`.
-    pub hours: Option<String>,
+    /// When somebody answers; each reader's language writes it its own way.
+    pub hours: Option<SupportHours>,
+}
+
+impl Support {
+    /// The digits that a phone dials for the number as it is printed; what follows them (an extension, a remark) is left
+    /// out.
+    #[must_use]
+    pub fn dial(&self) -> Option<String> {
+        let number = |c: &char| c.is_ascii_digit() || matches!(c, '+' | '-' | ' ' | '(' | ')' | '.' | '\u{a0}' | '–');
+        let printed = self.phone.as_deref()?.chars().take_while(number);
+        let digits: String = printed.filter(|c| c.is_ascii_digit() || *c == '+').collect();
+        digits.chars().any(|c| c.is_ascii_digit()).then_some(digits)
+    }
 }
 
 /// The brand in whose name a message goes out.
@@ -42,6 +54,8 @@ pub struct Merchant {
     pub bare_links: bool,
     /// The third of the three ways.
     pub support: Support,
+    /// An SMS and the subject of an e-mail name no debt and no amount, as others may read a locked screen.
+    pub discreet: bool,
     /// Nothing is sent in its name: its reminders are skipped, not kept for later.
     pub stopped: bool,
 }
@@ -60,5 +74,22 @@ impl Merchant {
             [] => self.country == country,
             countries => countries.iter().any(|one| one == country),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Support;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::short("95188", Some("95188"))]
+    #[case::national("400-820-8820", Some("4008208820"))]
+    #[case::international("+44 (20) 7946 0000", Some("+442079460000"))]
+    #[case::extension("021-5555 0100 转 8", Some("02155550100"))]
+    #[case::words("see the app", None)]
+    fn a_printed_number_is_dialled_by_its_digits(#[case] printed: &str, #[case] dialled: Option<&str>) {
+        let support = Support { phone: Some(printed.to_owned()), email: None, hours: None };
+        assert_eq!(support.dial().as_deref(), dialled);
     }
 }

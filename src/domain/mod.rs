@@ -36,11 +36,13 @@ mod receipt;
 mod rejected;
 mod reminder;
 mod report;
+mod required_texts;
 mod route;
 mod route_health;
 mod route_url;
 mod search_key;
 mod source;
+mod support_hours;
 mod suppression;
 mod suppression_change;
 mod tags;
@@ -85,11 +87,13 @@ pub use reminder::{
     Step, UnknownWord,
 };
 pub use report::{Reply, Report, ReportSubject, ReportedState};
+pub use required_texts::{OPT_OUT_WORD, RequiredText, RequiredTexts};
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, ProbeResult, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};
 pub use search_key::{NameKey, PhoneTail};
 pub use source::{Amendment, AmendmentResult, SourceState};
+pub use support_hours::{SUPPORT_HOURS_FORM, SupportDays, SupportHours, SupportHoursError};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
@@ -17,7 +18,7 @@ use crate::domain::{
 };
 use crate::pipeline::RouteSnapshot;
 use crate::plan::{Account, local_date, open_installments};
-use crate::render::{LocaleFile, date_text, money_text};
+use crate::render::{LocaleFile, date_text, hours_text, money_text, total_text};
 
 /// What became of what a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,6 +94,8 @@ pub(super) enum Check {
 #[derive(Debug, Serialize)]
 pub(super) struct Landing {
     lang: Language,
+    /// Between the products of one way.
+    separator: &'static str,
     standing: LinkStatus,
     /// What the address of the page ends with, for its forms.
     token: String,
@@ -130,6 +133,8 @@ struct PageStore {
 struct Bill {
     name: Option<String>,
     items: Vec<BillItem>,
+    /// Of all items, by currency.
+    total: String,
 }
 
 #[derive(Serialize)]
@@ -200,7 +205,7 @@ impl PageFacts {
         let borrower = account.borrower.as_ref();
         let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
         let zone = borrower.and_then(|borrower| borrower.time_zone).unwrap_or(merchant.time_zone);
-        let lang = Language::of(locale);
+        let lang = Language::of(locale.narrowed_by(&merchant.locale));
         let standing = self.standing();
         let is_shown = |one: &Installment| one.is_due() && standing != LinkStatus::Expired;
         let open: Vec<_> = (1..).zip(&account.installments).filter(|(_, one)| is_shown(one)).collect();
@@ -214,23 +219,31 @@ impl PageFacts {
             Access::Link(check) => (Some(check).filter(|_| can_confirm && standing == LinkStatus::Open), None),
             Access::Number { proof } => (None, Some(proof).filter(|_| standing != LinkStatus::Expired)),
         };
+        let today = local_date(zone, self.now);
         Landing {
             lang,
+            separator: lang.file().comma(),
             standing,
             token: token.to_owned(),
             merchant: merchant.name.clone(),
             app_name: merchant.app_name.clone(),
             due_date: date_text(&lang.locale(), self.due_date),
-            days_left: (self.due_date - local_date(zone, self.now)).num_days(),
+            days_left: (self.due_date - today).num_days(),
             apps: viewer.ways(&open, is_app),
-            steps: guide.steps.in_language(lang.0).to_vec(),
+            steps: lang
+                .file()
+                .with_parents()
+                .map(|tag| guide.steps.in_language(tag))
+                .find(|steps| !steps.is_empty())
+                .unwrap_or_default()
+                .to_vec(),
             stores: guide.stores.into_iter().map(|url| PageStore { name: store_name(&url, lang), url }).collect(),
             webs: viewer.ways(&open, is_web),
             check,
             asks: question.map(|question| question.asks()),
             bill: proof.is_some().then(|| Bill::of(borrower, &open, lang)),
             proof,
-            support: SupportContact::of(self.own_contact(&open).unwrap_or(&merchant.support)),
+            support: SupportContact::of(self.own_contact(&open).unwrap_or(&merchant.support), lang, zone, today),
         }
     }
 
@@ -255,7 +268,8 @@ impl Bill {
             amount: money_text(&lang.locale(), &one.outstanding()),
         };
         let name = borrower.and_then(|borrower| borrower.name.as_ref()).map(|name| name.as_str().to_owned());
-        Self { name, items: open.iter().map(item).collect() }
+        let total = total_text(&lang.locale(), open.iter().map(|(_, one)| one.outstanding()));
+        Self { name, items: open.iter().map(item).collect(), total }
     }
 }
 
@@ -274,20 +288,16 @@ impl Landing {
     fn ways(&self) -> impl Iterator<Item = &RepaymentOption> {
         self.apps.iter().chain(&self.webs)
     }
-
-    /// The template in the page's language.
-    pub(super) fn template(&self) -> String {
-        format!("landing.{}.html", self.lang.0)
-    }
 }
 
 impl SupportContact {
-    pub(super) fn of(support: &Support) -> Self {
+    /// As a reader in a time zone reads it on a day.
+    pub(super) fn of(support: &Support, lang: Language, zone: Tz, today: NaiveDate) -> Self {
         Self {
             phone: support.phone.clone(),
-            dial: support.phone.as_deref().and_then(dial),
+            dial: support.dial(),
             email: support.email.as_ref().map(|email| email.as_str().to_owned()),
-            hours: support.hours.clone(),
+            hours: support.hours.map(|hours| hours_text(&lang.locale(), &hours, zone, today)),
         }
     }
 }
@@ -295,6 +305,10 @@ impl SupportContact {
 impl Language {
     pub(super) fn of(locale: &Locale) -> Self {
         Self(LocaleFile::of(locale).pages())
+    }
+
+    fn file(self) -> &'static LocaleFile {
+        LocaleFile::of(&self.locale())
     }
 
     fn locale(self) -> Locale {
@@ -305,28 +319,5 @@ impl Language {
 /// What people call the store of an address, or else its host.
 fn store_name(url: &str, lang: Language) -> String {
     let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    LocaleFile::of(&lang.locale()).app_store(&host).map(str::to_owned).unwrap_or(host)
-}
-
-/// The digits that a phone dials for a number as it is printed; what follows them (an extension, a remark) is left out.
-fn dial(printed: &str) -> Option<String> {
-    let number = |c: &char| c.is_ascii_digit() || matches!(c, '+' | '-' | ' ' | '(' | ')' | '.' | '\u{a0}' | '–');
-    let digits: String = printed.chars().take_while(number).filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    digits.chars().any(|c| c.is_ascii_digit()).then_some(digits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::dial;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case::short("95188", Some("95188"))]
-    #[case::national("400-820-8820", Some("4008208820"))]
-    #[case::international("+44 (20) 7946 0000", Some("+442079460000"))]
-    #[case::extension("021-5555 0100 转 8", Some("02155550100"))]
-    #[case::words("see the app", None)]
-    fn a_printed_number_is_dialled_by_its_digits(#[case] printed: &str, #[case] dialled: Option<&str>) {
-        assert_eq!(dial(printed).as_deref(), dialled);
-    }
+    lang.file().app_store(&host).map(str::to_owned).unwrap_or(host)
 }

@@ -9,10 +9,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, HtmlEscape, State, UndefinedBehavior, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::render::{main_page_languages, page_text};
 
 /// The one style sheet, put inline into every page: a page loads nothing further.
 const CSS: &str = include_str!("../../templates/web/style.css");
@@ -26,11 +28,44 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let syntax = pages.syntax().to_builder().trim_blocks(true).lstrip_blocks(true).build();
     pages.set_syntax(syntax.expect("jinja's own delimiters are sound"));
     pages.add_global("css", Value::from_safe_string(CSS.to_owned()));
+    pages.add_global("languages", Value::from_iter(main_page_languages()));
+    pages.add_function("say", say);
     for (name, source) in TEMPLATES.iter().filter(|(name, _)| name.ends_with(".html")) {
         pages.add_template(name, source).expect("the compiled-in templates parse: tests render every one");
     }
     pages
 });
+
+/// `{{ say("key", name=value) }}`: a text of the page's language, `lang`, with values in its places: those given here, or
+/// else those of the page. Texts are HTML; values are escaped.
+fn say(state: &State<'_, '_>, key: &str, values: Kwargs) -> Result<Value, Error> {
+    let lang = state.lookup("lang").and_then(|lang| lang.as_str().map(str::to_owned)).unwrap_or_default();
+    let missing = |what: &str| Error::new(ErrorKind::UndefinedError, format!("{what} of a page text in {lang}"));
+    let mut rest = page_text(&lang, key).ok_or_else(|| missing(key))?;
+    let mut html = String::with_capacity(2 * rest.len());
+    while let Some((before, (place, after))) =
+        rest.split_once('{').and_then(|(before, place)| Some((before, place.split_once('}')?)))
+    {
+        html.push_str(before);
+        let given: Option<Value> = values.get(place)?;
+        let value = given.or_else(|| state.lookup(place)).filter(|value| !value.is_undefined() && !value.is_none());
+        let value = value.ok_or_else(|| missing(place))?.to_string();
+        let (first, last) = (value.chars().next(), value.chars().next_back());
+        html.push_str(space_between(before.chars().next_back(), first));
+        html.push_str(&HtmlEscape(&value).to_string());
+        html.push_str(space_between(after.chars().next(), last));
+        rest = after;
+    }
+    values.assert_all_used()?;
+    html.push_str(rest);
+    Ok(Value::from_safe_string(html))
+}
+
+/// Chinese puts a space between its characters and a Latin name among them.
+fn space_between(around: Option<char>, edge: Option<char>) -> &'static str {
+    let is_chinese = around.is_some_and(|around| ('\u{4e00}'..='\u{9fff}').contains(&around));
+    if is_chinese && edge.is_some_and(|edge| edge.is_ascii_alphabetic()) { " " } else { "" }
+}
 
 /// Nothing but the one style sheet, which is named by its hash: no script, no image, no frame, nothing remote.
 static STRICT_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'none'"));
@@ -86,18 +121,4 @@ pub(super) fn set_headers(headers: &mut HeaderMap, strictness: Strictness) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TEMPLATES;
-    use crate::render::page_languages;
-
-    #[test]
-    fn each_language_of_pages_has_its_landing_page() {
-        for tag in page_languages() {
-            let name = format!("landing.{tag}.html");
-            assert!(TEMPLATES.iter().any(|(known, _)| *known == name), "templates/web/{name} is missing");
-        }
-    }
 }

@@ -149,7 +149,7 @@ impl Public {
     pub(super) fn show(&self, status: StatusCode, facts: &PageFacts, token: &str, access: Access) -> Response {
         let targets = self.targets(facts);
         let landing = facts.landing(token, access, targets);
-        let mut response = page(status, &landing.template(), &landing);
+        let mut response = page(status, "landing.html", &landing);
         if let Some(sources) = landing.form_sources(targets.hosts) {
             response.extensions_mut().insert(FormTargets(strict_policy(&sources)));
         }

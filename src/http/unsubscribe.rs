@@ -25,8 +25,10 @@ use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{
-    Address, BorrowerKey, ContactPreferences, ManualPreferences, MerchantId, ReminderId, Suppression, SuppressionReason,
+    Address, BorrowerKey, ContactPreferences, ManualChange, ManualPreferences, MerchantId, ReminderId, Suppression,
+    SuppressionReason,
 };
+use crate::plan::local_date;
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
@@ -34,6 +36,9 @@ const MAX_ANSWER: usize = 4 * 1024;
 
 /// What suppressions from here name as their source.
 const SOURCE: &str = "link";
+
+/// Why an opt-out of this page is lifted.
+const UNDONE: &str = "undone on the page";
 
 /// The actor of preferences that this page records.
 const ACTOR: &str = "borrower";
@@ -64,6 +69,10 @@ struct UnsubscribeView {
     merchant: String,
     /// Whether it is done already, and for good.
     done: bool,
+    /// Whether it is done by this page only, so that this page can undo it.
+    can_resume: bool,
+    /// Whether it was undone just now.
+    resumed: bool,
     /// Whether there is no address that anything could be sent to, or kept from.
     nowhere: bool,
     /// The preferences on offer; `None` for a borrower whom the ledger does not know.
@@ -96,6 +105,9 @@ async fn take(
     let body = body.unwrap_or_default();
     if says_so(&body) {
         return unsubscribe(&public, recipient).await;
+    }
+    if form_urlencoded::parse(&body).any(|(name, value)| name == "resume" && value == "email") {
+        return resume(&public, &token, recipient).await;
     }
     match recipient.sheet.preferences.as_ref().and_then(|offered| offered.read(&body)) {
         Some(preferences) => set_preferences(&public, &token, recipient, preferences).await,
@@ -138,9 +150,31 @@ async fn unsubscribe(public: &Public, mut recipient: Recipient) -> Response {
         if let Err(error) = public.suppress(recipient.key, address).await {
             return failed(&error);
         }
-        recipient.sheet.done = true;
+        (recipient.sheet.done, recipient.sheet.can_resume) = (true, true);
     }
     sheet(StatusCode::OK, &recipient.sheet)
+}
+
+/// Undoes what this page did, on record. An opt-out by another way stays, and the page says so.
+async fn resume(public: &Public, token: &str, recipient: Recipient) -> Response {
+    if recipient.sheet.can_resume
+        && let Some(address) = &recipient.address
+    {
+        if let Err(wait) = public.limits.preferences.count(recipient.reminder) {
+            return too_many(wait);
+        }
+        if let Err(error) = public.lift(&recipient.key.merchant, address).await {
+            return failed(&error);
+        }
+    }
+    match public.recipient(token, &RequestHost::default()).await {
+        Ok(Some(mut after)) => {
+            after.sheet.resumed = recipient.sheet.can_resume && !after.sheet.done;
+            sheet(StatusCode::OK, &after.sheet)
+        }
+        Ok(None) => not_found(),
+        Err(error) => failed(&error),
+    }
 }
 
 /// RFC 8058, 3.2: one pair, as a form's fields or as parts of multipart/form-data.
@@ -177,38 +211,51 @@ impl Public {
         let borrower = account.borrower.as_ref();
         let address = borrower.and_then(|borrower| borrower.address(key.channel));
         let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
-        let done = match &address {
+        let opt_outs = match &address {
             Some(address) if account.suppressed == Some(SuppressionReason::OptedOut) => {
-                self.has_opted_out(&merchant.id, address).await?
+                self.opt_outs(&merchant.id, address).await?
             }
-            _ => false,
+            _ => Vec::new(),
         };
+        let (done, zone) = (!opt_outs.is_empty(), borrower.and_then(|borrower| borrower.time_zone));
+        let (zone, lang) = (zone.unwrap_or(merchant.time_zone), Language::of(locale.narrowed_by(&merchant.locale)));
         let sheet = UnsubscribeView {
-            lang: Language::of(locale),
+            lang,
             merchant: merchant.name.clone(),
             done,
+            can_resume: done && opt_outs.iter().all(|one| one.source == SOURCE && one.merchant.is_some()),
+            resumed: false,
             nowhere: address.is_none(),
             preferences: borrower.map(Preferences::of),
             saved: false,
-            support: SupportContact::of(&merchant.support),
+            support: SupportContact::of(&merchant.support, lang, zone, local_date(zone, self.clock.now())),
         };
         Ok(Some(Recipient { reminder: found.reminder.id, key: key.borrower, address, sheet }))
     }
 
-    /// Whether an opt-out stands that has no end.
-    async fn has_opted_out(&self, merchant: &MerchantId, address: &Address) -> Result<bool, StoreError> {
+    /// The opt-outs in force that have no end.
+    async fn opt_outs(&self, merchant: &MerchantId, address: &Address) -> Result<Vec<Suppression>, StoreError> {
         let filter = SuppressionFilter {
             channel: Some(address.channel()),
             address: Some(address.into()),
             limit: u32::MAX,
             ..SuppressionFilter::default()
         };
-        let stands = |one: &Suppression| {
+        let applies = |one: &Suppression| {
             one.reason == SuppressionReason::OptedOut
                 && one.until.is_none()
                 && one.merchant.as_ref().is_none_or(|of| of == merchant)
         };
-        Ok(self.store.suppressions(&filter).await?.iter().any(stands))
+        let mut found = self.store.suppressions(&filter).await?;
+        found.retain(applies);
+        Ok(found)
+    }
+
+    async fn lift(&self, merchant: &MerchantId, address: &Address) -> Result<(), HttpError> {
+        let by = ManualChange { actor: ACTOR.to_owned(), reason: UNDONE.to_owned(), at: self.clock.now() };
+        let address = address.into();
+        let lifted = self.store.lift_suppression(Some(merchant), &address, &by);
+        within_patience(&*self.clock, lifted).await.map(drop)
     }
 
     async fn suppress(&self, borrower: BorrowerKey, address: Address) -> Result<(), HttpError> {

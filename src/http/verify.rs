@@ -3,6 +3,7 @@
 //! The answer names the merchant and the day, and never whose message it is. GET shows the form; the code comes by
 //! POST, so that it stands in no address.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,8 +21,9 @@ use super::limit::limited;
 use super::page::{Strictness, page, set_headers};
 use super::public::{NO_REMINDER, Public, unavailable};
 use super::within_patience;
-use crate::domain::{EventKind, ReminderId};
+use crate::domain::{EventKind, Locale, ReminderId};
 use crate::plan::local_date;
+use crate::render::{date_text, main_page_languages};
 use crate::store::{ReminderFilter, StoreError};
 
 /// The largest body of a POST, in bytes: one short field.
@@ -49,8 +51,8 @@ struct VerifyView {
 #[derive(Debug, Serialize)]
 struct GenuineMessage {
     merchant: String,
-    /// The merchant's local date, by ISO 8601.
-    day: String,
+    /// The merchant's local date, as each language of the page writes it.
+    days: BTreeMap<&'static str, String>,
 }
 
 async fn ask() -> Response {
@@ -89,8 +91,10 @@ impl Public {
                 matches!(event.kind, Accepted | Delivered | Undelivered | Unknown)
             });
             if let Some(left) = left {
-                let day = local_date(merchant.time_zone, left.at).to_string();
-                return Ok(Some(GenuineMessage { merchant: merchant.name.clone(), day }));
+                let day = local_date(merchant.time_zone, left.at);
+                let written = |tag| Some((tag, date_text(&Locale::new(tag).ok()?, day)));
+                let days = main_page_languages().filter_map(written).collect();
+                return Ok(Some(GenuineMessage { merchant: merchant.name.clone(), days }));
             }
         }
         Ok(None)

@@ -63,6 +63,8 @@ impl Composer {
             installments: &to_send.installments,
             template: to_send.template.as_ref(),
             no_other_template: to_send.no_other_template,
+            discreet: to_send.discreet,
+            required: to_send.required,
             channel,
             locale: &to_send.locale,
             today: to_send.today,

@@ -14,8 +14,8 @@ use super::sms_numbers::usable_address;
 use super::{Caps, Contact, RecipientAllowlist, Rule, RulesMatch, Terms, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
-    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RouteKey, SkipReason, Step,
-    SuppressionReason, TemplateName,
+    MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RequiredTexts, RouteKey,
+    SkipReason, Step, SuppressionReason, TemplateName,
 };
 
 /// What the config says about whom to remind and when.
@@ -131,6 +131,10 @@ pub struct SendPlan {
     pub template: Option<TemplateName>,
     /// Nothing is made from another template: a notice that turned into a reminder would say something else.
     pub no_other_template: bool,
+    /// Whether it keeps debt and amount off the lock screen.
+    pub discreet: bool,
+    /// What the law has it say.
+    pub required: RequiredTexts,
     /// The way to repay that the rule names for when no other works.
     pub second_route: Option<RouteKey>,
     /// No byte may leave then or later: the contact hours close, or it is too late to be of use.
@@ -261,17 +265,20 @@ fn weigh(
         let until = tomorrow.filter(|until| *until < window.end).ok_or(SkipReason::Capped)?;
         return Ok(Decision::Defer { until, reason: DeferReason::Capped });
     }
+    let today = local_date(hours.zones.home(), now);
     Ok(Decision::Send(SendPlan {
         to,
         installments,
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
-        today: local_date(hours.zones.home(), now),
+        today,
         template: match notice {
             Some(notice) => Some(notice.template.clone()),
             None if confirms => TemplateName::new(OPTED_OUT).ok(),
             None => rule.and_then(|rule| rule.template.clone()),
         },
         no_other_template: notice.is_some() || confirms,
+        discreet: rule.and_then(|rule| rule.discreet).unwrap_or(merchant.discreet),
+        required: pack(merchant.jurisdiction).required_texts(today),
         second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(window.end),
     }))

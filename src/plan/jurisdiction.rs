@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::{DailyHours, DayHours};
-use crate::domain::Jurisdiction;
+use crate::domain::{Jurisdiction, RequiredText, RequiredTexts};
 
 /// A jurisdiction's rules of contact. Defaults that follow the sources; not legal advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub struct Clause {
     /// One last SMS confirms an opt-out, at most so many minutes after it: later it would be a message to somebody who
     /// opted out. Holds by the date at the merchant.
     pub confirm_opt_out_within_minutes: Option<u16>,
+    /// What every message has to say for it.
+    #[serde(default)]
+    pub in_messages: Vec<RequiredText>,
     /// Where the rule is written: act and number.
     pub citation: String,
     /// Where to read it.
@@ -157,6 +160,13 @@ impl Pack {
         let mut hours = self.clauses.iter().filter(|clause| clause.contact_hours.is_some());
         // Before the first begins, its hours hold all the same.
         hours.clone().find(|clause| clause.state(date) == ClauseState::InForce).or_else(|| hours.next())
+    }
+
+    /// What the messages of a day have to say.
+    #[must_use]
+    pub fn required_texts(&self, date: NaiveDate) -> RequiredTexts {
+        let in_force = self.clauses.iter().filter(|clause| clause.state(date) == ClauseState::InForce);
+        in_force.flat_map(|clause| clause.in_messages.iter().copied()).collect()
     }
 
     /// How soon after an opt-out by SMS it is confirmed at the latest; `None` if it is not confirmed on that day.

@@ -171,6 +171,8 @@ pub struct Rule {
     pub channels: ChannelChoice,
     /// Its own template; by default the one for before, on or after the due date.
     pub template: Option<TemplateName>,
+    /// Whether its messages keep debt and amount off the lock screen; by default as the merchant says.
+    pub discreet: Option<bool>,
     /// The way to repay that serves when no other of the borrower's works.
     pub second_route: Option<RouteKey>,
     /// Joins what falls due within so many days after the earliest date into one message.

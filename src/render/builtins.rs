@@ -24,11 +24,19 @@ fn add_text_filters(env: &mut Environment<'_>) {
     env.add_filter("lower", filters::lower);
     env.add_filter("replace", filters::replace);
     env.add_filter("round", filters::round);
+    env.add_filter("spaced", spaced);
     env.add_filter("string", filters::string);
     env.add_filter("title", filters::title);
     env.add_filter("trim", filters::trim);
     env.add_filter("upper", filters::upper);
     env.add_filter("urlencode", filters::urlencode);
+}
+
+/// Chinese puts a space between its characters and a Latin name among them: one on each side that is Latin.
+fn spaced(name: &str) -> String {
+    let is_latin = |edge: Option<char>| edge.is_some_and(|edge| edge.is_ascii_alphanumeric());
+    let space = |edge| if is_latin(edge) { " " } else { "" };
+    format!("{}{name}{}", space(name.chars().next()), space(name.chars().next_back()))
 }
 
 fn add_list_filters(env: &mut Environment<'_>) {

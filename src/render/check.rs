@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use minijinja::{Environment, ErrorKind};
 
 use super::catalog::FileKind;
-use super::context::{BorrowerFields, InstallmentFields, MerchantFields, Root, SupportFields, context};
+use super::context::{
+    BorrowerFields, Brevity, InstallmentFields, MerchantFields, RequiredFields, Root, SupportFields, context,
+};
 use super::engine::RenderFault;
+use super::locale_file::is_word;
 use super::registered::Phrase;
 use super::sample::{Sample, sample_merchant};
 use super::scan::{Name, Uses, scan};
@@ -103,6 +106,8 @@ fn wrong_field(parts: &[&str], found: &Uses<'_>) -> Option<String> {
                 .filter(|field| !SupportFields::FIELDS.contains(field))
                 .map(|field| no_such("field", &format!("merchant.support.{field}"), SupportFields::FIELDS));
         }
+        "required" => RequiredFields::FIELDS,
+        "words" => return (!is_word(first)).then(|| format!("uses `words.{first}`, which no file of locales/ has")),
         "merchant" => MerchantFields::FIELDS,
         "borrower" => BorrowerFields::FIELDS,
         "loop" => &LOOP_FIELDS,
@@ -123,7 +128,7 @@ pub(super) fn no_problem_with(phrase: &Phrase) -> Result<(), RenderFault> {
     for sample in Sample::variations(&merchant, &locale) {
         let request = sample.request(Channel::Sms, &locale);
         let phase = Phase::of(sample.today, sample.installments[0].due_date);
-        phrase.render(&context(&request, phase, &locale).expect("samples can be summed"))?;
+        phrase.render(&context(&request, phase, &locale, Brevity::default()).expect("samples can be summed"))?;
     }
     Ok(())
 }
@@ -141,8 +146,15 @@ fn check_samples(
         None => merchant,
     };
     for sample in Sample::variations(&merchant, &info.locale) {
-        match renderer.render_from(info, &sample.request(info.channel, &info.locale)) {
-            Ok(message) => check_ways_to_repay(info, &sample, &message, problems),
+        let request = sample.request(info.channel, &info.locale);
+        let rendered = renderer.render_from(info, &request).and_then(|message| {
+            let shortest = renderer.render_whole(info, &request, Brevity::SHORTEST)?;
+            Ok([message, shortest])
+        });
+        match rendered {
+            Ok(messages) => {
+                messages.iter().for_each(|message| check_ways_to_repay(info, &sample, message, problems));
+            }
             Err(fault) => {
                 let error = fault.in_full();
                 // What fails because another file does not parse is that file's problem, which is reported already.

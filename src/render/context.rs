@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::format::NumberForm;
 use super::{Phase, RenderRequest};
-use crate::domain::{Installment, Locale, Merchant, Money};
+use crate::domain::{Installment, Locale, Money};
 
 /// Declares an object of the template context: its fields, in the order of the definition, and how they are found.
 macro_rules! context_object {
@@ -54,9 +54,9 @@ context_object!(
         count,
         /// What is left to pay of all of them, by currency: `1,280.50元`.
         total,
-        /// `11月25日`, `25 Nov 2026`.
+        /// `11月25日`, `Nov 25, 2026`, in Britain `25 Nov 2026`.
         due_date,
-        /// `2026年11月25日`, `25 November 2026`.
+        /// `2026年11月25日`, `November 25, 2026`.
         due_date_full,
         /// The last due date where they differ; optional: all fall due on one day. Then the other two are the first.
         last_due_date,
@@ -68,10 +68,18 @@ context_object!(
         link,
         /// Where to unsubscribe; optional: an SMS has none.
         unsubscribe,
+        /// How much an SMS leaves out to be short, 0 to 5; see [`Brevity`].
+        brevity,
         /// By which the recipient can have the message verified at `/verify`; optional.
         check_code,
-        /// The language tag of the template.
+        /// The language tag that the reader reads: the template's, or a variant of it.
         locale,
+        /// Whether debt and amount are kept off the lock screen.
+        discreet,
+        /// A [`RequiredFields`].
+        required,
+        /// By key, the words that differ between the variants of the language.
+        words,
     }
 );
 
@@ -82,7 +90,19 @@ context_object!(
 
 context_object!(
     /// Customer service. Each is optional; phone or e-mail is there.
-    SupportFields { phone, email, hours }
+    SupportFields {
+        phone,
+        /// What a phone dials.
+        dial,
+        email,
+        /// As the reader's language writes them.
+        hours,
+    }
+);
+
+context_object!(
+    /// The texts that the law demands. Each is optional: it is demanded by no clause of the merchant's jurisdiction.
+    RequiredFields { opt_out, debt_advice }
 );
 
 context_object!(
@@ -112,16 +132,40 @@ context_object!(
     }
 );
 
+/// How much an SMS leaves out to be short. Each step leaves out one thing more: 1 the hours of customer service, 2 the
+/// borrower's name, 3 the list of amounts, 4 how to log in and what else a template says beside the point, 5 what to do
+/// if it is paid already. Never: the amount, the date, the link, a way to repay. Hours and name are missing for every
+/// template; the rest is up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Brevity(u8);
+
+impl Brevity {
+    const WITHOUT_HOURS: Self = Self(1);
+    const WITHOUT_NAME: Self = Self(2);
+
+    /// The last step.
+    pub(super) const SHORTEST: Self = Self(5);
+
+    /// Every step after the whole text.
+    pub(super) fn steps() -> impl Iterator<Item = Self> {
+        (1..=Self::SHORTEST.0).map(Self)
+    }
+}
+
+/// The most letters of a borrower's name.
+const MAX_NAME_GRAPHEMES: usize = 60;
+
 /// The most letters, as a reader counts them, of a data field that has no bound of its own: whatever a file holds, a
 /// message stays a message.
 const MAX_FIELD_GRAPHEMES: usize = 80;
 
 /// The context of one message, in the form of the template's own language. `None` if the total cannot be summed.
-pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale) -> Option<Value> {
+pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale, brevity: Brevity) -> Option<Value> {
     let form = NumberForm::of(locale);
     let due_date = request.installments.first()?.due_date;
     let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
     let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
+    let name = request.borrower.name.as_ref().filter(|_| brevity < Brevity::WITHOUT_NAME);
     let installments: Vec<Value> = request
         .installments
         .iter()
@@ -131,9 +175,9 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         })
         .collect();
     Some(Value::from_object(Root {
-        merchant: merchant_value(request.merchant),
+        merchant: merchant_value(request, form, brevity),
         borrower: Value::from_object(BorrowerFields {
-            name: optional(request.borrower.name.as_ref().map(|name| name.as_str())),
+            name: clipped(name.map(|name| name.as_str()), MAX_NAME_GRAPHEMES),
             account_phone_tail: optional(request.borrower.account_phone.as_ref().map(|phone| phone.tail())),
         }),
         count: Value::from(installments.len()),
@@ -146,20 +190,44 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         phase: Value::from(phase.as_str()),
         link: optional(request.link),
         unsubscribe: optional(request.unsubscribe),
+        brevity: Value::from(brevity.0),
         check_code: optional(request.check_code),
         locale: Value::from(locale.as_str()),
+        discreet: Value::from(request.discreet),
+        required: Value::from_object(RequiredFields {
+            opt_out: optional(form.words().get("opt_out").filter(|_| request.required.opt_out).map(String::as_str)),
+            debt_advice: optional(
+                form.words().get("debt_advice").filter(|_| request.required.debt_advice).map(String::as_str),
+            ),
+        }),
+        words: Value::from_object(Words(form)),
     }))
 }
 
-fn merchant_value(merchant: &Merchant) -> Value {
+/// The words of a locale file.
+#[derive(Debug)]
+struct Words(NumberForm);
+
+impl Object for Words {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.words().get(key.as_str()?).map(|word| Value::from(word.as_str()))
+    }
+}
+
+fn merchant_value(request: &RenderRequest<'_>, form: NumberForm, brevity: Brevity) -> Value {
+    let merchant = request.merchant;
+    let zone = request.borrower.time_zone.unwrap_or(merchant.time_zone);
+    let hours = merchant.support.hours.filter(|_| brevity < Brevity::WITHOUT_HOURS);
+    let hours = hours.map(|hours| form.hours(&hours, zone, request.today));
     Value::from_object(MerchantFields {
         name: text(&merchant.name),
         signature: text(&merchant.signature),
         app_name: text(&merchant.app_name),
         support: Value::from_object(SupportFields {
             phone: optional(merchant.support.phone.as_deref()),
+            dial: optional(merchant.support.dial().as_deref()),
             email: optional(merchant.support.email.as_ref().map(|email| email.as_str())),
-            hours: optional(merchant.support.hours.as_deref()),
+            hours: optional(hours.as_deref()),
         }),
     })
 }
@@ -168,8 +236,8 @@ fn installment_value(form: NumberForm, installment: &Installment, outstanding: &
     let paid = &installment.paid_amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
-        order_ref: clipped(installment.readable_order().as_deref()),
-        product: clipped(installment.readable_product().as_deref()),
+        order_ref: clipped(installment.readable_order().as_deref(), MAX_FIELD_GRAPHEMES),
+        product: clipped(installment.readable_product().as_deref(), MAX_FIELD_GRAPHEMES),
         sequence: number(installment.sequence),
         of: number(installment.of),
         amount: Value::from(form.money(&installment.amount)),
@@ -184,12 +252,12 @@ fn optional(data: Option<&str>) -> Value {
     data.map(str::trim).filter(|data| !data.is_empty()).map_or_else(|| Value::from(()), text)
 }
 
-fn clipped(data: Option<&str>) -> Value {
+fn clipped(data: Option<&str>, most: usize) -> Value {
     // A text has no more letters than bytes, so most need no count.
-    if data.is_none_or(|data| data.len() <= MAX_FIELD_GRAPHEMES) {
+    if data.is_none_or(|data| data.len() <= most) {
         return optional(data);
     }
-    match data.and_then(|data| data.grapheme_indices(true).nth(MAX_FIELD_GRAPHEMES)) {
+    match data.and_then(|data| data.grapheme_indices(true).nth(most)) {
         Some((end, _)) => optional(data.map(|data| format!("{}...", &data[..end])).as_deref()),
         None => optional(data),
     }

@@ -123,7 +123,7 @@ impl RenderFault {
                 let is_size = error.kind() == ErrorKind::WriteFailure;
                 let cause = if is_size { RenderCause::Size } else { RenderCause::Template };
                 RenderError {
-                    template: error.name().map_or(path, str::to_owned),
+                    template: error.name().map_or(path, |name| name.replace(".txt.html", ".txt")),
                     line: error.line(),
                     problem: wording(error, in_full),
                     cause,

@@ -1,10 +1,13 @@
 //! How money and dates are written, by what a file of `locales/` says.
 
+use std::collections::BTreeMap;
+
 use chrono::{Datelike, NaiveDate};
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::LocaleFile;
-use crate::domain::{Currency, Locale, Money};
+use crate::domain::{Currency, Locale, Money, SupportHours};
 
 /// How money and dates are written. It follows the template that was found, not the one that was asked for: a French
 /// borrower who is served the English text reads English dates in it.
@@ -15,6 +18,13 @@ pub(super) struct NumberForm(&'static LocaleFile);
 #[must_use]
 pub fn money_text(locale: &Locale, money: &Money) -> String {
     NumberForm::of(locale).money(money)
+}
+
+/// Sums by currency, as a page in that language writes them.
+#[must_use]
+pub fn total_text(locale: &Locale, amounts: impl Iterator<Item = Money>) -> String {
+    let amounts: Vec<_> = amounts.collect();
+    NumberForm::of(locale).total(amounts.iter()).unwrap_or_default()
 }
 
 /// A date in full, as a page in that language writes it.
@@ -31,6 +41,16 @@ impl NumberForm {
     /// An amount with its currency.
     pub(super) fn money(self, money: &Money) -> String {
         self.amount(money.amount(), money.currency())
+    }
+
+    /// Opening hours, for a reader in a time zone.
+    pub(super) fn hours(self, hours: &SupportHours, reader_zone: Tz, today: NaiveDate) -> String {
+        self.0.hours.text(hours, reader_zone, today)
+    }
+
+    /// The words that differ between the variants of the language.
+    pub(super) fn words(self) -> &'static BTreeMap<String, String> {
+        &self.0.words
     }
 
     /// Sums by currency, in the order in which the currencies occur: `1,280.50元和20.00美元`. `None` if a sum exceeds what
@@ -90,8 +110,11 @@ impl NumberForm {
     }
 
     fn amount(self, amount: Decimal, currency: Currency) -> String {
-        let number = grouped(&amount.to_string());
         let code = currency.code();
+        let mut number = grouped(&amount.to_string());
+        if amount.fract().is_zero() && self.0.whole_amounts.iter().any(|whole| whole == code) {
+            number.truncate(number.find('.').unwrap_or(number.len()));
+        }
         match (self.0.units.get(code), self.0.symbols.get(code)) {
             (Some(unit), _) => number + unit,
             (None, Some(symbol)) => format!("{symbol}{number}"),
@@ -139,7 +162,7 @@ mod tests {
     #[case("zh-CN", "1280.5", "CNY", "1,280.50元")]
     #[case("zh-CN", "99.9", "USD", "99.90美元")]
     #[case("zh-CN", "1.005", "KWD", "KWD 1.005")]
-    #[case("zh-TW", "1280.5", "CNY", "CNY 1,280.50")]
+    #[case("zh-HK", "1280.5", "CNY", "CNY 1,280.50")]
     #[case("en", "1280.5", "CNY", "CNY 1,280.50")]
     #[case("en-GB", "1280.5", "GBP", "£1,280.50")]
     #[case("en", "1280.5", "USD", "$1,280.50")]
@@ -154,7 +177,8 @@ mod tests {
 
     #[rstest]
     #[case("zh-CN", "11月25日", "2027年1月5日", "2026年11月25日")]
-    #[case("en", "25 Nov 2026", "5 Jan 2027", "25 November 2026")]
+    #[case("en", "Nov 25, 2026", "Jan 5, 2027", "November 25, 2026")]
+    #[case("en-GB", "25 Nov 2026", "5 Jan 2027", "25 November 2026")]
     #[case("de", "2026-11-25", "2027-01-05", "2026-11-25")]
     fn dates_read_as_in_the_language(
         #[case] tag: &str,

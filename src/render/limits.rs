@@ -14,6 +14,9 @@ pub(super) const MAX_PARAMETER_BYTES: usize = 4 * 1024;
 /// units.
 const BYTES_PER_UNIT: usize = 3;
 
+/// The parts of an SMS that more is left out for, up to what no borrower can do without.
+pub(super) const WANTED_SMS_PARTS: usize = 2;
+
 /// The size limits of a message. A longer one is never cut: it is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {

@@ -20,17 +20,18 @@
 //! For each language in turn (the one asked for, its parents, the `fallback` of its file in `locales/`, then the same
 //! for the merchant's, then `en`): the rule's own template of this merchant, then of all; then that of the phase
 //! (before, on, after the due date) of this merchant, then from the folder, then built in. So a text in the right
-//! language comes before the rule's own text in a wrong one, and an e-mail's parts are never mixed. Money and dates
-//! follow the template's language.
+//! language comes before the rule's own text in a wrong one, and an e-mail's parts are never mixed. Money, dates and
+//! spelling follow the reader's variant of the template's language: an `en` template reads British to `en-GB`.
 //!
 //! # What a template can name
 //!
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
 //! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`,
-//! `unsubscribe`, `check_code`, `locale`. Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`,
-//! `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they are `none`, which is false in
-//! `{% if %}` and an error if printed.
+//! `unsubscribe`, `check_code`, `locale`, `discreet`, `brevity`, `required` (`opt_out`, `debt_advice`). Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`,
+//! `required.*`, `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they are `none`, which is false in
+//! `{% if %}` and an error if printed. `words` holds the words of the reader's locale file that differ between variants
+//! of a language, such as `words.installment`.
 //!
 //! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that
 //! extend it; what a file includes keeps its own.
@@ -51,8 +52,10 @@ mod inline_css;
 mod limits;
 mod link;
 mod locale_file;
+mod opening_hours;
 mod registered;
 mod renderer;
+mod required;
 mod sample;
 mod scan;
 mod segments;
@@ -64,19 +67,25 @@ use std::fmt;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, TemplateName};
+use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, RequiredTexts, TemplateName};
 
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
-pub use format::{date_text, money_text};
+pub use format::{date_text, money_text, total_text};
 pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
-pub use locale_file::{LocaleFile, language_name, page_languages};
+pub use locale_file::{LocaleFile, language_name, main_page_languages, page_languages, page_text};
+pub use opening_hours::hours_text;
 pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
 pub use target::{SigningKey, SigningKeys, address_for};
+
+/// A word of the file of a locale.
+fn word(locale: &Locale, key: &str) -> Option<&'static str> {
+    LocaleFile::of(locale).words.get(key).map(String::as_str)
+}
 
 /// A short text that is another for other templates.
 fn fingerprint(templates: &impl fmt::Debug) -> String {
@@ -205,6 +214,10 @@ pub struct RenderRequest<'a> {
     pub channel: Channel,
     /// In which language.
     pub locale: &'a Locale,
+    /// Whether an SMS, and the subject of an e-mail, keep debt and amount off the lock screen.
+    pub discreet: bool,
+    /// What the law has the message say.
+    pub required: RequiredTexts,
     /// The borrower's local date: decides between before, on and after the due date.
     pub today: NaiveDate,
     /// The link, in the form that the gateway lets through; `None` where it lets none through.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::catalog::tags;
 use super::check::{check_names, no_problem_with};
-use super::context::context;
+use super::context::{Brevity, context};
 use super::engine::{RenderFault, environment, render};
 use super::limits::MAX_PARAMETER_BYTES;
 use super::{Phase, RenderCause, RenderError, RenderRequest};
@@ -219,7 +219,7 @@ impl RegisteredTemplates {
         let names = request.template.map(TemplateName::as_str).into_iter().chain(other);
         let found = self.find(request.merchant, &names.collect::<Vec<_>>(), request.locale).ok_or_else(nothing)?;
         let locale = found.locale.as_ref().unwrap_or(&request.merchant.locale);
-        let context = context(request, phase, locale).ok_or_else(nothing)?;
+        let context = context(request, phase, locale, Brevity::default()).ok_or_else(nothing)?;
         let named = |fault: RenderFault| RenderError { template: found.template.to_string(), ..fault.masked() };
         found.wording.fill(self.sign_name(request.merchant), &context).map_err(named)
     }

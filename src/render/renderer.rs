@@ -6,15 +6,16 @@ use minijinja::{Environment, Value};
 
 use super::builtin::is_builtin;
 use super::catalog::{Catalog, FileKind, TemplateQuery, gather};
-use super::context::{breaks_line, context};
+use super::context::{Brevity, breaks_line, context};
 use super::engine::{RenderFault, environment, render};
 use super::inline_css::inline_css;
-use super::segments::plain_punctuation;
+use super::limits::WANTED_SMS_PARTS;
+use super::segments::{fits, plain_punctuation, segments};
 use super::{
     MessageLimits, Phase, RenderCause, RenderError, RenderRequest, TemplateInfo, TemplateOrigin, TemplateSource,
     builtin_templates, check,
 };
-use crate::domain::{Channel, EmailParts, Merchant, Message, SmsText, Support, TemplateName};
+use crate::domain::{Channel, EmailParts, Locale, Message, SmsText, TemplateName};
 
 /// Templates, parsed and checked once. Cheap to render from on any number of threads.
 #[derive(Debug)]
@@ -124,27 +125,35 @@ impl Renderer {
         self.catalog.all()
     }
 
-    /// Renders a message from one template, whatever the request would find. An SMS that is too long is tried once more
-    /// without the hours of customer service: they are the one thing that a borrower can do without.
+    /// Renders a message from one template, whatever the request would find. An SMS of more than [`WANTED_SMS_PARTS`] is
+    /// made again with less in it, as [`Brevity`] says, until it is short enough; where nothing helps, the first that
+    /// has the fewest parts is taken.
     pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, RenderFault> {
-        match self.render_whole(info, request) {
-            Err(fault)
-                if info.channel == Channel::Sms && request.merchant.support.hours.is_some() && fault.is_size() =>
-            {
-                let support = Support { hours: None, ..request.merchant.support.clone() };
-                let merchant = Merchant { support, ..request.merchant.clone() };
-                self.render_whole(info, &RenderRequest { merchant: &merchant, ..*request })
+        let whole = self.render_whole(info, request, Brevity::default());
+        let Some(mut parts) = surplus_parts(&whole) else { return whole };
+        let mut shortest = whole;
+        for brevity in Brevity::steps() {
+            let shorter = self.render_whole(info, request, brevity);
+            match surplus_parts(&shorter) {
+                None => return shorter,
+                Some(fewer) if fewer < parts => (shortest, parts) = (shorter, fewer),
+                Some(_) => {}
             }
-            rendered => rendered,
         }
+        shortest
     }
 
-    fn render_whole(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, RenderFault> {
+    pub(super) fn render_whole(
+        &self,
+        info: &TemplateInfo,
+        request: &RenderRequest<'_>,
+        brevity: Brevity,
+    ) -> Result<Message, RenderFault> {
         let first = &info.files[0];
-        let about = request
-            .installments
-            .first()
-            .and_then(|installment| context(request, Phase::of(request.today, installment.due_date), &info.locale));
+        let about = request.installments.first().and_then(|installment| {
+            let phase = Phase::of(request.today, installment.due_date);
+            context(request, phase, reader_locale(info, request), brevity)
+        });
         let context =
             about.ok_or_else(|| RenderFault::Result(first.clone(), "is asked for no instalment or too much money"))?;
         let message = match (info.channel, &info.files[..]) {
@@ -183,6 +192,23 @@ impl Renderer {
     }
 }
 
+/// Of a message that is an SMS of more parts than wanted, how many it has: those that are too long to be counted have
+/// most. `None` for what is fine, or cannot be mended by leaving something out.
+fn surplus_parts(rendered: &Result<Message, RenderFault>) -> Option<usize> {
+    match rendered {
+        Ok(Message::Sms(SmsText(text))) if !fits(text, WANTED_SMS_PARTS) => Some(segments(text).parts),
+        Err(fault) if fault.is_size() => Some(usize::MAX),
+        _ => None,
+    }
+}
+
+/// The variant of the template's language that the reader reads.
+fn reader_locale<'r>(info: &'r TemplateInfo, request: &RenderRequest<'r>) -> &'r Locale {
+    let merchant = &request.merchant.locale;
+    let read = [request.locale.narrowed_by(merchant), merchant].into_iter().find(|locale| locale.is_of(&info.locale));
+    read.unwrap_or(&info.locale)
+}
+
 fn problem(template: String, line: Option<usize>, problem: impl Into<String>) -> RenderError {
     RenderError { template, line, problem: problem.into(), cause: RenderCause::Template }
 }
@@ -192,12 +218,32 @@ fn parse(
     problems: &mut Vec<RenderError>,
 ) -> Environment<'static> {
     let mut env = environment();
+    let texts: Vec<&str> = sources.keys().map(String::as_str).filter(|path| !path.ends_with(HTML)).collect();
     for (path, (text, _)) in sources {
-        if let Err(error) = env.add_template_owned(path.clone(), text.clone()) {
+        let is_html = path.ends_with(HTML);
+        let own = if is_html { escaping(text, &texts) } else { text.clone() };
+        if let Err(error) = env.add_template_owned(path.clone(), own) {
             problems.push(RenderFault::engine(path, error).in_full());
+        } else if !is_html {
+            // It parses as its twin does.
+            let _ = env.add_template_owned(format!("{path}{HTML}"), escaping(text, &texts));
         }
     }
     env
+}
+
+/// What the names of files end in whose data is escaped.
+const HTML: &str = ".html";
+
+/// The source of an HTML file, with each text file that it names replaced by that one's escaping twin: the engine decides
+/// by its name whether a file is escaped, not by who includes it.
+fn escaping(source: &str, texts: &[&str]) -> String {
+    let named = texts.iter().filter(|path| source.contains(**path));
+    named.fold(source.to_owned(), |source, path| {
+        ['"', '\''].into_iter().fold(source, |source, quote| {
+            source.replace(&format!("{quote}{path}{quote}"), &format!("{quote}{path}{HTML}{quote}"))
+        })
+    })
 }
 
 fn catalog(sources: &BTreeMap<String, (String, TemplateOrigin)>, problems: &mut Vec<RenderError>) -> Catalog {

@@ -1,14 +1,13 @@
 //! Sample data to check and preview templates.
 
 use chrono::{Days, NaiveDate};
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::locale_file::SampleTexts;
 use super::{LocaleFile, Phase, RenderRequest};
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, Locale, Merchant,
-    MerchantId, Money, PersonName, Phone, Support,
+    MerchantId, Money, PersonName, Phone, RequiredTexts, Support,
 };
 
 /// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
@@ -28,6 +27,8 @@ pub struct Sample {
     pub unsubscribe: Option<String>,
     /// The check code; like `link`.
     pub check_code: Option<String>,
+    /// What the law has the message say; nothing, unless it is set.
+    pub required: RequiredTexts,
 }
 
 /// Why a text of this file is one of its kind.
@@ -49,14 +50,17 @@ impl Sample {
         let unsubscribe = Some(format!("{}/u/AWk3x_sample_sample_sample_sample_", merchant.link_base));
         let (merchant, borrower) = (merchant.clone(), borrower(merchant, locale));
         let check_code = Some("SAMPLEC9DE".to_owned());
-        Self { merchant, borrower, installments, today, link, unsubscribe, check_code }
+        let required = RequiredTexts::default();
+        Self { merchant, borrower, installments, today, link, unsubscribe, check_code, required }
     }
 
     /// Every phase with one and with three instalments, with all that can be known, with nothing of it, and with each
     /// single thing missing.
     pub(super) fn variations(merchant: &Merchant, locale: &Locale) -> Vec<Self> {
-        let without: [fn(&mut Self); 14] = [
+        let without: [fn(&mut Self); 16] = [
             |_| {},
+            |sample| sample.merchant.discreet = true,
+            |sample| sample.required = RequiredTexts { opt_out: true, debt_advice: true },
             Self::spread,
             Self::strip,
             |sample| sample.borrower.name = None,
@@ -115,6 +119,8 @@ impl Sample {
             installments: &self.installments,
             template: None,
             no_other_template: false,
+            discreet: self.merchant.discreet,
+            required: self.required,
             channel,
             locale,
             today: self.today,
@@ -128,24 +134,25 @@ impl Sample {
 /// A merchant that does not exist, for previews where the config has none.
 #[must_use]
 pub fn sample_merchant(locale: &Locale) -> Merchant {
-    let SampleTexts { merchant: name, app, phone, hours, .. } = &LocaleFile::of(locale).sample;
+    let SampleTexts { merchant: name, app, phone, time_zone, .. } = &LocaleFile::of(locale).sample;
     Merchant {
         id: MerchantId::new("example").expect(FIXED),
         name: name.clone(),
         signature: name.clone(),
         app_name: app.clone(),
         locale: locale.clone(),
-        time_zone: Tz::Asia__Shanghai,
+        time_zone: *time_zone,
         country: "CN".into(),
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect(FIXED),
+        discreet: false,
         stopped: false,
         link_base: "https://pay.example.com".into(),
         bare_links: false,
         support: Support {
             phone: Some(phone.clone()),
             email: Some(EmailAddress::new("help@example.com").expect(FIXED)),
-            hours: Some(hours.clone()),
+            hours: Some(format!("daily 09:00-21:00 {time_zone}").parse().expect(FIXED)),
         },
     }
 }

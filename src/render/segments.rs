@@ -73,6 +73,15 @@ pub fn segments(text: &str) -> Segments {
     Segments { encoding, units, parts: cuts(text, encoding, units).len() + 1 }
 }
 
+/// Whether an SMS has so many parts at most; cheaper than the count of its parts.
+pub(super) fn fits(text: &str, parts: usize) -> bool {
+    let encoding = encoding(text);
+    let units: usize = text.chars().map(|character| encoding.units_of(character)).sum();
+    // At most one unit is left unused at the end of a part: what takes two is not torn apart.
+    let sure = parts * encoding.units_per_part() - parts;
+    units <= sure || segments(text).parts <= parts
+}
+
 /// The texts of an SMS's parts. Neither an extension character of GSM-7 nor a surrogate pair of UCS-2 is torn apart.
 #[must_use]
 pub fn split(text: &str) -> Vec<&str> {

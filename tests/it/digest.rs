@@ -3,7 +3,7 @@
 use crate::fixtures::{at, borrower, day, installment, policy, reminder, rule};
 use dueherald::domain::{Channel, Installment, InstallmentStatus, Locale, Message, ReminderId, SkipReason};
 use dueherald::plan::{Account, ChannelMode, Contact, Decision, Policy, Progress, Rule, SendPlan, decide};
-use dueherald::render::{Phase, Renderer, Sample, sample_merchant};
+use dueherald::render::{Phase, Renderer, Sample, page_languages, sample_merchant};
 use rstest::rstest;
 
 const TEN: &str = "2026-11-22T02:00:00Z";
@@ -96,13 +96,11 @@ fn only_the_same_step_of_the_same_rule_joins() {
     assert_eq!(sent.installments.iter().map(|one| one.due_date).collect::<Vec<_>>(), [day("2026-11-25")]);
 }
 
-#[rstest]
-#[case("zh-CN")]
-#[case("en")]
-fn each_line_of_a_digest_has_its_date(#[case] tag: &str) {
+#[test]
+fn each_line_of_a_digest_has_its_date() {
     let renderer = Renderer::new(Vec::new()).expect("the built-in templates are sound");
-    let locale = Locale::new(tag).expect("a language tag");
-    for phase in Phase::ALL {
+    for (tag, phase) in page_languages().flat_map(|tag| Phase::ALL.map(|phase| (tag, phase))) {
+        let locale = Locale::new(tag).expect("a language tag");
         let mut sample = Sample::new(&sample_merchant(&locale), &locale, phase, 3);
         sample.spread();
         let rendered = |channel| match renderer.render(&sample.request(channel, &locale)).expect("it renders") {
@@ -110,7 +108,7 @@ fn each_line_of_a_digest_has_its_date(#[case] tag: &str) {
             Message::Registered(_) => unreachable!("templates make none"),
             Message::Email(mail) => {
                 let dated = sample.installments.len();
-                let lines = mail.html.matches("display:block; font-size:13px").count();
+                let lines = mail.html.matches("<div style=\"font-size:13px").count();
                 assert!(lines >= 2 * dated, "each row says its plan and its date: {}", mail.html);
                 format!("{}\n\n{}", mail.subject, mail.text)
             }

@@ -33,10 +33,15 @@ pub(crate) fn merchant() -> Merchant {
         country: "CN".into(),
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
+        discreet: false,
         stopped: false,
         link_base: "https://pay.example.com".into(),
         bare_links: false,
-        support: Support { phone: Some("400-000-0000".into()), email: None, hours: Some("9:00–21:00".into()) },
+        support: Support {
+            phone: Some("400-000-0000".into()),
+            email: None,
+            hours: "daily 09:00-21:00 Asia/Shanghai".parse().ok(),
+        },
     }
 }
 
@@ -104,6 +109,7 @@ pub(crate) fn rule(name: &str, offsets: &[i32], mode: ChannelMode, order: &[Chan
         calendar: None,
         channels: ChannelChoice { mode, order: order.to_vec() },
         template: None,
+        discreet: None,
         second_route: None,
         digest: None,
         max_lateness: TimeDelta::hours(12),

@@ -179,7 +179,10 @@ fn a_change_that_would_lead_astray_is_refused_and_leaves_no_trace() {
         ),
         (vec!["set", "mall-app", "--step", "fr=Ouvrir"], "is no step"),
         (vec!["set", "mall-web", "--step", "en=Open it"], "is for routes of kind app only"),
-        (vec!["set", "care", "--merchant", "mall", "--kind", "support", "--hours", "9-21"], "--hours are of nobody"),
+        (
+            vec!["set", "care", "--merchant", "mall", "--kind", "support", "--hours", "daily 09:00-21:00 UTC"],
+            "--hours are of nobody",
+        ),
         (vec!["close", "mal-web"], "no route mal-web"),
         (vec!["replace", "mall-web", "--by", "mall-web"], "leads back"),
         (vec!["replace", "mall-web", "--by", "harbor-web"], "another merchant's"),

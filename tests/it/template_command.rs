@@ -5,9 +5,9 @@ use std::fs;
 
 use clap::Parser;
 use dueherald::cli::template::{
-    CheckVerdict, TemplateCommand, TemplateCommandError, check, list, preview, preview_sample,
+    CheckArgs, CheckVerdict, TemplateCommand, TemplateCommandError, check, list, preview, preview_sample,
 };
-use dueherald::domain::{Channel, Locale, Merchant, MerchantId};
+use dueherald::domain::{Channel, Currency, Locale, Merchant, MerchantId, Price, PriceUnit};
 use dueherald::render::{Phase, Renderer, Sample, TemplateSource, sample_merchant};
 
 #[derive(Parser)]
@@ -35,7 +35,7 @@ fn run(line: &str) -> Result<(String, Option<CheckVerdict>), TemplateCommandErro
     let mut verdict = None;
     match command {
         TemplateCommand::List(args) => list(&args, &renderer(), &mut out)?,
-        TemplateCommand::Check(args) => verdict = Some(check(&args, Ok(&renderer()), &merchants(), &mut out)?),
+        TemplateCommand::Check(args) => verdict = Some(check(&args, Ok(&renderer()), &merchants(), None, &mut out)?),
         TemplateCommand::Preview(args) => preview_sample(&args, &renderer(), &merchants(), &mut out)?,
     }
     Ok((String::from_utf8(out).expect("output is UTF-8"), verdict))
@@ -56,13 +56,85 @@ fn list_shows_where_each_template_comes_from() {
 
 #[test]
 fn check_shows_lengths_and_warns_of_long_ones() {
-    let (text, verdict) = run("check").expect("the command succeeds");
+    let (text, verdict) = run("check --max-segments 3").expect("the command succeeds");
     assert_eq!(verdict, Some(CheckVerdict::Sound));
     insta::assert_snapshot!("check", text);
-    let (text, verdict) = run("check --max-segments 2").expect("the command succeeds");
+    let (text, verdict) = run("check --max-segments 1").expect("the command succeeds");
     assert_eq!(verdict, Some(CheckVerdict::Long));
-    let warning = "warning: overdue/sms.zh-CN.txt is 3 parts long with 1 instalment of example, more than 2";
-    assert!(text.contains(warning), "{text}");
+    let warning = " parts long with 1 instalment of example, more than 1";
+    assert!(text.contains("warning: overdue/sms.zh-CN.txt is ") && text.contains(warning), "{text}");
+}
+
+/// An own text without the words that the law demands fails the check of that merchant, and of no other.
+#[test]
+fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
+    let in_jurisdiction = |code: &str| {
+        let mut merchants = merchants();
+        let jurisdiction = code.parse().expect("a jurisdiction");
+        merchants.values_mut().for_each(|merchant| merchant.jurisdiction = jurisdiction);
+        merchants
+    };
+    let text = "{{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}";
+    let subject = ("overdue/email.en.subject.txt", "A message");
+    let folder =
+        [("last-call/sms.en.txt", text), ("overdue/email.en.txt", text), ("overdue/email.en.html", text), subject];
+    let folder = folder.map(|(path, text)| TemplateSource { path: path.into(), text: text.into() });
+    let own = Renderer::new(folder.into()).expect("sound by itself");
+    let told = |renderer: &Renderer, code: &str| {
+        let mut out = Vec::new();
+        let args = CheckArgs { max_segments: 4 };
+        let verdict = check(&args, Ok(renderer), &in_jurisdiction(code), None, &mut out).expect("a vector takes all");
+        (verdict, String::from_utf8(out).expect("output is UTF-8"))
+    };
+    let (verdict, text) = told(&own, "us");
+    assert_eq!(verdict, CheckVerdict::Broken);
+    assert!(text.contains("last-call/sms.en.txt: leaves out how to opt out; print required.opt_out"), "{text}");
+    assert!(text.contains("overdue/email.en.html: leaves out how to opt out; print unsubscribe"), "{text}");
+    assert!(text.contains("which us demands of example"), "{text}");
+    let (verdict, text) = told(&own, "eu");
+    assert_eq!(verdict, CheckVerdict::Broken);
+    assert!(
+        text.contains("overdue/email.en.txt: leaves out that there is debt advice") && !text.contains("sms"),
+        "{text}"
+    );
+    assert_eq!(told(&own, "cn").0, CheckVerdict::Sound, "China demands nothing of the kind");
+    let built_in = Renderer::new(Vec::new()).expect("sound");
+    for code in ["us", "eu", "cn", "uk", "in", "sg"] {
+        assert_ne!(told(&built_in, code).0, CheckVerdict::Broken, "{code}");
+    }
+}
+
+#[test]
+fn check_tells_the_price_of_each_sms() {
+    let currency = Currency::new("CNY").expect("a code");
+    let price = Price { amount: "0.045".parse().expect("a number"), per: PriceUnit::Segment, currency };
+    let (args, mut out) = (CheckArgs { max_segments: 4 }, Vec::new());
+    check(&args, Ok(&renderer()), &merchants(), Some(&price), &mut out).expect("a vector takes all");
+    let text = String::from_utf8(out).expect("output is UTF-8");
+    assert!(text.contains("1 part, 0.045 CNY") && text.contains("2 parts, 0.09 CNY"), "{text}");
+}
+
+/// A locale is previewed in the name of the merchant that speaks it, not of the first.
+#[test]
+fn preview_takes_the_merchant_that_speaks_the_language() {
+    let mut known = merchants();
+    let mut harbour = sample_merchant(&Locale::new("en-GB").expect("a language tag"));
+    (harbour.id, harbour.signature) = (MerchantId::new("harbour").expect("an id"), "Harbour".into());
+    known.insert(harbour.id.clone(), harbour);
+    for (line, start) in [
+        ("preview --locale en", "Harbour: Your instalment of"),
+        ("preview --locale en-GB", "Harbour: Your instalment of"),
+        ("preview", "【示例商城】"),
+    ] {
+        let words = std::iter::once("dueherald").chain(line.split_whitespace());
+        let Ok(Line { command: TemplateCommand::Preview(args) }) = Line::try_parse_from(words) else {
+            panic!("{line}")
+        };
+        let mut out = Vec::new();
+        preview_sample(&args, &renderer(), &known, &mut out).expect("the preview is printed");
+        let text = String::from_utf8(out).expect("output is UTF-8");
+        assert!(text.contains(start), "{line}: {text}");
+    }
 }
 
 #[test]
@@ -73,7 +145,7 @@ fn check_shows_every_problem_of_templates_that_do_not_load() {
     let Ok(Line { command: TemplateCommand::Check(args) }) = Line::try_parse_from(["dueherald", "check"]) else {
         panic!("this is the check command");
     };
-    let verdict = check(&args, Err(&problems), &merchants(), &mut out).expect("a vector takes all");
+    let verdict = check(&args, Err(&problems), &merchants(), None, &mut out).expect("a vector takes all");
     assert_eq!(verdict, CheckVerdict::Broken);
     let text = String::from_utf8(out).expect("output is UTF-8");
     assert!(
@@ -135,4 +207,29 @@ fn preview_takes_real_data() {
     let mut out = Vec::new();
     preview(&args, &renderer(), &data.request(Channel::Sms, &locale), &mut out).expect("the preview is printed");
     assert!(String::from_utf8(out).expect("output is UTF-8").contains("in the Real Finance app"));
+}
+
+/// The message of a real reminder is that of its own step and day, on its own channel, whatever day it is today.
+#[test]
+fn a_real_reminder_is_previewed_as_it_leaves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = include_str!("explain/dueherald.toml");
+    crate::commands::write_private(&folder.path().join("dueherald.toml"), config);
+    let rows = "merchant,borrower_id,installment_id,amount,currency,due_date,phone,email,product\n\
+                mall,B1,I1,120.50,CNY,2026-11-26,13800138000,b1@mail.example,sofa\n";
+    fs::write(folder.path().join("rows.csv"), rows).expect("a file");
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("dueherald"));
+        let done = command.current_dir(folder.path()).args(words).env_remove("DUEHERALD_CONFIG").output();
+        String::from_utf8(done.expect("the binary starts").stdout).expect("UTF-8")
+    };
+    run(&["migrate"]);
+    run(&["import", "rows.csv"]);
+    run(&["scan", "--at", "2026-11-23T10:30:00+08:00"]);
+    let listed: serde_json::Value = serde_json::from_str(&run(&["reminders", "--format", "json"])).expect("JSON");
+    let mail = listed.as_array().and_then(|rows| rows.iter().find(|row| row["channel"] == "email")).expect("an e-mail");
+    let text = run(&["template", "preview", "--reminder", &mail["id"].to_string()]);
+    assert!(text.contains("before-due/email.zh-CN") && text.contains("（3天后）到期"), "{text}");
+    let text = run(&["template", "preview", "on-due", "--channel", "sms", "--reminder", &mail["id"].to_string()]);
+    assert!(text.starts_with("template: on-due/sms.zh-CN.txt"), "what is asked for comes first: {text}");
 }

@@ -47,7 +47,7 @@ fn config(folder: &Path, database: Option<String>, smtp: &SmtpSink, http: &HttpS
         country = "CN"
         jurisdiction = "cn"
         link_base = "https://pay.example.com"
-        support = {{ phone = "400-000-0000", hours = "9:00–21:00" }}
+        support = {{ phone = "400-000-0000", hours = {{ from = "09:00", to = "21:00" }} }}
         [routes.bill]
         merchant = "mall"
         kind = "web"

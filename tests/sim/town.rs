@@ -67,6 +67,7 @@ pub(crate) fn merchants() -> [Merchant; 2] {
         link_base: "https://pay.example.com".into(),
         bare_links: false,
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },
+        discreet: false,
         stopped: false,
     };
     [
@@ -126,6 +127,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
         calendar: None,
         channels: ChannelChoice { mode, order: both.to_vec() },
         template: None,
+        discreet: None,
         second_route: None,
         priority: if name == "late" { 1 } else { 0 },
         digest: None,

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{RouteKindArg, SetArgs};
 use crate::cli::CliError;
-use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support};
+use crate::domain::{AppGuide, AppSteps, EmailAddress, RouteKind, Support, SupportHours};
 use crate::render::page_languages;
 
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub(super) struct ContactArgs {
     /// E-mail address of support
     #[arg(long)]
     email: Option<String>,
-    /// Opening hours of support
+    /// Opening hours of support, such as "mon-fri 09:00-21:00 Asia/Shanghai"
     #[arg(long)]
-    hours: Option<String>,
+    hours: Option<SupportHours>,
 }
 
 /// The kind that is said, or else the known one, with what is said of it.
@@ -62,7 +62,7 @@ pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
         }
         RouteKind::Support { contact: Some(Support { phone, email, hours }) } => {
             let email = email.as_ref().map(|email| email.as_str().to_owned());
-            [phone.clone(), email, hours.clone()].into_iter().flatten().collect()
+            [phone.clone(), email, hours.map(|hours| hours.to_string())].into_iter().flatten().collect()
         }
     }
 }
@@ -131,6 +131,6 @@ impl ContactArgs {
         let wrong =
             |_| CliError::Use("--email is no e-mail address; write for example service@mall.example".to_owned());
         let email = self.email.as_deref().map(EmailAddress::new).transpose().map_err(wrong)?;
-        Ok(Some(Support { phone: self.phone.clone(), email, hours: self.hours.clone() }))
+        Ok(Some(Support { phone: self.phone.clone(), email, hours: self.hours }))
     }
 }

@@ -61,7 +61,8 @@ pub(in crate::store) fn details(kind: &RouteKind) -> Option<String> {
         RouteKind::Web { .. } => Details::default(),
         RouteKind::App { guide: AppGuide { stores, steps }, .. } => Details { stores, steps, ..Details::default() },
         RouteKind::Support { contact } => contact.map_or_else(Details::default, |Support { phone, email, hours }| {
-            Details { phone, email: email.map(|email| email.as_str().to_owned()), hours, ..Details::default() }
+            let (email, hours) = (email.map(|email| email.as_str().to_owned()), hours.map(|hours| hours.to_string()));
+            Details { phone, email, hours, ..Details::default() }
         }),
     };
     // Texts and lists of texts are always JSON.
@@ -79,6 +80,8 @@ fn kind(word: &str, url: String, details: Option<String>) -> Result<RouteKind, S
         "app" => RouteKind::App { url, guide: AppGuide { stores, steps } },
         "support" => {
             let email = read_if_known(email, DETAILS, EmailAddress::new)?;
+            // Hours of a version that is older than their present form are left out, and nothing else of it.
+            let hours = hours.and_then(|hours| hours.parse().ok());
             let is_own = phone.is_some() || email.is_some();
             RouteKind::Support { contact: is_own.then_some(Support { phone, email, hours }) }
         }

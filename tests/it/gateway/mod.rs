@@ -49,6 +49,7 @@ fn merchant() -> Merchant {
         country: "CN".into(),
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
+        discreet: false,
         stopped: false,
         link_base: "https://pay.mall.example".into(),
         bare_links: false,

@@ -35,6 +35,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         country: country.to_owned(),
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
+        discreet: false,
         stopped: false,
         link_base: "https://pay.example.com".to_owned(),
         bare_links: false,

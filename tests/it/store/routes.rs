@@ -40,7 +40,9 @@ pub(super) async fn versions_are_kept_and_the_newest_is_told(store: &dyn Store, 
     support.route.kind = RouteKind::Support { contact: None };
     let mut own = support.clone();
     let email = EmailAddress::new("help@mall.example").ok();
-    own.route.kind = RouteKind::Support { contact: Some(Support { phone: None, email, hours: Some("9–21".into()) }) };
+    own.route.kind = RouteKind::Support {
+        contact: Some(Support { phone: None, email, hours: "mon-sat 09:00-21:00 Asia/Shanghai".parse().ok() }),
+    };
     assert_eq!(store.route_versions(None).await.expect("read"), []);
     for one in [&first, &app, &second, &support, &own] {
         store.add_route_version(one).await.expect("written");

@@ -149,6 +149,8 @@ pub(super) fn send(_: &NewReminder, account: &Account, now: DateTime<Utc>) -> De
         today: now.date_naive(),
         template: None,
         no_other_template: false,
+        discreet: false,
+        required: dueherald::domain::RequiredTexts::default(),
         second_route: None,
         until: now + TimeDelta::hours(1),
     })

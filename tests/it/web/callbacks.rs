@@ -124,6 +124,8 @@ async fn accepted(store: &MemoryStore, borrower: &str, number: &str) -> Reminder
             today: now.date_naive(),
             template: None,
             no_other_template: false,
+            discreet: false,
+            required: dueherald::domain::RequiredTexts::default(),
             second_route: None,
             until: now + TimeDelta::hours(1),
         })

@@ -160,10 +160,12 @@ impl SuppressionStore for FakeStore {
     async fn lift_suppression(
         &self,
         _: Option<&MerchantId>,
-        _: &AddressKey,
-        _: &ManualChange,
+        address: &AddressKey,
+        by: &ManualChange,
     ) -> Result<bool, StoreError> {
-        unreachable!("no page lifts suppressions")
+        assert_eq!(by.actor, "borrower", "only borrowers undo on a page");
+        self.suppressed.lock().expect("nobody panics with it").retain(|one| one.address != *address);
+        self.answer(true).await
     }
 
     async fn suppression_changes(&self, _: &SuppressionChangeFilter) -> Result<Vec<SuppressionChange>, StoreError> {

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use dueherald::domain::{Channel, Installment, InstallmentStatus, Locale, RouteKey};
 use dueherald::http::{STORE_PATIENCE, public};
 use dueherald::plan::{ChannelMode, Policy, Rule};
+use dueherald::render::page_languages;
 use futures_util::FutureExt;
 use rstest::rstest;
 use sha2::{Digest, Sha256};
@@ -58,8 +59,8 @@ async fn the_page_is_in_the_borrowers_language_else_the_merchants() {
     let mut world = World::new();
     world.borrower().locale = Locale::new("en-GB").ok();
     let page = landing(world).await;
-    assert!(page.body.contains(r#"<html lang="en">"#) && page.body.contains("25 November 2026"));
-    insta::assert_snapshot!("open_en", without_style(&page.body));
+    assert!(page.body.contains(r#"<html lang="en-GB">"#) && page.body.contains("25 November 2026"));
+    insta::assert_snapshot!("open_en-GB", without_style(&page.body));
 
     let mut world = World::new();
     world.merchant.locale = Locale::new("en").expect("a tag");
@@ -67,12 +68,17 @@ async fn the_page_is_in_the_borrowers_language_else_the_merchants() {
 
     let mut world = World::new();
     world.merchant.locale = Locale::new("en").expect("a tag");
-    world.borrower().locale = Locale::new("zh-Hant-HK").ok();
+    world.borrower().locale = Locale::new("zh-SG").ok();
     assert!(landing(world).await.body.contains(r#"<html lang="zh-CN">"#));
+
+    let mut world = World::new();
+    world.merchant.locale = Locale::new("en-GB").expect("a tag");
+    world.borrower().locale = Locale::new("en").ok();
+    assert!(landing(world).await.body.contains(r#"<html lang="en-GB">"#), "English at a merchant in Britain");
 }
 
 #[rstest]
-#[case::days_before("2026-11-24T15:59:59Z", "还有 1 天")]
+#[case::days_before("2026-11-24T15:59:59Z", "明天到期")]
 #[case::on_the_day("2026-11-24T16:00:00Z", "今天到期")]
 #[case::still_the_day("2026-11-25T15:59:59Z", "今天到期")]
 #[case::after("2026-11-25T16:00:00Z", "已过还款日")]
@@ -88,9 +94,9 @@ async fn days_are_counted_on_the_borrowers_calendar(#[case] now: &str, #[case] s
 #[case::paid_zh("paid_zh", "zh-CN", Some(InstallmentStatus::Paid), "账单已还清")]
 #[case::paid_en("paid_en", "en", Some(InstallmentStatus::Paid), "All paid, thank you")]
 #[case::cancelled_zh("cancelled_zh", "zh-CN", Some(InstallmentStatus::Cancelled), "账单已取消")]
-#[case::cancelled_en("cancelled_en", "en", Some(InstallmentStatus::Cancelled), "This bill was cancelled")]
+#[case::cancelled_en("cancelled_en", "en", Some(InstallmentStatus::Cancelled), "This bill was canceled")]
 #[case::rescheduled_zh("rescheduled_zh", "zh-CN", None, "还款日已变更")]
-#[case::rescheduled_en("rescheduled_en", "en", None, "The due date has moved")]
+#[case::rescheduled_en("rescheduled_en", "en", None, "The due date has changed")]
 #[tokio::test]
 async fn a_bill_that_is_settled_offers_no_way_to_repay_but_a_person_to_ask(
     #[case] name: &str,
@@ -175,7 +181,7 @@ async fn the_route_that_an_instalment_names_comes_first() {
 #[tokio::test]
 async fn nothing_personal_stands_in_any_page() {
     for status in [InstallmentStatus::Open, InstallmentStatus::Paid, InstallmentStatus::Cancelled] {
-        for locale in ["zh-CN", "en"] {
+        for locale in page_languages() {
             let mut world = World::new();
             world.store.account.installments = vec![installment("I-1", Some("随心分"))];
             world.set_status(status);
@@ -251,7 +257,7 @@ async fn a_failing_store_gets_a_kind_page_in_both_languages_whatever_the_token()
         let page = get(router(world), &path).await;
         assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(page.header("retry-after"), "60");
-        assert!(page.body.contains("客服") && page.body.contains("Customer service"));
+        assert!(page.body.contains("客服") && page.body.contains("customer service"));
         bodies.push(page.body);
     }
     assert_eq!(bodies[0], bodies[1]);
@@ -322,7 +328,7 @@ async fn head_tells_what_get_would_and_nothing_else_is_allowed() {
 async fn what_the_config_says_is_escaped() {
     let mut world = World::new();
     world.merchant.name = "<i>&\"云帆\"".into();
-    world.merchant.support.hours = Some("</p><script>alert(1)</script>".into());
+    world.merchant.support.phone = Some("</p><script>alert(1)</script>".into());
     let page = landing(world).await;
     assert!(!page.body.contains("<i>") && !page.body.contains("<script"));
 }

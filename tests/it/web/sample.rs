@@ -18,13 +18,14 @@ pub(super) fn merchant() -> Merchant {
         country: "CN".into(),
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
+        discreet: false,
         stopped: false,
         link_base: "https://l.yunfan.example".into(),
         bare_links: false,
         support: Support {
             phone: Some("400-820-8820".into()),
             email: EmailAddress::new("help@yunfan.example").ok(),
-            hours: Some("9:00–21:00".into()),
+            hours: "daily 09:00-21:00 Asia/Shanghai".parse().ok(),
         },
     }
 }

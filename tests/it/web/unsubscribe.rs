@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use dueherald::domain::{Address, Channel, Locale, MerchantId, Suppression, SuppressionReason};
 use dueherald::http::public;
+use dueherald::render::page_languages;
 use rstest::rstest;
 use tower::ServiceExt;
 
@@ -48,7 +49,7 @@ async fn post(router: Router, path: &str, body: impl Into<Body>) -> (StatusCode,
 
 #[tokio::test]
 async fn looking_at_the_page_unsubscribes_nobody() {
-    for locale in ["zh-CN", "en"] {
+    for locale in page_languages() {
         let mut world = world();
         world.borrower().locale = Locale::new(locale).ok();
         let (router, suppressed) = router(world);
@@ -75,7 +76,7 @@ async fn one_click_suppresses_that_address_for_that_merchant(#[case] body: &'sta
     let (router, suppressed) = router(world);
     let (status, body) = post(router, &link(), body).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    assert!(body.contains("已退订") && !body.contains("<form"), "{body}");
+    assert!(body.contains("已退订") && !body.contains("One-Click"), "{body}");
     let expected = Suppression {
         merchant: MerchantId::new("yunfan").ok(),
         address: Address::Email(email).into(),
@@ -137,13 +138,48 @@ async fn twice_is_as_good_as_once() {
 }
 
 #[tokio::test]
+async fn who_unsubscribed_here_by_mistake_undoes_it_here() {
+    let mut world = world();
+    world.store.account.suppressed = Some(SuppressionReason::OptedOut);
+    let (router, suppressed) = router(world);
+    let (_, page) = post(router.clone(), &link(), ONE_CLICK).await;
+    assert!(page.contains("恢复邮件提醒"), "{page}");
+    let (status, page) = post(router.clone(), &link(), "resume=email").await;
+    assert_eq!((status, page.contains("已恢复邮件提醒")), (StatusCode::OK, true), "{page}");
+    assert!(suppressed.lock().unwrap().is_empty());
+    assert!(get(router, &link()).await.body.contains("One-Click"), "and can be done again");
+}
+
+/// Who answered STOP, complained, or asked customer service, is not written to again because a link is pressed.
+#[rstest]
+#[case::by_a_reply("reply:kannel", true)]
+#[case::by_staff("command", true)]
+#[case::everywhere("link", false)]
+#[tokio::test]
+async fn an_opt_out_by_another_way_stays(#[case] source: &str, #[case] of_merchant: bool) {
+    let mut world = world();
+    world.store.account.suppressed = Some(SuppressionReason::OptedOut);
+    let (router, suppressed) = router(world);
+    post(router.clone(), &link(), ONE_CLICK).await;
+    {
+        let mut known = suppressed.lock().unwrap();
+        known[0].source = source.into();
+        known[0].merchant.take_if(|_| !of_merchant);
+    }
+    let (status, page) = post(router.clone(), &link(), "resume=email").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("请联系客服") && !page.contains("已恢复"), "{page}");
+    assert_eq!(suppressed.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_opt_out_that_ends_is_not_taken_for_one_that_does_not() {
     let mut world = world();
     world.store.account.suppressed = Some(SuppressionReason::OptedOut);
     let (router, suppressed) = router(world);
     post(router.clone(), &link(), ONE_CLICK).await;
     suppressed.lock().unwrap()[0].until = Some(crate::fixtures::at("2999-01-01T00:00:00Z"));
-    assert!(get(router.clone(), &link()).await.body.contains("<form"));
+    assert!(get(router.clone(), &link()).await.body.contains("One-Click"));
     post(router, &link(), ONE_CLICK).await;
     assert_eq!(suppressed.lock().unwrap().last().map(|last| last.until), Some(None));
 }

@@ -28,7 +28,7 @@ async fn verified(router: Router, body: impl Into<Body>) -> (StatusCode, String)
 async fn a_genuine_code_tells_the_merchant_and_the_day_and_not_whose_it_is() {
     let (status, page) = verified(public::router(World::new().public()), format!("code={CODE}")).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(page.contains("核验通过") && page.contains("云帆商城") && page.contains("2026-11-22"), "{page}");
+    assert!(page.contains("核验通过") && page.contains("云帆商城") && page.contains("2026年11月22日"), "{page}");
     for personal in ["欧阳", "13800138000", "ouyang", "B-1001", "1288.66", "2026-11-25", CODE] {
         assert!(!page.contains(personal), "{personal}: {page}");
     }

@@ -1,0 +1,33 @@
+//! What the SMS of each merchant come to, by its real names, and what the law demands that they lack.
+
+use std::io::{self, Write};
+
+use crate::cli::template::{missing_texts, parts_in_words, sms_length, sms_price};
+use crate::config::Config;
+use crate::domain::{Channel, Merchant};
+use crate::render::Renderer;
+
+/// Prints the parts, and the price, of each SMS in the merchant's language with one instalment.
+pub(super) fn show(config: &Config, renderer: &Renderer, merchant: &Merchant, out: &mut dyn Write) -> io::Result<()> {
+    if !config.channels.contains_key(&Channel::Sms) {
+        return Ok(());
+    }
+    let mut lengths = Vec::new();
+    for info in renderer.templates() {
+        let is_for = info.merchant.as_deref().is_none_or(|owner| owner == merchant.id.as_str());
+        let is_spoken = merchant.locale.is_of(&info.locale);
+        if info.channel != Channel::Sms || !is_for || !is_spoken {
+            continue;
+        }
+        if let Ok(Some(length)) = sms_length(renderer, info, merchant, 1) {
+            lengths.push(format!("{} {}", info.template, parts_in_words(length.parts, sms_price(config))));
+        }
+    }
+    if lengths.is_empty() { Ok(()) } else { writeln!(out, "    SMS: {}", lengths.join("; ")) }
+}
+
+/// What the templates of each merchant leave out of what its jurisdiction demands.
+pub(super) fn missing(config: &Config, renderer: &Renderer) -> Vec<String> {
+    let merchants = config.policy.merchants.values();
+    merchants.flat_map(|merchant| missing_texts(renderer, merchant)).map(|problem| problem.to_string()).collect()
+}
