@@ -8,6 +8,8 @@ mod chromium;
 mod daemon;
 #[path = "peers/kannel/mod.rs"]
 mod kannel;
+#[path = "peers/mail/mod.rs"]
+mod mail;
 #[path = "faults/noon.rs"]
 mod noon;
 #[expect(dead_code, reason = "the process tests wait for more")]

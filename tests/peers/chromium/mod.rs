@@ -2,6 +2,7 @@
 //! `target/screenshots`.
 
 mod browser;
+mod mails;
 mod pictures;
 mod shop;
 
@@ -19,7 +20,11 @@ const DESK: Screen = Screen { name: "desk", width: 1280, height: 800, scale: 1, 
 
 const SIGNED: [&str; 4] = ["--actor", "wang", "--reason", "入口搬迁"];
 
-/// A background job that has sent a message on a channel to each of two borrowers.
+/// The languages of the borrowers, each with a word that only its messages hold.
+const LANGUAGES: [(&str, &str); 4] =
+    [("zh-CN", "还款"), ("zh-TW", "繳款"), ("en-GB", "instalment"), ("en", "installment")];
+
+/// A background job that has sent a message on a channel to a borrower of each language.
 struct House {
     daemon: Daemon,
     channel: &'static str,
@@ -52,15 +57,18 @@ impl House {
             "merchant,borrower_id,name,locale,phone,account_phone,email,installment_id,order_ref,product,sequence,of,amount,currency,due_date,status\n\
              mall,zhang,欧阳晓雯,zh-CN,13800138000,13911112222,zhang@mail.example,i1,20261122-778899,随心分,2,6,1288.66,CNY,{due},{status}\n\
              mall,jones,Ann \
-             Jones,en,13800138001,13911113333,jones@mail.example,i2,20261122-778900,Flexi,1,3,64.20,CNY,{due},{status}\n"
+             Jones,en,13800138001,13911113333,jones@mail.example,i2,20261122-778900,Flexi,1,3,64.20,CNY,{due},{status}\n\
+             mall,wang,王小明,zh-TW,13800138002,13911114444,wang@mail.example,i3,20261122-778901,彈性分期,1,3,64.20,CNY,{due},{status}\n\
+             mall,smith,Joe \
+             Smith,en-GB,13800138003,13911115555,smith@mail.example,i4,20261122-778902,Flexi,1,3,64.20,CNY,{due},{status}\n"
         );
         let file = self.daemon.folder().join("due.csv");
         fs::write(&file, csv).expect("the file can be written");
         self.daemon.told(&["import", file.to_str().expect("a path")]);
     }
 
-    /// The addresses of the pages in the messages, the Chinese one first; `mark` is what they begin with.
-    async fn links(&self, mark: &str) -> [String; 2] {
+    /// The addresses of the pages in the messages, in the order of [`LANGUAGES`]; `mark` is what they begin with.
+    async fn links(&self, mark: &str) -> [String; 4] {
         let folder = self.daemon.folder().join("captured");
         let suffix = if self.channel == "sms" { "txt" } else { "html" };
         let texts = || {
@@ -69,16 +77,17 @@ impl House {
             let whole = paths.filter(|path| path.extension().is_some_and(|extension| extension == suffix));
             whole.filter_map(|path| fs::read_to_string(path).ok()).collect::<Vec<_>>()
         };
-        until("both messages leave", async || texts().len() == 2).await;
-        let mut texts = texts();
-        texts.sort_by_key(|text| !text.contains("账单") && !text.contains("还款"));
+        until("all messages leave", async || texts().len() == LANGUAGES.len()).await;
+        let texts = texts();
         let base = format!("http://127.0.0.1:{}", self.daemon.public());
         let link = |text: &String| {
             let start = text.find(mark).unwrap_or_else(|| panic!("no {mark} in {text}"));
             let part_of_it = |c: char| matches!(c, '/' | '_' | '-') || c.is_ascii_alphanumeric();
             base.clone() + &text[start..].chars().take_while(|c| part_of_it(*c)).collect::<String>()
         };
-        [link(&texts[0]), link(&texts[1])]
+        LANGUAGES.map(|(tag, word)| {
+            link(texts.iter().find(|text| text.contains(word)).unwrap_or_else(|| panic!("no message in {tag}")))
+        })
     }
 }
 
@@ -116,7 +125,7 @@ impl Looker {
 async fn a_borrower_repays_from_a_link(#[case] screen: Screen) {
     let house = House::new("sms").await;
     let mut running = house.daemon.run();
-    let [chinese, english] = house.links("/r/").await;
+    let [chinese, taiwanese, british, english] = house.links("/r/").await;
     let mut looker = Looker::new(screen, shop::open().await);
 
     looker.browser.open(&chinese);
@@ -127,6 +136,13 @@ async fn a_borrower_repays_from_a_link(#[case] screen: Screen) {
     looker.browser.dark(false);
     looker.browser.open(&english);
     looker.sees("landing-en", &["Due today", "Go to the payment page", "AppGallery", "See the details of your bill"]);
+    for (name, link, product) in [("zh-TW", &taiwanese, "彈性分期"), ("en-GB", &british, "Instalment 1 of 3")] {
+        looker.browser.open(link);
+        looker.sees(&format!("landing-{name}"), &[]);
+        looker.browser.write("input[name=digits]", "1111");
+        looker.browser.follow("form.check button");
+        looker.sees(&format!("bill-{name}"), &[product]);
+    }
 
     // The second factor.
     looker.browser.open(&chinese);
@@ -193,19 +209,25 @@ async fn a_borrower_repays_from_a_link(#[case] screen: Screen) {
 async fn a_borrower_unsubscribes_from_an_e_mail(#[case] screen: Screen) {
     let house = House::new("email").await;
     let _running = house.daemon.run();
-    let [chinese, english] = house.links("/u/").await;
+    let [chinese, taiwanese, british, english] = house.links("/u/").await;
     let mut looker = Looker::new(screen, shop::open().await);
     for (name, link, asked, done) in [
         ("zh", chinese, "不再接收邮件提醒？", "已退订"),
-        ("en", english, "Stop reminders by e-mail?", "You are unsubscribed"),
+        ("zh-TW", taiwanese, "不再接收電子郵件通知？", "已取消訂閱"),
+        ("en-GB", british, "Stop email reminders?", "You are unsubscribed"),
+        ("en", english, "Stop email reminders?", "You are unsubscribed"),
     ] {
         looker.browser.open(&link);
         looker.sees(&format!("unsubscribe-{name}"), &[asked]);
         looker.browser.follow("button[name=List-Unsubscribe]");
         looker.sees(&format!("unsubscribed-{name}"), &[done]);
+        if name == "en-GB" {
+            looker.browser.follow("button[name=resume]");
+            looker.sees("resumed-en-GB", &["You will get email reminders again"]);
+        }
     }
     let ended = looker.browser.end();
     until("all processes of the browser end", async || !runs(&ended)).await;
     let suppressed = house.daemon.listed(&["suppress", "list", "--merchant", "mall"]);
-    assert_eq!(suppressed.len(), 2, "{suppressed:?}");
+    assert_eq!(suppressed.len(), 3, "who undid it is not on the list: {suppressed:?}");
 }
