@@ -208,28 +208,3 @@ fn preview_takes_real_data() {
     preview(&args, &renderer(), &data.request(Channel::Sms, &locale), &mut out).expect("the preview is printed");
     assert!(String::from_utf8(out).expect("output is UTF-8").contains("in the Real Finance app"));
 }
-
-/// The message of a real reminder is that of its own step and day, on its own channel, whatever day it is today.
-#[test]
-fn a_real_reminder_is_previewed_as_it_leaves() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = include_str!("explain/dueherald.toml");
-    crate::commands::write_private(&folder.path().join("dueherald.toml"), config);
-    let rows = "merchant,borrower_id,installment_id,amount,currency,due_date,phone,email,product\n\
-                mall,B1,I1,120.50,CNY,2026-11-26,13800138000,b1@mail.example,sofa\n";
-    fs::write(folder.path().join("rows.csv"), rows).expect("a file");
-    let run = |words: &[&str]| {
-        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("dueherald"));
-        let done = command.current_dir(folder.path()).args(words).env_remove("DUEHERALD_CONFIG").output();
-        String::from_utf8(done.expect("the binary starts").stdout).expect("UTF-8")
-    };
-    run(&["migrate"]);
-    run(&["import", "rows.csv"]);
-    run(&["scan", "--at", "2026-11-23T10:30:00+08:00"]);
-    let listed: serde_json::Value = serde_json::from_str(&run(&["reminders", "--format", "json"])).expect("JSON");
-    let mail = listed.as_array().and_then(|rows| rows.iter().find(|row| row["channel"] == "email")).expect("an e-mail");
-    let text = run(&["template", "preview", "--reminder", &mail["id"].to_string()]);
-    assert!(text.contains("before-due/email.zh-CN") && text.contains("（3天后）到期"), "{text}");
-    let text = run(&["template", "preview", "on-due", "--channel", "sms", "--reminder", &mail["id"].to_string()]);
-    assert!(text.starts_with("template: on-due/sms.zh-CN.txt"), "what is asked for comes first: {text}");
-}
