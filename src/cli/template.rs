@@ -158,8 +158,8 @@ pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Re
 }
 
 /// Prints every problem, also what the law demands of a merchant's messages and a template leaves out; or else how long
-/// each SMS gets for each merchant and what it costs: with one instalment and with three, with a link. Warns of those in
-/// the merchant's own language that are longer than wanted. `loaded` is what [`Renderer::new`] gave.
+/// each SMS gets for each merchant and what it costs: with one instalment and with three, with a link. Warns of those
+/// in the merchant's own language that are longer than wanted. `loaded` is what [`Renderer::new`] gave.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -325,8 +325,8 @@ pub fn preview(
     Ok(())
 }
 
-/// Prints the message of a real reminder: by its own step, on its own channel, as of its own day, whether or not it would
-/// leave.
+/// Prints the message of a real reminder: by its own step, on its own channel, as of its own day, whether or not it
+/// would leave.
 ///
 /// # Errors
 /// When there is no such reminder, or as [`preview`].
@@ -402,7 +402,7 @@ fn whole_mail(mail: &EmailParts) -> Result<Vec<u8>, lettre::error::Error> {
     Ok(message.formatted())
 }
 
-/// What the merchant's templates leave out of what its jurisdiction demands.
+/// The texts that its jurisdiction demands and the merchant's templates leave out.
 pub(super) fn missing_texts(renderer: &Renderer, merchant: &Merchant) -> Vec<RenderError> {
     let today = Sample::new(merchant, &merchant.locale, Phase::Before, 1).today;
     renderer.missing_texts(merchant, pack(merchant.jurisdiction).required_texts(today))

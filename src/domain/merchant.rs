@@ -16,8 +16,8 @@ pub struct Support {
 }
 
 impl Support {
-    /// The digits that a phone dials for the number as it is printed; what follows them (an extension, a remark) is left
-    /// out.
+    /// The digits that a phone dials for the number as it is printed; what follows them (an extension, a remark) is
+    /// left out.
     #[must_use]
     pub fn dial(&self) -> Option<String> {
         let number = |c: &char| c.is_ascii_digit() || matches!(c, '+' | '-' | ' ' | '(' | ')' | '.' | '\u{a0}' | '–');

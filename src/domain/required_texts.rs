@@ -1,4 +1,4 @@
-//! What the law of a jurisdiction has every message say.
+//! Texts that the law of a jurisdiction demands of every message.
 
 use serde::Deserialize;
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
 
-/// What to write for hours that were not understood.
+/// Advice for hours that were not understood.
 pub const SUPPORT_HOURS_FORM: &str = "mon-fri 09:00-21:00 Asia/Shanghai";
 
 /// When customer service answers.

@@ -163,7 +163,7 @@ pub(super) struct Language(&'static str);
 #[derive(Debug, Serialize)]
 pub(super) struct SupportContact {
     phone: Option<String>,
-    /// What a phone dials.
+    /// The number that a phone dials.
     dial: Option<String>,
     email: Option<String>,
     hours: Option<String>,

@@ -36,8 +36,8 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
-/// `{{ say("key", name=value) }}`: a text of the page's language, `lang`, with values in its places: those given here, or
-/// else those of the page. Texts are HTML; values are escaped.
+/// `{{ say("key", name=value) }}`: a text of the page's language, `lang`, with values in its places: those given here,
+/// or else those of the page. Texts are HTML; values are escaped.
 fn say(state: &State<'_, '_>, key: &str, values: Kwargs) -> Result<Value, Error> {
     let lang = state.lookup("lang").and_then(|lang| lang.as_str().map(str::to_owned)).unwrap_or_default();
     let missing = |what: &str| Error::new(ErrorKind::UndefinedError, format!("{what} of a page text in {lang}"));

@@ -115,7 +115,7 @@ fn each_line(path: &Path, last: Option<u64>, mut visit: impl FnMut(LineHead, &st
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut text = Vec::new();
     while reader.read_until(b'\n', &mut text)? > 0 {
-        // What is cut off at the front has no head.
+        // A line that is cut off at the front has no head.
         if let Some((head, rest)) = str::from_utf8(&text).ok().and_then(split) {
             visit(head, rest);
         }

@@ -133,7 +133,7 @@ pub struct SendPlan {
     pub no_other_template: bool,
     /// Whether it keeps debt and amount off the lock screen.
     pub discreet: bool,
-    /// What the law has it say.
+    /// The texts that the law demands of it.
     pub required: RequiredTexts,
     /// The way to repay that the rule names for when no other works.
     pub second_route: Option<RouteKey>,

@@ -30,7 +30,7 @@ pub struct Clause {
     /// One last SMS confirms an opt-out, at most so many minutes after it: later it would be a message to somebody who
     /// opted out. Holds by the date at the merchant.
     pub confirm_opt_out_within_minutes: Option<u16>,
-    /// What every message has to say for it.
+    /// The texts that it demands of every message.
     #[serde(default)]
     pub in_messages: Vec<RequiredText>,
     /// Where the rule is written: act and number.
@@ -162,7 +162,7 @@ impl Pack {
         hours.clone().find(|clause| clause.state(date) == ClauseState::InForce).or_else(|| hours.next())
     }
 
-    /// What the messages of a day have to say.
+    /// The texts that messages of a day need.
     #[must_use]
     pub fn required_texts(&self, date: NaiveDate) -> RequiredTexts {
         let in_force = self.clauses.iter().filter(|clause| clause.state(date) == ClauseState::InForce);

@@ -92,7 +92,7 @@ context_object!(
     /// Customer service. Each is optional; phone or e-mail is there.
     SupportFields {
         phone,
-        /// What a phone dials.
+        /// The number that a phone dials.
         dial,
         email,
         /// As the reader's language writes them.

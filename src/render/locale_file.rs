@@ -1,8 +1,8 @@
-//! The files of `locales/`: how a language writes amounts, dates and hours, the texts of pages, the words that templates
-//! share, and the texts of samples.
+//! The files of `locales/`: how a language writes amounts, dates and hours, the texts of pages, the words that
+//! templates share, and the texts of samples.
 //!
-//! A new language is a file there, with its templates in `templates/messages/`; no Rust is changed for it. A variant of a
-//! language names its `parent` and only what differs from it.
+//! A new language is a file there, with its templates in `templates/messages/`; no Rust is changed for it. A variant of
+//! a language names its `parent` and only what differs from it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -186,7 +186,7 @@ impl LocaleFile {
         std::iter::successors(Some(self), next).map(|file| file.code.as_str())
     }
 
-    /// What stands between the parts of a list.
+    /// The separator of a list.
     #[must_use]
     pub fn comma(&self) -> &str {
         &self.comma

@@ -28,10 +28,11 @@
 //! `merchant` (`name`, `signature`, `app_name`, `support.phone`, `support.email`, `support.hours`), `borrower` (`name`,
 //! `account_phone_tail`), `installments` (each with `order_ref`, `product`, `sequence`, `of`, `amount`, `paid`,
 //! `outstanding`, `due_date`), `count`, `total`, `due_date`, `due_date_full`, `last_due_date`, `days`, `phase`, `link`,
-//! `unsubscribe`, `check_code`, `locale`, `discreet`, `brevity`, `required` (`opt_out`, `debt_advice`). Money and dates are text. `support.*`, `borrower.*`, `link`, `unsubscribe`,
-//! `required.*`, `check_code`, `order_ref`, `product`, `sequence`, `of` and `paid` may be missing: they are `none`, which is false in
-//! `{% if %}` and an error if printed. `words` holds the words of the reader's locale file that differ between variants
-//! of a language, such as `words.installment`.
+//! `unsubscribe`, `check_code`, `locale`, `discreet`, `brevity`, `required` (`opt_out`, `debt_advice`). Money and dates
+//! are text. `support.*`, `borrower.*`, `link`, `unsubscribe`, `required.*`, `check_code`, `order_ref`, `product`,
+//! `sequence`, `of` and `paid` may be missing: they are `none`, which is false in `{% if %}` and an error if printed.
+//! `words` holds the words of the reader's locale file that differ between variants of a language, such as
+//! `words.installment`.
 //!
 //! A `<style>` in an HTML file is put into `style` attributes when templates are loaded, in that file and in those that
 //! extend it; what a file includes keeps its own.
@@ -216,7 +217,7 @@ pub struct RenderRequest<'a> {
     pub locale: &'a Locale,
     /// Whether an SMS, and the subject of an e-mail, keep debt and amount off the lock screen.
     pub discreet: bool,
-    /// What the law has the message say.
+    /// The texts that the law demands of the message.
     pub required: RequiredTexts,
     /// The borrower's local date: decides between before, on and after the due date.
     pub today: NaiveDate,

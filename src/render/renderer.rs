@@ -125,9 +125,9 @@ impl Renderer {
         self.catalog.all()
     }
 
-    /// Renders a message from one template, whatever the request would find. An SMS of more than [`WANTED_SMS_PARTS`] is
-    /// made again with less in it, as [`Brevity`] says, until it is short enough; where nothing helps, the first that
-    /// has the fewest parts is taken.
+    /// Renders a message from one template, whatever the request would find. An SMS of more than [`WANTED_SMS_PARTS`]
+    /// is made again with less in it, as [`Brevity`] says, until it is short enough; where nothing helps, the first
+    /// that has the fewest parts is taken.
     pub(super) fn render_from(&self, info: &TemplateInfo, request: &RenderRequest<'_>) -> Result<Message, RenderFault> {
         let whole = self.render_whole(info, request, Brevity::default());
         let Some(mut parts) = surplus_parts(&whole) else { return whole };
@@ -232,11 +232,11 @@ fn parse(
     env
 }
 
-/// What the names of files end in whose data is escaped.
+/// The ending of names of files whose data is escaped.
 const HTML: &str = ".html";
 
-/// The source of an HTML file, with each text file that it names replaced by that one's escaping twin: the engine decides
-/// by its name whether a file is escaped, not by who includes it.
+/// The source of an HTML file, with each text file that it names replaced by that one's escaping twin: the engine
+/// decides by its name whether a file is escaped, not by who includes it.
 fn escaping(source: &str, texts: &[&str]) -> String {
     let named = texts.iter().filter(|path| source.contains(**path));
     named.fold(source.to_owned(), |source, path| {

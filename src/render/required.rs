@@ -6,8 +6,8 @@ use super::{Phase, RenderCause, RenderError, Renderer, TemplateInfo};
 use crate::domain::{Channel, Merchant, Message, OPT_OUT_WORD, OPTED_OUT, RequiredTexts};
 
 impl Renderer {
-    /// What the templates that a merchant's messages are made from leave out of what the law demands. The check needs the
-    /// merchant: another one may be free to leave it out.
+    /// What the templates that a merchant's messages are made from leave out of what the law demands. The check needs
+    /// the merchant: another one may be free to leave it out.
     #[must_use]
     pub fn missing_texts(&self, merchant: &Merchant, required: RequiredTexts) -> Vec<RenderError> {
         let is_for = |info: &&TemplateInfo| info.merchant.as_deref().is_none_or(|owner| owner == merchant.id.as_str());
@@ -27,7 +27,7 @@ impl Renderer {
             sample.required = required;
             let request = sample.request(info.channel, &info.locale);
             for brevity in [Brevity::default(), Brevity::SHORTEST] {
-                // What does not render was reported when it was loaded.
+                // A template that does not render was reported when it was loaded.
                 let Ok(message) = self.render_whole(info, &request, brevity) else { continue };
                 problems.extend(missing(info, &sample, &message, phase == Some(Phase::After)));
             }
@@ -36,7 +36,7 @@ impl Renderer {
     }
 }
 
-/// What a message lacks, with the file that lacks it.
+/// The texts that a message lacks, each with the file that lacks it.
 fn missing(info: &TemplateInfo, sample: &Sample, message: &Message, is_overdue: bool) -> Vec<RenderError> {
     let jurisdiction = sample.merchant.jurisdiction;
     let problem = |file: &str, what: String| RenderError {

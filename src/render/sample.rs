@@ -27,7 +27,7 @@ pub struct Sample {
     pub unsubscribe: Option<String>,
     /// The check code; like `link`.
     pub check_code: Option<String>,
-    /// What the law has the message say; nothing, unless it is set.
+    /// The texts that the law demands; none, unless it is set.
     pub required: RequiredTexts,
 }
 

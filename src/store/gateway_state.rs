@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::domain::GatewayState;
 
-/// What processes report about their gateways.
+/// Reports of processes about their gateways.
 #[async_trait]
 pub trait GatewayStateStore: Debug + Send + Sync {
     /// Puts what a process says of a gateway in the place of what it said before, and forgets what any said more than

@@ -1,6 +1,7 @@
 //! How long the built-in SMS get: two parts at most, for merchants, amounts and links of the usual lengths.
 
 use dueherald::domain::{Channel, Currency, Locale, Message, Money, PersonName, ReminderId, TemplateName};
+use dueherald::plan::pack;
 use dueherald::render::{
     Encoding, LinkKeys, Phase, Purpose, RenderRequest, Renderer, Sample, builtin_templates, sample_merchant, segments,
 };
@@ -36,6 +37,7 @@ fn sample(tag: &str, phase: Phase, count: u32, jurisdiction: &str, bare_links: b
         one.amount = Money::parse(amount, currency).expect("an amount");
         one.paid_amount = Money::parse("0", currency).expect("an amount");
     }
+    sample.required = pack(merchant.jurisdiction).required_texts(sample.today);
     let keys = LinkKeys::new([(1, [0x5a; 32])]).expect("32 bytes");
     sample.link = Some(merchant.landing_link(&keys.seal(Purpose::Landing, ReminderId(10_000_000))));
     sample

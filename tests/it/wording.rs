@@ -53,7 +53,7 @@ fn a_discreet_message_keeps_the_debt_off_the_lock_screen() {
     }
 }
 
-/// What the law demands is in every built-in message, on the channel that it is demanded for.
+/// Built-in messages hold every text that the law demands on their channel.
 #[test]
 fn built_in_messages_say_what_the_law_demands() {
     let renderer = built_in();

@@ -1,4 +1,4 @@
-//! What the SMS of each merchant come to, by its real names, and what the law demands that they lack.
+//! Parts and price of each merchant's SMS, by its real names, and texts that the law demands and they lack.
 
 use std::io::{self, Write};
 
@@ -26,7 +26,7 @@ pub(super) fn show(config: &Config, renderer: &Renderer, merchant: &Merchant, ou
     if lengths.is_empty() { Ok(()) } else { writeln!(out, "    SMS: {}", lengths.join("; ")) }
 }
 
-/// What the templates of each merchant leave out of what its jurisdiction demands.
+/// The texts that a jurisdiction demands and the templates of its merchants leave out.
 pub(super) fn missing(config: &Config, renderer: &Renderer) -> Vec<String> {
     let merchants = config.policy.merchants.values();
     merchants.flat_map(|merchant| missing_texts(renderer, merchant)).map(|problem| problem.to_string()).collect()

@@ -34,7 +34,7 @@ fn own_domains(merchant: &Merchant) -> Vec<String> {
     [host].into_iter().chain(support.map(|(_, domain)| domain)).map(str::to_lowercase).collect()
 }
 
-/// What of a host name belongs to one owner, as far as its form tells: `mall.example` of `pay.mall.example`, and
+/// The part of a host name that belongs to one owner, as far as its form tells: `mall.example` of `pay.mall.example`, and
 /// `mall.com.cn` of `pay.mall.com.cn`.
 fn site(host: &str) -> String {
     let labels: Vec<_> = host.rsplit('.').collect();

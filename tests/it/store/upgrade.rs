@@ -138,7 +138,7 @@ async fn a_source_may_feed_whoever_was_known_on_postgres() {
     a_source_may_feed_whoever_was_known(&store).await;
 }
 
-/// What was written while nobody could search.
+/// Rows that were written while nobody could search.
 const UNSEARCHED: &str = "
     insert into borrower (merchant, borrower_id, name, phone) values
         ('mall', 'b1', 'Zoë O''Neil', '+8613800130013'), ('mall', 'b2', null, '+8613800130013')";

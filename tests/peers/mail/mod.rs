@@ -1,4 +1,5 @@
-//! SpamAssassin and HTML Tidy, as Debian packages them: what mail filters and mail programs make of the built-in e-mails.
+//! SpamAssassin and HTML Tidy, as Debian packages them: what mail filters and mail programs make of the built-in
+//! e-mails.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -114,7 +115,7 @@ fn no_built_in_mail_triggers_a_rule_of_spamassassin() {
         println!("{name}: {rules:?}");
         assert!(rules.is_empty(), "{name}: {rules:?}");
     }
-    // What would be seen if there were something.
+    // The text that would show if there were something.
     let mut shouting = built_in_mails().remove(0).parts;
     shouting.subject = "URGENT!!! VIAGRA FOR FREE".into();
     assert!(!triggered_rules(&as_it_arrives(&shouting)).is_empty());
