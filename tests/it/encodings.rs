@@ -73,7 +73,8 @@ const TEMPLATE: &str = "before-due/sms.zh-CN.txt";
 #[test]
 fn a_template() {
     let desk = Desk::new(None);
-    let text = "{% include \"_sms_debt.zh-CN.txt\" %}将于{{ due_date }}到期。{% include \"_sms_repay.zh-CN.txt\" %}\n";
+    let text = "{% include \"_sms_debt.zh-CN.txt\" %}将于{{ due_date }}到期。{% include \"_sms_repay.zh-CN.txt\" %}\
+        {% if required.opt_out %}{{ required.opt_out }}{% endif %}\n";
     fs::create_dir(desk.path("templates/before-due")).expect("a folder");
     let check = |bytes: &[u8]| {
         fs::write(desk.path("templates").join(TEMPLATE), bytes).expect("a file");
