@@ -226,8 +226,10 @@ async fn landing_page(
 }
 
 /// What is no text at all (broken percent signs) opens as little as any other garble.
+/// The token of a path, without the punctuation that phones take along when they make a link of a text.
 pub(super) fn token_of(token: Result<Path<String>, PathRejection>) -> String {
-    token.map(|Path(token)| token).unwrap_or_default()
+    let token = token.map(|Path(token)| token).unwrap_or_default();
+    token.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '。', '，', '；', '！', '？', '）']).to_owned()
 }
 
 pub(super) fn failed(error: &HttpError) -> Response {

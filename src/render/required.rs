@@ -23,13 +23,19 @@ impl Renderer {
         let mut problems = Vec::new();
         for discreet in [false, true] {
             let merchant = Merchant { discreet, ..merchant.clone() };
-            let mut sample = Sample::new(&merchant, &info.locale, phase.unwrap_or(Phase::Before), 1);
-            sample.required = required;
-            let request = sample.request(info.channel, &info.locale);
-            for brevity in [Brevity::default(), Brevity::SHORTEST] {
-                // A template that does not render was reported when it was loaded.
-                let Ok(message) = self.render_whole(info, &request, brevity) else { continue };
-                problems.extend(missing(info, &sample, &message, phase == Some(Phase::After)));
+            // A duty that only some messages meet is not met.
+            for mut sample in Sample::variations(&merchant, &info.locale) {
+                let phase_of_sample = Phase::of(sample.today, sample.installments[0].due_date);
+                if phase.is_some_and(|phase| phase != phase_of_sample) {
+                    continue;
+                }
+                sample.required = required;
+                let request = sample.request(info.channel, &info.locale);
+                for brevity in [Brevity::default(), Brevity::SHORTEST] {
+                    // A template that does not render was reported when it was loaded.
+                    let Ok(message) = self.render_whole(info, &request, brevity) else { continue };
+                    problems.extend(missing(info, &sample, &message, phase == Some(Phase::After)));
+                }
             }
         }
         problems

@@ -34,8 +34,8 @@ fn own_domains(merchant: &Merchant) -> Vec<String> {
     [host].into_iter().chain(support.map(|(_, domain)| domain)).map(str::to_lowercase).collect()
 }
 
-/// The part of a host name that belongs to one owner, as far as its form tells: `mall.example` of `pay.mall.example`, and
-/// `mall.com.cn` of `pay.mall.com.cn`.
+/// The part of a host name that belongs to one owner, as far as its form tells: `mall.example` of `pay.mall.example`,
+/// and `mall.com.cn` of `pay.mall.com.cn`.
 fn site(host: &str) -> String {
     let labels: Vec<_> = host.rsplit('.').collect();
     let is_shared = matches!(&labels[..], [top, second, ..] if top.len() == 2 && second.len() <= 3);

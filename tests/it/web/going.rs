@@ -12,6 +12,7 @@ use dueherald::domain::{
 };
 use dueherald::http::public;
 use dueherald::render::{SigningKey, SigningKeys, address_for};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rstest::rstest;
 use secrecy::SecretString;
 use tower::ServiceExt;
@@ -338,4 +339,13 @@ async fn a_link_without_the_r_opens_the_same_page_with_the_same_way() {
     let answer = post_form(router.clone(), &format!("/{TOKEN}/go"), "route=unknown".to_owned()).await;
     assert_eq!(answer.header("location"), format!("../{TOKEN}"), "back to the page");
     assert_eq!(get(router, "/verify").await.status, StatusCode::OK, "other pages are where they were");
+}
+
+#[tokio::test]
+async fn punctuation_that_a_phone_took_along_does_not_close_the_page() {
+    let router = public::router(World::new().public());
+    for end in [".", "。", "),", "！"] {
+        let page = get(router.clone(), &format!("/r/{TOKEN}{}", utf8_percent_encode(end, NON_ALPHANUMERIC))).await;
+        assert_eq!(page.status, StatusCode::OK, "{end}");
+    }
 }
