@@ -118,7 +118,7 @@ fn whole(code: &str) -> Option<Table> {
     let own: Table = text.parse().ok()?;
     let Some(parent) = own.get("parent").and_then(Value::as_str) else { return Some(own) };
     let mut table = whole(parent)?;
-    table.retain(|key, _| !OWN.iter().any(|own| *own == key));
+    table.retain(|key, _| !OWN.contains(&key));
     for (key, value) in own {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inherited)), Value::Table(own)) if !WHOLE.contains(&key.as_str()) => {

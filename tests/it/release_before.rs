@@ -3,6 +3,7 @@
 //! `tests/run before` builds the last tagged release and names its binary.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -31,7 +32,8 @@ fn run(program: &OsStr, folder: &Path, database: Option<&str>, arguments: &[&str
 #[tokio::test]
 async fn the_release_before_sends_on_this_schema(#[case] on_postgres: bool) {
     let Some(before) = std::env::var_os(BINARY) else {
-        eprintln!("not run: {BINARY} names no binary; `tests/run before` builds the last release, once there is one");
+        let why = format!("not run: {BINARY} names no binary; `tests/run before` builds the last release, if any");
+        writeln!(std::io::stderr(), "{why}").expect("stderr takes a line");
         return;
     };
     let server = if on_postgres { Some(crate::postgres::database().await) } else { None };

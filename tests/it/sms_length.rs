@@ -67,7 +67,6 @@ fn every_built_in_sms_has_two_parts_at_most() {
                     let cost = segments(&sms.0);
                     let most = TWO_PARTS.into_iter().find(|(encoding, _)| *encoding == cost.encoding);
                     let (_, most) = most.expect("an encoding of SMS");
-                    println!("{template:?}|{tag}|{jurisdiction}|{count}|{is_spread}|{bare_links}|{cost:?}");
                     assert!(cost.units <= most, "{template:?} {tag} {jurisdiction} {count}: {cost:?}: {}", sms.0);
                     assert!(*jurisdiction != "us" || sms.0.contains("STOP"), "{}", sms.0);
                 }
