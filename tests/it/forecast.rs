@@ -87,10 +87,10 @@ fn every_figure_is_as_worked_out_by_hand() {
     assert_eq!(days, expected);
     assert_eq!(counts(&told["total"]), (5, 3, json!({ "no_contact": 4 })));
 
-    // These SMS are three segments each: 5 × 3 × 0.045, and 3 × 0.0005.
-    assert_eq!(told["total"]["segments"], 15);
-    assert_eq!(told["total"]["cost"], json!({ "CNY": "0.675", "USD": "0.0015" }));
-    assert_eq!(told["days"][1]["cost"], json!({ "CNY": "0.135", "USD": "0.001" }));
+    // These SMS are two segments each: 5 × 2 × 0.045, and 3 × 0.0005.
+    assert_eq!(told["total"]["segments"], 10);
+    assert_eq!(told["total"]["cost"], json!({ "CNY": "0.45", "USD": "0.0015" }));
+    assert_eq!(told["days"][1]["cost"], json!({ "CNY": "0.09", "USD": "0.001" }));
     let hours: Vec<_> =
         told["hours"].as_array().expect("a list").iter().map(|one| (&one["hour"], &one["gateway"])).collect();
     assert!(hours.iter().all(|(hour, _)| **hour == 10) && hours.len() == 5, "{hours:?}");
