@@ -12,7 +12,7 @@ use crate::domain::GatewayState;
 #[async_trait]
 pub trait GatewayStateStore: Debug + Send + Sync {
     /// Puts what a process says of a gateway in the place of what it said before, and forgets what any said more than
-    /// [`GATEWAY_STATE_KEPT`] before that.
+    /// [`GATEWAY_STATE_KEPT`](super::GATEWAY_STATE_KEPT) before that.
     async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError>;
 
     /// What processes said of gateways since then, by gateway and process.
