@@ -211,7 +211,7 @@ mod tests {
     use super::{FileKind, is_template_path, tags};
 
     #[rstest]
-    #[case("zh-Hant-HK", &["zh-Hant-HK", "zh-Hant", "zh", "zh-CN"])]
+    #[case("zh-Hant-HK", &["zh-Hant-HK", "zh-Hant", "zh", "zh-TW"])]
     #[case("zh", &["zh", "zh-CN"])]
     #[case("en-GB", &["en-GB", "en"])]
     #[case("fr", &["fr"])]
