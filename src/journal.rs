@@ -141,6 +141,18 @@ impl Journal {
         self.known.as_ref()
     }
 
+    /// The database that was sent from last, as the files have it now: another process may have kept it since.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn known_by_now(&self) -> io::Result<Option<KnownDatabase>> {
+        match (&self.slot, &self.simulated) {
+            (Some(slot), _) => newest_marks(slot.folder()),
+            (None, Some(folder)) => Ok(folder.known()),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// The name that the folder was given at first; now `proposal`, if it has none yet. It stays when the machine is
     /// called otherwise.
     ///

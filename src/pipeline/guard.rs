@@ -253,8 +253,22 @@ impl Watch {
             IncarnationVerdict::Join => self.join(&database).await,
             IncarnationVerdict::Disarm(reason) => self.disarm(reason, &database).await,
             IncarnationVerdict::Disarmed => self.wait_disarmed(&database).await,
+            // What was read of the database may be older than that record, so it is read again.
+            IncarnationVerdict::Wait(WaitReason::RecordLost) if self.finds_record().await => Box::pin(self.look()).await,
             IncarnationVerdict::Wait(reason) => self.wait(reason, &database).await,
         }
+    }
+
+    /// Whether another process of this machine, which started at the same time, has kept a record by now.
+    async fn finds_record(&self) -> bool {
+        let journal = Arc::clone(&self.journal);
+        let found = match journal.has_files() {
+            true => tokio::task::spawn_blocking(move || journal.known_by_now()).await.ok().and_then(Result::ok),
+            false => journal.known_by_now().ok(),
+        };
+        let Some(found) = found.flatten() else { return false };
+        self.state().known = Some(found);
+        true
     }
 
     /// Files that could not be written are tried again, and what was written is made lasting.
@@ -475,3 +489,6 @@ fn read_batches(journal: &Journal, sender: &mpsc::Sender<Vec<HandoverRecord>>) -
     send(batch);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
