@@ -76,6 +76,21 @@ fn built_in_messages_read_well() {
 }
 
 #[test]
+fn an_sms_is_as_short_as_promised() {
+    let renderer = built_in();
+    for (tag, phase) in page_languages().flat_map(|tag| Phase::ALL.map(|phase| (tag, phase))) {
+        for count in [1, 2, 3, 12] {
+            let mut sample = sample(tag, phase, count);
+            for _ in 0..2 {
+                let text = sms(&renderer, &sample.request(Channel::Sms, &sample.merchant.locale));
+                assert!(segments(&text).parts <= 2, "{tag} {phase:?} {count}: {text}");
+                sample.link = None;
+            }
+        }
+    }
+}
+
+#[test]
 fn every_message_holds_the_three_ways_to_repay_and_what_is_owed() {
     let renderer = built_in();
     for tag in page_languages() {
@@ -86,11 +101,13 @@ fn every_message_holds_the_three_ways_to_repay_and_what_is_owed() {
             for text in [&sms(&renderer, &request), &mail.text, &mail.html] {
                 let link = sample.link.as_deref().expect("a sample has a link");
                 let support = sample.merchant.support.phone.as_deref().expect("a sample has a phone");
-                for part in [sample.merchant.app_name.as_str(), link, support, "1,348"] {
+                for part in [sample.merchant.app_name.as_str(), link, support, "1,348.99"] {
                     assert!(text.contains(part), "{tag} {phase:?} lacks {part}: {text}");
                 }
                 assert!(!text.contains("138001"), "the whole number bound to the account is nobody's to read");
             }
+            // An SMS leaves the number out where it would take a third part.
+            assert!(mail.text.contains("8000") && mail.html.contains("8000"), "{tag} {phase:?}: {}", mail.text);
             for product in sample.installments.iter().filter_map(|installment| installment.product.as_deref()) {
                 assert!(mail.text.contains(product) && mail.html.contains(product), "{tag} {phase:?} lacks {product}");
             }
