@@ -53,9 +53,22 @@ pub struct TwilioAccount {
 #[serde(rename_all = "snake_case")]
 pub enum TwilioSender {
     /// A number or a name of our own.
+    #[serde(deserialize_with = "sender_number")]
     Number(String),
     /// A messaging service, `MG…`, which chooses one.
     MessagingService(String),
+}
+
+/// The longest short code: more digits are a number, which Twilio takes with its country code only.
+const MAX_SHORT_CODE: usize = 6;
+
+fn sender_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let number = String::deserialize(deserializer)?;
+    let lacks_plus = number.len() > MAX_SHORT_CODE && number.bytes().all(|byte| byte.is_ascii_digit());
+    if number.trim().is_empty() || lacks_plus {
+        return Err(serde::de::Error::custom("is no sender; write a number such as \"+15005550006\", or a sender ID"));
+    }
+    Ok(number)
 }
 
 gateway_settings! {

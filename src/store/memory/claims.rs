@@ -43,7 +43,7 @@ impl OutboxStore for MemoryStore {
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
         let allowed = permits.map_or(request.limit, |permits| permits.count);
         let mut claimed = ClaimResult { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
-        // Permits are for what is sent: with a rate it is looked at more.
+        // A permit is spent on a sent message only, so with a rate more rows are read than sent.
         let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
         for id in outbox.due(request.channel, request.gateway_index, now, if passes { looked_at } else { 0 }) {
             if claimed.sending.len() >= allowed as usize {

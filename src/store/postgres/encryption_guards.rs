@@ -1,7 +1,7 @@
 //! Constraints that hold a database as a whole encrypted or not: a process that has other keys than the database, or
 //! none, can write nothing of the other kind.
 
-/// Ends those of a database that is not encrypted, as `0025_encryption.sql` made them.
+/// Ends those of a database that is not encrypted, as `0100_first.sql` makes them.
 pub(super) const OF_PLAIN: &[&str] = &[
     "alter table borrower drop constraint encryption",
     "alter table suppression drop constraint encryption",

@@ -47,9 +47,9 @@ pub(in crate::store) async fn applied<C: Migrate>(
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
-/// Whether this version of dueherald can work on the database: it has all its migrations, and of later ones only such
-/// as add to the schema. These are in the same hundred; one that removes or changes what this version uses begins the
-/// next hundred. An old database lacks the first migration.
+/// Checks that this version of dueherald can work on the database: all its migrations are applied, and every later one
+/// only adds to the schema. A migration that removes or changes something begins the next hundred. An old database
+/// lacks the first migration.
 pub(in crate::store) fn check(migrator: &Migrator, applied: &[i64]) -> Result<(), StoreError> {
     let last = migrator.iter().map(|migration| migration.version).max().unwrap_or(FIRST);
     let only_adds = |version: i64| version > last && version / 100 == last / 100;

@@ -190,3 +190,15 @@ senders.harbor = { from = "no-reply@harbour.example" }
     );
     assert!(load(&(changed(&[]) + &MAIL.replace("harbor ", "harbour ")), &[]).is_ok());
 }
+
+#[rstest]
+#[case::no_plus("kind = \"twilio\"\naccount = { sid = \"AC1\", token = \"t\" }\nfrom = { number = \"15005550006\" }")]
+#[case::empty("kind = \"twilio\"\naccount = { sid = \"AC1\", token = \"t\" }\nfrom = { number = \" \" }")]
+#[case::of_a_merchant(
+    "kind = \"twilio\"\naccount = { sid = \"AC1\", token = \"t\" }\nfrom = { number = \"MALL\" }\n\
+     senders.mall = { number = \"\" }"
+)]
+fn a_sender_that_twilio_refuses_is_a_mistake(#[case] section: &str) {
+    let problem = told(&format!("{}\n[gateways.sms-us]\n{section}\n", changed(&[])), &[]);
+    assert!(problem.contains("is no sender; write a number such as \"+15005550006\""), "{problem}");
+}

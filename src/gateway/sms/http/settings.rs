@@ -72,6 +72,10 @@ impl HttpSettings {
         self.form().check()?;
         let look_up = self.look_up.iter().flat_map(|look_up| look_up.form().templates());
         let mut secrets = self.form().templates().into_iter().chain(look_up).flat_map(Template::secrets);
+        if let Some((merchant, _)) = self.senders.iter().find(|(_, sender)| sender.trim().is_empty()) {
+            let problem = format!("senders.{merchant} is empty; write a sender ID, or leave it out");
+            return Err(GatewayError::Settings(problem));
+        }
         if let Some(missing) = secrets.find(|name| !self.secrets.contains_key(name)) {
             let problem = format!("a template names secrets.{missing}, which is not there: write it into secrets");
             return Err(GatewayError::Settings(problem));
