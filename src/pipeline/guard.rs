@@ -254,7 +254,9 @@ impl Watch {
             IncarnationVerdict::Disarm(reason) => self.disarm(reason, &database).await,
             IncarnationVerdict::Disarmed => self.wait_disarmed(&database).await,
             // What was read of the database may be older than that record, so it is read again.
-            IncarnationVerdict::Wait(WaitReason::RecordLost) if self.finds_record().await => Box::pin(self.look()).await,
+            IncarnationVerdict::Wait(WaitReason::RecordLost) if self.finds_record().await => {
+                Box::pin(self.look()).await
+            }
             IncarnationVerdict::Wait(reason) => self.wait(reason, &database).await,
         }
     }

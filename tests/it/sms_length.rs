@@ -70,11 +70,7 @@ fn every_built_in_sms_has_two_parts_at_most() {
                     let cost = segments(&sms.0);
                     let most = TWO_PARTS.into_iter().find(|(encoding, _)| *encoding == cost.encoding);
                     let (_, most) = most.expect("an encoding of SMS");
-                    assert!(
-                        cost.units <= most,
-                        "{template:?} {tag} {jurisdiction} {count}: {cost:?}: {}",
-                        sms.0
-                    );
+                    assert!(cost.units <= most, "{template:?} {tag} {jurisdiction} {count}: {cost:?}: {}", sms.0);
                     let needs_stop =
                         *jurisdiction == "us" && request.template.is_none_or(|one| one.as_str() != OPTED_OUT);
                     assert!(!needs_stop || sms.0.contains("STOP"), "{}", sms.0);
