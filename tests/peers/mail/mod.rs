@@ -112,7 +112,6 @@ fn triggered_rules(message: &[u8]) -> Vec<String> {
 fn no_built_in_mail_triggers_a_rule_of_spamassassin() {
     for BuiltInMail { name, parts } in built_in_mails().into_iter().filter(|mail| mail.name.ends_with("-3")) {
         let rules = triggered_rules(&as_it_arrives(&parts));
-        println!("{name}: {rules:?}");
         assert!(rules.is_empty(), "{name}: {rules:?}");
     }
     // The text that would show if there were something.

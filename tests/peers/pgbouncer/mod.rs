@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SystemClock};
-use dueherald::store::{PostgresStore, Store};
+use dueherald::store::{PostgresStore, SchemaStore, TurnStore};
 use futures_util::future::join_all;
 use rstest::rstest;
 use sqlx::postgres::PgConnectOptions;
