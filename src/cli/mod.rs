@@ -403,7 +403,7 @@ async fn with_templates(
                 Err(AppError::Templates(problems)) => Err(problems.as_slice()),
                 Err(_) => return Err(loaded.map(drop).expect_err("it is an error").into()),
             };
-            let verdict = template::check(&args, checked, &config.policy.merchants, template::sms_price(&config), out)?;
+            let verdict = template::check(&args, checked, &config.policy, template::sms_price(&config), out)?;
             if let Ok(renderer) = checked {
                 template::lint(&config, renderer, out)?;
             }

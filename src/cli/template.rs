@@ -20,7 +20,7 @@ use crate::domain::{
     Borrower, Channel, EmailParts, Locale, Merchant, MerchantId, Message, OPTED_OUT, Price, RegisteredSms, ReminderId,
     SmsText, Step, TemplateName,
 };
-use crate::plan::{local_date, open_installments, pack};
+use crate::plan::{Policy, local_date, open_installments, pack};
 use crate::render::{
     Phase, Purpose, RenderError, RenderRequest, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant,
     segments,
@@ -166,10 +166,11 @@ pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Re
 pub fn check(
     args: &CheckArgs,
     loaded: Result<&Renderer, &[RenderError]>,
-    merchants: &BTreeMap<MerchantId, Merchant>,
+    policy: &Policy,
     price: Option<&Price>,
     out: &mut dyn Write,
 ) -> io::Result<CheckVerdict> {
+    let merchants = &policy.merchants;
     let renderer = match loaded {
         Ok(renderer) => renderer,
         Err(problems) => {
@@ -181,11 +182,17 @@ pub fn check(
         }
     };
     let demanded: Vec<_> = merchants.values().flat_map(|merchant| missing_texts(renderer, merchant)).collect();
+    let indiscreet = indiscreet_templates(renderer, policy);
+    for problem in demanded.iter().chain(&indiscreet) {
+        writeln!(out, "{problem}")?;
+    }
     if !demanded.is_empty() {
-        for problem in &demanded {
-            writeln!(out, "{problem}")?;
-        }
         writeln!(out, "\n{}: the law demands these texts", counted(demanded.len(), "problem"))?;
+    }
+    if !indiscreet.is_empty() {
+        writeln!(out, "\n{}: the config wants these messages discreet", counted(indiscreet.len(), "problem"))?;
+    }
+    if !(demanded.is_empty() && indiscreet.is_empty()) {
         return Ok(CheckVerdict::Broken);
     }
     let mut table = table(&["SMS", "MERCHANT", "ENCODING", "ONE INSTALMENT", "THREE INSTALMENTS"]);
@@ -406,6 +413,15 @@ fn whole_mail(mail: &EmailParts) -> Result<Vec<u8>, lettre::error::Error> {
 pub(super) fn missing_texts(renderer: &Renderer, merchant: &Merchant) -> Vec<RenderError> {
     let today = Sample::new(merchant, &merchant.locale, Phase::Before, 1).today;
     renderer.missing_texts(merchant, pack(merchant.jurisdiction).required_texts(today))
+}
+
+/// The templates that show an amount although the config wants the merchant's messages discreet.
+pub(super) fn indiscreet_templates(renderer: &Renderer, policy: &Policy) -> Vec<RenderError> {
+    let discreet = policy.merchants.values().filter(|merchant| policy.is_ever_discreet(merchant));
+    let mut problems: Vec<_> = discreet.flat_map(|merchant| renderer.indiscreet_templates(merchant)).collect();
+    problems.sort_unstable();
+    problems.dedup();
+    problems
 }
 
 /// The merchants whose borrowers may be sent the template; an invented one if the config has none.

@@ -36,6 +36,13 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether messages of a merchant are to keep the debt off the lock screen, by its own setting or by that of a rule.
+    #[must_use]
+    pub fn is_ever_discreet(&self, merchant: &Merchant) -> bool {
+        let by_rule = |rule: &Rule| rule.discreet == Some(true) && rule.is_for(&merchant.id);
+        merchant.discreet || self.rules.iter().any(by_rule)
+    }
+
     /// The rule behind a step; `None` for a resend by hand, a notice, a confirmation, and a rule that is gone.
     #[must_use]
     pub fn rule_of(&self, step: &Step) -> Option<&Rule> {

@@ -1,4 +1,5 @@
-//! Finds templates that leave out what the law demands of a merchant's messages.
+//! Finds templates that leave out what the law demands of a merchant's messages, and those that show an amount where
+//! messages are to be discreet.
 
 use super::context::Brevity;
 use super::sample::Sample;
@@ -16,6 +17,47 @@ impl Renderer {
         problems.sort_unstable();
         problems.dedup();
         problems
+    }
+
+    /// The templates of a merchant whose SMS or subject shows an amount in a discreet message. A template shows one if
+    /// it renders differently once every amount has doubled.
+    #[must_use]
+    pub fn indiscreet_templates(&self, merchant: &Merchant) -> Vec<RenderError> {
+        let merchant = Merchant { discreet: true, ..merchant.clone() };
+        let is_for = |info: &TemplateInfo| info.merchant.as_deref().is_none_or(|owner| owner == merchant.id.as_str());
+        let mut problems = Vec::new();
+        for info in self.templates().into_iter().filter(|info| info.template != OPTED_OUT && is_for(info)) {
+            let phases = Phase::ALL.into_iter().flat_map(|phase| [(phase, 1), (phase, 3)]);
+            let mut samples = phases.map(|(phase, count)| Sample::new(&merchant, &info.locale, phase, count));
+            let shows_amount = samples.any(|mut sample| {
+                let visible = self.visible_text(info, &sample);
+                sample.double_amounts();
+                visible != self.visible_text(info, &sample)
+            });
+            if shows_amount {
+                problems.push(RenderError {
+                    template: info.files[0].clone(),
+                    line: None,
+                    problem: format!(
+                        "shows an amount on the lock screen, although messages of {} are discreet; \
+                         leave it out {{% if discreet %}}",
+                        merchant.id
+                    ),
+                    cause: RenderCause::Template,
+                });
+            }
+        }
+        problems
+    }
+
+    /// The part of a message that a lock screen shows: an SMS, or the subject of an e-mail.
+    fn visible_text(&self, info: &TemplateInfo, sample: &Sample) -> Option<String> {
+        let request = sample.request(info.channel, &info.locale);
+        match self.render_whole(info, &request, Brevity::default()).ok()? {
+            Message::Sms(text) => Some(text.0),
+            Message::Registered(sms) => Some(sms.text),
+            Message::Email(mail) => Some(mail.subject),
+        }
     }
 
     fn missing_in(&self, info: &TemplateInfo, merchant: &Merchant, required: RequiredTexts) -> Vec<RenderError> {

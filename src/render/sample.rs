@@ -95,6 +95,14 @@ impl Sample {
         }
     }
 
+    /// Doubles every amount.
+    pub(super) fn double_amounts(&mut self) {
+        for installment in &mut self.installments {
+            let amount = installment.amount;
+            installment.amount = Money::new(amount.amount() + amount.amount(), amount.currency()).expect(FIXED);
+        }
+    }
+
     /// Takes away all that need not be known; one way to reach customer service always is.
     fn strip(&mut self) {
         self.borrower.name = None;

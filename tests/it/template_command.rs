@@ -8,7 +8,9 @@ use dueherald::cli::template::{
     CheckArgs, CheckVerdict, TemplateCommand, TemplateCommandError, check, list, preview, preview_sample,
 };
 use dueherald::domain::{Channel, Currency, Locale, Merchant, MerchantId, Price, PriceUnit};
+use dueherald::plan::Policy;
 use dueherald::render::{Phase, Renderer, Sample, TemplateSource, sample_merchant};
+use rstest::rstest;
 
 #[derive(Parser)]
 struct Line {
@@ -16,15 +18,21 @@ struct Line {
     command: TemplateCommand,
 }
 
+/// The ways to repay that every message has to name.
+const WAYS: &str = "{{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}";
+
 fn renderer() -> Renderer {
-    let text = "{{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}".to_owned();
-    let own = TemplateSource { path: "merchants/example/last-call/sms.en.txt".into(), text };
+    let own = TemplateSource { path: "merchants/example/last-call/sms.en.txt".into(), text: WAYS.to_owned() };
     Renderer::new(vec![own]).expect("sound")
 }
 
 fn merchants() -> BTreeMap<MerchantId, Merchant> {
     let merchant = sample_merchant(&Locale::new("zh-CN").expect("a language tag"));
     BTreeMap::from([(merchant.id.clone(), merchant)])
+}
+
+fn policy(merchants: BTreeMap<MerchantId, Merchant>) -> Policy {
+    Policy { merchants, ..Policy::default() }
 }
 
 /// Runs a command line; gives what it printed, and the verdict of `check`.
@@ -35,7 +43,9 @@ fn run(line: &str) -> Result<(String, Option<CheckVerdict>), TemplateCommandErro
     let mut verdict = None;
     match command {
         TemplateCommand::List(args) => list(&args, &renderer(), &mut out)?,
-        TemplateCommand::Check(args) => verdict = Some(check(&args, Ok(&renderer()), &merchants(), None, &mut out)?),
+        TemplateCommand::Check(args) => {
+            verdict = Some(check(&args, Ok(&renderer()), &policy(merchants()), None, &mut out)?);
+        }
         TemplateCommand::Preview(args) => preview_sample(&args, &renderer(), &merchants(), &mut out)?,
     }
     Ok((String::from_utf8(out).expect("output is UTF-8"), verdict))
@@ -74,7 +84,7 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
         merchants.values_mut().for_each(|merchant| merchant.jurisdiction = jurisdiction);
         merchants
     };
-    let text = "{{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}";
+    let text = WAYS;
     let subject = ("overdue/email.en.subject.txt", "A message");
     let folder =
         [("last-call/sms.en.txt", text), ("overdue/email.en.txt", text), ("overdue/email.en.html", text), subject];
@@ -83,7 +93,8 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
     let told = |renderer: &Renderer, code: &str| {
         let mut out = Vec::new();
         let args = CheckArgs { max_segments: 4 };
-        let verdict = check(&args, Ok(renderer), &in_jurisdiction(code), None, &mut out).expect("a vector takes all");
+        let verdict =
+            check(&args, Ok(renderer), &policy(in_jurisdiction(code)), None, &mut out).expect("a vector takes all");
         (verdict, String::from_utf8(out).expect("output is UTF-8"))
     };
     let (verdict, text) = told(&own, "us");
@@ -104,12 +115,42 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
     }
 }
 
+/// An own text that shows the amount of a discreet message fails the check, and only where messages are discreet.
+#[rstest]
+#[case::sms(&[(
+    "overdue/sms.en.txt",
+    "Pay {{ total }}: {{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}",
+)])]
+#[case::subject(&[
+    ("overdue/email.en.subject.txt", "{% for one in installments %}{{ one.amount }} {% endfor %}"),
+    ("overdue/email.en.txt", WAYS),
+    ("overdue/email.en.html", WAYS),
+])]
+fn check_fails_where_a_discreet_message_shows_an_amount(#[case] folder: &[(&str, &str)]) {
+    let folder = folder.iter().map(|(path, text)| TemplateSource { path: (*path).into(), text: (*text).into() });
+    let own = Renderer::new(folder.collect()).expect("sound by itself");
+    let checked = |is_discreet: bool| {
+        let mut merchants = merchants();
+        merchants.values_mut().for_each(|merchant| merchant.discreet = is_discreet);
+        let mut out = Vec::new();
+        let args = CheckArgs { max_segments: 4 };
+        let verdict = check(&args, Ok(&own), &policy(merchants), None, &mut out).expect("a vector takes all");
+        (verdict, String::from_utf8(out).expect("output is UTF-8"))
+    };
+    let (verdict, text) = checked(true);
+    assert_eq!(verdict, CheckVerdict::Broken);
+    let first = text.lines().next().expect("a line");
+    assert!(first.starts_with("template overdue/") && first.contains("shows an amount on the lock screen"), "{text}");
+    assert_eq!(text.matches("shows an amount").count(), 1, "the built-in templates are discreet: {text}");
+    assert_ne!(checked(false).0, CheckVerdict::Broken);
+}
+
 #[test]
 fn check_tells_the_price_of_each_sms() {
     let currency = Currency::new("CNY").expect("a code");
     let price = Price { amount: "0.045".parse().expect("a number"), per: PriceUnit::Segment, currency };
     let (args, mut out) = (CheckArgs { max_segments: 4 }, Vec::new());
-    check(&args, Ok(&renderer()), &merchants(), Some(&price), &mut out).expect("a vector takes all");
+    check(&args, Ok(&renderer()), &policy(merchants()), Some(&price), &mut out).expect("a vector takes all");
     let text = String::from_utf8(out).expect("output is UTF-8");
     assert!(text.contains("1 part, 0.045 CNY") && text.contains("2 parts, 0.09 CNY"), "{text}");
 }
@@ -145,7 +186,7 @@ fn check_shows_every_problem_of_templates_that_do_not_load() {
     let Ok(Line { command: TemplateCommand::Check(args) }) = Line::try_parse_from(["dueherald", "check"]) else {
         panic!("this is the check command");
     };
-    let verdict = check(&args, Err(&problems), &merchants(), None, &mut out).expect("a vector takes all");
+    let verdict = check(&args, Err(&problems), &policy(merchants()), None, &mut out).expect("a vector takes all");
     assert_eq!(verdict, CheckVerdict::Broken);
     let text = String::from_utf8(out).expect("output is UTF-8");
     assert!(

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::template::{missing_texts, parts_in_words, sms_length, sms_price};
+use crate::cli::template::{indiscreet_templates, missing_texts, parts_in_words, sms_length, sms_price};
 use crate::config::Config;
 use crate::domain::{Channel, Merchant};
 use crate::render::Renderer;
@@ -26,8 +26,11 @@ pub(super) fn show(config: &Config, renderer: &Renderer, merchant: &Merchant, ou
     if lengths.is_empty() { Ok(()) } else { writeln!(out, "    SMS: {}", lengths.join("; ")) }
 }
 
-/// The texts that a jurisdiction demands and the templates of its merchants leave out.
+/// The texts that a jurisdiction demands and the templates of its merchants leave out, and amounts that templates show
+/// where the config wants discreet messages.
 pub(super) fn missing(config: &Config, renderer: &Renderer) -> Vec<String> {
     let merchants = config.policy.merchants.values();
-    merchants.flat_map(|merchant| missing_texts(renderer, merchant)).map(|problem| problem.to_string()).collect()
+    let demanded = merchants.flat_map(|merchant| missing_texts(renderer, merchant));
+    let indiscreet = indiscreet_templates(renderer, &config.policy);
+    demanded.chain(indiscreet).map(|problem| problem.to_string()).collect()
 }
