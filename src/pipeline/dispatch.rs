@@ -382,8 +382,7 @@ impl SendLane {
         }
         let gateway_count = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
         for claimed in sending {
-            // The contact hours and the window that admitted a reminder at the claim must still be open when it
-            // leaves.
+            // The contact hours and the window that were open at the claim must still be open when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
             let deadline = deadline.or_sooner(from, useful);
             let (dispatcher, handle) = (Arc::clone(&self.dispatcher), Arc::clone(handle));

@@ -40,7 +40,7 @@ pub struct StepExplanation {
     /// Its unique key; `None` where nothing is planned.
     #[serde(skip)]
     pub key: Option<ReminderKey>,
-    /// The decision that a claim would make about it now.
+    /// The decision to expect about it, by the current facts.
     pub answer: Option<DecisionForecast>,
     /// Its reminder in the outbox.
     pub reminder: Option<Timeline>,

@@ -155,7 +155,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[ReportedMessage<'_>]) -> Resul
             suppressions.push(suppressed(merchant, address, *reason, known.gateway.to_string(), now));
         }
     }
-    // A permanent suppression keeps its first reason.
+    // An address that is already suppressed for good keeps its known reason.
     ledger::suppress(tx, &suppressions, suppression::ADD).await?;
     Ok((counted, suppressions.len()))
 }
