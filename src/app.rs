@@ -70,12 +70,12 @@ pub enum AppError {
     LinkKeys(#[from] LinkKeysError),
 }
 
-/// Whose time it is.
+/// The source of time.
 #[derive(Debug, Clone)]
 pub enum Time {
-    /// The machine's, and the database's for leases.
+    /// The machine's clock, and the database's for leases.
     Real,
-    /// One that is set by hand, for the demo and for rehearsals; it stands for the database's too.
+    /// A clock that is set by hand, for the demo and for rehearsals; it replaces the database's too.
     Rehearsal(SimClock),
 }
 
@@ -93,17 +93,17 @@ impl Time {
 /// All of an [`App`] but its database: what is made from the config alone.
 #[derive(Debug)]
 pub struct AppParts {
-    /// What they were made from.
+    /// The config that the parts were made from.
     pub config: Config,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What makes messages.
+    /// The composer of messages.
     pub composer: Composer,
     /// The gateways, by name.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
     /// Those of them that keep messages instead of sending them.
     pub captures: Vec<Arc<CaptureGateway>>,
-    /// What personal data is encrypted with, if it is.
+    /// The key ring that encrypts personal data, if there is one.
     pub ring: Option<Arc<KeyRing>>,
     time: Time,
 }
@@ -160,7 +160,7 @@ pub struct Stores {
 /// Everything that works, put together from a config.
 #[derive(Debug)]
 pub struct App {
-    /// What it was made from.
+    /// The config that it was made from.
     pub config: Config,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -173,15 +173,15 @@ pub struct App {
     pub operations: TaskTracker,
     /// Merchants and rules.
     pub policy: Arc<Policy>,
-    /// What makes messages.
+    /// The composer of messages.
     pub composer: Composer,
     /// The gateways, by name.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
     /// Those of them that keep messages instead of sending them.
     pub captures: Vec<Arc<CaptureGateway>>,
-    /// What personal data is encrypted with, if it is.
+    /// The key ring that encrypts personal data, if there is one.
     pub ring: Option<Arc<KeyRing>>,
-    /// What keeps a database that went back in time from being sent from; off unless [`App::guarded`].
+    /// The guard against sending from a database that went back in time; off unless [`App::guarded`].
     pub guard: Arc<Guard>,
 }
 
@@ -206,7 +206,7 @@ impl App {
         Ok(Self { guard: Arc::new(Guard::new(store, clock, journal, daemon)), ..self })
     }
 
-    /// What the lanes and the reconciler share.
+    /// A dispatcher, which the lanes and the reconciler share.
     #[must_use]
     pub fn dispatcher(&self) -> Arc<Dispatcher> {
         let settings = &self.config.dispatch;
@@ -277,13 +277,14 @@ impl App {
         rehome(&self.config, &*self.store).await
     }
 
-    /// What brings unfinished business forward.
+    /// A reconciler, which finishes what the lanes left open: expired leases, unknown outcomes, kept reports,
+    /// fallbacks and holds.
     #[must_use]
     pub fn reconciler(&self, dispatcher: &Arc<Dispatcher>) -> Reconciler {
         Reconciler::new(Arc::clone(dispatcher), self.gateways.clone())
     }
 
-    /// What takes in what gateways report.
+    /// The intake of reports from gateways.
     #[must_use]
     pub fn intake(&self) -> Intake {
         Intake {
@@ -295,7 +296,7 @@ impl App {
         }
     }
 
-    /// What looks at routes from this machine.
+    /// A probe that checks routes from this machine.
     ///
     /// # Errors
     /// When no certificate authority is trusted here.
@@ -305,7 +306,7 @@ impl App {
         Ok(Arc::new(HttpsProbe::new(timeout, allowed, Arc::clone(&self.clock))?))
     }
 
-    /// What looks after the routes by `probe`.
+    /// A prober that keeps the health of the routes up to date with `probe`.
     #[must_use]
     pub fn prober(&self, probe: Arc<dyn RouteProbe>) -> Prober {
         let merchants = self.policy.merchants.keys();
@@ -369,7 +370,7 @@ fn freshness(config: &Config) -> Freshness {
     Freshness::new(sources().map(|source| (source.settings.name.clone(), source.max_ledger_age))).feeding(feeds)
 }
 
-/// What makes messages: templates, built in and from the folder, link keys and routes.
+/// A composer of messages with its templates (built in and from the folder), link keys and routes.
 ///
 /// # Errors
 /// When a template, the folder or a key cannot be used, or a rule names a template that is not there.
@@ -407,13 +408,13 @@ pub async fn open_store(database: &Database, time: &Time) -> Result<Arc<dyn Stor
     Ok(open_stores(database, ring(database)?, time).await?.store)
 }
 
-/// What personal data is encrypted with, if it is.
+/// The key ring that encrypts personal data, if the config has one.
 fn ring(database: &Database) -> Result<Option<Arc<KeyRing>>, StoreError> {
     let ring = database.encryption.as_ref().map(Encryption::ring).transpose()?;
     Ok(ring.map(Arc::new))
 }
 
-/// For the work, and for what visitors ask. The operations of both run to their end as tasks.
+/// Opens a store for the work and one for visitors. The operations of both run to their end as tasks.
 async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Time) -> Result<Stores, StoreError> {
     let operations = TaskTracker::new();
     let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &database.url {

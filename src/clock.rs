@@ -162,7 +162,7 @@ impl Deadline {
         Self { clock: Arc::clone(&self.clock), at: self.at.min(from + after) }
     }
 
-    /// What is left; `None` when it has run out.
+    /// The remaining time; `None` when it has run out.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
         self.at.checked_sub(self.clock.elapsed()).filter(|left| !left.is_zero())

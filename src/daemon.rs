@@ -46,11 +46,11 @@ pub use signals::StopOrder;
 pub use supervisor::Supervisor;
 use upkeep::notify_service_manager;
 
-/// What a soft stop takes at most: longer than a lease usually is, so that everything in flight is settled by then, and
-/// shorter than what service managers wait before they kill (90 s with systemd).
+/// The longest time that a soft stop takes: longer than a lease usually is, so that everything in flight is settled
+/// by then, and shorter than the time after which service managers kill (90 s with systemd).
 pub const STOP_WITHIN: Duration = Duration::from_secs(75);
 
-/// What a daemon does.
+/// A group of tasks that a daemon runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
     /// Pull the sources, each on its schedule.
@@ -74,7 +74,7 @@ pub enum DaemonError {
     Listen {
         /// The address in the config.
         address: std::net::SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         error: std::io::Error,
     },
     /// A part could not be made.
@@ -133,7 +133,7 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
     notify_service_manager(&[NotifyState::Stopping]);
     let settled = async {
         supervisor.ended().await;
-        // What a visitor asked for who is gone by now.
+        // Wait for operations that still run after their visitor has gone.
         operations.close();
         operations.wait().await;
     };
@@ -144,7 +144,7 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
     }
 }
 
-/// What runs even without a database: health and figures, and systemd's watchdog.
+/// Starts the tasks that run even without a database: health, metrics, and systemd's watchdog.
 async fn serve_ops(
     parts: &AppParts,
     health: &Health,

@@ -15,8 +15,8 @@ const PRIVATE: u32 = 0o600;
 /// The group of root: its members may do everything, and systemd leaves credentials to it.
 const ROOT_GROUP: u32 = 0;
 
-/// Who besides the owner can read or change a file that holds a secret, and what to do about it; `None` where nobody
-/// can. Links are followed, because Kubernetes mounts each secret as a link.
+/// A text that says who besides the owner can read or change a file that holds a secret, and how to fix it; `None` if
+/// nobody can. Links are followed, because Kubernetes mounts each secret as a link.
 ///
 /// A group may have access if this process belongs to it: that is how a daemon reads a file that it must not change. A
 /// process of root accepts any group, as it may check the config for the daemon's user.
@@ -59,7 +59,7 @@ pub fn create(path: &Path) -> io::Result<File> {
         _ => error,
     })?;
     let about = file.metadata()?;
-    // What goes to a device or a pipe is not kept.
+    // A device or a pipe keeps no content: there is nothing to protect or truncate.
     if about.is_file() {
         check_owner(path, &about)?;
         file.set_permissions(Permissions::from_mode(PRIVATE))?;

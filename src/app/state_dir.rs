@@ -6,7 +6,7 @@ use super::AppError;
 use crate::config::StateDir;
 use crate::journal::Journal;
 
-/// What a daemon remembers outside the database, and what it is called: by its machine and folder.
+/// The journal of this daemon, and the daemon's name, made from its machine and folder.
 pub(super) fn journal(state_dir: &StateDir) -> Result<(Journal, String), AppError> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "localhost" } else { host.trim() };

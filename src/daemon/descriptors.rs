@@ -57,7 +57,7 @@ impl Shares {
             );
         }
         let own = |total| ConnectionLimits { total, per_client: None };
-        // Who comes by a front server that names its clients may come by one address.
+        // Behind a front server that names its clients, all connections may come from one address.
         let per_client = config.http.client_header.is_none().then_some(config.http.connections_per_client);
         Self { public: ConnectionLimits { total, per_client }, api: own(API), ops: own(OPS) }
     }

@@ -51,7 +51,7 @@ pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: Stri
 
 /// Whether another daemon has done this tick already.
 async fn was_pulled_since(app: &App, source: &SourceName, tick: DateTime<Utc>) -> bool {
-    // A store that fails is told by the pull.
+    // The pull that follows logs a store failure.
     let states = app.store.sources().await.unwrap_or_default();
     states.iter().any(|state| state.name == *source && state.pulled_at.is_some_and(|at| at >= tick))
 }

@@ -1,4 +1,4 @@
-//! What comes back without a callback: reports that a provider keeps until it is asked, and the mailbox for bounces.
+//! Reports without a callback: those that a provider keeps until it is polled, and those in the mailbox for bounces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::gateway::Gateway;
 use crate::gateway::mail::Maildir;
 use crate::pipeline::{MailboxSummary, Trust, empty};
 
-/// How often a mailbox for bounces is looked at.
+/// The interval at which the mailbox for bounces is emptied.
 const EMPTY_MAILBOX_EVERY: Duration = Duration::from_secs(20);
 
 /// How often gateways are asked for what they keep for us; most keep nothing.

@@ -11,7 +11,7 @@ use crate::http::health::Health;
 use crate::pipeline::{FunnelWatch, Prober, Round};
 use crate::plan::Schedule;
 
-/// How often it is looked at what routes bring: it reads weeks of events.
+/// The interval between two checks of the funnel of each route: a check reads weeks of events.
 const WATCH_FUNNEL_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// Probes the routes at the start and then at every tick.

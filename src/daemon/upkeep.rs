@@ -13,13 +13,15 @@ use crate::http::ops::{Figures, KEEP_UP_EVERY};
 use crate::pipeline::go_on;
 use crate::store::{ReencryptionStep, Stop};
 
-/// How often it is looked at what is stopped, to log it; every claim looks for itself.
+/// The interval at which the daemon reads the stops to log them; every claim reads them itself.
 const LOG_STOPS_EVERY: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether a notice broke off; its command puts it into the outbox by itself.
+/// The interval at which the daemon continues interrupted notices; normally, the command that sends a notice
+/// completes it.
 const GO_ON_EVERY: Duration = Duration::from_secs(30);
 
-/// How often all that is encrypted is read, to encrypt anew what is not under the first key.
+/// The interval at which the daemon reads all encrypted values, to encrypt again those that are not under the first
+/// key.
 const RENEW_EVERY: Duration = Duration::from_hours(24);
 
 /// How long after an error that is tried again.
@@ -33,7 +35,7 @@ const BETWEEN_RENEWALS: Duration = Duration::from_millis(100);
 pub(super) async fn log_stops(app: Arc<App>, stop: CancellationToken) {
     let mut known = Vec::new();
     while !stop.is_cancelled() {
-        // A store that fails is told by the lanes.
+        // Store failures are already logged by the lanes.
         if let Ok(stops) = app.store.stops().await {
             let merchant = |stop: &Stop| stop.merchant.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
             let channel = |stop: &Stop| stop.channel.map_or("all", Channel::as_str);

@@ -100,7 +100,7 @@ pub(super) fn line_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the process that looked last knew of the database.
+/// The database state that was written last by any process of this folder.
 pub(super) fn newest_marks(folder: &Path) -> io::Result<Option<KnownDatabase>> {
     let mut newest = None::<(SystemTime, KnownDatabase)>;
     for path in files(folder, |name| name.starts_with("marks-"))? {

@@ -27,7 +27,7 @@ struct JournalLine<'a> {
     d: i32,
     s: Cow<'a, str>,
     c: Cow<'a, str>,
-    /// Who asked for it, in a word.
+    /// The origin of the reminder, as one of the words below.
     o: Cow<'a, str>,
     /// Not before and not at or after.
     f: i64,
@@ -42,7 +42,8 @@ const NOTICE: &str = "notice";
 const REPLY: &str = "reply";
 const MANUAL: &str = "manual";
 
-/// Who asked for it and why is in the database that lost the reminder; these stand in its place.
+/// The actor and the reason of a manual resend that is put back. The real ones are in the database that lost the
+/// reminder.
 const NOBODY: &str = "dueherald";
 const PUT_BACK: &str = "put back from a daemon's own record; who asked for it is lost";
 

@@ -6,16 +6,16 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ManualChange;
 
-/// Who did something by hand, and why: kept on record for good.
+/// The author of a manual change and the reason for it, kept for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditNote {
-    /// Who.
+    /// The author.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What is missing from a signature.
+/// The field of an audit note that is missing or not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} must be given, in 200 characters at most and without line breaks: it is kept on record")]
 pub struct AuditNoteError(&'static str);

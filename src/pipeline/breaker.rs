@@ -12,12 +12,12 @@ const RUN: u32 = 5;
 /// How long it stays open before a probe is let through.
 const RESTS: Backoff = Backoff { first: Duration::from_secs(10), longest: Duration::from_secs(5 * 60) };
 
-/// What a breaker lets through.
+/// The number of messages that a breaker admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// As much as there are slots.
     All,
-    /// One message, to see whether the gateway is well again.
+    /// One message, to check whether the gateway works again.
     OneProbe,
     /// Nothing, for so long.
     NothingFor(Duration),
@@ -38,7 +38,7 @@ enum Circuit {
 }
 
 impl Breaker {
-    /// What it lets through when the clock has `elapsed`.
+    /// The number of messages that it admits when the clock has `elapsed`.
     #[must_use]
     pub fn admits(&self, elapsed: Duration) -> Admission {
         match *self.circuit() {

@@ -14,13 +14,13 @@ use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderR
 /// A message that is ready to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComposedMessage {
-    /// What it says.
+    /// The rendered message.
     pub message: Message,
     /// To which route it leads by a link that is the same for everybody, and so cannot follow when the route moves.
     pub route: Option<RouteKey>,
 }
 
-/// What makes messages.
+/// Composes messages from templates, links and routes.
 #[derive(Debug, Clone)]
 pub struct Composer {
     /// The templates.
@@ -116,7 +116,7 @@ impl Composer {
         self.links.open(Purpose::Reference, reference)
     }
 
-    /// What stands in the personal link of a reminder, and in no other message.
+    /// The token in the personal link of a reminder; no other message contains it.
     fn personal_token(&self, reminder: ReminderId) -> String {
         self.links.seal(Purpose::Landing, reminder)
     }
@@ -136,8 +136,8 @@ fn holds(message: &Message, link: &str) -> bool {
     text.contains(link)
 }
 
-/// The route whose page stands in a text that a provider has approved: it may be another than serves now, until a text
-/// with that one is approved.
+/// The route whose page an approved text contains. Another route may serve now, until the provider approves a text
+/// with its page.
 fn written_into(text: &str, merchant: &Merchant, seen: &RouteSnapshot) -> Option<RouteKey> {
     let own = seen.routes().0.iter().filter(|route| route.merchant == merchant.id);
     let written = own.filter_map(|route| Some((route.kind.fixed_page()?, route)));

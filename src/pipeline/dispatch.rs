@@ -51,14 +51,14 @@ impl Default for DispatchSettings {
     }
 }
 
-/// What every lane shares.
+/// The state that all lanes share.
 #[derive(Debug)]
 pub struct Dispatcher {
     /// The outbox.
     pub store: Arc<dyn Store>,
     /// Merchants and rules.
     pub policy: Arc<Policy>,
-    /// What makes messages.
+    /// The composer of messages.
     pub composer: Composer,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -66,11 +66,11 @@ pub struct Dispatcher {
     pub settings: DispatchSettings,
     /// The templates that do not render.
     pub template_failures: TemplateFailures,
-    /// What keeps a database that went back in time from being sent from.
+    /// The guard against sending from a database that went back in time.
     pub guard: Arc<Guard>,
     /// How old the ledger may be.
     pub freshness: Freshness,
-    /// Who this is among the processes that share the store.
+    /// The name of this process among those that share the store.
     pub holder: String,
 }
 
@@ -79,7 +79,7 @@ pub struct Dispatcher {
 pub enum LaneEnd {
     /// When nothing more is due now and everything in flight is settled.
     Drained,
-    /// Only when it is told to.
+    /// Only on a stop order.
     Stopped,
 }
 
@@ -140,8 +140,8 @@ const SLOTS_FOR_TWO: usize = 8;
 /// How long a few outcomes wait for more, so that recording them and claiming the next ones is worth its round trips.
 const GATHER: Duration = Duration::from_millis(4);
 
-/// How much e-mail is claimed ahead: what leaves in that time at the pace of late. Some round trips to the store fit
-/// into it.
+/// How much e-mail is claimed ahead: as much as leaves in that time at the recent pace. Some round trips to the store
+/// fit into it.
 const AHEAD: Duration = Duration::from_millis(10);
 
 /// How long a paced lane waits for more permits: they are given out a quarter of a second ahead.
@@ -253,8 +253,8 @@ impl SendLane {
         stop: &CancellationToken,
     ) -> Result<bool, StoreError> {
         if in_flight.claim_failed {
-            // What stands in the way of a claim, such as a rate that somebody holds, must not keep the outcomes from
-            // being recorded.
+            // An obstacle to a claim, such as a rate limit that somebody holds, must not keep the outcomes from being
+            // recorded.
             self.settle(in_flight).await?;
             in_flight.claim_failed = false;
         }
@@ -382,7 +382,7 @@ impl SendLane {
         }
         let gateway_count = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
         for claimed in sending {
-            // What was decent when it was claimed must still be so when it leaves.
+            // The contact hours and the window that were open at the claim must still be open when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
             let deadline = deadline.or_sooner(from, useful);
             let (dispatcher, handle) = (Arc::clone(&self.dispatcher), Arc::clone(handle));
@@ -485,7 +485,7 @@ impl SendLane {
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
         let poll = self.dispatcher.settings.poll;
         let due = self.dispatcher.store.next_due(self.channel).await?;
-        // What is due already and was not claimed waits for something else: asking again at once would spin.
+        // A reminder that is due but was not claimed waits for something else: asking again at once would spin.
         let wait = due.and_then(|due| (due - self.dispatcher.clock.now()).to_std().ok()).filter(|wait| !wait.is_zero());
         Ok(wait.map_or(poll, |wait| wait.min(poll)))
     }

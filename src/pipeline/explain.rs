@@ -27,18 +27,18 @@ pub use telling::StepExplanation;
 use telling::{about, waiting};
 pub use timeline::{ResendRequester, Timeline, TimelineEvent};
 
-/// The most instalments or reminders that are looked at for one borrower.
+/// The most instalments or reminders that are read for one borrower.
 const LOOK_AT: u32 = 1_000;
 
-/// Due dates further away are told only when they are asked for.
+/// Due dates further away are explained only on request.
 const NEAR: TimeDelta = TimeDelta::days(90);
 
-/// Who and when is to be explained.
+/// The borrower and the due dates to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainRequest {
-    /// Who.
+    /// The borrower.
     pub borrower: BorrowerId,
-    /// Of which merchant; needed only where the number is not unique.
+    /// The merchant; needed only where the number is not unique.
     pub merchant: Option<MerchantId>,
     /// The due dates of which a rule may remind on this day; without it, those within 90 days that are open or have
     /// reminders.
@@ -95,13 +95,13 @@ pub struct Explanation {
     pub preferred_channel: Option<Channel>,
     /// When the borrower likes to be contacted.
     pub preferred_hours: Option<String>,
-    /// How many due dates that are open or have reminders are too far away to be told.
+    /// The number of due dates with open instalments or reminders that are too far away to be explained.
     pub left_out: usize,
     /// The due dates, in their order.
     pub due_dates: Vec<DueDate>,
 }
 
-/// What the rules come to about one due date.
+/// The explanation of one due date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DueDate {
     /// The day.
@@ -112,7 +112,7 @@ pub struct DueDate {
     pub paid: usize,
     /// How many were cancelled.
     pub cancelled: usize,
-    /// What holds its reminders: records of its instalments that could not be applied.
+    /// The rejected records of its instalments, which hold its reminders.
     pub rejected: Vec<RejectView>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
     pub rules: Vec<RuleExplanation>,
@@ -131,7 +131,7 @@ pub struct RejectView {
     pub reason: String,
 }
 
-/// What one rule comes to about one due date.
+/// The explanation of one rule for one due date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleExplanation {
     /// Its name; `None` for resends by hand.
@@ -140,19 +140,19 @@ pub struct RuleExplanation {
     pub line: Option<u32>,
     /// It joins what falls due within so many days after the earliest due date into one message.
     pub digest: Option<u16>,
-    /// What keeps the rule as a whole from the due date.
+    /// The reason why the rule as a whole does not apply to the due date.
     pub why_not: Option<Reason>,
     /// Its steps by day.
     pub steps: Vec<StepExplanation>,
 }
 
-/// What is known about one due date: what [`about`] tells from.
+/// The facts about one due date, from which [`about`] makes the explanation.
 struct DueDateFacts {
     due_date: NaiveDate,
     borrower: Borrower,
-    /// What decides on each channel, with what stands beside it.
+    /// The account on each channel, with recent contacts if the policy needs them.
     accounts: BTreeMap<Channel, Account>,
-    /// What the outbox has, oldest first, each with its events.
+    /// The reminders in the outbox, oldest first, each with its events.
     reminders: Vec<(ReminderView, Vec<Event>)>,
     /// Records of its instalments that could not be applied.
     rejected: Vec<RejectView>,
@@ -183,7 +183,7 @@ pub async fn explain(
     let mut explanation = profile(policy, &borrower, horizon.now);
     explanation.left_out =
         if request.date.is_none() { dates.iter().filter(|date| !told.contains(date)).count() } else { 0 };
-    // What leaves some days before and after bears on caps and digests.
+    // Messages of the days before and after count for caps and digests.
     let near = policy.recent_contacts().map_or(told.clone(), |recent_contacts| {
         span(policy, request.date, horizon.now, recent_contacts.contacts_within)
     });
@@ -198,7 +198,7 @@ pub async fn explain(
     Ok(explanation)
 }
 
-/// Who is meant, with the instalments and the reminders of that borrower.
+/// The requested borrower, with its instalments and reminders.
 async fn find(
     store: &(impl LedgerStore + ReminderStore + ?Sized),
     request: &ExplainRequest,
@@ -224,7 +224,7 @@ async fn find(
     Ok((BorrowerKey { merchant, id: request.borrower.clone() }, installments, reminders))
 }
 
-/// The due dates that are told, and those of which something leaves at most so long before or after them.
+/// The due dates to explain, and those about which a message leaves at most `around` before or after them.
 fn span(policy: &Policy, date: Option<NaiveDate>, now: DateTime<Utc>, around: TimeDelta) -> RangeInclusive<NaiveDate> {
     let Some(date) = date else { return (now - NEAR - around).date_naive()..=(now + NEAR + around).date_naive() };
     let day = date.and_time(NaiveTime::MIN).and_utc();

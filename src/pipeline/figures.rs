@@ -26,9 +26,9 @@ pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
 /// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected, and besides
 /// waiting (payments), cells_left_out (of rows that were taken), unreadable (rejected ones that hold nothing).
 pub const PULLED: &str = "dueherald_source_rows_total";
-/// Pulls that did not come to their end. Label `source`.
+/// Pulls that failed. Label `source`.
 pub const PULL_FAILURES: &str = "dueherald_source_failures_total";
-/// What gateways reported of messages. Labels `gateway`, `fate`: delivered, undelivered, complained.
+/// Reports of gateways about messages. Labels `gateway`, `fate`: delivered, undelivered, complained.
 pub const REPORTS: &str = "dueherald_reports_total";
 /// Reports that were kept, because no message has their number yet or the gateway is to be asked first. Label
 /// `gateway`.

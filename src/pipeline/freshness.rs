@@ -32,7 +32,7 @@ pub struct Freshness {
 pub struct StaleSource {
     /// Which.
     pub source: SourceName,
-    /// How long ago its last pull began that came to its end; `None` if there was none.
+    /// The time since the begin of its last complete pull; `None` if there was none.
     pub age: Option<TimeDelta>,
     /// How old the ledger may be.
     pub limit: TimeDelta,
@@ -61,7 +61,7 @@ impl StaleSource {
         merchant.is_some_and(|merchant| self.holds_named(merchant))
     }
 
-    /// Whose reminders are held, to follow a verb: nothing for everybody's, or ` for mall, arcade`.
+    /// The merchants whose reminders are held, to follow a verb: nothing for all merchants, or ` for mall, arcade`.
     #[must_use]
     pub fn whose(&self) -> String {
         let mut names: Vec<_> = self.merchants.iter().take(NAMED).map(MerchantId::as_str).collect();
@@ -128,7 +128,7 @@ impl Freshness {
     fn merchants_of(&self, source: &SourceName, state: Option<&SourceState>) -> BTreeSet<MerchantId> {
         match self.feeds.get(source) {
             Some(merchant) => BTreeSet::from([merchant.clone()]),
-            // What a pull that broke off has named may not be all.
+            // Until a first pull is complete, the merchants it has named may not be all.
             None => {
                 state.filter(|state| state.pulled_at.is_some()).map(|state| state.merchants.clone()).unwrap_or_default()
             }

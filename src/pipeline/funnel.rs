@@ -27,7 +27,7 @@ pub struct FunnelLine {
     pub funnel: Funnel,
 }
 
-/// What was sent in a span, and what came of it, by route, step and channel in that order.
+/// The funnel of messages sent in a span, by route, step and channel in that order.
 ///
 /// # Errors
 /// When the store fails.
@@ -57,7 +57,7 @@ fn meant_for(count: &SentCount, routes: &RouteSnapshot) -> Option<RouteKey> {
     serving.into_iter().find(|route| route.kind.url().is_some()).map(|route| route.key.clone())
 }
 
-/// How long after a message what comes of it is looked at: most who click do so within hours, most who pay within days.
+/// The age at which a message counts for a stage: most who click do so within hours, most who pay within days.
 fn ripe_after(stage: Stage) -> TimeDelta {
     match stage {
         Stage::Clicked => TimeDelta::hours(6),
@@ -65,7 +65,7 @@ fn ripe_after(stage: Stage) -> TimeDelta {
     }
 }
 
-/// What a day is compared with: the days before it.
+/// The length of the period before a day that the day is compared with.
 const PAST: TimeDelta = TimeDelta::days(14);
 
 /// Tells when a route brings far fewer than it did.

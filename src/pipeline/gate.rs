@@ -11,7 +11,8 @@ use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
 use crate::plan::{Decision, Policy};
 use crate::store::StoreError;
 
-/// What may pass by links of one mode, for one claim; everything by default.
+/// Holds messages of a claim whose links, in one mode, lead nowhere, or whose source is stale; passes everything by
+/// default.
 #[derive(Debug, Clone, Default)]
 pub struct LinkGate {
     mode: LinkMode,

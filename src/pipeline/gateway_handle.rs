@@ -1,5 +1,4 @@
-//! A gateway as dispatch sees it: its health, its pace, and what is learnt from its answers and is still to be put on
-//! record.
+//! A gateway as dispatch sees it: its health, its pace, and the findings from its answers that are not recorded yet.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,37 +24,37 @@ pub struct GatewayHandle {
     pub gateway: Arc<dyn Gateway>,
     /// How fast it may be fed by all machines together.
     pub rate: Option<RateLimit>,
-    /// Whether it is well.
+    /// Its circuit breaker.
     pub breaker: Breaker,
     learnt: Mutex<PendingReport>,
 }
 
-/// What is still to be put on record.
+/// The findings that are not recorded yet.
 #[derive(Debug, Default)]
 struct PendingReport {
-    /// Who opted out at the provider.
+    /// The addresses that opted out at the provider.
     opted_out: Vec<Suppression>,
-    /// Of the breaker.
+    /// The time since which the breaker is open.
     open_since: Option<DateTime<Utc>>,
     last_error: Option<(Code, DateTime<Utc>)>,
     news: ReportUrgency,
-    /// When news were told last, on the clock's elapsed time.
+    /// The time at which the state was last recorded, on the clock's elapsed time.
     told_at: Option<Duration>,
 }
 
-/// What others should know and do not yet.
+/// The urgency of a state that is not recorded yet.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ReportUrgency {
     #[default]
     None,
     /// May wait a little for the next one.
     Error,
-    /// To be told at once.
+    /// To be recorded at once.
     Breaker,
 }
 
 impl GatewayHandle {
-    /// A gateway that is well as far as is known.
+    /// A gateway that is assumed to be healthy.
     #[must_use]
     pub fn new(gateway: Arc<dyn Gateway>, rate: Option<RateLimit>) -> Self {
         Self { gateway, rate, breaker: Breaker::default(), learnt: Mutex::default() }
@@ -101,7 +100,7 @@ impl GatewayHandle {
         }
     }
 
-    /// What is to be told now, which then is no news any more.
+    /// The state that is to be recorded now, if there is one; it then counts as recorded.
     fn reportable_state(&self, holder: &str, clock: &dyn Clock) -> Option<GatewayState> {
         let mut learnt = self.learnt();
         let elapsed = clock.elapsed();

@@ -33,7 +33,7 @@ pub enum GuardHold {
     Wait(WaitReason),
     /// It has not looked yet.
     NotLooked,
-    /// What is handed over could not be written down.
+    /// The journal could not be written.
     CannotWrite,
 }
 
@@ -63,7 +63,7 @@ impl GuardHold {
     }
 }
 
-/// What a lane may do.
+/// The permission of a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Permission {
     /// Claim what this fence lets through.
@@ -80,7 +80,7 @@ pub(super) struct RefusedBatch {
 }
 
 impl RefusedBatch {
-    /// What becomes of a reminder of the batch: in doubt in a database that hands out again, else due again.
+    /// The settlement of a reminder of the batch: in doubt in a database that hands out again, else due again.
     pub(super) fn settle(&self, claimed: ClaimedReminder, gateway_index: u16, now: DateTime<Utc>) -> Settlement {
         // All of it: another daemon may have handed over the rest.
         if self.is_again {
@@ -92,7 +92,7 @@ impl RefusedBatch {
     }
 }
 
-/// What one process knows of its database.
+/// Guards one process against sending from a database that went back in time; does nothing if empty.
 #[derive(Debug)]
 pub struct Guard(Option<Watch>);
 
@@ -101,7 +101,7 @@ struct Watch {
     store: Arc<dyn IncarnationStore>,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
-    /// What this daemon is called in the database.
+    /// The name of this daemon in the database.
     daemon: String,
     state: Mutex<GuardState>,
 }
@@ -160,7 +160,7 @@ impl Guard {
         }
     }
 
-    /// What a lane may do now.
+    /// The current permission of a lane.
     pub(super) fn permission(&self) -> Permission {
         let Some(watch) = &self.0 else { return Permission::Claim(None) };
         let state = watch.state();
@@ -193,8 +193,8 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Without a lasting record a daemon is not known in the database: it could not be told from a stranger the next
-    /// time.
+    /// The name of this daemon in the database; `None` without a lasting record, because the daemon could not
+    /// recognise itself the next time.
     fn name(&self) -> Option<&str> {
         self.journal.is_lasting().then_some(&*self.daemon)
     }
@@ -253,7 +253,7 @@ impl Watch {
             IncarnationVerdict::Join => self.join(&database).await,
             IncarnationVerdict::Disarm(reason) => self.disarm(reason, &database).await,
             IncarnationVerdict::Disarmed => self.wait_disarmed(&database).await,
-            // What was read of the database may be older than that record, so it is read again.
+            // The database may have been read before that record was written, so it is read again.
             IncarnationVerdict::Wait(WaitReason::RecordLost) if self.finds_record().await => {
                 Box::pin(self.look()).await
             }
@@ -359,7 +359,7 @@ impl Watch {
         let before = {
             let mut state = self.state();
             state.known = Some(known.clone());
-            // What held it is over: if this breaks off here, the next look goes on, and disarms nothing.
+            // The earlier hold is over: if this breaks off here, the next look goes on, and disarms nothing.
             state.hold.replace(GuardHold::NotLooked)
         };
         known.beats = self.show_itself().await?;

@@ -87,13 +87,13 @@ impl Reconciler {
     }
 }
 
-/// What holds, as of now; read only as far as something is held by it.
+/// The holds that are active now; only the reasons that hold something are read.
 #[derive(Default)]
 struct ActiveHolds {
     stops: Vec<Stop>,
     /// The notices that are paused.
     paused: BTreeSet<NoticeName>,
-    /// The causes that kept records are.
+    /// The causes of kept records.
     rejected: BTreeSet<HoldCause>,
     /// Fingerprints of the routes as they are.
     routes: BTreeSet<String>,
@@ -105,7 +105,7 @@ struct ActiveHolds {
     unread: BTreeSet<String>,
     /// The days of too much that nobody has approved.
     volumes: BTreeSet<HoldCause>,
-    /// The cause that the list of the config is.
+    /// The cause of the allowlist in the config.
     only_to: Option<HoldCause>,
 }
 

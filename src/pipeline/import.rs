@@ -49,17 +49,17 @@ impl<S: RejectStore + ?Sized> Ledger for S {
     }
 }
 
-/// What is to be imported, and how.
+/// The input of an import, and its options.
 pub struct Import<'a, R> {
-    /// What is read: a file, or the standard input.
+    /// The text to read: a file, or the standard input.
     pub input: R,
-    /// Its format; `None` looks.
+    /// Its format; `None` detects it.
     pub format: Option<Format>,
     /// Whether a last line without a line end is whole, whatever its last cell is.
     pub take_last_line: bool,
     /// The merchants whose rows are taken.
     pub merchants: &'a BTreeMap<MerchantId, Merchant>,
-    /// Whether it is kept.
+    /// Whether the import is kept.
     pub mode: WriteMode,
     /// How many refused records the summary holds; the others are only counted.
     pub max_shown: usize,
@@ -78,7 +78,7 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     /// Instalments that were not known.
@@ -107,7 +107,7 @@ pub struct Summary {
     pub without_verifier: u64,
     /// Rows that were taken whose phone number the merchant may not contact.
     pub not_allowed: u64,
-    /// What became of the last line of a CSV.
+    /// Whether the last line of a CSV was taken.
     pub last_line: LastLine,
 }
 
@@ -163,16 +163,16 @@ pub enum ImportError {
         so_far.rejected
     )]
     Stopped {
-        /// Why.
+        /// The cause.
         cause: StopCause,
         /// Nothing of this line or what follows it was taken.
         line: u64,
-        /// What had been done by then.
+        /// The result until then.
         so_far: Box<Summary>,
     },
 }
 
-/// What stopped an import.
+/// A cause that stops an import.
 #[derive(Debug, thiserror::Error)]
 pub enum StopCause {
     /// The ledger.
@@ -347,7 +347,7 @@ impl Reader {
                 self.send(rows.bytes_read())?;
             }
         }
-        // What was read before the trouble is sound: it is written.
+        // The records before the failure are sound: they are written.
         self.send(rows.bytes_read())?;
         let finished = self.rejects.as_mut().map_or(Ok(()), RejectsWriter::finish);
         Ok(cause.or_else(|| finished.err().map(|error| (StopCause::Rejects(error), rows.line()))))

@@ -1,4 +1,4 @@
-//! What one shift of a lane has under way.
+//! The messages that one shift of a lane has in flight.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::Tally;
 use crate::domain::Settlement;
 
-/// What is under way in one shift of a lane.
+/// The messages in flight of one shift of a lane, and its outcomes that are not recorded yet.
 pub(super) struct InFlight {
     /// Counted from 0.
     pub(super) shift: usize,
@@ -21,7 +21,7 @@ pub(super) struct InFlight {
     /// One for each slot; what was claimed ahead waits for a permit.
     pub(super) permits: Arc<Semaphore>,
     pub(super) outcomes: Vec<Settlement>,
-    /// How many outcomes came of late in the time for which e-mail is claimed ahead.
+    /// How many outcomes recently came in the time for which e-mail is claimed ahead.
     pub(super) pace: usize,
     /// When outcomes were last collected, on the clock's elapsed time.
     pub(super) collected_at: Duration,

@@ -14,14 +14,14 @@ use crate::store::StoreError;
 /// How many messages are read before what they say is stored.
 const BATCH: usize = 100;
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MailboxSummary {
     /// Reports about messages of ours.
     pub reports: usize,
-    /// Messages that say nothing about one; they lie in `cur`, unread.
+    /// Messages that say nothing about one; they are in `cur`, unread.
     pub others: usize,
-    /// Messages that could not be opened; they lie in `cur`, flagged.
+    /// Messages that could not be opened; they are in `cur`, flagged.
     pub unreadable: usize,
 }
 

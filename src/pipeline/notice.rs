@@ -25,13 +25,13 @@ const BATCH: u32 = 200;
 /// A notice that somebody wants to make.
 #[derive(Debug)]
 pub struct NoticeOrder<'a> {
-    /// What it is to be called.
+    /// Its name.
     pub name: NoticeName,
-    /// What it is made from.
+    /// The template of its messages.
     pub template: TemplateName,
     /// For whom.
     pub selection: &'a Selection,
-    /// Who makes it, and why.
+    /// The author, and the reason.
     pub audit_note: AuditNote,
     /// A second person has to approve it if it has more recipients.
     pub approve_above: Option<u64>,
@@ -42,7 +42,7 @@ pub struct NoticeOrder<'a> {
 pub struct NoticeView {
     /// The notice.
     pub notice: Notice,
-    /// Who brought it to which state, oldest first.
+    /// Its state changes with their authors, oldest first.
     pub changes: Vec<NoticeChange>,
     /// How far its recipients have come.
     pub counts: Vec<NoticeCount>,

@@ -23,26 +23,26 @@ use crate::store::{Store, StoreError};
 /// it.
 const TURN: TimeDelta = TimeDelta::minutes(2);
 
-/// How many routes are looked at at once.
+/// How many routes are probed at once.
 const AT_ONCE: usize = 8;
 
-/// What a probe is to find.
+/// The expected result of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProbeExpectation {
-    /// Looked at in the place of the route's own address.
+    /// The URL to probe instead of the route's own.
     pub url: Option<String>,
-    /// A text that must stand on the page.
+    /// A text that the page must contain.
     pub text: Option<String>,
 }
 
 /// Probes routes.
 #[derive(Debug)]
 pub struct Prober {
-    /// Where it is kept how they are doing.
+    /// The store, which keeps the health of routes.
     pub store: Arc<dyn Store>,
-    /// Which there are.
+    /// The registry of routes.
     pub routes: Arc<Registry>,
-    /// What looks.
+    /// The probe.
     pub probe: Arc<dyn RouteProbe>,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -50,9 +50,9 @@ pub struct Prober {
     pub patience: Patience,
     /// Where the routes of each merchant may lead.
     pub hosts: BTreeMap<MerchantId, RouteHosts>,
-    /// What is expected of the routes of which something is.
+    /// The expectations for routes, where there are any.
     pub expected: BTreeMap<RouteKey, ProbeExpectation>,
-    /// Who this is among the processes that share the store.
+    /// The name of this process among those that share the store.
     pub holder: String,
     /// The hosts and ports of the gateways. Whoever reaches one of them has a way to the internet.
     pub witnesses: BTreeSet<(String, u16)>,
@@ -60,7 +60,7 @@ pub struct Prober {
     pub is_offline: AtomicBool,
 }
 
-/// What became of a round.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Round {
     /// The routes were probed, and how they are doing is kept.
@@ -140,8 +140,8 @@ impl Prober {
         Ok(())
     }
 
-    /// Looks once at the routes in use, or at the one of that key if it can be looked at; keeps nothing. In the order
-    /// of the routes.
+    /// Probes the routes in use once, or the route with that key if it has a page; keeps nothing. In the order of the
+    /// routes.
     ///
     /// # Errors
     /// When the store fails.

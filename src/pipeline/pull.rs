@@ -19,16 +19,16 @@ use crate::source::sql::{PullPage, SqlError, SqlPage, SqlPages, SqlSource};
 use crate::source::{Column, Fault, RejectedRow};
 use crate::store::{Change, LedgerStore, RejectStore, SourceStore, StoreError, TurnStore, WriteMode};
 
-/// How long a page may take before another may go on in its stead.
+/// How long a page may take before another process may take over the pull.
 const TURN: TimeDelta = TimeDelta::minutes(3);
 
 /// Rows in one transaction.
 const BATCH_ROWS: usize = 1_000;
 
-/// What is to be pulled, and how.
+/// The source of a pull, and its options.
 #[derive(Debug, Clone, Copy)]
 pub struct Pull<'a> {
-    /// From where.
+    /// The source.
     pub source: &'a SqlSource,
     /// The merchants whose rows are taken.
     pub merchants: &'a BTreeMap<MerchantId, Merchant>,
@@ -36,17 +36,17 @@ pub struct Pull<'a> {
     pub overlap: TimeDelta,
     /// Whether all of it is read again.
     pub from_start: bool,
-    /// Whether it is kept.
+    /// Whether its rows are kept.
     pub mode: WriteMode,
     /// How many refused rows the summary holds; the others are only counted.
     pub max_shown: usize,
-    /// Who pulls.
+    /// The name of the process that pulls.
     pub holder: &'a str,
-    /// Ends it before its end.
+    /// Stops it early.
     pub stop: &'a CancellationToken,
 }
 
-/// Why a pull did not come to its end. What was done by then stays, and the next pull goes on.
+/// Why a pull did not finish. The pages that it wrote stay, and the next pull goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     /// The lender's database.
@@ -57,13 +57,13 @@ pub enum PullError {
     Store {
         /// Which source was read.
         name: SourceName,
-        /// What the ledger said.
+        /// The error of the ledger.
         error: StoreError,
     },
     /// Another has the turn.
     #[error("source {0} is being pulled by another process; try again when it is done")]
     Busy(SourceName),
-    /// It was told to stop.
+    /// It was ordered to stop.
     #[error("source {0}: the pull was stopped; the next one goes on")]
     Stopped(SourceName),
 }
@@ -71,7 +71,7 @@ pub enum PullError {
 /// Reads what was changed since the last pull, and puts every sound row into the ledger.
 ///
 /// # Errors
-/// [`PullError`]; then the ledger holds the pages that were written, and the cursor stands behind them.
+/// [`PullError`]; then the ledger holds the pages that were written, and the cursor is after them.
 pub async fn pull(
     store: &(impl LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized),
     clock: &dyn Clock,

@@ -1,10 +1,10 @@
 //! Recall: who holds a message that leads to a route which is no more.
 //!
-//! A personal link is looked up when it is followed, so it leads to what serves now. A link that is the same for
-//! everybody leads for good where it led when the message left: only who holds one of these needs a correction. A
-//! message without a link names the app and customer service, and stays right. What counts is the link that was sent,
-//! which is on record; only where it is not, as of a message whose sender died, it is told from the gateway's link mode
-//! and from where its links led before.
+//! A personal link is resolved when it is followed, so it leads to the route that serves now. A link that is the same
+//! for everybody leads for good where it led when the message left: only the holders of such a link need a
+//! correction. A message without a link names the app and customer service, and stays right. The outbox records the
+//! link that was sent, and that one counts. Only where it is missing, as for a message whose sender died, recall
+//! derives it from the gateway's link mode and from where its links led before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +50,7 @@ impl Recall {
         &self.route
     }
 
-    /// What borrowers of a page hold that leads there.
+    /// The messages that the borrowers of a page hold about their due dates, wherever they lead.
     pub(super) async fn held(
         &self,
         store: &(impl NoticeStore + ?Sized),

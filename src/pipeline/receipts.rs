@@ -178,7 +178,7 @@ impl Intake {
         })
     }
 
-    /// What the gateway says about the message of a hint; `None` if it cannot be asked.
+    /// The gateway's answer about the message of a hint; `None` if it cannot be asked.
     async fn ask(&self, kept: &KeptReport) -> Result<Option<LookUp>, StoreError> {
         let asked = self.gateways.get(&kept.gateway).filter(|gateway| gateway.can_be_asked());
         let Some((gateway, reminder)) = asked.zip(kept.reminder) else { return Ok(None) };
@@ -209,7 +209,7 @@ impl Intake {
         }
     }
 
-    /// Whose number it is: in national form, one of the gateway's country, or else of the merchants'.
+    /// The sender of a reply. A number in national form is one of the gateway's country, or else of the merchants'.
     fn sender(&self, reply: &Reply) -> Sender {
         let merchants = self.policy.merchants.values().map(|merchant| merchant.country.as_str());
         let read = match &reply.country {
@@ -253,7 +253,7 @@ fn kept_text(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID).collect()
 }
 
-/// What knows an answer again that has no number: the same words of the same person at the same time.
+/// An id for a reply without a number, by which a repeated one is recognised: a digest of its sender, time and words.
 fn likeness(reply: &Reply) -> Option<String> {
     let at = reply.at?;
     let digest = Sha256::new()

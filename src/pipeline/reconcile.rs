@@ -22,7 +22,7 @@ const ASKED_AT_ONCE: usize = 16;
 /// How many rows one operation takes.
 const BATCH: u32 = 500;
 
-/// What a round of reconciling did.
+/// The result of one round of the reconciler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReconcileSummary {
     /// Leases that had run out.
@@ -40,7 +40,7 @@ pub struct ReconcileSummary {
 /// Brings unfinished business forward.
 #[derive(Debug, Clone)]
 pub struct Reconciler {
-    /// What dispatch shares.
+    /// The dispatcher, which the lanes share.
     pub dispatcher: Arc<Dispatcher>,
     /// Every gateway, to ask what became of a message.
     pub gateways: BTreeMap<GatewayName, Arc<dyn Gateway>>,
@@ -148,7 +148,8 @@ impl Reconciler {
         }
     }
 
-    /// Asks about each unknown reminder whose time has come, until `stop`. What cannot be found out waits for a person.
+    /// Asks about each unknown reminder that is due for a check, until `stop`. An outcome that nobody can determine
+    /// waits for a person.
     async fn resolve_unknown(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
         let store = &self.dispatcher.store;
         let now = self.dispatcher.clock.now();
@@ -220,7 +221,7 @@ impl Reconciler {
         self.gateways.get(unknown.attempt.gateway()).filter(|gateway| gateway.can_be_asked())
     }
 
-    /// What the gateway says became of it, and the account as it is; `None` where it cannot be asked.
+    /// The gateway's answer about the attempt, and the account as it is; `None` where it cannot be asked.
     async fn ask(&self, unknown: &UnknownReminder) -> Result<Option<(LookUp, Account)>, StoreError> {
         let UnknownReminder { attempt, reminder, since, .. } = unknown;
         let key = &reminder.key;
@@ -251,7 +252,8 @@ impl Reconciler {
     }
 }
 
-/// What an unknown reminder turns out to be, and whether it is known to have arrived; `None` leaves it to a person.
+/// The settlement of an unknown reminder, with a receipt if it is known whether it arrived; `None` leaves it to a
+/// person.
 fn settle(
     dispatcher: &Dispatcher,
     unknown: UnknownReminder,

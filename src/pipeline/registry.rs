@@ -188,7 +188,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, RouteSnapshot> {
-        // What is written is written at once, so it is whole whoever panicked.
+        // Each update is written at once, so the snapshot is whole whoever panicked.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

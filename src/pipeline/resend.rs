@@ -21,15 +21,15 @@ const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
 /// arrive.
 const TOO_SOON: TimeDelta = TimeDelta::minutes(10);
 
-/// The most instalments or reminders that are looked at for one borrower.
+/// The most instalments or reminders that are read for one borrower.
 const LOOK_AT: u32 = 1_000;
 
-/// Whom a resend is for.
+/// The recipient of a resend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResendTarget {
     /// A borrower, about what is open.
     Borrower(BorrowerId),
-    /// Who owes this instalment, about the day on which it is due.
+    /// The borrower who owes this instalment, about its due date.
     Installment(InstallmentId),
 }
 
@@ -44,7 +44,7 @@ pub struct ResendRequest {
     pub due_date: Option<NaiveDate>,
     /// On which channel.
     pub channel: Channel,
-    /// Who asks, and why.
+    /// The person who asks, and the reason.
     pub audit_note: AuditNote,
     /// Whether it is sent even while an earlier resend is on its way or has just gone.
     pub again: bool,
@@ -192,7 +192,7 @@ pub async fn resend(
     planned.first().copied().ok_or(ResendError::JustResent)
 }
 
-/// Whose debt and which due date are meant.
+/// The borrower and the due date that a request means.
 async fn find(
     store: &(impl LedgerStore + ?Sized),
     request: &ResendRequest,

@@ -8,7 +8,7 @@ use crate::store::{
     OutboxStore, ReconcileStore, ReminderFilter, ReminderStore, ReportStore, StoreError, UnknownReminder,
 };
 
-/// What a person found out about an unknown reminder.
+/// A person's finding about an unknown reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// It went out.
@@ -61,7 +61,7 @@ pub async fn resolve(
     Ok(())
 }
 
-/// What a finding comes to: the outcome of the attempt, and whether it arrived.
+/// The settlement for a finding: the outcome of the attempt, and a receipt if it is known whether it arrived.
 fn settled(
     UnknownReminder { attempt, .. }: UnknownReminder,
     finding: Finding,
@@ -84,7 +84,7 @@ fn settled(
     };
     let receipt = arrived.map(|arrived| Receipt { reminder, gateway, arrived, code: None, at: now });
     let settlement = attempt.settle(outcome, next, now).noted(audit_note.to_string());
-    // What is proven not to have arrived may go to another channel, if its rule has one.
+    // A message that is proven not to have arrived may go to another channel, if its rule has one.
     let settlement = if finding == Finding::Undelivered { settlement.falling_back_at(now) } else { settlement };
     (settlement, receipt)
 }

@@ -1,9 +1,9 @@
 //! Scan: look at what falls due, and put the reminders that come into view into the outbox.
 //!
-//! What is looked at is new or has changed: slices (one due date of one step) that came into view since the last scan,
-//! and what the ledger has changed within the view since. So that nothing falls between the two, the view is announced
-//! first, and imports write down what they change in it from then on; then its slices are passed over; then the passes
-//! are recorded. Who breaks off repeats a pass, and the unique key plans nothing twice.
+//! A scan reads what is new or has changed: slices (one due date of one step) that came into view since the last
+//! scan, and ledger changes within the view since then. So that nothing falls between the two, the scan announces the
+//! view first, and imports record their changes in it from then on; then it passes over the slices; then it records
+//! the passes. A scan that breaks off repeats a pass, and the unique key plans nothing twice.
 
 use std::cmp::Reverse;
 use std::ops::AddAssign;
@@ -21,12 +21,12 @@ use crate::store::{DueCursor, LedgerStore, ScanStore, StoreError, VolumeStore, W
 /// How many borrowers are read, and how many reminders are written, at once.
 const PAGE: u32 = 1_000;
 
-/// What a scan looks at.
+/// The scope of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanScope {
-    /// What came into view and what changed since the last scan.
+    /// The slices that came into view and the ledger changes since the last scan.
     News,
-    /// That, and then everything in view, to see that nothing was missed.
+    /// That, and then everything in view, to check that nothing was missed.
     Full,
     /// Everything that would be in view at the horizon's instant, apart from the regular scans: they neither know nor
     /// notice.
@@ -38,7 +38,7 @@ pub enum ScanScope {
 pub struct ScanOrder {
     /// The instant, and how far ahead is planned. Whole slices are planned: some reminders lie a day beyond.
     pub horizon: Horizon,
-    /// What is looked at.
+    /// The scope.
     pub extent: ScanScope,
     /// Whether it is kept.
     pub mode: WriteMode,
@@ -51,10 +51,10 @@ pub struct ScanOrder {
     pub guard: Option<VolumeGuard>,
 }
 
-/// What a scan did.
+/// The result of a scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScanReport {
-    /// Borrowers with something open that were looked at, each counted once per due date.
+    /// Borrowers with open instalments that the scan read, each counted once per due date.
     pub looked_at: u64,
     /// Reminders that the rules call for there.
     pub in_view: u64,
@@ -62,9 +62,9 @@ pub struct ScanReport {
     pub planned: u64,
     /// Those of the planned whose time had passed: they are sent late.
     pub late: u64,
-    /// Put on record as too late.
+    /// Recorded as too late.
     pub expired: u64,
-    /// Put on record as overtaken by a nearer step.
+    /// Recorded as superseded by a nearer step.
     pub superseded: u64,
     /// Skipped before because of what the books said, and planned again.
     pub revived: u64,
@@ -206,8 +206,8 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
         self.store.passed(&passed).await
     }
 
-    /// Plans for what the ledger has changed within the view. What somebody could have been reminded of when it changed
-    /// is put on record even if it is too late now.
+    /// Plans for ledger changes within the view. A reminder that was possible at the time of the change is recorded
+    /// even if it is too late now.
     async fn take_changes(&self) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let rules = rules_of(&self.marks);
@@ -220,7 +220,7 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
             }
             report.looked_at += changes.due.len() as u64;
             let called = changes.due.iter().flat_map(|(changed, due)| {
-                // What was in view then may lie before the view now.
+                // A due date that was in view then may be before the view now.
                 let was_in_view = |mark: &&Mark| due.due_date <= mark.last;
                 let steps: Vec<_> = self.marks.iter().filter(was_in_view).map(|mark| &mark.step).collect();
                 let since = *changed.min(&self.now());

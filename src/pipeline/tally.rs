@@ -6,7 +6,7 @@ use super::figures::SKIPPED;
 use crate::domain::{Next, Settlement, SkipReason};
 use crate::plan::Decision;
 
-/// What a lane did, counted.
+/// Counts of a lane's outcomes and decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Taken over by the gateway.

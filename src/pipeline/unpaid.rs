@@ -20,7 +20,7 @@ pub(super) struct UnpaidWalk<'s, S: ?Sized> {
 impl<'s, S: LedgerStore + ?Sized> UnpaidWalk<'s, S> {
     /// Of these due dates; without an end, of all there are.
     pub(super) fn of(store: &'s S, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Self {
-        // What every database can compare.
+        // These years are in the range of dates that every database can compare.
         let year = |year| NaiveDate::from_yo_opt(year, 1).unwrap_or_default();
         Self { store, dates: from.unwrap_or(year(1))..=to.unwrap_or(year(9999)), after: None }
     }

@@ -15,8 +15,8 @@ const BATCH: usize = 1_000;
 /// Reminders that were planned, each with its end.
 type PlannedEnds = Vec<(ReminderId, DateTime<Utc>)>;
 
-/// What a scan has planned so far. What a scan plans up to the limit is not held before the limit is passed: it is no
-/// more than on a busy day. All that still waits of it is held then, with everything that follows.
+/// The reminders that a scan has planned so far. Those up to the limit are not held before the limit is passed: they
+/// are no more than on a busy day. Then those of them that still wait are held, with everything that follows.
 #[derive(Debug)]
 pub(super) struct VolumeWatch<'a, S: ?Sized> {
     store: &'a S,
@@ -45,7 +45,7 @@ impl<'a, S: VolumeStore + ?Sized> VolumeWatch<'a, S> {
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         let (Some(guard), Some(first)) = (self.guard, chunk.first()) else { return Ok(0) };
-        // What the books took back and give again, or what changes its channel, was counted when it was planned first.
+        // Reminders that are revived or change their channel were counted when they were first planned.
         let (merchant, count) = (&first.reminder.key.borrower.merchant, put.planned.len() as u64);
         if count == 0 {
             return Ok(0);

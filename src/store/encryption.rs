@@ -1,4 +1,4 @@
-//! What the store does about encryption at rest.
+//! The store's operations for encryption at rest.
 
 use std::fmt::Debug;
 
@@ -19,12 +19,12 @@ pub trait EncryptionStore: Debug + Send + Sync {
     async fn protection(&self) -> Result<Protection, StoreError>;
 }
 
-/// What one step of a change of keys did.
+/// The result of one step of a key rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReencryptionStep {
-    /// Values that were encrypted anew.
+    /// The number of values encrypted again with the first key.
     pub written: u64,
-    /// Where the next step goes on; `None` at the end.
+    /// The borrower to continue after; `None` at the end.
     pub next: Option<BorrowerKey>,
 }
 

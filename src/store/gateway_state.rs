@@ -11,10 +11,10 @@ use crate::domain::GatewayState;
 /// Reports of processes about their gateways.
 #[async_trait]
 pub trait GatewayStateStore: Debug + Send + Sync {
-    /// Puts what a process says of a gateway in the place of what it said before, and forgets what any said more than
-    /// [`GATEWAY_STATE_KEPT`](super::GATEWAY_STATE_KEPT) before that.
+    /// Replaces a process's latest state of a gateway, and deletes the states of all processes that are more than
+    /// [`GATEWAY_STATE_KEPT`](super::GATEWAY_STATE_KEPT) older.
     async fn note_gateway(&self, state: &GatewayState) -> Result<(), StoreError>;
 
-    /// What processes said of gateways since then, by gateway and process.
+    /// The gateway states that processes wrote since then, ordered by gateway and process.
     async fn gateway_states(&self, since: DateTime<Utc>) -> Result<Vec<GatewayState>, StoreError>;
 }

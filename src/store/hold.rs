@@ -1,4 +1,4 @@
-//! What the store does about holds.
+//! The store's operations for holds.
 
 use std::fmt::Debug;
 
@@ -12,7 +12,8 @@ use crate::domain::{Channel, HoldCause};
 /// bound; the rest, and what a claim held at that very moment, is released by whoever asks for [`HoldStore::holds`].
 #[async_trait]
 pub trait HoldStore: Debug + Send + Sync {
-    /// What holds reminders now, and on which channel, in order. Costs a look for each cause, not for each reminder.
+    /// The causes that hold reminders now, each with its channel, in order. Costs one lookup per cause, not per
+    /// reminder.
     async fn holds(&self) -> Result<Vec<(HoldCause, Channel)>, StoreError>;
 
     /// Gives up to `limit` reminders that a cause holds on a channel back to be decided, due now. Gives how many.

@@ -1,4 +1,4 @@
-//! What the store does about the identity of its database in time.
+//! The store's operations for the incarnation of its database.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use crate::domain::{Arming, Beat, DatabaseState, DisarmReason, HandoverRecord, M
 /// Whether anything may be sent from the database.
 #[async_trait]
 pub trait IncarnationStore: Debug + Send + Sync {
-    /// What the database says of itself. With a beat, a daemon shows itself first.
+    /// The current state of the database. With `beat`, first records that the daemon is alive.
     async fn database_state(&self, beat: Option<Beat<'_>>) -> Result<DatabaseState, StoreError>;
 
     /// Holds all sending from the database until it is armed. Nothing changes if it is held already.

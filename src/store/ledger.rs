@@ -13,15 +13,15 @@ use crate::domain::{
 };
 use crate::plan::{Account, Due, RecentContacts};
 
-/// Who owes what.
+/// The ledger: borrowers and their instalments.
 #[async_trait]
 pub trait LedgerStore: Debug + Send + Sync {
-    /// Writes what the lender's books say: new and changed borrowers and instalments; what is the same is not written.
-    /// Gives, for each row in its order, what it was. With [`WriteMode::DryRun`] nothing is kept.
+    /// Writes the lender's rows: new and changed borrowers and instalments; skips unchanged ones. Returns one
+    /// [`Change`] per row, in order. With [`WriteMode::DryRun`] nothing is kept.
     async fn import(&self, rows: &[LedgerRow], mode: WriteMode) -> Result<Vec<Change>, StoreError>;
 
-    /// Writes what a source says of instalments that the ledger knows, and keeps what it says of others until they
-    /// come. Gives, for each in its order, what became of it. With [`WriteMode::DryRun`] nothing is kept.
+    /// Applies a source's amendments to the instalments in the ledger, and keeps those for unknown instalments until
+    /// these arrive. Returns one result per amendment, in order. With [`WriteMode::DryRun`] nothing is kept.
     async fn amend(
         &self,
         amendments: &[Amendment],
@@ -42,7 +42,7 @@ pub trait LedgerStore: Debug + Send + Sync {
     /// Instalments of any status that match, ordered by due date and number; at most `filter.limit`.
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError>;
 
-    /// What is known now about one borrower, one due date and one channel: the facts that decide about a reminder.
+    /// The facts for deciding about a reminder: the current state of one borrower, one due date and one channel.
     async fn account(
         &self,
         borrower: &BorrowerKey,
@@ -61,7 +61,7 @@ pub trait LedgerStore: Debug + Send + Sync {
     ) -> Result<Account, StoreError>;
 }
 
-/// What an import row was, compared with the ledger.
+/// The difference between an import row and the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
     /// The instalment was not known.
@@ -98,14 +98,14 @@ impl DueCursor {
     }
 }
 
-/// What a person put in by hand about a borrower, as it is on record.
+/// A record of the preferences that a person entered for a borrower.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreferencesRecord {
-    /// When.
+    /// When they were entered.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The person who entered them.
     pub actor: String,
-    /// What, in words: the text of [`ContactPreferences`](crate::domain::ContactPreferences).
+    /// The preferences in words: the text of [`ContactPreferences`](crate::domain::ContactPreferences).
     pub said: String,
 }
 

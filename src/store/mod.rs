@@ -123,12 +123,12 @@ pub enum StoreError {
         /// The server's own words.
         source: sqlx::Error,
     },
-    /// The address of the database is none. Does not hold the address: a password may stand in it.
+    /// The configured database address is not valid. Omits the address, because it may contain a password.
     #[error("`database.url` is not right: {reason}; write it as {example}")]
     BadUrl {
-        /// What is wrong with it.
+        /// The fault in the address.
         reason: String,
-        /// What it may look like.
+        /// A valid address as an example.
         example: &'static str,
     },
     /// The file of the database cannot be trusted: it is a link, or belongs to another user.
@@ -143,7 +143,7 @@ pub enum StoreError {
     Unreachable {
         /// Where it should be, without the password.
         place: String,
-        /// What was seen.
+        /// The underlying error.
         source: sqlx::Error,
     },
     /// A migration failed.

@@ -1,4 +1,4 @@
-//! What the store does about notices.
+//! The store's operations for notices.
 
 use std::fmt::Debug;
 
@@ -29,7 +29,7 @@ pub trait NoticeStore: Debug + Send + Sync {
         change: &NoticeChange,
     ) -> Result<bool, StoreError>;
 
-    /// Who brought a notice to which state, oldest first.
+    /// The state changes of a notice with their authors, oldest first.
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError>;
 
     /// Adds recipients to a notice that is a draft; a borrower who is one already is passed over. Gives how many were
@@ -91,11 +91,11 @@ pub struct HeldMessage {
     pub is_recorded: bool,
 }
 
-/// What happened to a message, as far as it tells what its recipient holds.
+/// An event of a message, reduced to the fields that show which message its recipient has.
 pub(super) struct Sign {
-    /// It was taken over; otherwise it may have been, or a receipt says that it arrived.
+    /// The gateway accepted the message; otherwise it may have, or a receipt reports delivery.
     pub(super) accepted: bool,
-    /// Its sender was not heard of again.
+    /// The lease expired before the sender reported an outcome.
     pub(super) unheard: bool,
     pub(super) gateway: Option<GatewayName>,
     pub(super) route: Option<RouteKey>,

@@ -83,7 +83,7 @@ where
 /// A [`Decider`] for the time of a claim.
 pub type DecideFn<'a> = &'a dyn Decider;
 
-/// What a dispatcher wants to claim.
+/// A dispatcher's request for due reminders.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
     /// Which lane of the queue.
@@ -100,21 +100,21 @@ pub struct ClaimRequest {
     pub rate: Option<RateLimit>,
     /// Which database it is to be, and how far its numbers are to have come at least: another one hands out nothing.
     pub fence: Option<Fence>,
-    /// What is to be read beside the facts about each reminder. Claims that ask for it take turns over a person, so
-    /// that what one decides the next one sees. `None` costs nothing.
+    /// The recent contacts to read beside the facts about each reminder. Claims that read them take turns per person,
+    /// so that each claim sees the decisions of the one before. `None` costs nothing.
     pub recent_contacts: Option<RecentContacts>,
 }
 
-/// What a claim came to.
+/// The result of a claim.
 #[derive(Debug)]
 pub struct ClaimResult {
-    /// The instant at which was decided, on the store's clock.
+    /// The store's time at which the claim decided.
     pub now: DateTime<Utc>,
-    /// To be handed over now, each once.
+    /// Reminders to hand over now, each once.
     pub sending: Vec<ClaimedReminder>,
-    /// What was decided not to be sent now, and how.
+    /// Reminders that are not sent now, each with the decision.
     pub put_aside: Vec<(ReminderId, Decision)>,
-    /// How many the gateway's rate allowed; at most what was asked for.
+    /// The number of permits that the gateway's rate allowed; at most the requested limit.
     pub allowed: u32,
 }
 
@@ -135,7 +135,7 @@ pub struct ClaimedReminder {
     pub reminder: NewReminder,
     /// The facts at the claim.
     pub account: Account,
-    /// What was decided from them.
+    /// The decision made from these facts.
     pub to_send: SendPlan,
     /// How long after the claim it is to leave, so that the gateway is fed evenly; zero without a rate.
     pub pause: TimeDelta,
@@ -156,14 +156,14 @@ pub struct UnknownReminder {
     pub times: u32,
 }
 
-/// When an unknown reminder is looked at next.
+/// The time of the next check of an unknown reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextLook {
-    /// Which.
+    /// The reminder.
     pub reminder: ReminderId,
-    /// The attempt that nobody knows about.
+    /// The attempt whose outcome is unknown.
     pub attempt: u32,
-    /// When; `None` leaves it to a person.
+    /// The time; `None` leaves the reminder to a person.
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -172,23 +172,23 @@ impl NextLook {
     pub(super) const NEVER: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 }
 
-/// What is stopped: by merchant, by channel, or, with neither, altogether.
+/// A stop of messages: of one merchant, of one channel or, with neither, of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     /// This merchant only.
     pub merchant: Option<MerchantId>,
     /// This channel only.
     pub channel: Option<Channel>,
-    /// Who stopped it; on record.
+    /// The person who set it, for the audit trail.
     pub actor: String,
-    /// Why; on record.
+    /// The reason, for the audit trail.
     pub reason: String,
     /// Since when.
     pub since: DateTime<Utc>,
 }
 
 impl Stop {
-    /// Who sets it, why and when.
+    /// The actor, reason and time of this stop, as a manual change.
     #[must_use]
     pub fn change(&self) -> ManualChange {
         ManualChange { actor: self.actor.clone(), reason: self.reason.clone(), at: self.since }
@@ -202,7 +202,7 @@ impl Stop {
     }
 }
 
-/// What is in the queue of one channel.
+/// The number of reminders in one channel's queue, by state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueCounts {
     /// The channel.
@@ -262,6 +262,6 @@ pub struct ReminderView {
     pub attempts: u32,
     /// When it is tried next, while it is planned.
     pub next_try: Option<DateTime<Utc>>,
-    /// What happened last; `None` while nothing has.
+    /// The last event; `None` if there is none.
     pub last: Option<Event>,
 }

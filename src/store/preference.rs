@@ -14,6 +14,6 @@ pub trait PreferenceStore: Debug + Send + Sync {
     /// recorded, if the ledger does not know the borrower.
     async fn set_preferences(&self, said: &ManualPreferences) -> Result<bool, StoreError>;
 
-    /// What people have put in by hand about a borrower, oldest first.
+    /// The preferences that people entered for a borrower, oldest first.
     async fn preferences(&self, borrower: &BorrowerKey) -> Result<Vec<PreferencesRecord>, StoreError>;
 }

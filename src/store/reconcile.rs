@@ -19,12 +19,13 @@ pub trait ReconcileStore: Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<UnknownReminder>, StoreError>;
 
-    /// Unknown reminders of a channel that are to be looked at now, the longest waiting first, at most `limit`. One is
-    /// to be looked at as soon as it is unknown, and then when [`ReconcileStore::look_again`] said.
+    /// Unknown reminders of a channel that are due for a check, the longest waiting first, at most `limit`. The first
+    /// check is due as soon as a reminder becomes unknown, each later one at the time passed to
+    /// [`ReconcileStore::look_again`].
     async fn unknown_due(&self, channel: Channel, limit: u32) -> Result<Vec<UnknownReminder>, StoreError>;
 
-    /// Says when unknown reminders are looked at next. What is not unknown any more, or not by that attempt, is passed
-    /// over.
+    /// Sets the times at which unknown reminders are due again. Ignores a reminder that is no longer unknown, or
+    /// unknown by another attempt.
     async fn look_again(&self, looks: &[NextLook]) -> Result<(), StoreError>;
 
     /// Reminders for which another channel is to be tried now, the longest waiting first: no receipt came in time, or

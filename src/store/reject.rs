@@ -1,4 +1,4 @@
-//! What the store does about records that cannot be applied.
+//! The store's operations for rejected records.
 
 use std::fmt::Debug;
 
@@ -44,7 +44,7 @@ pub trait RejectStore: Debug + Send + Sync {
     /// Takes records out by hand, on record. Gives the numbers of those that were kept.
     async fn drop_rejects(&self, ids: &[i64], order: &DropOrder) -> Result<Vec<i64>, StoreError>;
 
-    /// What was taken out by hand, newest first.
+    /// The records that people dropped, newest first.
     async fn dropped_rejects(&self, limit: u32) -> Result<Vec<DroppedRecord>, StoreError>;
 }
 
@@ -70,7 +70,7 @@ pub struct KeptRecord {
     pub id: i64,
     /// When it came.
     pub at: DateTime<Utc>,
-    /// What it is.
+    /// The record itself.
     pub record: RejectedRecord,
 }
 
@@ -85,14 +85,14 @@ pub struct RejectCounts {
     pub unreadable: u64,
 }
 
-/// Who takes records out, and why.
+/// An order by a person to drop records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropOrder {
-    /// Who.
+    /// The person who drops them.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time of the order.
     pub at: DateTime<Utc>,
 }
 
@@ -107,12 +107,12 @@ pub struct DroppedRecord {
     pub installment: Option<InstallmentId>,
     /// Why it could not be applied.
     pub fault: String,
-    /// Who took it out, why and when.
+    /// The order that dropped it.
     pub order: DropOrder,
 }
 
-/// What a record is known by: instalment, merchant and source, each empty where there is none; and a digest of its
-/// cells where instalment or merchant cannot be read, so that the same file twice keeps the same records.
+/// The key of a record: instalment, merchant and source, each empty if unknown; and a digest of its cells if
+/// instalment or merchant cannot be read, so that importing a file twice keeps the same records.
 pub(super) type RejectKey = (String, String, String, String);
 
 pub(super) fn key_of(record: &RejectedRecord) -> RejectKey {

@@ -10,7 +10,7 @@ use crate::domain::{Event, ReminderId};
 /// Reads reminders, their events, and how long the queue is.
 #[async_trait]
 pub trait ReminderStore: Debug + Send + Sync {
-    /// What is in the queue of each channel, as of the store's clock.
+    /// The queue counts of each channel, by the store's clock.
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError>;
 
     /// Reminders that match, newest first, each with its state.

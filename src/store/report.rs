@@ -28,7 +28,7 @@ pub trait ReportStore: fmt::Debug + Send + Sync {
     /// known.
     async fn take_in(&self, told: &ReportBatch) -> Result<ReportCounts, StoreError>;
 
-    /// Kept reports that are to be looked at now, at most `limit`.
+    /// Kept reports that are due for a review, at most `limit`.
     async fn kept_reports(&self, limit: u32) -> Result<Vec<KeptReport>, StoreError>;
 
     /// Records, puts off or drops kept reports. Gives how many changed the state of a reminder.
@@ -44,22 +44,22 @@ pub enum Subject {
     ProviderId(String),
 }
 
-/// What became of a message, and whether that may count.
+/// The reported state of a message, and whether it may count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusReport {
-    /// Which message.
+    /// The message.
     pub about: Subject,
-    /// What became of it.
+    /// The state that the gateway reports.
     pub fate: ReportedState,
-    /// The address that it is about, where the report names one: no other is suppressed by it.
+    /// The address in the report, if it names one: the report then suppresses no other address.
     pub recipient: Option<AddressKey>,
-    /// When.
+    /// The time of the event.
     pub at: DateTime<Utc>,
-    /// Nothing proves it: it is kept until the gateway was asked.
+    /// The report is unproven: it is kept until the gateway confirms it.
     pub is_hint: bool,
 }
 
-/// Who answered. `Debug` is masked.
+/// The sender of a reply. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Sender {
     /// Somebody with this address.
@@ -84,7 +84,7 @@ impl Sender {
         self.address().map_or(Channel::Sms, AddressKey::channel)
     }
 
-    /// What the store keeps of it, in the clear.
+    /// The text that the store keeps for this sender, unmasked.
     #[must_use]
     pub fn reveal(&self) -> &str {
         match self {
@@ -109,20 +109,20 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// What a person answered. `Debug` is masked.
+/// A reply of a person. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IncomingReply {
-    /// Who.
+    /// The sender.
     pub from: Sender,
-    /// The message that was answered, where the gateway says so.
+    /// The message that it answers, if the gateway names it.
     pub about: Option<Subject>,
-    /// What was said, as it was said.
+    /// The unchanged text of the reply.
     pub said: String,
-    /// What is wanted by it.
+    /// The intent that its text expresses.
     pub intent: Intent,
-    /// When.
+    /// The time of the reply.
     pub at: DateTime<Utc>,
-    /// By which a repeated one is known; without it none is.
+    /// The provider's id, by which a repeated reply is recognised; without one, none is.
     pub provider_id: Option<String>,
 }
 
@@ -132,16 +132,16 @@ impl fmt::Debug for IncomingReply {
     }
 }
 
-/// What one gateway told at one time.
+/// The reports of one gateway that arrived together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportBatch {
-    /// Which gateway.
+    /// The gateway.
     pub gateway: GatewayName,
-    /// What became of messages.
+    /// Status reports of messages.
     pub fates: Vec<StatusReport>,
-    /// What people answered.
+    /// Replies of people.
     pub replies: Vec<IncomingReply>,
-    /// Of which merchants an opt-out by SMS is confirmed once, and how soon after the answer at the latest.
+    /// The merchants whose opt-outs by SMS are confirmed once, each with the maximum delay after the reply.
     pub confirm: BTreeMap<MerchantId, TimeDelta>,
 }
 
@@ -189,13 +189,13 @@ impl ReportBatch {
     }
 }
 
-/// When a report that is kept at `now` is looked at first: a hint at the next round, one whose message is not known
-/// when the answer that names it has had the time to be recorded.
+/// The time of the first review of a report kept at `now`: for a hint, the next round; for an unknown message, five
+/// seconds later, when its outcome has probably been recorded.
 pub(super) fn first_look(now: DateTime<Utc>, is_hint: bool) -> DateTime<Utc> {
     if is_hint { now } else { now + TimeDelta::seconds(5) }
 }
 
-/// What became of reports. What is in none of the counts was known before, or came too late to matter.
+/// The number of reports by result. None of the counts includes reports that were already known or came too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReportCounts {
     /// Changed the state of a reminder.
@@ -215,13 +215,13 @@ pub struct ReportCounts {
 pub struct KeptReport {
     /// Its number here.
     pub id: i64,
-    /// Who reported it.
+    /// The gateway that reported it.
     pub gateway: GatewayName,
     /// The reminder whose message it is about, if it is known by now.
     pub reminder: Option<ReminderId>,
-    /// What became of the message.
+    /// The reported state of the message.
     pub fate: ReportedState,
-    /// When.
+    /// The time of the event.
     pub at: DateTime<Utc>,
     /// The gateway is to be asked before it counts.
     pub is_hint: bool,
@@ -229,14 +229,14 @@ pub struct KeptReport {
     pub received_at: DateTime<Utc>,
 }
 
-/// What is to be done about a kept report.
+/// The decision about a kept report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportAction {
     /// It counts, for its reminder.
     Counts,
-    /// It is looked at again then.
+    /// It is reviewed again at that time.
     Later(DateTime<Utc>),
-    /// It never will count.
+    /// It never counts.
     Dropped,
 }
 
@@ -292,28 +292,28 @@ pub struct ReplyRecord {
     pub merchant: Option<MerchantId>,
     /// The reminder whose message was answered, if that is known.
     pub reminder: Option<ReminderId>,
-    /// Who said it.
+    /// The sender.
     pub from: Sender,
-    /// What was wanted by it.
+    /// The intent that its text expresses.
     pub intent: Intent,
-    /// What was said.
+    /// The text of the reply.
     pub said: String,
-    /// When.
+    /// The time of the reply.
     pub at: DateTime<Utc>,
     /// It waits for a person to read it, and holds the messages to its address until then.
     pub unread: bool,
 }
 
-/// What a person made of an answer.
+/// A person's decision about a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyReading {
-    /// The answer's number.
+    /// The number of the reply.
     pub reply: i64,
-    /// Who has read it.
+    /// The person who read it.
     pub actor: String,
-    /// Whether it is an opt-out, which suppresses its address; else nothing follows.
+    /// Whether it is an opt-out, which suppresses its address; otherwise it has no effect.
     pub is_stop: bool,
-    /// When.
+    /// The time of the decision.
     pub at: DateTime<Utc>,
 }
 

@@ -51,11 +51,12 @@ pub struct ScanState {
 pub struct Changes {
     /// The changes that were read; empty when there are no more.
     pub ids: Vec<i64>,
-    /// What is open there now, each with the time of its first change. What is no longer open has none.
+    /// The open instalments at these places, each with the time of its first change. A due date with none open is
+    /// absent.
     pub due: Vec<(DateTime<Utc>, Due)>,
 }
 
-/// What was put into the outbox.
+/// The changes that a scan made to the outbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanResult {
     /// Planned.

@@ -16,7 +16,7 @@ pub trait SearchStore {
 /// Which borrowers are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BorrowerSearch {
-    /// Whose borrowers.
+    /// The merchant whose borrowers are searched.
     pub merchant: MerchantId,
     /// The whole name.
     pub name: Option<NameKey>,

@@ -22,6 +22,6 @@ pub trait StopStore: Debug + Send + Sync {
         by: &ManualChange,
     ) -> Result<bool, StoreError>;
 
-    /// What is stopped, the oldest stop first.
+    /// The active stops, oldest first.
     async fn stops(&self) -> Result<Vec<Stop>, StoreError>;
 }

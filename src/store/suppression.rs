@@ -26,7 +26,7 @@ pub trait SuppressionStore: Debug + Send + Sync {
         by: &ManualChange,
     ) -> Result<bool, StoreError>;
 
-    /// What people have changed about stops and suppressions, newest first.
+    /// The changes that people made to stops and suppressions, newest first.
     async fn suppression_changes(&self, filter: &SuppressionChangeFilter)
     -> Result<Vec<SuppressionChange>, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What the store does about the volume guard.
+//! The store's operations for the volume guard.
 
 use std::fmt::Debug;
 

@@ -1,5 +1,5 @@
-//! What would be decided about everything that waits for one borrower and is to come, in the order in which it leaves:
-//! each sees what left before it.
+//! Forecasts the decisions about all waiting and future reminders of one borrower, in the order in which they leave:
+//! each decision sees what left before it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -12,16 +12,16 @@ use crate::domain::{Channel, NewReminder, ReminderId, ReminderKey};
 use crate::pipeline::LinkGate;
 use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
 
-/// What would be decided.
+/// A forecast of one decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecisionForecast {
-    /// At which instant it would be asked.
+    /// The instant of the decision.
     pub at: DateTime<Utc>,
     /// `send`, `defer`, `hold` or `skip`.
     pub decision: &'static str,
-    /// Until when it would be put off.
+    /// The time until which it would be deferred.
     pub until: Option<DateTime<Utc>>,
-    /// Why.
+    /// The reason.
     pub why: Option<Reason>,
 }
 

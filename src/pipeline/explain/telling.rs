@@ -1,4 +1,4 @@
-//! What the rules come to about one due date, from plain data.
+//! Explains the rules for one due date, from plain data.
 
 use std::collections::BTreeSet;
 
@@ -33,16 +33,16 @@ pub struct StepExplanation {
     pub at: Option<DateTime<Utc>>,
     /// Its state in the outbox; `coming` if it is yet to be planned, `none` if it will not be.
     pub status: &'static str,
-    /// Why it stands so.
+    /// Why it has that status.
     pub why: Option<Reason>,
     /// Why it is at another time than the rule says.
     pub moved: Option<Reason>,
-    /// What makes it unique; `None` where nothing is planned.
+    /// Its unique key; `None` where nothing is planned.
     #[serde(skip)]
     pub key: Option<ReminderKey>,
-    /// What would be decided about it, as things stand now.
+    /// The decision to expect about it, by the current facts.
     pub answer: Option<DecisionForecast>,
-    /// What the outbox has.
+    /// Its reminder in the outbox.
     pub reminder: Option<Timeline>,
 }
 
@@ -67,13 +67,13 @@ pub(super) fn about(policy: &Policy, facts: &DueDateFacts, scans: Span, answers:
     DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rejected, rules }
 }
 
-/// What waits and is to come about one due date.
+/// The waiting and the future reminders about one due date.
 pub(super) fn waiting(policy: &Policy, facts: &DueDateFacts, scans: Span) -> Vec<Waiting> {
     let telling = ExplanationBuilder::new(policy, facts, scans);
     let there = facts.reminders.iter().filter_map(|(view, _)| {
         let plan = &view.reminder.plan;
         let waits = matches!(view.state, State::Planned | State::Held);
-        // What a notice is up to is not among the facts; its own command tells.
+        // The state of a notice is not among the facts; the notice's own command shows it.
         let waits = waits && plan.origin != Origin::Notice;
         waits.then(|| Waiting { reminder: plan.clone(), at: view.next_try.unwrap_or(plan.not_before) })
     });
@@ -101,14 +101,14 @@ impl<'a> ExplanationBuilder<'a> {
         self.facts.accounts.values().next().map_or(&[], |account| &account.installments)
     }
 
-    /// What every rule comes to, however far ahead.
+    /// The evaluation of every rule, however far ahead.
     fn considered(&self, all: &[Installment]) -> Vec<RuleEvaluation<'a>> {
         const FURTHEST: TimeDelta = TimeDelta::days(800);
         let suppressed = |(channel, account): (&Channel, &Account)| account.suppressed.map(|_| *channel);
         let due = Due {
             borrower: self.facts.borrower.clone(),
             due_date: self.facts.due_date,
-            // Of what is closed it is still told which rules were for it.
+            // If no instalment is open, all of them are used, to show which rules applied.
             installments: open_installments(all).unwrap_or_else(|_| all.to_vec()),
             suppressed: self.facts.accounts.iter().filter_map(suppressed).collect(),
         };

@@ -1,4 +1,4 @@
-//! What happened to a reminder, in words.
+//! The history of a reminder, in words.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId
 use crate::plan::DeferReason;
 use crate::store::ReminderView;
 
-/// What the outbox has about a step.
+/// The reminder of a step in the outbox, with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Timeline {
     /// The reminder's number.
@@ -21,22 +21,22 @@ pub struct Timeline {
     pub expires_at: DateTime<Utc>,
     /// How often it was claimed for sending.
     pub attempts: u32,
-    /// When it is looked at next, while it is planned.
+    /// The time of the next try, while it is planned.
     pub next_try: Option<DateTime<Utc>>,
     /// When another channel is tried, unless a receipt says before that it arrived.
     pub falls_back_at: Option<DateTime<Utc>>,
-    /// Who asked for it by hand, and why.
+    /// The person who asked for it by hand, and the reason.
     pub asked: Option<ResendRequester>,
-    /// What happened, oldest first.
+    /// The events, oldest first.
     pub events: Vec<TimelineEvent>,
 }
 
-/// Who asked for a resend.
+/// The person who asked for a resend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResendRequester {
-    /// Who.
+    /// The name of the person.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! What other rules would change, on the same ledger.
+//! Compares the rules of two configs on the same ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::domain::{Channel, ReminderKey, Step};
 use crate::plan::Policy;
 use crate::store::{LedgerStore, StoreError};
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// By step and channel, only those that send anything by either config.

@@ -30,43 +30,43 @@ use peaks::Flow;
 use play::{ForecastOutcome, play};
 use walk::{ForecastWalk, HELD};
 
-/// The gateway that carries a channel: its first, as long as it is well.
+/// The gateway that carries a channel: its first, as long as that one is healthy.
 #[derive(Debug, Clone)]
 pub struct ForecastGateway {
-    /// Which.
+    /// The name of the gateway.
     pub gateway: GatewayName,
-    /// What kind of link it lets through, which makes an SMS longer or shorter.
+    /// The kind of link that it permits, which makes an SMS longer or shorter.
     pub link_mode: LinkMode,
     /// The approved templates, where it takes no free text.
     pub registered: Option<RegisteredTemplates>,
     /// How fast it may be fed.
     pub rate: Option<RateLimit>,
-    /// What it charges.
+    /// Its price.
     pub price: Option<Price>,
 }
 
-/// What is asked for.
+/// The time span of a forecast.
 #[derive(Debug, Clone, Copy)]
 pub struct ForecastSpan {
-    /// From this instant.
+    /// The first instant.
     pub from: DateTime<Utc>,
-    /// To this one, excluded.
+    /// The end, excluded.
     pub until: DateTime<Utc>,
-    /// Whose days and hours are counted.
+    /// The time zone whose days and hours are counted.
     pub zone: Tz,
     /// Nothing whose time lies before it is planned.
     pub start: DateTime<Utc>,
 }
 
-/// What it is asked of.
+/// The inputs of a forecast.
 #[derive(Debug, Clone, Copy)]
 pub struct Outlook<'a> {
     /// The ledger.
     pub store: &'a dyn LedgerStore,
     /// Merchants and rules.
     pub policy: &'a Policy,
-    /// What makes messages. Every SMS is rendered, so that its segments are counted and not guessed: 350 thousand a
-    /// second.
+    /// The composer of messages. Every SMS is rendered, so that its segments are counted and not guessed: 350
+    /// thousand a second.
     pub composer: &'a Composer,
     /// By channel, its gateway.
     pub outlets: &'a BTreeMap<Channel, ForecastGateway>,
@@ -84,10 +84,10 @@ pub struct Volume {
 /// Sums of money by currency.
 pub type Costs = BTreeMap<&'static str, Decimal>;
 
-/// What is to be expected.
+/// A forecast of messages.
 #[derive(Debug, Clone)]
 pub struct Forecast {
-    /// Of which time.
+    /// The time span.
     pub span: ForecastSpan,
     /// By local date and hour (0 to 23), and channel; only those with a message. An hour that comes twice counts as
     /// one.
@@ -116,7 +116,7 @@ pub async fn forecast(of: Outlook<'_>, span: ForecastSpan) -> Result<Forecast, S
     Ok(forecast)
 }
 
-/// What is to be gone through for `policies`; `None` if none has a rule.
+/// The walk over the ledger for `policies`; `None` if none has a rule.
 fn walk_of<'w>(store: &'w dyn LedgerStore, policies: &[&'w Policy], span: ForecastSpan) -> Option<ForecastWalk<'w>> {
     let recent_contacts: Vec<_> = policies.iter().map(|policy| policy.recent_contacts()).collect();
     // Caps look back, so the days before are played as well.
@@ -128,8 +128,8 @@ fn walk_of<'w>(store: &'w dyn LedgerStore, policies: &[&'w Policy], span: Foreca
         .unwrap_or_default();
     let ahead =
         recent_contacts.iter().flatten().map(|recent_contacts| recent_contacts.days_ahead).max().unwrap_or_default();
-    // What is planned for later keeps its place under a cap, so what will be in the outbox then is gone through as
-    // well.
+    // A reminder that is planned for later keeps its place under a cap, so the walk includes the days that will be
+    // planned by then.
     let further = policies.iter().map(|policy| policy.looks_ahead()).max().unwrap_or_default();
     let horizon = Horizon { now: span.from - back, until: span.until + further };
     let dates = policies.iter().filter_map(|policy| due_dates(policy, horizon)).map(|dates| dates.into_inner());
@@ -173,7 +173,7 @@ impl Forecast {
         local(self.span.from).iter_days().take_while(move |day| *day <= last)
     }
 
-    /// What leaves on a date, or in all, on a channel.
+    /// The volume that leaves on a date, or in all, on a channel.
     #[must_use]
     pub fn volume(&self, day: Option<NaiveDate>, channel: Channel) -> Volume {
         let mut volume = Volume::default();
@@ -183,7 +183,7 @@ impl Forecast {
         volume
     }
 
-    /// What is skipped on a date, or in all.
+    /// The number of reminders that are skipped on a date, or in all, by reason.
     #[must_use]
     pub fn skips(&self, day: Option<NaiveDate>) -> BTreeMap<SkipReason, u64> {
         let mut skips = BTreeMap::new();
@@ -193,7 +193,7 @@ impl Forecast {
         skips
     }
 
-    /// What the messages of a date, or all, cost at gateways that name a price.
+    /// The costs of the messages of a date, or of all, at gateways that name a price.
     #[must_use]
     pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<Channel, ForecastGateway>) -> Costs {
         let mut costs = Costs::new();

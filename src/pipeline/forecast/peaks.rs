@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use crate::plan::RateLimit;
 
-/// What is to leave through a gateway, second by second: the memory it takes is bounded by the days, not by the
+/// The messages that are to leave through a gateway, by second: memory use is bounded by the days, not by the
 /// messages.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flow {
@@ -24,7 +24,7 @@ pub struct Peaks {
     pub minute: Busy,
     /// The second.
     pub second: Busy,
-    /// What its rate makes of them; `None` without one.
+    /// The backlog at its rate; `None` without one.
     pub queue: Option<GatewayBacklog>,
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::domain::{Borrower, Channel, NewReminder, ReminderId, SkipReason, SuppressionReason};
 use crate::plan::{Account, Contact, Decision, Policy, Progress, SendPlan, decide};
 
-/// What is known of one borrower and one due date, and what each of the policies plans about it.
+/// The facts about one borrower and one due date, and the reminders that each policy plans for it.
 #[derive(Debug)]
 pub(super) struct Prospect {
     pub(super) due_date: NaiveDate,
@@ -21,13 +21,13 @@ pub(super) struct Prospect {
 }
 
 impl Prospect {
-    /// What a reminder on a channel comes to that waits for `at`.
+    /// The progress of a reminder on a channel that waits for `at`.
     fn waiting(&self, channel: Channel, at: DateTime<Utc>) -> Progress {
         if self.suppressed.contains_key(&channel) { Progress::Suppressed(at) } else { Progress::Planned(at) }
     }
 }
 
-/// What becomes of a reminder.
+/// The predicted outcome of a reminder.
 pub(super) enum ForecastOutcome<'f> {
     /// It would be sent.
     Sent { to: &'f Borrower, what: &'f SendPlan },
@@ -36,7 +36,7 @@ pub(super) enum ForecastOutcome<'f> {
 }
 
 /// Decides every reminder of the policy `number` about the due dates of one borrower, or about one of them where
-/// nothing ties them together, before `until`; tells the fate of each with its instant.
+/// nothing ties them together, before `until`; passes each outcome with its instant to `told`.
 pub(super) fn play(
     policy: &Policy,
     number: usize,
@@ -53,7 +53,7 @@ pub(super) fn play(
     if let Some(days) = recent_contacts.map(|recent_contacts| recent_contacts.days_ahead).filter(|days| *days > 0) {
         look_ahead(prospects, days);
     }
-    // What waits counts for caps as well, so it is kept beside what left.
+    // Waiting reminders count for caps as well, so their progress is kept beside that of those that left.
     let mut progress: Vec<_> =
         reminders.iter().map(|(place, one)| Some(prospects[*place].waiting(one.key.channel, one.not_before))).collect();
     let mut waiting: BinaryHeap<_> =
@@ -109,8 +109,8 @@ fn contacts(reminders: &[(usize, NewReminder)], progress: &[Option<Progress>]) -
     .collect()
 }
 
-/// Gives each due date what falls due in so many days after it. They stand in the order in which the ledger is gone
-/// through.
+/// Adds to each due date the instalments that fall due within `days` after it. The prospects are in the order of the
+/// ledger.
 fn look_ahead(prospects: &mut [Prospect], days: u16) {
     for place in 0..prospects.len() {
         let (first, rest) = prospects[place..].split_at_mut(1);

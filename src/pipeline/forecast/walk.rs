@@ -18,12 +18,12 @@ const PAGE: u32 = 1_000;
 /// borrowers.
 pub(super) const HELD: usize = 200_000;
 
-/// What is gone through.
+/// A walk over the due dates of the ledger.
 pub(super) struct ForecastWalk<'w> {
     pub(super) store: &'w dyn LedgerStore,
     /// The due dates.
     pub(super) dates: RangeInclusive<NaiveDate>,
-    /// Each with what it plans.
+    /// Each policy, with the horizon for which it plans.
     pub(super) policies: Vec<(&'w Policy, Horizon)>,
     /// Whether caps or digests tie a borrower's due dates together.
     pub(super) together: bool,

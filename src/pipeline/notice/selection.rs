@@ -1,4 +1,4 @@
-//! Whom a notice is for.
+//! Selects the recipients of a notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,29 +17,29 @@ use crate::plan::{Account, Decision, Due, Policy, Zones, decide, local_date, rea
 use crate::render::Phase;
 use crate::store::{LedgerStore, NoticeStore, Stop, StopStore, StoreError};
 
-/// Who of those that owe something is meant; what is `None` does not narrow.
+/// A filter for borrowers with open instalments; a field that is `None` does not narrow.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// Of these merchants; one at least.
     pub merchants: BTreeSet<MerchantId>,
     /// With an open instalment of this product.
     pub product: Option<String>,
-    /// What is due on this day or later.
+    /// With an instalment due on this day or later.
     pub due_from: Option<NaiveDate>,
-    /// What is due on this day or earlier.
+    /// With an instalment due on this day or earlier.
     pub due_to: Option<NaiveDate>,
-    /// What is before, on or after its due date, on the borrower's local day.
+    /// With an instalment before, on or after its due date, on the borrower's local day.
     pub phase: Option<Phase>,
     /// These borrowers only.
     pub borrowers: Option<BTreeSet<BorrowerId>>,
-    /// Who holds a message that leads to this route and cannot follow it.
+    /// Holders of a message that leads to this route and cannot follow it.
     pub recall: Option<Recall>,
     /// On which channels they may be written to, the first one first.
     pub channels: Vec<Channel>,
 }
 
 impl fmt::Display for Selection {
-    /// The same words for the same set of people: the list of borrowers is told by its digest.
+    /// The same words for the same set of people: the list of borrowers is represented by its digest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let merchants: Vec<_> = self.merchants.iter().map(|merchant| merchant.as_str()).collect();
         write!(f, "unpaid at {}", merchants.join(" and "))?;
@@ -74,7 +74,7 @@ impl Selection {
         UnpaidWalk::of(store, self.due_from, self.due_to)
     }
 
-    /// Who of a page is meant, and on which channel each is written to.
+    /// The recipients on a page, each with the channel.
     pub(super) async fn pick<'d>(
         &self,
         store: &(impl NoticeStore + ?Sized),
@@ -138,14 +138,14 @@ fn channel(policy: &Policy, due: &Due, channels: &[Channel]) -> Option<Channel> 
     preferred.iter().chain(channels).find(is_reachable).or(channels.first()).copied()
 }
 
-/// What would become of a notice if it were sent now.
+/// The predicted outcome of a notice if it were sent now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
     /// By channel.
     pub channels: BTreeMap<Channel, PreviewCount>,
 }
 
-/// What would become of its messages on one channel.
+/// The predicted outcome of its messages on one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PreviewCount {
     /// Sent at once.
@@ -164,7 +164,7 @@ impl Preview {
     }
 }
 
-/// Says what would become of a notice, and keeps nothing. Frequency caps are looked at only when it is sent.
+/// Predicts the outcome of a notice, and keeps nothing. Frequency caps apply only when it is sent.
 ///
 /// # Errors
 /// When the store fails.
@@ -201,7 +201,7 @@ pub async fn preview(
     }
 }
 
-/// What a claim would decide, by what the page tells. It does not tell why an address is suppressed.
+/// The decision that a claim would make, judged by the page, which does not say why an address is suppressed.
 fn judge(
     policy: &Policy,
     recipient: &Recipient,

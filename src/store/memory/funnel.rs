@@ -1,4 +1,4 @@
-//! What was sent, and what came of it.
+//! The funnel counts of the memory store.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;

@@ -15,11 +15,11 @@ use crate::store::{ClaimRequest, IncarnationStore, StoreError};
 #[derive(Debug, Default, Clone)]
 pub(super) struct Incarnations {
     disarm: Option<Disarm>,
-    /// Generations that are over.
+    /// The names of earlier generations.
     past: Vec<String>,
-    /// What the present one is called, once the store was armed.
+    /// The name of the current generation; `None` until the store is armed for the first time.
     generation: Option<String>,
-    /// Who asked that the present one end.
+    /// The persons who asked for a new generation.
     asked: Vec<String>,
     daemons: BTreeMap<String, DaemonRecord>,
 }

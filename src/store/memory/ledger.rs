@@ -80,7 +80,7 @@ impl LedgerStore for MemoryStore {
     }
 }
 
-/// Who owes what, and who must not be contacted.
+/// The ledger, with the suppressions and the unread replies.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Ledger {
     borrowers: BTreeMap<BorrowerKey, Borrower>,
@@ -242,7 +242,8 @@ impl Ledger {
                 && one.merchant.as_ref().is_none_or(|merchant| *merchant == borrower.key.merchant)
                 && one.until.is_none_or(|until| now < until)
         };
-        // What is more than an opt-out goes before: a confirmation passes that, and nothing else.
+        // Every other reason takes precedence over an opt-out, because the confirmation of an opt-out ignores only
+        // the opt-out.
         let is_opt_out = |reason: &SuppressionReason| *reason == SuppressionReason::OptedOut;
         self.suppressions.iter().filter(standing).map(|one| one.reason).min_by_key(is_opt_out)
     }

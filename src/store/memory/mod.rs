@@ -63,7 +63,7 @@ struct Tables {
     notices: Notices,
     volumes: Volumes,
     incarnations: Incarnations,
-    /// What people have changed about stops and suppressions.
+    /// The changes that people made to stops and suppressions.
     changes: Vec<RecordedChange>,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct StoredNotice {
     recipients: BTreeMap<BorrowerKey, (Recipient, Option<ReminderId>)>,
 }
 
-/// What a claim has to know about the notice of a step.
+/// The facts about the notice of a step that a claim reads; `None` for other steps.
 pub(super) fn facts(notices: &Notices, step: &Step) -> Option<NoticeFacts> {
     let Step::Notice { name } = step else { return None };
     let Notice { state, template, .. } = &notices.get(name)?.notice;

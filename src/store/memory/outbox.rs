@@ -369,7 +369,7 @@ impl Outbox {
         }
     }
 
-    /// What these borrowers got and are to get.
+    /// The messages that these borrowers recently got and those that wait for them.
     pub(super) fn contacts(
         &self,
         ledger: &Ledger,

@@ -16,7 +16,7 @@ use crate::store::{
     StoreError, WriteMode,
 };
 
-/// What is kept, by what it is known by, and what was taken out.
+/// The kept records by key, and the dropped ones.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Rejects {
     kept: BTreeMap<RejectKey, KeptRecord>,

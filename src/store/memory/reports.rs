@@ -56,7 +56,7 @@ impl ReportStore for MemoryStore {
     }
 }
 
-/// What gateways told.
+/// Kept reports and replies.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Reports {
     kept: BTreeMap<i64, (Subject, KeptReport, DateTime<Utc>)>,
@@ -223,7 +223,7 @@ impl Tables {
             unread: reply.is_to_be_read(),
         };
         self.reports.replies.push((number.clone(), record));
-        // Who is not known can be suppressed, and held, only by a person.
+        // An unknown sender can be suppressed, and held, only by a person.
         let Some(from) = reply.from.address() else { return true };
         if reply.is_to_be_read() {
             self.ledger.unread.insert(id, from.clone());
@@ -324,7 +324,7 @@ impl Tables {
     }
 }
 
-/// What tells the fates of one message apart.
+/// The discriminant of a reported state, by which two reports of one message are compared.
 fn word(fate: &ReportedState) -> (u8, bool) {
     match fate {
         ReportedState::Delivered => (0, false),

@@ -10,7 +10,7 @@ use crate::domain::{HoldCause, ManualChange, MerchantId, ReminderId};
 use crate::plan::{DayVolume, USUAL_DAYS};
 use crate::store::{RELEASED_AT_ONCE, StoreError, VolumeStore};
 
-/// What is known of a day.
+/// The volume of one day.
 #[derive(Debug, Default, Clone)]
 struct Day {
     planned: u64,

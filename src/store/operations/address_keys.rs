@@ -32,7 +32,7 @@ async fn complete_borrowers(tx: &mut Tx) -> Result<usize, StoreError> {
     if rows.is_empty() {
         return Ok(0);
     }
-    // What is no address at all is compared as it is.
+    // A text that is not a valid address is compared in lower case.
     let key = |email: &str| {
         EmailAddress::stored(email)
             .map_or_else(|_| email.to_lowercase(), |known| known.normalized().as_str().to_owned())

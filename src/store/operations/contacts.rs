@@ -1,4 +1,4 @@
-//! What a claim reads beside the facts about its reminders.
+//! Recent contacts: the messages that a claim reads beside the facts about its reminders.
 
 use std::collections::BTreeSet;
 
@@ -28,14 +28,15 @@ impl ContactQuery<'_> {
     }
 }
 
-/// Who is asked about: by which phone number and by which e-mail address each is known over all merchants, if by any.
+/// The addresses of the persons in a query: for each, the phone number and the e-mail address by which other
+/// merchants know that person too, if any.
 pub(super) struct People {
     phones: Vec<Option<String>>,
     emails: Vec<Option<String>>,
 }
 
-/// Tells by which addresses people are known: by none unless it is asked for, and by none that more have than one
-/// person would.
+/// Finds the addresses by which other merchants may know the same people: none unless the claim counts across
+/// merchants, and none that more borrowers share than one person would.
 pub(super) async fn people(
     tx: &mut Tx,
     recent_contacts: RecentContacts,
@@ -150,7 +151,7 @@ pub(super) fn tell(rest: &mut [LeasedReminder], decided: ReminderId, decision: &
             // It was in doubt before, so it may have gone.
             (_, Progress::Sent(_)) => {}
             (Decision::Defer { until, .. }, _) => contacts[place].progress = Progress::Planned(*until),
-            // What is held keeps no place: nobody knows when it will go, if at all.
+            // A held reminder is no contact: nobody knows when it will go, if at all.
             (Decision::Skip(_) | Decision::Switch { .. } | Decision::Hold(_), _) => drop(contacts.swap_remove(place)),
         }
     }

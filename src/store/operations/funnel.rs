@@ -1,4 +1,4 @@
-//! What was sent, and what came of it.
+//! Reads the funnel counts.
 
 use std::ops::Range;
 

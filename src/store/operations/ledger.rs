@@ -218,7 +218,7 @@ pub(super) async fn due_page(
     after: Option<&DueCursor>,
     limit: u32,
 ) -> Result<Vec<Due>, StoreError> {
-    // No key is empty, so the empty one stands before all others of a date.
+    // No key is empty, so the empty key sorts before all others of a date.
     let start = (*dates.start(), "", "");
     let end_of_last_page =
         after.map(|after| (after.due_date, after.borrower.merchant.as_str(), after.borrower.id.as_str()));

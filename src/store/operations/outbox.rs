@@ -78,7 +78,7 @@ pub(in crate::store) struct LeasedReminder {
     attempt: u32,
     /// Whether an earlier copy may have arrived.
     in_doubt: bool,
-    /// What it waited for last, which may be a retry.
+    /// The time at which it last became due, which may be that of a retry.
     due_since: Moment,
     pub(in crate::store) reminder: NewReminder,
     pub(in crate::store) account: Account,
@@ -238,7 +238,7 @@ impl LeasedReminder {
     }
 }
 
-/// What is not to be sent now has not been attempted: its lease is undone, and it is skipped, deferred or held.
+/// Undoes the leases of reminders that are not to be sent now, as if not attempted, and skips, defers or holds them.
 pub(in crate::store) async fn give_back(
     tx: &mut Tx,
     put_aside: Vec<(LeasedReminder, Decision)>,
@@ -261,7 +261,7 @@ pub(in crate::store) async fn give_back(
     Ok(put_aside.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
 }
 
-/// What becomes of a due reminder that is not to be sent now.
+/// The move of a due reminder that is not to be sent now; `None` if it is sent.
 fn set_aside(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
     let before = leased.attempt - 1;
     match decision {
@@ -337,7 +337,7 @@ pub(in crate::store) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m 
         .column(|step| step.route.as_ref().map(RouteKey::as_str))
 }
 
-/// Says when unknown reminders are looked at next.
+/// Sets the times at which unknown reminders are checked next.
 pub(super) async fn look_again(connection: &mut Connection, looks: &[NextLook]) -> Result<(), StoreError> {
     let looks = Batch::of(looks)
         .column(|look| look.reminder.0)?

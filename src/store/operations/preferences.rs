@@ -1,4 +1,4 @@
-//! What people say by hand about how a borrower is to be contacted.
+//! Contact preferences of borrowers that people enter by hand.
 
 use async_trait::async_trait;
 

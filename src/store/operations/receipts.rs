@@ -1,4 +1,4 @@
-//! What gateways report later.
+//! Records receipts, the later reports of gateways.
 
 use std::collections::BTreeSet;
 

@@ -87,7 +87,7 @@ impl RejectStore for SqlStore {
             }
         };
         ended.extend(key(&kept.record));
-        // What waits now is kept under the same number, unless its key could not be read before.
+        // A payment that still waits is kept under the same number, unless its key could not be read before.
         if !waits || kept.record.key().is_none() {
             forget(&mut tx, &[kept.id]).await?;
         }
@@ -206,7 +206,7 @@ pub(super) async fn release(end: &SqlStore, tx: &mut Tx, ended: Vec<RejectSubjec
     Ok(())
 }
 
-/// What is kept of these instalments, oldest first.
+/// The kept records of these instalments, oldest first.
 async fn of_keys<'k>(
     tx: &mut Tx,
     keys: impl Iterator<Item = (&'k MerchantId, &'k InstallmentId)>,

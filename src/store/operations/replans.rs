@@ -1,4 +1,4 @@
-//! What a scan or a claim changes about steps that the outbox has already.
+//! Changes to planned steps that are already in the outbox, after a scan or a claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::store::sql::reminder::KnownRow;
 use crate::store::sql::value::{Moment, stored_attempt};
 use crate::store::{PlanResult, StoreError};
 
-/// Changes what is in the outbox to what is called for, and notes what that came to.
+/// Changes the outbox to match the planned steps, and adds the changes to `put`.
 pub(super) async fn replan(
     tx: &mut Tx,
     called: &[&PlanItem],
@@ -46,7 +46,7 @@ pub(super) async fn replan(
     Ok(())
 }
 
-/// What the outbox has of each step that is called for.
+/// The known reminders of each planned step.
 async fn known(tx: &mut Tx, called: &[&PlanItem]) -> Result<Vec<Vec<KnownReminder>>, StoreError> {
     let places: Vec<_> = (0_i64..).zip(called.iter().map(|one| &one.reminder.key)).collect();
     let rows: Vec<KnownRow> = Batch::of(&places)

@@ -1,4 +1,5 @@
-//! What people answered: kept, done as it asks for, listed, and read by a person where it has to be.
+//! Replies of people: the store keeps them, applies their intent, lists them, and records that a person has read
+//! them.
 
 use async_trait::async_trait;
 
@@ -92,7 +93,7 @@ pub(super) async fn answer(
             .execute(&mut **tx)
             .await?;
     }
-    // Who is not known can be suppressed only by a person.
+    // An unknown sender can be suppressed only by a person.
     let Some(from) = reply.from.address() else { return Ok(true) };
     match reply.intent {
         Intent::Stop if !overtaken => {

@@ -1,4 +1,4 @@
-//! What gateways tell on their own, what is kept of it, and the suppressions that follow.
+//! Status reports and replies that gateways send, the reports that are kept, and the suppressions that follow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ impl ReportStore for SqlStore {
     }
 }
 
-/// What became of a message that is known.
+/// A report whose message is known.
 struct ReportedMessage<'a> {
     reminder: ReminderId,
     gateway: &'a GatewayName,
@@ -155,7 +155,7 @@ async fn count(tx: &mut Tx, now: Moment, fates: &[ReportedMessage<'_>]) -> Resul
             suppressions.push(suppressed(merchant, address, *reason, known.gateway.to_string(), now));
         }
     }
-    // What is suppressed for good stays for the reason that is known.
+    // An address that is already suppressed for good keeps its known reason.
     ledger::suppress(tx, &suppressions, suppression::ADD).await?;
     Ok((counted, suppressions.len()))
 }

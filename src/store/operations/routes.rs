@@ -1,4 +1,4 @@
-//! What people made of the ways to repay.
+//! Route versions that people made, and the health of routes.
 
 use async_trait::async_trait;
 

@@ -144,7 +144,7 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
         sqlx::query_as::<Db, _>(CHANGES).bind(after).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
     let ids: Vec<i64> = ids.into_iter().map(|(id,)| id).collect();
     let Some(last) = ids.last() else { return Ok(Changes::default()) };
-    // One that commits in between is looked at twice.
+    // A change that commits between the two reads is read twice.
     let rows: Vec<DueDateChangeRow> =
         sqlx::query_as::<Db, _>(DUE_CHANGED).bind(after).bind(last).bind(now).fetch_all(&mut **tx).await?;
     let ring = tx.ring();
@@ -156,8 +156,8 @@ pub(super) async fn changes(tx: &mut Tx, now: Moment, after: Option<i64>, limit:
     Ok(Changes { ids, due })
 }
 
-/// What changed before this look at the rules is seen by a pass that begins after it: one by other rules takes nothing
-/// away.
+/// Takes out changes. A change committed before `marks` is read here is also seen by a pass that begins later, so a
+/// pass that planned by other rules takes out nothing.
 pub(super) async fn done_with(tx: &mut Tx, now: Moment, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
     if rules_of(&marks(tx).await?) != rules {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! What sources say of known instalments, and how far they have been read.
+//! Amendments from sources to known instalments, and the read position of each source.
 
 use std::collections::BTreeMap;
 

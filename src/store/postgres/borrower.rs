@@ -2,8 +2,8 @@
 
 use crate::store::sql::borrower::borrower_columns;
 
-/// What is known of a batch's borrowers. Looked up one by one (`offset 0`): a plan that was made while the
-/// table was empty would read all of it. Binds: merchants, numbers.
+/// The known borrowers of a batch. `offset 0` forces one lookup per borrower: a plan made while the table was empty
+/// would read the whole table. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select b.merchant, b.borrower_id, ",
     borrower_columns!(),

@@ -76,7 +76,7 @@ pub(super) enum ConnectRefusal {
     Starting,
 }
 
-/// What kind of refusal an error is, if it may pass.
+/// The kind of refusal, if an error is one that may pass.
 pub(super) fn refusal(error: &sqlx::Error) -> Option<ConnectRefusal> {
     match error {
         sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(ConnectRefusal::Starting),

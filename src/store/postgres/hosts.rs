@@ -3,7 +3,7 @@
 
 use crate::store::StoreError;
 
-/// What stands in a URL for the kind of server that is wanted.
+/// The URL parameter for the wanted kind of server.
 const TARGET: &str = "target_session_attrs";
 
 /// Which kinds are served: dueherald writes, so every session is one that can.

@@ -2,8 +2,8 @@
 
 use crate::store::sql::installment::{installment_columns, overwrite, with_written_columns};
 
-/// What is known of a batch's instalments. Looked up one by one (`offset 0`): a plan that was made while the
-/// table was empty would read all of it. Binds: merchants, numbers.
+/// The known instalments of a batch. `offset 0` forces one lookup per instalment: a plan made while the table was
+/// empty would read the whole table. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select i.merchant, i.borrower_id, i.due_date, ",
     installment_columns!(),

@@ -16,7 +16,7 @@ const RENAME: &str = include_str!("../../../migrations/before_first_release/rena
 /// Whether anything was ever migrated, in the schema that this connection works in.
 const HAS_MIGRATIONS: &str = "select to_regclass('_sqlx_migrations') is not null";
 
-/// What was applied, by version.
+/// The applied migrations, by version.
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
 
 /// Whether a claim can be kept: who may write, and whether a commit waits for the disk.

@@ -56,13 +56,13 @@ type SqlStore = PostgresStore;
 /// index and stop at their limit; a hash join would read the tables whole before the first row.
 const FOR_LISTS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on";
 
-/// What reads a span of time is planned for it: the index over times is one of block ranges, which only a bitmap scan
-/// can use.
+/// Settings for statements that read a span of time. They are planned for the given values, because the index over
+/// times is a block range index, which only a bitmap scan can use.
 const FOR_SPANS: &str = "; set local plan_cache_mode = force_custom_plan; set local enable_bitmapscan = on; set local \
     enable_seqscan = on; \
      set local enable_hashjoin = on; set local enable_mergejoin = on";
 
-/// What follows on the begin of a transaction that writes: an error if another one was open before.
+/// Follows the begin of a transaction that writes: fails if another transaction was already open.
 const WRITE: &str = concat!("; ", is_outside!());
 
 /// A commit that does not wait for the disk; the next one that does waits for both.
@@ -118,7 +118,7 @@ impl PostgresStore {
         self
     }
 
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     fn ring(&self) -> Option<Arc<KeyRing>> {
         self.pool.ring()
     }

@@ -9,6 +9,6 @@ pub(super) const ADD_RECIPIENTS: &str = r#"
     from unnest($1::text[], $2::text[], $3::date[], $4::text[]) as w (merchant, borrower_id, due_date, channel)
     on conflict (notice, merchant, borrower_id) do nothing"#;
 
-/// What is held about due dates. Binds: merchant, borrower, due date.
+/// The signs of messages about these due dates. Binds: merchant, borrower, due date.
 pub(super) const SIGNS: &str =
     signs!("(select * from unnest($1::text[], $2::text[], $3::date[]) as u (merchant, borrower_id, due_date))");

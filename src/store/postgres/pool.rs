@@ -48,7 +48,7 @@ struct PoolInner {
     /// One for each connection that there may be: as many as the server gives, once that is known.
     slots: Arc<Semaphore>,
     state: Mutex<PoolState>,
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     ring: OnceLock<Arc<KeyRing>>,
 }
 
@@ -68,7 +68,7 @@ struct IdleSession {
     session: Session,
     opened_at: Duration,
     since: Duration,
-    /// Whose round comes next: its backend has that lane's rows in its caches.
+    /// The lane whose next round this session is reserved for; its backend has that lane's rows in its caches.
     lane: Option<QueueLane>,
 }
 
@@ -127,7 +127,7 @@ impl Pool {
         drop(self.0.ring.set(ring));
     }
 
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
         self.0.ring.get().cloned()
     }
@@ -151,7 +151,7 @@ impl Pool {
         Ok(tx)
     }
 
-    /// Whether a pooler stands before the server.
+    /// Whether a pooler is in front of the server.
     pub(super) fn is_pooled(&self) -> bool {
         self.0.servers.is_pooled()
     }
@@ -304,7 +304,7 @@ impl Tx {
         self.session().begin(begin, rest).await
     }
 
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
         self.shared.ring.get().filter(|_| !self.is_plain).cloned()
     }

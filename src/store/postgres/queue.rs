@@ -178,8 +178,8 @@ const FORGET: &str = r#"
         where q.state = 'sending' and q.leased_until <= $1
     )"#;
 
-/// What was being sent under the others. Not locked: the attempt's number fences what is written then. Binds: now,
-/// limit.
+/// Reminders in `sending` whose lease ran out. Takes no locks: the attempt's number fences the writes that follow.
+/// Binds: now, limit.
 const OVERDUE: &str = r#"
     select reminder_id, attempt, gateway from queue
     where reminder_id = any (array(select unnest(l.reminder_ids) from lease l where l.until <= $1))
@@ -210,7 +210,7 @@ pub(super) async fn claim(
     Ok(rows)
 }
 
-/// What a claim found that settled as well.
+/// The result of a statement that settles and claims.
 pub(super) struct SettledAndClaimed {
     /// How many reminders the events moved.
     pub(super) settled: usize,
@@ -238,8 +238,8 @@ pub(super) async fn record_and_claim(
         let mut round = SettledAndClaimed::read(&found)?;
         let rows = &mut round.rows;
         let looked = look_back(store, &mut connection, CLAIM_ALONE, now, request, request.limit, (from, rows)).await;
-        // What is claimed already is on record, and has to be handed out. If the database is down, the next statement
-        // meets that.
+        // Rows that are already claimed are committed and must be handed over. If the database is down, the next
+        // statement fails.
         if round.rows.is_empty() {
             looked?;
         }
@@ -477,7 +477,7 @@ pub(super) async fn release_expired(connection: &mut Connection, now: Moment, li
     Ok(released.execute(connection).await?.rows_affected())
 }
 
-/// Says when unknown rows are looked at next. Binds: numbers, attempts, times.
+/// Sets the times at which unknown rows are checked next. Binds: numbers, attempts, times.
 pub(super) const LOOK_AGAIN: &str = r#"
     update queue q set not_before = l.look_at
     from unnest($1::bigint[], $2::int[], $3::timestamptz[]) as l (reminder_id, attempt, look_at)

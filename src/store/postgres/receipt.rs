@@ -12,7 +12,7 @@ const TURN: &str = "select pg_advisory_xact_lock(hashtext('dueherald receipts'))
 const LOCK: &str =
     "select reminder_id from queue where reminder_id = any ($1::bigint[]) order by reminder_id for update";
 
-/// What is known of reminders. Binds: numbers.
+/// The standing of reminders. Binds: numbers.
 const STANDING: &str = standing!("unnest($1::bigint[]) as k (id) join reminder r on r.id = k.id");
 
 /// Records events as they are. Binds: the columns in the order of the insert.

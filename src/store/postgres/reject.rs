@@ -2,8 +2,8 @@
 
 use crate::store::sql::reject::reject_columns;
 
-/// What is kept of a batch's instalments, oldest first. Looked up one by one (`offset 0`): a plan that was made while
-/// the table was empty would read all of it. Binds: merchants, numbers.
+/// The kept records of a batch's instalments, oldest first. `offset 0` forces one lookup per instalment: a plan made
+/// while the table was empty would read the whole table. Binds: merchants, numbers.
 pub(super) const OF_BATCH: &str = concat!(
     "select ",
     reject_columns!(),

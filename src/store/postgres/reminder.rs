@@ -69,8 +69,8 @@ const INSERT_SKIPPED: &str = concat!(
     returning reminder_id"#
 );
 
-/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Joined
-/// step by step, so that no plan reads a whole table. Binds: places, merchants, borrowers, due dates, steps.
+/// The reminders of steps on any channel, each with its progress: the queue row, else the last event. Joined step by
+/// step, so that no plan reads a whole table. Binds: places, merchants, borrowers, due dates, steps.
 pub(super) const KNOWN: &str = r#"
     select w.place, r.id as reminder_id, r.channel, r.not_before, r.expires_at, q.state, q.attempt,
         e.kind, e.detail, e.attempt as last_attempt

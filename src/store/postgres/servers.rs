@@ -34,7 +34,7 @@ struct ServersInner {
     servers: Vec<Server>,
     /// The one that was the primary last.
     last: AtomicUsize,
-    /// A pooler stands before them.
+    /// Whether a pooler is in front of the servers.
     is_pooled: AtomicBool,
 }
 
@@ -54,7 +54,7 @@ impl Servers {
         }))
     }
 
-    /// Whether a pooler stands before them.
+    /// Whether a pooler is in front of the servers.
     pub(super) fn is_pooled(&self) -> bool {
         self.0.is_pooled.load(Ordering::Acquire)
     }
@@ -75,7 +75,7 @@ impl Servers {
                     }
                     return Ok(session);
                 }
-                // What may pass is worth another try, whatever the other servers are.
+                // Keeps a refusal that may pass: it makes another try worthwhile, whatever the other servers say.
                 Some(Err(error)) if refused.as_ref().and_then(connect::refusal).is_none() => refused = Some(error),
                 _ => {}
             }

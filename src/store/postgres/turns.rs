@@ -7,8 +7,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::head::QueueLane;
 
-/// Whose turn it is in each lane of this process. Two rounds at once would only share the same processors; one after
-/// the other, the first of them sends while the second is at the database.
+/// The turns of the lanes of this process: one round per lane at a time. Two rounds at once would only share the same
+/// processors; one after the other, the first one sends while the second one is at the database.
 #[derive(Debug, Default)]
 pub(super) struct LaneTurns(Mutex<BTreeMap<QueueLane, Arc<tokio::sync::Mutex<()>>>>);
 

@@ -8,7 +8,7 @@ use super::value::Moment;
 use crate::domain::{Borrower, BorrowerKey, EmailAddress, Hold, KeyRing, Locale, PersonName, Phone, VerifierHash};
 use crate::store::{BorrowerSearch, StoreError};
 
-/// What is known of a borrower `b`, without the key.
+/// The columns of a borrower `b`, without the key.
 macro_rules! borrower_columns {
     () => {
         "b.name, b.phone, b.email, b.locale, b.time_zone, b.account_phone, b.sealed, b.verifier, b.hold_reason, \
@@ -45,7 +45,7 @@ pub(in crate::store) fn narrow(search: &BorrowerSearch) -> [Clause; 2] {
     [(search.name.is_some(), "b.name_key = $2"), (search.phone_tail.is_some(), "b.phone_tail = $3")]
 }
 
-/// Whose row it is.
+/// The key columns of a borrower.
 #[derive(FromRow)]
 pub(in crate::store) struct KeyRow {
     merchant: String,

@@ -1,5 +1,5 @@
-//! What is read beside the facts about a claim's reminders: what the same people got and are to get, over the tables
-//! `reminder`, `queue`, `event` and `borrower`, and what falls due on the days after.
+//! Contacts and instalments that a claim reads beside the facts: the messages that the same people got or are to get,
+//! from the tables `reminder`, `queue`, `event` and `borrower`, and the instalments due on the days after.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +128,7 @@ macro_rules! following {
 }
 pub(in crate::store) use following;
 
-/// What is under a lease and not decided yet, with what it comes to by the facts about it.
+/// The leased reminders that are not decided yet, each with the progress that its facts give.
 pub(in crate::store) type UndecidedProgress = BTreeMap<ReminderId, Option<Progress>>;
 
 /// A row of [`contacts`].

@@ -27,7 +27,7 @@ pub(in crate::store) const COUNTS: &str = r#"
 
 /// A table whose addresses are kept to show them.
 pub(in crate::store) struct AddressTable {
-    /// What is not sealed with the first key. Binds: its prefix.
+    /// Reads the values that are not sealed with the first key. Binds: its prefix.
     pub(in crate::store) read: &'static str,
     /// Puts a blind index in the place of an address. Binds: channel, address, blind index, sealed.
     pub(in crate::store) cover: &'static str,

@@ -7,7 +7,7 @@ use super::value::Moment;
 use crate::domain::{Event, ReminderId};
 use crate::store::StoreError;
 
-/// What is known of an event `e`.
+/// The columns of an event `e`.
 macro_rules! event_columns {
     () => {
         "e.at, e.attempt as event_attempt, e.kind, e.gateway, e.provider_id, e.detail"

@@ -1,4 +1,4 @@
-//! What was sent, and what came of it, over `event`, `reminder`, `installment` and `click`.
+//! Funnel counts, over the tables `event`, `reminder`, `installment` and `click`.
 
 use sqlx::FromRow;
 

@@ -18,7 +18,7 @@ pub(in crate::store) const NOTE: &str = r#"
 /// Forgets what was said long ago: processes come and go. Binds: before when.
 pub(in crate::store) const FORGET: &str = "delete from gateway_state where at < $1";
 
-/// What was said lately. Binds: since when.
+/// The states written since then. Binds: since when.
 pub(in crate::store) const SINCE: &str = r#"
     select gateway, holder, open_since, last_error, last_error_at, at from gateway_state
     where at >= $1 order by gateway, holder"#;

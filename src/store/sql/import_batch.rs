@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::store::{Change, LedgerRow, merge};
 
-/// What a batch touches. Sorted by key, so that two imports write in the same order and cannot lock each other out.
+/// The rows that a batch touches. Sorted by key, so that two imports write in the same order and cannot deadlock.
 #[derive(Debug, Default)]
 pub(in crate::store) struct ImportBatch {
     borrowers: BTreeMap<BorrowerKey, BatchFacts<Borrower>>,
@@ -28,7 +28,7 @@ struct BatchFacts<T> {
 }
 
 impl ImportBatch {
-    /// What the ledger knows of the batch's borrowers and instalments.
+    /// A batch that starts from the borrowers and instalments in the ledger.
     pub(in crate::store) fn known(
         borrowers: Vec<Borrower>,
         installments: Vec<Installment>,

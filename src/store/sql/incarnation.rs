@@ -36,7 +36,7 @@ pub(in crate::store) const PAST: &str = "select generation from arming where is_
 pub(in crate::store) const DISARM: &str = r#"
     update incarnation set disarm_reason = $1, disarmed_by = $2, disarmed_at = $3 where disarm_reason is null"#;
 
-/// Who has asked that the present generation end. Binds: nothing.
+/// The persons who asked to end the current generation. Binds: nothing.
 pub(in crate::store) const ASKED: &str =
     "select a.actor from arming a join incarnation i on i.generation = a.generation where not a.is_done";
 

@@ -9,7 +9,7 @@ use super::value::Amount;
 use crate::domain::{BorrowerKey, Channel, Currency, Installment, Money};
 use crate::store::{InstallmentFilter, StoreError};
 
-/// What is known of an instalment `i`, without borrower and due date.
+/// The columns of an instalment `i`, without borrower and due date.
 macro_rules! installment_columns {
     () => {
         "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, \
@@ -90,7 +90,7 @@ macro_rules! overwrite {
 }
 pub(in crate::store) use overwrite;
 
-/// What is open for each borrower and due date of `$page`, as of `$now`, and `$more` of the page.
+/// The open instalments of each borrower and due date of `$page`, as of `$now`, with the columns `$more` of the page.
 macro_rules! due_rows {
     ($page:literal, $now:literal, $more:literal) => {
         concat!(
@@ -127,7 +127,7 @@ pub(in crate::store) const DUE_PAGE: &str = due_rows!(
     ""
 );
 
-/// What matches a filter; its clauses come in between. Binds: merchant, borrower, number, limit.
+/// The instalments that match a filter, whose clauses come in between. Binds: merchant, borrower, number, limit.
 pub(in crate::store) const MATCHING: [&str; 2] = [
     concat!("select i.merchant, i.borrower_id, i.due_date, ", installment_columns!(), " from installment i where true"),
     " order by i.due_date, i.installment_id, i.merchant limit $4",

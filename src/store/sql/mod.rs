@@ -1,6 +1,6 @@
-//! What the two relational ends share and what is compiled once: how values and rows are read, how an import is worked
-//! out, the state of the schema, and the statements that both databases take as they are. Statements of one database
-//! only stand in its own folder; the operations themselves in `operations`, which each database compiles for itself.
+//! Code that both relational stores share and that is compiled once: reading of values and rows, computation of an
+//! import, the state of the schema, and statements that run unchanged on both databases. Statements for a single
+//! database are in its own folder; the operations are in `operations`, which each database compiles for itself.
 
 pub(super) mod account;
 pub(super) mod address_key;

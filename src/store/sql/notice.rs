@@ -45,7 +45,7 @@ pub(in crate::store) const MOVE: &str = "update notice set state = $3 where name
 pub(in crate::store) const APPEND: &str =
     "insert into notice_change (notice, state, at, actor, reason) values ($1, $2, $3, $4, $5)";
 
-/// Who brought a notice to which state, oldest first. Binds: notice.
+/// The state changes of a notice with their authors, oldest first. Binds: notice.
 pub(in crate::store) const CHANGES: &str =
     "select state, at, actor, reason from notice_change where notice = $1 order by id";
 

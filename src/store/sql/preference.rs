@@ -15,7 +15,7 @@ pub(in crate::store) const KEEP: &str = "
     update borrower set locale = $3, preferred_channel = $4, preferred_hours = $5, hold_reason = $6, hold_until = $7
     where merchant = $1 and borrower_id = $2";
 
-/// What people put in about one borrower, oldest first. Binds: merchant, borrower.
+/// The preferences that people entered for one borrower, oldest first. Binds: merchant, borrower.
 pub(in crate::store) const OF_BORROWER: &str =
     "select at, actor, preferences from preference where merchant = $1 and borrower_id = $2 order by id";
 

@@ -110,7 +110,7 @@ macro_rules! unknown {
 /// After a number. Binds: channel, number, limit.
 pub(in crate::store) const UNKNOWN: &str = unknown!(" and q.reminder_id > $2 order by q.reminder_id limit $3");
 
-/// To be looked at now, which stands where a planned one has its time. Binds: channel, now, limit.
+/// Unknown reminders that are due for a check; `not_before` is the time of the check. Binds: channel, now, limit.
 pub(in crate::store) const UNKNOWN_DUE: &str =
     unknown!(" and q.not_before <= $2 order by q.channel, q.not_before, q.reminder_id limit $3");
 
@@ -130,7 +130,7 @@ pub(in crate::store) const COUNTS: &str = r#"
 pub(in crate::store) struct ClaimRow {
     pub(in crate::store) attempt: i32,
     pub(in crate::store) now: Moment,
-    /// What it waited for last, which may be a retry.
+    /// The time at which it last became due, which may be that of a retry.
     pub(in crate::store) due_since: Moment,
     /// Whether an earlier copy of the message may have arrived.
     pub(in crate::store) in_doubt: bool,
@@ -143,7 +143,7 @@ pub(in crate::store) struct ClaimRow {
 }
 
 impl ClaimRow {
-    /// Where the reminder stood in its lane.
+    /// The position of the reminder in its lane.
     pub(in crate::store) fn head(&self) -> (Moment, i64) {
         (self.due_since, self.reminder.id().0)
     }

@@ -1,4 +1,4 @@
-//! What receipts do, worked out in memory over what is known of their reminders while these are locked.
+//! The effects of receipts, computed in memory from the standing of their reminders while these are locked.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use super::queue::FALLING_BACK;
 use crate::domain::{Event, EventKind, Receipt, ReminderId, State};
 use crate::store::StoreError;
 
-/// What is known of reminders: the queue row, the last event, and which receipts were recorded. `$batch` is a table `k`
-/// of numbers, joined to `r`. What was recorded is counted, as an `exists` may be answered by reading that kind of
-/// event of all reminders.
+/// The standing of reminders: the queue row, the last event, and the receipts recorded before. `$batch` is a table
+/// `k` of numbers, joined to `r`. Receipts are counted, because the planner may answer an `exists` by reading that
+/// kind of event for all reminders.
 macro_rules! standing {
     ($batch:literal) => {
         concat!(
@@ -65,14 +65,14 @@ struct ReceiptStanding {
     change: Option<Change>,
 }
 
-/// What becomes of a queue row.
+/// A change of a queue row after a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Change {
     /// Nothing more is to be done.
     Gone,
     /// It did not arrive: another channel is to be tried at once, if the rule has one.
     FallBack(DateTime<Utc>),
-    /// The answer is still to come; it will find that the message did not arrive.
+    /// The attempt is still to be settled; settling will find that the message did not arrive.
     Early(DateTime<Utc>),
 }
 
@@ -108,7 +108,7 @@ impl Standings {
         })
     }
 
-    /// What becomes of the queue rows.
+    /// The changes of the queue rows.
     pub(in crate::store) fn changes(&self) -> Vec<(ReminderId, Change)> {
         self.0.iter().filter_map(|(id, standing)| Some((*id, standing.change?))).collect()
     }

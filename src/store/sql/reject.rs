@@ -9,7 +9,7 @@ use super::value::Moment;
 use crate::domain::{KeyRing, RecordCells, RejectedRecord};
 use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, StoreError};
 
-/// What is kept of a record `x`.
+/// The columns of a kept record `x`.
 macro_rules! reject_columns {
     () => {
         "x.id, x.installment_id, x.merchant, x.source, x.kind, x.waits, x.cells, x.reason, x.at"
@@ -55,7 +55,7 @@ pub(in crate::store) const RECORD_DROP: &str = r#"
     insert into dropped_reject (id, merchant, installment_id, fault, at, actor, reason)
     select id, merchant, installment_id, reason, $2, $3, $4 from reject where id = $1"#;
 
-/// What was taken out by hand. Binds: limit.
+/// The records that people dropped. Binds: limit.
 pub(in crate::store) const DROPPED: &str = r#"
     select id, merchant, installment_id, fault, at, actor, reason from dropped_reject
     order by at desc, id desc limit $1"#;

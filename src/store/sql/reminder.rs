@@ -11,7 +11,7 @@ use crate::domain::{Channel, EventKind, NewReminder, Origin, Reminder, ReminderI
 use crate::plan::{KnownProgress, KnownReminder};
 use crate::store::{ReminderFilter, ReminderView, StoreError};
 
-/// What is known of a reminder `r`, without merchant, borrower and due date.
+/// The columns of a reminder `r`, without merchant, borrower and due date.
 macro_rules! reminder_columns {
     () => {
         r#"r.id as reminder_id, r.step, r.channel, r.origin, r.actor, r.reason, r.resend_of,
@@ -20,8 +20,8 @@ macro_rules! reminder_columns {
 }
 pub(in crate::store) use reminder_columns;
 
-/// What matches a filter, with its queue row or else its last event; the clauses come after it. Binds: id, state,
-/// merchant, borrower, due date, channel, before, limit.
+/// The reminders that match a filter, each with its queue row or else its last event; the clauses come after it.
+/// Binds: id, state, merchant, borrower, due date, channel, before, limit.
 macro_rules! matching {
     ($from:expr) => {
         concat!(
@@ -82,7 +82,7 @@ const BY_ACCEPTED: &str = matching!(
     left join queue q on q.reminder_id = r.id"#
 );
 
-/// What was planned after the newest reminder that was taken over waits in the queue, and may be much.
+/// Skips the reminders after the newest accepted one: they wait in the queue, and there may be many.
 const SENT_BY_NOW: &str =
     "r.id <= (select x.reminder_id from event x where x.kind = 'accepted' order by x.reminder_id desc limit 1)";
 
@@ -181,7 +181,7 @@ impl ReminderRow {
     }
 }
 
-/// What the outbox has of a step on one channel.
+/// A known reminder of a step on one channel.
 #[derive(FromRow)]
 pub(in crate::store) struct KnownRow {
     /// Of the step in its batch.

@@ -240,7 +240,7 @@ pub(in crate::store) fn read_address(
     read(address, column, |address| Address::stored(channel, address))
 }
 
-/// What is no address was no number that is valid anywhere.
+/// A value that is not a valid address is a number that was valid in no country, or in several.
 fn read_sender(channel: &str, address: String) -> Sender {
     match read_address(channel, &address, "reply.address") {
         Ok(known) => Sender::Known(known.into()),

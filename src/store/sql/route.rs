@@ -44,7 +44,7 @@ pub(in crate::store) struct RouteRow {
     details: Option<String>,
 }
 
-/// What is told of a route beside its address.
+/// The details of a route other than its URL.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Details {

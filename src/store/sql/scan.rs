@@ -33,7 +33,7 @@ pub(in crate::store) const PASS: &str = r#"
 /// Changes in the order of their numbers. Binds: number of the last one read, limit.
 pub(in crate::store) const CHANGES: &str = "select id from ledger_change where id > $1 order by id limit $2";
 
-/// What is open where something changed. Binds: first number (excluded), last number, now.
+/// The open instalments at the changed places. Binds: first number (excluded), last number, now.
 pub(in crate::store) const DUE_CHANGED: &str = due_rows!(
     r#"
         select due_date, merchant, borrower_id, min(at) as since from ledger_change where id > $1 and id <= $2

@@ -38,7 +38,7 @@ pub(in crate::store) fn open_address(
     open(ring, &["address", &address], &sealed, column)
 }
 
-/// What a database keeps of a borrower's personal data, as its columns.
+/// The columns in which a database keeps a borrower's personal data.
 #[derive(Default)]
 pub(in crate::store) struct PersonalColumns {
     pub(in crate::store) name: Option<String>,

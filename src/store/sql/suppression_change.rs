@@ -16,7 +16,8 @@ pub(in crate::store) const APPEND: &str = r#"
     values ($1, $2, $3, $4, $5, $6, $7)
     returning id"#;
 
-/// What matches a filter, newest first, with the address where it is only one. Binds: channel, address, before, limit.
+/// The changes that match a filter, newest first, with the address if it is the only one. Binds: channel, address,
+/// before, limit.
 pub(in crate::store) const MATCHING: [&str; 2] = [
     r#"
     select c.id, c.at, c.actor, c.reason, c.action, coalesce(c.merchant, a.merchant) as merchant,

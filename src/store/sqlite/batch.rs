@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// 0` is the first column.
 pub(super) struct Batch<'r, R> {
     rows: &'r [R],
-    /// What each row says so far, without its closing bracket.
+    /// The JSON text of each row so far, without its closing bracket.
     json: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::store::sql::borrower::borrower_columns;
 
-/// What is known of a batch's borrowers. Rows: merchant, number.
+/// The known borrowers of a batch. Rows: merchant, number.
 pub(super) const OF_BATCH: &str = concat!(
     "select b.merchant, b.borrower_id, ",
     borrower_columns!(),

@@ -1,4 +1,4 @@
-//! What the file says of itself, and a reminder that comes back under its own number.
+//! Reads the state of the file, and puts back lost reminders under their own numbers.
 
 use crate::store::sql::incarnation::state;
 

@@ -2,7 +2,7 @@
 
 use crate::store::sql::installment::{installment_columns, overwrite, with_written_columns};
 
-/// What is known of a batch's instalments. Rows: merchant, number.
+/// The known instalments of a batch. Rows: merchant, number.
 pub(super) const OF_BATCH: &str = concat!(
     "select i.merchant, i.borrower_id, i.due_date, ",
     installment_columns!(),

@@ -62,7 +62,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     options: SqliteConnectOptions,
     clock: Arc<dyn Clock>,
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     ring: Option<Arc<KeyRing>>,
 }
 
@@ -102,7 +102,7 @@ impl SqliteStore {
         Self { ring: Some(ring), ..self }
     }
 
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     fn ring(&self) -> Option<Arc<KeyRing>> {
         self.ring.clone()
     }

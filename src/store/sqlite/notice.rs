@@ -8,6 +8,6 @@ pub(super) const ADD_RECIPIENTS: &str = r#"
     select $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1) where true
     on conflict (notice, merchant, borrower_id) do nothing"#;
 
-/// What is held about due dates. Rows: merchant, borrower, due date.
+/// The signs of messages about these due dates. Rows: merchant, borrower, due date.
 pub(super) const SIGNS: &str =
     signs!("(select value ->> 0 as merchant, value ->> 1 as borrower_id, value ->> 2 as due_date from json_each($1))");

@@ -142,7 +142,7 @@ const KEEP: &str = r#"
     )
     returning reminder_id, attempt, undelivered_at"#;
 
-/// Says when unknown rows are looked at next. Rows: number, attempt, time.
+/// Sets the times at which unknown rows are checked next. Rows: number, attempt, time.
 pub(super) const LOOK_AGAIN: &str = r#"
     update queue set not_before = l.look_at
     from (
@@ -158,17 +158,17 @@ pub(super) const RELEASE: &str = r#"
 /// The causes of holds.
 pub(super) const HOLDS: &str = "select distinct hold_cause, channel from queue where state = 'held'";
 
-/// What is held for a cause. Binds: cause, channel, limit.
+/// The rows held for a cause. Binds: cause, channel, limit.
 const OF_CAUSE: &str = r#"
     select reminder_id, attempt, hold_cause from queue
     where state = 'held' and hold_cause = $1 and channel = $2 order by reminder_id limit $3"#;
 
-/// What is held and has expired. Binds: now, limit.
+/// The held rows that have expired. Binds: now, limit.
 const EXPIRED: &str = r#"
     select reminder_id, attempt, hold_cause from queue
     where state = 'held' and not_before <= $1 order by not_before limit $2"#;
 
-/// What is held of the due dates that have changed. Rows: number of the change.
+/// The held rows of the due dates that have changed. Rows: number of the change.
 const CHANGED: &str = r#"
     select q.reminder_id, q.attempt, q.hold_cause from queue q
     where q.state = 'held' and (q.hold_cause like 'no_route:%' or q.hold_cause like 'bad_template:%')

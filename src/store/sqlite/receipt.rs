@@ -5,7 +5,7 @@ use crate::store::sql::receipt::{StandingRow, standing};
 
 use super::{Batch, Tx};
 
-/// What is known of reminders. Rows: number. `cross join` keeps the batch the outer loop.
+/// The standing of reminders. Rows: number. `cross join` keeps the batch the outer loop.
 const STANDING: &str = standing!("json_each($1) k cross join reminder r on r.id = k.value ->> 0");
 
 /// Records events as they are. Rows: the columns in the order of the insert.
@@ -29,7 +29,7 @@ pub(super) const MARK: &str = r#"
     ) m
     where queue.reminder_id = m.reminder_id"#;
 
-/// What is known of reminders.
+/// Reads the standing of reminders. No lock is needed: the write transaction excludes all other writers.
 pub(super) async fn lock(tx: &mut Tx, ids: &[i64]) -> Result<Vec<StandingRow>, StoreError> {
     Ok(Batch::of(ids).column(|id| *id)?.query_as(STANDING)?.fetch_all(&mut **tx).await?)
 }

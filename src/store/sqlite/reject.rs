@@ -2,7 +2,7 @@
 
 use crate::store::sql::reject::reject_columns;
 
-/// What is kept of a batch's instalments, oldest first. Rows: merchant, number.
+/// The kept records of a batch's instalments, oldest first. Rows: merchant, number.
 pub(super) const OF_BATCH: &str = concat!(
     "select ",
     reject_columns!(),

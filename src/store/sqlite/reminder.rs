@@ -37,8 +37,8 @@ const SKIP: &str = r#"
     insert into event (reminder_id, attempt, at, kind, detail)
     select value ->> 0, 0, $2, 'skipped', $3 from json_each($1)"#;
 
-/// What the outbox has of steps on any channel, with how far it has come: the queue row, else the last event. Rows:
-/// place, merchant, borrower, due date, step.
+/// The reminders of steps on any channel, each with its progress: the queue row, else the last event. Rows: place,
+/// merchant, borrower, due date, step.
 pub(super) const KNOWN: &str = r#"
     select k.value ->> 0 as place, r.id as reminder_id, r.channel, r.not_before, r.expires_at, q.state, q.attempt,
         e.kind, e.detail, e.attempt as last_attempt

@@ -73,7 +73,7 @@ impl Tx {
         Ok(Self { session, ring })
     }
 
-    /// What encrypts personal data, if anything does.
+    /// The key ring that encrypts personal data, if there is one.
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
         self.ring.clone()
     }

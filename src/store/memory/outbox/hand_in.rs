@@ -1,4 +1,4 @@
-//! What a daemon remembers and the outbox does not know.
+//! Hand-overs that a daemon remembers and the outbox does not know.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use super::{Outbox, QueueRow, QueueStage};
 use crate::domain::{DATABASE_REWOUND, Event, EventKind, HandoverRecord, Marks, Reminder, ReminderId};
 
 impl Outbox {
-    /// Makes a hand-over `unknown` that is not known. `true` if it was not.
+    /// Makes a hand-over `unknown` if the outbox does not know it. Returns `true` in that case.
     pub(in crate::store::memory) fn hand_in(&mut self, one: &HandoverRecord, marks: Marks, now: DateTime<Utc>) -> bool {
         self.continue_behind = self.continue_behind.max(marks.reminders);
         let key = &one.reminder.key;

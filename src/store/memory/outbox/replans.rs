@@ -1,4 +1,4 @@
-//! What a scan or a claim changes about steps that the outbox has already.
+//! Changes to planned steps that are already in the outbox, after a scan or a claim.
 
 use chrono::{DateTime, Utc};
 
@@ -35,7 +35,7 @@ impl Outbox {
         }
     }
 
-    /// What a step has on a channel.
+    /// The reminder of a step on a channel, with its progress.
     fn known(&self, key: &ReminderKey, channel: Channel) -> Option<KnownReminder> {
         let id = *self.keys.get(&ReminderKey { channel, ..key.clone() })?;
         let NewReminder { not_before, expires_at, .. } = self.reminders.get(&id)?.plan;
