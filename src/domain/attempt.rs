@@ -42,35 +42,35 @@ impl Attempt {
         &self.gateway
     }
 
-    /// Says what the attempt came to and what follows from it.
+    /// Records the outcome of the attempt and the next step.
     #[must_use]
     pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
         Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None, route: None }
     }
 }
 
-/// What follows from an attempt's outcome.
+/// The next step after an attempt, derived from its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// The gateway has it; receipts may follow.
+    /// The gateway took the message over; receipts may follow.
     Accepted,
     /// Final.
     Failed,
-    /// Another try.
+    /// The reminder gets another attempt.
     Retry {
-        /// Not before then.
+        /// The earliest time of the attempt.
         not_before: DateTime<Utc>,
-        /// Through which of the channel's gateways, counted from 0.
+        /// The gateway for it, as an index into the channel's gateways, from 0.
         gateway_index: u16,
     },
-    /// Nothing was sent, and nothing is while the cause is there.
+    /// Nothing was sent, and nothing will be while the cause persists.
     Hold {
-        /// Why.
+        /// The cause.
         cause: HoldCause,
         /// When the reminder expires.
         until: DateTime<Utc>,
     },
-    /// Nobody knows; never tried again without proof.
+    /// The fate of the message is unknown; it is never tried again without proof.
     Unknown,
 }
 
@@ -147,13 +147,13 @@ impl Settlement {
         self.attempt.number
     }
 
-    /// What the gateway said.
+    /// The outcome of the attempt.
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
 
-    /// What follows.
+    /// The next step.
     #[must_use]
     pub fn next(&self) -> &Next {
         &self.next
@@ -186,18 +186,18 @@ impl Settlement {
     }
 }
 
-/// What happened to a reminder, once. Events are only ever appended.
+/// An event in the life of a reminder. Events are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// To which reminder.
+    /// The reminder.
     pub reminder: ReminderId,
-    /// At which attempt; 0 before the first.
+    /// The number of the attempt; 0 before the first.
     pub attempt: u32,
-    /// When, by the store's clock or the sender's.
+    /// The time, by the store's clock or the sender's.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The kind of event.
     pub kind: EventKind,
-    /// Through which gateway.
+    /// The gateway, if one was involved.
     pub gateway: Option<GatewayName>,
     /// The gateway's own number for the message.
     pub provider_id: Option<String>,

@@ -9,7 +9,7 @@ use super::{
     Address, BorrowerId, Channel, EmailAddress, Locale, MerchantId, PersonName, Phone, PreferredHours, VerifierHash,
 };
 
-/// What identifies a borrower: the merchant and its own number for the borrower.
+/// The key of a borrower: the merchant and its own number for the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BorrowerKey {
     /// The merchant.
@@ -21,7 +21,7 @@ pub struct BorrowerKey {
 /// A stop for one borrower, whatever the rules say: a dispute, hardship, a legal matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// Why, in the words of who set it.
+    /// The reason, in the words of the person who set it.
     pub reason: String,
     /// When it ends by itself; `None` holds until somebody lifts it.
     pub until: Option<DateTime<Utc>>,
@@ -42,12 +42,12 @@ impl fmt::Display for Hold {
     }
 }
 
-/// Who owes. What is `None` is not known; the merchant's own settings stand in for locale and time zone.
+/// A borrower. `None` means unknown; the merchant's settings replace an unknown locale or time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Borrower {
     /// Merchant and number.
     pub key: BorrowerKey,
-    /// What the borrower is called.
+    /// The borrower's name.
     pub name: Option<PersonName>,
     /// Where SMS go.
     pub phone: Option<Phone>,
@@ -55,11 +55,11 @@ pub struct Borrower {
     pub email: Option<EmailAddress>,
     /// The language of messages.
     pub locale: Option<Locale>,
-    /// Whose local hours count.
+    /// The time zone of the borrower's local hours.
     pub time_zone: Option<Tz>,
     /// The number that is bound to the mall account: the one to log into the finance app with.
     pub account_phone: Option<Phone>,
-    /// What the page asks for, as a keyed hash.
+    /// The expected answer to the page's question, as a keyed hash.
     pub verifier: Option<VerifierHash>,
     /// A stop for this borrower.
     pub hold: Option<Hold>,

@@ -124,7 +124,7 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// What a borrower is called. `Debug` hides it.
+/// A borrower's name. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PersonName(Box<str>);
 
@@ -132,7 +132,7 @@ impl PersonName {
     /// The most letters of a name, as readers count them.
     const MAX_LETTERS: usize = 80;
 
-    /// Takes a name without what must not stand in a message; see [`clean`].
+    /// Removes from a name whatever a message must not contain; see [`clean`].
     ///
     /// # Errors
     /// [`ContactError::NotName`].

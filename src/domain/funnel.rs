@@ -78,12 +78,12 @@ impl Funnel {
         }
     }
 
-    /// Whether of these fewer than half as many came to a stage as of those before, for each that was sent; `false`
-    /// where they are too few to tell.
+    /// Whether, per message sent, fewer than half as many reached a stage as in `before`; `false` where the numbers are
+    /// too small to tell.
     #[must_use]
     pub fn has_fallen(&self, before: &Self, stage: Stage) -> bool {
         let wide = |a: u64, b: u64| u128::from(a) * u128::from(b);
-        // What was to be expected, times before.sent.
+        // The expected number, times `before.sent`.
         let expected = wide(before.at(stage), self.sent);
         let enough = wide(LEAST_EXPECTED, before.sent).max(1);
         expected >= enough && wide(2 * self.at(stage), before.sent) < expected

@@ -206,7 +206,7 @@ mod tests {
 
     /// The table: what a shop's form may hand on, and what a borrower may read of it.
     #[rstest]
-    // What must survive as it is.
+    // Texts that must stay as they are.
     #[case::chinese("张三", Ok("张三"))]
     #[case::uyghur("阿卜杜拉·买买提", Ok("阿卜杜拉·买买提"))]
     #[case::rare_character("𠮷野家", Ok("𠮷野家"))]
@@ -235,7 +235,7 @@ mod tests {
     #[case::time("12:30 Uhr", Ok("12:30 Uhr"))]
     #[case::sentence("Ready.Set.Go", Ok("Ready.Set.Go"))]
     #[case::chinese_stop("很好。谢谢", Ok("很好。谢谢"))]
-    // What is taken out.
+    // Parts that are removed.
     #[case::line_break("张三\r\nBcc: all", Ok("张三 Bcc: all"))]
     #[case::nul("a\0b", Ok("a b"))]
     #[case::escape("a\u{1b}[31mb", Ok("a [31mb"))]
@@ -276,7 +276,7 @@ mod tests {
     #[case::handle("@evil Li", Ok("Li"))]
     #[case::full_width_at("a＠evil.com Li", Ok("Li"))]
     #[case::encoded_to_join("ht=?utf-8?Q?x?=tp://evil.com Li", Ok("ht Li"))]
-    // What loses the cell.
+    // Texts that are refused.
     #[case::only_a_link("https://evil.com", Err(HumanTextError::Nothing))]
     #[case::only_a_chinese_domain("中国.公司", Err(HumanTextError::Nothing))]
     #[case::only_hidden("\u{200b}\u{202e}", Err(HumanTextError::Nothing))]

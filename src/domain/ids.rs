@@ -129,7 +129,7 @@ text_id!(
     RouteKey
 );
 text_id!(
-    /// What a notice is called: chosen by who makes it.
+    /// The name of a notice, chosen by the person who makes it.
     NoticeName
 );
 text_id!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::reminder::words;
 use super::{Channel, GatewayName, NewReminder, ReminderId, UnknownWord};
 
-/// What identifies a database and the history that it is in.
+/// The identity of a database and of the history that it is in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// Random, made once with the schema.
@@ -42,7 +42,7 @@ impl Marks {
     }
 }
 
-/// What a claim checks in its own statement: a database that fails it hands out nothing.
+/// The conditions that a claim checks in its own statement: a database that fails them hands out nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
     /// The generation in which the claimer knows the database.
@@ -98,30 +98,30 @@ pub struct Disarm {
     pub daemon: String,
 }
 
-/// What a daemon left in the database about itself.
+/// A daemon's record of itself in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaemonRecord {
     /// Its name: the machine and the state directory.
     pub daemon: String,
-    /// How often it has shown itself.
+    /// How many heartbeats it has written.
     pub beats: i64,
-    /// When it did last, by the database's clock.
+    /// The time of the last one, by the database's clock.
     pub last_at: DateTime<Utc>,
     /// The generation for which it has put its hand-overs into the database, so that it may be armed; none while it
     /// sends.
     pub handed_in: Option<String>,
 }
 
-/// What a database says of itself.
+/// The state of a database, as it reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseState {
-    /// Which it is.
+    /// Its identity.
     pub incarnation: Incarnation,
-    /// Its numbers now.
+    /// Its current numbers.
     pub marks: Marks,
-    /// How far its write-ahead log is on the disk; everything before that survives a crash of the server.
+    /// The position up to which its write-ahead log is on disk; everything before that survives a crash of the server.
     pub durable: i64,
-    /// Why nothing is sent from it.
+    /// The reason why nothing is sent from it.
     pub disarm: Option<Disarm>,
     /// The daemons that have sent from it.
     pub daemons: Vec<DaemonRecord>,
@@ -171,7 +171,7 @@ pub struct Beat<'a> {
     pub handed_in: Option<&'a str>,
 }
 
-/// What came of an order to arm a database.
+/// The result of an order to arm a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arming {
     /// It is armed: the daemons send again.
@@ -180,7 +180,7 @@ pub enum Arming {
     OnePersonMore,
 }
 
-/// What stands before the generation in the row of a daemon that has lost its own record, until the database is armed.
+/// The prefix of the generation in the row of a daemon that has lost its own record, until the database is armed.
 pub const LOST_RECORD: &str = "lost ";
 
 /// A database as a daemon knows it from before.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::{BorrowerId, BorrowerKey, InstallmentId, MerchantId, Money, RouteKey, Tags, clean};
 
-/// How an instalment stands in the lender's books.
+/// The status of an instalment in the lender's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InstallmentStatus {
     /// Something is still to be paid.
@@ -55,31 +55,31 @@ impl std::str::FromStr for InstallmentStatus {
 /// One repayment due on one date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installment {
-    /// In whose name it is collected.
+    /// The merchant in whose name it is collected.
     pub merchant: MerchantId,
     /// The merchant's number for it.
     pub id: InstallmentId,
-    /// Who owes it.
+    /// The borrower who owes it.
     pub borrower: BorrowerId,
     /// The order it belongs to, as the borrower knows it.
     pub order_ref: Option<String>,
-    /// What was bought, or the credit product.
+    /// The purchased goods, or the credit product.
     pub product: Option<String>,
     /// Which instalment of the plan this is, from 1.
     pub sequence: Option<u32>,
     /// How many instalments the plan has.
     pub of: Option<u32>,
-    /// What was to be paid in all.
+    /// The full amount to pay.
     pub amount: Money,
-    /// What was paid already, in the currency of `amount`; may exceed it.
+    /// The amount paid so far, in the currency of `amount`; may exceed it.
     pub paid_amount: Money,
     /// The day on which it falls due, in the borrower's time zone.
     pub due_date: NaiveDate,
-    /// How it stands.
+    /// Its status.
     pub status: InstallmentStatus,
     /// The way to repay it, if not the merchant's first.
     pub route: Option<RouteKey>,
-    /// What the lender calls it, for rules to ask for.
+    /// The lender's tags, which rules can match.
     pub tags: Tags,
 }
 
@@ -104,7 +104,7 @@ impl Installment {
         }
     }
 
-    /// What is still to be paid; zero when paid or cancelled.
+    /// The amount still to be paid; zero when paid or cancelled.
     #[must_use]
     pub fn outstanding(&self) -> Money {
         match self.status {

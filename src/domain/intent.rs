@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::UnknownWord;
 use super::reminder::words;
 
-/// What a person wants by an answer to a message.
+/// The wish that a person expresses by a reply to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Intent {
     /// No more messages.

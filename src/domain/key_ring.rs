@@ -24,7 +24,7 @@ pub const MIN_KEY_BYTES: usize = 32;
 const DERIVATION: &[u8] = b"dueherald encryption at rest, AES-256-SIV, 1";
 const INDEX_DERIVATION: &[u8] = b"dueherald blind index, HMAC-SHA-256, 1";
 
-/// What a blind index begins with: neither a phone number nor an e-mail address does.
+/// The first character of every blind index: no phone number and no e-mail address begins with it.
 pub const BLIND_MARK: char = ':';
 
 /// How much of the hash is kept: two of 2^32 addresses agree by chance once in 2^64 databases.
@@ -123,7 +123,7 @@ impl KeyRing {
         String::from_utf8(opened).ok()
     }
 
-    /// What everything begins with that is sealed under the first key.
+    /// The prefix of every text that is sealed under the first key.
     #[must_use]
     pub fn current_prefix(&self) -> String {
         format!("{}.", self.keys[0].id)
@@ -164,8 +164,8 @@ impl KeyRing {
         answer.as_text().as_bytes().ct_eq(known.as_text().as_bytes()).into()
     }
 
-    /// What tells the index key from every other without telling the key: a database remembers it, so that a wrong key
-    /// is refused before a suppression is missed.
+    /// Identifies the index key without revealing it. The database stores this value, so that a wrong key is refused
+    /// before it hides a suppression.
     #[must_use]
     pub fn index_check(&self) -> String {
         self.blind("check", &[])

@@ -7,8 +7,8 @@ use super::{
     Locale, Money, PersonName, Phone, RouteKey, Tags, Verifier, VerifierHash,
 };
 
-/// What an import row says about one optional field: nothing (the column is missing: what is known stays), or a value
-/// (an empty cell takes back what was known).
+/// An import row's update to one optional field: none (the column is missing, so the known value stays), or a value (an
+/// empty cell deletes the known one).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FieldUpdate<T> {
     /// Not in the row.
@@ -19,7 +19,7 @@ pub enum FieldUpdate<T> {
 }
 
 impl<T> FieldUpdate<T> {
-    /// What holds after this was said, given what was known.
+    /// The value after this update, given the known one.
     #[must_use]
     pub fn apply_to(self, known: Option<T>) -> Option<T> {
         match self {
@@ -32,15 +32,15 @@ impl<T> FieldUpdate<T> {
 /// One sound row of an import: an instalment and what the row says about its borrower.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRow {
-    /// Who owes.
+    /// The borrower who owes.
     pub borrower: BorrowerKey,
     /// The merchant's number for the instalment.
     pub installment: InstallmentId,
-    /// What is to be paid.
+    /// The full amount to pay.
     pub amount: Money,
-    /// When.
+    /// The due date.
     pub due_date: NaiveDate,
-    /// What the borrower is called.
+    /// The borrower's name.
     pub name: FieldUpdate<PersonName>,
     /// Where SMS go.
     pub phone: FieldUpdate<Phone>,
@@ -48,29 +48,29 @@ pub struct LedgerRow {
     pub email: FieldUpdate<EmailAddress>,
     /// The language of messages.
     pub locale: FieldUpdate<Locale>,
-    /// Whose local hours count.
+    /// The time zone of the borrower's local hours.
     pub time_zone: FieldUpdate<chrono_tz::Tz>,
     /// The number bound to the mall account.
     pub account_phone: FieldUpdate<Phone>,
-    /// What the page asks for.
+    /// The expected answer to the page's question.
     pub verifier: FieldUpdate<Verifier>,
     /// The order.
     pub order_ref: FieldUpdate<String>,
     /// The product.
     pub product: FieldUpdate<String>,
-    /// Which instalment, from 1.
+    /// The position of the instalment in its plan, from 1.
     pub sequence: FieldUpdate<u32>,
-    /// How many there are.
+    /// The number of instalments in the plan.
     pub of: FieldUpdate<u32>,
-    /// What was paid already; an empty cell is zero.
+    /// The amount paid so far; an empty cell is zero.
     pub paid_amount: FieldUpdate<Money>,
-    /// How it stands; an empty cell is open.
+    /// The status; an empty cell is open.
     pub status: FieldUpdate<InstallmentStatus>,
     /// The way to repay.
     pub route: FieldUpdate<RouteKey>,
-    /// What the lender calls it.
+    /// The lender's tags.
     pub tags: FieldUpdate<Tags>,
-    /// How the borrower is to be contacted.
+    /// The borrower's wishes about contact.
     pub preferences: ContactPreferences,
 }
 

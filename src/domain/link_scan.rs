@@ -1,4 +1,4 @@
-//! What in a text leads somewhere: where a phone or a mail program would make a link of it.
+//! Finds links in a text: the parts that a phone or a mail program would make into a link.
 
 use std::ops::Range;
 

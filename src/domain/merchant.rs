@@ -32,9 +32,9 @@ impl Support {
 pub struct Merchant {
     /// The key of `[merchants.*]`.
     pub id: MerchantId,
-    /// What borrowers know it as.
+    /// The name by which borrowers know it.
     pub name: String,
-    /// What an SMS begins with, without brackets; the name, if the config gives none.
+    /// The signature at the beginning of an SMS, without brackets; the name, if the config gives none.
     pub signature: String,
     /// The finance app to open: the first of the three ways to repay.
     pub app_name: String,
@@ -46,7 +46,7 @@ pub struct Merchant {
     pub country: String,
     /// The countries whose numbers may be contacted by SMS; if it is empty, its own.
     pub countries: Vec<String>,
-    /// Whose rules of contact hold.
+    /// The jurisdiction whose rules of contact apply.
     pub jurisdiction: Jurisdiction,
     /// The https address below which personal links live: `{link_base}/r/{token}`. Without a slash at its end.
     pub link_base: String,

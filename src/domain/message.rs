@@ -68,7 +68,7 @@ pub struct RegisteredSms {
     pub code: String,
     /// The registered signature, without brackets.
     pub sign_name: String,
-    /// What stands in the places of the text, in the provider's order, each with the name of its place.
+    /// The values of the text's placeholders, in the provider's order, each with the name of its placeholder.
     pub parameters: Vec<(String, String)>,
     /// How it will read, the signature in its brackets included.
     pub text: String,
@@ -139,7 +139,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// What kind of link a gateway lets through (gateways.md: template-code gateways refuse personal links).
+/// The kind of link that a gateway lets through (gateways.md: template-code gateways refuse personal links).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkMode {

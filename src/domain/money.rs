@@ -145,7 +145,7 @@ impl Money {
         self.currency
     }
 
-    /// What is left after `paid` of the same currency, zero at least. An amount in another currency pays nothing.
+    /// The remainder after `paid` of the same currency, zero at least. An amount in another currency pays nothing.
     #[must_use]
     pub fn less(&self, paid: &Self) -> Self {
         let paid = if paid.currency == self.currency { paid.amount } else { Decimal::ZERO };

@@ -11,23 +11,23 @@ use super::{BorrowerKey, Channel, NoticeName, TemplateName, UnknownWord};
 /// A one-off message to a selected set of borrowers, as it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is called; there is no other of that name, ever.
+    /// Its name; no other notice ever has the same one.
     pub name: NoticeName,
-    /// What its messages are made from, and nothing else.
+    /// The template of its messages, which are made from no other.
     pub template: TemplateName,
-    /// Whom it was made for, in words.
+    /// The selection of its borrowers, in words.
     pub selection: String,
-    /// Where it stands.
+    /// Its state.
     pub state: NoticeState,
-    /// Who made it; on record.
+    /// The person who made it; on record.
     pub actor: String,
-    /// Why; on record.
+    /// The reason; on record.
     pub reason: String,
-    /// When.
+    /// When it was made.
     pub at: DateTime<Utc>,
 }
 
-/// Where a notice stands.
+/// The state of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NoticeState {
     /// Its recipients are being gathered.
@@ -61,35 +61,35 @@ impl NoticeState {
     }
 }
 
-/// Who brought a notice to a state, when and why. Only ever added.
+/// A change of a notice's state, with actor, time and reason. Only ever added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeChange {
-    /// To which.
+    /// The new state.
     pub state: NoticeState,
-    /// When.
+    /// The time of the change.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The person who made it.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Whom a notice goes to: each borrower is one of its recipients once at most.
+/// A recipient of a notice, which writes to each borrower at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
-    /// Who.
+    /// The borrower.
     pub borrower: BorrowerKey,
-    /// About what is due on this day: if nothing of it is open any more, nothing is sent.
+    /// The due date that the message is about: if no instalment of that day is open any more, nothing is sent.
     pub due_date: NaiveDate,
-    /// On which channel.
+    /// The channel.
     pub channel: Channel,
 }
 
-/// What a claim has to know about the notice of a reminder.
+/// The facts that a claim needs about the notice of a reminder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeFacts {
-    /// Where it stands now.
+    /// Its current state.
     pub state: NoticeState,
-    /// What its messages are made from.
+    /// The template of its messages.
     pub template: TemplateName,
 }

@@ -30,7 +30,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// What a rejection is about: decides whether another try, or another gateway, could do better.
+/// The scope of a rejection: decides whether another try, or another gateway, could succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectScope {
     /// This recipient: final.
@@ -46,7 +46,7 @@ pub enum RejectScope {
     Gateway,
 }
 
-/// What one hand-over to a gateway came to.
+/// The outcome of one hand-over to a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The gateway documented that it took the message over.
@@ -56,26 +56,26 @@ pub enum Outcome {
     },
     /// A documented refusal.
     Rejected {
-        /// What it said.
+        /// The gateway's code.
         code: Code,
-        /// What the refusal is about.
+        /// The scope of the refusal.
         scope: RejectScope,
     },
     /// A documented "not now": throttled, greylisted, mailbox full for the moment.
     RetryAfter {
-        /// What it said.
+        /// The gateway's code.
         code: Code,
-        /// How long to wait, if it said so.
+        /// How long to wait, if the gateway gave a time.
         after: Option<TimeDelta>,
     },
     /// Proven not sent: no byte of the request that could make a message left this machine.
     NotSent {
-        /// What stood in the way.
+        /// The code of the obstacle.
         code: Code,
     },
     /// Anything else: the message may or may not have gone.
     Unknown {
-        /// What was seen.
+        /// The code of the observed failure.
         code: Code,
     },
 }

@@ -1,4 +1,4 @@
-//! What of an instalment may stand in the address of a route: names between braces, from a short list.
+//! Values of an instalment that the address of a route may contain: names between braces, from a short list.
 
 /// A place in the address of a route that is filled when a borrower follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,20 +7,20 @@ pub enum Placeholder {
     Installment,
     /// The order that it belongs to, as the borrower knows it.
     Order,
-    /// What is still to be paid, as a plain decimal number: `128.50`.
+    /// The amount still to be paid, as a plain decimal number: `128.50`.
     Amount,
     /// The code of the amount's currency.
     Currency,
-    /// What proves to the target that the rest was filled in here.
+    /// Proof for the target that dueherald filled in the rest.
     Signature,
 }
 
 /// A part of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// As it stands.
+    /// Literal text.
     Text(&'a str),
-    /// To be filled.
+    /// A placeholder to fill.
     Place(Placeholder),
 }
 

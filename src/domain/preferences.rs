@@ -51,7 +51,7 @@ impl fmt::Display for PreferredHours {
     }
 }
 
-/// What somebody says about how a borrower is to be contacted: the lender's books, staff, or the borrower.
+/// Wishes about contact with a borrower, from the lender's books, staff or the borrower.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ContactPreferences {
     /// A stop for this borrower; nothing lifts it.
@@ -60,12 +60,12 @@ pub struct ContactPreferences {
     pub locale: FieldUpdate<Locale>,
     /// The channel that goes first where a rule chooses one.
     pub preferred_channel: FieldUpdate<Channel>,
-    /// When, within the contact hours.
+    /// The preferred hours, within the contact hours.
     pub preferred_hours: FieldUpdate<PreferredHours>,
 }
 
 impl ContactPreferences {
-    /// What holds of a borrower after this was said.
+    /// The borrower after these wishes.
     #[must_use]
     pub fn apply_to(self, known: Borrower) -> Borrower {
         Borrower {
@@ -98,15 +98,15 @@ impl fmt::Display for ContactPreferences {
     }
 }
 
-/// Wishes that a person put into the ledger by hand; on record for good.
+/// Wishes that a person entered into the ledger by hand; on record for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualPreferences {
-    /// Whose.
+    /// The borrower.
     pub borrower: BorrowerKey,
-    /// What; what is not said stays as it is known.
+    /// The wishes; those not given stay as they are known.
     pub preferences: ContactPreferences,
-    /// Who put them in.
+    /// The person who entered them.
     pub actor: String,
-    /// When.
+    /// The time of the entry.
     pub at: DateTime<Utc>,
 }

@@ -4,18 +4,18 @@ use rust_decimal::Decimal;
 
 use super::Currency;
 
-/// What a gateway's provider charges. The amount may be finer than the currency's smallest coin.
+/// The price that a gateway's provider charges. The amount may be finer than the currency's smallest coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// For one.
+    /// The price of one unit.
     pub amount: Decimal,
-    /// Of what.
+    /// The unit.
     pub per: PriceUnit,
-    /// In which currency.
+    /// The currency.
     pub currency: Currency,
 }
 
-/// What is counted on the bill.
+/// The unit that the provider bills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceUnit {
     /// Each part of an SMS.
@@ -25,7 +25,7 @@ pub enum PriceUnit {
 }
 
 impl Price {
-    /// What so many messages of so many segments in all cost.
+    /// The price of this many messages, with this many segments in all.
     #[must_use]
     pub fn of(&self, messages: u64, segments: u64) -> Decimal {
         let count = match self.per {

@@ -4,23 +4,23 @@ use chrono::{DateTime, Utc};
 
 use super::{Code, EventKind, GatewayName, ReminderId, ReportedState, SuppressionReason};
 
-/// What a gateway reports later about a message that it took over.
+/// A gateway's later report about a message that it took over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Which reminder it is about.
+    /// The reminder that it is about.
     pub reminder: ReminderId,
-    /// Who reports.
+    /// The gateway that reports.
     pub gateway: GatewayName,
-    /// Whether it arrived.
+    /// Whether the message arrived.
     pub arrived: bool,
     /// The gateway's code, if it did not.
     pub code: Option<Code>,
-    /// When the gateway says it was.
+    /// The time of the event, by the gateway's account.
     pub at: DateTime<Utc>,
 }
 
 impl Receipt {
-    /// What a fate says about the state of a reminder: what was complained about has arrived.
+    /// The receipt that follows from a reported state: a message that drew a complaint has arrived.
     #[must_use]
     pub fn of(reminder: ReminderId, gateway: &GatewayName, fate: &ReportedState, at: DateTime<Utc>) -> Self {
         let (arrived, code) = match fate {

@@ -29,12 +29,12 @@ impl fmt::Debug for RecordCells {
     }
 }
 
-/// What a record is about.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RecordKind {
     /// A whole instalment.
     Row,
-    /// What was paid of an instalment, or how it stands.
+    /// A payment: the amount paid of an instalment, or its status.
     Amendment,
 }
 
@@ -66,7 +66,7 @@ impl std::str::FromStr for RecordKind {
 pub struct RejectedRecord {
     /// The source of the config that it came from; `None` if it came from a file.
     pub source: Option<SourceName>,
-    /// What it is about.
+    /// Its kind.
     pub kind: RecordKind,
     /// Its merchant, if that can be read; the config need not have it.
     pub merchant: Option<MerchantId>,
@@ -80,7 +80,7 @@ pub struct RejectedRecord {
     pub reason: String,
 }
 
-/// What a kept record turned out to be.
+/// A record that was kept and turned out valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SoundRecord {
     /// An instalment.
@@ -116,8 +116,9 @@ impl RejectedRecord {
         self.installment.as_ref() == Some(&row.installment) && self.merchant.as_ref() == Some(&row.borrower.merchant)
     }
 
-    /// What is left of it when a sound row of its instalment comes later: `None` if nothing is. A row that does not
-    /// speak of what was paid, or of the status, does not answer for it; then that part is kept, as a payment.
+    /// The part of it that remains when a sound row of its instalment comes later; `None` if nothing does. A row
+    /// without the paid amount or without the status does not replace this record's value, which is then kept as a
+    /// payment.
     #[must_use]
     pub fn left_by(mut self, row: &LedgerRow) -> Option<Self> {
         let speaks = |column: &str| match column {

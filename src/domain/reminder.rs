@@ -137,34 +137,34 @@ impl FromStr for Step {
     }
 }
 
-/// What makes a reminder unique: for one key at most one SMS is ever accepted by a gateway.
+/// The unique key of a reminder: for one key at most one SMS is ever accepted by a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReminderKey {
-    /// Who is reminded.
+    /// The borrower to remind.
     pub borrower: BorrowerKey,
-    /// Of what falls due on this day.
+    /// The due date of the instalments.
     pub due_date: NaiveDate,
-    /// By which step.
+    /// The step.
     pub step: Step,
-    /// On which channel.
+    /// The channel.
     pub channel: Channel,
 }
 
-/// Who asked for a reminder.
+/// The origin of a reminder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A rule.
     Schedule,
     /// A person; on record for good.
     Manual {
-        /// Who.
+        /// The person.
         actor: String,
-        /// Why.
+        /// The reason.
         reason: String,
         /// The reminder that is sent again, if there was one.
         of: Option<ReminderId>,
     },
-    /// A notice: who made it and why is on record there.
+    /// A notice, which records its author and reason.
     Notice,
     /// An answer of the borrower, which it confirms.
     Reply,
@@ -176,7 +176,7 @@ pub enum Origin {
 pub struct NewReminder {
     /// Its unique key.
     pub key: ReminderKey,
-    /// Who asked for it.
+    /// Its origin.
     pub origin: Origin,
     /// Not to be sent before.
     pub not_before: DateTime<Utc>,
@@ -191,16 +191,16 @@ pub struct Reminder {
     pub id: ReminderId,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
-    /// What was planned.
+    /// The reminder as it was planned.
     pub plan: NewReminder,
 }
 
-/// Where a reminder stands.
+/// The state of a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Waits for its time, or for another try.
     Planned,
-    /// Waits for what holds it to go away, see [`HoldCause`](super::HoldCause); no claim looks at it.
+    /// Waits until the cause of the hold is gone, see [`HoldCause`](super::HoldCause); claims ignore it.
     Held,
     /// Claimed: being handed over, under a lease.
     Sending,

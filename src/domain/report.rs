@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Code, EmailAddress};
 
-/// Which message a report is about, in the words of the one who reports.
+/// The message that a report is about, as the reporter identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReportSubject {
     /// The reference that was handed over with the message; see [`Handover::reference`](crate::gateway::Handover).
@@ -23,30 +23,30 @@ pub enum ReportSubject {
     },
 }
 
-/// What a gateway tells us on its own, or when it is asked: parsed, not yet matched to a reminder.
+/// A report that a gateway sends by itself or returns when polled: parsed, not yet matched to a reminder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// What became of a message.
+    /// The fate of a message.
     Fate {
-        /// Which message.
+        /// The message.
         about: ReportSubject,
-        /// What became of it.
+        /// Its reported state.
         fate: ReportedState,
-        /// When, if it says so.
+        /// The time, if the report gives one.
         at: Option<DateTime<Utc>>,
     },
     /// A person answered a message.
     Reply(Reply),
 }
 
-/// What became of a message that a gateway had taken over.
+/// The fate of a message that a gateway had taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportedState {
     /// It arrived.
     Delivered,
     /// It did not arrive, and will not.
     Undelivered {
-        /// What the provider says.
+        /// The provider's code.
         code: Option<Code>,
         /// Whether nothing will ever arrive at that address: it is then suppressed.
         for_good: bool,
@@ -55,18 +55,18 @@ pub enum ReportedState {
     Complained,
 }
 
-/// What a person answered. `Debug` is masked.
+/// A person's answer to a message. `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Who, as the gateway writes the number: with or without the country's code.
+    /// The number of the sender, as the gateway writes it: with or without the country's code.
     pub from: String,
     /// The country, two letters by ISO 3166, whose numbers the gateway writes in national form, if it is known.
     pub country: Option<String>,
     /// The message that was answered, where the provider knows it.
     pub about: Option<ReportSubject>,
-    /// What was said, as it was said.
+    /// The text, unchanged.
     pub text: String,
-    /// When, if the provider says so.
+    /// The time, if the provider gives one.
     pub at: Option<DateTime<Utc>>,
     /// The provider's own number for the reply, by which a repeated one is known.
     pub provider_id: Option<String>,

@@ -13,19 +13,19 @@ use super::{Installment, MerchantId, ReminderId, RouteKey, Support};
 pub struct Route {
     /// The key of `[routes.*]`.
     pub key: RouteKey,
-    /// Whose borrowers it serves.
+    /// The merchant whose borrowers it serves.
     pub merchant: MerchantId,
     /// Only for instalments of this product; `None` serves all.
     pub product: Option<String>,
-    /// What kind of way it is.
+    /// Its kind, with its address or contact.
     pub kind: RouteKind,
-    /// From when on it works; `None` for ever since.
+    /// The time from which it works; `None` for no beginning.
     pub valid_from: Option<DateTime<Utc>>,
-    /// When it works no more; `None` for no end.
+    /// The time from which it no longer works; `None` for no end.
     pub valid_until: Option<DateTime<Utc>>,
     /// A closed route is never offered and never linked to.
     pub closed: bool,
-    /// What serves instead while it is not open.
+    /// The route that serves instead while it is not open.
     pub replaced_by: Option<RouteKey>,
 }
 
@@ -41,27 +41,26 @@ pub enum RouteKind {
     App {
         /// A universal (https) or custom-scheme link that opens the app; may have [`Placeholder`]s.
         url: String,
-        /// For who does not have it yet, or does not know the way in it.
+        /// Instructions for a borrower who does not have the app yet, or does not know the way in it.
         guide: AppGuide,
     },
     /// A person.
     Support {
-        /// Whom to ask, if not the merchant's own customer service.
+        /// The contact to ask, if not the merchant's own customer service.
         contact: Option<Support>,
     },
 }
 
-/// How to come by an app, and what to do in it.
+/// How to get an app, and the steps to take in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppGuide {
     /// Its pages in app stores, https.
     pub stores: Vec<String>,
-    /// What to do in it.
+    /// The steps to take in it.
     pub steps: AppSteps,
 }
 
-/// What to do in an app, step by step, in the languages of the pages; where there is none, the page has steps of its
-/// own.
+/// The steps to take in an app, in the languages of the pages; for a language without steps, the page uses its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, Vec<String>>")]
 pub struct AppSteps(BTreeMap<String, Vec<String>>);
@@ -91,16 +90,16 @@ impl From<BTreeMap<String, Vec<String>>> for AppSteps {
     }
 }
 
-/// What somebody made of a route at run time. Versions are only ever added.
+/// A version of a route that a person made at run time. Versions are only ever added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteVersion {
     /// The route from then on.
     pub route: Route,
-    /// When.
+    /// The time of the change.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The person who made it.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 

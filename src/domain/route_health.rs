@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Route, RouteKey, UrlRefusal};
 
-/// What is wrong with a way to repay. Names no address beyond a host, and nothing of what was answered.
+/// A fault of a way to repay. Names no address beyond a host, and nothing of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteFault {
     /// The name of the host leads nowhere.
@@ -39,7 +39,7 @@ pub enum RouteFault {
     /// Its name leads into a private network that is not on the list.
     #[error("its name leads to a private address; write the network into allowed_networks of [probe] if that is meant")]
     Private,
-    /// A redirect without an address, or one too many.
+    /// A redirect without an address, or more redirects than allowed.
     #[error("it redirects without end, or to nowhere")]
     Redirects,
     /// The answer broke off, or is none.
@@ -75,37 +75,37 @@ impl RouteFault {
     }
 }
 
-/// How one look at a way to repay went.
+/// The result of one probe of a way to repay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
     /// How long it took.
     pub took: Duration,
-    /// What is wrong; `None` when all is well.
+    /// The fault; `None` when the route works.
     pub fault: Option<RouteFault>,
 }
 
-/// How a route is doing, by the probes of late.
+/// The health of a route, by its recent probes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteHealth {
-    /// Which.
+    /// The route.
     pub key: RouteKey,
-    /// Where the route led. Once it leads elsewhere this says nothing of it.
+    /// The address of the route at the time. Once the route leads elsewhere, this says nothing about it.
     pub url: String,
-    /// Whether messages may lead there.
+    /// Whether the route is degraded: no message may lead there.
     pub degraded: bool,
-    /// Since when it is so.
+    /// The time from which it has been so.
     pub since: DateTime<Utc>,
-    /// How many probes in a row failed; 0 when the last one went well.
+    /// The number of consecutive probes that failed; 0 after a success.
     pub failures: u32,
-    /// How many probes in a row went well; 0 when the last one failed.
+    /// The number of consecutive probes that succeeded; 0 after a failure.
     pub successes: u32,
-    /// What the last failing probe found, in words.
+    /// The fault that the last failing probe found, in words.
     pub last_fault: Option<String>,
     /// When the last probe was made.
     pub probed_at: DateTime<Utc>,
 }
 
-/// After how many probes in a row a route is taken for degraded, and for well again.
+/// After how many consecutive probes a route counts as degraded, and as healthy again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// Failing ones; 1 at least.

@@ -13,7 +13,7 @@ use super::placeholder::{BadPlaceholder, pieces};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteHosts(Vec<String>);
 
-/// What is wrong with the address of a route.
+/// Why the address of a route is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlRefusal {
     /// It cannot be read, or browsers read it in different ways.
@@ -31,7 +31,7 @@ pub enum UrlRefusal {
     /// A host is known by its name alone.
     #[error("names a port; leave it out, as people and their browsers look at the name of the host alone")]
     Port,
-    /// What stands there is not what is shown.
+    /// It has invisible characters, or some that reverse the text, so it is not what it seems.
     #[error("has a character in it that does not show or turns the text around; leave it out")]
     Hidden,
     /// A name in other letters than the ones people read, and not on the list letter by letter.

@@ -1,5 +1,5 @@
-//! What staff search borrowers by, in the one form in which it is compared: what a person types and what the ledger
-//! holds go through the same functions.
+//! Search keys of borrowers, in the one form in which they are compared: the input of staff and the values of the
+//! ledger go through the same functions.
 
 use std::fmt;
 

@@ -6,30 +6,29 @@ use chrono::{DateTime, Utc};
 
 use super::{FieldUpdate, Installment, InstallmentId, InstallmentStatus, MerchantId, Money, SourceName};
 
-/// What a source says of an instalment that the ledger knows: what was paid of it, or how it stands. Everything else
-/// stays.
+/// A source's update to an instalment that the ledger knows: the amount paid, or the status. Everything else stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amendment {
     /// The merchant.
     pub merchant: MerchantId,
     /// The merchant's number for the instalment.
     pub installment: InstallmentId,
-    /// What was paid in all; an empty cell is zero.
+    /// The amount paid so far; an empty cell is zero.
     pub paid_amount: FieldUpdate<Money>,
-    /// How it stands; an empty cell is open.
+    /// The status; an empty cell is open.
     pub status: FieldUpdate<InstallmentStatus>,
 }
 
-/// What became of an [`Amendment`].
+/// The result of an [`Amendment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AmendmentResult {
-    /// The ledger holds what it says now.
+    /// The ledger now holds its values.
     Changed,
-    /// The ledger held it before.
+    /// The ledger held them before.
     Same,
     /// The ledger does not know the instalment; nothing was written.
     Unknown,
-    /// What was paid is in another currency than the instalment; nothing was written.
+    /// The amount paid is in another currency than the instalment; nothing was written.
     OtherCurrency,
 }
 
@@ -53,11 +52,11 @@ impl Amendment {
 /// How far a source has been read. `None`: not yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceState {
-    /// Which.
+    /// The source.
     pub name: SourceName,
     /// The latest `updated_at` among the rows that are in the ledger: the cursor.
     pub read_to: Option<DateTime<Utc>>,
-    /// When the last pull began that came to its end: the ledger is at least as young as this.
+    /// The start of the last completed pull: the ledger is at least as recent as this.
     pub pulled_at: Option<DateTime<Utc>>,
     /// The merchants that its rows have named since it is known.
     pub merchants: BTreeSet<MerchantId>,

@@ -35,8 +35,8 @@ impl SuppressionReason {
     }
 }
 
-/// What [`Suppression::source`] begins with where a person asked for it by an answer, before the gateway's name: only
-/// such a one is lifted by an answer.
+/// The prefix of [`Suppression::source`], before the gateway's name, where a person opted out by a reply: a reply can
+/// lift only such a suppression.
 pub const BY_REPLY: &str = "reply:";
 
 /// An address that must not be contacted.

@@ -8,18 +8,18 @@ use chrono::{DateTime, Utc};
 use super::reminder::words;
 use super::{AddressKey, Channel, MerchantId, UnknownWord};
 
-/// Who changes something by hand, why and when.
+/// The actor, reason and time of a change by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualChange {
-    /// Who.
+    /// The person who makes it.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
 }
 
-/// What a person does to stops and suppressions.
+/// A person's action on stops and suppressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SuppressionAction {
     /// Sets a stop.
@@ -35,7 +35,7 @@ words!(SuppressionAction {
     Stop => "stop", Lift => "lift", Add => "add", Remove => "remove",
 });
 
-/// What a change of stops and suppressions is about.
+/// The scope of a change of stops and suppressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SuppressionScope {
     /// Everything of a merchant or of all, on a channel or on all.
@@ -49,10 +49,10 @@ pub enum SuppressionScope {
     Address {
         /// `None`: for every merchant.
         merchant: Option<MerchantId>,
-        /// Which.
+        /// The address.
         address: AddressKey,
     },
-    /// So many addresses.
+    /// A number of addresses.
     Addresses(u64),
 }
 
@@ -61,10 +61,10 @@ pub enum SuppressionScope {
 pub struct SuppressionChange {
     /// Its number.
     pub id: i64,
-    /// What was done.
+    /// The action.
     pub action: SuppressionAction,
-    /// To what.
+    /// Its scope.
     pub scope: SuppressionScope,
-    /// Who did it, why and when.
+    /// The actor, the reason and the time.
     pub change: ManualChange,
 }

@@ -1,4 +1,4 @@
-//! What a borrower is asked for on a page: something that the message does not contain.
+//! The answer that a page asks a borrower for: something that the message does not contain.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::BLIND_MARK;
 #[error("is neither the last four characters of an ID, such as 123X, nor a day of birth, such as 03-12")]
 pub struct VerifierError;
 
-/// What a verifier is about, and so what the page asks for.
+/// The kind of a verifier, which decides the question on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VerifierKind {
     /// The last four characters of an identity document.
@@ -90,7 +90,7 @@ impl Verifier {
         Ok(Self { kind: VerifierKind::Birthday, text: format!("{month:02}{day:02}").into() })
     }
 
-    /// What it is about.
+    /// Its kind.
     #[must_use]
     pub fn kind(&self) -> VerifierKind {
         self.kind
@@ -166,7 +166,7 @@ impl VerifierHash {
         Ok(Self { kind, text: text.into() })
     }
 
-    /// What is to be asked for.
+    /// The kind of answer to ask for.
     #[must_use]
     pub fn kind(&self) -> VerifierKind {
         self.kind

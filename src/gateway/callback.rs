@@ -46,7 +46,7 @@ pub struct Callback<'a> {
     /// The address as the provider calls it, made from `links.base` in the config and never from the request's `Host`,
     /// which anybody can write. With the query, percent-encoded as it came.
     pub url: &'a str,
-    /// What stands behind the `?`, percent-encoded as it came.
+    /// The query after the `?`, percent-encoded as it came.
     pub query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
@@ -72,12 +72,12 @@ pub enum CallbackError {
     Unreadable,
 }
 
-/// What a provider wants to read when its callback was taken over.
+/// The reply that a provider expects once its callback is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallbackReply {
     /// The type of `body`.
     pub content_type: &'static str,
-    /// What is sent with status 200.
+    /// The body of the reply, which has status 200.
     pub body: &'static str,
 }
 
@@ -90,7 +90,7 @@ pub trait Callbacks: Send + Sync {
     /// When it is not signed as it should be, or is no callback of this provider. Nothing of it counts then.
     fn read(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError>;
 
-    /// What the provider wants to read when all of it was stored.
+    /// The reply that the provider expects once all of its reports are stored.
     fn answer(&self) -> CallbackReply;
 
     /// Whether a report proves what it says: its signature was verified. What is not proven is a hint where the gateway

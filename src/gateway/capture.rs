@@ -25,9 +25,9 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaptureSettings {
-    /// What it stands in for.
+    /// The channel whose messages it captures.
     pub channel: Channel,
-    /// What kind of link it lets through.
+    /// The kind of link that it lets through.
     #[serde(default)]
     pub link_mode: LinkMode,
     /// Where each message is also written: `{reference}.txt` for an SMS, `{reference}.eml` and `{reference}.html` for
@@ -39,20 +39,20 @@ pub struct CaptureSettings {
 /// A message as it would have gone out. `Debug` shows neither the address nor the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturedMessage {
-    /// In whose name.
+    /// The merchant in whose name it was sent.
     pub merchant: MerchantId,
-    /// To whom.
+    /// The recipient.
     pub to: Address,
-    /// What.
+    /// The message itself.
     pub message: Message,
-    /// The reminder, as the gateway was told.
+    /// The reference of the reminder, as the gateway received it.
     pub reference: String,
-    /// Which attempt, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When.
+    /// The time of the hand-over.
     pub at: DateTime<Utc>,
-    /// How often this reference had come by then, this time included: 2 means that a borrower would have got the
-    /// message twice.
+    /// How often this reference was handed over by then, this time included: 2 means that a borrower would have
+    /// received the message twice.
     pub copy: u32,
 }
 
@@ -110,14 +110,13 @@ impl CaptureGateway {
         Self { name, settings, clock, memory: Mutex::default() }
     }
 
-    /// What was captured, oldest first; the last 10,000.
+    /// The captured messages, oldest first; the last 10,000.
     #[must_use]
     pub fn messages(&self) -> Vec<CapturedMessage> {
         self.lock().messages.iter().cloned().collect()
     }
 
-    /// How many messages came whose reference had come before. Not 0 means that somebody would have been written to
-    /// twice.
+    /// How many messages repeated an earlier reference. Not 0 means that somebody would have received a message twice.
     #[must_use]
     pub fn doubles(&self) -> u64 {
         self.lock().doubles
@@ -127,7 +126,7 @@ impl CaptureGateway {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The files of a message: what stands behind the reference in the name, and what is in it.
+    /// The files of a message: for each, the suffix of its name after the reference, and its content.
     fn files(&self, handover: &Handover<'_>) -> Result<Vec<(&'static str, Vec<u8>)>, Outcome> {
         match (handover.message, handover.to) {
             (Message::Sms(SmsText(text)), _) => Ok(vec![("txt", text.clone().into_bytes())]),

@@ -42,11 +42,11 @@ pub enum GatewayError {
 /// One message on its way out.
 #[derive(Debug)]
 pub struct Handover<'a> {
-    /// In whose name.
+    /// The merchant in whose name it is sent.
     pub merchant: &'a Merchant,
-    /// To whom.
+    /// The recipient.
     pub to: &'a Address,
-    /// What.
+    /// The message itself.
     pub message: &'a Message,
     /// Names this reminder to the other side: the same for every attempt, not countable, no personal data. The local
     /// part of an e-mail's Message-ID, the idempotency key or out-id of an SMS.
@@ -81,17 +81,17 @@ impl fmt::Debug for Inquiry<'_> {
     }
 }
 
-/// What a gateway says became of a message.
+/// A gateway's answer about the fate of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUp {
-    /// It took it over.
+    /// The gateway took the message over.
     Accepted {
-        /// Its own number for it.
+        /// Its own number for the message.
         provider_id: Option<String>,
-        /// Whether it arrived, where that is known already.
+        /// Whether the message arrived, if that is known already.
         fate: Option<ReportedState>,
     },
-    /// It documents that it never had it, and that it would know by now.
+    /// The gateway documents that it never had the message, and that it would know by now.
     NotSent,
     /// It cannot be asked, or its answer proves nothing.
     Unclear,
@@ -103,10 +103,10 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// Its key in the config.
     fn name(&self) -> &GatewayName;
 
-    /// What it carries.
+    /// The channel that it carries.
     fn channel(&self) -> Channel;
 
-    /// What kind of link it lets through.
+    /// The kind of link that it lets through.
     fn link_mode(&self) -> LinkMode;
 
     /// The templates that its provider has approved, where it takes no free text: its messages are made from these.
@@ -122,7 +122,7 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// How many calls may be in flight at once.
     fn max_in_flight(&self) -> usize;
 
-    /// Hands one message over and says what it came to. Never fails: what cannot be known is [`Outcome::Unknown`].
+    /// Hands one message over and returns the outcome. Never fails: a doubtful one is [`Outcome::Unknown`].
     async fn send(&self, handover: &Handover<'_>) -> Outcome;
 
     /// Whether it can be asked what became of a message.

@@ -1,5 +1,5 @@
-//! What every end on the network shares: sockets, TLS with ring, bounded waiting, and codes for what went wrong below
-//! the protocol.
+//! Shared by every client on the network: sockets, TLS with ring, bounded waiting, and codes for failures below the
+//! protocol.
 
 use std::error::Error;
 use std::future::Future;
@@ -47,13 +47,13 @@ pub(super) async fn before<F: Future>(
 /// The code for a host that leads to addresses only that are not connected to.
 pub(super) const ADDRESS_NOT_ALLOWED: &str = "address-not-allowed";
 
-/// What to do about it.
+/// The remedy for [`ADDRESS_NOT_ALLOWED`], for error messages.
 pub(super) const ADVICE_ON_ADDRESS: &str = "its name leads to a private address: write the network into \
     allowed_networks if \
      that is meant (a link-local or metadata address is never connected to)";
 
 /// Looks the host up and connects, address by address, with TCP_NODELAY: SMTP writes little and waits for the answer.
-/// Addresses that may not be meant ([`may_connect`]) are passed over. An error is the code of what stood in the way.
+/// Addresses that [`may_connect`] forbids are skipped. An error is the code of the failure.
 pub(super) async fn connect(host: &str, port: u16, allowed: &[Network]) -> Result<TcpStream, &'static str> {
     let mut code = "dns";
     for address in tokio::net::lookup_host((host, port)).await.map_err(|_| code)? {
@@ -114,7 +114,7 @@ fn finish(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// What stood in the way of a connection, in our own words: the system's text may name addresses.
+/// The code of a failed connection, in our own words: the system's text may contain addresses.
 pub(super) fn connect_code(error: &(dyn Error + 'static)) -> &'static str {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::clock::Deadline;
 
-/// What a conversation and its socket tell each other. The socket itself is out of reach inside lettre's connection.
+/// State shared by a conversation and its socket, since lettre's connection hides the socket itself.
 #[derive(Debug, Default)]
 pub(super) struct SocketGate {
     /// Until when bytes may leave; without one, always.
@@ -150,7 +150,7 @@ impl AsyncWrite for GatedSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What is held leaves when an answer is awaited, whatever lettre flushes before.
+        // Held bytes leave when an answer is awaited; lettre flushes earlier, so a flush does not release them.
         Pin::new(&mut self.tcp).poll_flush(context)
     }
 

@@ -1,4 +1,4 @@
-//! What a scan makes of the steps that the rules call for: which are planned, and which have been missed.
+//! Sorts the steps that the rules call for into those that a scan plans and those that were missed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,28 +9,28 @@ use crate::domain::{Borrower, NewReminder, ReminderKey, SkipReason, Step};
 /// Time zones, contact hours and holidays spread the times of one slice; all of it is planned at once.
 const WHOLE_SLICE: TimeDelta = TimeDelta::days(30);
 
-/// What a scan puts into the outbox.
+/// An entry that a scan puts into the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanItem {
     /// The reminder.
     pub reminder: NewReminder,
-    /// Its rule wants one channel at first: nothing is planned if the step is in the outbox on any channel.
+    /// Its rule uses only one channel at first: nothing is planned if the outbox has the step on any channel.
     pub is_sole: bool,
-    /// It is put in only to be on record: nobody planned it in time.
+    /// The reason why it is inserted as a record only: nobody planned it in time.
     pub skip: Option<SkipReason>,
 }
 
-/// When a scan plans, and from when on.
+/// The time span for which a scan plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The instant of the scan, and how far it plans ahead.
     pub horizon: Horizon,
-    /// Nothing whose time lies before it is planned or put on record.
+    /// A reminder whose time is earlier is neither planned nor recorded.
     pub start: DateTime<Utc>,
 }
 
-/// What is to be put into the outbox about one due date. `since` says of each step from when on what was missed is put
-/// on record; `None` leaves the step out.
+/// The outbox entries for one due date. `since` gives, for each step, the time from which missed reminders are
+/// recorded; `None` leaves the step out.
 pub fn call_for(
     policy: &Policy,
     due: &Due,

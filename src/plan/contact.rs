@@ -6,15 +6,15 @@ use super::frequency_cap::COUNTED_DAYS;
 use super::{Account, Cap, Policy};
 use crate::domain::{NewReminder, Origin, ReminderId, ReminderKey};
 
-/// A reminder that one person got, is about to get, or is planned to get: what frequency caps and digests look at
-/// beside the facts about the reminder itself.
+/// A reminder that one person got, is about to get, or is planned to get. Frequency caps and digests use it beside the
+/// facts about the reminder itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Its number.
     pub id: ReminderId,
-    /// What it is; with caps across merchants it may be of another merchant.
+    /// Its key; with caps across merchants it may belong to another merchant.
     pub key: ReminderKey,
-    /// How far it has come.
+    /// Its progress.
     pub progress: Progress,
 }
 
@@ -22,7 +22,7 @@ pub struct Contact {
 /// who they are.
 pub const MOST_OF_ONE_PERSON: u32 = 5;
 
-/// How far a [`Contact`] has come. What was not sent and will not be, or is held, is none.
+/// The progress of a [`Contact`]. A reminder that was not sent and never will be, or is held, is no contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It waits for its time.
@@ -37,8 +37,8 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// What a reminder that waits for `at` comes to by the facts about it; `None` if it will be held or skipped, and so
-    /// keeps no place.
+    /// The progress of a reminder that waits for `at`, by the facts about it; `None` if it will be held or skipped, and
+    /// so keeps no place.
     #[must_use]
     pub fn waiting(reminder: &NewReminder, account: &Account, at: DateTime<Utc>) -> Option<Self> {
         // A confirmation speaks of no debt, and an opt-out is what it is for.
@@ -72,15 +72,15 @@ impl Progress {
     }
 }
 
-/// What a claim reads beside the facts about each reminder.
+/// The facts that a claim reads beside those about each reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecentContacts {
-    /// Contacts that may have left within so long before the claim.
+    /// The period before the claim whose contacts are read.
     pub contacts_within: TimeDelta,
-    /// Contacts of every borrower of any merchant with the same address on the channel, not of the borrower alone; see
-    /// [`MOST_OF_ONE_PERSON`].
+    /// Whether it reads the contacts of every borrower of any merchant with the same address on the channel, not those
+    /// of the borrower alone; see [`MOST_OF_ONE_PERSON`].
     pub across_merchants: bool,
-    /// Instalments due within so many days after the reminder's due date.
+    /// The number of days after the reminder's due date whose instalments are read.
     pub days_ahead: u16,
 }
 
@@ -99,8 +99,8 @@ impl Policy {
         TimeDelta::days(if caps().any(|cap| *cap != Cap::default()) { days } else { 0 })
     }
 
-    /// What a claim has to read so that [`super::decide`] can keep caps and join digests; `None` without either, which
-    /// costs nothing.
+    /// The facts that a claim has to read so that [`super::decide`] can apply caps and join digests; `None` if the
+    /// config has neither, which costs nothing.
     #[must_use]
     pub fn recent_contacts(&self) -> Option<RecentContacts> {
         let days_ahead = self.rules.iter().filter_map(|rule| rule.digest).max().unwrap_or(0);

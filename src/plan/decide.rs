@@ -18,7 +18,7 @@ use crate::domain::{
     SkipReason, Step, SuppressionReason, TemplateName,
 };
 
-/// What the config says about whom to remind and when.
+/// The settings that decide whom to remind and when.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// The merchants, by key.
@@ -27,11 +27,11 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Which of the rules that match remind.
     pub rules_match: RulesMatch,
-    /// What merchants have agreed on beyond their jurisdictions' rules of contact.
+    /// Merchants' terms beyond their jurisdictions' rules of contact.
     pub terms: BTreeMap<MerchantId, Terms>,
     /// How many messages a person may get.
     pub caps: Option<Caps>,
-    /// Who alone may be written to; everybody, if there is no list.
+    /// The only allowed recipients; everybody, if there is no list.
     pub only_to: Option<RecipientAllowlist>,
 }
 
@@ -78,11 +78,11 @@ pub struct Account {
     pub unread_reply: Option<i64>,
     /// Somebody has stopped the sending for this merchant, on this channel or altogether.
     pub stopped: bool,
-    /// The instalments among these, and among those of [`Account::following`], of which a record could not be applied:
-    /// nobody knows how they stand.
+    /// The instalments among these, and among those of [`Account::following`], with a record that could not be applied:
+    /// their status is unknown.
     pub rejected: Vec<InstallmentId>,
-    /// What the same person got and is to get, as far as the claim was asked for it ([`Policy::recent_contacts`]), in
-    /// no order.
+    /// The contacts of the same person, past and planned, as far as the claim was to read them
+    /// ([`Policy::recent_contacts`]), in no order.
     pub contacts: Vec<Contact>,
     /// Instalments of that borrower due on the days after, of any status, ordered by date and number; as far as asked
     /// for.
@@ -94,7 +94,7 @@ pub struct Account {
     pub settled_at: Option<DateTime<Utc>>,
 }
 
-/// Why a reminder is put off.
+/// Why a reminder is deferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeferReason {
     /// It is outside the borrower's contact hours.
@@ -123,12 +123,12 @@ impl DeferReason {
     }
 }
 
-/// What a message will be made from.
+/// The input of a message's rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendPlan {
-    /// Where it goes.
+    /// The recipient's address.
     pub to: Address,
-    /// What is open now; one at least. Of a confirmation, whatever the answered message was about.
+    /// The open instalments; one at least. For a confirmation, those of the answered message, whatever their status.
     pub installments: Vec<Installment>,
     /// The language.
     pub locale: Locale,
@@ -148,7 +148,7 @@ pub struct SendPlan {
     pub until: DateTime<Utc>,
 }
 
-/// What is to be done with a reminder at this instant.
+/// The decision about a reminder at this instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Send it now.
@@ -208,18 +208,17 @@ fn weigh(
     let step = rule_of(policy, key)?;
     let rule = step.map(|(rule, _)| rule);
     let notice = standing(&key.step, account)?;
-    // What became of the debt is told before what became of the message: "paid" is the better answer than "expired".
+    // The state of the debt takes precedence over that of the message: "paid" is a better reason than "expired".
     let confirms = matches!(key.step, Step::Confirmation { .. });
     let mut installments = match account.installments.as_slice() {
-        // Whatever became of what the answer was about.
+        // The instalments of the answered message, whatever their status.
         all if confirms && !all.is_empty() => all.to_vec(),
         all => open_installments(all)?,
     };
-    // What confirms an opt-out speaks of no debt.
+    // A confirmation of an opt-out mentions no debt.
     let holding = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
     let is_rejected = installments.iter().any(|one| holding(&one));
-    // What a rejected record says of an instalment is not known yet, so nothing is concluded from what its filters
-    // find.
+    // The effect of a rejected record on an instalment is not known yet, so the filters prove nothing.
     if !is_rejected && rule.is_some_and(|rule| !is_reminded_by(policy, rule, &merchant.id, &installments)) {
         return Err(SkipReason::Superseded);
     }
@@ -267,7 +266,7 @@ fn weigh(
         return allowed.map(|until| Decision::Defer { until, reason }).ok_or(SkipReason::Expired);
     }
     if is_capped(policy, reminder, account, hours.zones.home(), now) {
-        // What is told once is not lost because of what was told today.
+        // A one-off message must not be lost because of other messages of today.
         let tomorrow = notice.and_then(|_| start_of_tomorrow(hours.zones.home(), now));
         let until = tomorrow.filter(|until| *until < window.end).ok_or(SkipReason::Capped)?;
         return Ok(Decision::Defer { until, reason: DeferReason::Capped });
@@ -340,7 +339,7 @@ fn address_to_use(
     let to = usable_address(merchant, borrower, key.channel)?;
     let confirms = matches!(key.step, Step::Confirmation { .. });
     match account.suppressed {
-        // What it confirms, and nothing else that stands: the one message that an opt-out does not stop.
+        // The opt-out that it confirms, and no other suppression: the one message that an opt-out does not stop.
         Some(SuppressionReason::OptedOut) if confirms => Ok(to),
         None if confirms => Err(SkipReason::Superseded),
         Some(reason) => Err(reason.skip_reason()),
@@ -352,7 +351,7 @@ fn start_of_tomorrow(zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Some(to_utc(zone, local_date(zone, now).succ_opt()?.and_time(NaiveTime::MIN)))
 }
 
-/// What may be reminded of among the instalments of one due date, or why nothing: [`SkipReason::Rescheduled`],
+/// The open instalments among those of one due date, or the reason why there are none: [`SkipReason::Rescheduled`],
 /// [`SkipReason::Cancelled`] or [`SkipReason::Paid`]. The landing page asks the same question.
 ///
 /// # Errors

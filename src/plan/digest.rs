@@ -10,10 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::{Account, ChannelMode, Rule};
 use crate::domain::{Installment, ReminderKey, SkipReason};
 
-/// What belongs into the message of `key` besides what is due on its own date, in the order of the dates.
+/// The instalments to include in the message of `key` besides those of its own due date, in the order of the dates.
 ///
 /// # Errors
-/// [`SkipReason::Superseded`] when the message of another date has spoken of this one.
+/// [`SkipReason::Superseded`] when the message of another date has already included this one.
 pub(super) fn joined(
     rule: Option<&Rule>,
     key: &ReminderKey,

@@ -4,14 +4,14 @@ use chrono::NaiveDate;
 
 use crate::domain::{Borrower, Channel, Installment};
 
-/// What is known of one borrower and one due date when it is planned for: the question that [`super::plan`] answers.
+/// The facts known about one borrower and one due date at planning: the input of [`super::plan`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// Who.
+    /// The borrower.
     pub borrower: Borrower,
-    /// When.
+    /// The due date.
     pub due_date: NaiveDate,
-    /// What; one at least, all open.
+    /// The instalments; one at least, all open.
     pub installments: Vec<Installment>,
     /// The channels on which the borrower's address must not be contacted. It only steers which channel is the first
     /// available.

@@ -29,7 +29,7 @@ pub fn fall_back_at(
         }
         Next::Accepted => Some(now + after),
         Next::Failed => Some(now),
-        // What is unknown may have arrived: a second text is worse than none.
+        // A message of unknown outcome may have arrived: a second text is worse than none.
         Next::Retry { .. } | Next::Hold { .. } | Next::Unknown => None,
     }
 }

@@ -9,11 +9,11 @@ use crate::domain::{Currency, Installment};
 /// How much must be open for a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AmountRange {
-    /// Whose amounts; what is owed in other currencies does not count.
+    /// The currency of the amounts; debts in other currencies do not count.
     pub currency: Currency,
-    /// This or more.
+    /// The least amount, included.
     pub at_least: Option<Decimal>,
-    /// This or less.
+    /// The greatest amount, included.
     pub at_most: Option<Decimal>,
 }
 
@@ -27,12 +27,12 @@ impl AmountRange {
     pub fn meets(&self, other: &Self) -> bool {
         let below =
             |least: Option<Decimal>, most: Option<Decimal>| least.zip(most).is_none_or(|(least, most)| least <= most);
-        // What is owed in two currencies may lie in both.
+        // A borrower may owe in two currencies, and so match both.
         self.currency != other.currency || below(self.at_least, other.at_most) && below(other.at_least, self.at_most)
     }
 }
 
-/// A filter that what is open on a day does not match.
+/// A filter that does not match the open instalments of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
     /// Nothing that is due is of the rule's products.
@@ -96,12 +96,12 @@ pub struct Filters {
     pub tags: Vec<String>,
     /// None of these tags.
     pub not_tags: Vec<String>,
-    /// What is still to be paid on the day, all instalments together.
+    /// The outstanding amount on the day, all instalments together.
     pub amount: Option<AmountRange>,
 }
 
 impl Filters {
-    /// The first that does not match what is `open` on a day.
+    /// The first filter that does not match the `open` instalments of a day.
     pub(super) fn mismatch(&self, open: &[Installment]) -> Option<Mismatch> {
         let mut left: Vec<&Installment> = open.iter().collect();
         if !self.products.is_empty() {
@@ -193,7 +193,7 @@ impl Filters {
     }
 }
 
-/// What is still to be paid in that currency.
+/// The outstanding amount in that currency.
 fn outstanding(open: &[Installment], currency: Currency) -> Decimal {
     let open = open.iter().map(Installment::outstanding).filter(|open| open.currency() == currency);
     open.map(|open| open.amount()).sum()

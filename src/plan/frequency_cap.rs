@@ -39,11 +39,11 @@ pub struct Caps {
 /// The days of the longest cap, and one more for time zones and changes of clocks.
 pub(super) const COUNTED_DAYS: i64 = 8;
 
-/// What counts as one message: the key, without the channel where one channel takes the other's place.
+/// The identity of a message for counting: the key, without the channel where one channel replaces another.
 type MessageKey<'k> = (&'k BorrowerKey, NaiveDate, &'k Step, Option<Channel>);
 
-/// Whether one more message, `reminder`, would be more than a cap allows. What waits and goes before it keeps its
-/// place, unless it will not be sent itself.
+/// Whether one more message, `reminder`, would exceed a cap. A waiting message that goes before it keeps its place,
+/// unless it will not be sent itself.
 pub(super) fn is_capped(
     policy: &Policy,
     reminder: &NewReminder,
@@ -75,7 +75,7 @@ fn left(contact: &Contact, zone: Tz, now: DateTime<Utc>) -> Option<(NaiveDate, &
     Some((local_date(zone, contact.progress.left_at(now)?), &contact.key))
 }
 
-/// What waits, goes before `own` and can be sent, with its time; first what goes first.
+/// The waiting messages that go before `own` and can be sent, with their times, in order of precedence.
 fn keep_their_places<'c>(
     policy: &Policy,
     account: &Account,
@@ -100,10 +100,10 @@ fn is_exempt(step: &Step) -> bool {
     matches!(step, Step::Manual { .. } | Step::Confirmation { .. })
 }
 
-/// Whether a message that waits can be sent, as far as rules and addresses tell: on its own channel, or on another one
-/// in its place.
+/// Whether a waiting message can be sent, as far as rules and addresses show: on its own channel, or on another one
+/// instead.
 fn may_be_sent(policy: &Policy, borrower: Option<&Borrower>, contact: &Contact) -> bool {
-    // What no rule calls for any more is still in the outbox.
+    // The outbox still contains reminders that no rule calls for any more.
     if !has_key(policy, &contact.key) {
         return false;
     }

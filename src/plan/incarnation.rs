@@ -6,22 +6,22 @@ use chrono::TimeDelta;
 
 use crate::domain::{DaemonRecord, DatabaseState, DisarmReason, KnownDatabase, LOST_RECORD};
 
-/// What a daemon remembers when it looks at its database.
+/// A daemon's memory when it checks its database.
 #[derive(Debug, Clone, Copy)]
 pub struct DaemonMemory<'a> {
     /// The daemon's name; none if it keeps no lasting record.
     pub daemon: Option<&'a str>,
     /// The database that it sent from last.
     pub known: Option<&'a KnownDatabase>,
-    /// Whether it has just shown itself, so that there is one beat more.
+    /// Whether it has just written a heartbeat, so that there is one more than it remembers.
     pub has_beaten: bool,
     /// Whether it remembers no hand-over at all.
     pub is_empty: bool,
-    /// How often each daemon had shown itself when this one looked first.
+    /// The heartbeats of each daemon when this one checked first.
     pub first_beats: &'a BTreeMap<String, i64>,
 }
 
-/// What follows for the daemon.
+/// The verdict for the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IncarnationVerdict {
     /// It goes on: the database is as it was.

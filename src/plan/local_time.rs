@@ -23,7 +23,7 @@ pub fn to_utc(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     local.and_utc()
 }
 
-/// What date it is there.
+/// The local date in the zone.
 #[must_use]
 pub fn local_date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()

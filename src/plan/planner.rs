@@ -56,14 +56,14 @@ pub enum NotPlannedReason {
     },
     /// Another step of the rule goes out on the same day, and comes later in the rule.
     Superseded {
-        /// That one.
+        /// The later step, by its distance from the due date.
         by: i32,
     },
     /// There is no hour that is allowed in every zone in which the borrower may live.
     NoCommonHour,
 }
 
-/// What a rule came to about a due date.
+/// The result of a rule for a due date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleEvaluation<'p> {
     /// The rule.
@@ -98,7 +98,7 @@ pub(super) fn due_dates_of(
     Some(day(*days.start(), -*offsets.end())?..=day(*days.end(), -*offsets.start())?)
 }
 
-/// What one borrower is to be reminded of about one due date.
+/// The reminders for one borrower and one due date.
 #[must_use]
 pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
     let Ok(merchant) = merchant(policy, due) else { return Vec::new() };
@@ -108,8 +108,8 @@ pub fn plan(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<NewReminder> {
     rules.flat_map(|rule| in_view(policy, rule, merchant, due, horizon).into_values().flatten().flatten()).collect()
 }
 
-/// What every rule and every step comes to about one due date, in the order of the config: what [`plan`] plans, and why
-/// not the rest.
+/// The result of every rule and every step for one due date, in the order of the config: the reminders that [`plan`]
+/// plans, and the reasons why it plans no others.
 #[must_use]
 pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<RuleEvaluation<'p>> {
     let whole = |rule, why_not| vec![RuleEvaluation { rule, offset: None, verdict: Err(why_not) }];
@@ -161,7 +161,7 @@ pub(super) fn is_reminded_by(policy: &Policy, rule: &Rule, merchant: &MerchantId
     }
 }
 
-/// Every step of a rule: those far from the horizon are told by their day alone.
+/// Every step of a rule; one far from the horizon is judged by its day alone.
 fn every_step<'p>(
     policy: &'p Policy,
     rule: &'p Rule,
@@ -266,7 +266,7 @@ pub(super) fn a_later_step_is_due(
         .any(|time| time < tomorrow)
 }
 
-/// What keeps a step back whatever the day.
+/// The reason why a step is withheld whatever its day.
 pub(super) fn withheld(rule: &Rule, offset: i32) -> Option<NotPlannedReason> {
     if let Some(last) = rule.stop_after.filter(|last| offset > *last) {
         return Some(NotPlannedReason::StoppedAfter(last));

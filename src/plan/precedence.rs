@@ -67,8 +67,8 @@ impl<'k> Precedence<'k> {
     }
 }
 
-/// Who goes first: what a person asked for or answered before notices, and these before every rule. What belongs to no
-/// rule goes nowhere.
+/// The priority of a step: messages that a person asked for or that answer a person come before notices, and these
+/// before every rule. A step whose rule is gone has none.
 fn priority(policy: &Policy, step: &Step) -> Option<i64> {
     match step {
         Step::Manual { .. } | Step::Confirmation { .. } => Some(i64::MAX),

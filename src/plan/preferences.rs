@@ -1,4 +1,4 @@
-//! What a borrower's wishes do to a rule.
+//! The effect of a borrower's wishes on a rule.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -29,10 +29,10 @@ pub(super) fn preferred_first(order: &[Channel], preferred: Option<Channel>) -> 
 #[error("is not a day to come such as 2026-12-31, nor an instant to come such as 2026-12-31T18:00:00+08:00")]
 pub struct InvalidEnd;
 
-/// What [`hold_end`] gives, if it lies ahead.
+/// The result of [`hold_end`], if it is in the future.
 ///
 /// # Errors
-/// When it does not, or is no end at all.
+/// When it is not, or is no end at all.
 pub fn end_to_come(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidEnd> {
     hold_end(text, zone).filter(|end| *end > now).ok_or(InvalidEnd)
 }

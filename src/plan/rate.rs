@@ -44,7 +44,8 @@ pub struct DailyQuota {
     pub zone: Tz,
 }
 
-/// What is kept of a gateway's rate between claims: the generic cell rate algorithm's one number, and the day's count.
+/// The state of a gateway's rate, kept between claims: the generic cell rate algorithm's one number, and the day's
+/// count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateState {
     /// When the next message would leave if they left evenly.

@@ -1,4 +1,5 @@
-//! What a claim asks a rule once more: rule, calendar and borrower may have changed since the reminder was planned.
+//! Checks a reminder against its rule again at the claim: rule, calendar and borrower may have changed since it was
+//! planned.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use super::reachable_address;
 use super::{ChannelMode, ContactHours, NotPlannedReason, Policy, Rule};
 use crate::domain::{Borrower, Channel, Merchant, MerchantId, NewReminder, ReminderKey, SkipReason, Step};
 
-/// The rule of a step and its distance from the due date; `None` for what belongs to no rule.
+/// The rule of a step and its distance from the due date; `None` for a step that belongs to no rule.
 ///
 /// # Errors
 /// [`SkipReason::Superseded`] when no rule has the step any more.

@@ -1,9 +1,9 @@
-//! What a scan changes about a step that the outbox knows already.
+//! The changes that a scan makes to a step that is already in the outbox.
 //!
-//! Only what waits for its time and was never handed to a gateway changes: it is moved to another time, or its step
-//! goes out on another channel. A reminder that was tried keeps the time of its next try, and the claim holds it to the
-//! rule as it is then. What a scan no longer calls for stays in the outbox until its time and is skipped by the claim:
-//! so it is still there if the change is undone.
+//! Only a reminder that waits for its time and was never handed to a gateway changes: it is moved to another time, or
+//! its step goes out on another channel. A reminder that was tried keeps the time of its next try, and the claim checks
+//! it against the rule as it is then. A reminder that a scan no longer calls for stays in the outbox until its time,
+//! and the claim skips it: so it is still there if the change is undone.
 
 use chrono::{DateTime, Utc};
 
@@ -50,16 +50,17 @@ impl KnownProgress {
     }
 }
 
-/// What a scan changes: first the reminders on other channels end, then the one that is called for is seen to.
+/// The changes of a scan: first the reminders on other channels end, then the action on the called-for reminder
+/// follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replan {
-    /// The reminders that end, as another takes their place. Only if all of them did is anything else done.
+    /// The reminders to end, as another takes their place. The action follows only if all of them have ended.
     pub end: Vec<ReminderId>,
-    /// What becomes of the one called for.
+    /// The action on the reminder that is called for.
     pub then: ReplanAction,
 }
 
-/// What becomes of the reminder that is called for.
+/// An action on the reminder that is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplanAction {
     /// It waits already, for its time.
@@ -68,7 +69,7 @@ pub enum ReplanAction {
     Move(ReminderId),
     /// It was skipped, and is planned again.
     Revive {
-        /// Which.
+        /// The reminder.
         id: ReminderId,
         /// How often it was claimed for sending.
         attempts: u32,
@@ -88,7 +89,7 @@ impl ReplanAction {
     }
 }
 
-/// What becomes of a step that is called for, given what the outbox has of it on any channel; `None` if nothing
+/// The changes to a step that is called for, given its reminders in the outbox on any channel; `None` if nothing
 /// changes.
 #[must_use]
 pub fn replan(called: &PlanItem, known: &[KnownReminder]) -> Option<Replan> {
@@ -107,7 +108,7 @@ pub fn replan(called: &PlanItem, known: &[KnownReminder]) -> Option<Replan> {
             if same { ReplanAction::Keep } else { ReplanAction::Move(one.id) }
         }
         Some((one, KnownProgress::Skipped { reason, attempts })) => {
-            // What gave way to another channel comes back when that one ends.
+            // A reminder that gave way to another channel comes back when that one ends.
             let gave_way = reason == SkipReason::Superseded && attempts == 0 && !end.is_empty();
             if !gave_way && !reason.may_be_unsaid() {
                 return None;
@@ -120,8 +121,8 @@ pub fn replan(called: &PlanItem, known: &[KnownReminder]) -> Option<Replan> {
                 KnownProgress::Skipped { reason, .. } => reason.may_be_unsaid(),
                 KnownProgress::Untouched | KnownProgress::Other => false,
             };
-            // What the books took back on another channel comes back on this one; what was skipped for another reason
-            // stays so.
+            // A step that was skipped on another channel because of the ledger comes back on this one; a step that was
+            // skipped for another reason stays skipped.
             if end.is_empty() && !others.iter().copied().all(|one| taken_back(&one)) {
                 return None;
             }
@@ -147,7 +148,7 @@ mod tests {
         KnownProgress::Skipped { reason, attempts: 0 }
     }
 
-    /// What a scan changes that calls for an e-mail of a step, of which the outbox has these.
+    /// The changes of a scan that calls for the e-mail of a step, given these reminders in the outbox.
     fn changes(email: Option<KnownProgress>, sms: Option<KnownProgress>, is_sole: bool) -> Option<Replan> {
         let start = DateTime::<Utc>::UNIX_EPOCH;
         let key = ReminderKey {

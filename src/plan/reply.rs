@@ -9,8 +9,8 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::{Intent, Reply};
 
-/// What a person wants by an answer, by the words in `reply_words.toml`. `number` is the phone that it came from; some
-/// words are one in one country only.
+/// The wish in a person's answer, by the words in `reply_words.toml`. `number` is the phone that it came from; some
+/// words count in one country only.
 #[must_use]
 pub fn intent(number: &str, text: &str) -> Intent {
     let mut tokens = tokens(&without_quoted_signature(text));
@@ -68,13 +68,13 @@ const POLITE: usize = 0;
 const STOP: usize = 1;
 const START: usize = 2;
 
-/// What a word may mean.
+/// The possible meanings of a word.
 fn meanings(number: &str, word: &str) -> impl Iterator<Item = usize> {
     let of_country = move |words: &&PhraseList| words.numbers.as_ref().is_none_or(|start| number.starts_with(start));
     WORDS.meanings.iter().filter(of_country).filter_map(move |words| words.words.get(word).copied())
 }
 
-/// Whether a word of refusal stands in the answer.
+/// Whether the answer contains a word of refusal.
 fn refuses(number: &str, tokens: &[String]) -> bool {
     let of_country = |phrase: &&RefusalPhrase| phrase.numbers.as_ref().is_none_or(|start| number.starts_with(start));
     WORDS.refusals.iter().filter(of_country).any(|phrase| phrase.stands_in(tokens))
@@ -144,7 +144,7 @@ fn without_quoted_signature(text: &str) -> String {
 
 /// Words with their meanings.
 struct PhraseList {
-    /// What the number begins with that they count for.
+    /// The prefix of the numbers for which they count.
     numbers: Option<String>,
     words: HashMap<String, usize>,
 }
@@ -167,7 +167,7 @@ impl RefusalPhrase {
     }
 }
 
-/// What stands in `reply_words.toml`.
+/// The content of `reply_words.toml`.
 struct ReplyWords {
     meanings: Vec<PhraseList>,
     refusals: Vec<RefusalPhrase>,

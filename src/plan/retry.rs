@@ -35,11 +35,11 @@ pub struct AttemptContext {
     pub gateway_count: u16,
     /// When the reminder ceases to be of use.
     pub expires_at: DateTime<Utc>,
-    /// Whether an earlier copy may have arrived: then nothing that becomes of this one proves that none did.
+    /// Whether an earlier copy may have arrived: then no outcome of this one proves that none did.
     pub in_doubt: bool,
 }
 
-/// What follows from an outcome. An unknown one is never tried again (I3). One that is retryable goes to the channel's
+/// The next step after an outcome. An unknown outcome is never tried again (I3). A retryable one goes to the channel's
 /// next gateway at once; after the last one, to the first again, with the pause that the gateway asked for or else with
 /// exponential back-off and jitter, while attempts and time are left.
 #[must_use]
@@ -50,7 +50,7 @@ pub fn follow(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, no
     }
 }
 
-/// What follows as if there had been no other copy.
+/// The next step if there were no other copy.
 fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, now: DateTime<Utc>) -> Next {
     let asked = match outcome {
         Outcome::Accepted { .. } => return Next::Accepted,

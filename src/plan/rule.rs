@@ -132,7 +132,7 @@ impl TimeOfDay {
     }
 }
 
-/// What becomes of a step on a day off.
+/// The treatment of a step on a day off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnHoliday {
     /// It goes out all the same.
@@ -153,7 +153,7 @@ pub struct Rule {
     pub line: u32,
     /// For these merchants; for all if empty.
     pub merchants: Vec<MerchantId>,
-    /// What must fall due.
+    /// The filters on due instalments.
     pub filters: Filters,
     /// On which days.
     pub days: Days,
@@ -163,7 +163,7 @@ pub struct Rule {
     pub overdue_days: Option<RangeInclusive<i32>>,
     /// No step later than so many days after the due date.
     pub stop_after: Option<i32>,
-    /// What becomes of a step on a day off.
+    /// The treatment of a step on a day off.
     pub on_holiday: OnHoliday,
     /// Which days are off; by default the merchant's calendar says.
     pub calendar: Option<Arc<Calendar>>,
@@ -179,7 +179,7 @@ pub struct Rule {
     pub digest: Option<u16>,
     /// How late it may go out after its time and still be of use; then it is `expired`.
     pub max_lateness: TimeDelta,
-    /// What goes first where a frequency cap does not let all go: the higher, the sooner. 0 by default.
+    /// The priority where a frequency cap does not let all messages go: the higher, the sooner. 0 by default.
     pub priority: i32,
 }
 

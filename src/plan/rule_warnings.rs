@@ -46,7 +46,7 @@ impl RuleWarning {
     }
 }
 
-/// What may not be meant, in the order of the config: rules that overlap, and rules that can never plan anything.
+/// Probable mistakes, in the order of the config: rules that overlap, and rules that can never plan anything.
 #[must_use]
 pub fn rule_warnings(policy: &Policy) -> Vec<RuleWarning> {
     let mut rule_warnings = Vec::new();

@@ -22,11 +22,11 @@ pub enum ScheduleError {
     /// A field that is not understood.
     #[error("the {field} field {text:?} {problem}")]
     Field {
-        /// Which.
+        /// The name of the field.
         field: &'static str,
-        /// What stands there.
+        /// Its text.
         text: String,
-        /// What is wrong with it, and what to write instead.
+        /// The problem, and the remedy.
         problem: String,
     },
     /// A day that no year has, such as 31 February.
@@ -142,13 +142,13 @@ fn change_of_clocks(zone: Tz, before: DateTime<Utc>, after: DateTime<Utc>) -> Da
     changed
 }
 
-/// What one field of an expression may say.
+/// The possible values of one field of an expression.
 struct Field {
     name: &'static str,
     values: RangeInclusive<u32>,
     /// Names, the first of which stands for the first of `values`.
     names: &'static [&'static str],
-    /// What the crate makes of a value.
+    /// Converts a value to the crate's numbering.
     for_crate: fn(u32) -> u32,
 }
 

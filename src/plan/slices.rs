@@ -1,4 +1,4 @@
-//! What scans have to look at: slices, each one due date of one step of a rule.
+//! The slices that scans have to read: each is one due date of one step of a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,9 +16,9 @@ const LOOK_BACK: TimeDelta = TimeDelta::days(60);
 /// How far scans have come with one step of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// Which.
+    /// The step.
     pub step: Step,
-    /// Of all that decides about the step in the config: another one, and its slices are passed over again.
+    /// A fingerprint of all settings that affect the step: if it changes, scans read its slices again.
     pub fingerprint: String,
     /// The first due date in view: what changes before it is of no use to the step any more.
     pub first: NaiveDate,
@@ -28,11 +28,11 @@ pub struct Mark {
     pub passed: Option<NaiveDate>,
 }
 
-/// The slices in view, as marks that nothing was passed of yet. `start_from` is the setting of that name: another one
-/// calls for another pass.
+/// The slices in view, as marks of which nothing was passed yet. `start_from` is the setting of that name: another
+/// value requires another pass.
 #[must_use]
 pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Utc>>) -> Vec<Mark> {
-    // Where a rule stands in the file decides about nothing.
+    // The line of a rule in the file has no effect.
     let placeless = |rule: &Rule| Rule { line: 0, ..rule.clone() };
     let before: Vec<_> = match policy.rules_match {
         RulesMatch::All => Vec::new(),
@@ -55,8 +55,8 @@ pub fn in_view(policy: &Policy, horizon: Horizon, start_from: Option<DateTime<Ut
     marks
 }
 
-/// What the known marks become when these slices are in view: what was passed stays so while the fingerprint does, the
-/// view of a step never shrinks at its end, and a step that is gone has no mark.
+/// The known marks, updated to these slices in view: `passed` stays while the fingerprint does, the view of a step
+/// never shrinks at its end, and a step that is gone has no mark.
 #[must_use]
 pub fn announced(known: &[Mark], in_view: &[Mark]) -> Vec<Mark> {
     let same =
@@ -68,7 +68,7 @@ pub fn announced(known: &[Mark], in_view: &[Mark]) -> Vec<Mark> {
     announced.collect()
 }
 
-/// One fingerprint for all steps: who plans by others is told by it.
+/// One fingerprint for all steps, which reveals a daemon that plans by other rules.
 #[must_use]
 pub fn rules_of(marks: &[Mark]) -> String {
     hash(&marks.iter().map(|mark| format!("{} {}\n", mark.step, mark.fingerprint)).collect::<String>())
@@ -78,17 +78,18 @@ fn hash(text: &str) -> String {
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Due dates that are to be passed over, and for which steps.
+/// Due dates that a scan has to go through, and for which steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedDueDates {
     /// The due dates.
     pub dates: RangeInclusive<NaiveDate>,
-    /// The steps; what could have been sent until the instant beside each is put on record even if it is too late now.
+    /// The steps, each with an instant: a reminder that expires after it is recorded even if it is too late now.
     pub steps: BTreeMap<Step, DateTime<Utc>>,
 }
 
-/// What has to be passed over so that everything in view is planned: the slices that came into view since the last
-/// pass. Where there was none, what was missed before `now` is nobody's fault and leaves no record.
+/// The due dates that a scan has to go through so that everything in view is planned: the slices that came into view
+/// since the last pass. If a step had no pass before, its reminders missed before `now` are nobody's fault and leave no
+/// record.
 #[must_use]
 pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
     let news = marks.iter().map(|mark| match mark.passed {

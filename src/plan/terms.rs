@@ -6,7 +6,7 @@ use super::calendar::WEEKENDS;
 use super::{Calendar, ContactHours, DailyHours, DayHours, OnHoliday, Policy, Rule, Zones, pack};
 use crate::domain::{Borrower, Merchant};
 
-/// What a merchant has agreed on beyond its jurisdiction's rules of contact.
+/// A merchant's agreed terms beyond its jurisdiction's rules of contact.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terms {
     /// Its own hours, as far as they lie within the jurisdiction's of the day.

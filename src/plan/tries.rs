@@ -21,8 +21,8 @@ pub const REMEMBERED: TimeDelta = TimeDelta::hours(48);
 /// Wrong answers of one client at all borrowers before a pause: many people share an address of a mobile network.
 const TRIES_OF_CLIENT: u32 = 60;
 
-/// Whose tries are counted, and how long a pause is after the first so many of them, the next, and so on; the last one
-/// after all that follow.
+/// The subject whose wrong tries are counted. It determines how many of them lead to a pause, and the lengths of the
+/// successive pauses, of which the last one repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrySubject {
     /// A borrower, by whatever client.
@@ -54,17 +54,17 @@ impl TrySubject {
     }
 }
 
-/// A try to answer: about whom, and by whom as far as that is known.
+/// A try to answer: the borrower, and the client as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerTry {
-    /// Whose page it is.
+    /// The borrower whose page it is.
     pub borrower: BorrowerKey,
     /// A pseudonym of the client; `None` behind a front server that does not say for whom it asks.
     pub client: Option<String>,
 }
 
 impl AnswerTry {
-    /// What is counted, by its name in the store. The names are sorted, so that two tries lock in one order.
+    /// The subjects to count, by their names in the store. The names are sorted, so that two tries lock in one order.
     #[must_use]
     pub fn subjects(&self) -> Vec<(String, TrySubject)> {
         let borrower = format!("borrower {}/{}", self.borrower.merchant, self.borrower.id);
@@ -79,12 +79,12 @@ impl AnswerTry {
     }
 }
 
-/// What a try comes to before the answer is compared.
+/// The decision on a try, before the answer is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryDecision {
-    /// It counts, and so many are left before a pause.
+    /// It counts as a try.
     Counted {
-        /// How many.
+        /// How many tries are left before a pause.
         left: u32,
     },
     /// The answer is not compared.
@@ -112,7 +112,7 @@ pub fn remembered_tries(wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) 
     if now - last_at < REMEMBERED { wrong } else { 0 }
 }
 
-/// What the next try at `now` comes to, after so many wrong ones, the last of them at `last_at`.
+/// The decision on the next try at `now`, after `wrong` wrong ones, the last of them at `last_at`.
 #[must_use]
 pub fn next_try(subject: TrySubject, wrong: u32, last_at: DateTime<Utc>, now: DateTime<Utc>) -> TryDecision {
     let wrong = remembered_tries(wrong, last_at, now);

@@ -8,10 +8,10 @@ use chrono::{Days, NaiveDate};
 /// How long a day counts as usual, and how long a merchant is new.
 pub const USUAL_DAYS: u64 = 30;
 
-/// What is far more than usual.
+/// The limits above which a day has far more reminders than usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VolumeLimits {
-    /// How many times the greatest day of the last 30.
+    /// The multiple of the greatest day of the last 30.
     pub factor: u32,
     /// Fewer on a day are never too many.
     pub least: u64,
@@ -60,7 +60,7 @@ impl VolumeLimits {
 /// The limits on the day of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VolumeGuard {
-    /// What is too much.
+    /// The limits.
     pub limits: VolumeLimits,
     /// The day, in the zone of the schedule.
     pub day: NaiveDate,

@@ -104,7 +104,8 @@ pub enum TimeShift {
 }
 
 impl TimeShift {
-    /// What moved a step of a rule, whose day is `day`, to `not_before`; `None` if nothing did, or something else.
+    /// The cause that moved a step of a rule, whose day is `day`, to `not_before`; `None` if nothing did, or something
+    /// else.
     #[must_use]
     pub fn why(
         policy: &Policy,

@@ -55,7 +55,7 @@ impl Zones {
     }
 }
 
-/// What `countries.txt` says.
+/// The content of `countries.txt`.
 struct Countries {
     zones: BTreeMap<&'static str, Vec<Tz>>,
     by_prefix: BTreeMap<&'static str, Vec<&'static str>>,

@@ -1,5 +1,5 @@
-//! A look over HTTPS. Redirects are followed by hand: each must lead to a host on the merchant's list, before it is
-//! spoken to.
+//! Probes routes over HTTPS. Redirects are followed by hand: each must lead to a host on the merchant's list before the
+//! probe connects to it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -29,10 +29,10 @@ const MOST_REDIRECTS: usize = 5;
 /// How much of a page is searched for the expected text.
 const MOST_OF_A_PAGE: usize = 256 * 1024;
 
-/// Why there is nothing to look with.
+/// Why no probe can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// The machine trusts nobody.
+    /// The machine trusts no certificate authority.
     #[error("no certificate authority to trust, so no route can be probed: install the machine's (ca-certificates)")]
     NoAuthority,
     /// The client could not be made.
@@ -40,7 +40,7 @@ pub enum ProbeError {
     Client(#[from] reqwest::Error),
 }
 
-/// A browser of the least kind: no cookies, no scripts, no proxy, a connection of its own for each look.
+/// A minimal browser: no cookies, no scripts, no proxy, a connection of its own for each probe.
 pub struct HttpsProbe {
     client: Client,
     names: Names,
@@ -55,8 +55,8 @@ impl fmt::Debug for HttpsProbe {
 }
 
 impl HttpsProbe {
-    /// With the names and the authorities of this machine; a look takes `timeout` at most. Of private networks only the
-    /// `allowed` ones are looked at.
+    /// Uses the name resolution and the certificate authorities of this machine; a probe takes `timeout` at most. It
+    /// connects only to those private networks that are `allowed`.
     ///
     /// # Errors
     /// When no authority is trusted here.
@@ -66,8 +66,8 @@ impl HttpsProbe {
         Self::with(roots, Names { listed: None, allowed }, timeout, clock)
     }
 
-    /// In a world of its own: these names alone lead somewhere, and these authorities alone are trusted (PEM). No
-    /// config leads here.
+    /// Uses its own names and certificate authorities (PEM): no other name resolves, and no other authority is trusted.
+    /// No config leads here.
     ///
     /// # Errors
     /// When no authority can be read.
@@ -95,7 +95,7 @@ impl HttpsProbe {
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .dns_resolver(Arc::new(names.clone()))
-            // Before the time is up, so that a host that cannot be reached is told from one that is slow to answer.
+            // Shorter than `timeout`, so that an unreachable host is distinguished from one that is slow to answer.
             .connect_timeout(timeout * 4 / 5)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -175,7 +175,7 @@ async fn expect(mut response: Response, text: Option<&str>) -> Result<(), RouteF
     memchr::memmem::find(&page, text.as_bytes()).map(|_| ()).ok_or(RouteFault::TextMissing)
 }
 
-/// What an error comes down to: the client wraps it in several others.
+/// The fault behind an error: the client wraps it in several others.
 fn fault(error: &reqwest::Error) -> RouteFault {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
@@ -216,7 +216,7 @@ fn tls_fault(error: &rustls::Error) -> RouteFault {
 struct Names {
     /// These alone lead somewhere; without a list, the machine's resolver says.
     listed: Option<Arc<BTreeMap<String, SocketAddr>>>,
-    /// Private networks that are looked at all the same.
+    /// Private networks to which a probe may connect nevertheless.
     allowed: Vec<Network>,
 }
 

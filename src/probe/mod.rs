@@ -8,21 +8,21 @@ use crate::domain::{ProbeResult, RouteHosts};
 
 pub use https::{HttpsProbe, ProbeError};
 
-/// What is looked at, and what is expected of it.
+/// The target of a probe, with the expected text.
 #[derive(Debug, Clone)]
 pub struct ProbeTarget {
     /// The address; its placeholders are filled.
     pub url: String,
-    /// A text that must stand on the page.
+    /// A text that the page must contain.
     pub expect: Option<String>,
-    /// Where the merchant's routes may lead.
+    /// The hosts that the merchant's routes may lead to.
     pub hosts: RouteHosts,
 }
 
-/// Looks at ways to repay. Changes nothing there.
+/// Probes ways to repay. Changes nothing there.
 #[async_trait]
 pub trait RouteProbe: Send + Sync + std::fmt::Debug {
-    /// Looks once; takes no longer than a set time.
+    /// Probes once; takes no longer than a set time.
     async fn probe(&self, target: &ProbeTarget) -> ProbeResult;
 
     /// Whether a host on the internet takes a connection; takes no longer than a probe. `None` for one on this machine

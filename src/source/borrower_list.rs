@@ -10,7 +10,7 @@ use super::spreadsheet::spoiled_identifier;
 use super::{Format, SourceError, sniff};
 use crate::domain::BorrowerId;
 
-/// Why an input is no list of borrowers. Names lines and columns, never what stands there.
+/// Why an input is no list of borrowers. Names lines and columns, never their content.
 #[derive(Debug, thiserror::Error)]
 pub enum BorrowerListError {
     /// It has no such column.
@@ -21,18 +21,18 @@ pub enum BorrowerListError {
     Line {
         /// From 1.
         line: u64,
-        /// What is wrong.
+        /// The problem, which reads on from the column's name.
         problem: String,
     },
     /// It cannot be read as CSV.
     #[error("it cannot be read: {0}")]
     Read(String),
-    /// Nobody stands in it.
+    /// It lists no borrower.
     #[error("it names nobody")]
     Empty,
 }
 
-/// Reads the list; who stands in it twice counts once.
+/// Reads the list; a borrower who is listed twice counts once.
 ///
 /// # Errors
 /// At the first line that is wrong, or when the last one has no line end: a list that is read in part would leave

@@ -30,19 +30,20 @@ const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
 /// Plans of more instalments than this are slips of the pen.
 const MAX_SEQUENCE: u32 = 9999;
 
-/// What a record says, column by column: `None` is nothing, an empty text is an empty cell. Without outer white space.
+/// The values of a record, column by column: `None` is a missing column, an empty text is an empty cell. Without outer
+/// white space.
 pub(super) type Cells<'a> = [Option<&'a str>; Column::COUNT];
 
 /// Turns cells into sound rows. Knows the merchants.
 ///
 /// A fault in a column that decides about a debt ([`Column::decides`]), or in the record as a whole, refuses the
-/// record. A fault in any other column loses the cell and not the row: what the ledger knew there stays, and amounts,
-/// dates and status are taken.
+/// record. A fault in any other column loses the cell and not the row: the known value stays, and the row's amounts,
+/// dates and status are applied.
 #[derive(Debug)]
 pub(super) struct Checker {
-    /// The merchants, each with the country whose national phone numbers are meant.
+    /// The merchants, each with the country of its national phone numbers.
     merchants: BTreeMap<MerchantId, Option<country::Id>>,
-    /// Where each is at home: a date that ends a hold ends there.
+    /// The time zone of each merchant: a hold until a date lasts to the end of that date there.
     zones: BTreeMap<MerchantId, Tz>,
     /// The last locale, as written and as understood: most files have one or two.
     locale: Option<(Box<str>, Locale)>,
@@ -130,7 +131,7 @@ impl Checker {
         })
     }
 
-    /// What `cells` say of an instalment that the ledger knows, or every fault of theirs in `faults`.
+    /// The amendment in `cells`, to an instalment that the ledger knows, or all their faults in `faults`.
     pub(super) fn amendment(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<Amendment> {
         check_forms(cells, faults);
         let cells = &without_invisible(cells);
@@ -219,7 +220,7 @@ fn check_forms(cells: &Cells<'_>, faults: &mut Faults) {
     }
 }
 
-/// What is wrong with a cell whatever its column means.
+/// Checks a cell independently of its column's meaning.
 fn check_form(column: Column, cell: Option<&str>, faults: &mut Faults) {
     let Some(text) = cell else { return };
     if text.len() > MAX_FIELD {
@@ -257,7 +258,7 @@ pub(super) fn said<T>(
 ) -> FieldUpdate<T> {
     match cells[column as usize] {
         None => FieldUpdate::Keep,
-        // A cell that could not be read may stand here as an empty one, which would take back what was known.
+        // A cell that could not be read may be empty here, and an empty cell would delete the known value.
         Some(_) if faults.has(column) => FieldUpdate::Keep,
         Some("") => FieldUpdate::Set(None),
         Some(text) => {

@@ -29,7 +29,7 @@ columns! {
     Merchant => "merchant",
     /// The merchant's number for the borrower.
     BorrowerId => "borrower_id",
-    /// What the borrower is called.
+    /// The borrower's name.
     Name => "name",
     /// Where SMS go.
     Phone => "phone",
@@ -37,11 +37,11 @@ columns! {
     Email => "email",
     /// The language of messages.
     Locale => "locale",
-    /// Whose local hours count.
+    /// The time zone of the borrower's local hours.
     TimeZone => "time_zone",
     /// The number bound to the mall account.
     AccountPhone => "account_phone",
-    /// What the borrower is asked for on a page: the end of an ID, or month and day of birth.
+    /// The answer to the page's question: the end of an ID, or month and day of birth.
     Verifier => "verifier",
     /// The merchant's number for the instalment.
     InstallmentId => "installment_id",
@@ -49,27 +49,27 @@ columns! {
     OrderRef => "order_ref",
     /// The product.
     Product => "product",
-    /// Which instalment of the plan, from 1.
+    /// The position of the instalment in its plan, from 1.
     Sequence => "sequence",
-    /// How many there are.
+    /// The number of instalments in the plan.
     Of => "of",
     /// The currency of both amounts.
     Currency => "currency",
-    /// What is to be paid.
+    /// The full amount to pay.
     Amount => "amount",
-    /// What was paid already.
+    /// The amount paid so far.
     PaidAmount => "paid_amount",
-    /// When it falls due.
+    /// The due date.
     DueDate => "due_date",
-    /// How it stands.
+    /// The status.
     Status => "status",
     /// The way to repay.
     Route => "route",
-    /// What the lender calls it, with semicolons between the words.
+    /// The lender's tags, separated by semicolons.
     Tags => "tags",
-    /// Why nothing is to be sent to the borrower.
+    /// The reason why nothing may be sent to the borrower.
     Hold => "hold",
-    /// Until when.
+    /// The end of that hold.
     HoldUntil => "hold_until",
     /// The channel that goes first.
     PreferredChannel => "preferred_channel",

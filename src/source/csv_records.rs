@@ -15,9 +15,9 @@ use super::unknown::{LINE, REASON, UnknownColumn, UnknownNames};
 
 /// The records of a CSV input, by the columns that its header names.
 pub(super) struct CsvRecords {
-    /// The header as it stands there.
+    /// The header as it was read.
     pub(super) header: ByteRecord,
-    /// What each field is; `None` is passed over.
+    /// The column of each field; `None` is ignored.
     columns: Vec<Option<Column>>,
     /// How many fields a record must have: up to the last of the required columns. Excel leaves out the separators of
     /// empty cells at the end.
@@ -104,8 +104,8 @@ impl CsvRecords {
         &self.record
     }
 
-    /// What the record that was split last says, column by column. A cell that a short record lacks says nothing: an
-    /// empty one would take back what was known.
+    /// The values of the last record that was split, column by column. A cell that a short record lacks is missing, not
+    /// empty: an empty one would delete the known value.
     pub(super) fn cells(&self, faults: &mut Faults) -> Result<Cells<'_>, Utf8Error> {
         let mut cells = Cells::default();
         for (at, (field, column)) in self.record.iter().zip(&self.columns).enumerate() {

@@ -76,7 +76,7 @@ pub(super) struct Decoding<R> {
     ended: bool,
     /// Whether the decoder has seen the end; it must not be asked again.
     finished: bool,
-    /// Whether bytes follow that are no text: an error once what stands before them was handed out.
+    /// Whether invalid bytes follow: an error once the text before them was handed out.
     malformed: bool,
 }
 

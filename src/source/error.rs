@@ -12,7 +12,7 @@ pub enum SourceError {
     Read {
         /// The line that was being read, from 1.
         line: u64,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// It is not UTF-8, or not all of it.
@@ -54,12 +54,12 @@ pub enum SourceError {
     /// Nothing at all in it, not even a header.
     #[error("it is empty; a CSV file needs a header line, even without records")]
     Empty,
-    /// Surely not what it is taken for.
+    /// It is certainly not in the expected format.
     #[error("it {what}; {advice}")]
     Foreign {
-        /// What it is, as "is …" or "has …".
+        /// The finding, as "is …" or "has …".
         what: &'static str,
-        /// What to do.
+        /// The remedy.
         advice: &'static str,
     },
     /// The first line of a CSV names no column.

@@ -5,13 +5,12 @@ use std::fmt;
 
 use super::Column;
 
-/// One thing that is wrong with a record. Holds no value of the record: at most the number of a line, a field or a
-/// character.
+/// One fault of a record. Holds no value of the record: at most the number of a line, a field or a character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// In which column; `None` if it is the record as a whole.
+    /// The column; `None` if the fault is in the record as a whole.
     pub column: Option<Column>,
-    /// What is wrong and what would be right; reads on from the column's name.
+    /// The problem and the remedy; reads on from the column's name.
     pub problem: Cow<'static, str>,
 }
 
@@ -24,7 +23,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What was found wrong with one record so far.
+/// The faults of one record found so far.
 #[derive(Debug, Default)]
 pub(super) struct Faults(pub(super) Vec<Fault>);
 
@@ -34,7 +33,7 @@ impl Faults {
         self.0.push(Fault { column: None, problem: problem.into() });
     }
 
-    /// A fault of one column. The first of a column is told, what follows from it is not.
+    /// Adds a fault of one column. Only the first of a column is kept; later ones follow from it.
     pub(super) fn column(&mut self, column: Column, problem: impl Into<Cow<'static, str>>) {
         if !self.0.iter().any(|fault| fault.column == Some(column)) {
             self.0.push(Fault { column: Some(column), problem: problem.into() });

@@ -1,18 +1,18 @@
 //! Cells of CSV files that a spreadsheet would run as formulas: `=HYPERLINK(…)` as a borrower's name.
 //!
-//! What we write gets an apostrophe before it, as spreadsheets themselves mark text; what we read loses it. So a file
-//! that is exported and imported says the same, also after a spreadsheet has saved it. Phone numbers such as
-//! +8613800138000 are marked too: a spreadsheet would turn them into rounded numbers without the plus.
+//! Cells that we write get an apostrophe in front, as spreadsheets themselves mark text; when we read a cell, we remove
+//! it. So a file that is exported and imported keeps its values, even after a spreadsheet has saved it. Phone numbers
+//! such as +8613800138000 are marked too: a spreadsheet would turn them into rounded numbers without the plus.
 
 use std::borrow::Cow;
 
 use csv::ByteRecord;
 
-/// What begins a formula, or lets a spreadsheet skip to what does; the last four are how Chinese and Japanese keyboards
-/// write the first four.
+/// Texts that begin a formula, or make a spreadsheet skip to one; the last four are the first four as Chinese and
+/// Japanese keyboards write them.
 const STARTS: [&str; 11] = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"];
 
-/// What marks a cell as text.
+/// The mark of a text cell.
 const MARK: u8 = b'\'';
 
 /// The cell as it is written.

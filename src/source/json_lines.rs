@@ -11,13 +11,13 @@ use super::check::Cells;
 use super::fault::Faults;
 use super::unknown::UnknownNames;
 
-/// Reads the object of one line; what is wrong with it goes to `faults`. An unknown key is noted, not refused.
+/// Reads the object of one line; its faults go to `faults`. An unknown key is noted, not refused.
 pub(super) struct ObjectReader<'s> {
     pub(super) unknown: &'s mut UnknownNames,
     pub(super) faults: &'s mut Faults,
 }
 
-/// What an object says, column by column. `None` is nothing, `null` is an empty cell.
+/// The values of an object, column by column. `None` is a missing key, `null` is an empty cell.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a>([Option<Cow<'a, str>>; Column::COUNT]);
 

@@ -1,14 +1,13 @@
 //! Level 2: where instalments come from: CSV and JSON lines, record by record, and the lender's own database ([`sql`]).
 //!
 //! [`Rows`] reads an input of any size in bounded memory and gives, for each record, a sound [`LedgerRow`] or a
-//! [`RejectedRow`] with everything that is wrong with it; a bad record never stops the rest. What is wrong is told by
-//! column and kind: the record's own text, which may be personal data, goes to a rejects file ([`RejectsWriter`]) and
-//! nowhere else.
+//! [`RejectedRow`] with all its faults; a bad record never stops the rest. A fault names the column and the kind: the
+//! record's own text, which may be personal data, goes to a rejects file ([`RejectsWriter`]) and nowhere else.
 //!
-//! How cells are read: outer white space does not count; a column that is missing says nothing about its field, an
-//! empty cell (in JSON `null` or `""`) takes back what was known; cells that a record lacks at its end say nothing; a
-//! line break within a text is read as a space; phone numbers may be written as people do and come out in E.164.
-//! Amounts, dates, identifiers and words of a list are taken as they are or not at all.
+//! How cells are read: outer white space is ignored; a missing column leaves its field unchanged, an empty cell (in
+//! JSON `null` or `""`) deletes the known value; cells that a record lacks at its end leave their fields unchanged; a
+//! line break within a text is read as a space; phone numbers may be written as people do and are converted to E.164.
+//! Amounts, dates, identifiers and words of a list are never corrected: they are valid as they are, or a fault.
 
 mod borrower_list;
 mod check;
@@ -89,7 +88,7 @@ impl std::str::FromStr for Format {
 }
 
 impl Format {
-    /// What the name of a file says: `.csv`, or `.jsonl`, `.ndjson`, `.json`.
+    /// The format by the extension of a file name: `.csv`, or `.jsonl`, `.ndjson`, `.json`.
     #[must_use]
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -107,9 +106,9 @@ pub struct RejectedRow {
     pub line: u64,
     /// The lender's number for the instalment, where a row has no place in a file to be found by.
     pub key: Option<String>,
-    /// What is wrong with it: one fault at least, one at most for each column.
+    /// Its faults: one at least, and at most one for each column.
     pub faults: Vec<Fault>,
-    /// What is kept of it until it can be applied; `None` if it has no cells, or nothing of it is to be kept.
+    /// The part that is kept until it can be applied; `None` if it has no cells, or nothing of it is to be kept.
     pub record: Option<Box<RejectedRecord>>,
     original: Original,
 }
@@ -168,7 +167,7 @@ fn supersede(
 pub struct Record {
     /// The line of the input on which it begins, from 1.
     pub line: u64,
-    /// What it is.
+    /// The row in it, or why it was refused.
     pub read: Result<LedgerRow, RejectedRow>,
     /// The cells of a row that was taken without them: what the ledger knew there stays.
     pub left_out: Option<Box<RejectedRow>>,
@@ -186,13 +185,14 @@ pub struct Rows<R> {
     failed: bool,
 }
 
-/// What became of the last line of a CSV.
+/// The treatment of the last line of a CSV.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LastLine {
     /// It has a line end.
     #[default]
     Ended,
-    /// It has none, and was taken: its last cell cannot be cut, or whoever started the import takes it for whole.
+    /// It has none, and was taken: its last cell cannot be cut, or the person who started the import says that it is
+    /// whole.
     Taken,
     /// It has none, and was left out: its last cell may be a part of one.
     LeftOut,
@@ -232,7 +232,7 @@ impl<R: Read> Rows<R> {
         Self { takes_last_line, ..self }
     }
 
-    /// What became of the last line, once it was read.
+    /// How the last line was treated, once it was read.
     #[must_use]
     pub fn last_line(&self) -> LastLine {
         self.last_line
@@ -256,7 +256,7 @@ impl<R: Read> Rows<R> {
         self.input.line()
     }
 
-    /// What a rejects file for this input looks like.
+    /// The layout of a rejects file for this input.
     #[must_use]
     pub fn rejects_layout(&self) -> RejectsLayout {
         RejectsLayout(match &self.form {

@@ -18,7 +18,7 @@ const MAX_EXTENSION: usize = 5;
 /// known: a stranger may have the longer one. Only `.0`, which a spreadsheet adds, is sure, and passed over.
 pub(super) fn normalise(text: &str, country: Option<country::Id>) -> Option<Phone> {
     let mut buffer = [0; MAX_DIGITS + 1];
-    // Spreadsheets are told by an apostrophe that a number is a text.
+    // A leading apostrophe marks a number as text in a spreadsheet.
     let (number, end) = bare(text.strip_prefix('\'').unwrap_or(text), &mut buffer)?;
     let number = if end.is_decimal_zero(number) { &number[..number.len() - end.length] } else { number };
     if number.len() > end.begin && end.may_be_extension(|| read(&number[..end.begin], country).is_some()) {
@@ -44,7 +44,7 @@ fn read(number: &str, country: Option<country::Id>) -> Option<Phone> {
     }
 }
 
-/// What separates the last digits of a number from those before.
+/// The separator between the last digits of a number and those before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Separator {
     #[default]
@@ -149,7 +149,7 @@ fn mainland_mobile(number: &str, country: Option<country::Id>) -> Option<&str> {
     (sure && mobile.len() == 11).then_some(mobile)
 }
 
-/// What follows the prefix that is dialled in `country` to call another one, `00` in most.
+/// The digits after the prefix that is dialled in `country` to call another one, `00` in most.
 fn after_international_prefix(number: &str, country: country::Id) -> Option<&str> {
     let prefix = phonenumber::metadata::DATABASE.by_id(country.as_ref())?.international_prefix()?;
     let found = prefix.find(number).filter(|found| found.start() == 0)?;
@@ -278,7 +278,7 @@ mod tests {
             for mode in [International, National, Rfc3966] {
                 let written = number.format().mode(mode).to_string();
                 let written = written.trim_start_matches("tel:");
-                // What the library itself does not read back is a fault of its data.
+                // If the library itself cannot read a number back, its data is at fault.
                 let is_sound = phonenumber::parse(Some(country), written)
                     .is_ok_and(|read| checked(&read) == Some(expected.clone()));
                 if is_sound && normalise(written, Some(country)).as_ref() != Some(&expected) {

@@ -1,6 +1,6 @@
 //! Follows the quotes of a CSV file from line to line.
 
-/// What keeps bytes from being a record.
+/// Why bytes are no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QuoteFlaw {
     /// Longer than a record may be; its bytes are gone.

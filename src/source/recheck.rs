@@ -18,7 +18,7 @@ impl Recheck {
         Self(Checker::new(merchants))
     }
 
-    /// What a record is now; `None` if it is still refused.
+    /// Checks a record again; `None` if it is still refused.
     pub fn check(&mut self, record: &RejectedRecord) -> Option<SoundRecord> {
         let mut cells = Cells::default();
         for column in Column::ALL {

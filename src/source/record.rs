@@ -35,7 +35,7 @@ impl From<Utf8Error> for ReadStop {
     }
 }
 
-/// What it takes to read a record of a CSV.
+/// The parts needed to read a record of a CSV.
 pub(super) struct CsvReading<'a, R> {
     pub(super) records: &'a mut CsvRecords,
     pub(super) input: &'a mut Splitter<R>,
@@ -43,7 +43,7 @@ pub(super) struct CsvReading<'a, R> {
 }
 
 impl<R: Read> CsvReading<'_, R> {
-    /// The row of a record; else what it was, and in `faults` what is wrong with it.
+    /// The row of a record; else the rejected record, with its faults in `faults`.
     pub(super) fn row(
         &mut self,
         raw: &RawRecord,

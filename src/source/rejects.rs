@@ -11,8 +11,8 @@ use super::csv_records::is_rejects_column;
 use super::formula::marked_again;
 use super::unknown::{LINE, ORIGINAL, REASON};
 
-/// A refused record as it stood in the input. It may hold personal data: `Debug` hides it, and it goes to a rejects
-/// file only.
+/// A refused record as it was in the input. It may hold personal data: `Debug` hides it, and it goes to a rejects file
+/// only.
 #[derive(Clone)]
 pub(super) enum Original {
     /// The fields of a CSV record.
@@ -29,7 +29,7 @@ impl fmt::Debug for Original {
     }
 }
 
-/// What a rejects file looks like: the form of the input that it comes from.
+/// The layout of a rejects file, which is that of its input.
 #[derive(Debug, Clone)]
 pub struct RejectsLayout(pub(super) RejectsForm);
 
@@ -128,7 +128,7 @@ fn write_object(out: &mut impl Write, text: &str) -> io::Result<()> {
     if entries.starts_with('}') { out.write_all(b"}") } else { write!(out, ",{entries}") }
 }
 
-/// What follows the keys that a rejects file before this one put in front; `None` if there are none.
+/// The rest of an object after the keys that an earlier rejects file put in front; `None` if there are none.
 fn without_own_keys(object: &str) -> Option<&str> {
     let rest = object.strip_prefix("{\"line\":")?.trim_start_matches(|letter: char| letter.is_ascii_digit());
     let rest = rest.strip_prefix(",\"reason\":")?;

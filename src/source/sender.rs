@@ -15,7 +15,7 @@ pub fn read_sender<'c>(text: &str, countries: impl IntoIterator<Item = &'c str>)
     if let Some(phone) = read(text, None) {
         return Some(phone);
     }
-    // Who answers an SMS has a number that takes one: 85261234567 is Hong Kong's, although Guizhou has such a landline.
+    // Only a number that takes SMS can reply to one: 85261234567 is Hong Kong's, although Guizhou has such a landline.
     let of_country = |country: &str| read(text, Some(country.to_ascii_uppercase().parse().ok()?)).filter(takes_sms);
     let mut national: BTreeSet<_> = countries.into_iter().filter_map(of_country).collect();
     match (national.pop_first(), national.is_empty()) {

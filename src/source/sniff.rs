@@ -5,12 +5,12 @@ use std::io::Read;
 use super::splitter::Splitter;
 use super::{Format, SourceError};
 
-/// How many bytes are looked at to tell what an input is.
+/// How many bytes are read to detect the format of an input.
 const LOOK: usize = 4096;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What was seen at the beginning of an input.
+/// The properties of an input, by its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputSample {
     pub(super) format: Format,
@@ -18,12 +18,12 @@ pub(super) struct InputSample {
     pub(super) bom: bool,
 }
 
-/// What may stand between two cells. Excel takes the list separator of its locale, a semicolon in most of Europe.
+/// The possible separators of cells. Excel takes the list separator of its locale, a semicolon in most of Europe.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Tells the format, unless it is `given`, and the separator of a CSV by the names of its header that are columns;
-/// refuses what surely is something else, with advice. A line `sep=;`, by which Excel is told the separator, is passed
-/// over.
+/// Detects the format, unless it is `given`, and the separator of a CSV by those names of its header that are columns;
+/// refuses an input that is certainly in another format, with advice. A line `sep=;`, which sets the separator for
+/// Excel, is skipped.
 pub(super) fn sniff<R: Read>(
     input: &mut Splitter<R>,
     given: Option<Format>,

@@ -19,7 +19,7 @@ const MAX_LINES: u64 = 200;
 
 const FIRST_READ: usize = 64 * 1024;
 
-/// A record of the input as it stands there.
+/// A record of the input, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RawRecord {
     /// The physical line on which it begins, from 1.
@@ -30,7 +30,7 @@ pub(super) struct RawRecord {
     span: Range<usize>,
     /// Where its second line begins.
     second_line: usize,
-    /// What is wrong with its form.
+    /// The flaw of its form.
     pub(super) flaw: Option<QuoteFlaw>,
     /// Whether the input ends within its last line: it may have been cut off there.
     pub(super) unterminated: bool,
@@ -41,7 +41,7 @@ pub(super) struct RawRecord {
 #[derive(Debug)]
 pub(super) struct Splitter<R> {
     input: R,
-    /// What stands between two cells of a CSV.
+    /// The separator between two cells of a CSV.
     separator: u8,
     buffer: Vec<u8>,
     /// The bytes of `buffer` that were read and not yet given out.
@@ -79,12 +79,12 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Takes `separator` for what stands between two cells.
+    /// Sets the separator between two cells.
     pub(super) fn separate_by(&mut self, separator: u8) {
         self.separator = separator;
     }
 
-    /// What stands between two cells.
+    /// The separator between two cells.
     pub(super) fn separator(&self) -> u8 {
         self.separator
     }

@@ -1,14 +1,14 @@
-//! What spreadsheets and dumps of databases put in the place of a value.
+//! Recognises the texts that spreadsheets and dumps of databases write in place of a value.
 
 use super::Column;
 use super::check::Cells;
 
-/// Why a text is no identifier but what became of one; reads on from the column's name. The text itself is not
-/// repeated.
+/// Why a text is no longer an identifier but the spoiled form of one; reads on from the column's name. The text itself
+/// is not repeated.
 ///
-/// Two numbers of 18 digits that a spreadsheet has rounded are one text: they would be one instalment, and the real
-/// ones stay open beside it. Nothing is undone: what is lost cannot be had again, and what is not lost is better mended
-/// where it is made.
+/// Two numbers of 18 digits that a spreadsheet has rounded become one text: they would be one instalment, and the real
+/// ones stay open beside it. Nothing is repaired: lost digits cannot be recovered, and other damage is better fixed at
+/// its origin.
 pub(super) fn spoiled_identifier(text: &str) -> Option<&'static str> {
     if is_rounded(text) {
         return Some(

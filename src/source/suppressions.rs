@@ -19,23 +19,23 @@ pub(super) const COLUMNS: [&str; 6] = ["merchant", "address", "reason", "source"
 /// The most characters of a source.
 const MAX_SOURCE: usize = 200;
 
-/// A line of the input: what it says, or what is wrong with it. The error repeats nothing of it.
+/// A line of the input: its suppression, or the problem with it. The error repeats nothing of the line.
 #[derive(Debug)]
 pub struct SuppressionLine {
     /// From 1.
     pub line: u64,
-    /// What it says.
+    /// The suppression, or the problem.
     pub read: Result<Suppression, String>,
 }
 
-/// What a line says where it has no such column, or an empty cell.
+/// The values for a line where the column is missing or the cell is empty.
 #[derive(Debug, Clone)]
 pub struct Defaults {
-    /// Of this merchant; without, of every merchant.
+    /// The merchant; `None` is every merchant.
     pub merchant: Option<MerchantId>,
-    /// Where it came from.
+    /// The source of the suppression.
     pub source: String,
-    /// Since when.
+    /// The beginning of the suppression.
     pub since: DateTime<Utc>,
 }
 
@@ -85,7 +85,7 @@ impl<'m, R: Read> SuppressionLines<'m, R> {
         Ok(Self { input, columns, merchants, defaults, last_line: LastLine::default(), failed: false })
     }
 
-    /// What became of the last line, once it was read. It is always taken: to suppress a part of an address as well
+    /// How the last line was treated, once it was read. It is always taken: to suppress a part of an address as well
     /// does little harm.
     #[must_use]
     pub fn last_line(&self) -> LastLine {

@@ -21,7 +21,7 @@ const IN_MEMORY: usize = 32 * 1024 * 1024;
 /// The mark that DOS programs put at the end of a text.
 pub(super) const END_MARK: u8 = 0x1a;
 
-/// What the caller knows or wants of an input.
+/// The caller's knowledge about an input, and its wishes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TextOptions {
     /// The encoding; `None` detects UTF-8 and UTF-16 and refuses everything else.
@@ -35,7 +35,7 @@ pub struct TextInput {
     text: Box<dyn Read + Send>,
     /// Its size in bytes.
     pub length: u64,
-    /// What it is written in.
+    /// Its encoding.
     pub encoding: Encoding,
 }
 
@@ -132,7 +132,7 @@ impl Seek for UnchangedFile {
     }
 }
 
-/// What the first pass learns.
+/// The findings of the first pass.
 struct Survey {
     line: u64,
     last: Option<u8>,

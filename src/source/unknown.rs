@@ -4,20 +4,20 @@ use std::fmt;
 
 use super::Column;
 
-/// How many unknown names are told; a file with more is another kind of file.
+/// How many unknown names are reported; a file with more is another kind of file.
 const MAX_NAMES: usize = 50;
 
-/// The column and key of the rejects file for the line on which a record stood.
+/// The column and key of the rejects file for the line number of a record.
 pub(super) const LINE: &str = "line";
-/// The column and key of the rejects file for what is wrong with a record.
+/// The column and key of the rejects file for the reason why a record was refused.
 pub(super) const REASON: &str = "reason";
 /// The key of the rejects file for a line that is not JSON.
 pub(super) const ORIGINAL: &str = "original";
 
-/// What the rejects file adds to a record; passed over without a word when that file is mended and imported.
+/// The columns that the rejects file adds to a record; ignored silently when that file is corrected and imported.
 pub(super) const REJECTS_COLUMNS: [&str; 3] = [LINE, REASON, ORIGINAL];
 
-/// A column or key that is none of an import's, told once for the whole file.
+/// A column or key that an import does not have, reported once for the whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownColumn {
     /// Its name, at most 40 characters of it.

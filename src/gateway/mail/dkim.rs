@@ -24,9 +24,9 @@ use crate::gateway::GatewayError;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DkimSettings {
-    /// The public key stands in the DNS at `{selector}._domainkey.{domain}`.
+    /// The selector. The DNS publishes the public key at `{selector}._domainkey.{domain}`.
     pub selector: String,
-    /// Who signs: the domain of the sender's address, or one above it.
+    /// The signing domain: that of the sender's address, or one above it.
     pub domain: String,
     /// The private key as PEM text: RSA with 2048 bits or more, or Ed25519.
     pub key: SecretString,

@@ -10,17 +10,17 @@ use lettre::message::{Body, Mailbox, Mailboxes};
 
 use crate::domain::{EmailAddress, EmailParts, Merchant};
 
-/// What goes into one e-mail.
+/// The parts of one e-mail.
 pub(in crate::gateway) struct Composition<'a> {
-    /// In whose name: the display name of From; its support address is where replies go.
+    /// The merchant in whose name it is sent: the display name of From; replies go to its support address.
     pub(in crate::gateway) merchant: &'a Merchant,
-    /// The sender's address; its display name stands in where the merchant has no name.
+    /// The sender's address; its display name is used where the merchant has no name.
     pub(in crate::gateway) from: &'a Mailbox,
-    /// Where answers go; else to the merchant's customer service.
+    /// The address for replies; without one, the merchant's customer service.
     pub(in crate::gateway) reply_to: Option<&'a Mailbox>,
-    /// To whom.
+    /// The recipient.
     pub(in crate::gateway) to: &'a EmailAddress,
-    /// What.
+    /// Subject, text and HTML.
     pub(in crate::gateway) parts: &'a EmailParts,
     /// The local part of the Message-ID.
     pub(in crate::gateway) reference: &'a str,
@@ -28,7 +28,7 @@ pub(in crate::gateway) struct Composition<'a> {
     pub(in crate::gateway) date: DateTime<Utc>,
 }
 
-/// Who is named in the envelope, and the message in wire form, without dot-stuffing.
+/// The envelope addresses, and the message in wire form, without dot-stuffing.
 pub(in crate::gateway) struct Mail {
     pub(in crate::gateway) from: Address,
     pub(in crate::gateway) to: Address,
@@ -72,7 +72,7 @@ pub(in crate::gateway) fn compose(mail: &Composition<'_>) -> Result<Mail, Unsend
     Ok(Mail { from: mail.from.email.clone(), to, raw })
 }
 
-/// Whether an address may stand in a header as it is; RFC 8058 asks for https.
+/// Whether an address can be put into a header as it is; RFC 8058 requires https.
 fn is_header_link(link: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>');
     link.starts_with("https://") && link.len() <= 900 && link.bytes().all(plain)
@@ -129,7 +129,7 @@ fn is_seven_bit(text: &str) -> bool {
         && text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
-/// Whether a reference may stand in a Message-ID, a boundary and a file's name as it is.
+/// Whether a reference can be used as it is in a Message-ID, a boundary and a file name.
 pub(in crate::gateway) fn is_token(reference: &str) -> bool {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&reference.len()) && reference.bytes().all(kept)

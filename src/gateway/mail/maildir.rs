@@ -1,4 +1,4 @@
-//! A Maildir that a mail server delivers bounces into: what is in `new` has not been looked at, what was is moved to
+//! A Maildir that a mail server delivers bounces into: `new` holds unread messages; a message that was read is moved to
 //! `cur`.
 //!
 //! Only regular files are read. To open a pipe or to read a device may block for good, and a symbolic link may lead
@@ -24,7 +24,7 @@ pub struct Maildir(pub PathBuf);
 #[derive(Debug)]
 pub struct MailFile {
     path: PathBuf,
-    /// What it says, or why it could not be opened.
+    /// The report in it, or why it contains none or could not be opened.
     pub content: io::Result<Result<Report, NoReport>>,
 }
 
@@ -118,7 +118,7 @@ mod tests {
         fs::write(folder.path().join("new/1.M1.mx"), bounce).unwrap();
         fs::write(folder.path().join("new/2.M2.mx:2,"), "From: zhang@borrower.example\n\nWhy?\n").unwrap();
         fs::write(folder.path().join("new/.nfs1"), "").unwrap();
-        // What cannot be read as a file.
+        // An entry that cannot be read as a file.
         fs::create_dir(folder.path().join("new/3.M3.mx")).unwrap();
         let arrived = maildir.arrived(2, &none).unwrap();
         assert_eq!(arrived.len(), 2, "no more at once than was asked for");

@@ -1,5 +1,5 @@
-//! Who or what a mail server refuses, told from its status code and its words: one table for replies to our own SMTP
-//! commands and for bounces. Pure.
+//! Classifies a mail server's refusal by its status code and words: one table for replies to our own SMTP commands and
+//! for bounces. Pure.
 //!
 //! The enhanced status code counts first (RFC 3463, RFC 7372 and the registry of IANA; Exchange Online and Gmail have
 //! details of their own). Several codes are used for opposite things, `5.7.1` above all: there the words decide. They
@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-/// Who or what is refused.
+/// The reason for a refusal: who or what the server rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) enum RefusalKind {
     /// The recipient. `gone` says that nothing will ever arrive there: there is no such mailbox, or its domain takes no
@@ -232,8 +232,8 @@ const CONTENT: [&str; 15] = [
     "phishing",
 ];
 
-/// What a refusal of class 4 or 5 is about; `None` where neither the code nor the words are known. `text` is what the
-/// server said.
+/// Classifies a refusal of class 4 or 5; `None` where neither the code nor the words are known. `text` is the server's
+/// reply.
 pub(in crate::gateway) fn classify(status: Option<Status>, text: &str) -> Option<RefusalKind> {
     // An address may hold any word.
     let lower = text.split_whitespace().filter(|word| !word.contains('@')).collect::<Vec<_>>().join(" ").to_lowercase();
@@ -279,8 +279,8 @@ fn by_status(status: Status, lower: &str) -> Option<RefusalKind> {
     })
 }
 
-/// What the words say. The order matters: "Sender address rejected: User unknown" is about the sender, "User unknown in
-/// relay recipient table" about the recipient, and "Client host rejected: content policy" about us.
+/// Classifies by the words. The order matters: "Sender address rejected: User unknown" is about the sender, "User
+/// unknown in relay recipient table" about the recipient, and "Client host rejected: content policy" about us.
 fn by_words(lower: &str) -> Option<RefusalKind> {
     if names_a_dead_mailbox(lower) || names_a_dead_domain(lower) {
         return Some(if says(lower, &SENDER) { RefusalKind::Sender } else { RefusalKind::Recipient { gone: true } });
@@ -294,7 +294,7 @@ fn by_words(lower: &str) -> Option<RefusalKind> {
     words.into_iter().find(|(words, _)| says(lower, words)).map(|(_, refused)| refused)
 }
 
-/// What is left to say where neither the detail nor the words are known.
+/// Classifies by the subject digit alone, where neither the detail nor the words are known.
 fn by_subject(status: Status) -> Option<RefusalKind> {
     match status.subject {
         1 if status.detail != 0 => Some(RefusalKind::Recipient { gone: true }),

@@ -1,9 +1,9 @@
-//! What comes back: bounces (RFC 3464, and what mail systems say in plain words), complaints (RFC 5965), and the rest,
-//! which is no business of ours. Pure.
+//! Reads returned mail: bounces (RFC 3464, and the plain words of mail systems) and complaints (RFC 5965). All other
+//! mail is ignored. Pure.
 //!
-//! A message of ours is known by its reference: in the return path that it was sent from (see `return_path`), or as the
-//! local part of the Message-ID of what is returned. What only speaks of a message, as `In-Reply-To` does, is no report
-//! about it. Nobody can guess a reference, so a forged report harms only who forges it.
+//! A message of ours is recognised by its reference: in the return path that it was sent from (see `return_path`), or
+//! as the local part of the returned message's Message-ID. A mail that only refers to a message, as `In-Reply-To` does,
+//! is no report about it. Nobody can guess a reference, so a forged report harms only its forger.
 
 use std::borrow::Cow;
 use std::thread;
@@ -17,7 +17,7 @@ use super::refusal::{RefusalKind, Status, classify, names_a_dead_mailbox};
 use super::return_path::{REFERENCE_BYTES, reference_in};
 use crate::domain::{Code, EmailAddress, Report, ReportSubject, ReportedState};
 
-/// How much of a message is looked at, in bytes. What a report says stands before the message that it returns.
+/// How much of a message is read, in bytes. A report comes before the message that it returns.
 pub const LOOKED_AT: usize = 1 << 20;
 
 /// The stack on which a message is taken apart, in bytes: enough for [`LOOKED_AT`] bytes of messages within messages.
@@ -79,10 +79,10 @@ pub fn read_on_ample_stack(raw: &[u8]) -> Result<Report, NoReport> {
     Ok(Report::Fate { about, fate, at })
 }
 
-/// What a report says.
+/// The content of a report.
 struct DeliveryReport {
     fate: ReportedState,
-    /// Of whom, if it says so.
+    /// The recipient that it is about, if it names one.
     recipient: Option<EmailAddress>,
 }
 
@@ -233,7 +233,7 @@ fn in_words(message: &Message<'_>) -> Result<ReportedState, NoReport> {
     let body = message.body_text(0).unwrap_or_default();
     let spoken: String = body.chars().take(SPOKEN).collect();
     let lower = format!("{}\n{spoken}", message.subject().unwrap_or_default()).to_lowercase();
-    // What it returns, below, is not its own words.
+    // The returned message, below, is not part of the report's own words.
     let own = ["--- below this line", "------ this is a copy", "original message"]
         .iter()
         .filter_map(|mark| lower.find(mark))
@@ -254,7 +254,8 @@ fn in_words(message: &Message<'_>) -> Result<ReportedState, NoReport> {
 #[derive(Default)]
 struct ReferenceSearch {
     in_return_path: Option<String>,
-    /// What the first message below the report's own header has: the one that is returned.
+    /// The first Message-ID below the report's own header, which is that of the returned message. The inner `None` is a
+    /// Message-ID that is not ours.
     in_message_id: Option<Option<String>>,
 }
 
@@ -347,8 +348,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = HeaderLine<'_>> {
 mod tests {
     use super::lines;
 
-    /// Whatever a stranger sends, each of its bytes is looked at once: a megabyte of `@` in one line took 2.6 seconds
-    /// when the name of the field was looked for at every one.
+    /// Each byte of hostile input is read only once: a megabyte of `@` in one line took 2.6 seconds when the name of
+    /// the field was searched for at every one.
     #[test]
     fn every_byte_is_looked_at_once() {
         let endless = [b"To: ".as_slice(), &vec![b'@'; 1 << 20]].concat();

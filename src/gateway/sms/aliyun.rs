@@ -37,7 +37,7 @@ const VERSION: &str = "2017-05-25";
 /// How far back before the end of a hand-over it may have begun; see [`Inquiry::handed_over_by`].
 const HAND_OVER: TimeDelta = TimeDelta::hours(1);
 
-/// Who we are to Aliyun: a RAM user that may call `dysms:SendSms` and `dysms:QuerySendDetails`.
+/// Aliyun credentials: a RAM user that may call `dysms:SendSms` and `dysms:QuerySendDetails`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AliyunAccount {
@@ -53,7 +53,7 @@ gateway_settings! {
         /// Where it is reached.
         #[serde(default = "endpoint")]
         pub url: Endpoint,
-        /// Who we are; while the AccessKey is changed, with the new one and with the old one.
+        /// The account; while the AccessKey is being changed, once with the new one and once with the old one.
         pub account: OneOrMore<AliyunAccount>,
         /// The approved templates, by the names of ours.
         pub templates: BTreeMap<TemplateName, TemplateSettings<NamedParameters>>,
@@ -64,7 +64,7 @@ gateway_settings! {
         /// variables, not confirmed for all of them.
         #[serde(default = "max_parameter")]
         pub max_parameter: usize,
-        /// What kind of link it lets through; never a personal one (`isv.PARAM_NOT_SUPPORT_URL`).
+        /// The kind of link that it lets through; never a personal one (`isv.PARAM_NOT_SUPPORT_URL`).
         #[serde(default = "no_link", deserialize_with = "impersonal")]
         pub link_mode: LinkMode,
     }
@@ -187,12 +187,12 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
-/// Whether a code refuses the AccessKey, before the request is looked at (Alibaba Cloud's common codes).
+/// Whether a code refuses the AccessKey, before Aliyun checks the request (Alibaba Cloud's common codes).
 fn is_of_credential(code: &str) -> bool {
     code.starts_with("InvalidAccessKeyId") || matches!(code, "SignatureDoesNotMatch" | "Forbidden.AccessKeyDisabled")
 }
 
-/// What a documented code means (gateways.md, and Alibaba Cloud's common codes); `None` for any other.
+/// The outcome of a documented code (gateways.md, and Alibaba Cloud's common codes); `None` for any other.
 fn documented(code: &str, message: &str, now: DateTime<Utc>) -> Option<Outcome> {
     let later = |after| Some(Outcome::RetryAfter { code: Code::new(code), after });
     let refused = |scope| Some(Outcome::Rejected { code: Code::new(code), scope });
@@ -293,7 +293,7 @@ impl Provider for Aliyun {
         days.into_iter().filter_map(ask).collect()
     }
 
-    /// What is not found may be there later: it is no proof.
+    /// A message that is not found may be listed later, so its absence proves nothing.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, _now: DateTime<Utc>) -> LookUp {
         let json = answer.json().unwrap_or(&Value::Null);
         let details = json.pointer("/SmsSendDetailDTOs/SmsSendDetailDTO").and_then(Value::as_array);

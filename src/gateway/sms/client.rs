@@ -34,7 +34,7 @@ use crate::gateway::{GatewayError, net};
 /// The most of an answer that is read. A gateway's answer is a line or a small JSON document.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// What stands in `User-Agent`, where the settings say nothing else.
+/// The default `User-Agent`, where the settings contain none.
 const AGENT: &str = concat!("dueherald/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, as far as it came.
@@ -91,7 +91,7 @@ pub(super) enum NoAnswer {
 pub(super) struct Client {
     host: String,
     port: u16,
-    /// What stands in `Host`.
+    /// The value of `Host`.
     authority: HeaderValue,
     tls: Option<TlsConnector>,
     allowed_networks: Vec<Network>,
@@ -215,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 type Stream = Box<dyn Duplex>;
 
-/// What reads and writes on a connection when it is polled.
+/// The future that reads and writes on a connection while it is polled.
 type Driver = Connection<TokioIo<Stream>, reqwest::Body>;
 
 /// One connection. It moves only while somebody converses on it.
@@ -283,7 +283,7 @@ async fn read(mut body: Incoming) -> Body {
     }
 }
 
-/// What stands in `Host`: the port only where it is not the usual one.
+/// The value of `Host`: with the port only if it is not the default.
 pub(super) fn authority(url: &Url) -> Option<String> {
     let host = url.host_str()?;
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))

@@ -30,7 +30,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What serde cannot say.
+    /// Checks the rules that serde cannot express.
     pub(super) fn check(&self) -> Result<(), GatewayError> {
         let problem = if self.connect_timeout >= self.timeout {
             "connect_timeout has to be shorter than timeout"

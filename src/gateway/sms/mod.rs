@@ -101,9 +101,9 @@ pub(crate) trait ReadAccount {
     fn read<A: VendorAccount + DeserializeOwned + 'static>(self) -> Option<Arc<dyn VendorAccount>>;
 }
 
-/// What one provider is about. Pure: it is handed the time, and meets no network.
+/// The vendor-specific part of a gateway. Pure: it receives the time as an argument and uses no network.
 trait Provider: Send + Sync + fmt::Debug {
-    /// What kind of link it lets through.
+    /// The kind of link that it lets through.
     fn link_mode(&self) -> LinkMode;
 
     /// How many credentials the config lists.
@@ -119,7 +119,7 @@ trait Provider: Send + Sync + fmt::Debug {
         answer.status == 401
     }
 
-    /// What its answer means.
+    /// Classifies the answer to a hand-over.
     fn verdict(&self, answer: &ProviderResponse, now: DateTime<Utc>) -> ReadResponse;
 
     /// Whether it can be asked.
@@ -133,7 +133,7 @@ trait Provider: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// What the answer to one of them says.
+    /// Reads the answer to one of the inquiries.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, now: DateTime<Utc>) -> LookUp {
         let _ = (inquiry, answer, now);
         LookUp::Unclear
@@ -159,7 +159,7 @@ pub struct SmsGateway {
     slots: Semaphore,
     clock: Arc<dyn Clock>,
     rotation: Rotation,
-    /// The codes that were told.
+    /// The undocumented codes that were already logged.
     undocumented: Mutex<BTreeSet<String>>,
 }
 
@@ -191,8 +191,8 @@ impl SmsGateway {
         let Some(_slot) = net::within(&*self.clock, left, self.slots.acquire()).await else {
             return Err(net::not_sent("deadline"));
         };
-        // What was claimed together is made ready together and leaves together: a gateway that is woken once for many
-        // answers sooner than one that is woken for each.
+        // Requests that were claimed together are prepared together and leave together: a gateway that is woken once
+        // for many answers sooner than one that is woken for each.
         tokio::task::yield_now().await;
         let Some(left) = deadline.left() else { return Err(net::not_sent("deadline")) };
         let call = self.client.exchange(request, deadline);
@@ -203,7 +203,7 @@ impl SmsGateway {
         }
     }
 
-    /// What an answer comes to, without anybody being asked: for tests of hostile answers.
+    /// The outcome of an answer, without a request: for tests of hostile answers.
     #[doc(hidden)]
     #[must_use]
     pub fn outcome_of(&self, status: u16, retry_after: Option<&str>, body: &[u8]) -> Outcome {

@@ -1,4 +1,4 @@
-//! What readers of callbacks and look-ups share. Nothing that they keep is longer than it need be.
+//! Shared by the readers of callbacks and look-ups. They keep no value longer than necessary.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
@@ -14,8 +14,8 @@ pub(super) const MAX_REPORTS: usize = 1_000;
 /// The most characters of a sender that are kept: a number in any form is shorter.
 const MAX_SENDER: usize = 40;
 
-/// What the elements of a JSON array report. One that cannot be read costs itself only; where none can, or there are
-/// too many, all of it is refused, so that the provider says it again and somebody looks.
+/// The reports in a JSON array. An unreadable element is only dropped. If all are unreadable or there are too many, the
+/// whole callback is refused, so that the provider repeats it and somebody notices.
 pub(super) fn reports(body: &[u8], read: impl Fn(&Value) -> Option<Report>) -> Result<Vec<Report>, CallbackError> {
     let elements = match serde_json::from_str(&decode(body)) {
         Ok(Value::Array(elements)) if elements.len() <= MAX_REPORTS => elements,

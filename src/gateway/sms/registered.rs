@@ -64,7 +64,7 @@ struct Fields<P: Default> {
     code: String,
     /// The text as the provider has approved it.
     text: String,
-    /// What stands in its places.
+    /// The values of its placeholders.
     #[serde(default)]
     parameters: P,
 }
@@ -92,7 +92,7 @@ pub(super) fn registered<P: Clone>(
     RegisteredTemplates { templates: templates.collect(), sign_names: sign_names.clone(), max_parameter }
 }
 
-/// A link mode for a provider that lets only links through that stand in an approved text.
+/// A link mode for a provider that lets only those links through that an approved text contains.
 pub(super) fn impersonal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LinkMode, D::Error> {
     match LinkMode::deserialize(deserializer)? {
         LinkMode::Personal => Err(de::Error::custom(

@@ -1,4 +1,4 @@
-//! What the signatures of providers are made of.
+//! The building blocks of the providers' signatures.
 
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

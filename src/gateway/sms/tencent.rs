@@ -39,7 +39,7 @@ const VERSION: &str = "2021-01-11";
 /// Signed as it is sent.
 const JSON: &str = "application/json";
 
-/// Who we are to Tencent Cloud.
+/// Tencent Cloud credentials.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TencentAccount {
@@ -64,7 +64,7 @@ gateway_settings! {
         /// Where it is reached.
         #[serde(default = "endpoint")]
         pub url: Endpoint,
-        /// Who we are; while the API key is changed, with the new one and with the old one.
+        /// The account; while the API key is being changed, once with the new one and once with the old one.
         pub account: OneOrMore<TencentAccount>,
         /// The approved templates, by the names of ours.
         pub templates: BTreeMap<TemplateName, TemplateSettings<OrderedParameters>>,
@@ -75,7 +75,7 @@ gateway_settings! {
         /// confirmed for every kind of account.
         #[serde(default = "max_parameter")]
         pub max_parameter: usize,
-        /// What kind of link it lets through; never a personal one (`ProhibitedUseUrlInTemplateParameter`).
+        /// The kind of link that it lets through; never a personal one (`ProhibitedUseUrlInTemplateParameter`).
         #[serde(default = "no_link", deserialize_with = "impersonal")]
         pub link_mode: LinkMode,
     }
@@ -133,7 +133,7 @@ impl SmsGateway {
     }
 }
 
-/// What the TC3 signature covers.
+/// The parts of a request that the TC3 signature covers.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedRequest<'a> {
     /// `POST` or `GET`.
@@ -199,7 +199,7 @@ impl Tencent {
     }
 }
 
-/// What a documented code means (gateways.md, and Tencent Cloud's common codes); `None` for any other.
+/// The outcome of a documented code (gateways.md, and Tencent Cloud's common codes); `None` for any other.
 fn documented(code: &str, now: DateTime<Utc>) -> Option<Outcome> {
     let later = |after| Some(Outcome::RetryAfter { code: Code::new(code), after });
     let refused = |scope| Some(Outcome::Rejected { code: Code::new(code), scope });
@@ -216,7 +216,7 @@ fn documented(code: &str, now: DateTime<Utc>) -> Option<Outcome> {
         | "FailedOperation.SignatureIncorrectOrUnapproved"
         | "FailedOperation.InsufficientBalanceInSmsPackage"
         | "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter" => refused(RejectScope::Gateway),
-        // Who we are was not believed, so nothing was done.
+        // Tencent refused our credentials, so it did nothing.
         _ if code.starts_with("AuthFailure") || code.starts_with("UnauthorizedOperation") => {
             refused(RejectScope::Gateway)
         }

@@ -35,7 +35,7 @@ use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, OneOrMore, net};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Who we are to Twilio.
+/// Twilio account credentials.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TwilioAccount {
@@ -48,14 +48,14 @@ pub struct TwilioAccount {
     pub webhook_key: Option<OneOrMore<SecretString>>,
 }
 
-/// What messages come from.
+/// The sender of messages.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TwilioSender {
-    /// A number or a name of our own.
+    /// A number or a sender ID of our own.
     #[serde(deserialize_with = "sender_number")]
     Number(String),
-    /// A messaging service, `MG…`, which chooses one.
+    /// A messaging service, `MG…`, which chooses a number.
     MessagingService(String),
 }
 
@@ -77,17 +77,17 @@ gateway_settings! {
         /// Where it is reached.
         #[serde(default = "endpoint")]
         pub url: Endpoint,
-        /// Who we are.
+        /// The account.
         pub account: TwilioAccount,
-        /// What messages come from: `{ number = "+15005550006" }` or `{ messaging_service = "MG…" }`.
+        /// The sender: `{ number = "+15005550006" }` or `{ messaging_service = "MG…" }`.
         pub from: TwilioSender,
-        /// The same of merchants with a sender of their own.
+        /// Senders of the merchants that have their own.
         #[serde(default)]
         pub senders: BTreeMap<MerchantId, TwilioSender>,
         /// How long Twilio may keep a message that it cannot pass on at once; at most 10 h, which is also its default.
         #[serde(default, deserialize_with = "validity")]
         pub validity: Option<Duration>,
-        /// What kind of link it lets through.
+        /// The kind of link that it lets through.
         #[serde(default)]
         pub link_mode: LinkMode,
         /// Whether Twilio itself answers STOP, as it does unless its opt-out handling was turned off.
@@ -277,7 +277,7 @@ impl Twilio {
     }
 }
 
-/// What a documented code means for a hand-over (gateways.md); `None` for any other.
+/// The outcome of a hand-over with a documented code (gateways.md); `None` for any other.
 fn documented(code: &str, answer: &ProviderResponse, now: DateTime<Utc>) -> Option<Outcome> {
     let named = Code::new(&format!("twilio-{code}"));
     Some(match code {
@@ -334,7 +334,7 @@ impl Provider for Twilio {
         self.call(Method::GET, url, credential).into_iter().collect()
     }
 
-    /// What is not listed may be yet: it is no proof.
+    /// A message that is not listed may be listed later, so its absence proves nothing.
     fn found(&self, inquiry: &Inquiry<'_>, answer: &ProviderResponse, _now: DateTime<Utc>) -> LookUp {
         let json = answer.json().unwrap_or(&Value::Null);
         let is_it = |message: &&Value| {

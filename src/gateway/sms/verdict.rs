@@ -1,4 +1,4 @@
-//! What an answer means where the provider's own words say nothing: by HTTP alone, the same for all.
+//! Classifies answers without the provider's own codes: by HTTP alone, the same for all providers.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Asia::Shanghai;
@@ -7,11 +7,11 @@ use super::client::{Body, NoAnswer, ProviderResponse};
 use crate::domain::{Code, Outcome, RejectScope};
 use crate::gateway::net;
 
-/// What an answer came to.
+/// The outcome that an answer means.
 #[derive(Debug)]
 pub(super) struct ReadResponse {
     pub(super) outcome: Outcome,
-    /// The provider's code, where it stands in no table of ours.
+    /// The provider's code, if none of our tables contains it.
     pub(super) undocumented: Option<Code>,
 }
 
@@ -21,7 +21,7 @@ impl From<Outcome> for ReadResponse {
     }
 }
 
-/// What no answer came to.
+/// The outcome of a request without an answer.
 pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
     match no_answer {
         NoAnswer::NotConnected(code) => net::not_sent(code),
@@ -29,7 +29,7 @@ pub(super) fn without_answer(no_answer: &NoAnswer) -> Outcome {
     }
 }
 
-/// What a status says by itself. `scope` is that of a 4xx that names no trouble of the gateway.
+/// The outcome by status alone. `scope` is that of a 4xx that does not point to the gateway.
 pub(super) fn by_status(answer: &ProviderResponse, now: DateTime<Utc>, scope: RejectScope) -> Outcome {
     let code = status_code(answer, None);
     let scope = match answer.status {
@@ -47,9 +47,9 @@ pub(super) fn by_status(answer: &ProviderResponse, now: DateTime<Utc>, scope: Re
     Outcome::Rejected { code, scope }
 }
 
-/// What the code of a provider means that stands in none of its tables: a 4xx refuses the request, so nothing was sent,
-/// and the gateway has the trouble, for another try can do no harm. With every other status it is not known what became
-/// of the message, for a second text is an incident.
+/// The outcome of a provider's code that none of its tables contains. A 4xx refuses the request: nothing was sent, and
+/// the gateway is blamed, since another try can do no harm. With every other status the fate of the message is unknown,
+/// since a second text would be an incident.
 pub(super) fn undocumented(answer: &ProviderResponse, code: Option<Code>, now: DateTime<Utc>) -> ReadResponse {
     let by_status = by_status(answer, now, RejectScope::Gateway);
     let Some(code) = code else { return by_status.into() };

@@ -20,7 +20,7 @@ use crate::gateway::credentials::Rotation;
 use crate::gateway::socket::{FlushMode, GatedSocket, SocketGate, TlsSocket};
 use crate::gateway::{GatewayError, mail::Mail, net};
 
-/// What a conversation is opened with; made once.
+/// Opens connections to the mail server; made once.
 pub(super) struct Connector {
     name: GatewayName,
     settings: SmtpSettings,

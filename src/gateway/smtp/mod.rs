@@ -187,7 +187,7 @@ impl SmtpGateway {
     }
 }
 
-/// What came of a message over one connection.
+/// The result of an attempt over one connection.
 enum DeliveryAttempt<'a> {
     Outcome(Outcome),
     /// The connection had died while it was parked. Its slot is given back for another one.
@@ -253,7 +253,7 @@ impl Gateway for SmtpGateway {
     }
 }
 
-/// What to look at first.
+/// Advice on the first thing to check.
 fn advice(code: &str) -> &'static str {
     match code {
         net::ADDRESS_NOT_ALLOWED => net::ADVICE_ON_ADDRESS,

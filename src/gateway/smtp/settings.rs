@@ -27,11 +27,11 @@ pub enum Security {
     Tls,
 }
 
-/// Who we are to the mail server.
+/// Mail server credentials.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    /// The account.
+    /// The user name.
     pub username: String,
     /// Its password; while it is changed, the new one and the old one.
     pub password: OneOrMore<SecretString>,
@@ -78,8 +78,8 @@ pub struct SmtpSettings {
     /// Account and password; none for a relay that knows us by our address. A list while the account is changed.
     #[serde(default)]
     pub credentials: Option<OneOrMore<Credentials>>,
-    /// Who the mail is from, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the
-    /// name here is for a merchant without one.
+    /// The sender, `Mall <repay@mall.example>`. Borrowers see the merchant's name before this address; the name here is
+    /// for a merchant without one.
     #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
     /// The merchants whose mail is from an address of their own.
@@ -123,7 +123,7 @@ pub struct SmtpSettings {
     /// The name in EHLO; the machine's name unless said otherwise.
     #[serde(default)]
     pub hello_name: Option<String>,
-    /// What kind of link it lets through.
+    /// The kind of link that it lets through.
     #[serde(default)]
     pub link_mode: LinkMode,
 }
@@ -157,10 +157,10 @@ impl SmtpSettings {
         }
     }
 
-    /// What serde cannot say.
+    /// Checks the rules that serde cannot express.
     ///
     /// # Errors
-    /// [`GatewayError::Settings`] when they contradict each other, or the key that signs cannot be used.
+    /// [`GatewayError::Settings`] when settings contradict each other, or the signing key cannot be used.
     pub fn check(&self) -> Result<(), GatewayError> {
         check_dkim("", self.dkim.as_ref(), &self.from)?;
         for (merchant, sender) in &self.senders {

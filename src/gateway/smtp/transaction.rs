@@ -37,7 +37,7 @@ impl Pipelining {
     }
 }
 
-/// What hands one message over.
+/// The hand-over of one message on a connection.
 pub(super) struct Transaction<'a> {
     pub(super) smtp: &'a mut AsyncSmtpConnection,
     pub(super) pace: Pace<'a>,
@@ -48,7 +48,7 @@ pub(super) struct Transaction<'a> {
     pub(super) awaits_content: bool,
 }
 
-/// What was said to sender and recipient.
+/// The server's reply to sender and recipient.
 type EnvelopeReply = Result<(), (SmtpStage, SmtpFailure)>;
 
 impl Transaction<'_> {

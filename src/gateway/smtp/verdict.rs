@@ -25,7 +25,7 @@ pub(super) enum SmtpStage {
     FinalDot,
 }
 
-/// What went wrong.
+/// A failure of a conversation with the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SmtpFailure {
     /// The deadline of the hand-over.
@@ -47,7 +47,7 @@ pub(super) enum SmtpFailure {
 pub(super) struct SmtpRefusal {
     code: u16,
     enhanced: Option<Status>,
-    /// Whom or what the server says that it refuses, where that is known.
+    /// The reason for the refusal, if the server's code or words give one.
     refused: Option<RefusalKind>,
 }
 
@@ -75,8 +75,8 @@ impl SmtpRefusal {
         }
     }
 
-    /// Whom or what it is about. Where neither code nor words say so, the stage does: until the recipient is named it
-    /// is about us, then about the recipient, and after the message about the message.
+    /// The reason for the refusal. Where neither code nor words give one, the stage decides: the fault is ours until
+    /// the recipient is named, then the recipient's, and after the message the message's.
     fn refused(&self, stage: SmtpStage) -> RefusalKind {
         if self.code < 500 {
             return RefusalKind::Transient;
@@ -108,7 +108,7 @@ impl SmtpRefusal {
     }
 }
 
-/// What the hand-over came to when it met `trouble` at `stage`.
+/// The outcome of a hand-over that failed with `trouble` at `stage`.
 pub(super) fn outcome(stage: SmtpStage, trouble: &SmtpFailure) -> Outcome {
     let code = match trouble {
         SmtpFailure::Refusal(refusal) => return refusal.outcome(stage),

@@ -41,7 +41,7 @@ fn daemon(name: &str, beats: i64, handed_in: Option<&str>) -> DaemonRecord {
     DaemonRecord { daemon: name.to_owned(), beats, last_at: DateTime::UNIX_EPOCH, handed_in }
 }
 
-/// What one concludes that remembers `known`, and knows how often the other had shown itself.
+/// The verdict for a daemon that remembers `known`, and 9 heartbeats of the other one.
 fn judged(known: Option<&KnownDatabase>, state: &DatabaseState) -> IncarnationVerdict {
     let first_beats = BTreeMap::from([("other".to_owned(), 9)]);
     judge(

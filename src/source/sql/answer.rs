@@ -8,16 +8,16 @@ use crate::source::check::Cells;
 use crate::source::fault::Faults;
 use crate::source::unknown::UnknownNames;
 
-/// What a query yields.
+/// The kind of a query's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResultShape {
     /// Whole instalments.
     Rows,
-    /// What was paid, or how it stands, of instalments that the ledger knows.
+    /// Amounts paid, or statuses, of instalments that the ledger knows.
     Amendments,
 }
 
-/// What an amendment may say.
+/// The columns that an amendment may have.
 const AMENDED: [Column; 5] =
     [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::Status];
 
@@ -25,10 +25,10 @@ const AMENDED: [Column; 5] =
 #[derive(Debug)]
 pub(super) struct ResultColumns {
     pub(super) yields: ResultShape,
-    /// Where each column of an import stands.
+    /// The position of each import column in the result.
     places: [Option<usize>; Column::COUNT],
     updated_at: usize,
-    /// Where the key stands, and its column's name.
+    /// The position of the key, and its column's name.
     key: (usize, &'static str),
     /// The merchant of every row.
     merchant: Option<String>,
@@ -95,7 +95,7 @@ impl ResultColumns {
         self.key.1
     }
 
-    /// What a row says, column by column. Values of a type that is not read are faults.
+    /// The texts of a row, column by column. A value of an unsupported type is a fault.
     pub(super) fn texts(&self, row: &[Field], faults: &mut Faults) -> Texts {
         let mut texts = Texts(Default::default());
         for column in Column::ALL {

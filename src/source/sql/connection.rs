@@ -8,10 +8,11 @@ use chrono::TimeDelta;
 use super::error::{Problem, plain};
 use super::field::{Field, Key, PageCursor, ResultColumn};
 
-/// What a page may take: the lender's database has other work to do. It is told so where it can be told.
+/// The time limit of a page: the lender's database has other work to do. The database enforces it too, if it supports
+/// that.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What connecting may take.
+/// The time limit of connecting.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a connection did not do it.

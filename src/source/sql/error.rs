@@ -8,13 +8,13 @@ use crate::domain::{SourceName, duration};
 #[derive(Debug, thiserror::Error)]
 #[error("source {name}: {problem}")]
 pub struct SqlError {
-    /// Which source.
+    /// The source.
     pub name: SourceName,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: Problem,
 }
 
-/// What is wrong with a source.
+/// A problem with a source.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No connection.
@@ -33,12 +33,12 @@ pub enum Problem {
          there{hint}", columns.join(", ")
     )]
     Missing {
-        /// Every one that is missing.
+        /// All missing columns.
         columns: Vec<&'static str>,
-        /// What may be meant instead.
+        /// Suggestions of similar columns; may be empty.
         hint: String,
     },
-    /// A column that stands twice, or in the query and in the config.
+    /// A column that occurs twice, or in the query and in the config.
     #[error("the column {0} comes twice; keep one (a `merchant` in the config counts as a column)")]
     Twice(&'static str),
     /// A source that amends names a column that it cannot amend.
@@ -48,14 +48,14 @@ pub enum Problem {
          currency) and status of instalments that are known; leave {0} out, or add the others"
     )]
     NotAmended(&'static str),
-    /// A column of a type that is not read.
+    /// A column of an unsupported type.
     #[error("the column {column} is of the type {found}; {advice}")]
     Type {
-        /// Which.
+        /// The column.
         column: String,
         /// The database's word for the type.
         found: String,
-        /// What to write in the query.
+        /// The advice on how to change the query.
         advice: &'static str,
     },
     /// A row without `updated_at`.

@@ -1,4 +1,4 @@
-//! What a database's column holds, and how it becomes a cell of an import.
+//! The values in a database's column, and their conversion to cells of an import.
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -80,7 +80,7 @@ impl Field {
     }
 }
 
-/// What to write instead if the column cannot be of that kind; reads on from what it is.
+/// The advice for the query if the column cannot be of that kind; reads on from the name of the kind.
 pub(super) fn unsuited(column: Column, kind: ColumnType) -> Option<&'static str> {
     let is_amount = matches!(column, Column::Amount | Column::PaidAmount);
     match (column, kind) {
@@ -103,7 +103,7 @@ pub(super) fn unsuited(column: Column, kind: ColumnType) -> Option<&'static str>
 pub(super) enum PageCursor {
     Instant(DateTime<Utc>),
     Local(NaiveDateTime),
-    /// SQLite: with the text as it stands there; `None` before the first row.
+    /// SQLite: with the text as it was read; `None` before the first row.
     Text(Option<String>, DateTime<Utc>),
     /// PostgreSQL: out of the calendar's range.
     OutOfRange(i64),
@@ -176,7 +176,7 @@ fn instant_of_text(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     Some(instant_of_local(local, zone))
 }
 
-/// What tells the rows of one instant apart.
+/// The key that distinguishes the rows of one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Key {
     /// Before every other.

@@ -44,23 +44,23 @@ use sqlite::SqliteSource;
 pub use error::{Problem, SqlError};
 pub use query::{Dialect, Query};
 
-/// What a source is made from.
+/// The settings of a source.
 #[derive(Debug, Clone)]
 pub struct SqlSettings {
-    /// Its name, which its cursor is kept by.
+    /// Its name, under which its cursor is kept.
     pub name: SourceName,
-    /// Which kind of database.
+    /// The kind of database.
     pub dialect: Dialect,
-    /// Where it is; may hold a password.
+    /// Its address; may contain a password.
     pub url: SecretString,
-    /// What is asked.
+    /// The query.
     pub query: Query,
     /// The merchant of every row, if the query yields none.
     pub merchant: Option<MerchantId>,
-    /// What times without a zone are in, and the zone of the session, in which a query works out the day of an instant.
-    /// Without one the session has the database's own, and times without a zone are UTC.
+    /// The zone of times that have none, and the zone of the session, in which a query computes the day of an instant.
+    /// If it is `None`, the session has the database's own zone, and times without a zone are UTC.
     pub zone: Option<Tz>,
-    /// The most rows that are asked for at once.
+    /// The most rows that are requested at once.
     pub page: u32,
 }
 
@@ -129,7 +129,7 @@ async fn connect(settings: &SqlSettings) -> Result<Box<dyn Connection>, SqlFailu
     })
 }
 
-/// Whose errors they are, and what waiting is measured by.
+/// The name of the source for errors, and the clock for time limits.
 struct PullContext {
     name: SourceName,
     clock: Arc<dyn Clock>,
@@ -158,16 +158,16 @@ impl PullContext {
 pub enum PullPage {
     /// The query yields instalments.
     Rows(Vec<LedgerRow>),
-    /// The query yields what was paid of known instalments, or how they stand.
+    /// The query yields amounts paid, or statuses, of known instalments.
     Amendments(Vec<Amendment>),
 }
 
 /// A page of a source.
 #[derive(Debug)]
 pub struct SqlPage {
-    /// What can be taken.
+    /// The rows that can be applied.
     pub pulled: PullPage,
-    /// What cannot.
+    /// The rows that cannot.
     pub rejected: Vec<RejectedRow>,
     /// Rows that were taken without these cells.
     pub left_out: Vec<RejectedRow>,

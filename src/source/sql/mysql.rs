@@ -23,7 +23,7 @@ pub(super) struct MySqlSource {
     connection: MySqlConnection,
     query: Query,
     zone: Tz,
-    /// What the session has: a `timestamp` comes and goes in it.
+    /// The time zone of the session: a `timestamp` is sent and received in it.
     session_zone: SessionZone,
     after: ColumnType,
     key: ColumnType,

@@ -23,7 +23,8 @@ use crate::database_host::{ForbiddenHost, check_host};
 const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_only') = 'on' \
                             and current_setting('statement_timeout') = '1min'";
 
-/// What begins every transaction behind a pooler in transaction mode, which drops or refuses settings of a session.
+/// The statement that begins every transaction behind a pooler in transaction mode, which drops or refuses settings of
+/// a session.
 const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'";
 
 /// Takes out statements that the driver has named on this backend, or that another one has left there: they have the
@@ -157,7 +158,7 @@ impl Connection for PostgresSource {
     }
 }
 
-/// Connects, and tells whether a pooler stands before the server.
+/// Connects, and says whether a pooler is in front of the server.
 async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
     let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?.application_name("dueherald");

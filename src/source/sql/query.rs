@@ -12,7 +12,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// What the scheme of a URL says.
+    /// The dialect of a URL's scheme.
     #[must_use]
     pub fn of_url(url: &str) -> Option<Self> {
         match url.split(':').next()? {
@@ -24,7 +24,7 @@ impl Dialect {
     }
 }
 
-/// What stands for a value in a query.
+/// A named parameter of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parameter {
     /// The `updated_at` of the last row before the page.
@@ -50,9 +50,9 @@ impl Parameter {
 /// A query that has its three parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// As the database takes it: `$1` to `$3`, `?1` to `?3`, or `?` each time.
+    /// The text in the database's syntax: `$1` to `$3`, `?1` to `?3`, or `?` each time.
     pub(super) text: String,
-    /// What is to be bound, in this order.
+    /// The parameters to bind, in this order.
     pub(super) binds: Vec<Parameter>,
 }
 
@@ -99,7 +99,7 @@ impl Query {
     }
 }
 
-/// What a query must look like.
+/// The required form of a query.
 const FORM: &str = "must read on from a place and in pages; end it with: where updated_at >= :after and (updated_at > \
     :after or \
                     KEY > :after_key) order by updated_at, KEY limit :limit";

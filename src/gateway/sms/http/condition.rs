@@ -1,4 +1,4 @@
-//! What an answer has to look like for a rule to hold.
+//! The conditions of the config's rules on an answer.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::gateway::sms::client::ProviderResponse;
 
-/// Looks at status, body and JSON; what is `None` is not looked at.
+/// Checks status, body and JSON; a part that is `None` is not checked.
 #[derive(Debug, Clone)]
 pub struct Condition {
     status: Option<Statuses>,
@@ -36,12 +36,12 @@ impl Condition {
             && self.json.as_ref().is_none_or(|json| json.holds(answer))
     }
 
-    /// Whether it looks at nothing that the gateway itself says.
+    /// Whether it checks the status only, and nothing that the gateway itself says.
     pub(super) fn is_status_alone(&self) -> bool {
         self.body.is_none() && self.json.is_none()
     }
 
-    /// What it looked for in JSON: the gateway's own error code, as the config spells it.
+    /// The value that it looks for in JSON: the gateway's own error code, as the config spells it.
     pub(super) fn named(&self) -> Option<&str> {
         self.json.as_ref().map(|json| json.equals.0.as_str())
     }
@@ -109,7 +109,7 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// What stands at a JSON pointer (RFC 6901).
+/// The value expected at a JSON pointer (RFC 6901).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonCondition {

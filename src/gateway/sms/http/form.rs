@@ -21,7 +21,7 @@ pub enum Method {
     Post,
 }
 
-/// What goes into the body of a request.
+/// The body of a request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RequestBody {
@@ -44,7 +44,7 @@ impl RequestBody {
     }
 }
 
-/// What a request is made from.
+/// The parts that a request is made from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestForm<'a> {
     pub(super) url: &'a Endpoint,
@@ -55,7 +55,7 @@ pub(super) struct RequestForm<'a> {
 }
 
 impl<'a> RequestForm<'a> {
-    /// What serde cannot say.
+    /// Checks the rules that serde cannot express.
     pub(super) fn check(&self) -> Result<(), GatewayError> {
         let problem = if self.method == Method::Get && !matches!(self.body, RequestBody::None) {
             "a GET has no body: set method to \"POST\" or move the fields to query"

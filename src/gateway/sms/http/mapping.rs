@@ -1,4 +1,4 @@
-//! What the callbacks of a gateway look like that the config describes.
+//! Reads a gateway's callbacks as the config describes them.
 
 use encoding_rs::{Encoding, UTF_8};
 use http::header::CONTENT_TYPE;
@@ -12,7 +12,7 @@ use crate::gateway::decode::decode;
 use crate::gateway::sms::read::{MAX_REPORTS, clipped, identifier, sender};
 use crate::gateway::sms::verdict::provider_code;
 
-/// Where a value stands in a callback.
+/// The location of a value in a callback.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallbackField {
@@ -41,9 +41,9 @@ pub struct ReceiptMapping {
     pub provider_id: Option<CallbackField>,
     /// Where it says what became of the message. A callback without it is no receipt.
     pub status: CallbackField,
-    /// What it says when the message arrived.
+    /// The statuses of a message that arrived.
     pub delivered: Vec<Scalar>,
-    /// What it says when the message will never arrive. Anything else says nothing yet.
+    /// The statuses of a message that will never arrive. Any other status decides nothing yet.
     pub undelivered: Vec<Scalar>,
     /// Those of `undelivered` after which nothing will ever arrive at that number: it is suppressed.
     #[serde(default)]
@@ -100,7 +100,7 @@ pub(super) fn read(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What one report is read from.
+/// The callback and the JSON element that one report is read from.
 struct Source<'a> {
     callback: &'a Callback<'a>,
     json: &'a Value,
@@ -127,7 +127,7 @@ impl Source<'_> {
         }
     }
 
-    /// What the gateway says that its bytes are, unless it is what is read anyway.
+    /// The declared charset of the body; `None` for UTF-8, which is read by default.
     fn charset(&self) -> Option<&'static Encoding> {
         let kind = self.callback.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
         let (_, charset) = kind.split_once("charset=")?;

@@ -20,26 +20,26 @@ gateway_settings! {
     pub struct HttpSettings {
         /// Where messages are handed over.
         pub url: Endpoint,
-        /// How.
+        /// The HTTP method.
         pub method: Method,
-        /// What is added to the URL.
+        /// Query parameters added to the URL.
         #[serde(default)]
         pub query: BTreeMap<String, Template>,
         /// Secrets that templates name as `{{ secrets.NAME }}`; while one is changed, the new one and the old one.
         #[serde(default)]
         pub secrets: BTreeMap<String, OneOrMore<SecretString>>,
-        /// What goes into the header.
+        /// Headers of the request.
         #[serde(default)]
         pub headers: BTreeMap<String, Template>,
-        /// What goes into the body.
+        /// The body of the request.
         #[serde(default)]
         pub body: RequestBody,
-        /// What an acceptance looks like. Nothing else is taken for one.
+        /// The condition for an acceptance. No other answer is treated as one.
         pub accept: Condition,
-        /// What refusals look like, looked at after `accept` and in this order.
+        /// The rules for refusals, checked after `accept` and in this order.
         #[serde(default)]
         pub reject: Vec<RejectRule>,
-        /// What "not now" looks like, looked at after `reject` and in this order.
+        /// The rules for "not now", checked after `reject` and in this order.
         #[serde(default)]
         pub retry: Vec<RetryRule>,
         /// Where the gateway's own number for the message is.
@@ -48,16 +48,16 @@ gateway_settings! {
         /// The sender IDs of merchants: what templates name as `{{ sender }}`; by default the merchant's signature.
         #[serde(default)]
         pub senders: BTreeMap<MerchantId, String>,
-        /// How it is asked what became of a message, where it can be.
+        /// The request that asks about the fate of a message, where the gateway offers one.
         #[serde(default)]
         pub look_up: Option<LookUpSettings>,
-        /// What its receipts look like.
+        /// How to read its receipts.
         #[serde(default)]
         pub receipts: Option<ReceiptMapping>,
-        /// What the replies that it passes on look like.
+        /// How to read the replies that it passes on.
         #[serde(default)]
         pub replies: Option<ReplyMapping>,
-        /// What kind of link it lets through.
+        /// The kind of link that it lets through.
         #[serde(default)]
         pub link_mode: LinkMode,
         /// Whether the provider itself answers who opts out.
@@ -67,7 +67,7 @@ gateway_settings! {
 }
 
 impl HttpSettings {
-    /// What serde cannot say. `is_called_back`: there is a callback address.
+    /// Checks the rules that serde cannot express. `is_called_back`: there is a callback address.
     pub(super) fn check(&self, is_called_back: bool) -> Result<(), GatewayError> {
         self.form().check()?;
         let look_up = self.look_up.iter().flat_map(|look_up| look_up.form().templates());
@@ -109,30 +109,30 @@ impl HttpSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookUpSettings {
-    /// Where it is asked.
+    /// The address of the request.
     pub url: Endpoint,
-    /// How.
+    /// The HTTP method.
     #[serde(default = "get")]
     pub method: Method,
-    /// What is added to the URL.
+    /// Query parameters added to the URL.
     #[serde(default)]
     pub query: BTreeMap<String, Template>,
-    /// What goes into the header.
+    /// Headers of the request.
     #[serde(default)]
     pub headers: BTreeMap<String, Template>,
-    /// What goes into the body.
+    /// The body of the request.
     #[serde(default)]
     pub body: RequestBody,
-    /// What the answer about a message looks like that it took over.
+    /// The condition for a message that the gateway took over.
     pub accepted: Condition,
-    /// What it looks like when the message has arrived, looked at first.
+    /// The condition for a message that has arrived, checked first.
     #[serde(default)]
     pub delivered: Option<Condition>,
-    /// What it looks like when it never will, looked at next.
+    /// The condition for a message that will never arrive, checked next.
     #[serde(default)]
     pub undelivered: Option<Condition>,
-    /// What it looks like when the gateway never had the message, and how long after the hand-over that is a proof.
-    /// Only where its documentation promises it.
+    /// The condition for a message that the gateway never had, and how long after the hand-over it is a proof. Only
+    /// where the gateway's documentation promises it.
     #[serde(default)]
     pub not_sent: Option<RetryRule>,
     /// Where the gateway's own number for the message is.

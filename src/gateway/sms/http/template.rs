@@ -10,7 +10,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize, Serializer, ser};
 use serde_json::Value;
 
-/// What a template may name.
+/// The values that a template may name.
 pub(super) struct Values<'a> {
     /// The phone, `+8613800138000`.
     pub(super) to: &'a str,
@@ -24,9 +24,9 @@ pub(super) struct Values<'a> {
     pub(super) attempt: u32,
     /// The merchant's signature.
     pub(super) sender: &'a str,
-    /// Where its receipts come in, with the reference in it; empty where none do.
+    /// The address that receives its receipts, with the reference in it; empty where there is none.
     pub(super) callback: &'a str,
-    /// What `[gateways.*.secrets]` holds, as one request uses it.
+    /// The secrets of `[gateways.*.secrets]`, as one request uses them.
     pub(super) secrets: Secrets<'a>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Values<'a> {
         Context { values: self, for_engine: OnceCell::new() }
     }
 
-    /// What one of [`NAMES`] stands for.
+    /// The value of one of [`NAMES`].
     fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         Some(Cow::Borrowed(match name {
             "to" => self.to,

@@ -1,4 +1,4 @@
-//! What an answer means by the rules of the config.
+//! Classifies answers by the rules of the config.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use crate::gateway::LookUp;
 use crate::gateway::sms::client::{Body, ProviderResponse};
 use crate::gateway::sms::verdict::{by_status, retry_after, status_code};
 
-/// What the answer came to.
+/// The outcome of a hand-over, by its answer.
 pub(super) fn outcome(settings: &HttpSettings, answer: &ProviderResponse, now: DateTime<Utc>) -> Outcome {
     // An answer that did not come whole proves no acceptance, whatever its status says.
     let whole = matches!(answer.body, Body::Whole(_));
@@ -26,7 +26,7 @@ pub(super) fn outcome(settings: &HttpSettings, answer: &ProviderResponse, now: D
     by_status(answer, now, RejectScope::Recipient)
 }
 
-/// What the answer to a look-up says about a message that was handed over by then.
+/// Reads the answer to a look-up about a message that was handed over by `handed_over_by`.
 pub(super) fn found(
     settings: &LookUpSettings,
     answer: &ProviderResponse,
