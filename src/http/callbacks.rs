@@ -10,7 +10,7 @@
 //! | 413 | its body is larger than [`MAX_BODY`] |
 //! | 503 | the store failed or did not answer in time; providers come again |
 //!
-//! Nothing of a callback is logged, not its path either: the secret stands in it.
+//! Nothing of a callback is logged, not even its path, because that contains the secret.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -41,7 +41,7 @@ use crate::pipeline::{Intake, Trust};
 /// Compared with where there is no such gateway, so that the time taken does not tell.
 static NOBODYS: LazyLock<Fingerprint> = LazyLock::new(|| fingerprint("no gateway has this secret"));
 
-/// What callbacks are taken in by.
+/// The dependencies of the callback pages, and the endpoint of each gateway.
 #[derive(Debug, Clone)]
 pub struct Inbox {
     /// Records what is reported.
@@ -60,7 +60,7 @@ struct CallbackEndpoint {
 }
 
 impl Inbox {
-    /// What takes in callbacks in this process: a door for each gateway with a `callback_secret`.
+    /// The inbox of this process: an endpoint for each gateway with a `callback_secret`.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let doors = app.config.callback_secrets.keys().filter_map(|name| {

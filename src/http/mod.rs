@@ -12,7 +12,7 @@
 //! | `go` | the way from the page to the target of a route, which is counted |
 //! | `verify` | `/verify`: whether a message is genuine, by its check code |
 //! | `hosts` | under which hosts pages are served |
-//! | `limit` | how often one client may ask, and how much is put on record through one link |
+//! | `limit` | how often one client may ask, and how much one link may write |
 //! | `refusals` | counts what visitors are refused |
 //! | `serve` | a router behind a listener: time-outs, the stop |
 //! | `connections` | how many connections may be open, and which is closed when there are too many |
@@ -100,7 +100,7 @@ pub const MAX_HEAD: usize = 16 * 1024;
 /// How long requests in flight may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(5);
 
-/// What is kept of a secret to compare with.
+/// The digest of a secret, kept for comparisons.
 type Fingerprint = [u8; 32];
 
 /// Digests have one length, so that a comparison does not tell that of the secret.
