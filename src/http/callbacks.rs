@@ -1,14 +1,14 @@
-//! `/callbacks/{gateway}/{secret}`: where providers report what became of messages and what people answered.
+//! `/callbacks/{gateway}/{secret}`: providers report the fate of messages, and the answers of borrowers.
 //!
 //! | answer | when |
 //! |---|---|
 //! | 200, with what the provider wants to read | all of it is stored |
-//! | 404, the page of every other path | no such gateway, or a wrong secret: it is not told which |
+//! | 404, the page of every other path | no such gateway, or a wrong secret: the answer does not reveal which |
 //! | 429 | the same, too often from one client |
 //! | 403 | its signature is missing or wrong |
 //! | 400 | it is not what this provider sends |
 //! | 413 | its body is larger than [`MAX_BODY`] |
-//! | 503 | the store failed or did not answer in time; providers come again |
+//! | 503 | the store failed or did not answer in time; providers try again |
 //!
 //! Nothing of a callback is logged, not even its path, because that contains the secret.
 
