@@ -298,8 +298,7 @@ fn paths_start_from_the_folder_of_the_config() {
     assert_eq!(capture.folder.as_deref(), Some(Path::new("conf/captured")));
 }
 
-/// A default in a comment of the sample must equal the value that applies without it, so that the sample cannot state a
-/// stale default.
+/// A default in a comment of the sample equals the value without it, so the sample cannot state a stale one.
 #[test]
 fn the_sample_tells_the_defaults() {
     let mut section = String::new();

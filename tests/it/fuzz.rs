@@ -1,10 +1,10 @@
 //! Input from strangers that the crate's own code reads, with hostile values drawn by proptest: nothing panics, no
 //! result grows beyond its input, and no input is mistaken for something else.
 //!
-//! Every such test has `fuzz` in its name, wherever it stands; `cargo test --test it -- fuzz` plays them all.
-//! `./tests/run faults` plays the long form, a million cases of each (fewer where a page is rendered for each), and
-//! prints the slowest input of each parser. (That an endless line of an import and an endless e-mail are not kept is
-//! shown where they are read.)
+//! Every such test has `fuzz` in its name, in whichever file it is; `cargo test --test it -- fuzz` plays them all.
+//! `./tests/run faults` plays the long form, a million cases of each (fewer where each case renders a page), and prints
+//! the slowest input of each parser. (Other tests, beside the readers, show that an endless line of an import and an
+//! endless e-mail are not kept in memory.)
 
 mod answers;
 mod growth;
