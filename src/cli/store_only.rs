@@ -28,7 +28,7 @@ pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Wr
     blame_schema(&*store, done).await
 }
 
-/// The state folder that an SQLite file which somebody deleted has left behind, if the config does not name one.
+/// The state folder, at its usual place, of an SQLite file that somebody deleted.
 fn state_of_deleted(database: &Database) -> Option<PathBuf> {
     let DatabaseUrl::Sqlite { file } = &database.url else { return None };
     let state = StateDir::usual(Some(database), Path::new(""));
