@@ -53,7 +53,7 @@ struct Args {
     /// Be a sink (of the benchmark itself)
     #[arg(long, hide = true)]
     sink: Option<String>,
-    /// What cargo says to every benchmark
+    /// The argument that cargo passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -1,4 +1,4 @@
-//! What the same work costs without dueherald around it: loops over the libraries that it stands on.
+//! The cost of the same work without dueherald around it: loops over the libraries that it uses.
 
 use std::io;
 use std::net::SocketAddr;

@@ -12,7 +12,7 @@ use crate::Anyhow;
 /// Ticks of /proc in a second: the same on every Linux that matters.
 const TICKS: f64 = 100.0;
 
-/// What a process did from its start to its end.
+/// The measurements of a process from its start to its end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ran {
     /// From spawn to exit.
@@ -21,7 +21,7 @@ pub(crate) struct Ran {
     pub(crate) cpu: f64,
     /// The most memory that was resident, in MB.
     pub(crate) peak_mb: f64,
-    /// What it printed.
+    /// The standard output of the process.
     pub(crate) output: String,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Binary<'a> {
     pub(crate) config: &'a Path,
 }
 
-/// How often it is looked whether a process has ended, until its memory is looked at once.
+/// The benchmark reads the memory peak of a process once in this many checks of whether it has ended.
 const LOOKS: u32 = 25;
 
 impl Binary<'_> {

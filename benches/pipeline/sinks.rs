@@ -49,7 +49,7 @@ impl Drop for Sink {
     }
 }
 
-/// What a sink process does: prints its port, then answers until it is ended.
+/// The main function of a sink process: prints its port, then answers until it is killed.
 pub(crate) async fn serve(protocol: &str) -> Anyhow<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = std::io::stdout();
@@ -76,8 +76,8 @@ async fn smtp_conversation(mut stream: TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
         let (end, whole): (&[u8], _) = if in_message { (b"\r\n.\r\n", true) } else { (b"\r\n", chunk_is_whole(&seen)) };
-        // What ends a message, or a group of commands, stands at the end of what is there: nobody sends more before an
-        // answer.
+        // The end of a message, or of a group of commands, is the end of the buffered bytes: the client sends no more
+        // before an answer.
         if !seen.ends_with(end) || !whole {
             continue;
         }

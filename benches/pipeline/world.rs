@@ -1,4 +1,4 @@
-//! What is measured on: a config, invented borrowers, and reminders that are due.
+//! The environment of the measurements: a config, invented borrowers, and reminders that are due.
 
 use std::fs;
 use std::path::PathBuf;
@@ -153,7 +153,7 @@ key = "0123456789abcdef0123456789abcdef"
 "#
         );
         fs::write(self.config(), text)?;
-        // The link key stands in it.
+        // The file contains the link key.
         Ok(fs::set_permissions(self.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600))?)
     }
 

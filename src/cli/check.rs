@@ -39,15 +39,15 @@ pub struct CheckArgs {
 /// How far apart the clocks of the database and of the machine may be.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 
-/// An end that `--online` asks whether it is ready.
+/// An endpoint that `--online` asks whether it is ready.
 pub struct CheckedEndpoint<'a> {
     name: String,
-    /// What it says of itself, or what is wrong with it.
+    /// The endpoint's description of itself, or the reason why it cannot be used.
     answer: BoxFuture<'a, Result<String, String>>,
 }
 
 impl<'a> CheckedEndpoint<'a> {
-    /// One that answers `answer`, or what is wrong with it.
+    /// An endpoint that is `ready`, or not ready for the reason in the error.
     pub fn new(name: impl Into<String>, answer: impl Future<Output = Result<(), String>> + Send + 'a) -> Self {
         Self { name: name.into(), answer: Box::pin(async { answer.await.map(|()| "ready".to_owned()) }) }
     }
@@ -100,7 +100,7 @@ impl<'a> CheckedEndpoint<'a> {
         })
     }
 
-    /// What the database does not guard against; nothing is broken by it.
+    /// The durability that the database does not guarantee; reported as a warning, not as a failure.
     pub fn durability(store: &'a dyn Store, clock: Arc<dyn Clock>) -> Self {
         let answer = async move {
             let asked_at = clock.now();
@@ -403,7 +403,7 @@ fn show_remarks(remarks: &[String], out: &mut dyn Write) -> io::Result<()> {
 const SHORTENED: &str =
     "is of a public link shortener: anybody can make such links, so filters stop them and borrowers do not trust them";
 
-/// What is no mistake, but may not be meant.
+/// Settings that are valid, but perhaps not intended.
 fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     let mut remarks = Vec::new();
     for merchant in config.policy.merchants.values() {

@@ -30,16 +30,16 @@ use crate::plan::{Due, local_date, to_utc};
 use crate::source::{Encoding, Format, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
-/// Who tries it has one browser or two.
+/// A trial needs no more than a browser or two.
 const MAX_CONNECTIONS: usize = 100;
 
 /// The merchant whose day is played and who stands in for merchants of a file that the sample config does not know.
 const HOUSE: &str = "mall";
 
-/// Who of the sample asks, after the reminders were planned, not to be contacted by SMS.
+/// The borrower of the sample who opts out of SMS after the reminders were planned.
 const OPTS_OUT: &str = "B1006";
 
-/// What makes the sample's paid row open again: it is planned while still open, and paid before it would be sent.
+/// Replacements that reopen the sample's paid row: it is planned while still open, and paid before it would be sent.
 const BEFORE_PAYMENT: [(&str, &str); 2] = [(",128.50,128.50,", ",128.50,,"), (",paid,", ",open,")];
 
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ pub(super) async fn run(args: DemoArgs, out: &mut (dyn Write + Send)) -> Result<
     show::imported(&imported, out)?;
     plan(&app, start).await?;
     if args.input.is_none() {
-        // What happens between planning and sending: one pays, one opts out.
+        // Between planning and sending, one borrower pays and one opts out.
         take(&app, Cursor::new(sample(start)?), Some(Format::Csv)).await?;
         opt_out(&app, start).await?;
     }

@@ -39,7 +39,7 @@ pub(super) struct ExplainArgs {
     format: Format,
 }
 
-/// What is printed as JSON.
+/// The JSON form of an explanation.
 #[derive(Debug, Serialize)]
 struct ExplanationJson<'a> {
     /// The config whose lines are named.

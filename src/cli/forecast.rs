@@ -96,7 +96,7 @@ fn outlets(app: &App) -> BTreeMap<Channel, ForecastGateway> {
     app.config.channels.iter().filter_map(|(channel, names)| Some((*channel, outlet(names)?))).collect()
 }
 
-/// What a reader must know to read the figures right.
+/// Notes without which the figures would be misread.
 async fn notes(app: &App) -> Result<Vec<String>, CliError> {
     let mut notes = vec![
         "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out"

@@ -68,7 +68,7 @@ async fn list(format: Format, config: &Config, out: &mut (dyn Write + Send)) -> 
     })
 }
 
-/// What daemons told of gateways in the last day.
+/// The gateway states that daemons recorded in the last day.
 async fn states(config: &Config) -> Result<Vec<GatewayState>, StoreError> {
     let store = app::open_store(&config.database, &Time::Real).await?;
     store.ready().await?;

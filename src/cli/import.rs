@@ -14,8 +14,8 @@ use crate::private_file;
 use crate::source::{Encoding, Format, LastLine, RejectedRow, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
 
-/// Reads instalments and their borrowers from CSV or JSON lines. A line that is not sound is told and does not stop the
-/// rest; the same file twice changes nothing.
+/// Reads instalments and their borrowers from CSV or JSON lines. An invalid record is reported and does not stop the
+/// rest; importing the same file twice changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportArgs {
     /// The file to read; - reads the standard input.
@@ -27,7 +27,7 @@ pub struct ImportArgs {
     /// Pull all of the source again, not only what was changed.
     #[arg(long, requires = "source")]
     pub from_start: bool,
-    /// What is in it, csv or jsonl [default: by the file's name, else by its first character].
+    /// Format of the records, csv or jsonl [default: by the file's name, else by its first character].
     #[arg(long, value_name = "csv|jsonl")]
     pub format: Option<Format>,
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that].
@@ -64,7 +64,7 @@ pub enum SummaryForm {
     Json,
 }
 
-/// How an import ended that came to its end.
+/// The result of an import that read its whole input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportResult {
     /// Everything was taken: exit code 0.
@@ -85,7 +85,7 @@ impl ImportResult {
     }
 }
 
-/// Why an import did not come to its end.
+/// Why an import failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFailure {
     /// The arguments cannot be meant so: exit code 2.
@@ -96,7 +96,7 @@ pub enum ImportFailure {
     File {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The import was refused or stopped: exit code 1.
@@ -165,7 +165,7 @@ pub async fn run<L: Ledger + ?Sized>(
     tell(out, &name(file), args, &summary)
 }
 
-/// What an input is called.
+/// The name of an input in messages.
 fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }

@@ -62,7 +62,7 @@ pub enum InitError {
     File {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The sample is broken: exit code 1.
@@ -71,7 +71,7 @@ pub enum InitError {
     /// The operating system has no randomness for keys: exit code 1.
     #[error("the operating system gave no randomness for the keys: {0}")]
     Entropy(#[from] getrandom::Error),
-    /// What was done could not be told: exit code 1.
+    /// The summary could not be printed: exit code 1.
     #[error("the summary could not be written: {0}")]
     Output(#[from] io::Error),
 }

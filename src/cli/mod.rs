@@ -116,7 +116,7 @@ enum Command {
 enum Exit {
     /// Everything was done.
     Done,
-    /// It was found out that something is wrong, and reported.
+    /// The command found a problem and reported it.
     Unwell,
     /// Part of it was done, and the rest was reported.
     Partly,
@@ -221,7 +221,7 @@ fn block_on(task: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, 
         }
     });
     let ended = runtime.block_on(task);
-    // What still blocks a thread, a file that gives no answer say, must not keep the process.
+    // A blocked thread, for example one that reads a file on a hanging network mount, must not keep the process alive.
     runtime.shutdown_background();
     ended
 }
@@ -231,8 +231,8 @@ fn find_config(option: Option<&Path>) -> Result<PathBuf, CliError> {
 }
 
 impl Command {
-    /// Whether it works on ledger and outbox alone. Such a command resolves no secret of a gateway, a link or a source,
-    /// and a mistake in these sections does not keep it from working.
+    /// Whether it needs only the ledger and outbox. A mistake in the sections of gateways, links or sources does not
+    /// keep such a command from working, nor does a secret there that cannot be resolved.
     fn needs_only_the_store(&self) -> bool {
         match self {
             Self::Migrate | Self::Database(_) | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,

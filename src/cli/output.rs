@@ -1,4 +1,4 @@
-//! What commands print and log to: streams whose reader may go away while the command works.
+//! The streams that commands print and log to; their reader may go away while the command works.
 
 use std::io::{self, ErrorKind, Write};
 

@@ -44,7 +44,7 @@ pub(super) async fn run(
     let gateway = mail_gateway(app, gateway)?;
     let mut raw = Vec::new();
     input.take(LOOKED_AT as u64).read_to_end(&mut raw)?;
-    // Who pipes a longer one is not to find the pipe closed.
+    // Reads the rest, so that a mail server that pipes a longer message does not find the pipe closed.
     io::copy(input, &mut io::sink())?;
     let report = match read(&raw) {
         Ok(report) => report,

@@ -290,12 +290,12 @@ async fn print_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn 
     Ok(())
 }
 
-/// What kind of link each gateway lets through now.
+/// The kind of link that each gateway lets through now.
 pub(super) fn link_modes(app: &App) -> BTreeMap<GatewayName, LinkMode> {
     app.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.link_mode())).collect()
 }
 
-/// A number of borrowers as it is told.
+/// A row of the table of affected borrowers.
 #[derive(Debug, Serialize)]
 struct ReachRow {
     channel: &'static str,
@@ -346,7 +346,7 @@ fn status(route: &Route, now: DateTime<Utc>) -> Status {
     }
 }
 
-/// What the probes say of a route.
+/// The health of a route according to its probes.
 #[derive(Debug, Serialize)]
 struct RouteHealthJson {
     degraded: bool,

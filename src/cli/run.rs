@@ -12,7 +12,7 @@ use crate::daemon::{self, Role};
 /// Run as a background job until SIGTERM.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// What this daemon does; several daemons may share the work on one PostgreSQL
+    /// Work that this daemon does; several daemons may share it on one PostgreSQL
     #[arg(
         long, value_enum, value_delimiter = ',',
         default_values_t = [Role::Pull, Role::Scan, Role::Dispatch, Role::Web],

@@ -26,7 +26,7 @@ pub(super) struct ScanArgs {
 }
 
 impl ScanArgs {
-    /// What is to be looked at.
+    /// The scope of the scan that the options select.
     pub(super) fn extent(&self) -> ScanScope {
         match self {
             Self { at: Some(_), .. } => ScanScope::Aside,

@@ -28,14 +28,14 @@ pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Wr
     blame_schema(&*store, done).await
 }
 
-/// What daemons remember of an SQLite file that somebody has deleted, where the config names no place for it.
+/// The state folder, at its usual place, of an SQLite file that somebody deleted.
 fn state_of_deleted(database: &Database) -> Option<PathBuf> {
     let DatabaseUrl::Sqlite { file } = &database.url else { return None };
     let state = StateDir::usual(Some(database), Path::new(""));
     state.folder().filter(|folder| !file.exists() && folder.exists()).map(Path::to_owned)
 }
 
-/// A database that is made anew has nothing to do with the one before: its record would hold the sending.
+/// A new database has nothing to do with the previous one, whose record would make daemons hold the sending.
 fn set_aside(folder: &Path, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let place = |number: u32| {
         let mut name = folder.as_os_str().to_owned();

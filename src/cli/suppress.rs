@@ -79,7 +79,7 @@ struct LiftArgs {
     signed: SignedArgs,
 }
 
-/// Who changes something, and why.
+/// The person who makes a change, and the reason.
 #[derive(Debug, Args)]
 struct SignedArgs {
     /// Reason (recorded)
@@ -100,7 +100,7 @@ fn signed(actor: &str, reason: &str, now: DateTime<Utc>) -> Result<ManualChange,
     Ok(AuditNote::new(actor, reason).map_err(|error| CliError::Use(error.to_string()))?.at(now))
 }
 
-/// What a stop is about.
+/// The scope of a stop.
 #[derive(Debug, Clone, Args)]
 #[command(group(ArgGroup::new("scope").required(true).multiple(true).args(["merchant", "channel", "all"])))]
 pub(super) struct StopScope {

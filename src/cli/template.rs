@@ -31,7 +31,7 @@ use crate::store::ReminderFilter;
 pub(super) use lengths::{parts_in_words, sms_length, sms_price};
 pub use lint::lint;
 
-/// What can be done with templates.
+/// The template commands.
 #[derive(Debug, Subcommand)]
 pub enum TemplateCommand {
     /// Show every template, its languages and where it comes from.
@@ -98,9 +98,9 @@ pub enum TemplateCommandError {
     /// There is no such template.
     #[error("there is no template {name}; there are {known}")]
     NoTemplate {
-        /// What was asked for.
+        /// The name in the request.
         name: TemplateName,
-        /// What there is.
+        /// The known names.
         known: String,
     },
     /// There is no such merchant.
@@ -120,7 +120,7 @@ pub enum TemplateCommandError {
     Io(#[from] io::Error),
 }
 
-/// What `template check` came to.
+/// The verdict of `template check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckVerdict {
     /// Nothing to say.

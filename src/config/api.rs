@@ -13,22 +13,23 @@ use crate::domain::MerchantId;
 /// `[api]`: where the lender's own systems talk to the daemon.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Where it listens, if there is a token.
+    /// The address of the API server; it listens only if there is a token.
     pub listen: SocketAddr,
-    /// Who may; nobody without one.
+    /// The tokens that give access; an empty list closes the API.
     pub tokens: Vec<ApiToken>,
 }
 
 /// One entry of `[[api.tokens]]`.
 #[derive(Debug, Clone)]
 pub struct ApiToken {
-    /// Which system it is for; on record for what it does.
+    /// The name of the system that uses it; recorded with every change that the system makes.
     pub name: String,
-    /// What it shows, [`LEAST_TOKEN`] characters or more: the one that is used, and those that are still accepted.
+    /// The secrets that authenticate the system, each of [`LEAST_TOKEN`] characters or more: the current one, and older
+    /// ones that are still accepted.
     pub tokens: Vec<SecretString>,
-    /// Whose borrowers it is for.
+    /// The merchants whose borrowers it gives access to.
     pub merchants: BTreeSet<MerchantId>,
-    /// What it may do.
+    /// The allowed actions.
     pub actions: BTreeSet<ApiAction>,
 }
 
@@ -40,7 +41,7 @@ impl ApiToken {
     }
 }
 
-/// What a token may be allowed to do.
+/// An action that a token may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ApiAction {
     /// See a borrower's hold and preferences.

@@ -14,7 +14,7 @@ use super::secret::ReadFile;
 use super::value::{Value, text, weekday};
 use crate::plan::Calendar;
 
-/// What stands in `[calendars.*]`, by name; `None` where there was a mistake.
+/// The calendars of `[calendars.*]`, by name; `None` for one with a mistake.
 pub(super) struct Calendars(BTreeMap<String, Option<Arc<Calendar>>>);
 
 impl Calendars {

@@ -1,5 +1,5 @@
-//! What is only seen when sections are compared. What was mistaken by itself is not held against others: a rule for a
-//! merchant whose time zone is misspelled names a merchant that is there.
+//! Checks that compare sections. A section that has a mistake of its own still counts as present: a rule may name a
+//! merchant whose time zone is misspelled.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHost
 use crate::plan::Rule;
 use crate::render::{Phase, SigningKeys};
 
-/// What was read; `None` stands for what is there but mistaken.
+/// The sections as read; `None` for an entry that is present but has a mistake.
 pub(super) struct Parts<'p> {
     pub(super) merchants: &'p BTreeMap<MerchantId, Option<Merchant>>,
     pub(super) rules: &'p [ReadRule],
@@ -201,7 +201,7 @@ fn leases_outlast_calls(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// A provider calls an address that it is told, and never the one that a request came to.
+/// Checks that providers have an address to call: `links.base`, never the host of a request, with a `callback_secret`.
 fn callbacks_find_the_way(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     if parts.links.is_some_and(|links| links.base.is_none()) {
         for name in parts.callback_secrets.keys() {
@@ -288,7 +288,7 @@ fn tokens_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// What a rule's messages are made from: its own template, or those of the phases in which its steps lie.
+/// The templates of a rule's messages: its own template, or those of the phases in which its steps lie.
 fn templates_of(rule: &Rule) -> BTreeSet<&str> {
     let phase = |offset: i32| match offset.cmp(&0) {
         Ordering::Less => Phase::Before,

@@ -53,7 +53,7 @@ pub enum DatabaseUrl {
     },
 }
 
-/// What stands in the config where a database is to be named.
+/// Examples of a database URL, for error messages.
 const FORM: &str = r#""sqlite:dueherald.db" or "postgres://dueherald@127.0.0.1/dueherald""#;
 
 pub(super) fn read(

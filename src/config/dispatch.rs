@@ -22,7 +22,7 @@ pub struct Dispatch {
     pub retry: RetryPolicy,
     /// Where a daemon keeps what it remembers outside the database.
     pub state_dir: StateDir,
-    /// Who alone may be written to.
+    /// If set, the daemon writes to no other recipients.
     pub only_to: Option<RecipientAllowlist>,
 }
 

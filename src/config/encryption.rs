@@ -1,4 +1,4 @@
-//! `[encryption]`: what phone numbers, e-mail addresses and names are encrypted with in the database.
+//! `[encryption]`: the keys that encrypt phone numbers, e-mail addresses and names in the database.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,14 +12,15 @@ use crate::domain::{KeyRing, KeyRingError};
 pub struct Encryption {
     /// The first one encrypts, all of them decrypt.
     pub keys: Vec<EncryptionKey>,
-    /// What addresses are compared by: it stays for the life of the database.
+    /// The key of the blind index, by which the store compares addresses: it must not change for the life of the
+    /// database.
     pub index_key: SecretString,
 }
 
 /// One entry of `[[encryption.keys]]`.
 #[derive(Debug, Clone)]
 pub struct EncryptionKey {
-    /// Stands in every value that was encrypted with the key; an id that was once used is never given to another key.
+    /// Is part of every value that the key encrypted; a used id must never be given to another key.
     pub id: u8,
     /// The key's text.
     pub secret: SecretString,

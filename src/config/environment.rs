@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::{Mistake, any_of};
 use super::origin::{ByteRange, NOWHERE, Origin, RawNumber, shift};
 
-/// What such variables begin with. Two underscores, because Kubernetes sets `DUEHERALD_PORT` and the like for a service
-/// that is called so.
+/// The prefix of these variables. It has two underscores, because Kubernetes sets `DUEHERALD_PORT` and the like for a
+/// service of that name.
 pub(super) const PREFIX: &str = "DUEHERALD__";
 
 /// Lays the variables over the tree, in the order of their names.

@@ -41,7 +41,7 @@ pub enum GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// What it carries.
+    /// The channel that it carries.
     #[must_use]
     pub fn channel(&self) -> Channel {
         match self {
@@ -120,7 +120,7 @@ pub(super) struct ReadGateways {
     pub(super) rates: BTreeMap<GatewayName, RateLimit>,
     /// The prices of those that name one.
     pub(super) prices: BTreeMap<GatewayName, Price>,
-    /// What stands in the callback addresses of those that are called back.
+    /// The secrets in the callback addresses of gateways that have them.
     pub(super) callback_secrets: BTreeMap<GatewayName, Vec<SecretString>>,
     /// The words that those refuse that name any.
     pub(super) banned_words: BTreeMap<GatewayName, Vec<String>>,
@@ -208,8 +208,8 @@ fn price(section: &mut Section<'_, '_, '_>) -> Option<Price> {
 /// The least length of a callback secret, in characters.
 const LEAST_SECRET: usize = 24;
 
-/// `callback_secret`, which any kind of gateway may have. It stands in an address, so that it is made of what needs no
-/// encoding there.
+/// `callback_secret`, which any kind of gateway may have. It is part of an address, so it consists of characters that
+/// need no encoding there.
 fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
     const ADVICE: &str = "make one with `openssl rand -hex 24`";
     let secret = text(value)?;
@@ -222,7 +222,8 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
     Ok(secret.into())
 }
 
-/// What no message costs: it keeps sums over many millions of messages within what [`Decimal`] holds.
+/// The exclusive upper limit of a price per message. It keeps sums over many millions of messages within the range of
+/// [`Decimal`].
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {

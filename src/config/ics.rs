@@ -21,7 +21,7 @@ pub(super) struct NamedDays {
     pub(super) working_days: BTreeSet<NaiveDate>,
 }
 
-/// What is wrong on a line, from 1.
+/// A line number, from 1, and the mistake on that line.
 pub(super) type CalendarFlaw = (usize, String);
 
 /// A line of content: its number, and name, parameters and value in it.

@@ -1,4 +1,4 @@
-//! Secrets that stand in the config file itself: the file is then a secret too.
+//! Secrets in the config file itself, which make the file a secret too.
 
 use reqwest::Url;
 use toml::Spanned;
@@ -22,8 +22,8 @@ pub(super) fn find(tree: &DeTable<'_>) -> Vec<InlineSecret> {
     found
 }
 
-/// A mistake for each that stands in a config file that others can read. What came from the environment stands in no
-/// file.
+/// A mistake for each secret in a config file that others can read. Values from the environment do not count: they are
+/// in no file.
 pub(super) fn mistakes(tree: &DeTable<'_>, origin: &Origin<'_>, inputs: &Inputs<'_>) -> Vec<Mistake> {
     let secrets = find(tree).into_iter().map(|secret| (origin.place(&secret.span), secret.key));
     let mut secrets = secrets.filter(|(place, _)| matches!(place, Location::Line { .. })).peekable();

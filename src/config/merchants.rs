@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
 
-/// What stands in `[merchants.*]`.
+/// The parsed `[merchants.*]` sections.
 #[derive(Default)]
 pub(super) struct Merchants {
     /// By name; `None` where there was a mistake.
@@ -26,7 +26,7 @@ pub(super) struct Merchants {
     pub(super) route_hosts: BTreeMap<MerchantId, RouteHosts>,
     /// Further hosts of their pages, of those that have some.
     pub(super) link_hosts: BTreeMap<MerchantId, Vec<String>>,
-    /// What the addresses of routes are signed with, of those that have it.
+    /// The keys that sign the addresses of routes, of those that have one.
     pub(super) route_keys: BTreeMap<MerchantId, SigningKeys>,
 }
 
@@ -136,7 +136,7 @@ fn terms(
     Some(Terms { hours, may_be_wider: hours.is_some() && may_be_wider?, calendar: calendar?.flatten() })
 }
 
-/// What links in messages begin with: an address by the rules of routes, or this machine for a trial.
+/// The base address of links in messages: an https address by the rules of routes, or this machine for a trial.
 fn link_base(value: &Value<'_>, route_hosts: Option<&RouteHosts>) -> Result<String, String> {
     let base = base_address(value)?;
     if base.starts_with("https://") {

@@ -44,7 +44,7 @@ pub struct Mistake {
     pub place: Location,
     /// The key, for example `merchants.mall.time_zone`; empty for what is no TOML at all.
     pub key: String,
-    /// What is wrong, and what to write instead.
+    /// The mistake, and the value to write instead.
     pub text: String,
 }
 

@@ -104,12 +104,12 @@ pub enum ConfigError {
     Mistakes(Mistakes),
 }
 
-/// What a config is read from.
+/// The inputs that a config is read from.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The file, as errors are to name it; relative paths in it start from its folder.
     pub file: &'a Path,
-    /// What stands in it.
+    /// The content of the file.
     pub text: &'a str,
     /// Every variable, for `DUEHERALD__…` and `{ env = "…" }`.
     pub environment: &'a BTreeMap<String, String>,
@@ -136,10 +136,10 @@ pub struct Config {
     pub gateways: BTreeMap<GatewayName, GatewayConfig>,
     /// How fast gateways may be fed by all machines together, for those that name it.
     pub rates: BTreeMap<GatewayName, RateLimit>,
-    /// What gateways charge, for those that name it.
+    /// The prices of gateways, for those that name one.
     pub prices: BTreeMap<GatewayName, Price>,
-    /// What stands in the callback addresses of the gateways that are called back: first what providers are told, then
-    /// what is still accepted.
+    /// The secrets in the callback addresses of gateways: first the one in the address that the provider is to call,
+    /// then those that are still accepted.
     pub callback_secrets: BTreeMap<GatewayName, Vec<SecretString>>,
     /// The words that gateways refuse, for those that name any; [`Templates::banned_words`] are refused by all.
     pub banned_words: BTreeMap<GatewayName, Vec<String>>,
@@ -153,25 +153,25 @@ pub struct Config {
     pub route_hosts: BTreeMap<MerchantId, RouteHosts>,
     /// Further hosts of the pages of merchants, of those that have some.
     pub link_hosts: BTreeMap<MerchantId, Vec<String>>,
-    /// How routes are looked after, if they are.
+    /// How routes are probed, if they are.
     pub probes: Option<Probes>,
-    /// What probes of routes are to find, for those that say so.
+    /// The results that probes of routes expect, for those that say so.
     pub expected: BTreeMap<RouteKey, ProbeExpectation>,
-    /// What signs the addresses of routes, of merchants that have it.
+    /// The keys that sign the addresses of routes, of merchants that have one.
     pub route_keys: BTreeMap<MerchantId, SigningKeys>,
     /// Where the daemon listens.
     pub http: Http,
     /// Where the lender's systems talk to the daemon.
     pub api: Api,
-    /// What seals links.
+    /// The keys that seal links, and how long links open.
     pub links: Links,
-    /// What messages are made from.
+    /// The template folder and the limits of messages.
     pub templates: Templates,
     /// How reminders are handed over.
     pub dispatch: Dispatch,
-    /// Who may write to how many.
+    /// The limits of one-off notices.
     pub notices: Notices,
-    /// What the daemon tells.
+    /// The form and filter of log lines.
     pub log: Log,
     /// The secrets, and where they are kept.
     pub secrets: Vec<SecretUse>,
@@ -244,8 +244,9 @@ impl Config {
         secrets.iter().map(|secret| (CallbackAddress::new(base, gateway, secret), secret)).collect()
     }
 
-    /// What keeps the daemon from serving visitors, if anything does: links are https, which a front server ends, and
-    /// it does not say for whom it asks. Then everybody has its address, and nobody could be limited.
+    /// The mistake that keeps the daemon from serving visitors, if there is one: links are https, so a front server
+    /// ends TLS, and no header is configured that names the client. All visitors would then share the front server's
+    /// address, and no rate limit per client would work.
     #[must_use]
     pub fn unknown_clients(&self) -> Option<Mistake> {
         let is_public = |merchant: &Merchant| merchant.link_base.starts_with("https://");
@@ -280,7 +281,7 @@ impl Config {
 fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigError>) -> Result<T, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
     let text = read_text_file(file).map_err(unreadable)?;
-    // What is not UTF-8 cannot be ours; `vars` would panic on it.
+    // Variables that are not UTF-8 cannot be dueherald's; `vars` would panic on them.
     let text_only = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
@@ -291,7 +292,7 @@ fn read_file<T>(file: &Path, load: impl FnOnce(&Inputs<'_>) -> Result<T, ConfigE
     load(&Inputs { file, text: &text, environment: &environment, read_file: &read_file, exposure: &exposure })
 }
 
-/// What was read, where each value stands, and the secrets that it uses.
+/// The parsed sections, the location of each value, and the secrets that the config uses.
 type Parts<T> = (T, BTreeMap<String, Location>, Vec<SecretUse>);
 
 /// Parses the file, lays the environment over it, resolves what secrets it can, and reads sections with `read`. Only

@@ -89,7 +89,7 @@ impl<'a> Origin<'a> {
         self.raws.get(&span.start)
     }
 
-    /// What a person calls that place.
+    /// The location of a value, as messages to the user name it.
     pub(super) fn place(&self, span: &ByteRange) -> Location {
         if *span == NOWHERE {
             return Location::File { file: self.file.clone() };

@@ -12,11 +12,11 @@ use super::mistake::{Location, Mistake, any_of, nearest};
 use super::origin::{ByteRange, NOWHERE, Origin};
 use super::value::Value;
 
-/// What reading a config gathers.
+/// The state of one reading of a config.
 pub(super) struct Reading<'o, 'a> {
     pub(super) origin: &'o Origin<'a>,
     mistakes: RefCell<Vec<Mistake>>,
-    /// Where each key stands that was read, for what is only seen when sections are compared.
+    /// The location of each key that was read, for checks that compare sections.
     places: RefCell<BTreeMap<String, ByteRange>>,
     /// Keys that were noted as mistaken before reading began: not to be called missing.
     spoiled: BTreeSet<String>,
@@ -86,10 +86,10 @@ pub(super) struct Section<'r, 'o, 'a> {
     pub(super) path: String,
     /// Where it begins.
     pub(super) span: ByteRange,
-    /// What was not asked for yet.
+    /// The entries that were not read yet.
     pub(super) entries: DeTable<'a>,
     known: Vec<&'static str>,
-    /// What must be there and is not, each with an example of its value.
+    /// The required keys that are missing, each with an example of its value.
     absent: Vec<(&'static str, String)>,
 }
 
@@ -367,7 +367,7 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         }
     }
 
-    /// Notes what is missing so far, and leaves the rest unread: what else may stand here depends on it.
+    /// Notes the keys that are missing so far, and leaves the rest unread: the other keys allowed here depend on them.
     pub(super) fn give_up(mut self) {
         self.entries.clear();
         self.finish();

@@ -57,7 +57,7 @@ fn falls_back_from(rule: &Rule) -> impl Iterator<Item = &Channel> {
     rule.channels.order.iter().take(if is_fallback { before_last } else { 0 })
 }
 
-/// What makes a gateway report, where it does not; `None` where it does.
+/// Advice on how to make a gateway report deliveries; `None` for one that reports them.
 fn advice(name: &GatewayName, gateway: &GatewayConfig, is_called: bool) -> Option<String> {
     let secret = || format!("write callback_secret = \"…\" in [gateways.{name}] and give its provider the address");
     match gateway {

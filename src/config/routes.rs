@@ -10,13 +10,13 @@ use crate::domain::{AppGuide, AppSteps, MerchantId, Route, RouteKey, RouteKind, 
 use crate::pipeline::ProbeExpectation;
 use crate::render::page_languages;
 
-/// What an entry of `[routes.*]` came to.
+/// A parsed entry of `[routes.*]`.
 pub(super) struct ReadRoute {
     /// Its key from the root.
     pub(super) path: String,
     /// The merchant it names.
     pub(super) merchant: Option<MerchantId>,
-    /// What its probes are to find.
+    /// The results that its probes expect.
     pub(super) expected: Option<ProbeExpectation>,
     /// The whole of it, if it is without mistakes.
     pub(super) route: Option<Route>,
@@ -78,7 +78,8 @@ fn kind(section: &mut Section<'_, '_, '_>) -> Option<RouteKind> {
             Some(RouteKind::App { url: address(section, app)?, guide: guide? })
         }
         Some(Word::Web) => Some(RouteKind::Web { url: address(section, |url| RouteKind::Web { url })? }),
-        // What both kinds refuse is a mistake anyway, and what only one of them has is not called unknown.
+        // A value that both kinds refuse is a mistake in any case. Reading the keys of both keeps them from being
+        // reported as unknown.
         None => {
             drop(guide(section));
             drop(address(section, app));
@@ -108,7 +109,7 @@ fn guide(section: &mut Section<'_, '_, '_>) -> Option<AppGuide> {
     Some(AppGuide { stores: stores?.unwrap_or_default(), steps: AppSteps::from(by_language) })
 }
 
-/// Whom to ask, if not the merchant's own customer service.
+/// The contact of a support route, if it is not the merchant's own customer service.
 fn contact(section: &mut Section<'_, '_, '_>) -> Option<Option<Support>> {
     let phone = section.optional("phone", text);
     let email = section.optional("email", email);

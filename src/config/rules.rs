@@ -16,7 +16,7 @@ use crate::plan::{AmountRange, ChannelChoice, ChannelMode, Days, Filters, OnHoli
 /// The furthest from its due date that an instalment is reminded of, in days.
 const FURTHEST: i32 = 366;
 
-/// What an entry of `[[rules]]` came to.
+/// A parsed entry of `[[rules]]`.
 pub(super) struct ReadRule {
     /// Its key from the root.
     pub(super) path: String,

@@ -40,17 +40,17 @@ pub enum SecretOrigin {
     Inline,
 }
 
-/// Puts what they stand for in the place of all references.
+/// Replaces all references by the values that they name.
 pub(super) struct Resolver<'r, 'o, 'a> {
     origin: &'o mut Origin<'a>,
     environment: &'r BTreeMap<String, String>,
     read_file: ReadFile<'r>,
     exposure: Exposure<'r>,
-    /// What was resolved.
+    /// The resolved secrets.
     pub(super) secrets: Vec<SecretUse>,
-    /// What could not be resolved.
+    /// The references that could not be resolved.
     pub(super) mistakes: Vec<Mistake>,
-    /// The keys of that: they were taken out of the tree, and are not to be called missing.
+    /// Their keys: the resolver took them out of the tree, and they must not be reported as missing.
     pub(super) spoiled: BTreeSet<String>,
 }
 

@@ -18,17 +18,17 @@ use crate::source::sql::{Dialect, Query, SqlSettings};
 /// An entry of `[[sources]]`: the lender's own database, pulled on a schedule.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// What is asked, and where.
+    /// The database to pull from, and the queries.
     pub settings: SqlSettings,
-    /// When.
+    /// When to pull.
     pub schedule: Schedule,
-    /// How far before the cursor is read again: what was changed by then may have been committed since.
+    /// How far before the cursor to read again: changes from before the cursor may have been committed since.
     pub overlap: TimeDelta,
-    /// How old what was pulled may be for reminders to go out.
+    /// The greatest age of pulled data with which reminders still go out.
     pub max_ledger_age: Option<TimeDelta>,
 }
 
-/// What an entry of `[[sources]]` came to.
+/// A parsed entry of `[[sources]]`.
 pub(super) struct ReadSource {
     /// Its key from the root.
     pub(super) path: String,

@@ -10,15 +10,15 @@ use super::{
 use super::{NOWHERE, Section};
 use crate::domain::{Merchant, MerchantId};
 
-/// Where ledger and outbox are kept, for which merchants, and what is logged. Nothing else of the file is looked at,
-/// and no other secret is resolved.
+/// The ledger and outbox, their merchants, and the log. Mistakes in other sections of the file do not count, nor do
+/// secrets there that cannot be resolved.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// Where ledger and outbox are kept.
     pub database: Database,
     /// The merchants.
     pub merchants: BTreeMap<MerchantId, Merchant>,
-    /// What the command logs.
+    /// The form and filter of the command's log lines.
     pub log: Log,
 }
 
@@ -51,7 +51,8 @@ impl StoreConfig {
     }
 }
 
-/// Whether a mistake stands in a section that counts here. The key that signs a merchant's routes is of no use here.
+/// Whether a mistake is in one of the sections read here. A merchant's `route_key` does not count: the store does not
+/// sign.
 fn is_about_the_store(mistake: &Mistake) -> bool {
     let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
     matches!(section, "" | "database" | "encryption" | "merchants" | "calendars" | "log")

@@ -12,13 +12,13 @@ use crate::database_host::check_written;
 use crate::source::sql::Dialect;
 use crate::store::server_options;
 
-/// What to do about clear text.
+/// Advice on how to avoid clear text.
 const ADVICE: &str = "does not insist on encryption on the way to another host; write sslmode=verify-full \
     (ssl-mode=VERIFY_IDENTITY for \
      MySQL), or allow_plaintext = true beside it if the way is protected otherwise";
 
-/// A server as the driver reads it from a URL and its own environment (`PGHOST`, `PGSSLMODE`): what it does counts, not
-/// what a URL seems to say.
+/// A server as the driver reads it from a URL and its own environment (`PGHOST`, `PGSSLMODE`): the settings in effect
+/// count, not the URL alone.
 struct Server {
     /// `None` for a socket of this machine.
     host: Option<String>,

@@ -33,7 +33,7 @@ impl<'v> Value<'v> {
         if cut.len() < text.len() { format!("{:?}", cut + "…") } else { format!("{cut:?}") }
     }
 
-    /// What kind of value it is.
+    /// The kind of the value, for error messages.
     pub(super) fn kind(&self) -> &'static str {
         match self.node {
             DeValue::String(_) => "text",

@@ -50,7 +50,7 @@ use crate::store::Store;
 /// The largest body of a request, in bytes.
 const MAX_WISHES: usize = 16 * 1024;
 
-/// What the API is made from.
+/// The dependencies of the API.
 #[derive(Clone)]
 pub struct Api {
     /// The ledger.
@@ -62,12 +62,12 @@ pub struct Api {
     tokens: Arc<[(Caller, Fingerprint)]>,
 }
 
-/// Whose token a request shows.
+/// The token that authenticated a request.
 #[derive(Debug, Clone)]
 struct Caller(Arc<ApiToken>);
 
 impl Api {
-    /// What it is made from in this process.
+    /// The API of this process.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let tokens = app.config.api.tokens.clone();
@@ -85,7 +85,7 @@ impl Api {
         Self { store, policy, clock, tokens: tokens.collect() }
     }
 
-    /// Whose token stands in the headers. Every one is compared, so that the time taken tells nothing.
+    /// The caller whose token the headers show. Every known token is compared, so that the time taken reveals nothing.
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = shown.split_once(' ')?;
@@ -106,7 +106,7 @@ impl Api {
     /// The borrower as the ledger has it now.
     async fn borrower(&self, key: &BorrowerKey) -> Result<Borrower, ApiError> {
         let merchant = self.merchant(key)?;
-        // What an account says of the borrower is the same for every day and channel.
+        // The borrower in an account is the same for every day and channel, so any will do.
         let today = local_date(merchant.time_zone, self.clock.now());
         let account = within_patience(&*self.clock, self.store.account(key, today, Channel::Sms)).await?;
         account.borrower.ok_or(ApiError::Unknown)
@@ -207,7 +207,7 @@ struct HoldUpdate {
     until: Option<String>,
 }
 
-/// What stands there is said, `null` too; what does not is not.
+/// Reads a present field as an update, even `null`; an absent field keeps its default.
 fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<FieldUpdate<T>, D::Error> {
     Option::deserialize(deserializer).map(FieldUpdate::Set)
 }
@@ -242,7 +242,7 @@ fn read<T, W>(said: FieldUpdate<T>, read: impl FnOnce(T) -> Result<W, ApiError>)
     })
 }
 
-/// What is wished for a borrower. No name and no address.
+/// The response with a borrower's preferences. It contains no name and no address.
 #[derive(Debug, Serialize)]
 struct PreferencesView {
     merchant: String,

@@ -1,16 +1,16 @@
-//! `/callbacks/{gateway}/{secret}`: where providers report what became of messages and what people answered.
+//! `/callbacks/{gateway}/{secret}`: providers report the fate of messages, and the answers of borrowers.
 //!
 //! | answer | when |
 //! |---|---|
 //! | 200, with what the provider wants to read | all of it is stored |
-//! | 404, the page of every other path | no such gateway, or a wrong secret: it is not told which |
+//! | 404, the page of every other path | no such gateway, or a wrong secret: the answer does not reveal which |
 //! | 429 | the same, too often from one client |
 //! | 403 | its signature is missing or wrong |
 //! | 400 | it is not what this provider sends |
 //! | 413 | its body is larger than [`MAX_BODY`] |
-//! | 503 | the store failed or did not answer in time; providers come again |
+//! | 503 | the store failed or did not answer in time; providers try again |
 //!
-//! Nothing of a callback is logged, not its path either: the secret stands in it.
+//! Nothing of a callback is logged, not even its path, because that contains the secret.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -41,7 +41,7 @@ use crate::pipeline::{Intake, Trust};
 /// Compared with where there is no such gateway, so that the time taken does not tell.
 static NOBODYS: LazyLock<Fingerprint> = LazyLock::new(|| fingerprint("no gateway has this secret"));
 
-/// What callbacks are taken in by.
+/// The dependencies of the callback pages, and the endpoint of each gateway.
 #[derive(Debug, Clone)]
 pub struct Inbox {
     /// Records what is reported.
@@ -60,7 +60,7 @@ struct CallbackEndpoint {
 }
 
 impl Inbox {
-    /// What takes in callbacks in this process: a door for each gateway with a `callback_secret`.
+    /// The inbox of this process: an endpoint for each gateway with a `callback_secret`.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let doors = app.config.callback_secrets.keys().filter_map(|name| {

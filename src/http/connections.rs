@@ -52,7 +52,7 @@ struct ConnectionEntry {
     close: CancellationToken,
 }
 
-/// What a connection does.
+/// The phase of a connection; each phase has its own time-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionPhase {
     /// Its first request has not arrived whole.
@@ -78,9 +78,9 @@ pub(super) struct Connection {
     all: Arc<Connections>,
     number: u64,
     phase: Mutex<(ConnectionPhase, Duration)>,
-    /// The phase is another now.
+    /// Notified when the phase changes.
     pub(super) changed: Notify,
-    /// It has to make room, or the server ends.
+    /// Cancelled to make room for another connection, or when the server ends.
     pub(super) close: CancellationToken,
     _slot: OwnedSemaphorePermit,
 }

@@ -15,19 +15,19 @@ use super::public::{self, Public};
 use super::{HttpError, LinkStatus};
 use crate::domain::{Channel, Locale, Message, RegisteredSms, SkipReason, SmsText};
 
-/// What the page shows; filled from the capture gateway and the store.
+/// The content of the page, filled from the capture gateway and the store.
 pub struct DemoView {
     /// The headline.
     pub title: String,
-    /// What was sent, in the order in which it arrived.
+    /// The sent messages, in the order in which they arrived.
     pub messages: Vec<DemoMessage>,
-    /// What was not sent.
+    /// The skipped reminders.
     pub skipped: Vec<DemoSkipped>,
 }
 
 /// A message as it arrived.
 pub struct DemoMessage {
-    /// Whose phone or mailbox it is, as the page is to call it.
+    /// The owner of the phone or mailbox, as the page is to call them.
     pub borrower: String,
     /// The merchant's name: the sender that a phone shows.
     pub merchant: String,
@@ -37,9 +37,9 @@ pub struct DemoMessage {
     pub to: String,
     /// The language it is written in: picks the right glyphs.
     pub locale: Locale,
-    /// What it says.
+    /// The message itself.
     pub message: Message,
-    /// The personal link in it, as it stands in the text.
+    /// The personal link in the text of the message.
     pub link: Option<String>,
     /// When it arrived, on the borrower's own clock.
     pub at: DateTime<FixedOffset>,
@@ -49,7 +49,7 @@ pub struct DemoMessage {
 
 /// A reminder that was not sent.
 pub struct DemoSkipped {
-    /// Who would have got it.
+    /// The borrower whom it was for.
     pub borrower: String,
     /// The merchant's name.
     pub merchant: String,

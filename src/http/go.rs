@@ -17,7 +17,7 @@ use super::public::{Public, failed, not_found, token_of};
 use super::within_patience;
 use crate::domain::{Click, RouteKey};
 
-/// What the form says.
+/// The fields of the form.
 struct VisitForm {
     route: RouteKey,
     bill: Option<usize>,
@@ -36,7 +36,7 @@ pub(super) async fn go(
         Ok(None) => return not_found(),
         Err(error) => return failed(&error),
     };
-    // From below the page's own address, whatever stands before it.
+    // Relative to the page's own address, whatever path a front server adds before it.
     let back = || see(&format!("../{token}"));
     let Some(wanted) = VisitForm::read(&body.unwrap_or_default()) else { return back() };
     let Some(target) = public.target(&facts, &wanted) else { return back() };

@@ -1,5 +1,5 @@
-//! What the daemon knows about itself beside its store: tasks that fail, a database that is not there yet, a missing
-//! way to the internet. The daemon writes it, `/readyz` shows it.
+//! The state of the daemon apart from its store: failing tasks, a database that cannot be used yet, a missing way to
+//! the internet. The daemon writes it, `/readyz` shows it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::store::{Store, StoreError};
 
-/// What a task is for.
+/// The purpose of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskKind {
     /// It serves pages: while it is down, the process is not ready for visitors.
@@ -81,7 +81,7 @@ impl Health {
         self.notes().waiting = Some(reason);
     }
 
-    /// What the process waits for before it can be ready, if anything.
+    /// The task that keeps the process from being ready, if there is one.
     pub(super) fn unready(&self) -> Option<String> {
         let notes = self.notes();
         let down = notes.tasks.iter().find(|(_, failures)| failures.is_down && failures.kind == TaskKind::Server);
@@ -141,7 +141,7 @@ impl From<Arc<dyn Store>> for LateStore {
     }
 }
 
-/// What may be told to whoever asks. A database's own words stay in the log: they may name a host or a user.
+/// A reason that anybody may read. A database's own words stay in the log: they may name a host or a user.
 #[must_use]
 pub fn plain_reason(error: &StoreError) -> String {
     match error {

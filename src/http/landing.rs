@@ -1,4 +1,4 @@
-//! What a landing page says, worked out from the facts. Pure.
+//! The content of a landing page, derived from the facts. Pure.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::pipeline::RouteSnapshot;
 use crate::plan::{Account, local_date, open_installments};
 use crate::render::{LocaleFile, date_text, hours_text, money_text, total_text};
 
-/// What became of what a reminder was about.
+/// The state of the bill that a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkStatus {
@@ -32,16 +32,16 @@ pub enum LinkStatus {
     Cancelled,
     /// Nothing is due on that day any more.
     Rescheduled,
-    /// Its link has expired: it shows whom to ask, and nothing else.
+    /// The link has expired: the page shows the contact, and nothing else.
     Expired,
 }
 
-/// What a page is about.
+/// The facts behind a page.
 pub(super) struct PageFacts {
     pub(super) reminder: ReminderId,
     pub(super) merchant: Merchant,
     pub(super) due_date: NaiveDate,
-    /// By which the message came.
+    /// The channel by which the message came.
     pub(super) channel: Channel,
     pub(super) account: Account,
     pub(super) routes: RouteSnapshot,
@@ -50,16 +50,16 @@ pub(super) struct PageFacts {
     pub(super) lifetime: LinkLifetime,
 }
 
-/// What is known of a merchant's targets.
+/// The hosts and the key for a merchant's route targets.
 #[derive(Clone, Copy)]
 pub(super) struct Targets<'t> {
     /// Where routes may lead.
     pub(super) hosts: &'t RouteHosts,
-    /// What signs their addresses.
+    /// The key that signs their addresses.
     pub(super) key: Option<&'t SecretString>,
 }
 
-/// What whoever looks has shown to know.
+/// The proof that a visitor has given.
 pub(super) enum Access {
     /// The link.
     Link(Check),
@@ -76,7 +76,7 @@ pub(super) enum Access {
 pub(super) enum Check {
     /// It is asked.
     Asked,
-    /// What came does not have the form of an answer.
+    /// The input does not have the form of an answer.
     Unclear,
     /// The answer was wrong.
     Wrong {
@@ -97,7 +97,7 @@ pub(super) struct Landing {
     /// Between the products of one way.
     separator: &'static str,
     standing: LinkStatus,
-    /// What the address of the page ends with, for its forms.
+    /// The end of the page's address, for its forms.
     token: String,
     merchant: String,
     app_name: String,
@@ -106,17 +106,17 @@ pub(super) struct Landing {
     days_left: i64,
     /// Ways by an app's link, each once.
     apps: Vec<RepaymentOption>,
-    /// What to do in the app; without any, what is always right.
+    /// The steps of the app's guide; if there are none, the page shows a general text.
     steps: Vec<String>,
-    /// Where the app is to be had.
+    /// The app stores that have the app.
     stores: Vec<PageStore>,
     /// Ways by a web page, each once.
     webs: Vec<RepaymentOption>,
     /// The state of the question; `None` where there is none, or where it is answered.
     check: Option<Check>,
-    /// What the question asks for.
+    /// The kind of the question.
     asks: Option<QuestionKind>,
-    /// For who has answered.
+    /// For visitors who have answered the question.
     bill: Option<Bill>,
     proof: Option<String>,
     support: SupportContact,
@@ -128,7 +128,7 @@ struct PageStore {
     url: String,
 }
 
-/// What is shown to who has answered.
+/// The part of the page for visitors who have answered the question.
 #[derive(Serialize)]
 struct Bill {
     name: Option<String>,
@@ -159,7 +159,7 @@ impl fmt::Debug for Bill {
 #[serde(transparent)]
 pub(super) struct Language(&'static str);
 
-/// Who can be asked.
+/// The customer service contact.
 #[derive(Debug, Serialize)]
 pub(super) struct SupportContact {
     phone: Option<String>,
@@ -170,7 +170,7 @@ pub(super) struct SupportContact {
 }
 
 impl PageFacts {
-    /// What the page asks for, if anything is known that the message does not contain.
+    /// The question of the page; `None` if nothing is known that the message does not contain.
     pub(super) fn question(&self) -> Option<Question> {
         if self.standing() == LinkStatus::Expired {
             return None;
@@ -178,7 +178,7 @@ impl PageFacts {
         Question::of(self.account.borrower.as_ref()?, self.channel, self.ring.as_ref())
     }
 
-    /// What became of the bill.
+    /// The state of the bill.
     pub(super) fn standing(&self) -> LinkStatus {
         if self.is_expired() {
             return LinkStatus::Expired;
@@ -199,7 +199,7 @@ impl PageFacts {
         self.lifetime.is_over(self.due_date, settled_at, today, self.now)
     }
 
-    /// What is to be shown to who has that access.
+    /// The page for a visitor with that access.
     pub(super) fn landing(&self, token: &str, access: Access, targets: Targets<'_>) -> Landing {
         let Self { merchant, account, .. } = self;
         let borrower = account.borrower.as_ref();
@@ -247,7 +247,7 @@ impl PageFacts {
         }
     }
 
-    /// Whom to ask about these instalments, if not the merchant's customer service.
+    /// The contact in the route of these instalments, if it names one other than the merchant's customer service.
     fn own_contact(&self, open: &[(usize, &Installment)]) -> Option<&Support> {
         let mut kinds = open.iter().flat_map(|(_, one)| self.routes.open_for(one)).map(|route| &route.kind);
         kinds.find_map(|kind| match kind {
@@ -316,7 +316,7 @@ impl Language {
     }
 }
 
-/// What people call the store of an address, or else its host.
+/// The usual name of the app store at an address, or else its host.
 fn store_name(url: &str, lang: Language) -> String {
     let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     lang.file().app_store(&host).map(str::to_owned).unwrap_or(host)

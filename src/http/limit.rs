@@ -1,7 +1,7 @@
-//! How often one client may ask for pages, and how much may be put on record through one link: guessing tokens costs
-//! addresses, and neither one client nor one link can keep the store busy.
+//! Limits how often one client may ask for pages, and how much one link may write to the store: guessing tokens takes
+//! many addresses, and neither one client nor one link can keep the store busy.
 //!
-//! What is counted here is known to this process alone. With several daemons each allows as much.
+//! The counts are local to this process. With several daemons each allows as much.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -35,20 +35,20 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// addresses.
 const OF_MAIL_PROGRAMS: u32 = 20;
 
-/// How many clicks of one link are put on record in an hour. A borrower who clicks more often is led on all the same.
+/// The recorded clicks per link and hour. A borrower who clicks more often still gets to the target.
 const CLICKS_PER_LINK: u32 = 20;
 
 /// How often in an hour preferences may be changed through one link.
 const WISHES_PER_LINK: u32 = 10;
 
-/// What bounds visitors.
+/// The limits for visitors.
 #[derive(Debug)]
 pub struct Limits {
     /// How often one client may ask for a page.
     pub pages: Arc<Limit>,
     /// How often it may ask for a page to unsubscribe.
     pub unsubscribing: Arc<Limit>,
-    /// How many clicks of one link are put on record.
+    /// The recorded clicks per link.
     pub(super) clicks: Quota<ReminderId>,
     /// How often preferences may be changed through one link.
     pub(super) preferences: Quota<ReminderId>,
@@ -128,8 +128,8 @@ impl Limit {
         self.client(request).map_or(Ok(()), |client| self.quota.count(client))
     }
 
-    /// Who asks, as far as it is known: a peer on this machine or network is a front server that asks for many, unless
-    /// it says for whom.
+    /// The address of the client, as far as it is known: a peer on this machine or network is a front server that asks
+    /// for many clients, unless its header names the client.
     fn client(&self, request: &Request) -> Option<IpAddr> {
         let peer =
             request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
@@ -149,7 +149,7 @@ pub(super) fn is_near(peer: IpAddr) -> bool {
     }
 }
 
-/// The last address is the one that our own front server saw; what stands before it, anybody can write.
+/// The last address is the one that the merchant's own front server saw; anybody can write the ones before it.
 fn told_by(headers: &HeaderMap, header: &HeaderName) -> Option<IpAddr> {
     let last = headers.get_all(header).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
     last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
@@ -163,7 +163,7 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Who asks, for what comes after the limit.
+/// The client of a request that the limit let through, for later handlers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client(IpAddr);
 
@@ -184,7 +184,7 @@ pub(super) async fn limited(State(limit): State<Arc<Limit>>, mut request: Reques
     }
 }
 
-/// The same where only what leads nowhere is counted: whoever knows the way may come as often as it likes.
+/// Limits only requests that miss: a client whose requests find their page may come as often as it likes.
 pub(super) async fn misses_limited(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
     let client = limit.client(&request);
     let response = next.run(request).await;

@@ -1,30 +1,30 @@
-//! Level 6: what is served: pages for borrowers, callbacks, the API, health, metrics, the demo page.
+//! Level 6: the HTTP servers: pages for borrowers, callbacks, the API, health, metrics, the demo page.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `public` | `/r/{token}`: what borrowers reach through the links in their messages |
-//! | `unsubscribe` | `/u/{token}`: where the recipient of an e-mail unsubscribes |
-//! | `callbacks` | `/callbacks/{gateway}/{secret}`: what providers report |
-//! | `api` | `/api/v1/…`: what the lender's own systems ask for and say |
-//! | `landing` | what a landing page says, worked out from the facts; pure |
-//! | `ways` | the ways to repay that it offers, and where each leads; pure |
-//! | `second_factor` | name, order and amount for who knows the last digits of the phone number |
-//! | `go` | the way from the page to the target of a route, which is counted |
+//! | `public` | `/r/{token}`: the pages behind the links in messages |
+//! | `unsubscribe` | `/u/{token}`: the page on which the recipient of an e-mail unsubscribes |
+//! | `callbacks` | `/callbacks/{gateway}/{secret}`: reports and answers from providers |
+//! | `api` | `/api/v1/…`: requests of the lender's own systems |
+//! | `landing` | the content of a landing page, derived from the facts; pure |
+//! | `ways` | the ways to repay that it offers, and the target of each; pure |
+//! | `second_factor` | name, order and amount for a visitor who answers the page's question |
+//! | `go` | the redirect from the page to the target of a route, which counts the click |
 //! | `verify` | `/verify`: whether a message is genuine, by its check code |
-//! | `hosts` | under which hosts pages are served |
-//! | `limit` | how often one client may ask, and how much is put on record through one link |
-//! | `refusals` | counts what visitors are refused |
-//! | `serve` | a router behind a listener: time-outs, the stop |
+//! | `hosts` | the hosts under which pages are served |
+//! | `limit` | how often one client may ask, and how much one link may write |
+//! | `refusals` | counts refused requests of visitors |
+//! | `serve` | a router behind a listener: time-outs, shutdown |
 //! | `connections` | how many connections may be open, and which is closed when there are too many |
-//! | `health` | what the daemon knows about itself: failed tasks, a database that is not there yet |
+//! | `health` | the state of the daemon apart from its store: failed tasks, a database that cannot be used yet |
 //! | `ops` | `/healthz`, `/readyz`, `/metrics`, at an address of their own |
 //! | `demo` | the page of `dueherald demo` |
-//! | `preferences` | what a borrower may wish for on the page of `/u/{token}`; pure |
+//! | `preferences` | the preferences on the page of `/u/{token}`; pure |
 //! | `page` | templates, the style sheet and the headers of every page |
 //!
 //! Each file gives a router; [`serve`] puts one behind a listener. No page has a script or loads anything from
-//! elsewhere, and only a POST changes anything: callbacks, who unsubscribes, who tries digits, and who goes to repay;
-//! of the API, a PATCH.
+//! elsewhere. Only a POST changes anything: callbacks, opt-outs, tries to answer a question, and clicks on a way to
+//! repay; of the API, a PATCH.
 
 pub mod api;
 pub mod callbacks;
@@ -100,7 +100,7 @@ pub const MAX_HEAD: usize = 16 * 1024;
 /// How long requests in flight may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(5);
 
-/// What is kept of a secret to compare with.
+/// The digest of a secret, kept for comparisons.
 type Fingerprint = [u8; 32];
 
 /// Digests have one length, so that a comparison does not tell that of the secret.

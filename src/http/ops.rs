@@ -103,7 +103,7 @@ impl Figures {
         with_local_recorder(&*self.recorder, body)
     }
 
-    /// What was recorded so far, in the text form of Prometheus.
+    /// The metrics recorded so far, in the text form of Prometheus.
     #[must_use]
     pub fn text(&self) -> String {
         self.handle.render()
@@ -250,7 +250,7 @@ fn describe() {
     }
 }
 
-/// What operations are shown.
+/// The dependencies of the operations pages.
 #[derive(Clone)]
 pub struct Ops {
     /// The ledger and the outbox; only read. A daemon that waits for its database has none yet.
@@ -261,7 +261,7 @@ pub struct Ops {
     pub figures: Figures,
     /// The sources, and how old what they brought may be.
     pub freshness: Arc<Freshness>,
-    /// What the daemon knows about itself.
+    /// The state of the daemon's tasks and surroundings.
     pub health: Health,
 }
 
@@ -316,7 +316,7 @@ async fn ready(State(ops): State<Ops>) -> Response {
     }
 }
 
-/// How far the sources were read, or what stands in the way of being ready.
+/// The state of each source, or the reason why the process is not ready.
 async fn is_ready(ops: &Ops) -> Result<Vec<SourceState>, String> {
     if let Some(reason) = ops.health.unready() {
         return Err(reason);

@@ -67,7 +67,7 @@ fn space_between(around: Option<char>, edge: Option<char>) -> &'static str {
     if is_chinese && edge.is_some_and(|edge| edge.is_ascii_alphabetic()) { " " } else { "" }
 }
 
-/// Nothing but the one style sheet, which is named by its hash: no script, no image, no frame, nothing remote.
+/// Allows only the style sheet, by its hash: no script, no image, no frame, nothing remote.
 static STRICT_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'none'"));
 
 static FORM_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| strict_policy("'self'"));
@@ -82,7 +82,7 @@ pub(super) fn strict_policy(form_action: &str) -> HeaderValue {
     HeaderValue::from_str(&policy).expect("base64, fixed words, and hosts and schemes of sound addresses are ASCII")
 }
 
-/// What the headers of a page allow it.
+/// The content that a page's headers permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictness {
     /// The style sheet and nothing else.

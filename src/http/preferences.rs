@@ -1,4 +1,4 @@
-//! What a borrower may wish for on the page of `/u/{token}`: language, channel and hours, each from a short list. Pure.
+//! The preferences on the page of `/u/{token}`: language, channel and hours, each from a short list. Pure.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::render::{language_name, page_languages};
 /// The hours that are offered, local. The contact hours stand above them.
 const HOURS: [&str; 3] = ["09:00-12:00", "12:00-18:00", "18:00-21:00"];
 
-/// What the page offers, with what is wished for now.
+/// The values on offer, with the borrower's current choice.
 #[derive(Debug, Serialize)]
 pub(super) struct Preferences {
     language: Vec<Choice>,
@@ -45,7 +45,7 @@ impl Preferences {
             && holds(&self.hours, value(&preferences.preferred_hours, ToString::to_string))
     }
 
-    /// What the page's form says; `None` for a body that is not the form's, or that names what is not offered.
+    /// Reads the page's form; `None` for another body, or for one that names a value not on offer.
     pub(super) fn read(&self, body: &[u8]) -> Option<ContactPreferences> {
         let field = |name: &str, offered: &[Choice]| {
             let (_, value) = form_urlencoded::parse(body).find(|(key, _)| key == name)?;

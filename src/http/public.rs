@@ -40,7 +40,7 @@ pub type LinkOpener = Arc<dyn Fn(&str) -> Option<ReminderId> + Send + Sync>;
 /// Opens check codes to the reminders that they may be of; none for what is no code.
 pub type CodeOpener = Arc<dyn Fn(&str) -> Vec<ReminderId> + Send + Sync>;
 
-/// What the pages of borrowers are made from.
+/// The dependencies of the pages for borrowers.
 #[derive(Clone)]
 pub struct Public {
     /// The ledger and the outbox.
@@ -57,7 +57,7 @@ pub struct Public {
     pub routes: Arc<Registry>,
     /// Where they may lead, by merchant.
     pub route_hosts: Arc<BTreeMap<MerchantId, RouteHosts>>,
-    /// What signs their addresses, of merchants that have it.
+    /// The keys that sign their addresses, of merchants that have one.
     pub route_keys: Arc<BTreeMap<MerchantId, SigningKeys>>,
     /// Seals that somebody answered the question of a page, and names clients by pseudonyms.
     pub proofs: Arc<LinkKeys>,
@@ -67,13 +67,13 @@ pub struct Public {
     pub hosts: Arc<PageHosts>,
     /// How long links are good for.
     pub lifetime: LinkLifetime,
-    /// What bounds visitors.
+    /// The limits for visitors.
     pub limits: Arc<Limits>,
     /// Tells today, and bounds the wait for the store.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A number that no reminder has: what a token that does not open asks the store for.
+/// A number that no reminder has. A token that does not open asks the store for it, so that it takes as long.
 pub(super) const NO_REMINDER: ReminderId = ReminderId(-1);
 
 /// The largest body of a POST, in bytes: a few form fields.
@@ -101,7 +101,7 @@ pub fn router(public: Public) -> Router {
 }
 
 impl Public {
-    /// What they are made from in this process.
+    /// The pages of this process.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let opener = |purpose| -> LinkOpener {
@@ -131,7 +131,7 @@ impl Public {
         }
     }
 
-    /// What the landing page of a token says; `None` where it would be the 404 page.
+    /// The state that the landing page of a token shows; `None` where it would be the 404 page.
     ///
     /// # Errors
     /// When the store fails or does not answer in time.
@@ -140,12 +140,13 @@ impl Public {
         Ok(facts.map(|facts| facts.standing()))
     }
 
-    /// What the page of a token is about; `None` where it is the 404 page, as under a host that is not the merchant's.
+    /// The facts behind the page of a token; `None` where it is the 404 page, as under a host that is not the
+    /// merchant's.
     pub(super) async fn facts(&self, token: &str, host: &RequestHost) -> Result<Option<PageFacts>, HttpError> {
         within_patience(&*self.clock, self.look_up(token, host)).await
     }
 
-    /// The page for who has that access.
+    /// The page for a visitor with that access.
     pub(super) fn show(&self, status: StatusCode, facts: &PageFacts, token: &str, access: Access) -> Response {
         let targets = self.targets(facts);
         let landing = facts.landing(token, access, targets);
@@ -156,7 +157,7 @@ impl Public {
         response
     }
 
-    /// What is known of the targets of the merchant that a page is of.
+    /// The hosts and the key for the route targets of the page's merchant.
     pub(super) fn targets(&self, facts: &PageFacts) -> Targets<'_> {
         static NOWHERE: LazyLock<RouteHosts> = LazyLock::new(RouteHosts::default);
         let merchant = &facts.merchant.id;
@@ -167,10 +168,10 @@ impl Public {
     }
 
     async fn look_up(&self, token: &str, host: &RequestHost) -> Result<Option<PageFacts>, StoreError> {
-        // Asked before the token is opened: it takes as long for every token.
+        // Before the token is opened, so that it takes as long for every token.
         let mut routes = self.routes.now(&*self.store, &*self.clock).await?;
-        // A token that does not open costs one query all the same, so that the time taken tells nobody which tokens are
-        // ours; and a merchant that is gone costs no second one.
+        // A token that does not open still costs one query, so that the time taken does not reveal which tokens are
+        // valid; a token whose merchant is gone costs no second one.
         let id = (self.open)(token).unwrap_or(NO_REMINDER);
         let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };
@@ -180,7 +181,7 @@ impl Public {
             return Ok(None);
         }
         let mut account = self.store.account(&key.borrower, key.due_date, key.channel).await?;
-        // Who was erased is as little known as who never was.
+        // An erased borrower gets the same answer as one who never existed.
         if account.borrower.is_none() {
             return Ok(None);
         }
@@ -197,7 +198,7 @@ impl Public {
         Ok(Some(PageFacts { reminder, merchant, due_date, channel, account, routes, ring, now, lifetime }))
     }
 
-    /// What a digest may have spoken of, ordered by due date.
+    /// The instalments that a digest may have named, ordered by due date.
     async fn of_digest(&self, key: &ReminderKey, days: u16) -> Result<Vec<Installment>, StoreError> {
         let (merchant, borrower) = (Some(key.borrower.merchant.clone()), Some(key.borrower.id.clone()));
         let filter = InstallmentFilter { merchant, borrower, installment: None, limit: 1_000 };
@@ -208,7 +209,7 @@ impl Public {
     }
 }
 
-/// What a page's forms may lead to, for the policy in its header.
+/// The hosts that a page's forms may lead to, for the policy in its header.
 #[derive(Clone)]
 struct FormTargets(HeaderValue);
 
@@ -225,8 +226,8 @@ async fn landing_page(
     }
 }
 
-/// What is no text at all (broken percent signs) opens as little as any other garble.
-/// The token of a path, without the punctuation that phones take along when they make a link of a text.
+/// The token of a path, without the punctuation that phones include when they make a link of a text. A path that is no
+/// text at all (broken percent signs) gives an empty token, which opens nothing.
 pub(super) fn token_of(token: Result<Path<String>, PathRejection>) -> String {
     let token = token.map(|Path(token)| token).unwrap_or_default();
     token.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '。', '，', '；', '！', '？', '）']).to_owned()

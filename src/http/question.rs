@@ -1,4 +1,4 @@
-//! What a page asks for before it shows name, order and amount: something that the message does not contain. Pure.
+//! The question that a page asks before it shows name, order and amount. The message does not contain its answer. Pure.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::{Address, Borrower, BorrowerKey, Channel, KeyRing, Phone, Verifier, VerifierHash, VerifierKind};
 
-/// The question of a page, with what its answer is compared with.
+/// The question of a page, with the data that its answer is compared with.
 #[derive(Debug, Clone)]
 pub(super) enum Question {
-    /// What the ledger says that the borrower knows.
+    /// A verifier from the ledger, which the borrower knows.
     Verifier { borrower: BorrowerKey, known: VerifierHash, ring: Arc<KeyRing> },
     /// The digits of the linked phone number before the last four, which the message may print.
     PhoneDigits(Phone),
@@ -38,8 +38,8 @@ const DIGITS: usize = 4;
 const MIN_NUMBER: usize = 10;
 
 impl Question {
-    /// What to ask a borrower of whom a message came by that channel; `None` where nothing is known that only the
-    /// borrower knows.
+    /// The question for a borrower who got a message by that channel; `None` where the ledger holds nothing that only
+    /// the borrower knows.
     ///
     /// An SMS reached its number, so whoever reads it knows that number: only another one may be asked about.
     pub(super) fn of(borrower: &Borrower, channel: Channel, ring: Option<&Arc<KeyRing>>) -> Option<Self> {
@@ -63,7 +63,7 @@ impl Question {
         }
     }
 
-    /// What somebody wrote, if it has the form of an answer.
+    /// Reads the input as an answer; `None` if it does not have the form of one.
     pub(super) fn read(&self, written: &str) -> Option<QuestionAnswer> {
         match self {
             Self::Verifier { known, .. } => Verifier::answer(known.kind(), written).ok().map(QuestionAnswer::Verifier),

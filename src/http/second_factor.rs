@@ -69,7 +69,7 @@ impl Public {
     }
 }
 
-/// What stands in the form's one field.
+/// The value of the form's only field.
 fn written(body: &[u8]) -> Option<String> {
     form_urlencoded::parse(body).find(|(key, _)| key == "digits").map(|(_, written)| written.into_owned())
 }

@@ -115,7 +115,7 @@ async fn converse(stream: TcpStream, visitor: Visitor, clock: Arc<dyn Clock>, st
     loop {
         let Some(left) = connection.time_left() else { return count_closed("timeout") };
         tokio::select! {
-            // What went wrong is the visitor's affair.
+            // Errors of a visitor's connection are not logged.
             _ = &mut serving => return,
             () = connection.close.cancelled() => return,
             () = connection.changed.notified() => continue,

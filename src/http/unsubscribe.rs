@@ -34,7 +34,7 @@ use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
 const MAX_ANSWER: usize = 4 * 1024;
 
-/// What suppressions from here name as their source.
+/// The source of suppressions that this page records.
 const SOURCE: &str = "link";
 
 /// Why an opt-out of this page is lifted.
@@ -53,7 +53,7 @@ pub(super) fn router(public: Public) -> Router {
         .with_state(public)
 }
 
-/// Whom a token is about.
+/// The recipient that a token is about.
 struct Recipient {
     reminder: ReminderId,
     key: BorrowerKey,
@@ -62,7 +62,7 @@ struct Recipient {
     sheet: UnsubscribeView,
 }
 
-/// What the page shows. No name and no address of the recipient.
+/// The content of the page. It has no name and no address of the recipient.
 #[derive(Debug, Serialize)]
 struct UnsubscribeView {
     lang: Language,
@@ -198,7 +198,7 @@ impl Public {
     }
 
     async fn look_up_recipient(&self, token: &str, host: &RequestHost) -> Result<Option<Recipient>, StoreError> {
-        // A token that does not open costs one query all the same; see the landing page.
+        // A token that does not open still costs one query; see the landing page.
         let id = (self.open_unsubscribe)(token).unwrap_or(NO_REMINDER);
         let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
         let Some(found) = self.store.reminders(&filter).await?.pop() else { return Ok(None) };

@@ -39,7 +39,7 @@ pub(super) fn router(public: Public) -> Router {
         .with_state(public)
 }
 
-/// What the page says.
+/// The content of the page.
 #[derive(Debug, Default, Serialize)]
 struct VerifyView {
     /// Whether a code was asked about.
@@ -76,7 +76,7 @@ impl Public {
     /// The message that one of these reminders has become, if one has.
     async fn genuine(&self, mut ids: Vec<ReminderId>) -> Result<Option<GenuineMessage>, StoreError> {
         if ids.is_empty() {
-            // What is no code costs a query all the same.
+            // An invalid code costs a query too, so that the time taken does not tell it from a valid one.
             ids.push(NO_REMINDER);
         }
         for id in ids {

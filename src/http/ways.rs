@@ -20,22 +20,23 @@ pub(super) struct RepaymentOption {
     bill: Option<usize>,
     /// Where a web address leads, so that a borrower can see it before the click.
     host: Option<String>,
-    /// The link of an app, for who finds that the button does nothing: some phones open apps by links alone.
+    /// The link of an app, for a borrower whose button does nothing: some phones open apps by links alone.
     direct: Option<String>,
-    /// What it repays; shown only where the borrower must choose between two.
+    /// The products that it repays; shown only where the borrower must choose between two ways.
     products: Vec<String>,
-    /// Whether its address would say what is shown only to who has answered the page's question.
+    /// Whether its address contains data that only a visitor who has answered the page's question may see.
     locked: bool,
     #[serde(skip)]
     target: Url,
 }
 
-/// Who looks at the page.
+/// The context in which ways to repay are chosen: the routes, and the visitor's access.
 pub(super) struct Viewer<'v> {
     pub(super) routes: &'v RouteSnapshot,
-    /// Where they may lead: asked again here, as what was set once may not be allowed any more.
+    /// The hosts that routes may lead to: checked again here, because the config may no longer allow a host of an old
+    /// route.
     pub(super) hosts: &'v RouteHosts,
-    /// What signs addresses for the merchant's targets.
+    /// The key that signs the addresses of the merchant's targets.
     pub(super) key: Option<&'v SecretString>,
     /// Whether the page's question was answered.
     pub(super) confirmed: bool,
@@ -79,7 +80,7 @@ impl Viewer<'_> {
         })
     }
 
-    /// What the app's route tells of stores and steps.
+    /// The guide of the app's route: stores and steps.
     pub(super) fn guide(&self, open: &[(usize, &Installment)]) -> Option<&AppGuide> {
         let mut kinds = open.iter().flat_map(|(_, one)| self.routes.open_for(one)).map(|route| &route.kind);
         kinds.find_map(|kind| match kind {

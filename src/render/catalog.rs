@@ -6,7 +6,7 @@ use std::iter;
 use super::{LocaleFile, Phase, RenderCause, RenderError, TemplateInfo, TemplateOrigin};
 use crate::domain::{Channel, Locale};
 
-/// What a file below the message folder is, told from its path alone.
+/// The kind of a file below the message folder, derived from its path alone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FileKind<'a> {
     /// To be included or extended by others; no message by itself.
@@ -97,7 +97,7 @@ impl ByChannel {
 pub(super) struct TemplateQuery<'a> {
     pub(super) merchant: &'a str,
     pub(super) template: Option<&'a str>,
-    /// What is used where there is no such template.
+    /// Names the fallback where `template` names no template of the channel and language.
     pub(super) phase: Option<Phase>,
     pub(super) channel: Channel,
     pub(super) locale: &'a str,

@@ -16,7 +16,7 @@ use super::scan::{Name, Uses, scan};
 use super::{Phase, RenderCause, RenderError, Renderer, TemplateInfo, TemplateOrigin};
 use crate::domain::{Channel, Locale, Merchant, MerchantId, Message, OPTED_OUT};
 
-/// What a loop offers beside its variable.
+/// The fields of `loop` inside a `{% for %}`.
 const LOOP_FIELDS: [&str; 13] = [
     "index",
     "index0",
@@ -64,7 +64,7 @@ pub(super) fn check_names(
         let name = name.as_str();
         !Root::FIELDS.contains(&name) && !globals.contains(name) && !found.own.contains(name)
     });
-    // What a shared piece does not declare itself, the file that includes it may; only samples can tell.
+    // A shared file may use names that the file including it declares; only rendering the samples can check those.
     if matches!(FileKind::of(path), Ok(FileKind::Shared)) {
         unknown.clear();
     }
@@ -157,7 +157,7 @@ fn check_samples(
             }
             Err(fault) => {
                 let error = fault.in_full();
-                // What fails because another file does not parse is that file's problem, which is reported already.
+                // An error in a file that does not parse is already reported for that file.
                 if !sources.contains_key(&error.template)
                     || renderer.environment().get_template(&error.template).is_ok()
                 {

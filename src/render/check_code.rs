@@ -63,7 +63,7 @@ fn written(number: u64) -> String {
     (0..CHARS).rev().map(letter).collect()
 }
 
-/// What is written by the letters of a code.
+/// Decodes the letters of a code; `None` for text that is no code.
 fn number(code: &str) -> Option<u64> {
     let mut number = 0;
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! What templates can name. Every name stands in `FIELDS` of its object; the check at load knows no other.
+//! The names that templates can use. Every name is in `FIELDS` of its object; the check at load accepts no other.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ context_object!(
         installments,
         /// How many instalments.
         count,
-        /// What is left to pay of all of them, by currency: `1,280.50元`.
+        /// The outstanding sum of all of them, by currency: `1,280.50元`.
         total,
         /// `11月25日`, `Nov 25, 2026`, in Britain `25 Nov 2026`.
         due_date,
@@ -121,11 +121,11 @@ context_object!(
         sequence,
         /// How many the plan has; optional.
         of,
-        /// What was to be paid in all.
+        /// The amount of the instalment before any payment.
         amount,
-        /// What was paid of it; optional: nothing yet.
+        /// The amount paid so far; optional: nothing yet.
         paid,
-        /// What is left to pay.
+        /// The amount left to pay.
         outstanding,
         /// Its own, in the root's short form.
         due_date,
@@ -247,7 +247,7 @@ fn installment_value(form: NumberForm, installment: &Installment, outstanding: &
     })
 }
 
-/// What is missing or blank is `none`: false in `{% if %}`, and an error if printed.
+/// A missing or blank value becomes `none`: false in `{% if %}`, and an error if printed.
 fn optional(data: Option<&str>) -> Value {
     data.map(str::trim).filter(|data| !data.is_empty()).map_or_else(|| Value::from(()), text)
 }

@@ -58,7 +58,7 @@ pub(super) fn inline_css(sources: &mut BTreeMap<String, (String, TemplateOrigin)
 struct InlinedHtml {
     html: String,
     elements: Vec<Element>,
-    /// What stands in its own `<style>` elements.
+    /// The content of its own `<style>` elements.
     css: String,
     extends: Option<String>,
 }
@@ -67,7 +67,7 @@ struct InlinedHtml {
 #[derive(Debug)]
 struct Element {
     name_end: usize,
-    /// What stands in its `style` attributes; more than one where template tags choose.
+    /// The values of its `style` attributes; more than one where template tags choose.
     styles: Vec<Range<usize>>,
 }
 
@@ -100,7 +100,7 @@ impl InlinedHtml {
         }
     }
 
-    /// Copies an opening tag, and what stands in an element that holds no HTML; gives the offset behind it.
+    /// Copies an opening tag, and the content of an element that holds no HTML; gives the offset behind it.
     fn element(&mut self, source: &str, start: usize) -> usize {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let name_end = source[start + 1..].find(|c| !is_name(c)).map_or(source.len(), |end| start + 1 + end);
@@ -165,7 +165,7 @@ impl InlinedHtml {
         (to + 1).min(source.len())
     }
 
-    /// What each element's style comes to.
+    /// The inlined style of each element, by its number.
     fn styles(&self, inherited: String) -> Result<BTreeMap<usize, String>, css_inline::InlineError> {
         let options = CSSInliner::options().load_remote_stylesheets(false).extra_css(Some(Cow::Owned(inherited)));
         let inlined = options.build().inline(&self.html)?;
@@ -302,7 +302,7 @@ mod tests {
         ]), 0..24)) {
             let html = format!("{SHEET}{}", pieces.concat());
             let text = inlined(&[("a.html", &html)]).remove(0);
-            // What was put in taken out again, it is what it was.
+            // Removing the inserted styles restores the original text.
             let mut rest = text.as_str();
             for character in html.chars() {
                 let at = rest.find(character);

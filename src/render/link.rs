@@ -13,7 +13,7 @@ use sha2::{Digest, Sha512};
 use super::short_token::{ShortCipher, ShortToken};
 use crate::domain::ReminderId;
 
-/// What a token is good for: one made for a purpose opens for no other.
+/// The purpose of a token. A token made for one purpose does not open for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// `/r/{token}`: the landing page.

@@ -101,13 +101,13 @@ pub struct RenderError {
     pub template: String,
     /// The line, from 1, where there is one.
     pub line: Option<usize>,
-    /// What is wrong and what to do.
+    /// The problem, and what to do about it.
     pub problem: String,
     /// Whether the template or the size of its result is at fault.
     pub cause: RenderCause,
 }
 
-/// What a message fails by.
+/// The cause of a failed rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RenderCause {
     /// The template: it fails for others too.
@@ -132,7 +132,7 @@ impl std::error::Error for RenderError {}
 pub struct TemplateSource {
     /// Its path relative to the folder, with `/` between the parts.
     pub path: String,
-    /// What it holds.
+    /// The content of the file.
     pub text: String,
 }
 
@@ -148,13 +148,13 @@ pub enum TemplateOrigin {
 /// One template of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateInfo {
-    /// Whose it is, if it is not everybody's.
+    /// The merchant that owns it; `None` for a template of all merchants.
     pub merchant: Option<String>,
     /// Its name.
     pub template: String,
     /// Its language.
     pub locale: Locale,
-    /// What it is for.
+    /// The channel that it is written for.
     pub channel: Channel,
     /// Where it comes from.
     pub origin: TemplateOrigin,
@@ -198,14 +198,14 @@ impl Phase {
     }
 }
 
-/// What is to be rendered.
+/// The data to render one message from.
 #[derive(Debug, Clone, Copy)]
 pub struct RenderRequest<'a> {
     /// In whose name.
     pub merchant: &'a Merchant,
     /// To whom; a name and the bound number are used if known.
     pub borrower: &'a Borrower,
-    /// What is due: one at least, all open, in the order of the due dates. The first is what the message is about.
+    /// The open instalments that the message is about, at least one, sorted by due date. The first decides the phase.
     pub installments: &'a [Installment],
     /// The rule's own template, if it names one.
     pub template: Option<&'a TemplateName>,

@@ -105,17 +105,17 @@ impl Placeholder {
 /// One template as the provider has approved it.
 #[derive(Debug, Clone)]
 pub struct RegisteredTemplate {
-    /// Which of ours it stands for.
+    /// The template of dueherald that it stands for.
     pub template: TemplateName,
-    /// Whose it is, if it is not everybody's.
+    /// The only merchant that uses it; `None` for all merchants.
     pub merchant: Option<MerchantId>,
     /// The language of its text; the merchant's own, if it is not said.
     pub locale: Option<Locale>,
-    /// What it says.
+    /// The approved text and its parameters.
     pub wording: Wording,
 }
 
-/// What an approved template says.
+/// The text of an approved template, and how to fill its parameters.
 #[derive(Debug, Clone)]
 pub struct Wording {
     code: String,

@@ -7,8 +7,8 @@ use super::{Phase, RenderCause, RenderError, Renderer, TemplateInfo};
 use crate::domain::{Channel, Merchant, Message, OPT_OUT_WORD, OPTED_OUT, RequiredTexts};
 
 impl Renderer {
-    /// What the templates that a merchant's messages are made from leave out of what the law demands. The check needs
-    /// the merchant: another one may be free to leave it out.
+    /// The texts required by law that the templates used for a merchant's messages leave out. The check is per
+    /// merchant, because the law may allow another merchant to leave them out.
     #[must_use]
     pub fn missing_texts(&self, merchant: &Merchant, required: RequiredTexts) -> Vec<RenderError> {
         let is_for = |info: &&TemplateInfo| info.merchant.as_deref().is_none_or(|owner| owner == merchant.id.as_str());

@@ -17,7 +17,7 @@ pub struct Sample {
     pub merchant: Merchant,
     /// Nobody.
     pub borrower: Borrower,
-    /// What is due: all on one day, until [`Sample::spread`].
+    /// The open instalments: all due on one day, until [`Sample::spread`].
     pub installments: Vec<Installment>,
     /// The day on which the message goes out.
     pub today: NaiveDate,

@@ -24,7 +24,7 @@ pub(super) enum Name<'a> {
     Template(&'a str),
 }
 
-/// What stands in a template's tags.
+/// The names that a template's tags use and define.
 #[derive(Debug, Default)]
 pub(super) struct Uses<'a> {
     pub(super) uses: Vec<Use<'a>>,

@@ -53,8 +53,8 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// What a text costs as an SMS, by 3GPP TS 23.038 and 23.040. A gateway may count otherwise: China domestic counts
-/// every character as one, 70 alone and 67 a part.
+/// The billed size of a text as an SMS, by 3GPP TS 23.038 and 23.040. A gateway may count otherwise: China domestic
+/// counts every character as one, with 70 in a single message and 67 in each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segments {
     /// The narrowest encoding that holds the text.

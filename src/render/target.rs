@@ -79,7 +79,8 @@ pub fn address_for(address: &str, installment: &Installment, key: Option<&Secret
         };
         filled.extend(utf8_percent_encode(sound(&value)?, RESERVED));
     }
-    // As browsers write it: in ASCII, so that it may stand in a header, and so that what is signed is what arrives.
+    // Normalised as browsers do: in ASCII, so that a header can hold it, and so that the signed bytes are those that
+    // arrive.
     let written = String::from(Url::parse(&filled).ok()?);
     match written.split_once(UNSIGNED) {
         Some((before, after)) => {

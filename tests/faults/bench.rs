@@ -55,7 +55,7 @@ pub(crate) struct Bench {
     pace: Pace,
     zone: Tz,
     keys: LinkKeys,
-    /// What was planned.
+    /// The planned reminders.
     ids: Vec<ReminderId>,
     _temporary: Vec<TempDir>,
     _database: Option<TestDatabase>,
@@ -102,7 +102,7 @@ impl Bench {
             _database: None,
         };
         fs::write(bench.config(), bench.config_text(url)).expect("the config can be written");
-        // Secrets stand in it.
+        // The file contains secrets.
         fs::set_permissions(bench.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
         bench
     }
@@ -277,7 +277,7 @@ impl Bench {
         self.keys.seal(Purpose::Reference, self.ids[number])
     }
 
-    /// What waits in the queue; `None` while the database does not answer.
+    /// The queue's counts; `None` while the database does not answer.
     pub(crate) async fn queue(&self) -> Option<QueueCounts> {
         let counts = self.store.queue_counts().await.ok()?;
         counts.into_iter().find(|counts| counts.channel == self.channel)
@@ -353,7 +353,7 @@ impl Bench {
                 .any(|event| event.kind == EventKind::Retry && event.detail.as_deref() == Some("sent_once_more"))
     }
 
-    /// What happened to a reminder, in words.
+    /// The events of a reminder, in words.
     pub(crate) async fn story(&self, id: ReminderId) -> String {
         let events = self.store.events(id).await.expect("listed");
         let told = |event: &dueherald::domain::Event| {

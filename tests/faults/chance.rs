@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the short form takes, or the long one.
+/// Chooses between the value for the short form and that for the long form.
 pub(crate) fn of<T>(short: T, long: T) -> T {
     match std::env::var("DUEHERALD_FAULTS") {
         Ok(form) if form == "long" => long,

@@ -24,10 +24,10 @@ use crate::sink::Reply;
 /// No lease runs out while the machine is busy.
 const PATIENT: Pace = Pace { lease: Duration::from_secs(8), timeout: Duration::from_secs(6) };
 
-/// What the daemon may open.
+/// The daemon's limit of open file descriptors.
 const DESCRIPTORS: usize = 1_024;
 
-/// What a gateway takes to answer.
+/// The time that a gateway takes to answer.
 const ANSWER: Duration = Duration::from_millis(5);
 
 /// Between planning and sending: the daemon starts meanwhile.
@@ -38,8 +38,8 @@ const SLACK: usize = 12;
 
 const MOST_MEMORY_KIB: usize = 100 * 1024;
 
-/// What each client says. The answer to the last is read, and nothing more is asked: such connections last three times
-/// as long, so the short form has none.
+/// The request that each client sends. The last one is complete: its client reads the answer and asks nothing more.
+/// Such connections last three times as long, so the short form has none.
 const SAYINGS: [&str; 4] = [
     "",
     "GET /verify HTTP/1.1\r\nHost: mall.example\r\nX-Slow: ",

@@ -14,7 +14,7 @@ use crate::patience::until;
 use crate::server::Server;
 use crate::sink::Reply;
 
-/// What a command printed, on both streams, and whether it ended well.
+/// The output of a command, of both streams, and whether it succeeded.
 fn told(bench: &Bench, arguments: &[&str]) -> (bool, String) {
     let output = command(&bench.config(), arguments);
     let text = [output.stdout, output.stderr].concat();

@@ -21,7 +21,7 @@ const PATIENT: Pace = Pace { lease: Duration::from_secs(12), timeout: Duration::
 
 const VISITORS: usize = 12;
 
-/// Who wait for the answer instead.
+/// Visitors who wait for the answer instead.
 const PATIENT_VISITORS: usize = 2;
 
 /// Due at once: fewer than a claim would take, so that claims use whatever connection comes.

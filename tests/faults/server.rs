@@ -43,7 +43,7 @@ impl Server {
         format!("postgres://postgres@localhost/postgres?host={}", self.home().display())
     }
 
-    /// What `pg_ctl stop -m immediate` does: every session ends where it stands, and nothing is written down any more.
+    /// Does the same as `pg_ctl stop -m immediate`: every session ends at once, and the server writes nothing more.
     pub(crate) async fn stop_immediately(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         send(process.id(), Signal::QUIT);

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::patience::pause;
 
-/// What the sink does when it has taken a message over.
+/// The sink's reaction after it has accepted a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reply {
     /// Says so after a pause.
@@ -29,7 +29,7 @@ pub(crate) enum Reply {
     Garbage,
 }
 
-/// What to reply to the message with that reference, taken over for the so-manieth time.
+/// Chooses the reply to the message with that reference, accepted for the n-th time.
 type Manner = dyn Fn(&str, usize) -> Reply + Send + Sync;
 
 struct Desk {

@@ -49,8 +49,9 @@ async fn a_daemon_that_slept_past_its_lease_sends_nothing_and_overwrites_nothing
             // The proof that unknown waits for, from the same attempt: an answer that came in while nobody listened, or
             // that nothing had left yet.
             let proofs = ["accepted -", "retry deadline"].map(|proof| format!("{before}, 1 {proof}"));
-            // What had not been claimed while all stood still was claimed by one that was stopped in the middle of it,
-            // and commits late: it finds that it has no time left, and so, if it is quicker, does its reaper.
+            // A reminder that was unclaimed while all daemons were stopped had been claimed in a transaction that one
+            // of them commits late: that daemon finds no time left, or its reaper, if it is quicker, finds the lease
+            // expired.
             let unclaimed = views[&id].state == State::Planned && views[&id].attempts == 0;
             let late_claim =
                 ["1 retry deadline", "1 unknown lease_expired, 1 retry deadline"].contains(&after.as_str());

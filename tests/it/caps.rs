@@ -33,7 +33,7 @@ fn capped(all: Cap, sms: Cap) -> Policy {
     }
 }
 
-/// What the borrower got or is to get, besides: by step and channel, about another day.
+/// Another message that the borrower got or is to get, by step and channel, about another due date.
 fn contact(step: &str, channel: Channel, progress: Progress) -> Contact {
     let mut key = reminder("b1", "2026-11-28", step, TEN).key;
     key.channel = channel;

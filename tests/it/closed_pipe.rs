@@ -74,8 +74,8 @@ const COMMANDS: [(&str, i32); 56] = [
     ("help", 0),
 ];
 
-/// What the list leaves out: the daemon, which prints nothing; and what needs an answer or a second person, and prints
-/// one line.
+/// The commands that the list leaves out: the daemon, which prints nothing, and commands that need an answer or a
+/// second person, and print one line.
 const LEFT_OUT: [&str; 5] = ["run", "replies read", "notice approve", "reminders approve", "database arm"];
 
 fn help(path: &[&str]) -> String {

@@ -14,7 +14,7 @@ pub(crate) struct Desk {
     database: Option<String>,
 }
 
-/// What a command did.
+/// The result of a command.
 pub(crate) struct Done {
     pub(crate) code: i32,
     pub(crate) out: String,

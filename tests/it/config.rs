@@ -1,4 +1,4 @@
-//! What a config is taken for, and what is told about a mistaken one.
+//! Reading valid configs, and the messages about mistakes.
 
 mod api;
 mod calendars;
@@ -298,7 +298,7 @@ fn paths_start_from_the_folder_of_the_config() {
     assert_eq!(capture.folder.as_deref(), Some(Path::new("conf/captured")));
 }
 
-/// What is commented out as a default is what holds when it is left out, so the sample cannot tell a stale default.
+/// A default in a comment of the sample equals the value without it, so the sample cannot state a stale one.
 #[test]
 fn the_sample_tells_the_defaults() {
     let mut section = String::new();
@@ -447,7 +447,7 @@ async fn a_check_online_asks_every_end_and_fails_if_one_does() {
     assert_eq!(ended.exit_code(), 1);
 }
 
-/// What `init` writes is read as it is, and its sample rows name nothing that the config does not know.
+/// A config written by `init` loads unchanged, and its sample rows name nothing that the config does not know.
 #[test]
 fn what_init_writes_passes() {
     let folder = tempfile::tempdir().expect("a temporary folder");

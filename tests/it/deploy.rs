@@ -82,7 +82,7 @@ fn documented(heading: &str) -> String {
     block.split_once("```").expect("it ends").0.to_owned()
 }
 
-/// What the image runs unless another command is named. Its other settings are those of the stand-in.
+/// The command that the image runs by default. Its other settings are those of the stand-in.
 fn command_of_the_image() -> String {
     let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/container/Dockerfile")).expect("text");
     for setting in ["USER 65532:65532", "ENV DUEHERALD_CONFIG=/etc/dueherald/dueherald.toml"] {

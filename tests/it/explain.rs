@@ -78,14 +78,14 @@ fn row(due: &str, status: &str) -> String {
     format!("mall,B1,I1,128.50,CNY,{due},13800100500,b1@example.com,,{status},")
 }
 
-/// What is told of a rule about the first due date.
+/// The explanation of a rule for the first due date.
 #[track_caller]
 fn rule<'v>(told: &'v Value, name: &str) -> &'v Value {
     let rules = told["due_dates"][0]["rules"].as_array().expect("rules");
     rules.iter().find(|rule| rule["rule"] == name).unwrap_or_else(|| panic!("no rule {name}: {told:#}"))
 }
 
-/// What is told of a step of a rule about the first due date.
+/// The explanation of a rule's step for the first due date.
 #[track_caller]
 fn step<'v>(told: &'v Value, name: &str, offset: i32) -> &'v Value {
     let steps = rule(told, name)["steps"].as_array().expect("steps");
@@ -149,7 +149,7 @@ fn promised(told: &Value) -> Vec<String> {
     sent.map(|(what, _)| what).collect()
 }
 
-/// What was handed over, as [`answers`] has it.
+/// The messages that were sent, in the form of [`answers`].
 fn sent(told: &Value) -> Vec<String> {
     let list = |value: &Value, key: &str| value[key].as_array().expect("a list").clone();
     let mut sent = Vec::new();

@@ -67,7 +67,7 @@ pub(crate) fn composer() -> Composer {
     }
 }
 
-/// What an import says of an instalment and of the [`borrower`] who owes it.
+/// The row of an import for an instalment and the [`borrower`] who owes it.
 pub(crate) fn row(installment: &Installment) -> LedgerRow {
     let borrower = borrower(installment.borrower.as_str());
     let installment = installment.clone();

@@ -11,7 +11,7 @@ use crate::commands::Desk;
 /// Half past midnight in Shanghai, before anything of the day.
 const START: &str = "2026-12-01T00:30:00+08:00";
 
-/// Who owes what on which day of December; nobody of whom nothing is known can be reached.
+/// The instalments due in December; a borrower without phone and e-mail cannot be reached.
 const LEDGER: &str = "merchant,borrower_id,installment_id,amount,currency,due_date,phone,email,status\n\
     mall,B1,I1,128.50,CNY,2026-12-04,13800100501,,open\n\
     mall,B2,I2,128.50,CNY,2026-12-02,13800100502,b2@example.com,open\n\
@@ -62,7 +62,7 @@ fn as_json(desk: &Desk, arguments: &[&str]) -> Value {
     serde_json::from_str(&desk.run(&forecast).went_well()).expect("JSON")
 }
 
-/// What of a day can be worked out without counting characters.
+/// The counts of a day that can be derived without counting characters.
 fn counts(day: &Value) -> (u64, u64, Value) {
     (day["sms"].as_u64().expect("a number"), day["email"].as_u64().expect("a number"), day["skipped"].clone())
 }
@@ -176,7 +176,7 @@ fn what_is_forecast_is_what_is_sent(#[case] changes: &[(&str, &str)]) {
 
 const FIRST_AVAILABLE: &str = "channels = { mode = \"first_available\", order = [\"sms\", \"email\"] }";
 
-/// What some runs of `dispatch` said that they sent and, by reason, skipped.
+/// The number of messages that some runs of `dispatch` reported as sent and, by reason, as skipped.
 fn in_all(said: &[String]) -> (u64, BTreeMap<String, u64>) {
     let (mut sent, mut skipped) = (0, BTreeMap::new());
     for line in said.iter().flat_map(|said| said.lines()) {

@@ -1,5 +1,5 @@
-//! What is foretold must happen: small worlds drawn by a seed, foretold by `forecast` and `explain`, and then lived
-//! through, hour by hour, by scans and lanes over SQLite.
+//! Forecasts must come true: small worlds drawn by a seed, predicted by `forecast` and `explain`, and then simulated,
+//! hour by hour, by scans and lanes over SQLite.
 //!
 //! `FORETOLD_SEED=17 cargo test --test it -- foretold::` plays one of them.
 
@@ -186,7 +186,7 @@ impl World {
         all
     }
 
-    /// What `explain` promises: what is sent for certain, and what may be sent after it was put off.
+    /// The predictions of `explain`: the messages that are certain, and those that may follow after a deferral.
     async fn promised(&self) -> (BTreeSet<Message>, BTreeSet<Message>) {
         let order = self.app.scan_order(at(START), ScanScope::Aside);
         let start = plan_start(&*self.app.store, &order).await.expect("it is read");
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// What was sent, and by day and channel or reason what happened.
+    /// The messages that were sent, and the outcomes counted by day and channel or reason.
     async fn happened(&self) -> (BTreeSet<Message>, BTreeMap<(String, String), u64>) {
         let filter = ReminderFilter { limit: 10_000, ..ReminderFilter::default() };
         let (mut sent, mut counts) = (BTreeSet::new(), BTreeMap::new());

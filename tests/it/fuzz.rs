@@ -1,10 +1,10 @@
-//! What strangers hand in and code of ours reads, with hostile values drawn by proptest: nothing panics, nothing that
-//! is made of it grows beyond what came, and nothing is taken for what it is not.
+//! Input from strangers that the crate's own code reads, with hostile values drawn by proptest: nothing panics, no
+//! result grows beyond its input, and no input is mistaken for something else.
 //!
-//! Every such test has `fuzz` in its name, wherever it stands; `cargo test --test it -- fuzz` plays them all.
-//! `./tests/run faults` plays the long form, a million cases of each (fewer where a page is rendered for each), and
-//! prints the slowest input of each parser. (That an endless line of an import and an endless e-mail are not kept is
-//! shown where they are read.)
+//! Every such test has `fuzz` in its name, in whichever file it is; `cargo test --test it -- fuzz` plays them all.
+//! `./tests/run faults` plays the long form, a million cases of each (fewer where each case renders a page), and prints
+//! the slowest input of each parser. (Other tests, beside the readers, show that an endless line of an import and an
+//! endless e-mail are not kept in memory.)
 
 mod answers;
 mod growth;
@@ -129,7 +129,7 @@ proptest! {
 
     #[test]
     fn fuzz_returned_mail(message in damaged(RETURNED, OF_MAIL)) {
-        // Only a reference that stands in the message, in one of its two forms, is ever named.
+        // The report names only references that the message contains, in one of their two forms.
         if let Ok(Report::Fate { about: ReportSubject::Reference(reference) | ReportSubject::Copy { reference, .. }, .. }) = watched("bounces", message.len(), || returned::read(&message)) {
             prop_assert_eq!(reference.len(), 34);
         }

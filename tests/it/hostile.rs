@@ -12,7 +12,7 @@ use dueherald::render::{LinkKeys, Purpose, Renderer, TemplateSource, sample_merc
 use dueherald::source::{Format, Record, RejectsWriter, Rows, SuppressionsWriter};
 use serde_json::{Value, json};
 
-/// What is hostile, where it comes in, what comes in, and what is said to it.
+/// A hostile input: its description, the field that it arrives in, its value, and the expected result.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 /// Cells that decide about a debt: the row is refused as a whole.
@@ -56,7 +56,7 @@ const LOST_CELLS: &[Row] = &[
     ("an instalment of less than nothing", "sequence", "-1", "sequence is not a whole number"),
 ];
 
-/// What is taken out of a name, so that what a borrower reads leads nowhere.
+/// Parts that are removed from a name, so that the name which a borrower reads contains no link.
 const CLEANED: &[Row] = &[
     ("a link behind a name", "name", "张三 http://evil.example/x", "张三"),
     ("a domain in full-width letters", "name", "ｅｖｉｌ．ｃｏｍ Li", "Li"),
@@ -203,13 +203,13 @@ fn a_forged_report_is_about_nothing() {
         ("a megabyte of @", format!("To: {}\n\n", "@".repeat(1 << 20))),
     ];
     for (what, message) in forged {
-        // What is left of our own Message-ID in the returned part must not count in its stead.
+        // The daemon's own Message-ID in the returned part must not count instead.
         let message = message.replace("Message-ID:", "X-Old:").replace("Message-Id:", "X-Old:");
         assert!(returned::read(message.as_bytes()).is_err(), "{what}");
     }
 }
 
-/// What a spreadsheet would run, as text that somebody else chose.
+/// Text chosen by somebody else that a spreadsheet would run as a formula.
 const FORMULAS: &[&str] = &[
     "=HYPERLINK(\"https://evil.example\",\"pay\")",
     "=cmd|' /C calc'!A0",

@@ -100,7 +100,7 @@ fn recall(desk: &Desk) {
     remind(desk, 0..600);
     fixed_links(desk);
     remind(desk, 600..1000);
-    // What counts is the link that was sent, not what the gateway is set to by now.
+    // The link that was sent counts, not the gateway's present setting.
     personal_links(desk);
     assert_eq!(desk.captured().len(), 1000);
     import(desk, 0..1000, |n| if n.is_multiple_of(5) { "paid" } else { "open" });

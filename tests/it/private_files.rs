@@ -26,7 +26,7 @@ fn add_to_config(desk: &Desk, text: &str) {
     fs::write(file, config + text).expect("it can be written");
 }
 
-/// The command in the error, run as it stands there.
+/// Runs the command in the error message, exactly as printed.
 fn follow_advice(desk: &Desk, told: &str) {
     let command = told.split('`').find(|part| part.starts_with("chmod")).expect("it says what to run");
     let words: Vec<_> = command.split(' ').collect();
@@ -81,7 +81,7 @@ fn database_captured_messages_and_rejects_are_private() {
     let (_, at) = today();
     desk.run(&["migrate"]).went_well();
     let recent_contacts = ["dueherald.db", "dueherald.db-wal", "dueherald.db-shm", "rejects.csv"];
-    // What an older version left.
+    // Files of an older version, which were readable by others.
     for name in recent_contacts {
         fs::OpenOptions::new().create(true).append(true).open(desk.path(name)).expect("a file");
         set_mode(&desk, name, 0o644);

@@ -121,7 +121,7 @@ impl Shell {
         self.folder.path().join(format!("{}.{kind}", self.typed))
     }
 
-    /// What the shell prints of itself in answer to a line.
+    /// The shell's own answer to a line.
     fn ask(&mut self, line: &str) -> String {
         writeln!(self.input, "{line}").expect("it reads");
         let mut answer = String::new();

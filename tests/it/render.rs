@@ -1,4 +1,5 @@
-//! What borrowers read: every built-in message as it leaves, and what templates of a folder can and cannot do.
+//! The texts that borrowers read: every built-in message as it leaves, and the abilities and limits of templates of a
+//! folder.
 
 use chrono::NaiveDate;
 use dueherald::domain::{
@@ -219,7 +220,7 @@ fn an_sms_is_never_longer_than_four_parts() {
     }
 }
 
-/// What a careless or hostile template asks for, and the refusal it gets when it is loaded.
+/// The attempts of a careless or hostile template, and the error that each gets when it is loaded.
 #[rstest]
 #[case::a_huge_text("{{ 'x' * 10000000 }}", "too much work")]
 #[case::a_text_over_the_limit("{{ 'x' * 5000 }}", "more than a message may hold")]
@@ -382,7 +383,7 @@ fn sound_templates_are_not_refused() {
          {{{{ borrower['name'] or 'x' }}}}{{% include 'maybe.txt' ignore missing %}}"
     );
     let found = with(&[("a/sms.en.txt", &text)]);
-    // The one thing in it that is refused, so that the test sees the template was looked at.
+    // The only mistake in it, so that the test sees that the check read the template.
     let found: Vec<_> = found.expect_err("one problem").iter().map(ToString::to_string).collect();
     assert_eq!(
         found,

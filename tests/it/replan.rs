@@ -1,4 +1,5 @@
-//! What changes between planning and sending counts, with the real binary: a rule, a wish, a zone, an opt-out.
+//! Changes between planning and sending take effect, with the real binary: of a rule, a preference, a time zone, an
+//! opt-out.
 
 use rstest::rstest;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! A way to repay that does not work: what leads there is held, operations are alerted, and it goes out once when all
-//! is well again.
+//! A way to repay that does not work: messages that lead there are held, operations are alerted, and each message goes
+//! out once after recovery.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const PAY: &str = "pay.mall.example.com";
 const EVIL: &str = "evil.example.com";
 const BORROWERS: u32 = 3;
 
-/// What is wrong with the page.
+/// The fault of the page.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
     Answers500,
@@ -80,14 +80,14 @@ impl Parts {
         Self { app, clock, lanes, figures: figures.clone() }
     }
 
-    /// What looks at routes where the page is a server that replies so.
+    /// The prober of routes, for a page on a server that replies so.
     async fn prober(&self, authority: &Authority, reply: Reply) -> (Prober, HttpSink) {
         let page = HttpSink::start(Script::always(reply).tls(Arc::clone(&authority.server))).await;
         let probe = probe(&authority.ca_pem, &[(PAY, page.port())], &self.clock);
         (self.app.prober(Arc::new(probe)), page)
     }
 
-    /// A minute of the daemon: a probe, what is held is looked at, and what is due goes out.
+    /// One minute of the daemon: probe the routes, check the held reminders, send the due ones.
     async fn minute(&self, prober: &Prober) -> Tally {
         prober.round().await.expect("kept");
         self.clock.advance(Duration::from_secs(60));
@@ -230,7 +230,7 @@ fn one_daemon_probes_at_a_time() {
     });
 }
 
-/// What is wrong with the network of one daemon, whose routes lead to so many hosts.
+/// The network fault of one daemon, whose routes lead to so many hosts.
 #[derive(Debug, Clone, Copy)]
 enum Network {
     Cut { hosts: u32, gateway: bool },

@@ -54,7 +54,7 @@ fn clock() -> SimClock {
     SimClock::at(DateTime::<Utc>::UNIX_EPOCH)
 }
 
-/// What is found at `path` of a server that answers by this script and is called `name`.
+/// The fault found at `path` of a server that answers by this script and is called `name`.
 async fn found(authority: &Authority, script: Script, path: &str, expect: Option<&str>) -> Option<RouteFault> {
     let sink = HttpSink::start(script.tls(Arc::clone(&authority.server))).await;
     let probe = probe(&authority.ca_pem, &[(PAY, sink.port())], &clock());

@@ -197,7 +197,7 @@ fn a_change_that_would_lead_astray_is_refused_and_leaves_no_trace() {
     assert_eq!(shown.lines().count(), 2, "only what the config says: {shown}");
     assert_eq!(desk.run(&["route", "show", "m"]).code, 1);
 
-    // What waits for a circle to close: each step is sound, the last is not.
+    // A circle of replacements: each step alone is valid, the last one is refused.
     let url = "https://pay.mall.example.com/b";
     route(&desk, &["set", "b", "--merchant", "mall", "--kind", "web", "--url", url]);
     route(&desk, &["replace", "mall-web", "--by", "b"]);
@@ -223,7 +223,7 @@ async fn what_is_said_of_an_app_and_of_whom_to_ask_stands_on_the_page() {
     let gone = post_form(pages.clone(), &format!("{link}/go"), "route=mall-web&bill=1").await;
     assert_eq!(gone.header("location"), "https://pay.mall.example.com/bill/I0");
 
-    // What is not said stays; another kind begins anew.
+    // An option that is left out keeps its value; another kind starts afresh.
     route(&desk, &["set", "mall-app", "--url", "https://app.mall.example.com/moved"]);
     let shown = desk.run(&["route", "show", "mall-app", "--format", "json"]).went_well();
     let shown: Vec<serde_json::Value> = serde_json::from_str(&shown).expect("JSON");

@@ -38,7 +38,7 @@ fn around(due: &str) -> Horizon {
     Horizon { now: due - TimeDelta::days(40), until: due + TimeDelta::days(40) }
 }
 
-/// What every rule and step came to: its local day in Shanghai, or why not.
+/// The result of every rule and step: its local day in Shanghai, or the reason why not.
 fn told(policy: &Policy, due: &Due, horizon: Horizon) -> Vec<String> {
     let line = |one: dueherald::plan::RuleEvaluation<'_>| {
         let step = one.offset.map(|offset| format!("/{offset}")).unwrap_or_default();

@@ -78,7 +78,7 @@ fn without_style(body: &str) -> String {
     format!("{before}<style>…</style>{after}")
 }
 
-/// What a log of everything holds of that work. It must not hop between threads.
+/// The log of that work at every level. The work must not move between threads.
 async fn logged(work: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();

@@ -29,7 +29,8 @@ fn email(renderer: &Renderer, request: &RenderRequest<'_>) -> EmailParts {
     }
 }
 
-/// What a locked screen shows, an SMS or the subject and the first words of an e-mail, tells no bystander of a debt.
+/// The part of a message on a locked screen (an SMS, or the subject and first words of an e-mail) tells no bystander of
+/// a debt.
 #[test]
 fn a_discreet_message_keeps_the_debt_off_the_lock_screen() {
     let renderer = built_in();

@@ -78,7 +78,7 @@ impl Daemon {
         );
         let file = folder.path().join("dueherald.toml");
         fs::write(&file, config).expect("the config can be written");
-        // Secrets stand in it.
+        // The file contains secrets.
         fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
         let it = Self { folder, zone, public };
         it.told(&["check"]);
@@ -124,7 +124,7 @@ impl Daemon {
         Process::start(self.command(&["run"]).env_remove("RUST_LOG"), &self.log())
     }
 
-    /// What a command says; it must be well.
+    /// The output of a command, which must succeed.
     pub(crate) fn told(&self, args: &[&str]) -> String {
         let output = self.command(args).output().expect("the binary can be started");
         let said = String::from_utf8(output.stdout).expect("it is text");
@@ -133,13 +133,13 @@ impl Daemon {
         said
     }
 
-    /// What a list says as JSON.
+    /// The JSON output of a list command.
     pub(crate) fn listed(&self, args: &[&str]) -> Vec<Value> {
         let said = self.told(&[args, &["--format", "json"]].concat());
         serde_json::from_str(&said).expect("a list is a JSON array")
     }
 
-    /// What the background job has logged.
+    /// The log of the background job.
     pub(crate) fn logged(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }

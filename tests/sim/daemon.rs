@@ -151,7 +151,7 @@ async fn scan_in_turn(life: Arc<Life>, store: Arc<dyn Store>, policy: Arc<Policy
             let begun = life.world.clock.elapsed();
             if let Ok(report) = scan(&*store, &policy, &order).await {
                 world.note(format!("{} scanned: {report:?}", life.number));
-                // What is read, frozen for hours and then written may be out of date: that is not meant.
+                // A scan that read, froze for hours and then wrote may be out of date: that is no mistake.
                 if report.found > 0 && life.world.clock.elapsed() - begun < Duration::from_secs(300) {
                     lock(&world.oracle).fail("I2", format!("{} reminders were missed by scans", report.found));
                 }

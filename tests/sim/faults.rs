@@ -1,4 +1,4 @@
-//! What may go wrong, how often, and the bugs that are planted to see the invariants go red.
+//! The faults and their probabilities, and the bugs that are planted to see the invariants fail.
 
 use fastrand::Rng;
 
@@ -123,39 +123,39 @@ pub(crate) enum Bug {
     UnknownAsNotSent,
     /// Bytes leave after the deadline.
     DeadlineIgnored,
-    /// What could not be claimed is sent all the same.
+    /// Reminders whose claim failed to commit are sent all the same.
     CommitErrorIgnored,
     /// The decision is made from the books of yesterday.
     StaleFacts,
     /// Contact hours are those of UTC.
     HoursInUtc,
-    /// Suppressions are not looked at.
+    /// Suppressions are ignored.
     SuppressionIgnored,
     /// Two daemons are given the same reminder.
     ClaimedByTwo,
     /// The second e-mail has another Message-ID.
     FreshReference,
-    /// What is unknown goes to the next channel.
+    /// A reminder with an unknown outcome falls back to the next channel.
     FallbackForUnknown,
     /// A receipt that is quicker than the answer is lost.
     EarlyReceiptLost,
-    /// What is just being handed over does not count against a cap.
+    /// Reminders in flight do not count against a cap.
     CapsBlindToFlight,
     /// Nobody looks for leases that ran out.
     ReaperAsleep,
     /// A pass is recorded when it begins: who breaks off leaves a gap.
     MarkBeforePass,
-    /// What changed is taken out before what it calls for is in the outbox.
+    /// A change is removed from the list before the reminders that it calls for are in the outbox.
     ChangesGoneBeforePlan,
     /// A late step goes out although a nearer one of the same rule goes out that day.
     OvertakenSent,
-    /// What a stop holds is sent.
+    /// Reminders held by a stop are sent.
     HeldSent,
     /// Nobody looks whether what holds a reminder is over.
     ReleaserAsleep,
     /// Nobody notices that the database went back in time.
     Unguarded,
-    /// What daemons put into a restored database is lost.
+    /// Records that daemons put into a restored database are lost.
     HandInLost,
 }
 

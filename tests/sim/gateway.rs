@@ -27,7 +27,7 @@ pub(crate) struct FaultyGateway {
     pub(crate) can_be_asked: bool,
 }
 
-/// What it answers, once it has, or has not, taken the message over.
+/// The gateway's answer after it has, or has not, accepted the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Plain,

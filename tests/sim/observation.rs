@@ -1,4 +1,4 @@
-//! What the real store says of reminders, for the oracle.
+//! The states of reminders in the real store, for the oracle.
 
 use dueherald::domain::{ReminderId, State};
 use dueherald::store::{ReminderFilter, ReminderView, Store};

@@ -1,4 +1,4 @@
-//! What must always hold (design.md, section 5), checked against the simulation's own truth at every event.
+//! The invariants (docs/internals/invariants.md), checked against the simulation's own truth at every event.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -82,9 +82,9 @@ pub(crate) struct Oracle {
     rewound_at: Option<Duration>,
     /// Messages of which neither the database nor a daemon knows any more.
     forgotten: BTreeSet<ReminderKey>,
-    /// What the sinks took over, in order.
+    /// The messages that the sinks accepted, in order.
     taken: HashMap<ReminderKey, Vec<AcceptedMessage>>,
-    /// What each borrower got: on which local day, and by which reminder.
+    /// The messages that each borrower got: the local day, and the reminder.
     got: HashMap<BorrowerKey, Vec<(NaiveDate, ReminderKey)>>,
     states: BTreeMap<ReminderId, State>,
     numbers: HashMap<ReminderKey, ReminderId>,
@@ -133,7 +133,7 @@ impl Oracle {
         self.numbers = views.iter().map(|view| (view.reminder.plan.key.clone(), view.reminder.id)).collect();
     }
 
-    /// What changed since then in the lender's books reaches the database at `now` only.
+    /// Changes of the lender's books since then reach the database only at `now`.
     pub(crate) fn learns_late(&mut self, since: DateTime<Utc>, now: DateTime<Utc>) {
         self.changed.values_mut().filter(|changed| **changed >= since).for_each(|changed| *changed = now);
     }
@@ -476,7 +476,7 @@ impl Oracle {
         self.expect(missed.is_empty(), "I2", || format!("nobody planned {missed:?}"));
     }
 
-    /// What a borrower's address on a channel is.
+    /// The address of a borrower on a channel.
     pub(crate) fn address(&self, place: usize, channel: Channel) -> Option<Address> {
         let row = &self.rows[place];
         match (channel, &row.phone, &row.email) {

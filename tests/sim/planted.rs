@@ -1,4 +1,4 @@
-//! What planted bugs make of claims and outcomes.
+//! The effects of planted bugs on claims and outcomes.
 
 use std::sync::Arc;
 

@@ -41,7 +41,7 @@ impl Machine {
     }
 }
 
-/// What the operator knows.
+/// The state that the operator keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Operator {
     backup: Option<(Duration, Arc<MemoryStore>)>,
@@ -49,7 +49,7 @@ pub(crate) struct Operator {
     back_to: Option<DateTime<Utc>>,
     /// Daemons that are gone for good.
     gone: Vec<String>,
-    /// What the lender's own systems know of suppressions.
+    /// The suppressions known to the lender's own systems.
     pub(crate) suppressions: Vec<Suppression>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn watch(life: Arc<Life>, guard: Arc<Guard>, looked: Cancellati
         if hold != before {
             world.note(format!("daemon {} is held: {hold:?}", life.number));
         }
-        // The first look leaves no trace in the database, by which an older one could be told.
+        // The first look leaves no mark in the database by which the guard could recognise an older copy.
         if is_done && before.is_none() && hold.is_none() {
             lock(&world.rewinds.machines[life.machine]).looked_at = begun;
         }

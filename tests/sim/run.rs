@@ -23,7 +23,7 @@ use crate::rewinds;
 use crate::town::{Size, books, first_day, merchants};
 use crate::world::{NoticeAction, World, lock};
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
     /// The same seed gives the same.
@@ -221,8 +221,8 @@ impl Driver {
         loop {
             while let Some(act) = self.world.next_act() {
                 if self.world.has_real_store() {
-                    // What daemons do at this moment is done before the books change: the oracle judges a claim by the
-                    // books of its moment.
+                    // Daemons finish their work of this moment before the books change: the oracle judges a claim by
+                    // the books of its moment.
                     self.rest().await;
                 }
                 self.act(act).await;

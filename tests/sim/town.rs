@@ -1,4 +1,4 @@
-//! Who lives in the simulation: merchants, borrowers in many time zones, what they owe, and the rules.
+//! The population of the simulation: merchants, borrowers in many time zones, their debts, and the rules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps, only_to: None }
 }
 
-/// What everybody owes at the start.
+/// The ledger at the start.
 pub(crate) fn books(rng: &mut Rng, first: NaiveDate, size: Size) -> Vec<LedgerRow> {
     (0..size.borrowers).flat_map(|number| debts(rng, (first, size.days), number)).collect()
 }

@@ -1,5 +1,5 @@
-//! What everything in a run shares: the one source of chance, the true time, the database, what is to happen when, and
-//! the record of what happened.
+//! The state that everything in a run shares: the one source of chance, the true time, the database, the planned
+//! events, and the record of past ones.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -47,7 +47,7 @@ pub(crate) enum NoticeAction {
 /// How many events a failed run prints.
 const LAST: usize = 40;
 
-/// What happened, as a hash, and the last of it in words.
+/// The hash of all events, and the last of them in words.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     hasher: DefaultHasher,
@@ -188,7 +188,7 @@ impl World {
         agenda.insert((self.clock.elapsed() + pause, number), act);
     }
 
-    /// What is to happen now, one after the other.
+    /// The next action that is due now; call it until there is none.
     pub(crate) fn next_act(&self) -> Option<NoticeAction> {
         let mut agenda = lock(&self.agenda);
         let first = agenda.first_entry()?;

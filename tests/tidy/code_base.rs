@@ -108,7 +108,7 @@ pub(crate) mod made_up {
     /// Enough for Cargo to see a library, a binary and tests where their files are.
     const MANIFEST: &str = "[package]\nname = \"dueherald\"\nedition = \"2024\"\n";
 
-    /// What `rule` finds in a code base of just these files, as `file:line`, and what it says.
+    /// The findings of `rule` in a code base of just these files, as `file:line` and advice.
     pub(crate) fn inspect(files: &[(&str, &str)], rule: fn(&CodeBase) -> Vec<Finding>) -> Vec<(String, String)> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let code_base = CodeBase { root: folder.path().to_owned() };

@@ -32,7 +32,7 @@ fn level(module: &str) -> Option<usize> {
 /// Imports that go up, sideways, or to where no level is known.
 pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // What a `mod` leads to in vain is the business of the rule about modules.
+    // The rule about modules reports a `mod` that leads to no file.
     for module in modules(code_base, &mut Vec::new()).iter().filter(|module| module.target.starts_with("src/")) {
         let is_binary = module.target != "src/lib.rs";
         if let ([name], false) = (&*module.path, is_binary)
@@ -54,7 +54,7 @@ pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     findings
 }
 
-/// What a path reaches at the crate's root.
+/// The module that a path reaches at the crate's root.
 #[derive(Debug, PartialEq, Eq)]
 enum Reached {
     /// One module.
@@ -71,7 +71,7 @@ struct Import {
     line: usize,
 }
 
-/// What is wrong with an import, if anything is.
+/// The advice about an import, if it is wrong.
 fn judge(from: Option<&str>, what: &Reached) -> Option<String> {
     let Reached::Module(to) = what else {
         return Some("imports the whole crate: name the module that is meant".to_owned());
@@ -100,7 +100,7 @@ fn judge_binary(what: &Reached) -> Option<String> {
         .then(|| format!("the binary may import only `{FRONT_DOOR}`: move what it does there"))
 }
 
-/// Collects the imports in `tokens`, which stand in the module `here`.
+/// Collects the imports in `tokens`, which are part of the module `here`.
 fn collect(tokens: TokenStream, here: &[String], imports: &mut Vec<Import>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut index = 0;

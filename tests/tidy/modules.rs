@@ -19,7 +19,7 @@ pub(crate) struct Module {
     pub(crate) target: String,
 }
 
-/// What no `mod` leads to, and what a `mod` leads to that is not there.
+/// Files that no `mod` leads to, and `mod` declarations without a file.
 pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let mut findings = Vec::new();
     let known: BTreeSet<_> = modules(code_base, &mut findings).into_iter().map(|module| module.file).collect();

@@ -37,7 +37,7 @@ fn component(kind: &str, package: &Package, checksums: &BTreeMap<(String, String
     })
 }
 
-/// What Cargo.lock says of each package, by name and version.
+/// The checksum of each package in Cargo.lock, by name and version.
 fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
     let lock: toml::Table = lock.parse().expect("Cargo.lock is TOML");
     let packages = lock.get("package").and_then(toml::Value::as_array).cloned().unwrap_or_default();

@@ -59,7 +59,7 @@ struct Sources {
 
 const FILE: &str = "deny.toml";
 
-/// What deny.toml says.
+/// The policy in deny.toml.
 pub(crate) fn policy(code_base: &CodeBase) -> Policy {
     toml::from_str(&code_base.read(FILE)).unwrap_or_else(|error| panic!("{FILE}: {error}"))
 }

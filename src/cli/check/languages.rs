@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::domain::Merchant;
 use crate::render::TemplateInfo;
 
-/// What each merchant's borrowers get in English although the merchant has another locale.
+/// The templates that a merchant's borrowers get in English although the merchant has another locale.
 pub(super) fn missing(config: &Config, templates: &[&TemplateInfo]) -> Vec<String> {
     config.policy.merchants.values().filter_map(|merchant| missing_for(config, merchant, templates)).collect()
 }

@@ -1,4 +1,4 @@
-//! What the rules mean, and what about them may not be meant.
+//! The rules in words, and warnings about rules that may not be intended.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -73,7 +73,7 @@ fn conditions(rule: &Rule) -> String {
     all.concat()
 }
 
-/// What is no mistake, but may not be meant, with its line.
+/// Rules that are valid, but perhaps not intended, each with its line.
 pub(super) fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     let policy = &config.policy;
     let mut remarks: Vec<_> = rule_warnings(policy).iter().map(|doubt| doubted(config, doubt)).collect();

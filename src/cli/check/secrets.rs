@@ -1,4 +1,5 @@
-//! What `check` says of secrets: where each is kept and how old it is. What was never changed was read by many.
+//! The secrets section of `check`: where each secret is kept, and how old it is. The older a secret, the more people
+//! have seen it.
 
 use std::io::{self, Write};
 
@@ -6,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{Config, SecretOrigin, SecretUse};
 
-/// Shows the secrets on `out`; nothing of what they are.
+/// Shows the origin and age of each secret on `out`, never its value.
 pub(super) fn show(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
     if config.secrets.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the demo shows: a page's contents, or tables.
+//! The output of the demo: the content of a page, or tables.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,7 +20,7 @@ use crate::store::ReminderFilter;
 /// How many reminders the demo looks at.
 const LOOK_AT: u32 = 100_000;
 
-/// Tells what came in, if something did not.
+/// Reports the result of the import, with the rejected records.
 pub(super) fn imported(summary: &Summary, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "{} instalments taken in", summary.new + summary.changed + summary.same)?;
     if summary.rejected > 0 {

@@ -16,7 +16,7 @@ const BOTTOM: u64 = 48;
 const PLOT_WIDTH: u64 = WIDTH - LEFT - RIGHT;
 const PLOT_HEIGHT: u64 = HEIGHT - TOP - BOTTOM;
 
-/// What a date below the axis takes.
+/// The width of a date below the axis.
 const LABEL_WIDTH: u64 = 44;
 
 /// A colour for each channel, in the order of [`Channel::ALL`]; those at the end are for channels to come.

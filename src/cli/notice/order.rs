@@ -166,8 +166,8 @@ fn listed(file: &Path, encoding: Option<Encoding>) -> Result<BTreeSet<BorrowerId
     read_borrower_list(input).map_err(|error| wrong(error.to_string()))
 }
 
-/// The channels on which the notice can be made for every merchant; what stands in the way of the others is the error
-/// if none is left.
+/// The channels on which the notice can be made for every merchant. If none is left, the error says why for each
+/// channel.
 fn channels(args: &CreateArgs, merchants: &[&Merchant], app: &App) -> Result<Vec<Channel>, CliError> {
     let renderer = &app.composer.renderer;
     if !renderer.has(&args.template) {

@@ -127,7 +127,7 @@ impl Row for ProgressRow {
     }
 }
 
-/// What somebody did with a notice.
+/// A change of a notice's state, and the person who made it.
 #[derive(Debug, Serialize)]
 struct ChangeRow {
     at: DateTime<Utc>,

@@ -14,7 +14,7 @@ use crate::pipeline::{FunnelLine, funnel};
 
 #[derive(Debug, Args)]
 pub(super) struct FunnelArgs {
-    /// What was sent in the last days
+    /// Number of past days whose messages are counted
     #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
     /// Only of this merchant

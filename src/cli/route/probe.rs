@@ -31,7 +31,7 @@ struct ProbeRow {
     route: String,
     merchant: String,
     well: bool,
-    /// What is wrong: one word, and a text.
+    /// The fault as one word; `text` describes it.
     fault: Option<&'static str>,
     text: Option<String>,
     milliseconds: u128,

@@ -1,4 +1,4 @@
-//! What `dueherald route set` makes of its words for one kind of route; what is not said stays as it was.
+//! Turns the arguments of `dueherald route set` into one kind of route; an option that is left out keeps its old value.
 
 use clap::Args;
 
@@ -53,7 +53,7 @@ pub(super) fn kind(
     })
 }
 
-/// What a route tells beside its address.
+/// The details of a route other than its address.
 pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
     match kind {
         RouteKind::Web { .. } | RouteKind::Support { contact: None } => Vec::new(),

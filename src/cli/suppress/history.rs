@@ -58,7 +58,7 @@ struct ChangeRow {
     id: i64,
     at: DateTime<Utc>,
     action: &'static str,
-    /// What it is about, in words.
+    /// The scope of the change, in words.
     scope: String,
     actor: String,
     reason: String,

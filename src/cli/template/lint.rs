@@ -1,4 +1,4 @@
-//! What each gateway's provider would say of the messages: told by `template check`.
+//! Checks messages against the rules of each gateway's provider, for `template check`.
 
 use std::io::{self, Write};
 
@@ -12,8 +12,8 @@ use super::{counted, phase_of};
 /// The most characters of a whole message (Aliyun; the carriers in China cut longer ones).
 const MOST_CHARACTERS: usize = 500;
 
-/// Prints every approved template with what it comes to, and warns of what its provider would refuse; of any gateway,
-/// warns of banned words. Gives how many warnings there were.
+/// Prints every approved template with its length and cost, and warns of content that its provider would refuse; for
+/// all gateways, warns of banned words. Returns the number of warnings.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -78,7 +78,7 @@ fn filled(
     alone.fill(&request).map_err(|error| error.problem)
 }
 
-/// What the provider would refuse, with the rule that says so.
+/// The content that the provider would refuse, with the rule that it breaks.
 fn problems<'a>(
     sms: &'a RegisteredSms,
     registered: &'a RegisteredTemplates,

@@ -9,7 +9,7 @@ use super::{changed, load, told};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const OLD: &str = "abcdef0123456789abcdef0123456789";
 
-/// What each token must say besides.
+/// The other keys that each token needs.
 const REST: &str = "merchants = [\"mall\"], actions = [\"read_preferences\"]";
 
 fn with_api(section: &str) -> String {

@@ -141,7 +141,7 @@ from = { messaging_service = "MG1" }
     assert_eq!(modes, [LinkMode::None, LinkMode::Fixed, LinkMode::Personal]);
 }
 
-/// What the lint says of a config.
+/// The output of the lint for a config, and its number of warnings.
 fn linted(changes: &[(&str, &str)]) -> (String, usize) {
     let config = load(&config(changes), SECRET).expect("it is sound");
     let renderer = Renderer::new(Vec::new()).expect("the built-in templates");

@@ -207,7 +207,7 @@ fn a_database_may_have_several_servers(#[case] url: &str) {
     load(&changed(&[("sqlite:dueherald.db", url)]), &[]).expect("it is sound");
 }
 
-/// What would travel in the clear, or be open to everybody, is allowed only where the config says so.
+/// Clear text to another host, or an address open to everybody, needs explicit permission in the config.
 #[rstest]
 #[case::database(
     &[("url = \"sqlite:dueherald.db\"", "url = \"postgres://u:p@db.example/x?sslmode=disable\"EXTRA")],

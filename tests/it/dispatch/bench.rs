@@ -45,7 +45,7 @@ pub(super) fn rejected(scope: RejectScope) -> Outcome {
     Outcome::Rejected { code: code(), scope }
 }
 
-/// What a gateway was handed.
+/// A message that a gateway was given.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) reference: String,
@@ -54,7 +54,7 @@ pub(super) struct Sent {
     pub(super) at: DateTime<Utc>,
 }
 
-/// A gateway that answers by script, then accepts. It records what it was handed.
+/// A gateway that answers by script, then accepts. It records every message that it was given.
 #[derive(Debug)]
 pub(super) struct Scripted {
     name: GatewayName,
@@ -90,17 +90,17 @@ impl Scripted {
         })
     }
 
-    /// What it says from now on, before it accepts again.
+    /// Sets its next answers; after them it accepts again.
     pub(super) fn answers(&self, answers: Vec<Outcome>) {
         *self.answers.lock().expect("no panic") = answers.into();
     }
 
-    /// What it says when it is asked what became of a message.
+    /// Sets its answer to a look-up of a message.
     pub(super) fn looks_up(&self, found: LookUp) {
         *self.look_up.lock().expect("no panic") = found;
     }
 
-    /// How often it was asked what became of a message.
+    /// The number of look-ups so far.
     pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -185,7 +185,7 @@ impl Gateway for Scripted {
     }
 }
 
-/// What a bench is made of.
+/// The parts of a bench.
 pub(super) struct Setup {
     pub(super) policy: Policy,
     pub(super) composer: Composer,
@@ -333,7 +333,7 @@ impl Bench {
         views.iter().map(|view| format!("{} {}", view.reminder.plan.key.channel, view.state)).collect()
     }
 
-    /// What happened to a reminder: attempt, event, why.
+    /// The events of a reminder: attempt, event, reason.
     pub(super) async fn story(&self, id: i64) -> Vec<String> {
         let events = self.store.events(ReminderId(id)).await.expect("listed");
         let line =

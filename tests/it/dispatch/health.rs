@@ -1,4 +1,4 @@
-//! What a machine tells others of how a gateway is doing.
+//! The gateway health that machines share with each other.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who opted out: at the provider, known by its refusal, or by an answer; left in peace from then on.
+//! Opt-outs, known from a provider's refusal or from an answer: the borrower gets no further message.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

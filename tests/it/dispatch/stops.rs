@@ -113,8 +113,8 @@ async fn a_template_that_fails_five_times_is_stopped_and_burns_no_more_reminders
     assert_eq!(mended.view(1).await.state, State::Failed);
 }
 
-/// What is too long is not sent, not even cut; as the data did it, it says nothing about the template, and stops it for
-/// nobody.
+/// A message that is too long is not sent, and not cut either. Its data caused that, so the failure does not count
+/// against the template, and stops it for nobody.
 #[tokio::test]
 async fn a_message_that_is_too_long_is_not_sent_and_stops_no_template() {
     for printed in ["'x' * 300", "'x' * 9000"] {

@@ -1,4 +1,5 @@
-//! What nobody knows: asked about, sent once more where that does no harm, settled by a person, or left alone.
+//! Unknown outcomes: looked up at the gateway, sent once more where that does no harm, settled by a person, or left
+//! alone.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,4 @@
-//! What providers answer when a message is handed over to them, or when they are asked about one: bytes of somebody
-//! else's.
+//! Answers of providers to a message or to a look-up: bytes that others control.
 
 use std::sync::LazyLock;
 

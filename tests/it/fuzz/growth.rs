@@ -64,7 +64,7 @@ fn repeated(head: &str, unit: &str) -> impl Fn(usize) -> Vec<u8> {
     }
 }
 
-/// What a stranger may send to the mailbox of bounces: a beginning, and what follows again and again.
+/// Mails that a stranger may send to the mailbox of bounces: a beginning, and a part that is repeated.
 const MAILS: &[(&str, &str, &str)] = &[
     ("at signs in an address", "To: ", "@"),
     ("at signs in a body", "From: mailer-daemon@x\n\n", "@"),
@@ -137,7 +137,7 @@ fn fuzz_mail_takes_time_by_its_size() {
     }
 }
 
-/// What a file may hold again and again, behind a header.
+/// The repeated part of a file, after its header.
 const CELLS: &[&str] = &[
     ",",
     "\"",
@@ -173,7 +173,7 @@ fn fuzz_files_take_time_by_their_size() {
     }
 }
 
-/// What a callback or an answer may hold again and again: as large as a body may be.
+/// The repeated part of a callback or an answer, up to the largest body allowed.
 const BODIES: &[(&str, &str)] = &[
     ("", "["),
     ("", "{"),

@@ -25,7 +25,7 @@ fn words(list: &str, meaning: Option<&str>) -> Vec<String> {
 static STOPS: LazyLock<Vec<String>> = LazyLock::new(|| words("words", Some("stop")));
 static REFUSALS: LazyLock<Vec<String>> = LazyLock::new(|| words("refusals", None));
 
-/// What says nothing, before and behind a word.
+/// Text without meaning, before and after a word.
 const NOISE: &[&str] = &[
     " ",
     "  ",
@@ -102,7 +102,7 @@ proptest! {
             )?", behind in "( \\PC{0,30})?", times in 1_usize..80
     ) {
         let word = spelled(&word, form);
-        // What the others write must not seem a signature around it.
+        // The text around the word must not look like a signature.
         let (before, behind) = (before.replace(['【', '】'], " "), behind.replace(['【', '】'], " "));
         for said in [format!("{before}{word}{behind}"), format!("{}{word}", before.repeat(times)), format!("{word} ").repeat(times)] {
             prop_assert!(matches!(meant(&said), Intent::Stop | Intent::Unclear), "{:?}", said);

@@ -44,7 +44,7 @@ proptest! {
         let shown = alter(&sealed, change);
         let opened = watched("tokens", shown.len(), || BOTH.open(used, &shown));
         prop_assert_eq!(opened, (shown == sealed && made == used).then_some(ReminderId(id)), "{}", shown);
-        // What opens is written as it would be sealed again.
+        // A token that opens is spelled exactly as sealing it again would spell it.
         if let Some(id) = opened {
             prop_assert_eq!(sealer.seal(used, id), shown);
         }

@@ -1,4 +1,4 @@
-//! What providers tell on their own.
+//! Reports that providers send on their own.
 
 use dueherald::domain::{Code, Reply, Report, ReportSubject, ReportedState};
 use dueherald::gateway::sms::twilio::{SignatureAlgorithm, signature};

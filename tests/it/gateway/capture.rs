@@ -1,4 +1,4 @@
-//! What is capture's own.
+//! The behaviour that only capture has.
 
 use dueherald::domain::{Address, Channel, EmailAddress};
 use dueherald::gateway::Gateway;

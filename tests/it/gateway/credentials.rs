@@ -103,7 +103,8 @@ async fn when_every_credential_is_refused_the_gateway_has_the_trouble(
     assert_eq!(sink.received().len(), 2, "each once");
 }
 
-/// What may have sent the message is never followed by another request, nor is a refusal of something else.
+/// After an answer that leaves open whether the message was sent, or a refusal for another reason, the gateway sends no
+/// second request.
 #[rstest]
 #[case::no_answer(Reply::Close)]
 #[case::broken(Reply::answer(500, ""))]

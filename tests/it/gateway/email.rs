@@ -1,4 +1,4 @@
-//! What an e-mail carries beside its text.
+//! The parts of an e-mail other than its text.
 
 use dueherald::gateway::Gateway;
 use dueherald::gateway::smtp::{SmtpGateway, SmtpSettings};

@@ -207,7 +207,7 @@ pub(super) async fn a_peer_that_falls_silent_with_the_message_leaves_it_unknown(
         let deadline = deadline(&stand.clock, after);
         let time_passes = async {
             stand.handed_over().await;
-            // To the deadline, or to the end of the gateway's own patience (30 s at most), whichever is looked at.
+            // To the deadline, or to the end of the gateway's own time-out (30 s at most), depending on the case.
             stand.clock.advance(after.min(Duration::from_secs(31)));
         };
         let (outcome, ()) = tokio::join!(send(&*stand.gateway, &deadline), time_passes);

@@ -1,4 +1,4 @@
-//! What is HTTP's own.
+//! The behaviour that only HTTP gateways have.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What comes back into the mailbox for bounces, as mail systems write it.
+//! Mails that return to the mailbox for bounces, as mail systems write them.
 
 use dueherald::domain::{Report, ReportSubject, ReportedState};
 use dueherald::gateway::mail::returned::{NoReport, read};

@@ -1,4 +1,4 @@
-//! What is SMTP's own.
+//! The behaviour that only SMTP gateways have.
 
 use std::time::Duration;
 
@@ -186,7 +186,8 @@ async fn a_peer_that_falls_silent(
     assert_eq!(shown(&outcome), expected);
 }
 
-/// What a message in one go meets: once all of it has left, only a refusal says that it was not taken over.
+/// Failures of a message sent in one go: once all of it has left, only a refusal proves that the server did not accept
+/// it.
 #[rstest]
 #[case::sender_later(At::Mail, NoticeAction::Say("451 4.3.0 later"), "retry_after smtp-451-4.3.0")]
 #[case::sender_refused(At::Mail, NoticeAction::Say("550 5.7.1 we do not know you"), "rejected gateway smtp-550-5.7.1")]

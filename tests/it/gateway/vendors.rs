@@ -91,7 +91,7 @@ impl Vendor {
         }
     }
 
-    /// What it answers to a message that it takes over, and the number that it gives the message.
+    /// The vendor's answer to a message that it accepts, and the number that it gives the message.
     pub(super) fn acceptance(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::Aliyun => (
@@ -376,7 +376,7 @@ async fn a_vendor_is_asked(
     assert_eq!(asked(vendor, status, &body, Duration::from_secs(600)).await, expected);
 }
 
-/// What a vendor that answers so says about a message that was handed over so long ago.
+/// The result of a look-up, for a vendor that answers so, about a message that was sent so long ago.
 async fn asked(vendor: Vendor, status: u16, body: &str, ago: Duration) -> LookUp {
     let sink = HttpSink::start(Script::always(Reply::answer(status, body))).await;
     let clock = clock();

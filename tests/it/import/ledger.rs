@@ -9,7 +9,7 @@ use dueherald::store::{StoreError, WriteMode};
 
 use super::{HEADER, ImportBatch, SOUND, merchants, row};
 
-/// A file whose content can be looked at afterwards.
+/// A file whose content the test can read afterwards.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Import: what comes in, what is refused and how it is told, and what a second run does.
+//! Import: the rows that it accepts, the rows that it rejects and how it reports them, and the effect of a second run.
 
 mod command;
 mod input;

@@ -33,7 +33,7 @@ fn names(books: &ImportBatch) -> Vec<String> {
     books.rows.lock().expect("one at a time").values().map(name).collect()
 }
 
-/// Imports `file`, and gives the exit code, what is told, and the names in the ledger.
+/// Imports `file`, and gives the exit code, the output, and the names in the ledger.
 async fn import(file: &[u8], arguments: &[&str]) -> (u8, String, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(folder.path(), "due.csv", file);

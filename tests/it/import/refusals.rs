@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 
-/// What is wrong with each cell that decides about the debt, as it is told. The record before and the one behind are
-/// taken all the same.
+/// The message about each invalid cell that decides about the debt. The records before and after it are imported all
+/// the same.
 #[rstest]
 #[case::no_merchant("merchant", "", "merchant is empty")]
 #[case::unknown_merchant("merchant", "bazaar", "merchant is unknown; configured: mall, shop")]
@@ -67,7 +67,7 @@ fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
     assert_eq!(taken(&records), [2, 4]);
 }
 
-/// What is wrong with each cell that does not: the row is taken without it.
+/// The message about each other invalid cell: the row is imported without the cell.
 #[rstest]
 #[case::nul("product", "a\0b", "product contains a NUL character")]
 #[case::phone(

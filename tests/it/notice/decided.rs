@@ -1,4 +1,4 @@
-//! What is decided about the message of a notice at the send instant.
+//! Decisions about the message of a notice at send time.
 
 use chrono::TimeDelta;
 use dueherald::domain::{

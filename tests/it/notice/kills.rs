@@ -38,7 +38,7 @@ async fn play(desk: &Desk, store: &dyn Store) {
     for least in [1, 400, 700] {
         killed_when(desk, store, |counts| count(counts, Some(State::Planned)) >= least).await;
     }
-    // Who pays between the kill and the sending gets nothing.
+    // A borrower who pays between the kill and the sending gets nothing.
     import(desk, 0..10, |_| "paid");
     let words = create("moved", &["--affected-by-route", "mall-web", "--send"]);
     let made = desk.run(&words).went_well();

@@ -51,7 +51,7 @@ fn above_a_number_another_person_has_to_approve() {
     change_config(&desk, "# approve_above = 1000", "approve_above = 2");
     let made = desk.run(&create("n", &["--merchant", "mall", "--send"])).went_well();
     assert!(made.contains("awaiting_approval") && made.contains("notice approve n"), "{made}");
-    // Who comes in after that was not approved.
+    // The approval does not cover a borrower who is imported later.
     import(&desk, 3..4, |_| "open");
     let again = desk.run(&create("n", &["--merchant", "mall", "--send"])).went_well();
     assert!(again.contains("awaiting_approval"), "the same again changes nothing: {again}");

@@ -56,7 +56,7 @@ fn options(command: &str) -> impl Iterator<Item = &str> {
     command.split([' ', '=']).filter(|word| word.len() > 2 && word.starts_with("--"))
 }
 
-/// What is wrong with a command.
+/// The mistake in a command, if it has one.
 fn problem(command: &str) -> Option<String> {
     let help = Command::new(cargo_bin!("dueherald")).args(path(command)).arg("--help").output().expect("it starts");
     if !help.status.success() {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::wire::{Connections, Milestones, Served, Wire, listen};
 
-/// What the sink does with a request it has read.
+/// The sink's reaction to a request that it has read.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// A whole answer.

@@ -30,8 +30,8 @@ pub(crate) enum At {
     Quit,
 }
 
-/// What is done instead of the usual answer. At [`At::Dot`] the message is taken over all the same, unless it is
-/// refused.
+/// The sink's reaction instead of the usual answer. At [`At::Dot`] it accepts the message all the same, unless the
+/// reaction is a refusal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum NoticeAction {
     /// One line.

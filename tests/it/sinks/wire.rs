@@ -1,4 +1,4 @@
-//! What both sinks stand on: a listener that counts connections, and a stream with or without TLS.
+//! The base of both sinks: a listener that counts connections, and a stream with or without TLS.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -27,7 +27,7 @@ pub(super) const COLUMNS: &str = "id as installment_id, borrower as borrower_id,
     currency, \
                                   paid as paid_amount, due as due_date, status, updated_at";
 
-/// What the manual says to end a query with.
+/// The end of a query, as the manual recommends it.
 pub(super) const PAGED: &str = "where updated_at >= :after and (updated_at > :after or id > :after_key) \
                                 order by updated_at, id limit :limit";
 
@@ -186,7 +186,7 @@ impl Lender {
         pull(&*self.ledger, &self.clock, job).await
     }
 
-    /// What a source that cannot be used says.
+    /// The error of pulling from a source that cannot be used.
     pub(super) async fn refusal(&self, query: &str) -> String {
         self.pull(&self.source_at(&self.url, query, 3)).await.expect_err("it is refused").to_string()
     }

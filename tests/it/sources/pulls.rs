@@ -1,4 +1,4 @@
-//! What comes when: pages, changes, late commits, and what broke off.
+//! The rows that each pull reads: pages, changes, late commits, and the rest of a pull that broke off.
 
 use std::sync::Arc;
 

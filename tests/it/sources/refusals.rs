@@ -1,4 +1,4 @@
-//! What is told of a source that cannot be used, and of rows that are not taken. Never a value.
+//! The errors about a source that cannot be used, and about rejected rows. They never contain a value.
 
 use std::time::Duration;
 

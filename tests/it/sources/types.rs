@@ -1,4 +1,4 @@
-//! What the values of each database become.
+//! The conversion of each database's values.
 
 use dueherald::domain::{Channel, InstallmentStatus};
 

@@ -49,7 +49,7 @@ pub(crate) async fn sqlite() -> Bench {
     migrated(in_tasks(store), clock, Box::new(folder)).await
 }
 
-/// What the stores under test encrypt with, as a new database does.
+/// The keys with which the stores under test encrypt, as a new database does.
 pub(super) fn ring() -> KeyRing {
     KeyRing::new([(1, [1; 32])], [2; 32]).expect("keys")
 }

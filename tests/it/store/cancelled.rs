@@ -20,7 +20,8 @@ use self::operations::{Material, OPERATIONS, Operation};
 use super::bench::{START, sqlite_url};
 use super::sample::instant;
 
-/// What no operation may leave behind, however it ends: a statement that counts it, in words that both databases know.
+/// The half-written states that no operation may leave behind, each with a statement that counts them in SQL that both
+/// databases know.
 const HALF_WRITTEN: [(&str, &str); 5] = [
     (
         "a reminder that is neither in the queue nor has an event",
@@ -53,7 +54,7 @@ const OPEN: &str = "select count(*) from pg_stat_activity a where a.datname = cu
                     and (a.xact_start is not null or exists (select 1 from pg_locks l where l.pid = a.pid and \
                     l.locktype = 'advisory'))";
 
-/// Polls a future so many times, and drops it. `true` if it came to its end before.
+/// Polls a future at most so many times, then drops it. `true` if it was ready before.
 async fn polled(times: usize, operation: impl Future<Output = ()>) -> bool {
     let mut operation = pin!(operation);
     let mut polls = 0;
@@ -216,7 +217,7 @@ async fn an_operation_that_ends_keeps_its_connection() {
     }
 }
 
-/// What the traits have is what is dropped here.
+/// The list contains every operation of the store traits.
 #[test]
 fn every_operation_is_among_them() {
     let traits = [

@@ -1,4 +1,4 @@
-//! What a claim reads beside the facts, and that caps hold over what is claimed at the same time.
+//! The contacts that a claim reads beside the facts, and caps that hold across concurrent claims.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

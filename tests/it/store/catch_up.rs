@@ -118,7 +118,7 @@ pub(super) async fn after_three_days_each_gets_the_nearest_step(store: &dyn Stor
         "b due/1 26T10:00",
     ];
     assert_eq!(sent, expected);
-    // What was planned before the downtime is expired when it is claimed; the rest was never planned.
+    // Reminders planned before the downtime expire when they are claimed; the others were never planned.
     let expected =
         ["a due/-3 expired", "c due/-1 superseded", "d due/-1 expired", "d due/0 superseded", "e due/0 expired"];
     assert_eq!(skipped(store).await, expected);

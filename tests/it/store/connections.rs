@@ -92,7 +92,7 @@ async fn a_claim_waits_for_the_disk_whatever_the_default(#[case] default: &str, 
 #[tokio::test]
 async fn a_server_that_does_not_let_a_commit_wait_is_refused() {
     let (database, url, role) = of_role_with_limit(4).await;
-    // What a server that lacks the setting, or keeps it to itself, comes to.
+    // Simulates a server that lacks the setting, or does not let this role change it.
     let forbid = format!(
         "create function set_config(text, text, boolean) returns text language plpgsql as $$ begin \
          raise 'permission denied to set parameter \"%\"', $1 using errcode = '42501'; end $$; \

@@ -1,5 +1,6 @@
-//! What listings read on PostgreSQL: as many pages as they show, not as many as there are. The sessions forbid
-//! sequential scans, so an index that fits nothing is read as a whole instead; only the pages that were touched tell.
+//! The pages that listings read on PostgreSQL: as many as they show, not as many as there are. The sessions forbid
+//! sequential scans, so a query without a suitable index reads a whole index instead; only the number of pages shows
+//! that.
 
 use chrono::TimeDelta;
 use dueherald::domain::{Channel, ReminderId, State};
@@ -71,7 +72,8 @@ impl Costs {
         (answer, touched)
     }
 
-    /// What was touched so far. The sessions of the stores are ended before, which is when they report it.
+    /// The number of pages touched so far. It ends the sessions of the stores first, because they report it when they
+    /// end.
     async fn touched(&mut self) -> i64 {
         let end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity \
                    where datname = current_database() and pid <> pg_backend_pid()";
@@ -87,7 +89,7 @@ impl Costs {
         self.spy.fetch_one(touched).await.expect("it answers").get(0)
     }
 
-    /// What the sessions have reported so far.
+    /// The number of pages that the sessions have reported so far.
     async fn reported(&mut self) -> i64 {
         let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + \
             coalesce(idx_blks_hit, 0))::bigint \

@@ -20,7 +20,7 @@ use super::bench::{START, ring, sqlite_url};
 use super::sample::{DUE, claim, date, import, instant, key, merchant, plan, row, send, sms, suppression};
 use super::search::found;
 
-/// What must stand nowhere in the clear.
+/// The personal data that must be nowhere in the clear.
 const PERSONAL: [&str; 5] = ["欧阳晓雯", "13800138000", "ouyang", "13911112222", "13700137000"];
 
 /// A database that is opened with other keys each time.

@@ -1,4 +1,4 @@
-//! What was sent, and what came of it.
+//! The counts of sent messages, and of the clicks and payments that followed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an import writes.
+//! The rows that an import writes.
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{Channel, EmailAddress, InstallmentStatus, PersonName};
@@ -10,7 +10,7 @@ fn name(text: &str) -> FieldUpdate<PersonName> {
     FieldUpdate::Set(Some(PersonName::new(text).expect("a name")))
 }
 
-/// What is known of the borrower.
+/// The stored borrower.
 async fn borrower(store: &dyn Store, id: &str) -> dueherald::domain::Borrower {
     let account = store.account(&key(id), date(DUE), Channel::Sms).await.expect("the account is read");
     account.borrower.expect("the borrower is known")

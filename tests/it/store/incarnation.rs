@@ -19,7 +19,7 @@ async fn state(store: &dyn Store) -> DatabaseState {
     store.database_state(None).await.expect("it answers")
 }
 
-/// What a daemon asks for that knows the database as it is now.
+/// The fence of a daemon that knows the database as it is now.
 async fn fence(store: &dyn Store) -> Fence {
     let state = state(store).await;
     let (generation, timeline) = (state.incarnation.generation, state.incarnation.timeline);

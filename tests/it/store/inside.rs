@@ -82,7 +82,7 @@ impl Relay {
 }
 
 async fn relay(mut client: TcpStream, mut server: UnixStream, mut injected: watch::Receiver<Injected>) {
-    // What was injected before is not for this connection.
+    // Statements injected before are not for this connection.
     injected.mark_unchanged();
     let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
@@ -98,7 +98,7 @@ async fn relay(mut client: TcpStream, mut server: UnixStream, mut injected: watc
                 while !answer.ends_with(&end) {
                     answer.push(server.read_u8().await.expect("it answers"));
                 }
-                // What the store asked before.
+                // The answer to the store's own earlier statements.
                 client.write_all(&answer[..answer.len() - end.len()]).await.expect("the store is there");
             }
             read = server.read(&mut answered) => match read {

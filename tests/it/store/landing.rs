@@ -1,4 +1,4 @@
-//! What is kept of landing pages: clicks, and tries to answer their questions.
+//! The stored data of landing pages: clicks, and tries to answer their questions.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the ledger tells.
+//! The data that the ledger returns.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What staff see.
+//! The listings that staff see.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What every store must do. Each case is written once, against the trait, and runs on every store.
+//! The behaviour that every store must have. Each case is written once, against the trait, and runs on every store.
 
 mod bench;
 mod cancelled;

@@ -1,4 +1,4 @@
-//! What gateways report later, in any order.
+//! Delivery reports of gateways, in any order.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What gateways tell on their own: matched, kept, and what it suppresses.
+//! Reports that gateways send on their own: how they are matched and kept, and the addresses that they suppress.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -253,7 +253,7 @@ pub(super) async fn an_opt_out_is_confirmed_once_where_it_is_wanted(store: &dyn 
     assert_eq!(answer_confirmed(store, reply(Some("r3"), Intent::Stop, ELEVEN), &["mall"]).await, 0);
     assert_eq!(answer_confirmed(store, reply(Some("r4"), Intent::Stop, ELEVEN), &["mall"]).await, 1);
     assert_eq!(confirmations(store).await, expected);
-    // Who is known to be gone is told nothing more.
+    // A borrower whose address is suppressed as gone gets no further confirmation.
     assert_eq!(answer_confirmed(store, reply(Some("r5"), Intent::Start, NOON), &["mall"]).await, 1);
     store.suppress(&[suppression(None, phone(), SuppressionReason::Manual)], None).await.expect("it is suppressed");
     assert_eq!(answer_confirmed(store, reply(Some("r6"), Intent::Stop, NOON), &["mall"]).await, 1);

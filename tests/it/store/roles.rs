@@ -1,5 +1,5 @@
-//! What the roles of `deploy/postgres/roles.sql` may do. That a worker may do all its work, the suite shows: it runs as
-//! one.
+//! The rights of the roles of `deploy/postgres/roles.sql`. The suite runs as a worker, which shows that a worker may do
+//! all its work.
 
 use dueherald::store::{PostgresStore, SchemaStore};
 use rstest::rstest;
@@ -35,7 +35,7 @@ async fn store(url: &str) -> PostgresStore {
     PostgresStore::connect(&url.into(), 1, None).await.expect("the database is there")
 }
 
-/// What the database says to a statement by a role: `None` if it carries it out.
+/// The error code of a statement executed by a role; `None` if the database executes it.
 async fn refusal(database: &TestDatabase, role: &str, statement: &str) -> Option<String> {
     let mut connection = PgConnection::connect(&url_as(database, role)).await.expect("the database is there");
     let error = connection.execute(AssertSqlSafe(statement)).await.err()?;

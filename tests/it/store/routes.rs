@@ -1,4 +1,4 @@
-//! What people make of routes at run time.
+//! Changes that people make to routes at run time.
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{AppGuide, AppSteps, EmailAddress, Route, RouteHealth, RouteKind, RouteVersion, Support};

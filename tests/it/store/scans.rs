@@ -1,4 +1,4 @@
-//! What scans keep of how far they have come, and what they put into the outbox.
+//! The progress that scans store, and the reminders that they put into the outbox.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What sources say of known instalments, and how far they have been read.
+//! Updates of known instalments by sources, and how far each source has been read.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Who changed stops and suppressions, when and why.
+//! The history of stops and suppressions: who changed them, when and why.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What may or may not have gone.
+//! Reminders with an unknown outcome: they may or may not have been sent.
 
 use std::time::Duration;
 

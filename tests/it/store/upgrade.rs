@@ -23,7 +23,7 @@ pub(super) async fn earlier(database: &str, before: i64) -> Migrator {
     migrator
 }
 
-/// What was written while addresses were compared as spelled.
+/// Rows written by a version that compared addresses as spelled.
 const SPELLED: &str = "
     insert into borrower (merchant, borrower_id, email) values
         ('mall', 'b1', 'Li.Wei@example.com'), ('mall', 'b2', 'JÖRG@example.com'), ('mall', 'b3', 'han@例子.中国'),
@@ -74,7 +74,7 @@ async fn addresses_are_compared_in_one_form(store: &dyn Store) {
     assert_eq!(store.suppressions(&filter).await.expect("listed").len(), 5);
 }
 
-/// What was written while nobody noted which merchants a source names.
+/// Rows written by a version that did not note which merchants a source names.
 const PULLED: &str = "
     insert into borrower (merchant, borrower_id) values ('mall', 'b1'), ('mall', 'b2'), ('harbour', 'b1');
     insert into source (name, pulled_at) values ('core', '2026-01-01T00:00:00.000000Z')";

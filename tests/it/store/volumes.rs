@@ -39,7 +39,7 @@ pub(super) async fn a_flood_waits_until_a_person_approves_it(store: &dyn Store, 
     owe(store, 0..8).await;
     let usual = scan_guarded(store, clock.now()).await;
     assert_eq!((usual.planned, usual.held), (8, 0));
-    // What another scan of the day brings is counted with it.
+    // The reminders of another scan on the same day count as well.
     owe(store, 8..30).await;
     let flood = scan_guarded(store, clock.now()).await;
     assert_eq!((flood.planned, flood.held), (22, 22));

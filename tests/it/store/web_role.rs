@@ -1,5 +1,5 @@
-//! What a daemon with the role `web` alone may do to the database, as `deploy/postgres/roles.sql` grants it: read what
-//! pages show, and write clicks, tries, preferences, opt-outs and receipts.
+//! The database rights of a daemon with the role `web` alone, as `deploy/postgres/roles.sql` grants them: read the data
+//! that pages show, and write clicks, tries, preferences, opt-outs and receipts.
 
 use std::collections::BTreeMap;
 

@@ -83,7 +83,7 @@ async fn a_system_holds_a_borrower_and_takes_wishes_down_on_record() {
     let seen = ask(&router, Method::GET, PATH, Some(&bearer), String::new()).await;
     assert_eq!(serde_json::from_str::<Value>(&seen.body).expect("JSON"), told);
     assert_eq!((seen.header("cache-control"), seen.header("content-type")), ("no-store", "application/json"));
-    // What is left out stays, `null` takes back.
+    // A field that is left out keeps its value, `null` clears it.
     let (status, told) = patch(&router, &json!({ "hold": null })).await;
     assert_eq!((status, &told["hold"], &told["language"]), (StatusCode::OK, &Value::Null, &json!("en")));
     let said =

@@ -1,4 +1,4 @@
-//! How much one client may ask for, and how much one link may put on record.
+//! The limits on how much one client may request, and how much one link may write.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

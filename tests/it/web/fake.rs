@@ -48,21 +48,21 @@ pub(crate) struct FakeStore {
     pub(crate) account: Account,
     pub(crate) counts: Vec<QueueCounts>,
     pub(crate) sources: Vec<SourceState>,
-    /// What was suppressed.
+    /// The recorded suppressions.
     pub(crate) suppressed: Arc<Mutex<Vec<Suppression>>>,
-    /// What was wished for.
+    /// The recorded preferences.
     pub(crate) wished: Arc<Mutex<Vec<ManualPreferences>>>,
-    /// Who went where.
+    /// The recorded clicks.
     pub(crate) clicks: Arc<Mutex<Vec<Click>>>,
-    /// Whether that fails.
+    /// Whether recording a click fails.
     pub(crate) clicks_fail: bool,
-    /// Who tried to answer the question.
+    /// The recorded tries to answer the question.
     pub(crate) tried: Arc<Mutex<Vec<AnswerTry>>>,
-    /// Counts that.
+    /// Counts the tries.
     pub(crate) tries: MemoryStore,
-    /// What it counts as rejected.
+    /// The counts of rejected records that it returns.
     pub(crate) rejects: RejectCounts,
-    /// How many questions were put to it.
+    /// The number of calls so far.
     pub(crate) asked: Arc<AtomicUsize>,
 }
 
@@ -71,7 +71,7 @@ impl FakeStore {
         self.asked.fetch_add(1, Ordering::Relaxed);
         match self.health {
             Health::Well => Ok(answer),
-            // What a database says of itself is not for the world.
+            // The text of a database error is not for the public.
             Health::Failing => Err(StoreError::Database(sqlx::Error::Configuration("db.internal:5432 secret".into()))),
             Health::NotMigrated => Err(StoreError::NotMigrated),
             Health::Silent => pending().await,
@@ -271,7 +271,7 @@ pub(crate) const TOKEN: &str = "k1_4Zq0sVnB2wXh7RtYp9LdCmEa";
 pub(crate) const FORGOTTEN: &str = "k1_9aaaaaaaaaaaaaaaaaaaaaaa";
 pub(crate) const REMINDER: ReminderId = ReminderId(7);
 
-/// What a page is made from, before it is served: a test changes what it is about.
+/// The parts of a page before it is served; a test changes those that it is about.
 pub(crate) struct World {
     pub(crate) store: FakeStore,
     pub(crate) merchant: Merchant,
@@ -386,7 +386,7 @@ impl World {
     }
 }
 
-/// What proofs are sealed with.
+/// The keys that seal proofs.
 pub(crate) fn proof_keys() -> LinkKeys {
     LinkKeys::new([(1, [7; 32])]).expect("32 bytes")
 }

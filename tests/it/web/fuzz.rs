@@ -62,7 +62,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime")
 }
 
-/// What holds for every answer to a stranger.
+/// Checks that hold for every answer to a stranger.
 fn is_plain(answer: &Answer) -> Result<(), TestCaseError> {
     prop_assert!(!answer.status.is_server_error() && answer.body.len() < 32 * 1024, "{}", answer.status);
     prop_assert!(answer.header("set-cookie").is_empty());

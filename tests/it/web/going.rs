@@ -1,4 +1,4 @@
-//! What the page gives to who knows the phone number, and where its buttons lead.
+//! The page for a visitor who knows the phone number, and the targets of its buttons.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,10 +15,10 @@ use super::refusals::{keys, router};
 use super::server::{answer, start};
 use super::{answered, get as ask_for, post_form};
 
-/// What stands behind a request whose end is in doubt: it must not be answered.
+/// A second request behind one whose end is in doubt: it must not be answered.
 const BEHIND: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// What a request says that no honest client says, and the status that it gets.
+/// Requests that no honest client sends, each with its description and the status that it gets.
 fn wire() -> Vec<(&'static str, String, u16)> {
     let head = |lines: &str| format!("POST / HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
     let chunked = |body: &str| head("Connection: close\r\nTransfer-Encoding: chunked\r\n") + body;

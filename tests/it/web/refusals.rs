@@ -1,4 +1,4 @@
-//! What somebody may try with links and pages that are not theirs, each as an input and how it is refused.
+//! Attacks on links and pages of others, each as an input and the expected refusal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

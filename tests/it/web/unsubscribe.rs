@@ -150,7 +150,7 @@ async fn who_unsubscribed_here_by_mistake_undoes_it_here() {
     assert!(get(router, &link()).await.body.contains("One-Click"), "and can be done again");
 }
 
-/// Who answered STOP, complained, or asked customer service, is not written to again because a link is pressed.
+/// A link does not undo the opt-out of a borrower who answered STOP, complained, or asked customer service.
 #[rstest]
 #[case::by_a_reply("reply:kannel", true)]
 #[case::by_staff("command", true)]

@@ -27,7 +27,7 @@ pub(super) struct Browser {
     profile: TempDir,
 }
 
-/// What a screen is like.
+/// The properties of a screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
     pub(super) name: &'static str,

@@ -91,7 +91,7 @@ impl House {
     }
 }
 
-/// A browser whose pages are looked at one after the other.
+/// A browser that visits pages one after the other.
 struct Looker {
     browser: Browser,
     folder: PathBuf,
@@ -105,7 +105,7 @@ impl Looker {
         Self { browser: Browser::start(screen, "mall.example", port), folder, screen }
     }
 
-    /// What stands in the page, which must fit on the screen; a picture of it is kept.
+    /// The content of the page, which must fit on the screen; the test keeps a screenshot of it.
     #[track_caller]
     fn sees(&mut self, name: &str, shown: &[&str]) -> String {
         let html = self.browser.html();

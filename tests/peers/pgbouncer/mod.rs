@@ -69,7 +69,7 @@ impl Bouncer {
         command
     }
 
-    /// What a command says; it must be well.
+    /// The output of a command, which must succeed.
     fn told(&self, args: &[&str]) -> String {
         let output = self.command(args).output().expect("the binary can be started");
         let said = String::from_utf8(output.stdout).expect("it is text");

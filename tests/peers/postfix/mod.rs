@@ -15,12 +15,12 @@ use self::server::Postfix;
 use crate::daemon::Daemon;
 use crate::patience::until;
 
-/// What makes a DKIM key, and what of its public half stands in the DNS.
+/// An algorithm for DKIM keys, and the form of its public key in the DNS.
 struct Algorithm {
     /// Arguments of `openssl genpkey`.
     genpkey: &'static [&'static str],
     word: &'static str,
-    /// How many bytes stand before the bare key in its DER form.
+    /// The number of bytes before the bare key in its DER form.
     head: usize,
 }
 
@@ -146,7 +146,7 @@ fn verified(file: &Path, record: &str, mail: &str) {
     fs::remove_file(changed).expect("it is ours");
 }
 
-/// What `receipts mail` says to a message.
+/// The output of `receipts mail` for a message.
 fn piped(daemon: &Daemon, message: &Path) -> String {
     let file = fs::File::open(message).expect("it is there");
     let output = daemon.command(&["receipts", "mail"]).stdin(Stdio::from(file)).output().expect("it can be started");

@@ -29,7 +29,7 @@ pub(super) struct Operation {
     pub(super) begin: fn(Arc<dyn Store>, Material) -> BoxFuture<'static, ()>,
 }
 
-/// What an operation works on: a borrower, and a reminder that is under way.
+/// The data that an operation works on: a borrower, and a reminder in `sending`.
 pub(super) struct Material {
     name: String,
     id: ReminderId,

@@ -30,7 +30,7 @@ proptest! {
         let ask = |(runtime, router): &(Runtime, Router)| runtime.block_on(post(router.clone(), &path, "delivered \
             m-1"));
         let answer = watched("secrets of callbacks", path.len(), || DOORS.with(ask));
-        // What percent signs spell is the same path.
+        // A percent-encoded path is the same path.
         let spelled = uri.path().replace("%74", "t");
         let is_right = spelled == format!("/callbacks/teller/{SECRET}");
         prop_assert_eq!(answer.status, if is_right { StatusCode::OK } else { StatusCode::NOT_FOUND }, "{}", path);

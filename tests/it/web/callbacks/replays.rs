@@ -1,4 +1,4 @@
-//! What was said once and is said again: by a provider that got no answer, or by somebody who listened.
+//! Callbacks that arrive again: from a provider that got no answer, or from somebody who recorded them.
 
 use axum::http::StatusCode;
 use dueherald::domain::{State, SuppressionReason};

@@ -46,7 +46,7 @@ impl Teller {
         Self { is_proof: false, ..self }
     }
 
-    /// The addresses that callbacks came to.
+    /// The addresses of the callbacks that it received.
     pub(super) fn urls(&self) -> Vec<String> {
         self.urls.lock().expect("no panic").clone()
     }
