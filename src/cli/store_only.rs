@@ -17,7 +17,7 @@ pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Wr
     let left_behind = matches!(command, Command::Migrate).then(|| state_of_deleted(&config.database)).flatten();
     let store = app::open_store(&config.database, &Time::Real).await?;
     if let Some(folder) = left_behind {
-        set_aside(&folder, out)?;
+        move_away(&folder, out)?;
     }
     let done = match command {
         Command::Database(args) => {
@@ -36,7 +36,7 @@ fn state_of_deleted(database: &Database) -> Option<PathBuf> {
 }
 
 /// A new database has nothing to do with the previous one, whose record would make daemons hold the sending.
-fn set_aside(folder: &Path, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+fn move_away(folder: &Path, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
     let place = |number: u32| {
         let mut name = folder.as_os_str().to_owned();
         name.push(format!(".old-{number}"));

@@ -129,7 +129,7 @@ struct ClaimCounts {
     /// How many are to be sent.
     sent: u32,
     /// How many are not, or not now.
-    put_aside: u32,
+    not_sent: u32,
     /// How many the rate allowed.
     allowed: u32,
 }
@@ -310,8 +310,8 @@ impl SendLane {
         let gate = LinkGate::now(&self.dispatcher, mode).await?;
         let mut found = Backlog::Rest;
         for index in self.gateway_indexes() {
-            let ClaimCounts { sent, put_aside, allowed } = self.claim_at(in_flight, index, limit, &gate).await?;
-            if sent >= limit || (sent < allowed && sent.saturating_add(put_aside) >= limit) {
+            let ClaimCounts { sent, not_sent, allowed } = self.claim_at(in_flight, index, limit, &gate).await?;
+            if sent >= limit || (sent < allowed && sent.saturating_add(not_sent) >= limit) {
                 return Ok(Backlog::Plenty);
             }
             let now = self.dispatcher.clock.elapsed();
@@ -345,7 +345,7 @@ impl SendLane {
         let Dispatcher { store, policy, clock, settings, .. } = &*self.dispatcher;
         let handle = self.handle();
         let Permission::Claim(fence) = self.dispatcher.guard.permission() else {
-            return Ok(ClaimCounts { sent: 0, put_aside: 0, allowed: limit });
+            return Ok(ClaimCounts { sent: 0, not_sent: 0, allowed: limit });
         };
         let request = ClaimRequest {
             channel: self.channel,
@@ -369,12 +369,12 @@ impl SendLane {
         let (counted, claimed) = store.settle_and_claim(&in_flight.outcomes, &request, &decide).await?;
         in_flight.claim_failed = false;
         self.count(in_flight, counted);
-        let ClaimResult { now, sending, put_aside, allowed } = claimed;
+        let ClaimResult { now, sending, not_sent, allowed } = claimed;
         in_flight.rate_limited_since = (allowed == 0).then(|| in_flight.rate_limited_since.unwrap_or(from));
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let taken = ClaimCounts { sent: count(sending.len()), put_aside: count(put_aside.len()), allowed };
-        for (_, decision) in &put_aside {
-            in_flight.tally.put_aside(decision);
+        let taken = ClaimCounts { sent: count(sending.len()), not_sent: count(not_sent.len()), allowed };
+        for (_, decision) in &not_sent {
+            in_flight.tally.count_not_sent(decision);
         }
         if let Err(refused) = self.dispatcher.guard.admit(&request.gateway, &sending) {
             in_flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, gateway_index, now)));

@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use super::volume_watch::VolumeWatch;
 use crate::domain::SkipReason;
 use crate::plan::{
-    Due, Horizon, Mark, PlanItem, Policy, SkippedDueDates, Span, VolumeGuard, announced, call_for, full_pass, in_view,
-    passes, rules_of,
+    Due, Horizon, Mark, PlanItem, Policy, ScanPass, Span, VolumeGuard, announced, call_for, full_pass, in_view, passes,
+    rules_of,
 };
 use crate::store::{DueCursor, LedgerStore, ScanStore, StoreError, VolumeStore, WriteMode};
 
@@ -161,7 +161,7 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
         self.span.horizon.now
     }
 
-    async fn walk_all(&self, passes: &[SkippedDueDates]) -> Result<ScanReport, StoreError> {
+    async fn walk_all(&self, passes: &[ScanPass]) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         for pass in passes {
             report += self.walk(pass).await?;
@@ -170,7 +170,7 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
     }
 
     /// Plans for every due date of a pass, page by page; the next page is read while the last is written.
-    async fn walk(&self, pass: &SkippedDueDates) -> Result<ScanReport, StoreError> {
+    async fn walk(&self, pass: &ScanPass) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut page = self.read(pass, None).await?;
         while let Some(last) = page.last() {
@@ -188,11 +188,11 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
         Ok(report)
     }
 
-    async fn read(&self, pass: &SkippedDueDates, after: Option<DueCursor>) -> Result<Vec<Due>, StoreError> {
+    async fn read(&self, pass: &ScanPass, after: Option<DueCursor>) -> Result<Vec<Due>, StoreError> {
         self.store.due_page(pass.dates.clone(), after.as_ref(), PAGE).await
     }
 
-    fn call_for(&self, pass: &SkippedDueDates, page: &[Due]) -> Vec<PlanItem> {
+    fn call_for(&self, pass: &ScanPass, page: &[Due]) -> Vec<PlanItem> {
         let oldest = pass.steps.values().min().copied().unwrap_or_else(|| self.now());
         let since = |step: &_| pass.steps.get(step).copied();
         page.iter().flat_map(|due| call_for(self.policy, due, self.span, since, oldest)).collect()
@@ -235,7 +235,7 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
     }
 
     /// Looks for what is in view, of use, and neither in the outbox nor written down as changed. There must be nothing.
-    async fn check(&self, passes: &[SkippedDueDates]) -> Result<ScanReport, StoreError> {
+    async fn check(&self, passes: &[ScanPass]) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         for pass in passes {
             let mut after = None;

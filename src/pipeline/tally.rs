@@ -45,7 +45,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn put_aside(&mut self, decision: &Decision) {
+    pub(super) fn count_not_sent(&mut self, decision: &Decision) {
         self.switched += u64::from(matches!(decision, Decision::Switch { .. }));
         match decision {
             Decision::Skip(reason) | Decision::Switch { reason, .. } => {

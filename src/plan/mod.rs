@@ -59,7 +59,7 @@ pub use retry::{AttemptContext, LOOKED_AT_FOR, RetryPolicy, follow, next_look};
 pub use rule::{ChannelChoice, ChannelMode, Days, OnHoliday, Rule, RulesMatch, TimeOfDay};
 pub use rule_warnings::{RuleWarning, rule_warnings};
 pub use schedule::{Schedule, ScheduleError};
-pub use slices::{Mark, SkippedDueDates, announced, full_pass, in_view, passes, rules_of};
+pub use slices::{Mark, ScanPass, announced, full_pass, in_view, passes, rules_of};
 pub use sms_numbers::{may_contact, reachable_address, takes_sms};
 pub use terms::Terms;
 pub use time_zone::read_time_zone;

@@ -80,7 +80,7 @@ fn hash(text: &str) -> String {
 
 /// Due dates that a scan has to go through, and for which steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedDueDates {
+pub struct ScanPass {
     /// The due dates.
     pub dates: RangeInclusive<NaiveDate>,
     /// The steps, each with an instant: a reminder that expires after it is recorded even if it is too late now.
@@ -91,7 +91,7 @@ pub struct SkippedDueDates {
 /// since the last pass. If a step had no pass before, its reminders missed before `now` are nobody's fault and leave no
 /// record.
 #[must_use]
-pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
+pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<ScanPass> {
     let news = marks.iter().map(|mark| match mark.passed {
         Some(passed) => {
             let missed = mark.first.checked_sub_signed(LOOK_BACK).unwrap_or(mark.first);
@@ -104,16 +104,16 @@ pub fn passes(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
 
 /// A pass over everything in view, for what is still of use.
 #[must_use]
-pub fn full_pass(marks: &[Mark], now: DateTime<Utc>) -> Vec<SkippedDueDates> {
+pub fn full_pass(marks: &[Mark], now: DateTime<Utc>) -> Vec<ScanPass> {
     split(marks.iter().map(|mark| (&mark.step, mark.first..=mark.last, now)).collect())
 }
 
 /// Cuts the steps' dates where one begins or ends, so that each due date is read once for all its steps.
-fn split(steps: Vec<(&Step, RangeInclusive<NaiveDate>, DateTime<Utc>)>) -> Vec<SkippedDueDates> {
+fn split(steps: Vec<(&Step, RangeInclusive<NaiveDate>, DateTime<Utc>)>) -> Vec<ScanPass> {
     let filled = steps.iter().filter(|(_, dates, _)| !dates.is_empty());
     let cuts: BTreeSet<_> = filled.flat_map(|(_, dates, _)| [*dates.start(), day_after(*dates.end())]).collect();
     let starts = cuts.iter().zip(cuts.iter().skip(1));
-    let passes = starts.map(|(start, end)| SkippedDueDates {
+    let passes = starts.map(|(start, end)| ScanPass {
         dates: *start..=end.pred_opt().unwrap_or(*end),
         steps: steps
             .iter()

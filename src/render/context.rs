@@ -234,15 +234,18 @@ fn merchant_value(request: &RenderRequest<'_>, form: NumberForm, brevity: Brevit
 
 fn installment_value(form: NumberForm, installment: &Installment, outstanding: &Money, due_date: &str) -> Value {
     let paid = &installment.paid_amount;
+    let amount = Value::from(form.money(&installment.amount));
+    // Formatting a sum costs as much as a fiftieth of a whole message.
+    let is_untouched = *outstanding == installment.amount;
     let number = |number: Option<u32>| number.map_or_else(|| Value::from(()), Value::from);
     Value::from_object(InstallmentFields {
         order_ref: clipped(installment.readable_order().as_deref(), MAX_FIELD_GRAPHEMES),
         product: clipped(installment.readable_product().as_deref(), MAX_FIELD_GRAPHEMES),
         sequence: number(installment.sequence),
         of: number(installment.of),
-        amount: Value::from(form.money(&installment.amount)),
         paid: if paid.amount().is_zero() { Value::from(()) } else { Value::from(form.money(paid)) },
-        outstanding: Value::from(form.money(outstanding)),
+        outstanding: if is_untouched { amount.clone() } else { Value::from(form.money(outstanding)) },
+        amount,
         due_date: Value::from(due_date),
     })
 }

@@ -113,7 +113,7 @@ pub struct ClaimResult {
     /// Reminders to hand over now, each once.
     pub sending: Vec<ClaimedReminder>,
     /// Reminders that are not sent now, each with the decision.
-    pub put_aside: Vec<(ReminderId, Decision)>,
+    pub not_sent: Vec<(ReminderId, Decision)>,
     /// The number of permits that the gateway's rate allowed; at most the requested limit.
     pub allowed: u32,
 }
@@ -122,7 +122,7 @@ impl ClaimResult {
     /// How many rows of the queue it took up; fewer than asked for means that nothing more is due.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.sending.len() + self.put_aside.len()
+        self.sending.len() + self.not_sent.len()
     }
 }
 

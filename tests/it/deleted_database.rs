@@ -28,7 +28,7 @@ fn delete(desk: &Desk) {
 }
 
 /// The folders of former databases.
-fn set_aside(desk: &Desk) -> Vec<String> {
+fn moved_away(desk: &Desk) -> Vec<String> {
     let files = fs::read_dir(desk.path("")).expect("the folder is there");
     let names = files.filter_map(|file| file.expect("it is readable").file_name().into_string().ok());
     names.filter(|name| name.contains(".old-")).collect()
@@ -47,17 +47,17 @@ fn a_database_that_was_deleted_and_made_anew_is_sent_from() {
     let desk = desk_at_noon();
     desk.run(&["migrate"]).went_well();
     send(&desk).went_well();
-    assert_eq!(set_aside(&desk), Vec::<String>::new());
+    assert_eq!(moved_away(&desk), Vec::<String>::new());
     delete(&desk);
     let told = desk.run(&["migrate"]).went_well();
     assert!(told.contains("the database is new"), "{told}");
-    assert_eq!(set_aside(&desk).len(), 1, "{told}");
+    assert_eq!(moved_away(&desk).len(), 1, "{told}");
     send(&desk).went_well();
     assert!(!desk.run(&["database", "status"]).went_well().contains("disarmed"));
     // A second time: what was set aside before stays.
     delete(&desk);
     desk.run(&["migrate"]).went_well();
-    assert_eq!(set_aside(&desk).len(), 2);
+    assert_eq!(moved_away(&desk).len(), 2);
     send(&desk).went_well();
 }
 
@@ -75,7 +75,7 @@ fn an_older_file_that_is_put_back_is_held_and_its_record_stays() {
     }
     let told = desk.run(&["migrate"]).went_well();
     assert!(!told.contains("the database is new"), "{told}");
-    assert_eq!(set_aside(&desk), Vec::<String>::new());
+    assert_eq!(moved_away(&desk), Vec::<String>::new());
     let held = send(&desk);
     assert_ne!(held.code, 0, "{}{}", held.out, held.err);
     assert!(format!("{}{}", held.out, held.err).contains("went back in time"), "{}{}", held.out, held.err);

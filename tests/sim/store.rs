@@ -67,7 +67,7 @@ impl FaultyStore {
     async fn claim_observed(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
         let world = self.world();
         let claimed = self.claim_as(request, decide).await?;
-        let aside: Vec<_> = claimed.put_aside.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
+        let aside: Vec<_> = claimed.not_sent.iter().map(|(id, decision)| (*id, format!("{decision:?}"))).collect();
         for one in &claimed.sending {
             if view(&*self.inner(), one.attempt.reminder())
                 .await

@@ -1,16 +1,12 @@
 //! Rule: sentences are plain. CONTRIBUTING.md describes four habits that make a sentence odd; this finds their clearest
 //! signs.
 //!
-//! Documents, the sample config and string literals must be free of them. Comments are counted: old ones are mended
-//! step by step, and the count may only fall.
+//! Documents, the sample config, comments and string literals must be free of them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use regex::Regex;
 
 use crate::code_base::{CodeBase, Finding};
-
-/// How many signs comments may have. Lower it whenever you mend some.
-const MAX_IN_COMMENTS: usize = 1318;
 
 /// A sign of an odd sentence, as a regular expression over prose, and advice.
 const SIGNS: [(&str, &str); 13] = [
@@ -38,27 +34,27 @@ const SIGNS: [(&str, &str); 13] = [
 /// A headless clause as a noun, at the beginning of a comment.
 const HEADLESS: &str = r"^(?:What|Whose|Who|Whom) ";
 
-/// Signs in prose that has to be free of them; and too many signs in comments.
+/// Signs in documents, settings, comments and string literals.
 pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
     let signs = SIGNS.map(|(sign, advice)| (expression(sign), advice));
     let mut findings = Vec::new();
     for file in prose_files(code_base) {
         let text = code_base.read(&file);
-        let lines = if file.ends_with(".md") { markdown(&text) } else { hash_comments(&text) };
+        let is_markdown = file.ends_with(".md");
+        let lines = if is_markdown { markdown(&text) } else { hash_comments(&text) };
         findings.extend(judge(&file, &lines, &signs));
-        if !file.ends_with(".md") {
-            let advice = || "begins with a clause as a noun: name the thing".to_owned();
-            findings.extend(headless(&lines).into_iter().map(|line| Finding::new(&file, line, advice())));
+        if !is_markdown {
+            findings.extend(headless(&file, &lines));
         }
     }
-    let mut in_comments = 0;
     for file in ["src", "tests", "benches"].iter().flat_map(|folder| code_base.files(folder)) {
         // This file quotes the signs.
         if !file.ends_with(".rs") || file.ends_with("tests/tidy/words.rs") {
             continue;
         }
         let comments = rust_comments(&code_base.read(&file));
-        in_comments += judge(&file, &comments, &signs).len() + headless(&comments).len();
+        findings.extend(judge(&file, &comments, &signs));
+        findings.extend(headless(&file, &comments));
         if file.starts_with("src/") {
             let mut literals = Vec::new();
             strings(code_base.tokens(&file), &mut literals);
@@ -66,15 +62,6 @@ pub(crate) fn findings(code_base: &CodeBase) -> Vec<Finding> {
                 findings.extend(judge(&file, &[literal], &signs));
             }
         }
-    }
-    if in_comments > MAX_IN_COMMENTS {
-        let advice = format!(
-            "comments of the code base have {in_comments} signs of odd sentences, at most {MAX_IN_COMMENTS} are \
-             allowed: \
-             rewrite those that \
-             you added, see \"Sentences\" there"
-        );
-        findings.push(Finding::new("CONTRIBUTING.md", 1, advice));
     }
     findings
 }
@@ -110,12 +97,13 @@ fn judge(file: &str, lines: &[(usize, String)], signs: &[(Regex, &str)]) -> Vec<
     findings
 }
 
-/// The lines of comments that begin with a headless clause.
-fn headless(comments: &[(usize, String)]) -> Vec<usize> {
+/// Comments that begin with a headless clause.
+fn headless(file: &str, comments: &[(usize, String)]) -> Vec<Finding> {
     let begins = expression(HEADLESS);
     let is_first = |at: usize| at == 0 || comments[at - 1].0 + 1 != comments[at].0;
     let first = (0..comments.len()).filter(|at| is_first(*at));
-    first.filter(|at| begins.is_match(comments[*at].1.trim())).map(|at| comments[at].0).collect()
+    let odd = first.filter(|at| begins.is_match(comments[*at].1.trim()));
+    odd.map(|at| Finding::new(file, comments[at].0, "begins with a clause as a noun: name the thing".into())).collect()
 }
 
 /// The prose of Markdown: without code, quotations, and examples of what not to write.
@@ -176,7 +164,7 @@ fn strings(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
 }
 
 mod tests {
-    use super::{HEADLESS, findings, headless, rust_comments};
+    use super::findings;
     use crate::code_base::made_up::{inspect, places};
 
     #[test]
@@ -204,10 +192,22 @@ mod tests {
     }
 
     #[test]
-    fn a_headless_clause_begins_a_comment() {
-        let comments = rust_comments(
-            "/// What it came by.\n/// What follows is no beginning.\nfn a() {}\n/// Who\n/// Whose it is\n// Why.\n",
-        );
-        assert_eq!(headless(&comments), [1], "{HEADLESS}");
+    fn signs_in_comments_are_found() {
+        let source = [
+            "/// What it came by.",
+            "/// What follows is no beginning.",
+            "fn a() {}",
+            "/// Who",
+            "/// Whose it is",
+            "// Why.",
+            "fn b() {}",
+            "// A gateway whose state is",
+            "// looked at.",
+        ];
+        let source = source.join("\n");
+        let found = ["src/lib.rs:1", "src/lib.rs:8"];
+        let mut places = places(&[("src/lib.rs", &source)], findings);
+        places.sort();
+        assert_eq!(places, found);
     }
 }

@@ -42,7 +42,7 @@ impl OutboxStore for MemoryStore {
         let state = outbox.rates.get(&request.gateway).copied();
         let permits = request.rate.map(|rate| rate.permits(state, now, request.limit));
         let allowed = permits.map_or(request.limit, |permits| permits.count);
-        let mut claimed = ClaimResult { now, sending: Vec::new(), put_aside: Vec::new(), allowed };
+        let mut claimed = ClaimResult { now, sending: Vec::new(), not_sent: Vec::new(), allowed };
         // A permit is spent on a sent message only, so with a rate more rows are read than sent.
         let looked_at = if request.rate.is_some() { allowed.saturating_add(PUT_ASIDE_AT_ONCE) } else { allowed };
         for id in outbox.due(request.channel, request.gateway_index, now, if passes { looked_at } else { 0 }) {
@@ -69,19 +69,19 @@ impl OutboxStore for MemoryStore {
                 }
                 Decision::Defer { until, reason } => {
                     outbox.defer(id, until, reason, now);
-                    claimed.put_aside.push((id, Decision::Defer { until, reason }));
+                    claimed.not_sent.push((id, Decision::Defer { until, reason }));
                 }
                 Decision::Hold(cause) => {
                     outbox.hold(id, cause.clone(), now);
-                    claimed.put_aside.push((id, Decision::Hold(cause)));
+                    claimed.not_sent.push((id, Decision::Hold(cause)));
                 }
                 Decision::Skip(reason) => {
                     outbox.skip(Event::skipped(id, outbox.attempts(id), reason, now));
-                    claimed.put_aside.push((id, Decision::Skip(reason)));
+                    claimed.not_sent.push((id, Decision::Skip(reason)));
                 }
                 Decision::Switch { reason, .. } => {
                     switched.iter().for_each(|to| outbox.switch(id, to, reason, now));
-                    claimed.put_aside.push((id, decision));
+                    claimed.not_sent.push((id, decision));
                 }
             }
         }

@@ -110,9 +110,9 @@ async fn claim(
     let allowed = rate.as_ref().map_or(request.limit, permits::LockedRate::allowed);
     let most = allowed as usize;
     let mut given = rate.as_ref().map(|rate| rate.now).or(given);
-    let (mut sending, mut put_aside) = (Vec::new(), Vec::new());
+    let (mut sending, mut not_sent) = (Vec::new(), Vec::new());
     let mut wanted = allowed;
-    while sending.len() < most && put_aside.len() < PUT_ASIDE_AT_ONCE {
+    while sending.len() < most && not_sent.len() < PUT_ASIDE_AT_ONCE {
         let rows = queue::claim(store, tx, given, request, wanted).await?;
         // The time comes with the first row.
         let Some(now) = given.or(rows.first().map(|row| row.now)) else { break };
@@ -124,12 +124,12 @@ async fn claim(
         }
         let sorted = sort_out(leased, request, decide, now, most - sending.len());
         sending.extend(sorted.sending);
-        put_aside.extend(give_back(tx, sorted.put_aside, now).await?);
+        not_sent.extend(unclaim(tx, sorted.not_sent, now).await?);
         if !sorted.undecided.is_empty() {
             let undecided = Batch::of(&sorted.undecided)
                 .column(|leased| leased.id.0)?
                 .column(|leased| stored_attempt(leased.attempt))?;
-            queue::let_go(store, tx, request, undecided).await?;
+            queue::unclaim(store, tx, request, undecided).await?;
         }
         // Without a rate nothing is lost by claiming again.
         if rate.is_none() || found < wanted {
@@ -147,7 +147,7 @@ async fn claim(
         sending.iter_mut().enumerate().for_each(|(number, claimed)| claimed.pause = rate.pause(number));
         rate.used(tx, sending.len()).await?;
     }
-    Ok(ClaimResult { now: now.0, allowed, sending, put_aside })
+    Ok(ClaimResult { now: now.0, allowed, sending, not_sent })
 }
 
 /// Adds to due reminders what is beside them, while nobody else decides about the same people.
@@ -169,7 +169,7 @@ async fn look_beside(
 /// Due reminders once it was decided about them.
 pub(in crate::store) struct Decisions {
     pub(in crate::store) sending: Vec<ClaimedReminder>,
-    pub(in crate::store) put_aside: Vec<(LeasedReminder, Decision)>,
+    pub(in crate::store) not_sent: Vec<(LeasedReminder, Decision)>,
     /// More than may be sent now.
     undecided: Vec<LeasedReminder>,
 }
@@ -182,7 +182,7 @@ pub(in crate::store) fn sort_out(
     now: Moment,
     most: usize,
 ) -> Decisions {
-    let (mut sending, mut put_aside) = (Vec::with_capacity(leased.len()), Vec::new());
+    let (mut sending, mut not_sent) = (Vec::with_capacity(leased.len()), Vec::new());
     let mut rest = leased.into_iter();
     while sending.len() < most
         && let Some(leased) = rest.next()
@@ -193,10 +193,10 @@ pub(in crate::store) fn sort_out(
         }
         match decision {
             Decision::Send(to_send) => sending.push(leased.claimed(request, to_send)),
-            decision => put_aside.push((leased, decision)),
+            decision => not_sent.push((leased, decision)),
         }
     }
-    Decisions { sending, put_aside, undecided: rest.collect() }
+    Decisions { sending, not_sent, undecided: rest.collect() }
 }
 
 /// Puts the rows of each reminder together.
@@ -239,30 +239,29 @@ impl LeasedReminder {
 }
 
 /// Undoes the leases of reminders that are not to be sent now, as if not attempted, and skips, defers or holds them.
-pub(in crate::store) async fn give_back(
+pub(in crate::store) async fn unclaim(
     tx: &mut Tx,
-    put_aside: Vec<(LeasedReminder, Decision)>,
+    not_sent: Vec<(LeasedReminder, Decision)>,
     now: Moment,
 ) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
-    if put_aside.is_empty() {
+    if not_sent.is_empty() {
         return Ok(Vec::new());
     }
-    let leased = Batch::of(&put_aside)
-        .column(|(leased, _)| leased.id.0)?
-        .column(|(leased, _)| stored_attempt(leased.attempt))?;
-    leased.query(queue::GIVE_BACK)?.execute(&mut **tx).await?;
-    let moves: Vec<_> = put_aside.iter().filter_map(|(leased, decision)| set_aside(leased, decision, now.0)).collect();
+    let leased =
+        Batch::of(&not_sent).column(|(leased, _)| leased.id.0)?.column(|(leased, _)| stored_attempt(leased.attempt))?;
+    leased.query(queue::UNCLAIM)?.execute(&mut **tx).await?;
+    let moves: Vec<_> = not_sent.iter().filter_map(|(leased, decision)| move_of(leased, decision, now.0)).collect();
     let moved = record(tx, &moves).await?;
-    let to_others = put_aside.iter().filter_map(|(leased, decision)| {
+    let to_others = not_sent.iter().filter_map(|(leased, decision)| {
         let switched = decision.switched(&leased.reminder, now.0)?;
         moved.contains(&leased.id).then_some((leased.id, switched))
     });
     replans::switch(tx, &Vec::from_iter(to_others), now.0).await?;
-    Ok(put_aside.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
+    Ok(not_sent.into_iter().map(|(leased, decision)| (leased.id, decision)).collect())
 }
 
 /// The move of a due reminder that is not to be sent now; `None` if it is sent.
-fn set_aside(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
+fn move_of(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> Option<Move> {
     let before = leased.attempt - 1;
     match decision {
         Decision::Send(_) => None,

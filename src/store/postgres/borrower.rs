@@ -1,6 +1,6 @@
 //! Statements on `borrower` that take a batch: PostgreSQL takes it as one array for each column.
 
-use crate::store::sql::borrower::borrower_columns;
+use crate::store::sql::borrower::{borrower_columns, with_borrower_columns};
 
 /// The known borrowers of a batch. `offset 0` forces one lookup per borrower: a plan made while the table was empty
 /// would read the whole table. Binds: merchants, numbers.
@@ -14,32 +14,9 @@ pub(super) const OF_BATCH: &str = concat!(
     ) b"#
 );
 
-/// Binds: the columns in the order of the insert.
-macro_rules! rows {
-    () => {
-        r#"
-    insert into borrower (merchant, borrower_id, name, phone, email, email_key, locale, time_zone, account_phone,
-        sealed, verifier, hold_reason, hold_until,
-        preferred_channel, preferred_hours, name_key, phone_tail)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[], $15::text[],
-        $16::text[], $17::text[])"#
-    };
-}
+/// Adds borrowers that are not known. Binds: an array for each column of [`with_borrower_columns`].
+pub(super) const ADD: &str = with_borrower_columns!(postgres_borrowers);
 
-/// Adds borrowers that are not known. Binds: the columns in the order of the insert.
-pub(super) const ADD: &str = rows!();
-
-/// Writes borrowers, known or not. Binds: the columns in the order of the insert.
-pub(super) const UPSERT: &str = concat!(
-    rows!(),
-    r#"
-    on conflict (borrower_id, merchant) do update set
-        name = excluded.name, phone = excluded.phone, email = excluded.email,
-        email_key = excluded.email_key, locale = excluded.locale,
-        time_zone = excluded.time_zone, account_phone = excluded.account_phone, sealed = excluded.sealed,
-            verifier = excluded.verifier,
-        hold_reason = excluded.hold_reason, hold_until = excluded.hold_until,
-        preferred_channel = excluded.preferred_channel, preferred_hours = excluded.preferred_hours,
-        name_key = excluded.name_key, phone_tail = excluded.phone_tail"#
-);
+/// Writes borrowers, known or not. Binds: as [`ADD`].
+pub(super) const UPSERT: &str =
+    concat!(with_borrower_columns!(postgres_borrowers), with_borrower_columns!(overwritten_borrower));

@@ -31,40 +31,40 @@ pub(super) async fn settle_and_claim(
     let leased = match outbox::leased(rows, store.ring().as_deref()) {
         Ok(leased) => leased,
         Err(unreadable) => {
-            take_back(store, &claimed).await?;
+            unclaim_all(store, &claimed).await?;
             return Err(unreadable);
         }
     };
-    let outbox::Decisions { sending, put_aside, .. } = outbox::sort_out(leased, request, decide, now, usize::MAX);
-    let put_aside = match give_back(store, put_aside, now).await {
-        Ok(put_aside) => put_aside,
+    let outbox::Decisions { sending, not_sent, .. } = outbox::sort_out(leased, request, decide, now, usize::MAX);
+    let not_sent = match unclaim(store, not_sent, now).await {
+        Ok(not_sent) => not_sent,
         Err(error) => {
-            tracing::error!(%error, "what is not to be sent could not be put aside; it will be unknown when its lease \
-                runs out");
+            tracing::error!(%error, "failed to unclaim reminders that are not sent; they will be unknown when their \
+                lease runs out");
             Vec::new()
         }
     };
-    Ok((settled, ClaimResult { now: now.0, allowed: request.limit, sending, put_aside }))
+    Ok((settled, ClaimResult { now: now.0, allowed: request.limit, sending, not_sent }))
 }
 
-async fn give_back(
+async fn unclaim(
     store: &SqlStore,
-    put_aside: Vec<(LeasedReminder, Decision)>,
+    not_sent: Vec<(LeasedReminder, Decision)>,
     now: Moment,
 ) -> Result<Vec<(ReminderId, Decision)>, StoreError> {
-    if put_aside.is_empty() {
+    if not_sent.is_empty() {
         return Ok(Vec::new());
     }
     let mut tx = store.write().await?;
-    let put_aside = outbox::give_back(&mut tx, put_aside, now).await?;
+    let not_sent = outbox::unclaim(&mut tx, not_sent, now).await?;
     tx.commit().await?;
-    Ok(put_aside)
+    Ok(not_sent)
 }
 
 /// Undoes a claim as a whole.
-async fn take_back(store: &SqlStore, claimed: &[(ReminderId, i32)]) -> Result<(), StoreError> {
+async fn unclaim_all(store: &SqlStore, claimed: &[(ReminderId, i32)]) -> Result<(), StoreError> {
     let mut alone = store.write_alone().await?;
     let rows = Batch::of(claimed).column(|(id, _)| id.0)?.column(|(_, attempt)| *attempt)?;
-    rows.query(queue::GIVE_BACK)?.execute(&mut *alone).await?;
+    rows.query(queue::UNCLAIM)?.execute(&mut *alone).await?;
     store.commit_alone(alone).await
 }

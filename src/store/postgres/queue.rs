@@ -154,19 +154,19 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
 );
 
 /// Takes back what was claimed and is not to be sent. Binds: numbers, attempts.
-pub(super) const GIVE_BACK: &str = r#"
+pub(super) const UNCLAIM: &str = r#"
     update queue q set state = 'planned', attempt = q.attempt - 1, leased_until = null, gateway = null
     from unnest($1::bigint[], $2::int[]) as s (reminder_id, attempt)
     where q.reminder_id = s.reminder_id and q.attempt = s.attempt and q.state = 'sending'"#;
 
 /// Takes back what was claimed and not decided about. The next claim looks for it from the beginning of its lane.
-pub(super) async fn let_go<R>(
+pub(super) async fn unclaim<R>(
     store: &SqlStore,
     connection: &mut Connection,
     request: &ClaimRequest,
     undecided: Batch<'_, R>,
 ) -> Result<(), StoreError> {
-    undecided.query(GIVE_BACK)?.execute(connection).await?;
+    undecided.query(UNCLAIM)?.execute(connection).await?;
     store.heads.exhausted(lane(request));
     Ok(())
 }

@@ -18,6 +18,55 @@ macro_rules! borrower_columns {
 }
 pub(in crate::store) use borrower_columns;
 
+/// The written columns of a borrower, behind merchant and number: a column, its number among the arrays of PostgreSQL,
+/// its index in a row of SQLite, and its type. The order is that in which `operations` binds.
+macro_rules! with_borrower_columns {
+    ($use:ident) => {
+        $crate::store::sql::borrower::$use! {
+            "name" "$3" "2" "text", "phone" "$4" "3" "text", "email" "$5" "4" "text",
+            "email_key" "$6" "5" "text", "locale" "$7" "6" "text", "time_zone" "$8" "7" "text",
+            "account_phone" "$9" "8" "text", "sealed" "$10" "9" "text", "verifier" "$11" "10" "text",
+            "hold_reason" "$12" "11" "text", "hold_until" "$13" "12" "timestamptz",
+            "preferred_channel" "$14" "13" "text", "preferred_hours" "$15" "14" "text",
+            "name_key" "$16" "15" "text", "phone_tail" "$17" "16" "text"
+        }
+    };
+}
+pub(in crate::store) use with_borrower_columns;
+
+macro_rules! postgres_borrowers {
+    ($($column:literal $array:literal $place:literal $type:literal),+) => {
+        concat!(
+            "insert into borrower (merchant, borrower_id", $(", ", $column,)+
+            ") select * from unnest($1::text[], $2::text[]", $(", ", $array, "::", $type, "[]",)+ ")"
+        )
+    };
+}
+pub(in crate::store) use postgres_borrowers;
+
+macro_rules! sqlite_borrowers {
+    ($($column:literal $array:literal $place:literal $type:literal),+) => {
+        concat!(
+            "insert into borrower (merchant, borrower_id", $(", ", $column,)+
+            ") select value ->> 0, value ->> 1", $(", value ->> ", $place,)+ " from json_each($1) where true"
+        )
+    };
+}
+pub(in crate::store) use sqlite_borrowers;
+
+macro_rules! overwritten_borrower {
+    (
+        $first:literal $first_array:literal $first_place:literal $first_type:literal,
+        $($column:literal $array:literal $place:literal $type:literal),+
+    ) => {
+        concat!(
+            " on conflict (borrower_id, merchant) do update set ", $first, " = excluded.", $first,
+            $(", ", $column, " = excluded.", $column,)+
+        )
+    };
+}
+pub(in crate::store) use overwritten_borrower;
+
 /// The search of a merchant's borrowers. Binds: merchant, name as it is compared, end of the phone number as it is
 /// compared, limit.
 pub(in crate::store) const SEARCH: [&str; 2] = [

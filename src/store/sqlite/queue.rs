@@ -32,18 +32,18 @@ const LEASE: &str = r#"
     returning reminder_id, attempt"#;
 
 /// Takes back what was claimed and is not to be sent. Rows: number and attempt.
-pub(super) const GIVE_BACK: &str = r#"
+pub(super) const UNCLAIM: &str = r#"
     update queue set state = 'planned', attempt = attempt - 1, lease_until = null, gateway = null
     where (reminder_id, attempt) in (select value ->> 0, value ->> 1 from json_each($1)) and state = 'sending'"#;
 
 /// Takes back what was claimed and not decided about.
-pub(super) async fn let_go<R>(
+pub(super) async fn unclaim<R>(
     _: &SqlStore,
     connection: &mut Connection,
     _: &ClaimRequest,
     undecided: Batch<'_, R>,
 ) -> Result<(), StoreError> {
-    undecided.query(GIVE_BACK)?.execute(connection).await?;
+    undecided.query(UNCLAIM)?.execute(connection).await?;
     Ok(())
 }
 

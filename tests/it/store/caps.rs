@@ -43,7 +43,7 @@ async fn claim(store: &dyn Store, policy: &Policy, channel: Channel) -> ClaimRes
 /// How many are sent and how many capped.
 fn count(claimed: &ClaimResult) -> (usize, usize) {
     let capped = |(_, decision): &&(_, Decision)| *decision == Decision::Skip(SkipReason::Capped);
-    (claimed.sending.len(), claimed.put_aside.iter().filter(capped).count())
+    (claimed.sending.len(), claimed.not_sent.iter().filter(capped).count())
 }
 
 /// A reminder of the sample's borrower by another step, on another channel or of another merchant.

@@ -131,9 +131,9 @@ pub(super) async fn what_is_skipped_ends_with_its_reason(store: &dyn Store, _: &
     };
     let claimed = claim(store, 10, &decide).await;
     assert_eq!((claimed.sending.len(), claimed.taken()), (1, 2));
-    let skipped = claimed.put_aside[0].0;
+    let skipped = claimed.not_sent[0].0;
     assert!(ids.contains(&skipped));
-    assert_eq!(claimed.put_aside, [(skipped, Decision::Skip(SkipReason::Paid))]);
+    assert_eq!(claimed.not_sent, [(skipped, Decision::Skip(SkipReason::Paid))]);
     let shown = view(store, skipped).await;
     assert_eq!((shown.state, shown.attempts, shown.next_try), (State::Skipped, 0, None));
     let last = shown.last.expect("it was skipped");
@@ -146,7 +146,7 @@ pub(super) async fn what_is_deferred_comes_back_and_uses_up_no_attempt(store: &d
     let until = instant("2026-11-22T03:00:00Z");
     let later = Decision::Defer { until, reason: DeferReason::ContactHours };
     let claimed = claim(store, 10, &always(later.clone())).await;
-    assert_eq!((claimed.sending.len(), claimed.put_aside), (0, vec![(id, later)]));
+    assert_eq!((claimed.sending.len(), claimed.not_sent), (0, vec![(id, later)]));
     let shown = view(store, id).await;
     assert_eq!((shown.state, shown.attempts, shown.next_try), (State::Planned, 0, Some(until)));
     let last = shown.last.expect("it was deferred");

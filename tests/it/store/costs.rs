@@ -187,7 +187,7 @@ async fn a_plan_made_on_empty_tables_reads_no_day_and_no_merchant() {
     let before = costs.reported().await;
     plan_due(&store, 100).await;
     let claimed = store.claim(&request(), &send).await.expect("they are claimed");
-    assert_eq!(claimed.sending.len() + claimed.put_aside.len(), 10);
+    assert_eq!(claimed.sending.len() + claimed.not_sent.len(), 10);
     let pages = costs.touched().await - before;
     drop(store);
     assert!(pages < 20_000, "{pages} pages to plan 90 reminders and claim 10");

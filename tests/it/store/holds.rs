@@ -25,7 +25,7 @@ fn held_by(cause: HoldCause) -> impl Decider {
 async fn hold_all(store: &dyn Store, cause: HoldCause) {
     let claimed = claim(store, 1_000, &held_by(cause.clone())).await;
     assert!(claimed.sending.is_empty());
-    assert!(claimed.put_aside.iter().all(|(_, decision)| *decision == Decision::Hold(cause.clone())));
+    assert!(claimed.not_sent.iter().all(|(_, decision)| *decision == Decision::Hold(cause.clone())));
 }
 
 async fn kinds(store: &dyn Store, id: ReminderId) -> Vec<(EventKind, Option<String>)> {
@@ -109,7 +109,7 @@ pub(super) async fn what_expires_while_it_is_held_is_decided_again(store: &dyn S
     clock.advance(Duration::from_secs(3_600));
     assert_eq!(store.release_expired(10).await.expect("released"), 1);
     let claimed = claim(store, 10, &always(Decision::Skip(SkipReason::Expired))).await;
-    assert_eq!(claimed.put_aside, [(ids[0], Decision::Skip(SkipReason::Expired))]);
+    assert_eq!(claimed.not_sent, [(ids[0], Decision::Skip(SkipReason::Expired))]);
     assert_eq!((view(store, ids[0]).await.state, view(store, ids[1]).await.state), (State::Skipped, State::Held));
 }
 

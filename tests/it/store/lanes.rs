@@ -36,7 +36,7 @@ pub(super) async fn a_retry_waits_for_the_gateway_it_names(store: &dyn Store, cl
     }
     let until = clock.now() + TimeDelta::minutes(1);
     let defer = always(Decision::Defer { until, reason: DeferReason::ContactHours });
-    assert_eq!(claim_for_gateway(store, 1, &defer).await.put_aside.len(), 1);
+    assert_eq!(claim_for_gateway(store, 1, &defer).await.not_sent.len(), 1);
     assert_eq!(waiting(store, 0).await, [ids[1]]);
     let second = claim_for_gateway(store, 2, &send).await.sending.pop().expect("it waits for the third");
     assert_eq!((second.attempt.reminder(), second.attempt.number()), (ids[0], 2));

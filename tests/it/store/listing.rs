@@ -25,7 +25,7 @@ async fn one_in_each_state(store: &dyn Store, clock: &SimClock) -> Vec<(State, R
         if skip { Decision::Skip(SkipReason::Expired) } else { send(reminder, account, now) }
     };
     let claimed = claim(store, 10, &skip_last).await;
-    let mut found = vec![(State::Skipped, claimed.put_aside[0].0)];
+    let mut found = vec![(State::Skipped, claimed.not_sent[0].0)];
     let mut settlements = Vec::new();
     for one in claimed.sending {
         let (outcome, next, state) = match one.reminder.key.borrower.id.as_str() {

@@ -173,7 +173,7 @@ async fn what_cannot_be_read_is_not_left_under_a_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_put_aside_too_late_does_not_touch_the_next_attempt() {
+async fn what_is_decided_too_late_does_not_touch_the_next_attempt() {
     let database = crate::postgres::database().await;
     let store = PostgresStore::connect(&database.url().into(), 1, None).await.expect("the database is there");
     store.migrate().await.expect("the migrations run");

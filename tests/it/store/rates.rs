@@ -51,9 +51,9 @@ pub(super) async fn what_is_not_sent_uses_no_permit(store: &dyn Store, _: &SimCl
         if odd { send(reminder, account, now) } else { Decision::Skip(SkipReason::Paid) }
     };
     let first = claim_within(store, HUNDRED, 4, &odd_only).await;
-    assert_eq!((first.put_aside.len(), pauses(&first)), (4, vec![0, 10, 20, 30]), "four were allowed");
+    assert_eq!((first.not_sent.len(), pauses(&first)), (4, vec![0, 10, 20, 30]), "four were allowed");
     let second = claim_within(store, HUNDRED, 4, &odd_only).await;
-    assert_eq!((second.put_aside.len(), pauses(&second)), (1, vec![40]));
+    assert_eq!((second.not_sent.len(), pauses(&second)), (1, vec![40]));
 }
 
 /// Two merchants' reminders on one gateway: those of the one are put aside, and the other's leave all the same.
@@ -73,7 +73,7 @@ pub(super) async fn what_is_not_sent_keeps_nobody_from_being_sent(store: &dyn St
     let (mut claims, mut held) = (0, 0);
     let claimed = loop {
         let claimed = claim_within(store, one_a_second, 50, &others_only).await;
-        (claims, held) = (claims + 1, held + claimed.put_aside.len());
+        (claims, held) = (claims + 1, held + claimed.not_sent.len());
         assert!(claims <= 5, "it takes as many claims as there are permits");
         if !claimed.sending.is_empty() {
             break claimed;
@@ -83,7 +83,7 @@ pub(super) async fn what_is_not_sent_keeps_nobody_from_being_sent(store: &dyn St
     clock.advance(Duration::from_secs(1));
     let claimed = claim_within(store, one_a_second, 50, &others_only).await;
     let number = claimed.sending.iter().map(|one| one.attempt.number()).collect::<Vec<_>>();
-    assert_eq!((claimed.put_aside.len(), number), (0, vec![1]), "what was looked at and not sent is as it was");
+    assert_eq!((claimed.not_sent.len(), number), (0, vec![1]), "what was looked at and not sent is as it was");
 }
 
 pub(super) async fn a_gateways_day_has_its_end(store: &dyn Store, clock: &SimClock) {

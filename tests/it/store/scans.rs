@@ -43,7 +43,7 @@ pub(super) async fn a_changed_due_date_releases_what_is_held_for_its_books(store
     for (borrower, reason) in borrowers.into_iter().zip(reasons) {
         plan(store, &[sms(borrower, START)]).await;
         let held = claim(store, 1, &always(Decision::Hold(HoldCause::new(reason, "as-it-is")))).await;
-        assert_eq!(held.put_aside.len(), 1);
+        assert_eq!(held.not_sent.len(), 1);
     }
     import(store, &["b1", "b3", "b4"].map(|borrower| LedgerRow { product: said("phone"), ..row(borrower, borrower) }))
         .await;
@@ -235,8 +235,8 @@ pub(super) async fn what_cannot_go_on_its_channel_goes_on_another(store: &dyn St
         store.settle(&[outcome]).await.expect("settled");
     }
     let switch = Decision::Switch { reason: SkipReason::OptedOut, to: Channel::Email };
-    let put_aside = claim(store, 10, &always(switch)).await.put_aside;
-    assert_eq!(put_aside.len(), 2);
+    let not_sent = claim(store, 10, &always(switch)).await.not_sent;
+    assert_eq!(not_sent.len(), 2);
     for id in ids {
         let told = view(store, id).await;
         assert_eq!((told.state, told.last.expect("an event").detail.as_deref()), (State::Skipped, Some("opted_out")));
@@ -263,7 +263,7 @@ pub(super) async fn what_the_books_give_back_is_planned_again(store: &dyn Store,
         let of = reasons.iter().find(|(id, _)| *id == reminder.key.borrower.id.as_str());
         Decision::Skip(of.expect("one of them").1)
     };
-    assert_eq!(claim(store, 10, &skip).await.put_aside.len(), 4);
+    assert_eq!(claim(store, 10, &skip).await.not_sent.len(), 4);
     let mut found: Vec<_> = reminders.iter().cloned().map(planned).collect();
     found[3].skip = Some(SkipReason::Expired);
     let later = instant("2026-11-22T02:01:00Z");

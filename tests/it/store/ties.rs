@@ -52,7 +52,7 @@ async fn claim(store: &dyn Store, policy: &Policy, lanes: &[Channel]) -> Vec<(Ch
         let request = ClaimRequest { channel: *channel, recent_contacts: policy.recent_contacts(), ..request(100) };
         let claimed = store.claim(&request, &by(policy)).await.expect("the claim is recorded");
         let is_capped = |decision: &Decision| *decision == Decision::Skip(SkipReason::Capped);
-        let capped = claimed.put_aside.iter().filter(|(_, decision)| is_capped(decision)).count();
+        let capped = claimed.not_sent.iter().filter(|(_, decision)| is_capped(decision)).count();
         done.push((*channel, claimed.sending.len(), capped));
     }
     done
