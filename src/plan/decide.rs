@@ -36,7 +36,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether messages of a merchant are to keep the debt off the lock screen, by its own setting or by that of a rule.
+    /// Whether messages of a merchant are to keep the debt off the lock screen, by its own setting or that of a rule.
     #[must_use]
     pub fn is_ever_discreet(&self, merchant: &Merchant) -> bool {
         let by_rule = |rule: &Rule| rule.discreet == Some(true) && rule.is_for(&merchant.id);
