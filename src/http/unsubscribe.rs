@@ -37,10 +37,13 @@ const MAX_ANSWER: usize = 4 * 1024;
 /// The source of suppressions that this page records.
 const SOURCE: &str = "link";
 
-/// Why an opt-out of this page is lifted.
+/// The reason of a change by which this page records an opt-out.
+const UNSUBSCRIBED: &str = "unsubscribed on the page";
+
+/// The reason of a change by which this page lifts one.
 const UNDONE: &str = "undone on the page";
 
-/// The actor of preferences that this page records.
+/// The actor of changes that this page records.
 const ACTOR: &str = "borrower";
 
 pub(super) fn router(public: Public) -> Router {
@@ -267,7 +270,9 @@ impl Public {
             since: self.clock.now(),
             until: None,
         };
-        within_patience(&*self.clock, self.store.suppress(&[suppression], None)).await
+        // On record as its undoing is, so that both are found by `suppress history`.
+        let by = ManualChange { actor: ACTOR.to_owned(), reason: UNSUBSCRIBED.to_owned(), at: suppression.since };
+        within_patience(&*self.clock, self.store.suppress(&[suppression], Some(&by))).await
     }
 }
 

@@ -147,7 +147,8 @@ impl SourceStore for FakeStore {
 #[async_trait]
 impl SuppressionStore for FakeStore {
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
-        assert_eq!(by, None, "whoever follows a link is no member of staff");
+        let by = by.map(|by| (by.actor.as_str(), by.reason.as_str()));
+        assert_eq!(by, Some(("borrower", "unsubscribed on the page")), "who and why is on record");
         self.suppressed.lock().expect("nobody panics with it").extend_from_slice(suppressions);
         self.answer(()).await
     }
