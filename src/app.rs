@@ -21,8 +21,8 @@ use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, Prober, Reconciler,
-    Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, MessageForms, Prober,
+    Reconciler, Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
 };
 use crate::plan::{Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
@@ -222,6 +222,7 @@ impl App {
                 claim_batch: settings.batch,
             },
             template_failures: TemplateFailures::default(),
+            forms: MessageForms::default(),
             freshness: self.freshness(),
             guard: Arc::clone(&self.guard),
             holder: self.holder(),

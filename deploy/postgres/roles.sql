@@ -42,7 +42,7 @@ grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reade
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
 -- On record for good: a row that is there stays as it is.
-grant insert on arming, click, dropped_reject, event, notice_change, reply, reply_reading, route_version,
+grant insert on arming, click, dropped_reject, event, message_form, notice_change, reply, reply_reading, route_version,
     suppression_change,
     suppression_change_address to dueherald_worker;
 
@@ -64,13 +64,18 @@ grant insert, update, delete on answer_try, gateway_state, kept_report, lease, l
 
 -- A change of keys encrypts anew what is on record, and changes nothing else of it.
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;
+grant insert, update on message_key to dueherald_worker;
 
--- Pages and callbacks.
-grant select on _sqlx_migrations, answer_try, borrower, daemon, encryption, event, incarnation, installment,
+-- Pages and callbacks. They read what happened to a message, and not what it said.
+grant select (reminder_id, id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
+    on event to dueherald_web;
+grant select on _sqlx_migrations, answer_try, borrower, daemon, encryption, incarnation, installment,
     kept_report, lease, ledger_change,
     mark, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version,
     source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
-grant insert on click, event, ledger_change, preference, reminder, reply, reply_to_read,
+grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
+    on event to dueherald_web;
+grant insert on click, ledger_change, preference, reminder, reply, reply_to_read,
     suppression_change, suppression_change_address to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;

@@ -237,7 +237,8 @@ pub async fn run(
 
 /// In what form personal data is kept, in one line.
 pub(super) fn shown_encryption(kept: &Protection) -> String {
-    match (kept.is_encrypted, kept.borrowers, kept.under_older_keys) {
+    let message_keys = if kept.message_keys_to_renew > 0 { " and keys of messages" } else { "" };
+    match (kept.is_encrypted, kept.borrowers, kept.under_older_keys + kept.message_keys_to_renew) {
         (false, 0, _) => "not encrypted, and there is none yet".to_owned(),
         (false, plain, _) => format!(
             "not encrypted: phone numbers, e-mail addresses and names of {plain} borrowers, suppressed addresses, \
@@ -245,9 +246,10 @@ pub(super) fn shown_encryption(kept: &Protection) -> String {
              rejected records are in clear text"
         ),
         (true, _, 0) => "encrypted".to_owned(),
-        (true, _, older) => {
-            format!("encrypted, {older} borrowers with older keys, which must stay until a daemon has renewed them")
-        }
+        (true, ..) => format!(
+            "encrypted, {} borrowers{message_keys} with older keys, which must stay until a daemon has renewed them",
+            kept.under_older_keys
+        ),
     }
 }
 

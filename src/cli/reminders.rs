@@ -1,9 +1,10 @@
 //! `dueherald reminders list|show|resolve|approve`: what was, is and will be sent, and why or why not.
 
 mod approve;
+mod message;
 mod resolve;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
@@ -27,18 +28,30 @@ pub(super) struct RemindersArgs {
 enum RemindersCommand {
     /// List reminders, newest first
     List(ListArgs),
-    /// Show one reminder with everything that happened to it
-    Show {
-        /// Its number, as `list` shows it
-        id: ReminderId,
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    /// Show one reminder with everything that happened to it, or what its message said
+    Show(ShowArgs),
     /// Say what became of unknown ones, on record
     Resolve(resolve::ResolveArgs),
     /// Approve a day of far more reminders than usual, which are held until then
     Approve(approve::ApproveArgs),
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// Its number, as `list` shows it
+    id: ReminderId,
+    /// Show what was handed over, exactly as it was composed
+    #[arg(long)]
+    message: bool,
+    /// Only what this attempt handed over
+    #[arg(long, value_name = "N", requires = "message")]
+    attempt: Option<u32>,
+    /// Leave the tokens of the borrower's links in: they open the borrower's page
+    #[arg(long, requires = "message")]
+    with_link: bool,
+    /// Print text or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -104,27 +117,30 @@ pub(super) async fn run(
             }
             table::print(out, list.format, &rows)?;
         }
-        RemindersCommand::Show { id, format } => show(id, format, store, out).await?,
+        RemindersCommand::Show(args) if args.message => return message::run(&args, store, links, out).await,
+        RemindersCommand::Show(args) => show(args.id, args.format, store, out).await?,
         RemindersCommand::Approve(args) => return approve::run(&args, store, clock.now(), out).await,
         RemindersCommand::Resolve(args) => return resolve::run(&args, store, clock.now(), out).await,
     }
     Ok(Exit::Done)
 }
 
-async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+async fn find(id: ReminderId, store: &dyn Store) -> Result<ReminderView, CliError> {
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
-    let found = store.reminders(&filter).await?;
-    let view = found.first().ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))?;
-    let row = ReminderRow::of(view);
+    let found = store.reminders(&filter).await?.pop();
+    found.ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))
+}
+
+async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+    let view = find(id, store).await?;
+    let row = ReminderRow::of(&view);
     let events: Vec<_> = store.events(id).await?.iter().map(EventRow::of).collect();
     if format == Format::Json {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "events": events }))?;
         writeln!(out)?;
         return Ok(());
     }
-    writeln!(out, "reminder    {id}  ({})", row.state)?;
-    writeln!(out, "to          {} of {} on {}", row.borrower, row.merchant, row.channel)?;
-    writeln!(out, "about       what is due on {}, step {}", row.due_date, row.step)?;
+    row.show_head(out)?;
     writeln!(out, "planned at  {}", moment(row.planned_at))?;
     writeln!(out, "not before  {}", moment(view.reminder.plan.not_before))?;
     writeln!(out, "expires at  {}", moment(view.reminder.plan.expires_at))?;
@@ -162,6 +178,12 @@ struct ReminderRow {
 }
 
 impl ReminderRow {
+    fn show_head(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "reminder    {}  ({})", self.id, self.state)?;
+        writeln!(out, "to          {} of {} on {}", self.borrower, self.merchant, self.channel)?;
+        writeln!(out, "about       what is due on {}, step {}", self.due_date, self.step)
+    }
+
     fn of(view: &ReminderView) -> Self {
         let key = &view.reminder.plan.key;
         let last = view.last.as_ref();

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::reminder::words;
-use super::{Code, GatewayName, HoldCause, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord};
+use super::{
+    Code, GatewayName, HoldCause, MessageRecord, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord,
+};
 
 /// The right to hand one reminder to one gateway once. It is made by a claim, cannot be copied, and is used up by
 /// [`Attempt::settle`]: a claimed reminder cannot be settled without an outcome, nor twice.
@@ -45,7 +47,7 @@ impl Attempt {
     /// Records the outcome of the attempt and the next step.
     #[must_use]
     pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
-        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None, route: None }
+        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None, route: None, message: None }
     }
 }
 
@@ -84,6 +86,7 @@ pub struct Settlement {
     fall_back_at: Option<DateTime<Utc>>,
     note: Option<String>,
     route: Option<RouteKey>,
+    message: Option<MessageRecord>,
 }
 
 /// The copy of what was decided about an attempt gives no right to another: the store counts one of them.
@@ -98,6 +101,7 @@ impl Clone for Settlement {
             fall_back_at: self.fall_back_at,
             note: self.note.clone(),
             route: self.route.clone(),
+            message: self.message.clone(),
         }
     }
 }
@@ -126,7 +130,24 @@ impl Settlement {
     /// The route of such a link, if the message went out or may have.
     #[must_use]
     pub fn route(&self) -> Option<&RouteKey> {
-        self.route.as_ref().filter(|_| matches!(self.next, Next::Accepted | Next::Unknown))
+        self.route.as_ref().filter(|_| self.may_have_left())
+    }
+
+    fn may_have_left(&self) -> bool {
+        matches!(self.next, Next::Accepted | Next::Unknown)
+    }
+
+    /// Keeps the message, if it went out or may have.
+    #[must_use]
+    pub fn keeping(self, message: impl FnOnce() -> MessageRecord) -> Self {
+        let message = self.may_have_left().then(message);
+        Self { message, ..self }
+    }
+
+    /// The message, if it went out or may have.
+    #[must_use]
+    pub fn message(&self) -> Option<&MessageRecord> {
+        self.message.as_ref()
     }
 
     /// When another channel is to be tried.

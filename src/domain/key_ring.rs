@@ -15,7 +15,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::{BorrowerKey, MerchantId, NameKey, PhoneTail, Verifier, VerifierHash};
+use super::message_key::MessageKey;
+use super::{BorrowerKey, MerchantId, NameKey, PhoneTail, ReminderId, Verifier, VerifierHash};
 
 /// The least length of a secret, in bytes.
 pub const MIN_KEY_BYTES: usize = 32;
@@ -62,6 +63,8 @@ struct RingKey {
     /// Made once, since expanding a key costs as much as sealing a name. It takes turns, which are shorter than a
     /// microsecond.
     cipher: Arc<Mutex<Aes256Siv>>,
+    /// Seals messages while this key is the first.
+    messages: MessageKey,
 }
 
 impl KeyRing {
@@ -85,7 +88,8 @@ impl KeyRing {
                 return Err(KeyRingError::Twice(id));
             }
             let key = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize();
-            ring.push(RingKey { id, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key))) });
+            let messages = MessageKey::derive(secret);
+            ring.push(RingKey { id, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key))), messages });
         }
         if ring.is_empty() {
             return Err(KeyRingError::Empty);
@@ -121,6 +125,37 @@ impl KeyRing {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let opened = key.cipher().decrypt(place.iter().map(|part| part.as_bytes()), &bytes).ok()?;
         String::from_utf8(opened).ok()
+    }
+
+    /// Seals the record of a message for its attempt, under the first key's own [`MessageKey`]. Gives that key's id.
+    #[must_use]
+    pub fn seal_message(&self, reminder: ReminderId, attempt: u32, record: &[u8]) -> (u8, Vec<u8>) {
+        let key = &self.keys[0];
+        (key.id, key.messages.seal(reminder, attempt, record))
+    }
+
+    /// Opens messages that were sealed while that key was the first; `None` if it is not in the ring.
+    #[must_use]
+    pub fn message_key(&self, id: u8) -> Option<&MessageKey> {
+        self.keys.iter().find(|key| key.id == id).map(|key| &key.messages)
+    }
+
+    /// The [`MessageKey`] of each key, sealed under the first one: kept so, messages can be read when their key has
+    /// been taken away.
+    pub fn sealed_message_keys(&self) -> impl Iterator<Item = (u8, String)> {
+        self.keys.iter().map(|key| (key.id, self.seal_message_key(key.id, &key.messages)))
+    }
+
+    /// Seals a [`MessageKey`] under the first key.
+    #[must_use]
+    pub fn seal_message_key(&self, id: u8, key: &MessageKey) -> String {
+        self.seal(&["message_key", &id.to_string()], &key.to_text())
+    }
+
+    /// Opens what [`KeyRing::seal_message_key`] sealed.
+    #[must_use]
+    pub fn open_message_key(&self, id: u8, sealed: &str) -> Option<MessageKey> {
+        MessageKey::from_text(&self.open(&["message_key", &id.to_string()], sealed)?)
     }
 
     /// The prefix of every text that is sealed under the first key.

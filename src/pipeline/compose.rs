@@ -9,7 +9,7 @@ use crate::domain::{
     SmsText, TemplateName,
 };
 use crate::plan::SendPlan;
-use crate::render::{LinkKeys, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer};
+use crate::render::{LinkKeys, Phase, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer, Sample};
 
 /// A message that is ready to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,37 @@ impl Composer {
             _ => None,
         };
         Ok(ComposedMessage { message, route })
+    }
+
+    /// A message like those that [`Composer::compose`] makes, with everything about the borrower made up.
+    pub(super) fn sample(
+        &self,
+        merchant: &Merchant,
+        to_send: &SendPlan,
+        mode: LinkMode,
+        registered: Option<&RegisteredTemplates>,
+    ) -> Option<Message> {
+        let phase = Phase::of(to_send.today, to_send.installments.first()?.due_date);
+        // One, or those that are listed.
+        let count = if to_send.installments.len() > 1 { 3 } else { 1 };
+        let mut sample = Sample::new(merchant, &to_send.locale, phase, count);
+        let seen = self.routes.seen().with_second(to_send.second_route.clone());
+        match mode {
+            LinkMode::Personal => {}
+            LinkMode::Fixed => sample.link = fixed_link(&seen, &to_send.installments).map(|(link, _)| link),
+            LinkMode::None => sample.link = None,
+        }
+        let request = RenderRequest {
+            template: to_send.template.as_ref(),
+            no_other_template: to_send.no_other_template,
+            discreet: to_send.discreet,
+            required: to_send.required,
+            ..sample.request(to_send.to.channel(), &to_send.locale)
+        };
+        match registered {
+            Some(registered) => registered.fill(&request).ok().map(Message::Registered),
+            None => self.renderer.render(&request).ok(),
+        }
     }
 
     /// How gateways know a reminder: the same for every attempt, and not countable.

@@ -16,63 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::Admission;
 use super::gate::LinkGate;
 use super::gateway_handle::GatewayHandle;
-use super::guard::{Guard, Permission};
+use super::guard::Permission;
 use super::hand_over::GatewayPosition;
 use super::in_flight::InFlight;
-use super::template_failures::TemplateFailures;
-use super::{Composer, Freshness, Tally};
-use crate::clock::{Clock, Deadline};
+use super::{Dispatcher, Tally};
+use crate::clock::Deadline;
 use crate::domain::{Channel, GatewayName, NewReminder};
-use crate::plan::{Account, Policy, RetryPolicy, decide};
-use crate::store::{ClaimRequest, ClaimResult, Store, StoreError};
-
-/// How dispatch behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DispatchSettings {
-    /// How long a claimed reminder belongs to its claimer. Longer than any gateway's time-out.
-    pub lease: Duration,
-    /// When a retryable outcome is tried again.
-    pub retry: RetryPolicy,
-    /// How often an idle lane looks for work; new reminders wait that long at most.
-    pub poll: Duration,
-    /// How many reminders one claim takes at most.
-    pub claim_batch: u32,
-}
-
-impl Default for DispatchSettings {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(60),
-            retry: RetryPolicy::default(),
-            poll: Duration::from_secs(1),
-            // numbers.md: 53 thousand cycles a second at 100, far above what any gateway takes; never one by one.
-            claim_batch: 100,
-        }
-    }
-}
-
-/// The state that all lanes share.
-#[derive(Debug)]
-pub struct Dispatcher {
-    /// The outbox.
-    pub store: Arc<dyn Store>,
-    /// Merchants and rules.
-    pub policy: Arc<Policy>,
-    /// The composer of messages.
-    pub composer: Composer,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// How it behaves.
-    pub settings: DispatchSettings,
-    /// The templates that do not render.
-    pub template_failures: TemplateFailures,
-    /// The guard against sending from a database that went back in time.
-    pub guard: Arc<Guard>,
-    /// How old the ledger may be.
-    pub freshness: Freshness,
-    /// The name of this process among those that share the store.
-    pub holder: String,
-}
+use crate::plan::{Account, decide};
+use crate::store::{ClaimRequest, ClaimResult, StoreError};
 
 /// When a lane ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,6 +298,9 @@ impl SendLane {
         let Permission::Claim(fence) = self.dispatcher.guard.permission() else {
             return Ok(ClaimCounts { sent: 0, not_sent: 0, allowed: limit });
         };
+        if let Some(fence) = &fence {
+            self.dispatcher.forms.are_for(fence);
+        }
         let request = ClaimRequest {
             channel: self.channel,
             gateway_index,

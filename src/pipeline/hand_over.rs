@@ -6,10 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{OUTCOMES, SEND_SECONDS};
+use super::forms::FormKey;
 use super::{ComposedMessage, Dispatcher, GatewayHandle};
 use crate::clock::Deadline;
 use crate::domain::{
-    Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, RejectScope, Settlement, SkipReason,
+    Attempt, Channel, Code, HoldCause, HoldReason, MessageRecord, NewReminder, Next, Outcome, RejectScope, Settlement,
+    SkipReason,
 };
 use crate::gateway::Handover;
 use crate::plan::{AttemptContext, fall_back_at, follow};
@@ -61,13 +63,19 @@ impl Dispatcher {
         let number = attempt.number();
         let handover =
             Handover { merchant, to: &to_send.to, message: &message, reference: &reference, attempt: number, deadline };
+        let key = FormKey::of(merchant, &to_send, mode, registered.is_some());
+        let sample = || self.composer.sample(merchant, &to_send, mode, registered);
+        // Before it leaves: from the answer to its record no time is lost.
+        let form = self.forms.kept(key, &*self.store, sample).await;
         let started = self.clock.elapsed();
         let outcome = gateway.send(&handover).await;
         self.learn(stand, &outcome, started);
         if let Outcome::Rejected { scope: RejectScope::OptedOut, .. } = outcome {
             stand.handle.opted_out(&merchant.id, &to_send.to, self.clock.now());
         }
-        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, (outcome, in_doubt)).leading_to(route)
+        self.follow_up(attempt, &reminder, borrower.preferred_channel, stand, (outcome, in_doubt))
+            .leading_to(route)
+            .keeping(|| MessageRecord::of(&message, form.as_deref()))
     }
 
     fn follow_up(

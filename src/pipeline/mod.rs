@@ -5,9 +5,11 @@ mod audit_note;
 mod breaker;
 mod compose;
 mod dispatch;
+mod dispatcher;
 mod explain;
 pub mod figures;
 mod forecast;
+mod forms;
 mod freshness;
 mod funnel;
 mod gate;
@@ -39,7 +41,8 @@ mod volume_watch;
 pub use audit_note::{AuditNote, AuditNoteError};
 pub use breaker::{Admission, Breaker};
 pub use compose::{ComposedMessage, Composer};
-pub use dispatch::{DispatchSettings, Dispatcher, LaneEnd, SendLane, drain};
+pub use dispatch::{LaneEnd, SendLane, drain};
+pub use dispatcher::{DispatchSettings, Dispatcher};
 pub use explain::{
     DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, Reason, RejectView, ResendRequester,
     RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
@@ -48,6 +51,7 @@ pub use forecast::{
     Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, GatewayBacklog, Outlook, Peaks,
     ReminderDifference, StepDifference, Volume, compare, forecast,
 };
+pub use forms::MessageForms;
 pub use freshness::{Freshness, StaleSource};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
 pub use gate::LinkGate;

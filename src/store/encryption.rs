@@ -39,4 +39,6 @@ pub struct Protection {
     pub without_verifier: u64,
     /// Those that are encrypted with a key that is not the first.
     pub under_older_keys: u64,
+    /// Keys of messages that are not kept under the first key.
+    pub message_keys_to_renew: u64,
 }

@@ -26,6 +26,7 @@ mod hold;
 mod incarnation;
 mod ledger;
 mod memory;
+mod message;
 mod notice;
 mod outbox;
 mod postgres;
@@ -61,6 +62,7 @@ pub use hold::HoldStore;
 pub use incarnation::IncarnationStore;
 pub use ledger::{Change, DueCursor, InstallmentFilter, LedgerStore, PreferencesRecord, WriteMode};
 pub use memory::MemoryStore;
+pub use message::SentMessage;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
 pub use outbox::{
     ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Decider, NextLook, OutboxStore, QueueCounts, ReminderFilter,

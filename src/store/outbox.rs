@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{StoreError, WriteMode};
 use crate::domain::{
-    Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, NewReminder,
-    Reminder, ReminderId, Settlement, State,
+    Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, MessageForm,
+    NewReminder, Reminder, ReminderId, Settlement, State,
 };
 use crate::plan::{Account, Decision, RateLimit, RecentContacts, SendPlan};
 
@@ -47,6 +47,10 @@ pub trait OutboxStore: Debug + Send + Sync {
     /// its lease ran out, but before another attempt, counts: it is the proof that `unknown` waits for. Gives how many
     /// counted.
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError>;
+
+    /// Keeps a form, which messages are stored as differences from; it stays. It must be there before an outcome whose
+    /// message needs it is recorded.
+    async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError>;
 
     /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the
     /// config.

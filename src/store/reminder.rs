@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{QueueCounts, ReminderFilter, ReminderView, StoreError};
+use super::{QueueCounts, ReminderFilter, ReminderView, SentMessage, StoreError};
 use crate::domain::{Event, ReminderId};
 
 /// Reads reminders, their events, and how long the queue is.
@@ -18,4 +18,8 @@ pub trait ReminderStore: Debug + Send + Sync {
 
     /// Everything that happened to a reminder, oldest first.
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError>;
+
+    /// The messages of a reminder that left or may have left, one for each attempt, exactly as they were composed. They
+    /// hold personal data: for a person who asks for them.
+    async fn messages(&self, reminder: ReminderId) -> Result<Vec<SentMessage>, StoreError>;
 }

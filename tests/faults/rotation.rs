@@ -119,7 +119,11 @@ async fn rotate(url: &str, overlaps: bool) {
             );
         }
         until("everything is under the first key", async || {
-            bench.store.protection().await.is_ok_and(|found| found.is_encrypted && found.under_older_keys == 0)
+            bench
+                .store
+                .protection()
+                .await
+                .is_ok_and(|found| found.is_encrypted && found.under_older_keys + found.message_keys_to_renew == 0)
         })
         .await;
         daemon = Some(now);

@@ -30,6 +30,7 @@ mod plan;
 mod postgres;
 mod preferences;
 mod private_files;
+mod proof;
 mod readme;
 mod release_before;
 mod render;

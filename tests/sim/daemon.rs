@@ -9,8 +9,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, GatewayName, LinkMode};
 use dueherald::gateway::Gateway;
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, LaneEnd, Reconciler, Registry, ScanOrder,
-    ScanScope, SendLane, TemplateFailures, scan,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, LaneEnd, MessageForms, Reconciler, Registry,
+    ScanOrder, ScanScope, SendLane, TemplateFailures, scan,
 };
 use dueherald::plan::{Horizon, Policy, RateLimit, RetryPolicy};
 use dueherald::render::Renderer;
@@ -62,6 +62,7 @@ impl Daemon {
             clock: Arc::clone(&life) as Arc<dyn Clock>,
             settings: DispatchSettings { lease: LEASE, retry: RetryPolicy::default(), poll: POLL, claim_batch: 100 },
             template_failures: TemplateFailures::default(),
+            forms: MessageForms::default(),
             freshness: Freshness::default(),
             guard: Arc::clone(&guard),
             holder: format!("daemon {number}"),

@@ -14,7 +14,8 @@ use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, GatewayStateStore, InstallmentFilter, KeptReport, LedgerStore,
     PreferenceStore, PreferencesRecord, QueueCounts, ReminderFilter, ReminderStore, ReminderView, ReplyFilter,
     ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts, ReportStore, RouteStore,
-    SourceStore, Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore, WriteMode,
+    SentMessage, SourceStore, Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter,
+    SuppressionStore, WriteMode,
 };
 
 use crate::store::FaultyStore;
@@ -88,6 +89,10 @@ impl ReminderStore for FaultyStore {
 
     async fn reminders(&self, filter: &ReminderFilter) -> Result<Vec<ReminderView>, StoreError> {
         self.inner().reminders(filter).await
+    }
+
+    async fn messages(&self, reminder: ReminderId) -> Result<Vec<SentMessage>, StoreError> {
+        self.inner().messages(reminder).await
     }
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
-use dueherald::domain::{Channel, NewReminder, Reminder, ReminderId, ReminderKey, Settlement, State};
+use dueherald::domain::{Channel, MessageForm, NewReminder, Reminder, ReminderId, ReminderKey, Settlement, State};
 use dueherald::plan::{Mark, PlanItem, rules_of};
 use dueherald::store::{
     Changes, ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, PlanResult, ReconcileStore, ScanState,
@@ -222,6 +222,10 @@ impl OutboxStore for FaultyStore {
         let counted = self.settle_observed(settlements).await?;
         self.after().await?;
         Ok(counted)
+    }
+
+    async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError> {
+        self.inner().keep_form(form).await
     }
 
     async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {

@@ -1,10 +1,12 @@
 //! Claims and settlements, in memory.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables, notices};
-use crate::domain::{Channel, Event, NewReminder, ReminderId, Settlement};
+use crate::domain::{Channel, Event, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::plan::Decision;
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, OutboxStore, StoreError, WriteMode};
 
@@ -95,6 +97,11 @@ impl OutboxStore for MemoryStore {
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
         let mut tables = self.tables();
         Ok(settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count())
+    }
+
+    async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError> {
+        self.tables().forms.insert(form.hash(), Arc::clone(form));
+        Ok(())
     }
 
     async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {

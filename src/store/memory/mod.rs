@@ -37,7 +37,10 @@ use self::stops::RecordedChange;
 use self::volumes::Volumes;
 use super::{SchemaStore, StoreError, TurnStore};
 use crate::clock::Clock;
-use crate::domain::{Click, GatewayName, GatewayState, RouteHealth, RouteKey, RouteVersion, SourceName, SourceState};
+use crate::domain::{
+    Click, ContentHash, GatewayName, GatewayState, MessageForm, RouteHealth, RouteKey, RouteVersion, SourceName,
+    SourceState,
+};
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
@@ -58,6 +61,7 @@ struct Tables {
     route_health: BTreeMap<RouteKey, RouteHealth>,
     gateways: BTreeMap<(GatewayName, String), GatewayState>,
     clicks: Vec<Click>,
+    forms: BTreeMap<ContentHash, Arc<MessageForm>>,
     /// How many wrong digits, and when the last were.
     tries: HashMap<String, (u32, DateTime<Utc>)>,
     notices: Notices,

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::ledger::Ledger;
 use crate::domain::{
-    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, NewReminder, Next, Receipt,
-    Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
+    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, MessageRecord, NewReminder, Next,
+    Receipt, Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
 };
 use crate::plan::{Contact, DeferReason, Progress, RateState, RecentContacts};
 use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -31,6 +31,8 @@ pub(super) struct Outbox {
     continue_behind: i64,
     /// To which route an attempt led by a link that is the same for everybody.
     pub(super) led_to: HashMap<(ReminderId, u32), RouteKey>,
+    /// The messages that attempts handed over.
+    pub(super) messages: HashMap<(ReminderId, u32), MessageRecord>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +223,9 @@ impl Outbox {
         let early = self.early(id, queued.attempt);
         if let Some(route) = settlement.route().filter(|_| early.is_none()) {
             self.led_to.insert((id, queued.attempt), route.clone());
+        }
+        if let Some(message) = settlement.message().filter(|_| early.is_none()) {
+            self.messages.insert((id, queued.attempt), message.clone());
         }
         match (settlement.next(), settlement.fall_back_at()) {
             // The receipt was quicker than the answer: what it says stands.

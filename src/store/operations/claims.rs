@@ -1,13 +1,22 @@
 //! Claims and settlements.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::schema::end;
-use super::{SqlStore, claim, outbox, views};
-use crate::domain::{Channel, NewReminder, ReminderId, Settlement};
+use super::{SqlStore, claim, messages, outbox, views};
+use crate::domain::{Channel, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::store::sql::queue::Move;
 use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
+
+impl SqlStore {
+    fn moves(&self, settlements: &[Settlement]) -> Vec<Move> {
+        let ring = self.ring();
+        settlements.iter().map(|settlement| Move::of(settlement, ring.as_deref())).collect()
+    }
+}
 
 #[async_trait]
 impl OutboxStore for SqlStore {
@@ -34,16 +43,22 @@ impl OutboxStore for SqlStore {
         request: &ClaimRequest,
         decide: DecideFn<'_>,
     ) -> Result<(usize, ClaimResult), StoreError> {
-        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
+        let moves = self.moves(settlements);
         claim::settle_and_claim(self, &moves, request, decide).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
-        let moves: Vec<_> = settlements.iter().map(Move::from).collect();
+        let moves = self.moves(settlements);
         let mut alone = self.write_alone().await?;
         let settled = outbox::record(&mut alone, &moves).await?;
         self.commit_alone(alone).await?;
         Ok(settled.len())
+    }
+
+    async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        messages::keep_form(&mut tx, form).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, Tx, borrower, encryption_guards, ledger};
+use super::{Db, SqlStore, Tx, borrower, encryption_guards, ledger, messages};
 use crate::domain::{BorrowerKey, KeyRing};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::encryption::{
@@ -23,6 +23,7 @@ impl EncryptionStore for SqlStore {
         let mut renewed = renew_borrowers(&mut tx, after, &ring).await?;
         if after.is_none() {
             renewed.written += renew_addresses(&mut tx, &ring).await? + renew_rejects(&mut tx, &ring).await?;
+            renewed.written += messages::renew_keys(&mut tx, &ring).await?;
         }
         tx.commit().await?;
         Ok(renewed)
@@ -31,9 +32,13 @@ impl EncryptionStore for SqlStore {
     async fn protection(&self) -> Result<Protection, StoreError> {
         let ring = self.ring();
         let mut tx = self.read_much().await?;
-        let prefix = ring.map(|ring| ring.current_prefix()).unwrap_or_default();
+        let prefix = ring.as_ref().map(|ring| ring.current_prefix()).unwrap_or_default();
         let counts: CountsRow = sqlx::query_as::<Db, _>(COUNTS).bind(prefix).fetch_one(&mut *tx).await?;
         let state = state(&mut tx).await?;
+        let message_keys_to_renew = match &ring {
+            Some(ring) => messages::keys_to_renew(&mut tx, ring).await?,
+            None => 0,
+        };
         tx.finish(()).await;
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Protection {
@@ -41,6 +46,7 @@ impl EncryptionStore for SqlStore {
             borrowers: count(counts.borrowers),
             without_verifier: count(counts.without_verifier),
             under_older_keys: count(counts.under_older_keys),
+            message_keys_to_renew,
         })
     }
 }
@@ -62,12 +68,17 @@ impl SqlStore {
 /// Encrypts the database if the store has keys and it is not encrypted yet: all of it in one transaction, so that no
 /// moment sees a suppression in one form and its borrower in the other.
 pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
-    match check(end).await {
-        Err(StoreError::NotEncrypted) => {}
-        other => return other,
-    }
+    let is_encrypted = match check(end).await {
+        Err(StoreError::NotEncrypted) => false,
+        other => other.map(|()| true)?,
+    };
     let Some(ring) = end.ring() else { return Ok(()) };
     let mut tx = end.write_ledger().await?;
+    if is_encrypted {
+        // By an earlier version, which kept no messages.
+        messages::renew_keys(&mut tx, &ring).await?;
+        return Ok(tx.commit().await?);
+    }
     // Another process may have encrypted it in the meantime.
     if state(&mut tx).await?.is_none() {
         for statement in encryption_guards::OF_PLAIN {
@@ -85,6 +96,8 @@ pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
         renew_addresses(&mut tx, &ring).await?;
         cover_to_read(&mut tx, &ring).await?;
         renew_rejects(&mut tx, &ring).await?;
+        messages::renew_keys(&mut tx, &ring).await?;
+        messages::seal_all(&mut tx, &ring).await?;
         for statement in encryption_guards::OF_ENCRYPTED {
             sqlx::query::<Db>(*statement).execute(&mut *tx).await?;
         }

@@ -16,6 +16,7 @@ mod gateway_states;
 mod holds;
 mod incarnations;
 mod ledger;
+mod messages;
 mod notices;
 pub(super) mod outbox;
 mod permits;

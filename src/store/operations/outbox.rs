@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::plan::{Account, Decision, DeferReason, PlanItem, Progress, RecentContacts, SendPlan};
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
-use crate::store::sql::value::{Moment, stored_attempt, stored_gateway_index};
+use crate::store::sql::value::{Blob, Moment, stored_attempt, stored_gateway_index};
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, NextLook, PlanResult, StoreError};
 
 /// How much a claim with a rate puts aside before it gives others a turn at the gateway's permits.
@@ -270,15 +270,22 @@ fn move_of(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> 
             not_before: None,
             gateway_index: None,
             route: None,
+            message: None,
         }),
         Decision::Defer { until, reason } => {
             let event = deferred(leased.id, before, *reason, now);
-            Some(Move { event, not_before: Some(*until), gateway_index: None, route: None })
+            Some(Move { event, not_before: Some(*until), gateway_index: None, route: None, message: None })
         }
         Decision::Hold(cause) => {
             let event = Event::held(leased.id, before, cause, now);
             // Until then at the latest: what has expired is decided once more, so that it comes to an end (I10).
-            Some(Move { event, not_before: Some(leased.reminder.expires_at), gateway_index: None, route: None })
+            Some(Move {
+                event,
+                not_before: Some(leased.reminder.expires_at),
+                gateway_index: None,
+                route: None,
+                message: None,
+            })
         }
     }
 }
@@ -333,7 +340,8 @@ pub(in crate::store) fn said<'m>(moves: &'m [&'m Move]) -> Result<Batch<'m, &'m 
         .column(|step| step.event.detail.as_deref())?
         .column(|step| step.not_before.map(Moment))?
         .column(|step| step.gateway_index.map(stored_gateway_index))?
-        .column(|step| step.route.as_ref().map(RouteKey::as_str))
+        .column(|step| step.route.as_ref().map(RouteKey::as_str))?
+        .column(|step| step.message.as_deref().map(Blob))
 }
 
 /// Sets the times at which unknown reminders are checked next.

@@ -69,7 +69,7 @@ async fn known(tx: &mut Tx, called: &[&PlanItem]) -> Result<Vec<Vec<KnownReminde
 
 fn ended(id: ReminderId, at: DateTime<Utc>) -> Move {
     let event = Event::skipped(id, 0, SkipReason::Superseded, at);
-    Move { event, not_before: None, gateway_index: None, route: None }
+    Move { event, not_before: None, gateway_index: None, route: None, message: None }
 }
 
 /// Plans again what is to be.
@@ -106,7 +106,7 @@ async fn shift(
         let ReplanAction::Move(id) = change.then else { return None };
         let (gateway, provider_id, detail) = (None, None, None);
         let event = Event { reminder: id, attempt: 0, at, kind: EventKind::Moved, gateway, provider_id, detail };
-        Some(Move { event, not_before: Some(one.not_before), gateway_index: None, route: None })
+        Some(Move { event, not_before: Some(one.not_before), gateway_index: None, route: None, message: None })
     });
     record(tx, &Vec::from_iter(moves)).await
 }

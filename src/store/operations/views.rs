@@ -5,14 +5,16 @@ use chrono::{DateTime, Utc};
 use sqlx::Database;
 use sqlx::query::QueryAs;
 
-use super::{Db, SqlStore, Tx};
+use super::{Db, SqlStore, Tx, messages};
 use crate::domain::{Channel, Event, ReminderId, State};
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::event::{EventRow, HISTORY};
 use crate::store::sql::queue::{COUNTS, CountRow, NEXT_DUE, UNKNOWN, UNKNOWN_DUE, UnknownRow, counts};
 use crate::store::sql::reminder::{ViewRow, matching, narrow};
 use crate::store::sql::value::Moment;
-use crate::store::{QueueCounts, ReminderFilter, ReminderStore, ReminderView, StoreError, UnknownReminder};
+use crate::store::{
+    QueueCounts, ReminderFilter, ReminderStore, ReminderView, SentMessage, StoreError, UnknownReminder,
+};
 
 #[async_trait]
 impl ReminderStore for SqlStore {
@@ -32,6 +34,12 @@ impl ReminderStore for SqlStore {
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
         let mut tx = self.read().await?;
         let read = events(&mut tx, reminder).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn messages(&self, reminder: ReminderId) -> Result<Vec<SentMessage>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = messages::messages(&mut tx, reminder).await?;
         Ok(tx.finish(read).await)
     }
 }

@@ -44,6 +44,7 @@ impl VolumeStore for SqlStore {
             not_before: Some(*until),
             gateway_index: None,
             route: None,
+            message: None,
         });
         let moves: Vec<_> = moves.collect();
         let mut tx = self.write().await?;

@@ -21,8 +21,8 @@ macro_rules! delete_finished {
     with said as (
         select * from unnest(
             $1::bigint[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::smallint[], $10::text[]
-        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, gateway_index, route)
+            $8::timestamptz[], $9::smallint[], $10::text[], $11::bytea[]
+        ) as s (reminder_id, attempt, at, kind, gateway, provider_id, detail, not_before, gateway_index, route, message)
     ), gone as (
         delete from queue q using said s
         where q.reminder_id = s.reminder_id and q.attempt = s.attempt and (
@@ -39,8 +39,8 @@ macro_rules! insert_events {
     () => {
         r#"
     told as (
-        insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route)
-        select reminder_id, attempt, at, kind, gateway, provider_id, detail, route
+        insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route, message)
+        select reminder_id, attempt, at, kind, gateway, provider_id, detail, route, message
         from moved where undelivered_at is null or kind not in ('accepted', 'unknown')
     )"#
     };
@@ -135,21 +135,21 @@ const RECORD_ENDS_AND_CLAIM: &str = concat!(
     insert_events!(),
     ", ",
     lease_due!(
-        "coalesce($11, now())",
-        "$12",
+        "coalesce($12, now())",
         "$13",
         "$14",
         "$15",
         "$16",
+        "$17",
         concat!(
-            " and (q.not_before, q.reminder_id) > ($17, $18)",
-            fence!("$19", "$20", "$21", "$22", "$23", "$24", "$25")
+            " and (q.not_before, q.reminder_id) > ($18, $19)",
+            fence!("$20", "$21", "$22", "$23", "$24", "$25", "$26")
         )
     ),
-    "select s.settled, coalesce($11, now()) as claimed_at, f.* from (select count(*) + ",
+    "select s.settled, coalesce($12, now()) as claimed_at, f.* from (select count(*) + ",
     zero_if_alone!(),
     " as settled from moved) s left join (",
-    select_facts!("coalesce($11, now())", "1", "claimed"),
+    select_facts!("coalesce($12, now())", "1", "claimed"),
     ") f on true"
 );
 

@@ -18,6 +18,7 @@ pub(super) mod gateway_state;
 pub(super) mod import_batch;
 pub(super) mod incarnation;
 pub(super) mod installment;
+pub(super) mod message;
 pub(super) mod notice;
 pub(super) mod preference;
 pub(super) mod queue;

@@ -1,5 +1,7 @@
 //! The table `queue`: reads, and what each event does to a row of it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
@@ -7,9 +9,11 @@ use super::account::AccountRow;
 use super::borrower::{read, read_if_known};
 use super::event::read_attempt;
 use super::reminder::ReminderRow;
+use super::sealing::kept_message;
 use super::value::Moment;
 use crate::domain::{
-    Attempt, Channel, Event, EventKind, GatewayName, HoldCause, Next, NoticeFacts, ReminderId, RouteKey, Settlement,
+    Attempt, Channel, Event, EventKind, GatewayName, HoldCause, KeyRing, Next, NoticeFacts, ReminderId, RouteKey,
+    Settlement,
 };
 use crate::store::{QueueCounts, StoreError, UnknownReminder};
 
@@ -204,7 +208,7 @@ impl OverdueRow {
         let gateway = self.gateway.map(|name| read(&name, "queue.gateway", str::parse::<GatewayName>)).transpose()?;
         let attempt = read_attempt(self.attempt, "queue.attempt")?;
         let event = Event::lease_expired(ReminderId(self.reminder_id), attempt, gateway, at);
-        Ok(Move { event, not_before: None, gateway_index: None, route: None })
+        Ok(Move { event, not_before: None, gateway_index: None, route: None, message: None })
     }
 }
 
@@ -274,6 +278,8 @@ pub(in crate::store) struct Move {
     pub(in crate::store) gateway_index: Option<u16>,
     /// Kept with the event: where a link led that is the same for everybody.
     pub(in crate::store) route: Option<RouteKey>,
+    /// Kept with the event: what was handed over, as `sealing` writes it.
+    pub(in crate::store) message: Option<Arc<[u8]>>,
 }
 
 impl Move {
@@ -285,16 +291,17 @@ impl Move {
             _ => false,
         }
     }
-}
 
-impl From<&Settlement> for Move {
-    fn from(settlement: &Settlement) -> Self {
+    /// The move that ends an attempt.
+    pub(in crate::store) fn of(settlement: &Settlement, ring: Option<&KeyRing>) -> Self {
         let (not_before, gateway_index) = match settlement.next() {
             Next::Retry { not_before, gateway_index } => (Some(*not_before), Some(*gateway_index)),
             Next::Accepted | Next::Failed => (settlement.fall_back_at(), None),
             Next::Hold { until, .. } => (Some(*until), None),
             Next::Unknown => (None, None),
         };
-        Self { event: settlement.event(), not_before, gateway_index, route: settlement.route().cloned() }
+        let (event, route) = (settlement.event(), settlement.route().cloned());
+        let message = settlement.message().map(|message| kept_message(ring, event.reminder, event.attempt, message));
+        Self { event, not_before, gateway_index, route, message }
     }
 }

@@ -3,8 +3,12 @@
 //! In an encrypted database a column that is compared holds the blind index of its value on both sides of every
 //! comparison, and the value itself is sealed in another column of the row.
 
+use std::sync::Arc;
+
 use super::borrower::read;
-use crate::domain::{Borrower, BorrowerKey, KeyRing, MerchantId, NameKey, PersonName, PhoneTail};
+use crate::domain::{
+    Borrower, BorrowerKey, KeyRing, MerchantId, MessageRecord, NameKey, PersonName, PhoneTail, ReminderId,
+};
 use crate::store::StoreError;
 
 /// An address as it is compared in the database.
@@ -124,6 +128,37 @@ pub(in crate::store) fn open_cells(
 
 fn cells_place([installment, merchant, source]: [&str; 3]) -> [&str; 4] {
     ["reject", installment, merchant, source]
+}
+
+/// The first byte of a message that is sealed; the record of one that is not begins with another.
+const SEALED_MESSAGE: u8 = 2;
+
+/// A message as the database keeps it: its record, or this byte, the key's id and the sealed record.
+pub(in crate::store) fn kept_message(
+    ring: Option<&KeyRing>,
+    reminder: ReminderId,
+    attempt: u32,
+    message: &MessageRecord,
+) -> Arc<[u8]> {
+    let record = message.bytes();
+    let Some(ring) = ring else { return record };
+    let (id, sealed) = ring.seal_message(reminder, attempt, &record);
+    [&[SEALED_MESSAGE, id], &*sealed].concat().into()
+}
+
+/// A message from the database.
+pub(in crate::store) enum KeptMessage {
+    Plain(MessageRecord),
+    Sealed { key: u8, sealed: Vec<u8> },
+}
+
+impl KeptMessage {
+    pub(in crate::store) fn read(kept: Vec<u8>) -> Self {
+        match &kept[..] {
+            [SEALED_MESSAGE, key, sealed @ ..] => Self::Sealed { key: *key, sealed: sealed.to_vec() },
+            _ => Self::Plain(MessageRecord::stored(kept)),
+        }
+    }
 }
 
 fn open(ring: Option<&KeyRing>, place: &[&str], sealed: &str, column: &'static str) -> Result<String, StoreError> {

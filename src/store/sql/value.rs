@@ -38,6 +38,35 @@ impl Amount {
     }
 }
 
+/// Bytes of a column of a batch: `bytea`, or hexadecimal digits in JSON.
+pub(in crate::store) struct Blob<'b>(pub(in crate::store) &'b [u8]);
+
+impl Type<Postgres> for Blob<'_> {
+    fn type_info() -> PgTypeInfo {
+        <&[u8] as Type<Postgres>>::type_info()
+    }
+}
+
+impl PgHasArrayType for Blob<'_> {
+    fn array_type_info() -> PgTypeInfo {
+        <&[u8] as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Blob<'_> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <&[u8] as Encode<'_, Postgres>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl Serialize for Blob<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits =
+            |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+        serializer.serialize_str(&self.0.iter().flat_map(digits).collect::<String>())
+    }
+}
+
 /// An attempt's number as it is stored. Attempts are few: 2^31 of them are out of reach.
 pub(in crate::store) fn stored_attempt(attempt: u32) -> i32 {
     i32::try_from(attempt).unwrap_or(i32::MAX)

@@ -231,8 +231,9 @@ async fn give_free(connection: &mut Connection, now: Moment, held: &[(i64, i32, 
 
 /// Records the events that moved a row, unless an early receipt stands. Rows: as of [`END`]; then bind: the moved rows.
 const APPEND: &str = r#"
-    insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route)
-    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 9
+    insert into event (reminder_id, attempt, at, kind, gateway, provider_id, detail, route, message)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 9,
+        unhex(value ->> 10)
     from json_each($1)
     where (value ->> 0, value ->> 1) in (select value ->> 0, value ->> 1 from json_each($2) where value ->> 2 is null)
        or (value ->> 0, value ->> 1) in (select value ->> 0, value ->> 1 from json_each($2))

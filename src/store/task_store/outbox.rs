@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::TaskStore;
-use crate::domain::{Channel, Code, Event, NewReminder, Next, Outcome, Reminder, ReminderId, Settlement};
+use crate::domain::{Channel, Code, Event, MessageForm, NewReminder, Next, Outcome, Reminder, ReminderId, Settlement};
 use crate::store::{
     ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, QueueCounts, ReconcileStore, ReminderFilter,
-    ReminderStore, ReminderView, Store, StoreError, UnknownReminder, WriteMode,
+    ReminderStore, ReminderView, SentMessage, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 /// A claim on its way to who asked for it. If nobody takes it, nothing of it leaves, and its reminders are planned
@@ -61,6 +61,10 @@ impl ReminderStore for TaskStore {
 
     async fn events(&self, reminder: ReminderId) -> Result<Vec<Event>, StoreError> {
         self.run(|store| async move { store.events(reminder).await }).await
+    }
+
+    async fn messages(&self, reminder: ReminderId) -> Result<Vec<SentMessage>, StoreError> {
+        self.run(|store| async move { store.messages(reminder).await }).await
     }
 }
 
@@ -142,6 +146,11 @@ impl OutboxStore for TaskStore {
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
         let settlements = settlements.to_vec();
         self.run(|store| async move { store.settle(&settlements).await }).await
+    }
+
+    async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError> {
+        let form = Arc::clone(form);
+        self.run(|store| async move { store.keep_form(&form).await }).await
     }
 
     async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {

@@ -15,7 +15,7 @@ use dueherald::domain::{
 };
 use dueherald::gateway::{Gateway, GatewayError, Handover, Inquiry, LookUp};
 use dueherald::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Reconciler, SendLane, Tally,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, MessageForms, Reconciler, SendLane, Tally,
     TemplateFailures, drain,
 };
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
@@ -357,6 +357,7 @@ fn daemons(
             clock: Arc::new(clock.clone()),
             settings: DispatchSettings { lease: Duration::from_secs(60), ..DispatchSettings::default() },
             template_failures: TemplateFailures::default(),
+            forms: MessageForms::default(),
             freshness: Freshness::new(setup.ledger_age.clone()).feeding(setup.feeds.clone()),
             guard: Arc::new(Guard::off()),
             holder: format!("machine {machine}"),

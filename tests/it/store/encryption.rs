@@ -25,17 +25,31 @@ const PERSONAL: [&str; 5] = ["欧阳晓雯", "13800138000", "ouyang", "139111122
 
 /// A database that is opened with other keys each time.
 #[async_trait]
-trait Place {
+pub(super) trait Place: Sync {
+    /// The text that a column of bytes holds, with one piece in the place of another, as an expression.
+    fn replaced(&self, column: &str, piece: &str, by: &str) -> String;
+
+    async fn execute(&self, statement: String);
+
     async fn open(&self, ring: Option<KeyRing>) -> Box<dyn Store>;
 
     /// Every column of every table, as text.
     async fn dump(&self) -> String;
 }
 
-struct File(TempDir);
+pub(super) struct File(TempDir);
 
 #[async_trait]
 impl Place for File {
+    fn replaced(&self, column: &str, piece: &str, by: &str) -> String {
+        format!("unhex(replace(hex({column}), hex('{piece}'), hex('{by}')))")
+    }
+
+    async fn execute(&self, statement: String) {
+        let mut connection = sqlx::SqliteConnection::connect(&sqlite_url(&self.0)).await.expect("it opens");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("it is carried out");
+    }
+
     async fn open(&self, ring: Option<KeyRing>) -> Box<dyn Store> {
         let store = SqliteStore::open(&sqlite_url(&self.0), clock()).await.expect("the file can be made");
         Box::new(match ring {
@@ -66,10 +80,20 @@ impl Place for File {
     }
 }
 
-struct Server(crate::postgres::TestDatabase);
+pub(super) struct Server(crate::postgres::TestDatabase);
 
 #[async_trait]
 impl Place for Server {
+    fn replaced(&self, column: &str, piece: &str, by: &str) -> String {
+        let hex = |text: &str| format!("encode('{text}', 'hex')");
+        format!("decode(replace(encode({column}, 'hex'), {}, {}), 'hex')", hex(piece), hex(by))
+    }
+
+    async fn execute(&self, statement: String) {
+        let mut connection = sqlx::PgConnection::connect(&self.0.url()).await.expect("it is there");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("it is carried out");
+    }
+
     async fn open(&self, ring: Option<KeyRing>) -> Box<dyn Store> {
         let store = PostgresStore::connect(&self.0.url().into(), 2, Some(clock())).await.expect("it is there");
         Box::new(match ring {
@@ -101,15 +125,15 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SimClock::at(instant(START)))
 }
 
-fn file() -> File {
+pub(super) fn file() -> File {
     File(TempDir::new().expect("a temporary folder"))
 }
 
-async fn server() -> Server {
+pub(super) async fn server() -> Server {
     Server(crate::postgres::database().await)
 }
 
-fn keys(ids: &[u8]) -> Option<KeyRing> {
+pub(super) fn keys(ids: &[u8]) -> Option<KeyRing> {
     Some(KeyRing::new(ids.iter().map(|id| (*id, [*id; 32])), [99; 32]).expect("keys"))
 }
 
@@ -206,7 +230,7 @@ async fn a_new_database_is_encrypted(place: &dyn Place) {
     holds_nothing_personal(&place.dump().await);
     assert_eq!(
         store.protection().await.expect("counted"),
-        Protection { is_encrypted: true, borrowers: 2, without_verifier: 1, under_older_keys: 0 }
+        Protection { is_encrypted: true, borrowers: 2, without_verifier: 1, ..Protection::default() }
     );
 }
 

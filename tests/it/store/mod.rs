@@ -21,6 +21,7 @@ mod landing;
 mod lanes;
 mod ledger;
 mod listing;
+mod messages;
 mod notices;
 mod opening;
 mod outcomes;
@@ -37,6 +38,7 @@ mod roles;
 mod routes;
 mod sample;
 mod scans;
+mod sealed_messages;
 mod search;
 mod sources;
 mod spellings;
@@ -153,6 +155,11 @@ macro_rules! every_case_on {
                 a_late_proof_counts_until_the_next_attempt,
                 an_unknown_stays_for_proof,
                 only_leases_that_ran_out_are_reaped,
+            }
+            messages {
+                what_was_handed_over_is_shown_again_as_it_was,
+                a_message_whose_form_is_lost_is_named,
+                a_report_that_overtakes_the_answer_leaves_no_message,
             }
             lanes {
                 a_retry_waits_for_the_gateway_it_names,

@@ -25,8 +25,8 @@ use dueherald::render::{LinkKeys, SigningKeys};
 use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore,
     PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore, ReminderView,
-    RouteStore, SchemaStore, SourceStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore,
-    WriteMode,
+    RouteStore, SchemaStore, SentMessage, SourceStore, StoreError, SuppressionChangeFilter, SuppressionFilter,
+    SuppressionStore, WriteMode,
 };
 
 pub(crate) use super::sample::{app, date, installment, instant, route, web};
@@ -245,6 +245,10 @@ impl ReminderStore for FakeStore {
 
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StoreError> {
         self.answer(self.counts.clone()).await
+    }
+
+    async fn messages(&self, _: ReminderId) -> Result<Vec<SentMessage>, StoreError> {
+        unreachable!("no page shows a message again")
     }
 
     async fn events(&self, id: ReminderId) -> Result<Vec<Event>, StoreError> {

@@ -1,9 +1,12 @@
 //! No page touches the outbox.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::domain::{
-    Channel, GatewayState, ManualChange, MerchantId, NewReminder, Receipt, Reminder, ReminderId, Settlement,
+    Channel, GatewayState, ManualChange, MerchantId, MessageForm, NewReminder, Receipt, Reminder, ReminderId,
+    Settlement,
 };
 use dueherald::plan::{Mark, PlanItem};
 use dueherald::store::{
@@ -130,6 +133,10 @@ impl OutboxStore for FakeStore {
 
     async fn settle(&self, _: &[Settlement]) -> Result<usize, StoreError> {
         unreachable!("no page settles")
+    }
+
+    async fn keep_form(&self, _: &Arc<MessageForm>) -> Result<(), StoreError> {
+        unreachable!("no page sends")
     }
 
     async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {

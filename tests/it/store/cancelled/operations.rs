@@ -302,6 +302,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     queue_counts: |store, m| store.queue_counts(),
     reminders: |store, m| store.reminders(&ReminderFilter { limit: 10, ..ReminderFilter::default() }),
     events: |store, m| store.events(m.id),
+    messages: |store, m| store.messages(m.id),
+    keep_form: |store, m| store.keep_form(&crate::store::messages::form()),
     note_gateway: |store, m| store.note_gateway(&GatewayState {
         gateway: kannel(), holder: "a".into(), open_since: None, last_error: None, at: start(),
     }),
