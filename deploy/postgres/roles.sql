@@ -71,7 +71,8 @@ grant select (reminder_id, id, at, attempt, kind, gateway, provider_id, detail, 
     on event to dueherald_web;
 grant select on _sqlx_migrations, answer_try, borrower, daemon, encryption, incarnation, installment,
     kept_report, lease, ledger_change,
-    mark, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health, route_version,
+    mark, message_key, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health,
+    route_version,
     source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
 grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
     on event to dueherald_web;

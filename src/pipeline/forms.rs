@@ -133,3 +133,107 @@ impl KnownForm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use chrono::{DateTime, Utc};
+
+    use super::{FormKey, MessageForms, TRIES};
+    use crate::domain::{Channel, Fence, Marks, Message, MessageForm, NewReminder, ReminderId, Settlement, SmsText};
+    use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
+
+    /// Counts how often it is asked to keep a form, and refuses the first few times.
+    #[derive(Debug, Default)]
+    struct Counting {
+        asked: AtomicU32,
+        refuses: u32,
+    }
+
+    #[async_trait]
+    impl OutboxStore for Counting {
+        async fn keep_form(&self, _: &Arc<MessageForm>) -> Result<(), StoreError> {
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            if asked < self.refuses { Err(StoreError::Ending) } else { Ok(()) }
+        }
+
+        async fn plan(&self, _: &[NewReminder], _: DateTime<Utc>, _: WriteMode) -> Result<Vec<ReminderId>, StoreError> {
+            unreachable!("only a form is kept")
+        }
+
+        async fn claim(&self, _: &ClaimRequest, _: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
+            unreachable!("only a form is kept")
+        }
+
+        async fn settle_and_claim(
+            &self,
+            _: &[Settlement],
+            _: &ClaimRequest,
+            _: DecideFn<'_>,
+        ) -> Result<(usize, ClaimResult), StoreError> {
+            unreachable!("only a form is kept")
+        }
+
+        async fn settle(&self, _: &[Settlement]) -> Result<usize, StoreError> {
+            unreachable!("only a form is kept")
+        }
+
+        async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
+            unreachable!("only a form is kept")
+        }
+
+        async fn next_due(&self, _: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {
+            unreachable!("only a form is kept")
+        }
+    }
+
+    const KEY: FormKey = FormKey(1);
+
+    fn sample() -> Option<Message> {
+        Some(Message::Sms(SmsText("a sample".to_owned())))
+    }
+
+    fn fence(generation: &str, timeline: Option<&str>) -> Fence {
+        let (generation, timeline) = (generation.to_owned(), timeline.map(str::to_owned));
+        Fence { generation, timeline, marks: Marks::default(), beats: None }
+    }
+
+    #[tokio::test]
+    async fn a_form_is_stored_once_however_many_ask_for_it() {
+        let (forms, store) = (MessageForms::default(), Counting::default());
+        let ask = || forms.kept(KEY, &store, sample);
+        let (first, second, third) = tokio::join!(ask(), ask(), ask());
+        assert!([&first, &second, &third].iter().all(|form| form.is_some()));
+        assert!(ask().await.is_some());
+        assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_refuses_is_asked_again_a_few_times_and_messages_do_without() {
+        let (forms, store) = (MessageForms::default(), Counting { refuses: 1, ..Counting::default() });
+        assert!(forms.kept(KEY, &store, sample).await.is_none(), "it is not there yet");
+        assert!(forms.kept(KEY, &store, sample).await.is_some());
+        let (forms, store) = (MessageForms::default(), Counting { refuses: u32::MAX, ..Counting::default() });
+        for _ in 0..10 {
+            assert!(forms.kept(KEY, &store, sample).await.is_none());
+        }
+        assert_eq!(store.asked.load(Ordering::SeqCst), TRIES);
+    }
+
+    #[tokio::test]
+    async fn another_incarnation_of_the_database_gets_every_form_again() {
+        let (forms, store) = (MessageForms::default(), Counting::default());
+        let incarnations =
+            [("one", Some("1")), ("one", Some("1")), ("one", Some("2")), ("two", Some("2")), ("two", None)];
+        let asked = [1, 1, 2, 3, 4];
+        for ((generation, timeline), asked) in incarnations.into_iter().zip(asked) {
+            forms.are_for(&fence(generation, timeline));
+            assert!(forms.kept(KEY, &store, sample).await.is_some());
+            assert_eq!(store.asked.load(Ordering::SeqCst), asked, "{generation} {timeline:?}");
+        }
+    }
+}

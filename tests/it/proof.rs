@@ -213,13 +213,25 @@ async fn send_all(app: &App, clock: &SimClock) {
     }
 }
 
+async fn database(folder: &Path) -> sqlx::SqliteConnection {
+    let url = format!("sqlite://{}", folder.join("dueherald.db").display());
+    sqlx::SqliteConnection::connect(&url).await.expect("it opens")
+}
+
 /// The forms that the database keeps, as text.
 async fn forms(folder: &Path) -> Vec<String> {
-    let url = format!("sqlite://{}", folder.join("dueherald.db").display());
-    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("it opens");
     let forms: Vec<(Vec<u8>,)> =
-        sqlx::query_as("select text from message_form").fetch_all(&mut connection).await.expect("read");
+        sqlx::query_as("select text from message_form").fetch_all(&mut database(folder).await).await.expect("read");
     forms.into_iter().map(|(text,)| String::from_utf8(text).expect("UTF-8")).collect()
+}
+
+/// How many bytes the longest message of a channel takes.
+async fn longest(folder: &Path, channel: Channel) -> i64 {
+    let longest = "select max(length(e.message)) from event e join reminder r on r.id = e.reminder_id \
+                   where r.channel = $1";
+    let (longest,) =
+        sqlx::query_as(longest).bind(channel.as_str()).fetch_one(&mut database(folder).await).await.expect("read");
+    longest
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,6 +243,9 @@ async fn a_thousand_messages_are_shown_as_they_were_received() {
     assert_eq!(forms.len(), 2, "one for each channel");
     assert!(forms.iter().all(|form| !form.contains("example.com/r/B") && !form.contains("李伟")), "{forms:?}");
     assert!(forms.iter().any(|form| form.contains("请登录示例金融App还款")), "made of the own template: {forms:?}");
+
+    let (sms, mail) = (longest(desk.path(), Channel::Sms).await, longest(desk.path(), Channel::Email).await);
+    assert!(sms < 200 && mail < 500, "messages take too much room: {sms} and {mail} bytes");
 
     desk.write_template(&OWN_TEMPLATE.replace("请登录", "明天请务必登录"));
     take_in(&app, BORROWERS, "paid").await;
@@ -302,12 +317,10 @@ async fn what_cannot_be_shown_is_named() {
     assert!(code == 1 && shown.contains("there is no reminder 999999"), "{shown}");
 
     // An earlier version sent one without its text; the key of the other is gone.
-    let url = format!("sqlite://{}", desk.path().join("dueherald.db").display());
-    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("it opens");
     let sent = "insert into event (reminder_id, attempt, at, kind, message) \
                 select $1, attempt, '2026-11-22T02:00:01.000000Z', 'accepted', message \
                 from (select 1 as attempt, null as message union all select 2, x'020700')";
-    sqlx::query(sent).bind(id.0).execute(&mut connection).await.expect("inserted");
+    sqlx::query(sent).bind(id.0).execute(&mut database(desk.path()).await).await.expect("inserted");
     let (code, shown) = desk.show(id, &["--attempt", "1"]);
     assert!(code == 0 && shown.contains("cannot be shown: its text was not kept"), "{shown}");
     let (code, shown) = desk.show(id, &[]);

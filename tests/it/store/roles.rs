@@ -70,7 +70,7 @@ async fn what_is_on_record_stays_as_it_is() {
 #[case::worker("dueherald_worker", &["drop table \
     event", "create table more (id int)", "drop trigger event_end on event", "delete from borrower"])]
 #[case::web("dueherald_web", &["select message from event", "select * from event", "select text from message_form",
-    "select sealed from message_key", "insert into event (reminder_id, at, attempt, kind, message) \
+    "insert into event (reminder_id, at, attempt, kind, message) \
     values (1, now(), 1, 'accepted', null)"])]
 #[case::reader("dueherald_reader", &["insert into stop values \
     (default)", "update borrower set phone = null", "delete from queue"])]
