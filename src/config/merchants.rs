@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveTime;
 use chrono_tz::Tz;
 
 use super::calendars::Calendars;
@@ -9,8 +10,8 @@ use super::links::secret;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
 use crate::domain::{
-    EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, RouteHosts, Support, SupportDays, SupportHours,
-    check_link_base,
+    END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support, SupportDays,
+    SupportHours, check_link_base,
 };
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
@@ -181,30 +182,53 @@ fn support(mut section: Section<'_, '_, '_>, zone: Option<Tz>) -> Option<Support
     Some(Support { phone: phone?, email: email?, hours: hours? })
 }
 
-/// Reads `hours`: every day, if it names no days; in the merchant's zone, if it names none, or else it has to name one.
-/// `None` where there was a mistake.
+/// Reads `hours`: a table, or a list of tables, one for each span. Every day, if it names no days; in the merchant's
+/// zone, if it names none, or else it has to name one. `None` where there was a mistake.
 pub(super) fn support_hours(
     section: &mut Section<'_, '_, '_>,
     of_merchant: Option<Option<Tz>>,
 ) -> Option<Option<SupportHours>> {
     let example = r#"hours = { days = "mon-fri", from = "09:00", to = "21:00" }"#;
-    let Some(mut hours) = section.optional_table("hours", example)? else { return Some(None) };
-    let days = hours.or("days", SupportDays::ALL, |value| {
+    let before = section.reading.count();
+    let tables = match section.is_list("hours") {
+        true => section.elements("hours"),
+        false => section.optional_table("hours", example)?.into_iter().collect(),
+    };
+    let mut hours: Option<SupportHours> = None;
+    for table in tables {
+        let Some((span, zone, key_of_zone)) = open_span(table, of_merchant) else { continue };
+        let known = hours.get_or_insert(SupportHours { spans: Vec::new(), zone });
+        if known.zone != zone {
+            let text = format!("is not that of the first entry, {}; write all hours in one time zone", known.zone);
+            section.reading.note_at(&key_of_zone, text);
+        }
+        known.spans.push(span);
+    }
+    (section.reading.count() == before).then_some(hours)
+}
+
+/// One span of `hours` with its time zone, and the key of that zone.
+fn open_span(mut table: Section<'_, '_, '_>, of_merchant: Option<Option<Tz>>) -> Option<(OpenSpan, Tz, String)> {
+    let days = table.or("days", SupportDays::ALL, |value| {
         parsed(value, "no days of the week", r#""mon-fri", "mon-fri,sun" or "daily""#)
     });
-    let (from, to) = (hours.required("from", r#""09:00""#, time), hours.required("to", r#""21:00""#, time));
+    let (from, to) = (table.required("from", r#""09:00""#, time), table.required("to", r#""21:00""#, end_of_span));
     let zone = match of_merchant {
-        Some(zone) => hours.optional("zone", time_zone).map(|own| own.or(zone)),
-        None => hours.required("zone", r#""Asia/Shanghai""#, time_zone).map(Some),
+        Some(zone) => table.optional("zone", time_zone).map(|own| own.or(zone)),
+        None => table.required("zone", r#""Asia/Shanghai""#, time_zone).map(Some),
     };
-    let key = hours.key("to");
-    hours.finish();
-    let read = SupportHours { days: days?, from: from?, to: to?, zone: zone?? };
-    if !read.is_a_span() {
-        section.reading.note_at(&key, r#"does not come after `from`; write for example from = "09:00", to = "21:00""#);
-        return None;
+    let (key_of_end, key_of_zone) = (table.key("to"), table.key("zone"));
+    let span = days.zip(from.zip(to)).map(|(days, (from, to))| OpenSpan { days, from, to });
+    if span.is_some_and(|span| !span.is_a_span()) {
+        let text = r#"does not come after `from`; write for example from = "09:00", to = "21:00""#;
+        table.reading.note_at(&key_of_end, text);
     }
-    Some(Some(read))
+    table.finish();
+    Some((span?, zone??, key_of_zone))
+}
+
+fn end_of_span(value: &Value<'_>) -> Result<NaiveTime, String> {
+    if text(value).is_ok_and(|text| text == END_OF_DAY) { Ok(NaiveTime::MIN) } else { time(value) }
 }
 
 pub(super) fn email(value: &Value<'_>) -> Result<EmailAddress, String> {

@@ -349,6 +349,11 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         items.into_iter().map(element).collect()
     }
 
+    /// Whether there is a list at `key`.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|node| matches!(node.get_ref(), DeValue::Array(_)))
+    }
+
     /// The keys that were asked for.
     pub(super) fn known(&self) -> &[&'static str] {
         &self.known

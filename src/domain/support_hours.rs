@@ -1,4 +1,4 @@
-//! When customer service answers: days of the week, a span of the day, and the time zone that both are in.
+//! When customer service answers: days of the week, spans of the day, and the time zone that all are in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,23 @@ use chrono_tz::Tz;
 pub const SUPPORT_HOURS_FORM: &str = "mon-fri 09:00-21:00 Asia/Shanghai";
 
 /// When customer service answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupportHours {
+    /// The spans, at least one, in the order in which a message lists them.
+    pub spans: Vec<OpenSpan>,
+    /// The time zone of all of them.
+    pub zone: Tz,
+}
+
+/// A span of the day on some days of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenSpan {
     /// On which days.
     pub days: SupportDays,
     /// From when.
     pub from: NaiveTime,
     /// Until when; 00:00 is the end of the day.
     pub to: NaiveTime,
-    /// In which time zone.
-    pub zone: Tz,
 }
 
 /// Days of the week, one at least.
@@ -104,19 +111,33 @@ impl fmt::Debug for SupportDays {
 impl FromStr for SupportHours {
     type Err = SupportHoursError;
 
-    /// Days, span and time zone with spaces between: `mon-fri 09:00-21:00 Asia/Shanghai`.
+    /// Spans with semicolons between, and the time zone: `mon-fri 09:00-18:00; sat 10:00-14:00 Asia/Shanghai`.
     fn from_str(text: &str) -> Result<Self, SupportHoursError> {
-        let [days, span, zone] = text.split_whitespace().collect::<Vec<_>>()[..] else { return Err(SupportHoursError) };
-        let (from, to) = span.split_once('-').ok_or(SupportHoursError)?;
-        let time = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| SupportHoursError);
+        let (spans, zone) = text.trim().rsplit_once(char::is_whitespace).ok_or(SupportHoursError)?;
         let zone = zone.parse().map_err(|_| SupportHoursError)?;
-        let hours = Self { days: days.parse()?, from: time(from)?, to: time(to)?, zone };
-        if hours.is_a_span() { Ok(hours) } else { Err(SupportHoursError) }
+        Ok(Self { spans: spans.split(';').map(str::parse).collect::<Result<_, _>>()?, zone })
     }
 }
 
-impl SupportHours {
-    /// Whether the span ends after it begins.
+impl FromStr for OpenSpan {
+    type Err = SupportHoursError;
+
+    /// Days and a span of the day with a space between: `mon-fri 09:00-18:00`.
+    fn from_str(text: &str) -> Result<Self, SupportHoursError> {
+        let [days, span] = text.split_whitespace().collect::<Vec<_>>()[..] else { return Err(SupportHoursError) };
+        let (from, to) = span.split_once('-').ok_or(SupportHoursError)?;
+        let time = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| SupportHoursError);
+        let to = if to == END_OF_DAY { NaiveTime::MIN } else { time(to)? };
+        let span = Self { days: days.parse()?, from: time(from)?, to };
+        if span.is_a_span() { Ok(span) } else { Err(SupportHoursError) }
+    }
+}
+
+/// How people write the end of a day, besides 00:00.
+pub const END_OF_DAY: &str = "24:00";
+
+impl OpenSpan {
+    /// Whether it ends after it begins.
     #[must_use]
     pub fn is_a_span(&self) -> bool {
         self.from < self.to || self.to.num_seconds_from_midnight() == 0
@@ -125,7 +146,11 @@ impl SupportHours {
 
 impl fmt::Display for SupportHours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}-{} {}", self.days, self.from.format("%H:%M"), self.to.format("%H:%M"), self.zone)
+        for (at, OpenSpan { days, from, to }) in self.spans.iter().enumerate() {
+            let semicolon = if at > 0 { "; " } else { "" };
+            write!(f, "{semicolon}{days} {}-{}", from.format("%H:%M"), to.format("%H:%M"))?;
+        }
+        write!(f, " {}", self.zone)
     }
 }
 
@@ -139,6 +164,7 @@ mod tests {
     #[case("daily 00:00-00:00 Europe/London")]
     #[case("mon-fri,sun 08:30-17:00 America/New_York")]
     #[case("sat 10:00-12:00 UTC")]
+    #[case("mon-fri 09:00-18:00; sat,sun 10:00-14:00 Asia/Taipei")]
     fn hours_are_read_as_they_are_written(#[case] text: &str) {
         assert_eq!(text.parse::<SupportHours>().map(|hours| hours.to_string()).as_deref(), Ok(text));
     }
@@ -149,8 +175,16 @@ mod tests {
     #[case::backwards("mon-fri 21:00-09:00 UTC")]
     #[case::days_backwards("sat-mon 09:00-21:00 UTC")]
     #[case::no_day("every 09:00-21:00 UTC")]
+    #[case::nothing_between("mon 09:00-21:00;; tue 09:00-21:00 UTC")]
+    #[case::two_zones("mon 09:00-21:00 UTC; tue 09:00-21:00 Asia/Taipei")]
     fn anything_else_is_refused(#[case] text: &str) {
         assert!(text.parse::<SupportHours>().is_err(), "{text}");
+    }
+
+    #[test]
+    fn a_day_ends_at_24_as_well() {
+        let hours: SupportHours = "daily 09:00-24:00 UTC".parse().expect("hours");
+        assert_eq!(hours.to_string(), "daily 09:00-00:00 UTC");
     }
 
     #[test]

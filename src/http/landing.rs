@@ -297,7 +297,7 @@ impl SupportContact {
             phone: support.phone.clone(),
             dial: support.dial(),
             email: support.email.as_ref().map(|email| email.as_str().to_owned()),
-            hours: support.hours.map(|hours| hours_text(&lang.locale(), &hours, zone, today)),
+            hours: support.hours.as_ref().map(|hours| hours_text(&lang.locale(), hours, zone, today)),
         }
     }
 }

@@ -217,8 +217,8 @@ impl Object for Words {
 fn merchant_value(request: &RenderRequest<'_>, form: NumberForm, brevity: Brevity) -> Value {
     let merchant = request.merchant;
     let zone = request.borrower.time_zone.unwrap_or(merchant.time_zone);
-    let hours = merchant.support.hours.filter(|_| brevity < Brevity::WITHOUT_HOURS);
-    let hours = hours.map(|hours| form.hours(&hours, zone, request.today));
+    let hours = merchant.support.hours.as_ref().filter(|_| brevity < Brevity::WITHOUT_HOURS);
+    let hours = hours.map(|hours| form.hours(hours, zone, request.today));
     Value::from_object(MerchantFields {
         name: text(&merchant.name),
         signature: text(&merchant.signature),

@@ -7,13 +7,13 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::LocaleFile;
-use crate::domain::{Locale, SupportDays, SupportHours};
+use crate::domain::{Locale, OpenSpan, SupportDays, SupportHours};
 
 /// How a language writes opening hours.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HoursForm {
-    /// The whole: `{days}`, `{from}`, `{to}`.
+    /// A span: `{days}`, `{from}`, `{to}`.
     form: String,
     /// The whole with the time zone, for readers in another one: `{hours}`, `{zone}`.
     with_zone: String,
@@ -23,7 +23,7 @@ pub(super) struct HoursForm {
     daily: String,
     /// Days that follow one another: `{first}`, `{last}`.
     span: String,
-    /// Between spans of days.
+    /// Between spans of days, and between spans of hours.
     comma: String,
     /// A time: `{hour}` (0 to 23), `{hour12}` (12, 1 to 11), `{minute}`, `{half}`.
     time: String,
@@ -43,12 +43,16 @@ pub fn hours_text(locale: &Locale, hours: &SupportHours, reader_zone: Tz, today:
 
 impl HoursForm {
     pub(super) fn text(&self, hours: &SupportHours, reader_zone: Tz, today: NaiveDate) -> String {
-        let text = self.form.replace("{days}", &self.days(hours.days));
-        let text = text.replace("{from}", &self.time(hours.from)).replace("{to}", &self.time(hours.to));
+        let text = hours.spans.iter().map(|span| self.span_text(span)).collect::<Vec<_>>().join(&self.comma);
         if utc_offset(hours.zone, today) == utc_offset(reader_zone, today) {
             return text;
         }
         self.with_zone.replace("{hours}", &text).replace("{zone}", &self.zone(hours.zone, today))
+    }
+
+    fn span_text(&self, OpenSpan { days, from, to }: &OpenSpan) -> String {
+        let text = self.form.replace("{days}", &self.days(*days));
+        text.replace("{from}", &self.time(*from)).replace("{to}", &self.time(*to))
     }
 
     fn days(&self, days: SupportDays) -> String {
@@ -111,6 +115,12 @@ mod tests {
         "周一至周五9:00–17:00，美东时间"
     )]
     #[case::spans("en-US", "mon-fri,sun 09:00-17:30 America/New_York", "America/New_York", "Mon-Fri, Sun 9 AM-5:30 PM")]
+    #[case::two(
+        "zh-CN",
+        "mon-fri 09:00-18:00; sat 10:00-14:00 Asia/Shanghai",
+        "Asia/Shanghai",
+        "周一至周五9:00–18:00、周六10:00–14:00"
+    )]
     #[case::us("en-US", "daily 09:00-00:00 America/New_York", "America/Chicago", "daily 9 AM-12 AM Eastern Time")]
     #[case::britain("en-GB", "mon-sat 08:30-20:00 Europe/London", "Europe/London", "Mon-Sat 8:30am-8pm")]
     #[case::no_name("en-GB", "daily 09:00-20:00 Asia/Kathmandu", "Europe/London", "daily 9am-8pm UTC+5:45")]

@@ -25,7 +25,7 @@ pub(super) struct ContactArgs {
     /// E-mail address of support
     #[arg(long)]
     email: Option<String>,
-    /// Opening hours of support, such as "mon-fri 09:00-21:00 Asia/Shanghai"
+    /// Opening hours of support, such as "mon-fri 09:00-18:00; sat 10:00-14:00 Asia/Shanghai"
     #[arg(long)]
     hours: Option<SupportHours>,
 }
@@ -62,7 +62,7 @@ pub(super) fn tells(kind: &RouteKind) -> Vec<String> {
         }
         RouteKind::Support { contact: Some(Support { phone, email, hours }) } => {
             let email = email.as_ref().map(|email| email.as_str().to_owned());
-            [phone.clone(), email, hours.map(|hours| hours.to_string())].into_iter().flatten().collect()
+            [phone.clone(), email, hours.as_ref().map(ToString::to_string)].into_iter().flatten().collect()
         }
     }
 }
@@ -131,6 +131,6 @@ impl ContactArgs {
         let wrong =
             |_| CliError::Use("--email is no e-mail address; write for example service@mall.example".to_owned());
         let email = self.email.as_deref().map(EmailAddress::new).transpose().map_err(wrong)?;
-        Ok(Some(Support { phone: self.phone.clone(), email, hours: self.hours }))
+        Ok(Some(Support { phone: self.phone.clone(), email, hours: self.hours.clone() }))
     }
 }

@@ -171,11 +171,15 @@ pub(super) async fn unclaim<R>(
     Ok(())
 }
 
-/// Lets go of leases that ran out, and under which nothing is being sent any more. Binds: now.
+/// Lets go of leases that ran out, and under which nothing is being sent any more. `offset 0` forces one lookup per
+/// reminder: a plan made while the queue was empty would read all of it for each lease. Binds: now.
 const FORGET: &str = r#"
     delete from lease l where l.until <= $1 and not exists (
-        select 1 from unnest(l.reminder_ids) as c (reminder_id) join queue q using (reminder_id)
-        where q.state = 'sending' and q.leased_until <= $1
+        select 1 from unnest(l.reminder_ids) as c (reminder_id)
+        cross join lateral (
+            select 1 from queue q
+            where q.reminder_id = c.reminder_id and q.state = 'sending' and q.leased_until <= $1 offset 0
+        ) q
     )"#;
 
 /// Reminders in `sending` whose lease ran out. Takes no locks: the attempt's number fences the writes that follow.

@@ -95,6 +95,24 @@ fn what_does_not_fit_the_kind_shows_with_its_line() {
     "#);
 }
 
+/// Customer service that works on Saturday mornings too, and to the end of the day.
+#[test]
+fn hours_of_customer_service_are_one_span_or_several() {
+    let with = |hours: &str| changed(&[(APP, &format!("kind = \"support\"\nphone = \"95000\"\nhours = {hours}"))]);
+    let week = r#"{ days = "mon-fri", from = "09:00", to = "24:00", zone = "Asia/Shanghai" }"#;
+    let saturday = |zone: &str| format!(r#"{{ days = "sat", from = "10:00", to = "14:00", zone = "{zone}" }}"#);
+    let config = load(&with(&format!("[{week}, {}]", saturday("Asia/Shanghai"))), &[]).expect("it is sound");
+    let RouteKind::Support { contact: Some(contact) } = kind(&config, "mall-app") else { panic!("it is a person") };
+    let hours = contact.hours.as_ref().map(ToString::to_string);
+    assert_eq!(hours.as_deref(), Some("mon-fri 09:00-00:00; sat 10:00-14:00 Asia/Shanghai"));
+    let other = format!("[{week}, {}, {{ from = \"21:00\", to = \"09:00\" }}]", saturday("Asia/Taipei"));
+    insta::assert_snapshot!(told(&with(&other), &[]), @r#"
+    conf/dueherald.toml:37: routes.mall-app.hours.to: does not come after `from`; write for example from = "09:00", to = "21:00"
+    conf/dueherald.toml:37: routes.mall-app.hours.zone: is missing; write for example zone = "Asia/Shanghai"
+    conf/dueherald.toml:37: routes.mall-app.hours.zone: is not that of the first entry, Asia/Shanghai; write all hours in one time zone
+    "#);
+}
+
 #[test]
 fn a_person_alone_is_no_way_to_repay() {
     let text = changed(&[(&format!("kind = \"web\"\n{WEB}"), "kind = \"support\""), (APP, "kind = \"support\"")]);

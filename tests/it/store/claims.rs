@@ -50,7 +50,7 @@ pub(super) async fn a_key_is_planned_once(store: &dyn Store, clock: &SimClock) {
     assert!(claim_all(store).await.sending.is_empty());
 }
 
-fn accepted(claimed: dueherald::store::ClaimedReminder) -> dueherald::domain::Settlement {
+pub(super) fn accepted(claimed: dueherald::store::ClaimedReminder) -> dueherald::domain::Settlement {
     let outcome = dueherald::domain::Outcome::Accepted { provider_id: None };
     claimed.attempt.settle(outcome, dueherald::domain::Next::Accepted, instant(START))
 }

@@ -5,9 +5,10 @@
 use chrono::TimeDelta;
 use dueherald::domain::{Channel, ReminderId, State};
 use dueherald::plan::RecentContacts;
-use dueherald::store::{ClaimRequest, OutboxStore, PostgresStore, ReminderFilter, SchemaStore, Store};
+use dueherald::store::{ClaimRequest, OutboxStore, PostgresStore, ReconcileStore, ReminderFilter, SchemaStore, Store};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
+use super::claims::accepted;
 use super::receipts::{delivered, record};
 use super::sample::{date, instant, merchant, plan_due, request, send};
 
@@ -218,4 +219,46 @@ async fn receipts_planned_on_empty_tables_read_their_own_reminders() {
     let pages = costs.touched().await - before;
     drop(store);
     assert!(pages < 1_000, "{pages} pages for 10 receipts");
+}
+
+/// 20,000 reminders that wait, and 400 leases that ran out, each of 50 reminders that have left the queue.
+const FILL_QUEUE: &str = "
+    insert into reminder (merchant, borrower_id, due_date, step, channel, origin, planned_at, not_before, expires_at)
+    select 'mall', 'f' || n, date '2026-11-25', 'due-soon/-3', 'sms', 'schedule', t, t, t + interval '1 day'
+    from (select n, timestamptz '2026-11-22' as t from generate_series(1, 40000) n) s;
+    insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
+    select id, not_before, 0, 0, channel, 'planned' from reminder
+    where substr(borrower_id, 1, 1) = 'f' and id % 2 = 1;
+    insert into lease (until, reminder_ids)
+    select timestamptz '2026-11-22', array_agg(id) from reminder
+    where substr(borrower_id, 1, 1) = 'f' and id % 2 = 0 group by id / 100";
+
+/// A database whose queue was empty when its statistics were taken, as on every morning.
+#[tokio::test]
+async fn sending_planned_on_an_empty_queue_reads_its_own_rows() {
+    let mut costs = Costs::empty().await;
+    for table in ["reminder", "event", "queue", "lease"] {
+        let mut filler = PgConnection::connect(&costs.database.url()).await.expect("the database is there");
+        let alone = format!("alter table {table} set (autovacuum_enabled = off)");
+        filler.execute(sqlx::AssertSqlSafe(alone)).await.expect("it is altered");
+    }
+    costs.fill("vacuum analyze").await;
+    let store = PostgresStore::connect(&costs.database.url().into(), 1, None).await.expect("the database is there");
+    // The statements of this session are planned now.
+    plan_due(&store, 10).await;
+    let send_ten = async || {
+        let claimed = store.claim(&request(10), &send).await.expect("they are claimed");
+        let outcomes: Vec<_> = claimed.sending.into_iter().map(accepted).collect();
+        store.settle(&outcomes).await.expect("they are settled")
+    };
+    assert_eq!(send_ten().await, 10);
+    store.reap(10).await.expect("nothing ran out");
+    costs.fill(FILL_QUEUE).await;
+    let before = costs.reported().await;
+    assert_eq!(send_ten().await, 10);
+    assert_eq!(store.reap(10).await.expect("nothing is being sent"), []);
+    let pages = costs.touched().await - before;
+    drop(store);
+    // Each of the 20,000 reminders is looked up once.
+    assert!(pages < 100_000, "{pages} pages to send 10 reminders and forget 400 leases");
 }
