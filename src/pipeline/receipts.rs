@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::Composer;
 use super::figures::{KEPT_REPORTS, REPLIES, REPORTS, UNREADABLE_SENDERS};
-use super::look_up::{ResendRequester, look_up};
+use super::look_up::{LookUpRequest, look_up};
 use crate::clock::Clock;
 use crate::domain::{Address, AddressKey, EventKind, GatewayName, Intent, Reply, Report, ReportSubject, ReportedState};
 use crate::gateway::{Callbacks, Gateway, LookUp};
@@ -191,7 +191,7 @@ impl Intake {
         };
         let events = self.store.events(reminder).await?;
         let accepted = events.iter().rfind(|event| event.kind == EventKind::Accepted);
-        let asked = ResendRequester {
+        let asked = LookUpRequest {
             reminder,
             provider_id: accepted.and_then(|event| event.provider_id.as_deref()),
             to: &to,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, join3};
 use tokio_util::sync::CancellationToken;
 
-use super::look_up::{ResendRequester, look_up};
+use super::look_up::{LookUpRequest, look_up};
 use super::{Dispatcher, Intake};
 use crate::domain::{Channel, Code, GatewayName, Next, Outcome, Receipt, ReportedState, SENT_ONCE_MORE, Settlement};
 use crate::gateway::{Gateway, LookUp};
@@ -230,8 +230,7 @@ impl Reconciler {
         let Some(to) = account.borrower.as_ref().and_then(|borrower| borrower.address(key.channel)) else {
             return Ok(None);
         };
-        let asked =
-            ResendRequester { reminder: attempt.reminder(), provider_id: None, to: &to, handed_over_by: *since };
+        let asked = LookUpRequest { reminder: attempt.reminder(), provider_id: None, to: &to, handed_over_by: *since };
         Ok(Some((look_up(&**gateway, &self.dispatcher.composer, asked).await, account)))
     }
 

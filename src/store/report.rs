@@ -128,7 +128,7 @@ pub struct IncomingReply {
 
 impl fmt::Debug for IncomingReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ToldReply({:?}, {}, {} bytes)", self.from, self.intent, self.said.len())
+        write!(f, "IncomingReply({:?}, {}, {} bytes)", self.from, self.intent, self.said.len())
     }
 }
 
