@@ -15,16 +15,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, Database, DatabaseUrl, Encryption, GatewayConfig, Mistakes, PROBE_TIMEOUT};
-use crate::domain::{Channel, GatewayName, KeyRing};
+use crate::domain::{GatewayName, KeyRing};
 use crate::gateway::capture::CaptureGateway;
 use crate::gateway::sms::SmsGateway;
 use crate::gateway::smtp::SmtpGateway;
 use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
-    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, MessageForms, Prober,
+    Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, LinkGates, MessageForms,
+    Prober,
     Reconciler, Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
 };
-use crate::plan::{Horizon, Policy};
+use crate::plan::{GatewayLists, Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
@@ -126,7 +127,8 @@ impl AppParts {
     /// # Errors
     /// When it cannot be reached or opened.
     pub async fn open_stores(&self) -> Result<Stores, StoreError> {
-        open_stores(&self.config.database, self.ring.clone(), &self.time).await
+        let lists = Arc::new(self.config.policy.gateways.clone());
+        open_stores(&self.config.database, self.ring.clone(), lists, &self.time).await
     }
 
     /// How old what each source brought may be.
@@ -248,29 +250,28 @@ impl App {
             let rate = self.config.rates.get(name).copied();
             Some(GatewayHandle::new(Arc::clone(self.gateways.get(name)?), rate))
         };
-        let lanes = self.config.channels.iter().flat_map(|(channel, names)| {
-            SendLane::of_channel(dispatcher, *channel, names.iter().filter_map(post).collect())
+        let lists = &self.policy.gateways;
+        let lanes = lists.channels().flat_map(|channel| {
+            SendLane::of_channel(dispatcher, channel, lists.gateways(channel).into_iter().filter_map(post).collect())
         });
         lanes.collect()
     }
 
-    /// By channel, what passes its first gateway now; the channels are those that have one. It is what the lanes ask
-    /// behind each decision.
+    /// What passes the first gateway of each merchant now. It is what the lanes ask behind each decision.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn gates(&self) -> Result<BTreeMap<Channel, LinkGate>, StoreError> {
+    pub async fn gates(&self) -> Result<LinkGates, StoreError> {
         let seen = self.composer.routes.now(&*self.store, &*self.clock).await?;
         let stale = self.freshness().stale(&self.store.sources().await?, self.clock.now());
-        let gate = |names: &Vec<GatewayName>| {
-            let gateway = self.gateways.get(names.first()?)?;
-            Some(LinkGate::new(gateway.link_mode(), seen.clone(), stale.clone(), Arc::clone(&self.policy)))
+        let gate = |(name, gateway): (&GatewayName, &Arc<dyn Gateway>)| {
+            let gate = LinkGate::new(gateway.link_mode(), seen.clone(), stale.clone(), Arc::clone(&self.policy));
+            (name.clone(), gate)
         };
-        let gates = self.config.channels.iter().filter_map(|(channel, names)| Some((*channel, gate(names)?)));
-        Ok(gates.collect())
+        Ok(LinkGates::new(Arc::clone(&self.policy), self.gateways.iter().map(gate).collect()))
     }
 
-    /// Lets reminders that wait for a gateway which their channel no longer has wait for its first.
+    /// Lets reminders that wait for a gateway which their merchant no longer has wait for its first.
     ///
     /// # Errors
     /// When the store fails.
@@ -351,15 +352,16 @@ impl App {
     }
 }
 
-/// Lets reminders that wait for a gateway which their channel no longer has wait for its first.
+/// Lets reminders that wait for a gateway which their merchant no longer has wait for its first.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn rehome(config: &Config, store: &dyn Store) -> Result<(), StoreError> {
-    for (channel, names) in &config.channels {
-        let moved = store.rehome(*channel, u16::try_from(names.len()).unwrap_or(u16::MAX)).await?;
+    let lists = &config.policy.gateways;
+    for channel in lists.channels() {
+        let moved = store.rehome(channel, lists).await?;
         if moved > 0 {
-            tracing::info!(%channel, moved, "the channel has fewer gateways than before; what waited for those moved");
+            tracing::info!(%channel, moved, "merchants have other gateways than before; what waited for those moved");
         }
     }
     Ok(())
@@ -406,7 +408,8 @@ pub fn renderer(config: &Config) -> Result<Renderer, AppError> {
 /// # Errors
 /// When it cannot be reached or opened.
 pub async fn open_store(database: &Database, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(open_stores(database, ring(database)?, time).await?.store)
+    // Who has no more than the database puts no reminders in.
+    Ok(open_stores(database, ring(database)?, Arc::default(), time).await?.store)
 }
 
 /// The key ring that encrypts personal data, if the config has one.
@@ -416,7 +419,12 @@ fn ring(database: &Database) -> Result<Option<Arc<KeyRing>>, StoreError> {
 }
 
 /// Opens a store for the work and one for visitors. The operations of both run to their end as tasks.
-async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Time) -> Result<Stores, StoreError> {
+async fn open_stores(
+    database: &Database,
+    ring: Option<Arc<KeyRing>>,
+    lists: Arc<GatewayLists>,
+    time: &Time,
+) -> Result<Stores, StoreError> {
     let operations = TaskTracker::new();
     let (store, public, room): (Arc<dyn Store>, Arc<dyn Store>, u32) = match &database.url {
         DatabaseUrl::Sqlite { file } => {
@@ -426,6 +434,7 @@ async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Tim
                 None => store,
             };
             store.check_keys().await?;
+            let store = store.with_gateway_lists(lists);
             let public = store.with_own_readers();
             (Arc::new(store), Arc::new(public), PUBLIC_ON_SQLITE)
         }
@@ -435,6 +444,7 @@ async fn open_stores(database: &Database, ring: Option<Arc<KeyRing>>, time: &Tim
                 Time::Rehearsal(_) => Some(time.clock()),
             };
             let store = PostgresStore::connect(url, database.work_connections(), clock).await?;
+            let store = store.with_gateway_lists(lists);
             let store = Arc::new(match ring {
                 Some(ring) => store.encrypted_with(ring),
                 None => store,

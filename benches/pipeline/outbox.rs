@@ -81,7 +81,7 @@ async fn under_a_snapshot(report: &mut Report, app: &App, url: &str, sizes: Size
 
 /// Claims and settles so many times; gives the seconds of each claim.
 async fn claims(app: &App, rounds: usize) -> Anyhow<Vec<f64>> {
-    let gateway = app.config.channels[&Channel::Email].first().ok_or("no gateway")?.clone();
+    let gateway = app.policy.gateways.shared(Channel::Email).first().ok_or("no gateway")?.clone();
     let mut latencies = Vec::with_capacity(rounds);
     let policy = Arc::clone(&app.policy);
     let decider = move |new: &NewReminder, account: &Account, now: DateTime<Utc>| decide(&policy, new, account, now);

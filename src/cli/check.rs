@@ -20,7 +20,7 @@ use super::gateway::pace;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
 use crate::domain::duration;
-use crate::domain::{Merchant, MerchantId, is_shortened};
+use crate::domain::{GatewayName, Merchant, MerchantId, is_shortened};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::{Clause, local_date, pack};
@@ -378,19 +378,28 @@ fn show_clauses(config: &Config, merchant: &Merchant, today: NaiveDate, out: &mu
 
 fn show_gateways(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nGateways")?;
-    for (channel, names) in &config.channels {
-        let shown = names.iter().map(|name| match config.gateways.get(name) {
-            Some(gateway) => format!("{name} ({})", gateway.kind()),
-            None => name.to_string(),
-        });
-        let order =
-            if names.len() > 1 { "; the next takes over what one refuses as a whole or cannot take" } else { "" };
-        writeln!(out, "  {channel}: {}{order}", shown.collect::<Vec<_>>().join(", or else "))?;
+    let lists = &config.policy.gateways;
+    for channel in lists.channels() {
+        if !lists.shared(channel).is_empty() {
+            writeln!(out, "  {channel}: {}", gateways_in_words(config, lists.shared(channel)))?;
+        }
+        for (merchant, list) in lists.own(channel) {
+            writeln!(out, "  {channel} of {merchant}: {}", gateways_in_words(config, list.gateways))?;
+        }
     }
     for (name, rate) in &config.rates {
         writeln!(out, "  {name}: {}, by all machines together", pace(rate))?;
     }
     Ok(())
+}
+
+fn gateways_in_words(config: &Config, names: &[GatewayName]) -> String {
+    let shown = names.iter().map(|name| match config.gateways.get(name) {
+        Some(gateway) => format!("{name} ({})", gateway.kind()),
+        None => name.to_string(),
+    });
+    let order = if names.len() > 1 { "; the next takes over what one refuses as a whole or cannot take" } else { "" };
+    shown.collect::<Vec<_>>().join(", or else ") + order
 }
 
 fn show_remarks(remarks: &[String], out: &mut dyn Write) -> io::Result<()> {
@@ -437,12 +446,12 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     }
     remarks.extend(senders::remarks(config));
     remarks.extend(rules::remarks(config, now));
-    let used = |name| config.channels.values().flatten().any(|used| used == name);
+    let lists = &config.policy.gateways;
+    let used = |name| lists.channels().any(|channel| lists.gateways(channel).contains(&name));
     for (name, gateway) in &config.gateways {
         match gateway {
-            _ if !used(name) => {
-                remarks.push(format!("gateways.{name} is named by no channel, so nothing is sent by it"))
-            }
+            _ if !used(name) => remarks
+                .push(format!("gateways.{name} is named by no channel and no merchant, so nothing is sent by it")),
             GatewayConfig::Capture(_) => remarks.push(format!("gateways.{name} keeps messages and sends nothing")),
             _ => {}
         }

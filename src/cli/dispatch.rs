@@ -145,8 +145,8 @@ async fn print_waiting(app: &App, out: &mut dyn Write) -> Result<u64, CliError> 
 /// Says when something is due next, where nothing was sent and nothing waits.
 async fn print_next_due(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     let mut next = Vec::new();
-    for channel in app.config.channels.keys() {
-        next.extend(app.store.next_due(*channel).await?);
+    for channel in app.policy.gateways.channels() {
+        next.extend(app.store.next_due(channel).await?);
     }
     let Some(next) = next.into_iter().min() else {
         return Ok(writeln!(out, "nothing is planned: `dueherald scan` plans what comes into view")?);

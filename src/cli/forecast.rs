@@ -17,7 +17,7 @@ use super::table::Format;
 use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
-use crate::domain::Channel;
+use crate::domain::{Channel, GatewayName};
 use crate::pipeline::{self, ForecastGateway, ForecastSpan, Outlook, ScanScope};
 use crate::plan::to_utc;
 
@@ -84,16 +84,19 @@ async fn span(args: &ForecastArgs, app: &App) -> Result<ForecastSpan, CliError> 
     Ok(ForecastSpan { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone, start })
 }
 
-/// The first gateway of each channel.
-fn outlets(app: &App) -> BTreeMap<Channel, ForecastGateway> {
-    let outlet = |names: &Vec<_>| {
-        let gateway = app.gateways.get(names.first()?)?;
+/// The first gateway of each list.
+fn outlets(app: &App) -> BTreeMap<GatewayName, ForecastGateway> {
+    let lists = &app.policy.gateways;
+    let outlet = |(channel, name): (Channel, &GatewayName)| {
+        let gateway = app.gateways.get(name)?;
         let name = gateway.name().clone();
         let (rate, price) = (app.config.rates.get(&name).copied(), app.config.prices.get(&name).copied());
         let registered = gateway.registered().cloned();
-        Some(ForecastGateway { gateway: name, link_mode: gateway.link_mode(), registered, rate, price })
+        let link_mode = gateway.link_mode();
+        Some((name.clone(), ForecastGateway { gateway: name, channel, link_mode, registered, rate, price }))
     };
-    app.config.channels.iter().filter_map(|(channel, names)| Some((*channel, outlet(names)?))).collect()
+    let firsts = |channel| lists.lists(channel).filter_map(move |list| Some((channel, list.gateways.first()?)));
+    lists.channels().flat_map(firsts).filter_map(outlet).collect()
 }
 
 /// Notes without which the figures would be misread.

@@ -1,5 +1,6 @@
 //! `dueherald gateway list|test`: the accounts at providers that messages are handed to.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +140,9 @@ struct GatewayRow {
     channel: &'static str,
     /// From 1, in the order in which the channel's gateways are tried; nothing if its channel does not name it.
     place: Option<usize>,
+    /// The same by merchant, for those that have gateways of their own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    merchants: BTreeMap<String, usize>,
     per_second: Option<u32>,
     burst: Option<u32>,
     per_day: Option<u32>,
@@ -192,12 +196,17 @@ impl Health {
 impl GatewayRow {
     fn of(config: &Config, name: &GatewayName, gateway: &GatewayConfig, states: Option<&[GatewayState]>) -> Self {
         let rate = config.rates.get(name);
-        let order = config.channels.get(&gateway.channel());
+        let lists = &config.policy.gateways;
+        let channel = gateway.channel();
+        let place = |names: &[GatewayName]| names.iter().position(|one| one == name).map(|place| place + 1);
+        let merchants =
+            lists.own(channel).filter_map(|(merchant, list)| Some((merchant.to_string(), place(list.gateways)?)));
         Self {
             name: name.to_string(),
             kind: gateway.kind(),
-            channel: gateway.channel().as_str(),
-            place: order.and_then(|names| names.iter().position(|one| one == name)).map(|place| place + 1),
+            channel: channel.as_str(),
+            place: place(lists.shared(channel)),
+            merchants: merchants.collect(),
             per_second: rate.map(|rate| rate.per_second),
             burst: rate.map(|rate| rate.burst),
             per_day: rate.and_then(|rate| rate.per_day).map(|quota| quota.most),
@@ -211,7 +220,9 @@ impl Row for GatewayRow {
     const TITLES: &'static [&'static str] = &["NAME", "KIND", "CHANNEL", "PLACE", "RATE", "BREAKER", "LAST ERROR"];
 
     fn cells(&self) -> Vec<String> {
-        let place = self.place.map_or_else(|| "unused".to_owned(), |place| place.to_string());
+        let own = self.merchants.iter().map(|(merchant, place)| format!("{place} of {merchant}"));
+        let places: Vec<_> = self.place.iter().map(ToString::to_string).chain(own).collect();
+        let place = if places.is_empty() { "unused".to_owned() } else { places.join(", ") };
         let breaker = self.health.as_ref().map_or_else(|| "unknown".to_owned(), Health::breaker);
         let last_error = self.health.as_ref().map(Health::last_error).unwrap_or_default();
         vec![

@@ -43,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{self, App, AppError, AppParts, Time};
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, StoreConfig, locate};
+use crate::domain::Merchant;
 use crate::render::builtin_templates;
 use crate::store::{Store, StoreError};
 
@@ -403,7 +404,8 @@ async fn with_templates(
                 Err(AppError::Templates(problems)) => Err(problems.as_slice()),
                 Err(_) => return Err(loaded.map(drop).expect_err("it is an error").into()),
             };
-            let verdict = template::check(&args, checked, &config.policy, template::sms_price(&config), out)?;
+            let price = |merchant: &Merchant| template::sms_price(&config, merchant).copied();
+            let verdict = template::check(&args, checked, &config.policy, &price, out)?;
             if let Ok(renderer) = checked {
                 template::lint(&config, renderer, out)?;
             }

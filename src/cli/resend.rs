@@ -56,13 +56,12 @@ pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Res
         again: args.again,
     };
     let gates = app.gates().await?;
-    let Some(gate) = gates.get(&request.channel) else {
-        let channel = request.channel;
-        return Err(CliError::Use(format!("no gateway carries {channel}; write [channels.{channel}] in the config")));
-    };
-    let id = resend(&*app.store, &app.policy, gate, request, app.clock.now()).await.map_err(|error| match error {
+    let channel = request.channel;
+    let gate = |merchant: &MerchantId| gates.of(channel, merchant);
+    let resent = resend(&*app.store, &app.policy, &gate, request, app.clock.now()).await;
+    let id = resent.map_err(|error| match error {
         ResendError::Store(error) => CliError::Store(error),
-        wrong @ (ResendError::SeveralMerchants(_) | ResendError::SeveralDueDates(_)) => {
+        wrong @ (ResendError::SeveralMerchants(_) | ResendError::SeveralDueDates(_) | ResendError::NoGateway(..)) => {
             CliError::Use(wrong.to_string())
         }
         other => CliError::Failed(other.to_string()),

@@ -167,7 +167,7 @@ pub fn check(
     args: &CheckArgs,
     loaded: Result<&Renderer, &[RenderError]>,
     policy: &Policy,
-    price: Option<&Price>,
+    price: &dyn Fn(&Merchant) -> Option<Price>,
     out: &mut dyn Write,
 ) -> io::Result<CheckVerdict> {
     let merchants = &policy.merchants;
@@ -205,7 +205,7 @@ pub fn check(
                 match sms_length(renderer, info, &merchant, count) {
                     Ok(Some(length)) => {
                         encoding = length.encoding.as_str();
-                        cells.push(parts_in_words(length.parts, price));
+                        cells.push(parts_in_words(length.parts, price(&merchant).as_ref()));
                         // Of few in another language, where the name alone may need UCS-2, the table tells enough.
                         let spoken = info.locale.language() == merchant.locale.language();
                         if spoken && length.parts > args.max_segments {

@@ -1,13 +1,14 @@
 //! Checks that compare sections. A section that has a mistake of its own still counts as present: a rule may name a
 //! merchant whose time zone is misspelled.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
 use super::api::Api;
+use super::channels::ReadLists;
 use super::dispatch::Dispatch;
+use super::gateway_lists;
 use super::gateways::GatewayConfig;
 use super::links::Links;
 use super::mistake::{any_of, nearest};
@@ -16,16 +17,16 @@ use super::receipts;
 use super::routes::ReadRoute;
 use super::rules::ReadRule;
 use super::sources::ReadSource;
-use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Route, RouteHosts, RouteKind};
-use crate::plan::Rule;
-use crate::render::{Phase, SigningKeys};
+use crate::domain::{GatewayName, Merchant, MerchantId, Route, RouteHosts, RouteKind};
+use crate::render::SigningKeys;
 
 /// The sections as read; `None` for an entry that is present but has a mistake.
 pub(super) struct Parts<'p> {
     pub(super) merchants: &'p BTreeMap<MerchantId, Option<Merchant>>,
     pub(super) rules: &'p [ReadRule],
     pub(super) gateways: &'p BTreeMap<GatewayName, Option<GatewayConfig>>,
-    pub(super) channels: &'p BTreeMap<Channel, Option<Vec<GatewayName>>>,
+    pub(super) channels: &'p ReadLists,
+    pub(super) own_gateways: &'p BTreeMap<MerchantId, ReadLists>,
     pub(super) routes: &'p [ReadRoute],
     pub(super) route_hosts: &'p BTreeMap<MerchantId, RouteHosts>,
     pub(super) route_keys: &'p BTreeMap<MerchantId, SigningKeys>,
@@ -41,7 +42,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     something_is_there(reading, parts);
     rules_name_what_is_there(reading, parts);
     rules_name_second_routes_of_their_merchants(reading, parts);
-    channels_name_gateways_that_carry_them(reading, parts);
+    gateway_lists::check(reading, parts);
     routes_belong_to_merchants(reading, parts);
     routes_lead_where_they_may(reading, parts);
     sources_bring_rows_of_merchants(reading, parts);
@@ -49,7 +50,6 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     leases_outlast_calls(reading, parts);
     callbacks_find_the_way(reading, parts);
     replies_come_from_a_country(reading, parts);
-    gateways_carry_what_rules_send(reading, parts);
     receipts::check(reading, parts);
     approved_templates_are_for_merchants(reading, parts);
     senders_are_of_merchants(reading, parts);
@@ -71,11 +71,6 @@ fn rules_name_what_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         for merchant in rule.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &merchants, merchant, parts);
         }
-        let channels = format!("{}.channels", rule.path);
-        for channel in rule.channels.iter().filter(|channel| !parts.channels.contains_key(channel)) {
-            let text = format!("needs gateways for {channel}; write [channels.{channel}] with gateways = [\"…\"]");
-            reading.note_at(&channels, text);
-        }
     }
 }
 
@@ -91,29 +86,6 @@ fn rules_name_second_routes_of_their_merchants(reading: &Reading<'_, '_>, parts:
                     let text = format!("is {merchant}'s, for whose borrowers the rule is not; name another route");
                     reading.note_at(&key, text);
                 }
-            }
-        }
-    }
-}
-
-fn channels_name_gateways_that_carry_them(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
-    for (channel, names) in parts.channels {
-        let key = format!("channels.{channel}.gateways");
-        for name in names.iter().flatten() {
-            match parts.gateways.get(name) {
-                None => {
-                    let known = parts.gateways.keys().map(GatewayName::as_str);
-                    reading.note_at(&key, none_such("gateway", name.as_str(), known, "gateways"));
-                }
-                Some(Some(gateway)) if gateway.channel() != *channel => {
-                    let text = format!(
-                        "{:?} carries {}, not {channel}; name another gateway",
-                        name.as_str(),
-                        gateway.channel()
-                    );
-                    reading.note_at(&key, text);
-                }
-                Some(_) => {}
             }
         }
     }
@@ -233,32 +205,6 @@ fn replies_come_from_a_country(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// A provider of approved templates sends nothing else: each rule needs one that stands for its message.
-fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
-    let merchants: Vec<_> = parts.merchants.values().flatten().collect();
-    for (channel, names) in parts.channels {
-        for name in names.iter().flatten() {
-            let gateway = parts.gateways.get(name).and_then(Option::as_ref);
-            let Some(registered) = gateway.and_then(GatewayConfig::registered) else { continue };
-            for read in parts.rules.iter().filter(|read| read.channels.contains(channel)) {
-                let Some(rule) = &read.rule else { continue };
-                for template in templates_of(rule) {
-                    let lacks =
-                        |merchant: &&&Merchant| rule.is_for(&merchant.id) && !registered.carries(template, merchant);
-                    let Some(merchant) = merchants.iter().find(lacks) else { continue };
-                    let text = format!(
-                        "sends {template:?} by gateway {:?}, whose provider has approved no such template for {}; \
-                         write [gateways.{name}.templates.{template}]",
-                        name.as_str(),
-                        merchant.id
-                    );
-                    reading.note_at(&read.path, text);
-                }
-            }
-        }
-    }
-}
-
 fn approved_templates_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for (name, gateway) in parts.gateways {
         let Some(registered) = gateway.as_ref().and_then(GatewayConfig::registered) else { continue };
@@ -288,25 +234,17 @@ fn tokens_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     }
 }
 
-/// The templates of a rule's messages: its own template, or those of the phases in which its steps lie.
-fn templates_of(rule: &Rule) -> BTreeSet<&str> {
-    let phase = |offset: i32| match offset.cmp(&0) {
-        Ordering::Less => Phase::Before,
-        Ordering::Equal => Phase::On,
-        Ordering::Greater => Phase::After,
-    };
-    match &rule.template {
-        Some(template) => BTreeSet::from([template.as_str()]),
-        None => rule.days.offsets().into_iter().map(|offset| phase(offset).as_str()).collect(),
-    }
-}
-
 fn no_such_merchant(reading: &Reading<'_, '_>, key: &str, merchant: &MerchantId, parts: &Parts<'_>) {
     let known = parts.merchants.keys().map(MerchantId::as_str);
     reading.note_at(key, none_such("merchant", merchant.as_str(), known, "merchants"));
 }
 
-fn none_such<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone, section: &str) -> String {
+pub(super) fn none_such<'k>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    section: &str,
+) -> String {
     match nearest(name, known.clone()) {
         Some(meant) => format!("there is no {what} {name:?}; did you mean {meant:?}?"),
         None if known.clone().next().is_none() => {

@@ -6,6 +6,7 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 
 use super::calendars::Calendars;
+use super::channels::{self, ReadLists};
 use super::links::secret;
 use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
@@ -27,6 +28,8 @@ pub(super) struct Merchants {
     pub(super) route_hosts: BTreeMap<MerchantId, RouteHosts>,
     /// Further hosts of their pages, of those that have some.
     pub(super) link_hosts: BTreeMap<MerchantId, Vec<String>>,
+    /// Gateways of their own, of those that have some.
+    pub(super) own_gateways: BTreeMap<MerchantId, ReadLists>,
     /// The keys that sign the addresses of routes, of those that have one.
     pub(super) route_keys: BTreeMap<MerchantId, SigningKeys>,
 }
@@ -45,6 +48,10 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
                 }
                 if let Some(hosts) = section.list("link_hosts", link_host).flatten() {
                     read.link_hosts.insert(id.clone(), hosts);
+                }
+                let own_gateways = channels::read_own(&mut section);
+                if !own_gateways.is_empty() {
+                    read.own_gateways.insert(id.clone(), own_gateways);
                 }
                 let hosts = read.route_hosts.get(&id);
                 let (merchant, terms) = merchant(id.clone(), hosts, section, calendars);

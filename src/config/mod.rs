@@ -14,6 +14,7 @@ mod database;
 mod dispatch;
 mod encryption;
 mod environment;
+mod gateway_lists;
 mod gateways;
 mod http;
 mod ics;
@@ -47,7 +48,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::domain::{Channel, GatewayName, Merchant, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
+use crate::domain::{GatewayName, Merchant, MerchantId, Price, RouteHosts, RouteKey, Routes, TemplateName};
 use crate::gateway::CallbackAddress;
 use crate::pipeline::ProbeExpectation;
 use crate::plan::{Policy, RateLimit};
@@ -145,8 +146,6 @@ pub struct Config {
     pub banned_words: BTreeMap<GatewayName, Vec<String>>,
     /// The phones or mailboxes that `dueherald gateway test` may write to, for gateways that name any.
     pub test_recipients: BTreeMap<GatewayName, Vec<String>>,
-    /// By channel, its gateways in the order in which they are tried.
-    pub channels: BTreeMap<Channel, Vec<GatewayName>>,
     /// The ways to repay, as the config has them.
     pub routes: Routes,
     /// Where routes may lead, of merchants that say so.
@@ -338,7 +337,8 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms, route_hosts, route_keys, link_hosts } = merchants::read(&mut root, &calendars);
+    let Merchants { merchants, terms, route_hosts, route_keys, link_hosts, own_gateways } =
+        merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
     let channels = channels::read(&mut root);
@@ -360,6 +360,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             rules: &rules,
             gateways: &gateways.gateways,
             channels: &channels,
+            own_gateways: &own_gateways,
             routes: &routes,
             route_hosts: &route_hosts,
             route_keys: &route_keys,
@@ -373,20 +374,20 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let merchants = merchants.into_iter().map(|(id, merchant)| Some((id, merchant?))).collect::<Option<_>>()?;
     let (scans, rules_match) = scans?;
     let rules = rules.into_iter().map(|read| read.rule).collect::<Option<_>>()?;
+    let lists = gateway_lists::whole(channels, own_gateways);
     let only_to = dispatch.as_ref().and_then(|dispatch| dispatch.only_to.clone());
     Some(Config {
         file: PathBuf::new(),
         database: database?,
         scans,
         sources: sources.into_iter().map(|read| read.source).collect::<Option<_>>()?,
-        policy: Policy { merchants, rules, rules_match, terms, caps: caps?, only_to },
+        policy: Policy { merchants, rules, rules_match, terms, caps: caps?, only_to, gateways: lists? },
         gateways: gateways.gateways.into_iter().map(|(name, gateway)| Some((name, gateway?))).collect::<Option<_>>()?,
         rates: gateways.rates,
         prices: gateways.prices,
         callback_secrets: gateways.callback_secrets,
         banned_words: gateways.banned_words,
         test_recipients: gateways.test_recipients,
-        channels: channels.into_iter().map(|(channel, names)| Some((channel, names?))).collect::<Option<_>>()?,
         expected: routes
             .iter()
             .filter_map(|read| Some((read.route.as_ref()?.key.clone(), read.expected.clone()?)))

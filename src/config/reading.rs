@@ -354,6 +354,11 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
         self.entries.get(key).is_some_and(|node| matches!(node.get_ref(), DeValue::Array(_)))
     }
 
+    /// Whether nothing is left that was not asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The keys that were asked for.
     pub(super) fn known(&self) -> &[&'static str] {
         &self.known

@@ -1,6 +1,8 @@
 //! Whether a fallback can learn that its message arrived. Where no gateway ever says so, everybody gets the message on
 //! each channel.
 
+use std::collections::BTreeSet;
+
 use super::coherence::Parts;
 use super::gateways::GatewayConfig;
 use super::mistake::{Mistake, Mistakes};
@@ -11,8 +13,8 @@ use crate::plan::{ChannelMode, Rule};
 
 /// Notes rules that fall back from a gateway that never reports what has arrived.
 pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
-    let gateways_of = |channel: &Channel| {
-        let names = parts.channels.get(channel).into_iter().flatten().flatten();
+    let gateways_of = |rule: &Rule, channel: Channel| {
+        let names = parts.gateways_of_rule(rule, channel).into_iter();
         let known = names.filter_map(|name| parts.gateways.get_key_value(name));
         known.filter_map(|(name, gateway)| Some((name, gateway.as_ref()?))).collect::<Vec<_>>()
     };
@@ -21,7 +23,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
         parts.callback_secrets.contains_key(name) || reading.has(&format!("gateways.{name}.callback_secret"))
     };
     for (read, rule) in parts.rules.iter().filter_map(|read| Some((read, read.rule.as_ref()?))) {
-        let gateways = falls_back_from(rule).flat_map(&gateways_of);
+        let gateways = falls_back_from(rule).flat_map(|channel| gateways_of(rule, *channel));
         let silent = gateways.filter(|(_, gateway)| !matches!(gateway, GatewayConfig::Capture(_)));
         let silent = silent.filter_map(|(name, gateway)| Some((name, advice(name, gateway, is_called(name))?)));
         for (name, advice) in silent {
@@ -31,6 +33,12 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
 }
 
 impl Config {
+    /// Every gateway by which a rule's messages may leave on a channel.
+    fn gateways_of_rule(&self, rule: &Rule, channel: Channel) -> BTreeSet<&GatewayName> {
+        let merchants = self.policy.merchants.keys().filter(|merchant| rule.is_for(merchant));
+        merchants.flat_map(|merchant| self.policy.gateways.of(channel, merchant)).collect()
+    }
+
     /// Checks that no rule falls back from a capture. A trial may run with one, but everything comes twice.
     ///
     /// # Errors
@@ -39,7 +47,7 @@ impl Config {
         let is_capture = |name: &&GatewayName| matches!(self.gateways.get(*name), Some(GatewayConfig::Capture(_)));
         let mistakes: Vec<Mistake> = (self.policy.rules.iter())
             .flat_map(|rule| falls_back_from(rule).map(move |channel| (rule, channel)))
-            .flat_map(|(rule, channel)| self.channels.get(channel).into_iter().flatten().map(move |name| (rule, name)))
+            .flat_map(|(rule, channel)| self.gateways_of_rule(rule, *channel).into_iter().map(move |name| (rule, name)))
             .filter(|(_, name)| is_capture(name))
             .map(|(rule, name)| {
                 let advice = "name one that does, as a capture only keeps messages";

@@ -17,12 +17,12 @@ use super::breaker::Admission;
 use super::gate::LinkGate;
 use super::gateway_handle::GatewayHandle;
 use super::guard::Permission;
-use super::hand_over::GatewayPosition;
 use super::in_flight::InFlight;
+use super::lane_list::{LaneList, lists_of_channel};
 use super::{Dispatcher, Tally};
 use crate::clock::Deadline;
 use crate::domain::{Channel, GatewayName, NewReminder};
-use crate::plan::{Account, decide};
+use crate::plan::{Account, Decision, decide};
 use crate::store::{ClaimRequest, ClaimResult, StoreError};
 
 /// When a lane ends by itself.
@@ -39,9 +39,9 @@ pub enum LaneEnd {
 pub struct SendLane {
     dispatcher: Arc<Dispatcher>,
     channel: Channel,
-    /// The channel's gateways, in the order in which they are tried.
-    handles: Arc<[Arc<GatewayHandle>]>,
-    gateway_index: u16,
+    handle: Arc<GatewayHandle>,
+    /// The lists of gateways that name it.
+    lists: Arc<[LaneList]>,
 }
 
 /// Lets every lane send what is due now, and again while one hands something on to another.
@@ -105,13 +105,12 @@ impl SendLane {
     /// The lanes of a channel, one for each of its gateways.
     #[must_use]
     pub fn of_channel(dispatcher: &Arc<Dispatcher>, channel: Channel, handles: Vec<GatewayHandle>) -> Vec<Self> {
-        let handles: Arc<[_]> = handles.into_iter().map(Arc::new).collect();
-        let indexes = 0..u16::try_from(handles.len()).unwrap_or(u16::MAX);
-        let lane = |gateway_index| {
-            let (dispatcher, handles) = (Arc::clone(dispatcher), Arc::clone(&handles));
-            Self { dispatcher, channel, handles, gateway_index }
+        let gateways = lists_of_channel(&dispatcher.policy.gateways, channel, handles);
+        let lane = |(handle, lists): (_, Vec<_>)| {
+            let dispatcher = Arc::clone(dispatcher);
+            Self { dispatcher, channel, handle, lists: lists.into() }
         };
-        indexes.map(lane).collect()
+        gateways.into_iter().map(lane).collect()
     }
 
     /// Sends what is due until it is `until`, or until `stop`. After `stop` nothing is claimed any more, and what is in
@@ -193,7 +192,7 @@ impl SendLane {
     }
 
     fn handle(&self) -> &Arc<GatewayHandle> {
-        &self.handles[usize::from(self.gateway_index)]
+        &self.handle
     }
 
     /// One round: settle and claim, hand over, wait for something to happen. `false` when the lane is drained.
@@ -260,8 +259,9 @@ impl SendLane {
         let mode = self.handle().gateway.link_mode();
         let gate = LinkGate::now(&self.dispatcher, mode).await?;
         let mut found = Backlog::Rest;
-        for index in self.gateway_indexes() {
-            let ClaimCounts { sent, not_sent, allowed } = self.claim_at(in_flight, index, limit, &gate).await?;
+        for (list, index) in self.queues(in_flight) {
+            let queue = (list, index);
+            let ClaimCounts { sent, not_sent, allowed } = self.claim_at(in_flight, queue, limit, &gate).await?;
             if sent >= limit || (sent < allowed && sent.saturating_add(not_sent) >= limit) {
                 return Ok(Backlog::Plenty);
             }
@@ -275,21 +275,22 @@ impl SendLane {
         Ok(found)
     }
 
-    /// The gateways whose reminders this lane sends: its own, and unhealthy ones before it.
-    fn gateway_indexes(&self) -> impl Iterator<Item = u16> {
-        let (elapsed, count) = (self.dispatcher.clock.elapsed(), self.handles.len());
-        let admits = move |index: usize| self.handles[index].breaker.admits(elapsed);
-        let unwell = move |index: &usize| matches!(admits(*index), Admission::NothingFor(_));
-        let own = usize::from(self.gateway_index);
-        let before = (1..count).map(move |back| (own + count - back) % count).take_while(unwell);
-        std::iter::once(own).chain(before).filter_map(|index| u16::try_from(index).ok())
+    /// The lists that name the gateway, each with the gateway indexes whose reminders it sends. Each claim begins with
+    /// the next list, so that none waits for the end of another's backlog.
+    fn queues(&self, in_flight: &mut InFlight) -> Vec<(&LaneList, u16)> {
+        let elapsed = self.dispatcher.clock.elapsed();
+        let turn = in_flight.turn % self.lists.len().max(1);
+        in_flight.turn = turn + 1;
+        let (later, sooner) = self.lists.split_at(turn);
+        let lists = sooner.iter().chain(later);
+        lists.flat_map(|list| list.gateway_indexes(elapsed).map(move |index| (list, index))).collect()
     }
 
     /// Claims up to `limit` of one gateway, lets through what `gate` does, and records the outcomes.
     async fn claim_at(
         &self,
         in_flight: &mut InFlight,
-        gateway_index: u16,
+        (list, gateway_index): (&LaneList, u16),
         limit: u32,
         gate: &LinkGate,
     ) -> Result<ClaimCounts, StoreError> {
@@ -316,9 +317,13 @@ impl SendLane {
         let from = clock.elapsed();
         let deadline = Deadline::new(Arc::clone(clock), from, settings.lease.mul_f32(0.9));
         in_flight.claim_failed = true;
-        let (policy, gate) = (Arc::clone(policy), gate.clone());
-        let decide = move |reminder: &NewReminder, account: &Account, now| {
-            gate.pass(decide(&policy, reminder, account, now), reminder)
+        let (policy, gate, first_index) = (Arc::clone(policy), gate.clone(), list.first_index);
+        let decide = move |reminder: &NewReminder, account: &Account, now| match decide(&policy, reminder, account, now)
+        {
+            Decision::Send(_) if let Some(gateway_index) = policy.gateways.elsewhere(reminder, first_index) => {
+                Decision::PassOn { gateway_index }
+            }
+            decision => gate.pass(decision, reminder),
         };
         let (counted, claimed) = store.settle_and_claim(&in_flight.outcomes, &request, &decide).await?;
         in_flight.claim_failed = false;
@@ -334,13 +339,11 @@ impl SendLane {
             in_flight.outcomes.extend(sending.into_iter().map(|one| refused.settle(one, gateway_index, now)));
             return Ok(ClaimCounts { sent: 0, ..taken });
         }
-        let gateway_count = u16::try_from(self.handles.len()).unwrap_or(u16::MAX);
         for claimed in sending {
             // The contact hours and the window that were open at the claim must still be open when it leaves.
             let useful = (claimed.to_send.until - now).to_std().unwrap_or_default();
             let deadline = deadline.or_sooner(from, useful);
-            let (dispatcher, handle) = (Arc::clone(&self.dispatcher), Arc::clone(handle));
-            let stand = GatewayPosition { handle, gateway_index: self.gateway_index, gateway_count };
+            let (dispatcher, stand) = (Arc::clone(&self.dispatcher), list.position());
             let permits = Arc::clone(&in_flight.permits);
             in_flight.sending.spawn(async move {
                 let _slot = permits.acquire_owned().await;

@@ -20,7 +20,7 @@ use crate::store::{
     StoreError,
 };
 
-use super::LinkGate;
+use super::LinkGates;
 pub use outlook::DecisionForecast;
 use outlook::answers;
 pub use telling::StepExplanation;
@@ -166,7 +166,7 @@ struct DueDateFacts {
 pub async fn explain(
     store: &(impl LedgerStore + RejectStore + ReminderStore + ?Sized),
     policy: &Policy,
-    gates: &BTreeMap<Channel, LinkGate>,
+    gates: &LinkGates,
     request: &ExplainRequest,
     scans: Span,
 ) -> Result<Explanation, ExplainError> {

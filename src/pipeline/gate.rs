@@ -2,14 +2,36 @@
 //! send instant, after everything else; `explain` and `resend` ask it as well, so that they promise nothing that it
 //! holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::{Dispatcher, RouteSnapshot, StaleSource};
-use crate::domain::{HoldCause, HoldReason, LinkMode, NewReminder, Step};
+use crate::domain::{Channel, GatewayName, HoldCause, HoldReason, LinkMode, MerchantId, NewReminder, Step};
 use crate::plan::{Decision, Policy};
 use crate::store::StoreError;
+
+/// The gates of the first gateway of each merchant.
+#[derive(Debug, Clone, Default)]
+pub struct LinkGates {
+    policy: Arc<Policy>,
+    gates: BTreeMap<GatewayName, LinkGate>,
+}
+
+impl LinkGates {
+    /// By the gateways that `policy` names for merchants, each with its gate.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, gates: BTreeMap<GatewayName, LinkGate>) -> Self {
+        Self { policy, gates }
+    }
+
+    /// The gate of the gateway that carries a merchant's messages as long as it is well; `None` where it has none.
+    #[must_use]
+    pub fn of(&self, channel: Channel, merchant: &MerchantId) -> Option<&LinkGate> {
+        self.gates.get(self.policy.gateways.first(channel, merchant)?)
+    }
+}
 
 /// Holds messages of a claim whose links, in one mode, lead nowhere, or whose source is stale; passes everything by
 /// default.

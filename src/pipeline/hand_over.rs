@@ -21,11 +21,14 @@ use crate::store::ClaimedReminder;
 /// The code of a message that was not sent because it exceeds the size limits.
 const TOO_LONG: &str = "message_too_long";
 
-/// Where among the channel's gateways a reminder is handed over.
+/// Where among its merchant's gateways a reminder is handed over.
 #[derive(Debug, Clone)]
 pub(super) struct GatewayPosition {
     pub(super) handle: Arc<GatewayHandle>,
-    pub(super) gateway_index: u16,
+    /// The gateway index of the first of those gateways.
+    pub(super) first_index: u16,
+    /// Which of them it is, from 0.
+    pub(super) place: u16,
     pub(super) gateway_count: u16,
 }
 
@@ -90,7 +93,8 @@ impl Dispatcher {
         let tried = AttemptContext {
             reminder: attempt.reminder(),
             attempt: attempt.number(),
-            gateway_index: stand.gateway_index,
+            first_index: stand.first_index,
+            place: stand.place,
             gateway_count: stand.gateway_count,
             expires_at: reminder.expires_at,
             in_doubt,

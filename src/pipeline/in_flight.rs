@@ -28,6 +28,8 @@ pub(super) struct InFlight {
     pub(super) tally: Tally,
     /// Outcomes are recorded with the next claim, unless the last one failed.
     pub(super) claim_failed: bool,
+    /// With which of the lists that name the gateway the next claim begins.
+    pub(super) turn: usize,
     /// Since when the rate has allowed nothing, on the clock's elapsed time.
     pub(super) rate_limited_since: Option<Duration>,
 }
@@ -46,6 +48,7 @@ impl InFlight {
             collected_at: now,
             tally: Tally::default(),
             claim_failed: false,
+            turn: 0,
             rate_limited_since: None,
         }
     }

@@ -20,6 +20,7 @@ mod hold;
 mod holds;
 mod import;
 mod in_flight;
+mod lane_list;
 mod look_up;
 mod mailbox;
 mod notice;
@@ -48,13 +49,13 @@ pub use explain::{
     RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
 };
 pub use forecast::{
-    Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, GatewayBacklog, Outlook, Peaks,
+    Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, GatewayBacklog, HourKey, Outlook, Peaks,
     ReminderDifference, StepDifference, Volume, compare, forecast,
 };
 pub use forms::MessageForms;
 pub use freshness::{Freshness, StaleSource};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
-pub use gate::LinkGate;
+pub use gate::{LinkGate, LinkGates};
 pub use gateway_handle::GatewayHandle;
 pub use guard::{Guard, GuardHold};
 pub use hold::{HoldError, hold};

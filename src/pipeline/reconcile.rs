@@ -260,6 +260,7 @@ fn settle(
     now: DateTime<Utc>,
 ) -> Option<(Settlement, Option<Receipt>)> {
     let UnknownReminder { attempt, reminder, times, .. } = unknown;
+    let gateway_index = dispatcher.policy.gateways.first_index(reminder.key.channel, &reminder.key.borrower.merchant);
     match found {
         Some((LookUp::Accepted { provider_id, fate }, account)) => {
             let preferred = account.borrower.and_then(|borrower| borrower.preferred_channel);
@@ -283,7 +284,7 @@ fn settle(
         }
         Some((LookUp::NotSent, _)) => {
             let outcome = Outcome::NotSent { code: Code::new("looked_up") };
-            return Some((attempt.settle(outcome, Next::Retry { not_before: now, gateway_index: 0 }, now), None));
+            return Some((attempt.settle(outcome, Next::Retry { not_before: now, gateway_index }, now), None));
         }
         Some((LookUp::Unclear, _)) | None => {}
     }
@@ -292,6 +293,6 @@ fn settle(
     let second = reminder.key.channel == Channel::Email && times == 1 && now < reminder.expires_at;
     second.then(|| {
         let outcome = Outcome::Unknown { code: Code::new(SENT_ONCE_MORE) };
-        (attempt.settle(outcome, Next::Retry { not_before: now, gateway_index: 0 }, now), None)
+        (attempt.settle(outcome, Next::Retry { not_before: now, gateway_index }, now), None)
     })
 }

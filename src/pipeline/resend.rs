@@ -137,6 +137,9 @@ pub enum ResendError {
     /// The same is on its way already, or has just gone.
     #[error("{0}; see `dueherald reminders show {id}`, or send one more with --again", id = .0.id)]
     Earlier(EarlierResend),
+    /// No gateway carries the merchant's messages on that channel.
+    #[error("no gateway carries {0} for {1}; write [channels.{0}] in the config, or gateways of the merchant's own")]
+    NoGateway(Channel, MerchantId),
     /// Somebody else asked for the same at the same moment.
     #[error("somebody has just resent the same; look at it with `dueherald reminders list`")]
     JustResent,
@@ -146,7 +149,7 @@ pub enum ResendError {
 }
 
 /// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
-/// What `gate` or anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it
+/// What `gate`, the merchant's, or anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it
 /// would come out of the blue.
 ///
 /// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at
@@ -156,15 +159,16 @@ pub enum ResendError {
 /// # Errors
 /// When it is unclear what is meant, when an earlier one is on its way, or when it would not be sent:
 /// [`ResendError::Refused`] says why.
-pub async fn resend(
+pub async fn resend<'g>(
     store: &(impl LedgerStore + OutboxStore + ReminderStore + ?Sized),
     policy: &Policy,
-    gate: &LinkGate,
+    gate: &(dyn Fn(&MerchantId) -> Option<&'g LinkGate> + Sync),
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<ReminderId, ResendError> {
     let AuditNote { actor, reason } = request.audit_note.clone();
     let (borrower, due_date) = find(store, &request).await?;
+    let gate = gate(&borrower.merchant).ok_or(ResendError::NoGateway(request.channel, borrower.merchant.clone()))?;
     let earlier = earlier(store, &borrower, due_date, request.channel).await?;
     let (number, of) = (next_number(&earlier), earlier.first().map(|view| view.reminder.id));
     let key = ReminderKey { borrower, due_date, step: Step::Manual { number }, channel: request.channel };
@@ -174,7 +178,7 @@ pub async fn resend(
     let endless = NewReminder { key, origin, not_before: now, expires_at: DateTime::<Utc>::MAX_UTC };
     let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
     match gate.pass(decide(policy, &endless, &account, now), &endless) {
-        Decision::Send(_) => {}
+        Decision::Send(_) | Decision::PassOn { .. } => {}
         Decision::Defer { reason: DeferReason::OnHold, .. } => {
             return Err(ResendError::Refused(ResendRefusal::Skip(SkipReason::OnHold)));
         }

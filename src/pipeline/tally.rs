@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::figures::SKIPPED;
 use crate::domain::{Next, Settlement, SkipReason};
-use crate::plan::Decision;
+use crate::plan::{Decision, GatewayLists};
 
 /// Counts of a lane's outcomes and decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +54,7 @@ impl Tally {
             }
             Decision::Defer { .. } => self.deferred += 1,
             Decision::Hold(_) => self.held += 1,
+            Decision::PassOn { .. } => self.passed_on += 1,
             Decision::Send(_) => {}
         }
     }
@@ -61,7 +62,7 @@ impl Tally {
     pub(super) fn settled(&mut self, settlement: &Settlement) {
         match settlement.next() {
             Next::Accepted => self.accepted += 1,
-            Next::Retry { gateway_index: 0, .. } => self.retried += 1,
+            Next::Retry { gateway_index, .. } if GatewayLists::is_first(*gateway_index) => self.retried += 1,
             Next::Retry { .. } => self.passed_on += 1,
             Next::Hold { .. } => self.held += 1,
             Next::Failed => self.failed += 1,

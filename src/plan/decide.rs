@@ -11,7 +11,7 @@ use super::planner::{a_later_step_is_due, is_reminded_by};
 use super::preferences::narrowed;
 use super::recheck::{other_channel, rule_of, window};
 use super::sms_numbers::usable_address;
-use super::{Caps, Contact, RecipientAllowlist, Rule, RulesMatch, Terms, local_date, pack, to_utc};
+use super::{Caps, Contact, GatewayLists, RecipientAllowlist, Rule, RulesMatch, Terms, local_date, pack, to_utc};
 use crate::domain::{
     Address, Borrower, Channel, HoldCause, HoldReason, Installment, InstallmentId, InstallmentStatus, Locale, Merchant,
     MerchantId, NewReminder, NoticeFacts, NoticeState, OPTED_OUT, Origin, ReminderKey, RequiredTexts, RouteKey,
@@ -33,6 +33,8 @@ pub struct Policy {
     pub caps: Option<Caps>,
     /// The only allowed recipients; everybody, if there is no list.
     pub only_to: Option<RecipientAllowlist>,
+    /// By which gateways each merchant's messages leave.
+    pub gateways: GatewayLists,
 }
 
 impl Policy {
@@ -107,6 +109,8 @@ pub enum DeferReason {
     Capped,
     /// By the rule and the borrower as they are now, its time is yet to come.
     NotYet,
+    /// Its merchant's messages leave by another gateway, for which it waits now.
+    OtherGateway,
 }
 
 impl DeferReason {
@@ -119,6 +123,7 @@ impl DeferReason {
             Self::OnHold => "on_hold",
             Self::Capped => "capped",
             Self::NotYet => "not_yet",
+            Self::OtherGateway => "other_gateway",
         }
     }
 }
@@ -170,6 +175,11 @@ pub enum Decision {
         reason: SkipReason,
         /// The other channel.
         to: Channel,
+    },
+    /// At once, by another gateway: it waited for one that does not carry its merchant's messages.
+    PassOn {
+        /// The gateway index for which it is to wait.
+        gateway_index: u16,
     },
 }
 

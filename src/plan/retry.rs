@@ -29,9 +29,11 @@ pub struct AttemptContext {
     pub reminder: ReminderId,
     /// Its attempt, from 1.
     pub attempt: u32,
-    /// Through which of the channel's gateways, from 0.
-    pub gateway_index: u16,
-    /// How many gateways the channel has.
+    /// The gateway index of the first of the merchant's gateways.
+    pub first_index: u16,
+    /// Through which of them, from 0.
+    pub place: u16,
+    /// How many gateways the merchant has.
     pub gateway_count: u16,
     /// When the reminder ceases to be of use.
     pub expires_at: DateTime<Utc>,
@@ -39,7 +41,7 @@ pub struct AttemptContext {
     pub in_doubt: bool,
 }
 
-/// The next step after an outcome. An unknown outcome is never tried again (I3). A retryable one goes to the channel's
+/// The next step after an outcome. An unknown outcome is never tried again (I3). A retryable one goes to the merchant's
 /// next gateway at once; after the last one, to the first again, with the pause that the gateway asked for or else with
 /// exponential back-off and jitter, while attempts and time are left.
 #[must_use]
@@ -57,7 +59,7 @@ fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, 
         Outcome::Unknown { .. } => return Next::Unknown,
         Outcome::Rejected { scope: RejectScope::Recipient | RejectScope::OptedOut, .. } => return Next::Failed,
         // No other gateway is left that might take it.
-        Outcome::Rejected { scope: RejectScope::Content, .. } if tried.gateway_index + 1 >= tried.gateway_count => {
+        Outcome::Rejected { scope: RejectScope::Content, .. } if tried.place + 1 >= tried.gateway_count => {
             return Next::Failed;
         }
         Outcome::Rejected { scope: RejectScope::Content | RejectScope::Gateway, .. } | Outcome::NotSent { .. } => None,
@@ -68,8 +70,9 @@ fn follow_alone(policy: &RetryPolicy, tried: AttemptContext, outcome: &Outcome, 
     if tried.attempt >= policy.max_attempts.saturating_mul(gateway_count) {
         return Next::Failed;
     }
-    let gateway_index = (tried.gateway_index + 1) % tried.gateway_count.max(1);
-    if gateway_index != 0 {
+    let place = (tried.place + 1) % tried.gateway_count.max(1);
+    let gateway_index = tried.first_index + place;
+    if place != 0 {
         return Next::Retry { not_before: now, gateway_index };
     }
     let round = tried.attempt.div_ceil(gateway_count);
@@ -116,13 +119,18 @@ mod tests {
         through(attempt, 0, 1, outcome)
     }
 
-    fn through(attempt: u32, gateway_index: u16, gateway_count: u16, outcome: &Outcome) -> Next {
+    fn through(attempt: u32, place: u16, gateway_count: u16, outcome: &Outcome) -> Next {
+        in_list(0, attempt, place, gateway_count, outcome)
+    }
+
+    fn in_list(first_index: u16, attempt: u32, place: u16, gateway_count: u16, outcome: &Outcome) -> Next {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let expires_at = now + TimeDelta::days(1);
         let tried = AttemptContext {
             reminder: ReminderId(7),
             attempt,
-            gateway_index,
+            first_index,
+            place,
             gateway_count,
             expires_at,
             in_doubt: false,
@@ -158,7 +166,8 @@ mod tests {
         let second = |attempt| AttemptContext {
             reminder: ReminderId(7),
             attempt,
-            gateway_index: 0,
+            first_index: 0,
+            place: 0,
             gateway_count: 1,
             expires_at,
             in_doubt: true,
@@ -196,5 +205,15 @@ mod tests {
             "never elsewhere"
         );
         assert_eq!(through(12, 1, 2, &refused), Next::Failed, "six rounds of two gateways");
+    }
+
+    #[test]
+    fn a_retry_stays_in_the_list_of_its_merchant() {
+        let refused = Outcome::NotSent { code: Code::new("connect") };
+        let index = |place| match in_list(32, 1, place, 2, &refused) {
+            Next::Retry { gateway_index, .. } => gateway_index,
+            other => panic!("{other:?} is no retry"),
+        };
+        assert_eq!([index(0), index(1)], [33, 32]);
     }
 }

@@ -9,7 +9,8 @@ use crate::domain::{Borrower, Merchant};
 
 impl DeferReason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped, Self::NotYet];
+    pub const ALL: [Self; 6] =
+        [Self::ContactHours, Self::Holiday, Self::OnHold, Self::Capped, Self::NotYet, Self::OtherGateway];
 
     /// The reason as a colleague would say it.
     #[must_use]
@@ -20,6 +21,7 @@ impl DeferReason {
             Self::OnHold => "the borrower is on hold until then",
             Self::Capped => "a frequency cap is reached that day",
             Self::NotYet => "its time was moved, and is yet to come",
+            Self::OtherGateway => "another gateway carries its merchant's messages, and it waits for that one",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::{
     Attempt, BorrowerId, Channel, Event, Fence, GatewayName, HoldReason, ManualChange, MerchantId, MessageForm,
     NewReminder, Reminder, ReminderId, Settlement, State,
 };
-use crate::plan::{Account, Decision, RateLimit, RecentContacts, SendPlan};
+use crate::plan::{Account, Decision, GatewayLists, RateLimit, RecentContacts, SendPlan};
 
 /// The queue: reminders enter it, are claimed, and are settled.
 #[async_trait]
@@ -52,9 +52,9 @@ pub trait OutboxStore: Debug + Send + Sync {
     /// message needs it is recorded.
     async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError>;
 
-    /// Moves waiting reminders of a channel from gateways that it has no more to the first: after a change of the
-    /// config.
-    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError>;
+    /// Moves waiting and held reminders of a channel that wait for a gateway which their merchant has no more to its
+    /// first: after a change of the config. Where merchants have gateways of their own, it reads all that waits.
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError>;
 
     /// When the next planned reminder of the channel is to be sent; in the past if one is due now.
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError>;

@@ -4,6 +4,7 @@ mod api;
 mod calendars;
 mod gateways;
 mod jurisdictions;
+mod own_gateways;
 mod probes;
 mod routes;
 mod sending;
@@ -160,7 +161,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.database.max_connections, 4);
     assert_eq!(config.policy.rules[0].at.earliest().to_string(), "09:30:00");
     assert_eq!(config.policy.merchants["mall"].support.phone.as_deref(), Some("95188"));
-    let sms: Vec<_> = config.channels[&Channel::Sms].iter().map(GatewayName::as_str).collect();
+    let sms: Vec<_> = config.policy.gateways.shared(Channel::Sms).iter().map(GatewayName::as_str).collect();
     assert_eq!(sms, ["second", "capture-sms"]);
     let DatabaseUrl::Postgres { url } = &config.database.url else { panic!("it was set to PostgreSQL") };
     assert_eq!(url.expose_secret(), "postgres://user:s3cret@host/db?sslmode=verify-full");

@@ -219,7 +219,7 @@ fn leaves(
             assert!(is_decent(until), "{:?} is put off to {until}", due.borrower);
             0
         }
-        Decision::Skip(_) | Decision::Switch { .. } | Decision::Hold(_) => 0,
+        Decision::Skip(_) | Decision::Switch { .. } | Decision::Hold(_) | Decision::PassOn { .. } => 0,
     }
 }
 

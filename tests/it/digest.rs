@@ -40,7 +40,7 @@ fn decided(mode: ChannelMode, about: u32, channel: Channel, account: &Account) -
             Ok(installments.iter().map(|one| one.id.to_string()).collect())
         }
         Decision::Skip(reason) | Decision::Switch { reason, .. } => Err(reason),
-        Decision::Defer { .. } | Decision::Hold(_) => panic!("it is ten in the morning"),
+        Decision::Defer { .. } | Decision::Hold(_) | Decision::PassOn { .. } => panic!("it is ten in the morning"),
     }
 }
 

@@ -7,6 +7,7 @@ mod fallback;
 mod health;
 mod ledger_age;
 mod opt_outs;
+mod own_gateways;
 mod rates;
 mod stops;
 mod unknown;

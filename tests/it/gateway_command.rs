@@ -82,3 +82,40 @@ async fn a_list_tells_breakers_and_the_last_error_of_all_daemons() {
     assert_eq!((&health["breaker"], &health["open_in"]), (&"open".into(), &2.into()), "{json}");
     assert_eq!(health["last_error"], "http-502", "{json}");
 }
+
+#[test]
+fn a_merchants_own_gateway_carries_its_messages_and_is_named_wherever_gateways_are() {
+    let desk = Desk::new(None);
+    let file = desk.path("dueherald.toml");
+    let config = std::fs::read_to_string(&file).expect("init wrote it");
+    let mall = "[merchants.mall]\n";
+    assert!(config.contains(mall));
+    let config = config.replacen(mall, &format!("{mall}gateways = {{ sms = [\"mall-sms\", \"capture-sms\"] }}\n"), 1);
+    let own = "\n[gateways.mall-sms]\nkind = \"capture\"\nchannel = \"sms\"\nfolder = \"captured-mall\"\n";
+    crate::commands::write_private(&file, &(config + own));
+    desk.run(&["migrate"]).went_well();
+    desk.run(&["import", "sample.csv"]).went_well();
+
+    let listed = desk.run(&["gateway", "list"]).went_well();
+    let place = |name: &str| listed.lines().find(|line| line.starts_with(name)).expect("it is listed").to_owned();
+    assert!(place("mall-sms").contains(" 1 of mall "), "{listed}");
+    assert!(place("capture-sms").contains(" 1, 2 of mall "), "{listed}");
+
+    let (_, at) = crate::commands::today();
+    let forecast = desk.run(&["forecast", "--at", &at, "--days", "2", "--format", "json"]).went_well();
+    let forecast: serde_json::Value = serde_json::from_str(&forecast).expect("JSON");
+    let through = |name: &str| {
+        let all = forecast["gateways"].as_array().expect("gateways");
+        all.iter().find(|one| one["gateway"] == name).map(|one| one["messages"].as_u64().expect("a number"))
+    };
+    assert!(through("mall-sms").is_some_and(|messages| messages > 0), "{forecast}");
+    assert_eq!(through("capture-sms"), Some(0), "{forecast}");
+
+    desk.run(&["scan", "--at", &at]).went_well();
+    desk.run(&["dispatch", "--drain", "--at", &at]).went_well();
+    let of_mall = |texts: Vec<String>| texts.iter().filter(|text| text.starts_with("【示例商城】")).count();
+    let folder = std::fs::read_dir(desk.path("captured-mall")).expect("messages are kept").flatten();
+    let kept = folder.map(|file| std::fs::read_to_string(file.path()).expect("a message")).collect();
+    assert!(of_mall(kept) > 0);
+    assert_eq!(of_mall(desk.captured()), 0, "none leaves by the channel's gateway");
+}

@@ -42,7 +42,8 @@ fn to_borrower() -> ResendRequest {
 }
 
 async fn asked(store: &MemoryStore, request: ResendRequest, now: &str) -> Result<ReminderId, ResendError> {
-    resend(store, &policy(), &LinkGate::default(), request, at(now)).await
+    let gate = LinkGate::default();
+    resend(store, &policy(), &|_| Some(&gate), request, at(now)).await
 }
 
 #[tokio::test]
@@ -118,13 +119,15 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
         (gate(routes(), vec![stale]), HoldReason::StaleSource, "too old to remind from"),
     ];
     for (gate, reason, words) in cases {
-        let refused = resend(&store, &policy(), &gate, to_borrower(), at(TEN)).await.expect_err("it would be held");
+        let sent = resend(&store, &policy(), &|_| Some(&gate), to_borrower(), at(TEN)).await;
+        let refused = sent.expect_err("it would be held");
         assert!(matches!(refused, ResendError::Refused(ResendRefusal::Held(held)) if held == reason), "{refused}");
         assert!(refused.to_string().contains(words), "{refused}");
     }
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
     assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
-    resend(&store, &policy(), &gate(routes(), Vec::new()), to_borrower(), at(TEN)).await.expect("the way is open");
+    let open = gate(routes(), Vec::new());
+    resend(&store, &policy(), &|_| Some(&open), to_borrower(), at(TEN)).await.expect("the way is open");
 }
 
 #[tokio::test]

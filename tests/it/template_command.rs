@@ -44,7 +44,7 @@ fn run(line: &str) -> Result<(String, Option<CheckVerdict>), TemplateCommandErro
     match command {
         TemplateCommand::List(args) => list(&args, &renderer(), &mut out)?,
         TemplateCommand::Check(args) => {
-            verdict = Some(check(&args, Ok(&renderer()), &policy(merchants()), None, &mut out)?);
+            verdict = Some(check(&args, Ok(&renderer()), &policy(merchants()), &|_| None, &mut out)?);
         }
         TemplateCommand::Preview(args) => preview_sample(&args, &renderer(), &merchants(), &mut out)?,
     }
@@ -94,7 +94,7 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
         let mut out = Vec::new();
         let args = CheckArgs { max_segments: 4 };
         let verdict =
-            check(&args, Ok(renderer), &policy(in_jurisdiction(code)), None, &mut out).expect("a vector takes all");
+            check(&args, Ok(renderer), &policy(in_jurisdiction(code)), &|_| None, &mut out).expect("a vector takes all");
         (verdict, String::from_utf8(out).expect("output is UTF-8"))
     };
     let (verdict, text) = told(&own, "us");
@@ -150,7 +150,7 @@ fn check_tells_the_price_of_each_sms() {
     let currency = Currency::new("CNY").expect("a code");
     let price = Price { amount: "0.045".parse().expect("a number"), per: PriceUnit::Segment, currency };
     let (args, mut out) = (CheckArgs { max_segments: 4 }, Vec::new());
-    check(&args, Ok(&renderer()), &policy(merchants()), Some(&price), &mut out).expect("a vector takes all");
+    check(&args, Ok(&renderer()), &policy(merchants()), &|_| Some(price), &mut out).expect("a vector takes all");
     let text = String::from_utf8(out).expect("output is UTF-8");
     assert!(text.contains("1 part, 0.045 CNY") && text.contains("2 parts, 0.09 CNY"), "{text}");
 }
@@ -186,7 +186,7 @@ fn check_shows_every_problem_of_templates_that_do_not_load() {
     let Ok(Line { command: TemplateCommand::Check(args) }) = Line::try_parse_from(["dueherald", "check"]) else {
         panic!("this is the check command");
     };
-    let verdict = check(&args, Err(&problems), &policy(merchants()), None, &mut out).expect("a vector takes all");
+    let verdict = check(&args, Err(&problems), &policy(merchants()), &|_| None, &mut out).expect("a vector takes all");
     assert_eq!(verdict, CheckVerdict::Broken);
     let text = String::from_utf8(out).expect("output is UTF-8");
     assert!(

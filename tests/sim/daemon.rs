@@ -131,6 +131,7 @@ fn posts(life: &Arc<Life>) -> Vec<(Arc<FaultyGateway>, Option<RateLimit>)> {
         (gateway(0, "alpha", Channel::Sms, LinkMode::Personal, true), Some(rate)),
         (gateway(1, "beta", Channel::Sms, LinkMode::Fixed, false), None),
         (gateway(2, "mail", Channel::Email, LinkMode::Personal, false), None),
+        (gateway(3, "gamma", Channel::Sms, LinkMode::Personal, true), None),
     ]
 }
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use crate::postgres::{TestDatabase, database};
+use crate::town::gateways;
 use crate::world::World;
 
 /// How many connections a daemon has: few, so that what one operation leaves behind on a connection meets the next.
@@ -49,12 +50,14 @@ impl Database {
                 let made = folder.insert(tempfile::tempdir().expect("a folder can be made"));
                 let url = format!("sqlite:{}", made.path().join("world.db").display());
                 let store = SqliteStore::open(&url, time).await.expect("the file can be opened");
+                let store = store.with_gateway_lists(Arc::new(gateways(0)));
                 Arc::new(TaskStore::new(Arc::new(store), running.clone()))
             }
             Self::Postgres => {
                 let url = on_server.insert(database().await).url();
                 let store =
                     PostgresStore::connect(&url.into(), CONNECTIONS, Some(time)).await.expect("the server answers");
+                let store = store.with_gateway_lists(Arc::new(gateways(0)));
                 Arc::new(TaskStore::new(Arc::new(store), running.clone()))
             }
         };

@@ -157,10 +157,12 @@ pub(crate) enum Bug {
     Unguarded,
     /// Records that daemons put into a restored database are lost.
     HandInLost,
+    /// A message leaves by a gateway that is not its merchant's.
+    OthersGateway,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::MarkAfterSend,
         Self::NoFence,
         Self::ReapToPlanned,
@@ -183,6 +185,7 @@ impl Bug {
         Self::ReleaserAsleep,
         Self::Unguarded,
         Self::HandInLost,
+        Self::OthersGateway,
     ];
 
     /// Whether it only shows where the database goes back in time.

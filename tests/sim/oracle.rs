@@ -16,7 +16,7 @@ use dueherald::store::{ClaimedReminder, QueueCounts, ReminderView};
 
 use crate::daemon::POLL;
 use crate::gateway::FaultyGateway;
-use crate::town::{HOLIDAYS, WORKING_DAYS, policy};
+use crate::town::{HOLIDAYS, WORKING_DAYS, gateways, policy};
 use crate::world::World;
 
 /// Where a borrower of the American merchant may live whose phone is American.
@@ -306,6 +306,8 @@ impl Oracle {
             machine: gateway.life.machine,
             at: world.clock.elapsed(),
         };
+        let is_own = gateways(0).of(handover.to.channel(), &key.borrower.merchant).contains(&gateway.name);
+        self.expect(is_own, "I11", || format!("{id} #{number} left by {}, which is another merchant's", gateway.name));
         self.accepted_once(&key, taken, handover.to.channel(), events);
         if self.forgotten.iter().any(|forgotten| forgotten.borrower == key.borrower) {
             // No cap can count what nobody remembers.

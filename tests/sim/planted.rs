@@ -8,13 +8,14 @@ use dueherald::domain::{
     Attempt, Channel, Code, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderId, ReminderKey, Settlement,
     SkipReason,
 };
-use dueherald::plan::{Account, Decision, Progress, SendPlan};
+use dueherald::plan::{self, Account, Decision, Progress, SendPlan};
 use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, ReconcileStore, StoreError, WriteMode};
 
 use crate::faults::Bug;
 use crate::observation::view;
 use crate::oracle::is_late;
 use crate::store::FaultyStore;
+use crate::town::policy;
 use crate::world::{World, lock};
 
 /// The right to write about a reminder that is being sent or unknown, for bugs that have lost or kept it wrongly.
@@ -127,6 +128,16 @@ impl FaultyStore {
                     other => other,
                 };
                 self.inner().claim(request, &elsewhere).await
+            }
+            Some(Bug::OthersGateway) => {
+                let policy = policy(0, world.caps.clone());
+                let anywhere = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| match asked
+                    .decide(reminder, account, now)
+                {
+                    Decision::PassOn { .. } => plan::decide(&policy, reminder, account, now),
+                    other => other,
+                };
+                self.inner().claim(request, &anywhere).await
             }
             _ => self.inner().claim(request, decide).await,
         }

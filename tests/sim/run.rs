@@ -211,7 +211,7 @@ impl Driver {
             }
         }
         if world.strikes(faults.outage) {
-            let (gateway, hours) = (world.draw(|rng| rng.usize(0..3)), world.minutes(10, 12 * 60));
+            let (gateway, hours) = (world.draw(|rng| rng.usize(0..4)), world.minutes(10, 12 * 60));
             world.after(moment(), NoticeAction::Outage(gateway, hours));
         }
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::Clock;
 use dueherald::domain::{Channel, MessageForm, NewReminder, Reminder, ReminderId, ReminderKey, Settlement, State};
-use dueherald::plan::{Mark, PlanItem, rules_of};
+use dueherald::plan::{GatewayLists, Mark, PlanItem, rules_of};
 use dueherald::store::{
     Changes, ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, PlanResult, ReconcileStore, ScanState,
     ScanStore, SchemaStore, StoreError, TurnStore, UnknownReminder, WriteMode,
@@ -228,9 +228,9 @@ impl OutboxStore for FaultyStore {
         self.inner().keep_form(form).await
     }
 
-    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
         self.before().await?;
-        self.inner().rehome(channel, gateway_count).await
+        self.inner().rehome(channel, lists).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday, WeekdaySet};
 use chrono_tz::Tz;
 use dueherald::domain::{
-    BorrowerKey, Channel, Currency, EmailAddress, FieldUpdate, InstallmentStatus, Locale, Merchant, Money, PersonName,
-    Phone, Route, RouteKind, Routes, Support,
+    BorrowerKey, Channel, Currency, EmailAddress, FieldUpdate, GatewayName, InstallmentStatus, Locale, Merchant, Money,
+    PersonName, Phone, Route, RouteKind, Routes, Support,
 };
 use dueherald::plan::{
-    Calendar, Cap, Caps, ChannelChoice, ChannelMode, Days, Filters, OnHoliday, Policy, Rule, RulesMatch, Terms,
-    TimeOfDay,
+    Calendar, Cap, Caps, ChannelChoice, ChannelMode, Days, Filters, GatewayLists, OnHoliday, Policy, Rule, RulesMatch,
+    Terms, TimeOfDay,
 };
 use dueherald::store::LedgerRow;
 use fastrand::Rng;
@@ -110,6 +110,15 @@ pub(crate) fn caps(rng: &mut Rng) -> Option<Caps> {
     Some(Caps { all, channels, across_merchants: rng.bool() })
 }
 
+/// The Chinese merchant has gateways of its own for SMS; after some changes of the config they are tried in another
+/// order.
+pub(crate) fn gateways(version: u32) -> GatewayLists {
+    let names = |names: &[&str]| names.iter().map(|name| name.parse().expect("a name")).collect::<Vec<GatewayName>>();
+    let own = if version % 3 == 1 { names(&["beta", "gamma"]) } else { names(&["gamma", "beta"]) };
+    let shared = [(Channel::Sms, names(&["alpha", "beta"])), (Channel::Email, names(&["mail"]))].into();
+    GatewayLists::new(shared, [("cn".parse().expect("an id"), [(Channel::Sms, own)].into())].into())
+}
+
 /// The rules, as they are at first (0) and after changes of the config.
 pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     let both = [Channel::Sms, Channel::Email];
@@ -157,7 +166,7 @@ pub(crate) fn policy(version: u32, caps: Option<Caps>) -> Policy {
     }
     let merchants = merchants().map(|merchant| (merchant.id.clone(), merchant)).into();
     let terms = [("cn".parse().expect("an id"), terms())].into();
-    Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps, only_to: None }
+    Policy { merchants, rules, rules_match: RulesMatch::All, terms, caps, only_to: None, gateways: gateways(version) }
 }
 
 /// The ledger at the start.

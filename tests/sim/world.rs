@@ -86,7 +86,7 @@ pub(crate) struct World {
     pub(crate) oracle: Mutex<Oracle>,
     pub(crate) trace: Mutex<Trace>,
     /// Until when each gateway is down.
-    pub(crate) down: Mutex<[Duration; 3]>,
+    pub(crate) down: Mutex<[Duration; 4]>,
     /// Daemons that died since the driver looked, by number of their life.
     pub(crate) deaths: Mutex<Vec<u32>>,
     /// Planted bug: what was handed out once already, and to which life.

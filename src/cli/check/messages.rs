@@ -9,7 +9,7 @@ use crate::render::Renderer;
 
 /// Prints the parts, and the price, of each SMS in the merchant's language with one instalment.
 pub(super) fn show(config: &Config, renderer: &Renderer, merchant: &Merchant, out: &mut dyn Write) -> io::Result<()> {
-    if !config.channels.contains_key(&Channel::Sms) {
+    if config.policy.gateways.of(Channel::Sms, &merchant.id).is_empty() {
         return Ok(());
     }
     let mut lengths = Vec::new();
@@ -20,7 +20,7 @@ pub(super) fn show(config: &Config, renderer: &Renderer, merchant: &Merchant, ou
             continue;
         }
         if let Ok(Some(length)) = sms_length(renderer, info, merchant, 1) {
-            lengths.push(format!("{} {}", info.template, parts_in_words(length.parts, sms_price(config))));
+            lengths.push(format!("{} {}", info.template, parts_in_words(length.parts, sms_price(config, merchant))));
         }
     }
     if lengths.is_empty() { Ok(()) } else { writeln!(out, "    SMS: {}", lengths.join("; ")) }

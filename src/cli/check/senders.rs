@@ -1,7 +1,7 @@
 //! Whether e-mail comes from the merchant's own domain: mail about a bill from another one looks like a fraud.
 
 use crate::config::{Config, GatewayConfig};
-use crate::domain::Merchant;
+use crate::domain::{Channel, Merchant};
 
 /// A remark for each merchant whose mail comes from a domain that is neither that of its links nor of its customer
 /// service.
@@ -10,6 +10,9 @@ pub(super) fn remarks(config: &Config) -> Vec<String> {
     for (name, gateway) in &config.gateways {
         let GatewayConfig::Smtp(settings) = gateway else { continue };
         for merchant in config.policy.merchants.values() {
+            if !config.policy.gateways.of(Channel::Email, &merchant.id).contains(name) {
+                continue;
+            }
             let own = settings.senders.get(&merchant.id).map(|sender| &sender.from);
             let from = own.unwrap_or(&settings.from).email.domain();
             let known = own_domains(merchant);

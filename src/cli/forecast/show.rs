@@ -9,10 +9,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::super::table::table;
-use crate::domain::{Channel, Currency};
+use crate::domain::{Channel, Currency, GatewayName};
 use crate::pipeline::{Busy, Costs, Forecast, ForecastGateway, GatewayBacklog, Peaks};
 
-type ForecastGateways = BTreeMap<Channel, ForecastGateway>;
+type ForecastGateways = BTreeMap<GatewayName, ForecastGateway>;
 
 /// Prints it for people.
 pub(super) fn tables(
@@ -33,8 +33,8 @@ pub(super) fn tables(
         writeln!(out, "{}\n", hours(forecast))?;
         writeln!(out, "{}\n", gateways(forecast, outlets))?;
     }
-    for (channel, outlet) in outlets {
-        if let Some(peaks) = forecast.peaks(*channel, outlet) {
+    for outlet in in_order(outlets) {
+        if let Some(peaks) = forecast.peaks(outlet) {
             print_pace(forecast, outlet, &peaks, out)?;
         }
     }
@@ -45,6 +45,13 @@ pub(super) fn tables(
         writeln!(out, "{skipped}\n")?;
     }
     notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+/// By channel, then by name.
+fn in_order(outlets: &ForecastGateways) -> Vec<&ForecastGateway> {
+    let mut ordered: Vec<_> = outlets.values().collect();
+    ordered.sort_by_key(|outlet| outlet.channel);
+    ordered
 }
 
 fn days(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
@@ -73,7 +80,7 @@ fn by_channel(before: &[&str], after: &[&str]) -> Table {
 /// By hour of the day, over all days.
 fn hours(forecast: &Forecast) -> Table {
     let mut by_hour = BTreeMap::<u32, BTreeMap<Channel, u64>>::new();
-    for ((_, hour, channel), volume) in &forecast.hours {
+    for ((_, hour, channel, _), volume) in &forecast.hours {
         *by_hour.entry(*hour).or_default().entry(*channel).or_default() += volume.messages;
     }
     let mut table = by_channel(&["HOUR"], &[]);
@@ -87,14 +94,14 @@ fn hours(forecast: &Forecast) -> Table {
 fn gateways(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
     let titles = ["GATEWAY", "CHANNEL", "MESSAGES", "COST", "BUSIEST HOUR", "MINUTE", "SECOND", "RATE"];
     let mut table = numbers(&titles, 2);
-    for (channel, outlet) in outlets {
-        let Some(peaks) = forecast.peaks(*channel, outlet) else { continue };
-        let volume = forecast.volume(None, *channel);
+    for outlet in in_order(outlets) {
+        let Some(peaks) = forecast.peaks(outlet) else { continue };
+        let volume = forecast.volume_through(None, &outlet.gateway);
         let cost = outlet.price.map(|price| price.of(volume.messages, volume.segments)).zip(outlet.price);
         let busy = |busy: Busy, form: &str| format!("{} at {}", busy.messages, local(forecast, busy.from, form));
         table.add_row([
             outlet.gateway.to_string(),
-            channel.to_string(),
+            outlet.channel.to_string(),
             volume.messages.to_string(),
             cost.map_or_else(|| "-".into(), |(cost, price)| amount(cost, price.currency.code())),
             busy(peaks.hour, "%m-%d %H:%M"),
@@ -141,14 +148,14 @@ pub(super) fn json(
     notes: &[String],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let hours = forecast.hours.iter().map(|((date, hour, channel), volume)| {
+    let hours = forecast.hours.iter().map(|((date, hour, channel, gateway), volume)| {
         json!({
             "date": date, "hour": hour, "channel": channel,
-            "gateway": outlets.get(channel).map(|outlet| outlet.gateway.as_str()),
+            "gateway": gateway.as_ref().map(GatewayName::as_str),
             "messages": volume.messages, "segments": volume.segments,
         })
     });
-    let gateways = outlets.iter().map(|(channel, outlet)| gateway_json(forecast, *channel, outlet));
+    let gateways = in_order(outlets).into_iter().map(|outlet| gateway_json(forecast, outlet));
     let whole = json!({
         "from": forecast.span.from,
         "until": forecast.span.until,
@@ -183,13 +190,13 @@ fn sums_json(forecast: &Forecast, outlets: &ForecastGateways, day: Option<NaiveD
     sums
 }
 
-fn gateway_json(forecast: &Forecast, channel: Channel, outlet: &ForecastGateway) -> Value {
-    let volume = forecast.volume(None, channel);
+fn gateway_json(forecast: &Forecast, outlet: &ForecastGateway) -> Value {
+    let volume = forecast.volume_through(None, &outlet.gateway);
     let busy = |busy: Busy| json!({ "from": busy.from, "messages": busy.messages });
-    let peaks = forecast.peaks(channel, outlet);
+    let peaks = forecast.peaks(outlet);
     json!({
         "gateway": outlet.gateway.as_str(),
-        "channel": channel,
+        "channel": outlet.channel,
         "messages": volume.messages,
         "segments": volume.segments,
         "cost": outlet.price.map(|price| {

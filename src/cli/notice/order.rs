@@ -175,7 +175,7 @@ fn channels(args: &CreateArgs, merchants: &[&Merchant], app: &App) -> Result<Vec
         return Err(CliError::Use(text));
     }
     let wanted: Vec<_> =
-        app.config.channels.keys().copied().filter(|one| args.channel.is_none_or(|own| own == *one)).collect();
+        app.policy.gateways.channels().filter(|one| args.channel.is_none_or(|own| own == *one)).collect();
     let mut problems = Vec::new();
     let carried = wanted.into_iter().filter(|channel| match carries(&args.template, *channel, merchants, app) {
         Ok(()) => true,
@@ -194,7 +194,10 @@ fn channels(args: &CreateArgs, merchants: &[&Merchant], app: &App) -> Result<Vec
 
 fn carries(template: &TemplateName, channel: Channel, merchants: &[&Merchant], app: &App) -> Result<(), String> {
     for merchant in merchants {
-        for gateway in gateways(channel, app) {
+        if app.policy.gateways.of(channel, &merchant.id).is_empty() {
+            return Err(format!("no gateway carries {channel} for {}; add one to [channels.{channel}]", merchant.id));
+        }
+        for gateway in gateways(channel, merchant, app) {
             if gateway.registered().is_some_and(|registered| !registered.carries(template.as_str(), merchant)) {
                 return Err(format!(
                     "gateway {} has no approved template {template} for {}; have one approved and write it into the \
@@ -221,8 +224,8 @@ fn carries(template: &TemplateName, channel: Channel, merchants: &[&Merchant], a
     Ok(())
 }
 
-fn gateways(channel: Channel, app: &App) -> impl Iterator<Item = &dyn Gateway> {
-    let names = app.config.channels.get(&channel).into_iter().flatten();
+fn gateways<'a>(channel: Channel, merchant: &Merchant, app: &'a App) -> impl Iterator<Item = &'a dyn Gateway> {
+    let names = app.policy.gateways.of(channel, &merchant.id).iter();
     names.filter_map(|name| app.gateways.get(name)).map(|gateway| &**gateway)
 }
 
@@ -263,7 +266,7 @@ fn show_samples(
     let phase = args.state.map_or(Phase::Before, DebtStage::phase);
     let wanted = merchants.iter().flat_map(|merchant| found.channels.keys().map(move |channel| (*merchant, *channel)));
     for (merchant, channel) in wanted.take(SHOWN) {
-        let Some(gateway) = gateways(channel, app).next() else { continue };
+        let Some(gateway) = gateways(channel, merchant, app).next() else { continue };
         let sample = Sample::new(merchant, &merchant.locale, phase, 1);
         let routes = sample.installments.iter().flat_map(|one| seen.open_for(one));
         let entry = routes.into_iter().find_map(|route| route.kind.fixed_page());

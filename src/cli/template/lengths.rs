@@ -6,9 +6,9 @@ use crate::domain::{Channel, Merchant, Message, Price, TemplateName};
 use crate::plan::pack;
 use crate::render::{RenderError, RenderRequest, Renderer, Sample, Segments, TemplateInfo, segments};
 
-/// The price of the gateway that sends SMS first, if the config names it.
-pub(in crate::cli) fn sms_price(config: &Config) -> Option<&Price> {
-    config.prices.get(config.channels.get(&Channel::Sms)?.first()?)
+/// The price of the gateway that sends a merchant's SMS first, if the config names it.
+pub(in crate::cli) fn sms_price<'c>(config: &'c Config, merchant: &Merchant) -> Option<&'c Price> {
+    config.prices.get(config.policy.gateways.first(Channel::Sms, &merchant.id)?)
 }
 
 /// The length of the SMS that a template makes for a merchant's borrower with so many sample instalments, with a link

@@ -2,14 +2,14 @@
 //! each decision sees what left before it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{DueDateFacts, Reason};
-use crate::domain::{Channel, NewReminder, ReminderId, ReminderKey};
-use crate::pipeline::LinkGate;
+use crate::domain::{NewReminder, ReminderId, ReminderKey};
+use crate::pipeline::LinkGates;
 use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
 
 /// A forecast of one decision.
@@ -39,7 +39,7 @@ pub(super) struct Waiting {
 /// Decides about all of it from `now` on.
 pub(super) fn answers(
     policy: &Policy,
-    gates: &BTreeMap<Channel, LinkGate>,
+    gates: &LinkGates,
     facts: &[DueDateFacts],
     waiting: Vec<Waiting>,
     now: DateTime<Utc>,
@@ -56,7 +56,11 @@ pub(super) fn answers(
                 queue.push(Reverse((*until, usize::MAX, key.clone())));
                 outlook.waiting(&reminder, *until)
             }
-            Decision::Defer { .. } | Decision::Hold(_) | Decision::Skip(_) | Decision::Switch { .. } => None,
+            Decision::Defer { .. }
+            | Decision::Hold(_)
+            | Decision::Skip(_)
+            | Decision::Switch { .. }
+            | Decision::PassOn { .. } => None,
         };
         if let Some(switched) = decision.switched(&reminder, at).filter(|other| !outlook.all.contains_key(&other.key)) {
             queue.push(Reverse((at, usize::MAX, switched.key.clone())));
@@ -79,7 +83,7 @@ struct Candidate {
 
 struct QueueOutlook<'a> {
     policy: &'a Policy,
-    gates: &'a BTreeMap<Channel, LinkGate>,
+    gates: &'a LinkGates,
     facts: &'a [DueDateFacts],
     now: DateTime<Utc>,
     all: HashMap<ReminderKey, Candidate>,
@@ -113,7 +117,7 @@ impl QueueOutlook<'_> {
         });
         account.contacts.extend(known);
         let decision = decide(self.policy, reminder, &account, at);
-        match self.gates.get(&channel) {
+        match self.gates.of(channel, &reminder.key.borrower.merchant) {
             Some(gate) => gate.at(at).pass(decision, reminder),
             None => decision,
         }
@@ -142,7 +146,7 @@ impl QueueOutlook<'_> {
 impl DecisionForecast {
     fn of(at: DateTime<Utc>, decision: Decision) -> Self {
         let (decision, until, why) = match decision {
-            Decision::Send(_) => ("send", None, None),
+            Decision::Send(_) | Decision::PassOn { .. } => ("send", None, None),
             Decision::Defer { until, reason } => {
                 let (word, text) = (reason.as_str().to_owned(), reason.explained().to_owned());
                 ("defer", Some(until), Some(Reason { word, text }))

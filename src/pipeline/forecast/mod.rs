@@ -30,11 +30,13 @@ use peaks::Flow;
 use play::{ForecastOutcome, play};
 use walk::{ForecastWalk, HELD};
 
-/// The gateway that carries a channel: its first, as long as that one is healthy.
+/// A gateway that carries messages as long as all are healthy: the first of a list.
 #[derive(Debug, Clone)]
 pub struct ForecastGateway {
     /// The name of the gateway.
     pub gateway: GatewayName,
+    /// The channel that it carries.
+    pub channel: Channel,
     /// The kind of link that it permits, which makes an SMS longer or shorter.
     pub link_mode: LinkMode,
     /// The approved templates, where it takes no free text.
@@ -68,8 +70,8 @@ pub struct Outlook<'a> {
     /// The composer of messages. Every SMS is rendered, so that its segments are counted and not guessed: 350
     /// thousand a second.
     pub composer: &'a Composer,
-    /// By channel, its gateway.
-    pub outlets: &'a BTreeMap<Channel, ForecastGateway>,
+    /// By name, the gateways that are the first of somebody.
+    pub outlets: &'a BTreeMap<GatewayName, ForecastGateway>,
 }
 
 /// Messages with what they count on a bill.
@@ -84,17 +86,20 @@ pub struct Volume {
 /// Sums of money by currency.
 pub type Costs = BTreeMap<&'static str, Decimal>;
 
+/// Local date, hour, channel and gateway.
+pub type HourKey = (NaiveDate, u32, Channel, Option<GatewayName>);
+
 /// A forecast of messages.
 #[derive(Debug, Clone)]
 pub struct Forecast {
     /// The time span.
     pub span: ForecastSpan,
-    /// By local date and hour (0 to 23), and channel; only those with a message. An hour that comes twice counts as
-    /// one.
-    pub hours: BTreeMap<(NaiveDate, u32, Channel), Volume>,
+    /// By local date and hour (0 to 23), channel and gateway; only those with a message. An hour that comes twice
+    /// counts as one.
+    pub hours: BTreeMap<HourKey, Volume>,
     /// By local date and reason; only those with a reminder.
     pub skipped: BTreeMap<(NaiveDate, SkipReason), u64>,
-    flows: BTreeMap<Channel, Flow>,
+    flows: BTreeMap<GatewayName, Flow>,
 }
 
 /// Plays the days of `span`.
@@ -155,15 +160,18 @@ impl Forecast {
                 return;
             }
         };
-        let Some(segments) = segments_of(of, to, what) else {
+        let outlet = of.policy.gateways.first(channel, &to.key.merchant).and_then(|name| of.outlets.get(name));
+        let Some(segments) = segments_of(of, outlet, to, what) else {
             *self.skipped.entry((local.date_naive(), SkipReason::BadTemplate)).or_default() += 1;
             return;
         };
         self.hours
-            .entry((local.date_naive(), local.hour(), channel))
+            .entry((local.date_naive(), local.hour(), channel, outlet.map(|outlet| outlet.gateway.clone())))
             .or_default()
             .add(Volume { messages: 1, segments });
-        self.flows.entry(channel).or_default().add(at, what.until);
+        if let Some(outlet) = outlet {
+            self.flows.entry(outlet.gateway.clone()).or_default().add(at, what.until);
+        }
     }
 
     /// Every local date of the span.
@@ -176,9 +184,18 @@ impl Forecast {
     /// The volume that leaves on a date, or in all, on a channel.
     #[must_use]
     pub fn volume(&self, day: Option<NaiveDate>, channel: Channel) -> Volume {
+        self.sum(day, |(_, _, on, _)| *on == channel)
+    }
+
+    /// What leaves on a date, or in all, through a gateway.
+    #[must_use]
+    pub fn volume_through(&self, day: Option<NaiveDate>, gateway: &GatewayName) -> Volume {
+        self.sum(day, |(_, _, _, through)| through.as_ref() == Some(gateway))
+    }
+
+    fn sum(&self, day: Option<NaiveDate>, is_wanted: impl Fn(&HourKey) -> bool) -> Volume {
         let mut volume = Volume::default();
-        let wanted =
-            self.hours.iter().filter(|((date, _, on), _)| *on == channel && day.is_none_or(|day| day == *date));
+        let wanted = self.hours.iter().filter(|(key, _)| is_wanted(key) && day.is_none_or(|day| day == key.0));
         wanted.for_each(|(_, one)| volume.add(*one));
         volume
     }
@@ -195,20 +212,20 @@ impl Forecast {
 
     /// The costs of the messages of a date, or of all, at gateways that name a price.
     #[must_use]
-    pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<Channel, ForecastGateway>) -> Costs {
+    pub fn costs(&self, day: Option<NaiveDate>, outlets: &BTreeMap<GatewayName, ForecastGateway>) -> Costs {
         let mut costs = Costs::new();
-        for (channel, outlet) in outlets {
+        for (name, outlet) in outlets {
             let Some(price) = &outlet.price else { continue };
-            let volume = self.volume(day, *channel);
+            let volume = self.volume_through(day, name);
             *costs.entry(Currency::code(price.currency)).or_default() += price.of(volume.messages, volume.segments);
         }
         costs
     }
 
-    /// The busiest times of a channel's gateway; `None` if nothing leaves there.
+    /// The busiest times of a gateway; `None` if nothing leaves there.
     #[must_use]
-    pub fn peaks(&self, channel: Channel, outlet: &ForecastGateway) -> Option<Peaks> {
-        self.flows.get(&channel)?.peaks(self.span.zone, outlet.rate)
+    pub fn peaks(&self, outlet: &ForecastGateway) -> Option<Peaks> {
+        self.flows.get(&outlet.gateway)?.peaks(self.span.zone, outlet.rate)
     }
 }
 
@@ -220,13 +237,12 @@ impl Volume {
 }
 
 /// The segments of a message, 0 for e-mail; `None` if its template does not render.
-fn segments_of(of: &Outlook<'_>, to: &Borrower, what: &SendPlan) -> Option<u64> {
+fn segments_of(of: &Outlook<'_>, outlet: Option<&ForecastGateway>, to: &Borrower, what: &SendPlan) -> Option<u64> {
     let channel = what.to.channel();
     if channel != Channel::Sms {
         return Some(0);
     }
     let merchant = of.policy.merchants.get(&to.key.merchant)?;
-    let outlet = of.outlets.get(&channel);
     let mode = outlet.map(|outlet| outlet.link_mode).unwrap_or_default();
     let registered = outlet.and_then(|outlet| outlet.registered.as_ref());
     // Links of all reminders are of one length.

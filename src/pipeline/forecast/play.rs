@@ -82,7 +82,7 @@ pub(super) fn play(
                 Some(prospects[*place].waiting(reminder.key.channel, until))
             }
             // Nobody foretells the end of a hold, and it may outlast the reminder.
-            Decision::Defer { .. } | Decision::Hold(_) => {
+            Decision::Defer { .. } | Decision::Hold(_) | Decision::PassOn { .. } => {
                 told(now, reminder, ForecastOutcome::Skipped(SkipReason::Expired));
                 None
             }

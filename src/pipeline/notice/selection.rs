@@ -191,7 +191,7 @@ pub async fn preview(
             }
             let count = preview.channels.entry(recipient.channel).or_default();
             match judge(&uncapped, &recipient, due, &stops, template, now) {
-                Decision::Send(_) => count.now += 1,
+                Decision::Send(_) | Decision::PassOn { .. } => count.now += 1,
                 Decision::Defer { .. } | Decision::Hold(_) => count.later += 1,
                 Decision::Skip(reason) | Decision::Switch { reason, .. } => {
                     *count.skipped.entry(reason.as_str()).or_default() += 1

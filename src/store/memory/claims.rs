@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables, notices};
 use crate::domain::{Channel, Event, MessageForm, NewReminder, ReminderId, Settlement};
-use crate::plan::Decision;
+use crate::plan::{Decision, GatewayLists};
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, OutboxStore, StoreError, WriteMode};
 
 /// How much a claim with a rate puts aside at once.
@@ -73,6 +73,10 @@ impl OutboxStore for MemoryStore {
                     outbox.defer(id, until, reason, now);
                     claimed.not_sent.push((id, Decision::Defer { until, reason }));
                 }
+                Decision::PassOn { gateway_index } => {
+                    outbox.pass_on(id, gateway_index, now);
+                    claimed.not_sent.push((id, Decision::PassOn { gateway_index }));
+                }
                 Decision::Hold(cause) => {
                     outbox.hold(id, cause.clone(), now);
                     claimed.not_sent.push((id, Decision::Hold(cause)));
@@ -104,8 +108,8 @@ impl OutboxStore for MemoryStore {
         Ok(())
     }
 
-    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
-        Ok(self.tables().outbox.rehome(channel, gateway_count))
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+        Ok(self.tables().outbox.rehome(channel, lists))
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

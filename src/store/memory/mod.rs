@@ -4,6 +4,7 @@ mod claims;
 mod digits;
 mod encryption;
 mod funnel;
+mod gateway_lists;
 mod gateway_states;
 mod holds;
 mod incarnation;

@@ -1,5 +1,6 @@
 //! The outbox of the memory store: reminders, queue and events.
 
+mod gateway_lists;
 mod hand_in;
 mod replans;
 
@@ -12,7 +13,7 @@ use crate::domain::{
     Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, MessageRecord, NewReminder, Next,
     Receipt, Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
 };
-use crate::plan::{Contact, DeferReason, Progress, RateState, RecentContacts};
+use crate::plan::{Contact, DeferReason, GatewayLists, Progress, RateState, RecentContacts};
 use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
 
 /// Reminders, the queue and the events.
@@ -27,6 +28,8 @@ pub(super) struct Outbox {
     held: BTreeSet<(HoldCause, Channel, ReminderId)>,
     events: BTreeMap<ReminderId, Vec<Event>>,
     pub(super) rates: HashMap<GatewayName, RateState>,
+    /// Which gateways what is put in waits for.
+    pub(super) gateway_lists: GatewayLists,
     /// New numbers are greater than this one.
     continue_behind: i64,
     /// To which route an attempt led by a link that is the same for everybody.
@@ -115,7 +118,8 @@ impl Outbox {
         if mode == WriteMode::Commit {
             self.keys.insert(plan.key.clone(), id);
             let stage = QueueStage::Planned { not_before: plan.not_before };
-            self.put(id, QueueRow { channel: plan.key.channel, gateway_index: 0, attempt: 0, gateway: None, stage });
+            let (channel, gateway_index) = (plan.key.channel, self.first_index(plan));
+            self.put(id, QueueRow { channel, gateway_index, attempt: 0, gateway: None, stage });
             self.reminders.insert(id, Reminder { id, planned_at: at, plan: plan.clone() });
         }
         Some(id)
@@ -204,7 +208,8 @@ impl Outbox {
         for (cause, _, id) in &released {
             let Some(queued) = self.take(*id) else { continue };
             self.append(Event::released(*id, queued.attempt, cause, now));
-            self.put(*id, QueueRow { gateway_index: 0, stage: QueueStage::Planned { not_before: now }, ..queued });
+            let gateway_index = GatewayLists::first_of_list(queued.gateway_index);
+            self.put(*id, QueueRow { gateway_index, stage: QueueStage::Planned { not_before: now }, ..queued });
         }
         released.len()
     }
@@ -404,21 +409,6 @@ impl Outbox {
             Some(Contact { id: one.id, key: one.plan.key.clone(), progress })
         };
         theirs.filter_map(contact).collect()
-    }
-
-    pub(super) fn rehome(&mut self, channel: Channel, gateway_count: u16) -> usize {
-        let lost = |queued: &QueueRow| {
-            queued.channel == channel
-                && queued.gateway_index >= gateway_count
-                && matches!(queued.stage, QueueStage::Planned { .. })
-        };
-        let lost: Vec<_> =
-            self.queue.iter().filter(|(_, queued)| lost(queued)).map(|(id, queued)| (*id, queued.clone())).collect();
-        let moved = lost.len();
-        for (id, queued) in lost {
-            self.put(id, QueueRow { gateway_index: 0, ..queued });
-        }
-        moved
     }
 
     pub(super) fn counts(&self, channel: Channel, now: DateTime<Utc>) -> QueueCounts {

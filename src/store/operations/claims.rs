@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::schema::end;
 use super::{SqlStore, claim, messages, outbox, views};
 use crate::domain::{Channel, MessageForm, NewReminder, ReminderId, Settlement};
+use crate::plan::GatewayLists;
 use crate::store::sql::queue::Move;
 use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
 
@@ -61,9 +62,9 @@ impl OutboxStore for SqlStore {
         Ok(tx.commit().await?)
     }
 
-    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
-        let moved = outbox::rehome(&mut tx, channel, gateway_count).await?;
+        let moved = outbox::rehome(&mut tx, channel, lists).await?;
         tx.commit().await?;
         Ok(moved)
     }

@@ -148,6 +148,8 @@ pub(super) fn tell(rest: &mut [LeasedReminder], decided: ReminderId, decision: &
         let Some(place) = contacts.iter().position(|contact| contact.id == decided) else { continue };
         match (decision, contacts[place].progress) {
             (Decision::Send(_), _) => contacts[place].progress = Progress::Sending,
+            // It waits as before.
+            (Decision::PassOn { .. }, _) => {}
             // It was in doubt before, so it may have gone.
             (_, Progress::Sent(_)) => {}
             (Decision::Defer { until, .. }, _) => contacts[place].progress = Progress::Planned(*until),

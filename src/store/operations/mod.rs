@@ -39,6 +39,6 @@ mod views;
 mod volumes;
 
 use super::{
-    Batch, Connection, Db, SqlStore, Tx, address_key, borrower, claim, contact, encryption_guards, incarnation,
-    installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report, suppression,
+    Batch, Connection, Db, SqlStore, Tx, address_key, borrower, claim, contact, encryption_guards, gateway_list,
+    incarnation, installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report, suppression,
 };

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Connection, Db, SqlStore, Tx, contacts, permits, queue, reminder, replans};
+use super::{Batch, Connection, Db, SqlStore, Tx, contacts, gateway_list, permits, queue, reminder, replans};
 use crate::domain::{
     Attempt, Channel, Event, EventKind, GatewayName, KeyRing, NewReminder, ReminderId, RouteKey, SkipReason,
 };
-use crate::plan::{Account, Decision, DeferReason, PlanItem, Progress, RecentContacts, SendPlan};
+use crate::plan::{Account, Decision, DeferReason, GatewayLists, PlanItem, Progress, RecentContacts, SendPlan};
+use crate::store::sql::gateway_list::own_lists;
 use crate::store::sql::queue::{ClaimRow, Move, REHOME};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Blob, Moment, stored_attempt, stored_gateway_index};
@@ -276,6 +277,10 @@ fn move_of(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> 
             let event = deferred(leased.id, before, *reason, now);
             Some(Move { event, not_before: Some(*until), gateway_index: None, route: None, message: None })
         }
+        Decision::PassOn { gateway_index } => {
+            let event = deferred(leased.id, before, DeferReason::OtherGateway, now);
+            Some(Move { event, not_before: None, gateway_index: Some(*gateway_index), route: None })
+        }
         Decision::Hold(cause) => {
             let event = Event::held(leased.id, before, cause, now);
             // Until then at the latest: what has expired is decided once more, so that it comes to an end (I10).
@@ -354,11 +359,14 @@ pub(super) async fn look_again(connection: &mut Connection, looks: &[NextLook]) 
     Ok(())
 }
 
-pub(super) async fn rehome(tx: &mut Tx, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
-    let moved = sqlx::query::<Db>(REHOME)
-        .bind(channel.as_str())
-        .bind(stored_gateway_index(gateway_count))
-        .execute(&mut **tx)
-        .await?;
-    Ok(usize::try_from(moved.rows_affected()).unwrap_or(usize::MAX))
+pub(super) async fn rehome(tx: &mut Tx, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+    let own = own_lists(lists, channel);
+    let shared = u16::try_from(lists.shared(channel).len()).unwrap_or(GatewayLists::WIDTH);
+    let (channel, shared) = (channel.as_str(), stored_gateway_index(shared));
+    let moved = if own.is_empty() {
+        sqlx::query::<Db>(REHOME).bind(channel).bind(shared).execute(&mut **tx).await?.rows_affected()
+    } else {
+        gateway_list::rehome_own(tx, channel, shared, &own).await?
+    };
+    Ok(usize::try_from(moved).unwrap_or(usize::MAX))
 }

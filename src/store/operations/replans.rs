@@ -92,7 +92,8 @@ async fn revive(
         .column(|(id, ..)| id.0)?
         .column(|(_, attempts, _)| stored_attempt(*attempts))?
         .column(|(.., one)| Moment(one.not_before))?
-        .column(|(.., one)| one.key.channel.as_str())?;
+        .column(|(.., one)| one.key.channel.as_str())?
+        .column(|(.., one)| one.key.borrower.merchant.as_str())?;
     reminder::revive(tx, rows, Moment(at)).await
 }
 

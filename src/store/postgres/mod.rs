@@ -8,6 +8,7 @@ mod connect;
 mod contact;
 mod encryption_guards;
 mod fence;
+mod gateway_list;
 mod head;
 mod hosts;
 mod incarnation;
@@ -40,6 +41,7 @@ use super::StoreError;
 use super::sql::value::Moment;
 use crate::clock::Clock;
 use crate::domain::KeyRing;
+use crate::plan::GatewayLists;
 use batch::Batch;
 pub use connect::server_options;
 use head::{ClaimPositions, QueueLane};
@@ -115,6 +117,13 @@ impl PostgresStore {
     #[must_use]
     pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
         self.pool.encrypt_with(ring);
+        self
+    }
+
+    /// The same database, in which new reminders wait for the gateways of their merchants.
+    #[must_use]
+    pub fn with_gateway_lists(self, lists: Arc<GatewayLists>) -> Self {
+        self.pool.use_gateway_lists(lists);
         self
     }
 

@@ -16,6 +16,7 @@ use super::servers::Servers;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{Backoff, KeyRing};
+use crate::plan::GatewayLists;
 
 /// How long one waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -50,6 +51,8 @@ struct PoolInner {
     state: Mutex<PoolState>,
     /// The key ring that encrypts personal data, if there is one.
     ring: OnceLock<Arc<KeyRing>>,
+    /// Which gateways what is put in waits for, where merchants have some of their own.
+    gateway_lists: OnceLock<Arc<GatewayLists>>,
 }
 
 #[derive(Default)]
@@ -103,6 +106,7 @@ impl Pool {
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
             ring: OnceLock::new(),
+            gateway_lists: OnceLock::new(),
         };
         let pool = Self(Arc::new(shared));
         drop(pool.lend(None, |refusal| refusal == ConnectRefusal::TooMany).await?);
@@ -119,7 +123,13 @@ impl Pool {
             slots: Arc::new(Semaphore::new(max_connections as usize)),
             state: Mutex::default(),
             ring: self.0.ring.clone(),
+            gateway_lists: self.0.gateway_lists.clone(),
         }))
+    }
+
+    /// Lets what is put in from now on wait for these gateways; the first lists stay.
+    pub(super) fn use_gateway_lists(&self, lists: Arc<GatewayLists>) {
+        drop(self.0.gateway_lists.set(lists));
     }
 
     /// Encrypts personal data from now on; the first ring stays.
@@ -307,6 +317,11 @@ impl Tx {
     /// The key ring that encrypts personal data, if there is one.
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
         self.shared.ring.get().filter(|_| !self.is_plain).cloned()
+    }
+
+    /// Which gateways what is put in waits for, where merchants have some of their own.
+    pub(super) fn gateway_lists(&self) -> Option<Arc<GatewayLists>> {
+        self.shared.gateway_lists.get().cloned()
     }
 
     /// The same transaction, in which nothing is encrypted.

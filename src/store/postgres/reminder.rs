@@ -2,6 +2,7 @@
 
 use crate::domain::{NewReminder, ReminderId, SkipReason};
 use crate::store::StoreError;
+use crate::store::sql::gateway_list::all_own_lists;
 use crate::store::sql::value::Moment;
 
 use super::{Batch, Tx};
@@ -44,18 +45,36 @@ macro_rules! planned {
             limit 1
         ) is null
         on conflict (borrower_id, merchant, due_date, step, channel) do nothing
-        returning id, channel, not_before
+        returning id, merchant, channel, not_before
     )"#
     };
 }
 
-/// Puts reminders and their queue rows in: one statement, where SQLite needs two.
+/// The lists of gateways of merchants' own; none has any as a rule. Binds: merchants, channels, gateway indexes.
+macro_rules! own_lists {
+    ($merchants:literal, $channels:literal, $indexes:literal) => {
+        concat!(
+            "unnest(",
+            $merchants,
+            "::text[], ",
+            $channels,
+            "::text[], ",
+            $indexes,
+            "::smallint[]) as own (merchant, channel, first_index)"
+        )
+    };
+}
+
+/// Puts reminders and their queue rows in: one statement, where SQLite needs two. Binds besides: as of [`own_lists`].
 const INSERT: &str = concat!(
     wanted!(),
     planned!(),
     r#"
     insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
-    select id, not_before, 0, 0, channel, 'planned' from planned
+    select p.id, p.not_before, 0, coalesce(own.first_index, 0), p.channel, 'planned'
+    from planned p left join "#,
+    own_lists!("$14", "$15", "$16"),
+    r#" on own.merchant = p.merchant and own.channel = p.channel
     returning reminder_id"#
 );
 
@@ -89,18 +108,24 @@ pub(super) const KNOWN: &str = r#"
         where l.reminder_id = r.id and q.reminder_id is null order by l.id desc limit 1
     ) e on true"#;
 
-/// Plans reminders again. Binds: numbers, attempts, times, channels; now.
-const REVIVE: &str = r#"
+/// Plans reminders again. Binds: numbers, attempts, times, channels, merchants; now; then as of [`own_lists`].
+const REVIVE: &str = concat!(
+    r#"
     with queued as (
         insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
-        select id, not_before, attempt, 0, channel, 'planned'
-        from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::text[]) as k (id, attempt, not_before, channel)
+        select k.id, k.not_before, k.attempt, coalesce(own.first_index, 0), k.channel, 'planned'
+        from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::text[], $5::text[])
+            as k (id, attempt, not_before, channel, merchant)
+        left join "#,
+    own_lists!("$7", "$8", "$9"),
+    r#" on own.merchant = k.merchant and own.channel = k.channel
         on conflict (reminder_id) do nothing
         returning reminder_id, attempt
     )
     insert into event (reminder_id, attempt, at, kind)
-    select reminder_id, attempt, $5, 'revived' from queued
-    returning reminder_id"#;
+    select reminder_id, attempt, $6, 'revived' from queued
+    returning reminder_id"#
+);
 
 /// Gives reminders other times. Binds: numbers, not before, expire at.
 const SET_TIMES: &str = r#"
@@ -112,9 +137,30 @@ const SET_TIMES: &str = r#"
 pub(super) const IN_DOUBT: &str =
     "select distinct reminder_id from event where reminder_id = any ($1::bigint[]) and kind = 'unknown'";
 
+/// The lists of merchants' own, as columns.
+struct OwnColumns {
+    merchants: Vec<String>,
+    channels: Vec<&'static str>,
+    first_indexes: Vec<i16>,
+}
+
+impl OwnColumns {
+    fn of(tx: &Tx) -> Self {
+        let mut columns = Self { merchants: Vec::new(), channels: Vec::new(), first_indexes: Vec::new() };
+        for list in tx.gateway_lists().iter().flat_map(|lists| all_own_lists(lists)) {
+            columns.merchants.push(list.merchant);
+            columns.channels.push(list.channel);
+            columns.first_indexes.push(list.first_index);
+        }
+        columns
+    }
+}
+
 /// Puts in what is not there yet. Gives the numbers of what was put in.
 pub(super) async fn insert<R>(tx: &mut Tx, reminders: Batch<'_, R>) -> Result<Vec<ReminderId>, StoreError> {
-    let ids: Vec<(i64,)> = reminders.query_as(INSERT)?.fetch_all(&mut **tx).await?;
+    let own = OwnColumns::of(tx);
+    let insert = reminders.query_as(INSERT)?.bind(own.merchants).bind(own.channels).bind(own.first_indexes);
+    let ids: Vec<(i64,)> = insert.fetch_all(&mut **tx).await?;
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 
@@ -132,7 +178,9 @@ pub(super) async fn insert_skipped<R>(
 
 /// Plans them again, at `at`. Gives the numbers.
 pub(super) async fn revive<R>(tx: &mut Tx, reminders: Batch<'_, R>, at: Moment) -> Result<Vec<ReminderId>, StoreError> {
-    let ids: Vec<(i64,)> = reminders.query_as(REVIVE)?.bind(at).fetch_all(&mut **tx).await?;
+    let own = OwnColumns::of(tx);
+    let revive = reminders.query_as(REVIVE)?.bind(at).bind(own.merchants).bind(own.channels).bind(own.first_indexes);
+    let ids: Vec<(i64,)> = revive.fetch_all(&mut **tx).await?;
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 

@@ -14,6 +14,7 @@ pub(super) mod encryption;
 pub(super) mod event;
 pub(super) mod fallback;
 pub(super) mod funnel;
+pub(in crate::store) mod gateway_list;
 pub(super) mod gateway_state;
 pub(super) mod import_batch;
 pub(super) mod incarnation;

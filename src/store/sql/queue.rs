@@ -87,10 +87,11 @@ pub(in crate::store) const NEXT_DUE: &str = r#"
     )) as next_due
     from lane where lane.gateway_index is not null"#;
 
-/// Moves waiting reminders of lanes that are no more to the first. Binds: channel, places.
+/// Moves waiting and held reminders of lanes that are no more to the first. Binds: channel, places.
 pub(in crate::store) const REHOME: &str = "\
     update queue set gateway_index = 0
-    where channel = $1 and state = 'planned' and idle_state is null and gateway_index >= $2";
+    where channel = $1 and gateway_index >= $2
+        and (state = 'planned' and idle_state is null or idle_state = 'held' and state = 'held')";
 
 /// Reminders whose outcome nobody knows, with their story, as far as a condition goes.
 macro_rules! unknown {

@@ -6,6 +6,7 @@ mod borrower;
 mod connect;
 mod contact;
 mod encryption_guards;
+mod gateway_list;
 mod incarnation;
 mod installment;
 mod ledger_change;
@@ -33,6 +34,7 @@ use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
 use crate::domain::KeyRing;
+use crate::plan::GatewayLists;
 use batch::Batch;
 use operations::outbox as claim;
 use session::{Session, Tx};
@@ -64,6 +66,8 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     /// The key ring that encrypts personal data, if there is one.
     ring: Option<Arc<KeyRing>>,
+    /// Which gateways what is put in waits for, where merchants have some of their own.
+    gateway_lists: Option<Arc<GatewayLists>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -81,7 +85,7 @@ impl SqliteStore {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let (writer, readers) = connect::pools(&options).await?;
-        Ok(Self { writer, readers, options, clock, ring: None })
+        Ok(Self { writer, readers, options, clock, ring: None, gateway_lists: None })
     }
 
     /// The same file with readers of its own. There is one writer all the same: writers take turns at the file.
@@ -93,6 +97,7 @@ impl SqliteStore {
             options: self.options.clone(),
             clock: Arc::clone(&self.clock),
             ring: self.ring.clone(),
+            gateway_lists: self.gateway_lists.clone(),
         }
     }
 
@@ -100,6 +105,12 @@ impl SqliteStore {
     #[must_use]
     pub fn encrypted_with(self, ring: Arc<KeyRing>) -> Self {
         Self { ring: Some(ring), ..self }
+    }
+
+    /// The same file, in which new reminders wait for the gateways of their merchants.
+    #[must_use]
+    pub fn with_gateway_lists(self, lists: Arc<GatewayLists>) -> Self {
+        Self { gateway_lists: Some(lists), ..self }
     }
 
     /// The key ring that encrypts personal data, if there is one.
@@ -117,7 +128,8 @@ impl SqliteStore {
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, self.ring.clone()).await?)
+        let tx = Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, self.ring.clone()).await?;
+        Ok(tx.with_gateway_lists(self.gateway_lists.clone()))
     }
 
     /// For what is written before the database is encrypted.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::store::sql::gateway_list::first_of_list;
 use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
 use crate::store::sql::value::{Moment, stored_gateway_index};
 use crate::store::{ClaimRequest, StoreError};
@@ -179,9 +180,13 @@ const CHANGED: &str = r#"
             and r.due_date = c.due_date)"#;
 
 /// Gives held rows back to be decided. Rows: number, attempt, cause; then binds: now.
-const GIVE_FREE: &str = r#"
-    update queue set state = 'planned', hold_cause = null, gateway_index = 0, not_before = $2
-    where reminder_id in (select value ->> 0 from json_each($1))"#;
+const GIVE_FREE: &str = concat!(
+    r#"
+    update queue set state = 'planned', hold_cause = null, gateway_index = "#,
+    first_of_list!("queue"),
+    r#", not_before = $2
+    where reminder_id in (select value ->> 0 from json_each($1))"#
+);
 
 /// Says that they are held no more. Rows and binds: as of [`GIVE_FREE`].
 const RELEASED: &str = r#"

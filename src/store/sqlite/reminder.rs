@@ -3,6 +3,7 @@
 
 use crate::domain::{NewReminder, ReminderId, SkipReason};
 use crate::store::StoreError;
+use crate::store::sql::gateway_list::all_own_lists;
 use crate::store::sql::value::Moment;
 
 use super::{Batch, Tx};
@@ -26,11 +27,13 @@ const INSERT: &str = r#"
     on conflict (borrower_id, merchant, due_date, step, channel) do nothing
     returning id"#;
 
-/// Gives the reminders that were put in their queue rows: SQLite has no insert within a `with`. Rows: number.
+/// Gives the reminders that were put in their queue rows: SQLite has no insert within a `with`. Rows: number; then
+/// binds: the lists of gateways of merchants' own, each with merchant, channel and gateway index.
 const ENQUEUE: &str = r#"
     insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
-    select r.id, r.not_before, 0, 0, r.channel, 'planned'
-    from json_each($1) k cross join reminder r on r.id = k.value ->> 0"#;
+    select r.id, r.not_before, 0, coalesce(own.value ->> 2, 0), r.channel, 'planned'
+    from json_each($1) k cross join reminder r on r.id = k.value ->> 0
+    left join json_each($2) own on own.value ->> 0 = r.merchant and own.value ->> 1 = r.channel"#;
 
 /// Says why reminders that were put in are skipped. Rows: number; then bind: now, reason.
 const SKIP: &str = r#"
@@ -50,10 +53,13 @@ pub(super) const KNOWN: &str = r#"
     left join event e
       on q.reminder_id is null and e.id = (select max(l.id) from event l where l.reminder_id = r.id)"#;
 
-/// Plans reminders again. Rows: number, attempt, time, channel.
+/// Plans reminders again. Rows: number, attempt, time, channel, merchant; then binds: as of [`ENQUEUE`].
 const REVIVE: &str = r#"
     insert into queue (reminder_id, not_before, attempt, gateway_index, channel, state)
-    select value ->> 0, value ->> 2, value ->> 1, 0, value ->> 3, 'planned' from json_each($1) where true
+    select k.value ->> 0, k.value ->> 2, k.value ->> 1, coalesce(own.value ->> 2, 0), k.value ->> 3, 'planned'
+    from json_each($1) k
+    left join json_each($2) own on own.value ->> 0 = k.value ->> 4 and own.value ->> 1 = k.value ->> 3
+    where true
     on conflict (reminder_id) do nothing
     returning reminder_id, attempt"#;
 
@@ -75,10 +81,18 @@ const REVIVED: &str = r#"
     insert into event (reminder_id, attempt, at, kind)
     select value ->> 0, value ->> 1, value ->> 2, 'revived' from json_each($1)"#;
 
+/// The lists of merchants' own, as rows.
+fn own_lists(tx: &Tx) -> Result<String, StoreError> {
+    let own = tx.gateway_lists().map(|lists| all_own_lists(&lists)).unwrap_or_default();
+    let rows = Batch::of(&own).column(|list| list.merchant.as_str())?.column(|list| list.channel)?;
+    Ok(rows.column(|list| list.first_index)?.json())
+}
+
 /// Puts in what is not there yet. Gives the numbers of what was put in.
 pub(super) async fn insert<R>(tx: &mut Tx, reminders: Batch<'_, R>) -> Result<Vec<ReminderId>, StoreError> {
     let ids: Vec<(i64,)> = reminders.query_as(INSERT)?.fetch_all(&mut **tx).await?;
-    Batch::of(&ids).column(|(id,)| *id)?.query(ENQUEUE)?.execute(&mut **tx).await?;
+    let own = own_lists(tx)?;
+    Batch::of(&ids).column(|(id,)| *id)?.query(ENQUEUE)?.bind(own).execute(&mut **tx).await?;
     Ok(ids.into_iter().map(|(id,)| ReminderId(id)).collect())
 }
 
@@ -96,7 +110,7 @@ pub(super) async fn insert_skipped<R>(
 
 /// Plans them again, at `at`. Gives the numbers.
 pub(super) async fn revive<R>(tx: &mut Tx, reminders: Batch<'_, R>, at: Moment) -> Result<Vec<ReminderId>, StoreError> {
-    let back: Vec<(i64, i32)> = reminders.query_as(REVIVE)?.fetch_all(&mut **tx).await?;
+    let back: Vec<(i64, i32)> = reminders.query_as(REVIVE)?.bind(own_lists(tx)?).fetch_all(&mut **tx).await?;
     let events = Batch::of(&back).column(|(id, _)| *id)?.column(|(_, attempt)| *attempt)?.column(|_| at)?;
     events.query(REVIVED)?.execute(&mut **tx).await?;
     Ok(back.into_iter().map(|(id, _)| ReminderId(id)).collect())

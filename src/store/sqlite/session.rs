@@ -15,6 +15,7 @@ use sqlx::pool::PoolConnection;
 
 use super::{Connection, Db};
 use crate::domain::KeyRing;
+use crate::plan::GatewayLists;
 
 /// A connection of the pool during one operation. Dropped before [`Session::release`] it is closed.
 pub(super) struct Session {
@@ -60,6 +61,7 @@ impl DerefMut for Session {
 pub(super) struct Tx {
     session: Session,
     ring: Option<Arc<KeyRing>>,
+    gateway_lists: Option<Arc<GatewayLists>>,
 }
 
 impl Tx {
@@ -70,7 +72,17 @@ impl Tx {
         ring: Option<Arc<KeyRing>>,
     ) -> Result<Self, sqlx::Error> {
         session.execute(statement).await?;
-        Ok(Self { session, ring })
+        Ok(Self { session, ring, gateway_lists: None })
+    }
+
+    /// The same transaction, in which new reminders wait for these gateways.
+    pub(super) fn with_gateway_lists(self, gateway_lists: Option<Arc<GatewayLists>>) -> Self {
+        Self { gateway_lists, ..self }
+    }
+
+    /// Which gateways what is put in waits for, where merchants have some of their own.
+    pub(super) fn gateway_lists(&self) -> Option<Arc<GatewayLists>> {
+        self.gateway_lists.clone()
     }
 
     /// The key ring that encrypts personal data, if there is one.

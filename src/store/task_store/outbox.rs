@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::TaskStore;
 use crate::domain::{Channel, Code, Event, MessageForm, NewReminder, Next, Outcome, Reminder, ReminderId, Settlement};
+use crate::plan::GatewayLists;
 use crate::store::{
     ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, QueueCounts, ReconcileStore, ReminderFilter,
     ReminderStore, ReminderView, SentMessage, Store, StoreError, UnknownReminder, WriteMode,
@@ -153,8 +154,9 @@ impl OutboxStore for TaskStore {
         self.run(|store| async move { store.keep_form(&form).await }).await
     }
 
-    async fn rehome(&self, channel: Channel, gateway_count: u16) -> Result<usize, StoreError> {
-        self.run(|store| async move { store.rehome(channel, gateway_count).await }).await
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+        let lists = lists.clone();
+        self.run(|store| async move { store.rehome(channel, &lists).await }).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -23,7 +23,7 @@ use dueherald::store::{LedgerStore, MemoryStore, OutboxStore, ReminderFilter, Re
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixtures::{at, composer, installment, policy, reminder, row, rule};
+use crate::fixtures::{at, composer, installment, merchant, policy, reminder, row, rule};
 
 /// Ten in the morning in Shanghai, three days before the due date.
 pub(super) const TEN: &str = "2026-11-22T02:00:00Z";
@@ -253,7 +253,8 @@ impl Bench {
 
     pub(super) fn of(setup: Setup) -> Self {
         let clock = SimClock::at(at(TEN));
-        let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+        let store = MemoryStore::new(Arc::new(clock.clone())).with_gateway_lists(setup.policy.gateways.clone());
+        let store = Arc::new(store);
         let scripted = |(name, channel): &(&'static str, Channel)| (*name, Scripted::new(name, *channel, &clock));
         let gateways: BTreeMap<_, _> = setup.gateways.iter().map(scripted).collect();
         let (lanes, reconciler) = daemons(&setup, &clock, &store, &gateways);
@@ -267,15 +268,29 @@ impl Bench {
         Self { lanes, reconciler, setup, ..self }
     }
 
+    /// The same outbox with daemons that have another config.
+    pub(super) fn with_policy(self, policy: Policy) -> Self {
+        let setup = Setup { policy, ..self.setup };
+        let (lanes, reconciler) = daemons(&setup, &self.clock, &self.store, &self.gateways);
+        Self { lanes, reconciler, setup, ..self }
+    }
+
     /// Puts in `reminders` more, each to a borrower of its own with one instalment, all due now.
     pub(super) async fn add(&self, reminders: usize) {
+        self.add_of(&merchant().id, reminders).await;
+    }
+
+    /// The same for borrowers of that merchant.
+    pub(super) async fn add_of(&self, merchant: &MerchantId, reminders: usize) {
         let channel = self.setup.policy.rules[0].channels.order[0];
         for _ in 0..reminders {
             let who = format!("b{}", self.borrowers.fetch_add(1, Ordering::SeqCst));
-            let owed = installment(&format!("i-{who}"), &who, DUE);
-            self.store.import(&[row(&owed)], WriteMode::Commit).await.expect("imported");
+            let mut row = row(&installment(&format!("i-{who}"), &who, DUE));
+            row.borrower.merchant = merchant.clone();
+            self.store.import(&[row], WriteMode::Commit).await.expect("imported");
             let mut plan = reminder(&who, DUE, "due/-3", TEN);
             plan.key = ReminderKey { channel, ..plan.key };
+            plan.key.borrower.merchant = merchant.clone();
             plan.expires_at = plan.not_before + self.setup.lasts;
             let planned = self.store.plan(&[plan], at(TEN), WriteMode::Commit).await;
             assert_eq!(planned.expect("planned").len(), 1);

@@ -4,13 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 use dueherald::clock::SimClock;
-use dueherald::domain::KeyRing;
+use dueherald::domain::{Channel, KeyRing};
+use dueherald::plan::GatewayLists;
 use dueherald::store::{MemoryStore, PostgresStore, SchemaStore, SqliteStore, Store, TaskStore};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use super::roles::{make_roles, url_as};
-use super::sample::instant;
+use super::sample::{instant, merchant};
 
 /// A store, its clock, and what must live as long as they do.
 pub(crate) struct Bench {
@@ -32,13 +33,19 @@ pub(crate) async fn postgres() -> Bench {
     make_roles(&database).await;
     let url = url_as(&database, "dueherald_worker");
     let store = PostgresStore::connect(&url.into(), 4, Some(Arc::new(clock.clone()))).await;
-    let store = in_tasks(store.expect("the test database is there").encrypted_with(Arc::new(ring())));
+    let store = in_tasks(
+        store
+            .expect("the test database is there")
+            .encrypted_with(Arc::new(ring()))
+            .with_gateway_lists(Arc::new(own_lists())),
+    );
     Bench { store, clock, _lives_as_long: Box::new(database) }
 }
 
 pub(crate) async fn memory() -> Bench {
     let clock = SimClock::at(instant(START));
     let store = MemoryStore::new(Arc::new(clock.clone())).encrypted_with(Arc::new(ring()));
+    let store = store.with_gateway_lists(own_lists());
     migrated(Box::new(store), clock, Box::new(())).await
 }
 
@@ -46,7 +53,20 @@ pub(crate) async fn sqlite() -> Bench {
     let (folder, clock) = (TempDir::new().expect("a temporary folder"), SimClock::at(instant(START)));
     let store = SqliteStore::open(&sqlite_url(&folder), Arc::new(clock.clone())).await;
     let store = store.expect("the file can be made").encrypted_with(Arc::new(ring()));
+    let store = store.with_gateway_lists(Arc::new(own_lists()));
     migrated(in_tasks(store), clock, Box::new(folder)).await
+}
+
+/// One gateway for all merchants, and two for the outlet's SMS: their gateway indexes are 16 and 17.
+pub(super) fn own_lists() -> GatewayLists {
+    lists(&["kannel"], &[("outlet", &["kannel-outlet", "kannel"])])
+}
+
+/// Gateways of SMS, and of the SMS of some merchants.
+pub(super) fn lists(shared: &[&str], own: &[(&str, &[&str])]) -> GatewayLists {
+    let names = |names: &[&str]| names.iter().map(|name| name.parse().expect("a name")).collect::<Vec<_>>();
+    let own = own.iter().map(|(of, list)| (merchant(of), [(Channel::Sms, names(list))].into()));
+    GatewayLists::new([(Channel::Sms, names(shared))].into(), own.collect())
 }
 
 /// The keys with which the stores under test encrypt, as a new database does.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::{Channel, Next, Outcome, ReminderId};
-use dueherald::plan::{Decision, DeferReason};
+use dueherald::domain::{Channel, EventKind, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderId};
+use dueherald::plan::{Decision, DeferReason, GatewayLists};
 use dueherald::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Store};
 
-use super::bench::START;
+use super::bench::{START, lists, own_lists};
 use super::outcomes::{retry, settle};
-use super::sample::{always, claim_all, instant, plan, plan_due, request, send, sms};
+use super::sample::{always, claim_all, instant, merchant, plan, plan_due, request, send, sms};
 
 async fn claim_for_gateway(store: &dyn Store, gateway_index: u16, decide: DecideFn<'_>) -> ClaimResult {
     let request = ClaimRequest { gateway_index, ..request(100) };
@@ -78,14 +78,82 @@ pub(super) async fn a_gateway_that_is_no_more_gives_its_reminders_to_the_first(s
     plan(store, &[by_mail]).await;
     let under_way = waiting(store, 3).await;
     assert_eq!(under_way, [ids[3]]);
-    let rehome =
-        async |channel, gateway_count| store.rehome(channel, gateway_count).await.expect("the lanes are written");
-    assert_eq!(rehome(Channel::Email, 0).await, 1);
-    assert_eq!(rehome(Channel::Sms, 2).await, 1, "the third gateway's; what is under way stays so");
-    assert_eq!(rehome(Channel::Sms, 2).await, 0);
+    let lists = lists(&["a", "b"], &[]);
+    let rehome = async || store.rehome(Channel::Sms, &lists).await.expect("the lanes are written");
+    assert_eq!(rehome().await, 1, "the third gateway's; what is under way stays so");
+    assert_eq!(rehome().await, 0);
     assert_eq!(waiting(store, 2).await, []);
     assert_eq!(waiting(store, 1).await, [ids[1]]);
     assert_eq!(waiting(store, 0).await, [ids[0], ids[2]]);
+}
+
+fn stopped() -> HoldCause {
+    HoldCause::new(HoldReason::Stopped, "outlet")
+}
+
+/// A reminder of the outlet, which has gateways of its own.
+fn of_outlet(borrower: &str) -> NewReminder {
+    let mut one = sms(borrower, START);
+    one.key.borrower.merchant = merchant("outlet");
+    one
+}
+
+pub(super) async fn a_new_reminder_waits_for_a_gateway_of_its_merchant(store: &dyn Store, _: &SimClock) {
+    let ids = plan(store, &[sms("b00", START), of_outlet("b00"), sms("b01", START)]).await;
+    assert_eq!(waiting(store, 0).await, [ids[0], ids[2]]);
+    assert_eq!(waiting(store, 16).await, [ids[1]]);
+    let mut by_mail = of_outlet("b01");
+    by_mail.key.channel = Channel::Email;
+    let by_mail = plan(store, &[by_mail]).await;
+    let request = ClaimRequest { channel: Channel::Email, ..request(10) };
+    let claimed = store.claim(&request, &send).await.expect("the claim is recorded").sending;
+    assert_eq!(claimed.iter().map(|one| one.attempt.reminder()).collect::<Vec<_>>(), by_mail, "it has none for e-mail");
+}
+
+pub(super) async fn what_is_found_in_the_wrong_list_is_passed_on(store: &dyn Store, clock: &SimClock) {
+    let ids = plan_due(store, 2).await;
+    let pass_on = always(Decision::PassOn { gateway_index: 33 });
+    assert_eq!(claim_for_gateway(store, 0, &pass_on).await.put_aside.len(), 2);
+    assert!(waiting(store, 0).await.is_empty());
+    let found = claim_for_gateway(store, 33, &send).await.sending;
+    let attempts: Vec<_> = found.iter().map(|one| (one.attempt.reminder(), one.attempt.number())).collect();
+    assert_eq!(attempts, [(ids[0], 1), (ids[1], 1)], "it used up no attempt, and waits no longer");
+    let last = store.events(ids[0]).await.expect("listed").pop().expect("it is on record");
+    assert_eq!((last.kind, last.detail.as_deref(), last.at), (EventKind::Deferred, Some("other_gateway"), clock.now()));
+}
+
+pub(super) async fn after_a_change_reminders_wait_for_the_gateways_of_their_merchants(
+    store: &dyn Store,
+    clock: &SimClock,
+) {
+    let ids = plan(store, &[sms("b00", START), of_outlet("b00"), sms("b01", START), of_outlet("b01")]).await;
+    let hold = always(Decision::Hold(stopped()));
+    let held = claim_for_gateway(store, 16, &hold).await.put_aside;
+    assert_eq!(held.len(), 2, "the outlet's are held");
+    let rehome = async |lists: GatewayLists| store.rehome(Channel::Sms, &lists).await.expect("the lanes are written");
+    assert_eq!(rehome(own_lists()).await, 0, "all are where they belong");
+    assert_eq!(rehome(lists(&["kannel"], &[("mall", &["a", "b"]), ("outlet", &["c"])])).await, 4);
+    assert_eq!(store.release(&stopped(), Channel::Sms, 10).await.expect("released"), 2);
+    let fail = async |gateway_index: u16, next: u16| {
+        for claimed in claim_for_gateway(store, gateway_index, &send).await.sending {
+            fail_over(store, claimed, next, clock).await;
+        }
+    };
+    fail(16, 17).await;
+    assert_eq!(rehome(lists(&["kannel"], &[("mall", &["a"]), ("outlet", &["c"])])).await, 2, "the second is no more");
+    fail(32, 32).await;
+    assert_eq!(rehome(lists(&["kannel"], &[])).await, 4, "nobody has gateways of its own any more");
+    assert_eq!(waiting(store, 0).await.len(), ids.len());
+}
+
+pub(super) async fn what_is_released_begins_with_the_first_gateway_of_its_list(store: &dyn Store, clock: &SimClock) {
+    let ids = plan(store, &[of_outlet("b00")]).await;
+    let claimed = claim_for_gateway(store, 16, &send).await.sending.pop().expect("it is due");
+    fail_over(store, claimed, 17, clock).await;
+    let hold = always(Decision::Hold(stopped()));
+    assert_eq!(claim_for_gateway(store, 17, &hold).await.put_aside.len(), 1);
+    assert_eq!(store.release(&stopped(), Channel::Sms, 10).await.expect("released"), 1);
+    assert_eq!(waiting(store, 16).await, ids);
 }
 
 pub(super) async fn what_is_put_in_behind_the_head_is_soon_claimed(store: &dyn Store, clock: &SimClock) {

@@ -24,7 +24,8 @@ async fn resent(store: &dyn Store, borrower: &str, again: bool, clock: &SimClock
         audit_note: AuditNote::new("li.na", "called in").expect("it is signed"),
         again,
     };
-    resend(store, &policy(), &LinkGate::default(), request, clock.now()).await
+    let gate = LinkGate::default();
+    resend(store, &policy(), &|_| Some(&gate), request, clock.now()).await
 }
 
 /// A resend to a borrower of its own that is then in `state`.

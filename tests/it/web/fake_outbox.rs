@@ -8,7 +8,7 @@ use dueherald::domain::{
     Channel, GatewayState, ManualChange, MerchantId, MessageForm, NewReminder, Receipt, Reminder, ReminderId,
     Settlement,
 };
-use dueherald::plan::{Mark, PlanItem};
+use dueherald::plan::{GatewayLists, Mark, PlanItem};
 use dueherald::store::{
     Changes, ClaimRequest, ClaimResult, DecideFn, GatewayStateStore, KeptReport, NextLook, OutboxStore, PlanResult,
     ReconcileStore, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts,
@@ -139,7 +139,7 @@ impl OutboxStore for FakeStore {
         unreachable!("no page sends")
     }
 
-    async fn rehome(&self, _: Channel, _: u16) -> Result<usize, StoreError> {
+    async fn rehome(&self, _: Channel, _: &GatewayLists) -> Result<usize, StoreError> {
         unreachable!("no page rehomes")
     }
 

@@ -78,7 +78,8 @@ impl Outbox {
             _ => (0, EventKind::Moved),
         };
         let stage = QueueStage::Planned { not_before };
-        self.put(id, QueueRow { channel: one.reminder.key.channel, gateway_index: 0, attempt, gateway: None, stage });
+        let (channel, gateway_index) = (one.reminder.key.channel, self.first_index(&one.reminder));
+        self.put(id, QueueRow { channel, gateway_index, attempt, gateway: None, stage });
         self.append(Event { reminder: id, attempt, at, kind, gateway: None, provider_id: None, detail: None });
         if let Some(reminder) = self.reminders.get_mut(&id) {
             (reminder.plan.not_before, reminder.plan.expires_at) = (not_before, expires_at);

@@ -11,7 +11,7 @@ use dueherald::domain::{
     Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind,
     RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason,
 };
-use dueherald::plan::{AnswerTry, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
+use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
     ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter,
     ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport, Stop, Store, Subject,
@@ -20,7 +20,7 @@ use dueherald::store::{
 use futures_util::future::BoxFuture;
 
 use crate::fixtures::by_hand;
-use crate::store::bench::START;
+use crate::store::bench::{START, own_lists};
 use crate::store::sample::{DUE, PHONE, date, instant, key, merchant, request, row_with_phone, send, sms, suppression};
 
 /// One operation, with the name that it has in the trait.
@@ -39,6 +39,7 @@ pub(super) struct Material {
     changes: Vec<i64>,
     rules: String,
     reject: KeptRecord,
+    lists: GatewayLists,
 }
 
 impl Material {
@@ -84,6 +85,7 @@ impl Material {
             id: ids[0],
             answer: AnswerTry { borrower: key(name), client: Some("client".to_owned()) },
             reject,
+            lists: own_lists(),
             settlements,
             kept: helper.kept_reports(1).await.expect("listed"),
             changes: helper.changes(None, 1).await.expect("listed").ids,
@@ -296,7 +298,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     }),
     lift_stop: |store, m| store.lift_stop(Some(&merchant("arcade")), None, &by_hand()),
     stops: |store, m| store.stops(),
-    rehome: |store, m| store.rehome(Channel::Sms, 1),
+    rehome: |store, m| store.rehome(Channel::Sms, &m.lists),
     reap: |store, m| store.reap(10),
     next_due: |store, m| store.next_due(Channel::Sms),
     queue_counts: |store, m| store.queue_counts(),
