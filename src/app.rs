@@ -1,5 +1,6 @@
 //! Level 5: the one place that puts concrete ends together.
 
+mod gateways;
 mod state_dir;
 mod template_folder;
 
@@ -14,22 +15,20 @@ use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
-use crate::config::{Config, ConfigError, Database, DatabaseUrl, Encryption, GatewayConfig, Mistakes, PROBE_TIMEOUT};
+use crate::config::{Config, ConfigError, Database, DatabaseUrl, Encryption, GatewayConfig, PROBE_TIMEOUT};
 use crate::domain::{GatewayName, KeyRing};
+use crate::gateway::Gateway;
 use crate::gateway::capture::CaptureGateway;
-use crate::gateway::sms::SmsGateway;
-use crate::gateway::smtp::SmtpGateway;
-use crate::gateway::{Gateway, GatewayError};
 use crate::pipeline::{
     Composer, DispatchSettings, Dispatcher, Freshness, GatewayHandle, Guard, Intake, LinkGate, LinkGates, MessageForms,
-    Prober,
-    Reconciler, Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
+    Prober, Reconciler, Registry, ScanOrder, ScanScope, SendLane, TemplateFailures,
 };
 use crate::plan::{GatewayLists, Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer};
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
 
+pub use gateways::gateways;
 pub use template_folder::read_templates;
 
 /// Why the parts do not come together.
@@ -257,7 +256,7 @@ impl App {
         lanes.collect()
     }
 
-    /// What passes the first gateway of each merchant now. It is what the lanes ask behind each decision.
+    /// The gates of each merchant's first gateway as of now. The lanes ask them behind each decision.
     ///
     /// # Errors
     /// When the store fails.
@@ -408,7 +407,7 @@ pub fn renderer(config: &Config) -> Result<Renderer, AppError> {
 /// # Errors
 /// When it cannot be reached or opened.
 pub async fn open_store(database: &Database, time: &Time) -> Result<Arc<dyn Store>, StoreError> {
-    // Who has no more than the database puts no reminders in.
+    // A command that knows only the database plans no reminders.
     Ok(open_stores(database, ring(database)?, Arc::default(), time).await?.store)
 }
 
@@ -464,40 +463,3 @@ async fn open_stores(
 
 /// How many operations for visitors may be at an SQLite file at once.
 const PUBLIC_ON_SQLITE: u32 = 4;
-
-type Gateways = (BTreeMap<GatewayName, Arc<dyn Gateway>>, Vec<Arc<CaptureGateway>>);
-
-/// Makes the gateways of the config; connects to none.
-///
-/// # Errors
-/// When the settings of one do not make a gateway.
-pub fn gateways(config: &Config, clock: &Arc<dyn Clock>) -> Result<Gateways, AppError> {
-    let mut gateways: BTreeMap<GatewayName, Arc<dyn Gateway>> = BTreeMap::new();
-    let mut captures = Vec::new();
-    for (known, settings) in &config.gateways {
-        let clock = Arc::clone(clock);
-        let wrong = |error: GatewayError| {
-            let mistake = config.mistake(&format!("gateways.{known}"), error.to_string());
-            ConfigError::Mistakes(Mistakes::new(vec![mistake]))
-        };
-        let name = known.clone();
-        let gateway: Arc<dyn Gateway> = match settings.clone() {
-            GatewayConfig::Smtp(settings) => Arc::new(SmtpGateway::new(name, *settings, clock).map_err(wrong)?),
-            GatewayConfig::Http(settings) => {
-                let callback = config.callback_address(&name);
-                Arc::new(SmsGateway::http(name, *settings, callback, clock).map_err(wrong)?)
-            }
-            GatewayConfig::Vendor { account, .. } => {
-                let callback = config.callback_address(&name);
-                Arc::new(account.gateway(name, callback, clock).map_err(wrong)?)
-            }
-            GatewayConfig::Capture(settings) => {
-                let capture = Arc::new(CaptureGateway::new(name, settings, clock));
-                captures.push(Arc::clone(&capture));
-                capture
-            }
-        };
-        gateways.insert(known.clone(), gateway);
-    }
-    Ok((gateways, captures))
-}

@@ -444,6 +444,7 @@ fn remarks(config: &Config, now: DateTime<Utc>) -> Vec<String> {
     if let Some(mistake) = config.unknown_clients() {
         remarks.push(format!("`dueherald run` serves no pages: {mistake}"));
     }
+    remarks.extend(super::template::misfits(config));
     remarks.extend(senders::remarks(config));
     remarks.extend(rules::remarks(config, now));
     let lists = &config.policy.gateways;

@@ -30,6 +30,7 @@ use crate::store::ReminderFilter;
 
 pub(super) use lengths::{parts_in_words, sms_length, sms_price};
 pub use lint::lint;
+pub(super) use lint::misfits;
 
 /// The template commands.
 #[derive(Debug, Subcommand)]

@@ -207,11 +207,15 @@ fn replies_come_from_a_country(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
 
 fn approved_templates_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for (name, gateway) in parts.gateways {
-        let Some(registered) = gateway.as_ref().and_then(GatewayConfig::registered) else { continue };
+        let Some(gateway) = gateway else { continue };
+        let Some(registered) = gateway.registered() else { continue };
         let owners = registered.templates.iter().filter_map(|template| template.merchant.as_ref());
-        let named = owners.map(|owner| ("templates", owner));
+        let named = owners.map(|owner| (gateway.templates_key(), owner));
+        let entities = gateway.dlt_entities().into_iter().map(|owner| ("dlt.entity_ids", owner));
         let signed = registered.sign_names.keys().map(|owner| ("sign_names", owner));
-        for (key, merchant) in named.chain(signed).filter(|(_, merchant)| !parts.merchants.contains_key(*merchant)) {
+        for (key, merchant) in
+            named.chain(signed).chain(entities).filter(|(_, merchant)| !parts.merchants.contains_key(*merchant))
+        {
             no_such_merchant(reading, &format!("gateways.{name}.{key}"), merchant, parts);
         }
     }
@@ -221,7 +225,7 @@ fn senders_are_of_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for (name, gateway) in parts.gateways {
         let senders = gateway.as_ref().map(GatewayConfig::senders).unwrap_or_default();
         for merchant in senders.into_iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
-            no_such_merchant(reading, &format!("gateways.{name}.senders"), merchant, parts);
+            no_such_merchant(reading, &format!("gateways.{name}.senders.{merchant}"), merchant, parts);
         }
     }
 }

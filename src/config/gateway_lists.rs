@@ -53,7 +53,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     gateways_carry_what_rules_send(reading, parts);
 }
 
-/// What a rule sends to the borrowers of a merchant needs a gateway of that merchant.
+/// Each rule needs gateways of every merchant that it sends for.
 fn rules_have_gateways(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for read in parts.rules {
         let is_for = |merchant: &&MerchantId| read.merchants.is_empty() || read.merchants.contains(*merchant);
@@ -136,9 +136,10 @@ fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) 
                 let Some(merchant) = merchants.iter().find(lacks) else { continue };
                 let text = format!(
                     "sends {template:?} by gateway {:?}, whose provider has approved no such template for {}; write \
-                     [gateways.{name}.templates.{template}]",
+                     [gateways.{name}.{}.{template}]",
                     name.as_str(),
-                    merchant.id
+                    merchant.id,
+                    gateway.templates_key(),
                 );
                 reading.note_at(&read.path, text);
             }
@@ -146,7 +147,7 @@ fn gateways_carry_what_rules_send(reading: &Reading<'_, '_>, parts: &Parts<'_>) 
     }
 }
 
-/// What a rule's messages are made from: its own template, or those of the phases in which its steps lie.
+/// The templates of a rule's messages: its own template, or those of the phases in which its steps lie.
 fn templates_of(rule: &Rule) -> BTreeSet<&str> {
     let phase = |offset: i32| match offset.cmp(&0) {
         Ordering::Less => Phase::Before,

@@ -11,13 +11,14 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use super::reading::Section;
+use super::reading::{Reading, Section};
 use super::settings::deserialize;
 use super::value::{Value, decimal, integer, text, time_zone, word};
 use crate::domain::{Channel, Currency, GatewayName, MerchantId, Price, PriceUnit};
+use crate::gateway::SettingsProblem;
 use crate::gateway::capture::CaptureSettings;
 use crate::gateway::sms::http::HttpSettings;
-use crate::gateway::sms::{ReadAccount, VENDORS, VendorAccount, read_account};
+use crate::gateway::sms::{DltSettings, ReadAccount, VENDORS, VendorAccount, read_account};
 use crate::gateway::smtp::SmtpSettings;
 use crate::plan::{DailyQuota, RateLimit};
 use crate::render::RegisteredTemplates;
@@ -68,7 +69,22 @@ impl GatewayConfig {
     pub fn registered(&self) -> Option<RegisteredTemplates> {
         match self {
             Self::Vendor { account, .. } => account.registered(),
-            Self::Smtp(_) | Self::Http(_) | Self::Capture(_) => None,
+            Self::Http(settings) => settings.dlt.as_ref().map(DltSettings::registered),
+            Self::Smtp(_) | Self::Capture(_) => None,
+        }
+    }
+
+    /// Below which key of its section those templates are.
+    #[must_use]
+    pub fn templates_key(&self) -> &'static str {
+        if matches!(self, Self::Http(_)) { "dlt.templates" } else { "templates" }
+    }
+
+    /// The merchants that are registered for themselves with India's operators.
+    pub(super) fn dlt_entities(&self) -> Vec<&MerchantId> {
+        match self {
+            Self::Http(settings) => settings.dlt.iter().flat_map(DltSettings::entities).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -226,6 +242,15 @@ fn callback_secret(value: &Value<'_>) -> Result<SecretString, String> {
 /// [`Decimal`].
 const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
+/// Notes each at its key; whether there are any.
+fn note_problems(reading: &Reading<'_, '_>, gateway: &str, problems: Vec<SettingsProblem>) -> bool {
+    let any = !problems.is_empty();
+    for SettingsProblem { key, text } in problems {
+        reading.note_at(&format!("{gateway}.{key}"), text);
+    }
+    any
+}
+
 fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayConfig> {
     let vendors = VENDORS.map(|word| (word, GatewayKind::Vendor(word)));
     let kinds: Vec<_> = [("smtp", GatewayKind::Smtp), ("http", GatewayKind::Http)]
@@ -241,8 +266,7 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
         GatewayKind::Smtp => {
             let (reading, key) = (section.reading, section.path.clone());
             let mut settings: SmtpSettings = deserialize(section)?;
-            if let Err(problem) = settings.check() {
-                reading.note_at(&key, problem.to_string());
+            if note_problems(reading, &key, settings.problems()) {
                 return None;
             }
             if let Some(bounces) = &mut settings.bounces {
@@ -250,7 +274,16 @@ fn gateway(mut section: Section<'_, '_, '_>, folder: &Path) -> Option<GatewayCon
             }
             GatewayConfig::Smtp(Box::new(settings))
         }
-        GatewayKind::Http => GatewayConfig::Http(Box::new(deserialize(section)?)),
+        GatewayKind::Http => {
+            let (reading, key) = (section.reading, section.path.clone());
+            let settings: HttpSettings = deserialize(section)?;
+            // A secret that is mistaken is one all the same.
+            let is_called_back = reading.has(&format!("{key}.callback_secret"));
+            if note_problems(reading, &key, settings.problems(is_called_back)) {
+                return None;
+            }
+            GatewayConfig::Http(Box::new(settings))
+        }
         GatewayKind::Vendor(kind) => {
             GatewayConfig::Vendor { kind, account: read_account(kind, AccountSection(section))? }
         }

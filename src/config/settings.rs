@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Error, ValueDeserializer};
 
 use super::mistake::any_of;
-use super::origin::{ByteRange, RawNumber};
-use super::reading::Section;
+use super::origin::{ByteRange, NOWHERE, RawNumber};
+use super::reading::{Reading, Section};
 
 /// The span of a value that was put in for one that is missing.
 const STAND_IN: ByteRange = usize::MAX - 1..usize::MAX - 1;
@@ -21,6 +21,7 @@ const STAND_IN: ByteRange = usize::MAX - 1..usize::MAX - 1;
 /// Reads what was not yet asked for of `section`.
 pub(super) fn deserialize<T: DeserializeOwned>(section: Section<'_, '_, '_>) -> Option<T> {
     let before = section.reading.count();
+    remember(section.reading, &section.path, &section.entries);
     let mut attempt =
         AttemptSettings { tree: section.entries.clone(), removed: BTreeSet::new(), respelled: BTreeSet::new() };
     loop {
@@ -33,6 +34,23 @@ pub(super) fn deserialize<T: DeserializeOwned>(section: Section<'_, '_, '_>) -> 
             Err(error) if attempt.mend::<T>(&section, &error) => {}
             Err(_) => return None,
         }
+    }
+}
+
+/// Remembers where each key below a section is, for mistakes that only show when sections are compared.
+fn remember(reading: &Reading<'_, '_>, path: &str, table: &DeTable<'_>) {
+    for (name, node) in table {
+        let key = format!("{path}.{}", name.get_ref());
+        if let DeValue::Table(below) = node.get_ref() {
+            remember(reading, &key, below);
+        }
+        // A key put in by the environment has no place of its own.
+        let span = if matches!(node.get_ref(), DeValue::Table(_)) || node.span() == NOWHERE {
+            name.span()
+        } else {
+            node.span()
+        };
+        reading.remember(&key, span);
     }
 }
 
@@ -222,6 +240,9 @@ fn wanted(serde: &str) -> &str {
         "u16" | "a nonzero u16" => "a whole number from 0 to 65535",
         "u32" | "u64" | "usize" => "a whole number, not negative",
         "i8" | "i16" | "i32" | "i64" => "a whole number",
+        // The name of a type says nothing to whoever writes a config.
+        other if other.starts_with("struct ") => "a table: { … }",
+        other if other.starts_with("enum ") => "a word or a table, as the sample config has it",
         other => other,
     }
 }

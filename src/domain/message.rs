@@ -66,7 +66,7 @@ pub struct SmsText(pub String);
 pub struct RegisteredSms {
     /// The provider's code for the template.
     pub code: String,
-    /// The registered signature, without brackets.
+    /// The registered signature, without brackets; empty where the sender's name is no part of the text.
     pub sign_name: String,
     /// The values of the text's placeholders, in the provider's order, each with the name of its placeholder.
     pub parameters: Vec<(String, String)>,

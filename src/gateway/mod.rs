@@ -39,6 +39,21 @@ pub enum GatewayError {
     Unreachable(String),
 }
 
+/// A setting that makes no gateway, alone or beside another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsProblem {
+    /// Its key below the section of the gateway.
+    pub key: String,
+    /// The mistake and its remedy; goes on from the key.
+    pub text: String,
+}
+
+impl From<SettingsProblem> for GatewayError {
+    fn from(SettingsProblem { key, text }: SettingsProblem) -> Self {
+        Self::Settings(format!("{key} {text}"))
+    }
+}
+
 /// One message on its way out.
 #[derive(Debug)]
 pub struct Handover<'a> {

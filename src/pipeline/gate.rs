@@ -26,7 +26,7 @@ impl LinkGates {
         Self { policy, gates }
     }
 
-    /// The gate of the gateway that carries a merchant's messages as long as it is well; `None` where it has none.
+    /// The gate of the gateway that carries a merchant's messages while it works; `None` where it has none.
     #[must_use]
     pub fn of(&self, channel: Channel, merchant: &MerchantId) -> Option<&LinkGate> {
         self.gates.get(self.policy.gateways.first(channel, merchant)?)

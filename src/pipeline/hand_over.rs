@@ -117,6 +117,12 @@ impl Dispatcher {
                 nothing was sent");
             return attempt.settle(Outcome::NotSent { code: Code::new(TOO_LONG) }, Next::Failed, now);
         }
+        if error.cause == RenderCause::Value {
+            tracing::error!(reminder = %attempt.reminder(), template = error.template, problem = error.problem,
+                "a value does not fit the registered text; nothing was sent");
+            let code = Code::new(SkipReason::BadTemplate.as_str());
+            return attempt.settle(Outcome::NotSent { code }, Next::Failed, now);
+        }
         if self.template_failures.failed(&error.template) {
             let outcome = Outcome::NotSent { code: Code::new("template_stopped") };
             let cause = HoldCause::new(HoldReason::BadTemplate, format!("{}@{version}", error.template));

@@ -149,8 +149,8 @@ pub enum ResendError {
 }
 
 /// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
-/// What `gate`, the merchant's, or anything else holds is refused, not kept: whoever asks is at the telephone, and an hour later it
-/// would come out of the blue.
+/// What `gate`, the merchant's, or anything else holds is refused, not kept: whoever asks is at the telephone, and an
+/// hour later it would come out of the blue.
 ///
 /// Of several people who ask at the same moment one gets a message sent. Each counts the earlier resends and looks at
 /// their states in one query, and the count is part of the key. So whoever has not seen another one's resend has the

@@ -83,7 +83,7 @@ impl GatewayLists {
         of_channel.lists.get(of_channel.number(merchant)).map_or(&[], Vec::as_slice)
     }
 
-    /// The gateway that carries a merchant's messages as long as it is well.
+    /// The gateway that carries a merchant's messages as long as it works.
     #[must_use]
     pub fn first(&self, channel: Channel, merchant: &MerchantId) -> Option<&GatewayName> {
         self.of(channel, merchant).first()

@@ -75,6 +75,8 @@ pub(super) enum RenderFault {
     Result(String, &'static str),
     /// The result is too long.
     Size(RenderError),
+    /// A value does not fit the registered text; in words without the value.
+    Value(String),
 }
 
 /// Renders a template whose output takes `limit` bytes at most.
@@ -94,7 +96,7 @@ impl RenderFault {
         match self {
             Self::Engine(_, error) => innermost(error).kind() == ErrorKind::WriteFailure,
             Self::Size(_) => true,
-            Self::Result(..) => false,
+            Self::Result(..) | Self::Value(_) => false,
         }
     }
 
@@ -118,6 +120,9 @@ impl RenderFault {
                 RenderError { template, line: None, problem: problem.to_owned(), cause: RenderCause::Template }
             }
             Self::Size(error) => error,
+            Self::Value(problem) => {
+                RenderError { template: String::new(), line: None, problem, cause: RenderCause::Value }
+            }
             Self::Engine(path, error) => {
                 let error = innermost(&error);
                 let is_size = error.kind() == ErrorKind::WriteFailure;

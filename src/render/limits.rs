@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::segments::segments;
 use super::{RenderCause, RenderError};
-use crate::domain::{EmailParts, Message, RegisteredSms, SmsText};
-use crate::render::chinese_parts;
+use crate::domain::{EmailParts, Message, SmsText};
+use crate::render::registered_parts;
 
 /// The longest parameter of an approved template, in bytes. Providers take far less.
 pub(super) const MAX_PARAMETER_BYTES: usize = 4 * 1024;
@@ -61,7 +61,7 @@ impl MessageLimits {
         let problem = match message {
             Message::Sms(SmsText(text)) if self.surely_takes(text) => None,
             Message::Sms(SmsText(text)) => sms(segments(text).parts),
-            Message::Registered(RegisteredSms { text, .. }) => sms(chinese_parts(text)),
+            Message::Registered(registered) => sms(registered_parts(registered)),
             Message::Email(EmailParts { subject, text, html, .. }) => {
                 let bytes = subject.len() + text.len() + html.len();
                 (bytes > self.email_bytes).then(|| {

@@ -62,6 +62,7 @@ mod scan;
 mod segments;
 mod short_token;
 mod target;
+mod typed_text;
 
 use std::fmt;
 
@@ -77,11 +78,14 @@ pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};
 pub use locale_file::{LocaleFile, language_name, main_page_languages, page_languages, page_text};
 pub use opening_hours::hours_text;
-pub use registered::{Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts};
+pub use registered::{
+    Phrase, Placeholder, RegisteredTemplate, RegisteredTemplates, Wording, chinese_parts, registered_parts,
+};
 pub use renderer::Renderer;
 pub use sample::{Sample, sample_merchant};
 pub use segments::{Encoding, Segments, segments, split};
 pub use target::{SigningKey, SigningKeys, address_for};
+pub use typed_text::{LONGEST_VARIABLE, TypedText};
 
 /// A word of the file of a locale.
 fn word(locale: &Locale, key: &str) -> Option<&'static str> {
@@ -103,7 +107,7 @@ pub struct RenderError {
     pub line: Option<usize>,
     /// The problem, and what to do about it.
     pub problem: String,
-    /// Whether the template or the size of its result is at fault.
+    /// Whether the template or the data is at fault.
     pub cause: RenderCause,
 }
 
@@ -114,6 +118,8 @@ pub enum RenderCause {
     Template,
     /// The message is longer than [`MessageLimits`] allow: with the data of another borrower it may fit.
     Size,
+    /// A value does not fit the variable that the registered text has for it: another borrower's may.
+    Value,
 }
 
 impl fmt::Display for RenderError {

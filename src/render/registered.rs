@@ -13,6 +13,8 @@ use super::check::{check_names, no_problem_with};
 use super::context::{Brevity, context};
 use super::engine::{RenderFault, environment, render};
 use super::limits::MAX_PARAMETER_BYTES;
+use super::segments::segments;
+use super::typed_text::TypedText;
 use super::{Phase, RenderCause, RenderError, RenderRequest};
 use crate::domain::{Locale, Merchant, MerchantId, RegisteredSms, TemplateName};
 
@@ -120,8 +122,17 @@ pub struct RegisteredTemplate {
 pub struct Wording {
     code: String,
     text: String,
-    placeholder: Placeholder,
+    form: WordingForm,
     parameters: Vec<(String, Phrase)>,
+}
+
+/// How a text names its parameters.
+#[derive(Debug, Clone)]
+enum WordingForm {
+    /// Each has a name.
+    Named(Placeholder),
+    /// Each has a type; they stand in their order.
+    Typed(TypedText),
 }
 
 impl Wording {
@@ -152,7 +163,31 @@ impl Wording {
                  that they approve"
             ));
         }
-        Ok(Self { code, text, placeholder, parameters })
+        Ok(Self { code, text, form: WordingForm::Named(placeholder), parameters })
+    }
+
+    /// A text with typed variables, which are filled in their order.
+    ///
+    /// # Errors
+    /// What does not fit: a variable without a type, more or fewer values than variables, a link in a variable that is
+    /// for something else.
+    pub fn typed(code: String, text: String, values: Vec<Phrase>) -> Result<Self, String> {
+        let typed = TypedText::parse(&text).map_err(|problem| format!("its text {problem}"))?;
+        let variables = typed.variables();
+        if variables.len() != values.len() {
+            let (places, given) = (variables.len(), values.len());
+            return Err(format!(
+                "its text has {places} variables and `variables` holds {given} values; write one for each"
+            ));
+        }
+        let numbered = (1_u32..).zip(variables.iter().zip(&values));
+        if let Some((number, _)) =
+            numbered.into_iter().find(|(_, (variable, phrase))| phrase.names_link() && !variable.is_link())
+        {
+            return Err(format!("variable {number} prints link and is of another type; register it as {{#url#}}"));
+        }
+        let parameters = (1_u32..).zip(values).map(|(number, value)| (number.to_string(), value)).collect();
+        Ok(Self { code, text, form: WordingForm::Typed(typed), parameters })
     }
 
     /// The provider's code for it.
@@ -167,11 +202,25 @@ impl Wording {
         &self.text
     }
 
+    /// Whether its parameters have types.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        matches!(self.form, WordingForm::Typed(_))
+    }
+
     fn fill(&self, sign_name: &str, context: &Value) -> Result<RegisteredSms, RenderFault> {
         let render = |(name, phrase): &(String, Phrase)| Ok((name.clone(), phrase.render(context)?));
         let parameters: Vec<(String, String)> =
             self.parameters.iter().map(render).collect::<Result<_, RenderFault>>()?;
-        let (between, names) = self.placeholder.cut(&self.text);
+        let placeholder = match &self.form {
+            WordingForm::Named(placeholder) => placeholder,
+            WordingForm::Typed(typed) => {
+                let values: Vec<_> = parameters.iter().map(|(_, value)| value.clone()).collect();
+                let text = typed.fill(&values).map_err(RenderFault::Value)?;
+                return Ok(RegisteredSms { code: self.code.clone(), sign_name: String::new(), parameters, text });
+            }
+        };
+        let (between, names) = placeholder.cut(&self.text);
         let mut text = format!("【{sign_name}】{}", between[0]);
         for (name, after) in names.iter().zip(&between[1..]) {
             let value = parameters.iter().find(|(given, _)| given == name);
@@ -259,6 +308,13 @@ pub fn chinese_parts(text: &str) -> usize {
         0..=70 => 1,
         more => more.div_ceil(67),
     }
+}
+
+/// How many parts a registered message is sent and billed as: in China, where it begins with a signature, by
+/// characters; elsewhere by its encoding.
+#[must_use]
+pub fn registered_parts(sms: &RegisteredSms) -> usize {
+    if sms.sign_name.is_empty() { segments(&sms.text).parts } else { chinese_parts(&sms.text) }
 }
 
 #[cfg(test)]

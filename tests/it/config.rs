@@ -430,7 +430,7 @@ async fn a_check_shows_what_the_config_means() {
       rule due-today at 21:00 lies outside the contact hours of harbour: it goes out when they next begin, at 08:00
       gateways.capture-email keeps messages and sends nothing
       gateways.capture-sms keeps messages and sends nothing
-      gateways.mail is named by no channel, so nothing is sent by it
+      gateways.mail is named by no channel and no merchant, so nothing is sent by it
       there is no scan from 2026-11-23 06:00 to 2026-11-30 06:00 +08:00, longer than the horizon of 2d: what falls due in between is planned late
     "#);
     assert_eq!(ended.exit_code(), 0);

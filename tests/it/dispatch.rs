@@ -9,6 +9,7 @@ mod ledger_age;
 mod opt_outs;
 mod own_gateways;
 mod rates;
+mod registered;
 mod stops;
 mod unknown;
 

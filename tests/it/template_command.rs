@@ -93,8 +93,8 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
     let told = |renderer: &Renderer, code: &str| {
         let mut out = Vec::new();
         let args = CheckArgs { max_segments: 4 };
-        let verdict =
-            check(&args, Ok(renderer), &policy(in_jurisdiction(code)), &|_| None, &mut out).expect("a vector takes all");
+        let verdict = check(&args, Ok(renderer), &policy(in_jurisdiction(code)), &|_| None, &mut out)
+            .expect("a vector takes all");
         (verdict, String::from_utf8(out).expect("output is UTF-8"))
     };
     let (verdict, text) = told(&own, "us");
@@ -134,7 +134,7 @@ fn check_fails_where_a_discreet_message_shows_an_amount(#[case] folder: &[(&str,
         merchants.values_mut().for_each(|merchant| merchant.discreet = is_discreet);
         let mut out = Vec::new();
         let args = CheckArgs { max_segments: 4 };
-        let verdict = check(&args, Ok(&own), &policy(merchants), None, &mut out).expect("a vector takes all");
+        let verdict = check(&args, Ok(&own), &policy(merchants), &|_| None, &mut out).expect("a vector takes all");
         (verdict, String::from_utf8(out).expect("output is UTF-8"))
     };
     let (verdict, text) = checked(true);

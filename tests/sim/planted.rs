@@ -9,7 +9,9 @@ use dueherald::domain::{
     SkipReason,
 };
 use dueherald::plan::{self, Account, Decision, Progress, SendPlan};
-use dueherald::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, ReconcileStore, StoreError, WriteMode};
+use dueherald::store::{
+    ClaimRequest, ClaimResult, DecideFn, Decider, OutboxStore, ReconcileStore, StoreError, WriteMode,
+};
 
 use crate::faults::Bug;
 use crate::observation::view;
@@ -129,18 +131,21 @@ impl FaultyStore {
                 };
                 self.inner().claim(request, &elsewhere).await
             }
-            Some(Bug::OthersGateway) => {
-                let policy = policy(0, world.caps.clone());
-                let anywhere = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| match asked
-                    .decide(reminder, account, now)
-                {
-                    Decision::PassOn { .. } => plan::decide(&policy, reminder, account, now),
-                    other => other,
-                };
-                self.inner().claim(request, &anywhere).await
-            }
+            Some(Bug::OthersGateway) => self.claim_anywhere(request, asked).await,
             _ => self.inner().claim(request, decide).await,
         }
+    }
+
+    /// Claims for a gateway whatever it finds there.
+    async fn claim_anywhere(&self, request: &ClaimRequest, asked: Arc<dyn Decider>) -> Result<ClaimResult, StoreError> {
+        let policy = policy(0, self.world().caps.clone());
+        let anywhere = move |reminder: &NewReminder, account: &Account, now: DateTime<Utc>| match asked
+            .decide(reminder, account, now)
+        {
+            Decision::PassOn { .. } => plan::decide(&policy, reminder, account, now),
+            other => other,
+        };
+        self.inner().claim(request, &anywhere).await
     }
 
     pub(crate) async fn settle_as(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use crate::cli::table::table;
-use crate::config::Config;
-use crate::domain::{Channel, GatewayName, Merchant, Message, Price, RegisteredSms, TemplateName};
-use crate::render::{RegisteredTemplate, RegisteredTemplates, RenderRequest, Renderer, Sample, chinese_parts};
+use crate::config::{Config, GatewayConfig};
+use crate::domain::{Channel, GatewayName, LinkMode, Merchant, Message, Price, RegisteredSms, TemplateName};
+use crate::render::{RegisteredTemplate, RegisteredTemplates, RenderRequest, Renderer, Sample, registered_parts};
 
 use super::{counted, phase_of};
 
@@ -32,16 +32,16 @@ pub fn lint(config: &Config, renderer: &Renderer, out: &mut dyn Write) -> io::Re
         for template in &registered.templates {
             let of_gateway = |merchant: &&Merchant| is_for(template, merchant) && may_carry(config, name, merchant);
             for merchant in config.policy.merchants.values().filter(of_gateway) {
-                let place = format!("gateways.{name}.templates.{}", template.template);
+                let place = format!("gateways.{name}.{}.{}", gateway.templates_key(), template.template);
                 any = true;
-                match filled(&registered, template, merchant) {
+                match filled(gateway, &registered, template, merchant) {
                     Ok(sms) => {
-                        let parts = chinese_parts(&sms.text);
+                        let parts = registered_parts(&sms);
                         let code = template.wording.code().to_owned();
                         let cost = cost(config.prices.get(name), parts);
                         rows.add_row([place.clone(), code, merchant.id.to_string(), counted(parts, "part"), cost]);
-                        warnings
-                            .extend(problems(&sms, &registered, &banned).map(|problem| format!("{place}: {problem}")));
+                        let problems = problems(&sms, &registered, template, &banned);
+                        warnings.extend(problems.map(|problem| format!("{place}: {problem}")));
                     }
                     Err(problem) => warnings.push(format!("{place}: {problem}")),
                 }
@@ -55,6 +55,25 @@ pub fn lint(config: &Config, renderer: &Renderer, out: &mut dyn Write) -> io::Re
     warnings.dedup();
     warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))?;
     Ok(warnings.len())
+}
+
+/// Registered texts that their values do not fit, with sample data: for `check`.
+pub(in crate::cli) fn misfits(config: &Config) -> Vec<String> {
+    let mut misfits = Vec::new();
+    for (name, gateway) in &config.gateways {
+        let Some(registered) = gateway.registered() else { continue };
+        for template in &registered.templates {
+            let of_gateway = |merchant: &&Merchant| is_for(template, merchant) && may_carry(config, name, merchant);
+            for merchant in config.policy.merchants.values().filter(of_gateway) {
+                if let Err(problem) = filled(gateway, &registered, template, merchant) {
+                    let key = gateway.templates_key();
+                    misfits.push(format!("gateways.{name}.{key}.{}: {problem}", template.template));
+                }
+            }
+        }
+    }
+    misfits.dedup();
+    misfits
 }
 
 fn banned_words<'c>(config: &'c Config, gateway: &GatewayName) -> Vec<&'c str> {
@@ -74,6 +93,7 @@ fn is_for(template: &RegisteredTemplate, merchant: &Merchant) -> bool {
 
 /// The template with sample data in it; of three instalments, which makes amounts and names no shorter than usual.
 fn filled(
+    gateway: &GatewayConfig,
     registered: &RegisteredTemplates,
     template: &RegisteredTemplate,
     merchant: &Merchant,
@@ -81,7 +101,10 @@ fn filled(
     let locale = template.locale.as_ref().unwrap_or(&merchant.locale);
     let sample = Sample::new(merchant, locale, phase_of(template.template.as_str()), 3);
     let alone = RegisteredTemplates { templates: vec![template.clone()], ..registered.clone() };
-    let request = RenderRequest { template: Some(&template.template), ..sample.request(Channel::Sms, locale) };
+    let mut request = RenderRequest { template: Some(&template.template), ..sample.request(Channel::Sms, locale) };
+    if matches!(gateway, GatewayConfig::Http(settings) if settings.link_mode == LinkMode::None) {
+        request.link = None;
+    }
     alone.fill(&request).map_err(|error| error.problem)
 }
 
@@ -89,12 +112,15 @@ fn filled(
 fn problems<'a>(
     sms: &'a RegisteredSms,
     registered: &'a RegisteredTemplates,
+    template: &'a RegisteredTemplate,
     banned: &'a [&str],
 ) -> impl Iterator<Item = String> + 'a {
+    // Values with types were judged when they were filled in.
+    let is_typed = template.wording.is_typed();
     let characters = sms.text.chars().count();
-    let long = (characters > MOST_CHARACTERS)
+    let long = (characters > MOST_CHARACTERS && !is_typed)
         .then(|| format!("is {characters} characters long with sample data, more than {MOST_CHARACTERS}"));
-    let of_parameters = sms.parameters.iter().flat_map(|(name, value)| {
+    let of_parameters = sms.parameters.iter().filter(move |_| !is_typed).flat_map(|(name, value)| {
         let (length, most) = (value.chars().count(), registered.max_parameter);
         let long = (length > most)
             .then(|| format!("the parameter {name:?} is {length} characters long with sample data, more than {most}"));

@@ -43,6 +43,16 @@ impl DkimSettings {
     }
 }
 
+/// Whether names below a domain belong to different owners, as far as its form tells: `cn`, and `com.cn`.
+fn is_registry(domain: &str) -> bool {
+    let shared = ["ac", "co", "com", "edu", "gov", "gob", "net", "ne", "or", "org"];
+    let domain = domain.to_ascii_lowercase();
+    match domain.split_once('.') {
+        None => domain != "localhost",
+        Some((second, top)) => top.len() == 2 && shared.contains(&second),
+    }
+}
+
 /// Signs messages. Made once; an RSA signature takes about a millisecond, an Ed25519 one a fiftieth of that.
 pub(in crate::gateway) struct Dkim {
     valid_from: Option<DateTime<Utc>>,
@@ -74,6 +84,10 @@ impl Dkim {
         let DkimSettings { selector, domain, key, valid_from } = settings;
         if !is_name(selector) || !is_name(domain) {
             let problem = "dkim.selector and dkim.domain are names in the DNS, such as \"s2026\" and \"mall.example\"";
+            return Err(GatewayError::Settings(problem.into()));
+        }
+        if is_registry(domain) {
+            let problem = "dkim.domain belongs to nobody: it is a registry's; write the domain of the sender's address";
             return Err(GatewayError::Settings(problem.into()));
         }
         let unusable = || {

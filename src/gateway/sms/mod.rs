@@ -20,6 +20,7 @@
 pub mod aliyun;
 mod client;
 mod connection;
+mod dlt;
 pub mod http;
 mod read;
 mod registered;
@@ -27,6 +28,8 @@ pub mod signing;
 pub mod tencent;
 pub mod twilio;
 mod verdict;
+
+pub use dlt::DltSettings;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -84,6 +84,9 @@ gateway_settings! {
         /// Senders of the merchants that have their own.
         #[serde(default)]
         pub senders: BTreeMap<MerchantId, TwilioSender>,
+        /// Twilio cannot carry it: see [`no_dlt`].
+        #[serde(default, deserialize_with = "no_dlt")]
+        pub dlt: (),
         /// How long Twilio may keep a message that it cannot pass on at once; at most 10 h, which is also its default.
         #[serde(default, deserialize_with = "validity")]
         pub validity: Option<Duration>,
@@ -94,6 +97,15 @@ gateway_settings! {
         #[serde(default = "yes")]
         pub confirms_opt_outs: bool,
     }
+}
+
+/// The parameters of a message (2010-04-01) have no place for the ids of India's operators: Twilio itself matches texts
+/// with those that were registered with it.
+fn no_dlt<'de, D: serde::Deserializer<'de>>(_: D) -> Result<(), D::Error> {
+    Err(serde::de::Error::custom(
+        "cannot be carried: Twilio's message API takes no DLT ids, and Twilio matches texts with those that you \
+         register with it; leave dlt out, or send to India by a gateway of kind \"http\"",
+    ))
 }
 
 fn yes() -> bool {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::{LinkMode, MerchantId, Network};
 use crate::gateway::mail::{Dkim, DkimSettings, LONGEST_LOCAL_PART};
-use crate::gateway::{GatewayError, OneOrMore};
+use crate::gateway::{GatewayError, OneOrMore, SettingsProblem};
 
 /// How the way to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -55,7 +55,8 @@ pub struct MailSender {
     /// Where answers go; to the merchant's customer service unless said otherwise.
     #[serde(default, deserialize_with = "reply_to")]
     pub reply_to: Option<Mailbox>,
-    /// With which key its messages are signed; that of the gateway where it is for the same domain.
+    /// With which key its messages are signed. Without one the gateway's signs them, which has to be for the domain of
+    /// this address.
     #[serde(default)]
     pub dkim: Option<OneOrMore<DkimSettings>>,
 }
@@ -157,49 +158,85 @@ impl SmtpSettings {
         }
     }
 
-    /// Checks the rules that serde cannot express.
+    /// The first of [`Self::problems`].
     ///
     /// # Errors
-    /// [`GatewayError::Settings`] when settings contradict each other, or the signing key cannot be used.
+    /// [`GatewayError::Settings`].
     pub fn check(&self) -> Result<(), GatewayError> {
-        check_dkim("", self.dkim.as_ref(), &self.from)?;
-        for (merchant, sender) in &self.senders {
-            check_dkim(&format!("senders.{merchant}."), self.dkim_of(sender), &sender.from)?;
+        self.problems().into_iter().next().map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// Checks the rules that serde cannot express: settings that contradict each other, and keys that cannot sign.
+    #[must_use]
+    pub fn problems(&self) -> Vec<SettingsProblem> {
+        let mut problems = Vec::new();
+        let mut note = |key: &str, text: String| problems.push(SettingsProblem { key: key.to_owned(), text });
+        if let Some(problem) = dkim_problem(self.dkim.as_ref(), &self.from) {
+            note("dkim", problem);
         }
-        let problem = if !is_host_name(&self.host) {
-            "host has to be a host name or an IP address, without a port"
-        } else if !(1..=1000).contains(&self.max_connections) {
-            "max_connections has to be between 1 and 1000"
-        } else if self.credentials.is_some() && self.security == Security::None && !is_loopback(&self.host) {
-            "credentials would travel in the clear: set security to \"starttls\" or \"tls\", or take them away"
-        } else if self.security == Security::None && !self.allow_plaintext && !is_loopback(&self.host) {
-            "mail would travel in the clear to another host: set security to \"starttls\" or \"tls\", or \
-             allow_plaintext to true \
-             if the way is protected otherwise"
-        } else if self.return_path.as_ref().is_some_and(|path| path.user().len() > LONGEST_LOCAL_PART) {
-            return Err(GatewayError::Settings(format!(
-                "return_path has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the \
-                 reference; choose a shorter address"
-            )));
-        } else {
-            return Ok(());
-        };
-        Err(GatewayError::Settings(problem.into()))
+        for (merchant, sender) in &self.senders {
+            if let Some(problem) = sender.dkim.as_ref().and_then(|dkim| dkim_problem(Some(dkim), &sender.from)) {
+                note(&format!("senders.{merchant}.dkim"), problem);
+            } else if sender.dkim.is_none() && !signs_for(self.dkim.as_ref(), &sender.from) {
+                let domain = sender.from.email.domain();
+                note(
+                    &format!("senders.{merchant}"),
+                    format!(
+                        "has an address at {domain}, for which the gateway's own dkim.domain cannot sign; write dkim \
+                         for this sender as well"
+                    ),
+                );
+            }
+        }
+        if !is_host_name(&self.host) {
+            note("host", "has to be a host name or an IP address, without a port".to_owned());
+        }
+        if !(1..=1000).contains(&self.max_connections) {
+            note("max_connections", "has to be between 1 and 1000".to_owned());
+        }
+        let is_open = self.security == Security::None && !is_loopback(&self.host);
+        if is_open && self.credentials.is_some() {
+            let text = "would travel in the clear: set security to \"starttls\" or \"tls\", or take them away";
+            note("credentials", text.to_owned());
+        } else if is_open && !self.allow_plaintext {
+            let text = "lets mail travel in the clear to another host: write \"starttls\" or \"tls\", or set \
+                        allow_plaintext to true if the way is protected otherwise";
+            note("security", text.to_owned());
+        }
+        if self.return_path.as_ref().is_some_and(|path| path.user().len() > LONGEST_LOCAL_PART) {
+            let text = format!(
+                "has more than {LONGEST_LOCAL_PART} characters before the @: no room is left for the reference; choose \
+                 a shorter address"
+            );
+            note("return_path", text);
+        }
+        if self.hello().is_err() {
+            note("hello_name", "has to be a host name such as mail.mall.example".to_owned());
+        }
+        problems
     }
 }
 
-fn check_dkim(section: &str, dkim: Option<&OneOrMore<DkimSettings>>, from: &Mailbox) -> Result<(), GatewayError> {
-    let dkim = dkim.map_or(&[][..], OneOrMore::all);
-    dkim.iter().try_for_each(|settings| Dkim::new(settings).map(drop))?;
-    let problem = if dkim.last().is_some_and(|last| last.valid_from.is_some()) {
-        "the last entry of dkim has a valid_from: nothing would be signed before; take it away, or put the key in use \
-         behind it"
-    } else if dkim.iter().any(|dkim| !dkim.is_for(from.email.domain())) {
-        "dkim.domain is not the domain of `from`: receivers would not count the signature; use the same domain"
-    } else {
-        return Ok(());
-    };
-    Err(GatewayError::Settings(format!("{section}{problem}")))
+/// Whether mail from this address is signed by one of these keys, or by none because there are none.
+fn signs_for(dkim: Option<&OneOrMore<DkimSettings>>, from: &Mailbox) -> bool {
+    dkim.is_none_or(|dkim| dkim.all().iter().all(|dkim| dkim.is_for(from.email.domain())))
+}
+
+fn dkim_problem(dkim: Option<&OneOrMore<DkimSettings>>, from: &Mailbox) -> Option<String> {
+    let all = dkim.map_or(&[][..], OneOrMore::all);
+    if let Some(error) = all.iter().find_map(|settings| Dkim::new(settings).err()) {
+        return Some(error.to_string());
+    }
+    if all.last().is_some_and(|last| last.valid_from.is_some()) {
+        let text = "has a valid_from in its last entry: nothing would be signed before; take it away, or put the key \
+                    in use behind it";
+        return Some(text.to_owned());
+    }
+    (!signs_for(dkim, from)).then(|| {
+        "has a dkim.domain that is not the domain of `from`: receivers would not count the signature; use the same \
+         domain"
+            .to_owned()
+    })
 }
 
 fn is_host_name(text: &str) -> bool {

@@ -24,7 +24,7 @@ pub use peaks::{Busy, GatewayBacklog, Peaks};
 use super::Composer;
 use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
 use crate::plan::{Horizon, Policy, RateLimit, SendPlan, due_dates};
-use crate::render::{RegisteredTemplates, chinese_parts, segments};
+use crate::render::{RegisteredTemplates, registered_parts, segments};
 use crate::store::{LedgerStore, StoreError};
 use peaks::Flow;
 use play::{ForecastOutcome, play};
@@ -187,7 +187,7 @@ impl Forecast {
         self.sum(day, |(_, _, on, _)| *on == channel)
     }
 
-    /// What leaves on a date, or in all, through a gateway.
+    /// The volume that leaves on a date, or in all, through a gateway.
     #[must_use]
     pub fn volume_through(&self, day: Option<NaiveDate>, gateway: &GatewayName) -> Volume {
         self.sum(day, |(_, _, _, through)| through.as_ref() == Some(gateway))
@@ -248,7 +248,7 @@ fn segments_of(of: &Outlook<'_>, outlet: Option<&ForecastGateway>, to: &Borrower
     // Links of all reminders are of one length.
     match of.composer.compose(ReminderId(0), merchant, to, what, mode, registered).ok()?.message {
         Message::Sms(text) => u64::try_from(segments(&text.0).parts).ok(),
-        Message::Registered(sms) => u64::try_from(chinese_parts(&sms.text)).ok(),
+        Message::Registered(sms) => u64::try_from(registered_parts(&sms)).ok(),
         Message::Email(_) => Some(0),
     }
 }

@@ -279,7 +279,7 @@ fn move_of(leased: &LeasedReminder, decision: &Decision, now: DateTime<Utc>) -> 
         }
         Decision::PassOn { gateway_index } => {
             let event = deferred(leased.id, before, DeferReason::OtherGateway, now);
-            Some(Move { event, not_before: None, gateway_index: Some(*gateway_index), route: None })
+            Some(Move { event, not_before: None, gateway_index: Some(*gateway_index), route: None, message: None })
         }
         Decision::Hold(cause) => {
             let event = Event::held(leased.id, before, cause, now);

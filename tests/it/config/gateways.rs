@@ -185,7 +185,7 @@ senders.harbor = { from = "no-reply@harbour.example" }
 "#;
     let problem = told(&(changed(&[]) + MAIL), &[]);
     assert!(
-        problem.contains("gateways.mail.senders: there is no merchant \"harbor\"; did you mean \"harbour\"?"),
+        problem.contains("gateways.mail.senders.harbor: there is no merchant \"harbor\"; did you mean \"harbour\"?"),
         "{problem}"
     );
     assert!(load(&(changed(&[]) + &MAIL.replace("harbor ", "harbour ")), &[]).is_ok());
@@ -201,4 +201,175 @@ senders.harbor = { from = "no-reply@harbour.example" }
 fn a_sender_that_twilio_refuses_is_a_mistake(#[case] section: &str) {
     let problem = told(&format!("{}\n[gateways.sms-us]\n{section}\n", changed(&[])), &[]);
     assert!(problem.contains("is no sender; write a number such as \"+15005550006\""), "{problem}");
+}
+
+const MANY_MISTAKES: &str = r#"
+[gateways.mail]
+kind = "smtp"
+host = "two words"
+security = "none"
+max_connections = 5000
+from = "no-reply@mall.example"
+hello_name = "two words"
+
+[gateways.mail.senders.mall]
+from = "bills@mall.example"
+dkim = { selector = "s1", domain = "example", key = "x" }
+
+[gateways.mail.senders.harbor]
+from = "bills@harbour.example"
+reply_to = "nobody"
+
+[gateways.texts]
+kind = "http"
+url = "https://sms.example.com/send"
+method = "GET"
+accept = { status = 202 }
+body = { form = { to = "{{ to }}" } }
+query = { pass = "{{ secrets.pass }}", dlr = "{{ callback }}" }
+senders = { mall = " ", harbour = "" }
+"#;
+
+#[test]
+fn every_mistake_of_a_gateway_is_told_at_once_at_its_line() {
+    let text = changed(&[]) + MANY_MISTAKES;
+    let line = |found: &str| text.lines().position(|line| line == found).expect("it is there") + 1;
+    // Serde's mistakes hide those that compare settings; without them the rest shows.
+    let first = told(&text, &[]);
+    let at = format!(
+        "conf/dueherald.toml:{}: gateways.mail.senders.harbor.reply_to: write an address",
+        line("reply_to = \"nobody\"")
+    );
+    assert!(first.contains(&at), "{first}");
+    let mended = text.replace("reply_to = \"nobody\"", "");
+    let all = told(&mended, &[]);
+    let expected = [
+        ("host = \"two words\"", "gateways.mail.host: has to be a host name"),
+        ("max_connections = 5000", "gateways.mail.max_connections: has to be between 1 and 1000"),
+        ("hello_name = \"two words\"", "gateways.mail.hello_name: has to be a host name"),
+        ("security = \"none\"", "gateways.mail.security: lets mail travel in the clear"),
+        (
+            "dkim = { selector = \"s1\", domain = \"example\", key = \"x\" }",
+            "gateways.mail.senders.mall.dkim: dkim.domain belongs to nobody",
+        ),
+        ("method = \"GET\"", "gateways.texts.method: is GET, which has no body"),
+        ("senders = { mall = \" \", harbour = \"\" }", "gateways.texts.senders.mall: is empty"),
+        ("senders = { mall = \" \", harbour = \"\" }", "gateways.texts.senders.harbour: is empty"),
+        ("[gateways.texts]", "gateways.texts.secrets: has no pass"),
+        ("[gateways.texts]", "gateways.texts.callback_secret: is missing: a template names callback"),
+    ];
+    for (place, problem) in expected {
+        let told = format!("conf/dueherald.toml:{}: {problem}", line(place));
+        assert!(all.contains(&told), "no {told:?} in\n{all}");
+    }
+    assert!(!all.contains("struct "), "{all}");
+}
+
+#[rstest]
+#[case::no_table("senders.mall = \"bills@mall.example\"", "gateways.mail.senders.mall: is text; write a table: { … }")]
+#[case::top_level(
+    "dkim = { selector = \"s1\", domain = \"cn\", key = \"x\" }",
+    "gateways.mail.dkim: dkim.domain belongs to nobody"
+)]
+#[case::registry(
+    "dkim = { selector = \"s1\", domain = \"com.cn\", key = \"x\" }",
+    "gateways.mail.dkim: dkim.domain belongs to nobody"
+)]
+fn a_mistaken_sender_is_told_in_words_of_the_config(#[case] line: &str, #[case] expected: &str) {
+    let mail =
+        "\n[gateways.mail]\nkind = \"smtp\"\nhost = \"localhost\"\nsecurity = \"none\"\nfrom = \"a@pay.com.cn\"\n";
+    let problem = told(&format!("{}{mail}{line}\n", changed(&[])), &[]);
+    assert!(problem.contains(expected) && !problem.contains("struct"), "{problem}");
+}
+
+const INDIA: &str = r#"
+[gateways.india]
+kind = "http"
+url = "https://sms.example.com/send"
+method = "POST"
+accept = { status = 200 }
+body.form = { to = "{{ to }}", text = "{{ text }}", pe = "{{ dlt_entity_id }}", template = "{{ dlt_template_id }}" }
+
+[gateways.india.dlt]
+entity_id = "1101234567890123456"
+entity_ids = { harbour = "1101234567890123457" }
+
+[gateways.india.dlt.templates.before-due]
+template_id = "1107234567890123456"
+text = "{#numeric#} bill(s) of {#alphanumeric#} due on {#alphanumeric#}. Pay: {#url#}"
+variables = ["{{ count }}", "{{ total }}", "{{ due_date }}", "{{ link or 'https://pay.mall.example' }}"]
+
+[gateways.india.dlt.templates.on-due]
+template_id = "1107234567890123457"
+text = "Your bill of {#alphanumeric#} is due today"
+variables = ["{{ total }}"]
+"#;
+
+/// The sound config with the gateway for India behind its first.
+fn india(changes: &[(&str, &str)]) -> String {
+    let text = changed(&[(SMS, "gateways = [\"capture-sms\", \"india\"]")]) + INDIA;
+    changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is there");
+        text.replacen(from, to, 1)
+    })
+}
+
+#[tokio::test]
+async fn registered_texts_of_india_are_tried_with_sample_data() {
+    let short =
+        [("https://mall.example.com/", "https://m.example.com"), ("http://localhost:8080", "https://h.example.com")];
+    let config = load(&india(&short), &[]).expect("it is sound");
+    let (_, shown) = super::checked(&config, None).await;
+    assert!(!shown.contains("gateways.india.dlt"), "every value fits: {shown}");
+    let mut out = Vec::new();
+    let renderer = Renderer::new(Vec::new()).expect("the built-in templates are sound");
+    lint(&config, &renderer, &mut out).expect("memory can be written");
+    let listed = String::from_utf8(out).expect("it is text");
+    assert!(
+        listed.contains("gateways.india.dlt.templates.before-due") && listed.contains("1107234567890123456"),
+        "{listed}"
+    );
+
+    let long = load(&india(&[]), &[]).expect("only sample data shows it");
+    let (_, shown) = super::checked(&long, None).await;
+    let misfit = "gateways.india.dlt.templates.before-due: variable 4 gets more than 40 characters";
+    assert!(shown.contains(misfit), "{shown}");
+    let wrong = load(&india(&[(short[0]), (short[1]), ("\"{{ count }}\"", "\"{{ count }} of them\"")]), &[]);
+    let (_, shown) = super::checked(&wrong.expect("only sample data shows it"), None).await;
+    assert!(shown.contains("before-due: variable 1 gets a value that {#numeric#} does not take"), "{shown}");
+}
+
+#[rstest]
+#[case::short_entity(
+    "entity_id = \"1101234567890123456\"",
+    "entity_id = \"1101\"",
+    "gateways.india.dlt.entity_id: is no number of 19 digits"
+)]
+#[case::untyped("{#numeric#}", "{#var#}", "its text has a variable without a type, {#var#}, which operators reject")]
+#[case::not_sent_along(
+    ", template = \"{{ dlt_template_id }}\"",
+    "",
+    "gateways.india.dlt: reaches nobody: no template names dlt_template_id"
+)]
+#[case::unknown_entity(
+    "entity_ids = { harbour",
+    "entity_ids = { harbor",
+    "gateways.india.dlt.entity_ids: there is no merchant \"harbor\""
+)]
+#[case::no_text_for_a_rule(
+    "[gateways.india.dlt.templates.on-due]",
+    "[gateways.india.dlt.templates.overdue]",
+    "write [gateways.india.dlt.templates.on-due]"
+)]
+fn mistakes_in_a_registration_of_india_are_told(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
+    let problem = told(&india(&[(from, to)]), &[]);
+    assert!(problem.contains(expected), "{problem}");
+}
+
+#[test]
+fn twilio_carries_no_ids_of_india() {
+    let twilio = "\n[gateways.us]\nkind = \"twilio\"\naccount = { sid = \"AC1\", token = \"t\" }\n\
+                  from = { number = \"MALL\" }\ndlt = { entity_id = \"1101234567890123456\" }\n";
+    let problem = told(&(changed(&[]) + twilio), &[]);
+    assert!(problem.contains("gateways.us.dlt: cannot be carried: Twilio's message API takes no DLT ids"), "{problem}");
 }

@@ -42,7 +42,7 @@ async fn a_merchant_has_its_own_gateways_and_the_others_the_channels() {
 #[case::wrong_channel(r#"{ sms = ["capture-email"] }"#, "gateways.sms: \"capture-email\" carries email, not sms; name")]
 #[case::empty(r#"{ sms = [] }"#, "gateways.sms: is empty; name a gateway, or leave it out")]
 #[case::twice(r#"{ sms = ["mall-sms", "mall-sms"] }"#, "gateways.sms: names the same twice; leave one out")]
-#[case::no_list(r#"{ sms = "mall-sms" }"#, "gateways.sms: is a text; write a list: sms = [ ... ]")]
+#[case::no_list(r#"{ sms = "mall-sms" }"#, "gateways.sms: is text; write a list: sms = [ ... ]")]
 #[case::no_table(r#"["mall-sms"]"#, "gateways: is a list; write for example gateways = { sms = [")]
 #[case::none(r#"{}"#, "gateways: names no channel; write for example gateways = { sms = [")]
 #[case::no_channel(r#"{ smss = ["mall-sms"] }"#, "gateways.smss: is no key of the config; did you mean sms?")]
@@ -81,11 +81,21 @@ fn a_channel_needs_no_list_where_every_merchant_of_its_rules_has_one() {
 
 #[test]
 fn only_the_gateways_of_a_merchant_need_its_approved_templates() {
-    let aliyun = "\n[gateways.aliyun]\nkind = \"aliyun\"\naccount = { access_key_id = \"LTAI-fake\", access_key_secret = \
-                  \"sesame\" }\n[gateways.aliyun.templates.before-due]\nmerchant = \"mall\"\ncode = \"SMS_1\"\ntext = \
-                  \"账单${amount}将到期\"\nparameters = { amount = \"{{ total }}\" }\n[gateways.aliyun.templates.on-due]\n\
-                  merchant = \"mall\"\ncode = \"SMS_2\"\ntext = \"账单${amount}今天到期\"\nparameters = { amount = \
-                  \"{{ total }}\" }\n";
+    let aliyun = r#"
+[gateways.aliyun]
+kind = "aliyun"
+account = { access_key_id = "LTAI-fake", access_key_secret = "sesame" }
+[gateways.aliyun.templates.before-due]
+merchant = "mall"
+code = "SMS_1"
+text = "账单${amount}将到期"
+parameters = { amount = "{{ total }}" }
+[gateways.aliyun.templates.on-due]
+merchant = "mall"
+code = "SMS_2"
+text = "账单${amount}今天到期"
+parameters = { amount = "{{ total }}" }
+"#;
     let own = load(&(with(r#"{ sms = ["aliyun"] }"#, &[]) + aliyun), &[]);
     own.expect("the harbour's messages leave by another gateway");
     let shared = SHARED.replace("\"capture-sms\"", "\"capture-sms\", \"aliyun\"");
@@ -99,8 +109,14 @@ fn a_fallback_waits_for_receipts_of_the_gateways_of_its_merchants() {
     let rule = "channels = { mode = \"first_available\", order = [\"sms\", \"email\"] }";
     let fallback =
         "merchants = [\"mall\"]\nchannels = { mode = \"fallback\", order = [\"sms\", \"email\"], after = \"30m\" }";
-    let silent = "\n[gateways.silent]\nkind = \"http\"\nurl = \"https://sms.example.com/send\"\nmethod = \"GET\"\naccept = \
-                  { status = 202 }\nquery = { to = \"{{ to }}\", text = \"{{ text }}\" }\n";
+    let silent = r#"
+[gateways.silent]
+kind = "http"
+url = "https://sms.example.com/send"
+method = "GET"
+accept = { status = 202 }
+query = { to = "{{ to }}", text = "{{ text }}" }
+"#;
     let shared = SHARED.replace("\"capture-sms\"", "\"silent\"");
     let text = with(r#"{ sms = ["mall-sms"] }"#, &[(rule, fallback), (SHARED, &shared)]) + silent;
     load(&text, &[]).expect("the mall's gateway is asked, not the channel's");

@@ -243,7 +243,7 @@ fn a_database_may_have_several_servers(#[case] url: &str) {
 )]
 #[case::mail(
     &[("[templates]", "[gateways.relay]\nkind = \"smtp\"\nhost = \"mail.example\"\nsecurity = \"none\"\nfrom = \"a@mall.example\"EXTRA\n[templates]")],
-    "gateways.relay: mail would travel in the clear to another host",
+    "gateways.relay.security: lets mail travel in the clear to another host",
     "\nallow_plaintext = true"
 )]
 fn what_is_open_to_others_has_to_be_allowed(

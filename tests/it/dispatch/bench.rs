@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +19,7 @@ use dueherald::pipeline::{
     TemplateFailures, drain,
 };
 use dueherald::plan::{ChannelMode, Policy, RateLimit};
+use dueherald::render::RegisteredTemplates;
 use dueherald::store::{LedgerStore, MemoryStore, OutboxStore, ReminderFilter, ReminderStore, ReminderView, WriteMode};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -70,6 +71,8 @@ pub(super) struct Scripted {
     released: Notify,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
+    /// The texts that it takes, if it takes no other.
+    registered: OnceLock<RegisteredTemplates>,
 }
 
 impl Scripted {
@@ -87,7 +90,13 @@ impl Scripted {
             released: Notify::new(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
+            registered: OnceLock::new(),
         })
+    }
+
+    /// Takes these texts only.
+    pub(super) fn takes_only(&self, registered: RegisteredTemplates) {
+        self.registered.set(registered).expect("once");
     }
 
     /// Sets its next answers; after them it accepts again.
@@ -142,6 +151,10 @@ impl Gateway for Scripted {
 
     fn link_mode(&self) -> LinkMode {
         LinkMode::Personal
+    }
+
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        self.registered.get()
     }
 
     fn max_in_flight(&self) -> usize {

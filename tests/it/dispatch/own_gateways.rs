@@ -9,7 +9,7 @@ use dueherald::plan::{GatewayLists, Policy};
 use super::bench::{Bench, Scripted, Setup, not_sent, unknown};
 use crate::fixtures::{merchant, policy};
 
-/// What the messages of the mall and of the harbour begin with.
+/// The signatures of the mall and of the harbour.
 const MALL: &str = "示例商城";
 const HARBOUR: &str = "海港百货";
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dueherald::domain::{Address, Message, Phone, SmsText};
+use dueherald::domain::{Address, Merchant, Message, Phone, RegisteredSms, SmsText};
 use dueherald::gateway::{Gateway, Handover};
 use rstest::rstest;
 
@@ -176,4 +176,46 @@ async fn a_text_stays_inside_its_field() {
     let in_header = kannel(sink.port()).replace("[query]", "headers = { X-Text = '{{ text }}' }\n[query]");
     let outcome = http_gateway(&in_header, &clock).send(&handover).await;
     assert_eq!(shown(&outcome), "not_sent bad-request", "a line break cannot stand in a header");
+}
+
+#[tokio::test]
+async fn ids_of_india_and_the_registered_text_reach_the_gateway() {
+    let sink = HttpSink::start(Script::always(Reply::answer(200, "OK"))).await;
+    let clock = clock();
+    let settings = format!(
+        "url = 'http://127.0.0.1:{}/send'\nmethod = 'POST'\naccept = {{ status = 200 }}\n\
+         [body.form]\npe = '{{{{ dlt_entity_id }}}}'\ntemplate = '{{{{ dlt_template_id }}}}'\ntext = '{{{{ text }}}}'\n\
+         [dlt]\nentity_id = '1101234567890123456'\nentity_ids = {{ harbour = '1101234567890123457' }}\n\
+         [dlt.templates.before-due]\ntemplate_id = '1107234567890123456'\ntext = 'Due: {{#numeric#}}'\n\
+         variables = ['{{{{ count }}}}']\n",
+        sink.port()
+    );
+    let gateway = http_gateway(&settings, &clock);
+    let to = Address::Phone(Phone::new(PHONE).expect("a phone"));
+    let registered = Message::Registered(RegisteredSms {
+        code: "1107234567890123456".into(),
+        sign_name: String::new(),
+        parameters: vec![("1".into(), "2".into())],
+        text: "Due: 2".into(),
+    });
+    for id in ["mall", "harbour"] {
+        let merchant = Merchant { id: id.parse().expect("an id"), ..merchant() };
+        let deadline = deadline(&clock, AMPLE);
+        let handover = |message| Handover {
+            merchant: &merchant,
+            to: &to,
+            message,
+            reference: REFERENCE,
+            attempt: 1,
+            deadline: &deadline,
+        };
+        assert_eq!(shown(&gateway.send(&handover(&registered)).await), "accepted");
+        let free = Message::Sms(SmsText("Due: 2".into()));
+        assert_eq!(shown(&gateway.send(&handover(&free)).await), "not_sent wrong-channel", "no other text leaves");
+    }
+    let bodies: Vec<_> =
+        sink.received().iter().map(|request| request.text.lines().last().unwrap_or_default().to_owned()).collect();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert!(bodies[0].contains("pe=1101234567890123456&template=1107234567890123456&text=Due%3A+2"), "{bodies:?}");
+    assert!(bodies[1].contains("pe=1101234567890123457&"), "{bodies:?}");
 }

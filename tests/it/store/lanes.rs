@@ -113,7 +113,7 @@ pub(super) async fn a_new_reminder_waits_for_a_gateway_of_its_merchant(store: &d
 pub(super) async fn what_is_found_in_the_wrong_list_is_passed_on(store: &dyn Store, clock: &SimClock) {
     let ids = plan_due(store, 2).await;
     let pass_on = always(Decision::PassOn { gateway_index: 33 });
-    assert_eq!(claim_for_gateway(store, 0, &pass_on).await.put_aside.len(), 2);
+    assert_eq!(claim_for_gateway(store, 0, &pass_on).await.not_sent.len(), 2);
     assert!(waiting(store, 0).await.is_empty());
     let found = claim_for_gateway(store, 33, &send).await.sending;
     let attempts: Vec<_> = found.iter().map(|one| (one.attempt.reminder(), one.attempt.number())).collect();
@@ -128,7 +128,7 @@ pub(super) async fn after_a_change_reminders_wait_for_the_gateways_of_their_merc
 ) {
     let ids = plan(store, &[sms("b00", START), of_outlet("b00"), sms("b01", START), of_outlet("b01")]).await;
     let hold = always(Decision::Hold(stopped()));
-    let held = claim_for_gateway(store, 16, &hold).await.put_aside;
+    let held = claim_for_gateway(store, 16, &hold).await.not_sent;
     assert_eq!(held.len(), 2, "the outlet's are held");
     let rehome = async |lists: GatewayLists| store.rehome(Channel::Sms, &lists).await.expect("the lanes are written");
     assert_eq!(rehome(own_lists()).await, 0, "all are where they belong");
@@ -151,7 +151,7 @@ pub(super) async fn what_is_released_begins_with_the_first_gateway_of_its_list(s
     let claimed = claim_for_gateway(store, 16, &send).await.sending.pop().expect("it is due");
     fail_over(store, claimed, 17, clock).await;
     let hold = always(Decision::Hold(stopped()));
-    assert_eq!(claim_for_gateway(store, 17, &hold).await.put_aside.len(), 1);
+    assert_eq!(claim_for_gateway(store, 17, &hold).await.not_sent.len(), 1);
     assert_eq!(store.release(&stopped(), Channel::Sms, 10).await.expect("released"), 1);
     assert_eq!(waiting(store, 16).await, ids);
 }

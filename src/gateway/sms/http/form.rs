@@ -8,7 +8,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::template::{Context, JsonTemplate, Template, Values};
-use crate::gateway::GatewayError;
 use crate::gateway::sms::connection::Endpoint;
 
 /// How a request is made.
@@ -55,16 +54,12 @@ pub(super) struct RequestForm<'a> {
 }
 
 impl<'a> RequestForm<'a> {
-    /// Checks the rules that serde cannot express.
-    pub(super) fn check(&self) -> Result<(), GatewayError> {
-        let problem = if self.method == Method::Get && !matches!(self.body, RequestBody::None) {
-            "a GET has no body: set method to \"POST\" or move the fields to query"
-        } else if let Some(problem) = self.headers.keys().find_map(|name| header_problem(name)) {
-            problem
-        } else {
-            return Ok(());
-        };
-        Err(GatewayError::Settings(problem.into()))
+    /// The first rule that serde cannot express and that is broken: its key, and what is wrong.
+    pub(super) fn problem(&self) -> Option<(&'static str, &'static str)> {
+        if self.method == Method::Get && !matches!(self.body, RequestBody::None) {
+            return Some(("method", "is GET, which has no body: write \"POST\", or move the fields to query"));
+        }
+        Some(("headers", self.headers.keys().find_map(|name| header_problem(name))?))
     }
 
     /// Every template in it.
@@ -131,8 +126,8 @@ fn fields<'a>(
 
 fn header_problem(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
-        "host" | "content-length" | "transfer-encoding" | "connection" => Some("headers may not frame the request"),
-        lower if HeaderName::from_bytes(lower.as_bytes()).is_err() => Some("headers holds a name that is none"),
+        "host" | "content-length" | "transfer-encoding" | "connection" => Some("may not frame the request"),
+        lower if HeaderName::from_bytes(lower.as_bytes()).is_err() => Some("holds a name that is none"),
         _ => None,
     }
 }

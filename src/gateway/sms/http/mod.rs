@@ -2,7 +2,8 @@
 //!
 //! Values of `query`, `headers` and `body` are minijinja templates over `to` (`+8613800138000`), `to_digits` (without
 //! `+`), `text`, `reference` (the same for every attempt), `attempt`, `sender` (the merchant's sender ID or signature),
-//! `callback` (the address of this gateway's callbacks with `?reference=…` behind it), and `secrets.NAME`. They are
+//! `callback` (the address of this gateway's callbacks with `?reference=…` behind it), `dlt_entity_id` and
+//! `dlt_template_id` (where the gateway has `dlt`), and `secrets.NAME`. They are
 //! encoded for the part of the request that they belong to.
 //!
 //! `secrets = { password = ["NEW", "OLD"] }` holds both passwords while one is changed. A request names it as
@@ -89,12 +90,14 @@ use secrecy::ExposeSecret;
 use self::form::FormError;
 use self::template::{Secrets, Values};
 use super::client::ProviderResponse;
+use super::dlt::DltSettings;
 use super::verdict::ReadResponse;
 use super::{Provider, SmsGateway};
 use crate::clock::Clock;
 use crate::domain::{Address, GatewayName, LinkMode, Message, Outcome, Report, SmsText};
 use crate::gateway::callback::{Callback, CallbackAddress, CallbackError, CallbackReply, Callbacks};
 use crate::gateway::{GatewayError, Handover, Inquiry, LookUp, net};
+use crate::render::RegisteredTemplates;
 
 pub use self::condition::{Condition, JsonCondition, MessageId, Pattern, Pointer, Scalar, Statuses};
 pub use self::form::{Method, RequestBody};
@@ -105,6 +108,8 @@ pub use self::template::{JsonTemplate, Template};
 #[derive(Debug)]
 struct Generic {
     settings: HttpSettings,
+    /// The texts that are registered for it, if it takes no other.
+    registered: Option<RegisteredTemplates>,
     callback: Option<CallbackAddress>,
 }
 
@@ -120,8 +125,8 @@ impl SmsGateway {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, GatewayError> {
         settings.check(callback.is_some())?;
-        let connection = settings.connection();
-        Self::over(name, Box::new(Generic { settings, callback }), connection, clock)
+        let (connection, registered) = (settings.connection(), settings.dlt.as_ref().map(DltSettings::registered));
+        Self::over(name, Box::new(Generic { settings, registered, callback }), connection, clock)
     }
 }
 
@@ -137,6 +142,10 @@ impl Provider for Generic {
         self.settings.link_mode
     }
 
+    fn registered(&self) -> Option<&RegisteredTemplates> {
+        self.registered.as_ref()
+    }
+
     fn credentials(&self) -> usize {
         self.settings.secrets.values().map(|secret| secret.all().len()).max().unwrap_or(1)
     }
@@ -147,8 +156,14 @@ impl Provider for Generic {
     }
 
     fn request(&self, handover: &Handover<'_>, credential: usize, _now: DateTime<Utc>) -> Result<Request, Outcome> {
-        let (Address::Phone(phone), Message::Sms(SmsText(text))) = (handover.to, handover.message) else {
+        let (Address::Phone(phone), dlt) = (handover.to, self.settings.dlt.as_ref()) else {
             return Err(net::not_sent("wrong-channel"));
+        };
+        // Where texts are registered, no other leaves.
+        let (text, template_id) = match (handover.message, dlt) {
+            (Message::Sms(SmsText(text)), None) => (text, ""),
+            (Message::Registered(sms), Some(_)) => (&sms.text, sms.code.as_str()),
+            _ => return Err(net::not_sent("wrong-channel")),
         };
         let to = phone.as_e164();
         let callback = self.callback.as_ref().map(|callback| callback.about(handover.reference));
@@ -160,6 +175,8 @@ impl Provider for Generic {
             attempt: handover.attempt,
             sender: self.settings.senders.get(&handover.merchant.id).unwrap_or(&handover.merchant.signature),
             callback: callback.as_deref().unwrap_or_default(),
+            dlt_entity_id: dlt.map_or("", |dlt| dlt.entity_id(handover.merchant)),
+            dlt_template_id: template_id,
             secrets: self.secrets(credential),
         };
         self.settings.form().fill(&values).map_err(|FormError| net::not_sent("bad-request"))
@@ -184,6 +201,8 @@ impl Provider for Generic {
             attempt: 0,
             sender: "",
             callback: "",
+            dlt_entity_id: "",
+            dlt_template_id: "",
             secrets: self.secrets(credential),
         };
         look_up.form().fill(&values).into_iter().collect()

@@ -1,6 +1,6 @@
 //! Settings of generic HTTP gateways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -13,7 +13,8 @@ use super::mapping::{ReceiptMapping, ReplyMapping};
 use super::template::Template;
 use crate::domain::{LinkMode, MerchantId, RejectScope};
 use crate::gateway::sms::connection::{Endpoint, gateway_settings};
-use crate::gateway::{GatewayError, OneOrMore};
+use crate::gateway::sms::dlt::DltSettings;
+use crate::gateway::{GatewayError, OneOrMore, SettingsProblem};
 
 gateway_settings! {
     /// A `[gateways.*]` section of kind `http`.
@@ -48,6 +49,10 @@ gateway_settings! {
         /// The sender IDs of merchants: what templates name as `{{ sender }}`; by default the merchant's signature.
         #[serde(default)]
         pub senders: BTreeMap<MerchantId, String>,
+        /// The registration of India's operators, where it sends there: templates then name `{{ dlt_entity_id }}` and
+        /// `{{ dlt_template_id }}`, and messages are made from the registered texts.
+        #[serde(default)]
+        pub dlt: Option<DltSettings>,
         /// The request that asks about the fate of a message, where the gateway offers one.
         #[serde(default)]
         pub look_up: Option<LookUpSettings>,
@@ -67,34 +72,63 @@ gateway_settings! {
 }
 
 impl HttpSettings {
-    /// Checks the rules that serde cannot express. `is_called_back`: there is a callback address.
+    /// The first of [`Self::problems`].
     pub(super) fn check(&self, is_called_back: bool) -> Result<(), GatewayError> {
-        self.form().check()?;
-        let look_up = self.look_up.iter().flat_map(|look_up| look_up.form().templates());
-        let mut secrets = self.form().templates().into_iter().chain(look_up).flat_map(Template::secrets);
-        if let Some((merchant, _)) = self.senders.iter().find(|(_, sender)| sender.trim().is_empty()) {
-            let problem = format!("senders.{merchant} is empty; write a sender ID, or leave it out");
-            return Err(GatewayError::Settings(problem));
+        self.problems(is_called_back).into_iter().next().map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// Checks the rules that serde cannot express. `is_called_back`: there is a callback address.
+    #[must_use]
+    pub fn problems(&self, is_called_back: bool) -> Vec<SettingsProblem> {
+        let mut problems = Vec::new();
+        let mut note = |key: &str, text: String| problems.push(SettingsProblem { key: key.to_owned(), text });
+        if let Some(problem) = self.form().problem() {
+            note(problem.0, problem.1.to_owned());
         }
-        if let Some(missing) = secrets.find(|name| !self.secrets.contains_key(name)) {
-            let problem = format!("a template names secrets.{missing}, which is not there: write it into secrets");
-            return Err(GatewayError::Settings(problem));
+        for (merchant, _) in self.senders.iter().filter(|(_, sender)| sender.trim().is_empty()) {
+            note(&format!("senders.{merchant}"), "is empty; write a sender ID, or leave it out".to_owned());
+        }
+        let names = |name: &str| self.form().templates().iter().any(|template| template.names().contains(name));
+        for name in ["dlt_entity_id", "dlt_template_id"] {
+            match (&self.dlt, names(name)) {
+                (Some(_), false) => note(
+                    "dlt",
+                    format!(
+                        "reaches nobody: no template names {name}; write \"{{{{ {name} }}}}\" where the gateway \
+                         takes it"
+                    ),
+                ),
+                (None, true) => note("dlt", format!("is missing, and a template names {name}; write dlt = {{ … }}")),
+                _ => {}
+            }
+        }
+        let look_up = self.look_up.iter().flat_map(|look_up| look_up.form().templates());
+        let secrets = self.form().templates().into_iter().chain(look_up).flat_map(Template::secrets);
+        let missing: BTreeSet<_> = secrets.filter(|name| !self.secrets.contains_key(name)).collect();
+        for name in missing {
+            note("secrets", format!("has no {name}, which a template names as secrets.{name}; write it into secrets"));
         }
         if let Some(look_up) = &self.look_up {
-            look_up.check()?;
+            if let Some((key, problem)) = look_up.form().problem() {
+                note(&format!("look_up.{key}"), problem.to_owned());
+            }
+            if let Some(problem) = look_up.problem() {
+                note("look_up", problem.to_owned());
+            }
             let goes_to = |endpoint: &Endpoint| {
                 (endpoint.is_https(), endpoint.host_and_port().0.to_owned(), endpoint.host_and_port().1)
             };
             if goes_to(&look_up.url) != goes_to(&self.url) {
-                let problem = "look_up.url leads to another server than url; one gateway is one server";
-                return Err(GatewayError::Settings(problem.into()));
+                let text = "leads to another server than url; one gateway is one server";
+                note("look_up.url", text.to_owned());
             }
         }
-        if !is_called_back && self.form().templates().iter().any(|template| template.names().contains("callback")) {
-            let problem = "a template names callback, but the gateway has no address for it: write callback_secret";
-            return Err(GatewayError::Settings(problem.into()));
+        if !is_called_back && names("callback") {
+            let text = "is missing: a template names callback, and the gateway has no address for it; write \
+                        callback_secret";
+            note("callback_secret", text.to_owned());
         }
-        Ok(())
+        problems
     }
 
     /// The request that hands a message over.
@@ -145,22 +179,25 @@ fn get() -> Method {
 }
 
 impl LookUpSettings {
-    fn check(&self) -> Result<(), GatewayError> {
-        self.form().check()?;
+    fn problem(&self) -> Option<&'static str> {
         let known = |name: &String| matches!(name.as_str(), "to" | "to_digits" | "reference" | "secrets");
-        let problem = if !self.form().templates().iter().all(|template| template.names().iter().all(known)) {
-            "a template of look_up may name to, to_digits, reference and secrets only"
+        if !self.form().templates().iter().all(|template| template.names().iter().all(known)) {
+            Some("has a template that names something else than to, to_digits, reference and secrets")
         } else if !self.form().templates().iter().any(|template| template.names().contains("reference")) {
-            "look_up asks about no message: some template has to name reference, by which the gateway knows it"
+            Some("asks about no message: some template has to name reference, by which the gateway knows it")
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.condition.is_status_alone()) {
-            "look_up.not_sent has to look at body or json: a status alone may come from anybody on the way"
+            Some(
+                "has a not_sent that looks at the status alone, which may come from anybody on the way; look at body \
+                 or json",
+            )
         } else if self.not_sent.as_ref().is_some_and(|rule| rule.after.is_none()) {
-            "look_up.not_sent proves nothing without a time: write after = \"10m\", the delay that the gateway \
-             documents"
+            Some(
+                "has a not_sent that proves nothing without a time: write after = \"10m\", the delay that the gateway \
+                 documents",
+            )
         } else {
-            return Ok(());
-        };
-        Err(GatewayError::Settings(problem.into()))
+            None
+        }
     }
 
     /// The request that asks.
@@ -260,6 +297,11 @@ mod tests {
     #[case::body_of_a_get("accept = { status = 200 }\nbody = { form = { to = '{{ to }}' } }", "POST")]
     #[case::framing("accept = { status = 200 }\nheaders = { Content-Length = '5' }", "frame")]
     #[case::no_callback("accept = { status = 200 }\nquery = { dlr = '{{ callback }}' }", "callback_secret")]
+    #[case::dlt_ids_go_nowhere(
+        "accept = { status = 200 }\ndlt = { entity_id = '1101234567890123456', templates = {} }",
+        "names dlt_entity_id"
+    )]
+    #[case::no_dlt("accept = { status = 200 }\nquery = { pe = '{{ dlt_entity_id }}' }", "write dlt =")]
     #[case::look_up_text(
         "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ text }}' }, accepted \
          = { status = 200 } }",
@@ -273,7 +315,7 @@ mod tests {
     #[case::proof_by_status(
         "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { r = '{{ reference }}' }, \
          accepted = { status = 200 }, not_sent = { status = 404, after = '10m' } }",
-        "a status alone"
+        "the status alone"
     )]
     #[case::asks_by_phone_alone(
         "accept = { status = 200 }\nlook_up = { url = 'https://sms.example/s', query = { t = '{{ to }}' }, accepted = \

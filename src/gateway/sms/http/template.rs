@@ -24,6 +24,10 @@ pub(super) struct Values<'a> {
     pub(super) attempt: u32,
     /// The merchant's signature.
     pub(super) sender: &'a str,
+    /// The number of the entity at India's operators; empty elsewhere, as the next.
+    pub(super) dlt_entity_id: &'a str,
+    /// The number of the registered text.
+    pub(super) dlt_template_id: &'a str,
     /// The address that receives its receipts, with the reference in it; empty where there is none.
     pub(super) callback: &'a str,
     /// The secrets of `[gateways.*.secrets]`, as one request uses them.
@@ -36,7 +40,8 @@ pub(super) type Secrets<'a> = BTreeMap<&'a str, &'a str>;
 /// The name under which templates find [`Secrets`].
 const SECRETS: &str = "secrets";
 
-const NAMES: [&str; 7] = ["to", "to_digits", "text", "reference", "attempt", "sender", "callback"];
+const NAMES: [&str; 9] =
+    ["to", "to_digits", "text", "reference", "attempt", "sender", "callback", "dlt_entity_id", "dlt_template_id"];
 
 impl<'a> Values<'a> {
     /// As the templates of one request take them.
@@ -54,14 +59,19 @@ impl<'a> Values<'a> {
             "attempt" => return Some(Cow::Owned(self.attempt.to_string())),
             "sender" => self.sender,
             "callback" => self.callback,
+            "dlt_entity_id" => self.dlt_entity_id,
+            "dlt_template_id" => self.dlt_template_id,
             _ => return None,
         }))
     }
 
     fn for_engine(&self) -> minijinja::Value {
-        let &Self { to, to_digits, text, reference, attempt, sender, callback, ref secrets } = self;
+        let &Self { to, to_digits, text, reference, attempt, sender, callback, ref secrets, .. } = self;
+        let &Self { dlt_entity_id, dlt_template_id, .. } = self;
         let secrets = minijinja::Value::from_pairs(secrets.iter().map(|(name, secret)| (*name, *secret)));
-        minijinja::context! { to, to_digits, text, reference, attempt, sender, callback, secrets }
+        minijinja::context! {
+            to, to_digits, text, reference, attempt, sender, callback, dlt_entity_id, dlt_template_id, secrets
+        }
     }
 }
 
@@ -240,6 +250,8 @@ mod tests {
             attempt: 2,
             sender: "商城",
             callback: "",
+            dlt_entity_id: "1101",
+            dlt_template_id: "1107",
             secrets: [("key", "k1")].into(),
         }
     }
