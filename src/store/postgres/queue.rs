@@ -6,7 +6,6 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 
-use crate::store::sql::gateway_list::first_of_list;
 use crate::store::sql::queue::{ClaimRow, Move, OverdueRow, head_of_lane, select_facts};
 use crate::store::sql::value::{Moment, stored_gateway_index};
 use crate::store::{ClaimRequest, StoreError};
@@ -424,9 +423,8 @@ macro_rules! released {
             "with wanted as (select q.reminder_id, q.hold_cause from queue q where q.idle_state = 'held' and ",
             $($wanted)+,
             r#" for update skip locked), released as (
-                update queue q set state = 'planned', hold_cause = null, gateway_index = "#,
-            first_of_list!("q"),
-            ", not_before = ",
+                update queue q set state = 'planned', hold_cause = null, gateway_index = q.gateway_index - q.gateway_index % 16,
+                    not_before = "#,
             $now,
             r#" from wanted w where q.reminder_id = w.reminder_id and q.state = 'held'
                 returning q.reminder_id, q.attempt, w.hold_cause
