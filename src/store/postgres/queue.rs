@@ -423,8 +423,8 @@ macro_rules! released {
             "with wanted as (select q.reminder_id, q.hold_cause from queue q where q.idle_state = 'held' and ",
             $($wanted)+,
             r#" for update skip locked), released as (
-                update queue q set state = 'planned', hold_cause = null, gateway_index = q.gateway_index - q.gateway_index % 16,
-                    not_before = "#,
+                update queue q set state = 'planned', hold_cause = null,
+                    gateway_index = q.gateway_index - q.gateway_index % 16, not_before = "#,
             $now,
             r#" from wanted w where q.reminder_id = w.reminder_id and q.state = 'held'
                 returning q.reminder_id, q.attempt, w.hold_cause
