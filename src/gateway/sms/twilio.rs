@@ -84,7 +84,7 @@ gateway_settings! {
         /// Senders of the merchants that have their own.
         #[serde(default)]
         pub senders: BTreeMap<MerchantId, TwilioSender>,
-        /// Twilio cannot carry it: see [`no_dlt`].
+        /// Twilio cannot carry it: the refusal says why.
         #[serde(default, deserialize_with = "no_dlt")]
         pub dlt: (),
         /// How long Twilio may keep a message that it cannot pass on at once; at most 10 h, which is also its default.
