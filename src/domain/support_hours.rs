@@ -164,7 +164,7 @@ mod tests {
     #[case("daily 00:00-00:00 Europe/London")]
     #[case("mon-fri,sun 08:30-17:00 America/New_York")]
     #[case("sat 10:00-12:00 UTC")]
-    #[case("mon-fri 09:00-18:00; sat,sun 10:00-14:00 Asia/Taipei")]
+    #[case("mon-fri 09:00-18:00; sat-sun 10:00-14:00 Asia/Taipei")]
     fn hours_are_read_as_they_are_written(#[case] text: &str) {
         assert_eq!(text.parse::<SupportHours>().map(|hours| hours.to_string()).as_deref(), Ok(text));
     }

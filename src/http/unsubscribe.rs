@@ -34,8 +34,12 @@ use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
 /// The largest body of a POST, in bytes: form fields of a mail program, in either encoding, are a few hundred.
 const MAX_ANSWER: usize = 4 * 1024;
 
-/// The source of suppressions that this page records.
+/// The source of suppressions that this page records, and can lift.
 const SOURCE: &str = "link";
+
+/// The source of one that takes the place of another suppression, such as a bounce. It cannot be lifted here: the other
+/// one would be gone as well.
+const SOURCE_OVER_ANOTHER: &str = "link-over-another";
 
 /// The reason of a change by which this page records an opt-out.
 const UNSUBSCRIBED: &str = "unsubscribed on the page";
@@ -74,6 +78,9 @@ struct UnsubscribeView {
     done: bool,
     /// Whether it is done by this page only, so that this page can undo it.
     can_resume: bool,
+    /// Whether something is suppressed that does not end the wish for good: a bounce, or what staff set for a time.
+    #[serde(skip)]
+    takes_a_place: bool,
     /// Whether it was undone just now.
     resumed: bool,
     /// Whether there is no address that anything could be sent to, or kept from.
@@ -150,10 +157,12 @@ async fn set_preferences(
 
 async fn unsubscribe(public: &Public, mut recipient: Recipient) -> Response {
     if let Some(address) = recipient.address.filter(|_| !recipient.sheet.done) {
-        if let Err(error) = public.suppress(recipient.key, address).await {
+        let takes_a_place = recipient.sheet.takes_a_place;
+        let source = if takes_a_place { SOURCE_OVER_ANOTHER } else { SOURCE };
+        if let Err(error) = public.suppress(recipient.key, address, source).await {
             return failed(&error);
         }
-        (recipient.sheet.done, recipient.sheet.can_resume) = (true, true);
+        (recipient.sheet.done, recipient.sheet.can_resume) = (true, !takes_a_place);
     }
     sheet(StatusCode::OK, &recipient.sheet)
 }
@@ -214,19 +223,24 @@ impl Public {
         let borrower = account.borrower.as_ref();
         let address = borrower.and_then(|borrower| borrower.address(key.channel));
         let locale = borrower.and_then(|borrower| borrower.locale.as_ref()).unwrap_or(&merchant.locale);
-        let opt_outs = match &address {
-            Some(address) if account.suppressed == Some(SuppressionReason::OptedOut) => {
-                self.opt_outs(&merchant.id, address).await?
-            }
+        let suppressions = match &address {
+            Some(address) if account.suppressed.is_some() => self.suppressions(&merchant.id, address).await?,
             _ => Vec::new(),
         };
-        let (done, zone) = (!opt_outs.is_empty(), borrower.and_then(|borrower| borrower.time_zone));
+        // What staff or a complaint set without an end stays as it is: it says more than an opt-out.
+        let is_for_good = |one: &Suppression| one.until.is_none() && one.reason != SuppressionReason::Bounced;
+        let is_of_this_page = |one: &Suppression| {
+            one.reason == SuppressionReason::OptedOut && one.source == SOURCE && one.merchant.is_some()
+        };
+        let done = suppressions.iter().any(is_for_good);
+        let zone = borrower.and_then(|borrower| borrower.time_zone);
         let (zone, lang) = (zone.unwrap_or(merchant.time_zone), Language::of(locale.narrowed_by(&merchant.locale)));
         let sheet = UnsubscribeView {
             lang,
             merchant: merchant.name.clone(),
             done,
-            can_resume: done && opt_outs.iter().all(|one| one.source == SOURCE && one.merchant.is_some()),
+            can_resume: done && suppressions.iter().all(is_of_this_page),
+            takes_a_place: !suppressions.is_empty(),
             resumed: false,
             nowhere: address.is_none(),
             preferences: borrower.map(Preferences::of),
@@ -236,18 +250,17 @@ impl Public {
         Ok(Some(Recipient { reminder: found.reminder.id, key: key.borrower, address, sheet }))
     }
 
-    /// The opt-outs in force that have no end.
-    async fn opt_outs(&self, merchant: &MerchantId, address: &Address) -> Result<Vec<Suppression>, StoreError> {
+    /// What keeps messages of a merchant from an address now.
+    async fn suppressions(&self, merchant: &MerchantId, address: &Address) -> Result<Vec<Suppression>, StoreError> {
         let filter = SuppressionFilter {
             channel: Some(address.channel()),
             address: Some(address.into()),
             limit: u32::MAX,
             ..SuppressionFilter::default()
         };
+        let now = self.clock.now();
         let applies = |one: &Suppression| {
-            one.reason == SuppressionReason::OptedOut
-                && one.until.is_none()
-                && one.merchant.as_ref().is_none_or(|of| of == merchant)
+            one.until.is_none_or(|until| until > now) && one.merchant.as_ref().is_none_or(|of| of == merchant)
         };
         let mut found = self.store.suppressions(&filter).await?;
         found.retain(applies);
@@ -261,12 +274,12 @@ impl Public {
         within_patience(&*self.clock, lifted).await.map(drop)
     }
 
-    async fn suppress(&self, borrower: BorrowerKey, address: Address) -> Result<(), HttpError> {
+    async fn suppress(&self, borrower: BorrowerKey, address: Address, source: &str) -> Result<(), HttpError> {
         let suppression = Suppression {
             merchant: Some(borrower.merchant),
             address: address.into(),
             reason: SuppressionReason::OptedOut,
-            source: SOURCE.to_owned(),
+            source: source.to_owned(),
             since: self.clock.now(),
             until: None,
         };

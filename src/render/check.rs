@@ -145,6 +145,9 @@ fn check_samples(
         Some(id) => Merchant { id, ..merchant },
         None => merchant,
     };
+    for phase in Phase::ALL {
+        check_link(renderer, info, &Sample::new(&merchant, &info.locale, phase, 1), problems);
+    }
     for sample in Sample::variations(&merchant, &info.locale) {
         let request = sample.request(info.channel, &info.locale);
         let rendered = renderer.render_from(info, &request).and_then(|message| {
@@ -164,6 +167,32 @@ fn check_samples(
                     problems.push(error);
                 }
             }
+        }
+    }
+}
+
+/// Finds links that open nothing, because the template changes or cuts them, or goes on right behind them. A text uses
+/// the link if it is another one with another link; then it has to hold the link whole.
+fn check_link(renderer: &Renderer, info: &TemplateInfo, sample: &Sample, problems: &mut Vec<RenderError>) {
+    let Some(link) = sample.link.as_deref() else { return };
+    let other = Sample { link: Some(sample.merchant.landing_link("BXm4ySampleTokem")), ..sample.clone() };
+    let texts = |sample: &Sample| match renderer.render_from(info, &sample.request(info.channel, &info.locale)) {
+        Ok(Message::Sms(sms)) => vec![sms.0],
+        Ok(Message::Email(mail)) => vec![mail.subject, mail.text, mail.html],
+        Ok(Message::Registered(_)) | Err(_) => Vec::new(),
+    };
+    let goes_on = |behind: &str| behind.starts_with(|sign: char| sign.is_ascii_alphanumeric() || "-_/".contains(sign));
+    for ((path, text), other) in info.files.iter().zip(texts(sample)).zip(texts(&other)) {
+        let mut ends = text.match_indices(link).map(|(at, found)| &text[at + found.len()..]).peekable();
+        if text != other && (ends.peek().is_none() || ends.any(goes_on)) {
+            problems.push(RenderError {
+                template: path.clone(),
+                line: None,
+                problem: "changes or cuts the link, or goes on right behind it, so that it opens nothing; print link \
+                          as it is, with a space behind it"
+                    .to_owned(),
+                cause: RenderCause::Template,
+            });
         }
     }
 }

@@ -95,11 +95,12 @@ impl Sample {
         }
     }
 
-    /// Doubles every amount.
+    /// Doubles every amount, of what is owed and of what is paid.
     pub(super) fn double_amounts(&mut self) {
+        let doubled = |money: &Money| Money::new(money.amount() + money.amount(), money.currency()).expect(FIXED);
         for installment in &mut self.installments {
-            let amount = installment.amount;
-            installment.amount = Money::new(amount.amount() + amount.amount(), amount.currency()).expect(FIXED);
+            installment.amount = doubled(&installment.amount);
+            installment.paid_amount = doubled(&installment.paid_amount);
         }
     }
 

@@ -64,7 +64,7 @@ fn tell(desk: &Desk) {
     assert!(found.lines().count() == 2 && found.contains("+8613900139000"), "{found}");
     let removed =
         desk.run(&[&["suppress", "remove", "13900139000", "--merchant", "mall"][..], &SIGNED].concat()).went_well();
-    assert_eq!(removed, "…9000 is no more suppressed for mall\n");
+    assert_eq!(removed, "…9000 is no longer suppressed for mall\n");
     let again = desk.run(&[&["suppress", "remove", "+8613900139000", "--all"][..], &SIGNED].concat());
     assert_eq!(again.code, 1, "{}", again.err);
     let until = ["--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];

@@ -121,6 +121,11 @@ fn check_fails_where_a_template_leaves_out_what_the_law_demands() {
     "overdue/sms.en.txt",
     "Pay {{ total }}: {{ merchant.app_name }} {{ merchant.support.phone or merchant.support.email }}",
 )])]
+#[case::what_is_paid(&[(
+    "overdue/sms.en.txt",
+    "{% for one in installments if one.paid %}{{ one.paid }} {% endfor %}{{ merchant.app_name }} \
+     {{ merchant.support.phone or merchant.support.email }}",
+)])]
 #[case::subject(&[
     ("overdue/email.en.subject.txt", "{% for one in installments %}{{ one.amount }} {% endfor %}"),
     ("overdue/email.en.txt", WAYS),
@@ -143,6 +148,22 @@ fn check_fails_where_a_discreet_message_shows_an_amount(#[case] folder: &[(&str,
     assert!(first.starts_with("template overdue/") && first.contains("shows an amount on the lock screen"), "{text}");
     assert_eq!(text.matches("shows an amount").count(), 1, "the built-in templates are discreet: {text}");
     assert_ne!(checked(false).0, CheckVerdict::Broken);
+}
+
+/// A link that a template changes, cuts or glues to a word opens nothing.
+#[rstest]
+#[case::as_it_is("{{ link }} ", true)]
+#[case::before_a_stop("{{ link }}。", true)]
+#[case::in_capitals("{{ link | upper }} ", false)]
+#[case::cut("{{ link[25:] }} ", false)]
+#[case::glued("{{ link }}now ", false)]
+#[case::reversed("{{ link | reverse }} ", false)]
+fn check_fails_where_a_template_spoils_the_link(#[case] link: &str, #[case] is_sound: bool) {
+    let text = format!("{WAYS} {{% if link %}}{link}{{% endif %}}");
+    let loaded = Renderer::new(vec![TemplateSource { path: "last-call/sms.en.txt".into(), text }]);
+    let problems = loaded.map_or_else(|problems| problems.iter().map(ToString::to_string).collect(), |_| Vec::new());
+    assert_eq!(problems.is_empty(), is_sound, "{problems:?}");
+    assert!(is_sound || problems[0].contains("last-call/sms.en.txt: changes or cuts the link"), "{problems:?}");
 }
 
 #[test]

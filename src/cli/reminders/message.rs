@@ -15,6 +15,9 @@ use crate::store::{SentMessage, Store};
 /// Replaces the token of a link.
 const TOKEN: &str = "[token]";
 
+/// How many letters a token has: one of today, and one of an earlier version.
+const TOKEN_LENGTHS: [usize; 2] = [16, 34];
+
 /// Shows it. Every message comes with its hash, or with why it cannot be shown.
 pub(super) async fn run(
     args: &ShowArgs,
@@ -170,6 +173,52 @@ impl MessageParts {
     }
 }
 
+/// The text without tokens: those that are known, and all that have the form of one, since the config may have other
+/// keys than the one that made them.
 fn masked(text: &str, tokens: &[String]) -> String {
-    tokens.iter().fold(text.to_owned(), |text, token| text.replace(token, TOKEN))
+    let known = tokens.iter().fold(text.to_owned(), |text, token| text.replace(token, TOKEN));
+    let mut masked = String::with_capacity(known.len());
+    let mut rest = &*known;
+    while let Some(slash) = rest.find('/') {
+        let (before, after) = rest.split_at(slash + 1);
+        masked.push_str(before);
+        let end = after.find(|sign: char| !is_of_token(sign)).unwrap_or(after.len());
+        let (run, behind) = after.split_at(end);
+        masked.push_str(if opens_something(&masked, run) { TOKEN } else { run });
+        rest = behind;
+    }
+    masked + rest
+}
+
+fn is_of_token(sign: char) -> bool {
+    sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_')
+}
+
+/// Whether a run of letters has the form of a token and the place of one: behind `/r/` or `/u/`, or alone behind a
+/// host, where a word of a way to repay could be too, which has no capitals and small letters in disorder.
+fn opens_something(before: &str, run: &str) -> bool {
+    let is_mixed = run.contains(|sign: char| sign.is_ascii_uppercase())
+        && run.contains(|sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit());
+    let is_behind_host = || before.rsplit_once("://").is_some_and(|(_, host)| host.find('/') == Some(host.len() - 1));
+    TOKEN_LENGTHS.contains(&run.len())
+        && (before.ends_with("/r/") || before.ends_with("/u/") || is_mixed && is_behind_host())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::known("https://a.example/r/abcdefghij012345", "https://a.example/r/[token]")]
+    #[case::of_another_key("Pay: https://a.example/r/AdcbRzwq-uXlAmkR or", "Pay: https://a.example/r/[token] or")]
+    #[case::without_r("https://hk.mall.cn/AdcbRzwq-uXlAmkR。", "https://hk.mall.cn/[token]。")]
+    #[case::to_unsubscribe("<https://a.example/u/AQDOHymAQDOHymAQDOHymAQDOHymAQDOHy>", "<https://a.example/u/[token]>")]
+    #[case::in_a_tag("href=\"https://a.example/r/AdcbRzwq-uXlAmkR\">", "href=\"https://a.example/r/[token]\">")]
+    #[case::a_way_to_repay("https://pay.mall.example/installmentplans", "https://pay.mall.example/installmentplans")]
+    #[case::deeper("https://pay.mall.example/a/AdcbRzwq-uXlAmkR", "https://pay.mall.example/a/AdcbRzwq-uXlAmkR")]
+    #[case::a_date("11/25 and 1/2", "11/25 and 1/2")]
+    fn tokens_are_masked_whatever_made_them(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(masked(text, &["abcdefghij012345".to_owned()]), expected);
+    }
 }

@@ -165,7 +165,7 @@ pub(super) async fn remove(
             masked(address.as_address())
         )));
     }
-    writeln!(out, "{} is no more suppressed for {whose}", masked(address.as_address()))?;
+    writeln!(out, "{} is no longer suppressed for {whose}", masked(address.as_address()))?;
     let filter = SuppressionFilter { address: Some(address), limit: 10, ..SuppressionFilter::default() };
     for other in store.suppressions(&filter).await? {
         writeln!(out, "still suppressed for {}", self::whose(other.merchant.as_ref()))?;

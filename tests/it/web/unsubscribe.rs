@@ -172,6 +172,43 @@ async fn an_opt_out_by_another_way_stays(#[case] source: &str, #[case] of_mercha
     assert_eq!(suppressed.lock().unwrap().len(), 1);
 }
 
+/// Staff stopped messages, or the address bounced, before the borrower unsubscribed: undoing that on the page must not
+/// undo the other.
+#[rstest]
+#[case::a_complaint(SuppressionReason::Complained, None, SuppressionReason::Complained, "li.na")]
+#[case::by_staff_for_a_time(
+    SuppressionReason::Manual,
+    Some("2999-01-01T00:00:00Z"),
+    SuppressionReason::OptedOut,
+    "link-over-another"
+)]
+#[case::a_bounce(SuppressionReason::Bounced, None, SuppressionReason::OptedOut, "link-over-another")]
+#[tokio::test]
+async fn what_was_stopped_before_stays_stopped(
+    #[case] reason: SuppressionReason,
+    #[case] until: Option<&str>,
+    #[case] reason_after: SuppressionReason,
+    #[case] source_after: &str,
+) {
+    let mut world = world();
+    world.store.account.suppressed = Some(reason);
+    let (router, suppressed) = router(world);
+    post(router.clone(), &link(), ONE_CLICK).await;
+    {
+        let mut known = suppressed.lock().unwrap();
+        (known[0].reason, known[0].source) = (reason, "li.na".into());
+        known[0].until = until.map(crate::fixtures::at);
+    }
+    for body in [ONE_CLICK, "resume=email"] {
+        let (status, page) = post(router.clone(), &link(), body).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains("请联系客服") && !page.contains("恢复邮件提醒"), "{body}: {page}");
+    }
+    let known = suppressed.lock().unwrap();
+    let last = known.last().expect("it is still stopped");
+    assert_eq!((last.reason, last.source.as_str()), (reason_after, source_after));
+}
+
 #[tokio::test]
 async fn an_opt_out_that_ends_is_not_taken_for_one_that_does_not() {
     let mut world = world();
