@@ -374,7 +374,7 @@ fn sound_templates_are_not_refused() {
     let text = format!(
         "\u{feff}{SOUND}\r\n{{% set who = borrower.name if borrower.name else 'x' %}}{{% if link %}}{{% set way = \
          link %}}\
-         {{% else %}}{{% set way = total %}}{{% endif %}}{{{{ way }}}}{{% for one in installments %}}{{{{ loop.index \
+         {{% else %}}{{% set way = total %}}{{% endif %}}{{{{ way }}}} {{% for one in installments %}}{{{{ loop.index \
          }}}}\
          {{{{ one.amount }}}}{{{{ loop.index is divisibleby 2 }}}}{{% endfor %}}{{% macro m(a) %}}{{{{ a|upper \
          }}}}{{% endmacro %}}\

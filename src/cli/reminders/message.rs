@@ -34,8 +34,9 @@ pub(super) async fn run(
             return Err(CliError::Failed(text));
         }
     }
-    let tokens = if args.with_link { Vec::new() } else { tokens(links, args.id) };
-    let rows: Vec<_> = sent.iter().map(|one| MessageRow::of(one, &tokens)).collect();
+    let known = tokens(links, args.id);
+    let shown = |text: &str| if args.with_link { text.to_owned() } else { masked(text, &known) };
+    let rows: Vec<_> = sent.iter().map(|one| MessageRow::of(one, &shown)).collect();
     let row = ReminderRow::of(&view);
     match args.format {
         Format::Json => {
@@ -105,12 +106,12 @@ struct MessageParts {
 }
 
 impl MessageRow {
-    fn of(sent: &SentMessage, tokens: &[String]) -> Self {
+    fn of(sent: &SentMessage, shown: &dyn Fn(&str) -> String) -> Self {
         let content = match &sent.message {
             Ok(message) => MessageContent::Shown {
                 hash: ContentHash::of_message(message).to_string(),
                 hash_agrees: true,
-                parts: MessageParts::of(message, &|text| masked(text, tokens)),
+                parts: MessageParts::of(message, shown),
             },
             Err(fault) => MessageContent::Missing { problem: fault.to_string() },
         };
