@@ -98,26 +98,36 @@ fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
 const FACTS: [&str; 2] = ["HTML_MESSAGE", "LOTS_OF_MONEY"];
 
 /// The rules of SpamAssassin, without those that ask the network, that each of these messages triggers. It takes a
-/// second to start, so it gets all of them as one mailbox.
+/// second to start, so it gets all of them as one mailbox; as it judges them in an order of its own, each has a number.
 fn triggered_rules(messages: &[Vec<u8>]) -> Vec<Vec<String>> {
     let mut mailbox = Vec::new();
-    for message in messages {
+    for (number, message) in messages.iter().enumerate() {
         mailbox.extend_from_slice(b"From repay@mall.example.com Mon Nov 23 08:00:00 2026\n");
+        mailbox.extend_from_slice(format!("{NUMBER}{number}\n").as_bytes());
         mailbox.extend(message.iter().filter(|byte| **byte != b'\r'));
         mailbox.extend_from_slice(b"\n\n");
     }
     let output = run("spamassassin", &["-L", "--mbox", "--cf=report_safe 0"], &mailbox);
     let text = String::from_utf8_lossy(&output.stdout).replace("\n\t", "");
-    let statuses = text.lines().filter_map(|line| line.strip_prefix("X-Spam-Status: "));
-    let rules = statuses.map(|status| {
-        let tests =
-            status.split("tests=").nth(1).and_then(|rest| rest.split("autolearn").next()).expect("it names rules");
-        let rules = tests.split(',').map(str::trim).filter(|rule| *rule != "none" && !FACTS.contains(rule));
-        rules.map(str::to_owned).collect()
-    });
-    let rules: Vec<Vec<String>> = rules.collect();
-    assert_eq!(rules.len(), messages.len(), "it judges each message");
-    rules
+    let mut judged = vec![None; messages.len()];
+    let mut status = None;
+    for line in text.lines() {
+        // It puts its headers before those of the message.
+        status = line.strip_prefix("X-Spam-Status: ").or(status);
+        if let Some(number) = line.strip_prefix(NUMBER) {
+            judged[number.parse::<usize>().expect("a number of ours")] = status.take().map(rules_of);
+        }
+    }
+    judged.into_iter().map(|rules| rules.expect("it judges each message")).collect()
+}
+
+/// The header by which a message is found again.
+const NUMBER: &str = "X-Mailbox-Number: ";
+
+fn rules_of(status: &str) -> Vec<String> {
+    let tests = status.split("tests=").nth(1).and_then(|rest| rest.split("autolearn").next()).expect("it names rules");
+    let rules = tests.split(',').map(str::trim).filter(|rule| *rule != "none" && !FACTS.contains(rule));
+    rules.map(str::to_owned).collect()
 }
 
 #[test]
