@@ -227,7 +227,7 @@ impl Public {
             Some(address) if account.suppressed.is_some() => self.suppressions(&merchant.id, address).await?,
             _ => Vec::new(),
         };
-        // What staff or a complaint set without an end stays as it is: it says more than an opt-out.
+        // A stop by staff or a complaint without an end stays as it is: it says more than an opt-out.
         let is_for_good = |one: &Suppression| one.until.is_none() && one.reason != SuppressionReason::Bounced;
         let is_of_this_page = |one: &Suppression| {
             one.reason == SuppressionReason::OptedOut && one.source == SOURCE && one.merchant.is_some()
@@ -250,7 +250,7 @@ impl Public {
         Ok(Some(Recipient { reminder: found.reminder.id, key: key.borrower, address, sheet }))
     }
 
-    /// What keeps messages of a merchant from an address now.
+    /// The suppressions that keep messages of a merchant from an address now.
     async fn suppressions(&self, merchant: &MerchantId, address: &Address) -> Result<Vec<Suppression>, StoreError> {
         let filter = SuppressionFilter {
             channel: Some(address.channel()),
