@@ -364,9 +364,13 @@ pub(super) async fn rehome(tx: &mut Tx, channel: Channel, lists: &GatewayLists) 
     let shared = u16::try_from(lists.shared(channel).len()).unwrap_or(GatewayLists::WIDTH);
     let (channel, shared) = (channel.as_str(), stored_gateway_index(shared));
     let moved = if own.is_empty() {
-        sqlx::query::<Db>(REHOME).bind(channel).bind(shared).execute(&mut **tx).await?.rows_affected()
+        sqlx::query::<Db>(REHOME).bind(channel).bind(shared).execute(&mut **tx).await?
     } else {
-        gateway_list::rehome_own(tx, channel, shared, &own).await?
+        let own = Batch::of(&own)
+            .column(|list| list.merchant.as_str())?
+            .column(|list| list.first_index)?
+            .column(|list| list.end_index)?;
+        own.query(gateway_list::REHOME_OWN)?.bind(channel).bind(shared).execute(&mut **tx).await?
     };
-    Ok(usize::try_from(moved).unwrap_or(usize::MAX))
+    Ok(usize::try_from(moved.rows_affected()).unwrap_or(usize::MAX))
 }

@@ -1,13 +1,8 @@
 //! Lists of gateways of merchants' own: PostgreSQL takes them as one array for each column.
 
-use crate::store::StoreError;
-use crate::store::sql::gateway_list::OwnList;
-
-use super::{Batch, Connection};
-
 /// Moves waiting and held reminders from lists that are not their merchant's to the first gateway of the one that is.
 /// Binds: merchants, gateway indexes of the first and behind the last of their lists; channel, the channel's gateways.
-const REHOME_OWN: &str = r#"
+pub(super) const REHOME_OWN: &str = r#"
     update queue q set gateway_index = s.first_index
     from (
         select w.reminder_id, coalesce(own.first_index, 0) as first_index
@@ -18,18 +13,3 @@ const REHOME_OWN: &str = r#"
             then w.gateway_index >= $5 else w.gateway_index < own.first_index or w.gateway_index >= own.end_index end
     ) s
     where q.reminder_id = s.reminder_id and q.state in ('planned', 'held')"#;
-
-/// Moves them. Gives how many.
-pub(super) async fn rehome_own(
-    connection: &mut Connection,
-    channel: &str,
-    gateway_count: i16,
-    own: &[OwnList],
-) -> Result<u64, StoreError> {
-    let own = Batch::of(own)
-        .column(|list| list.merchant.as_str())?
-        .column(|list| list.first_index)?
-        .column(|list| list.end_index)?;
-    let moved = own.query(REHOME_OWN)?.bind(channel).bind(gateway_count).execute(connection).await?;
-    Ok(moved.rows_affected())
-}

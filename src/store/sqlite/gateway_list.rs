@@ -1,14 +1,9 @@
 //! Lists of gateways of merchants' own: SQLite takes them as JSON.
 
-use crate::store::StoreError;
-use crate::store::sql::gateway_list::OwnList;
-
-use super::{Batch, Connection};
-
 /// Moves waiting and held reminders from lists that are not their merchant's to the first gateway of the one that is.
 /// Rows: merchant, gateway indexes of the first and behind the last of its list; then binds: channel, the channel's
 /// gateways.
-const REHOME_OWN: &str = r#"
+pub(super) const REHOME_OWN: &str = r#"
     update queue set gateway_index = s.first_index
     from (
         select w.reminder_id, coalesce(own.value ->> 1, 0) as first_index
@@ -19,18 +14,3 @@ const REHOME_OWN: &str = r#"
             else w.gateway_index < own.value ->> 1 or w.gateway_index >= own.value ->> 2 end
     ) s
     where queue.reminder_id = s.reminder_id"#;
-
-/// Moves them. Gives how many.
-pub(super) async fn rehome_own(
-    connection: &mut Connection,
-    channel: &str,
-    gateway_count: i16,
-    own: &[OwnList],
-) -> Result<u64, StoreError> {
-    let own = Batch::of(own)
-        .column(|list| list.merchant.as_str())?
-        .column(|list| list.first_index)?
-        .column(|list| list.end_index)?;
-    let moved = own.query(REHOME_OWN)?.bind(channel).bind(gateway_count).execute(connection).await?;
-    Ok(moved.rows_affected())
-}
