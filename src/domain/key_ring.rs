@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes256Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -87,9 +88,9 @@ impl KeyRing {
             if ring.iter().any(|key| key.id == id) {
                 return Err(KeyRingError::Twice(id));
             }
-            let key = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize();
+            let key: [u8; 64] = Sha512::new().chain_update(DERIVATION).chain_update(secret).finalize().into();
             let messages = MessageKey::derive(secret);
-            ring.push(RingKey { id, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key))), messages });
+            ring.push(RingKey { id, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key.into()))), messages });
         }
         if ring.is_empty() {
             return Err(KeyRingError::Empty);
