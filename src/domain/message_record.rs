@@ -146,17 +146,9 @@ impl MessageRecord {
         record.push(kind);
         write_number(&mut record, parts.len());
         parts.iter().for_each(|part| write_number(&mut record, part.len()));
-        let joined;
-        let whole = match &parts[..] {
-            [only] => only,
-            several => {
-                joined = several.concat();
-                joined.as_str()
-            }
-        };
         match form {
-            Some(form) => form.base.encode(whole.as_bytes(), &mut record),
-            None => encode_literal(whole.as_bytes(), &mut record),
+            Some(form) => form.base.encode(&parts, &mut record),
+            None => encode_literal(&parts, &mut record),
         }
         Self(record.into())
     }

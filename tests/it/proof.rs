@@ -245,7 +245,7 @@ async fn a_thousand_messages_are_shown_as_they_were_received() {
     assert!(forms.iter().any(|form| form.contains("请登录示例金融App还款")), "made of the own template: {forms:?}");
 
     let (sms, mail) = (longest(desk.path(), Channel::Sms).await, longest(desk.path(), Channel::Email).await);
-    assert!(sms < 200 && mail < 500, "messages take too much room: {sms} and {mail} bytes");
+    assert!(sms < 130 && mail < 430, "messages take too much room: {sms} and {mail} bytes");
 
     desk.write_template(&OWN_TEMPLATE.replace("请登录", "明天请务必登录"));
     take_in(&app, BORROWERS, "paid").await;
