@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, From, Headers, ReplyTo, Subject, To};
 use lettre::message::{Body, Mailbox, Mailboxes};
+use memchr::{memchr_iter, memchr2};
 
 use crate::domain::{EmailAddress, EmailParts, Merchant};
 
@@ -123,10 +124,11 @@ fn encoding(text: &str) -> ContentTransferEncoding {
 fn is_seven_bit(text: &str) -> bool {
     const LONGEST_LINE: usize = 998;
     let bytes = text.as_bytes();
+    let mut begin = 0;
+    let mut fits = |end: usize| end - std::mem::replace(&mut begin, end + 1) <= LONGEST_LINE;
     bytes.is_ascii()
-        && !bytes.contains(&0)
-        && !bytes.contains(&b'\r')
-        && text.lines().all(|line| line.len() <= LONGEST_LINE)
+        && memchr2(0, b'\r', bytes).is_none()
+        && memchr_iter(b'\n', bytes).chain([bytes.len()]).all(&mut fits)
 }
 
 /// Whether a reference can be used as it is in a Message-ID, a boundary and a file name.
@@ -137,12 +139,14 @@ pub(in crate::gateway) fn is_token(reference: &str) -> bool {
 
 /// Adds the text with every line ended by CRLF.
 fn push_wire_lines(wire: &mut String, text: &str) {
-    for line in text.split_inclusive('\n') {
-        match line.strip_suffix('\n') {
-            Some(ended) => wire.extend([ended.strip_suffix('\r').unwrap_or(ended), "\r\n"]),
-            None => wire.push_str(line),
-        }
+    let mut begin = 0;
+    for end in memchr_iter(b'\n', text.as_bytes()) {
+        let line = &text[begin..end];
+        wire.push_str(line.strip_suffix('\r').unwrap_or(line));
+        wire.push_str("\r\n");
+        begin = end + 1;
     }
+    wire.push_str(&text[begin..]);
 }
 
 /// Control characters, line breaks among them, become spaces.
