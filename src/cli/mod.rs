@@ -8,6 +8,7 @@ mod database;
 mod demo;
 mod dispatch;
 mod explain;
+mod find;
 mod forecast;
 mod gateway;
 pub mod import;
@@ -86,6 +87,8 @@ enum Command {
     Reminders(reminders::RemindersArgs),
     /// Say why a borrower was, is and will be reminded, or not, rule by rule
     Explain(explain::ExplainArgs),
+    /// Find borrowers by anything that they may say: a phone number, an address, a name, a number, a link
+    Find(find::FindArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
     /// Look at the ways to repay, and change them: at once, on record
@@ -323,6 +326,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
+        Command::Find(args) => find::run(args, &app, out).await,
         Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,

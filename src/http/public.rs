@@ -201,7 +201,7 @@ impl Public {
     /// The instalments that a digest may have named, ordered by due date.
     async fn of_digest(&self, key: &ReminderKey, days: u16) -> Result<Vec<Installment>, StoreError> {
         let (merchant, borrower) = (Some(key.borrower.merchant.clone()), Some(key.borrower.id.clone()));
-        let filter = InstallmentFilter { merchant, borrower, installment: None, limit: 1_000 };
+        let filter = InstallmentFilter { merchant, borrower, limit: 1_000, ..InstallmentFilter::default() };
         let span = key.due_date..=key.due_date + TimeDelta::days(i64::from(days));
         let mut owed = self.store.installments(&filter).await?;
         owed.retain(|one| span.contains(&one.due_date));

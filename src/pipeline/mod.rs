@@ -8,6 +8,7 @@ mod dispatch;
 mod dispatcher;
 mod explain;
 pub mod figures;
+mod find;
 mod forecast;
 mod forms;
 mod freshness;
@@ -48,6 +49,7 @@ pub use explain::{
     DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, Reason, RejectView, ResendRequester,
     RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
 };
+pub use find::{FindRequest, FoundBorrower, FoundBorrowers, MatchKind, find};
 pub use forecast::{
     Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, GatewayBacklog, HourKey, Outlook, Peaks,
     ReminderDifference, StepDifference, Volume, compare, forecast,

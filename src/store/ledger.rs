@@ -124,6 +124,8 @@ pub struct InstallmentFilter {
     pub borrower: Option<BorrowerId>,
     /// With this number.
     pub installment: Option<InstallmentId>,
+    /// Of this order, as the lender writes its number.
+    pub order_ref: Option<String>,
     /// At most so many.
     pub limit: u32,
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{Borrower, MerchantId, NameKey, PhoneTail};
+use crate::domain::{Borrower, EmailAddress, MerchantId, NameKey, Phone, PhoneTail};
 
 /// Search of borrowers. The part of [`Store`](super::Store) that is about it.
 #[async_trait]
@@ -22,6 +22,22 @@ pub struct BorrowerSearch {
     pub name: Option<NameKey>,
     /// The last four digits of the phone number that messages go to.
     pub phone_tail: Option<PhoneTail>,
+    /// The phone number that messages go to.
+    pub phone: Option<Phone>,
+    /// The e-mail address, however its capitals are written.
+    pub email: Option<EmailAddress>,
     /// The most that are given.
     pub limit: u32,
+}
+
+impl BorrowerSearch {
+    /// A search for nobody yet.
+    #[must_use]
+    pub fn of(merchant: MerchantId, limit: u32) -> Self {
+        Self { merchant, name: None, phone_tail: None, phone: None, email: None, limit }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.name.is_none() && self.phone_tail.is_none() && self.phone.is_none() && self.email.is_none()
+    }
 }

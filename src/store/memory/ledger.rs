@@ -338,6 +338,7 @@ impl Ledger {
             filter.merchant.as_ref().is_none_or(|merchant| *merchant == one.merchant)
                 && filter.borrower.as_ref().is_none_or(|borrower| *borrower == one.borrower)
                 && filter.installment.as_ref().is_none_or(|id| *id == one.id)
+                && filter.order_ref.as_ref().is_none_or(|order| one.order_ref.as_ref() == Some(order))
         };
         let mut found: Vec<_> = self.installments.values().filter(matching).cloned().collect();
         found.sort_by(|a, b| (a.due_date, &a.id).cmp(&(b.due_date, &b.id)));

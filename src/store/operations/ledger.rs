@@ -262,6 +262,7 @@ pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Res
         .bind(filter.merchant.as_ref().map(|merchant| merchant.as_str()))
         .bind(filter.borrower.as_ref().map(|borrower| borrower.as_str()))
         .bind(filter.installment.as_ref().map(|installment| installment.as_str()))
+        .bind(filter.order_ref.as_deref())
         .bind(i64::from(filter.limit))
         .fetch_all(&mut **tx)
         .await?;

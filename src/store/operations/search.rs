@@ -6,25 +6,29 @@ use super::{Db, SqlStore};
 use crate::domain::Borrower;
 use crate::store::sql::borrower::{KnownBorrowerRow, SEARCH, SET_SEARCH_KEYS, WITHOUT_SEARCH_KEYS, narrow};
 use crate::store::sql::clauses::narrowed;
-use crate::store::sql::sealing::{PersonalColumns, compared_name, compared_phone_tail};
+use crate::store::sql::sealing::{PersonalColumns, compared, compared_name, compared_phone_tail};
 use crate::store::{BorrowerSearch, SearchStore, StoreError};
 
 #[async_trait]
 impl SearchStore for SqlStore {
     async fn find_borrowers(&self, search: &BorrowerSearch) -> Result<Vec<Borrower>, StoreError> {
-        let BorrowerSearch { merchant, name, phone_tail, limit } = search;
-        if name.is_none() && phone_tail.is_none() {
+        if search.is_empty() {
             return Ok(Vec::new());
         }
+        let BorrowerSearch { merchant, name, phone_tail, phone, email, limit } = search;
         let ring = self.ring();
         let ring = ring.as_deref();
         let name = name.as_ref().map(|name| compared_name(ring, merchant, name));
         let phone_tail = phone_tail.as_ref().map(|tail| compared_phone_tail(ring, merchant, tail));
+        let phone = phone.as_ref().map(|phone| compared(ring, phone.as_e164()));
+        let email = email.as_ref().map(|email| compared(ring, email.normalized().as_str()));
         let mut tx = self.read().await?;
         let rows: Vec<KnownBorrowerRow> = sqlx::query_as::<Db, _>(narrowed(SEARCH, &narrow(search)))
             .bind(merchant.as_str())
             .bind(name)
             .bind(phone_tail)
+            .bind(phone)
+            .bind(email)
             .bind(i64::from(*limit))
             .fetch_all(&mut *tx)
             .await?;

@@ -67,11 +67,11 @@ macro_rules! overwritten_borrower {
 }
 pub(in crate::store) use overwritten_borrower;
 
-/// The search of a merchant's borrowers. Binds: merchant, name as it is compared, end of the phone number as it is
-/// compared, limit.
+/// The search of a merchant's borrowers. Binds: merchant; name, end of the phone number, phone number and e-mail
+/// address, as they are compared; limit.
 pub(in crate::store) const SEARCH: [&str; 2] = [
     concat!("select b.merchant, b.borrower_id, ", borrower_columns!(), " from borrower b where b.merchant = $1"),
-    " order by b.borrower_id limit $4",
+    " order by b.borrower_id limit $6",
 ];
 
 /// Borrowers after one who may have a name or a phone number, and of whom it is not known what they are searched by.
@@ -90,8 +90,13 @@ pub(in crate::store) const SET_SEARCH_KEYS: &str =
     "update borrower set name_key = $3, phone_tail = $4 where borrower_id = $1 and merchant = $2";
 
 /// The clauses of a search.
-pub(in crate::store) fn narrow(search: &BorrowerSearch) -> [Clause; 2] {
-    [(search.name.is_some(), "b.name_key = $2"), (search.phone_tail.is_some(), "b.phone_tail = $3")]
+pub(in crate::store) fn narrow(search: &BorrowerSearch) -> [Clause; 4] {
+    [
+        (search.name.is_some(), "b.name_key = $2"),
+        (search.phone_tail.is_some(), "b.phone_tail = $3"),
+        (search.phone.is_some(), "b.phone = $4"),
+        (search.email.is_some(), "b.email_key = $5"),
+    ]
 }
 
 /// The key columns of a borrower.

@@ -127,18 +127,19 @@ pub(in crate::store) const DUE_PAGE: &str = due_rows!(
     ""
 );
 
-/// The instalments that match a filter, whose clauses come in between. Binds: merchant, borrower, number, limit.
+/// The instalments that match a filter, whose clauses come in between. Binds: merchant, borrower, number, order, limit.
 pub(in crate::store) const MATCHING: [&str; 2] = [
     concat!("select i.merchant, i.borrower_id, i.due_date, ", installment_columns!(), " from installment i where true"),
-    " order by i.due_date, i.installment_id, i.merchant limit $4",
+    " order by i.due_date, i.installment_id, i.merchant limit $5",
 ];
 
 /// The clauses of a filter.
-pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 3] {
+pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 4] {
     [
         (filter.merchant.is_some(), "i.merchant = $1"),
         (filter.borrower.is_some(), "i.borrower_id = $2"),
         (filter.installment.is_some(), "i.installment_id = $3"),
+        (filter.order_ref.is_some(), "i.order_ref = $4"),
     ]
 }
 

@@ -206,6 +206,11 @@ pub(super) async fn installments_are_found_by_what_is_known(store: &dyn Store, _
     assert_eq!(find(by_number.clone()).await, ["mall paid"]);
     let elsewhere = InstallmentFilter { merchant: Some(merchant("arcade")), ..by_number };
     assert!(find(elsewhere).await.is_empty());
+    let of_order = LedgerRow { order_ref: FieldUpdate::Set(Some("ORD-7".to_owned())), ..row("b9", "i9") };
+    import(store, &[of_order]).await;
+    let by_order = |order: &str| InstallmentFilter { order_ref: Some(order.to_owned()), ..all.clone() };
+    assert_eq!(find(by_order("ORD-7")).await, ["mall i9"]);
+    assert_eq!(find(by_order("ORD")).await, [""; 0], "an order number is found as a whole");
 }
 
 pub(super) async fn since_when_nothing_is_owed_is_on_record(store: &dyn Store, clock: &SimClock) {

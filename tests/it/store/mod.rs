@@ -93,6 +93,7 @@ macro_rules! every_case_on {
             }
             search {
                 borrowers_are_found_by_name_and_end_of_phone,
+                borrowers_are_found_by_phone_and_address,
                 a_borrower_is_found_by_what_is_known_now,
             }
             claims {
