@@ -207,6 +207,24 @@ impl App {
         Ok(Self { guard: Arc::new(Guard::new(store, clock, journal, daemon)), ..self })
     }
 
+    /// The same on the store for visitors.
+    #[must_use]
+    pub fn for_visitors(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            clock: Arc::clone(&self.clock),
+            store: Arc::clone(&self.public_store),
+            public_store: Arc::clone(&self.public_store),
+            operations: self.operations.clone(),
+            policy: Arc::clone(&self.policy),
+            composer: self.composer.clone(),
+            gateways: self.gateways.clone(),
+            captures: self.captures.clone(),
+            ring: self.ring.clone(),
+            guard: Arc::clone(&self.guard),
+        }
+    }
+
     /// A dispatcher, which the lanes and the reconciler share.
     #[must_use]
     pub fn dispatcher(&self) -> Arc<Dispatcher> {

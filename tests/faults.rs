@@ -33,6 +33,8 @@ mod outage;
 mod patience;
 #[path = "it/postgres.rs"]
 mod postgres;
+#[path = "faults/replays.rs"]
+mod replays;
 #[path = "faults/rewinds.rs"]
 mod rewinds;
 #[path = "faults/rotation.rs"]

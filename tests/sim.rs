@@ -4,6 +4,8 @@
 //!
 //! `SIM_SEEDS=n` sets how many seeds are run, `SIM_SEED=s` runs one and prints all that happened.
 
+#[path = "sim/api.rs"]
+mod api;
 #[path = "sim/daemon.rs"]
 mod daemon;
 #[path = "sim/database.rs"]

@@ -62,6 +62,10 @@ grant insert, update, delete on answer_try, gateway_state, kept_report, lease, l
     rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression,
     turn to dueherald_worker;
 
+-- The API: its tokens, of which none is deleted, and the requests that count once.
+grant insert, update on api_token to dueherald_worker;
+grant insert, update, delete on api_request to dueherald_worker;
+
 -- A change of keys encrypts anew what is on record, and changes nothing else of it.
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;
 grant insert, update on message_key to dueherald_worker;
@@ -79,4 +83,7 @@ grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, rout
 grant insert on click, ledger_change, preference, reminder, reply, reply_to_read,
     suppression_change, suppression_change_address to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
+grant select on api_token to dueherald_web;
+grant update (used_at) on api_token to dueherald_web;
+grant select, insert, update, delete on api_request to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;

@@ -29,6 +29,7 @@ mod store_only;
 mod suppress;
 pub mod table;
 pub mod template;
+mod token;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -108,6 +109,8 @@ enum Command {
     Suppress(suppress::SuppressArgs),
     /// Look at gateways
     Gateway(gateway::GatewayArgs),
+    /// Make tokens for the API, list them, and revoke them
+    Token(token::TokenArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -239,7 +242,12 @@ impl Command {
     /// keep such a command from working, nor does a secret there that cannot be resolved.
     fn needs_only_the_store(&self) -> bool {
         match self {
-            Self::Migrate | Self::Database(_) | Self::Rejects(_) | Self::Replies(_) | Self::Suppress(_) => true,
+            Self::Migrate
+            | Self::Database(_)
+            | Self::Rejects(_)
+            | Self::Replies(_)
+            | Self::Suppress(_)
+            | Self::Token(_) => true,
             Self::Import(args) => args.source.is_none(),
             _ => false,
         }
@@ -345,6 +353,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Run(_)
         | Command::Suppress(_)
         | Command::Template { .. }
+        | Command::Token(_)
         | Command::Completions { .. } => Ok(Exit::Done),
     }
 }

@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::reminders::moment;
-use super::suppress::masked;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::domain::{Intent, MerchantId, ReminderId};
 use crate::pipeline::AuditNote;
+use crate::pipeline::masked_address;
 use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, Store};
 
 /// Look at what people answered.
@@ -102,9 +102,9 @@ async fn read(args: ReadArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut d
     };
     let whose = reply.merchant.as_ref().map_or_else(|| "every merchant".to_owned(), ToString::to_string);
     match reply.from.address() {
-        Some(from) if is_stop => writeln!(out, "{} is suppressed for {whose}", masked(from.as_address()))?,
+        Some(from) if is_stop => writeln!(out, "{} is suppressed for {whose}", masked_address(from.as_address()))?,
         Some(from) => {
-            writeln!(out, "{} gets messages again; what waited is decided at once", masked(from.as_address()))?;
+            writeln!(out, "{} gets messages again; what waited is decided at once", masked_address(from.as_address()))?;
         }
         None if is_stop => writeln!(
             out,
@@ -137,7 +137,7 @@ impl ReplyRow {
             at: one.at,
             from: match one.from.address() {
                 _ if reveal => one.from.reveal().to_owned(),
-                Some(address) => masked(address.as_address()),
+                Some(address) => masked_address(address.as_address()),
                 None => "unreadable".to_owned(),
             },
             merchant: one.merchant.map(|merchant| merchant.to_string()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress};
+use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress, token};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Database, DatabaseUrl, StateDir, StoreConfig};
@@ -70,6 +70,7 @@ async fn on_store(
         Command::Rejects(args) => rejects::run(args, store, merchants, out).await,
         Command::Replies(args) => replies::run(args, store, SystemClock.now(), out).await,
         Command::Suppress(args) => suppress::run(args, store, merchants, &SystemClock, out).await,
+        Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
         // No other command is handed here.
         _ => Ok(Exit::Done),
     }

@@ -16,8 +16,6 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-pub(in crate::cli) use list::masked;
-
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -184,7 +182,10 @@ async fn stop(
 }
 
 /// The merchant of that name in the config.
-fn known<'m>(merchants: &'m BTreeMap<MerchantId, Merchant>, name: &MerchantId) -> Result<&'m Merchant, CliError> {
+pub(super) fn known<'m>(
+    merchants: &'m BTreeMap<MerchantId, Merchant>,
+    name: &MerchantId,
+) -> Result<&'m Merchant, CliError> {
     merchants.get(name).ok_or_else(|| {
         let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
         CliError::Use(format!("there is no merchant {name}; there is {}", known.join(", ")))

@@ -7,15 +7,19 @@ use secrecy::SecretString;
 
 use super::http::Http;
 use super::reading::Section;
-use super::value::{Value, flag, listen, text, word};
-use crate::domain::MerchantId;
+use super::value::{Value, flag, integer, listen, text, word};
+use crate::domain::{ApiAction, MerchantId};
 
 /// `[api]`: where the lender's own systems talk to the daemon.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// The address of the API server; it listens only if there is a token.
+    /// The address of the API server.
     pub listen: SocketAddr,
-    /// The tokens that give access; an empty list closes the API.
+    /// Whether it listens even if neither config nor database has a token.
+    pub is_enabled: bool,
+    /// The most requests of one token in a minute, on each machine.
+    pub requests_per_minute: u32,
+    /// The tokens of the config; those of the database are valid as well.
     pub tokens: Vec<ApiToken>,
 }
 
@@ -41,24 +45,15 @@ impl ApiToken {
     }
 }
 
-/// An action that a token may allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ApiAction {
-    /// See a borrower's hold and preferences.
-    ReadPreferences,
-    /// Change them.
-    ChangePreferences,
-}
-
-const ACTIONS: [(&str, ApiAction); 2] =
-    [("read_preferences", ApiAction::ReadPreferences), ("change_preferences", ApiAction::ChangePreferences)];
-
 /// The least length of a token, in characters.
 pub const LEAST_TOKEN: usize = 32;
 
 pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Option<Api> {
     let listen = section.or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), listen);
     let everywhere = section.or("allow_all_addresses", false, flag);
+    let is_enabled = section.or("enabled", false, flag);
+    let requests_per_minute = section.or("requests_per_minute", 600, |value| integer(value, 1..=1_000_000));
+    let actions: Vec<_> = ApiAction::ALL.iter().map(|action| (action.as_str(), *action)).collect();
     let mut tokens: Vec<ApiToken> = Vec::new();
     for mut entry in section.elements("tokens") {
         let name = entry.required("name", r#""crm""#, |value| name(value, &tokens));
@@ -70,7 +65,7 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
             MerchantId::new(&text(value)?).map_err(|error| format!("{} {error}", value.shown()))
         });
         let actions = entry
-            .required_list("actions", r#"["read_preferences", "change_preferences"]"#, |value| word(value, &ACTIONS));
+            .required_list("actions", r#"["read_preferences", "change_preferences"]"#, |value| word(value, &actions));
         entry.finish();
         if let (Some(name), Some(Some(shown)), Some(merchants), Some(actions)) = (name, shown, merchants, actions) {
             let (merchants, actions) = (merchants.into_iter().collect(), actions.into_iter().collect());
@@ -78,19 +73,20 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
         }
     }
     let taken = |http: &Http| listen.is_some_and(|at| at.port() != 0 && [http.public, http.ops].contains(&at));
-    if !tokens.is_empty() && http.is_some_and(taken) {
+    let listens = !tokens.is_empty() || is_enabled == Some(true);
+    if listens && http.is_some_and(taken) {
         let text =
             "is an address of [http] as well; choose another port, so that the API is neither public nor in the way";
         section.reading.note_at(&section.key("listen"), text);
     }
-    if !tokens.is_empty() && everywhere == Some(false) && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
+    if listens && everywhere == Some(false) && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
         let text = "is on all addresses of this machine, the public ones too; write the address of your own network, \
             or \
                     allow_all_addresses = true if nobody else can reach the port";
         section.reading.note_at(&section.key("listen"), text);
     }
     section.finish();
-    Some(Api { listen: listen?, tokens })
+    Some(Api { listen: listen?, is_enabled: is_enabled?, requests_per_minute: requests_per_minute?, tokens })
 }
 
 fn name(value: &Value<'_>, taken: &[ApiToken]) -> Result<String, String> {

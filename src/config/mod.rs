@@ -56,7 +56,7 @@ use crate::private_file;
 use crate::render::SigningKeys;
 use crate::source::read_text_file;
 
-pub use api::{Api, ApiAction, ApiToken, LEAST_TOKEN};
+pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::{Dispatch, StateDir};
 pub use encryption::{Encryption, EncryptionKey};

@@ -23,11 +23,23 @@ pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Super
     let callbacks = callbacks::router(Inbox::of(app), &public.limits);
     let pages = public::router(public).merge(callbacks);
     serve("server:public", app.config.http.public, pages, shares.public, &app.clock, supervisor).await?;
-    if !app.config.api.tokens.is_empty() {
-        let router = api::router(Api::of(app));
-        serve("server:api", app.config.api.listen, router, shares.api, &app.clock, supervisor).await?;
+    let api = &app.config.api;
+    if api.is_enabled || !api.tokens.is_empty() || has_token(app).await {
+        let server = Server { task: "server:api", address: api.listen, limits: shares.api, bounds_bodies: true };
+        server.start(api::router(Api::of(app)), &app.clock, supervisor)?;
     }
     Ok(())
+}
+
+/// Whether the database has a token. One that cannot be asked has none: `[api] enabled` does not depend on it.
+async fn has_token(app: &App) -> bool {
+    match app.store.tokens().await {
+        Ok(tokens) => tokens.iter().any(|token| token.revoked_at.is_none()),
+        Err(error) => {
+            tracing::error!(%error, "the tokens of the API cannot be read");
+            false
+        }
+    }
 }
 
 /// Serves `router` at `address`. The socket outlives the task, so that a restart loses neither port nor waiting
@@ -40,20 +52,37 @@ pub(super) async fn serve(
     clock: &Arc<dyn Clock>,
     supervisor: &Supervisor,
 ) -> Result<(), DaemonError> {
-    let failed = |error| DaemonError::Listen { address, error };
-    let listener = listen(address).and_then(tokio::net::TcpListener::into_std).map_err(failed)?;
-    tracing::info!(address = %listener.local_addr().unwrap_or(address), "listening");
-    let clock = Arc::clone(clock);
-    supervisor.spawn(task, TaskKind::Server, move |stop| {
-        let (listener, router, clock) = (copy(&listener), router.clone(), Arc::clone(&clock));
-        async move {
-            match listener {
-                Ok(listener) => http::serve(listener, router, limits, clock, stop).await,
-                Err(error) => tracing::error!(%address, %error, "server failed"),
+    Server { task, address, limits, bounds_bodies: false }.start(router, clock, supervisor)
+}
+
+/// A server to be started.
+struct Server<'s> {
+    task: &'s str,
+    address: SocketAddr,
+    limits: ConnectionLimits,
+    /// Whether its router bounds the bodies that it reads.
+    bounds_bodies: bool,
+}
+
+impl Server<'_> {
+    fn start(self, router: Router, clock: &Arc<dyn Clock>, supervisor: &Supervisor) -> Result<(), DaemonError> {
+        let Self { task, address, limits, bounds_bodies } = self;
+        let failed = |error| DaemonError::Listen { address, error };
+        let listener = listen(address).and_then(tokio::net::TcpListener::into_std).map_err(failed)?;
+        tracing::info!(address = %listener.local_addr().unwrap_or(address), "listening");
+        let clock = Arc::clone(clock);
+        supervisor.spawn(task, TaskKind::Server, move |stop| {
+            let (listener, router, clock) = (copy(&listener), router.clone(), Arc::clone(&clock));
+            async move {
+                match listener {
+                    Ok(listener) if bounds_bodies => http::serve_bounded(listener, router, limits, clock, stop).await,
+                    Ok(listener) => http::serve(listener, router, limits, clock, stop).await,
+                    Err(error) => tracing::error!(%address, %error, "server failed"),
+                }
             }
-        }
-    });
-    Ok(())
+        });
+        Ok(())
+    }
 }
 
 /// How many clients may wait to be let in. Who comes when all places are taken believes to be connected, and is not.

@@ -4,6 +4,7 @@
 //! that a careless `{:?}` in a log or an error cannot leak it.
 
 mod address_key;
+mod api_action;
 mod app_store;
 mod attempt;
 mod backoff;
@@ -49,9 +50,11 @@ mod support_hours;
 mod suppression;
 mod suppression_change;
 mod tags;
+mod token;
 mod verifier;
 
 pub use address_key::AddressKey;
+pub use api_action::ApiAction;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
 pub use backoff::Backoff;
 pub use borrower::{Borrower, BorrowerKey, Hold};
@@ -102,4 +105,5 @@ pub use support_hours::{END_OF_DAY, OpenSpan, SUPPORT_HOURS_FORM, SupportDays, S
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
+pub use token::{TOKEN_BYTES, TOKEN_PREFIX, Token, TokenDigest};
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};

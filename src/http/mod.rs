@@ -56,7 +56,7 @@ use crate::store::StoreError;
 
 pub use connections::ConnectionLimits;
 pub use landing::LinkStatus;
-pub use serve::serve;
+pub use serve::{serve, serve_bounded};
 
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::render::{main_page_languages, page_text};
 
 /// The one style sheet, put inline into every page: a page loads nothing further.
-const CSS: &str = include_str!("../../templates/web/style.css");
+pub(super) const CSS: &str = include_str!("../../templates/web/style.css");
 
 /// Every file of `templates/web/`, by the name under which `{% extends %}` finds it.
 const TEMPLATES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));

@@ -44,7 +44,19 @@ use crate::clock::Clock;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves `router` on `listener` until `stop` is cancelled, then lets requests in flight finish, for [`DRAIN`] at most.
+/// Refuses bodies of more than [`MAX_BODY`] bytes.
 pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    serve_bounded(listener, router.layer(RequestBodyLimitLayer::new(MAX_BODY)), limits, clock, stop).await;
+}
+
+/// The same for a router that bounds the bodies that it reads.
+pub async fn serve_bounded(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
@@ -190,11 +202,10 @@ impl hyper::body::Body for GuardedBody {
     }
 }
 
-/// Adds what holds for every page: plain framing, bounded time, bounded bodies, and a panic ends one request only.
+/// Adds what holds for every page: plain framing, bounded time, and a panic ends one request only.
 fn guarded(router: Router) -> Router {
     router
         .layer(from_fn(plainly_framed))
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(RequestBodyTimeoutLayer::new(REQUEST_TIMEOUT))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(after_panic))

@@ -24,6 +24,7 @@ mod in_flight;
 mod lane_list;
 mod look_up;
 mod mailbox;
+mod masked_address;
 mod notice;
 mod prober;
 mod pull;
@@ -35,6 +36,7 @@ mod rejects;
 mod resend;
 mod resolve;
 mod scan;
+mod sent_message;
 mod tally;
 mod template_failures;
 mod unpaid;
@@ -63,6 +65,7 @@ pub use guard::{Guard, GuardHold};
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use mailbox::{MailboxError, MailboxSummary, empty};
+pub use masked_address::masked_address;
 pub use notice::{
     NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, go_on, look,
     pause, preview, resume,
@@ -74,8 +77,9 @@ pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{ReconcileSummary, Reconciler};
 pub use registry::{Registry, RouteSnapshot};
 pub use rejects::{RetryCounts, retry_rejects};
-pub use resend::{EarlierResend, ResendError, ResendRefusal, ResendRequest, ResendTarget, resend};
+pub use resend::{EarlierResend, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, resend};
 pub use resolve::{Finding, ResolveError, resolve};
 pub use scan::{ScanOrder, ScanReport, ScanScope, plan_start, scan};
+pub use sent_message::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};
 pub use tally::Tally;
 pub use template_failures::TemplateFailures;

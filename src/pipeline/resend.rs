@@ -166,6 +166,22 @@ pub async fn resend<'g>(
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<ReminderId, ResendError> {
+    let reminder = prepare_resend(store, policy, gate, request, now).await?;
+    let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
+    planned.first().copied().ok_or(ResendError::JustResent)
+}
+
+/// The reminder by which [`resend`] sends, for whoever puts it into the outbox together with something else.
+///
+/// # Errors
+/// As [`resend`].
+pub async fn prepare_resend<'g>(
+    store: &(impl LedgerStore + ReminderStore + ?Sized),
+    policy: &Policy,
+    gate: &(dyn Fn(&MerchantId) -> Option<&'g LinkGate> + Sync),
+    request: ResendRequest,
+    now: DateTime<Utc>,
+) -> Result<NewReminder, ResendError> {
     let AuditNote { actor, reason } = request.audit_note.clone();
     let (borrower, due_date) = find(store, &request).await?;
     let gate = gate(&borrower.merchant).ok_or(ResendError::NoGateway(request.channel, borrower.merchant.clone()))?;
@@ -191,9 +207,7 @@ pub async fn resend<'g>(
     if let Some(earlier) = earlier.iter().find_map(|view| EarlierResend::of(view, now)).filter(|_| !request.again) {
         return Err(ResendError::Earlier(earlier));
     }
-    let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };
-    let planned = store.plan(&[reminder], now, WriteMode::Commit).await?;
-    planned.first().copied().ok_or(ResendError::JustResent)
+    Ok(NewReminder { expires_at: now + USEFUL_FOR, ..endless })
 }
 
 /// The borrower and the due date that a request means.

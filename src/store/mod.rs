@@ -19,6 +19,7 @@
 //! state is the queue row, or else the last event; of what falls back it is the last event too.
 
 mod answer;
+mod api;
 mod encryption;
 mod funnel;
 mod gateway_state;
@@ -55,6 +56,10 @@ use chrono::TimeDelta;
 use crate::domain::KeyRingError;
 pub use crate::domain::{FieldUpdate, LedgerRow, merge};
 pub use answer::AnswerStore;
+pub use api::{
+    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
+    RequestStart, TOKEN_USE_GRAIN, TokenRecord,
+};
 pub use encryption::{EncryptionStore, Protection, ReencryptionStep};
 pub use funnel::FunnelStore;
 pub use gateway_state::GatewayStateStore;
@@ -205,6 +210,7 @@ impl From<sqlx::Error> for StoreError {
 /// Every operation is one transaction: it happens as a whole or not at all. Batches of 100 to 1,000 are meant.
 pub trait Store:
     AnswerStore
+    + ApiStore
     + EncryptionStore
     + FunnelStore
     + GatewayStateStore
@@ -233,6 +239,7 @@ pub trait Store:
 
 impl<S> Store for S where
     S: AnswerStore
+        + ApiStore
         + EncryptionStore
         + FunnelStore
         + GatewayStateStore

@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 56] = [
+const COMMANDS: [(&str, i32); 59] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -67,6 +67,9 @@ const COMMANDS: [(&str, i32); 56] = [
     ("database status", 0),
     ("suppress hold --merchant mall --borrower B1001 --actor wang --reason trial", 0),
     ("suppress release --merchant mall --borrower B1001 --actor wang", 0),
+    ("token create --name crm --merchant mall --allow resend", 0),
+    ("token list", 0),
+    ("token revoke crm", 0),
     ("gateway list", 0),
     ("gateway test capture-sms --to +8613800138000", 0),
     ("completions bash", 0),

@@ -28,7 +28,7 @@ const SAMPLE: &str = include_str!("../../deploy/config/dueherald.toml");
 /// A small config without mistakes: tests change it, so that a new comment in the sample moves no line here.
 const SOUND: &str = include_str!("config/sound.toml");
 
-fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+pub(crate) fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment: BTreeMap<_, _> =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let read_file = |path: &Path| match path.to_str() {
@@ -46,7 +46,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 /// The sound config with some of its text changed.
-fn changed(changes: &[(&str, &str)]) -> String {
+pub(crate) fn changed(changes: &[(&str, &str)]) -> String {
     changes.iter().fold(SOUND.to_owned(), |text, (from, to)| {
         assert_eq!(text.matches(from).count(), 1, "how often {from:?} is there");
         text.replacen(from, to, 1)

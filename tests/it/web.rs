@@ -7,6 +7,7 @@ mod connections;
 mod demo;
 mod expiry;
 mod fake;
+mod fake_api;
 mod fake_encryption;
 mod fake_holds;
 mod fake_incarnation;

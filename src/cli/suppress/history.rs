@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::super::CliError;
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
-use super::list::{address, masked, whose};
+use super::list::{address, whose};
 use super::{StopScope, known};
 use crate::domain::{Merchant, MerchantId, SuppressionChange, SuppressionScope};
+use crate::pipeline::masked_address;
 use crate::store::{Store, SuppressionChangeFilter};
 
 #[derive(Debug, Args)]
@@ -81,7 +82,7 @@ fn words(scope: SuppressionScope, reveal: bool) -> String {
     match scope {
         SuppressionScope::Stop { merchant, channel } => StopScope::new(merchant, channel).to_string(),
         SuppressionScope::Address { merchant, address } => {
-            let shown = if reveal { address.reveal().to_owned() } else { masked(address.as_address()) };
+            let shown = if reveal { address.reveal().to_owned() } else { masked_address(address.as_address()) };
             format!("{shown} for {}", whose(merchant.as_ref()))
         }
         SuppressionScope::Addresses(count) => format!("{count} addresses"),

@@ -11,7 +11,8 @@ use super::super::CliError;
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
 use super::{SignedArgs, known, signed};
-use crate::domain::{Address, AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
+use crate::domain::{AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
+use crate::pipeline::masked_address;
 use crate::plan::end_to_come;
 use crate::source::read_address;
 use crate::store::{Store, SuppressionFilter};
@@ -138,11 +139,16 @@ pub(super) async fn add(
         None if until.is_some() => writeln!(
             out,
             "{} stays suppressed for {whose} without an end, as it was; `dueherald suppress remove` ends that",
-            masked(one.address.as_address())
+            masked_address(one.address.as_address())
         )?,
-        None => writeln!(out, "{} is suppressed for {whose}", masked(one.address.as_address()))?,
+        None => writeln!(out, "{} is suppressed for {whose}", masked_address(one.address.as_address()))?,
         Some(until) => {
-            writeln!(out, "{} is suppressed for {whose} until {}", masked(one.address.as_address()), moment(until))?;
+            writeln!(
+                out,
+                "{} is suppressed for {whose} until {}",
+                masked_address(one.address.as_address()),
+                moment(until)
+            )?;
         }
     }
     Ok(())
@@ -162,10 +168,10 @@ pub(super) async fn remove(
     if !store.lift_suppression(one.merchant.as_ref(), &address, &signed.change(now)?).await? {
         return Err(CliError::Failed(format!(
             "{} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is",
-            masked(address.as_address())
+            masked_address(address.as_address())
         )));
     }
-    writeln!(out, "{} is no longer suppressed for {whose}", masked(address.as_address()))?;
+    writeln!(out, "{} is no longer suppressed for {whose}", masked_address(address.as_address()))?;
     let filter = SuppressionFilter { address: Some(address), limit: 10, ..SuppressionFilter::default() };
     for other in store.suppressions(&filter).await? {
         writeln!(out, "still suppressed for {}", self::whose(other.merchant.as_ref()))?;
@@ -175,17 +181,6 @@ pub(super) async fn remove(
 
 pub(super) fn whose(merchant: Option<&MerchantId>) -> String {
     merchant.map_or_else(|| "every merchant".to_owned(), ToString::to_string)
-}
-
-/// An address by which staff who know it can tell it, and nobody else can use it.
-pub(in crate::cli) fn masked(address: &Address) -> String {
-    match address {
-        Address::Phone(phone) => format!("…{}", phone.tail()),
-        Address::Email(email) => {
-            let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
-            format!("{}…@{domain}", local.chars().next().unwrap_or('…'))
-        }
-    }
 }
 
 /// A suppression as it is listed.
@@ -205,7 +200,7 @@ impl SuppressionRow {
         Self {
             merchant: one.merchant.as_ref().map(ToString::to_string),
             channel: one.address.channel().as_str(),
-            address: if reveal { one.address.reveal().to_owned() } else { masked(one.address.as_address()) },
+            address: if reveal { one.address.reveal().to_owned() } else { masked_address(one.address.as_address()) },
             reason: one.reason.as_str(),
             source: one.source.clone(),
             since: one.since,

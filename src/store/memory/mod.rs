@@ -1,5 +1,6 @@
 //! The memory store, for tests and the simulation: gives the same answers as the databases in the simplest way.
 
+mod api;
 mod claims;
 mod digits;
 mod encryption;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use self::api::ApiTables;
 use self::incarnation::Incarnations;
 use self::ledger::Ledger;
 use self::notices::Notices;
@@ -70,6 +72,7 @@ struct Tables {
     incarnations: Incarnations,
     /// The changes that people made to stops and suppressions.
     changes: Vec<RecordedChange>,
+    api: ApiTables,
 }
 
 impl MemoryStore {

@@ -5,6 +5,7 @@
 //! and the modules with the statements of one database.
 
 mod address_keys;
+mod api;
 mod claims;
 mod clicks;
 mod contacts;

@@ -5,6 +5,7 @@
 //! be written or not, by chance. So each operation is a task of its own; who asked waits for it, or does not. It also
 //! knows what it needs by itself: what it is given is copied.
 
+mod api;
 mod encryption;
 mod gateway_states;
 mod holds;

@@ -1,6 +1,6 @@
 //! `[api]`: who may ask and say.
 
-use dueherald::config::ApiAction::{ChangePreferences, ReadPreferences};
+use dueherald::domain::ApiAction::{ChangePreferences, ReadPreferences};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
@@ -61,7 +61,7 @@ fn a_token_has_a_name_and_may_come_from_the_environment() {
 )]
 #[case::of_no_action(
     "tokens = [{ name = \"crm\", token = \"T\", merchants = [\"mall\"], actions = [\"all\"] }]",
-    "tokens[crm].actions: \"all\" is unknown; write \"read_preferences\" or \"change_preferences\""
+    "tokens[crm].actions: \"all\" is unknown; write \"read_preferences\", \"change_preferences\", "
 )]
 fn a_mistaken_token_is_told(#[case] section: &str, #[case] expected: &str) {
     let told = told(&with_api(&section.replace("\"T\"", &format!("{TOKEN:?}")).replace("REST", REST)), &[]);

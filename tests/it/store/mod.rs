@@ -1,5 +1,6 @@
 //! The behaviour that every store must have. Each case is written once, against the trait, and runs on every store.
 
+mod api;
 mod bench;
 mod cancelled;
 mod caps;
@@ -90,6 +91,15 @@ macro_rules! every_case_on {
             }
             encryption {
                 a_verifier_is_kept_as_a_hash,
+            }
+            api {
+                a_token_is_found_while_it_is_valid,
+                a_use_is_recorded_once_a_minute,
+                a_key_has_one_answer,
+                who_was_taken_over_does_nothing,
+                what_could_not_end_may_begin_again_at_once,
+                an_effect_and_its_answer_are_there_together,
+                of_many_at_once_one_begins,
             }
             search {
                 borrowers_are_found_by_name_and_end_of_phone,

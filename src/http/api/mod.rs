@@ -1,0 +1,159 @@
+//! `/api/v1/…`: requests of the lender's own systems, as JSON, at an address of its own.
+//!
+//! | file | content |
+//! |---|---|
+//! | `caller` | the token of a request, what it allows, and how often |
+//! | `request_id` | the id of a request, in the answer and in the log |
+//! | `problem` | refusals, as RFC 9457 problems |
+//! | `path`, `body`, `fields` | ids in paths; bounded bodies, and their fields by name |
+//! | `idempotency` | requests that count once |
+//! | `preferences`, `reminders`, `explain`, `suppressions`, `routes` | one resource each |
+//! | `openapi` | the OpenAPI document, and the same as a page |
+//!
+//! To add an endpoint: write its handler into the module of its resource, and its line into [`endpoints`]. The line
+//! names the action that a token must allow; there is no endpoint without a line. What belongs to a merchant that the
+//! token is not for is answered as if it did not exist.
+
+mod body;
+mod caller;
+mod explain;
+mod fields;
+mod idempotency;
+mod openapi;
+mod path;
+mod preferences;
+mod problem;
+mod reminders;
+mod request_id;
+mod routes;
+mod suppressions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+pub use self::body::MAX_API_BODY;
+use self::caller::ConfigTokens;
+use self::problem::Problem;
+pub use self::problem::ProblemKind;
+use super::limit::Quota;
+use super::public::with_headers;
+use super::refusals::count_of_program;
+use super::{HttpError, within_patience};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::domain::ApiAction;
+use crate::store::{Store, StoreError};
+
+/// The beginning of every path.
+const PREFIX: &str = "/api/v1";
+
+/// Paths that need no token: they hold nothing of a merchant.
+const OPEN_PATHS: [&str; 2] = ["/api/v1/openapi.json", "/api/v1/docs"];
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The dependencies of the API.
+#[derive(Clone)]
+pub struct Api {
+    /// Its store is the one for visitors.
+    app: Arc<App>,
+    tokens: ConfigTokens,
+    /// By the id of the token.
+    quota: Arc<Quota<String>>,
+}
+
+impl Api {
+    /// The API of this process.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let api = &app.config.api;
+        Self {
+            tokens: ConfigTokens::new(&api.tokens),
+            quota: Arc::new(Quota::new(api.requests_per_minute, MINUTE, Arc::clone(&app.clock))),
+            app: Arc::new(app.for_visitors()),
+        }
+    }
+
+    fn store(&self) -> &dyn Store {
+        &*self.app.store
+    }
+
+    /// Waits for an answer of the store as long as a page does.
+    async fn patiently<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, HttpError> {
+        within_patience(&*self.app.clock, answer).await
+    }
+}
+
+/// A method of a path.
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, with places for ids.
+    pub path: &'static str,
+    /// The action that the token must allow; `None` where no token is needed.
+    pub action: Option<ApiAction>,
+    handler: MethodRouter<Api>,
+}
+
+impl Endpoint {
+    fn new<H, T>(method: Method, path: &'static str, action: impl Into<Option<ApiAction>>, handler: H) -> Self
+    where
+        H: Handler<T, Api>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).expect("every method of the table is an ordinary one");
+        let (action, handler) = (action.into(), on(filter, handler));
+        let handler = match action {
+            Some(action) => handler.route_layer(from_fn_with_state(action, caller::allowed)),
+            None => handler,
+        };
+        Self { method, path, action, handler }
+    }
+}
+
+/// Every endpoint.
+#[must_use]
+pub fn endpoints() -> Vec<Endpoint> {
+    use ApiAction::{
+        ChangePreferences, ChangeSuppressions, Explain, ReadPreferences, ReadReminders, ReadRoutes, ReadSuppressions,
+        Resend,
+    };
+    let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
+    const PREFERENCES: &str = "/api/v1/borrowers/{merchant}/{borrower}/preferences";
+    vec![
+        Endpoint::new(get.clone(), PREFERENCES, ReadPreferences, preferences::show),
+        Endpoint::new(patch, PREFERENCES, ChangePreferences, preferences::change),
+        Endpoint::new(get.clone(), "/api/v1/reminders", ReadReminders, reminders::list),
+        Endpoint::new(get.clone(), "/api/v1/reminders/{id}", ReadReminders, reminders::show),
+        Endpoint::new(post.clone(), "/api/v1/reminders/resend", Resend, reminders::resend),
+        Endpoint::new(get.clone(), "/api/v1/explain", Explain, explain::show),
+        Endpoint::new(get.clone(), "/api/v1/suppressions", ReadSuppressions, suppressions::list),
+        Endpoint::new(post.clone(), "/api/v1/suppressions", ChangeSuppressions, suppressions::add),
+        Endpoint::new(post, "/api/v1/suppressions/lift", ChangeSuppressions, suppressions::lift),
+        Endpoint::new(get.clone(), "/api/v1/routes", ReadRoutes, routes::list),
+        Endpoint::new(get.clone(), OPEN_PATHS[0], None, openapi::document),
+        Endpoint::new(get, OPEN_PATHS[1], None, openapi::docs),
+    ]
+}
+
+/// Serves [`endpoints`]; every other path is a 404.
+pub fn router(api: Api) -> Router {
+    let clock: Arc<dyn Clock> = Arc::clone(&api.app.clock);
+    let routes = endpoints().into_iter().fold(Router::new(), |router, one| router.route(one.path, one.handler));
+    routes
+        .fallback(async || Problem::new(ProblemKind::NotFound, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(ProblemKind::MethodNotAllowed, "see the header Allow for the methods of this path")
+        })
+        .layer(from_fn_with_state(api.clone(), caller::authenticated))
+        .layer(from_fn_with_state(clock, request_id::with_request_id))
+        .layer(map_response(with_headers))
+        .layer(map_response(count_of_program))
+        .with_state(api)
+}

@@ -1,0 +1,166 @@
+//! Tokens of the API, and requests that count once.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{Db, SqlStore, Tx, ledger, outbox, reports, suppression, suppression_changes};
+use crate::domain::{ApiAction, MerchantId, SuppressionAction, TokenDigest};
+use crate::store::api::CLEARED_AT_ONCE;
+use crate::store::sql::api::{
+    ADD_TOKEN, BEGIN, CLEAR, END, NOTE_USE, RELEASE, REQUEST, REVOKE_TOKEN, RequestRow, TOKEN, TOKENS, TokenRow,
+};
+use crate::store::sql::value::Moment;
+use crate::store::{
+    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
+    RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord,
+};
+
+#[async_trait]
+impl ApiStore for SqlStore {
+    async fn add_token(&self, token: &NewToken) -> Result<Option<i64>, StoreError> {
+        let merchants: Vec<_> = token.merchants.iter().map(MerchantId::as_str).collect();
+        let actions: Vec<_> = token.actions.iter().copied().map(ApiAction::as_str).collect();
+        let mut tx = self.write().await?;
+        let row: Option<(i64,)> = sqlx::query_as::<Db, _>(ADD_TOKEN)
+            .bind(&token.name)
+            .bind(&token.digest.0[..])
+            .bind(serde_json::json!(merchants).to_string())
+            .bind(serde_json::json!(actions).to_string())
+            .bind(Moment(token.created_at))
+            .bind(token.expires_at.map(Moment))
+            .fetch_optional(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(row.map(|(id,)| id))
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<TokenRow> = sqlx::query_as::<Db, _>(TOKENS).fetch_all(&mut *tx).await?;
+        tx.finish(rows).await.into_iter().map(TokenRow::record).collect()
+    }
+
+    async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let revoked = sqlx::query::<Db>(REVOKE_TOKEN).bind(name).bind(Moment(at)).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(revoked.rows_affected() > 0)
+    }
+
+    async fn use_token(&self, digest: &TokenDigest, now: DateTime<Utc>) -> Result<Option<TokenRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let row: Option<TokenRow> =
+            sqlx::query_as::<Db, _>(TOKEN).bind(&digest.0[..]).bind(Moment(now)).fetch_optional(&mut *tx).await?;
+        let Some(record) = tx.finish(row).await.map(TokenRow::record).transpose()? else { return Ok(None) };
+        let long_ago = now - TOKEN_USE_GRAIN;
+        if record.used_at.is_none_or(|used_at| used_at <= long_ago) {
+            let mut tx = self.write().await?;
+            sqlx::query::<Db>(NOTE_USE)
+                .bind(record.id)
+                .bind(Moment(now))
+                .bind(Moment(long_ago))
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(Some(record))
+    }
+
+    async fn begin_request(&self, request: &KeyedRequest) -> Result<RequestStart, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        sqlx::query::<Db>(CLEAR)
+            .bind(Moment(now.0 - REQUEST_KEPT))
+            .bind(i64::from(CLEARED_AT_ONCE))
+            .execute(&mut *tx)
+            .await?;
+        let begun: Option<(i32,)> = sqlx::query_as::<Db, _>(BEGIN)
+            .bind(&request.token)
+            .bind(&request.key)
+            .bind(&request.fingerprint[..])
+            .bind(now)
+            .bind(Moment(now.0 + request.lease))
+            .fetch_optional(&mut *tx)
+            .await?;
+        let start = match begun {
+            Some((attempt,)) => {
+                let (token, key) = (request.token.clone(), request.key.clone());
+                RequestStart::Begun(RequestClaim { token, key, attempt })
+            }
+            None => known(&mut tx, request).await?,
+        };
+        tx.commit().await?;
+        Ok(start)
+    }
+
+    async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
+        let mut tx = self.write().await?;
+        let answer = match end {
+            RequestEnd::Answer(answer) => answer.clone(),
+            RequestEnd::Effect { effect, answer } => answer(effect, carry_out(&mut tx, effect).await?),
+        };
+        let ended = sqlx::query::<Db>(END)
+            .bind(&claim.token)
+            .bind(&claim.key)
+            .bind(claim.attempt)
+            .bind(i32::from(answer.status))
+            .bind(&answer.body)
+            .execute(&mut *tx)
+            .await?;
+        // A try that was taken over undoes its effect: the other one has it.
+        if ended.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(answer))
+    }
+
+    async fn release_request(&self, claim: &RequestClaim) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        sqlx::query::<Db>(RELEASE)
+            .bind(&claim.token)
+            .bind(&claim.key)
+            .bind(claim.attempt)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// A request that is there already.
+async fn known(tx: &mut Tx, request: &KeyedRequest) -> Result<RequestStart, StoreError> {
+    let row: Option<RequestRow> =
+        sqlx::query_as::<Db, _>(REQUEST).bind(&request.token).bind(&request.key).fetch_optional(&mut **tx).await?;
+    // It was forgotten in between: the next try begins.
+    let Some(row) = row else { return Ok(RequestStart::Running) };
+    if row.fingerprint != request.fingerprint {
+        return Ok(RequestStart::Different);
+    }
+    Ok(row.answer().map_or(RequestStart::Running, RequestStart::Answered))
+}
+
+async fn carry_out(tx: &mut Tx, effect: &ApiEffect) -> Result<EffectResult, StoreError> {
+    match effect {
+        ApiEffect::Plan { reminder, at } => {
+            let planned = outbox::plan(tx, std::slice::from_ref(reminder), *at).await?;
+            Ok(planned.first().map_or(EffectResult::Unchanged, |id| EffectResult::Planned(*id)))
+        }
+        ApiEffect::Suppress { suppression: one, by } => {
+            ledger::suppress(tx, std::slice::from_ref(one), suppression::UPSERT).await?;
+            let address = [(one.merchant.as_ref(), &one.address)];
+            suppression_changes::record_addresses(tx, SuppressionAction::Add, &address, by).await?;
+            Ok(EffectResult::Done)
+        }
+        ApiEffect::LiftSuppression { merchant, address, by } => {
+            if !reports::lift_suppression(tx, Some(merchant), address).await? {
+                return Ok(EffectResult::Unchanged);
+            }
+            let address = [(Some(merchant), address)];
+            suppression_changes::record_addresses(tx, SuppressionAction::Remove, &address, by).await?;
+            Ok(EffectResult::Done)
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Reminders, suppressions, routes and explanations.
+
+use axum::http::{Method, StatusCode};
+use dueherald::clock::Clock;
+use dueherald::domain::{ApiAction, Token};
+use dueherald::store::{ApiStore, LedgerStore, NewToken, OutboxStore, WriteMode};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::{FOREIGN_TOKEN, bench, json_of, problem};
+use crate::fixtures::{at, installment, reminder, row};
+
+const NOW: &str = "2026-11-22T02:00:00Z";
+
+#[tokio::test]
+async fn reminders_are_listed_in_pages_and_shown_whole() {
+    let (bench, store) = bench().await;
+    let steps = ["due/-3", "due/-2", "due/-1"].map(|step| reminder("b-1", "2026-11-25", step, NOW));
+    let ids = store.plan(&steps, at(NOW), WriteMode::Commit).await.expect("planned");
+    let (status, first) = bench.get("/api/v1/reminders?limit=2&channel=sms&state=planned").told().await;
+    assert_eq!(status, StatusCode::OK);
+    let numbers = |page: &Value| -> Vec<i64> {
+        let all = page["reminders"].as_array().expect("a list").iter();
+        all.map(|one| one["id"].as_i64().expect("a number")).collect()
+    };
+    assert_eq!(numbers(&first), [ids[2].0, ids[1].0], "newest first");
+    let next = first["next"].as_str().expect("there is more");
+    let (_, last) = bench.get(&format!("/api/v1/reminders?limit=2&merchant=mall&cursor={next}")).told().await;
+    assert_eq!((numbers(&last), &last["next"]), (vec![ids[0].0], &Value::Null));
+    let href = last["reminders"][0]["href"].as_str().expect("a path");
+    let (status, shown) = bench.get(href).told().await;
+    assert_eq!((status, &shown["step"], &shown["state"]), (StatusCode::OK, &json!("due/-3"), &json!("planned")));
+    assert_eq!((&shown["events"], &shown["messages"]), (&json!([]), &json!([])));
+    let foreign = problem(&bench.get(href).by(FOREIGN_TOKEN).answer().await, StatusCode::NOT_FOUND);
+    let nothing = problem(&bench.get("/api/v1/reminders/987654").answer().await, StatusCode::NOT_FOUND);
+    assert_eq!(foreign, nothing, "another merchant's is as if it were not there");
+    let (_, foreign) = bench.get("/api/v1/reminders").by(FOREIGN_TOKEN).told().await;
+    assert_eq!(foreign["reminders"], json!([]));
+    let asked = bench.get("/api/v1/reminders?merchant=mall").by(FOREIGN_TOKEN);
+    problem(&asked.answer().await, StatusCode::NOT_FOUND);
+}
+
+#[rstest]
+#[case::state("/api/v1/reminders?state=gone", "state is none of ")]
+#[case::limit("/api/v1/reminders?limit=0", "limit is no whole number from 1 to 200")]
+#[case::cursor("/api/v1/reminders?cursor=x", "cursor is none that a page before gave")]
+#[case::twice("/api/v1/reminders?state=held&state=held", "state is given twice")]
+#[case::unknown("/api/v1/routes?page=2", "there is no parameter page here; there is merchant")]
+#[case::date("/api/v1/explain?borrower=b-1&date=today", "the date is none such as 2026-11-25")]
+#[case::missing("/api/v1/explain", "borrower is missing")]
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_told(#[case] path: &str, #[case] expected: &str) {
+    let (bench, _) = bench().await;
+    let detail = problem(&bench.get(path).answer().await, StatusCode::BAD_REQUEST);
+    assert!(detail.contains(expected), "{detail}");
+}
+
+#[tokio::test]
+async fn a_token_for_several_merchants_names_one() {
+    let (bench, store) = bench().await;
+    let token = Token::new([7; 32]);
+    let new = NewToken {
+        name: "both".to_owned(),
+        digest: token.digest(),
+        merchants: ["mall", "harbour"].map(|id| id.parse().expect("an id")).into(),
+        actions: [ApiAction::ReadReminders].into(),
+        created_at: bench.clock.now(),
+        expires_at: None,
+    };
+    store.add_token(&new).await.expect("kept");
+    let detail = problem(&bench.get("/api/v1/reminders").by(token.reveal()).answer().await, StatusCode::BAD_REQUEST);
+    assert!(detail.contains("this token is for several"), "{detail}");
+    let named = bench.get("/api/v1/reminders?merchant=harbour").by(token.reveal()).answer().await;
+    assert_eq!(named.status, StatusCode::OK);
+}
+
+#[rstest]
+#[case::nobody(json!({ "borrower": "nobody" }), StatusCode::NOT_FOUND, "there is no such borrower")]
+#[case::another_merchant(json!({ "merchant": "harbour" }), StatusCode::NOT_FOUND, "there is no such merchant")]
+#[case::both(json!({ "installment": "i-1" }), StatusCode::UNPROCESSABLE_ENTITY, "name either borrower or installment")]
+#[case::no_channel(json!({ "channel": "fax" }), StatusCode::UNPROCESSABLE_ENTITY, "channel is not sms or email")]
+#[case::no_reason(json!({ "reason": null }), StatusCode::UNPROCESSABLE_ENTITY, "reason is missing")]
+#[tokio::test]
+async fn a_resend_that_is_not_clear_is_told(#[case] change: Value, #[case] status: StatusCode, #[case] expected: &str) {
+    let (bench, _) = bench().await;
+    let mut body = json!({ "merchant": "mall", "borrower": "b-1", "channel": "sms", "reason": "called in" });
+    body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+    let asked = bench.ask(Method::POST, "/api/v1/reminders/resend").header("idempotency-key", "k").json(&body);
+    let detail = problem(&asked.answer().await, status);
+    assert!(detail.contains(expected), "{detail}");
+}
+
+#[tokio::test]
+async fn a_resend_of_what_is_open_twice_names_its_due_date() {
+    let (bench, store) = bench().await;
+    store.import(&[row(&installment("i-2", "b-1", "2026-12-25"))], WriteMode::Commit).await.expect("imported");
+    let resend = |key: &'static str, date: Value| {
+        let body = json!({ "merchant": "mall", "borrower": "b-1", "channel": "sms", "reason": "x", "due_date": date });
+        bench.ask(Method::POST, "/api/v1/reminders/resend").header("idempotency-key", key).json(&body).answer()
+    };
+    let unclear = resend("k1", Value::Null).await;
+    let detail = problem(&unclear, StatusCode::CONFLICT);
+    assert_eq!(json_of(&unclear)["reason"], "several_due_dates");
+    assert!(detail.contains("2026-11-25, 2026-12-25") && !detail.contains("--"), "{detail}");
+    assert_eq!(resend("k2", json!("2026-12-25")).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_address_is_suppressed_listed_and_taken_off_again() {
+    let (bench, _) = bench().await;
+    let list = |query: &'static str| bench.get(query).told();
+    let post = |path: &'static str, key: &'static str, body: Value| {
+        bench.ask(Method::POST, path).header("idempotency-key", key).json(&body).answer()
+    };
+    let one = json!({ "merchant": "mall", "address": "138 0013 8000", "reason": "opted_out", "by": "wang" });
+    let added = post("/api/v1/suppressions", "k1", one).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
+    assert!(!added.body.contains("13800138000"), "{}", added.body);
+    let (_, masked) = list("/api/v1/suppressions").await;
+    let shown = &masked["suppressions"][0];
+    let told = (&shown["address"], &shown["reason"], &shown["source"]);
+    assert_eq!(told, (&json!("…8000"), &json!("opted_out"), &json!("wang by crm")));
+    let (_, whole) = list("/api/v1/suppressions?reveal=true").await;
+    assert_eq!(whole["suppressions"][0]["address"], "+8613800138000");
+    let (_, of_borrower) = list("/api/v1/suppressions?borrower=b-1").await;
+    assert_eq!(of_borrower["suppressions"], masked["suppressions"]);
+    let lift = json!({ "merchant": "mall", "address": "+8613800138000", "reason": "asked for it" });
+    assert_eq!(post("/api/v1/suppressions/lift", "k2", lift.clone()).await.status, StatusCode::OK);
+    problem(&post("/api/v1/suppressions/lift", "k3", lift).await, StatusCode::NOT_FOUND);
+    assert_eq!(list("/api/v1/suppressions").await.1["suppressions"], json!([]));
+    let wrong = json!({ "merchant": "mall", "address": "12", "until": "2020-01-01" });
+    let told = json_of(&post("/api/v1/suppressions", "k4", wrong).await);
+    let pointers: Vec<_> = told["errors"].as_array().expect("a list").iter().map(|one| &one["pointer"]).collect();
+    assert_eq!(pointers, ["/address", "/until"]);
+}
+
+#[tokio::test]
+async fn routes_are_those_of_the_merchant() {
+    let (bench, _) = bench().await;
+    let keys = async |token: &str| -> Vec<Value> {
+        let (_, told) = bench.get("/api/v1/routes").by(token).told().await;
+        told["routes"].as_array().expect("a list").iter().map(|one| one["key"].clone()).collect()
+    };
+    assert_eq!(keys(super::TOKEN).await, ["mall-web", "mall-app"]);
+    assert_eq!(keys(FOREIGN_TOKEN).await, ["harbour-web"]);
+}
+
+#[tokio::test]
+async fn a_borrower_is_explained() {
+    let (bench, _) = bench().await;
+    let (status, told) = bench.get("/api/v1/explain?borrower=b-1").told().await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert_eq!((&told["borrower"], &told["due_dates"][0]["due_date"]), (&json!("b-1"), &json!("2026-11-25")));
+    assert_eq!(told["due_dates"][0]["rules"][0]["rule"], "due-soon");
+    for path in ["/api/v1/explain?borrower=nobody", "/api/v1/explain?merchant=harbour&borrower=b-1"] {
+        problem(&bench.get(path).answer().await, StatusCode::NOT_FOUND);
+    }
+    problem(&bench.get("/api/v1/explain?borrower=b-1").by(FOREIGN_TOKEN).answer().await, StatusCode::NOT_FOUND);
+}
