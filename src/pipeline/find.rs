@@ -124,7 +124,7 @@ pub async fn find(
         matches.extend(of_numbers(store, merchant, request).await?);
         matches.extend(of_contacts(store, merchant, request).await?);
     }
-    matches.sort_by(|one, other| one.kind.cmp(&other.kind));
+    matches.sort_by_key(|one| one.kind);
     let mut known = BTreeSet::new();
     matches.retain(|one| known.insert(one.key.clone()));
     let limit = request.limit as usize;

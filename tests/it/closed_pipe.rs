@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 59] = [
+const COMMANDS: [(&str, i32); 60] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -38,6 +38,7 @@ const COMMANDS: [(&str, i32); 59] = [
     ("reminders show 1", 0),
     ("reminders resolve --file report.csv --actor wang --reason trial", 1),
     ("explain --borrower B1002", 0),
+    ("find B1002", 0),
     ("resend --borrower B1002 --channel sms --actor wang --reason trial", 0),
     ("route list", 0),
     ("route show mall-web", 0),
