@@ -31,10 +31,12 @@ begin
     end loop;
 end $$;
 alter function event_end() owner to dueherald_owner;
+alter function analyse_queue() owner to dueherald_owner;
 alter statistics reminder_listing owner to dueherald_owner;
 
 -- Whatever was granted before, to anybody.
 revoke all on all tables in schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
+revoke all on function analyse_queue() from public, dueherald_worker, dueherald_web, dueherald_reader;
 grant create, usage on schema public to dueherald_owner;
 revoke create on schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
 grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reader;
@@ -65,6 +67,9 @@ grant insert, update, delete on answer_try, gateway_state, kept_report, lease, l
 -- The API: its tokens, of which none is deleted, and the requests that count once.
 grant insert, update on api_token to dueherald_worker;
 grant insert, update, delete on api_request to dueherald_worker;
+
+-- A scan that fills the queue has it analysed.
+grant execute on function analyse_queue() to dueherald_worker;
 
 -- A change of keys encrypts anew what is on record, and changes nothing else of it.
 grant update (sealed) on reply, suppression_change_address to dueherald_worker;

@@ -28,6 +28,7 @@ mod masked_address;
 mod notice;
 mod prober;
 mod pull;
+mod queue_growth;
 mod recall;
 mod receipts;
 mod reconcile;

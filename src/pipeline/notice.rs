@@ -10,9 +10,10 @@ mod selection;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::AuditNote;
+use super::queue_growth::QueueGrowth;
 use crate::domain::{Notice, NoticeChange, NoticeName, NoticeState, Recipient, State, TemplateName};
 use crate::plan::Policy;
-use crate::store::{LedgerStore, NoticeCount, NoticeStore, StoreError};
+use crate::store::{LedgerStore, NoticeCount, NoticeStore, ScanStore, StoreError};
 
 pub use selection::{Preview, PreviewCount, Selection, preview};
 
@@ -108,7 +109,7 @@ impl NoticeView {
 /// # Errors
 /// When the name is taken by another notice, or the store fails.
 pub async fn create(
-    store: &(impl LedgerStore + NoticeStore + ?Sized),
+    store: &(impl LedgerStore + NoticeStore + ScanStore + ?Sized),
     policy: &Policy,
     order: &NoticeOrder<'_>,
     now: DateTime<Utc>,
@@ -160,16 +161,26 @@ async fn gather(
 }
 
 /// Puts what waits into the outbox, as long as the notice is being sent.
-async fn put_out(store: &(impl NoticeStore + ?Sized), name: &NoticeName, now: DateTime<Utc>) -> Result<(), StoreError> {
-    while store.put_out(name, BATCH, now, now + USEFUL_FOR).await? > 0 {}
-    Ok(())
+async fn put_out(
+    store: &(impl NoticeStore + ScanStore + ?Sized),
+    name: &NoticeName,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let growth = QueueGrowth::default();
+    loop {
+        let recipients = store.put_out(name, BATCH, now, now + USEFUL_FOR).await?;
+        if recipients == 0 {
+            return Ok(());
+        }
+        growth.note(recipients as u64, store).await;
+    }
 }
 
 /// Goes on with every notice whose command broke off while its messages were put into the outbox.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn go_on(store: &dyn NoticeStore, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn go_on(store: &(impl NoticeStore + ScanStore + ?Sized), now: DateTime<Utc>) -> Result<(), StoreError> {
     for name in store.unfinished_notices().await? {
         put_out(store, &name, now).await?;
     }
@@ -181,7 +192,7 @@ pub async fn go_on(store: &dyn NoticeStore, now: DateTime<Utc>) -> Result<(), St
 /// # Errors
 /// When it does not wait for that, or the person is who made it.
 pub async fn approve(
-    store: &dyn NoticeStore,
+    store: &(impl NoticeStore + ScanStore + ?Sized),
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,
@@ -221,7 +232,7 @@ pub async fn pause(
 /// # Errors
 /// When it is neither.
 pub async fn resume(
-    store: &dyn NoticeStore,
+    store: &(impl NoticeStore + ScanStore + ?Sized),
     name: &NoticeName,
     audit_note: &AuditNote,
     now: DateTime<Utc>,

@@ -10,6 +10,7 @@ use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
 
+use super::queue_growth::QueueGrowth;
 use super::volume_watch::VolumeWatch;
 use crate::domain::SkipReason;
 use crate::plan::{
@@ -142,6 +143,7 @@ struct Scan<'a, S: ?Sized> {
     span: Span,
     marks: Vec<Mark>,
     watch: VolumeWatch<'a, S>,
+    growth: QueueGrowth,
 }
 
 impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
@@ -154,7 +156,8 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
     ) -> Self {
         let start = order.start_from.or(remembered).unwrap_or(order.first_day);
         let watch = VolumeWatch::new(store, order.guard.filter(|_| order.mode == WriteMode::Commit));
-        Self { store, policy, mode: order.mode, span: Span { horizon: order.horizon, start }, marks, watch }
+        let span = Span { horizon: order.horizon, start };
+        Self { store, policy, mode: order.mode, span, marks, watch, growth: QueueGrowth::default() }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -286,6 +289,9 @@ impl<'a, S: LedgerStore + ScanStore + VolumeStore + ?Sized> Scan<'a, S> {
                 let put = self.store.put_in(chunk, self.now(), self.mode).await?;
                 report.held += self.watch.note(chunk, &put, self.now()).await?;
                 let (planned, skipped) = (put.planned.len() as u64, put.skipped.len() as u64);
+                if self.mode == WriteMode::Commit {
+                    self.growth.note(planned + put.revived.len() as u64, self.store).await;
+                }
                 let is_late = same[0].reminder.not_before <= self.now();
                 report += ScanReport {
                     planned,

@@ -35,6 +35,10 @@ pub trait ScanStore: Debug + Send + Sync {
     /// its template: the books may have mended it. `rules` are those that was planned by, see
     /// [`rules_of`](crate::plan::rules_of): `false`, and nothing is taken out, if scanners plan by others now.
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError>;
+
+    /// Has the database look at what is in the queue now: it plans its statements for the size that the queue had when
+    /// it last looked, and after a scan that is a wrong one. Does nothing where plans do not depend on that.
+    async fn refresh_statistics(&self) -> Result<(), StoreError>;
 }
 
 /// How far scans have come.

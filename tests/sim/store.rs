@@ -175,6 +175,11 @@ impl ScanStore for FaultyStore {
         self.after().await?;
         Ok(done)
     }
+
+    async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        self.before().await?;
+        self.inner().refresh_statistics().await
+    }
 }
 
 #[async_trait]

@@ -36,6 +36,10 @@ impl ScanStore for MemoryStore {
     async fn done_with(&self, changes: &[i64], rules: &str) -> Result<bool, StoreError> {
         Ok(self.tables().done_with(changes, rules, self.clock.now()))
     }
+
+    async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// How far scans have come, and what has changed within their view.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, ledger, ledger_change, outbox, queue};
+use super::{Batch, Db, SqlStore, Tx, ledger, ledger_change, outbox, queue, reminder};
 use crate::domain::{BorrowerKey, Installment};
 use crate::plan::{Due, Mark, PlanItem, announced, rules_of};
 use crate::store::sql::scan::{
@@ -54,6 +54,13 @@ impl ScanStore for SqlStore {
         let done = done_with(&mut tx, now, changes, rules).await?;
         tx.commit().await?;
         Ok(done)
+    }
+
+    async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        let Some(statement) = reminder::REFRESH_STATISTICS else { return Ok(()) };
+        let mut alone = self.write_alone().await?;
+        sqlx::query::<Db>(statement).execute(&mut *alone).await?;
+        self.commit_alone(alone).await
     }
 }
 

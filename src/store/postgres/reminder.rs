@@ -7,6 +7,9 @@ use crate::store::sql::value::Moment;
 
 use super::{Batch, Tx};
 
+/// Analyses the queue, which lets every session plan anew. Claims go on meanwhile.
+pub(super) const REFRESH_STATISTICS: Option<&str> = Some("select analyse_queue()");
+
 /// A batch as the table `wanted`. Binds: the columns in the order of an insert, and whether each is sole.
 macro_rules! wanted {
     () => {

@@ -8,6 +8,9 @@ use crate::store::sql::value::Moment;
 
 use super::{Batch, Tx};
 
+/// SQLite plans without statistics of the queue.
+pub(super) const REFRESH_STATISTICS: Option<&str> = None;
+
 /// Puts reminders in; a key that is there already is passed over.
 const INSERT: &str = r#"
     insert into reminder (

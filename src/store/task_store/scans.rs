@@ -37,4 +37,8 @@ impl ScanStore for TaskStore {
         let rules = rules.to_owned();
         self.run(|store| async move { store.done_with(&changes, &rules).await }).await
     }
+
+    async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        self.run(|store| async move { store.refresh_statistics().await }).await
+    }
 }

@@ -4,13 +4,19 @@
 
 use chrono::TimeDelta;
 use dueherald::domain::{Channel, ReminderId, State};
-use dueherald::plan::RecentContacts;
-use dueherald::store::{ClaimRequest, OutboxStore, PostgresStore, ReconcileStore, ReminderFilter, SchemaStore, Store};
+use dueherald::pipeline::{ScanOrder, ScanScope, scan};
+use dueherald::plan::{Horizon, RecentContacts};
+use dueherald::store::{
+    ClaimRequest, OutboxStore, PostgresStore, ReconcileStore, ReminderFilter, ScanStore, SchemaStore, Store, WriteMode,
+};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
+use super::bench::START;
 use super::claims::accepted;
 use super::receipts::{delivered, record};
-use super::sample::{date, instant, merchant, plan_due, request, send};
+use super::roles::{make_roles, url_as};
+use super::sample::{date, import, instant, merchant, plan_due, request, row_with_phone, send};
+use crate::fixtures::policy;
 
 /// 60,000 reminders over 300 days: one in 3,000 failed or skipped, 20,000 were delivered, one in 6,000 of a small
 /// merchant, the last 20,000 in the queue, two of them unknown. Nobody else reads them meanwhile.
@@ -261,4 +267,60 @@ async fn sending_planned_on_an_empty_queue_reads_its_own_rows() {
     drop(store);
     // Each of the 20,000 reminders is looked up once.
     assert!(pages < 100_000, "{pages} pages to send 10 reminders and forget 400 leases");
+}
+
+/// The daemon's role may not analyse the table; nobody else does it here.
+#[tokio::test]
+async fn a_scan_that_fills_the_queue_has_its_plans_made_anew() {
+    let mut costs = Costs::empty().await;
+    costs
+        .fill("alter table queue set (autovacuum_enabled = off); alter table reminder set (autovacuum_enabled = off)")
+        .await;
+    costs.fill("vacuum analyze").await;
+    make_roles(&costs.database).await;
+    let url = url_as(&costs.database, "dueherald_worker");
+    let connect = async || PostgresStore::connect(&url.clone().into(), 1, None).await.expect("the database is there");
+    let (lane, scanner) = (connect().await, connect().await);
+    let send_ten = async |expected: usize| {
+        let claimed = lane.claim(&request(10), &send).await.expect("they are claimed");
+        let outcomes: Vec<_> = claimed.sending.into_iter().map(accepted).collect();
+        assert_eq!(lane.settle(&outcomes).await.expect("they are settled"), expected);
+    };
+    // The statements of this lane are planned now.
+    plan_due(&lane, 10).await;
+    send_ten(10).await;
+    for batch in (0..4_000).collect::<Vec<_>>().chunks(1_000) {
+        let rows: Vec<_> = batch.iter().map(|n| row_with_phone(&format!("s{n:04}"), &format!("i{n:04}"))).collect();
+        import(&scanner, &rows).await;
+    }
+    let now = instant(START);
+    let order = ScanOrder {
+        horizon: Horizon { now, until: now + TimeDelta::hours(12) },
+        extent: ScanScope::News,
+        mode: WriteMode::Commit,
+        start_from: None,
+        first_day: now - TimeDelta::days(10),
+        guard: None,
+    };
+    let report = scan(&scanner, &policy(), &order).await.expect("scanned");
+    assert!(report.planned >= 4_000, "{report:?}");
+    drop(scanner);
+    let before = costs.reported().await;
+    send_ten(10).await;
+    let pages = costs.touched().await - before;
+    drop(lane);
+    assert!(pages < 1_000, "{pages} pages to send 10 reminders of 4,000");
+}
+
+#[tokio::test]
+async fn two_scans_may_refresh_the_statistics_at_once() {
+    let costs = Costs::empty().await;
+    let store = PostgresStore::connect(&costs.database.url().into(), 2, None).await.expect("the database is there");
+    // Somebody analyses or vacuums the queue: nobody waits, and claims go on.
+    let mut other = PgConnection::connect(&costs.database.url()).await.expect("the database is there");
+    other.execute("begin; lock table queue in share update exclusive mode").await.expect("it is locked");
+    let (one, two) = tokio::join!(store.refresh_statistics(), store.refresh_statistics());
+    one.and(two).expect("what another one does is left to it");
+    plan_due(&store, 10).await;
+    assert_eq!(store.claim(&request(10), &send).await.expect("they are claimed").sending.len(), 10);
 }

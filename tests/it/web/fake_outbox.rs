@@ -173,4 +173,8 @@ impl ScanStore for FakeStore {
     async fn done_with(&self, _: &[i64], _: &str) -> Result<bool, StoreError> {
         unreachable!("no page scans")
     }
+
+    async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        unreachable!("no page scans")
+    }
 }
