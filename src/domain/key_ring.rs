@@ -159,6 +159,18 @@ impl KeyRing {
         MessageKey::from_text(&self.open(&["message_key", &id.to_string()], sealed)?)
     }
 
+    /// Compares the ring with what was kept of the [`MessageKey`] of a key: the id of the key whose secret is another
+    /// one now. A key that the ring does not have cannot be compared.
+    #[must_use]
+    pub fn changed_key(&self, id: u8, sealed: &str) -> Option<u8> {
+        let sealer: u8 = sealed.split_once('.')?.0.parse().ok()?;
+        self.message_key(sealer)?;
+        match self.open_message_key(id, sealed) {
+            None => Some(sealer),
+            Some(kept) => self.message_key(id).filter(|own| !own.is_same(&kept)).map(|_| id),
+        }
+    }
+
     /// The prefix of every text that is sealed under the first key.
     #[must_use]
     pub fn current_prefix(&self) -> String {

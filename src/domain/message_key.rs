@@ -11,6 +11,7 @@ use aes_siv::siv::Aes256Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha512};
+use subtle::ConstantTimeEq;
 
 use super::ReminderId;
 
@@ -34,6 +35,10 @@ impl MessageKey {
 
     fn new(key: [u8; 64]) -> Self {
         Self { key, cipher: Arc::new(Mutex::new(Aes256Siv::new(&key.into()))) }
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.key.ct_eq(&other.key).into()
     }
 
     pub(super) fn to_text(&self) -> String {

@@ -178,7 +178,7 @@ pub enum StoreError {
     NotEncrypted,
     /// The database is encrypted, and the config does not have what it needs to read it.
     #[error("the database is encrypted, and {0}; put back what [encryption] had")]
-    WrongKeys(&'static str),
+    WrongKeys(String),
     /// The keys of `[encryption]` cannot be used.
     #[error("[encryption]: {0}")]
     KeyRing(#[from] KeyRingError),

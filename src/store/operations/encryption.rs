@@ -75,7 +75,8 @@ pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
     let Some(ring) = end.ring() else { return Ok(()) };
     let mut tx = end.write_ledger().await?;
     if is_encrypted {
-        // By an earlier version, which kept no messages.
+        // By an earlier version, which kept no messages, and so nothing by which `check` knows the secrets.
+        check_borrowers(&mut tx, &ring).await?;
         messages::renew_keys(&mut tx, &ring).await?;
         return Ok(tx.commit().await?);
     }
@@ -108,19 +109,53 @@ pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
 /// Whether the store has the keys that the database was encrypted with, and none if it is not encrypted.
 pub(super) async fn check(end: &SqlStore) -> Result<(), StoreError> {
     let mut tx = end.read().await?;
-    let state = state(&mut tx).await?;
-    match (tx.finish(state).await, end.ring()) {
+    let verdict = check_ring(&mut tx, end.ring().as_deref()).await;
+    tx.finish(verdict).await
+}
+
+async fn check_ring(tx: &mut Tx, ring: Option<&KeyRing>) -> Result<(), StoreError> {
+    let wrong = |text: &str| Err(StoreError::WrongKeys(text.to_owned()));
+    match (state(tx).await?, ring) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(StoreError::NotEncrypted),
-        (Some(_), None) => Err(StoreError::WrongKeys("the config has no [encryption]")),
-        (Some(check), Some(ring)) if check == ring.index_check() => Ok(()),
-        (Some(_), Some(_)) => Err(StoreError::WrongKeys("index_key is not the one that it was encrypted with")),
+        (Some(_), None) => wrong("the config has no [encryption]"),
+        (Some(check), Some(ring)) if check == ring.index_check() => match messages::changed_key(tx, ring).await? {
+            Some(id) => Err(changed_secret(id)),
+            None => Ok(()),
+        },
+        (Some(_), Some(_)) => wrong("index_key is not the one that it was encrypted with"),
     }
+}
+
+/// Whether some of the borrowers open with the keys that they name. Keys that the ring does not have are nobody's fault
+/// here.
+async fn check_borrowers(tx: &mut Tx, ring: &KeyRing) -> Result<(), StoreError> {
+    for row in borrowers_after(tx, None).await? {
+        let named = row.sealed().and_then(|sealed| sealed.split_once('.')?.0.parse().ok());
+        let Some(id) = named.filter(|id| ring.message_key(*id).is_some()) else { continue };
+        if matches!(row.borrower(Some(ring)), Err(StoreError::Sealed { .. })) {
+            return Err(changed_secret(id));
+        }
+    }
+    Ok(())
+}
+
+fn changed_secret(id: u8) -> StoreError {
+    StoreError::WrongKeys(format!(
+        "the secret of key {id} is not the one that its data was encrypted with (a new secret needs a key id of its own)"
+    ))
 }
 
 async fn state(tx: &mut Tx) -> Result<Option<String>, StoreError> {
     let row: Option<(String,)> = sqlx::query_as::<Db, _>(STATE).fetch_optional(&mut **tx).await?;
     Ok(row.map(|(check,)| check))
+}
+
+/// A page of borrowers.
+async fn borrowers_after(tx: &mut Tx, after: Option<&BorrowerKey>) -> Result<Vec<KnownBorrowerRow>, StoreError> {
+    let (merchant, number) = after.map_or(("", ""), |after| (after.merchant.as_str(), after.id.as_str()));
+    let page = sqlx::query_as::<Db, _>(BORROWERS).bind(number).bind(merchant);
+    Ok(page.bind(i64::try_from(PAGE).unwrap_or(i64::MAX)).fetch_all(&mut **tx).await?)
 }
 
 /// Encrypts a page of borrowers with the first key, but for those that are.
@@ -129,13 +164,7 @@ async fn renew_borrowers(
     after: Option<&BorrowerKey>,
     ring: &KeyRing,
 ) -> Result<ReencryptionStep, StoreError> {
-    let (merchant, number) = after.map_or(("", ""), |after| (after.merchant.as_str(), after.id.as_str()));
-    let rows: Vec<KnownBorrowerRow> = sqlx::query_as::<Db, _>(BORROWERS)
-        .bind(number)
-        .bind(merchant)
-        .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = borrowers_after(tx, after).await?;
     let next = match rows.last() {
         Some(last) if rows.len() == PAGE => Some(last.key()?),
         _ => None,

@@ -100,6 +100,12 @@ pub(super) async fn keys_to_renew(tx: &mut Tx, ring: &KeyRing) -> Result<u64, St
     Ok((older + missing) as u64)
 }
 
+/// The id of a key whose secret is not the one that the database was encrypted with; `None` if there is none, as far as
+/// what is kept tells.
+pub(super) async fn changed_key(tx: &mut Tx, ring: &KeyRing) -> Result<Option<u8>, StoreError> {
+    Ok(kept_keys(tx).await?.iter().find_map(|(id, sealed)| ring.changed_key(*id, sealed)))
+}
+
 async fn kept_keys(tx: &mut Tx) -> Result<Vec<(u8, String)>, StoreError> {
     let rows: Vec<(i16, String)> = sqlx::query_as::<Db, _>(KEYS).fetch_all(&mut **tx).await?;
     let corrupt = |_| StoreError::Corrupt { column: "message_key.id" };

@@ -278,6 +278,40 @@ async fn other_keys_or_none_read_and_write_nothing(place: &dyn Place) {
     assert_eq!(place.dump().await, before, "nothing was written");
 }
 
+/// A secret that is not the one of its key id: the data of that key would read as damaged.
+async fn another_secret_under_a_known_id_is_refused(place: &dyn Place) {
+    let store = place.open(keys(&[1])).await;
+    store.migrate().await.expect("the migrations run");
+    fill(&*store).await;
+    let ring = |keys: &[(u8, u8)]| KeyRing::new(keys.iter().map(|(id, byte)| (*id, [*byte; 32])), [99; 32]).ok();
+    let is_refused = async |keys: &[(u8, u8)], named: &str| {
+        let before = place.dump().await;
+        let store = place.open(ring(keys)).await;
+        for refused in [store.ready().await, store.migrate().await.map(drop)] {
+            let refused = refused.expect_err("the secret is another one").to_string();
+            assert!(refused.contains(named) && refused.contains("put back what [encryption] had"), "{refused}");
+        }
+        assert_eq!(place.dump().await, before, "nothing was written");
+    };
+    is_refused(&[(1, 7)], "the secret of key 1 is not the one").await;
+    is_refused(&[(2, 2), (1, 7)], "the secret of key 1 is not the one").await;
+    let both = place.open(ring(&[(2, 2), (1, 1)])).await;
+    both.ready().await.expect("a key more is no mistake");
+    both.renew_encryption(None).await.expect("renewed");
+    is_refused(&[(2, 2), (1, 7)], "the secret of key 1 is not the one").await;
+    is_refused(&[(2, 7), (1, 1)], "the secret of key 2 is not the one").await;
+    place.open(ring(&[(2, 2)])).await.ready().await.expect("the old key may go");
+    // An earlier version kept no keys of messages: then some borrowers tell.
+    place.execute("delete from message_key".to_owned()).await;
+    is_refused_by_borrowers(&*place.open(ring(&[(2, 7)])).await).await;
+    place.open(ring(&[(2, 2)])).await.migrate().await.expect("these are its keys");
+}
+
+async fn is_refused_by_borrowers(store: &dyn Store) {
+    let refused = store.migrate().await.expect_err("the secret is another one").to_string();
+    assert!(refused.contains("the secret of key 2 is not the one"), "{refused}");
+}
+
 async fn keys_are_changed_step_by_step(place: &dyn Place) {
     let store = place.open(keys(&[1])).await;
     store.migrate().await.expect("the migrations run");
@@ -330,6 +364,16 @@ async fn other_keys_or_none_read_and_write_nothing_on_sqlite() {
 #[tokio::test]
 async fn other_keys_or_none_read_and_write_nothing_on_postgres() {
     other_keys_or_none_read_and_write_nothing(&server().await).await;
+}
+
+#[tokio::test]
+async fn another_secret_under_a_known_id_is_refused_on_sqlite() {
+    another_secret_under_a_known_id_is_refused(&file()).await;
+}
+
+#[tokio::test]
+async fn another_secret_under_a_known_id_is_refused_on_postgres() {
+    another_secret_under_a_known_id_is_refused(&server().await).await;
 }
 
 #[tokio::test]
