@@ -430,7 +430,7 @@ async fn with_templates(
         TemplateCommand::Preview(args) => match args.reminder {
             None => {
                 let renderer = &app::composer(&config)?.renderer;
-                template::preview_sample(&args, renderer, &config.policy.merchants, out)?;
+                template::preview_sample(&args, renderer, &config.policy, out)?;
             }
             Some(id) => template::preview_reminder(&args, id, &App::start(config, &Time::Real).await?, out).await?,
         },

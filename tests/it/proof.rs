@@ -144,9 +144,15 @@ impl Desk {
 
     /// Runs `dueherald reminders show ID --message`.
     fn show(&self, id: ReminderId, more: &[&str]) -> (i32, String) {
+        let id = id.to_string();
+        self.run(&[&["reminders", "show", &id, "--message"], more].concat())
+    }
+
+    /// Runs a command of `dueherald`. Gives its exit code, and what it printed.
+    fn run(&self, args: &[&str]) -> (i32, String) {
         let mut command = Command::new(cargo_bin!("dueherald"));
-        command.current_dir(self.path()).args(["reminders", "show", &id.to_string(), "--message"]).args(more);
-        let Output { status, stdout, stderr } = command.env_remove("DUEHERALD_CONFIG").output().expect("it starts");
+        command.current_dir(self.path()).args(args).env_remove("DUEHERALD_CONFIG");
+        let Output { status, stdout, stderr } = command.output().expect("it starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         (status.code().unwrap_or(-1), text(stdout) + &text(stderr))
     }
@@ -301,6 +307,35 @@ fn the_command_shows(desk: &Desk, app: &App, id: ReminderId, message: &Message) 
     let link = &tokens[0];
     assert!(shown.contains(&text.replace(link, "[token]").replace(&tokens[1], "[token]")), "{shown}");
     assert!(text.contains(link) && tokens.iter().all(|token| !shown.contains(token)), "a token is shown: {shown}");
+}
+
+#[tokio::test]
+async fn a_preview_of_a_reminder_shows_no_token_unless_asked() {
+    let desk = Desk::new().await;
+    let app = desk.app().await;
+    take_in(&app, 1, "open").await;
+    scan(&*app.store, &app.policy, &app.scan_order(desk.clock.now(), ScanScope::News)).await.expect("scanned");
+    let links = &app.composer.links;
+    for view in app.store.reminders(&ReminderFilter { limit: 9, ..ReminderFilter::default() }).await.expect("listed") {
+        let (id, channel) = (view.reminder.id, view.reminder.plan.key.channel);
+        let tokens = [Purpose::Landing, Purpose::Unsubscribe].map(|purpose| links.seal(purpose, id));
+        let html = desk.path().join("shown.html").display().to_string();
+        let write: &[&str] = if channel == Channel::Email { &["--write", &html] } else { &[] };
+        let preview = |more: &[&str]| {
+            let id = id.to_string();
+            let args = [&["template", "preview", "--reminder", &id], write, more].concat();
+            let (code, shown) = desk.run(&args);
+            assert_eq!(code, 0, "{shown}");
+            shown + &std::fs::read_to_string(&html).unwrap_or_default()
+        };
+        let shown = preview(&[]);
+        assert!(tokens.iter().all(|token| !shown.contains(token)) && shown.contains("/r/AWk3xSampleToken"), "{shown}");
+        let whole = preview(&["--with-link"]);
+        assert!(whole.contains(&tokens[0]) && !whole.contains("SampleToken"), "{whole}");
+        assert_eq!(whole.contains(&tokens[1]), channel == Channel::Email, "{whole}");
+    }
+    let (code, shown) = desk.run(&["template", "preview", "--with-link"]);
+    assert!(code == 2 && shown.contains("--reminder"), "nobody's link is whole: {shown}");
 }
 
 #[tokio::test]

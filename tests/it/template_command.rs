@@ -46,7 +46,7 @@ fn run(line: &str) -> Result<(String, Option<CheckVerdict>), TemplateCommandErro
         TemplateCommand::Check(args) => {
             verdict = Some(check(&args, Ok(&renderer()), &policy(merchants()), &|_| None, &mut out)?);
         }
-        TemplateCommand::Preview(args) => preview_sample(&args, &renderer(), &merchants(), &mut out)?,
+        TemplateCommand::Preview(args) => preview_sample(&args, &renderer(), &policy(merchants()), &mut out)?,
     }
     Ok((String::from_utf8(out).expect("output is UTF-8"), verdict))
 }
@@ -193,7 +193,7 @@ fn preview_takes_the_merchant_that_speaks_the_language() {
             panic!("{line}")
         };
         let mut out = Vec::new();
-        preview_sample(&args, &renderer(), &known, &mut out).expect("the preview is printed");
+        preview_sample(&args, &renderer(), &policy(known.clone()), &mut out).expect("the preview is printed");
         let text = String::from_utf8(out).expect("output is UTF-8");
         assert!(text.contains(start), "{line}: {text}");
     }
@@ -254,6 +254,56 @@ fn preview_says_what_there_is_instead() {
         "there is no template overdeu; there are before-due, entry-moved, last-call, on-due, opted-out, overdue"
     );
     assert!(matches!(run("preview --merchant nobody"), Err(TemplateCommandError::NoMerchant(_))));
+}
+
+/// What cannot be sent so is not shown so.
+#[rstest]
+#[case::too_early(
+    "before-due --offset 3",
+    "before-due is not sent 3 days from the due date; write --offset -3, or name overdue"
+)]
+#[case::too_late(
+    "overdue --offset -1",
+    "overdue is not sent -1 days from the due date; write --offset 5, or name before-due"
+)]
+#[case::not_on_the_day(
+    "on-due --offset 1",
+    "on-due is not sent 1 days from the due date; write --offset 0, or name overdue"
+)]
+#[case::no_language("--locale xx-YY", "there is no text in xx-YY; there are en, zh-CN, zh-TW")]
+#[case::no_mail(
+    "opted-out --channel email",
+    "opted-out has no text for email; the message is not sent on that channel. There are opted-out/sms.en.txt, "
+)]
+#[case::no_mail_of_a_notice(
+    "last-call --channel email --locale en --merchant example",
+    "last-call has no text for email"
+)]
+fn preview_refuses_what_is_not_sent(#[case] line: &str, #[case] refusal: &str) {
+    let error = run(&format!("preview {line}")).expect_err(line).to_string();
+    assert!(error.starts_with(refusal), "{error}");
+}
+
+#[rstest]
+#[case::the_phase_of_the_day("--offset 2 --locale en", "overdue/sms.en.txt")]
+#[case::a_variant("--locale en-AU", "before-due/sms.en.txt")]
+#[case::a_script("--locale zh-HK", "before-due/sms.zh-TW.txt")]
+#[case::no_phase("entry-moved --offset 4", "entry-moved/sms.zh-CN.txt")]
+fn preview_shows_what_is_sent_then(#[case] line: &str, #[case] file: &str) {
+    let text = printed(&format!("preview {line}"));
+    assert!(text.starts_with(&format!("template: {file}")), "{text}");
+}
+
+#[test]
+fn preview_shows_a_discreet_message() {
+    let amount = "$1,000.00";
+    for line in ["--locale en", "--locale en --channel email", "overdue --locale en"] {
+        let shown = printed(&format!("preview {line}"));
+        assert!(shown.contains(amount), "{shown}");
+        let discreet = printed(&format!("preview {line} --discreet"));
+        let on_the_lock_screen = discreet.lines().find(|line| line.starts_with("subject:")).unwrap_or(&discreet);
+        assert!(!on_the_lock_screen.contains(amount), "{discreet}");
+    }
 }
 
 #[test]
