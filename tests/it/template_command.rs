@@ -256,7 +256,7 @@ fn preview_says_what_there_is_instead() {
     assert!(matches!(run("preview --merchant nobody"), Err(TemplateCommandError::NoMerchant(_))));
 }
 
-/// What cannot be sent so is not shown so.
+/// A preview of what is never sent would mislead.
 #[rstest]
 #[case::too_early(
     "before-due --offset 3",

@@ -43,7 +43,7 @@ pub struct PreviewArgs {
     /// Days from the due date on which the made-up message goes out: -3 is three days before.
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub offset: Option<i16>,
-    /// As a rule or a merchant with `discreet = true` sends it [default: as the merchant, or the reminder's rule, does].
+    /// As a rule or merchant with `discreet = true` sends it [default: as the merchant, or the reminder's rule, does].
     #[arg(long)]
     pub discreet: bool,
     /// Leave the tokens of the reminder's links in: they open the borrower's page.

@@ -142,7 +142,7 @@ async fn check_borrowers(tx: &mut Tx, ring: &KeyRing) -> Result<(), StoreError> 
 
 fn changed_secret(id: u8) -> StoreError {
     StoreError::WrongKeys(format!(
-        "the secret of key {id} is not the one that its data was encrypted with (a new secret needs a key id of its own)"
+        "the secret of key {id} is not the one that its data was encrypted with (a new secret needs an id of its own)"
     ))
 }
 

@@ -96,6 +96,19 @@ impl Costs {
         self.spy.fetch_one(touched).await.expect("it answers").get(0)
     }
 
+    /// The sessions of stores that are open.
+    async fn sessions(&mut self) -> Vec<i32> {
+        let open = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        sqlx::query_scalar(open).fetch_all(&mut self.spy).await.expect("it answers")
+    }
+
+    /// Ends all others, so that they have reported what they touched.
+    async fn end_all_but(&mut self, sessions: &[i32]) {
+        let end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity \
+                   where datname = current_database() and pid <> pg_backend_pid() and pid <> all ($1)";
+        sqlx::query(end).bind(sessions).execute(&mut self.spy).await.expect("it answers");
+    }
+
     /// The number of pages that the sessions have reported so far.
     async fn reported(&mut self) -> i64 {
         let touched = "select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + \
@@ -280,7 +293,9 @@ async fn a_scan_that_fills_the_queue_has_its_plans_made_anew() {
     make_roles(&costs.database).await;
     let url = url_as(&costs.database, "dueherald_worker");
     let connect = async || PostgresStore::connect(&url.clone().into(), 1, None).await.expect("the database is there");
-    let (lane, scanner) = (connect().await, connect().await);
+    let lane = connect().await;
+    let of_lane = costs.sessions().await;
+    let scanner = connect().await;
     let send_ten = async |expected: usize| {
         let claimed = lane.claim(&request(10), &send).await.expect("they are claimed");
         let outcomes: Vec<_> = claimed.sending.into_iter().map(accepted).collect();
@@ -304,6 +319,7 @@ async fn a_scan_that_fills_the_queue_has_its_plans_made_anew() {
     };
     let report = scan(&scanner, &policy(), &order).await.expect("scanned");
     assert!(report.planned >= 4_000, "{report:?}");
+    costs.end_all_but(&of_lane).await;
     drop(scanner);
     let before = costs.reported().await;
     send_ten(10).await;
