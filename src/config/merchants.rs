@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, Timelike};
 use chrono_tz::Tz;
 
 use super::calendars::Calendars;
@@ -12,7 +12,7 @@ use super::reading::Section;
 use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
 use crate::domain::{
     END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support, SupportDays,
-    SupportHours, check_link_base,
+    SupportHours, check_link_base, overlap,
 };
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
@@ -197,12 +197,18 @@ pub(super) fn support_hours(
 ) -> Option<Option<SupportHours>> {
     let example = r#"hours = { days = "mon-fri", from = "09:00", to = "21:00" }"#;
     let before = section.reading.count();
-    let tables = match section.is_list("hours") {
-        true => section.elements("hours"),
+    let is_list = section.is_list("hours");
+    let tables = match is_list {
+        true => section.numbered_elements("hours"),
         false => section.optional_table("hours", example)?.into_iter().collect(),
     };
+    if is_list && tables.is_empty() {
+        section.reading.note_at(&section.key("hours"), format!("is an empty list; write for example {example}"));
+    }
     let mut hours: Option<SupportHours> = None;
+    let mut keys = Vec::new();
     for table in tables {
+        let key = table.path.clone();
         let Some((span, zone, key_of_zone)) = open_span(table, of_merchant) else { continue };
         let known = hours.get_or_insert(SupportHours { spans: Vec::new(), zone });
         if known.zone != zone {
@@ -210,6 +216,11 @@ pub(super) fn support_hours(
             section.reading.note_at(&key_of_zone, text);
         }
         known.spans.push(span);
+        keys.push(key);
+    }
+    if let Some((earlier, later)) = hours.as_ref().and_then(|hours| overlap(&hours.spans)) {
+        let text = format!("names hours that {} names already; write each hour of a day once", keys[earlier]);
+        section.reading.note_at(&keys[later], text);
     }
     (section.reading.count() == before).then_some(hours)
 }
@@ -219,7 +230,8 @@ fn open_span(mut table: Section<'_, '_, '_>, of_merchant: Option<Option<Tz>>) ->
     let days = table.or("days", SupportDays::ALL, |value| {
         parsed(value, "no days of the week", r#""mon-fri", "mon-fri,sun" or "daily""#)
     });
-    let (from, to) = (table.required("from", r#""09:00""#, time), table.required("to", r#""21:00""#, end_of_span));
+    let (from, to) =
+        (table.required("from", r#""09:00""#, minute_of_day), table.required("to", r#""21:00""#, end_of_span));
     let zone = match of_merchant {
         Some(zone) => table.optional("zone", time_zone).map(|own| own.or(zone)),
         None => table.required("zone", r#""Asia/Shanghai""#, time_zone).map(Some),
@@ -235,7 +247,15 @@ fn open_span(mut table: Section<'_, '_, '_>, of_merchant: Option<Option<Tz>>) ->
 }
 
 fn end_of_span(value: &Value<'_>) -> Result<NaiveTime, String> {
-    if text(value).is_ok_and(|text| text == END_OF_DAY) { Ok(NaiveTime::MIN) } else { time(value) }
+    if text(value).is_ok_and(|text| text == END_OF_DAY) { Ok(NaiveTime::MIN) } else { minute_of_day(value) }
+}
+
+fn minute_of_day(value: &Value<'_>) -> Result<NaiveTime, String> {
+    let time = time(value)?;
+    if time.second() == 0 && time.nanosecond() == 0 {
+        return Ok(time);
+    }
+    Err(r#"has seconds, which no message shows; write for example "09:00""#.to_owned())
 }
 
 pub(super) fn email(value: &Value<'_>) -> Result<EmailAddress, String> {

@@ -334,19 +334,32 @@ impl<'r, 'o, 'a> Section<'r, 'o, 'a> {
 
     /// The elements of the list of tables `[[key]]`.
     pub(super) fn elements(&mut self, key: &'static str) -> Vec<Section<'r, 'o, 'a>> {
+        self.elements_by(key, |list, _, element| element_path(list, element))
+    }
+
+    /// The same for elements that have no names: mistakes in them name their place in the list, from 1.
+    pub(super) fn numbered_elements(&mut self, key: &'static str) -> Vec<Section<'r, 'o, 'a>> {
+        self.elements_by(key, |list, number, _| format!("{list}[{number}]"))
+    }
+
+    fn elements_by(
+        &mut self,
+        key: &'static str,
+        path_of: impl Fn(&str, usize, &DeValue<'_>) -> String,
+    ) -> Vec<Section<'r, 'o, 'a>> {
         let Some(ReadValue { at, node }) = self.take(key) else { return Vec::new() };
         let path = self.key(key);
         let DeValue::Array(items) = node.into_inner() else {
             self.reading.note(&at, path, format!("is no list; begin each entry with a line [[{key}]]"));
             return Vec::new();
         };
-        let element = |item: Spanned<DeValue<'a>>| {
-            let path = element_path(&path, item.get_ref());
+        let element = |(number, item): (usize, Spanned<DeValue<'a>>)| {
+            let path = path_of(&path, number, item.get_ref());
             let at = item.span();
             self.reading.remember(&path, at.clone());
             self.below(path, &at, item)
         };
-        items.into_iter().map(element).collect()
+        (1..).zip(items).map(element).collect()
     }
 
     /// Whether there is a list at `key`.

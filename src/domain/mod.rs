@@ -101,7 +101,9 @@ pub use route_health::{Patience, ProbeResult, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};
 pub use search_key::{NameKey, PhoneTail};
 pub use source::{Amendment, AmendmentResult, SourceState};
-pub use support_hours::{END_OF_DAY, OpenSpan, SUPPORT_HOURS_FORM, SupportDays, SupportHours, SupportHoursError};
+pub use support_hours::{
+    END_OF_DAY, OpenSpan, SUPPORT_HOURS_FORM, SupportDays, SupportHours, SupportHoursError, overlap,
+};
 pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};

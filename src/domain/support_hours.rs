@@ -35,7 +35,7 @@ pub struct SupportDays(u8);
 
 /// A text that does not name hours or days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("names no hours; write for example {SUPPORT_HOURS_FORM}")]
+#[error("names no hours, or some twice; write for example {SUPPORT_HOURS_FORM}")]
 pub struct SupportHoursError;
 
 const DAYS: [(Weekday, &str); 7] = [
@@ -115,7 +115,11 @@ impl FromStr for SupportHours {
     fn from_str(text: &str) -> Result<Self, SupportHoursError> {
         let (spans, zone) = text.trim().rsplit_once(char::is_whitespace).ok_or(SupportHoursError)?;
         let zone = zone.parse().map_err(|_| SupportHoursError)?;
-        Ok(Self { spans: spans.split(';').map(str::parse).collect::<Result<_, _>>()?, zone })
+        let spans: Vec<OpenSpan> = spans.split(';').map(str::parse).collect::<Result<_, _>>()?;
+        match overlap(&spans) {
+            None => Ok(Self { spans, zone }),
+            Some(_) => Err(SupportHoursError),
+        }
     }
 }
 
@@ -140,8 +144,32 @@ impl OpenSpan {
     /// Whether it ends after it begins.
     #[must_use]
     pub fn is_a_span(&self) -> bool {
-        self.from < self.to || self.to.num_seconds_from_midnight() == 0
+        self.from < self.to || self.ends_with_the_day()
     }
+
+    /// Whether it is a whole day.
+    #[must_use]
+    pub fn is_around_the_clock(&self) -> bool {
+        self.from == NaiveTime::MIN && self.ends_with_the_day()
+    }
+
+    fn ends_with_the_day(&self) -> bool {
+        self.to.num_seconds_from_midnight() == 0
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let begins_within = |one: &Self, other: &Self| one.from < other.to || other.ends_with_the_day();
+        self.days.0 & other.days.0 != 0 && begins_within(self, other) && begins_within(other, self)
+    }
+}
+
+/// The places in the list of two spans that share some time, the earlier first; `None` if no two do.
+#[must_use]
+pub fn overlap(spans: &[OpenSpan]) -> Option<(usize, usize)> {
+    let before = |(later, span): (usize, &OpenSpan)| {
+        spans[..later].iter().position(|earlier| earlier.overlaps(span)).map(|earlier| (earlier, later))
+    };
+    spans.iter().enumerate().find_map(before)
 }
 
 impl fmt::Display for SupportHours {
@@ -165,6 +193,7 @@ mod tests {
     #[case("mon-fri,sun 08:30-17:00 America/New_York")]
     #[case("sat 10:00-12:00 UTC")]
     #[case("mon-fri 09:00-18:00; sat-sun 10:00-14:00 Asia/Taipei")]
+    #[case("mon-fri 09:00-12:00; mon-fri 12:00-18:00; sat 17:00-20:00 UTC")]
     fn hours_are_read_as_they_are_written(#[case] text: &str) {
         assert_eq!(text.parse::<SupportHours>().map(|hours| hours.to_string()).as_deref(), Ok(text));
     }
@@ -176,6 +205,9 @@ mod tests {
     #[case::days_backwards("sat-mon 09:00-21:00 UTC")]
     #[case::no_day("every 09:00-21:00 UTC")]
     #[case::nothing_between("mon 09:00-21:00;; tue 09:00-21:00 UTC")]
+    #[case::twice("mon-fri 09:00-18:00; fri 17:00-20:00 UTC")]
+    #[case::within_a_day("daily 00:00-24:00; sun 10:00-12:00 UTC")]
+    #[case::seconds("mon-fri 09:00:30-18:00 UTC")]
     #[case::two_zones("mon 09:00-21:00 UTC; tue 09:00-21:00 Asia/Taipei")]
     fn anything_else_is_refused(#[case] text: &str) {
         assert!(text.parse::<SupportHours>().is_err(), "{text}");

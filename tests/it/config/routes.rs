@@ -2,6 +2,7 @@
 
 use dueherald::config::Config;
 use dueherald::domain::{AppGuide, RouteKind};
+use rstest::rstest;
 use secrecy::ExposeSecret;
 
 use super::{changed, load, told};
@@ -107,10 +108,38 @@ fn hours_of_customer_service_are_one_span_or_several() {
     assert_eq!(hours.as_deref(), Some("mon-fri 09:00-00:00; sat 10:00-14:00 Asia/Shanghai"));
     let other = format!("[{week}, {}, {{ from = \"21:00\", to = \"09:00\" }}]", saturday("Asia/Taipei"));
     insta::assert_snapshot!(told(&with(&other), &[]), @r#"
-    conf/dueherald.toml:37: routes.mall-app.hours.to: does not come after `from`; write for example from = "09:00", to = "21:00"
-    conf/dueherald.toml:37: routes.mall-app.hours.zone: is missing; write for example zone = "Asia/Shanghai"
-    conf/dueherald.toml:37: routes.mall-app.hours.zone: is not that of the first entry, Asia/Shanghai; write all hours in one time zone
+    conf/dueherald.toml:37: routes.mall-app.hours[2].zone: is not that of the first entry, Asia/Shanghai; write all hours in one time zone
+    conf/dueherald.toml:37: routes.mall-app.hours[3].to: does not come after `from`; write for example from = "09:00", to = "21:00"
+    conf/dueherald.toml:37: routes.mall-app.hours[3].zone: is missing; write for example zone = "Asia/Shanghai"
     "#);
+}
+
+#[rstest]
+#[case::none("[]", "hours: is an empty list; write for example hours = {")]
+#[case::twice(
+    r#"[{ from = "09:00", to = "18:00", zone = "UTC" }, { days = "fri", from = "17:00", to = "20:00", zone = "UTC" }]"#,
+    "hours[2]: names hours that routes.mall-app.hours[1] names already; write each hour of a day once"
+)]
+#[case::to_the_end_of_the_day(
+    r#"[{ days = "sat", from = "22:00", to = "23:00", zone = "UTC" }, { from = "20:00", to = "24:00", zone = "UTC" }]"#,
+    "hours[2]: names hours that routes.mall-app.hours[1] names already"
+)]
+#[case::seconds(
+    r#"{ from = "09:00:30", to = "18:00", zone = "UTC" }"#,
+    "hours.from: has seconds, which no message shows; write for example \"09:00\""
+)]
+#[case::seconds_of_toml(
+    r#"[{ from = 09:00:00, to = 18:00:01, zone = "UTC" }]"#,
+    "hours[1].to: has seconds, which no message shows"
+)]
+#[case::no_days(
+    r#"[{ from = "09:00", to = "18:00", zone = "UTC" }, { days = "someday", from = "9:00", to = "18:00" }]"#,
+    "hours[2].days: \"someday\" is no days of the week"
+)]
+fn mistakes_in_hours_name_the_entry(#[case] hours: &str, #[case] mistake: &str) {
+    let told = told(&changed(&[(APP, &format!("kind = \"support\"\nphone = \"95000\"\nhours = {hours}"))]), &[]);
+    let expected = format!("conf/dueherald.toml:37: routes.mall-app.{mistake}");
+    assert!(told.starts_with(&expected), "{told}");
 }
 
 #[test]
