@@ -26,7 +26,7 @@ use crate::pipeline::{
 use crate::plan::{GatewayLists, Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer};
-use crate::store::{PostgresStore, SqliteStore, Store, StoreError, TaskStore, WriteMode};
+use crate::store::{PostgresStore, RehomeScope, SqliteStore, Store, StoreError, TaskStore, WriteMode};
 
 pub use gateways::gateways;
 pub use template_folder::read_templates;
@@ -293,7 +293,7 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub async fn rehome(&self) -> Result<(), StoreError> {
-        rehome(&self.config, &*self.store).await
+        rehome(&self.config, &*self.store, RehomeScope::All).await
     }
 
     /// A reconciler, which finishes what the lanes left open: expired leases, unknown outcomes, kept reports,
@@ -373,10 +373,10 @@ impl App {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn rehome(config: &Config, store: &dyn Store) -> Result<(), StoreError> {
+pub async fn rehome(config: &Config, store: &dyn Store, scope: RehomeScope) -> Result<(), StoreError> {
     let lists = &config.policy.gateways;
     for channel in lists.channels() {
-        let moved = store.rehome(channel, lists).await?;
+        let moved = store.rehome(channel, lists, scope).await?;
         if moved > 0 {
             tracing::info!(%channel, moved, "merchants have other gateways than before; what waited for those moved");
         }

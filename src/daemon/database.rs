@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::{AppParts, Stores, rehome};
 use crate::domain::Backoff;
 use crate::http::health::{Health, plain_reason};
-use crate::store::StoreError;
+use crate::store::{RehomeScope, StoreError};
 
 /// The pauses between tries. The longest: this much after the database is up, the daemon works.
 const TRIES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5) };
@@ -61,7 +61,7 @@ async fn try_once(parts: &AppParts, sends: bool) -> Result<Stores, StoreError> {
     let stores = parts.open_stores().await?;
     stores.store.ready().await?;
     if sends {
-        rehome(&parts.config, &*stores.store).await?;
+        rehome(&parts.config, &*stores.store, RehomeScope::All).await?;
     }
     Ok(stores)
 }

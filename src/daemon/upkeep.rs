@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, rehome};
 use crate::clock::Clock;
 use crate::domain::Channel;
 use crate::http::ops::{Figures, KEEP_UP_EVERY};
 use crate::pipeline::go_on;
-use crate::store::{ReencryptionStep, Stop};
+use crate::store::{ReencryptionStep, RehomeScope, Stop};
 
 /// The interval at which the daemon reads the stops to log them; every claim reads them itself.
 const LOG_STOPS_EVERY: Duration = Duration::from_secs(30);
@@ -19,6 +20,12 @@ const LOG_STOPS_EVERY: Duration = Duration::from_secs(30);
 /// The interval at which the daemon continues interrupted notices; normally, the command that sends a notice
 /// completes it.
 const GO_ON_EVERY: Duration = Duration::from_secs(30);
+
+/// The interval at which the daemon looks for reminders that wait for no gateway.
+const RESCUE_EVERY: Duration = Duration::from_mins(1);
+
+/// How late they are by then: until then, the daemon that put them there may send them.
+const STRANDED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// The interval at which the daemon reads all encrypted values, to encrypt again those that are not under the first
 /// key.
@@ -63,6 +70,21 @@ pub(super) async fn go_on_with_notices(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(GO_ON_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Takes in what waits for a gateway that the config does not have: while a change of the config spreads, a daemon that
+/// still has the one before settles retries into its gateways, and the start of this daemon was too early to find them.
+pub(super) async fn rescue_stranded(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let scope = RehomeScope::Stranded { due_before: app.clock.now() - STRANDED_AFTER };
+        if let Err(error) = rehome(&app.config, &*app.store, scope).await {
+            tracing::error!(%error, "could not look for reminders that wait for no gateway; will retry");
+        }
+        tokio::select! {
+            () = app.clock.sleep(RESCUE_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

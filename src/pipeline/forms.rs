@@ -145,7 +145,7 @@ mod tests {
     use super::{FormKey, MessageForms, TRIES};
     use crate::domain::{Channel, Fence, Marks, Message, MessageForm, NewReminder, ReminderId, Settlement, SmsText};
     use crate::plan::GatewayLists;
-    use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
+    use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode};
 
     /// Counts how often it is asked to keep a form, and refuses the first few times.
     #[derive(Debug, Default)]
@@ -183,7 +183,7 @@ mod tests {
             unreachable!("only a form is kept")
         }
 
-        async fn rehome(&self, _: Channel, _: &GatewayLists) -> Result<usize, StoreError> {
+        async fn rehome(&self, _: Channel, _: &GatewayLists, _: RehomeScope) -> Result<usize, StoreError> {
             unreachable!("only a form is kept")
         }
 

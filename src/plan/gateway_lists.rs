@@ -135,6 +135,21 @@ impl GatewayLists {
         (own != first_index).then_some(own)
     }
 
+    /// The gateway index for which what waits for one that no list has is to wait instead: that of its list's first
+    /// gateway, or else of any list. `None` for an index that some list has, and where there is no list.
+    #[must_use]
+    pub fn rescue(&self, channel: Channel, gateway_index: u16) -> Option<u16> {
+        let firsts: Vec<_> = self.lists(channel).map(|list| (list.first_index, list.gateways.len())).collect();
+        let has = |(first, count): &(u16, usize)| {
+            gateway_index.checked_sub(*first).is_some_and(|place| usize::from(place) < *count)
+        };
+        if firsts.iter().any(has) {
+            return None;
+        }
+        let own = firsts.iter().find(|(first, _)| *first == Self::first_of_list(gateway_index));
+        own.or(firsts.first()).map(|(first, _)| *first)
+    }
+
     /// Whether a gateway index is that of the first gateway of a list.
     #[must_use]
     pub fn is_first(gateway_index: u16) -> bool {
@@ -200,5 +215,9 @@ mod tests {
         assert_eq!(lists.lists(Channel::Email).map(|list| list.first_index).collect::<Vec<_>>(), [16]);
         assert!(GatewayLists::is_first(32) && !GatewayLists::is_first(33));
         assert_eq!(GatewayLists::first_of_list(33), 32);
+        let rescued = |index| lists.rescue(Channel::Sms, index);
+        assert_eq!([1, 17, 33].map(rescued), [None; 3], "some list has them");
+        assert_eq!([2, 18, 47, 48].map(rescued), [Some(0), Some(16), Some(32), Some(0)]);
+        assert_eq!(lists.rescue(Channel::Email, 0), Some(16), "the only list there");
     }
 }

@@ -70,8 +70,8 @@ pub use memory::MemoryStore;
 pub use message::SentMessage;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};
 pub use outbox::{
-    ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Decider, NextLook, OutboxStore, QueueCounts, ReminderFilter,
-    ReminderView, Stop, UnknownReminder,
+    ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Decider, NextLook, OutboxStore, QueueCounts, RehomeScope,
+    ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
 pub use postgres::{PostgresStore, server_options};
 pub use preference::PreferenceStore;

@@ -54,10 +54,26 @@ pub trait OutboxStore: Debug + Send + Sync {
 
     /// Moves waiting and held reminders of a channel that wait for a gateway which their merchant has no more to its
     /// first: after a change of the config. Where merchants have gateways of their own, it reads all that waits.
-    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError>;
+    ///
+    /// With [`RehomeScope::Stranded`] it moves, to the first gateway of a list, only what no lane of these lists looks
+    /// for; a claim there passes it on to its merchant's. Where there is none of it, that costs a look into the index
+    /// for each gateway.
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists, scope: RehomeScope) -> Result<usize, StoreError>;
 
     /// When the next planned reminder of the channel is to be sent; in the past if one is due now.
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError>;
+}
+
+/// Which reminders are moved between gateways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RehomeScope {
+    /// All that are not where they belong.
+    All,
+    /// Those that were due before that instant, and wait for a gateway that no list has.
+    Stranded {
+        /// The instant. A daemon with another config may still send what became due after it.
+        due_before: DateTime<Utc>,
+    },
 }
 
 /// The question that a claim asks about each reminder it took: what is to be done with it, given the facts, at this

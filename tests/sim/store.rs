@@ -10,8 +10,8 @@ use dueherald::clock::Clock;
 use dueherald::domain::{Channel, MessageForm, NewReminder, Reminder, ReminderId, ReminderKey, Settlement, State};
 use dueherald::plan::{GatewayLists, Mark, PlanItem, rules_of};
 use dueherald::store::{
-    Changes, ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, PlanResult, ReconcileStore, ScanState,
-    ScanStore, SchemaStore, StoreError, TurnStore, UnknownReminder, WriteMode,
+    Changes, ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, PlanResult, ReconcileStore, RehomeScope,
+    ScanState, ScanStore, SchemaStore, StoreError, TurnStore, UnknownReminder, WriteMode,
 };
 
 use crate::database::Busy;
@@ -233,9 +233,9 @@ impl OutboxStore for FaultyStore {
         self.inner().keep_form(form).await
     }
 
-    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists, scope: RehomeScope) -> Result<usize, StoreError> {
         self.before().await?;
-        self.inner().rehome(channel, lists).await
+        self.inner().rehome(channel, lists, scope).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

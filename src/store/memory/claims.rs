@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{MemoryStore, Tables, notices};
 use crate::domain::{Channel, Event, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::plan::{Decision, GatewayLists};
-use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, OutboxStore, StoreError, WriteMode};
+use crate::store::{
+    ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode,
+};
 
 /// How much a claim with a rate puts aside at once.
 const PUT_ASIDE_AT_ONCE: u32 = 1_000;
@@ -108,8 +110,11 @@ impl OutboxStore for MemoryStore {
         Ok(())
     }
 
-    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
-        Ok(self.tables().outbox.rehome(channel, lists))
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists, scope: RehomeScope) -> Result<usize, StoreError> {
+        Ok(match scope {
+            RehomeScope::All => self.tables().outbox.rehome(channel, lists),
+            RehomeScope::Stranded { due_before } => self.tables().outbox.rescue(channel, lists, due_before),
+        })
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

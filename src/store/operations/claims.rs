@@ -10,7 +10,7 @@ use super::{SqlStore, claim, messages, outbox, views};
 use crate::domain::{Channel, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::plan::GatewayLists;
 use crate::store::sql::queue::Move;
-use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, StoreError, WriteMode};
+use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode};
 
 impl SqlStore {
     fn moves(&self, settlements: &[Settlement]) -> Vec<Move> {
@@ -62,9 +62,12 @@ impl OutboxStore for SqlStore {
         Ok(tx.commit().await?)
     }
 
-    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists, scope: RehomeScope) -> Result<usize, StoreError> {
         let mut tx = self.write().await?;
-        let moved = outbox::rehome(&mut tx, channel, lists).await?;
+        let moved = match scope {
+            RehomeScope::All => outbox::rehome(&mut tx, channel, lists).await?,
+            RehomeScope::Stranded { due_before } => outbox::rescue(&mut tx, channel, lists, due_before).await?,
+        };
         tx.commit().await?;
         Ok(moved)
     }

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::plan::{Account, Decision, DeferReason, GatewayLists, PlanItem, Progress, RecentContacts, SendPlan};
 use crate::store::sql::gateway_list::own_lists;
-use crate::store::sql::queue::{ClaimRow, Move, REHOME};
+use crate::store::sql::queue::{AWAITED, ClaimRow, Move, REHOME, RESCUE};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Blob, Moment, stored_attempt, stored_gateway_index};
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, NextLook, PlanResult, StoreError};
@@ -373,4 +373,28 @@ pub(super) async fn rehome(tx: &mut Tx, channel: Channel, lists: &GatewayLists) 
         own.query(gateway_list::REHOME_OWN)?.bind(channel).bind(shared).execute(&mut **tx).await?
     };
     Ok(usize::try_from(moved.rows_affected()).unwrap_or(usize::MAX))
+}
+
+/// Moves what was due and waits for a gateway that no list has.
+pub(super) async fn rescue(
+    tx: &mut Tx,
+    channel: Channel,
+    lists: &GatewayLists,
+    due_before: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let awaited: Vec<(i16,)> = sqlx::query_as::<Db, _>(AWAITED).bind(channel.as_str()).fetch_all(&mut **tx).await?;
+    let mut moved = 0;
+    for (stored,) in awaited {
+        let next = u16::try_from(stored).ok().and_then(|index| lists.rescue(channel, index));
+        let Some(next) = next else { continue };
+        let rescued = sqlx::query::<Db>(RESCUE)
+            .bind(channel.as_str())
+            .bind(stored)
+            .bind(stored_gateway_index(next))
+            .bind(Moment(due_before))
+            .execute(&mut **tx)
+            .await?;
+        moved += usize::try_from(rescued.rows_affected()).unwrap_or(usize::MAX);
+    }
+    Ok(moved)
 }

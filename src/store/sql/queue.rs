@@ -68,9 +68,10 @@ macro_rules! select_facts {
 }
 pub(in crate::store) use select_facts;
 
-/// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds:
-/// channel.
-pub(in crate::store) const NEXT_DUE: &str = r#"
+/// The gateway indexes `lane` that planned reminders of channel `$1` wait for, each found behind the one before it.
+macro_rules! lanes {
+    () => {
+        r#"
     with recursive lane (gateway_index) as (
         select min(gateway_index) from queue where channel = $1 and state = 'planned' and idle_state is null
         union all
@@ -80,12 +81,30 @@ pub(in crate::store) const NEXT_DUE: &str = r#"
                 and q.gateway_index > lane.gateway_index
         )
         from lane where lane.gateway_index is not null
-    )
+    )"#
+    };
+}
+
+/// The time of the head of a channel: the earliest head of its lanes, each found at its end of the index. Binds:
+/// channel.
+pub(in crate::store) const NEXT_DUE: &str = concat!(
+    lanes!(),
+    r#"
     select min((
         select min(q.not_before) from queue q
         where q.channel = $1 and q.state = 'planned' and q.idle_state is null and q.gateway_index = lane.gateway_index
     )) as next_due
-    from lane where lane.gateway_index is not null"#;
+    from lane where lane.gateway_index is not null"#
+);
+
+/// The gateway indexes that planned reminders of a channel wait for. Binds: channel.
+pub(in crate::store) const AWAITED: &str =
+    concat!(lanes!(), " select lane.gateway_index from lane where lane.gateway_index is not null");
+
+/// Moves what was due from one gateway index to another. Binds: channel, the two, an instant.
+pub(in crate::store) const RESCUE: &str = "\
+    update queue set gateway_index = $3
+    where channel = $1 and gateway_index = $2 and state = 'planned' and idle_state is null and not_before <= $4";
 
 /// Moves waiting and held reminders of lanes that are no more to the first. Binds: channel, places.
 pub(in crate::store) const REHOME: &str = "\

@@ -11,8 +11,8 @@ use super::TaskStore;
 use crate::domain::{Channel, Code, Event, MessageForm, NewReminder, Next, Outcome, Reminder, ReminderId, Settlement};
 use crate::plan::GatewayLists;
 use crate::store::{
-    ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, QueueCounts, ReconcileStore, ReminderFilter,
-    ReminderStore, ReminderView, SentMessage, Store, StoreError, UnknownReminder, WriteMode,
+    ClaimRequest, ClaimResult, DecideFn, NextLook, OutboxStore, QueueCounts, ReconcileStore, RehomeScope,
+    ReminderFilter, ReminderStore, ReminderView, SentMessage, Store, StoreError, UnknownReminder, WriteMode,
 };
 
 /// A claim on its way to who asked for it. If nobody takes it, nothing of it leaves, and its reminders are planned
@@ -154,9 +154,9 @@ impl OutboxStore for TaskStore {
         self.run(|store| async move { store.keep_form(&form).await }).await
     }
 
-    async fn rehome(&self, channel: Channel, lists: &GatewayLists) -> Result<usize, StoreError> {
+    async fn rehome(&self, channel: Channel, lists: &GatewayLists, scope: RehomeScope) -> Result<usize, StoreError> {
         let lists = lists.clone();
-        self.run(|store| async move { store.rehome(channel, &lists).await }).await
+        self.run(|store| async move { store.rehome(channel, &lists, scope).await }).await
     }
 
     async fn next_due(&self, channel: Channel) -> Result<Option<DateTime<Utc>>, StoreError> {

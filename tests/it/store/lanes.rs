@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Channel, EventKind, HoldCause, HoldReason, NewReminder, Next, Outcome, ReminderId};
 use dueherald::plan::{Decision, DeferReason, GatewayLists};
-use dueherald::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Store};
+use dueherald::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, RehomeScope, Store};
 
 use super::bench::{START, lists, own_lists};
 use super::outcomes::{retry, settle};
@@ -79,12 +79,33 @@ pub(super) async fn a_gateway_that_is_no_more_gives_its_reminders_to_the_first(s
     let under_way = waiting(store, 3).await;
     assert_eq!(under_way, [ids[3]]);
     let lists = lists(&["a", "b"], &[]);
-    let rehome = async || store.rehome(Channel::Sms, &lists).await.expect("the lanes are written");
+    let rehome = async || store.rehome(Channel::Sms, &lists, RehomeScope::All).await.expect("the lanes are written");
     assert_eq!(rehome().await, 1, "the third gateway's; what is under way stays so");
     assert_eq!(rehome().await, 0);
     assert_eq!(waiting(store, 2).await, []);
     assert_eq!(waiting(store, 1).await, [ids[1]]);
     assert_eq!(waiting(store, 0).await, [ids[0], ids[2]]);
+}
+
+/// A daemon that still has the config of before settles a retry into a gateway that there is no more: nobody's lane
+/// looks for it.
+pub(super) async fn what_waits_for_no_lane_is_rescued_once_it_is_late(store: &dyn Store, clock: &SimClock) {
+    let ids = plan_due(store, 4).await;
+    for (gateway_index, claimed) in [1, 2, 18, 48].into_iter().zip(claim_all(store).await.sending) {
+        fail_over(store, claimed, gateway_index, clock).await;
+    }
+    let lists = lists(&["a", "b"], &[("outlet", &["c"])]);
+    let rescue = async |due_before| {
+        let scope = RehomeScope::Stranded { due_before };
+        store.rehome(Channel::Sms, &lists, scope).await.expect("the lanes are written")
+    };
+    let late = clock.now();
+    assert_eq!(rescue(late - TimeDelta::seconds(1)).await, 0, "the other daemon may still send them");
+    assert_eq!(rescue(late).await, 3);
+    assert_eq!(rescue(late).await, 0);
+    assert_eq!(waiting(store, 1).await, [ids[0]], "its lane is there");
+    assert_eq!(waiting(store, 0).await, [ids[1], ids[3]]);
+    assert_eq!(waiting(store, 16).await, [ids[2]], "in the list that it was in");
 }
 
 fn stopped() -> HoldCause {
@@ -130,7 +151,9 @@ pub(super) async fn after_a_change_reminders_wait_for_the_gateways_of_their_merc
     let hold = always(Decision::Hold(stopped()));
     let held = claim_for_gateway(store, 16, &hold).await.not_sent;
     assert_eq!(held.len(), 2, "the outlet's are held");
-    let rehome = async |lists: GatewayLists| store.rehome(Channel::Sms, &lists).await.expect("the lanes are written");
+    let rehome = async |lists: GatewayLists| {
+        store.rehome(Channel::Sms, &lists, RehomeScope::All).await.expect("the lanes are written")
+    };
     assert_eq!(rehome(own_lists()).await, 0, "all are where they belong");
     assert_eq!(rehome(lists(&["kannel"], &[("mall", &["a", "b"]), ("outlet", &["c"])])).await, 4);
     assert_eq!(store.release(&stopped(), Channel::Sms, 10).await.expect("released"), 2);

@@ -177,6 +177,7 @@ macro_rules! every_case_on {
                 the_next_due_one_may_wait_for_any_gateway,
                 a_new_reminder_waits_for_a_gateway_of_its_merchant,
                 what_is_found_in_the_wrong_list_is_passed_on,
+                what_waits_for_no_lane_is_rescued_once_it_is_late,
                 after_a_change_reminders_wait_for_the_gateways_of_their_merchants,
                 what_is_released_begins_with_the_first_gateway_of_its_list,
                 a_gateway_that_is_no_more_gives_its_reminders_to_the_first,

@@ -11,8 +11,9 @@ use dueherald::domain::{
 use dueherald::plan::{GatewayLists, Mark, PlanItem};
 use dueherald::store::{
     Changes, ClaimRequest, ClaimResult, DecideFn, GatewayStateStore, KeptReport, NextLook, OutboxStore, PlanResult,
-    ReconcileStore, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts,
-    ReportStore, ScanState, ScanStore, Stop, StopStore, StoreError, TurnStore, UnknownReminder, WriteMode,
+    ReconcileStore, RehomeScope, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch,
+    ReportCounts, ReportStore, ScanState, ScanStore, Stop, StopStore, StoreError, TurnStore, UnknownReminder,
+    WriteMode,
 };
 
 use super::fake::FakeStore;
@@ -139,7 +140,7 @@ impl OutboxStore for FakeStore {
         unreachable!("no page sends")
     }
 
-    async fn rehome(&self, _: Channel, _: &GatewayLists) -> Result<usize, StoreError> {
+    async fn rehome(&self, _: Channel, _: &GatewayLists, _: RehomeScope) -> Result<usize, StoreError> {
         unreachable!("no page rehomes")
     }
 

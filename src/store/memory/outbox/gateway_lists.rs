@@ -39,4 +39,24 @@ impl Outbox {
         }
         moved
     }
+
+    /// Moves what was due and waits for a gateway that no list has.
+    pub(in crate::store::memory) fn rescue(
+        &mut self,
+        channel: Channel,
+        lists: &GatewayLists,
+        due_before: DateTime<Utc>,
+    ) -> usize {
+        let stranded = |(id, queued): (&ReminderId, &QueueRow)| {
+            let is_due = matches!(queued.stage, QueueStage::Planned { not_before, .. } if not_before <= due_before);
+            let next = lists.rescue(channel, queued.gateway_index).filter(|_| is_due && queued.channel == channel)?;
+            Some((*id, QueueRow { gateway_index: next, ..queued.clone() }))
+        };
+        let stranded: Vec<_> = self.queue.iter().filter_map(stranded).collect();
+        let moved = stranded.len();
+        for (id, queued) in stranded {
+            self.put(id, queued);
+        }
+        moved
+    }
 }

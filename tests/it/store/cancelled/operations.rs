@@ -13,9 +13,9 @@ use dueherald::domain::{
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
-    ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook, RejectFilter,
-    ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport, Stop, Store, Subject,
-    SuppressionChangeFilter, SuppressionFilter, WriteMode,
+    ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook, RehomeScope,
+    RejectFilter, ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport, Stop, Store,
+    Subject, SuppressionChangeFilter, SuppressionFilter, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -298,7 +298,8 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     }),
     lift_stop: |store, m| store.lift_stop(Some(&merchant("arcade")), None, &by_hand()),
     stops: |store, m| store.stops(),
-    rehome: |store, m| store.rehome(Channel::Sms, &m.lists),
+    refresh_statistics: |store, m| store.refresh_statistics(),
+    rehome: |store, m| store.rehome(Channel::Sms, &m.lists, RehomeScope::All),
     reap: |store, m| store.reap(10),
     next_due: |store, m| store.next_due(Channel::Sms),
     queue_counts: |store, m| store.queue_counts(),
