@@ -25,7 +25,8 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "format", "rejects"])]
     pub source: Option<SourceName>,
     /// Pull all of the source again, not only what was changed.
-    #[arg(long, requires = "source")]
+    // `requires` alone asks for nothing where the other one is in conflict with what is there.
+    #[arg(long, requires = "source", conflicts_with = "file")]
     pub from_start: bool,
     /// Format of the records, csv or jsonl [default: by the file's name, else by its first character].
     #[arg(long, value_name = "csv|jsonl")]

@@ -14,6 +14,7 @@ mod gateway;
 pub mod import;
 pub mod init;
 mod log;
+mod merchant;
 mod notice;
 mod output;
 mod pull;
@@ -333,7 +334,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
             scan::run(&args, &*app.store, &app.policy, app.scan_order(now, args.extent()), out).await
         }
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
-        Command::Reminders(args) => reminders::run(args, &*app.store, &app.composer.links, &*app.clock, out).await,
+        Command::Reminders(args) => reminders::run(args, &app, out).await,
         Command::Find(args) => find::run(args, &app, out).await,
         Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,

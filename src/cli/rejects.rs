@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use comfy_table::ContentArrangement;
 use serde::Serialize;
 
+use super::merchant::refuse_typo;
 use super::table::{Format, Row, print, table};
 use super::{CliError, Exit};
 use crate::clock::{Clock, SystemClock};
@@ -89,6 +90,7 @@ pub(super) async fn run(
         RejectsCommand::List(ListArgs { merchant, installment, after, limit, format, .. }) => {
             let filter = RejectFilter { merchant, installment, after, limit, waits: None };
             let rows: Vec<_> = store.rejects(&filter).await?.into_iter().map(RejectRow::of).collect();
+            refuse_typo(merchants, filter.merchant.as_ref(), rows.is_empty())?;
             show(out, format, &rows)?;
         }
         RejectsCommand::Retry { ids } => {

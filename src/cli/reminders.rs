@@ -10,12 +10,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::merchant::refuse_typo;
+use super::suppress::StopScope;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
-use crate::clock::Clock;
-use crate::domain::{BorrowerId, Channel, Event, MerchantId, Origin, ReminderId, State};
-use crate::render::LinkKeys;
-use crate::store::{ReminderFilter, ReminderView, Store};
+use crate::app::App;
+use crate::domain::{BorrowerId, Channel, Event, HoldCause, HoldReason, MerchantId, Origin, ReminderId, State};
+use crate::store::{ReminderFilter, ReminderView, Stop, Store};
 
 /// Look at reminders.
 #[derive(Debug, Args)]
@@ -86,13 +87,8 @@ struct ListArgs {
 }
 
 /// Runs it.
-pub(super) async fn run(
-    args: RemindersArgs,
-    store: &dyn Store,
-    links: &LinkKeys,
-    clock: &dyn Clock,
-    out: &mut dyn Write,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(args: RemindersArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let (store, links, clock) = (&*app.store, &*app.composer.links, &*app.clock);
     match args.command {
         RemindersCommand::List(list) => {
             // Without a code one question, and with one as many as there are keys that it may be of.
@@ -111,10 +107,12 @@ pub(super) async fn run(
                 ..ReminderFilter::default()
             };
             let mut rows = Vec::new();
+            let stops = store.stops().await?;
             for id in ids {
                 let filter = ReminderFilter { id, ..filter.clone() };
-                rows.extend(store.reminders(&filter).await?.iter().map(ReminderRow::of));
+                rows.extend(store.reminders(&filter).await?.iter().map(|view| ReminderRow::of(view, &stops)));
             }
+            refuse_typo(&app.policy.merchants, filter.merchant.as_ref(), rows.is_empty())?;
             table::print(out, list.format, &rows)?;
         }
         RemindersCommand::Show(args) if args.message => return message::run(&args, store, links, out).await,
@@ -133,7 +131,7 @@ async fn find(id: ReminderId, store: &dyn Store) -> Result<ReminderView, CliErro
 
 async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
     let view = find(id, store).await?;
-    let row = ReminderRow::of(&view);
+    let row = ReminderRow::of(&view, &store.stops().await?);
     let events: Vec<_> = store.events(id).await?.iter().map(EventRow::of).collect();
     if format == Format::Json {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "events": events }))?;
@@ -184,7 +182,7 @@ impl ReminderRow {
         writeln!(out, "about       what is due on {}, step {}", self.due_date, self.step)
     }
 
-    fn of(view: &ReminderView) -> Self {
+    fn of(view: &ReminderView, stops: &[Stop]) -> Self {
         let key = &view.reminder.plan.key;
         let last = view.last.as_ref();
         Self {
@@ -195,13 +193,24 @@ impl ReminderRow {
             step: key.step.to_string(),
             channel: key.channel.as_str(),
             state: view.state.as_str(),
-            detail: last.and_then(|event| event.detail.clone()),
+            detail: last.and_then(|event| event.detail.clone()).map(|detail| match view.state {
+                State::Held => stop_in_words(&detail, key.channel, stops).unwrap_or(detail),
+                _ => detail,
+            }),
             attempts: view.attempts,
             planned_at: view.reminder.planned_at,
             at: view.next_try.or(last.map(|event| event.at)).unwrap_or(view.reminder.plan.not_before),
             gateway: last.and_then(|event| event.gateway.as_ref()).map(ToString::to_string),
         }
     }
+}
+
+/// The stop that holds a reminder, by its own scope: a hold names the reminder's merchant, whatever was stopped. `None`
+/// for other holds.
+fn stop_in_words(detail: &str, channel: Channel, stops: &[Stop]) -> Option<String> {
+    let cause: HoldCause = detail.parse().ok()?;
+    let covers = |stop: &&Stop| cause.reason == HoldReason::Stopped && stop.covers(&cause.subject, channel);
+    stops.iter().find(covers).map(|stop| format!("stopped: {}", StopScope::of(stop)))
 }
 
 impl Row for ReminderRow {

@@ -1,15 +1,17 @@
 //! `dueherald replies list|read`: what people answered, for staff to read.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::merchant::refuse_typo;
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
-use crate::domain::{Intent, MerchantId, ReminderId};
+use crate::domain::{Intent, Merchant, MerchantId, ReminderId};
 use crate::pipeline::AuditNote;
 use crate::pipeline::masked_address;
 use crate::store::{ReplyFilter, ReplyReading, ReplyRecord, Store};
@@ -67,17 +69,23 @@ struct ListArgs {
 pub(super) async fn run(
     args: RepliesArgs,
     store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     match args.command {
-        RepliesCommand::List(list) => self::list(list, store, out).await?,
+        RepliesCommand::List(list) => self::list(list, store, merchants, out).await?,
         RepliesCommand::Read(args) => read(args, store, now, out).await?,
     }
     Ok(Exit::Done)
 }
 
-async fn list(list: ListArgs, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+async fn list(
+    list: ListArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let ListArgs { merchant, intent, before, limit, .. } = list;
     let mut filter = ReplyFilter { merchant, intent, before: None, unread: Some(true), limit };
     // Later pages hold what waits for nobody.
@@ -88,6 +96,7 @@ async fn list(list: ListArgs, store: &dyn Store, out: &mut dyn Write) -> Result<
         found.extend(store.replies(&filter).await?);
     }
     let rows: Vec<_> = found.into_iter().map(|one| ReplyRow::of(one, list.reveal)).collect();
+    refuse_typo(merchants, filter.merchant.as_ref(), rows.is_empty())?;
     table::print(out, list.format, &rows)?;
     Ok(())
 }

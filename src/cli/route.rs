@@ -13,6 +13,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use self::way::{ContactArgs, GuideArgs, kind, tells};
+use super::merchant::{self, refuse_typo};
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -137,6 +138,7 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
         RouteCommand::List { merchant, format } => {
             let wanted = |route: &&Route| merchant.as_ref().is_none_or(|merchant| route.merchant == *merchant);
             let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, &seen, now)).collect();
+            refuse_typo(&app.policy.merchants, merchant.as_ref(), rows.is_empty())?;
             table::print(out, format, &rows)?;
             return Ok(Exit::Done);
         }
@@ -184,10 +186,7 @@ fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
     let lacks = |what: &str| CliError::Use(format!("there is no route {} yet; say its {what}", args.key));
     let merchant = args.merchant.clone().or_else(|| known.map(|route| route.merchant.clone()));
     let merchant = merchant.ok_or_else(|| lacks("--merchant"))?;
-    if !app.policy.merchants.contains_key(&merchant) {
-        let known: Vec<_> = app.policy.merchants.keys().map(MerchantId::as_str).collect();
-        return Err(CliError::Use(format!("there is no merchant {merchant}; there is {}", known.join(", "))));
-    }
+    merchant::find(&app.policy.merchants, &merchant)?;
     if let Some(known) = known.filter(|known| known.merchant != merchant) {
         let text = format!("route {} is {}'s and stays so; choose another key", known.key, known.merchant);
         return Err(CliError::Use(text));

@@ -68,7 +68,7 @@ async fn on_store(
             Ok(import::run(&args, store, merchants, out).await?.into())
         }
         Command::Rejects(args) => rejects::run(args, store, merchants, out).await,
-        Command::Replies(args) => replies::run(args, store, SystemClock.now(), out).await,
+        Command::Replies(args) => replies::run(args, store, merchants, SystemClock.now(), out).await,
         Command::Suppress(args) => suppress::run(args, store, merchants, &SystemClock, out).await,
         Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
         // No other command is handed here.

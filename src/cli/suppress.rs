@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
+pub(in crate::cli) use super::merchant::find as known;
 use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
@@ -179,17 +180,6 @@ async fn stop(
     store.stop(&Stop { merchant, channel, actor, reason, since }).await?;
     writeln!(out, "{scope} is stopped; what is with a gateway already cannot be called back")?;
     Ok(())
-}
-
-/// The merchant of that name in the config.
-pub(super) fn known<'m>(
-    merchants: &'m BTreeMap<MerchantId, Merchant>,
-    name: &MerchantId,
-) -> Result<&'m Merchant, CliError> {
-    merchants.get(name).ok_or_else(|| {
-        let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
-        CliError::Use(format!("there is no merchant {name}; there is {}", known.join(", ")))
-    })
 }
 
 async fn lift(args: &LiftArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), CliError> {

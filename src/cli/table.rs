@@ -12,7 +12,7 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
-    /// For programs: one JSON array.
+    /// For programs: JSON, of a list one array.
     Json,
 }
 

@@ -42,13 +42,15 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>) -> Option<Option<Encryption>>
     let Some(mut section) = root.optional_section("encryption")? else { return Some(None) };
     let before = section.reading.count();
     let mut keys: Vec<EncryptionKey> = Vec::new();
-    for mut entry in section.elements("keys") {
+    let entries = section.elements("keys");
+    let is_absent = entries.is_empty();
+    for mut entry in entries {
         let id = entry.required("id", "1", |value| id(value, &keys));
         let secret = entry.required("key", r#"{ file = "encryption.key" }"#, secret);
         entry.finish();
         keys.extend(id.zip(secret).map(|(id, secret)| EncryptionKey { id, secret }));
     }
-    if keys.is_empty() && section.reading.count() == before {
+    if is_absent && section.reading.count() == before {
         let text = r#"is missing; write [[encryption.keys]] with id = 1 and key = { file = "encryption.key" }"#;
         section.reading.note_at(&section.key("keys"), text);
     }

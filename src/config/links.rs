@@ -68,14 +68,16 @@ pub(super) fn read(mut section: Section<'_, '_, '_>) -> Option<Links> {
     let after_payment = section.or("valid_after_payment", usual.after_payment, length);
     let mut taken = Vec::new();
     let mut keys = Vec::new();
-    for mut entry in section.elements("keys") {
+    let entries = section.elements("keys");
+    let is_absent = entries.is_empty();
+    for mut entry in entries {
         let id = entry.required("id", "1", |value| id(value, &taken));
         taken.extend(id);
         let secret = entry.required("key", r#"{ file = "link.key" }"#, secret);
         entry.finish();
         keys.extend(id.zip(secret).map(|(id, secret)| LinkKey { id, secret }));
     }
-    if keys.is_empty() && section.reading.count() == before {
+    if is_absent && section.reading.count() == before {
         let text = r#"is missing; write [[links.keys]] with id = 1 and key = { file = "link.key" }"#;
         section.reading.note_at(&section.key("keys"), text);
     }

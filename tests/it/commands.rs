@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use assert_cmd::cargo::cargo_bin;
 use chrono::{Days, NaiveDate};
 use dueherald::clock::{Clock, SystemClock};
+use rstest::rstest;
 use tempfile::TempDir;
 
 /// A folder with what `init` writes, and the database that its commands use.
@@ -439,4 +440,34 @@ fn a_walk_before_anything_is_due_says_when_it_will_be() {
     desk.run(&["scan", "--at", &early]).went_well();
     let told = drain(&early);
     assert!(told.contains(&format!("nothing is due now; the next reminder is due at {today} 10:00 +08:00")), "{told}");
+}
+
+/// An option that does not go with the others is refused, not ignored.
+#[rstest]
+#[case::from_start(&["import", "sample.csv", "--from-start"])]
+#[case::encoding(&["reminders", "resolve", "1", "--as", "sent", "--encoding", "gbk", "--reason", "r", "--actor", "li"])]
+#[case::with_link(&["template", "preview", "--with-link", "--offset", "-1"])]
+fn an_option_without_its_own_is_refused(#[case] arguments: &[&str]) {
+    let done = Desk::new(None).run(arguments);
+    assert!(done.code == 2 && done.err.contains(" cannot be used with "), "{}{}", done.out, done.err);
+}
+
+#[rstest]
+#[case::reminders(&["reminders", "list"])]
+#[case::rejects(&["rejects", "list"])]
+#[case::replies(&["replies", "list"])]
+#[case::suppressions(&["suppress", "list"])]
+#[case::routes(&["route", "list"])]
+#[case::funnel(&["route", "funnel"])]
+fn a_slip_in_the_name_of_a_merchant_is_told(#[case] list: &[&str]) {
+    let desk = Desk::new(None);
+    desk.run(&["migrate"]).went_well();
+    let done = desk.run(&[list, &["--merchant", "mal", "--format", "json"]].concat());
+    assert_eq!(
+        (done.code, &*done.err),
+        (2, "dueherald: there is no merchant mal; there is harbor, mall\n"),
+        "{}",
+        done.out
+    );
+    desk.run(&[list, &["--merchant", "mall"]].concat()).went_well();
 }

@@ -353,6 +353,15 @@ async fn what_cannot_be_shown_is_named() {
     let (code, shown) = desk.show(ReminderId(999_999), &[]);
     assert!(code == 1 && shown.contains("there is no reminder 999999"), "{shown}");
 
+    let refused = "insert into event (reminder_id, attempt, at, kind, gateway, detail) \
+                   values ($1, 3, '2026-11-22T02:00:01.000000Z', 'failed', 'kannel', 'rejected:21211')";
+    sqlx::query(refused).bind(id.0).execute(&mut database(desk.path()).await).await.expect("inserted");
+    for more in [&[][..], &["--attempt", "3"]] {
+        let (_, shown) = desk.show(id, more);
+        assert!(shown.contains("kannel refused attempt 3: rejected:21211"), "{shown}");
+        assert!(!shown.contains("othing was handed over"), "{shown}");
+    }
+
     // An earlier version sent one without its text; the key of the other is gone.
     let sent = "insert into event (reminder_id, attempt, at, kind, message) \
                 select $1, attempt, '2026-11-22T02:00:01.000000Z', 'accepted', message \

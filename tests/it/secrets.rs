@@ -54,6 +54,18 @@ fn a_command_that_uses_a_secret_says_which_is_missing_and_where() {
     }
 }
 
+/// A key that cannot be read is one mistake, not two.
+#[rstest]
+#[case::of_encryption("encryption.key", "encryption.keys: is missing")]
+#[case::of_links("link.key", "links.keys: is missing")]
+fn a_key_file_that_is_not_there_is_told_once(#[case] file: &str, #[case] second: &str) {
+    let desk = Desk::new(None);
+    std::fs::remove_file(desk.path(file)).expect("init wrote it");
+    let done = desk.run(&["check"]);
+    assert_eq!(done.code, 2, "{}", done.out);
+    assert!(done.err.contains(file) && !done.err.contains(second), "{}", done.err);
+}
+
 #[test]
 fn a_mistake_about_the_database_is_told_all_the_same() {
     let desk = desk();
@@ -65,13 +77,14 @@ fn a_mistake_about_the_database_is_told_all_the_same() {
 
 #[rstest]
 #[case::another_index_key(|desk: &Desk| replace_key(desk, "index.key"), "index_key is not the one")]
+#[case::another_key(|desk: &Desk| replace_key(desk, "encryption.key"), "the secret of key 1 is not the one")]
 #[case::no_keys(without_encryption, "the config has no [encryption]")]
 fn a_command_with_other_keys_than_the_databases_writes_nothing(#[case] spoil: fn(&Desk), #[case] said: &str) {
     let desk = Desk::new(None);
     desk.run(&["migrate"]).went_well();
     desk.run(&["import", "sample.csv"]).went_well();
     spoil(&desk);
-    for command in [&["import", "sample.csv"][..], &["migrate"], &["scan"], &["suppress", "list"]] {
+    for command in [&["import", "sample.csv"][..], &["migrate"], &["scan"], &["suppress", "list"], &["run"]] {
         let refused = desk.run(command);
         assert_eq!(refused.code, 1, "{command:?}: {}", refused.out);
         assert!(refused.err.contains(said), "{command:?}: {}", refused.err);

@@ -134,6 +134,13 @@ fn a_drain_under_a_stop_is_done_in_part_until_the_stop_is_lifted() {
     let again = drain();
     assert_eq!((again.code, desk.captured().len()), (3, sent), "what is held stays held: {}", again.out);
     assert!(again.out.contains("are held: "), "{}", again.out);
+    let held = |channel: &str| desk.reminders(&["--state", "held", "--channel", channel]);
+    assert!(
+        held("email").iter().all(|one| one["detail"] == "stopped: everything of mall on email"),
+        "{:?}",
+        held("email")
+    );
+    assert!(held("sms").iter().all(|one| one["detail"] == "stopped: everything"), "{:?}", held("sms"));
 
     let lift = |scope: &[&str]| desk.run(&[&["suppress", "lift"], scope, &SIGNED].concat()).went_well();
     lift(&["--all"]);

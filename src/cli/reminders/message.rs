@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{ReminderRow, ShowArgs, find, moment};
 use crate::cli::table::Format;
 use crate::cli::{CliError, Exit};
-use crate::domain::MessageFault;
+use crate::domain::{Event, EventKind, MessageFault};
 use crate::pipeline::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};
 use crate::render::LinkKeys;
 use crate::store::{SentMessage, Store};
@@ -19,15 +19,20 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let view = find(args.id, store).await?;
     let mut sent = store.messages(args.id).await?;
+    let events = store.events(args.id).await?;
     if let Some(attempt) = args.attempt {
         sent.retain(|one| one.attempt == attempt);
         if sent.is_empty() {
-            let text = format!("attempt {attempt} of reminder {} handed nothing over", args.id);
+            let refused = refusals(&events).into_iter().find(|refusal| refusal.attempt == attempt);
+            let text = match refused {
+                Some(refusal) => format!("{}; {NOT_KEPT}", in_words(refusal)),
+                None => format!("attempt {attempt} of reminder {} handed nothing over", args.id),
+            };
             return Err(CliError::Failed(text));
         }
     }
     let rows = if args.with_link { whole_messages(&sent) } else { shown_messages(&sent, links, args.id) };
-    let row = ReminderRow::of(&view);
+    let row = ReminderRow::of(&view, &store.stops().await?);
     match args.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "messages": rows }))?;
@@ -36,13 +41,40 @@ pub(super) async fn run(
         Format::Table => {
             row.show_head(out)?;
             if rows.is_empty() {
-                writeln!(out, "\nNothing was handed over: no attempt was accepted, and none is unknown.")?;
+                show_why_none(&refusals(&events), out)?;
             }
             rows.iter().try_for_each(|row| show(row, out))?;
         }
     }
     let is_broken = |one: &SentMessage| one.message.as_ref().is_err_and(|fault| *fault != MessageFault::NotKept);
     Ok(if sent.iter().any(is_broken) { Exit::Unwell } else { Exit::Done })
+}
+
+const NOT_KEPT: &str = "a message that no gateway took over is not kept";
+
+/// The attempts that no gateway took over, oldest first.
+fn refusals(events: &[Event]) -> Vec<&Event> {
+    events.iter().filter(|event| matches!(event.kind, EventKind::Retry | EventKind::Failed)).collect()
+}
+
+/// Says why there is no message.
+fn show_why_none(refusals: &[&Event], out: &mut dyn Write) -> io::Result<()> {
+    if refusals.is_empty() {
+        return writeln!(out, "\nNothing was handed over: no attempt was accepted, and none is unknown.");
+    }
+    writeln!(out)?;
+    for refusal in refusals {
+        writeln!(out, "{}", in_words(refusal))?;
+    }
+    writeln!(out, "{NOT_KEPT}")
+}
+
+/// What became of an attempt that no gateway took over.
+fn in_words(refusal: &Event) -> String {
+    let gateway = refusal.gateway.as_ref().map_or_else(|| "its gateway".to_owned(), ToString::to_string);
+    let why = refusal.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let did = if refusal.kind == EventKind::Failed { "refused" } else { "did not take over" };
+    format!("{gateway} {did} attempt {}{why}", refusal.attempt)
 }
 
 fn show(view: &MessageView, out: &mut dyn Write) -> io::Result<()> {

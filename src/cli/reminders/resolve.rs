@@ -28,7 +28,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "finding"])]
     file: Option<PathBuf>,
     /// Its encoding, such as gb18030 or utf-16 [default: UTF-8, or UTF-16 if it is that]
-    #[arg(long, value_name = "NAME", requires = "file")]
+    #[arg(long, value_name = "NAME", requires = "file", conflicts_with = "id")]
     encoding: Option<Encoding>,
     /// Evidence for the outcome (recorded)
     #[arg(long)]

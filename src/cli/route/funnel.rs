@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::cli::merchant::refuse_typo;
 use crate::cli::table::{self, Format, Row};
 use crate::cli::{CliError, Exit};
 use crate::domain::MerchantId;
@@ -32,6 +33,7 @@ pub(super) async fn run(args: &FunnelArgs, app: &App, out: &mut (dyn Write + Sen
     let mut lines = funnel(&*app.store, &seen, now - TimeDelta::days(i64::from(args.days))..now).await?;
     lines.retain(|line| args.merchant.as_ref().is_none_or(|merchant| line.merchant == *merchant));
     let rows: Vec<_> = lines.iter().map(FunnelRow::of).collect();
+    refuse_typo(&app.policy.merchants, args.merchant.as_ref(), rows.is_empty())?;
     table::print(out, args.format, &rows)?;
     Ok(Exit::Done)
 }
