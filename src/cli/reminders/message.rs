@@ -69,7 +69,7 @@ fn show_why_none(refusals: &[&Event], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{NOT_KEPT}")
 }
 
-/// What became of an attempt that no gateway took over.
+/// Describes an attempt that no gateway took over.
 fn in_words(refusal: &Event) -> String {
     let gateway = refusal.gateway.as_ref().map_or_else(|| "its gateway".to_owned(), ToString::to_string);
     let why = refusal.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();

@@ -228,7 +228,7 @@ pub(in crate::cli) async fn preview_reminder(
     let template = args.template.clone().or(own);
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.borrower.clone()));
     let installments = open_installments(&account.installments).unwrap_or(account.installments);
-    let links = Links::of(args, id, merchant, channel, app);
+    let links = PreviewLinks::of(args, id, merchant, channel, app);
     let check_code = app.composer.links.check_code(id);
     let locale = args.locale.as_ref().or(borrower.locale.as_ref()).unwrap_or(&merchant.locale);
     let today = local_date(borrower.time_zone.unwrap_or(merchant.time_zone), plan.not_before);
@@ -251,12 +251,12 @@ pub(in crate::cli) async fn preview_reminder(
 }
 
 /// The links of a preview.
-struct Links {
+struct PreviewLinks {
     landing: Option<String>,
     unsubscribe: Option<String>,
 }
 
-impl Links {
+impl PreviewLinks {
     /// The reminder's own if they are asked for, or else samples of the same length, which open nothing.
     fn of(args: &PreviewArgs, id: ReminderId, merchant: &Merchant, channel: Channel, app: &App) -> Self {
         if !args.with_link {

@@ -1,8 +1,5 @@
 //! Staff find a borrower by anything that they may say.
 
-use std::process::{Command, Output};
-
-use assert_cmd::cargo::cargo_bin;
 use dueherald::domain::{Message, SmsText};
 use serde_json::Value;
 
@@ -11,14 +8,6 @@ use super::{Desk, send_all};
 const BORROWERS: usize = 12;
 
 impl Desk {
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = Command::new(cargo_bin!("dueherald"));
-        command.current_dir(self.path()).args(arguments);
-        let Output { status, stdout, stderr } = command.env_remove("DUEHERALD_CONFIG").output().expect("it starts");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        (status.code().unwrap_or(-1), text(stdout) + &text(stderr))
-    }
-
     /// Each as `borrower, by what`.
     fn found(&self, text: &str) -> Vec<String> {
         let (code, printed) = self.run(&["find", text, "--format", "json"]);

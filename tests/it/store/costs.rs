@@ -307,7 +307,7 @@ async fn a_scan_that_fills_the_queue_has_its_plans_made_anew() {
         let outcomes: Vec<_> = claimed.sending.into_iter().map(accepted).collect();
         assert_eq!(lane.settle(&outcomes).await.expect("they are settled"), expected);
     };
-    // What it holds now leaves, and the table is analysed empty, with pages in it: so it is every morning.
+    // The queue empties, and is analysed empty with pages in it, as every morning.
     plan_due(&lane, 10).await;
     send_ten(10).await;
     costs.fill("analyze queue").await;
