@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
 use super::table::{self, Format, Row};
-use super::{CliError, Exit};
+use super::{CliError, Exit, merchant};
 use crate::app::App;
 use crate::domain::{MerchantId, ReminderId};
 use crate::pipeline::{FindRequest, FoundBorrower, MatchKind, find};
@@ -16,6 +17,7 @@ use crate::pipeline::{FindRequest, FoundBorrower, MatchKind, find};
 pub(super) struct FindArgs {
     /// A phone number or its last four digits, an e-mail address, a name, the number of a borrower, order, instalment
     /// or reminder, a link from a message, or a check code
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     text: String,
     /// Only borrowers of this merchant
     #[arg(long)]
@@ -67,10 +69,7 @@ impl Row for FoundRow {
 /// Runs it.
 pub(super) async fn run(args: FindArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let merchants = &app.policy.merchants;
-    if let Some(unknown) = args.merchant.as_ref().filter(|merchant| !merchants.contains_key(*merchant)) {
-        let configured: Vec<_> = merchants.keys().map(|merchant| merchant.as_str()).collect();
-        return Err(CliError::Use(format!("unknown merchant {unknown}; configured: {}", configured.join(", "))));
-    }
+    args.merchant.iter().try_for_each(|name| merchant::find(merchants, name).map(drop))?;
     let request = FindRequest { text: &args.text, merchants, merchant: args.merchant.as_ref(), limit: args.limit };
     let found = find(&*app.store, &app.composer.links, &request).await?;
     let rows: Vec<_> = found.found.iter().map(FoundRow::of).collect();

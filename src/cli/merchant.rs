@@ -25,6 +25,6 @@ pub(super) fn find<'m>(
 ) -> Result<&'m Merchant, CliError> {
     merchants.get(name).ok_or_else(|| {
         let known: Vec<_> = merchants.keys().map(MerchantId::as_str).collect();
-        CliError::Use(format!("there is no merchant {name}; there is {}", known.join(", ")))
+        CliError::Use(format!("unknown merchant {name}; configured: {}", known.join(", ")))
     })
 }

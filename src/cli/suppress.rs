@@ -304,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn a_merchant_that_is_not_there_is_not_stopped() {
         let told = told(&["stop --merchant mal --actor wang --reason x", "stops"]).await;
-        assert!(told.starts_with("(2) there is no merchant mal; there is "), "{told}");
+        assert!(told.starts_with("(2) unknown merchant mal; configured: "), "{told}");
         assert!(told.ends_with("nothing to show\n"), "{told}");
     }
 

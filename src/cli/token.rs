@@ -239,10 +239,7 @@ mod tests {
     #[case::of_no_action("create --name crm --merchant MERCHANT", "--allow <ACTION>")]
     #[case::of_an_unknown_action("create --name crm --merchant MERCHANT --allow all", "is not one of read_preferences")]
     #[case::of_no_merchant("create --name crm --allow resend", "--merchant <MERCHANT>")]
-    #[case::of_an_unknown_merchant(
-        "create --name crm --merchant nowhere --allow resend",
-        "there is no merchant nowhere"
-    )]
+    #[case::of_an_unknown_merchant("create --name crm --merchant nowhere --allow resend", "unknown merchant nowhere")]
     #[case::for_no_time(
         "create --name crm --merchant MERCHANT --allow resend --expires 0d",
         "is no duration such as 90d"

@@ -465,7 +465,7 @@ fn a_slip_in_the_name_of_a_merchant_is_told(#[case] list: &[&str]) {
     let done = desk.run(&[list, &["--merchant", "mal", "--format", "json"]].concat());
     assert_eq!(
         (done.code, &*done.err),
-        (2, "dueherald: there is no merchant mal; there is harbor, mall\n"),
+        (2, "dueherald: unknown merchant mal; configured: harbor, mall\n"),
         "{}",
         done.out
     );

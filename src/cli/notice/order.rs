@@ -11,7 +11,7 @@ use super::{tell, told};
 use crate::app::App;
 use crate::cli::route::link_modes;
 use crate::cli::table::table;
-use crate::cli::{CliError, Exit};
+use crate::cli::{CliError, Exit, merchant};
 use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
 use crate::gateway::Gateway;
 use crate::pipeline::{AuditNote, NoticeOrder, Preview, Recall, RouteSnapshot, Selection, create as make, preview};
@@ -149,14 +149,7 @@ fn merchants<'a>(args: &CreateArgs, recall: Option<&Recall>, app: &'a App) -> Re
         }
         names.insert(owner.clone());
     }
-    let known = &app.policy.merchants;
-    let find = |name: &MerchantId| {
-        known.get(name).ok_or_else(|| {
-            let known: Vec<_> = known.keys().map(MerchantId::as_str).collect();
-            CliError::Use(format!("there is no merchant {name}; there is {}", known.join(", ")))
-        })
-    };
-    names.iter().map(find).collect()
+    names.iter().map(|name| merchant::find(&app.policy.merchants, name)).collect()
 }
 
 fn listed(file: &Path, encoding: Option<Encoding>) -> Result<BTreeSet<BorrowerId>, CliError> {

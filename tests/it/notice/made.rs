@@ -115,7 +115,7 @@ fn a_notice_that_would_go_wrong_is_refused() {
         (create("m", &["--affected-by-route", "mall-web", "--send"]), "route mall-web is open"),
         (create("m", &["--affected-by-route", "none", "--send"]), "no route none"),
         (create("m", &["--affected-by-route", "mall-web", "--merchant", "harbor", "--send"]), "is open"),
-        (create("m", &["--merchant", "mal", "--send"]), "there is no merchant mal"),
+        (create("m", &["--merchant", "mal", "--send"]), "unknown merchant mal"),
         (create("m", &[&send[..], &["--borrowers", "bad.csv"]].concat()), "borrower_id"),
         (create("m", &[&send[..], &["--borrowers", "none.csv"]].concat()), "none.csv"),
         (create("m", &merchant), "--dry-run"),

@@ -67,6 +67,8 @@ async fn a_borrower_is_found_by_whatever_was_pasted() {
     assert!(printed.contains("Emma Zhao") && printed.contains("more than 2 match"), "{printed}");
     let (code, printed) = desk.run(&["find", "nobody at all"]);
     assert!(code == 0 && printed.contains("nobody matches"), "{printed}");
+    let (code, printed) = desk.run(&["find", ""]);
+    assert!(code == 2 && printed.contains("a value is required"), "{printed}");
     let (code, printed) = desk.run(&["find", "B3", "--merchant", "harbour"]);
     assert!(code == 2 && printed.contains("unknown merchant harbour; configured: mall"), "{printed}");
 }
