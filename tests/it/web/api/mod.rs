@@ -63,24 +63,24 @@ fn over(store: Arc<dyn Store>, clock: &SimClock) -> Bench {
 }
 
 /// A request to be sent.
-struct Asked<'b> {
+struct ApiCall<'b> {
     bench: &'b Bench,
     request: Builder,
     body: Vec<u8>,
 }
 
 impl Bench {
-    fn ask(&self, method: Method, path: &str) -> Asked<'_> {
+    fn ask(&self, method: Method, path: &str) -> ApiCall<'_> {
         let request = Request::builder().method(method).uri(path);
-        Asked { bench: self, request: request.header("authorization", format!("Bearer {TOKEN}")), body: Vec::new() }
+        ApiCall { bench: self, request: request.header("authorization", format!("Bearer {TOKEN}")), body: Vec::new() }
     }
 
-    fn get(&self, path: &str) -> Asked<'_> {
+    fn get(&self, path: &str) -> ApiCall<'_> {
         self.ask(Method::GET, path)
     }
 }
 
-impl Asked<'_> {
+impl ApiCall<'_> {
     fn header(self, name: &str, value: &str) -> Self {
         Self { request: self.request.header(name, value), ..self }
     }
