@@ -12,6 +12,7 @@ mod digest;
 mod dispatch;
 mod encodings;
 mod explain;
+mod find;
 mod fixtures;
 mod forecast;
 mod foretold;

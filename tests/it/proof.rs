@@ -1,7 +1,5 @@
 //! Every message can be shown again exactly, whatever became of templates and payments meanwhile.
 
-mod find;
-
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
@@ -96,15 +94,15 @@ const OWN_TEMPLATE: &str = "【{{ merchant.signature }}】{% if borrower.name %}
     {% if merchant.support.email %}，{{ merchant.support.email }}{% endif %}";
 
 /// A folder with a config whose gateways lead to the sinks, and what they took over.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
-    clock: SimClock,
+    pub(crate) clock: SimClock,
     smtp: SmtpSink,
     http: HttpSink,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let smtp = SmtpSink::start(SmtpScript::default()).await;
         let http = HttpSink::start(HttpScript::always(Reply::answer(202, "0: Accepted for delivery"))).await;
@@ -116,7 +114,7 @@ impl Desk {
         desk
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -126,7 +124,7 @@ impl Desk {
         std::fs::write(folder.join("sms.zh-CN.txt"), text).expect("a file");
     }
 
-    async fn app(&self) -> App {
+    pub(crate) async fn app(&self) -> App {
         let file = self.path().join("dueherald.toml");
         let text = std::fs::read_to_string(&file).expect("the config");
         let inputs = Inputs {
@@ -149,7 +147,7 @@ impl Desk {
     }
 
     /// Runs a command of `dueherald`. Gives its exit code, and what it printed.
-    fn run(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
         let mut command = Command::new(cargo_bin!("dueherald"));
         command.current_dir(self.path()).args(args).env_remove("DUEHERALD_CONFIG");
         let Output { status, stdout, stderr } = command.output().expect("it starts");
@@ -158,7 +156,7 @@ impl Desk {
     }
 
     /// The messages that the sinks took over, as a provider and a mail reader decode them.
-    fn decoded(&self, app: &App) -> BTreeMap<ReminderId, Message> {
+    pub(crate) fn decoded(&self, app: &App) -> BTreeMap<ReminderId, Message> {
         let of = |reference: &str| app.composer.reminder_of(reference).expect("a reference of ours");
         let texts = self.http.received().into_iter().map(|received| {
             let target = received.text.split(' ').nth(1).expect("a request line").to_owned();
@@ -212,7 +210,7 @@ async fn take_in(app: &App, borrowers: usize, status: &str) {
     assert_eq!(summary.rejected, 0, "{:?}", summary.shown);
 }
 
-async fn send_all(app: &App, clock: &SimClock, borrowers: usize) {
+pub(crate) async fn send_all(app: &App, clock: &SimClock, borrowers: usize) {
     take_in(app, borrowers, "open").await;
     let report = scan(&*app.store, &app.policy, &app.scan_order(clock.now(), ScanScope::News)).await.expect("scanned");
     assert_eq!(report.planned, 4 * borrowers as u64);

@@ -3,7 +3,7 @@
 use dueherald::domain::{Message, SmsText};
 use serde_json::Value;
 
-use super::{Desk, send_all};
+use crate::proof::{Desk, send_all};
 
 const BORROWERS: usize = 12;
 
