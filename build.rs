@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
         ("locales", ".toml", "locales.rs"),
         ("templates/messages", "", "messages.rs"),
         ("templates/web", "", "pages.rs"),
+        ("templates/console", "", "console.rs"),
     ] {
         println!("cargo:rerun-if-changed={folder}");
         fs::write(out.join(list), listed(&root.join(folder), extension)?)?;

@@ -87,7 +87,7 @@ async fn list(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let ListArgs { merchant, intent, before, limit, .. } = list;
-    let mut filter = ReplyFilter { merchant, intent, before: None, unread: Some(true), limit };
+    let mut filter = ReplyFilter { merchant, intent, unread: Some(true), limit, ..ReplyFilter::default() };
     // Later pages hold what waits for nobody.
     let mut found = if before.is_none() { store.replies(&filter).await? } else { Vec::new() };
     let rest = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));

@@ -11,7 +11,7 @@ use super::reminders::moment;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::clock::{Clock, entropy};
-use crate::domain::{ApiAction, Merchant, MerchantId, Token, duration};
+use crate::domain::{Action, Merchant, MerchantId, Token, duration};
 use crate::pipeline::AuditNote;
 use crate::store::{NewToken, Store, TokenRecord};
 
@@ -52,7 +52,7 @@ struct CreateArgs {
     merchant: Vec<MerchantId>,
     /// An action that it allows; may be repeated. See docs/api.md
     #[arg(long, required = true, value_name = "ACTION")]
-    allow: Vec<ApiAction>,
+    allow: Vec<Action>,
     /// How long it is valid, for example 90d [default: until it is revoked]
     #[arg(long, value_name = "DURATION")]
     expires: Option<String>,

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::http::Http;
 use super::reading::Section;
 use super::value::{Value, flag, integer, listen, text, word};
-use crate::domain::{ApiAction, MerchantId};
+use crate::domain::{Action, MerchantId};
 
 /// `[api]`: where the lender's own systems talk to the daemon.
 #[derive(Debug, Clone)]
@@ -34,13 +34,13 @@ pub struct ApiToken {
     /// The merchants whose borrowers it gives access to.
     pub merchants: BTreeSet<MerchantId>,
     /// The allowed actions.
-    pub actions: BTreeSet<ApiAction>,
+    pub actions: BTreeSet<Action>,
 }
 
 impl ApiToken {
     /// Whether it may do that for borrowers of a merchant.
     #[must_use]
-    pub fn may(&self, action: ApiAction, merchant: &MerchantId) -> bool {
+    pub fn may(&self, action: Action, merchant: &MerchantId) -> bool {
         self.actions.contains(&action) && self.merchants.contains(merchant)
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
     let everywhere = section.or("allow_all_addresses", false, flag);
     let is_enabled = section.or("enabled", false, flag);
     let requests_per_minute = section.or("requests_per_minute", 600, |value| integer(value, 1..=1_000_000));
-    let actions: Vec<_> = ApiAction::ALL.iter().map(|action| (action.as_str(), *action)).collect();
+    let actions: Vec<_> = Action::ALL.iter().map(|action| (action.as_str(), *action)).collect();
     let mut tokens: Vec<ApiToken> = Vec::new();
     for mut entry in section.elements("tokens") {
         let name = entry.required("name", r#""crm""#, |value| name(value, &tokens));

@@ -3,8 +3,8 @@
 //! Types that hold personal data ([`Phone`], [`EmailAddress`], [`PersonName`], [`Money`]) have a masked `Debug`, so
 //! that a careless `{:?}` in a log or an error cannot leak it.
 
+mod action;
 mod address_key;
-mod api_action;
 mod app_store;
 mod attempt;
 mod backoff;
@@ -14,6 +14,7 @@ pub mod duration;
 mod funnel;
 mod gateway_state;
 mod hold_cause;
+mod hold_kind;
 mod human_text;
 mod ids;
 mod incarnation;
@@ -41,6 +42,7 @@ mod rejected;
 mod reminder;
 mod report;
 mod required_texts;
+mod role;
 mod route;
 mod route_health;
 mod route_url;
@@ -53,8 +55,8 @@ mod tags;
 mod token;
 mod verifier;
 
+pub use action::Action;
 pub use address_key::AddressKey;
-pub use api_action::ApiAction;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
 pub use backoff::Backoff;
 pub use borrower::{Borrower, BorrowerKey, Hold};
@@ -62,6 +64,7 @@ pub use contact::{ContactError, EmailAddress, PersonName, Phone};
 pub use funnel::{Funnel, SentCount, Stage};
 pub use gateway_state::GatewayState;
 pub use hold_cause::{HoldCause, HoldReason};
+pub use hold_kind::HoldKind;
 pub use human_text::{HumanTextError, clean};
 pub use ids::{
     BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
@@ -96,6 +99,7 @@ pub use reminder::{
 };
 pub use report::{Reply, Report, ReportSubject, ReportedState};
 pub use required_texts::{OPT_OUT_WORD, RequiredText, RequiredTexts};
+pub use role::Role;
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, ProbeResult, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};

@@ -6,6 +6,7 @@
 //! | `unsubscribe` | `/u/{token}`: the page on which the recipient of an e-mail unsubscribes |
 //! | `callbacks` | `/callbacks/{gateway}/{secret}`: reports and answers from providers |
 //! | `api` | `/api/v1/…`: requests of the lender's own systems |
+//! | `console` | `/console/…`: the desk of the staff |
 //! | `landing` | the content of a landing page, derived from the facts; pure |
 //! | `ways` | the ways to repay that it offers, and the target of each; pure |
 //! | `second_factor` | name, order and amount for a visitor who answers the page's question |
@@ -29,6 +30,7 @@
 pub mod api;
 pub mod callbacks;
 mod connections;
+pub mod console;
 pub mod demo;
 mod go;
 pub mod health;

@@ -36,12 +36,26 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
-/// `{{ say("key", name=value) }}`: a text of the page's language, `lang`, with values in its places: those given here,
-/// or else those of the page. Texts are HTML; values are escaped.
+/// `{{ say("key", name=value) }}`: a text of the page's language, `lang`.
 fn say(state: &State<'_, '_>, key: &str, values: Kwargs) -> Result<Value, Error> {
-    let lang = state.lookup("lang").and_then(|lang| lang.as_str().map(str::to_owned)).unwrap_or_default();
-    let missing = |what: &str| Error::new(ErrorKind::UndefinedError, format!("{what} of a page text in {lang}"));
-    let mut rest = page_text(&lang, key).ok_or_else(|| missing(key))?;
+    let lang = lang(state);
+    let text = page_text(&lang, key).ok_or_else(|| missing_text(key, &lang))?;
+    fill(state, text, &values)
+}
+
+/// The language of a page.
+pub(super) fn lang(state: &State<'_, '_>) -> String {
+    state.lookup("lang").and_then(|lang| lang.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The error for a text, or a value in it, that a page lacks.
+pub(super) fn missing_text(what: &str, lang: &str) -> Error {
+    Error::new(ErrorKind::UndefinedError, format!("{what} of a page text in {lang}"))
+}
+
+/// A text with values in its places: those given, or else those of the page. Texts are HTML; values are escaped.
+pub(super) fn fill(state: &State<'_, '_>, text: &str, values: &Kwargs) -> Result<Value, Error> {
+    let mut rest = text;
     let mut html = String::with_capacity(2 * rest.len());
     while let Some((before, (place, after))) =
         rest.split_once('{').and_then(|(before, place)| Some((before, place.split_once('}')?)))
@@ -49,7 +63,7 @@ fn say(state: &State<'_, '_>, key: &str, values: Kwargs) -> Result<Value, Error>
         html.push_str(before);
         let given: Option<Value> = values.get(place)?;
         let value = given.or_else(|| state.lookup(place)).filter(|value| !value.is_undefined() && !value.is_none());
-        let value = value.ok_or_else(|| missing(place))?.to_string();
+        let value = value.ok_or_else(|| missing_text(place, &lang(state)))?.to_string();
         let (first, last) = (value.chars().next(), value.chars().next_back());
         html.push_str(space_between(before.chars().next_back(), first));
         html.push_str(&HtmlEscape(&value).to_string());

@@ -2,6 +2,7 @@
 //! never a concrete end.
 
 mod audit_note;
+mod borrower_record;
 mod breaker;
 mod compose;
 mod dispatch;
@@ -44,6 +45,7 @@ mod unpaid;
 mod volume_watch;
 
 pub use audit_note::{AuditNote, AuditNoteError};
+pub use borrower_record::{BorrowerRecord, borrower_record};
 pub use breaker::{Admission, Breaker};
 pub use compose::{ComposedMessage, Composer};
 pub use dispatch::{LaneEnd, SendLane, drain};

@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreError;
-use crate::domain::{
-    AddressKey, ApiAction, ManualChange, MerchantId, NewReminder, ReminderId, Suppression, TokenDigest,
-};
+use crate::domain::{Action, AddressKey, ManualChange, MerchantId, NewReminder, ReminderId, Suppression, TokenDigest};
 
 /// How long the first answer to a request is kept, from its arrival.
 pub const REQUEST_KEPT: TimeDelta = TimeDelta::days(2);
@@ -57,7 +55,7 @@ pub struct NewToken {
     /// The merchants that it is for.
     pub merchants: BTreeSet<MerchantId>,
     /// The actions that it allows.
-    pub actions: BTreeSet<ApiAction>,
+    pub actions: BTreeSet<Action>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it expires by itself, if it does.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{Click, SentCount};
+use crate::domain::{BorrowerKey, Click, SentCount};
 
 /// Messages and clicks, counted for the funnel.
 #[async_trait]
@@ -17,6 +17,9 @@ pub trait FunnelStore: Debug + Send + Sync {
 
     /// Which ways borrowers went since then, oldest first.
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError>;
+
+    /// Which ways a borrower went, newest first.
+    async fn clicks_of(&self, borrower: &BorrowerKey, limit: u32) -> Result<Vec<Click>, StoreError>;
 
     /// Messages that a gateway took over within `span`, counted by what decides about their way to repay, in no order.
     /// What came of them is as known now.

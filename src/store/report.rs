@@ -275,6 +275,8 @@ pub struct ReplyFilter {
     pub intent: Option<Intent>,
     /// Whether they wait for a person to read them.
     pub unread: Option<bool>,
+    /// From this address.
+    pub from: Option<AddressKey>,
     /// Older than this one: the last of the page before.
     pub before: Option<i64>,
     /// At most so many.

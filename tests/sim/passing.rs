@@ -121,6 +121,10 @@ impl FunnelStore for FaultyStore {
         self.inner().clicks(since).await
     }
 
+    async fn clicks_of(&self, borrower: &BorrowerKey, limit: u32) -> Result<Vec<Click>, StoreError> {
+        self.inner().clicks_of(borrower, limit).await
+    }
+
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         self.inner().sent(span).await
     }

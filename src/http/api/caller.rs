@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::problem::{Problem, ProblemKind};
 use super::{Api, OPEN_PATHS};
 use crate::config::ApiToken;
-use crate::domain::{ApiAction, BorrowerId, BorrowerKey, Merchant, MerchantId, Token};
+use crate::domain::{Action, BorrowerId, BorrowerKey, Merchant, MerchantId, Token};
 use crate::http::{Fingerprint, fingerprint};
 use crate::pipeline::AuditNote;
 use crate::store::TokenRecord;
@@ -36,7 +36,7 @@ struct CallerGrant {
     /// Tells it from every other token, whatever their names.
     id: String,
     merchants: BTreeSet<MerchantId>,
-    actions: BTreeSet<ApiAction>,
+    actions: BTreeSet<Action>,
     /// Known to nobody who does not know the token.
     seal: Fingerprint,
 }
@@ -58,7 +58,7 @@ impl Caller {
     }
 
     /// Whether it allows the action, for its merchants.
-    pub(super) fn allows(&self, action: ApiAction) -> bool {
+    pub(super) fn allows(&self, action: Action) -> bool {
         self.0.actions.contains(&action)
     }
 
@@ -213,7 +213,7 @@ pub(super) async fn authenticated(State(api): State<Api>, mut request: Request, 
 }
 
 /// Refuses a token that does not allow an endpoint's action.
-pub(super) async fn allowed(State(action): State<ApiAction>, request: Request, next: Next) -> Response {
+pub(super) async fn allowed(State(action): State<Action>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>();
     if caller.is_some_and(|caller| caller.allows(action)) {
         return next.run(request).await;

@@ -47,7 +47,7 @@ use super::refusals::count_of_program;
 use super::{HttpError, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::ApiAction;
+use crate::domain::Action;
 use crate::store::{Store, StoreError};
 
 /// The beginning of every path.
@@ -97,12 +97,12 @@ pub struct Endpoint {
     /// The path, with places for ids.
     pub path: &'static str,
     /// The action that the token must allow; `None` where no token is needed.
-    pub action: Option<ApiAction>,
+    pub action: Option<Action>,
     handler: MethodRouter<Api>,
 }
 
 impl Endpoint {
-    fn new<H, T>(method: Method, path: &'static str, action: impl Into<Option<ApiAction>>, handler: H) -> Self
+    fn new<H, T>(method: Method, path: &'static str, action: impl Into<Option<Action>>, handler: H) -> Self
     where
         H: Handler<T, Api>,
         T: 'static,
@@ -120,7 +120,7 @@ impl Endpoint {
 /// Every endpoint.
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {
-    use ApiAction::{
+    use Action::{
         ChangePreferences, ChangeSuppressions, Explain, ReadPreferences, ReadReminders, ReadRoutes, ReadSuppressions,
         Resend,
     };

@@ -15,7 +15,7 @@ use super::path::PathIds;
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::{Api, PREFIX};
 use crate::domain::{
-    ApiAction, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId, State as ReminderState,
+    Action, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId, State as ReminderState,
 };
 use crate::pipeline::{
     AuditNote, MessageView, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, shown_messages,
@@ -236,7 +236,7 @@ pub(super) async fn show(
         return Err(unknown());
     }
     let events = api.patiently(api.store().events(id)).await?;
-    let messages = match caller.allows(ApiAction::ReadMessages) {
+    let messages = match caller.allows(Action::ReadMessages) {
         true => {
             let sent = api.patiently(api.store().messages(id)).await?;
             Some(shown_messages(&sent, &api.app.composer.links, id))

@@ -17,7 +17,7 @@ use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use crate::domain::{
-    Address, AddressKey, ApiAction, BorrowerKey, Channel, ManualChange, Merchant, Suppression, SuppressionReason,
+    Action, Address, AddressKey, BorrowerKey, Channel, ManualChange, Merchant, Suppression, SuppressionReason,
 };
 use crate::pipeline::{AuditNote, masked_address};
 use crate::plan::{end_to_come, local_date};
@@ -101,8 +101,8 @@ pub(super) async fn list(
     let reveal = fields.flag("reveal");
     fields.finish()?;
     let merchant = merchant?;
-    if reveal && !caller.allows(ApiAction::RevealAddresses) {
-        let text = format!("this token does not allow the action {}", ApiAction::RevealAddresses);
+    if reveal && !caller.allows(Action::RevealAddresses) {
+        let text = format!("this token does not allow the action {}", Action::RevealAddresses);
         return Err(Problem::new(ProblemKind::Forbidden, text));
     }
     let limit = MAX_LISTED + 1;

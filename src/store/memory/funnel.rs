@@ -1,5 +1,6 @@
 //! The funnel counts of the memory store.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
-use crate::domain::{Click, Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
+use crate::domain::{BorrowerKey, Click, Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
 use crate::store::{FunnelStore, StoreError};
 
 #[async_trait]
@@ -21,6 +22,18 @@ impl FunnelStore for MemoryStore {
         let mut clicks = self.tables().clicks.clone();
         clicks.retain(|click| click.at >= since);
         clicks.sort_by_key(|click| click.at);
+        Ok(clicks)
+    }
+
+    async fn clicks_of(&self, borrower: &BorrowerKey, limit: u32) -> Result<Vec<Click>, StoreError> {
+        let tables = self.tables();
+        let is_of = |click: &&Click| {
+            tables.outbox.reminders.get(&click.reminder).is_some_and(|one| one.plan.key.borrower == *borrower)
+        };
+        // A stable sort of the reverse: of two at one time the later one is first.
+        let mut clicks: Vec<_> = tables.clicks.iter().rev().filter(is_of).cloned().collect();
+        clicks.sort_by_key(|click| Reverse(click.at));
+        clicks.truncate(limit as usize);
         Ok(clicks)
     }
 

@@ -71,6 +71,7 @@ impl Reports {
                 && filter.intent.is_none_or(|intent| reply.intent == intent)
                 && filter.unread.is_none_or(|unread| reply.unread == unread)
                 && filter.before.is_none_or(|before| reply.id < before)
+                && filter.from.as_ref().is_none_or(|from| reply.from.address() == Some(from))
         };
         let newest_first = self.replies.iter().rev().map(|(_, reply)| reply);
         newest_first.filter(matching).take(filter.limit as usize).cloned().collect()

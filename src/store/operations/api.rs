@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Db, SqlStore, Tx, ledger, outbox, reports, suppression, suppression_changes};
-use crate::domain::{ApiAction, MerchantId, SuppressionAction, TokenDigest};
+use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
 use crate::store::sql::api::{
     ADD_TOKEN, BEGIN, CLEAR, END, NOTE_USE, RELEASE, REQUEST, REVOKE_TOKEN, RequestRow, TOKEN, TOKENS, TokenRow,
@@ -19,7 +19,7 @@ use crate::store::{
 impl ApiStore for SqlStore {
     async fn add_token(&self, token: &NewToken) -> Result<Option<i64>, StoreError> {
         let merchants: Vec<_> = token.merchants.iter().map(MerchantId::as_str).collect();
-        let actions: Vec<_> = token.actions.iter().copied().map(ApiAction::as_str).collect();
+        let actions: Vec<_> = token.actions.iter().copied().map(Action::as_str).collect();
         let mut tx = self.write().await?;
         let row: Option<(i64,)> = sqlx::query_as::<Db, _>(ADD_TOKEN)
             .bind(&token.name)

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Db, SqlStore, Tx, clicks};
-use crate::domain::{Click, SentCount};
+use crate::domain::{BorrowerKey, Click, SentCount};
 use crate::store::sql::funnel::{SENT, SentRow};
 use crate::store::sql::value::Moment;
 use crate::store::{FunnelStore, StoreError};
@@ -22,6 +22,12 @@ impl FunnelStore for SqlStore {
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
         let mut tx = self.read().await?;
         let read = clicks::since(&mut tx, since).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn clicks_of(&self, borrower: &BorrowerKey, limit: u32) -> Result<Vec<Click>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = clicks::of(&mut tx, borrower, limit).await?;
         Ok(tx.finish(read).await)
     }
 

@@ -129,14 +129,16 @@ async fn confirmation(
 }
 
 pub(super) async fn listed(tx: &mut Tx, filter: &ReplyFilter) -> Result<Vec<ReplyRecord>, StoreError> {
+    let (ring, from) = (tx.ring(), filter.from.as_ref());
     let rows: Vec<ReplyRow> = sqlx::query_as::<Db, _>(narrowed(REPLIES, &narrow_replies(filter)))
         .bind(filter.merchant.as_ref().map(MerchantId::as_str))
         .bind(filter.intent.map(Intent::as_str))
         .bind(filter.before)
         .bind(i64::from(filter.limit))
+        .bind(from.map(|address| address.channel().as_str()))
+        .bind(from.map(|address| compared(ring.as_deref(), address.reveal())))
         .fetch_all(&mut **tx)
         .await?;
-    let ring = tx.ring();
     rows.into_iter().map(|row| row.reply(ring.as_deref())).collect()
 }
 

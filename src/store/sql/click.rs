@@ -13,6 +13,11 @@ pub(in crate::store) const APPEND: &str = "insert into click (at, reminder_id, r
 /// Clicks since then, oldest first. Binds: the time.
 pub(in crate::store) const SINCE: &str = "select at, reminder_id, route_key from click where at >= $1 order by at, id";
 
+/// Clicks of a borrower, newest first. Binds: borrower, merchant, limit.
+pub(in crate::store) const OF_BORROWER: &str = "\
+    select c.at, c.reminder_id, c.route_key from reminder r join click c on c.reminder_id = r.id \
+    where r.borrower_id = $1 and r.merchant = $2 order by c.at desc, c.id desc limit $3";
+
 #[derive(FromRow)]
 pub(in crate::store) struct ClickRow {
     at: Moment,

@@ -157,7 +157,8 @@ pub(in crate::store) fn narrow_suppressions(filter: &SuppressionFilter) -> [Clau
     ]
 }
 
-/// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit.
+/// Answers that match; the clauses come in between. Binds: merchant, intent, before, limit,
+/// channel, address.
 pub(in crate::store) const REPLIES: [&str; 2] = [
     "select id, gateway, merchant, reminder_id, channel, address, sealed, intent, text, at, \
      exists (select 1 from reply_to_read u where u.reply_id = reply.id) as unread from reply where true",
@@ -165,7 +166,7 @@ pub(in crate::store) const REPLIES: [&str; 2] = [
 ];
 
 /// The clauses of a filter.
-pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 5] {
+pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 6] {
     let unread = "exists (select 1 from reply_to_read u where u.reply_id = reply.id)";
     let read = "not exists (select 1 from reply_to_read u where u.reply_id = reply.id)";
     [
@@ -174,6 +175,7 @@ pub(in crate::store) fn narrow_replies(filter: &ReplyFilter) -> [Clause; 5] {
         (filter.merchant.is_some(), "merchant = $1"),
         (filter.intent.is_some(), "intent = $2"),
         (filter.before.is_some(), "id < $3"),
+        (filter.from.is_some(), "channel = $5 and address = $6"),
     ]
 }
 

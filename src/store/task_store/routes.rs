@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::TaskStore;
-use crate::domain::{Click, RouteHealth, RouteKey, RouteVersion, SentCount};
+use crate::domain::{BorrowerKey, Click, RouteHealth, RouteKey, RouteVersion, SentCount};
 use crate::plan::{AnswerTry, TryDecision};
 use crate::store::{AnswerStore, FunnelStore, RouteStore, StoreError};
 
@@ -32,6 +32,11 @@ impl FunnelStore for TaskStore {
 
     async fn clicks(&self, since: DateTime<Utc>) -> Result<Vec<Click>, StoreError> {
         self.run(|store| async move { store.clicks(since).await }).await
+    }
+
+    async fn clicks_of(&self, borrower: &BorrowerKey, limit: u32) -> Result<Vec<Click>, StoreError> {
+        let borrower = borrower.clone();
+        self.run(|store| async move { store.clicks_of(&borrower, limit).await }).await
     }
 
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {

@@ -1,6 +1,6 @@
 //! `[api]`: who may ask and say.
 
-use dueherald::domain::ApiAction::{ChangePreferences, ReadPreferences};
+use dueherald::domain::Action::{ChangePreferences, ReadPreferences};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, AddressKey, ApiAction, ManualChange, NewReminder, Phone, ReminderId, SuppressionReason, TokenDigest,
+    Action, Address, AddressKey, ManualChange, NewReminder, Phone, ReminderId, SuppressionReason, TokenDigest,
 };
 use dueherald::store::{
     ApiEffect, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, ReminderFilter, RequestClaim,
@@ -20,7 +20,7 @@ fn token(name: &str, digest: u8, expires_at: Option<DateTime<Utc>>, now: DateTim
         name: name.to_owned(),
         digest: TokenDigest([digest; 32]),
         merchants: [merchant("mall"), merchant("harbour")].into(),
-        actions: [ApiAction::Resend, ApiAction::Explain].into(),
+        actions: [Action::Resend, Action::Explain].into(),
         created_at: now,
         expires_at,
     }

@@ -9,7 +9,7 @@ use dueherald::plan::{AnswerTry, TryDecision};
 use dueherald::store::Store;
 use futures_util::future::join_all;
 
-use super::sample::{instant, key};
+use super::sample::{instant, key, plan, sms};
 
 pub(super) async fn clicks_are_kept_in_their_order(store: &dyn Store, _: &SimClock) {
     let click = |at, reminder, route: &str| Click {
@@ -27,6 +27,24 @@ pub(super) async fn clicks_are_kept_in_their_order(store: &dyn Store, _: &SimClo
     }
     assert_eq!(store.clicks(instant("2026-11-22T01:00:00Z")).await.expect("read"), all);
     assert_eq!(store.clicks(instant("2026-11-22T01:00:00.000001Z")).await.expect("read"), all[1..]);
+}
+
+pub(super) async fn clicks_of_a_borrower_are_newest_first(store: &dyn Store, _: &SimClock) {
+    let ids = plan(store, &[sms("b1", "2026-11-22T01:00:00Z"), sms("b2", "2026-11-22T01:00:00Z")]).await;
+    let click = |at, reminder, route: &str| Click { at: instant(at), reminder, route: route.parse().expect("a key") };
+    let all = [
+        click("2026-11-22T01:00:00Z", ids[0], "web"),
+        click("2026-11-22T02:00:00Z", ids[1], "web"),
+        click("2026-11-22T03:00:00Z", ids[0], "app"),
+    ];
+    for one in &all {
+        store.add_click(one).await.expect("written");
+    }
+    let of = async |borrower: &str, limit| store.clicks_of(&key(borrower), limit).await.expect("read");
+    assert_eq!(of("b1", 9).await, [all[2].clone(), all[0].clone()]);
+    assert_eq!(of("b1", 1).await, [all[2].clone()]);
+    assert_eq!(of("b2", 9).await, [all[1].clone()]);
+    assert_eq!(of("b3", 9).await, []);
 }
 
 fn attempt(borrower: &str, client: &str) -> AnswerTry {

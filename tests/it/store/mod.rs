@@ -133,6 +133,7 @@ macro_rules! every_case_on {
             }
             landing {
                 clicks_are_kept_in_their_order,
+                clicks_of_a_borrower_are_newest_first,
                 tries_run_out_and_come_back,
                 many_tries_at_once_are_no_more_than_in_a_row,
                 a_stranger_keeps_a_borrower_out_for_an_hour_at_most,

@@ -293,6 +293,10 @@ pub(super) async fn an_answer_counts_once_and_the_latest_stands(store: &dyn Stor
     assert_eq!(next, all[2..4]);
     let other = replies(ReplyFilter { intent: Some(Intent::Other), limit: 10, ..ReplyFilter::default() }).await;
     assert_eq!(other, all[..1]);
+    let from = |from: AddressKey| replies(ReplyFilter { from: Some(from), limit: 10, ..ReplyFilter::default() });
+    assert_eq!(from(phone()).await, all);
+    let other = Address::Phone(Phone::new("+8613900139000").expect("a number"));
+    assert!(from(other.into()).await.is_empty());
     assert!(
         replies(ReplyFilter { merchant: Some(merchant("shop")), limit: 10, ..ReplyFilter::default() }).await.is_empty()
     );

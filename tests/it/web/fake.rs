@@ -219,6 +219,10 @@ impl FunnelStore for FakeStore {
         unreachable!("no page tells who went where")
     }
 
+    async fn clicks_of(&self, _: &BorrowerKey, _: u32) -> Result<Vec<Click>, StoreError> {
+        unreachable!("no page for borrowers tells who went where")
+    }
+
     async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         unreachable!("no page tells what was sent")
     }

@@ -248,6 +248,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     route_health: |store, m| store.route_health(),
     add_click: |store, m| store.add_click(&Click { at: start(), reminder: m.id, route: "web".parse().expect("a key") }),
     clicks: |store, m| store.clicks(start()),
+    clicks_of: |store, m| store.clicks_of(&m.answer.borrower, 9),
     sent: |store, m| store.sent(&(start() - TimeDelta::days(1)..start())),
     try_digits: |store, m| store.try_digits(&m.answer),
     forget_tries: |store, m| store.forget_tries(&m.answer),

@@ -2,7 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use dueherald::clock::Clock;
-use dueherald::domain::{ApiAction, Token};
+use dueherald::domain::{Action, Token};
 use dueherald::store::{ApiStore, LedgerStore, NewToken, OutboxStore, WriteMode};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ async fn a_token_for_several_merchants_names_one() {
         name: "both".to_owned(),
         digest: token.digest(),
         merchants: ["mall", "harbour"].map(|id| id.parse().expect("an id")).into(),
-        actions: [ApiAction::ReadReminders].into(),
+        actions: [Action::ReadReminders].into(),
         created_at: bench.clock.now(),
         expires_at: None,
     };

@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use dueherald::clock::Clock;
-use dueherald::domain::{ApiAction, Token};
+use dueherald::domain::{Action, Token};
 use dueherald::http::api::endpoints;
 use dueherald::store::{ApiStore, MemoryStore, NewToken};
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::{Bench, bench, problem};
 const PATH: &str = "/api/v1/borrowers/mall/b-1/preferences";
 
 /// Makes a token of the merchant `mall` for these actions.
-async fn token(bench: &Bench, store: &MemoryStore, name: &str, actions: &[ApiAction], seed: u8) -> Token {
+async fn token(bench: &Bench, store: &MemoryStore, name: &str, actions: &[Action], seed: u8) -> Token {
     let token = Token::new([seed; 32]);
     let now = bench.clock.now();
     let new = NewToken {
@@ -31,7 +31,7 @@ async fn token(bench: &Bench, store: &MemoryStore, name: &str, actions: &[ApiAct
 #[tokio::test]
 async fn a_token_of_the_database_is_valid_until_it_expires_or_is_revoked() {
     let (bench, store) = bench().await;
-    let crm = token(&bench, &store, "crm-2", &[ApiAction::ReadPreferences, ApiAction::ChangePreferences], 1).await;
+    let crm = token(&bench, &store, "crm-2", &[Action::ReadPreferences, Action::ChangePreferences], 1).await;
     let get = || bench.get(PATH).by(crm.reveal()).answer();
     assert_eq!(get().await.status, StatusCode::OK);
     let said = bench.ask(Method::PATCH, PATH).by(crm.reveal()).json(&json!({ "channel": "sms", "by": "li" }));
@@ -40,7 +40,7 @@ async fn a_token_of_the_database_is_valid_until_it_expires_or_is_revoked() {
     problem(&bench.get(PATH).by(Token::new([2; 32]).reveal()).answer().await, StatusCode::UNAUTHORIZED);
     bench.clock.advance(std::time::Duration::from_secs(90 * 86_400));
     problem(&get().await, StatusCode::UNAUTHORIZED);
-    let desk = token(&bench, &store, "desk", &[ApiAction::ReadPreferences], 3).await;
+    let desk = token(&bench, &store, "desk", &[Action::ReadPreferences], 3).await;
     let get = || bench.get(PATH).by(desk.reveal()).answer();
     assert_eq!(get().await.status, StatusCode::OK);
     store.revoke_token("desk", bench.clock.now()).await.expect("revoked");
@@ -53,7 +53,7 @@ async fn a_token_of_the_database_is_valid_until_it_expires_or_is_revoked() {
 async fn each_endpoint_needs_its_action_and_no_other() {
     let (bench, store) = bench().await;
     let mut tokens = Vec::new();
-    for (seed, action) in (10_u8..).zip(ApiAction::ALL) {
+    for (seed, action) in (10_u8..).zip(Action::ALL) {
         tokens.push((*action, token(&bench, &store, action.as_str(), &[*action], seed).await));
     }
     let (mut cells, mut open) = (0, Vec::new());
@@ -74,9 +74,9 @@ async fn each_endpoint_needs_its_action_and_no_other() {
             None => open.push(endpoint.path),
         }
     }
-    assert_eq!(cells, endpoints().len() * ApiAction::ALL.len());
+    assert_eq!(cells, endpoints().len() * Action::ALL.len());
     assert_eq!(open, ["/api/v1/openapi.json", "/api/v1/docs"]);
-    let used = |action: ApiAction| endpoints().iter().any(|endpoint| endpoint.action == Some(action));
-    let unused: Vec<_> = ApiAction::ALL.iter().copied().filter(|action| !used(*action)).collect();
-    assert_eq!(unused, [ApiAction::ReadMessages, ApiAction::RevealAddresses], "these widen what an endpoint shows");
+    let used = |action: Action| endpoints().iter().any(|endpoint| endpoint.action == Some(action));
+    let unused: Vec<_> = Action::ALL.iter().copied().filter(|action| !used(*action)).collect();
+    assert_eq!(unused, [Action::ReadMessages, Action::RevealAddresses], "these widen what an endpoint shows");
 }

@@ -1,0 +1,93 @@
+//! The texts of the console, in the languages of the staff: `templates/console/texts.*.toml`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A language of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    /// English.
+    English,
+    /// Chinese, simplified.
+    Chinese,
+}
+
+impl Language {
+    /// Every language.
+    pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// The language that a browser asks for first, by `Accept-Language`.
+    pub(super) fn accepted(header: &str) -> Self {
+        Self::of_tag(header.split(',').next().unwrap_or_default().trim())
+    }
+
+    fn of_tag(tag: &str) -> Self {
+        let primary = tag.split(['-', ';']).next().unwrap_or_default();
+        if primary.eq_ignore_ascii_case("zh") { Self::Chinese } else { Self::English }
+    }
+
+    /// The tag, as HTML has it.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+}
+
+type Texts = BTreeMap<String, String>;
+
+static ENGLISH: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../../templates/console/texts.en.toml")));
+static CHINESE: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../../templates/console/texts.zh-CN.toml")));
+
+fn read(file: &str) -> Texts {
+    toml::from_str(file).expect("the compiled-in texts are TOML: a test reads them")
+}
+
+fn texts(language: Language) -> &'static Texts {
+    match language {
+        Language::English => &ENGLISH,
+        Language::Chinese => &CHINESE,
+    }
+}
+
+/// The text of a key.
+pub(super) fn text(language: Language, key: &str) -> Option<&'static str> {
+    texts(language).get(key).map(String::as_str)
+}
+
+/// The text of a key in the language of that tag.
+pub(super) fn text_of_tag(tag: &str, key: &str) -> Option<&'static str> {
+    let language = Language::ALL.into_iter().find(|language| language.tag() == tag)?;
+    text(language, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Language, texts};
+
+    fn places(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+    }
+
+    #[test]
+    fn both_languages_have_every_text_with_the_same_places() {
+        let (english, chinese) = (texts(Language::English), texts(Language::Chinese));
+        assert_eq!(english.keys().collect::<Vec<_>>(), chinese.keys().collect::<Vec<_>>());
+        for (key, text) in english {
+            assert_eq!(places(text), places(&chinese[key]), "{key}");
+            assert!(!text.trim().is_empty() && !chinese[key].trim().is_empty(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_browser_gets_its_language_or_english() {
+        for (header, expected) in
+            [("zh-CN,zh;q=0.9", "zh-CN"), ("zh", "zh-CN"), ("de-DE", "en"), ("", "en"), ("ZH-TW;q=1", "zh-CN")]
+        {
+            assert_eq!(Language::accepted(header).tag(), expected, "{header}");
+        }
+    }
+}

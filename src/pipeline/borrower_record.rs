@@ -1,0 +1,99 @@
+//! Everything that staff see about one borrower: what is owed, what was sent and why, what comes next.
+
+use std::collections::HashSet;
+
+use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installment, Suppression};
+use crate::plan::{Policy, Span};
+use crate::store::{
+    FunnelStore, InstallmentFilter, LedgerStore, PreferenceStore, PreferencesRecord, RejectStore, ReminderStore,
+    ReplyFilter, ReplyRecord, ReplyStore, StoreError, SuppressionFilter, SuppressionStore,
+};
+
+use super::{ExplainError, ExplainRequest, Explanation, LinkGates, explain};
+
+/// The most instalments, replies or suppressions that are read for one borrower.
+const LOOK_AT: u32 = 1_000;
+
+/// What staff see about one borrower.
+#[derive(Debug, Clone)]
+pub struct BorrowerRecord {
+    /// The borrower, with addresses and name.
+    pub borrower: Borrower,
+    /// All instalments by due date, also those that are paid or cancelled.
+    pub installments: Vec<Installment>,
+    /// What was sent, what waits, what comes, and why.
+    pub explanation: Explanation,
+    /// Suppressions of the borrower's addresses, by the merchant and for all.
+    pub suppressions: Vec<Suppression>,
+    /// Replies from the borrower's addresses, newest first.
+    pub replies: Vec<ReplyRecord>,
+    /// Ways to repay that the borrower followed, newest first.
+    pub clicks: Vec<Click>,
+    /// Changes of the contact preferences by hand.
+    pub preferences: Vec<PreferencesRecord>,
+}
+
+/// Reads the record of a borrower. The explanation has its own span of due dates, as [`explain`] has.
+///
+/// # Errors
+/// When the ledger knows no such borrower, or the store fails.
+pub async fn borrower_record<S>(
+    store: &S,
+    policy: &Policy,
+    gates: &LinkGates,
+    key: &BorrowerKey,
+    scans: Span,
+) -> Result<BorrowerRecord, ExplainError>
+where
+    S: FunnelStore
+        + LedgerStore
+        + PreferenceStore
+        + RejectStore
+        + ReminderStore
+        + ReplyStore
+        + SuppressionStore
+        + ?Sized,
+{
+    let request = ExplainRequest { borrower: key.id.clone(), merchant: Some(key.merchant.clone()), date: None };
+    let explanation = explain(store, policy, gates, &request, scans).await?;
+    let filter = InstallmentFilter {
+        merchant: Some(key.merchant.clone()),
+        borrower: Some(key.id.clone()),
+        limit: LOOK_AT,
+        ..InstallmentFilter::default()
+    };
+    let installments = store.installments(&filter).await?;
+    let account = store.account(key, scans.horizon.now.date_naive(), Channel::Sms).await?;
+    let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));
+    let addresses: HashSet<_> = Channel::ALL
+        .iter()
+        .filter_map(|channel| borrower.address(*channel))
+        .map(|address| AddressKey::from(&address))
+        .collect();
+    let mut replies = Vec::new();
+    for address in &addresses {
+        let filter = ReplyFilter { from: Some(address.clone()), limit: LOOK_AT, ..ReplyFilter::default() };
+        replies.extend(store.replies(&filter).await?);
+    }
+    replies.retain(|reply| reply.merchant.as_ref().is_none_or(|merchant| *merchant == key.merchant));
+    replies.sort_by_key(|reply| std::cmp::Reverse(reply.at));
+    let clicks = store.clicks_of(key, LOOK_AT).await?;
+    let suppressions = suppressions(store, key, &addresses).await?;
+    let preferences = store.preferences(key).await?;
+    Ok(BorrowerRecord { borrower, installments, explanation, suppressions, replies, clicks, preferences })
+}
+
+async fn suppressions(
+    store: &(impl SuppressionStore + ?Sized),
+    key: &BorrowerKey,
+    addresses: &HashSet<AddressKey>,
+) -> Result<Vec<Suppression>, StoreError> {
+    let mut found = Vec::new();
+    for address in addresses {
+        let filter =
+            SuppressionFilter { address: Some(address.clone()), limit: LOOK_AT, ..SuppressionFilter::default() };
+        let all = store.suppressions(&filter).await?;
+        found.extend(all.into_iter().filter(|one| one.merchant.as_ref().is_none_or(|of| *of == key.merchant)));
+    }
+    Ok(found)
+}
