@@ -51,7 +51,7 @@ struct CreateArgs {
     #[arg(long, required = true)]
     merchant: Vec<MerchantId>,
     /// An action that it allows; may be repeated. See docs/api.md
-    #[arg(long, required = true, value_name = "ACTION")]
+    #[arg(long, required = true, value_name = "ACTION", value_parser = action_of_token)]
     allow: Vec<Action>,
     /// How long it is valid, for example 90d [default: until it is revoked]
     #[arg(long, value_name = "DURATION")]
@@ -120,6 +120,14 @@ async fn create(
          serves the API after a restart."
     )?;
     Ok(())
+}
+
+fn action_of_token(text: &str) -> Result<Action, String> {
+    let known = Action::OF_TOKENS.iter().copied().find(|action| action.as_str() == text);
+    known.ok_or_else(|| {
+        let words: Vec<_> = Action::OF_TOKENS.iter().map(|action| action.as_str()).collect();
+        format!("is not one of {}", words.join(", "))
+    })
 }
 
 fn expiry(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, CliError> {

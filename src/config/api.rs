@@ -53,7 +53,7 @@ pub(super) fn read(mut section: Section<'_, '_, '_>, http: Option<&Http>) -> Opt
     let everywhere = section.or("allow_all_addresses", false, flag);
     let is_enabled = section.or("enabled", false, flag);
     let requests_per_minute = section.or("requests_per_minute", 600, |value| integer(value, 1..=1_000_000));
-    let actions: Vec<_> = Action::ALL.iter().map(|action| (action.as_str(), *action)).collect();
+    let actions: Vec<_> = Action::OF_TOKENS.iter().map(|action| (action.as_str(), *action)).collect();
     let mut tokens: Vec<ApiToken> = Vec::new();
     for mut entry in section.elements("tokens") {
         let name = entry.required("name", r#""crm""#, |value| name(value, &tokens));

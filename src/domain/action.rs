@@ -77,3 +77,19 @@ words!(Action {
     ReadNotices => "read_notices", ApproveNotices => "approve_notices", ReadForecast => "read_forecast",
     ReadFigures => "read_figures", ReadAudit => "read_audit", ManageUsers => "manage_users",
 });
+
+impl Action {
+    /// The actions that a token may allow: those that an endpoint of the API needs. The others belong to roles only.
+    pub const OF_TOKENS: &'static [Self] = &[
+        Self::ReadPreferences,
+        Self::ChangePreferences,
+        Self::ReadReminders,
+        Self::ReadMessages,
+        Self::Resend,
+        Self::Explain,
+        Self::ReadSuppressions,
+        Self::RevealAddresses,
+        Self::ChangeSuppressions,
+        Self::ReadRoutes,
+    ];
+}

@@ -99,7 +99,7 @@ pub use reminder::{
 };
 pub use report::{Reply, Report, ReportSubject, ReportedState};
 pub use required_texts::{OPT_OUT_WORD, RequiredText, RequiredTexts};
-pub use role::Role;
+pub use role::StaffRole;
 pub use route::{AppGuide, AppSteps, Click, Route, RouteKind, RouteVersion, Routes};
 pub use route_health::{Patience, ProbeResult, RouteFault, RouteHealth};
 pub use route_url::{BadHost, RouteHosts, UrlRefusal, check_form, check_link_base, is_shortened};

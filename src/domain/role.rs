@@ -8,7 +8,7 @@ use super::{Action, UnknownWord};
 
 /// The role of a person on the staff. Each allows what the one before it allows, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
+pub enum StaffRole {
     /// Looks things up.
     Viewer,
     /// Answers borrowers: resends, holds, suppresses.
@@ -18,11 +18,11 @@ pub enum Role {
     /// Manages the staff, and reads the audit log.
     Admin,
 }
-words!(Role {
+words!(StaffRole {
     Viewer => "viewer", Agent => "agent", Supervisor => "supervisor", Admin => "admin",
 });
 
-impl Role {
+impl StaffRole {
     /// Whether the role allows an action.
     #[must_use]
     pub fn allows(self, action: Action) -> bool {
@@ -66,13 +66,13 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Role};
+    use super::{Action, StaffRole};
 
     /// One line for each action, one letter for each role: the whole table, to be read.
     #[test]
     fn the_table_of_roles_and_actions() {
         let line = |action: &Action| {
-            let cells = Role::ALL.iter().map(|role| if role.allows(*action) { '+' } else { '-' });
+            let cells = StaffRole::ALL.iter().map(|role| if role.allows(*action) { '+' } else { '-' });
             format!("{} {action}", cells.collect::<String>())
         };
         let table: Vec<_> = Action::ALL.iter().map(line).collect();

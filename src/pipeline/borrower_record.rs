@@ -14,14 +14,14 @@ use super::{ExplainError, ExplainRequest, Explanation, LinkGates, explain};
 /// The most instalments, replies or suppressions that are read for one borrower.
 const LOOK_AT: u32 = 1_000;
 
-/// What staff see about one borrower.
+/// The facts about one borrower, for staff.
 #[derive(Debug, Clone)]
 pub struct BorrowerRecord {
     /// The borrower, with addresses and name.
     pub borrower: Borrower,
     /// All instalments by due date, also those that are paid or cancelled.
     pub installments: Vec<Installment>,
-    /// What was sent, what waits, what comes, and why.
+    /// Past and future reminders, with the reasons.
     pub explanation: Explanation,
     /// Suppressions of the borrower's addresses, by the merchant and for all.
     pub suppressions: Vec<Suppression>,

@@ -54,7 +54,7 @@ static PAGE: LazyLock<Option<String>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.add_global("css", minijinja::Value::from_safe_string(CSS.to_owned()));
     pages.add_template("docs.html", include_str!("../../../templates/api/docs.html")).ok()?;
-    let actions: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+    let actions: Vec<_> = Action::OF_TOKENS.iter().map(|action| action.as_str()).collect();
     let problem = |kind: ProblemKind| {
         let (status, word, title) = kind.parts();
         json!({ "status": status.as_u16(), "word": word, "title": title })

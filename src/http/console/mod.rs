@@ -17,7 +17,7 @@ use axum::response::Response;
 use axum::routing::get;
 
 use self::page::Frame;
-use self::texts::Language;
+use self::texts::ConsoleLanguage;
 
 /// The files that pages load, and the page for every path that is none.
 pub fn open_router() -> Router {
@@ -29,7 +29,7 @@ pub fn open_router() -> Router {
 
 async fn not_found(headers: HeaderMap) -> Response {
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let frame = Frame::open(Language::accepted(accepted));
+    let frame = Frame::open(ConsoleLanguage::accepted(accepted));
     page::page(StatusCode::NOT_FOUND, "not-found.html", &frame, ())
 }
 

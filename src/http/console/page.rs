@@ -10,7 +10,7 @@ use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::texts::{Language, text_of_tag};
+use super::texts::{ConsoleLanguage, text_of_tag};
 use crate::http::page::{Strictness, fill, lang, missing_text, set_headers};
 
 const CSS: &str = include_str!("../../../templates/console/style.css");
@@ -45,7 +45,7 @@ fn say(state: &State<'_, '_>, key: &str, values: Kwargs) -> Result<Value, Error>
     fill(state, text, &values)
 }
 
-/// What surrounds every page.
+/// The part of a page around its content.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Frame {
     /// The language of the texts.
@@ -67,13 +67,13 @@ pub(super) struct FramePerson {
 
 impl Frame {
     /// The frame of pages before the login.
-    pub(super) fn open(language: Language) -> Self {
+    pub(super) fn open(language: ConsoleLanguage) -> Self {
         Self { lang: language.tag(), person: None }
     }
 }
 
 #[derive(Serialize)]
-struct Framed<'a, T> {
+struct FramedPage<'a, T> {
     #[serde(flatten)]
     frame: &'a Frame,
     page: T,
@@ -82,7 +82,7 @@ struct Framed<'a, T> {
 /// Renders a template; it sees the frame's fields, and its context as `page`. One that does not render is logged,
 /// without the values, and gives a plain 500.
 pub(super) fn page(status: StatusCode, template: &str, frame: &Frame, context: impl Serialize) -> Response {
-    let context = Framed { frame, page: context };
+    let context = FramedPage { frame, page: context };
     let mut response = match PAGES.get_template(template).and_then(|found| found.render(Serde(context))) {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {

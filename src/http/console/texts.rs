@@ -5,18 +5,18 @@ use std::sync::LazyLock;
 
 /// A language of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
+pub(super) enum ConsoleLanguage {
     /// English.
     English,
     /// Chinese, simplified.
     Chinese,
 }
 
-impl Language {
+impl ConsoleLanguage {
     /// Every language.
     pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
 
-    /// The language that a browser asks for first, by `Accept-Language`.
+    /// The language that a browser asks for first, by `Accept-ConsoleLanguage`.
     pub(super) fn accepted(header: &str) -> Self {
         Self::of_tag(header.split(',').next().unwrap_or_default().trim())
     }
@@ -35,30 +35,30 @@ impl Language {
     }
 }
 
-type Texts = BTreeMap<String, String>;
+static ENGLISH: LazyLock<BTreeMap<String, String>> =
+    LazyLock::new(|| read(include_str!("../../../templates/console/texts.en.toml")));
+static CHINESE: LazyLock<BTreeMap<String, String>> =
+    LazyLock::new(|| read(include_str!("../../../templates/console/texts.zh-CN.toml")));
 
-static ENGLISH: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../../templates/console/texts.en.toml")));
-static CHINESE: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../../templates/console/texts.zh-CN.toml")));
-
-fn read(file: &str) -> Texts {
+fn read(file: &str) -> BTreeMap<String, String> {
     toml::from_str(file).expect("the compiled-in texts are TOML: a test reads them")
 }
 
-fn texts(language: Language) -> &'static Texts {
+fn texts(language: ConsoleLanguage) -> &'static BTreeMap<String, String> {
     match language {
-        Language::English => &ENGLISH,
-        Language::Chinese => &CHINESE,
+        ConsoleLanguage::English => &ENGLISH,
+        ConsoleLanguage::Chinese => &CHINESE,
     }
 }
 
 /// The text of a key.
-pub(super) fn text(language: Language, key: &str) -> Option<&'static str> {
+pub(super) fn text(language: ConsoleLanguage, key: &str) -> Option<&'static str> {
     texts(language).get(key).map(String::as_str)
 }
 
 /// The text of a key in the language of that tag.
 pub(super) fn text_of_tag(tag: &str, key: &str) -> Option<&'static str> {
-    let language = Language::ALL.into_iter().find(|language| language.tag() == tag)?;
+    let language = ConsoleLanguage::ALL.into_iter().find(|language| language.tag() == tag)?;
     text(language, key)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn text_of_tag(tag: &str, key: &str) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Language, texts};
+    use super::{ConsoleLanguage, texts};
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_every_text_with_the_same_places() {
-        let (english, chinese) = (texts(Language::English), texts(Language::Chinese));
+        let (english, chinese) = (texts(ConsoleLanguage::English), texts(ConsoleLanguage::Chinese));
         assert_eq!(english.keys().collect::<Vec<_>>(), chinese.keys().collect::<Vec<_>>());
         for (key, text) in english {
             assert_eq!(places(text), places(&chinese[key]), "{key}");
@@ -87,7 +87,7 @@ mod tests {
         for (header, expected) in
             [("zh-CN,zh;q=0.9", "zh-CN"), ("zh", "zh-CN"), ("de-DE", "en"), ("", "en"), ("ZH-TW;q=1", "zh-CN")]
         {
-            assert_eq!(Language::accepted(header).tag(), expected, "{header}");
+            assert_eq!(ConsoleLanguage::accepted(header).tag(), expected, "{header}");
         }
     }
 }
