@@ -46,6 +46,8 @@ mod search;
 mod store;
 #[path = "sim/town.rs"]
 mod town;
+#[path = "sim/users.rs"]
+mod users;
 #[path = "sim/world.rs"]
 mod world;
 

@@ -26,11 +26,13 @@ mod resend;
 mod route;
 mod run;
 mod scan;
+mod secret_input;
 mod store_only;
 mod suppress;
 pub mod table;
 pub mod template;
 mod token;
+mod user;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -112,6 +114,8 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     /// Make tokens for the API, list them, and revoke them
     Token(token::TokenArgs),
+    /// Manage the people who may log in to the console
+    User(user::UserArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -248,7 +252,8 @@ impl Command {
             | Self::Rejects(_)
             | Self::Replies(_)
             | Self::Suppress(_)
-            | Self::Token(_) => true,
+            | Self::Token(_)
+            | Self::User(_) => true,
             Self::Import(args) => args.source.is_none(),
             _ => false,
         }
@@ -355,6 +360,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Suppress(_)
         | Command::Template { .. }
         | Command::Token(_)
+        | Command::User(_)
         | Command::Completions { .. } => Ok(Exit::Done),
     }
 }

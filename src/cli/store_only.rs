@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress, token};
+use super::secret_input::Stdin;
+use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress, token, user};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Database, DatabaseUrl, StateDir, StoreConfig};
@@ -71,6 +72,7 @@ async fn on_store(
         Command::Replies(args) => replies::run(args, store, merchants, SystemClock.now(), out).await,
         Command::Suppress(args) => suppress::run(args, store, merchants, &SystemClock, out).await,
         Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
+        Command::User(args) => user::run(args, store, merchants, &SystemClock, &mut Stdin, out).await,
         // No other command is handed here.
         _ => Ok(Exit::Done),
     }

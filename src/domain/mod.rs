@@ -34,6 +34,7 @@ mod money;
 mod network;
 mod notice;
 mod outcome;
+mod password;
 mod placeholder;
 mod preferences;
 mod price;
@@ -53,6 +54,7 @@ mod suppression;
 mod suppression_change;
 mod tags;
 mod token;
+mod user;
 mod verifier;
 
 pub use action::Action;
@@ -88,6 +90,7 @@ pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
 pub use network::{Network, NetworkError, is_never_connected_to, is_public, may_connect};
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
+pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, SALT_BYTES};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use preferences::{ContactPreferences, HoursError, ManualPreferences, PreferredHours};
 pub use price::{Price, PriceUnit};
@@ -112,4 +115,8 @@ pub use suppression::{BY_REPLY, Suppression, SuppressionReason};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use token::{TOKEN_BYTES, TOKEN_PREFIX, Token, TokenDigest};
+pub use user::{
+    Credential, CsrfSecret, DeviceKey, OidcSubject, OidcSubjectError, SESSION_BYTES, SessionDigest, SessionId, User,
+    UserGrant, UserName, UserNameError,
+};
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};

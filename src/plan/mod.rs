@@ -66,7 +66,8 @@ pub use sms_numbers::{may_contact, reachable_address, takes_sms};
 pub use terms::Terms;
 pub use time_zone::read_time_zone;
 pub use tries::{
-    AnswerTry, LONGEST_OF_BORROWER, REMEMBERED, TRIES, TryDecision, TrySubject, next_try, remembered_tries,
+    AnswerTry, LONGEST_OF_BORROWER, LoginOrigin, LoginTry, REMEMBERED, TRIES, TryDecision, TrySubject, next_try,
+    remembered_tries,
 };
 pub use volume::{DayVolume, USUAL_DAYS, VolumeGuard, VolumeLimits};
 pub use words::{TimeShift, step_in_words};

@@ -21,6 +21,9 @@ pub const REMEMBERED: TimeDelta = TimeDelta::hours(48);
 /// Wrong answers of one client at all borrowers before a pause: many people share an address of a mobile network.
 const TRIES_OF_CLIENT: u32 = 60;
 
+/// Wrong passwords on a device that the user logged in with before, before a pause.
+const TRIES_OF_DEVICE: u32 = 10;
+
 /// The subject whose wrong tries are counted. It determines how many of them lead to a pause, and the lengths of the
 /// successive pauses, of which the last one repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +34,27 @@ pub enum TrySubject {
     ClientAtBorrower,
     /// A client at all borrowers.
     Client,
+    /// A device, at the user who logged in with it before.
+    DeviceAtUser,
+    /// A client at one user of the console.
+    ClientAtUser,
+    /// A client at all users of the console.
+    ClientAtUsers,
 }
 
 impl TrySubject {
     fn tries(self) -> u32 {
         match self {
-            Self::Borrower | Self::ClientAtBorrower => TRIES,
-            Self::Client => TRIES_OF_CLIENT,
+            Self::Borrower | Self::ClientAtBorrower | Self::ClientAtUser => TRIES,
+            Self::Client | Self::ClientAtUsers => TRIES_OF_CLIENT,
+            Self::DeviceAtUser => TRIES_OF_DEVICE,
         }
+    }
+
+    /// Whether it is counted on when a try was right: many share it.
+    #[must_use]
+    pub fn is_shared(self) -> bool {
+        matches!(self, Self::Client | Self::ClientAtUsers)
     }
 
     fn pauses(self) -> &'static [TimeDelta] {
@@ -46,10 +62,13 @@ impl TrySubject {
         const OF_CLIENT_AT_BORROWER: [TimeDelta; 4] =
             [TimeDelta::minutes(15), TimeDelta::hours(1), TimeDelta::hours(6), TimeDelta::hours(24)];
         const OF_CLIENT: [TimeDelta; 2] = [TimeDelta::minutes(15), TimeDelta::hours(1)];
+        const OF_USER: [TimeDelta; 4] =
+            [TimeDelta::minutes(1), TimeDelta::minutes(5), TimeDelta::minutes(15), TimeDelta::hours(1)];
         match self {
             Self::Borrower => &OF_BORROWER,
             Self::ClientAtBorrower => &OF_CLIENT_AT_BORROWER,
-            Self::Client => &OF_CLIENT,
+            Self::Client | Self::ClientAtUsers => &OF_CLIENT,
+            Self::DeviceAtUser | Self::ClientAtUser => &OF_USER,
         }
     }
 }
@@ -76,6 +95,43 @@ impl AnswerTry {
         subjects.push((borrower, TrySubject::Borrower));
         subjects.sort_by(|one, other| one.0.cmp(&other.0));
         subjects
+    }
+}
+
+/// A try to log in to the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginTry {
+    /// A pseudonym of the name that was entered, whether somebody has it or not.
+    pub account: String,
+    /// The origin of the try.
+    pub origin: LoginOrigin,
+}
+
+/// The origin of a try to log in. A device that the user logged in with before is counted by itself, so that nobody
+/// else's tries keep the user out; tries of one client keep no other client out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginOrigin {
+    /// A pseudonym of the device.
+    Device(String),
+    /// A pseudonym of the client; `None` behind a front server that does not say for whom it asks.
+    Client(Option<String>),
+}
+
+impl LoginTry {
+    /// The subjects to count, by their names in the store, sorted.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<(String, TrySubject)> {
+        let account = &self.account;
+        match &self.origin {
+            LoginOrigin::Device(device) => {
+                vec![(format!("login {account} device {device}"), TrySubject::DeviceAtUser)]
+            }
+            LoginOrigin::Client(Some(client)) => vec![
+                (format!("login {account} client {client}"), TrySubject::ClientAtUser),
+                (format!("login-client {client}"), TrySubject::ClientAtUsers),
+            ],
+            LoginOrigin::Client(None) => vec![(format!("login {account}"), TrySubject::ClientAtUser)],
+        }
     }
 }
 
@@ -132,7 +188,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use rstest::rstest;
 
-    use super::{AnswerTry, TryDecision, TrySubject, next_try};
+    use super::{AnswerTry, LoginOrigin, LoginTry, TryDecision, TrySubject, next_try};
     use crate::domain::BorrowerKey;
 
     #[rstest]
@@ -178,6 +234,30 @@ mod tests {
             (sooner.and(later), later.and(sooner), one.and(sooner), sooner.and(one)),
             (later, later, sooner, sooner)
         );
+    }
+
+    #[rstest]
+    #[case::at_once(5, 0, None)]
+    #[case::after_a_minute(5, 60, Some(4))]
+    #[case::the_second_pause(10, 60, None)]
+    #[case::the_second_pause_ends(10, 300, Some(4))]
+    #[case::an_hour_at_most(500, 3_600, Some(4))]
+    fn pauses_of_a_login_begin_short(#[case] wrong: u32, #[case] seconds_after: i64, #[case] left: Option<u32>) {
+        assert_eq!(left_after(TrySubject::ClientAtUser, wrong, seconds_after), left);
+    }
+
+    #[test]
+    fn a_device_and_another_client_share_no_subject_with_an_attacker() {
+        let names = |origin| {
+            let subjects = LoginTry { account: "li".to_owned(), origin }.subjects();
+            subjects.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let client = |client: &str| LoginOrigin::Client(Some(client.to_owned()));
+        let attacker = names(client("a"));
+        assert_eq!(attacker, ["login li client a", "login-client a"]);
+        for other in [client("b"), LoginOrigin::Device("a".to_owned()), LoginOrigin::Client(None)] {
+            assert!(names(other.clone()).iter().all(|name| !attacker.contains(name)), "{other:?}");
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod stop;
 mod suppression;
 mod task_store;
 mod turn;
+mod user;
 mod volume;
 
 use chrono::TimeDelta;
@@ -94,6 +95,7 @@ pub use stop::StopStore;
 pub use suppression::SuppressionStore;
 pub use task_store::TaskStore;
 pub use turn::TurnStore;
+pub use user::{NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, UserChange, UserRecord, UserStore};
 pub use volume::VolumeStore;
 
 /// How long it is of interest what a process said of a gateway.
@@ -233,6 +235,7 @@ pub trait Store:
     + StopStore
     + SuppressionStore
     + TurnStore
+    + UserStore
     + VolumeStore
 {
 }
@@ -262,6 +265,7 @@ impl<S> Store for S where
         + StopStore
         + SuppressionStore
         + TurnStore
+        + UserStore
         + VolumeStore
 {
 }

@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 60] = [
+const COMMANDS: [(&str, i32); 65] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -71,6 +71,11 @@ const COMMANDS: [(&str, i32); 60] = [
     ("token create --name crm --merchant mall --allow resend", 0),
     ("token list", 0),
     ("token revoke crm", 0),
+    ("user add li --role admin --merchant mall --oidc 00u1", 0),
+    ("user add wang --role agent --merchant mall --oidc 00u2", 0),
+    ("user list", 0),
+    ("user disable wang", 0),
+    ("user enable wang", 0),
     ("gateway list", 0),
     ("gateway test capture-sms --to +8613800138000", 0),
     ("completions bash", 0),
@@ -80,7 +85,8 @@ const COMMANDS: [(&str, i32); 60] = [
 
 /// The commands that the list leaves out: the daemon, which prints nothing, and commands that need an answer or a
 /// second person, and print one line.
-const LEFT_OUT: [&str; 5] = ["run", "replies read", "notice approve", "reminders approve", "database arm"];
+const LEFT_OUT: [&str; 6] =
+    ["run", "replies read", "notice approve", "reminders approve", "database arm", "user passwd"];
 
 fn help(path: &[&str]) -> String {
     let help = Command::new(cargo_bin!("dueherald")).args(path).arg("--help").output().expect("it starts");

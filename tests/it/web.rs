@@ -15,6 +15,7 @@ mod fake_notices;
 mod fake_outbox;
 mod fake_rejects;
 mod fake_search;
+mod fake_users;
 mod fuzz;
 mod going;
 mod hostile;

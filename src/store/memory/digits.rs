@@ -10,24 +10,24 @@ use crate::store::{AnswerStore, StoreError};
 #[async_trait]
 impl AnswerStore for MemoryStore {
     async fn try_digits(&self, attempt: &AnswerTry) -> Result<TryDecision, StoreError> {
-        Ok(self.tables().try_digits(attempt, self.clock.now()))
+        Ok(self.tables().count_tries(attempt.subjects(), self.clock.now()))
     }
 
     async fn forget_tries(&self, attempt: &AnswerTry) -> Result<(), StoreError> {
-        self.tables().forget_tries(attempt, self.clock.now());
+        self.tables().forget_subjects(attempt.subjects(), self.clock.now());
         Ok(())
     }
 }
 
 impl Tables {
-    pub(super) fn try_digits(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) -> TryDecision {
-        let subjects = attempt.subjects();
+    /// Counts a try for each of its subjects, unless one of them is in a pause.
+    pub(super) fn count_tries(&mut self, subjects: Vec<(String, TrySubject)>, now: DateTime<Utc>) -> TryDecision {
         let known = |name: &String| self.tries.get(name).copied().unwrap_or((0, now));
         let answers = subjects.iter().map(|(name, subject)| {
             let (tries, last_at) = known(name);
             next_try(*subject, tries, last_at, now)
         });
-        // A borrower is counted at least.
+        // There is one subject at least.
         let answer = answers.reduce(TryDecision::and).unwrap_or(TryDecision::Counted { left: 0 });
         if matches!(answer, TryDecision::Counted { .. }) {
             for (name, _) in subjects {
@@ -38,10 +38,11 @@ impl Tables {
         answer
     }
 
-    pub(super) fn forget_tries(&mut self, attempt: &AnswerTry, now: DateTime<Utc>) {
-        for (name, subject) in attempt.subjects() {
+    /// The answer was right: the borrower or user starts anew, and the client has one wrong try less.
+    pub(super) fn forget_subjects(&mut self, subjects: Vec<(String, TrySubject)>, now: DateTime<Utc>) {
+        for (name, subject) in subjects {
             match self.tries.get_mut(&name) {
-                Some((tries, _)) if subject == TrySubject::Client => *tries = tries.saturating_sub(1),
+                Some((tries, _)) if subject.is_shared() => *tries = tries.saturating_sub(1),
                 _ => drop(self.tries.remove(&name)),
             }
         }

@@ -22,6 +22,7 @@ mod scans;
 mod search;
 mod sources;
 mod stops;
+mod users;
 mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +38,7 @@ use self::notices::Notices;
 use self::outbox::Outbox;
 use self::reports::Reports;
 use self::stops::RecordedChange;
+use self::users::UserTables;
 use self::volumes::Volumes;
 use super::{SchemaStore, StoreError, TurnStore};
 use crate::clock::Clock;
@@ -73,6 +75,7 @@ struct Tables {
     /// The changes that people made to stops and suppressions.
     changes: Vec<RecordedChange>,
     api: ApiTables,
+    staff: UserTables,
 }
 
 impl MemoryStore {

@@ -36,6 +36,7 @@ mod search;
 mod sources;
 mod stops;
 mod suppression_changes;
+mod users;
 mod views;
 mod volumes;
 

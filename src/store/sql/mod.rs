@@ -39,5 +39,6 @@ pub(super) mod stop;
 pub(super) mod suppression;
 pub(super) mod suppression_change;
 pub(super) mod turn;
+pub(super) mod user;
 pub(super) mod value;
 pub(super) mod volume;

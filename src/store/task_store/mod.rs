@@ -19,6 +19,7 @@ mod routes;
 mod scans;
 mod search;
 mod stops;
+mod users;
 mod volumes;
 
 use std::sync::Arc;

@@ -48,6 +48,7 @@ mod suppression_changes;
 mod ties;
 mod unknowns;
 mod upgrade;
+mod users;
 mod volumes;
 mod web_role;
 
@@ -100,6 +101,17 @@ macro_rules! every_case_on {
                 what_could_not_end_may_begin_again_at_once,
                 an_effect_and_its_answer_are_there_together,
                 of_many_at_once_one_begins,
+            }
+            users {
+                a_user_comes_back_as_added,
+                the_last_admin_stays,
+                of_two_admins_who_disable_each_other_one_stays,
+                a_session_lasts_while_it_is_used,
+                a_use_of_a_session_is_recorded_once_a_minute,
+                a_login_replaces_the_session_of_its_browser,
+                whoever_is_disabled_is_logged_out_everywhere,
+                a_new_password_ends_sessions_and_logins_under_way,
+                wrong_passwords_lock_out_a_client_and_nobody_else,
             }
             search {
                 borrowers_are_found_by_name_and_end_of_phone,

@@ -1,0 +1,241 @@
+//! The people of the staff, their sessions, and their tries to log in.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Db, SqlStore, Tx, digits};
+use crate::domain::{Credential, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName};
+use crate::plan::{LoginTry, TryDecision};
+use crate::store::sql::user::{
+    ADD, BEGIN_SESSION, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION, END_SESSIONS,
+    FORGET_ENDED, LOCK_ADMINS, LOG_IN, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION, SessionRow, USER, USERS, UserRow,
+    stored_credential, stored_merchants,
+};
+use crate::store::sql::value::Moment;
+use crate::store::{
+    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore,
+};
+
+#[async_trait]
+impl UserStore for SqlStore {
+    async fn add_user(&self, user: &User, by: &ManualChange) -> Result<bool, StoreError> {
+        let (password, subject) = stored_credential(&user.credential);
+        let mut tx = self.write().await?;
+        let added = sqlx::query::<Db>(ADD)
+            .bind(user.name.as_str())
+            .bind(user.grant.role.as_str())
+            .bind(stored_merchants(&user.grant))
+            .bind(user.locale.as_ref().map(|locale| locale.as_str()))
+            .bind(user.time_zone.map(|zone| zone.name()))
+            .bind(password)
+            .bind(subject)
+            .bind(&user.device_key.0[..])
+            .bind(Moment(by.at))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(added.rows_affected() > 0)
+    }
+
+    async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<UserRow> = sqlx::query_as::<Db, _>(USERS).fetch_all(&mut *tx).await?;
+        tx.finish(rows).await.into_iter().map(UserRow::record).collect()
+    }
+
+    async fn user(&self, name: &UserName) -> Result<Option<UserRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let row: Option<UserRow> = sqlx::query_as::<Db, _>(USER).bind(name.as_str()).fetch_optional(&mut *tx).await?;
+        tx.finish(row).await.map(UserRow::record).transpose()
+    }
+
+    async fn user_of_subject(&self, subject: &OidcSubject) -> Result<Option<UserRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let row: Option<UserRow> =
+            sqlx::query_as::<Db, _>(OF_SUBJECT).bind(subject.as_str()).fetch_optional(&mut *tx).await?;
+        tx.finish(row).await.map(UserRow::record).transpose()
+    }
+
+    async fn change_password(&self, change: &NewPassword, _: &ManualChange) -> Result<UserChange, StoreError> {
+        let mut tx = self.write().await?;
+        let result = match user(&mut tx, &change.name).await? {
+            None => UserChange::UnknownUser,
+            Some(known) if !matches!(known.user.credential, Credential::Password(_)) => UserChange::NoPassword,
+            Some(_) => {
+                sqlx::query::<Db>(CHANGE_PASSWORD)
+                    .bind(change.name.as_str())
+                    .bind(change.password.reveal())
+                    .bind(&change.device_key.0[..])
+                    .execute(&mut *tx)
+                    .await?;
+                end_sessions(&mut tx, &change.name).await?;
+                UserChange::Made
+            }
+        };
+        close(tx, result).await
+    }
+
+    async fn disable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
+        let mut tx = self.write().await?;
+        sqlx::query::<Db>(LOCK_ADMINS).execute(&mut *tx).await?;
+        let result = match user(&mut tx, name).await? {
+            None => UserChange::UnknownUser,
+            Some(known) if known.disabled_at.is_some() => UserChange::Unchanged,
+            Some(known) if is_last_admin(&mut tx, &known).await? => UserChange::LastAdmin,
+            Some(_) => {
+                sqlx::query::<Db>(DISABLE).bind(name.as_str()).bind(Moment(by.at)).execute(&mut *tx).await?;
+                end_sessions(&mut tx, name).await?;
+                UserChange::Made
+            }
+        };
+        close(tx, result).await
+    }
+
+    async fn enable_user(&self, name: &UserName, _: &ManualChange) -> Result<UserChange, StoreError> {
+        let mut tx = self.write().await?;
+        let result = match user(&mut tx, name).await? {
+            None => UserChange::UnknownUser,
+            Some(known) if known.disabled_at.is_none() => UserChange::Unchanged,
+            Some(_) => {
+                sqlx::query::<Db>(ENABLE).bind(name.as_str()).execute(&mut *tx).await?;
+                UserChange::Made
+            }
+        };
+        close(tx, result).await
+    }
+
+    async fn change_grant(
+        &self,
+        name: &UserName,
+        grant: &UserGrant,
+        _: &ManualChange,
+    ) -> Result<UserChange, StoreError> {
+        let mut tx = self.write().await?;
+        sqlx::query::<Db>(LOCK_ADMINS).execute(&mut *tx).await?;
+        let result = match user(&mut tx, name).await? {
+            None => UserChange::UnknownUser,
+            Some(known) if known.user.grant == *grant => UserChange::Unchanged,
+            Some(known) if grant.role != StaffRole::Admin && is_last_admin(&mut tx, &known).await? => {
+                UserChange::LastAdmin
+            }
+            Some(_) => {
+                sqlx::query::<Db>(CHANGE_GRANT)
+                    .bind(name.as_str())
+                    .bind(grant.role.as_str())
+                    .bind(stored_merchants(grant))
+                    .execute(&mut *tx)
+                    .await?;
+                UserChange::Made
+            }
+        };
+        close(tx, result).await
+    }
+
+    async fn try_login(&self, attempt: &LoginTry, name: Option<&UserName>) -> Result<TryDecision, StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        let decision = digits::count(&mut tx, attempt.subjects(), now).await?;
+        if let (TryDecision::Counted { .. }, Some(name)) = (decision, name) {
+            sqlx::query::<Db>(COUNT_FAILURE).bind(name.as_str()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(decision)
+    }
+
+    async fn forget_login_tries(&self, attempt: &LoginTry) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let now = self.now(&mut tx).await?;
+        digits::forget(&mut tx, attempt.subjects(), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn begin_session(&self, session: &NewSession) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let logged_in = sqlx::query::<Db>(LOG_IN)
+            .bind(session.user.as_str())
+            .bind(&session.device_key.0[..])
+            .bind(Moment(session.created_at))
+            .execute(&mut *tx)
+            .await?;
+        if logged_in.rows_affected() == 0 {
+            return Ok(tx.finish(false).await);
+        }
+        if let Some(replaced) = &session.replaces {
+            sqlx::query::<Db>(END_SESSION).bind(&replaced.0[..]).execute(&mut *tx).await?;
+        }
+        sqlx::query::<Db>(FORGET_ENDED).bind(Moment(session.created_at)).execute(&mut *tx).await?;
+        sqlx::query::<Db>(BEGIN_SESSION)
+            .bind(&session.digest.0[..])
+            .bind(session.user.as_str())
+            .bind(&session.csrf.0[..])
+            .bind(Moment(session.created_at))
+            .bind(Moment(session.ends_at))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn use_session(
+        &self,
+        digest: &SessionDigest,
+        now: DateTime<Utc>,
+        idle: TimeDelta,
+    ) -> Result<Option<StaffSession>, StoreError> {
+        let mut tx = self.read().await?;
+        let row: Option<SessionRow> = sqlx::query_as::<Db, _>(SESSION)
+            .bind(&digest.0[..])
+            .bind(Moment(now))
+            .bind(Moment(now - idle))
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(session) = tx.finish(row).await.map(SessionRow::session).transpose()? else { return Ok(None) };
+        let long_ago = now - SESSION_USE_GRAIN;
+        if session.used_at <= long_ago {
+            let mut tx = self.write().await?;
+            sqlx::query::<Db>(NOTE_USE)
+                .bind(&digest.0[..])
+                .bind(Moment(now))
+                .bind(Moment(long_ago))
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(Some(session))
+    }
+
+    async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let ended = sqlx::query::<Db>(END_SESSION).bind(&digest.0[..]).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(ended.rows_affected() > 0)
+    }
+}
+
+async fn user(tx: &mut Tx, name: &UserName) -> Result<Option<UserRecord>, StoreError> {
+    let row: Option<UserRow> = sqlx::query_as::<Db, _>(USER).bind(name.as_str()).fetch_optional(&mut **tx).await?;
+    row.map(UserRow::record).transpose()
+}
+
+/// Whether nobody but this user is an admin who is enabled.
+async fn is_last_admin(tx: &mut Tx, known: &UserRecord) -> Result<bool, StoreError> {
+    if known.user.grant.role != StaffRole::Admin || known.disabled_at.is_some() {
+        return Ok(false);
+    }
+    let other: Option<(String,)> =
+        sqlx::query_as::<Db, _>(OTHER_ADMIN).bind(known.user.name.as_str()).fetch_optional(&mut **tx).await?;
+    Ok(other.is_none())
+}
+
+/// Keeps a change that was made; there is nothing to keep of another.
+async fn close(tx: Tx, result: UserChange) -> Result<UserChange, StoreError> {
+    match result {
+        UserChange::Made => tx.commit().await.map(|()| result).map_err(StoreError::from),
+        _ => Ok(tx.finish(result).await),
+    }
+}
+
+async fn end_sessions(tx: &mut Tx, name: &UserName) -> Result<(), StoreError> {
+    sqlx::query::<Db>(END_SESSIONS).bind(name.as_str()).execute(&mut **tx).await?;
+    Ok(())
+}
