@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, Database, DatabaseUrl, Encryption, GatewayConfig, PROBE_TIMEOUT};
-use crate::domain::{GatewayName, KeyRing};
+use crate::domain::{AuditOrigin, GatewayName, KeyRing};
 use crate::gateway::Gateway;
 use crate::gateway::capture::CaptureGateway;
 use crate::pipeline::{
@@ -195,6 +195,12 @@ impl App {
         let parts = AppParts::new(config, time)?;
         let stores = parts.open_stores().await?;
         Ok(parts.with_stores(stores))
+    }
+
+    /// The same for changes that come from there: they are in the audit log.
+    #[must_use]
+    pub fn signed(self, origin: AuditOrigin) -> Self {
+        Self { store: self.store.signed(origin.clone()), public_store: self.public_store.signed(origin), ..self }
     }
 
     /// The same with a guard: for whoever sends. It has not looked at the database yet.

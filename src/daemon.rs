@@ -230,6 +230,7 @@ async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor
     }
     supervisor.worker("stops", by(app, upkeep::log_stops));
     supervisor.worker("notices", by(app, upkeep::go_on_with_notices));
+    supervisor.worker("audit", by(app, upkeep::sign_audit_log));
     supervisor.worker("stranded", by(app, upkeep::rescue_stranded));
     if app.ring.is_some() {
         supervisor.worker("encryption", by(app, upkeep::renew_encryption));

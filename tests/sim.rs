@@ -6,6 +6,8 @@
 
 #[path = "sim/api.rs"]
 mod api;
+#[path = "sim/audit.rs"]
+mod audit;
 #[path = "sim/daemon.rs"]
 mod daemon;
 #[path = "sim/database.rs"]

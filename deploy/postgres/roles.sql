@@ -32,6 +32,7 @@ begin
 end $$;
 alter function event_end() owner to dueherald_owner;
 alter function analyse_queue() owner to dueherald_owner;
+alter function audit_stays() owner to dueherald_owner;
 alter statistics reminder_listing owner to dueherald_owner;
 
 -- Whatever was granted before, to anybody.
@@ -44,9 +45,12 @@ grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reade
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
 -- On record for good: a row that is there stays as it is.
-grant insert on arming, click, dropped_reject, event, message_form, notice_change, reply, reply_reading, route_version,
-    suppression_change,
+grant insert on arming, audit_checkpoint, audit_entry, audit_personal, click, dropped_reject, event, message_form,
+    notice_change, reply, reply_reading, route_version, suppression_change,
     suppression_change_address to dueherald_worker;
+
+-- The audit log: changes that append to it move its head. Its triggers refuse to move it back.
+grant update on audit_head to dueherald_worker;
 
 -- The ledger. Nothing is deleted: an instalment that is gone is cancelled.
 grant insert, update on borrower, installment, preference, reminder, volume to dueherald_worker;
@@ -85,7 +89,7 @@ grant insert, update on message_key to dueherald_worker;
 -- Pages and callbacks. They read what happened to a message, and not what it said.
 grant select (reminder_id, id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
     on event to dueherald_web;
-grant select on _sqlx_migrations, answer_try, borrower, daemon, encryption, incarnation, installment,
+grant select on _sqlx_migrations, answer_try, audit_head, borrower, daemon, encryption, incarnation, installment,
     kept_report, lease, ledger_change,
     mark, message_key, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health,
     route_version,
@@ -95,6 +99,8 @@ grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, rout
 grant insert on click, ledger_change, preference, reminder, reply, reply_to_read,
     suppression_change, suppression_change_address to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
+grant insert on audit_entry, audit_personal to dueherald_web;
+grant update on audit_head to dueherald_web;
 grant select on api_token to dueherald_web;
 grant update (used_at) on api_token to dueherald_web;
 grant select, insert, update, delete on api_request to dueherald_web;

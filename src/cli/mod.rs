@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong use or wrong config, 3 done in part (the rest is reported).
 
+mod audit;
 pub mod check;
 mod core_dump;
 mod database;
@@ -16,6 +17,7 @@ pub mod init;
 mod log;
 mod merchant;
 mod notice;
+mod origin;
 mod output;
 mod pull;
 mod receipts;
@@ -116,6 +118,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Manage the people who may log in to the console
     User(user::UserArgs),
+    /// Look at the audit log: who did what to whom; verify it, and write it into a file
+    Audit(audit::AuditLogArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -302,7 +306,7 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
         // It waits for its database; the others end when there is none.
         Command::Run(args) => run::run(args, AppParts::new(config, &Time::Real)?).await,
         command => {
-            let app = App::start(config, &Time::Real).await?;
+            let app = App::start(config, &Time::Real).await?.signed(origin::command());
             let store = Arc::clone(&app.store);
             let done = with_app(command, app, out).await;
             blame_schema(&*store, done).await
@@ -342,6 +346,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Reminders(args) => reminders::run(args, &app, out).await,
         Command::Find(args) => find::run(args, &app, out).await,
         Command::Resend(args) => resend::run(args, &app, out).await,
+        Command::Audit(args) => audit::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::secret_input::Stdin;
-use super::{CliError, Command, Exit, blame_schema, check, database, import, rejects, replies, suppress, token, user};
+use super::{
+    CliError, Command, Exit, blame_schema, check, database, import, origin, rejects, replies, suppress, token, user,
+};
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Database, DatabaseUrl, StateDir, StoreConfig};
@@ -16,7 +18,7 @@ use crate::store::{Store, StoreError};
 /// Runs it.
 pub(super) async fn run(command: Command, config: StoreConfig, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     let left_behind = matches!(command, Command::Migrate).then(|| state_of_deleted(&config.database)).flatten();
-    let store = app::open_store(&config.database, &Time::Real).await?;
+    let store = app::open_store(&config.database, &Time::Real).await?.signed(origin::command());
     if let Some(folder) = left_behind {
         move_away(&folder, out)?;
     }

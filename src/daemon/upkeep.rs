@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, rehome};
 use crate::clock::Clock;
-use crate::domain::Channel;
+use crate::domain::{AuditCheckpoint, Channel};
 use crate::http::ops::{Figures, KEEP_UP_EVERY};
-use crate::pipeline::go_on;
+use crate::pipeline::{go_on, keep_checkpoint};
 use crate::store::{ReencryptionStep, RehomeScope, Stop};
 
 /// The interval at which the daemon reads the stops to log them; every claim reads them itself.
@@ -33,6 +33,9 @@ const RENEW_EVERY: Duration = Duration::from_hours(24);
 
 /// How long after an error that is tried again.
 const RETRY_RENEWAL: Duration = Duration::from_mins(5);
+
+/// The interval at which the daemon signs the head of the audit log, where entries were appended.
+const SIGN_AUDIT_EVERY: Duration = Duration::from_hours(1);
 
 /// The pause between two steps of it: imports and sending go first.
 const BETWEEN_RENEWALS: Duration = Duration::from_millis(100);
@@ -119,6 +122,24 @@ pub(super) async fn renew_encryption(app: Arc<App>, stop: CancellationToken) {
         }
         tokio::select! {
             () = app.clock.sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Signs the head of the audit log, keeps it, and logs it: with a log that is kept elsewhere, nobody who has the
+/// database can cut off or rewrite what came before.
+pub(super) async fn sign_audit_log(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match keep_checkpoint(&*app.store, &app.composer.links, app.clock.now()).await {
+            Ok(Some(AuditCheckpoint { head, key, signature, .. })) => {
+                tracing::info!(number = head.number, hash = %head.hash, key, %signature, "audit log signed");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "could not sign the audit log; will retry"),
+        }
+        tokio::select! {
+            () = app.clock.sleep(SIGN_AUDIT_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

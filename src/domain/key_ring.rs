@@ -135,6 +135,14 @@ impl KeyRing {
         (key.id, key.messages.seal(reminder, attempt, record))
     }
 
+    /// Seals the personal values of an entry of the audit log, under the same key as messages: they are not written
+    /// again either. Gives that key's id.
+    #[must_use]
+    pub fn seal_audit(&self, number: i64, text: &str) -> (u8, Vec<u8>) {
+        let key = &self.keys[0];
+        (key.id, key.messages.seal_audit(number, text))
+    }
+
     /// Opens messages that were sealed while that key was the first; `None` if it is not in the ring.
     #[must_use]
     pub fn message_key(&self, id: u8) -> Option<&MessageKey> {

@@ -61,6 +61,19 @@ impl MessageKey {
         self.cipher().decrypt([place(reminder, attempt)], sealed).ok()
     }
 
+    pub(super) fn seal_audit(&self, number: i64, text: &str) -> Vec<u8> {
+        self.cipher()
+            .encrypt([audit_place(number)], text.as_bytes())
+            .expect("AES-SIV refuses only more than 126 headers or buffers that cannot grow")
+    }
+
+    /// The personal values that were sealed for that entry of the audit log; `None` for anything else.
+    #[must_use]
+    pub fn open_audit(&self, number: i64, sealed: &[u8]) -> Option<String> {
+        let text = self.cipher().decrypt([audit_place(number)], sealed).ok()?;
+        String::from_utf8(text).ok()
+    }
+
     fn cipher(&self) -> MutexGuard<'_, Aes256Siv> {
         // It holds nothing from one use to the next, so it is whole whoever panicked.
         self.cipher.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,6 +85,13 @@ fn place(reminder: ReminderId, attempt: u32) -> [u8; 12] {
     let mut place = [0; 12];
     place[..8].copy_from_slice(&reminder.0.to_be_bytes());
     place[8..].copy_from_slice(&attempt.to_be_bytes());
+    place
+}
+
+/// The same for an entry of the audit log. It is longer, so that it is no place of a message.
+fn audit_place(number: i64) -> [u8; 13] {
+    let mut place = *b"audit\0\0\0\0\0\0\0\0";
+    place[5..].copy_from_slice(&number.to_be_bytes());
     place
 }
 
@@ -96,6 +116,16 @@ mod tests {
             other[place] ^= 1;
             assert_eq!(key.open(ReminderId(7), 2, &other), None, "byte {place}");
         }
+    }
+
+    #[test]
+    fn sealed_values_of_the_audit_log_open_for_their_entry_only() {
+        let ring = ring(&[1]);
+        let (id, sealed) = ring.seal_audit(7, "{}");
+        let key = ring.message_key(id).expect("the first one");
+        assert_eq!(key.open_audit(7, &sealed).as_deref(), Some("{}"));
+        assert_eq!(key.open_audit(8, &sealed), None, "of another entry");
+        assert_eq!(key.open(ReminderId(7), 0, &sealed), None, "it is no message");
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod action;
 mod address_key;
 mod app_store;
 mod attempt;
+mod audit;
+mod audit_chain;
 mod backoff;
 mod borrower;
 mod contact;
@@ -60,6 +62,11 @@ mod verifier;
 pub use action::Action;
 pub use address_key::AddressKey;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
+pub use audit::{
+    AuditAction, AuditCheckpoint, AuditDoor, AuditEntry, AuditHash, AuditHashError, AuditHead, AuditOrigin,
+    AuditPersonal, AuditRecord, AuditSubject, AuditValues, CHAIN_START, NewAuditEntry, audit_salt,
+};
+pub use audit_chain::{AuditFault, ChainCheck};
 pub use backoff::Backoff;
 pub use borrower::{Borrower, BorrowerKey, Hold};
 pub use contact::{ContactError, EmailAddress, PersonName, Phone};

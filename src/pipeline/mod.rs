@@ -1,6 +1,7 @@
 //! Level 3: the work: import, pull, scan, forecast, dispatch, resend, notices, explain. Knows the traits of level 2,
 //! never a concrete end.
 
+mod audit;
 mod audit_note;
 mod borrower_record;
 mod breaker;
@@ -44,6 +45,7 @@ mod template_failures;
 mod unpaid;
 mod volume_watch;
 
+pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
 pub use audit_note::{AuditNote, AuditNoteError};
 pub use borrower_record::{BorrowerRecord, borrower_record};
 pub use breaker::{Admission, Breaker};

@@ -188,6 +188,16 @@ impl LinkKeys {
         self.keys.iter().find(|key| key.id == id)
     }
 
+    /// The key that seals, with its id.
+    pub(super) fn first_with_id(&self) -> (u8, &[u8; 64]) {
+        (self.keys[0].id, &self.keys[0].key)
+    }
+
+    /// The key of that id.
+    pub(super) fn secret(&self, id: u8) -> Option<&[u8; 64]> {
+        self.key(id).map(|key| &key.key)
+    }
+
     /// The key that seals.
     pub(super) fn first(&self) -> &[u8; 64] {
         &self.keys[0].key

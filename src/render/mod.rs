@@ -46,6 +46,7 @@ mod builtins;
 mod catalog;
 mod check;
 mod check_code;
+mod checkpoint;
 mod context;
 mod engine;
 mod format;
@@ -73,6 +74,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, RequiredTe
 
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
+pub use checkpoint::CheckpointTrust;
 pub use format::{date_text, money_text, total_text};
 pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};

@@ -20,6 +20,8 @@
 
 mod answer;
 mod api;
+mod audit;
+mod audit_entries;
 mod encryption;
 mod funnel;
 mod gateway_state;
@@ -61,6 +63,7 @@ pub use api::{
     ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
     RequestStart, TOKEN_USE_GRAIN, TokenRecord,
 };
+pub use audit::{AuditFilter, AuditStore};
 pub use encryption::{EncryptionStore, Protection, ReencryptionStep};
 pub use funnel::FunnelStore;
 pub use gateway_state::GatewayStateStore;
@@ -192,6 +195,14 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether a row holds a value that cannot be read at all, as nobody but a person with the database writes it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         /// `read_only_sql_transaction`
@@ -213,6 +224,7 @@ impl From<sqlx::Error> for StoreError {
 pub trait Store:
     AnswerStore
     + ApiStore
+    + AuditStore
     + EncryptionStore
     + FunnelStore
     + GatewayStateStore
@@ -243,6 +255,7 @@ pub trait Store:
 impl<S> Store for S where
     S: AnswerStore
         + ApiStore
+        + AuditStore
         + EncryptionStore
         + FunnelStore
         + GatewayStateStore

@@ -1,5 +1,6 @@
 //! The one integration binary: dueherald through the doors that its users use.
 
+mod audit;
 mod caps;
 mod closed_pipe;
 mod commands;

@@ -8,6 +8,7 @@ mod demo;
 mod expiry;
 mod fake;
 mod fake_api;
+mod fake_audit;
 mod fake_encryption;
 mod fake_holds;
 mod fake_incarnation;

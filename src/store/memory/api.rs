@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::TokenDigest;
+use crate::store::audit_entries;
 use crate::store::{
     ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
     RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord, WriteMode,
@@ -39,12 +40,14 @@ impl ApiTables {
 #[async_trait]
 impl ApiStore for MemoryStore {
     async fn add_token(&self, token: &NewToken) -> Result<Option<i64>, StoreError> {
-        let tokens = &mut self.tables().api.tokens;
+        let mut tables = self.tables();
+        let tokens = &mut tables.api.tokens;
         if tokens.iter().any(|known| known.revoked_at.is_none() && known.token.name == token.name) {
             return Ok(None);
         }
         let id = tokens.last().map_or(0, |last| last.id) + 1;
         tokens.push(TokenRecord { id, token: token.clone(), revoked_at: None, used_at: None });
+        tables.note(self.origin.as_ref(), &[audit_entries::create_token(token)]);
         Ok(Some(id))
     }
 
@@ -53,9 +56,12 @@ impl ApiStore for MemoryStore {
     }
 
     async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let tokens = &mut self.tables().api.tokens;
-        let known = tokens.iter_mut().find(|known| known.revoked_at.is_none() && known.token.name == name);
-        Ok(known.map(|known| known.revoked_at = Some(at)).is_some())
+        let mut tables = self.tables();
+        let is_it = |known: &&mut TokenRecord| known.revoked_at.is_none() && known.token.name == name;
+        let Some(known) = tables.api.tokens.iter_mut().find(is_it) else { return Ok(false) };
+        known.revoked_at = Some(at);
+        tables.note(self.origin.as_ref(), &[audit_entries::revoke_token(name, at)]);
+        Ok(true)
     }
 
     async fn use_token(&self, digest: &TokenDigest, now: DateTime<Utc>) -> Result<Option<TokenRecord>, StoreError> {

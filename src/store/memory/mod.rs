@@ -1,6 +1,7 @@
 //! The memory store, for tests and the simulation: gives the same answers as the databases in the simplest way.
 
 mod api;
+mod audit;
 mod claims;
 mod digits;
 mod encryption;
@@ -32,6 +33,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::api::ApiTables;
+use self::audit::AuditTables;
 use self::incarnation::Incarnations;
 use self::ledger::Ledger;
 use self::notices::Notices;
@@ -43,15 +45,17 @@ use self::volumes::Volumes;
 use super::{SchemaStore, StoreError, TurnStore};
 use crate::clock::Clock;
 use crate::domain::{
-    Click, ContentHash, GatewayName, GatewayState, MessageForm, RouteHealth, RouteKey, RouteVersion, SourceName,
-    SourceState,
+    AuditOrigin, Click, ContentHash, GatewayName, GatewayState, MessageForm, RouteHealth, RouteKey, RouteVersion,
+    SourceName, SourceState,
 };
 
 /// A ledger and an outbox that live as long as the value.
 #[derive(Debug)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    tables: Mutex<Tables>,
+    tables: Arc<Mutex<Tables>>,
+    /// Where changes come from, for the audit log; `None` leaves none there.
+    origin: Option<AuditOrigin>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -76,20 +80,21 @@ struct Tables {
     changes: Vec<RecordedChange>,
     api: ApiTables,
     staff: UserTables,
+    audit: AuditTables,
 }
 
 impl MemoryStore {
     /// An empty store whose leases run on `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tables: Mutex::default() }
+        Self { clock, tables: Arc::default(), origin: None }
     }
 
     /// A copy that goes its own way from here on, on a clock of its own: for planting faults in the simulation.
     #[doc(hidden)]
     #[must_use]
     pub fn fork(&self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tables: Mutex::new(self.tables().clone()) }
+        Self { clock, tables: Arc::new(Mutex::new(self.tables().clone())), origin: None }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

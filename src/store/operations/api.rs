@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Db, SqlStore, Tx, ledger, outbox, reports, suppression, suppression_changes};
+use super::{Db, SqlStore, Tx, audit, ledger, outbox, reports, suppression, suppression_changes};
 use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
+use crate::store::audit_entries;
 use crate::store::sql::api::{
     ADD_TOKEN, BEGIN, CLEAR, END, NOTE_USE, RELEASE, REQUEST, REVOKE_TOKEN, RequestRow, TOKEN, TOKENS, TokenRow,
 };
@@ -30,6 +31,9 @@ impl ApiStore for SqlStore {
             .bind(token.expires_at.map(Moment))
             .fetch_optional(&mut *tx)
             .await?;
+        if row.is_some() {
+            audit::note(&mut tx, &[audit_entries::create_token(token)]).await?;
+        }
         tx.commit().await?;
         Ok(row.map(|(id,)| id))
     }
@@ -43,8 +47,12 @@ impl ApiStore for SqlStore {
     async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let revoked = sqlx::query::<Db>(REVOKE_TOKEN).bind(name).bind(Moment(at)).execute(&mut *tx).await?;
+        let revoked = revoked.rows_affected() > 0;
+        if revoked {
+            audit::note(&mut tx, &[audit_entries::revoke_token(name, at)]).await?;
+        }
         tx.commit().await?;
-        Ok(revoked.rows_affected() > 0)
+        Ok(revoked)
     }
 
     async fn use_token(&self, digest: &TokenDigest, now: DateTime<Utc>) -> Result<Option<TokenRecord>, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, Tx, borrower, encryption_guards, ledger, messages};
+use super::{Db, SqlStore, Tx, audit, borrower, encryption_guards, ledger, messages};
 use crate::domain::{BorrowerKey, KeyRing};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::encryption::{
@@ -99,6 +99,7 @@ pub(super) async fn complete(end: &SqlStore) -> Result<(), StoreError> {
         renew_rejects(&mut tx, &ring).await?;
         messages::renew_keys(&mut tx, &ring).await?;
         messages::seal_all(&mut tx, &ring).await?;
+        audit::seal_all(&mut tx, &ring).await?;
         for statement in encryption_guards::OF_ENCRYPTED {
             sqlx::query::<Db>(*statement).execute(&mut *tx).await?;
         }

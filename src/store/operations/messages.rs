@@ -62,7 +62,7 @@ async fn open(
 }
 
 /// The key of that id: of the ring, or else as the database keeps it.
-async fn key(tx: &mut Tx, id: u8) -> Result<Option<MessageKey>, StoreError> {
+pub(super) async fn key(tx: &mut Tx, id: u8) -> Result<Option<MessageKey>, StoreError> {
     let Some(ring) = tx.ring() else { return Ok(None) };
     if let Some(key) = ring.message_key(id) {
         return Ok(Some(key.clone()));

@@ -6,6 +6,7 @@
 
 mod address_keys;
 mod api;
+mod audit;
 mod claims;
 mod clicks;
 mod contacts;
@@ -41,6 +42,7 @@ mod views;
 mod volumes;
 
 use super::{
-    Batch, Connection, Db, SqlStore, Tx, address_key, borrower, claim, contact, encryption_guards, gateway_list,
-    incarnation, installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report, suppression,
+    Batch, Connection, Db, SqlStore, Tx, address_key, audit_head, borrower, claim, contact, encryption_guards,
+    gateway_list, incarnation, installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report,
+    suppression,
 };

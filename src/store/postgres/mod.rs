@@ -1,6 +1,7 @@
 //! The PostgreSQL end: native types, rows locked one by one, any number of daemons on one database.
 
 mod address_key;
+mod audit_head;
 mod batch;
 mod borrower;
 mod claim;
@@ -40,7 +41,7 @@ use sqlx::Postgres;
 use super::StoreError;
 use super::sql::value::Moment;
 use crate::clock::Clock;
-use crate::domain::KeyRing;
+use crate::domain::{AuditOrigin, KeyRing};
 use crate::plan::GatewayLists;
 use batch::Batch;
 pub use connect::server_options;
@@ -80,6 +81,8 @@ pub struct PostgresStore {
     clock: Option<Arc<dyn Clock>>,
     heads: ClaimPositions,
     turns: LaneTurns,
+    /// Where changes come from, for the audit log; `None` leaves none there.
+    origin: Option<Arc<AuditOrigin>>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -102,7 +105,7 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let options = server_options(url)?;
         let pool = connect::pool(&options, max_connections).await?;
-        Ok(Self { pool, clock, heads: ClaimPositions::default(), turns: LaneTurns::default() })
+        Ok(Self { pool, clock, heads: ClaimPositions::default(), turns: LaneTurns::default(), origin: None })
     }
 
     /// The same database for visitors: with connections of its own, `max_connections` at most, on which no statement
@@ -110,7 +113,17 @@ impl PostgresStore {
     #[must_use]
     pub fn with_own_pool(&self, max_connections: u32) -> Self {
         let pool = self.pool.recent_contacts(max_connections);
-        Self { pool, clock: self.clock.clone(), heads: ClaimPositions::default(), turns: LaneTurns::default() }
+        self.over(pool, self.origin.clone())
+    }
+
+    /// The same database on the same connections, for changes that come from there.
+    fn signed_by(&self, origin: AuditOrigin) -> Self {
+        self.over(self.pool.clone(), Some(Arc::new(origin)))
+    }
+
+    fn over(&self, pool: Pool, origin: Option<Arc<AuditOrigin>>) -> Self {
+        let clock = self.clock.clone();
+        Self { pool, clock, heads: ClaimPositions::default(), turns: LaneTurns::default(), origin }
     }
 
     /// The same database, with personal data encrypted.
@@ -142,7 +155,7 @@ impl PostgresStore {
     }
 
     async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin("begin", WRITE).await?)
+        Ok(self.pool.begin("begin", WRITE).await?.signed(self.origin.clone()))
     }
 
     /// For what is written before the database is encrypted.

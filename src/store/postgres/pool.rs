@@ -15,7 +15,7 @@ use super::head::QueueLane;
 use super::servers::Servers;
 use super::session::Session;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{Backoff, KeyRing};
+use crate::domain::{AuditOrigin, Backoff, KeyRing};
 use crate::plan::GatewayLists;
 
 /// How long one waits for a connection.
@@ -87,6 +87,8 @@ pub(super) struct Tx {
     is_clean: bool,
     /// Nothing is encrypted, whatever keys there are.
     is_plain: bool,
+    /// Where the changes of the transaction come from, for the audit log.
+    origin: Option<Arc<AuditOrigin>>,
     shared: Arc<PoolInner>,
 }
 
@@ -213,7 +215,8 @@ impl Pool {
 
     fn lent(&self, session: Session, opened_at: Duration, slot: OwnedSemaphorePermit) -> Tx {
         let live = Some(OpenSession { session, opened_at, _slot: slot });
-        Tx { live, is_open: false, is_at_rest: true, is_clean: true, is_plain: false, shared: Arc::clone(&self.0) }
+        let shared = Arc::clone(&self.0);
+        Tx { live, is_open: false, is_at_rest: true, is_clean: true, is_plain: false, origin: None, shared }
     }
 }
 
@@ -322,6 +325,17 @@ impl Tx {
     /// Which gateways what is put in waits for, where merchants have some of their own.
     pub(super) fn gateway_lists(&self) -> Option<Arc<GatewayLists>> {
         self.shared.gateway_lists.get().cloned()
+    }
+
+    /// The same transaction, whose changes come from there.
+    pub(super) fn signed(mut self, origin: Option<Arc<AuditOrigin>>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Where its changes come from, if the audit log is to hold them.
+    pub(super) fn origin(&self) -> Option<Arc<AuditOrigin>> {
+        self.origin.clone()
     }
 
     /// The same transaction, in which nothing is encrypted.

@@ -5,6 +5,7 @@
 pub(super) mod account;
 pub(super) mod address_key;
 pub(super) mod api;
+pub(super) mod audit;
 pub(super) mod borrower;
 pub(super) mod channel;
 pub(super) mod clauses;

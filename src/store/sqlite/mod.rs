@@ -1,6 +1,7 @@
 //! The SQLite end, for one machine: one file, one writer at a time, readers beside it.
 
 mod address_key;
+mod audit_head;
 mod batch;
 mod borrower;
 mod connect;
@@ -33,7 +34,7 @@ use super::StoreError;
 use super::sql::schema;
 use super::sql::value::Moment;
 use crate::clock::Clock;
-use crate::domain::KeyRing;
+use crate::domain::{AuditOrigin, KeyRing};
 use crate::plan::GatewayLists;
 use batch::Batch;
 use operations::outbox as claim;
@@ -68,6 +69,8 @@ pub struct SqliteStore {
     ring: Option<Arc<KeyRing>>,
     /// Which gateways what is put in waits for, where merchants have some of their own.
     gateway_lists: Option<Arc<GatewayLists>>,
+    /// Where changes come from, for the audit log; `None` leaves none there.
+    origin: Option<Arc<AuditOrigin>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -85,7 +88,7 @@ impl SqliteStore {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let options = connect::options(url)?;
         let (writer, readers) = connect::pools(&options).await?;
-        Ok(Self { writer, readers, options, clock, ring: None, gateway_lists: None })
+        Ok(Self { writer, readers, options, clock, ring: None, gateway_lists: None, origin: None })
     }
 
     /// The same file with readers of its own. There is one writer all the same: writers take turns at the file.
@@ -98,6 +101,20 @@ impl SqliteStore {
             clock: Arc::clone(&self.clock),
             ring: self.ring.clone(),
             gateway_lists: self.gateway_lists.clone(),
+            origin: self.origin.clone(),
+        }
+    }
+
+    /// The same file on the same connections, for changes that come from there.
+    fn signed_by(&self, origin: AuditOrigin) -> Self {
+        Self {
+            writer: self.writer.clone(),
+            readers: self.readers.clone(),
+            options: self.options.clone(),
+            clock: Arc::clone(&self.clock),
+            ring: self.ring.clone(),
+            gateway_lists: self.gateway_lists.clone(),
+            origin: Some(Arc::new(origin)),
         }
     }
 
@@ -129,7 +146,7 @@ impl SqliteStore {
 
     async fn write(&self) -> Result<Tx, StoreError> {
         let tx = Tx::begin(Session::new(self.writer.acquire().await?), BEGIN_WRITE, self.ring.clone()).await?;
-        Ok(tx.with_gateway_lists(self.gateway_lists.clone()))
+        Ok(tx.with_gateway_lists(self.gateway_lists.clone()).signed(self.origin.clone()))
     }
 
     /// For what is written before the database is encrypted.

@@ -14,7 +14,7 @@ use sqlx::Executor;
 use sqlx::pool::PoolConnection;
 
 use super::{Connection, Db};
-use crate::domain::KeyRing;
+use crate::domain::{AuditOrigin, KeyRing};
 use crate::plan::GatewayLists;
 
 /// A connection of the pool during one operation. Dropped before [`Session::release`] it is closed.
@@ -62,6 +62,8 @@ pub(super) struct Tx {
     session: Session,
     ring: Option<Arc<KeyRing>>,
     gateway_lists: Option<Arc<GatewayLists>>,
+    /// Where the changes of the transaction come from, for the audit log.
+    origin: Option<Arc<AuditOrigin>>,
 }
 
 impl Tx {
@@ -72,7 +74,7 @@ impl Tx {
         ring: Option<Arc<KeyRing>>,
     ) -> Result<Self, sqlx::Error> {
         session.execute(statement).await?;
-        Ok(Self { session, ring, gateway_lists: None })
+        Ok(Self { session, ring, gateway_lists: None, origin: None })
     }
 
     /// The same transaction, in which new reminders wait for these gateways.
@@ -83,6 +85,16 @@ impl Tx {
     /// Which gateways what is put in waits for, where merchants have some of their own.
     pub(super) fn gateway_lists(&self) -> Option<Arc<GatewayLists>> {
         self.gateway_lists.clone()
+    }
+
+    /// The same transaction, whose changes come from there.
+    pub(super) fn signed(self, origin: Option<Arc<AuditOrigin>>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Where its changes come from, if the audit log is to hold them.
+    pub(super) fn origin(&self) -> Option<Arc<AuditOrigin>> {
+        self.origin.clone()
     }
 
     /// The key ring that encrypts personal data, if there is one.

@@ -6,6 +6,7 @@
 //! knows what it needs by itself: what it is given is copied.
 
 mod api;
+mod audit;
 mod encryption;
 mod gateway_states;
 mod holds;

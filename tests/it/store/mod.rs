@@ -1,6 +1,7 @@
 //! The behaviour that every store must have. Each case is written once, against the trait, and runs on every store.
 
 mod api;
+mod audit;
 mod bench;
 mod cancelled;
 mod caps;
@@ -112,6 +113,12 @@ macro_rules! every_case_on {
                 whoever_is_disabled_is_logged_out_everywhere,
                 a_new_password_ends_sessions_and_logins_under_way,
                 wrong_passwords_lock_out_a_client_and_nobody_else,
+            }
+            audit {
+                entries_are_found_by_what_they_are_about,
+                of_many_at_once_each_has_its_place,
+                only_a_signed_store_leaves_entries,
+                a_checkpoint_is_kept_once,
             }
             search {
                 borrowers_are_found_by_name_and_end_of_phone,

@@ -47,6 +47,9 @@ async fn what_is_on_record_stays_as_it_is() {
     let database = database().await;
     let on_record = [
         ("event", "at = now()"),
+        ("audit_entry", "at = now()"),
+        ("audit_personal", "salt = content"),
+        ("audit_checkpoint", "at = now()"),
         ("click", "at = now()"),
         ("reply", "at = now()"),
         ("reply_reading", "at = now()"),

@@ -13,9 +13,9 @@ use dueherald::domain::{
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
-    ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook, RehomeScope,
-    RejectFilter, ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport, Stop, Store,
-    Subject, SuppressionChangeFilter, SuppressionFilter, WriteMode,
+    AuditFilter, ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook,
+    RehomeScope, RejectFilter, ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport,
+    Stop, Store, Subject, SuppressionChangeFilter, SuppressionFilter, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -272,6 +272,13 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         at: start(), id: m.id, attempt: 9, gateway: kannel(), reminder: sms(&m.name, START),
     }], Marks::default()),
     arm: |store, m| store.arm(&by_hand(), 1),
+    append: |store, m| store.append(&crate::store::audit::origin(), &[crate::store::audit::login(&m.name)]),
+    audit_entries: |store, m| store.audit_entries(&AuditFilter { limit: 10, ..AuditFilter::default() }),
+    audit_chain: |store, m| store.audit_chain(0, 10),
+    audit_head: |store, m| store.audit_head(),
+    add_checkpoint: |store, m| store.add_checkpoint(&crate::store::audit::checkpoint(m.id.0)),
+    checkpoints: |store, m| store.checkpoints(0, 10),
+    last_checkpoint: |store, m| store.last_checkpoint(),
     claim: |store, m| store.claim(&ClaimRequest {
         rate: Some(RateLimit { per_second: 500, burst: 500, per_day: None }),
         recent_contacts: Some(RecentContacts { contacts_within: TimeDelta::days(7), across_merchants: true, days_ahead: 2 }),
