@@ -81,6 +81,8 @@ words!(Action {
 impl Action {
     /// The actions that a token may allow: those that an endpoint of the API needs. The others belong to roles only.
     pub const OF_TOKENS: &'static [Self] = &[
+        Self::ReadLedger,
+        Self::ChangeLedger,
         Self::ReadPreferences,
         Self::ChangePreferences,
         Self::ReadReminders,

@@ -103,9 +103,49 @@ impl LedgerRow {
     }
 }
 
+/// A sound row about a borrower alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BorrowerUpdate {
+    /// The borrower.
+    pub borrower: BorrowerKey,
+    /// The borrower's name.
+    pub name: FieldUpdate<PersonName>,
+    /// Where SMS go.
+    pub phone: FieldUpdate<Phone>,
+    /// Where e-mail goes.
+    pub email: FieldUpdate<EmailAddress>,
+    /// The language of messages.
+    pub locale: FieldUpdate<Locale>,
+    /// The time zone of the borrower's local hours.
+    pub time_zone: FieldUpdate<chrono_tz::Tz>,
+    /// The number bound to the mall account.
+    pub account_phone: FieldUpdate<Phone>,
+    /// The expected answer to the page's question.
+    pub verifier: FieldUpdate<Verifier>,
+    /// The borrower's wishes about contact.
+    pub preferences: ContactPreferences,
+}
+
+/// Lays a row about a borrower over what is known. A verifier is kept as a hash under a key of `ring`; without a ring
+/// it is not kept, and what is known stays.
+#[must_use]
+pub fn merge_borrower(row: BorrowerUpdate, known: Option<Borrower>, ring: Option<&KeyRing>) -> Borrower {
+    let verifier = hashed(&row, ring);
+    let known = row.preferences.apply_to(known.unwrap_or_else(|| Borrower::unknown(row.borrower)));
+    Borrower {
+        name: row.name.apply_to(known.name),
+        phone: row.phone.apply_to(known.phone),
+        email: row.email.apply_to(known.email),
+        locale: row.locale.apply_to(known.locale),
+        time_zone: row.time_zone.apply_to(known.time_zone),
+        account_phone: row.account_phone.apply_to(known.account_phone),
+        verifier: verifier.apply_to(known.verifier),
+        ..known
+    }
+}
+
 /// Lays `row` over what is known. The result is what the ledger is to hold; compare it with what was there to see
-/// whether anything is to be written. A verifier is kept as a hash under a key of `ring`; without a ring it is not
-/// kept, and what is known stays.
+/// whether anything is to be written. The borrower is laid as by [`merge_borrower`].
 #[must_use]
 pub fn merge(
     row: LedgerRow,
@@ -113,8 +153,6 @@ pub fn merge(
     installment: Option<Installment>,
     ring: Option<&KeyRing>,
 ) -> (Borrower, Installment) {
-    let verifier = hashed(&row, ring);
-    let known = row.preferences.apply_to(borrower.unwrap_or_else(|| Borrower::unknown(row.borrower.clone())));
     let zero = row.amount.less(&row.amount);
     let before = installment.as_ref();
     let merged = Installment {
@@ -137,20 +175,21 @@ pub fn merge(
         amount: row.amount,
         due_date: row.due_date,
     };
-    let borrower = Borrower {
-        name: row.name.apply_to(known.name),
-        phone: row.phone.apply_to(known.phone),
-        email: row.email.apply_to(known.email),
-        locale: row.locale.apply_to(known.locale),
-        time_zone: row.time_zone.apply_to(known.time_zone),
-        account_phone: row.account_phone.apply_to(known.account_phone),
-        verifier: verifier.apply_to(known.verifier),
-        ..known
+    let of_borrower = BorrowerUpdate {
+        borrower: row.borrower,
+        name: row.name,
+        phone: row.phone,
+        email: row.email,
+        locale: row.locale,
+        time_zone: row.time_zone,
+        account_phone: row.account_phone,
+        verifier: row.verifier,
+        preferences: row.preferences,
     };
-    (borrower, merged)
+    (merge_borrower(of_borrower, borrower, ring), merged)
 }
 
-fn hashed(row: &LedgerRow, ring: Option<&KeyRing>) -> FieldUpdate<VerifierHash> {
+fn hashed(row: &BorrowerUpdate, ring: Option<&KeyRing>) -> FieldUpdate<VerifierHash> {
     match (&row.verifier, ring) {
         (FieldUpdate::Set(None), _) => FieldUpdate::Set(None),
         (FieldUpdate::Set(Some(verifier)), Some(ring)) => {

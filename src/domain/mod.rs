@@ -87,7 +87,7 @@ pub use installment::{Installment, InstallmentStatus, UnknownStatus};
 pub use intent::Intent;
 pub use jurisdiction::{Jurisdiction, UnknownJurisdiction};
 pub use key_ring::{BLIND_MARK, KeyRing, KeyRingError, MIN_KEY_BYTES};
-pub use ledger::{FieldUpdate, LedgerRow, merge};
+pub use ledger::{BorrowerUpdate, FieldUpdate, LedgerRow, merge, merge_borrower};
 pub use locale::{Locale, LocaleError};
 pub use merchant::{Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};

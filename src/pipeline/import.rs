@@ -260,6 +260,14 @@ fn stopped(cause: StopCause, line: u64, so_far: Summary) -> ImportError {
     ImportError::Stopped { cause, line, so_far: Box::new(so_far) }
 }
 
+/// Lets a later row answer for the refused records of its instalment.
+pub(super) fn answered_by(rejected: &mut Vec<RejectedRecord>, row: &LedgerRow) {
+    if rejected.iter().any(|record| record.is_of(row)) {
+        let left = |record: RejectedRecord| if record.is_of(row) { record.left_by(row) } else { Some(record) };
+        *rejected = std::mem::take(rejected).into_iter().filter_map(left).collect();
+    }
+}
+
 enum ImportMessage {
     Batch(RecordBatch),
     End(ImportEnd),
@@ -370,22 +378,13 @@ impl Reader {
         let written = match record.read {
             Ok(row) => {
                 let left_out = record.left_out.map_or(Ok(()), |left_out| self.leave_out(*left_out));
-                self.answered_by(&row);
+                answered_by(&mut self.batch.rejected, &row);
                 self.batch.rows.push(row);
                 left_out
             }
             Err(rejected) => self.refuse(rejected),
         };
         written.map_err(|error| (StopCause::Rejects(error), line))
-    }
-
-    /// A later row answers for the refused records of its instalment.
-    fn answered_by(&mut self, row: &LedgerRow) {
-        let rejected = &mut self.batch.rejected;
-        if rejected.iter().any(|record| record.is_of(row)) {
-            let left = |record: RejectedRecord| if record.is_of(row) { record.left_by(row) } else { Some(record) };
-            *rejected = std::mem::take(rejected).into_iter().filter_map(left).collect();
-        }
     }
 
     fn leave_out(&mut self, left_out: RejectedRow) -> io::Result<()> {

@@ -23,6 +23,7 @@ mod hold;
 mod holds;
 mod import;
 mod in_flight;
+mod ingest;
 mod lane_list;
 mod look_up;
 mod mailbox;
@@ -69,6 +70,7 @@ pub use gateway_handle::GatewayHandle;
 pub use guard::{Guard, GuardHold};
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
+pub use ingest::{IngestError, IngestJob, IngestReport, ItemOutcome, ItemResult, PartWriter, ingest};
 pub use mailbox::{MailboxError, MailboxSummary, empty};
 pub use masked_address::masked_address;
 pub use notice::{

@@ -11,9 +11,9 @@ use super::phone;
 use super::spreadsheet::{garbled, spoiled_identifier, without_invisible, without_placeholders};
 use super::{Column, preferences};
 use crate::domain::{
-    Amendment, BorrowerId, BorrowerKey, Currency, EmailAddress, FieldUpdate, InstallmentId, InstallmentStatus,
-    LedgerRow, Locale, Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind, RejectedRecord,
-    RouteKey, SourceName, Tags, Verifier, clean,
+    Amendment, BorrowerId, BorrowerKey, BorrowerUpdate, Currency, EmailAddress, FieldUpdate, InstallmentId,
+    InstallmentStatus, LedgerRow, Locale, Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind,
+    RejectedRecord, RouteKey, SourceName, Tags, Verifier, clean,
 };
 use crate::plan::read_time_zone;
 
@@ -49,6 +49,20 @@ pub(super) struct Checker {
     locale: Option<(Box<str>, Locale)>,
 }
 
+/// A merchant of the config, with the country of its national phone numbers.
+type KnownMerchant = (MerchantId, Option<country::Id>);
+
+/// The fields about the person who owes.
+struct PersonFields {
+    name: FieldUpdate<PersonName>,
+    phone: FieldUpdate<Phone>,
+    email: FieldUpdate<EmailAddress>,
+    locale: FieldUpdate<Locale>,
+    time_zone: FieldUpdate<Tz>,
+    account_phone: FieldUpdate<Phone>,
+    verifier: FieldUpdate<Verifier>,
+}
+
 impl Checker {
     pub(super) fn new(merchants: &BTreeMap<MerchantId, Merchant>) -> Self {
         let zones = merchants.iter().map(|(id, merchant)| (id.clone(), merchant.time_zone)).collect();
@@ -81,32 +95,19 @@ impl Checker {
             }
         };
         let due_date = required(cells, Column::DueDate, faults, date);
-        let (phone, account_phone) = match &merchant {
-            Some((_, country)) => phones(cells, *country, faults),
-            None => (FieldUpdate::Keep, FieldUpdate::Keep),
-        };
-        let verifier = said(cells, Column::Verifier, faults, |text| Verifier::read(text).map_err(fault_text));
-        let name = said(cells, Column::Name, faults, |text| PersonName::new(&legible(text)?).map_err(fault_text));
-        let email = said(cells, Column::Email, faults, |text| {
-            EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
-        });
-        let locale = said(cells, Column::Locale, faults, |text| self.locale(text));
-        let time_zone = said(cells, Column::TimeZone, faults, read_time_zone);
+        let person = self.person(cells, merchant.as_ref(), faults);
         let (sequence, of) = place_in_plan(cells, faults);
         let order_ref = said(cells, Column::OrderRef, faults, readable_text);
         let product = said(cells, Column::Product, faults, readable_text);
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
-        let zone = match &time_zone {
-            FieldUpdate::Set(Some(zone)) => *zone,
-            _ => merchant.as_ref().and_then(|(id, _)| self.zones.get(id)).copied().unwrap_or_default(),
-        };
-        let preferences = preferences::read(cells, zone, faults);
+        let preferences = preferences::read(cells, self.zone(&person, merchant.as_ref()), faults);
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
         let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
         if faults.refuse() {
             return None;
         }
         let (merchant, _) = merchant?;
+        let PersonFields { name, phone, email, locale, time_zone, account_phone, verifier } = person;
         Some(LedgerRow {
             borrower: BorrowerKey { merchant, id: borrower? },
             installment: installment?,
@@ -129,6 +130,50 @@ impl Checker {
             tags,
             preferences,
         })
+    }
+
+    /// The row about a borrower alone that `cells` make, if no fault refuses it; else as [`Checker::row`].
+    pub(super) fn borrower_row(&mut self, cells: &Cells<'_>, faults: &mut Faults) -> Option<BorrowerUpdate> {
+        check_forms(cells, faults);
+        let cells = &without_placeholders(&without_invisible(cells));
+        let merchant = self.merchant(cells, faults);
+        let borrower =
+            required(cells, Column::BorrowerId, faults, |text| BorrowerId::new(identifier(text)?).map_err(fault_text));
+        let person = self.person(cells, merchant.as_ref(), faults);
+        let preferences = preferences::read(cells, self.zone(&person, merchant.as_ref()), faults);
+        if faults.refuse() {
+            return None;
+        }
+        let PersonFields { name, phone, email, locale, time_zone, account_phone, verifier } = person;
+        let borrower = BorrowerKey { merchant: merchant?.0, id: borrower? };
+        Some(BorrowerUpdate { borrower, name, phone, email, locale, time_zone, account_phone, verifier, preferences })
+    }
+
+    /// The fields about the person who owes.
+    fn person(&mut self, cells: &Cells<'_>, merchant: Option<&KnownMerchant>, faults: &mut Faults) -> PersonFields {
+        let (phone, account_phone) = match merchant {
+            Some((_, country)) => phones(cells, *country, faults),
+            None => (FieldUpdate::Keep, FieldUpdate::Keep),
+        };
+        PersonFields {
+            phone,
+            account_phone,
+            verifier: said(cells, Column::Verifier, faults, |text| Verifier::read(text).map_err(fault_text)),
+            name: said(cells, Column::Name, faults, |text| PersonName::new(&legible(text)?).map_err(fault_text)),
+            email: said(cells, Column::Email, faults, |text| {
+                EmailAddress::new(text).map_err(|error| format!("{error} such as li.wei@example.com"))
+            }),
+            locale: said(cells, Column::Locale, faults, |text| self.locale(text)),
+            time_zone: said(cells, Column::TimeZone, faults, read_time_zone),
+        }
+    }
+
+    /// The time zone in which a hold until a date ends.
+    fn zone(&self, person: &PersonFields, merchant: Option<&KnownMerchant>) -> Tz {
+        match &person.time_zone {
+            FieldUpdate::Set(Some(zone)) => *zone,
+            _ => merchant.and_then(|(id, _)| self.zones.get(id)).copied().unwrap_or_default(),
+        }
     }
 
     /// The amendment in `cells`, to an instalment that the ledger knows, or all their faults in `faults`.
@@ -184,7 +229,7 @@ impl Checker {
         }
     }
 
-    fn merchant(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<(MerchantId, Option<country::Id>)> {
+    fn merchant(&self, cells: &Cells<'_>, faults: &mut Faults) -> Option<KnownMerchant> {
         required(cells, Column::Merchant, faults, |text| {
             let known = self.merchants.get_key_value(text).map(|(id, country)| (id.clone(), *country));
             known.ok_or_else(|| format!("is unknown; configured: {}", self.merchant_list()))

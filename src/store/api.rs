@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::StoreError;
+use super::{LedgerPart, LedgerPartResult, StoreError};
 use crate::domain::{Action, AddressKey, ManualChange, MerchantId, NewReminder, ReminderId, Suppression, TokenDigest};
 
 /// How long the first answer to a request is kept, from its arrival.
@@ -36,6 +36,16 @@ pub trait ApiStore: Debug + Send + Sync {
     /// Begins a request under its key, with a lease on the store's clock. Of several at once one begins. Who comes
     /// after the lease ran out takes over. Answers that are older than [`REQUEST_KEPT`] are forgotten.
     async fn begin_request(&self, request: &KeyedRequest) -> Result<RequestStart, StoreError>;
+
+    /// Writes a part of the ledger for a request that has not ended, and renews its lease, in one transaction. `None`,
+    /// and nothing is written, if it has ended, or another try has taken over. Rows end what is kept of their
+    /// instalments as by [`RejectStore::import_batch`](super::RejectStore::import_batch).
+    async fn write_part(
+        &self,
+        claim: &RequestClaim,
+        lease: TimeDelta,
+        part: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError>;
 
     /// Ends a request: its effect, if it has one, and its answer are one transaction. `None`, and nothing is done, if
     /// another one has taken over.

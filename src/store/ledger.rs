@@ -8,8 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{LedgerRow, StoreError};
 use crate::domain::{
-    Amendment, AmendmentResult, BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, ManualPreferences,
-    MerchantId, SourceName,
+    Amendment, AmendmentResult, BorrowerId, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId,
+    ManualPreferences, MerchantId, RejectedRecord, SourceName,
 };
 use crate::plan::{Account, Due, RecentContacts};
 
@@ -72,6 +72,38 @@ pub enum Change {
     Same,
 }
 
+/// Rows that are written in one transaction, as a part of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LedgerPart {
+    /// Borrowers alone.
+    pub borrowers: Vec<BorrowerUpdate>,
+    /// Instalments.
+    pub rows: Vec<LedgerRow>,
+    /// Refused records, none older than the rows.
+    pub rejected: Vec<RejectedRecord>,
+    /// Payments, none older than rows and records of its instalment.
+    pub amendments: Vec<Amendment>,
+}
+
+impl LedgerPart {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.borrowers.is_empty() && self.rows.is_empty() && self.rejected.is_empty() && self.amendments.is_empty()
+    }
+}
+
+/// The result of a part: one for each row, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LedgerPartResult {
+    /// Of the borrowers.
+    pub borrowers: Vec<Change>,
+    /// Of the instalments.
+    pub rows: Vec<Change>,
+    /// Of the payments.
+    pub amendments: Vec<AmendmentResult>,
+}
+
 /// Whether what is written is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteMode {
@@ -126,6 +158,8 @@ pub struct InstallmentFilter {
     pub installment: Option<InstallmentId>,
     /// Of this order, as the lender writes its number.
     pub order_ref: Option<String>,
+    /// Behind this one of the merchant, the last of the page before: its due date and number.
+    pub after: Option<(NaiveDate, InstallmentId)>,
     /// At most so many.
     pub limit: u32,
 }

@@ -69,7 +69,9 @@ pub use funnel::FunnelStore;
 pub use gateway_state::GatewayStateStore;
 pub use hold::HoldStore;
 pub use incarnation::IncarnationStore;
-pub use ledger::{Change, DueCursor, InstallmentFilter, LedgerStore, PreferencesRecord, WriteMode};
+pub use ledger::{
+    Change, DueCursor, InstallmentFilter, LedgerPart, LedgerPartResult, LedgerStore, PreferencesRecord, WriteMode,
+};
 pub use memory::MemoryStore;
 pub use message::SentMessage;
 pub use notice::{HeldMessage, NoticeCount, NoticeStore};

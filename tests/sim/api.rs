@@ -1,10 +1,11 @@
 //! Tokens and keyed requests: the daemons of the simulation have no API.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::domain::TokenDigest;
 use dueherald::store::{
-    ApiStore, KeptAnswer, KeyedRequest, NewToken, RequestClaim, RequestEnd, RequestStart, StoreError, TokenRecord,
+    ApiStore, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, RequestClaim, RequestEnd, RequestStart,
+    StoreError, TokenRecord,
 };
 
 use crate::store::FaultyStore;
@@ -33,6 +34,15 @@ impl ApiStore for FaultyStore {
 
     async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
         self.inner().end_request(claim, end).await
+    }
+
+    async fn write_part(
+        &self,
+        claim: &RequestClaim,
+        lease: TimeDelta,
+        part: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError> {
+        self.inner().write_part(claim, lease, part).await
     }
 
     async fn release_request(&self, claim: &RequestClaim) -> Result<(), StoreError> {

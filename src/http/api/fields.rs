@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use super::body::no_object;
 use super::problem::{FieldFault, Problem, ProblemKind};
 use crate::domain::FieldUpdate;
 
@@ -23,7 +24,7 @@ impl Fields {
     pub(super) fn of_body(value: Value) -> Result<Self, Problem> {
         match value {
             Value::Object(values) => Ok(Self::new(values, Some(String::new()))),
-            _ => Err(Problem::new(ProblemKind::Invalid, "the body is no JSON object")),
+            _ => Err(no_object()),
         }
     }
 
@@ -81,6 +82,17 @@ impl Fields {
     pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
         let wanted = || format!("{name} is no whole number from {} to {}", range.start(), range.end());
         self.read(name, |text| text.parse().ok().filter(|number| range.contains(number)).ok_or_else(wanted))
+    }
+
+    /// A whole number of a body.
+    pub(super) fn whole(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(name).filter(|value| !value.is_null())?;
+        let number =
+            value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+        if number.is_none() {
+            self.fault(name, format!("{name} is no whole number from {} to {}", range.start(), range.end()));
+        }
+        number
     }
 
     /// Notes that a field is missing, unless it has a mistake already.

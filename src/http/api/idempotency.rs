@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::fields::Fields;
 use super::problem::{KeptProblem, Problem, ProblemKind};
 use crate::http::Fingerprint;
-use crate::store::{KeptAnswer, KeyedRequest, RequestEnd, RequestStart};
+use crate::store::{KeptAnswer, KeyedRequest, RequestClaim, RequestEnd, RequestStart};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -29,13 +29,37 @@ const MAX_KEY: usize = 255;
 
 /// How long a request may take before another one takes over. A request that takes longer and is still alive does no
 /// harm: its effect is undone.
-const LEASE: TimeDelta = TimeDelta::seconds(10);
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(10);
+
+/// The key under which a request counts once, with what tells the request from others.
+#[derive(Debug)]
+pub(super) struct RequestKey {
+    key: String,
+    fingerprint: Sha256,
+}
+
+impl RequestKey {
+    /// The key of a request whose body has not been read yet.
+    pub(super) fn of(request: &Request) -> Result<Self, Problem> {
+        let key = key(request.headers())?;
+        let caller: Option<&Caller> = request.extensions().get();
+        let target = format!("{} {}", request.method(), request.uri());
+        // Keyed by the token, so that nobody who reads the database finds the body by trying.
+        let seal = caller.map_or(&[][..], |caller| caller.seal());
+        let fingerprint = Sha256::new().chain_update(seal).chain_update(target).chain_update([0]);
+        Ok(Self { key, fingerprint })
+    }
+
+    /// The same with the body.
+    pub(super) fn sealed(self, body: &[u8]) -> Self {
+        Self { fingerprint: self.fingerprint.chain_update(body), ..self }
+    }
+}
 
 /// The body of a POST, with the key under which it counts once.
 #[derive(Debug)]
 pub(super) struct KeyedBody {
-    key: String,
-    fingerprint: Fingerprint,
+    key: RequestKey,
     body: JsonBody,
 }
 
@@ -50,14 +74,9 @@ impl FromRequest<Api> for KeyedBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let key = key(request.headers())?;
-        let caller: Option<Caller> = request.extensions().get().cloned();
-        let target = format!("{} {}", request.method(), request.uri());
+        let key = RequestKey::of(&request)?;
         let body = JsonBody::from_request(request, api).await?;
-        // Keyed by the token, so that nobody who reads the database finds the body by trying.
-        let seal = caller.as_ref().map_or(&[][..], |caller| caller.seal());
-        let hash = Sha256::new().chain_update(seal).chain_update(target).chain_update([0]).chain_update(&body.bytes);
-        Ok(Self { key, fingerprint: hash.finalize().into(), body })
+        Ok(Self { key: key.sealed(&body.bytes), body })
     }
 }
 
@@ -85,41 +104,68 @@ pub(super) async fn once(
     body: &KeyedBody,
     act: impl Future<Output = Result<RequestEnd, Problem>>,
 ) -> Result<Response, Problem> {
-    let (token, key, fingerprint) = (caller.id().to_owned(), body.key.clone(), body.fingerprint);
-    let request = KeyedRequest { token, key, fingerprint, lease: LEASE };
-    let claim = match api.patiently(api.store().begin_request(&request)).await? {
-        RequestStart::Begun(claim) => claim,
-        RequestStart::Answered(answer) => {
-            let mut response = respond(&answer);
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            return Ok(response);
-        }
-        RequestStart::Running => return Err(still_running()),
+    match begin(api, caller, &body.key).await? {
+        Beginning::Answered(answer) => Ok(replayed(respond(&answer))),
+        Beginning::Begun(claim) => Ok(respond(&finish(api, &claim, act.await).await?)),
+    }
+}
+
+/// How a request begins.
+pub(super) enum Beginning {
+    /// It is the first, or takes over.
+    Begun(RequestClaim),
+    /// It was answered before.
+    Answered(KeptAnswer),
+}
+
+/// Begins a request under its key.
+pub(super) async fn begin(api: &Api, caller: &Caller, key: &RequestKey) -> Result<Beginning, Problem> {
+    let RequestKey { key, fingerprint } = key;
+    let fingerprint: Fingerprint = fingerprint.clone().finalize().into();
+    let request = KeyedRequest { token: caller.id().to_owned(), key: key.clone(), fingerprint, lease: LEASE };
+    match api.patiently(api.store().begin_request(&request)).await? {
+        RequestStart::Begun(claim) => Ok(Beginning::Begun(claim)),
+        RequestStart::Answered(answer) => Ok(Beginning::Answered(answer)),
+        RequestStart::Running => Err(still_running()),
         RequestStart::Different => {
             let text = "another request had this Idempotency-Key; a changed request needs a new key";
-            return Err(Problem::new(ProblemKind::KeyReused, text));
+            Err(Problem::new(ProblemKind::KeyReused, text))
         }
-    };
-    let end = match act.await {
+    }
+}
+
+/// Ends a request with what was prepared for it.
+pub(super) async fn finish(
+    api: &Api,
+    claim: &RequestClaim,
+    end: Result<RequestEnd, Problem>,
+) -> Result<KeptAnswer, Problem> {
+    let end = match end {
         Ok(end) => Ok(end),
         Err(problem) => problem.kept().map(RequestEnd::Answer).ok_or(problem),
     };
     let ended = match end {
-        Ok(end) => api.patiently(api.store().end_request(&claim, &end)).await.map_err(Problem::from),
+        Ok(end) => api.patiently(api.store().end_request(claim, &end)).await.map_err(Problem::from),
         Err(problem) => Err(problem),
     };
     match ended {
-        Ok(Some(answer)) => Ok(respond(&answer)),
+        Ok(Some(answer)) => Ok(answer),
         Ok(None) => Err(still_running()),
         Err(problem) => {
             // Where this fails as well, the lease runs out by itself. What was committed after all stays.
-            _ = api.patiently(api.store().release_request(&claim)).await;
+            _ = api.patiently(api.store().release_request(claim)).await;
             Err(problem)
         }
     }
 }
 
-fn still_running() -> Problem {
+/// Marks an answer as one that was given before.
+pub(super) fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+pub(super) fn still_running() -> Problem {
     let text = "the first request with this Idempotency-Key still runs; ask again for its answer";
     let wait = LEASE.to_std().unwrap_or_default();
     Problem::new(ProblemKind::StillRunning, text).after(wait)
@@ -131,7 +177,8 @@ pub(super) fn kept(status: StatusCode, body: &impl serde::Serialize) -> KeptAnsw
     KeptAnswer { status: status.as_u16(), body: serde_json::to_string(body).unwrap_or_default() }
 }
 
-fn respond(answer: &KeptAnswer) -> Response {
+/// The response of a kept answer.
+pub(super) fn respond(answer: &KeptAnswer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.is_success() {
         let kind = HeaderValue::from_static("application/json");

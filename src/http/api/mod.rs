@@ -6,19 +6,26 @@
 //! | `request_id` | the id of a request, in the answer and in the log |
 //! | `problem` | refusals, as RFC 9457 problems |
 //! | `path`, `body`, `fields` | ids in paths; bounded bodies, and their fields by name |
+//! | `batch` | bodies with up to 10,000 items |
 //! | `idempotency` | requests that count once |
-//! | `preferences`, `reminders`, `explain`, `suppressions`, `routes` | one resource each |
+//! | `ledger`, `ledger_schema` | borrowers and instalments in batches, and the fields of their items |
+//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes` | one resource each |
 //! | `openapi` | the OpenAPI document, and the same as a page |
 //!
 //! To add an endpoint: write its handler into the module of its resource, and its line into [`endpoints`]. The line
 //! names the action that a token must allow; there is no endpoint without a line. What belongs to a merchant that the
 //! token is not for is answered as if it did not exist.
 
+mod batch;
 mod body;
+mod borrowers;
 mod caller;
 mod explain;
 mod fields;
 mod idempotency;
+mod installments;
+mod ledger;
+mod ledger_schema;
 mod openapi;
 mod path;
 mod preferences;
@@ -36,7 +43,10 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use tokio::sync::Semaphore;
 
+use self::batch::BATCHES_AT_ONCE;
+pub use self::batch::{MAX_BATCH_BODY, MAX_BATCH_ITEMS};
 pub use self::body::MAX_API_BODY;
 use self::caller::ConfigTokens;
 use self::problem::Problem;
@@ -66,6 +76,8 @@ pub struct Api {
     tokens: ConfigTokens,
     /// By the id of the token.
     quota: Arc<Quota<String>>,
+    /// The places for batches.
+    batches: Arc<Semaphore>,
 }
 
 impl Api {
@@ -76,6 +88,7 @@ impl Api {
         Self {
             tokens: ConfigTokens::new(&api.tokens),
             quota: Arc::new(Quota::new(api.requests_per_minute, MINUTE, Arc::clone(&app.clock))),
+            batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
             app: Arc::new(app.for_visitors()),
         }
     }
@@ -121,12 +134,19 @@ impl Endpoint {
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {
     use Action::{
-        ChangePreferences, ChangeSuppressions, Explain, ReadPreferences, ReadReminders, ReadRoutes, ReadSuppressions,
-        Resend,
+        ChangeLedger, ChangePreferences, ChangeSuppressions, Explain, ReadLedger, ReadPreferences, ReadReminders,
+        ReadRoutes, ReadSuppressions, Resend,
     };
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     const PREFERENCES: &str = "/api/v1/borrowers/{merchant}/{borrower}/preferences";
+    const BORROWERS: &str = "/api/v1/borrowers";
+    const INSTALLMENTS: &str = "/api/v1/installments";
     vec![
+        Endpoint::new(post.clone(), BORROWERS, ChangeLedger, ledger::add_borrowers),
+        Endpoint::new(post.clone(), "/api/v1/borrowers/search", ReadLedger, borrowers::search),
+        Endpoint::new(get.clone(), "/api/v1/borrowers/{merchant}/{borrower}", ReadLedger, borrowers::show),
+        Endpoint::new(post.clone(), INSTALLMENTS, ChangeLedger, ledger::add_installments),
+        Endpoint::new(get.clone(), INSTALLMENTS, ReadLedger, installments::list),
         Endpoint::new(get.clone(), PREFERENCES, ReadPreferences, preferences::show),
         Endpoint::new(patch, PREFERENCES, ChangePreferences, preferences::change),
         Endpoint::new(get.clone(), "/api/v1/reminders", ReadReminders, reminders::list),

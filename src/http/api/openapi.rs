@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemKind};
-use super::{endpoints, explain, preferences, reminders, routes, suppressions};
+use super::{
+    borrowers, endpoints, explain, installments, ledger, ledger_schema, preferences, reminders, routes, suppressions,
+};
 use crate::domain::Action;
 use crate::http::page::CSS;
 
@@ -18,6 +20,11 @@ use crate::http::page::CSS;
 #[openapi(
     info(title = "dueherald", description = "Reminders of instalments: what was sent, why or why not, and once more."),
     paths(
+        ledger::add_borrowers,
+        borrowers::search,
+        borrowers::show,
+        ledger::add_installments,
+        installments::list,
         preferences::show,
         preferences::change,
         reminders::list,
@@ -30,7 +37,8 @@ use crate::http::page::CSS;
         routes::list,
         document,
         docs,
-    )
+    ),
+    components(schemas(ledger_schema::BorrowerItem, ledger_schema::InstallmentItem))
 )]
 struct Document;
 

@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::fields::Fields;
 use super::path::PathIds;
 use super::problem::{Problem, ProblemBody, ProblemKind};
-use crate::domain::{Borrower, BorrowerKey, Channel, ContactPreferences, Locale, ManualPreferences, Merchant};
+use crate::domain::{Borrower, BorrowerKey, Channel, ContactPreferences, Hold, Locale, ManualPreferences, Merchant};
 use crate::pipeline::hold;
 use crate::plan::local_date;
 
@@ -155,9 +155,15 @@ pub(super) struct PreferencesView {
 
 /// Why and until when nothing is sent.
 #[derive(Debug, Serialize, ToSchema)]
-struct HoldView {
+pub(super) struct HoldView {
     reason: String,
     until: Option<DateTime<Utc>>,
+}
+
+impl HoldView {
+    pub(super) fn of(hold: Hold) -> Self {
+        Self { reason: hold.reason, until: hold.until }
+    }
 }
 
 impl PreferencesView {
@@ -165,7 +171,7 @@ impl PreferencesView {
         Self {
             merchant: borrower.key.merchant.to_string(),
             borrower: borrower.key.id.to_string(),
-            hold: borrower.hold.map(|hold| HoldView { reason: hold.reason, until: hold.until }),
+            hold: borrower.hold.map(HoldView::of),
             language: borrower.locale.map(|locale| locale.to_string()),
             channel: borrower.preferred_channel,
             hours: borrower.preferred_hours.map(|hours| hours.to_string()),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::TokenDigest;
 use crate::store::audit_entries;
 use crate::store::{
-    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
-    RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord, WriteMode,
+    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, REQUEST_KEPT,
+    RequestClaim, RequestEnd, RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord, WriteMode,
 };
 
 /// The tables of the API.
@@ -118,6 +118,25 @@ impl ApiStore for MemoryStore {
             entry.answer = Some(answer.clone());
         }
         Ok(Some(answer))
+    }
+
+    async fn write_part(
+        &self,
+        claim: &RequestClaim,
+        lease: TimeDelta,
+        part: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let Some(entry) = tables.api.claimed(claim) else { return Ok(None) };
+        entry.lease_until = now + lease;
+        let ledger = &mut tables.ledger;
+        let borrowers = part.borrowers.iter().map(|row| ledger.import_borrower(row, now)).collect();
+        let rows = part.rows.iter().cloned().map(|row| ledger.import(row, now)).collect();
+        part.rejected.iter().cloned().for_each(|record| ledger.rejects.keep(record, now));
+        let amendments = ledger.amend(&part.amendments, None, WriteMode::Commit, now);
+        tables.release_not_rejected(now);
+        Ok(Some(LedgerPartResult { borrowers, rows, amendments }))
     }
 
     async fn release_request(&self, claim: &RequestClaim) -> Result<(), StoreError> {

@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing,
-    ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason,
+    AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId,
+    KeyRing, ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason, merge_borrower,
 };
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
 use crate::store::{
@@ -125,6 +125,21 @@ impl Ledger {
         self.borrowers.insert(borrower.key.clone(), borrower);
         self.note_settled(&installment, now);
         self.installments.insert(place, installment);
+        change
+    }
+
+    pub(super) fn import_borrower(&mut self, row: &BorrowerUpdate, now: DateTime<Utc>) -> Change {
+        let was = self.borrowers.get(&row.borrower).cloned();
+        let borrower = merge_borrower(row.clone(), was.clone(), self.ring.as_deref());
+        let change = match was {
+            None => Change::New,
+            Some(known) if known == borrower => Change::Same,
+            Some(_) => Change::Changed,
+        };
+        self.borrowers.insert(borrower.key.clone(), borrower);
+        if change == Change::Changed {
+            self.write_down_borrower(&row.borrower, now);
+        }
         change
     }
 
@@ -339,6 +354,7 @@ impl Ledger {
                 && filter.borrower.as_ref().is_none_or(|borrower| *borrower == one.borrower)
                 && filter.installment.as_ref().is_none_or(|id| *id == one.id)
                 && filter.order_ref.as_ref().is_none_or(|order| one.order_ref.as_ref() == Some(order))
+                && filter.after.as_ref().is_none_or(|(date, id)| (one.due_date, &one.id) > (*date, id))
         };
         let mut found: Vec<_> = self.installments.values().filter(matching).cloned().collect();
         found.sort_by(|a, b| (a.due_date, &a.id).cmp(&(b.due_date, &b.id)));

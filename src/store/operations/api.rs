@@ -1,19 +1,19 @@
 //! Tokens of the API, and requests that count once.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Db, SqlStore, Tx, audit, ledger, outbox, reports, suppression, suppression_changes};
+use super::{Db, SqlStore, Tx, audit, ledger, outbox, rejects, reports, sources, suppression, suppression_changes};
 use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
 use crate::store::audit_entries;
 use crate::store::sql::api::{
-    ADD_TOKEN, BEGIN, CLEAR, END, NOTE_USE, RELEASE, REQUEST, REVOKE_TOKEN, RequestRow, TOKEN, TOKENS, TokenRow,
+    ADD_TOKEN, BEGIN, CLEAR, END, LEASE, NOTE_USE, REQUEST, REVOKE_TOKEN, RequestRow, TOKEN, TOKENS, TokenRow,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{
-    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, RequestClaim, RequestEnd,
-    RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord,
+    ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, REQUEST_KEPT,
+    RequestClaim, RequestEnd, RequestStart, StoreError, TOKEN_USE_GRAIN, TokenRecord,
 };
 
 #[async_trait]
@@ -124,18 +124,55 @@ impl ApiStore for SqlStore {
         Ok(Some(answer))
     }
 
+    async fn write_part(
+        &self,
+        claim: &RequestClaim,
+        lease: TimeDelta,
+        part: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let until = self.now(&mut tx).await?.0 + lease;
+        if !move_lease(&mut tx, claim, Moment(until)).await? {
+            return Ok(tx.finish(None).await);
+        }
+        let now = self.given_now();
+        let mut result = LedgerPartResult::default();
+        if !part.borrowers.is_empty() {
+            result.borrowers = ledger::import_borrowers(&mut tx, &part.borrowers, now).await?;
+        }
+        let mut ended = Vec::new();
+        if !part.rows.is_empty() {
+            (result.rows, ended) = ledger::import(&mut tx, &part.rows, now).await?;
+        }
+        rejects::keep(&mut tx, part.rejected.iter().cloned(), now).await?;
+        if !part.amendments.is_empty() {
+            let (amended, ended_by_payment) = sources::amend(&mut tx, &part.amendments, None, now).await?;
+            result.amendments = amended;
+            ended.extend(ended_by_payment);
+        }
+        rejects::release(self, &mut tx, ended).await?;
+        tx.commit().await?;
+        Ok(Some(result))
+    }
+
     async fn release_request(&self, claim: &RequestClaim) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let now = self.now(&mut tx).await?;
-        sqlx::query::<Db>(RELEASE)
-            .bind(&claim.token)
-            .bind(&claim.key)
-            .bind(claim.attempt)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        move_lease(&mut tx, claim, now).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Moves the end of a lease. `false` if the request has ended or was taken over.
+async fn move_lease(tx: &mut Tx, claim: &RequestClaim, until: Moment) -> Result<bool, StoreError> {
+    let moved = sqlx::query::<Db>(LEASE)
+        .bind(&claim.token)
+        .bind(&claim.key)
+        .bind(claim.attempt)
+        .bind(until)
+        .execute(&mut **tx)
+        .await?;
+    Ok(moved.rows_affected() > 0)
 }
 
 /// A request that is there already.

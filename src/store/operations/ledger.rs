@@ -9,8 +9,8 @@ use chrono::NaiveDate;
 use super::schema::end;
 use super::{Batch, Db, SqlStore, Tx, borrower, contacts, installment, rejects, scan, sources};
 use crate::domain::{
-    Amendment, AmendmentResult, Borrower, BorrowerKey, Channel, Installment, InstallmentId, KeyRing, MerchantId,
-    SourceName, Suppression,
+    Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId, KeyRing,
+    MerchantId, SourceName, Suppression,
 };
 use crate::plan::{Account, Due, RecentContacts};
 use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
@@ -111,21 +111,43 @@ pub(super) async fn import(
     Ok((changes, ended))
 }
 
-async fn read_known(tx: &mut Tx, rows: &[LedgerRow]) -> Result<ImportBatch, StoreError> {
-    let keys: BTreeSet<_> = rows.iter().map(|row| &row.borrower).collect();
-    let keys = Vec::from_iter(keys);
-    let borrowers: Vec<KnownBorrowerRow> = Batch::of(&keys)
+/// Writes rows about borrowers alone. Gives what each was.
+pub(super) async fn import_borrowers(
+    tx: &mut Tx,
+    rows: &[BorrowerUpdate],
+    now: Option<Moment>,
+) -> Result<Vec<Change>, StoreError> {
+    let borrowers = known_borrowers(tx, rows.iter().map(|row| &row.borrower)).await?;
+    let mut import_batch = ImportBatch::known(borrowers, Vec::new(), tx.ring());
+    let changes = rows.iter().map(|row| import_batch.apply_borrower(row)).collect();
+    let (added, changed) = import_batch.dirty_borrowers();
+    write_borrowers(tx, &added, borrower::ADD).await?;
+    write_borrowers(tx, &changed, borrower::UPSERT).await?;
+    let changed: Vec<_> = changed.iter().map(|borrower| &borrower.key).collect();
+    scan::write_down_borrowers(tx, &changed, now).await?;
+    Ok(changes)
+}
+
+async fn known_borrowers<'k>(
+    tx: &mut Tx,
+    keys: impl Iterator<Item = &'k BorrowerKey>,
+) -> Result<Vec<Borrower>, StoreError> {
+    let keys = Vec::from_iter(keys.collect::<BTreeSet<_>>());
+    let rows: Vec<KnownBorrowerRow> = Batch::of(&keys)
         .column(|key| key.merchant.as_str())?
         .column(|key| key.id.as_str())?
         .query_as(borrower::OF_BATCH)?
         .fetch_all(&mut **tx)
         .await?;
+    let ring = tx.ring();
+    rows.into_iter().map(|row| row.borrower(ring.as_deref())).collect()
+}
+
+async fn read_known(tx: &mut Tx, rows: &[LedgerRow]) -> Result<ImportBatch, StoreError> {
+    let borrowers = known_borrowers(tx, rows.iter().map(|row| &row.borrower)).await?;
     let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment)).collect();
     let installments = known_installments(tx, &keys).await?;
-    let ring = tx.ring();
-    let read = |row: KnownBorrowerRow| row.borrower(ring.as_deref());
-    let borrowers = borrowers.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(ImportBatch::known(borrowers, installments, ring))
+    Ok(ImportBatch::known(borrowers, installments, tx.ring()))
 }
 
 pub(super) async fn known_installments(
@@ -264,6 +286,8 @@ pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Res
         .bind(filter.installment.as_ref().map(|installment| installment.as_str()))
         .bind(filter.order_ref.as_deref())
         .bind(i64::from(filter.limit))
+        .bind(filter.after.as_ref().map(|(due_date, _)| *due_date))
+        .bind(filter.after.as_ref().map(|(_, id)| id.as_str()))
         .fetch_all(&mut **tx)
         .await?;
     read_installments(rows)

@@ -228,7 +228,7 @@ async fn of_keys<'k>(
 }
 
 /// Keeps records; of several under one key the last.
-async fn keep(
+pub(super) async fn keep(
     tx: &mut Tx,
     records: impl IntoIterator<Item = RejectedRecord>,
     now: Option<Moment>,

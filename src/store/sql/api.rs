@@ -53,8 +53,8 @@ pub(in crate::store) const END: &str = "
     update api_request set status = $4, answer = $5
     where token = $1 and key = $2 and attempt = $3 and status is null";
 
-/// Ends the lease of a request. Binds: token, key, attempt, now.
-pub(in crate::store) const RELEASE: &str = "
+/// Moves the end of the lease of a request that has not ended. Binds: token, key, attempt, end.
+pub(in crate::store) const LEASE: &str = "
     update api_request set lease_until = $4 where token = $1 and key = $2 and attempt = $3 and status is null";
 
 #[derive(FromRow)]

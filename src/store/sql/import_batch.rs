@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{
-    AmendmentResult, Borrower, BorrowerKey, Installment, InstallmentId, KeyRing, MerchantId, RejectedRecord,
+    AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Installment, InstallmentId, KeyRing, MerchantId,
+    RejectedRecord, merge_borrower,
 };
 use crate::store::{Change, LedgerRow, merge};
 
@@ -76,6 +77,22 @@ impl ImportBatch {
             (false, true) => Change::Changed,
             (false, false) => Change::Same,
         }
+    }
+
+    /// Lays a row about a borrower over what is known by now.
+    pub(in crate::store) fn apply_borrower(&mut self, row: &BorrowerUpdate) -> Change {
+        let known = self.borrowers.get(&row.borrower);
+        let borrower = merge_borrower(row.clone(), known.map(|page| page.holds.clone()), self.ring.as_deref());
+        let change = match known {
+            None => Change::New,
+            Some(page) if page.holds == borrower => Change::Same,
+            Some(_) => Change::Changed,
+        };
+        if change != Change::Same {
+            let is_new = known.is_none_or(|page| page.is_new);
+            self.borrowers.insert(borrower.key.clone(), BatchFacts { holds: borrower, dirty: true, is_new });
+        }
+        change
     }
 
     /// Applies a payment that waited for its instalment. `None` if it did not wait, or the batch does not touch the

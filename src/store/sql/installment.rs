@@ -127,19 +127,21 @@ pub(in crate::store) const DUE_PAGE: &str = due_rows!(
     ""
 );
 
-/// The instalments that match a filter, whose clauses come in between. Binds: merchant, borrower, number, order, limit.
+/// The instalments that match a filter, whose clauses come in between. Binds: merchant, borrower, number, order, limit,
+/// due date and number to go on behind.
 pub(in crate::store) const MATCHING: [&str; 2] = [
     concat!("select i.merchant, i.borrower_id, i.due_date, ", installment_columns!(), " from installment i where true"),
     " order by i.due_date, i.installment_id, i.merchant limit $5",
 ];
 
 /// The clauses of a filter.
-pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 4] {
+pub(in crate::store) fn narrow(filter: &InstallmentFilter) -> [Clause; 5] {
     [
         (filter.merchant.is_some(), "i.merchant = $1"),
         (filter.borrower.is_some(), "i.borrower_id = $2"),
         (filter.installment.is_some(), "i.installment_id = $3"),
         (filter.order_ref.is_some(), "i.order_ref = $4"),
+        (filter.after.is_some(), "(i.due_date, i.installment_id) > ($6, $7)"),
     ]
 }
 

@@ -1,12 +1,13 @@
 //! Tokens of the API, and requests that count once.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::TaskStore;
 use crate::domain::TokenDigest;
 use crate::store::{
-    ApiStore, KeptAnswer, KeyedRequest, NewToken, RequestClaim, RequestEnd, RequestStart, StoreError, TokenRecord,
+    ApiStore, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, RequestClaim, RequestEnd, RequestStart,
+    StoreError, TokenRecord,
 };
 
 #[async_trait]
@@ -38,6 +39,16 @@ impl ApiStore for TaskStore {
     async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
         let (claim, end) = (claim.clone(), end.clone());
         self.run(|store| async move { store.end_request(&claim, &end).await }).await
+    }
+
+    async fn write_part(
+        &self,
+        claim: &RequestClaim,
+        lease: TimeDelta,
+        part: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError> {
+        let (claim, part) = (claim.clone(), part.clone());
+        self.run(|store| async move { store.write_part(&claim, lease, &part).await }).await
     }
 
     async fn release_request(&self, claim: &RequestClaim) -> Result<(), StoreError> {

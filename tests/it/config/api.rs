@@ -61,7 +61,7 @@ fn a_token_has_a_name_and_may_come_from_the_environment() {
 )]
 #[case::of_no_action(
     "tokens = [{ name = \"crm\", token = \"T\", merchants = [\"mall\"], actions = [\"all\"] }]",
-    "tokens[crm].actions: \"all\" is unknown; write \"read_preferences\", \"change_preferences\", "
+    "tokens[crm].actions: \"all\" is unknown; write \"read_ledger\", \"change_ledger\", "
 )]
 fn a_mistaken_token_is_told(#[case] section: &str, #[case] expected: &str) {
     let told = told(&with_api(&section.replace("\"T\"", &format!("{TOKEN:?}")).replace("REST", REST)), &[]);

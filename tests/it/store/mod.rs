@@ -22,6 +22,7 @@ mod inside;
 mod landing;
 mod lanes;
 mod ledger;
+mod ledger_parts;
 mod listing;
 mod messages;
 mod notices;
@@ -119,6 +120,12 @@ macro_rules! every_case_on {
                 of_many_at_once_each_has_its_place,
                 only_a_signed_store_leaves_entries,
                 a_checkpoint_is_kept_once,
+            }
+            ledger_parts {
+                a_part_is_written_while_its_request_runs,
+                who_was_taken_over_writes_nothing,
+                borrowers_come_without_instalments,
+                payments_come_behind_rows_and_records,
             }
             search {
                 borrowers_are_found_by_name_and_end_of_phone,

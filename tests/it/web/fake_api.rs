@@ -1,10 +1,11 @@
 //! Pages have no tokens, and make no requests that count once.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::domain::TokenDigest;
 use dueherald::store::{
-    ApiStore, KeptAnswer, KeyedRequest, NewToken, RequestClaim, RequestEnd, RequestStart, StoreError, TokenRecord,
+    ApiStore, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, RequestClaim, RequestEnd, RequestStart,
+    StoreError, TokenRecord,
 };
 
 use super::fake::FakeStore;
@@ -32,6 +33,15 @@ impl ApiStore for FakeStore {
     }
 
     async fn end_request(&self, _: &RequestClaim, _: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
+        unreachable!("no page has a key")
+    }
+
+    async fn write_part(
+        &self,
+        _: &RequestClaim,
+        _: TimeDelta,
+        _: &LedgerPart,
+    ) -> Result<Option<LedgerPartResult>, StoreError> {
         unreachable!("no page has a key")
     }
 

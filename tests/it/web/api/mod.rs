@@ -1,9 +1,11 @@
 //! `/api/v1/…`, as a lender's own system meets it.
 
+mod ledger;
 mod once;
 mod openapi;
 mod preferences;
 mod resources;
+mod schema;
 mod shape;
 mod tokens;
 
@@ -31,7 +33,7 @@ const OLD_TOKEN: &str = "the-token-before-that-is-replaced-1";
 const READER_TOKEN: &str = "a-token-for-reading-of-a-system-1";
 const FOREIGN_TOKEN: &str = "another-token-of-another-system-1";
 
-const ACTIONS: &str = r#"["read_preferences", "change_preferences", "read_reminders", "read_messages", "resend",
+const ACTIONS: &str = r#"["read_ledger", "change_ledger", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend",
     "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "read_routes"]"#;
 
 /// An API over a store.
@@ -110,7 +112,10 @@ impl ApiCall<'_> {
 
     async fn answer(self) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("a request");
-        answered(self.bench.router.clone(), request).await
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let answer = answered(self.bench.router.clone(), request).await;
+        schema::assert_described(&self.bench.router, &method, &path, &answer).await;
+        answer
     }
 
     /// The status and the JSON of the answer.

@@ -90,6 +90,8 @@ async fn a_changed_request_needs_a_key_of_its_own() {
 async fn every_post_needs_a_key(#[case] keys: &[&str]) {
     let (bench, store) = bench().await;
     let posts = dueherald::http::api::endpoints().into_iter().filter(|endpoint| endpoint.method == Method::POST);
+    // A search changes nothing, and its answer, which holds personal data, is not kept.
+    let posts = posts.filter(|endpoint| endpoint.path != "/api/v1/borrowers/search");
     for endpoint in posts {
         let asked =
             keys.iter().fold(bench.ask(Method::POST, endpoint.path), |asked, key| asked.header("idempotency-key", key));

@@ -22,7 +22,7 @@ const PATH: &str = "/api/v1/borrowers/mall/b-1/preferences";
 #[case::another_merchant("/api/v1/borrowers/harbour/b-1/preferences")]
 #[case::no_such_merchant("/api/v1/borrowers/nowhere/b-1/preferences")]
 #[case::no_text("/api/v1/borrowers/%FF/b-1/preferences")]
-#[case::no_path("/api/v1/borrowers")]
+#[case::no_path("/api/v1/lenders")]
 #[tokio::test]
 async fn what_is_not_there_is_told(#[case] path: &str) {
     let (bench, _) = bench().await;
