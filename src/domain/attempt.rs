@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::reminder::words;
 use super::{
-    Code, GatewayName, HoldCause, MessageRecord, Outcome, ReminderId, RouteKey, SkipReason, State, UnknownWord,
+    Code, GatewayName, HoldCause, ManualChange, MessageRecord, Outcome, ReminderId, RouteKey, SkipReason, State,
+    UnknownWord,
 };
 
 /// The right to hand one reminder to one gateway once. It is made by a claim, cannot be copied, and is used up by
@@ -230,7 +231,24 @@ pub struct Event {
 /// may exist, and what becomes of one says nothing about the other. Statements of the stores name it.
 pub const SENT_ONCE_MORE: &str = "sent_once_more";
 
+/// The beginning of the detail of a `skipped` by which a person cancelled a reminder; behind a colon who and why.
+pub const WITHDRAWN: &str = "withdrawn";
+
 impl Event {
+    /// The event of a reminder that a person cancelled: who and why are on record.
+    #[must_use]
+    pub fn withdrawn(reminder: ReminderId, attempt: u32, by: &ManualChange) -> Self {
+        Self {
+            reminder,
+            attempt,
+            at: by.at,
+            kind: EventKind::Skipped,
+            gateway: None,
+            provider_id: None,
+            detail: Some(format!("{WITHDRAWN}: {}: {}", by.actor, by.reason)),
+        }
+    }
+
     /// The event of a reminder that is not sent.
     #[must_use]
     pub fn skipped(reminder: ReminderId, attempt: u32, reason: SkipReason, at: DateTime<Utc>) -> Self {

@@ -61,7 +61,7 @@ mod verifier;
 
 pub use action::Action;
 pub use address_key::AddressKey;
-pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement};
+pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement, WITHDRAWN};
 pub use audit::{
     AuditAction, AuditCheckpoint, AuditDoor, AuditEntry, AuditHash, AuditHashError, AuditHead, AuditOrigin,
     AuditPersonal, AuditRecord, AuditSubject, AuditValues, CHAIN_START, NewAuditEntry, audit_salt,

@@ -74,8 +74,8 @@ pub use ingest::{IngestError, IngestJob, IngestReport, ItemOutcome, ItemResult, 
 pub use mailbox::{MailboxError, MailboxSummary, empty};
 pub use masked_address::masked_address;
 pub use notice::{
-    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approve, cancel, create, go_on, look,
-    pause, preview, resume,
+    NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approval, approve, cancel, create, go_on,
+    look, pause, preview, resume,
 };
 pub use prober::{ProbeExpectation, Prober, Round};
 pub use pull::{Pull, PullError, pull};
@@ -83,9 +83,9 @@ pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{ReconcileSummary, Reconciler};
 pub use registry::{Registry, RouteSnapshot};
-pub use rejects::{RetryCounts, retry_rejects};
+pub use rejects::{RetryCounts, retry_records, retry_rejects};
 pub use resend::{EarlierResend, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, resend};
-pub use resolve::{Finding, ResolveError, resolve};
+pub use resolve::{Finding, Resolution, ResolveError, prepare_resolution, resolve};
 pub use scan::{ScanOrder, ScanReport, ScanScope, plan_start, scan};
 pub use sent_message::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};
 pub use tally::Tally;

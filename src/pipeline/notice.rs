@@ -197,16 +197,26 @@ pub async fn approve(
     audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<NoticeView, NoticeError> {
-    let notice = find(store, name).await?;
-    if notice.state != NoticeState::AwaitingApproval {
-        return Err(NoticeError::WrongState(name.clone(), notice.state, "nothing is to be approved"));
-    }
-    if notice.actor.to_lowercase() == audit_note.actor.to_lowercase() {
-        return Err(NoticeError::SamePerson(notice.actor));
-    }
+    approval(&find(store, name).await?, audit_note, now)?;
     bring(store, name, NoticeState::AwaitingApproval, NoticeState::Sending, audit_note, now).await?;
     put_out(store, name, now).await?;
     look(store, name).await
+}
+
+/// The change by which [`approve`] lets a notice go out, for whoever makes it together with something else. The daemon
+/// then puts its messages into the outbox.
+///
+/// # Errors
+/// As [`approve`].
+pub fn approval(notice: &Notice, audit_note: &AuditNote, at: DateTime<Utc>) -> Result<NoticeChange, NoticeError> {
+    if notice.state != NoticeState::AwaitingApproval {
+        return Err(NoticeError::WrongState(notice.name.clone(), notice.state, "nothing is to be approved"));
+    }
+    if notice.actor.to_lowercase() == audit_note.actor.to_lowercase() {
+        return Err(NoticeError::SamePerson(notice.actor.clone()));
+    }
+    let AuditNote { actor, reason } = audit_note.clone();
+    Ok(NoticeChange { state: NoticeState::Sending, at, actor, reason })
 }
 
 /// Lets nothing more of a notice leave until it is resumed; effective at the next claim.

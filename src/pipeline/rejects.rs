@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Merchant, MerchantId};
 use crate::source::Recheck;
-use crate::store::{RejectFilter, RejectStore, StoreError};
+use crate::store::{KeptRecord, RejectFilter, RejectStore, StoreError};
 
 /// Records that are read at once.
 const PAGE: u32 = 1_000;
@@ -43,4 +43,26 @@ pub async fn retry_rejects(
             }
         }
     }
+}
+
+/// Checks these records again, by the merchants of this config, and applies those that are sound now. Gives the numbers
+/// of the applied and of the refused ones.
+///
+/// # Errors
+/// When the store fails; what was applied by then stays so.
+pub async fn retry_records(
+    store: &(impl RejectStore + ?Sized),
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    records: &[KeptRecord],
+) -> Result<(Vec<i64>, Vec<i64>), StoreError> {
+    let mut recheck = Recheck::new(merchants);
+    let (mut applied, mut refused) = (Vec::new(), Vec::new());
+    for kept in records {
+        let is_applied = match recheck.check(&kept.record) {
+            Some(sound) => store.retry_reject(kept, &sound).await?,
+            None => false,
+        };
+        if is_applied { applied.push(kept.id) } else { refused.push(kept.id) }
+    }
+    Ok((applied, refused))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::AuditNote;
-use crate::domain::{Code, Next, Outcome, Receipt, ReminderId, Settlement};
+use crate::domain::{Code, MerchantId, Next, Outcome, Receipt, ReminderId, Settlement};
 use crate::store::{
     OutboxStore, ReconcileStore, ReminderFilter, ReminderStore, ReportStore, StoreError, UnknownReminder,
 };
@@ -46,12 +46,7 @@ pub async fn resolve(
     audit_note: &AuditNote,
     now: DateTime<Utc>,
 ) -> Result<(), ResolveError> {
-    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
-    let found = store.reminders(&filter).await?;
-    let channel = found.first().ok_or(ResolveError::NotUnknown(id))?.reminder.plan.key.channel;
-    let unknown = store.unknown(channel, Some(ReminderId(id.0 - 1)), 1).await?;
-    let unknown = unknown.into_iter().find(|unknown| unknown.attempt.reminder() == id);
-    let (settlement, receipt) = settled(unknown.ok_or(ResolveError::NotUnknown(id))?, finding, audit_note, now);
+    let Resolution { settlement, receipt, .. } = prepare_resolution(store, id, finding, audit_note, now).await?;
     if store.settle(&[settlement]).await? == 0 {
         return Err(ResolveError::NotUnknown(id));
     }
@@ -59,6 +54,40 @@ pub async fn resolve(
         store.record(&[receipt]).await?;
     }
     Ok(())
+}
+
+/// The writes by which an unknown reminder is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The merchant of the reminder.
+    pub merchant: MerchantId,
+    /// The outcome of its attempt.
+    pub settlement: Settlement,
+    /// Its delivery, if that is known.
+    pub receipt: Option<Receipt>,
+}
+
+/// The writes by which [`resolve`] settles a reminder, for whoever makes them together with something else. The receipt
+/// counts only if the settlement does.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn prepare_resolution(
+    store: &(impl ReconcileStore + ReminderStore + ?Sized),
+    id: ReminderId,
+    finding: Finding,
+    audit_note: &AuditNote,
+    now: DateTime<Utc>,
+) -> Result<Resolution, ResolveError> {
+    let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+    let found = store.reminders(&filter).await?;
+    let channel = found.first().ok_or(ResolveError::NotUnknown(id))?.reminder.plan.key.channel;
+    let unknown = store.unknown(channel, Some(ReminderId(id.0.saturating_sub(1))), 1).await?;
+    let unknown = unknown.into_iter().find(|unknown| unknown.attempt.reminder() == id);
+    let unknown = unknown.ok_or(ResolveError::NotUnknown(id))?;
+    let merchant = unknown.reminder.key.borrower.merchant.clone();
+    let (settlement, receipt) = settled(unknown, finding, audit_note, now);
+    Ok(Resolution { merchant, settlement, receipt })
 }
 
 /// The settlement for a finding: the outcome of the attempt, and a receipt if it is known whether it arrived.

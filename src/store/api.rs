@@ -6,8 +6,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LedgerPart, LedgerPartResult, StoreError};
-use crate::domain::{Action, AddressKey, ManualChange, MerchantId, NewReminder, ReminderId, Suppression, TokenDigest};
+use super::{DropOrder, LedgerPart, LedgerPartResult, StoreError};
+use crate::domain::{
+    Action, AddressKey, ManualChange, MerchantId, NewReminder, NoticeChange, NoticeName, NoticeState, Receipt,
+    ReminderId, Settlement, Suppression, TokenDigest,
+};
 
 /// How long the first answer to a request is kept, from its arrival.
 pub const REQUEST_KEPT: TimeDelta = TimeDelta::days(2);
@@ -162,6 +165,40 @@ pub enum ApiEffect {
         /// The person who adds it, and why.
         by: ManualChange,
     },
+    /// Cancels a reminder that waits.
+    Cancel {
+        /// The reminder.
+        reminder: ReminderId,
+        /// The person who cancels it, and why.
+        by: ManualChange,
+    },
+    /// Settles reminders whose outcome is unknown.
+    Resolve {
+        /// All that were asked for.
+        asked: Vec<ReminderId>,
+        /// Their outcomes.
+        settlements: Vec<Settlement>,
+        /// Their delivery, as far as it is known.
+        receipts: Vec<Receipt>,
+    },
+    /// Drops rejected records of a merchant, on record.
+    DropRejects {
+        /// Their numbers.
+        ids: Vec<i64>,
+        /// Only those of this merchant.
+        merchant: MerchantId,
+        /// The order.
+        order: DropOrder,
+    },
+    /// Brings a notice from one state to another.
+    MoveNotice {
+        /// The notice.
+        name: NoticeName,
+        /// Its state until now.
+        from: NoticeState,
+        /// The change.
+        change: NoticeChange,
+    },
     /// Takes a suppression out.
     LiftSuppression {
         /// Of this merchant.
@@ -174,8 +211,12 @@ pub enum ApiEffect {
 }
 
 /// The result of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectResult {
+    /// These reminders were settled.
+    Settled(Vec<ReminderId>),
+    /// These records were dropped.
+    Dropped(Vec<i64>),
     /// The reminder is in the outbox.
     Planned(ReminderId),
     /// The change was made.

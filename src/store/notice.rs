@@ -1,5 +1,6 @@
 //! The store's operations for notices.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::StoreError;
 use crate::domain::{
-    BorrowerKey, Channel, GatewayName, Notice, NoticeChange, NoticeName, NoticeState, Recipient, ReminderId,
-    ReminderKey, RouteKey, State,
+    BorrowerKey, Channel, GatewayName, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient,
+    ReminderId, ReminderKey, RouteKey, State,
 };
 
 /// Notices: whom they go to, and how far they have come.
@@ -28,6 +29,9 @@ pub trait NoticeStore: Debug + Send + Sync {
         from: NoticeState,
         change: &NoticeChange,
     ) -> Result<bool, StoreError>;
+
+    /// The merchants of the recipients of a notice; none if it has no recipients, or is not there.
+    async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError>;
 
     /// The state changes of a notice with their authors, oldest first.
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError>;

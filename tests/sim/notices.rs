@@ -1,8 +1,10 @@
 //! Nobody makes a notice in these worlds; what is asked is answered without faults.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use dueherald::domain::{BorrowerKey, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
+use dueherald::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
 use dueherald::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
 
 use crate::store::FaultyStore;
@@ -24,6 +26,10 @@ impl NoticeStore for FaultyStore {
         change: &NoticeChange,
     ) -> Result<bool, StoreError> {
         self.inner().move_notice(name, from, change).await
+    }
+
+    async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        self.inner().notice_merchants(name).await
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

@@ -81,6 +81,14 @@ impl Caller {
         by.unwrap_or_else(|| name.to_owned())
     }
 
+    /// The actor and the `reason` of a body, for the record.
+    pub(super) fn note(&self, fields: &mut Fields) -> Option<AuditNote> {
+        let actor = self.actor(fields);
+        let reason = fields.text("reason");
+        let reason = fields.require("reason", reason)?;
+        AuditNote::new(&actor, &reason).map_err(|error| fields.fault("reason", error.to_string())).ok()
+    }
+
     /// A merchant of the path or the body, if it is one of the token's and of the config's.
     pub(super) fn merchant<'a>(&self, api: &'a Api, id: &str) -> Result<&'a Merchant, Problem> {
         let id = MerchantId::new(id).ok().filter(|id| self.0.merchants.contains(id));

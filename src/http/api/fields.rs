@@ -168,6 +168,60 @@ impl Fields {
         read
     }
 
+    /// A whole number of a body.
+    pub(super) fn integer(&mut self, name: &'static str) -> Option<i64> {
+        let value = self.take(name).filter(|value| !value.is_null())?;
+        if value.as_i64().is_none() {
+            self.fault(name, format!("{name} is no whole number"));
+        }
+        value.as_i64()
+    }
+
+    /// The items of a list of 1 to `most`; none if it is none.
+    fn items(&mut self, name: &'static str, most: usize) -> Vec<Value> {
+        let fault = match self.take(name) {
+            Some(Value::Array(items)) if (1..=most).contains(&items.len()) => return items,
+            Some(Value::Array(_)) => format!("{name} has none or more than {most} items"),
+            Some(_) => format!("{name} is no array"),
+            None => format!("{name} is missing"),
+        };
+        self.fault(name, fault);
+        Vec::new()
+    }
+
+    /// A list of whole numbers.
+    pub(super) fn numbers(&mut self, name: &'static str, most: usize) -> Vec<i64> {
+        let items = self.items(name, most);
+        let numbers: Vec<_> = items.iter().filter_map(Value::as_i64).collect();
+        if numbers.len() < items.len() {
+            self.fault(name, format!("{name} holds something that is no whole number"));
+        }
+        numbers
+    }
+
+    /// A list of objects.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Vec<T> {
+        let mut found = Vec::new();
+        for (index, item) in self.items(name, most).into_iter().enumerate() {
+            let place = self.place.as_ref().map(|place| format!("{place}/{name}/{index}"));
+            match item {
+                Value::Object(values) => {
+                    let mut fields = Self::new(values, place);
+                    found.extend(read(&mut fields));
+                    fields.note_unknown();
+                    self.faults.append(&mut fields.faults);
+                }
+                _ => self.fault(name, format!("{name} holds something that is no object")),
+            }
+        }
+        found
+    }
+
     fn note_unknown(&mut self) {
         let known = self.known.iter().copied().collect::<Vec<_>>().join(", ");
         for name in std::mem::take(&mut self.values).keys() {

@@ -9,27 +9,32 @@
 //! | `batch` | bodies with up to 10,000 items |
 //! | `idempotency` | requests that count once |
 //! | `ledger`, `ledger_schema` | borrowers and instalments in batches, and the fields of their items |
-//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes` | one resource each |
+//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes`, `holds`, `rejects`, `notices` | one resource each |
 //! | `openapi` | the OpenAPI document, and the same as a page |
 //!
 //! To add an endpoint: write its handler into the module of its resource, and its line into [`endpoints`]. The line
 //! names the action that a token must allow; there is no endpoint without a line. What belongs to a merchant that the
 //! token is not for is answered as if it did not exist.
 
+mod attempts;
 mod batch;
 mod body;
 mod borrowers;
 mod caller;
 mod explain;
 mod fields;
+mod holds;
 mod idempotency;
 mod installments;
 mod ledger;
 mod ledger_schema;
+mod notices;
 mod openapi;
 mod path;
 mod preferences;
 mod problem;
+mod rejects;
+mod reminder_actions;
 mod reminders;
 mod request_id;
 mod routes;
@@ -134,11 +139,13 @@ impl Endpoint {
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {
     use Action::{
-        ChangeLedger, ChangePreferences, ChangeSuppressions, Explain, ReadLedger, ReadPreferences, ReadReminders,
-        ReadRoutes, ReadSuppressions, Resend,
+        ApproveNotices, Cancel, ChangeLedger, ChangePreferences, ChangeRejects, ChangeSuppressions, Explain,
+        ReadLedger, ReadNotices, ReadPreferences, ReadRejects, ReadReminders, ReadRoutes, ReadSuppressions, Resend,
+        Resolve,
     };
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     const PREFERENCES: &str = "/api/v1/borrowers/{merchant}/{borrower}/preferences";
+    const HOLD: &str = "/api/v1/borrowers/{merchant}/{borrower}/hold";
     const BORROWERS: &str = "/api/v1/borrowers";
     const INSTALLMENTS: &str = "/api/v1/installments";
     vec![
@@ -152,6 +159,17 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(get.clone(), "/api/v1/reminders", ReadReminders, reminders::list),
         Endpoint::new(get.clone(), "/api/v1/reminders/{id}", ReadReminders, reminders::show),
         Endpoint::new(post.clone(), "/api/v1/reminders/resend", Resend, reminders::resend),
+        Endpoint::new(post.clone(), "/api/v1/reminders/{id}/cancel", Cancel, reminder_actions::cancel),
+        Endpoint::new(post.clone(), "/api/v1/reminders/resolve", Resolve, reminder_actions::resolve),
+        Endpoint::new(get.clone(), HOLD, ReadPreferences, holds::show),
+        Endpoint::new(Method::PUT, HOLD, ChangePreferences, holds::put),
+        Endpoint::new(Method::DELETE, HOLD, ChangePreferences, holds::delete),
+        Endpoint::new(get.clone(), "/api/v1/rejects", ReadRejects, rejects::list),
+        Endpoint::new(post.clone(), "/api/v1/rejects/retry", ChangeRejects, rejects::retry),
+        Endpoint::new(post.clone(), "/api/v1/rejects/drop", ChangeRejects, rejects::drop_records),
+        Endpoint::new(get.clone(), "/api/v1/notices", ReadNotices, notices::list),
+        Endpoint::new(get.clone(), "/api/v1/notices/{name}", ReadNotices, notices::show),
+        Endpoint::new(post.clone(), "/api/v1/notices/{name}/approve", ApproveNotices, notices::approve),
         Endpoint::new(get.clone(), "/api/v1/explain", Explain, explain::show),
         Endpoint::new(get.clone(), "/api/v1/suppressions", ReadSuppressions, suppressions::list),
         Endpoint::new(post.clone(), "/api/v1/suppressions", ChangeSuppressions, suppressions::add),

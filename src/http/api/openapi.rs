@@ -11,7 +11,8 @@ use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemKind};
 use super::{
-    borrowers, endpoints, explain, installments, ledger, ledger_schema, preferences, reminders, routes, suppressions,
+    borrowers, endpoints, explain, holds, installments, ledger, ledger_schema, notices, preferences, rejects,
+    reminder_actions, reminders, routes, suppressions,
 };
 use crate::domain::Action;
 use crate::http::page::CSS;
@@ -30,6 +31,17 @@ use crate::http::page::CSS;
         reminders::list,
         reminders::show,
         reminders::resend,
+        reminder_actions::cancel,
+        reminder_actions::resolve,
+        holds::show,
+        holds::put,
+        holds::delete,
+        rejects::list,
+        rejects::retry,
+        rejects::drop_records,
+        notices::list,
+        notices::show,
+        notices::approve,
         explain::show,
         suppressions::list,
         suppressions::add,

@@ -12,9 +12,12 @@ use super::Api;
 use super::body::JsonBody;
 use super::caller::Caller;
 use super::fields::Fields;
+use super::holds::{may_end, standing};
 use super::path::PathIds;
 use super::problem::{Problem, ProblemBody, ProblemKind};
-use crate::domain::{Borrower, BorrowerKey, Channel, ContactPreferences, Hold, Locale, ManualPreferences, Merchant};
+use crate::domain::{
+    Borrower, BorrowerKey, Channel, ContactPreferences, FieldUpdate, Hold, Locale, ManualPreferences, Merchant,
+};
 use crate::pipeline::hold;
 use crate::plan::local_date;
 
@@ -76,6 +79,9 @@ pub(super) async fn change(
         let text = "the body changes nothing: set at least one of hold, language, channel, hours";
         return Err(Problem::new(ProblemKind::Invalid, text));
     }
+    if preferences.hold != FieldUpdate::Keep {
+        may_end(&caller, standing(&api, &key).await?.as_ref())?;
+    }
     let said = ManualPreferences { borrower: key, preferences, actor, at: now };
     if !api.patiently(api.store().set_preferences(&said)).await? {
         return Err(Problem::not_found("borrower"));
@@ -84,7 +90,7 @@ pub(super) async fn change(
 }
 
 /// The borrower as the ledger has it now.
-async fn known(api: &Api, key: &BorrowerKey) -> Result<Borrower, Problem> {
+pub(super) async fn known(api: &Api, key: &BorrowerKey) -> Result<Borrower, Problem> {
     let merchant = api.app.policy.merchants.get(&key.merchant).ok_or_else(|| Problem::not_found("borrower"))?;
     // The borrower in an account is the same for every day and channel, so any will do.
     let today = local_date(merchant.time_zone, api.app.clock.now());

@@ -143,6 +143,11 @@ impl Problem {
         Self::new(ProblemKind::NotFound, format!("there is no such {what} at the merchants of this token"))
     }
 
+    /// A body that lacks something, where no mistake says what.
+    pub(super) fn incomplete() -> Self {
+        Self::new(ProblemKind::Invalid, "the body has mistakes")
+    }
+
     /// The body, with the id of the request.
     pub(super) fn body(&self, request: &RequestId) -> Vec<u8> {
         let (status, word, title) = self.kind.parts();

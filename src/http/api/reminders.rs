@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::attempts::{MessageAsSent, ReminderAttempt, attempts};
 use super::caller::Caller;
 use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
@@ -18,7 +19,7 @@ use crate::domain::{
     Action, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId, State as ReminderState,
 };
 use crate::pipeline::{
-    AuditNote, MessageView, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, shown_messages,
+    AuditNote, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, shown_messages,
 };
 use crate::store::{ApiEffect, EffectResult, KeptAnswer, ReminderFilter, ReminderView, RequestEnd};
 
@@ -70,12 +71,13 @@ pub(super) struct ReminderDetails {
     expires_at: DateTime<Utc>,
     /// The person who resent it, if one did.
     resent_by: Option<ResentBy>,
+    /// Its attempts with their receipts, oldest first.
+    tries: Vec<ReminderAttempt>,
     /// Attempts, receipts and changes of its state, oldest first.
     events: Vec<ReminderEvent>,
     /// The messages as they were sent, one for each attempt, with the tokens of links masked; `null` if the token does
     /// not allow `read_messages`.
-    #[schema(value_type = Option<Vec<Object>>)]
-    messages: Option<Vec<MessageView>>,
+    messages: Option<Vec<MessageAsSent>>,
 }
 
 /// The person who resent a reminder, and why.
@@ -239,7 +241,8 @@ pub(super) async fn show(
     let messages = match caller.allows(Action::ReadMessages) {
         true => {
             let sent = api.patiently(api.store().messages(id)).await?;
-            Some(shown_messages(&sent, &api.app.composer.links, id))
+            let shown = shown_messages(&sent, &api.app.composer.links, id);
+            Some(shown.into_iter().map(MessageAsSent::from).collect())
         }
         false => None,
     };
@@ -254,6 +257,7 @@ pub(super) async fn show(
         not_before: plan.not_before,
         expires_at: plan.expires_at,
         resent_by,
+        tries: attempts(&events),
         events: events.iter().map(ReminderEvent::of).collect(),
         messages,
     }))
@@ -354,7 +358,7 @@ async fn prepare(api: &Api, request: ResendRequest) -> Result<RequestEnd, Proble
 fn resent(_: &ApiEffect, result: EffectResult) -> KeptAnswer {
     match result {
         EffectResult::Planned(id) => kept(StatusCode::CREATED, &Resent { id: id.0, href: href(id) }),
-        EffectResult::Done | EffectResult::Unchanged => {
+        _ => {
             let text = "somebody has just resent the same; list the reminders of the borrower to see it";
             let problem = Problem::new(ProblemKind::Conflict, text).because("just_resent");
             problem.kept().unwrap_or_else(|| kept(StatusCode::CONFLICT, &text))

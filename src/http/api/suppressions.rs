@@ -195,7 +195,7 @@ pub(super) async fn add(State(api): State<Api>, caller: Caller, body: KeyedBody)
 fn added(effect: &ApiEffect, _: EffectResult) -> KeptAnswer {
     match effect {
         ApiEffect::Suppress { suppression, .. } => kept(StatusCode::CREATED, &SuppressionItem::of(suppression, false)),
-        ApiEffect::Plan { .. } | ApiEffect::LiftSuppression { .. } => kept(StatusCode::CREATED, &()),
+        _ => kept(StatusCode::CREATED, &()),
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Reason;
-use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId, SkipReason};
+use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId, SkipReason, WITHDRAWN};
 use crate::plan::DeferReason;
 use crate::store::ReminderView;
 
@@ -101,6 +101,9 @@ pub(super) fn why(detail: &str) -> Reason {
     let deferred = || DeferReason::ALL.into_iter().find(|reason| reason.as_str() == detail).map(DeferReason::explained);
     if let Ok(HoldCause { reason, .. }) = detail.parse() {
         return Reason { word: reason.to_string(), text: reason.explained().to_owned() };
+    }
+    if let Some(note) = detail.strip_prefix(WITHDRAWN).and_then(|rest| rest.strip_prefix(": ")) {
+        return Reason { word: WITHDRAWN.to_owned(), text: format!("a person cancelled it ({note})") };
     }
     let ours = match detail {
         "lease_expired" => Some("its sender was not heard of again"),

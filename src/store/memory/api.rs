@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables};
-use crate::domain::TokenDigest;
+use crate::domain::{Settlement, TokenDigest};
 use crate::store::audit_entries;
 use crate::store::{
     ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, REQUEST_KEPT,
@@ -106,13 +106,14 @@ impl ApiStore for MemoryStore {
     }
 
     async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
+        let now = self.clock.now();
         let mut tables = self.tables();
         if tables.api.claimed(claim).is_none() {
             return Ok(None);
         }
         let answer = match end {
             RequestEnd::Answer(answer) => answer.clone(),
-            RequestEnd::Effect { effect, answer } => answer(effect, tables.carry_out(effect)),
+            RequestEnd::Effect { effect, answer } => answer(effect, tables.carry_out(effect, now)),
         };
         if let Some(entry) = tables.api.claimed(claim) {
             entry.answer = Some(answer.clone());
@@ -149,8 +150,21 @@ impl ApiStore for MemoryStore {
 }
 
 impl Tables {
-    fn carry_out(&mut self, effect: &ApiEffect) -> EffectResult {
+    fn carry_out(&mut self, effect: &ApiEffect, now: DateTime<Utc>) -> EffectResult {
         let is_done = match effect {
+            ApiEffect::Cancel { reminder, by } => self.outbox.cancel(*reminder, by),
+            ApiEffect::Resolve { settlements, receipts, .. } => {
+                let settled = settlements.iter().filter(|one| self.outbox.settle(one));
+                let settled: Vec<_> = settled.map(Settlement::reminder).collect();
+                for receipt in receipts.iter().filter(|one| settled.contains(&one.reminder)) {
+                    self.outbox.record(receipt, now);
+                }
+                return EffectResult::Settled(settled);
+            }
+            ApiEffect::DropRejects { ids, merchant, order } => {
+                return EffectResult::Dropped(self.drop_rejects(ids, Some(merchant), order, now));
+            }
+            ApiEffect::MoveNotice { name, from, change } => self.move_notice(name, *from, change, now),
             ApiEffect::Plan { reminder, at } => {
                 let planned = self.outbox.plan(reminder, *at, WriteMode::Commit);
                 return planned.map_or(EffectResult::Unchanged, EffectResult::Planned);

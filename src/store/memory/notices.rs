@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::MemoryStore;
 use super::outbox::Outbox;
+use super::{MemoryStore, Tables};
 use crate::domain::{
-    BorrowerKey, EventKind, HoldCause, HoldReason, NewReminder, Notice, NoticeChange, NoticeFacts, NoticeName,
-    NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
+    BorrowerKey, EventKind, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange, NoticeFacts,
+    NoticeName, NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
 };
 use crate::store::notice::Sign;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
@@ -31,6 +31,26 @@ pub(super) fn facts(notices: &Notices, step: &Step) -> Option<NoticeFacts> {
     let Step::Notice { name } = step else { return None };
     let Notice { state, template, .. } = &notices.get(name)?.notice;
     Some(NoticeFacts { state: *state, template: template.clone() })
+}
+
+impl Tables {
+    /// Brings a notice from one state to another.
+    pub(super) fn move_notice(
+        &mut self,
+        name: &NoticeName,
+        from: NoticeState,
+        change: &NoticeChange,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(kept) = self.notices.get_mut(name).filter(|kept| kept.notice.state == from) else { return false };
+        kept.notice.state = change.state;
+        kept.changes.push(change.clone());
+        if from == NoticeState::Paused {
+            let pause = HoldCause::new(HoldReason::Paused, name);
+            self.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == pause);
+        }
+        true
+    }
 }
 
 #[async_trait]
@@ -60,18 +80,13 @@ impl NoticeStore for MemoryStore {
         change: &NoticeChange,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let mut tables = self.tables();
-        let super::Tables { notices, outbox, .. } = &mut *tables;
-        let Some(kept) = notices.get_mut(name).filter(|kept| kept.notice.state == from) else {
-            return Ok(false);
-        };
-        kept.notice.state = change.state;
-        kept.changes.push(change.clone());
-        if from == NoticeState::Paused {
-            let pause = HoldCause::new(HoldReason::Paused, name);
-            outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == pause);
-        }
-        Ok(true)
+        Ok(self.tables().move_notice(name, from, change, now))
+    }
+
+    async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        let tables = self.tables();
+        let recipients = tables.notices.get(name).into_iter().flat_map(|kept| kept.recipients.keys());
+        Ok(recipients.map(|borrower| borrower.merchant.clone()).collect())
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {
@@ -97,7 +112,7 @@ impl NoticeStore for MemoryStore {
         expires_at: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let mut tables = self.tables();
-        let super::Tables { notices, outbox, .. } = &mut *tables;
+        let Tables { notices, outbox, .. } = &mut *tables;
         let sending = |kept: &&mut StoredNotice| kept.notice.state == NoticeState::Sending;
         let Some(kept) = notices.get_mut(name).filter(sending) else { return Ok(0) };
         let waiting = kept.recipients.values_mut().filter(|(_, reminder)| reminder.is_none());

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 
 use super::ledger::Ledger;
 use crate::domain::{
-    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, Marks, MessageRecord, NewReminder, Next,
-    Receipt, Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
+    Attempt, BorrowerKey, Channel, Event, EventKind, GatewayName, HoldCause, ManualChange, Marks, MessageRecord,
+    NewReminder, Next, Receipt, Reminder, ReminderId, ReminderKey, RouteKey, SENT_ONCE_MORE, Settlement, State,
 };
 use crate::plan::{Contact, DeferReason, GatewayLists, Progress, RateState, RecentContacts};
 use crate::store::{NextLook, QueueCounts, ReminderFilter, ReminderView, UnknownReminder, WriteMode};
@@ -216,6 +216,14 @@ impl Outbox {
 
     pub(super) fn skip(&mut self, event: Event) {
         self.finish(event);
+    }
+
+    /// Cancels a reminder that is planned or held.
+    pub(super) fn cancel(&mut self, id: ReminderId, by: &ManualChange) -> bool {
+        let waits = |queued: &&QueueRow| matches!(queued.stage, QueueStage::Planned { .. } | QueueStage::Held { .. });
+        let Some(attempt) = self.queue.get(&id).filter(waits).map(|queued| queued.attempt) else { return false };
+        self.finish(Event::withdrawn(id, attempt, by));
+        true
     }
 
     pub(super) fn settle(&mut self, settlement: &Settlement) -> bool {

@@ -101,6 +101,33 @@ impl Tables {
             |cause: &HoldCause, _, _: &_| cause.reason == HoldReason::RejectedRecord && !causes.contains(cause);
         self.outbox.release(now, RELEASED_AT_ONCE, is_free);
     }
+
+    /// Takes records out, on record; of one merchant only, if it is named. Gives their numbers.
+    pub(super) fn drop_rejects(
+        &mut self,
+        ids: &[i64],
+        merchant: Option<&MerchantId>,
+        order: &DropOrder,
+        now: DateTime<Utc>,
+    ) -> Vec<i64> {
+        let rejects = &mut self.ledger.rejects;
+        let is_of = |kept: &KeptRecord| merchant.is_none_or(|merchant| kept.record.merchant.as_ref() == Some(merchant));
+        let is_meant = |kept: &KeptRecord| ids.contains(&kept.id) && is_of(kept);
+        let mut dropped: Vec<_> = rejects.kept.values().filter(|kept| is_meant(kept)).cloned().collect();
+        dropped.sort_by_key(|kept| kept.id);
+        rejects.kept.retain(|_, kept| !is_meant(kept));
+        for KeptRecord { id, record, .. } in &dropped {
+            rejects.dropped.push(DroppedRecord {
+                id: *id,
+                merchant: record.merchant.clone(),
+                installment: record.installment.clone(),
+                fault: record.reason.clone(),
+                order: order.clone(),
+            });
+        }
+        self.release_not_rejected(now);
+        dropped.into_iter().map(|kept| kept.id).collect()
+    }
 }
 
 #[async_trait]
@@ -189,23 +216,7 @@ impl RejectStore for MemoryStore {
 
     async fn drop_rejects(&self, ids: &[i64], order: &DropOrder) -> Result<Vec<i64>, StoreError> {
         let now = self.clock.now();
-        let mut tables = self.tables();
-        let rejects = &mut tables.ledger.rejects;
-        let is_meant = |kept: &KeptRecord| ids.contains(&kept.id);
-        let mut dropped: Vec<_> = rejects.kept.values().filter(|kept| is_meant(kept)).cloned().collect();
-        dropped.sort_by_key(|kept| kept.id);
-        rejects.kept.retain(|_, kept| !is_meant(kept));
-        for KeptRecord { id, record, .. } in &dropped {
-            rejects.dropped.push(DroppedRecord {
-                id: *id,
-                merchant: record.merchant.clone(),
-                installment: record.installment.clone(),
-                fault: record.reason.clone(),
-                order: order.clone(),
-            });
-        }
-        tables.release_not_rejected(now);
-        Ok(dropped.into_iter().map(|kept| kept.id).collect())
+        Ok(self.tables().drop_rejects(ids, None, order, now))
     }
 
     async fn dropped_rejects(&self, limit: u32) -> Result<Vec<DroppedRecord>, StoreError> {

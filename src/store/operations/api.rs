@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Db, SqlStore, Tx, audit, ledger, outbox, rejects, reports, sources, suppression, suppression_changes};
+use super::{
+    Db, SqlStore, Tx, audit, ledger, notices, outbox, receipts, rejects, reports, sources, suppression,
+    suppression_changes,
+};
 use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
 use crate::store::audit_entries;
@@ -102,10 +105,13 @@ impl ApiStore for SqlStore {
     }
 
     async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = match end {
+            RequestEnd::Effect { effect: ApiEffect::DropRejects { .. }, .. } => self.write_ledger().await?,
+            _ => self.write().await?,
+        };
         let answer = match end {
             RequestEnd::Answer(answer) => answer.clone(),
-            RequestEnd::Effect { effect, answer } => answer(effect, carry_out(&mut tx, effect).await?),
+            RequestEnd::Effect { effect, answer } => answer(effect, carry_out(self, &mut tx, effect).await?),
         };
         let ended = sqlx::query::<Db>(END)
             .bind(&claim.token)
@@ -187,8 +193,22 @@ async fn known(tx: &mut Tx, request: &KeyedRequest) -> Result<RequestStart, Stor
     Ok(row.answer().map_or(RequestStart::Running, RequestStart::Answered))
 }
 
-async fn carry_out(tx: &mut Tx, effect: &ApiEffect) -> Result<EffectResult, StoreError> {
+async fn carry_out(store: &SqlStore, tx: &mut Tx, effect: &ApiEffect) -> Result<EffectResult, StoreError> {
+    let done = |is_done| if is_done { EffectResult::Done } else { EffectResult::Unchanged };
     match effect {
+        ApiEffect::Cancel { reminder, by } => Ok(done(outbox::cancel(tx, *reminder, by).await?)),
+        ApiEffect::Resolve { settlements, receipts, .. } => {
+            let settled = outbox::record(tx, &store.moves(settlements)).await?;
+            let receipts: Vec<_> = receipts.iter().filter(|one| settled.contains(&one.reminder)).cloned().collect();
+            let now = store.now(tx).await?;
+            receipts::record(tx, now, &receipts).await?;
+            Ok(EffectResult::Settled(settled))
+        }
+        ApiEffect::DropRejects { ids, merchant, order } => {
+            let dropped = rejects::drop_records(store, tx, ids, Some(merchant), order).await?;
+            Ok(EffectResult::Dropped(dropped))
+        }
+        ApiEffect::MoveNotice { name, from, change } => Ok(done(notices::bring(store, tx, name, *from, change).await?)),
         ApiEffect::Plan { reminder, at } => {
             let planned = outbox::plan(tx, std::slice::from_ref(reminder), *at).await?;
             Ok(planned.first().map_or(EffectResult::Unchanged, |id| EffectResult::Planned(*id)))

@@ -13,7 +13,7 @@ use crate::store::sql::queue::Move;
 use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode};
 
 impl SqlStore {
-    fn moves(&self, settlements: &[Settlement]) -> Vec<Move> {
+    pub(super) fn moves(&self, settlements: &[Settlement]) -> Vec<Move> {
         let ring = self.ring();
         settlements.iter().map(|settlement| Move::of(settlement, ring.as_deref())).collect()
     }

@@ -1,20 +1,54 @@
 //! Notices.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Batch, Db, SqlStore, Tx, holds, notice, outbox};
 use crate::domain::{
-    BorrowerKey, HoldCause, HoldReason, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, Recipient,
-    ReminderKey, Step,
+    BorrowerKey, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin,
+    Recipient, ReminderKey, Step,
 };
 use crate::store::sql::borrower::read;
 use crate::store::sql::notice::{
-    ADD, ALL, APPEND, CHANGES, COUNTS, ChangeRow, HOLD, MOVE, NUMBER, NoticeCountRow, NoticeRow, ONE, RecipientRow,
-    SignRow, UNFINISHED, WAITING, held,
+    ADD, ALL, APPEND, CHANGES, COUNTS, ChangeRow, HOLD, MERCHANTS, MOVE, NUMBER, NoticeCountRow, NoticeRow, ONE,
+    RecipientRow, SignRow, UNFINISHED, WAITING, held,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
+
+/// Brings a notice from one state to another, on record. `false` if it was not in `from`.
+pub(super) async fn bring(
+    store: &SqlStore,
+    tx: &mut Tx,
+    name: &NoticeName,
+    from: NoticeState,
+    change: &NoticeChange,
+) -> Result<bool, StoreError> {
+    let moved = sqlx::query::<Db>(MOVE)
+        .bind(name.as_str())
+        .bind(from.as_str())
+        .bind(change.state.as_str())
+        .execute(&mut **tx)
+        .await?;
+    if moved.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query::<Db>(APPEND)
+        .bind(name.as_str())
+        .bind(change.state.as_str())
+        .bind(Moment(change.at))
+        .bind(change.actor.as_str())
+        .bind(change.reason.as_str())
+        .execute(&mut **tx)
+        .await?;
+    if from == NoticeState::Paused {
+        let (pause, now) = (HoldCause::new(HoldReason::Paused, name), store.now(tx).await?);
+        holds::release_gone(tx, now, |cause, _| *cause == pause).await?;
+    }
+    Ok(true)
+}
 
 #[async_trait]
 impl NoticeStore for SqlStore {
@@ -50,29 +84,18 @@ impl NoticeStore for SqlStore {
         change: &NoticeChange,
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let moved = sqlx::query::<Db>(MOVE)
-            .bind(name.as_str())
-            .bind(from.as_str())
-            .bind(change.state.as_str())
-            .execute(&mut *tx)
-            .await?;
-        if moved.rows_affected() == 0 {
+        if !bring(self, &mut tx, name, from, change).await? {
             return Ok(tx.finish(false).await);
-        }
-        sqlx::query::<Db>(APPEND)
-            .bind(name.as_str())
-            .bind(change.state.as_str())
-            .bind(Moment(change.at))
-            .bind(change.actor.as_str())
-            .bind(change.reason.as_str())
-            .execute(&mut *tx)
-            .await?;
-        if from == NoticeState::Paused {
-            let (pause, now) = (HoldCause::new(HoldReason::Paused, name), self.now(&mut tx).await?);
-            holds::release_gone(&mut tx, now, |cause, _| *cause == pause).await?;
         }
         tx.commit().await?;
         Ok(true)
+    }
+
+    async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<(String,)> = sqlx::query_as::<Db, _>(MERCHANTS).bind(name.as_str()).fetch_all(&mut *tx).await?;
+        let merchant = |(id,): (String,)| read(&id, "notice_recipient.merchant", str::parse);
+        tx.finish(rows).await.into_iter().map(merchant).collect()
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

@@ -4,11 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Batch, Connection, Db, SqlStore, Tx, contacts, gateway_list, permits, queue, reminder, replans};
 use crate::domain::{
-    Attempt, Channel, Event, EventKind, GatewayName, KeyRing, NewReminder, ReminderId, RouteKey, SkipReason,
+    Attempt, Channel, Event, EventKind, GatewayName, KeyRing, ManualChange, NewReminder, ReminderId, RouteKey,
+    SkipReason,
 };
 use crate::plan::{Account, Decision, DeferReason, GatewayLists, PlanItem, Progress, RecentContacts, SendPlan};
+use crate::store::sql::event::read_attempt;
 use crate::store::sql::gateway_list::own_lists;
-use crate::store::sql::queue::{AWAITED, ClaimRow, Move, REHOME, RESCUE};
+use crate::store::sql::queue::{AWAITED, ClaimRow, FREE, Move, PLANNED, REHOME, RESCUE};
 use crate::store::sql::reminder::OriginColumns;
 use crate::store::sql::value::{Blob, Moment, stored_attempt, stored_gateway_index};
 use crate::store::{ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, NextLook, PlanResult, StoreError};
@@ -322,6 +324,16 @@ pub(super) async fn record(connection: &mut Connection, moves: &[Move]) -> Resul
     let moves = in_order(moves);
     let all_end = moves.iter().all(|step| step.ends());
     Ok(queue::record(connection, said(&moves)?, all_end).await?.into_iter().map(ReminderId).collect())
+}
+
+/// Cancels a reminder that is planned or held. `false` if it does not wait, or not any more.
+pub(super) async fn cancel(tx: &mut Tx, reminder: ReminderId, by: &ManualChange) -> Result<bool, StoreError> {
+    sqlx::query::<Db>(FREE).bind(reminder.0).execute(&mut **tx).await?;
+    let row: Option<(i32,)> = sqlx::query_as::<Db, _>(PLANNED).bind(reminder.0).fetch_optional(&mut **tx).await?;
+    let Some((attempt,)) = row else { return Ok(false) };
+    let event = Event::withdrawn(reminder, read_attempt(attempt, "queue.attempt")?, by);
+    let end = Move { event, not_before: None, gateway_index: None, route: None, message: None };
+    Ok(!record(tx, &[end]).await?.is_empty())
 }
 
 /// In one order everywhere, so that two transactions cannot lock each other out. Of two words on one attempt the first

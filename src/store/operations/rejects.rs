@@ -98,23 +98,7 @@ impl RejectStore for SqlStore {
 
     async fn drop_rejects(&self, ids: &[i64], order: &DropOrder) -> Result<Vec<i64>, StoreError> {
         let mut tx = self.write_ledger().await?;
-        let (mut dropped, mut ended) = (Vec::new(), Vec::new());
-        for id in ids.iter().collect::<BTreeSet<_>>() {
-            let recorded = sqlx::query::<Db>(RECORD_DROP)
-                .bind(*id)
-                .bind(Moment(order.at))
-                .bind(order.actor.as_str())
-                .bind(order.reason.as_str())
-                .execute(&mut *tx)
-                .await?;
-            if recorded.rows_affected() == 1 {
-                dropped.push(*id);
-                let row: RejectRow = sqlx::query_as::<Db, _>(ONE).bind(*id).fetch_one(&mut *tx).await?;
-                ended.extend(key(&row.kept(self.ring().as_deref())?.record));
-            }
-        }
-        forget(&mut tx, &dropped).await?;
-        release(self, &mut tx, ended).await?;
+        let dropped = drop_records(self, &mut tx, ids, None, order).await?;
         tx.commit().await?;
         Ok(dropped)
     }
@@ -124,6 +108,35 @@ impl RejectStore for SqlStore {
         let rows: Vec<DroppedRow> = sqlx::query_as::<Db, _>(DROPPED).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
         tx.finish(rows).await.into_iter().map(DroppedRow::dropped).collect()
     }
+}
+
+/// Takes records out, on record; of one merchant only, if it is named. Gives the numbers of those that were kept.
+pub(super) async fn drop_records(
+    store: &SqlStore,
+    tx: &mut Tx,
+    ids: &[i64],
+    merchant: Option<&MerchantId>,
+    order: &DropOrder,
+) -> Result<Vec<i64>, StoreError> {
+    let (mut dropped, mut ended) = (Vec::new(), Vec::new());
+    for id in ids.iter().collect::<BTreeSet<_>>() {
+        let recorded = sqlx::query::<Db>(RECORD_DROP)
+            .bind(*id)
+            .bind(Moment(order.at))
+            .bind(order.actor.as_str())
+            .bind(order.reason.as_str())
+            .bind(merchant.map(MerchantId::as_str))
+            .execute(&mut **tx)
+            .await?;
+        if recorded.rows_affected() == 1 {
+            dropped.push(*id);
+            let row: RejectRow = sqlx::query_as::<Db, _>(ONE).bind(*id).fetch_one(&mut **tx).await?;
+            ended.extend(key(&row.kept(store.ring().as_deref())?.record));
+        }
+    }
+    forget(tx, &dropped).await?;
+    release(store, tx, ended).await?;
+    Ok(dropped)
 }
 
 /// An instalment of which a record was kept.

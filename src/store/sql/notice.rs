@@ -31,6 +31,9 @@ pub(in crate::store) const ADD: &str = r#"
 pub(in crate::store) const ALL: &str =
     "select name, template, selection, state, actor, reason, at from notice order by at desc, name";
 
+/// The merchants of the recipients of a notice. Binds: name.
+pub(in crate::store) const MERCHANTS: &str = "select distinct merchant from notice_recipient where notice = $1";
+
 /// One notice. Binds: name.
 pub(in crate::store) const ONE: &str =
     "select name, template, selection, state, actor, reason, at from notice where name = $1";

@@ -106,6 +106,13 @@ pub(in crate::store) const RESCUE: &str = "\
     update queue set gateway_index = $3
     where channel = $1 and gateway_index = $2 and state = 'planned' and idle_state is null and not_before <= $4";
 
+/// Puts a held reminder back among the planned ones, for whoever ends it in the same transaction. Binds: number.
+pub(in crate::store) const FREE: &str =
+    "update queue set state = 'planned', hold_cause = null where reminder_id = $1 and state = 'held'";
+
+/// The attempts of a planned reminder. Binds: number.
+pub(in crate::store) const PLANNED: &str = "select attempt from queue where reminder_id = $1 and state = 'planned'";
+
 /// Moves waiting and held reminders of lanes that are no more to the first. Binds: channel, places.
 pub(in crate::store) const REHOME: &str = "\
     update queue set gateway_index = 0

@@ -50,10 +50,12 @@ pub(in crate::store) const COUNTS: &str = r#"
 /// One kept record. Binds: number.
 pub(in crate::store) const ONE: &str = concat!("select ", reject_columns!(), " from reject x where x.id = $1");
 
-/// Keeps on record what is taken out. Binds: number, when, who, why.
+/// Keeps on record what is taken out, if it is of the merchant that may be named. Binds: number, when, who, why,
+/// merchant.
 pub(in crate::store) const RECORD_DROP: &str = r#"
     insert into dropped_reject (id, merchant, installment_id, fault, at, actor, reason)
-    select id, merchant, installment_id, reason, $2, $3, $4 from reject where id = $1"#;
+    select id, merchant, installment_id, reason, $2, $3, $4 from reject
+    where id = $1 and merchant = coalesce($5, merchant)"#;
 
 /// The records that people dropped. Binds: limit.
 pub(in crate::store) const DROPPED: &str = r#"

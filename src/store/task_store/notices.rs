@@ -1,10 +1,12 @@
 //! Notices.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::TaskStore;
-use crate::domain::{BorrowerKey, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
+use crate::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
 
 #[async_trait]
@@ -28,6 +30,11 @@ impl NoticeStore for TaskStore {
         let name = name.clone();
         let change = change.clone();
         self.run(|store| async move { store.move_notice(&name, from, &change).await }).await
+    }
+
+    async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        let name = name.clone();
+        self.run(|store| async move { store.notice_merchants(&name).await }).await
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

@@ -60,7 +60,7 @@ fn payment(installment: &str) -> Amendment {
     }
 }
 
-fn rejected(installment: &str) -> RejectedRecord {
+pub(super) fn rejected(installment: &str) -> RejectedRecord {
     RejectedRecord {
         source: None,
         kind: RecordKind::Amendment,

@@ -1,6 +1,7 @@
 //! The behaviour that every store must have. Each case is written once, against the trait, and runs on every store.
 
 mod api;
+mod api_effects;
 mod audit;
 mod bench;
 mod cancelled;
@@ -120,6 +121,12 @@ macro_rules! every_case_on {
                 of_many_at_once_each_has_its_place,
                 only_a_signed_store_leaves_entries,
                 a_checkpoint_is_kept_once,
+            }
+            api_effects {
+                a_waiting_reminder_is_cancelled_once,
+                unknown_ones_are_settled_with_their_receipts,
+                records_of_another_merchant_are_not_dropped,
+                a_notice_is_moved_once,
             }
             ledger_parts {
                 a_part_is_written_while_its_request_runs,

@@ -1,8 +1,10 @@
 //! No page knows of notices.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use dueherald::domain::{BorrowerKey, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
+use dueherald::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
 use dueherald::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
 
 use super::fake::FakeStore;
@@ -19,6 +21,10 @@ impl NoticeStore for FakeStore {
 
     async fn move_notice(&self, _: &NoticeName, _: NoticeState, _: &NoticeChange) -> Result<bool, StoreError> {
         unreachable!("no page changes a notice")
+    }
+
+    async fn notice_merchants(&self, _: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        unreachable!("no page asks for notices")
     }
 
     async fn notice_changes(&self, _: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

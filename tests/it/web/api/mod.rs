@@ -1,5 +1,6 @@
 //! `/api/v1/…`, as a lender's own system meets it.
 
+mod actions;
 mod ledger;
 mod once;
 mod openapi;
@@ -33,7 +34,8 @@ const OLD_TOKEN: &str = "the-token-before-that-is-replaced-1";
 const READER_TOKEN: &str = "a-token-for-reading-of-a-system-1";
 const FOREIGN_TOKEN: &str = "another-token-of-another-system-1";
 
-const ACTIONS: &str = r#"["read_ledger", "change_ledger", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend",
+const ACTIONS: &str = r#"["read_ledger", "change_ledger", "end_strict_holds", "cancel", "resolve",
+    "read_rejects", "change_rejects", "read_notices", "approve_notices", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend",
     "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "read_routes"]"#;
 
 /// An API over a store.

@@ -30,7 +30,7 @@ async fn reminders_are_listed_in_pages_and_shown_whole() {
     let href = last["reminders"][0]["href"].as_str().expect("a path");
     let (status, shown) = bench.get(href).told().await;
     assert_eq!((status, &shown["step"], &shown["state"]), (StatusCode::OK, &json!("due/-3"), &json!("planned")));
-    assert_eq!((&shown["events"], &shown["messages"]), (&json!([]), &json!([])));
+    assert_eq!((&shown["events"], &shown["tries"], &shown["messages"]), (&json!([]), &json!([]), &json!([])));
     let foreign = problem(&bench.get(href).by(FOREIGN_TOKEN).answer().await, StatusCode::NOT_FOUND);
     let nothing = problem(&bench.get("/api/v1/reminders/987654").answer().await, StatusCode::NOT_FOUND);
     assert_eq!(foreign, nothing, "another merchant's is as if it were not there");
