@@ -48,7 +48,7 @@ impl Attempt {
     /// Records the outcome of the attempt and the next step.
     #[must_use]
     pub fn settle(self, outcome: Outcome, next: Next, at: DateTime<Utc>) -> Settlement {
-        Settlement { attempt: self, outcome, next, at, fall_back_at: None, note: None, route: None, message: None }
+        Settlement { attempt: self, outcome, next, at, fall_back_at: None, resolver: None, route: None, message: None }
     }
 }
 
@@ -85,7 +85,7 @@ pub struct Settlement {
     next: Next,
     at: DateTime<Utc>,
     fall_back_at: Option<DateTime<Utc>>,
-    note: Option<String>,
+    resolver: Option<ManualChange>,
     route: Option<RouteKey>,
     message: Option<MessageRecord>,
 }
@@ -100,7 +100,7 @@ impl Clone for Settlement {
             next: self.next.clone(),
             at: self.at,
             fall_back_at: self.fall_back_at,
-            note: self.note.clone(),
+            resolver: self.resolver.clone(),
             route: self.route.clone(),
             message: self.message.clone(),
         }
@@ -115,11 +115,17 @@ impl Settlement {
         Self { fall_back_at: Some(at), ..self }
     }
 
-    /// Adds why, in words for the record, in place of the gateway's code: who resolved an unknown outcome, and from
-    /// what.
+    /// Adds the person who resolved an unknown outcome, and the reason: they are on record in place of the gateway's
+    /// code.
     #[must_use]
-    pub fn noted(self, note: String) -> Self {
-        Self { note: Some(note), ..self }
+    pub fn resolved_by(self, by: ManualChange) -> Self {
+        Self { resolver: Some(by), ..self }
+    }
+
+    /// The person who resolved an unknown outcome, and the reason.
+    #[must_use]
+    pub fn resolver(&self) -> Option<&ManualChange> {
+        self.resolver.as_ref()
     }
 
     /// Says to which route the message led by a link that is the same for everybody.
@@ -202,10 +208,14 @@ impl Settlement {
             },
             detail: match &self.next {
                 Next::Hold { cause, .. } => Some(cause.to_string()),
-                _ => self.note.clone().or_else(|| self.outcome.code().map(Code::to_string)),
+                _ => self.resolver.as_ref().map(words).or_else(|| self.outcome.code().map(Code::to_string)),
             },
         }
     }
+}
+
+fn words(by: &ManualChange) -> String {
+    format!("{}: {}", by.actor, by.reason)
 }
 
 /// An event in the life of a reminder. Events are only ever appended.

@@ -112,7 +112,7 @@ fn settled(
         Finding::Undelivered => Some(false),
     };
     let receipt = arrived.map(|arrived| Receipt { reminder, gateway, arrived, code: None, at: now });
-    let settlement = attempt.settle(outcome, next, now).noted(audit_note.to_string());
+    let settlement = attempt.settle(outcome, next, now).resolved_by(audit_note.clone().at(now));
     // A message that is proven not to have arrived may go to another channel, if its rule has one.
     let settlement = if finding == Finding::Undelivered { settlement.falling_back_at(now) } else { settlement };
     (settlement, receipt)

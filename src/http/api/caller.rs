@@ -13,12 +13,13 @@ use subtle::ConstantTimeEq;
 
 use super::fields::Fields;
 use super::problem::{Problem, ProblemKind};
+use super::request_id::RequestId;
 use super::{Api, OPEN_PATHS};
 use crate::config::ApiToken;
-use crate::domain::{Action, BorrowerId, BorrowerKey, Merchant, MerchantId, Token};
+use crate::domain::{Action, AuditOrigin, BorrowerId, BorrowerKey, Merchant, MerchantId, Token};
 use crate::http::{Fingerprint, fingerprint};
 use crate::pipeline::AuditNote;
-use crate::store::TokenRecord;
+use crate::store::{Store, TokenRecord};
 
 /// The name of the token of a request, for the log.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ pub(super) struct CallerName(pub(super) Arc<str>);
 
 /// The token that authenticated a request.
 #[derive(Debug, Clone)]
-pub(super) struct Caller(Arc<CallerGrant>);
+pub(super) struct Caller(Arc<CallerGrant>, Option<RequestId>);
 
 /// The name of a token, and what it allows.
 #[derive(Debug)]
@@ -50,6 +51,12 @@ impl Caller {
     /// Tells it from every other token.
     pub(super) fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// The store for the changes of its request: each has an entry in the audit log.
+    pub(super) fn store(&self, api: &Api) -> Arc<dyn Store> {
+        let request = self.1.as_ref().map_or("", RequestId::as_str);
+        api.store().signed(AuditOrigin::api(self.name(), request))
     }
 
     /// A key that only the token gives: not even its digest in the database does.
@@ -136,14 +143,15 @@ pub(super) struct ConfigTokens(Arc<[(Caller, Fingerprint)]>);
 impl ConfigTokens {
     pub(super) fn new(tokens: &[ApiToken]) -> Self {
         let callers = tokens.iter().flat_map(|token| {
-            let caller = Caller(Arc::new(CallerGrant {
+            let grant = Arc::new(CallerGrant {
                 name: token.name.as_str().into(),
                 id: format!("config:{}", token.name),
                 merchants: token.merchants.clone(),
                 actions: token.actions.clone(),
                 // The same while a system changes from one of them to another.
                 seal: seal(token.tokens.first().map_or("", |first| first.expose_secret())),
-            }));
+            });
+            let caller = Caller(grant, None);
             token.tokens.iter().map(move |shown| (caller.clone(), fingerprint(shown.expose_secret())))
         });
         Self(callers.collect())
@@ -187,7 +195,7 @@ async fn caller(api: &Api, headers: &HeaderMap) -> Result<Option<Caller>, Proble
         actions: token.actions,
         seal: seal(shown),
     });
-    Ok(grant.map(|grant| Caller(Arc::new(grant))))
+    Ok(grant.map(|grant| Caller(Arc::new(grant), None)))
 }
 
 /// Lets requests with a valid token through, as often as the token may ask; and those for what is no secret.
@@ -196,12 +204,13 @@ pub(super) async fn authenticated(State(api): State<Api>, mut request: Request, 
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let Some(caller) = caller else {
+    let Some(Caller(grant, _)) = caller else {
         if OPEN_PATHS.contains(&request.uri().path()) {
             return next.run(request).await;
         }
         return unauthorized().into_response();
     };
+    let caller = Caller(grant, request.extensions().get().cloned());
     let name = CallerName(Arc::clone(&caller.0.name));
     let mut response = match api.quota.count(caller.id().to_owned()) {
         Ok(()) => {

@@ -159,7 +159,7 @@ async fn set(
     may_end(caller, standing.as_ref())?;
     let preferences = ContactPreferences { hold: FieldUpdate::Set(wanted), ..ContactPreferences::default() };
     let said = ManualPreferences { borrower, preferences, actor, at: api.app.clock.now() };
-    if !api.patiently(api.store().set_preferences(&said)).await? {
+    if !api.patiently(caller.store(api).set_preferences(&said)).await? {
         return Err(Problem::not_found("borrower"));
     }
     Ok(())

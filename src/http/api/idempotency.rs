@@ -106,7 +106,7 @@ pub(super) async fn once(
 ) -> Result<Response, Problem> {
     match begin(api, caller, &body.key).await? {
         Beginning::Answered(answer) => Ok(replayed(respond(&answer))),
-        Beginning::Begun(claim) => Ok(respond(&finish(api, &claim, act.await).await?)),
+        Beginning::Begun(claim) => Ok(respond(&finish(api, caller, &claim, act.await).await?)),
     }
 }
 
@@ -137,6 +137,7 @@ pub(super) async fn begin(api: &Api, caller: &Caller, key: &RequestKey) -> Resul
 /// Ends a request with what was prepared for it.
 pub(super) async fn finish(
     api: &Api,
+    caller: &Caller,
     claim: &RequestClaim,
     end: Result<RequestEnd, Problem>,
 ) -> Result<KeptAnswer, Problem> {
@@ -145,7 +146,7 @@ pub(super) async fn finish(
         Err(problem) => problem.kept().map(RequestEnd::Answer).ok_or(problem),
     };
     let ended = match end {
-        Ok(end) => api.patiently(api.store().end_request(claim, &end)).await.map_err(Problem::from),
+        Ok(end) => api.patiently(caller.store(api).end_request(claim, &end)).await.map_err(Problem::from),
         Err(problem) => Err(problem),
     };
     match ended {

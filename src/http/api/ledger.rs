@@ -160,12 +160,12 @@ async fn take_in(api: &Api, caller: &Caller, batch: OpenBatch, kind: ObjectKind)
         Beginning::Answered(answer) => (answer, true),
         Beginning::Begun(claim) => {
             let job = IngestJob { items: Arc::clone(&items), kind, merchant };
-            let end = match ingest(job, &PartsOfRequest { api, claim: &claim }).await {
+            let end = match ingest(job, &PartsOfRequest { api, caller, claim: &claim }).await {
                 Ok(report) => Ok(RequestEnd::Answer(kept(StatusCode::OK, &KeptResults::of(&report)))),
                 Err(IngestError::Write(problem)) => Err(problem),
                 Err(IngestError::Ending) => Err(ending()),
             };
-            (finish(api, &claim, end).await?, false)
+            (finish(api, caller, &claim, end).await?, false)
         }
     };
     let response = whole(answer, items, kind, name).await?;
@@ -176,6 +176,7 @@ async fn take_in(api: &Api, caller: &Caller, batch: OpenBatch, kind: ObjectKind)
 /// Writes parts as long as the request has not been taken over.
 struct PartsOfRequest<'r> {
     api: &'r Api,
+    caller: &'r Caller,
     claim: &'r RequestClaim,
 }
 
@@ -184,7 +185,7 @@ impl PartWriter for PartsOfRequest<'_> {
     type Error = Problem;
 
     async fn write(&self, part: LedgerPart) -> Result<LedgerPartResult, Problem> {
-        let written = self.api.patiently(self.api.store().write_part(self.claim, LEASE, &part)).await?;
+        let written = self.api.patiently(self.caller.store(self.api).write_part(self.claim, LEASE, &part)).await?;
         written.ok_or_else(still_running)
     }
 }

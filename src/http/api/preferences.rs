@@ -83,7 +83,7 @@ pub(super) async fn change(
         may_end(&caller, standing(&api, &key).await?.as_ref())?;
     }
     let said = ManualPreferences { borrower: key, preferences, actor, at: now };
-    if !api.patiently(api.store().set_preferences(&said)).await? {
+    if !api.patiently(caller.store(&api).set_preferences(&said)).await? {
         return Err(Problem::not_found("borrower"));
     }
     Ok(Json(PreferencesView::of(known(&api, &said.borrower).await?)))

@@ -52,8 +52,9 @@ impl RequestId {
 }
 
 /// Gives each request an id and a bounded time, and writes the body of a problem.
-pub(super) async fn with_request_id(State(clock): State<Arc<dyn Clock>>, request: Request, next: Next) -> Response {
+pub(super) async fn with_request_id(State(clock): State<Arc<dyn Clock>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
+    request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("api", request_id = id.as_str());

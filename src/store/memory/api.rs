@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{MemoryStore, Tables};
-use crate::domain::{Settlement, TokenDigest};
+use crate::domain::{AuditOrigin, Settlement, TokenDigest};
 use crate::store::audit_entries;
 use crate::store::{
     ApiEffect, ApiStore, EffectResult, KeptAnswer, KeyedRequest, LedgerPart, LedgerPartResult, NewToken, REQUEST_KEPT,
@@ -113,7 +113,9 @@ impl ApiStore for MemoryStore {
         }
         let answer = match end {
             RequestEnd::Answer(answer) => answer.clone(),
-            RequestEnd::Effect { effect, answer } => answer(effect, tables.carry_out(effect, now)),
+            RequestEnd::Effect { effect, answer } => {
+                answer(effect, tables.carry_out(self.origin.as_ref(), effect, now))
+            }
         };
         if let Some(entry) = tables.api.claimed(claim) {
             entry.answer = Some(answer.clone());
@@ -137,6 +139,7 @@ impl ApiStore for MemoryStore {
         part.rejected.iter().cloned().for_each(|record| ledger.rejects.keep(record, now));
         let amendments = ledger.amend(&part.amendments, None, WriteMode::Commit, now);
         tables.release_not_rejected(now);
+        tables.note(self.origin.as_ref(), audit_entries::write_part(claim, part, now).as_slice());
         Ok(Some(LedgerPartResult { borrowers, rows, amendments }))
     }
 
@@ -150,30 +153,40 @@ impl ApiStore for MemoryStore {
 }
 
 impl Tables {
-    fn carry_out(&mut self, effect: &ApiEffect, now: DateTime<Utc>) -> EffectResult {
+    fn carry_out(&mut self, origin: Option<&AuditOrigin>, effect: &ApiEffect, now: DateTime<Utc>) -> EffectResult {
         let is_done = match effect {
-            ApiEffect::Cancel { reminder, by } => self.outbox.cancel(*reminder, by),
+            ApiEffect::Cancel { reminder, by } => {
+                let is_done = self.outbox.cancel(*reminder, by);
+                if is_done {
+                    self.note(origin, &[audit_entries::cancel(*reminder, by)]);
+                }
+                is_done
+            }
             ApiEffect::Resolve { settlements, receipts, .. } => {
-                let settled = settlements.iter().filter(|one| self.outbox.settle(one));
-                let settled: Vec<_> = settled.map(Settlement::reminder).collect();
+                let counted: Vec<_> = settlements.iter().filter(|one| self.outbox.settle(one)).collect();
+                let entries: Vec<_> = counted.iter().filter_map(|one| audit_entries::resolve(one)).collect();
+                self.note(origin, &entries);
+                let settled: Vec<_> = counted.into_iter().map(Settlement::reminder).collect();
                 for receipt in receipts.iter().filter(|one| settled.contains(&one.reminder)) {
                     self.outbox.record(receipt, now);
                 }
                 return EffectResult::Settled(settled);
             }
             ApiEffect::DropRejects { ids, merchant, order } => {
-                return EffectResult::Dropped(self.drop_rejects(ids, Some(merchant), order, now));
+                return EffectResult::Dropped(self.drop_rejects(origin, ids, Some(merchant), order, now));
             }
-            ApiEffect::MoveNotice { name, from, change } => self.move_notice(name, *from, change, now),
+            ApiEffect::MoveNotice { name, from, change } => self.move_notice(origin, name, *from, change, now),
             ApiEffect::Plan { reminder, at } => {
-                let planned = self.outbox.plan(reminder, *at, WriteMode::Commit);
+                let planned = self.plan(origin, reminder, *at, WriteMode::Commit);
                 return planned.map_or(EffectResult::Unchanged, EffectResult::Planned);
             }
             ApiEffect::Suppress { suppression, by } => {
-                self.suppress(std::slice::from_ref(suppression), Some(by));
+                self.suppress(origin, std::slice::from_ref(suppression), Some(by));
                 true
             }
-            ApiEffect::LiftSuppression { merchant, address, by } => self.lift_suppression(Some(merchant), address, by),
+            ApiEffect::LiftSuppression { merchant, address, by } => {
+                self.lift_suppression(origin, Some(merchant), address, by)
+            }
         };
         if is_done { EffectResult::Done } else { EffectResult::Unchanged }
     }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
     AuditCheckpoint, AuditEntry, AuditHash, AuditHead, AuditOrigin, AuditPersonal, CHAIN_START, NewAuditEntry,
-    audit_salt,
+    NewReminder, ReminderId, audit_salt,
 };
-use crate::store::{AuditFilter, AuditStore, Store, StoreError};
+use crate::store::audit_entries;
+use crate::store::{AuditFilter, AuditStore, Store, StoreError, WriteMode};
 
 /// The chain and its checkpoints.
 #[derive(Debug, Default, Clone)]
@@ -28,6 +30,19 @@ impl AuditTables {
 }
 
 impl Tables {
+    /// Puts a reminder in. One that a person wants has an entry.
+    pub(super) fn plan(
+        &mut self,
+        origin: Option<&AuditOrigin>,
+        reminder: &NewReminder,
+        at: DateTime<Utc>,
+        mode: WriteMode,
+    ) -> Option<ReminderId> {
+        let id = self.outbox.plan(reminder, at, mode)?;
+        self.note(origin, audit_entries::resend(reminder, id, at).as_slice());
+        Some(id)
+    }
+
     /// Appends entries of a change, if the store was signed.
     pub(super) fn note(&mut self, origin: Option<&AuditOrigin>, entries: &[NewAuditEntry]) {
         let Some(origin) = origin else { return };

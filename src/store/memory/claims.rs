@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{MemoryStore, Tables, notices};
 use crate::domain::{Channel, Event, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::plan::{Decision, GatewayLists};
+use crate::store::audit_entries;
 use crate::store::{
     ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode,
 };
@@ -24,7 +25,8 @@ impl OutboxStore for MemoryStore {
         mode: WriteMode,
     ) -> Result<Vec<ReminderId>, StoreError> {
         let mut tables = self.tables();
-        Ok(reminders.iter().filter_map(|plan| tables.outbox.plan(plan, at, mode)).collect())
+        let origin = self.origin.as_ref().filter(|_| mode == WriteMode::Commit);
+        Ok(reminders.iter().filter_map(|plan| tables.plan(origin, plan, at, mode)).collect())
     }
 
     async fn claim(&self, request: &ClaimRequest, decide: DecideFn<'_>) -> Result<ClaimResult, StoreError> {
@@ -102,7 +104,10 @@ impl OutboxStore for MemoryStore {
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
         let mut tables = self.tables();
-        Ok(settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).count())
+        let counted: Vec<_> = settlements.iter().filter(|settlement| tables.outbox.settle(settlement)).collect();
+        let entries: Vec<_> = counted.iter().filter_map(|settlement| audit_entries::resolve(settlement)).collect();
+        tables.note(self.origin.as_ref(), &entries);
+        Ok(counted.len())
     }
 
     async fn keep_form(&self, form: &Arc<MessageForm>) -> Result<(), StoreError> {

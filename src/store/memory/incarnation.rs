@@ -9,6 +9,7 @@ use crate::domain::{
     Arming, Beat, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord, Incarnation, ManualChange,
     Marks,
 };
+use crate::store::audit_entries;
 use crate::store::{ClaimRequest, IncarnationStore, StoreError};
 
 /// The incarnation of a store in memory.
@@ -101,6 +102,7 @@ impl IncarnationStore for MemoryStore {
         let own = &mut tables.incarnations;
         if persons > 1 && own.asked.iter().all(|actor| *actor == by.actor) {
             own.asked.push(by.actor.clone());
+            tables.note(self.origin.as_ref(), &[audit_entries::arm(by, &Arming::OnePersonMore)]);
             return Ok(Arming::OnePersonMore);
         }
         let generation = own.generation();
@@ -109,6 +111,7 @@ impl IncarnationStore for MemoryStore {
         own.generation = Some(format!("{} of {now}", own.past.len()));
         own.asked.clear();
         own.disarm = None;
+        tables.note(self.origin.as_ref(), &[audit_entries::arm(by, &Arming::Armed)]);
         Ok(Arming::Armed)
     }
 }

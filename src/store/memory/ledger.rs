@@ -203,12 +203,13 @@ impl Ledger {
         amended
     }
 
-    pub(super) fn set_preferences(&mut self, said: &ManualPreferences, now: DateTime<Utc>) -> bool {
-        let Some(known) = self.borrowers.get_mut(&said.borrower) else { return false };
-        *known = said.preferences.clone().apply_to(known.clone());
+    pub(super) fn set_preferences(&mut self, said: &ManualPreferences, now: DateTime<Utc>) -> Option<Borrower> {
+        let known = self.borrowers.get_mut(&said.borrower)?;
+        let before = known.clone();
+        *known = said.preferences.clone().apply_to(before.clone());
         self.preferences.push(said.clone());
         self.write_down_borrower(&said.borrower, now);
-        true
+        Some(before)
     }
 
     pub(super) fn account(

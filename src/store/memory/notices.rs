@@ -8,9 +8,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::outbox::Outbox;
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    BorrowerKey, EventKind, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange, NoticeFacts,
-    NoticeName, NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
+    AuditOrigin, BorrowerKey, EventKind, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange,
+    NoticeFacts, NoticeName, NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
 };
+use crate::store::audit_entries;
 use crate::store::notice::Sign;
 use crate::store::{HeldMessage, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
 
@@ -37,6 +38,7 @@ impl Tables {
     /// Brings a notice from one state to another.
     pub(super) fn move_notice(
         &mut self,
+        origin: Option<&AuditOrigin>,
         name: &NoticeName,
         from: NoticeState,
         change: &NoticeChange,
@@ -49,6 +51,7 @@ impl Tables {
             let pause = HoldCause::new(HoldReason::Paused, name);
             self.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == pause);
         }
+        self.note(origin, &[audit_entries::move_notice(name, from, change)]);
         true
     }
 }
@@ -61,6 +64,7 @@ impl NoticeStore for MemoryStore {
         if is_new {
             let kept = StoredNotice { notice: notice.clone(), changes: Vec::new(), recipients: BTreeMap::new() };
             tables.notices.insert(notice.name.clone(), kept);
+            tables.note(self.origin.as_ref(), &[audit_entries::create_notice(notice)]);
         }
         Ok(is_new)
     }
@@ -80,7 +84,7 @@ impl NoticeStore for MemoryStore {
         change: &NoticeChange,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        Ok(self.tables().move_notice(name, from, change, now))
+        Ok(self.tables().move_notice(self.origin.as_ref(), name, from, change, now))
     }
 
     async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    Amendment, AmendmentResult, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId, RecordKind,
-    RejectedRecord, SoundRecord, SourceName,
+    Amendment, AmendmentResult, AuditOrigin, HoldCause, HoldReason, Installment, InstallmentId, LedgerRow, MerchantId,
+    RecordKind, RejectedRecord, SoundRecord, SourceName,
 };
+use crate::store::audit_entries;
 use crate::store::reject::{RejectKey, key_of};
 use crate::store::{
     Change, DropOrder, DroppedRecord, KeptRecord, RELEASED_AT_ONCE, RejectCounts, RejectFilter, RejectStore,
@@ -105,6 +106,7 @@ impl Tables {
     /// Takes records out, on record; of one merchant only, if it is named. Gives their numbers.
     pub(super) fn drop_rejects(
         &mut self,
+        origin: Option<&AuditOrigin>,
         ids: &[i64],
         merchant: Option<&MerchantId>,
         order: &DropOrder,
@@ -126,6 +128,8 @@ impl Tables {
             });
         }
         self.release_not_rejected(now);
+        let entries: Vec<_> = dropped.iter().map(|kept| audit_entries::drop_reject(kept, order)).collect();
+        self.note(origin, &entries);
         dropped.into_iter().map(|kept| kept.id).collect()
     }
 }
@@ -211,12 +215,15 @@ impl RejectStore for MemoryStore {
             ledger.rejects.kept.retain(|_, one| one.id != kept.id);
         }
         tables.release_not_rejected(now);
+        if !waits {
+            tables.note(self.origin.as_ref(), &[audit_entries::retry_reject(kept, now)]);
+        }
         Ok(true)
     }
 
     async fn drop_rejects(&self, ids: &[i64], order: &DropOrder) -> Result<Vec<i64>, StoreError> {
         let now = self.clock.now();
-        Ok(self.tables().drop_rejects(ids, None, order, now))
+        Ok(self.tables().drop_rejects(self.origin.as_ref(), ids, None, order, now))
     }
 
     async fn dropped_rejects(&self, limit: u32) -> Result<Vec<DroppedRecord>, StoreError> {

@@ -11,6 +11,7 @@ use crate::domain::{
     AddressKey, BY_REPLY, Event, EventKind, GatewayName, HoldCause, HoldReason, Intent, MerchantId, NewReminder,
     Receipt, ReminderId, ReminderKey, ReportedState, Step, Suppression, SuppressionReason,
 };
+use crate::store::audit_entries;
 use crate::store::{
     IncomingReply, KeptReport, RELEASED_AT_ONCE, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction,
     ReportBatch, ReportCounts, ReportStore, StatusReport, StoreError, Subject, SuppressionFilter, WriteMode,
@@ -30,6 +31,7 @@ impl ReplyStore for MemoryStore {
         if let Some(reply) = &read {
             let gone = HoldCause::new(HoldReason::UnreadReply, reply.id);
             tables.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == gone);
+            tables.note(self.origin.as_ref(), &[audit_entries::read_reply(reply, reading)]);
         }
         Ok(read)
     }

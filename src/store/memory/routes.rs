@@ -4,12 +4,17 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::domain::{RouteHealth, RouteKey, RouteVersion};
+use crate::store::audit_entries;
 use crate::store::{RouteStore, StoreError};
 
 #[async_trait]
 impl RouteStore for MemoryStore {
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
-        self.tables().routes.entry(version.route.key.clone()).or_default().push(version.clone());
+        let mut tables = self.tables();
+        let versions = tables.routes.entry(version.route.key.clone()).or_default();
+        let before = versions.last().cloned();
+        versions.push(version.clone());
+        tables.note(self.origin.as_ref(), &[audit_entries::route_change(before.as_ref(), version)]);
         Ok(())
     }
 

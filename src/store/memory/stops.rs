@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables, reports};
 use crate::domain::{
-    AddressKey, Channel, HoldReason, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange,
-    SuppressionScope,
+    AddressKey, AuditOrigin, Channel, HoldReason, ManualChange, MerchantId, Suppression, SuppressionAction,
+    SuppressionChange, SuppressionScope,
 };
+use crate::store::audit_entries;
 use crate::store::{
     RELEASED_AT_ONCE, Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore,
 };
@@ -15,7 +16,9 @@ use crate::store::{
 #[async_trait]
 impl StopStore for MemoryStore {
     async fn stop(&self, stop: &Stop) -> Result<(), StoreError> {
-        self.tables().stop(stop);
+        let mut tables = self.tables();
+        tables.stop(stop);
+        tables.note(self.origin.as_ref(), &[audit_entries::stop(stop)]);
         Ok(())
     }
 
@@ -26,7 +29,12 @@ impl StopStore for MemoryStore {
         by: &ManualChange,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        Ok(self.tables().lift_stop(merchant, channel, by, now))
+        let mut tables = self.tables();
+        let lifted = tables.lift_stop(merchant, channel, by, now);
+        if lifted {
+            tables.note(self.origin.as_ref(), &[audit_entries::lift_stop(merchant, channel, by)]);
+        }
+        Ok(lifted)
     }
 
     async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
@@ -39,7 +47,7 @@ impl StopStore for MemoryStore {
 #[async_trait]
 impl SuppressionStore for MemoryStore {
     async fn suppress(&self, suppressions: &[Suppression], by: Option<&ManualChange>) -> Result<(), StoreError> {
-        self.tables().suppress(suppressions, by);
+        self.tables().suppress(self.origin.as_ref(), suppressions, by);
         Ok(())
     }
 
@@ -53,7 +61,7 @@ impl SuppressionStore for MemoryStore {
         address: &AddressKey,
         by: &ManualChange,
     ) -> Result<bool, StoreError> {
-        Ok(self.tables().lift_suppression(merchant, address, by))
+        Ok(self.tables().lift_suppression(self.origin.as_ref(), merchant, address, by))
     }
 
     async fn suppression_changes(
@@ -72,7 +80,12 @@ pub(super) struct RecordedChange {
 }
 
 impl Tables {
-    pub(super) fn suppress(&mut self, suppressions: &[Suppression], by: Option<&ManualChange>) {
+    pub(super) fn suppress(
+        &mut self,
+        origin: Option<&AuditOrigin>,
+        suppressions: &[Suppression],
+        by: Option<&ManualChange>,
+    ) {
         self.ledger.suppress(suppressions);
         let Some(change) = by.filter(|_| !suppressions.is_empty()) else { return };
         let scope = match suppressions {
@@ -81,10 +94,12 @@ impl Tables {
         };
         let addresses = suppressions.iter().map(|one| one.address.clone()).collect();
         self.record(SuppressionAction::Add, scope, addresses, change);
+        self.note(origin, &audit_entries::suppress(suppressions, change));
     }
 
     pub(super) fn lift_suppression(
         &mut self,
+        origin: Option<&AuditOrigin>,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
         by: &ManualChange,
@@ -96,6 +111,7 @@ impl Tables {
         if lifted {
             let scope = SuppressionScope::Address { merchant: merchant.cloned(), address: address.clone() };
             self.record(SuppressionAction::Remove, scope, vec![address.clone()], by);
+            self.note(origin, &[audit_entries::lift_suppression(merchant, address, by)]);
         }
         lifted
     }

@@ -10,6 +10,7 @@ use crate::domain::{
     Credential, CsrfSecret, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName,
 };
 use crate::plan::{LoginTry, TryDecision};
+use crate::store::audit_entries;
 use crate::store::{
     NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore,
 };
@@ -45,7 +46,8 @@ impl UserTables {
 #[async_trait]
 impl UserStore for MemoryStore {
     async fn add_user(&self, user: &User, by: &ManualChange) -> Result<bool, StoreError> {
-        let users = &mut self.tables().staff.users;
+        let mut tables = self.tables();
+        let users = &mut tables.staff.users;
         let has_subject = |known: &UserRecord| match (&known.user.credential, &user.credential) {
             (Credential::Subject(known), Credential::Subject(new)) => known == new,
             _ => false,
@@ -61,6 +63,7 @@ impl UserStore for MemoryStore {
             failed_logins: 0,
         };
         users.insert(user.name.clone(), record);
+        tables.note(self.origin.as_ref(), &[audit_entries::add_user(user, by)]);
         Ok(true)
     }
 
@@ -78,19 +81,22 @@ impl UserStore for MemoryStore {
         Ok(self.tables().staff.users.values().find(has_subject).cloned())
     }
 
-    async fn change_password(&self, change: &NewPassword, _: &ManualChange) -> Result<UserChange, StoreError> {
-        let staff = &mut self.tables().staff;
+    async fn change_password(&self, change: &NewPassword, by: &ManualChange) -> Result<UserChange, StoreError> {
+        let mut tables = self.tables();
+        let staff = &mut tables.staff;
         let Some(known) = staff.users.get_mut(&change.name) else { return Ok(UserChange::UnknownUser) };
         let Credential::Password(password) = &mut known.user.credential else { return Ok(UserChange::NoPassword) };
         *password = change.password.clone();
         known.user.device_key = change.device_key.clone();
         known.failed_logins = 0;
         staff.end_sessions(&change.name);
+        tables.note(self.origin.as_ref(), &[audit_entries::change_password(&change.name, by)]);
         Ok(UserChange::Made)
     }
 
     async fn disable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
-        let staff = &mut self.tables().staff;
+        let mut tables = self.tables();
+        let staff = &mut tables.staff;
         let is_last_admin = staff.is_last_admin(name);
         let Some(known) = staff.users.get_mut(name) else { return Ok(UserChange::UnknownUser) };
         if known.disabled_at.is_some() {
@@ -101,16 +107,18 @@ impl UserStore for MemoryStore {
         }
         known.disabled_at = Some(by.at);
         staff.end_sessions(name);
+        tables.note(self.origin.as_ref(), &[audit_entries::disable_user(name, by)]);
         Ok(UserChange::Made)
     }
 
-    async fn enable_user(&self, name: &UserName, _: &ManualChange) -> Result<UserChange, StoreError> {
-        let users = &mut self.tables().staff.users;
-        let Some(known) = users.get_mut(name) else { return Ok(UserChange::UnknownUser) };
+    async fn enable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
+        let mut tables = self.tables();
+        let Some(known) = tables.staff.users.get_mut(name) else { return Ok(UserChange::UnknownUser) };
         if known.disabled_at.take().is_none() {
             return Ok(UserChange::Unchanged);
         }
         known.failed_logins = 0;
+        tables.note(self.origin.as_ref(), &[audit_entries::enable_user(name, by)]);
         Ok(UserChange::Made)
     }
 
@@ -118,9 +126,10 @@ impl UserStore for MemoryStore {
         &self,
         name: &UserName,
         grant: &UserGrant,
-        _: &ManualChange,
+        by: &ManualChange,
     ) -> Result<UserChange, StoreError> {
-        let staff = &mut self.tables().staff;
+        let mut tables = self.tables();
+        let staff = &mut tables.staff;
         let is_last_admin = staff.is_last_admin(name);
         let Some(known) = staff.users.get_mut(name) else { return Ok(UserChange::UnknownUser) };
         if known.user.grant == *grant {
@@ -129,7 +138,8 @@ impl UserStore for MemoryStore {
         if is_last_admin && grant.role != StaffRole::Admin {
             return Ok(UserChange::LastAdmin);
         }
-        known.user.grant = grant.clone();
+        let before = std::mem::replace(&mut known.user.grant, grant.clone());
+        tables.note(self.origin.as_ref(), &[audit_entries::change_grant(name, &before, grant, by)]);
         Ok(UserChange::Made)
     }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use super::MemoryStore;
 use crate::domain::{HoldCause, ManualChange, MerchantId, ReminderId};
 use crate::plan::{DayVolume, USUAL_DAYS};
+use crate::store::audit_entries;
 use crate::store::{RELEASED_AT_ONCE, StoreError, VolumeStore};
 
 /// The volume of one day.
@@ -77,6 +78,7 @@ impl VolumeStore for MemoryStore {
         known.approved = Some(by.clone());
         let approved = HoldCause::volume(merchant, day);
         tables.outbox.release(now, RELEASED_AT_ONCE, |cause, _, _| *cause == approved);
+        tables.note(self.origin.as_ref(), &[audit_entries::approve_volume(merchant, day, by)]);
         Ok(true)
     }
 }

@@ -157,6 +157,7 @@ impl ApiStore for SqlStore {
             ended.extend(ended_by_payment);
         }
         rejects::release(self, &mut tx, ended).await?;
+        audit::note(&mut tx, audit_entries::write_part(claim, part, until - lease).as_slice()).await?;
         tx.commit().await?;
         Ok(Some(result))
     }
@@ -196,12 +197,20 @@ async fn known(tx: &mut Tx, request: &KeyedRequest) -> Result<RequestStart, Stor
 async fn carry_out(store: &SqlStore, tx: &mut Tx, effect: &ApiEffect) -> Result<EffectResult, StoreError> {
     let done = |is_done| if is_done { EffectResult::Done } else { EffectResult::Unchanged };
     match effect {
-        ApiEffect::Cancel { reminder, by } => Ok(done(outbox::cancel(tx, *reminder, by).await?)),
+        ApiEffect::Cancel { reminder, by } => {
+            let is_done = outbox::cancel(tx, *reminder, by).await?;
+            if is_done {
+                audit::note(tx, &[audit_entries::cancel(*reminder, by)]).await?;
+            }
+            Ok(done(is_done))
+        }
         ApiEffect::Resolve { settlements, receipts, .. } => {
             let settled = outbox::record(tx, &store.moves(settlements)).await?;
             let receipts: Vec<_> = receipts.iter().filter(|one| settled.contains(&one.reminder)).cloned().collect();
             let now = store.now(tx).await?;
             receipts::record(tx, now, &receipts).await?;
+            let counted = settlements.iter().filter(|one| settled.contains(&one.reminder()));
+            audit::note(tx, &Vec::from_iter(counted.filter_map(audit_entries::resolve))).await?;
             Ok(EffectResult::Settled(settled))
         }
         ApiEffect::DropRejects { ids, merchant, order } => {
@@ -217,14 +226,16 @@ async fn carry_out(store: &SqlStore, tx: &mut Tx, effect: &ApiEffect) -> Result<
             ledger::suppress(tx, std::slice::from_ref(one), suppression::UPSERT).await?;
             let address = [(one.merchant.as_ref(), &one.address)];
             suppression_changes::record_addresses(tx, SuppressionAction::Add, &address, by).await?;
+            audit::note(tx, &audit_entries::suppress(std::slice::from_ref(one), by)).await?;
             Ok(EffectResult::Done)
         }
         ApiEffect::LiftSuppression { merchant, address, by } => {
             if !reports::lift_suppression(tx, Some(merchant), address).await? {
                 return Ok(EffectResult::Unchanged);
             }
-            let address = [(Some(merchant), address)];
-            suppression_changes::record_addresses(tx, SuppressionAction::Remove, &address, by).await?;
+            let removed = [(Some(merchant), address)];
+            suppression_changes::record_addresses(tx, SuppressionAction::Remove, &removed, by).await?;
+            audit::note(tx, &[audit_entries::lift_suppression(Some(merchant), address, by)]).await?;
             Ok(EffectResult::Done)
         }
     }

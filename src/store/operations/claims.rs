@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::schema::end;
-use super::{SqlStore, claim, messages, outbox, views};
+use super::{SqlStore, audit, claim, messages, outbox, views};
 use crate::domain::{Channel, MessageForm, NewReminder, ReminderId, Settlement};
 use crate::plan::GatewayLists;
+use crate::store::audit_entries;
 use crate::store::sql::queue::Move;
 use crate::store::{ClaimRequest, ClaimResult, DecideFn, OutboxStore, RehomeScope, StoreError, WriteMode};
 
@@ -50,6 +51,14 @@ impl OutboxStore for SqlStore {
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<usize, StoreError> {
         let moves = self.moves(settlements);
+        if self.origin.is_some() && settlements.iter().any(|one| one.resolver().is_some()) {
+            let mut tx = self.write().await?;
+            let settled = outbox::record(&mut tx, &moves).await?;
+            let counted = settlements.iter().filter(|one| settled.contains(&one.reminder()));
+            audit::note(&mut tx, &Vec::from_iter(counted.filter_map(audit_entries::resolve))).await?;
+            tx.commit().await?;
+            return Ok(settled.len());
+        }
         let mut alone = self.write_alone().await?;
         let settled = outbox::record(&mut alone, &moves).await?;
         self.commit_alone(alone).await?;

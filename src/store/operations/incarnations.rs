@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::incarnation::{ARM, CONTINUE_BEHIND, PUT_BACK, PUT_IN_ANEW, STATE};
-use super::{Batch, Connection, Db, SqlStore, Tx, reminder};
+use super::{Batch, Connection, Db, SqlStore, Tx, audit, reminder};
 use crate::domain::{
     Arming, Beat, DATABASE_REWOUND, DatabaseState, DisarmReason, HandoverRecord, ManualChange, Marks, ReminderId,
 };
+use crate::store::audit_entries;
 use crate::store::sql::incarnation::{
     ASKED, BEAT, DAEMONS, DISARM, DOUBT, DaemonRow, NOTE, NUMBER, PAST, PUT_IN_DOUBT, StateRow,
 };
@@ -62,8 +63,10 @@ impl IncarnationStore for SqlStore {
         if is_done {
             sqlx::query::<Db>(ARM).execute(&mut *tx).await?;
         }
+        let arming = if is_done { Arming::Armed } else { Arming::OnePersonMore };
+        audit::note(&mut tx, &[audit_entries::arm(by, &arming)]).await?;
         tx.commit().await?;
-        Ok(if is_done { Arming::Armed } else { Arming::OnePersonMore })
+        Ok(arming)
     }
 }
 

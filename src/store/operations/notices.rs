@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Batch, Db, SqlStore, Tx, holds, notice, outbox};
+use super::{Batch, Db, SqlStore, Tx, audit, holds, notice, outbox};
 use crate::domain::{
     BorrowerKey, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin,
     Recipient, ReminderKey, Step,
 };
+use crate::store::audit_entries;
 use crate::store::sql::borrower::read;
 use crate::store::sql::notice::{
     ADD, ALL, APPEND, CHANGES, COUNTS, ChangeRow, HOLD, MERCHANTS, MOVE, NUMBER, NoticeCountRow, NoticeRow, ONE,
@@ -47,6 +48,7 @@ pub(super) async fn bring(
         let (pause, now) = (HoldCause::new(HoldReason::Paused, name), store.now(tx).await?);
         holds::release_gone(tx, now, |cause, _| *cause == pause).await?;
     }
+    audit::note(tx, &[audit_entries::move_notice(name, from, change)]).await?;
     Ok(true)
 }
 
@@ -64,8 +66,12 @@ impl NoticeStore for SqlStore {
             .bind(Moment(notice.at))
             .execute(&mut *tx)
             .await?;
+        let added = added.rows_affected() == 1;
+        if added {
+            audit::note(&mut tx, &[audit_entries::create_notice(notice)]).await?;
+        }
         tx.commit().await?;
-        Ok(added.rows_affected() == 1)
+        Ok(added)
     }
 
     async fn notices(&self, name: Option<&NoticeName>) -> Result<Vec<Notice>, StoreError> {

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Connection, Db, SqlStore, Tx, contacts, gateway_list, permits, queue, reminder, replans};
+use super::{Batch, Connection, Db, SqlStore, Tx, audit, contacts, gateway_list, permits, queue, reminder, replans};
 use crate::domain::{
-    Attempt, Channel, Event, EventKind, GatewayName, KeyRing, ManualChange, NewReminder, ReminderId, RouteKey,
+    Attempt, Channel, Event, EventKind, GatewayName, KeyRing, ManualChange, NewReminder, Origin, ReminderId, RouteKey,
     SkipReason,
 };
 use crate::plan::{Account, Decision, DeferReason, GatewayLists, PlanItem, Progress, RecentContacts, SendPlan};
+use crate::store::audit_entries;
 use crate::store::sql::event::read_attempt;
 use crate::store::sql::gateway_list::own_lists;
 use crate::store::sql::queue::{AWAITED, ClaimRow, FREE, Move, PLANNED, REHOME, RESCUE};
@@ -26,7 +27,18 @@ pub(super) async fn plan(
     reminders: &[NewReminder],
     at: DateTime<Utc>,
 ) -> Result<Vec<ReminderId>, StoreError> {
-    reminder::insert(tx, columns(reminders, |new| (new, false), at)?).await
+    let is_manual = |one: &NewReminder| matches!(one.origin, Origin::Manual { .. });
+    if tx.origin().is_none() || !reminders.iter().any(is_manual) {
+        return reminder::insert(tx, columns(reminders, |new| (new, false), at)?).await;
+    }
+    let (mut planned, mut entries) = (Vec::new(), Vec::new());
+    for one in reminders {
+        let put_in = reminder::insert(tx, columns(std::slice::from_ref(one), |new| (new, false), at)?).await?;
+        entries.extend(put_in.iter().filter_map(|id| audit_entries::resend(one, *id, at)));
+        planned.extend(put_in);
+    }
+    audit::note(tx, &entries).await?;
+    Ok(planned)
 }
 
 /// Each with whether its rule wants one channel at first.

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Batch, Db, SqlStore, Tx, borrower, scan};
+use super::{Batch, Db, SqlStore, Tx, audit, borrower, scan};
 use crate::domain::{BorrowerKey, Channel, ManualPreferences};
+use crate::store::audit_entries;
 use crate::store::sql::borrower::BorrowerRow;
 use crate::store::sql::preference::{APPEND, KEEP, OF_BORROWER, WishRow};
 use crate::store::sql::value::Moment;
@@ -39,7 +40,8 @@ pub(super) async fn set_preferences(
         .fetch_optional(&mut **tx)
         .await?;
     let Some(known) = known else { return Ok(false) };
-    let changed = preferences.clone().apply_to(known.borrower(key.clone(), tx.ring().as_deref())?);
+    let before = known.borrower(key.clone(), tx.ring().as_deref())?;
+    let changed = preferences.clone().apply_to(before.clone());
     let hold = changed.hold.as_ref();
     sqlx::query::<Db>(KEEP)
         .bind(key.merchant.as_str())
@@ -60,6 +62,7 @@ pub(super) async fn set_preferences(
         .bind(preferences.to_string())
         .execute(&mut **tx)
         .await?;
+    audit::note(tx, &[audit_entries::preferences(said, &before)]).await?;
     Ok(true)
 }
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, ledger, queue, reject, sources};
+use super::{Batch, Db, SqlStore, Tx, audit, ledger, queue, reject, sources};
 use crate::domain::{
     Amendment, AmendmentResult, Channel, HoldCause, InstallmentId, LedgerRow, MerchantId, RecordKind, RejectedRecord,
     SoundRecord, SourceName,
 };
+use crate::store::audit_entries;
 use crate::store::reject::{RejectKey, key_of};
 use crate::store::sql::borrower::read;
 use crate::store::sql::clauses::narrowed;
@@ -92,6 +93,10 @@ impl RejectStore for SqlStore {
             forget(&mut tx, &[kept.id]).await?;
         }
         release(self, &mut tx, ended).await?;
+        if !waits {
+            let now = self.now(&mut tx).await?;
+            audit::note(&mut tx, &[audit_entries::retry_reject(kept, now.0)]).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -118,7 +123,7 @@ pub(super) async fn drop_records(
     merchant: Option<&MerchantId>,
     order: &DropOrder,
 ) -> Result<Vec<i64>, StoreError> {
-    let (mut dropped, mut ended) = (Vec::new(), Vec::new());
+    let (mut dropped, mut ended, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for id in ids.iter().collect::<BTreeSet<_>>() {
         let recorded = sqlx::query::<Db>(RECORD_DROP)
             .bind(*id)
@@ -131,11 +136,14 @@ pub(super) async fn drop_records(
         if recorded.rows_affected() == 1 {
             dropped.push(*id);
             let row: RejectRow = sqlx::query_as::<Db, _>(ONE).bind(*id).fetch_one(&mut **tx).await?;
-            ended.extend(key(&row.kept(store.ring().as_deref())?.record));
+            let kept = row.kept(store.ring().as_deref())?;
+            ended.extend(key(&kept.record));
+            entries.push(audit_entries::drop_reject(&kept, order));
         }
     }
     forget(tx, &dropped).await?;
     release(store, tx, ended).await?;
+    audit::note(tx, &entries).await?;
     Ok(dropped)
 }
 

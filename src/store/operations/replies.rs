@@ -4,8 +4,9 @@
 use async_trait::async_trait;
 
 use super::reports::suppressed;
-use super::{Db, SqlStore, Tx, ledger, outbox, queue, suppression};
+use super::{Db, SqlStore, Tx, audit, ledger, outbox, queue, suppression};
 use crate::domain::{BY_REPLY, HoldCause, HoldReason, Intent, MerchantId, NewReminder, ReminderId, SuppressionReason};
+use crate::store::audit_entries;
 use crate::store::sql::borrower::read as read_column;
 use crate::store::sql::channel::last_sent;
 use crate::store::sql::clauses::narrowed;
@@ -33,6 +34,7 @@ impl ReplyStore for SqlStore {
         if let Some(reply) = &read {
             let (cause, now) = (HoldCause::new(HoldReason::UnreadReply, reply.id), self.now(&mut tx).await?);
             queue::release(&mut tx, now, &cause.to_string(), reply.from.channel().as_str(), RELEASED_AT_ONCE).await?;
+            audit::note(&mut tx, &[audit_entries::read_reply(reply, reading)]).await?;
         }
         tx.commit().await?;
         Ok(read)

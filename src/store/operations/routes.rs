@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, Tx, route_health};
+use super::{Db, SqlStore, Tx, audit, route_health};
 use crate::domain::{RouteHealth, RouteKey, RouteVersion};
+use crate::store::audit_entries;
 use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow, details};
 use crate::store::sql::value::Moment;
 use crate::store::{RouteStore, StoreError};
@@ -12,7 +13,12 @@ use crate::store::{RouteStore, StoreError};
 impl RouteStore for SqlStore {
     async fn add_route_version(&self, version: &RouteVersion) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
+        let before = match tx.origin() {
+            Some(_) => versions(&mut tx, Some(&version.route.key)).await?.pop(),
+            None => None,
+        };
         add(&mut tx, version).await?;
+        audit::note(&mut tx, &[audit_entries::route_change(before.as_ref(), version)]).await?;
         Ok(tx.commit().await?)
     }
 

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, Tx, holds, suppression_changes};
+use super::{Db, SqlStore, Tx, audit, holds, suppression_changes};
 use crate::domain::{Channel, HoldReason, ManualChange, MerchantId, SuppressionAction};
+use crate::store::audit_entries;
 use crate::store::sql::stop::{ALL, LIFT, StopRow, UPSERT};
 use crate::store::sql::value::Moment;
 use crate::store::{Stop, StopStore, StoreError};
@@ -15,6 +16,7 @@ impl StopStore for SqlStore {
         put(&mut tx, stop).await?;
         let scope = (stop.merchant.as_ref(), stop.channel);
         suppression_changes::record_stop(&mut tx, SuppressionAction::Stop, scope, &stop.change()).await?;
+        audit::note(&mut tx, &[audit_entries::stop(stop)]).await?;
         Ok(tx.commit().await?)
     }
 
@@ -29,6 +31,7 @@ impl StopStore for SqlStore {
         let lifted = lift(&mut tx, now, merchant, channel).await?;
         if lifted {
             suppression_changes::record_stop(&mut tx, SuppressionAction::Lift, (merchant, channel), by).await?;
+            audit::note(&mut tx, &[audit_entries::lift_stop(merchant, channel, by)]).await?;
         }
         tx.commit().await?;
         Ok(lifted)

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Batch, Db, SqlStore, Tx, ledger, reports, suppression};
+use super::{Batch, Db, SqlStore, Tx, audit, ledger, reports, suppression};
 use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange};
+use crate::store::audit_entries;
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
@@ -18,6 +19,7 @@ impl SuppressionStore for SqlStore {
         if let Some(change) = by {
             let addresses: Vec<_> = suppressions.iter().map(|one| (one.merchant.as_ref(), &one.address)).collect();
             record_addresses(&mut tx, SuppressionAction::Add, &addresses, change).await?;
+            audit::note(&mut tx, &audit_entries::suppress(suppressions, change)).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -37,8 +39,8 @@ impl SuppressionStore for SqlStore {
         let mut tx = self.write().await?;
         let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
         if lifted {
-            let address = [(merchant, address)];
-            record_addresses(&mut tx, SuppressionAction::Remove, &address, by).await?;
+            record_addresses(&mut tx, SuppressionAction::Remove, &[(merchant, address)], by).await?;
+            audit::note(&mut tx, &[audit_entries::lift_suppression(merchant, address, by)]).await?;
         }
         tx.commit().await?;
         Ok(lifted)

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Db, SqlStore, Tx, digits};
+use super::{Db, SqlStore, Tx, audit, digits};
 use crate::domain::{Credential, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName};
 use crate::plan::{LoginTry, TryDecision};
+use crate::store::audit_entries;
 use crate::store::sql::user::{
     ADD, BEGIN_SESSION, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION, END_SESSIONS,
     FORGET_ENDED, LOCK_ADMINS, LOG_IN, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION, SessionRow, USER, USERS, UserRow,
@@ -33,8 +34,12 @@ impl UserStore for SqlStore {
             .bind(Moment(by.at))
             .execute(&mut *tx)
             .await?;
+        let added = added.rows_affected() > 0;
+        if added {
+            audit::note(&mut tx, &[audit_entries::add_user(user, by)]).await?;
+        }
         tx.commit().await?;
-        Ok(added.rows_affected() > 0)
+        Ok(added)
     }
 
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
@@ -56,7 +61,7 @@ impl UserStore for SqlStore {
         tx.finish(row).await.map(UserRow::record).transpose()
     }
 
-    async fn change_password(&self, change: &NewPassword, _: &ManualChange) -> Result<UserChange, StoreError> {
+    async fn change_password(&self, change: &NewPassword, by: &ManualChange) -> Result<UserChange, StoreError> {
         let mut tx = self.write().await?;
         let result = match user(&mut tx, &change.name).await? {
             None => UserChange::UnknownUser,
@@ -69,6 +74,7 @@ impl UserStore for SqlStore {
                     .execute(&mut *tx)
                     .await?;
                 end_sessions(&mut tx, &change.name).await?;
+                audit::note(&mut tx, &[audit_entries::change_password(&change.name, by)]).await?;
                 UserChange::Made
             }
         };
@@ -85,19 +91,21 @@ impl UserStore for SqlStore {
             Some(_) => {
                 sqlx::query::<Db>(DISABLE).bind(name.as_str()).bind(Moment(by.at)).execute(&mut *tx).await?;
                 end_sessions(&mut tx, name).await?;
+                audit::note(&mut tx, &[audit_entries::disable_user(name, by)]).await?;
                 UserChange::Made
             }
         };
         close(tx, result).await
     }
 
-    async fn enable_user(&self, name: &UserName, _: &ManualChange) -> Result<UserChange, StoreError> {
+    async fn enable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
         let mut tx = self.write().await?;
         let result = match user(&mut tx, name).await? {
             None => UserChange::UnknownUser,
             Some(known) if known.disabled_at.is_none() => UserChange::Unchanged,
             Some(_) => {
                 sqlx::query::<Db>(ENABLE).bind(name.as_str()).execute(&mut *tx).await?;
+                audit::note(&mut tx, &[audit_entries::enable_user(name, by)]).await?;
                 UserChange::Made
             }
         };
@@ -108,7 +116,7 @@ impl UserStore for SqlStore {
         &self,
         name: &UserName,
         grant: &UserGrant,
-        _: &ManualChange,
+        by: &ManualChange,
     ) -> Result<UserChange, StoreError> {
         let mut tx = self.write().await?;
         sqlx::query::<Db>(LOCK_ADMINS).execute(&mut *tx).await?;
@@ -118,13 +126,15 @@ impl UserStore for SqlStore {
             Some(known) if grant.role != StaffRole::Admin && is_last_admin(&mut tx, &known).await? => {
                 UserChange::LastAdmin
             }
-            Some(_) => {
+            Some(known) => {
                 sqlx::query::<Db>(CHANGE_GRANT)
                     .bind(name.as_str())
                     .bind(grant.role.as_str())
                     .bind(stored_merchants(grant))
                     .execute(&mut *tx)
                     .await?;
+                let entry = audit_entries::change_grant(name, &known.user.grant, grant, by);
+                audit::note(&mut tx, &[entry]).await?;
                 UserChange::Made
             }
         };

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::outbox::record;
-use super::{Db, SqlStore, holds};
+use super::{Db, SqlStore, audit, holds};
 use crate::domain::{Event, HoldCause, ManualChange, MerchantId, ReminderId};
 use crate::plan::{DayVolume, USUAL_DAYS};
+use crate::store::audit_entries;
 use crate::store::sql::queue::Move;
 use crate::store::sql::value::Moment;
 use crate::store::sql::volume::{ADD, APPROVE, DAY, DayRow, HOLD};
@@ -74,6 +75,7 @@ impl VolumeStore for SqlStore {
         if approved {
             let approved_cause = HoldCause::volume(merchant, day);
             holds::release_gone(&mut tx, now, |cause, _| *cause == approved_cause).await?;
+            audit::note(&mut tx, &[audit_entries::approve_volume(merchant, day, by)]).await?;
         }
         tx.commit().await?;
         Ok(approved)

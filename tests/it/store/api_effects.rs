@@ -71,7 +71,8 @@ pub(super) async fn unknown_ones_are_settled_with_their_receipts(store: &dyn Sto
             let (reminder, gateway) = (one.attempt.reminder(), one.attempt.gateway().clone());
             receipts.push(Receipt { reminder, gateway, arrived: true, code: None, at: clock.now() });
             let outcome = Outcome::Accepted { provider_id: None };
-            settlements.push(one.attempt.settle(outcome, Next::Accepted, clock.now()).noted("ana: seen".to_owned()));
+            let ana = ManualChange { actor: "ana".into(), reason: "seen".into(), at: clock.now() };
+            settlements.push(one.attempt.settle(outcome, Next::Accepted, clock.now()).resolved_by(ana));
         }
         ApiEffect::Resolve { asked: ids.clone(), settlements, receipts }
     };

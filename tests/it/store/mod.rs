@@ -3,6 +3,7 @@
 mod api;
 mod api_effects;
 mod audit;
+mod audit_entries;
 mod bench;
 mod cancelled;
 mod caps;
@@ -115,6 +116,9 @@ macro_rules! every_case_on {
                 whoever_is_disabled_is_logged_out_everywhere,
                 a_new_password_ends_sessions_and_logins_under_way,
                 wrong_passwords_lock_out_a_client_and_nobody_else,
+            }
+            audit_entries {
+                every_change_by_hand_leaves_its_entry,
             }
             audit {
                 entries_are_found_by_what_they_are_about,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
-use dueherald::domain::{Channel, EventKind, Next, Outcome, ReminderId, State};
+use dueherald::domain::{Channel, EventKind, ManualChange, Next, Outcome, ReminderId, State};
 use dueherald::store::{NextLook, Store, UnknownReminder};
 
 use super::outcomes::{kinds, one, retry, settle, unknown};
@@ -66,7 +66,8 @@ pub(super) async fn an_unknown_is_resolved_by_settling_it(store: &dyn Store, clo
     let resolve = |unknowns: Vec<UnknownReminder>| {
         let attempt = unknowns.into_iter().next().expect("it is unknown").attempt;
         let outcome = Outcome::Accepted { provider_id: None };
-        attempt.settle(outcome, Next::Accepted, clock.now()).noted("ana: seen at the provider".into())
+        let by = ManualChange { actor: "ana".into(), reason: "seen at the provider".into(), at: clock.now() };
+        attempt.settle(outcome, Next::Accepted, clock.now()).resolved_by(by)
     };
     let resolved = resolve(found);
     assert_eq!(settle(store, &resolved).await, 1);

@@ -23,7 +23,7 @@ fn by(at: DateTime<Utc>) -> ManualChange {
     ManualChange { actor: "root".to_owned(), reason: "test".to_owned(), at }
 }
 
-fn person(text: &str, role: StaffRole) -> User {
+pub(super) fn person(text: &str, role: StaffRole) -> User {
     User {
         name: name(text),
         grant: UserGrant { role, merchants: [merchant("mall"), merchant("harbour")].into() },

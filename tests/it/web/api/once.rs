@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use dueherald::store::{MemoryStore, ReminderFilter, ReminderStore};
+use dueherald::store::{AuditStore, MemoryStore, ReminderFilter, ReminderStore};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -44,6 +44,10 @@ async fn the_first_answer_is_given_again_and_sends_nothing() {
         assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
     }
     assert_eq!(count(&store).await, 1);
+    let record = store.audit_chain(0, 9).await.expect("read").remove(0).record;
+    let place = first.header("x-request-id");
+    assert_eq!((&*record.door, &*record.signer, &*record.place, &*record.actor), ("api", "crm", place, "wang by crm"));
+    assert_eq!(store.audit_head().await.expect("read").number, 1, "a replay leaves no entry");
     let shown = bench.get(&href).told().await.1;
     assert_eq!(shown["resent_by"], json!({ "actor": "wang by crm", "reason": "called in", "of": null }));
 }
