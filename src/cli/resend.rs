@@ -9,6 +9,7 @@ use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{BorrowerId, Channel, InstallmentId, MerchantId};
 use crate::pipeline::{AuditNote, ResendError, ResendRequest, ResendTarget, resend};
+use crate::plan::ResendRefusal;
 
 /// Send a reminder once more, by hand.
 #[derive(Debug, Args)]
@@ -35,9 +36,9 @@ pub(super) struct ResendArgs {
     /// Person who asks (recorded)
     #[arg(long)]
     actor: String,
-    /// Send one more while an earlier resend waits, or within ten minutes after it was sent
-    #[arg(long)]
-    again: bool,
+    /// Send in spite of [caps], or within ten minutes after an earlier resend; a supervisor decides that
+    #[arg(long = "override", alias = "again")]
+    overrides_limits: bool,
 }
 
 /// Runs it.
@@ -53,7 +54,9 @@ pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Res
         due_date: args.due_date,
         channel: args.channel,
         audit_note: AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,
-        again: args.again,
+        overrides_limits: args.overrides_limits,
+        seen: None,
+        text_version: app.composer.renderer.fingerprint().to_owned(),
     };
     let gates = app.gates().await?;
     let channel = request.channel;
@@ -63,6 +66,10 @@ pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Res
         ResendError::Store(error) => CliError::Store(error),
         wrong @ (ResendError::SeveralMerchants(_) | ResendError::SeveralDueDates(_) | ResendError::NoGateway(..)) => {
             CliError::Use(wrong.to_string())
+        }
+        ResendError::Refused(refusals) if refusals.iter().all(ResendRefusal::may_be_overridden) => {
+            let refused = ResendError::Refused(refusals);
+            CliError::Failed(format!("{refused}; a supervisor may send all the same with --override"))
         }
         other => CliError::Failed(other.to_string()),
     })?;

@@ -89,6 +89,7 @@ impl Action {
         Self::ReadReminders,
         Self::ReadMessages,
         Self::Resend,
+        Self::OverrideLimits,
         Self::Cancel,
         Self::Resolve,
         Self::Explain,

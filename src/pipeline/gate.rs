@@ -8,7 +8,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{Dispatcher, RouteSnapshot, StaleSource};
-use crate::domain::{Channel, GatewayName, HoldCause, HoldReason, LinkMode, MerchantId, NewReminder, Step};
+use crate::domain::{
+    Channel, GatewayName, HoldCause, HoldReason, Installment, LinkMode, MerchantId, NewReminder, Step,
+};
 use crate::plan::{Decision, Policy};
 use crate::store::StoreError;
 
@@ -70,6 +72,12 @@ impl LinkGate {
     /// The same for a message that leaves at another time: a route may be valid from or until then.
     pub(super) fn at(&self, at: DateTime<Utc>) -> Self {
         Self { seen: self.seen.clone().map(|seen| seen.as_of(at)), ..self.clone() }
+    }
+
+    /// The ways to repay these instalments, best first, each with key and address; none where messages have no link.
+    pub(super) fn ways(&self, installments: &[Installment]) -> Vec<String> {
+        let routes = self.seen.iter().flat_map(|seen| installments.iter().flat_map(|one| seen.well_for(one)));
+        routes.map(|route| format!("{} {}", route.key, route.kind.url().unwrap_or_default())).collect()
     }
 
     /// Holds what would lead nowhere or remind of what may be paid, and lets the rest be as it was decided. It is held

@@ -84,7 +84,7 @@ pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{ReconcileSummary, Reconciler};
 pub use registry::{Registry, RouteSnapshot};
 pub use rejects::{RetryCounts, retry_records, retry_rejects};
-pub use resend::{EarlierResend, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, resend};
+pub use resend::{ResendError, ResendOutlook, ResendRequest, ResendTarget, prepare_resend, resend, resend_outlook};
 pub use resolve::{Finding, Resolution, ResolveError, prepare_resolution, resolve};
 pub use scan::{ScanOrder, ScanReport, ScanScope, plan_start, scan};
 pub use sent_message::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};

@@ -6,20 +6,19 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{AuditNote, LinkGate};
 use crate::domain::{
-    BorrowerId, BorrowerKey, Channel, HoldReason, Installment, InstallmentId, MerchantId, NewReminder, Origin,
-    ReminderId, ReminderKey, SkipReason, State, Step, duration,
+    AddressKey, BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin,
+    ReminderId, ReminderKey, SkipReason, Step,
 };
-use crate::plan::{Decision, DeferReason, Policy, decide};
+use crate::plan::{
+    Account, Decision, EarlierMessage, Policy, ResendBasis, ResendChange, ResendDigest, ResendFacts, ResendRefusal,
+    decide, has_reached_cap, is_reminded, resend_refusals,
+};
 use crate::store::{
     InstallmentFilter, LedgerStore, OutboxStore, ReminderFilter, ReminderStore, ReminderView, StoreError, WriteMode,
 };
 
 /// How long a resend stays of use: staff expects it to leave at once, so one that could not is not sent hours later.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(1);
-
-/// How long after a resend was sent another one is an oversight unless it is asked for: a message may take minutes to
-/// arrive.
-const TOO_SOON: TimeDelta = TimeDelta::minutes(10);
 
 /// The most instalments or reminders that are read for one borrower.
 const LOOK_AT: u32 = 1_000;
@@ -46,75 +45,37 @@ pub struct ResendRequest {
     pub channel: Channel,
     /// The person who asks, and the reason.
     pub audit_note: AuditNote,
-    /// Whether it is sent even while an earlier resend is on its way or has just gone.
-    pub again: bool,
+    /// Whether a supervisor wants it in spite of a cap and the cool-down; nothing else is passed over.
+    pub overrides_limits: bool,
+    /// The digest of the facts that the person saw: if others are true now, nothing is sent.
+    pub seen: Option<ResendDigest>,
+    /// Tells versions of the texts apart: the fingerprint of the renderer.
+    pub text_version: String,
 }
 
-/// An earlier resend of the same that is on its way, or was just sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EarlierResend {
-    /// Its number.
-    pub id: ReminderId,
-    /// Its state.
-    pub state: State,
-    /// How long it has been in this state; `None` if nothing has happened to it yet.
-    pub since: Option<TimeDelta>,
+/// The outcome of a resend as far as it can be told before.
+#[derive(Debug, Clone)]
+pub struct ResendOutlook {
+    /// The reminder by which it is sent.
+    pub reminder: NewReminder,
+    /// The decision about it, as about any reminder.
+    pub decision: Decision,
+    /// The reasons against it, those that a supervisor may pass over included.
+    pub refusals: Vec<ResendRefusal>,
+    /// The digest of its facts; `None` where nothing would be sent.
+    pub digest: Option<ResendDigest>,
 }
 
-impl EarlierResend {
-    /// `view` as one that a further resend has to wait for; `None` if it is not by hand, will not be sent, or was sent
-    /// long ago.
-    fn of(view: &ReminderView, now: DateTime<Utc>) -> Option<Self> {
-        let reminder = &view.reminder;
-        let since = view.last.as_ref().map(|last| now - last.at);
-        let is_on_its_way = match view.state {
-            State::Planned | State::Held => reminder.plan.expires_at > now,
-            State::Sending | State::Unknown => true,
-            State::Accepted | State::Delivered => since.is_none_or(|since| since < TOO_SOON),
-            State::Undelivered | State::Failed | State::Skipped => false,
-        };
-        let is_by_hand = matches!(reminder.plan.key.step, Step::Manual { .. });
-        (is_by_hand && is_on_its_way).then_some(Self { id: reminder.id, state: view.state, since })
-    }
-}
-
-impl std::fmt::Display for EarlierResend {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let since = self.since.and_then(|since| TimeDelta::seconds(since.num_seconds()).to_std().ok());
-        let ago = since.map_or_else(String::new, |since| format!(" {} ago", duration::format(since)));
-        let id = self.id;
-        match self.state {
-            State::Planned => write!(f, "reminder {id} is an earlier resend of the same and waits to be sent"),
-            State::Held => write!(f, "reminder {id} is an earlier resend of the same and is held"),
-            State::Sending => write!(f, "reminder {id} is an earlier resend of the same and is being sent"),
-            State::Unknown => write!(f, "reminder {id} is an earlier resend of the same and may have been sent"),
-            _ => write!(f, "reminder {id} is an earlier resend of the same and was sent{ago}"),
-        }
-    }
-}
-
-/// Why nothing is sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResendRefusal {
-    /// It would be held.
-    Held(HoldReason),
-    /// It would be skipped.
-    Skip(SkipReason),
-    /// It would be put off: the borrower may not be contacted before then.
-    ContactHours {
-        /// The next allowed moment.
-        until: DateTime<Utc>,
-    },
-}
-
-impl std::fmt::Display for ResendRefusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::ContactHours { until } => {
-                write!(f, "it is outside the borrower's contact hours; try again after {}", until.format("%F %R UTC"))
+impl ResendOutlook {
+    /// The changes since somebody saw the facts of that digest.
+    #[must_use]
+    pub fn changes_since(&self, seen: &ResendDigest) -> Vec<ResendChange> {
+        match (&self.digest, &self.decision) {
+            (Some(now), _) => seen.changes(now),
+            (None, Decision::Skip(reason @ (SkipReason::Paid | SkipReason::Cancelled | SkipReason::Rescheduled))) => {
+                vec![ResendChange::Settled(*reason)]
             }
-            Self::Held(reason) => write!(f, "{}; try again when that is over", reason.explained()),
-            Self::Skip(reason) => f.write_str(reason.explained()),
+            (None, _) => Vec::new(),
         }
     }
 }
@@ -131,12 +92,12 @@ pub enum ResendError {
     /// Several due dates are open.
     #[error("several due dates are open ({0}); name one with --due-date")]
     SeveralDueDates(String),
-    /// It would not be sent.
-    #[error("not sent: {0}")]
-    Refused(ResendRefusal),
-    /// The same is on its way already, or has just gone.
-    #[error("{0}; see `dueherald reminders show {id}`, or send one more with --again", id = .0.id)]
-    Earlier(EarlierResend),
+    /// It is not sent, for these reasons.
+    #[error("not sent: {}", listed(.0))]
+    Refused(Vec<ResendRefusal>),
+    /// The facts are not those that the person saw.
+    #[error("changed since you looked: {}; nothing was sent", listed(.0))]
+    Changed(Vec<ResendChange>),
     /// No gateway carries the merchant's messages on that channel.
     #[error("no gateway carries {0} for {1}; write [channels.{0}] in the config, or gateways of the merchant's own")]
     NoGateway(Channel, MerchantId),
@@ -146,6 +107,10 @@ pub enum ResendError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn listed(reasons: &[impl ToString]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Puts a resend into the outbox, due now; the next dispatch hands it over, and decides once more. Gives its number.
@@ -182,8 +147,29 @@ pub async fn prepare_resend<'g>(
     request: ResendRequest,
     now: DateTime<Utc>,
 ) -> Result<NewReminder, ResendError> {
+    let outlook = resend_outlook(store, policy, gate, &request, now).await?;
+    let changes = request.seen.as_ref().map(|seen| outlook.changes_since(seen)).unwrap_or_default();
+    if !changes.is_empty() {
+        return Err(ResendError::Changed(changes));
+    }
+    let stands = |refusal: &ResendRefusal| !(request.overrides_limits && refusal.may_be_overridden());
+    let refusals: Vec<_> = outlook.refusals.into_iter().filter(stands).collect();
+    if refusals.is_empty() { Ok(outlook.reminder) } else { Err(ResendError::Refused(refusals)) }
+}
+
+/// The outcome of a resend, for a page that shows it before its button; sends nothing.
+///
+/// # Errors
+/// When it is unclear what is meant, or no gateway carries it.
+pub async fn resend_outlook<'g>(
+    store: &(impl LedgerStore + ReminderStore + ?Sized),
+    policy: &Policy,
+    gate: &(dyn Fn(&MerchantId) -> Option<&'g LinkGate> + Sync),
+    request: &ResendRequest,
+    now: DateTime<Utc>,
+) -> Result<ResendOutlook, ResendError> {
     let AuditNote { actor, reason } = request.audit_note.clone();
-    let (borrower, due_date) = find(store, &request).await?;
+    let (borrower, due_date) = find(store, request).await?;
     let gate = gate(&borrower.merchant).ok_or(ResendError::NoGateway(request.channel, borrower.merchant.clone()))?;
     let earlier = earlier(store, &borrower, due_date, request.channel).await?;
     let (number, of) = (next_number(&earlier), earlier.first().map(|view| view.reminder.id));
@@ -192,22 +178,52 @@ pub async fn prepare_resend<'g>(
     // Judged without its end, so that at night the answer is when to try again, and not that it would be too late by
     // then.
     let endless = NewReminder { key, origin, not_before: now, expires_at: DateTime::<Utc>::MAX_UTC };
-    let account = store.account(&endless.key.borrower, due_date, request.channel).await?;
-    match gate.pass(decide(policy, &endless, &account, now), &endless) {
-        Decision::Send(_) | Decision::PassOn { .. } => {}
-        Decision::Defer { reason: DeferReason::OnHold, .. } => {
-            return Err(ResendError::Refused(ResendRefusal::Skip(SkipReason::OnHold)));
-        }
-        Decision::Defer { until, .. } => return Err(ResendError::Refused(ResendRefusal::ContactHours { until })),
-        Decision::Hold(cause) => return Err(ResendError::Refused(ResendRefusal::Held(cause.reason))),
-        Decision::Skip(reason) | Decision::Switch { reason, .. } => {
-            return Err(ResendError::Refused(ResendRefusal::Skip(reason)));
-        }
+    let account = account(store, policy, &endless).await?;
+    let decision = gate.pass(decide(policy, &endless, &account, now), &endless);
+    let messages: Vec<_> = earlier.iter().map(message).collect();
+    let facts = ResendFacts {
+        now,
+        decision: &decision,
+        earlier: &messages,
+        is_capped: has_reached_cap(policy, &endless, &account, now),
+        is_reminded: is_reminded(policy, &endless, &account),
+    };
+    let refusals = resend_refusals(&facts, false);
+    let digest = match &decision {
+        Decision::Send(plan) => Some(ResendDigest::of(&ResendBasis {
+            reminder: &endless,
+            installments: &plan.installments,
+            to: &AddressKey::from(&plan.to),
+            ways: &gate.ways(&plan.installments),
+            text_version: &request.text_version,
+        })),
+        _ => None,
+    };
+    let reminder = NewReminder { expires_at: now + USEFUL_FOR, ..endless };
+    Ok(ResendOutlook { reminder, decision, refusals, digest })
+}
+
+/// The facts about a resend, with the contacts that caps count.
+async fn account(
+    store: &(impl LedgerStore + ?Sized),
+    policy: &Policy,
+    reminder: &NewReminder,
+) -> Result<Account, StoreError> {
+    let ReminderKey { borrower, due_date, channel, .. } = &reminder.key;
+    match policy.recent_contacts() {
+        Some(recent_contacts) => store.account_beside(borrower, *due_date, *channel, recent_contacts).await,
+        None => store.account(borrower, *due_date, *channel).await,
     }
-    if let Some(earlier) = earlier.iter().find_map(|view| EarlierResend::of(view, now)).filter(|_| !request.again) {
-        return Err(ResendError::Earlier(earlier));
+}
+
+fn message(view: &ReminderView) -> EarlierMessage {
+    EarlierMessage {
+        id: view.reminder.id,
+        step: view.reminder.plan.key.step.clone(),
+        state: view.state,
+        since: view.last.as_ref().map(|last| last.at),
+        expires_at: view.reminder.plan.expires_at,
     }
-    Ok(NewReminder { expires_at: now + USEFUL_FOR, ..endless })
 }
 
 /// The borrower and the due date that a request means.

@@ -70,6 +70,20 @@ pub(super) fn is_capped(
     caps.are_reached(policy, key, &counted, today)
 }
 
+/// Whether a person has had as many messages as a cap allows, so that `reminder` would be one more. For a resend by
+/// hand, which [`is_capped`] lets pass; what waits keeps no place against it.
+#[must_use]
+pub fn has_reached_cap(policy: &Policy, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> bool {
+    let key = &reminder.key;
+    let merchant = policy.merchants.get(&key.borrower.merchant);
+    let (Some(caps), Some(merchant), Some(borrower)) = (&policy.caps, merchant, &account.borrower) else {
+        return false;
+    };
+    let zone = policy.contact_hours(merchant, borrower, None).zones.home();
+    let counted: Vec<_> = account.contacts.iter().filter_map(|contact| left(contact, zone, now)).collect();
+    caps.are_reached(policy, key, &counted, local_date(zone, now))
+}
+
 /// On which day a contact left.
 fn left(contact: &Contact, zone: Tz, now: DateTime<Utc>) -> Option<(NaiveDate, &ReminderKey)> {
     Some((local_date(zone, contact.progress.left_at(now)?), &contact.key))

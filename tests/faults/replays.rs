@@ -49,7 +49,7 @@ async fn started(bench: &Bench, number: usize) -> (Daemon, String) {
 /// Sends the wish that the so-manieth borrower is reminded once more, under the same key each time.
 async fn ask(address: &str, number: usize) -> TcpStream {
     let body = json!({
-        "merchant": "mall", "borrower": format!("b{number}"), "channel": "sms", "reason": "called in", "again": true
+        "merchant": "mall", "borrower": format!("b{number}"), "channel": "sms", "reason": "called in"
     });
     let body = body.to_string();
     let request = format!(

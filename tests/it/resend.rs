@@ -9,8 +9,9 @@ use dueherald::domain::{
     SuppressionReason,
 };
 use dueherald::pipeline::{
-    AuditNote, LinkGate, Registry, ResendError, ResendRefusal, ResendRequest, ResendTarget, StaleSource, resend,
+    AuditNote, LinkGate, Registry, ResendError, ResendRequest, ResendTarget, StaleSource, resend, resend_outlook,
 };
+use dueherald::plan::{Cap, Caps, Decision, ResendChange, ResendRefusal};
 use dueherald::store::{
     LedgerStore, MemoryStore, OutboxStore, ReminderFilter, ReminderStore, SuppressionStore, WriteMode,
 };
@@ -33,12 +34,21 @@ fn wish(whom: ResendTarget) -> ResendRequest {
         due_date: None,
         channel: Channel::Sms,
         audit_note: AuditNote::new("li.na", "called in").expect("it is signed"),
-        again: false,
+        overrides_limits: false,
+        seen: None,
+        text_version: "1".to_owned(),
     }
 }
 
 fn to_borrower() -> ResendRequest {
     wish(ResendTarget::Borrower("b1".parse().expect("an id")))
+}
+
+fn refusals(error: &ResendError) -> &[ResendRefusal] {
+    match error {
+        ResendError::Refused(refusals) => refusals,
+        _ => &[],
+    }
 }
 
 async fn asked(store: &MemoryStore, request: ResendRequest, now: &str) -> Result<ReminderId, ResendError> {
@@ -66,10 +76,7 @@ async fn it_is_due_at_once_and_names_who_asked_and_what_is_sent_again() {
 async fn outside_contact_hours_it_says_when_to_try_again() {
     let refused = asked(&ledger().await, to_borrower(), "2026-11-22T16:00:00Z").await.expect_err("it is midnight");
     let until = at("2026-11-23T00:00:00Z");
-    assert!(
-        matches!(refused, ResendError::Refused(ResendRefusal::ContactHours { until: at }) if at == until),
-        "{refused}"
-    );
+    assert!(refusals(&refused) == [ResendRefusal::ContactHours { until }], "{refused}");
 }
 
 #[tokio::test]
@@ -86,14 +93,14 @@ async fn what_would_not_be_sent_is_refused_with_its_reason() {
     };
     store.suppress(&[suppression], None).await.expect("suppressed");
     let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is suppressed");
-    assert!(matches!(refused, ResendError::Refused(ResendRefusal::Skip(SkipReason::Suppressed))), "{refused}");
+    assert!(refusals(&refused) == [ResendRefusal::Skip(SkipReason::Suppressed)], "{refused}");
 
     let store = ledger().await;
     let mut paid = installment("i1", "b1", DUE);
     paid.status = InstallmentStatus::Paid;
     store.import(&[row(&paid)], WriteMode::Commit).await.expect("imported");
     let refused = asked(&store, to_borrower(), TEN).await.expect_err("it is paid");
-    assert!(matches!(refused, ResendError::Refused(ResendRefusal::Skip(SkipReason::Paid))), "{refused}");
+    assert!(refusals(&refused) == [ResendRefusal::Skip(SkipReason::Paid)], "{refused}");
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
     assert!(store.reminders(&filter).await.expect("listed").is_empty(), "a refused wish leaves nothing behind");
 }
@@ -121,7 +128,7 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
     for (gate, reason, words) in cases {
         let sent = resend(&store, &policy(), &|_| Some(&gate), to_borrower(), at(TEN)).await;
         let refused = sent.expect_err("it would be held");
-        assert!(matches!(refused, ResendError::Refused(ResendRefusal::Held(held)) if held == reason), "{refused}");
+        assert!(refusals(&refused) == [ResendRefusal::Held(reason)], "{refused}");
         assert!(refused.to_string().contains(words), "{refused}");
     }
     let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
@@ -140,4 +147,51 @@ async fn what_is_not_clear_is_asked_for() {
     asked(&store, named, TEN).await.expect("the date is named");
     let nobody = wish(ResendTarget::Borrower("nobody".parse().expect("an id")));
     assert!(matches!(asked(&store, nobody, TEN).await, Err(ResendError::NotFound)));
+}
+
+#[tokio::test]
+async fn what_changed_since_the_page_was_made_is_named_and_nothing_is_sent() {
+    let store = ledger().await;
+    let open = LinkGate::new(LinkMode::Personal, Registry::of(routes()).seen(), Vec::new(), Arc::default());
+    let mut moved = routes();
+    moved.0[0].kind = dueherald::domain::RouteKind::Web { url: "https://pay.example.com/other".into() };
+    let elsewhere = LinkGate::new(LinkMode::Personal, Registry::of(moved).seen(), Vec::new(), Arc::default());
+    let (policy, now) = (policy(), at(TEN));
+    let outlook = resend_outlook(&store, &policy, &|_| Some(&open), &to_borrower(), now).await.expect("it is clear");
+    assert!(matches!(outlook.decision, Decision::Send(_)) && outlook.refusals.is_empty(), "{outlook:?}");
+    let seen = ResendRequest { seen: outlook.digest, ..to_borrower() };
+    let sent = async |gate, request| match resend(&store, &policy, &|_| Some(gate), request, now).await {
+        Err(ResendError::Changed(changes)) => changes.into_iter().map(ResendChange::word).collect(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => Vec::new(),
+    };
+    assert_eq!(sent(&elsewhere, seen.clone()).await, ["route"]);
+    let other_text = ResendRequest { text_version: "2".to_owned(), ..seen.clone() };
+    assert_eq!(sent(&open, other_text).await, ["text"]);
+    let mut part = installment("i1", "b1", DUE);
+    part.paid_amount = dueherald::domain::Money::parse("1", part.amount.currency()).expect("an amount");
+    store.import(&[row(&part)], WriteMode::Commit).await.expect("imported");
+    assert_eq!(sent(&open, seen.clone()).await, ["amount"]);
+    let mut paid = installment("i1", "b1", DUE);
+    paid.status = InstallmentStatus::Paid;
+    store.import(&[row(&paid)], WriteMode::Commit).await.expect("imported");
+    assert_eq!(sent(&open, seen.clone()).await, ["paid"]);
+    let filter = ReminderFilter { limit: 10, ..ReminderFilter::default() };
+    assert!(store.reminders(&filter).await.expect("listed").is_empty(), "nothing was sent");
+    store.import(&[row(&installment("i1", "b1", DUE))], WriteMode::Commit).await.expect("the payment is taken back");
+    let none: [&str; 0] = [];
+    assert_eq!(sent(&open, seen).await, none);
+    assert_eq!(store.reminders(&filter).await.expect("listed").len(), 1);
+}
+
+#[tokio::test]
+async fn a_cap_refuses_until_a_supervisor_overrides_it() {
+    let store = ledger().await;
+    let mut policy = policy();
+    policy.caps = Some(Caps { all: Cap { per_day: Some(0), per_7_days: None }, ..Caps::default() });
+    let gate = LinkGate::default();
+    let ask = async |request| resend(&store, &policy, &|_| Some(&gate), request, at(TEN)).await;
+    let refused = ask(to_borrower()).await.expect_err("the cap is reached");
+    assert_eq!(refusals(&refused), [ResendRefusal::Capped]);
+    ask(ResendRequest { overrides_limits: true, ..to_borrower() }).await.expect("a supervisor decides");
 }

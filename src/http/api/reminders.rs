@@ -18,9 +18,8 @@ use super::{Api, PREFIX};
 use crate::domain::{
     Action, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId, State as ReminderState,
 };
-use crate::pipeline::{
-    AuditNote, ResendError, ResendRefusal, ResendRequest, ResendTarget, prepare_resend, shown_messages,
-};
+use crate::pipeline::{AuditNote, ResendError, ResendRequest, ResendTarget, prepare_resend, shown_messages};
+use crate::plan::ResendRefusal;
 use crate::store::{ApiEffect, EffectResult, KeptAnswer, ReminderFilter, ReminderView, RequestEnd};
 
 /// How many reminders a page has, unless the query says otherwise.
@@ -282,8 +281,10 @@ pub(super) struct ResendBody {
     reason: String,
     /// The person who asks, for the record.
     by: Option<String>,
-    /// Send one more while an earlier resend is on its way, or has just gone.
-    again: Option<bool>,
+    /// Send in spite of a frequency cap, or within ten minutes after an earlier resend. Needs the action
+    /// `override_limits`.
+    #[schema(rename = "override")]
+    overrides_limits: Option<bool>,
 }
 
 /// A reminder that is due now.
@@ -332,7 +333,7 @@ fn read_resend(api: &Api, caller: &Caller, mut fields: Fields) -> Result<ResendR
     let channel = fields.require("channel", channel);
     let reason = fields.text("reason");
     let reason = fields.require("reason", reason);
-    let again = fields.flag("again");
+    let overrides_limits = fields.flag("override");
     let actor = caller.actor(&mut fields);
     let audit_note = reason.and_then(|reason| {
         AuditNote::new(&actor, &reason).map_err(|error| fields.fault("reason", error.to_string())).ok()
@@ -342,7 +343,20 @@ fn read_resend(api: &Api, caller: &Caller, mut fields: Fields) -> Result<ResendR
     let (Some(whom), Some(channel), Some(audit_note)) = (whom, channel, audit_note) else {
         return Err(Problem::new(ProblemKind::Invalid, "the body has mistakes"));
     };
-    Ok(ResendRequest { whom, merchant: Some(merchant), due_date, channel, audit_note, again })
+    if overrides_limits && !caller.allows(Action::OverrideLimits) {
+        let text = format!("this token does not allow {}, which override needs", Action::OverrideLimits);
+        return Err(Problem::new(ProblemKind::Forbidden, text));
+    }
+    Ok(ResendRequest {
+        whom,
+        merchant: Some(merchant),
+        due_date,
+        channel,
+        audit_note,
+        overrides_limits,
+        seen: None,
+        text_version: api.app.composer.renderer.fingerprint().to_owned(),
+    })
 }
 
 async fn prepare(api: &Api, request: ResendRequest) -> Result<RequestEnd, Problem> {
@@ -374,16 +388,14 @@ fn refusal(error: ResendError) -> Problem {
         ResendError::SeveralDueDates(dates) => {
             conflict(format!("several due dates are open ({dates}); name one in due_date"), "several_due_dates")
         }
-        ResendError::Refused(refused) => {
-            let reason = match refused {
-                ResendRefusal::Held(reason) => reason.as_str(),
-                ResendRefusal::Skip(reason) => reason.as_str(),
-                ResendRefusal::ContactHours { .. } => "contact_hours",
-            };
-            conflict(format!("not sent: {refused}"), reason)
+        ResendError::Refused(refusals) => {
+            let reason = refusals.first().map_or("refused", ResendRefusal::word);
+            let sentences: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+            conflict(format!("not sent: {}", sentences.join("; ")), reason)
         }
-        ResendError::Earlier(earlier) => {
-            conflict(format!("{earlier}; to send one more, say \"again\": true"), "earlier_resend")
+        ResendError::Changed(changes) => {
+            let reason = changes.first().map_or("changed", |change| change.word());
+            conflict(ResendError::Changed(changes).to_string(), reason)
         }
         ResendError::NoGateway(channel, merchant) => {
             conflict(format!("no gateway carries {channel} for {merchant}"), "no_gateway")

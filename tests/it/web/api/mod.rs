@@ -35,7 +35,7 @@ const READER_TOKEN: &str = "a-token-for-reading-of-a-system-1";
 const FOREIGN_TOKEN: &str = "another-token-of-another-system-1";
 
 const ACTIONS: &str = r#"["read_ledger", "change_ledger", "end_strict_holds", "cancel", "resolve",
-    "read_rejects", "change_rejects", "read_notices", "approve_notices", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend",
+    "read_rejects", "change_rejects", "read_notices", "approve_notices", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend", "override_limits",
     "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "read_routes"]"#;
 
 /// An API over a store.

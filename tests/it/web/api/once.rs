@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use dueherald::store::{AuditStore, MemoryStore, ReminderFilter, ReminderStore};
+use dueherald::clock::Clock;
+use dueherald::domain::{Action, Token};
+use dueherald::store::{ApiStore, AuditStore, MemoryStore, NewToken, ReminderFilter, ReminderStore};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -58,7 +60,7 @@ async fn a_refusal_is_an_answer_as_well() {
     resend(&bench, "k1", &wish()).await;
     let refused = resend(&bench, "k2", &wish()).await;
     let detail = problem(&refused, StatusCode::CONFLICT);
-    assert_eq!(json_of(&refused)["reason"], "earlier_resend");
+    assert_eq!(json_of(&refused)["reason"], "on_its_way");
     assert!(detail.contains("is an earlier resend of the same") && !detail.contains("--"), "{detail}");
     // The same facts, an hour later: a new request would be sent.
     bench.clock.advance(Duration::from_secs(3_601));
@@ -73,7 +75,7 @@ async fn a_changed_request_needs_a_key_of_its_own() {
     let (bench, store) = bench().await;
     resend(&bench, "k1", &wish()).await;
     let mut changed = wish();
-    changed["again"] = true.into();
+    changed["reason"] = "called in twice".into();
     problem(&resend(&bench, "k1", &changed).await, StatusCode::UNPROCESSABLE_ENTITY);
     let elsewhere = bench.ask(Method::POST, "/api/v1/suppressions").header("idempotency-key", "k1");
     let body = json!({ "merchant": "mall", "address": "+8613800138000" });
@@ -124,4 +126,32 @@ async fn of_many_at_once_one_is_sent() {
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert!(statuses.iter().all(|status| [StatusCode::CREATED, StatusCode::CONFLICT].contains(status)), "{statuses:?}");
     assert_eq!(count(&store).await, 1);
+}
+
+#[tokio::test]
+async fn an_override_needs_its_action_and_passes_the_cool_down() {
+    let (bench, store) = bench().await;
+    let token = Token::new([7; 32]);
+    let new = NewToken {
+        name: "agent".to_owned(),
+        digest: token.digest(),
+        merchants: ["mall".parse().expect("a name")].into(),
+        actions: [Action::Resend].into(),
+        created_at: bench.clock.now(),
+        expires_at: None,
+    };
+    store.add_token(&new).await.expect("kept");
+    let mut wish = wish();
+    wish["override"] = true.into();
+    let asked = bench
+        .ask(Method::POST, PATH)
+        .shown(&format!("Bearer {}", token.reveal()))
+        .header("idempotency-key", "k1")
+        .json(&wish);
+    problem(&asked.answer().await, StatusCode::FORBIDDEN);
+    assert_eq!(count(&store).await, 0);
+    assert_eq!(resend(&bench, "k1", &wish).await.status, StatusCode::CREATED);
+    let refused = resend(&bench, "k2", &wish).await;
+    problem(&refused, StatusCode::CONFLICT);
+    assert_eq!(json_of(&refused)["reason"], "on_its_way", "an override sends nothing twice");
 }
