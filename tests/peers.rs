@@ -2,6 +2,8 @@
 //! of its own on free ports of the loopback, and ended by its pid. `./tests/run peers` brings the packages and plays
 //! all of it.
 
+#[path = "peers/api/mod.rs"]
+mod api;
 #[path = "peers/chromium/mod.rs"]
 mod chromium;
 #[path = "peers/daemon.rs"]

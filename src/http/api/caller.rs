@@ -21,6 +21,9 @@ use crate::http::{Fingerprint, fingerprint};
 use crate::pipeline::AuditNote;
 use crate::store::{Store, TokenRecord};
 
+/// The most characters of the name of a person: with that of a token it fits into the record.
+const MAX_PERSON: usize = 140;
+
 /// The name of the token of a request, for the log.
 #[derive(Debug, Clone)]
 pub(super) struct CallerName(pub(super) Arc<str>);
@@ -79,11 +82,9 @@ impl Caller {
         let name = self.name();
         let signed = |person: &str| AuditNote::new(&format!("{person} by {name}"), "-").map(|note| note.actor);
         let by = fields.read("by", |person| {
-            let is_blank = person.trim().is_empty();
-            signed(person.trim())
-                .ok()
-                .filter(|_| !is_blank)
-                .ok_or("by is no name of at most 140 characters in one line")
+            let person = person.trim();
+            let is_sound = (1..=MAX_PERSON).contains(&person.chars().count());
+            signed(person).ok().filter(|_| is_sound).ok_or("by is no name of at most 140 characters in one line")
         });
         by.unwrap_or_else(|| name.to_owned())
     }

@@ -88,7 +88,7 @@ impl Fields {
     pub(super) fn whole(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
         let value = self.take(name).filter(|value| !value.is_null())?;
         let number =
-            value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+            whole(&value).and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
         if number.is_none() {
             self.fault(name, format!("{name} is no whole number from {} to {}", range.start(), range.end()));
         }
@@ -171,10 +171,10 @@ impl Fields {
     /// A whole number of a body.
     pub(super) fn integer(&mut self, name: &'static str) -> Option<i64> {
         let value = self.take(name).filter(|value| !value.is_null())?;
-        if value.as_i64().is_none() {
+        if whole(&value).is_none() {
             self.fault(name, format!("{name} is no whole number"));
         }
-        value.as_i64()
+        whole(&value)
     }
 
     /// The items of a list of 1 to `most`; none if it is none.
@@ -192,7 +192,7 @@ impl Fields {
     /// A list of whole numbers.
     pub(super) fn numbers(&mut self, name: &'static str, most: usize) -> Vec<i64> {
         let items = self.items(name, most);
-        let numbers: Vec<_> = items.iter().filter_map(Value::as_i64).collect();
+        let numbers: Vec<_> = items.iter().filter_map(whole).collect();
         if numbers.len() < items.len() {
             self.fault(name, format!("{name} holds something that is no whole number"));
         }
@@ -244,4 +244,13 @@ impl Fields {
         let kind = if self.place.is_some() { ProblemKind::Invalid } else { ProblemKind::BadRequest };
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::of_faults(kind, self.faults)) }
     }
+}
+
+/// A whole number, which JSON may write as `7` or `7.0`.
+fn whole(value: &Value) -> Option<i64> {
+    // Beyond this a number with a fraction is not exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = |number: &f64| number.fract() == 0.0 && number.abs() <= EXACT;
+    let written = || value.as_f64().filter(is_whole).map(|number| format!("{number:.0}"));
+    value.as_i64().or_else(|| written()?.parse().ok())
 }

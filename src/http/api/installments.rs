@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -126,12 +126,13 @@ pub(super) async fn listed(
     let mut found = api.patiently(api.store().installments(&filter)).await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let next = found.last().filter(|_| has_more).map(|last| format!("{}/{}", last.due_date, last.id));
+    let next =
+        found.last().filter(|_| has_more).map(|last| format!("{}/{}", last.due_date.num_days_from_ce(), last.id));
     Ok((found.into_iter().map(InstallmentView::of).collect(), next))
 }
 
-/// Due date and number of the last instalment of a page.
+/// Due date (its number of days) and number of the last instalment of a page.
 fn cursor(text: &str) -> Option<(NaiveDate, InstallmentId)> {
-    let (date, id) = text.split_once('/')?;
-    Some((date.parse().ok()?, InstallmentId::new(id).ok()?))
+    let (day, id) = text.split_once('/')?;
+    Some((NaiveDate::from_num_days_from_ce_opt(day.parse().ok()?)?, InstallmentId::new(id).ok()?))
 }

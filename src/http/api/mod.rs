@@ -23,6 +23,7 @@ mod borrowers;
 mod caller;
 mod explain;
 mod fields;
+mod forms;
 mod holds;
 mod idempotency;
 mod installments;

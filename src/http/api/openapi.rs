@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemKind};
 use super::{
-    borrowers, endpoints, explain, holds, installments, ledger, ledger_schema, notices, preferences, rejects,
+    borrowers, endpoints, explain, forms, holds, installments, ledger, ledger_schema, notices, preferences, rejects,
     reminder_actions, reminders, routes, suppressions,
 };
 use crate::domain::Action;
@@ -66,6 +66,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
             operation.insert("x-action".to_owned(), action.as_str().into());
         }
     }
+    forms::complete(&mut document);
     document
 });
 

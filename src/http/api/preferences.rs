@@ -122,6 +122,7 @@ fn read(fields: &mut Fields, merchant: &Merchant, now: DateTime<Utc>) -> Contact
 
 /// A change of preferences: what is left out stays, and `null` clears.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 pub(super) struct PreferencesBody {
     /// Send nothing while it lasts; `null` releases.
@@ -138,6 +139,7 @@ pub(super) struct PreferencesBody {
 
 /// A hold.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct HoldBody {
     /// For example dispute or hardship.

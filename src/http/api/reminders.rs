@@ -265,6 +265,7 @@ pub(super) async fn show(
 /// A resend.
 #[derive(Debug, ToSchema)]
 #[schema(title = "ResendBody")]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 pub(super) struct ResendBody {
     /// The merchant.

@@ -141,6 +141,7 @@ async fn of_borrower(api: &Api, key: &BorrowerKey, channel: Option<Channel>) -> 
 
 /// An address that must not be contacted.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 pub(super) struct SuppressBody {
     /// The merchant.
@@ -201,6 +202,7 @@ fn added(effect: &ApiEffect, _: EffectResult) -> KeptAnswer {
 
 /// A suppression to be taken out.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 pub(super) struct LiftBody {
     /// The merchant.
