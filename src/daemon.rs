@@ -61,6 +61,8 @@ pub enum Role {
     Dispatch,
     /// Serve the pages that links lead to, and take in what providers report.
     Web,
+    /// Serve the console of the staff, if the config enables it.
+    Console,
 }
 
 /// Why the daemon could not start or ended badly.
@@ -80,6 +82,11 @@ pub enum DaemonError {
     /// A part could not be made.
     #[error(transparent)]
     App(#[from] AppError),
+    /// People cannot log in by the provider of `[console.oidc]`.
+    #[error(
+        "cannot connect to the provider of [console.oidc] from this machine: {0}; install its certificate authorities (ca-certificates)"
+    )]
+    Console(#[source] reqwest::Error),
     /// Signals could not be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -121,7 +128,7 @@ pub async fn run_until(parts: AppParts, roles: &BTreeSet<Role>, order: &StopOrde
         let app = parts.with_stores(opened);
         let app = Arc::new(if roles.contains(&Role::Dispatch) { app.guarded()? } else { app });
         // Pages alone change nothing of the ledger; their database role may not even.
-        if roles.iter().any(|role| *role != Role::Web) {
+        if roles.iter().any(|role| !matches!(role, Role::Web | Role::Console)) {
             pulls::retry_rejected(&app).await;
         }
         start(&app, roles, &health, shares, &supervisor).await?;
@@ -179,6 +186,9 @@ async fn start(
 ) -> Result<(), DaemonError> {
     if roles.contains(&Role::Web) {
         servers::serve_web(app, shares, supervisor).await?;
+    }
+    if roles.contains(&Role::Console) && app.config.console.is_enabled {
+        servers::serve_console(app, shares, supervisor)?;
     }
     if roles.contains(&Role::Dispatch) {
         start_dispatch(app, health, supervisor).await;

@@ -15,7 +15,7 @@ pub(super) struct RunArgs {
     /// Work that this daemon does; several daemons may share it on one PostgreSQL
     #[arg(
         long, value_enum, value_delimiter = ',',
-        default_values_t = [Role::Pull, Role::Scan, Role::Dispatch, Role::Web],
+        default_values_t = [Role::Pull, Role::Scan, Role::Dispatch, Role::Web, Role::Console],
     )]
     roles: Vec<Role>,
 }

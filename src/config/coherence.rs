@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::api::Api;
 use super::channels::ReadLists;
+use super::console::{ConsoleSettings, OidcMerchants};
 use super::dispatch::Dispatch;
 use super::gateway_lists;
 use super::gateways::GatewayConfig;
@@ -34,6 +35,7 @@ pub(super) struct Parts<'p> {
     pub(super) dispatch: Option<Dispatch>,
     pub(super) links: Option<&'p Links>,
     pub(super) api: Option<&'p Api>,
+    pub(super) console: Option<&'p ConsoleSettings>,
     pub(super) callback_secrets: &'p BTreeMap<GatewayName, Vec<SecretString>>,
 }
 
@@ -54,6 +56,7 @@ pub(super) fn check(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     approved_templates_are_for_merchants(reading, parts);
     senders_are_of_merchants(reading, parts);
     tokens_are_for_merchants(reading, parts);
+    staff_work_for_merchants(reading, parts);
 }
 
 fn something_is_there(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
@@ -234,6 +237,15 @@ fn tokens_are_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
     for token in parts.api.iter().flat_map(|api| &api.tokens) {
         for merchant in token.merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
             no_such_merchant(reading, &format!("api.tokens[{}].merchants", token.name), merchant, parts);
+        }
+    }
+}
+
+fn staff_work_for_merchants(reading: &Reading<'_, '_>, parts: &Parts<'_>) {
+    let grants = parts.console.and_then(|console| console.oidc.as_ref()?.grants.as_ref());
+    if let Some(OidcMerchants::Fixed(merchants)) = grants.map(|grants| &grants.merchants) {
+        for merchant in merchants.iter().filter(|merchant| !parts.merchants.contains_key(*merchant)) {
+            no_such_merchant(reading, "console.oidc.merchants", merchant, parts);
         }
     }
 }

@@ -10,6 +10,7 @@ mod calendars;
 mod caps;
 mod channels;
 mod coherence;
+mod console;
 mod database;
 mod dispatch;
 mod encryption;
@@ -57,6 +58,7 @@ use crate::render::SigningKeys;
 use crate::source::read_text_file;
 
 pub use api::{Api, ApiToken, LEAST_TOKEN};
+pub use console::{ConsoleSettings, ConsoleUrl, Oidc, OidcGrants, OidcMerchants};
 pub use database::{Database, DatabaseUrl};
 pub use dispatch::{Dispatch, StateDir};
 pub use encryption::{Encryption, EncryptionKey};
@@ -162,6 +164,8 @@ pub struct Config {
     pub http: Http,
     /// Where the lender's systems talk to the daemon.
     pub api: Api,
+    /// The desk of the staff.
+    pub console: ConsoleSettings,
     /// The keys that seal links, and how long links open.
     pub links: Links,
     /// The template folder and the limits of messages.
@@ -346,6 +350,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let probes = probe::read(&mut root, zone);
     let http = http::read(root.section("http"));
     let api = api::read(root.section("api"), http.as_ref());
+    let console = console::read(root.section("console"), http.as_ref(), api.as_ref());
     let links = links::read(root.section("links"));
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"), database.as_ref(), folder);
@@ -368,6 +373,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
             dispatch: dispatch.clone(),
             links: links.as_ref(),
             api: api.as_ref(),
+            console: console.as_ref(),
             callback_secrets: &gateways.callback_secrets,
         },
     );
@@ -399,6 +405,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         route_keys,
         http: http?,
         api: api?,
+        console: console?,
         links: links?,
         templates: templates?,
         dispatch: dispatch?,

@@ -14,6 +14,9 @@ const OPS: usize = 32;
 /// For the lender's own systems, each with a pool of connections.
 const API: usize = 64;
 
+/// For the browsers of the staff, by way of a front server.
+const CONSOLE: usize = 64;
+
 /// For files, timers, signals and listeners, and for templates and certificates while they are read.
 const FILES: usize = 64;
 
@@ -34,6 +37,7 @@ const LEAST: usize = 16;
 pub(super) struct Shares {
     pub(super) public: ConnectionLimits,
     pub(super) api: ConnectionLimits,
+    pub(super) console: ConnectionLimits,
     pub(super) ops: ConnectionLimits,
 }
 
@@ -46,7 +50,8 @@ impl Shares {
         let gateways: usize = parts.gateways.values().map(|gateway| gateway.max_in_flight() * 2).sum();
         let database = usize::try_from(config.database.max_connections).unwrap_or(usize::MAX);
         let sources = config.sources.len() * PER_SOURCE;
-        let reserved = gateways.saturating_add(database).saturating_add(sources + SQLITE + LOOKS + FILES + OPS + API);
+        let reserved =
+            gateways.saturating_add(database).saturating_add(sources + SQLITE + LOOKS + FILES + OPS + API + CONSOLE);
         let total = public_share(limit, reserved, config.http.max_connections);
         if total < config.http.max_connections {
             tracing::info!(
@@ -59,7 +64,7 @@ impl Shares {
         let own = |total| ConnectionLimits { total, per_client: None };
         // Behind a front server that names its clients, all connections may come from one address.
         let per_client = config.http.client_header.is_none().then_some(config.http.connections_per_client);
-        Self { public: ConnectionLimits { total, per_client }, api: own(API), ops: own(OPS) }
+        Self { public: ConnectionLimits { total, per_client }, api: own(API), console: own(CONSOLE), ops: own(OPS) }
     }
 }
 

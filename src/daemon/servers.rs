@@ -13,9 +13,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::http::api::Api;
 use crate::http::callbacks::Inbox;
+use crate::http::console::Console;
 use crate::http::health::TaskKind;
 use crate::http::public::Public;
-use crate::http::{self, ConnectionLimits, api, callbacks, public};
+use crate::http::{self, ConnectionLimits, api, callbacks, console, public};
 
 /// Serves the pages for borrowers, the callbacks of providers and, where there are tokens, the API.
 pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Supervisor) -> Result<(), DaemonError> {
@@ -29,6 +30,13 @@ pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Super
         server.start(api::router(Api::of(app)), &app.clock, supervisor)?;
     }
     Ok(())
+}
+
+/// Serves the console of the staff.
+pub(super) fn serve_console(app: &Arc<App>, shares: Shares, supervisor: &Supervisor) -> Result<(), DaemonError> {
+    let address = app.config.console.listen;
+    let server = Server { task: "server:console", address, limits: shares.console, bounds_bodies: false };
+    server.start(console::router(Console::of(app).map_err(DaemonError::Console)?), &app.clock, supervisor)
 }
 
 /// Whether the database has a token. One that cannot be asked has none: `[api] enabled` does not depend on it.

@@ -204,6 +204,14 @@ impl SessionId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionDigest(pub [u8; 32]);
 
+impl SessionDigest {
+    /// A short text that tells the session from others on record; it opens nothing.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        hex(&self.0[..8])
+    }
+}
+
 impl fmt::Debug for SessionDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionDigest(…)")

@@ -58,10 +58,7 @@ impl Limits {
     /// As the config has it.
     #[must_use]
     pub fn new(http: &Http, clock: &Arc<dyn Clock>) -> Self {
-        let limit = |per_minute| Limit {
-            quota: Quota::new(per_minute, MINUTE, Arc::clone(clock)),
-            header: http.client_header.clone(),
-        };
+        let limit = |per_minute| Limit::new(per_minute, http.client_header.clone(), clock);
         Self {
             pages: Arc::new(limit(http.requests_per_minute)),
             unsubscribing: Arc::new(limit(http.requests_per_minute.saturating_mul(OF_MAIL_PROGRAMS))),
@@ -123,6 +120,22 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// So many requests in a minute, of clients that the front server names in a header.
+    pub(super) fn new(per_minute: u32, header: Option<HeaderName>, clock: &Arc<dyn Clock>) -> Self {
+        Self { quota: Quota::new(per_minute, MINUTE, Arc::clone(clock)), header }
+    }
+
+    /// Counts a request, and hands its [`Client`] on.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Duration> {
+        if let Some(client) = self.client(request) {
+            request.extensions_mut().insert(Client(client));
+        }
+        self.count(request)
+    }
+
     /// Counts a request, if it is known who asks.
     fn count(&self, request: &Request) -> Result<(), Duration> {
         self.client(request).map_or(Ok(()), |client| self.quota.count(client))
@@ -175,10 +188,7 @@ impl fmt::Display for Client {
 
 /// Answers as long as the client does not ask too often.
 pub(super) async fn limited(State(limit): State<Arc<Limit>>, mut request: Request, next: Next) -> Response {
-    if let Some(client) = limit.client(&request) {
-        request.extensions_mut().insert(Client(client));
-    }
-    match limit.count(&request) {
+    match limit.admit(&mut request) {
         Ok(()) => next.run(request).await,
         Err(wait) => too_many(wait),
     }

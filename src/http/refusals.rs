@@ -6,7 +6,7 @@ use axum::response::Response;
 use crate::pipeline::figures::REQUESTS_REFUSED;
 
 /// The reasons of [`REQUESTS_REFUSED`].
-const REASONS: [&str; 4] = ["not_found", "too_many", "wrong_digits", "unauthorized"];
+const REASONS: [&str; 5] = ["not_found", "too_many", "wrong_digits", "unauthorized", "login"];
 
 /// Shows every reason from the start, at 0, so that an alert sees the first refusal as a rise.
 pub(super) fn show_all() {

@@ -71,7 +71,7 @@ pub(super) fn is_capped(
 }
 
 /// Whether a person has had as many messages as a cap allows, so that `reminder` would be one more. For a resend by
-/// hand, which [`is_capped`] lets pass; what waits keeps no place against it.
+/// hand, which `is_capped` lets pass; what waits keeps no place against it.
 #[must_use]
 pub fn has_reached_cap(policy: &Policy, reminder: &NewReminder, account: &Account, now: DateTime<Utc>) -> bool {
     let key = &reminder.key;

@@ -4,6 +4,7 @@ mod api;
 mod bounds;
 mod callbacks;
 mod connections;
+mod console;
 mod demo;
 mod expiry;
 mod fake;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::domain::Locale;
+
 /// A language of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConsoleLanguage {
@@ -16,7 +18,12 @@ impl ConsoleLanguage {
     /// Every language.
     pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
 
-    /// The language that a browser asks for first, by `Accept-ConsoleLanguage`.
+    /// The language for a locale: Chinese for every variant of it, else English.
+    pub(super) fn of(locale: &Locale) -> Self {
+        Self::of_tag(locale.as_str())
+    }
+
+    /// The language that a browser asks for first, by `Accept-Language`.
     pub(super) fn accepted(header: &str) -> Self {
         Self::of_tag(header.split(',').next().unwrap_or_default().trim())
     }
