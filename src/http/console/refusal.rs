@@ -39,7 +39,7 @@ impl Refusal {
         let plain = |status, template| page(status, template, frame, ());
         match self {
             Self::NotFound => plain(StatusCode::NOT_FOUND, "not-found.html"),
-            Self::StaleForm => plain(StatusCode::FORBIDDEN, "stale-form.html"),
+            Self::StaleForm => plain(StatusCode::BAD_REQUEST, "stale-form.html"),
             Self::NotDone { reasons, back } => {
                 page(StatusCode::CONFLICT, "not-done.html", frame, NotDonePage { reasons, back })
             }

@@ -1,5 +1,6 @@
 //! `/console/…`, as a browser of the staff meets it.
 
+mod borrowers;
 mod login;
 mod roles;
 

@@ -1,0 +1,151 @@
+//! Search, the page of a borrower, and what its forms do.
+
+use axum::http::StatusCode;
+use dueherald::domain::{AuditAction, StaffRole};
+use dueherald::store::{AuditFilter, SuppressionFilter, WriteMode};
+use rstest::rstest;
+
+use super::{Answer, Bench, Browser, PASSWORD, csrf};
+use crate::fixtures::{installment, row};
+
+const PAGE: &str = "/console/borrowers/mall/b%2D1";
+
+/// A console with borrower `b-1` of `mall`, who owes two instalments, and one of `harbour`.
+async fn bench() -> Bench {
+    let bench = Bench::memory();
+    let rows = [row(&installment("i-1", "b-1", "2026-11-25")), row(&installment("i-2", "b-1", "2026-12-25"))];
+    bench.store.import(&rows, WriteMode::Commit).await.expect("imported");
+    for role in StaffRole::ALL {
+        bench.add(role.as_str(), *role).await;
+    }
+    bench
+}
+
+async fn logged_in<'b>(bench: &'b Bench, role: StaffRole) -> Browser<'b> {
+    let mut browser = bench.browser();
+    assert_eq!(browser.log_in(role.as_str(), PASSWORD).await.status, StatusCode::SEE_OTHER);
+    browser
+}
+
+async fn post(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let token = csrf(&browser.get("/console").await);
+    let fields: Vec<_> = fields.iter().copied().chain([("csrf", token.as_str())]).collect();
+    browser.post(path, &fields).await
+}
+
+async fn audited(bench: &Bench, action: AuditAction) -> usize {
+    let filter = AuditFilter { action: Some(action), limit: 100, ..AuditFilter::default() };
+    bench.store.audit_entries(&filter).await.expect("listed").len()
+}
+
+#[rstest]
+#[case::number("b-1")]
+#[case::installment("i-2")]
+#[case::phone("138 0013 8000")]
+#[case::end_of_phone("8000")]
+#[case::email("Zhang@Example.com")]
+#[case::name("张三")]
+#[tokio::test]
+async fn whatever_the_caller_says_leads_to_the_borrower(#[case] text: &str) {
+    let bench = bench().await;
+    let mut browser = logged_in(&bench, StaffRole::Viewer).await;
+    let found = post(&mut browser, "/console/find", &[("text", text)]).await;
+    assert_eq!((found.status, found.header("location")), (StatusCode::SEE_OTHER, PAGE), "{}", found.body);
+}
+
+#[tokio::test]
+async fn the_page_says_what_is_owed_and_what_comes_next_in_the_language_of_the_reader() {
+    let bench = bench().await;
+    let mut browser = logged_in(&bench, StaffRole::Agent).await;
+    let page = browser.get(PAGE).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for text in ["张三", "What is owed", "in 3 days", "…8000", "z…@example.com", "What to say on the phone"]
+    {
+        assert!(page.body.contains(text), "{text} is missing: {}", page.body);
+    }
+    for text in ["+8613800138000", "zhang@example.com", "Internal", "internal error"] {
+        assert!(!page.body.contains(text), "{text} is shown");
+    }
+    let headers = [("sec-fetch-site", "none"), ("accept-language", "zh-CN")];
+    let page = browser.send(axum::http::Method::GET, PAGE, &headers, String::new()).await;
+    for text in ["待还账单", "3天后", "电话答复参考"] {
+        assert!(page.body.contains(text), "{text} is missing: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn addresses_are_shown_whole_to_whom_may_see_them_and_on_record() {
+    let bench = bench().await;
+    let path = format!("{PAGE}/reveal");
+    let mut viewer = logged_in(&bench, StaffRole::Viewer).await;
+    assert_eq!(post(&mut viewer, &path, &[]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(audited(&bench, AuditAction::Reveal).await, 0);
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let page = post(&mut agent, &path, &[]).await;
+    assert!(page.body.contains("+8613800138000") && page.body.contains("zhang@example.com"), "{}", page.body);
+    assert_eq!(audited(&bench, AuditAction::Reveal).await, 1);
+}
+
+#[tokio::test]
+async fn a_strict_hold_is_ended_by_a_supervisor_only() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let held =
+        post(&mut agent, &format!("{PAGE}/hold"), &[("kind", "deceased"), ("note", "letter"), ("until", "")]).await;
+    assert_eq!(held.header("location"), format!("{PAGE}?done=held"), "{}", held.body);
+    assert!(agent.get(&format!("{PAGE}?done=held")).await.body.contains("The borrower is on hold."));
+    for (path, fields) in [("release", &[][..]), ("hold", &[("kind", "dispute")][..])] {
+        let refused = post(&mut agent, &format!("{PAGE}/{path}"), fields).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{path}");
+        assert!(refused.body.contains("Only a supervisor ends this hold."), "{}", refused.body);
+    }
+    let mut supervisor = logged_in(&bench, StaffRole::Supervisor).await;
+    let released = post(&mut supervisor, &format!("{PAGE}/release"), &[]).await;
+    assert_eq!(released.header("location"), format!("{PAGE}?done=released"));
+    let entries = audited(&bench, AuditAction::Hold).await + audited(&bench, AuditAction::Release).await;
+    assert_eq!(entries, 2, "each change has its entry, and a refusal has none");
+}
+
+#[tokio::test]
+async fn who_says_that_it_is_paid_is_left_alone_for_two_days() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    post(&mut agent, &format!("{PAGE}/hold"), &[("kind", "says_paid")]).await;
+    let page = agent.get(PAGE).await;
+    assert!(page.body.contains("On hold until 2026-11-24 10:00 CST"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn an_address_is_suppressed_for_a_reason_and_on_record() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let path = format!("{PAGE}/suppress");
+    assert_eq!(post(&mut agent, &path, &[("channel", "sms"), ("reason", " ")]).await.status, StatusCode::CONFLICT);
+    let done = post(&mut agent, &path, &[("channel", "sms"), ("reason", "asked on the phone")]).await;
+    assert_eq!(done.header("location"), format!("{PAGE}?done=suppressed"));
+    let filter = SuppressionFilter { limit: 9, ..SuppressionFilter::default() };
+    assert_eq!(bench.store.suppressions(&filter).await.expect("listed").len(), 1);
+    assert_eq!(audited(&bench, AuditAction::Suppress).await, 1);
+}
+
+#[rstest]
+#[case::preferences(&[("language", "en"), ("channel", "email"), ("hours", "18:00-21:00")], "done=preferences")]
+#[case::nothing(&[("language", ""), ("channel", ""), ("hours", "")], "done=preferences")]
+#[tokio::test]
+async fn preferences_are_recorded(#[case] fields: &[(&str, &str)], #[case] expected: &str) {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let done = post(&mut agent, &format!("{PAGE}/preferences"), fields).await;
+    assert_eq!(done.header("location"), format!("{PAGE}?{expected}"), "{}", done.body);
+}
+
+#[tokio::test]
+async fn a_borrower_of_another_merchant_is_not_there() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    for path in ["/console/borrowers/harbour/b-1", "/console/borrowers/mall/b-2", "/console/borrowers/nowhere/b-1"] {
+        assert_eq!(agent.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let refused = post(&mut agent, "/console/borrowers/harbour/b-1/reveal", &[]).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+}
