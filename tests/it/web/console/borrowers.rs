@@ -59,8 +59,7 @@ async fn the_page_says_what_is_owed_and_what_comes_next_in_the_language_of_the_r
     let mut browser = logged_in(&bench, StaffRole::Agent).await;
     let page = browser.get(PAGE).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-    for text in ["张三", "What is owed", "in 3 days", "…8000", "z…@example.com", "What to say on the phone"]
-    {
+    for text in ["张三", "What is owed", "in 3 days", "…8000", "z…@example.com", "What to say on the phone"] {
         assert!(page.body.contains(text), "{text} is missing: {}", page.body);
     }
     for text in ["+8613800138000", "zhang@example.com", "Internal", "internal error"] {
