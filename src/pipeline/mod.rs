@@ -87,6 +87,6 @@ pub use rejects::{RetryCounts, retry_records, retry_rejects};
 pub use resend::{ResendError, ResendOutlook, ResendRequest, ResendTarget, prepare_resend, resend, resend_outlook};
 pub use resolve::{Finding, Resolution, ResolveError, prepare_resolution, resolve};
 pub use scan::{ScanOrder, ScanReport, ScanScope, plan_start, scan};
-pub use sent_message::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};
+pub use sent_message::{MessageContent, MessageParts, MessageView, shown_message, shown_messages, whole_messages};
 pub use tally::Tally;
 pub use template_failures::TemplateFailures;

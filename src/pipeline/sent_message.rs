@@ -20,6 +20,13 @@ pub fn shown_messages(sent: &[SentMessage], links: &LinkKeys, id: ReminderId) ->
     sent.iter().map(|one| MessageView::of(one, &|text| masked(text, &known))).collect()
 }
 
+/// A message that has not left, with the tokens of its links masked.
+#[must_use]
+pub fn shown_message(message: &Message, links: &LinkKeys, id: ReminderId) -> MessageParts {
+    let known = tokens(links, id);
+    MessageParts::of(message, &|text| masked(text, &known))
+}
+
 /// The same with the tokens.
 #[must_use]
 pub fn whole_messages(sent: &[SentMessage]) -> Vec<MessageView> {

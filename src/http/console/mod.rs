@@ -26,6 +26,7 @@ mod login;
 mod oidc;
 mod page;
 mod refusal;
+mod resends;
 mod search;
 mod session;
 mod staff;
@@ -150,7 +151,7 @@ impl From<Action> for PageAccess {
 /// Every page, but for the files that pages load.
 #[must_use]
 pub fn pages() -> Vec<Page> {
-    use Action::{ChangePreferences, ChangeSuppressions, ReadLedger, RevealAddresses};
+    use Action::{ChangePreferences, ChangeSuppressions, ReadLedger, Resend, RevealAddresses};
     use PageAccess::{LoggedIn, Open};
     const BORROWER: &str = "/console/borrowers/{merchant}/{borrower}";
     let (get, post) = (Method::GET, Method::POST);
@@ -162,7 +163,7 @@ pub fn pages() -> Vec<Page> {
         Page::new(post.clone(), "/console/logout", LoggedIn, login::log_out),
         Page::new(get.clone(), "/console", ReadLedger, search::show),
         Page::new(post.clone(), "/console/find", ReadLedger, search::search),
-        Page::new(get, BORROWER, ReadLedger, borrowers::show),
+        Page::new(get.clone(), BORROWER, ReadLedger, borrowers::show),
         Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/reveal", RevealAddresses, borrowers::reveal),
         Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/hold", ChangePreferences, borrowers::hold),
         Page::new(
@@ -177,6 +178,8 @@ pub fn pages() -> Vec<Page> {
             ChangePreferences,
             borrowers::prefer,
         ),
+        Page::new(get, "/console/borrowers/{merchant}/{borrower}/preview", Resend, resends::preview),
+        Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/resend", Resend, resends::send),
         Page::new(post, "/console/borrowers/{merchant}/{borrower}/suppress", ChangeSuppressions, borrowers::suppress),
     ]
 }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::texts::{ConsoleLanguage, text};
 use crate::domain::{Channel, Locale, Money, Step};
 use crate::pipeline::{DecisionForecast, Reason, TimelineEvent};
+use crate::plan::{ResendChange, ResendRefusal};
 use crate::render::{date_text, money_text, total_text};
 
 /// The reader of a page: the language, and the zone of every time on it.
@@ -95,6 +96,35 @@ impl DeskWords {
         let gateway = event.gateway.as_ref().map_or(some_gateway.as_str(), |gateway| gateway.as_str());
         let values = [("gateway", gateway), ("why", &self.why(event.why.as_ref()))];
         self.say(&format!("event_{}", event.event), &values)
+    }
+
+    /// A reason against a resend.
+    pub(super) fn refusal(&self, refusal: &ResendRefusal) -> String {
+        match refusal {
+            ResendRefusal::Held(reason) => self.say(&format!("reason_{reason}"), &[]),
+            ResendRefusal::Skip(reason) => self.say(&format!("reason_{reason}"), &[]),
+            ResendRefusal::ContactHours { until } => {
+                self.say("refusal_contact_hours", &[("until", &self.time(*until))])
+            }
+            ResendRefusal::UnknownBefore(id) => self.say("refusal_unknown_before", &[("reminder", &id.to_string())]),
+            ResendRefusal::OnItsWay { id, .. } => self.say("refusal_on_its_way", &[("reminder", &id.to_string())]),
+            ResendRefusal::CoolDown { id, wait, .. } => {
+                // Rounded up: after that it is surely over.
+                let minutes = (wait.num_seconds() + 59) / 60;
+                let values = [("reminder", &*id.to_string()), ("minutes", &*minutes.to_string())];
+                self.say("refusal_cool_down", &values)
+            }
+            ResendRefusal::Capped => self.say("reason_capped", &[]),
+            ResendRefusal::NoticeOnly => self.say("refusal_notice_only", &[]),
+        }
+    }
+
+    /// A fact that is another one than staff saw.
+    pub(super) fn change(&self, change: ResendChange) -> String {
+        match change {
+            ResendChange::Settled(reason) => self.say(&format!("reason_{reason}"), &[]),
+            other => self.say(&format!("change_{}", other.word()), &[]),
+        }
     }
 
     /// The forecast decision about a reminder.

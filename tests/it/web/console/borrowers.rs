@@ -1,8 +1,8 @@
 //! Search, the page of a borrower, and what its forms do.
 
 use axum::http::StatusCode;
-use dueherald::domain::{AuditAction, StaffRole};
-use dueherald::store::{AuditFilter, SuppressionFilter, WriteMode};
+use dueherald::domain::{AuditAction, InstallmentStatus, StaffRole};
+use dueherald::store::{AuditFilter, ReminderFilter, SuppressionFilter, WriteMode};
 use rstest::rstest;
 
 use super::{Answer, Bench, Browser, PASSWORD, csrf};
@@ -147,4 +147,75 @@ async fn a_borrower_of_another_merchant_is_not_there() {
     }
     let refused = post(&mut agent, "/console/borrowers/harbour/b-1/reveal", &[]).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
+}
+
+/// The value of a hidden field.
+fn hidden(page: &Answer, name: &str) -> String {
+    let after = page.body.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("{}", page.body));
+    after.split('"').next().expect("it ends").to_owned()
+}
+
+async fn resent(bench: &Bench) -> usize {
+    let filter = ReminderFilter { limit: 99, ..ReminderFilter::default() };
+    bench.store.reminders(&filter).await.expect("listed").len()
+}
+
+const PREVIEW: &str = "/console/borrowers/mall/b%2D1/preview?channel=sms&due_date=2026-11-25";
+
+async fn click(browser: &mut Browser<'_>, page: &Answer) -> Answer {
+    let seen = hidden(page, "seen");
+    let fields = [("channel", "sms"), ("due_date", "2026-11-25"), ("seen", &seen), ("reason", "called in")];
+    post(browser, &format!("{PAGE}/resend"), &fields).await
+}
+
+#[tokio::test]
+async fn a_resend_is_previewed_and_sent_once_however_often_it_is_clicked() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let preview = agent.get(PREVIEW).await;
+    assert_eq!(preview.status, StatusCode::OK, "{}", preview.body);
+    for text in ["What would go out now", "1,280.50", "[token]", "…8000", "Send now"] {
+        assert!(preview.body.contains(text), "{text} is missing: {}", preview.body);
+    }
+    assert_eq!(resent(&bench).await, 0, "a look sends nothing");
+    let mut other = logged_in(&bench, StaffRole::Supervisor).await;
+    let sent = click(&mut agent, &preview).await;
+    assert_eq!(sent.header("location"), format!("{PAGE}?done=resent"), "{}", sent.body);
+    for browser in [&mut agent, &mut other] {
+        let again = click(browser, &preview).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        assert!(again.body.contains("an earlier resend of the same, is on its way"), "{}", again.body);
+    }
+    assert_eq!(resent(&bench).await, 1);
+    assert_eq!(audited(&bench, AuditAction::Resend).await, 1);
+}
+
+#[tokio::test]
+async fn what_was_paid_between_the_page_and_the_click_is_not_sent() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let preview = agent.get(PREVIEW).await;
+    let mut paid = installment("i-1", "b-1", "2026-11-25");
+    paid.status = InstallmentStatus::Paid;
+    bench.store.import(&[row(&paid)], WriteMode::Commit).await.expect("imported");
+    let refused = click(&mut agent, &preview).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.body.contains("It has changed since you looked: it is paid"), "{}", refused.body);
+    assert_eq!(resent(&bench).await, 0);
+    let preview = agent.get(PREVIEW).await;
+    assert!(preview.body.contains("it is paid") && !preview.body.contains("Send now"), "{}", preview.body);
+}
+
+#[tokio::test]
+async fn a_hold_forbids_a_resend_and_a_viewer_has_none() {
+    let bench = bench().await;
+    let mut viewer = logged_in(&bench, StaffRole::Viewer).await;
+    assert_eq!(viewer.get(PREVIEW).await.status, StatusCode::FORBIDDEN);
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let preview = agent.get(PREVIEW).await;
+    post(&mut agent, &format!("{PAGE}/hold"), &[("kind", "dispute")]).await;
+    let refused = click(&mut agent, &preview).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.body.contains("the borrower is on hold"), "{}", refused.body);
+    assert_eq!(resent(&bench).await, 0);
 }
