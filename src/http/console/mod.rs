@@ -4,6 +4,12 @@
 //! |---|---|
 //! | `page` | templates, style sheet, script and headers of its pages |
 //! | `texts` | the texts of its pages, in the languages of the staff |
+//! | `search` | the search box, and the borrowers that a text names |
+//! | `borrowers` | the page of a borrower, and what its forms ask for |
+//! | `borrower`, `acts`, `timeline` | the content of that page, made from the facts; pure |
+//! | `resends` | the message that would go out now, and the button that sends it |
+//! | `words` | facts in the words of the reader |
+//! | `form`, `refusal` | the fields of a form; the pages that say why not |
 //! | `staff` | the person of a request, and what a page demands of them |
 //! | `login`, `oidc` | log in by a local account or by a provider, and log out |
 //! | `session`, `cookie` | sessions, and devices that are known from earlier logins |
@@ -12,7 +18,7 @@
 //!
 //! Pages are made on the server and work without the script, which only saves clicks. Every form is a POST.
 //!
-//! To add a page: write its handler, which takes [`staff::Staff`], and its line into [`pages`]. The line names the
+//! To add a page: write its handler, which takes `Staff`, and its line into [`pages`]. The line names the
 //! action that the role must allow; there is no page without a line.
 
 mod acts;

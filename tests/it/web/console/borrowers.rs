@@ -1,6 +1,6 @@
 //! Search, the page of a borrower, and what its forms do.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use dueherald::domain::{AuditAction, InstallmentStatus, StaffRole};
 use dueherald::store::{AuditFilter, ReminderFilter, SuppressionFilter, WriteMode};
 use rstest::rstest;
@@ -66,7 +66,7 @@ async fn the_page_says_what_is_owed_and_what_comes_next_in_the_language_of_the_r
         assert!(!page.body.contains(text), "{text} is shown");
     }
     let headers = [("sec-fetch-site", "none"), ("accept-language", "zh-CN")];
-    let page = browser.send(axum::http::Method::GET, PAGE, &headers, String::new()).await;
+    let page = browser.send(Method::GET, PAGE, &headers, String::new()).await;
     for text in ["待还账单", "3天后", "电话答复参考"] {
         assert!(page.body.contains(text), "{text} is missing: {}", page.body);
     }
