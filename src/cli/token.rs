@@ -245,7 +245,7 @@ mod tests {
 
     #[rstest]
     #[case::of_no_action("create --name crm --merchant MERCHANT", "--allow <ACTION>")]
-    #[case::of_an_unknown_action("create --name crm --merchant MERCHANT --allow all", "is not one of read_preferences")]
+    #[case::of_an_unknown_action("create --name crm --merchant MERCHANT --allow all", "invalid value 'all' for")]
     #[case::of_no_merchant("create --name crm --allow resend", "--merchant <MERCHANT>")]
     #[case::of_an_unknown_merchant("create --name crm --merchant nowhere --allow resend", "unknown merchant nowhere")]
     #[case::for_no_time(

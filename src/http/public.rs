@@ -146,6 +146,14 @@ impl Public {
         within_patience(&*self.clock, self.look_up(token, host)).await
     }
 
+    /// The landing page of a reminder as its borrower sees it at first, without its token; `None` where it is the 404
+    /// page.
+    pub(super) async fn page_of(&self, reminder: ReminderId) -> Result<Option<Response>, HttpError> {
+        let token = self.proofs.seal(Purpose::Landing, reminder);
+        let facts = self.facts(&token, &RequestHost::default()).await?;
+        Ok(facts.map(|facts| self.show(StatusCode::OK, &facts, "", Access::Link(Check::Asked))))
+    }
+
     /// The page for a visitor with that access.
     pub(super) fn show(&self, status: StatusCode, facts: &PageFacts, token: &str, access: Access) -> Response {
         let targets = self.targets(facts);

@@ -7,6 +7,7 @@
 //! | `search` | the search box, and the borrowers that a text names |
 //! | `borrowers` | the page of a borrower, and what its forms ask for |
 //! | `borrower`, `acts`, `timeline` | the content of that page, made from the facts; pure |
+//! | `messages` | the messages as they were sent, and the landing page as the borrower sees it |
 //! | `resends` | the message that would go out now, and the button that sends it |
 //! | `words` | facts in the words of the reader |
 //! | `form`, `refusal` | the fields of a form; the pages that say why not |
@@ -29,6 +30,7 @@ mod csrf;
 mod form;
 mod hashing;
 mod login;
+mod messages;
 mod oidc;
 mod page;
 mod refusal;
@@ -58,6 +60,7 @@ use self::page::{Frame, page};
 pub use self::staff::PageAccess;
 use self::staff::{Staff, frame_of, language};
 use super::limit::Limit;
+use super::public::Public;
 use super::{HttpError, within_patience};
 use crate::app::App;
 use crate::clock::entropy;
@@ -74,6 +77,8 @@ pub struct Console {
     hashing: Arc<Hashing>,
     oidc: Option<OidcLogin>,
     limit: Arc<Limit>,
+    /// The pages for borrowers, to be shown to staff.
+    public: Public,
 }
 
 impl Console {
@@ -90,6 +95,7 @@ impl Console {
             oidc,
             limit: Arc::new(limit),
             settings: Arc::new(settings),
+            public: Public::of(app),
             app: Arc::new(app.for_visitors()),
         })
     }
@@ -157,7 +163,7 @@ impl From<Action> for PageAccess {
 /// Every page, but for the files that pages load.
 #[must_use]
 pub fn pages() -> Vec<Page> {
-    use Action::{ChangePreferences, ChangeSuppressions, ReadLedger, Resend, RevealAddresses};
+    use Action::{ChangePreferences, ChangeSuppressions, ReadLedger, ReadMessages, Resend, RevealAddresses};
     use PageAccess::{LoggedIn, Open};
     const BORROWER: &str = "/console/borrowers/{merchant}/{borrower}";
     let (get, post) = (Method::GET, Method::POST);
@@ -183,6 +189,14 @@ pub fn pages() -> Vec<Page> {
             "/console/borrowers/{merchant}/{borrower}/preferences",
             ChangePreferences,
             borrowers::prefer,
+        ),
+        Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/messages/{id}", ReadMessages, messages::show),
+        Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/page/{id}", ReadLedger, messages::landing),
+        Page::new(
+            get.clone(),
+            "/console/borrowers/{merchant}/{borrower}/page/{id}/frame",
+            ReadLedger,
+            messages::landing_frame,
         ),
         Page::new(get, "/console/borrowers/{merchant}/{borrower}/preview", Resend, resends::preview),
         Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/resend", Resend, resends::send),

@@ -219,3 +219,32 @@ async fn a_hold_forbids_a_resend_and_a_viewer_has_none() {
     assert!(refused.body.contains("the borrower is on hold"), "{}", refused.body);
     assert_eq!(resent(&bench).await, 0);
 }
+
+#[tokio::test]
+async fn messages_and_the_landing_page_of_a_reminder_are_its_own_borrowers_only() {
+    let bench = bench().await;
+    let other = row(&installment("i-9", "b-2", "2026-11-25"));
+    bench.store.import(&[other], WriteMode::Commit).await.expect("imported");
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let preview = agent.get(PREVIEW).await;
+    click(&mut agent, &preview).await;
+    let filter = ReminderFilter { limit: 1, ..ReminderFilter::default() };
+    let id = bench.store.reminders(&filter).await.expect("listed")[0].reminder.id;
+    let messages = agent.get(&format!("{PAGE}/messages/{id}")).await;
+    assert_eq!(messages.status, StatusCode::OK, "{}", messages.body);
+    assert_eq!(audited(&bench, AuditAction::ReadMessages).await, 1);
+    let framed = agent.get(&format!("{PAGE}/page/{id}")).await;
+    assert!(framed.body.contains(&format!("/page/{id}/frame\"")), "{}", framed.body);
+    let frame = agent.get(&format!("{PAGE}/page/{id}/frame")).await;
+    assert!(frame.body.contains("tel:4000000000"), "{}", frame.body);
+    let policy = frame.header("content-security-policy");
+    for rule in ["form-action 'none'", "frame-ancestors 'self'", "sandbox"] {
+        assert!(policy.contains(rule), "{policy}");
+    }
+    assert_eq!(frame.header("x-frame-options"), "SAMEORIGIN");
+    for page in [format!("messages/{id}"), format!("page/{id}"), format!("page/{id}/frame"), "messages/x".to_owned()] {
+        let foreign = agent.get(&format!("/console/borrowers/mall/b%2D2/{page}")).await;
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{page}");
+    }
+    assert_eq!(audited(&bench, AuditAction::ReadMessages).await, 1, "nobody read another's");
+}

@@ -8,7 +8,7 @@ use super::{Bench, PASSWORD, csrf};
 
 #[tokio::test]
 async fn each_page_lets_in_the_roles_that_allow_it_and_no_other() {
-    let bench = Bench::memory();
+    let bench = Bench::with("requests_per_minute = 10000");
     let mut browsers = Vec::new();
     for role in StaffRole::ALL {
         bench.add(role.as_str(), *role).await;
