@@ -18,6 +18,7 @@ use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, GatewayConfig};
 use crate::domain::{Address, Channel, GatewayName, GatewayState, Merchant, Message, Outcome};
 use crate::gateway::{Gateway, Handover};
+use crate::pipeline::GatewayHealth;
 use crate::plan::RateLimit;
 use crate::render::{Phase, RenderRequest, Sample};
 use crate::store::{GATEWAY_STATE_KEPT, StoreError};
@@ -167,16 +168,10 @@ struct Health {
 
 impl Health {
     fn of(gateway: &GatewayName, states: &[GatewayState]) -> Self {
-        let told = || states.iter().filter(|state| state.gateway == *gateway);
-        let open_in = told().filter(|state| state.open_since.is_some()).count();
-        let last_error = told().filter_map(|state| state.last_error.as_ref()).max_by_key(|(_, at)| *at);
-        Self {
-            breaker: if open_in > 0 { "open" } else { "closed" },
-            open_since: told().filter_map(|state| state.open_since).min(),
-            open_in,
-            last_error: last_error.map(|(code, _)| code.to_string()),
-            last_error_at: last_error.map(|(_, at)| *at),
-        }
+        let GatewayHealth { open_since, open_in, last_error } = GatewayHealth::of(gateway, states);
+        let (last_error, last_error_at) = last_error.unzip();
+        let breaker = if open_since.is_some() { "open" } else { "closed" };
+        Self { breaker, open_since, open_in, last_error, last_error_at }
     }
 
     fn breaker(&self) -> String {

@@ -4,6 +4,7 @@
 //! that a careless `{:?}` in a log or an error cannot leak it.
 
 mod action;
+mod activity;
 mod address_key;
 mod app_store;
 mod attempt;
@@ -60,6 +61,7 @@ mod user;
 mod verifier;
 
 pub use action::Action;
+pub use activity::ActivityCount;
 pub use address_key::AddressKey;
 pub use attempt::{Attempt, Event, EventKind, Next, SENT_ONCE_MORE, Settlement, WITHDRAWN};
 pub use audit::{

@@ -1,6 +1,7 @@
 //! Level 3: the work: import, pull, scan, forecast, dispatch, resend, notices, explain. Knows the traits of level 2,
 //! never a concrete end.
 
+mod activity;
 mod audit;
 mod audit_note;
 mod borrower_record;
@@ -17,6 +18,7 @@ mod freshness;
 mod funnel;
 mod gate;
 mod gateway_handle;
+mod gateway_health;
 mod guard;
 mod hand_over;
 mod hold;
@@ -46,6 +48,7 @@ mod template_failures;
 mod unpaid;
 mod volume_watch;
 
+pub use activity::{Activity, GatewayActivity, HourActivity, MessageCost, activity};
 pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
 pub use audit_note::{AuditNote, AuditNoteError};
 pub use borrower_record::{BorrowerRecord, borrower_record};
@@ -67,6 +70,7 @@ pub use freshness::{Freshness, StaleSource};
 pub use funnel::{FunnelLine, FunnelWatch, funnel};
 pub use gate::{LinkGate, LinkGates};
 pub use gateway_handle::GatewayHandle;
+pub use gateway_health::GatewayHealth;
 pub use guard::{Guard, GuardHold};
 pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};

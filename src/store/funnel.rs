@@ -1,4 +1,4 @@
-//! The funnel.
+//! The funnel, and what happened when.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::domain::{BorrowerKey, Click, SentCount};
+use crate::domain::{ActivityCount, BorrowerKey, Click, SentCount};
 
-/// Messages and clicks, counted for the funnel.
+/// Messages, their events, and clicks, counted.
 #[async_trait]
 pub trait FunnelStore: Debug + Send + Sync {
     /// Records that a borrower went a way to repay; nothing that was recorded before is changed.
@@ -24,4 +24,7 @@ pub trait FunnelStore: Debug + Send + Sync {
     /// Messages that a gateway took over within `span`, counted by what decides about their way to repay, in no order.
     /// What came of them is as known now.
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError>;
+
+    /// Events within `span` by which attempts and reminders ended ([`ActivityCount::KINDS`]), counted, in no order.
+    async fn activity(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<ActivityCount>, StoreError>;
 }

@@ -5,9 +5,9 @@ use std::ops::{Range, RangeInclusive};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::domain::{
-    AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState, Installment, LedgerRow,
-    ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount,
-    SourceName, SourceState, Suppression, SuppressionChange,
+    ActivityCount, AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState,
+    Installment, LedgerRow, ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId, RouteHealth, RouteKey,
+    RouteVersion, SentCount, SourceName, SourceState, Suppression, SuppressionChange,
 };
 use dueherald::plan::{Account, AnswerTry, Due, RecentContacts, TryDecision};
 use dueherald::store::{
@@ -127,6 +127,10 @@ impl FunnelStore for FaultyStore {
 
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         self.inner().sent(span).await
+    }
+
+    async fn activity(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<ActivityCount>, StoreError> {
+        self.inner().activity(span).await
     }
 }
 

@@ -19,14 +19,13 @@ pub(super) struct Sight {
     pub(super) role: StaffRole,
     /// Whether the reader has revealed the addresses, on record.
     pub(super) is_revealed: bool,
-    /// The key of the sentence that says what was just done.
-    pub(super) done: Option<&'static str>,
 }
 
 /// Everything on the page.
 #[derive(Debug, Serialize)]
 pub(super) struct BorrowerPage {
-    done: Option<String>,
+    /// The sentence that says what was just done.
+    pub(super) done: Option<String>,
     acts: ActsView,
     merchant: String,
     merchant_name: String,
@@ -120,7 +119,7 @@ pub(super) fn borrower_page(
     let (open, settled): (Vec<_>, Vec<_>) = record.installments.iter().partition(|one| one.is_due());
     let rejected = explanation.due_dates.iter().flat_map(|due| &due.rejected);
     BorrowerPage {
-        done: sight.done.map(|key| words.say(key, &[])),
+        done: None,
         acts: ActsView::of(record, sight, words, now),
         merchant: merchant.id.to_string(),
         merchant_name: merchant.name.clone(),

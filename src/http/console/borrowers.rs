@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Console;
 use super::borrower::{Sight, borrower_page};
+use super::done::done;
 use super::form::FormFields;
 use super::page::page;
 use super::refusal::Refusal;
@@ -19,15 +20,6 @@ use crate::domain::{
 };
 use crate::pipeline::{self, AuditNote, BorrowerRecord, ExplainError, ScanScope, borrower_record, plan_start};
 use crate::plan::Span;
-
-/// The sentences that a page may begin with, by the word in its query.
-const DONE: [(&str, &str); 5] = [
-    ("held", "done_held"),
-    ("released", "done_released"),
-    ("preferences", "done_preferences"),
-    ("suppressed", "done_suppressed"),
-    ("resent", "done_resent"),
-];
 
 /// A borrower of a merchant that the reader works for.
 pub(super) struct Target<'c> {
@@ -78,16 +70,21 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let query = query.unwrap_or_default();
-    let word = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done").map(|(_, word)| word);
-    let done = DONE.iter().find(|(known, _)| word.as_deref() == Some(known)).map(|(_, key)| *key);
-    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: false, done }).await
+    let done = done(query.as_deref(), &target.words(&staff));
+    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: false }, done).await
 }
 
-async fn shown(console: &Console, staff: &Staff, target: &Target<'_>, sight: Sight) -> Result<Response, Refusal> {
+async fn shown(
+    console: &Console,
+    staff: &Staff,
+    target: &Target<'_>,
+    sight: Sight,
+    done: Option<String>,
+) -> Result<Response, Refusal> {
     let now = console.app.clock.now();
     let record = record(console, &target.key, now).await?;
-    let view = borrower_page(&record, target.merchant, &target.words(staff), sight, now);
+    let mut view = borrower_page(&record, target.merchant, &target.words(staff), sight, now);
+    view.done = done;
     Ok(page(StatusCode::OK, "borrower.html", &staff.frame(), view))
 }
 
@@ -119,7 +116,7 @@ pub(super) async fn reveal(
 ) -> Result<Response, Refusal> {
     let target = Target::of(&console, &staff, &merchant, &borrower)?;
     console.note(&staff, AuditAction::Reveal, AuditSubject::borrower(&target.key)).await?;
-    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: true, done: None }).await
+    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: true }, None).await
 }
 
 /// Puts the borrower on hold.

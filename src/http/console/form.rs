@@ -1,6 +1,5 @@
 //! The fields of a form of the console.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use axum::body::Bytes;
@@ -10,12 +9,22 @@ use super::Console;
 use super::refusal::Refusal;
 
 /// The fields of a POST. The layer `csrf` has checked that the console's own page sent them.
-pub(super) struct FormFields(BTreeMap<String, String>);
+pub(super) struct FormFields(Vec<(String, String)>);
 
 impl FormFields {
+    /// The fields of a body or of a query.
+    pub(super) fn of(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
     /// A field as it was sent.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a field that may be there several times.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A field whose values the page gives.
@@ -29,6 +38,6 @@ impl FromRequest<Console> for FormFields {
 
     async fn from_request(request: Request, console: &Console) -> Result<Self, Refusal> {
         let body = Bytes::from_request(request, console).await.map_err(|_| Refusal::StaleForm)?;
-        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+        Ok(Self::of(&body))
     }
 }

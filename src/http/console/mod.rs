@@ -9,7 +9,11 @@
 //! | `borrower`, `acts`, `timeline` | the content of that page, made from the facts; pure |
 //! | `messages` | the messages as they were sent, and the landing page as the borrower sees it |
 //! | `resends` | the message that would go out now, and the button that sends it |
-//! | `words` | facts in the words of the reader |
+//! | `queues`, `queue_acts` | the queues of work for a person, and their forms |
+//! | `routes`, `gateways` | merchants with their ways to repay; the accounts at providers |
+//! | `figures`, `chart` | what was sent and what came of it, as charts; the funnel |
+//! | `audit` | who did what |
+//! | `words`, `done` | facts in the words of the reader; the sentence that says what was done |
 //! | `form`, `refusal` | the fields of a form; the pages that say why not |
 //! | `staff` | the person of a request, and what a page demands of them |
 //! | `login`, `oidc` | log in by a local account or by a provider, and log out |
@@ -23,18 +27,26 @@
 //! action that the role must allow; there is no page without a line.
 
 mod acts;
+mod audit;
 mod borrower;
 mod borrowers;
+mod chart;
 mod cookie;
 mod csrf;
+mod done;
+mod figures;
 mod form;
+mod gateways;
 mod hashing;
 mod login;
 mod messages;
 mod oidc;
 mod page;
+mod queue_acts;
+mod queues;
 mod refusal;
 mod resends;
+mod routes;
 mod search;
 mod session;
 mod staff;
@@ -163,7 +175,10 @@ impl From<Action> for PageAccess {
 /// Every page, but for the files that pages load.
 #[must_use]
 pub fn pages() -> Vec<Page> {
-    use Action::{ChangePreferences, ChangeSuppressions, ReadLedger, ReadMessages, Resend, RevealAddresses};
+    use Action::{
+        ApproveNotices, ChangePreferences, ChangeRejects, ChangeReplies, ChangeSuppressions, ReadAudit, ReadFigures,
+        ReadLedger, ReadMessages, ReadReminders, ReadRoutes, Resend, Resolve, RevealAddresses,
+    };
     use PageAccess::{LoggedIn, Open};
     const BORROWER: &str = "/console/borrowers/{merchant}/{borrower}";
     let (get, post) = (Method::GET, Method::POST);
@@ -198,9 +213,25 @@ pub fn pages() -> Vec<Page> {
             ReadLedger,
             messages::landing_frame,
         ),
-        Page::new(get, "/console/borrowers/{merchant}/{borrower}/preview", Resend, resends::preview),
+        Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/preview", Resend, resends::preview),
         Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/resend", Resend, resends::send),
-        Page::new(post, "/console/borrowers/{merchant}/{borrower}/suppress", ChangeSuppressions, borrowers::suppress),
+        Page::new(
+            post.clone(),
+            "/console/borrowers/{merchant}/{borrower}/suppress",
+            ChangeSuppressions,
+            borrowers::suppress,
+        ),
+        Page::new(get.clone(), "/console/queues", ReadReminders, queues::show),
+        Page::new(post.clone(), "/console/queues/unknown", Resolve, queue_acts::settle),
+        Page::new(post.clone(), "/console/queues/reply", ChangeReplies, queue_acts::read_reply),
+        Page::new(post.clone(), "/console/queues/rejects", ChangeRejects, queue_acts::sort_out),
+        Page::new(post.clone(), "/console/queues/notice", ApproveNotices, queue_acts::approve_notice),
+        Page::new(get.clone(), "/console/routes", ReadRoutes, routes::show),
+        Page::new(get.clone(), "/console/gateways", ReadFigures, gateways::show),
+        Page::new(get.clone(), "/console/figures", ReadFigures, figures::show),
+        Page::new(get.clone(), "/console/funnel", ReadFigures, figures::funnel_page),
+        Page::new(get, "/console/audit", ReadAudit, audit::show),
+        Page::new(post, "/console/audit", ReadAudit, audit::reveal),
     ]
 }
 

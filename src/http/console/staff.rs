@@ -14,6 +14,7 @@ use minijinja::context;
 
 use super::page::{Frame, FramePerson, page};
 use super::texts::ConsoleLanguage;
+use super::words::DeskWords;
 use super::{Console, login};
 use crate::app::App;
 use crate::domain::{Action, AuditOrigin, Locale, Merchant, MerchantId, SessionDigest, StaffRole, UserName};
@@ -64,6 +65,15 @@ impl Staff {
         self.merchants.contains(merchant)
     }
 
+    /// Whether the person may see what is of that merchant; or of nobody known, which is for those who work for every
+    /// merchant of the config.
+    pub(super) fn may_see_of(&self, merchant: Option<&MerchantId>, app: &App) -> bool {
+        match merchant {
+            Some(merchant) => self.may_see(merchant),
+            None => app.policy.merchants.keys().all(|id| self.may_see(id)),
+        }
+    }
+
     /// The merchants of the config that the person works for.
     pub(super) fn merchants_of(&self, app: &App) -> BTreeMap<MerchantId, Merchant> {
         let known = app.policy.merchants.iter().filter(|(id, _)| self.may_see(id));
@@ -93,6 +103,14 @@ impl Staff {
     /// The zone in which times of a merchant are shown: the person's own, or else the merchant's.
     pub(super) fn time_zone(&self, merchant: &Merchant) -> Tz {
         self.time_zone.unwrap_or(merchant.time_zone)
+    }
+
+    /// The words of pages that are about several merchants. Times are in the person's own zone, or else in that of the
+    /// first merchant.
+    pub(super) fn words(&self, console: &Console) -> DeskWords {
+        let first = console.app.policy.merchants.iter().find(|(id, _)| self.may_see(id));
+        let zone = self.time_zone.or_else(|| first.map(|(_, merchant)| merchant.time_zone));
+        DeskWords::new(self.language(), zone.unwrap_or(Tz::UTC))
     }
 
     /// The frame of the person's pages.

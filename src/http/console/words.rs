@@ -1,6 +1,6 @@
 //! Facts in the words of a reader of the console: times, amounts, reasons, events.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::texts::{ConsoleLanguage, text};
@@ -32,6 +32,21 @@ impl DeskWords {
         said
     }
 
+    /// The text of a key, or else the word itself: for words that a later version may add.
+    pub(super) fn say_or(&self, key: &str, word: &str) -> String {
+        text(self.language, key).unwrap_or(word).to_owned()
+    }
+
+    /// How long something has waited, roughly.
+    pub(super) fn age(&self, waited: TimeDelta) -> String {
+        let (key, count) = match waited.num_minutes() {
+            minutes if minutes < 60 => ("age_minutes", minutes),
+            minutes if minutes < 48 * 60 => ("age_hours", minutes / 60),
+            minutes => ("age_days", minutes / (24 * 60)),
+        };
+        self.say(key, &[("count", &count.max(0).to_string())])
+    }
+
     /// A time to the minute, with the zone.
     pub(super) fn time(&self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%F %R %Z").to_string()
@@ -61,6 +76,11 @@ impl DeskWords {
     /// A reason: the desk's own words for it, or else those of the gateway or the rule.
     pub(super) fn reason(&self, reason: &Reason) -> String {
         text(self.language, &format!("reason_{}", reason.word)).map_or_else(|| reason.text.clone(), str::to_owned)
+    }
+
+    /// The word of a reason in the desk's own words.
+    pub(super) fn reason_word(&self, word: &str) -> String {
+        self.say_or(&format!("reason_{word}"), word)
     }
 
     fn why(&self, why: Option<&Reason>) -> String {

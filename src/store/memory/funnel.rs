@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables};
-use crate::domain::{BorrowerKey, Click, Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount};
+use crate::domain::{
+    ActivityCount, BorrowerKey, Click, Event, EventKind, Funnel, InstallmentStatus, Reminder, SentCount,
+};
 use crate::store::{FunnelStore, StoreError};
 
 #[async_trait]
@@ -40,6 +42,10 @@ impl FunnelStore for MemoryStore {
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         Ok(sent(&self.tables(), span))
     }
+
+    async fn activity(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<ActivityCount>, StoreError> {
+        Ok(activity(&self.tables(), span))
+    }
 }
 
 /// As the statement `SENT` of the databases has it.
@@ -66,6 +72,31 @@ pub(super) fn sent(tables: &Tables, span: &Range<DateTime<Utc>>) -> Vec<SentCoun
         counts.entry(key).and_modify(|known: &mut SentCount| known.funnel.add(&one.funnel)).or_insert(one);
     }
     counts.into_values().collect()
+}
+
+/// As the statement `ACTIVITY` of the databases has it.
+fn activity(tables: &Tables, span: &Range<DateTime<Utc>>) -> Vec<ActivityCount> {
+    let mut counts: Vec<ActivityCount> = Vec::new();
+    for reminder in tables.outbox.reminders.values() {
+        let key = &reminder.plan.key;
+        let is_counted = |event: &&Event| span.contains(&event.at) && ActivityCount::KINDS.contains(&event.kind);
+        for event in tables.outbox.events(reminder.id).iter().filter(is_counted) {
+            let reason = event.detail.clone().filter(|_| event.kind == EventKind::Skipped);
+            let one = ActivityCount {
+                merchant: key.borrower.merchant.clone(),
+                channel: key.channel,
+                kind: event.kind,
+                gateway: event.gateway.clone(),
+                reason,
+                count: 1,
+            };
+            match counts.iter_mut().find(|known| ActivityCount { count: 1, ..(**known).clone() } == one) {
+                Some(known) => known.count += 1,
+                None => counts.push(one),
+            }
+        }
+    }
+    counts
 }
 
 fn came(tables: &Tables, reminder: &Reminder) -> SentCount {

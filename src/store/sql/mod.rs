@@ -3,6 +3,7 @@
 //! database are in its own folder; the operations are in `operations`, which each database compiles for itself.
 
 pub(super) mod account;
+pub(super) mod activity;
 pub(super) mod address_key;
 pub(super) mod api;
 pub(super) mod audit;

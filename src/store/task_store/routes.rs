@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::TaskStore;
-use crate::domain::{BorrowerKey, Click, RouteHealth, RouteKey, RouteVersion, SentCount};
+use crate::domain::{ActivityCount, BorrowerKey, Click, RouteHealth, RouteKey, RouteVersion, SentCount};
 use crate::plan::{AnswerTry, TryDecision};
 use crate::store::{AnswerStore, FunnelStore, RouteStore, StoreError};
 
@@ -42,6 +42,11 @@ impl FunnelStore for TaskStore {
     async fn sent(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         let span = span.clone();
         self.run(|store| async move { store.sent(&span).await }).await
+    }
+
+    async fn activity(&self, span: &Range<DateTime<Utc>>) -> Result<Vec<ActivityCount>, StoreError> {
+        let span = span.clone();
+        self.run(|store| async move { store.activity(&span).await }).await
     }
 }
 

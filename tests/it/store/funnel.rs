@@ -5,10 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Channel, Click, Funnel, InstallmentStatus, ReminderId, Route, RouteKind, Routes, SentCount, Stage,
+    ActivityCount, Channel, Click, EventKind, Funnel, InstallmentStatus, Receipt, ReminderId, Route, RouteKind, Routes,
+    SentCount, SkipReason, Stage,
 };
 use dueherald::http::ops::Figures;
 use dueherald::pipeline::{FunnelWatch, Registry};
+use dueherald::plan::Decision;
 use dueherald::store::{ClaimedReminder, FieldUpdate, FunnelStore, LedgerRow, MemoryStore, Store};
 
 use super::outcomes::{accepted, settle, unknown};
@@ -85,6 +87,30 @@ pub(super) async fn what_was_sent_is_counted_by_what_decides_about_its_way(store
     assert_eq!(counts, [count(None, Some("special"), [1, 1, 0, 1]), count(Some("sofa"), None, [3, 1, 2, 1])]);
     let later = store.sent(&(span.end..span.end + TimeDelta::hours(1))).await.expect("counted");
     assert_eq!(later, [count(None, Some("fixed"), [1, 0, 0, 0])]);
+}
+
+pub(super) async fn events_are_counted_in_the_hour_in_which_they_happened(store: &dyn Store, clock: &SimClock) {
+    let start = clock.now();
+    let ids = send(store, clock, &["b0", "b1"].map(str::to_owned)).await;
+    plan(store, &[sms("b2", super::bench::START)]).await;
+    let skip = super::sample::always(Decision::Skip(SkipReason::Capped));
+    super::sample::claim(store, 9, &skip).await;
+    clock.advance(Duration::from_secs(60 * 60));
+    record(store, &[Receipt { at: clock.now(), ..delivered(ids[0]) }]).await;
+    let counted = async |begin: i64, end: i64| {
+        let span = start + TimeDelta::hours(begin)..start + TimeDelta::hours(end);
+        let mut counts = store.activity(&span).await.expect("counted");
+        counts.sort_by_key(|count| count.kind.as_str());
+        let told = |one: ActivityCount| {
+            assert_eq!((one.merchant, one.channel), (merchant("mall"), Channel::Sms));
+            (one.kind, one.gateway.is_some(), one.reason, one.count)
+        };
+        counts.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let capped = Some("capped".to_owned());
+    assert_eq!(counted(0, 1).await, [(EventKind::Accepted, true, None, 2), (EventKind::Skipped, false, capped, 1)]);
+    assert_eq!(counted(1, 2).await, [(EventKind::Delivered, true, None, 1)]);
+    assert_eq!(counted(-1, 0).await, []);
 }
 
 #[test]

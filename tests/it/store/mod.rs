@@ -29,7 +29,7 @@ mod listing;
 mod messages;
 mod notices;
 mod opening;
-mod outcomes;
+pub(crate) mod outcomes;
 mod preferences;
 mod provider_report;
 mod race;
@@ -41,7 +41,7 @@ mod reports;
 mod resends;
 mod roles;
 mod routes;
-mod sample;
+pub(crate) mod sample;
 mod scans;
 mod sealed_messages;
 mod search;
@@ -340,6 +340,7 @@ macro_rules! every_case_on {
             }
             funnel {
                 what_was_sent_is_counted_by_what_decides_about_its_way,
+                events_are_counted_in_the_hour_in_which_they_happened,
             }
             preferences {
                 the_books_may_wish_and_an_empty_cell_takes_it_back,

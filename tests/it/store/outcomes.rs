@@ -17,11 +17,11 @@ pub(super) async fn one(store: &dyn Store) -> (ReminderId, ClaimedReminder) {
     (id, claimed.pop().expect("it was due"))
 }
 
-pub(super) fn accepted(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
+pub(crate) fn accepted(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
     claimed.attempt.settle(Outcome::Accepted { provider_id: Some("p-1".into()) }, Next::Accepted, clock.now())
 }
 
-pub(super) fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
+pub(crate) fn unknown(claimed: ClaimedReminder, clock: &SimClock) -> Settlement {
     claimed.attempt.settle(Outcome::Unknown { code: Code::new("timeout") }, Next::Unknown, clock.now())
 }
 
@@ -30,7 +30,7 @@ pub(super) fn retry(claimed: ClaimedReminder, clock: &SimClock, after: TimeDelta
     claimed.attempt.settle(outcome, Next::Retry { not_before: clock.now() + after, gateway_index: 0 }, clock.now())
 }
 
-pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {
+pub(crate) async fn settle(store: &dyn Store, settlement: &Settlement) -> usize {
     store.settle(std::slice::from_ref(settlement)).await.expect("the outcome is recorded")
 }
 

@@ -125,7 +125,7 @@ pub(super) async fn claim(store: &dyn Store, limit: u32, decide: DecideFn<'_>) -
 }
 
 /// Claims all that is due, and sends whatever it is.
-pub(super) async fn claim_all(store: &dyn Store) -> ClaimResult {
+pub(crate) async fn claim_all(store: &dyn Store) -> ClaimResult {
     claim(store, 1_000, &send).await
 }
 

@@ -11,10 +11,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
-    AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click, EmailAddress, Event,
-    EventKind, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant, MerchantId,
-    NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey, Route, RouteHealth, RouteHosts,
-    RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step, Suppression, SuppressionChange,
+    ActivityCount, AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click,
+    EmailAddress, Event, EventKind, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant,
+    MerchantId, NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
+    RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step, Suppression,
+    SuppressionChange,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
@@ -225,6 +226,10 @@ impl FunnelStore for FakeStore {
 
     async fn sent(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<SentCount>, StoreError> {
         unreachable!("no page tells what was sent")
+    }
+
+    async fn activity(&self, _: &Range<DateTime<Utc>>) -> Result<Vec<ActivityCount>, StoreError> {
+        unreachable!("no page for borrowers counts events")
     }
 }
 

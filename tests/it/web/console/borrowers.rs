@@ -11,7 +11,7 @@ use crate::fixtures::{installment, row};
 const PAGE: &str = "/console/borrowers/mall/b%2D1";
 
 /// A console with borrower `b-1` of `mall`, who owes two instalments, and one of `harbour`.
-async fn bench() -> Bench {
+pub(super) async fn bench() -> Bench {
     let bench = Bench::memory();
     let rows = [row(&installment("i-1", "b-1", "2026-11-25")), row(&installment("i-2", "b-1", "2026-12-25"))];
     bench.store.import(&rows, WriteMode::Commit).await.expect("imported");
@@ -21,19 +21,19 @@ async fn bench() -> Bench {
     bench
 }
 
-async fn logged_in<'b>(bench: &'b Bench, role: StaffRole) -> Browser<'b> {
+pub(super) async fn logged_in<'b>(bench: &'b Bench, role: StaffRole) -> Browser<'b> {
     let mut browser = bench.browser();
     assert_eq!(browser.log_in(role.as_str(), PASSWORD).await.status, StatusCode::SEE_OTHER);
     browser
 }
 
-async fn post(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) async fn post(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Answer {
     let token = csrf(&browser.get("/console").await);
     let fields: Vec<_> = fields.iter().copied().chain([("csrf", token.as_str())]).collect();
     browser.post(path, &fields).await
 }
 
-async fn audited(bench: &Bench, action: AuditAction) -> usize {
+pub(super) async fn audited(bench: &Bench, action: AuditAction) -> usize {
     let filter = AuditFilter { action: Some(action), limit: 100, ..AuditFilter::default() };
     bench.store.audit_entries(&filter).await.expect("listed").len()
 }
@@ -150,7 +150,7 @@ async fn a_borrower_of_another_merchant_is_not_there() {
 }
 
 /// The value of a hidden field.
-fn hidden(page: &Answer, name: &str) -> String {
+pub(super) fn hidden(page: &Answer, name: &str) -> String {
     let after = page.body.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("{}", page.body));
     after.split('"').next().expect("it ends").to_owned()
 }

@@ -2,6 +2,7 @@
 
 mod borrowers;
 mod login;
+mod queues;
 mod roles;
 
 use std::collections::BTreeMap;

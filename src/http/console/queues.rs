@@ -1,0 +1,257 @@
+//! `/console/queues`: what waits for a person: reminders that may have been sent, replies to read, records that could
+//! not be applied, notices to approve. Each with its age.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::Console;
+use super::borrowers::borrower_path;
+use super::done::done;
+use super::page::page;
+use super::refusal::Refusal;
+use super::staff::Staff;
+use super::words::DeskWords;
+use crate::domain::{Action, NoticeName, NoticeState, ReminderId, State as ReminderState};
+use crate::pipeline::{NoticeError, NoticeView, look, masked_address};
+use crate::store::{KeptRecord, RejectFilter, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, StoreError};
+
+/// How many items a queue shows of each merchant: the oldest of those that were read.
+const MOST: u32 = 50;
+
+/// How many unread replies are read, of all merchants.
+const MOST_REPLIES: u32 = 200;
+
+#[derive(Default, Serialize)]
+struct QueuesPage {
+    done: Option<String>,
+    unknowns: Vec<UnknownItem>,
+    replies: Vec<ReplyItem>,
+    rejects: Vec<RejectItem>,
+    notices: Vec<NoticeItem>,
+    /// Whether some queue has more than is shown.
+    is_cut: bool,
+    may_resolve: bool,
+    may_read: bool,
+    may_change_replies: bool,
+    may_change_rejects: bool,
+    may_approve: bool,
+}
+
+#[derive(Serialize)]
+struct UnknownItem {
+    id: i64,
+    borrower: String,
+    path: String,
+    merchant: String,
+    channel: String,
+    step: String,
+    due_date: String,
+    gateway: String,
+    since: String,
+    age: String,
+}
+
+#[derive(Serialize)]
+struct ReplyItem {
+    id: i64,
+    from: String,
+    text: Option<String>,
+    merchant: String,
+    /// The borrower, if the answered message is known.
+    borrower: Option<String>,
+    path: Option<String>,
+    since: String,
+    age: String,
+}
+
+#[derive(Serialize)]
+struct RejectItem {
+    id: i64,
+    merchant: String,
+    installment: Option<String>,
+    source: Option<String>,
+    reason: String,
+    since: String,
+    age: String,
+}
+
+#[derive(Serialize)]
+struct NoticeItem {
+    name: String,
+    template: String,
+    selection: String,
+    recipients: u64,
+    actor: String,
+    reason: String,
+    /// Whether the reader made it: another person has to approve it.
+    is_own: bool,
+    since: String,
+    age: String,
+}
+
+/// Shows the page.
+pub(super) async fn show(
+    State(console): State<Console>,
+    staff: Staff,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let words = staff.words(&console);
+    let now = console.app.clock.now();
+    let reader = Reader { console: &console, staff: &staff, words: &words, now };
+    let allows = |action| staff.role.allows(action);
+    let mut view = QueuesPage {
+        done: done(query.as_deref(), &words),
+        may_resolve: allows(Action::Resolve),
+        may_read: allows(Action::ReadMessages),
+        may_change_replies: allows(Action::ChangeReplies),
+        may_change_rejects: allows(Action::ChangeRejects),
+        may_approve: allows(Action::ApproveNotices),
+        ..QueuesPage::default()
+    };
+    for merchant in staff.merchants_of(&console.app).keys() {
+        let filter = ReminderFilter {
+            state: Some(ReminderState::Unknown),
+            merchant: Some(merchant.clone()),
+            limit: MOST + 1,
+            ..ReminderFilter::default()
+        };
+        let found = console.patiently(console.store().reminders(&filter)).await?;
+        view.is_cut |= found.len() > MOST as usize;
+        view.unknowns.extend(found.into_iter().take(MOST as usize).map(|one| UnknownItem::of(one, &reader)));
+
+        let filter = RejectFilter {
+            merchant: Some(merchant.clone()),
+            waits: Some(false),
+            limit: MOST + 1,
+            ..RejectFilter::default()
+        };
+        let found = console.patiently(console.store().rejects(&filter)).await?;
+        view.is_cut |= found.len() > MOST as usize;
+        view.rejects.extend(found.into_iter().take(MOST as usize).map(|one| RejectItem::of(one, &reader)));
+    }
+    let filter = ReplyFilter { unread: Some(true), limit: MOST_REPLIES, ..ReplyFilter::default() };
+    let found = console.patiently(console.store().replies(&filter)).await?;
+    view.is_cut |= found.len() >= MOST_REPLIES as usize;
+    for reply in found.into_iter().filter(|reply| staff.may_see_of(reply.merchant.as_ref(), &console.app)) {
+        view.replies.push(reader.reply(reply).await?);
+    }
+    view.notices = reader.notices().await?;
+    Ok(page(StatusCode::OK, "queues.html", &staff.frame(), view))
+}
+
+/// The reader of the page, and the time.
+struct Reader<'a> {
+    console: &'a Console,
+    staff: &'a Staff,
+    words: &'a DeskWords,
+    now: chrono::DateTime<chrono::Utc>,
+}
+
+impl Reader<'_> {
+    fn age(&self, since: chrono::DateTime<chrono::Utc>) -> (String, String) {
+        (self.words.time(since), self.words.age(self.now - since))
+    }
+
+    async fn reply(&self, reply: ReplyRecord) -> Result<ReplyItem, Refusal> {
+        let borrower = match reply.reminder {
+            Some(id) => self.reminder(id).await?.map(|view| view.reminder.plan.key.borrower),
+            None => None,
+        };
+        let (since, age) = self.age(reply.at);
+        let from = reply.from.address().map(|address| masked_address(address.as_address()));
+        Ok(ReplyItem {
+            id: reply.id,
+            from: from.unwrap_or_else(|| self.words.say("reply_unreadable", &[])),
+            text: self.staff.role.allows(Action::ReadMessages).then_some(reply.said),
+            merchant: reply.merchant.map(|merchant| merchant.to_string()).unwrap_or_default(),
+            path: borrower.as_ref().map(borrower_path),
+            borrower: borrower.map(|key| key.id.to_string()),
+            since,
+            age,
+        })
+    }
+
+    async fn reminder(&self, id: ReminderId) -> Result<Option<ReminderView>, Refusal> {
+        let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
+        Ok(self.console.patiently(self.console.store().reminders(&filter)).await?.pop())
+    }
+
+    /// The notices that wait for approval, all of whose recipients are of merchants that the reader works for.
+    async fn notices(&self) -> Result<Vec<NoticeItem>, Refusal> {
+        let store = self.console.store();
+        let mut items = Vec::new();
+        for notice in self.console.patiently(store.notices(None)).await? {
+            if notice.state != NoticeState::AwaitingApproval || !self.may_see_notice(&notice.name).await? {
+                continue;
+            }
+            let view = async {
+                match look(store, &notice.name).await {
+                    Ok(view) => Ok(Some(view)),
+                    Err(NoticeError::Store(error)) => Err(error),
+                    Err(_) => Ok::<_, StoreError>(None),
+                }
+            };
+            items.extend(self.console.patiently(view).await?.map(|view| self.notice(&view)));
+        }
+        Ok(items)
+    }
+
+    async fn may_see_notice(&self, name: &NoticeName) -> Result<bool, Refusal> {
+        let merchants = self.console.patiently(self.console.store().notice_merchants(name)).await?;
+        Ok(!merchants.is_empty() && merchants.is_subset(&self.staff.merchants))
+    }
+
+    fn notice(&self, view: &NoticeView) -> NoticeItem {
+        let notice = &view.notice;
+        let (since, age) = self.age(notice.at);
+        NoticeItem {
+            name: notice.name.to_string(),
+            template: notice.template.to_string(),
+            selection: notice.selection.clone(),
+            recipients: view.recipients(),
+            actor: notice.actor.clone(),
+            reason: notice.reason.clone(),
+            is_own: notice.actor == self.staff.user.as_str(),
+            since,
+            age,
+        }
+    }
+}
+
+impl UnknownItem {
+    fn of(view: ReminderView, reader: &Reader<'_>) -> Self {
+        let key = &view.reminder.plan.key;
+        let last = view.last.as_ref();
+        let (since, age) = reader.age(last.map_or(view.reminder.plan.not_before, |event| event.at));
+        Self {
+            id: view.reminder.id.0,
+            borrower: key.borrower.id.to_string(),
+            path: borrower_path(&key.borrower),
+            merchant: key.borrower.merchant.to_string(),
+            channel: reader.words.channel(key.channel),
+            step: reader.words.step(&key.step),
+            due_date: reader.words.date(key.due_date),
+            gateway: last.and_then(|event| event.gateway.as_ref()).map(ToString::to_string).unwrap_or_default(),
+            since,
+            age,
+        }
+    }
+}
+
+impl RejectItem {
+    fn of(kept: KeptRecord, reader: &Reader<'_>) -> Self {
+        let (since, age) = reader.age(kept.at);
+        let record = kept.record;
+        Self {
+            id: kept.id,
+            merchant: record.merchant.map(|merchant| merchant.to_string()).unwrap_or_default(),
+            installment: record.installment.map(|id| id.to_string()),
+            source: record.source.map(|source| source.to_string()),
+            reason: record.reason,
+            since,
+            age,
+        }
+    }
+}
