@@ -2,8 +2,10 @@
 //! they had is used next, and must work, outside any transaction; nothing is written by half, and nothing stays locked.
 
 mod operations;
+mod staff;
 
 use std::future::poll_fn;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -220,15 +222,14 @@ async fn an_operation_that_ends_keeps_its_connection() {
 /// The list contains every operation of the store traits.
 #[test]
 fn every_operation_is_among_them() {
-    let traits = [
-        include_str!("../../../src/store/mod.rs"),
-        include_str!("../../../src/store/notice.rs"),
-        include_str!("../../../src/store/hold.rs"),
-        include_str!("../../../src/store/reject.rs"),
-        include_str!("../../../src/store/volume.rs"),
-    ]
-    .concat();
-    let named = traits.lines().filter_map(|line| line.strip_prefix("    async fn ")?.split('(').next());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let files = std::fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is read").path());
+    let texts = files.filter(|file| file.extension().is_some_and(|end| end == "rs"));
+    let texts = texts.map(|file| std::fs::read_to_string(file).expect("text")).collect::<Vec<_>>().concat();
+    // The body of a trait ends with the first brace at the beginning of a line.
+    let bodies = texts.split("\npub trait ").skip(1).filter_map(|rest| rest.split("\n}").next());
+    let lines = bodies.flat_map(str::lines);
+    let named = lines.filter_map(|line| line.strip_prefix("    async fn ")?.split(['(', '<']).next());
     let missing: Vec<_> = named.filter(|name| OPERATIONS.iter().all(|one| one.name != *name)).collect();
     assert!(missing.is_empty(), "add {missing:?} to tests/it/store/cancelled/operations.rs");
 }

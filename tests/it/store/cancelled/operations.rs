@@ -8,17 +8,19 @@ use dueherald::domain::{
     Address, AddressKey, Amendment, AmendmentResult, Beat, BorrowerKey, Channel, Click, ContactPreferences,
     DisarmReason, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason, InstallmentStatus,
     Intent, LedgerRow, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
-    Outcome, Phone, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind,
-    RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason,
+    OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route,
+    RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
-    AuditFilter, ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptRecord, KeptReport, NextLook,
-    RehomeScope, RejectFilter, ReminderFilter, ReplyFilter, ReplyReading, ReportAction, ReportBatch, StatusReport,
-    Stop, Store, Subject, SuppressionChangeFilter, SuppressionFilter, WriteMode,
+    AuditFilter, BorrowerSearch, ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptAnswer, KeptRecord,
+    KeptReport, LedgerPart, NextLook, RehomeScope, RejectFilter, ReminderFilter, ReplyFilter, ReplyReading,
+    ReportAction, ReportBatch, RequestClaim, RequestEnd, StatusReport, Stop, Store, Subject, SuppressionChangeFilter,
+    SuppressionFilter, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
+use super::staff;
 use crate::fixtures::by_hand;
 use crate::store::bench::{START, own_lists};
 use crate::store::sample::{DUE, PHONE, date, instant, key, merchant, request, row_with_phone, send, sms, suppression};
@@ -40,6 +42,7 @@ pub(super) struct Material {
     rules: String,
     reject: KeptRecord,
     lists: GatewayLists,
+    claim: RequestClaim,
 }
 
 impl Material {
@@ -80,7 +83,9 @@ impl Material {
         let filter = RejectFilter { installment: early.installment.clone(), limit: 1, ..RejectFilter::default() };
         helper.import_batch(&[], &[early], WriteMode::Commit).await.expect("kept");
         let reject = helper.rejects(&filter).await.expect("listed").remove(0);
+        let claim = staff::prepare(helper, name).await;
         Self {
+            claim,
             name: name.to_owned(),
             id: ids[0],
             answer: AnswerTry { borrower: key(name), client: Some("client".to_owned()) },
@@ -339,4 +344,34 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     release: |store, m| store.release(&HoldCause::new(HoldReason::Stopped, "mall"), Channel::Sms, 10),
     release_expired: |store, m| store.release_expired(10),
     held: |store, m| store.held(&[(m.borrower(), due())]),
+    notice_merchants: |store, m| store.notice_merchants(&notice_name(&m.name)),
+    find_borrowers: |store, m| store.find_borrowers(&BorrowerSearch {
+        phone_tail: PhoneTail::read("8000"), ..BorrowerSearch::of(mall(), 2)
+    }),
+    activity: |store, m| store.activity(&(start() - TimeDelta::days(1)..start())),
+    add_user: |store, m| store.add_user(&staff::user(&format!("{}-more", m.name)), &by_hand()),
+    users: |store, m| store.users(),
+    user: |store, m| store.user(&staff::name(&m.name)),
+    user_of_subject: |store, m| store.user_of_subject(&OidcSubject::new(&m.name).expect("a subject")),
+    change_password: |store, m| store.change_password(&staff::password(&m.name), &by_hand()),
+    disable_user: |store, m| store.disable_user(&staff::name(&m.name), &by_hand()),
+    enable_user: |store, m| store.enable_user(&staff::name(&m.name), &by_hand()),
+    change_grant: |store, m| store.change_grant(&staff::name(&m.name), &staff::grant(), &by_hand()),
+    try_login: |store, m| store.try_login(&staff::login(&m.name), Some(&staff::name(&m.name))),
+    forget_login_tries: |store, m| store.forget_login_tries(&staff::login(&m.name)),
+    begin_session: |store, m| store.begin_session(&staff::session(&m.name, "more")),
+    use_session: |store, m| store.use_session(
+        &staff::session(&m.name, "").digest, start() + TimeDelta::minutes(5), TimeDelta::hours(1),
+    ),
+    end_session: |store, m| store.end_session(&staff::session(&m.name, "").digest),
+    add_token: |store, m| store.add_token(&staff::token(&format!("{}-more", m.name))),
+    tokens: |store, m| store.tokens(),
+    revoke_token: |store, m| store.revoke_token(&m.name, start()),
+    use_token: |store, m| store.use_token(&staff::token(&m.name).digest, start() + TimeDelta::minutes(5)),
+    begin_request: |store, m| store.begin_request(&staff::request(&format!("{}-more", m.name))),
+    write_part: |store, m| store.write_part(&m.claim, TimeDelta::seconds(10), &LedgerPart {
+        rows: vec![m.new_row()], ..LedgerPart::default()
+    }),
+    end_request: |store, m| store.end_request(&m.claim, &RequestEnd::Answer(KeptAnswer { status: 200, body: "{}".into() })),
+    release_request: |store, m| store.release_request(&m.claim),
 };
