@@ -7,6 +7,8 @@
 
 #[path = "pipeline/bare.rs"]
 mod bare;
+#[path = "pipeline/desk.rs"]
+mod desk;
 #[path = "../tests/faults/noon.rs"]
 mod noon;
 #[path = "pipeline/outbox.rs"]
@@ -70,6 +72,8 @@ enum Part {
     Send,
     /// Claims and memory with a large outbox
     Outbox,
+    /// Pages of the console with a large database
+    Desk,
     /// From spawn to the first message
     Spawn,
 }
@@ -142,6 +146,9 @@ async fn measure(args: &Args) -> Anyhow<()> {
     }
     if wanted(Part::Outbox) {
         outbox::large(&mut report, &server, sizes).await?;
+    }
+    if wanted(Part::Desk) {
+        desk::pages(&mut report, &server, sizes).await?;
     }
     if let Some(file) = &args.json {
         std::fs::write(file, report.json()?)?;

@@ -40,7 +40,7 @@ pub(crate) async fn reqwest_loop(port: u16, in_flight: usize, count: u64, body: 
 }
 
 /// A client must be given a TLS configuration, even to speak in the clear.
-fn no_trust() -> Anyhow<rustls::ClientConfig> {
+pub(crate) fn no_trust() -> Anyhow<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())

@@ -25,6 +25,8 @@ struct FiguresPage {
     hours: Vec<HourView>,
     skips: Vec<SkipView>,
     gateways: Vec<CostView>,
+    /// Whether some cost may be higher than shown.
+    has_least: bool,
 }
 
 #[derive(Serialize)]
@@ -115,6 +117,7 @@ impl FiguresPage {
                 })
                 .collect(),
             skips,
+            has_least: activity.gateways.values().filter_map(|gateway| gateway.cost).any(|cost| cost.is_least),
             gateways: activity.gateways.iter().map(|(name, gateway)| CostView::of(name, gateway, words)).collect(),
         }
     }

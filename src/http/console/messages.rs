@@ -4,7 +4,7 @@
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 
 use super::Console;
@@ -13,6 +13,7 @@ use super::page::page;
 use super::refusal::Refusal;
 use super::staff::Staff;
 use crate::domain::{AuditAction, AuditSubject, ReminderId};
+use crate::http::page::{Strictness, set_headers};
 use crate::pipeline::{MessageContent, MessageParts, MessageView, shown_messages};
 use crate::store::ReminderFilter;
 
@@ -65,6 +66,28 @@ pub(super) async fn show(
         messages: shown_messages(&sent, &console.app.composer.links, id).into_iter().map(attempt).collect(),
     };
     Ok(page(StatusCode::OK, "messages.html", &staff.frame(), view))
+}
+
+/// The HTML of an e-mail, for a frame: its links and forms lead nowhere, and it loads nothing.
+pub(super) async fn html(
+    State(console): State<Console>,
+    staff: Staff,
+    Path((merchant, borrower, reminder, attempt)): Path<(String, String, String, String)>,
+) -> Result<Response, Refusal> {
+    let target = Target::of(&console, &staff, &merchant, &borrower)?;
+    let id = reminder_of(&console, &target, &reminder).await?;
+    let attempt: u32 = attempt.parse().map_err(|_| Refusal::NotFound)?;
+    console.note(&staff, AuditAction::ReadMessages, AuditSubject::borrower(&target.key).of_reminder(id)).await?;
+    let sent = console.patiently(console.store().messages(id)).await?;
+    let shown = shown_messages(&sent, &console.app.composer.links, id);
+    let html = shown.into_iter().find(|one| one.attempt == attempt).and_then(|one| match one.content {
+        MessageContent::Shown { parts, .. } => parts.html,
+        MessageContent::Missing { .. } => None,
+    });
+    let mut response = Html(html.ok_or(Refusal::NotFound)?).into_response();
+    set_headers(response.headers_mut(), Strictness::HasForm);
+    allow_frame(response.headers_mut());
+    Ok(response)
 }
 
 /// Shows the landing page in a frame.

@@ -206,6 +206,12 @@ pub fn pages() -> Vec<Page> {
             borrowers::prefer,
         ),
         Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/messages/{id}", ReadMessages, messages::show),
+        Page::new(
+            get.clone(),
+            "/console/borrowers/{merchant}/{borrower}/messages/{id}/{attempt}",
+            ReadMessages,
+            messages::html,
+        ),
         Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/page/{id}", ReadLedger, messages::landing),
         Page::new(
             get.clone(),

@@ -1,12 +1,15 @@
 //! Search, the page of a borrower, and what its forms do.
 
 use axum::http::{Method, StatusCode};
-use dueherald::domain::{AuditAction, InstallmentStatus, StaffRole};
+use dueherald::clock::Clock;
+use dueherald::domain::{AuditAction, EmailParts, InstallmentStatus, Message, MessageRecord, StaffRole};
 use dueherald::store::{AuditFilter, ReminderFilter, SuppressionFilter, WriteMode};
 use rstest::rstest;
 
 use super::{Answer, Bench, Browser, PASSWORD, csrf};
-use crate::fixtures::{installment, row};
+use crate::fixtures::{installment, reminder, row};
+use crate::store::outcomes::{accepted, settle};
+use crate::store::sample::claim_all;
 
 const PAGE: &str = "/console/borrowers/mall/b%2D1";
 
@@ -247,4 +250,29 @@ async fn messages_and_the_landing_page_of_a_reminder_are_its_own_borrowers_only(
         assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{page}");
     }
     assert_eq!(audited(&bench, AuditAction::ReadMessages).await, 1, "nobody read another's");
+}
+
+#[tokio::test]
+async fn the_html_of_an_email_is_shown_in_a_frame_in_which_nothing_works() {
+    let bench = bench().await;
+    let planned = [reminder("b-1", "2026-11-25", "due/-3", "2026-11-22T02:00:00Z")];
+    let id = bench.store.plan(&planned, bench.clock.now(), WriteMode::Commit).await.expect("planned")[0];
+    let html = "<p>Dear <b>Zhang</b></p><script>alert(1)</script>".to_owned();
+    let parts = EmailParts { subject: "Your bill".to_owned(), text: "Dear Zhang".to_owned(), html, unsubscribe: None };
+    let claimed = claim_all(&*bench.store).await.sending.remove(0);
+    let sent = accepted(claimed, &bench.clock).keeping(|| MessageRecord::of(&Message::Email(parts), None));
+    settle(&*bench.store, &sent).await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let page = agent.get(&format!("{PAGE}/messages/{id}")).await;
+    assert!(page.body.contains(&format!("/messages/{id}/1\"")) && !page.body.contains("<b>Zhang"), "{}", page.body);
+    let frame = agent.get(&format!("{PAGE}/messages/{id}/1")).await;
+    assert!(frame.body.contains("<b>Zhang</b>"), "{}", frame.body);
+    let policy = frame.header("content-security-policy");
+    for rule in ["default-src 'none'", "frame-ancestors 'self'", "sandbox"] {
+        assert!(policy.contains(rule) && !policy.contains("script-src"), "{policy}");
+    }
+    assert_eq!(audited(&bench, AuditAction::ReadMessages).await, 2);
+    for path in [format!("messages/{id}/2"), format!("messages/{id}/x")] {
+        assert_eq!(agent.get(&format!("{PAGE}/{path}")).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
 }
