@@ -74,7 +74,7 @@ grant insert, update, delete on api_request to dueherald_worker;
 
 -- The staff of the console, of whom none is deleted, and their sessions. Reports need neither hashes nor secrets.
 grant insert, update on staff_user to dueherald_worker;
-grant insert, update, delete on staff_session to dueherald_worker;
+grant insert, update, delete on staff_session, staff_work to dueherald_worker;
 revoke select on staff_user, staff_session from dueherald_reader;
 grant select (name, role, merchants, locale, time_zone, created_at, disabled_at, logged_in_at, failed_logins)
     on staff_user to dueherald_reader;

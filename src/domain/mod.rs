@@ -59,6 +59,7 @@ mod tags;
 mod token;
 mod user;
 mod verifier;
+mod work_item;
 
 pub use action::Action;
 pub use activity::ActivityCount;
@@ -129,3 +130,4 @@ pub use user::{
     UserGrant, UserName, UserNameError,
 };
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};
+pub use work_item::{WorkItem, WorkItemError};

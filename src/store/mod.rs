@@ -100,7 +100,9 @@ pub use stop::StopStore;
 pub use suppression::SuppressionStore;
 pub use task_store::TaskStore;
 pub use turn::TurnStore;
-pub use user::{NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, UserChange, UserRecord, UserStore};
+pub use user::{
+    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, UserChange, UserRecord, UserStore, WORK_KEPT,
+};
 pub use volume::VolumeStore;
 
 /// How long it is of interest what a process said of a gateway.

@@ -1,5 +1,6 @@
 //! The people of the staff, their sessions, and their tries to log in.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -7,14 +8,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreError;
 use crate::domain::{
-    CsrfSecret, DeviceKey, ManualChange, OidcSubject, PasswordHash, SessionDigest, User, UserGrant, UserName,
+    CsrfSecret, DeviceKey, ManualChange, OidcSubject, PasswordHash, SessionDigest, User, UserGrant, UserName, WorkItem,
 };
 use crate::plan::{LoginTry, TryDecision};
 
 /// The last use of a session is recorded so coarsely, so that pages that are only read write nothing.
 pub const SESSION_USE_GRAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// Users and their sessions.
+/// How long a name stays on work at most.
+pub const WORK_KEPT: TimeDelta = TimeDelta::days(7);
+
+/// Users, their sessions, and the work that they have taken.
 #[async_trait]
 pub trait UserStore: Debug + Send + Sync {
     /// Adds a user. `false`, and nothing is added, if another one has the name or the subject.
@@ -69,6 +73,15 @@ pub trait UserStore: Debug + Send + Sync {
 
     /// Ends a session. `false` if there is none.
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError>;
+
+    /// Puts a user's name on work that waits, in the place of another's. What was taken [`WORK_KEPT`] ago is forgotten.
+    async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Takes the name off. `false` if the work has another name on it, or none.
+    async fn leave_work(&self, item: &WorkItem, user: &UserName) -> Result<bool, StoreError>;
+
+    /// The users who have taken work.
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError>;
 }
 
 /// A user as kept.

@@ -1,9 +1,11 @@
 //! Users and sessions: the daemons of the simulation have no console.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName};
+use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
 use dueherald::plan::{LoginTry, TryDecision};
 use dueherald::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -71,5 +73,17 @@ impl UserStore for FaultyStore {
 
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
         self.inner().end_session(digest).await
+    }
+
+    async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.inner().take_work(item, user, at).await
+    }
+
+    async fn leave_work(&self, item: &WorkItem, user: &UserName) -> Result<bool, StoreError> {
+        self.inner().leave_work(item, user).await
+    }
+
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError> {
+        self.inner().work_owners().await
     }
 }

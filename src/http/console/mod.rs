@@ -228,6 +228,7 @@ pub fn pages() -> Vec<Page> {
             borrowers::suppress,
         ),
         Page::new(get.clone(), "/console/queues", ReadReminders, queues::show),
+        Page::new(post.clone(), "/console/queues/take", ChangeReplies, queue_acts::take),
         Page::new(post.clone(), "/console/queues/unknown", Resolve, queue_acts::settle),
         Page::new(post.clone(), "/console/queues/reply", ChangeReplies, queue_acts::read_reply),
         Page::new(post.clone(), "/console/queues/rejects", ChangeRejects, queue_acts::sort_out),

@@ -40,6 +40,24 @@ fn ticked(console: &Console, staff: &Staff, fields: &FormFields) -> Result<Vec<i
     Ok(ids)
 }
 
+/// Puts the person's name on work, or takes it off.
+pub(super) async fn take(
+    State(console): State<Console>,
+    staff: Staff,
+    fields: FormFields,
+) -> Result<Response, Refusal> {
+    let item = fields.read("item")?;
+    match fields.text("act") {
+        Some("take") => {
+            let at = console.app.clock.now();
+            console.patiently(console.store().take_work(&item, &staff.user, at)).await?;
+        }
+        Some("leave") => drop(console.patiently(console.store().leave_work(&item, &staff.user)).await?),
+        _ => return Err(Refusal::StaleForm),
+    }
+    Ok(Redirect::to(PAGE).into_response())
+}
+
 /// Settles unknown reminders by what a person found out.
 pub(super) async fn settle(
     State(console): State<Console>,

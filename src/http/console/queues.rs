@@ -1,9 +1,12 @@
 //! `/console/queues`: what waits for a person: reminders that may have been sent, replies to read, records that could
-//! not be applied, notices to approve. Each with its age.
+//! not be applied, notices to approve. Each with its age and the person who has taken it.
+
+use std::collections::BTreeMap;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Console;
@@ -13,7 +16,7 @@ use super::page::page;
 use super::refusal::Refusal;
 use super::staff::Staff;
 use super::words::DeskWords;
-use crate::domain::{Action, NoticeName, NoticeState, ReminderId, State as ReminderState};
+use crate::domain::{Action, NoticeName, NoticeState, ReminderId, State as ReminderState, UserName, WorkItem};
 use crate::pipeline::{NoticeError, NoticeView, look, masked_address};
 use crate::store::{KeptRecord, RejectFilter, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, StoreError};
 
@@ -32,6 +35,7 @@ struct QueuesPage {
     notices: Vec<NoticeItem>,
     /// Whether some queue has more than is shown.
     is_cut: bool,
+    may_take: bool,
     may_resolve: bool,
     may_read: bool,
     may_change_replies: bool,
@@ -39,8 +43,20 @@ struct QueuesPage {
     may_approve: bool,
 }
 
+/// How long something has waited, and who has taken it.
+#[derive(Serialize)]
+struct Wait {
+    item: String,
+    since: String,
+    age: String,
+    owner: Option<String>,
+    /// Whether the reader has taken it.
+    is_mine: bool,
+}
+
 #[derive(Serialize)]
 struct UnknownItem {
+    waits: Wait,
     id: i64,
     borrower: String,
     path: String,
@@ -49,12 +65,11 @@ struct UnknownItem {
     step: String,
     due_date: String,
     gateway: String,
-    since: String,
-    age: String,
 }
 
 #[derive(Serialize)]
 struct ReplyItem {
+    waits: Wait,
     id: i64,
     from: String,
     text: Option<String>,
@@ -62,23 +77,21 @@ struct ReplyItem {
     /// The borrower, if the answered message is known.
     borrower: Option<String>,
     path: Option<String>,
-    since: String,
-    age: String,
 }
 
 #[derive(Serialize)]
 struct RejectItem {
+    waits: Wait,
     id: i64,
     merchant: String,
     installment: Option<String>,
     source: Option<String>,
     reason: String,
-    since: String,
-    age: String,
 }
 
 #[derive(Serialize)]
 struct NoticeItem {
+    waits: Wait,
     name: String,
     template: String,
     selection: String,
@@ -87,8 +100,6 @@ struct NoticeItem {
     reason: String,
     /// Whether the reader made it: another person has to approve it.
     is_own: bool,
-    since: String,
-    age: String,
 }
 
 /// Shows the page.
@@ -99,10 +110,12 @@ pub(super) async fn show(
 ) -> Result<Response, Refusal> {
     let words = staff.words(&console);
     let now = console.app.clock.now();
-    let reader = Reader { console: &console, staff: &staff, words: &words, now };
+    let owners = console.patiently(console.store().work_owners()).await?;
+    let reader = Reader { console: &console, staff: &staff, words: &words, owners: &owners, now };
     let allows = |action| staff.role.allows(action);
     let mut view = QueuesPage {
         done: done(query.as_deref(), &words),
+        may_take: allows(Action::ChangeReplies),
         may_resolve: allows(Action::Resolve),
         may_read: allows(Action::ReadMessages),
         may_change_replies: allows(Action::ChangeReplies),
@@ -146,12 +159,20 @@ struct Reader<'a> {
     console: &'a Console,
     staff: &'a Staff,
     words: &'a DeskWords,
-    now: chrono::DateTime<chrono::Utc>,
+    owners: &'a BTreeMap<WorkItem, UserName>,
+    now: DateTime<Utc>,
 }
 
 impl Reader<'_> {
-    fn age(&self, since: chrono::DateTime<chrono::Utc>) -> (String, String) {
-        (self.words.time(since), self.words.age(self.now - since))
+    fn wait(&self, item: &WorkItem, since: DateTime<Utc>) -> Wait {
+        let owner = self.owners.get(item);
+        Wait {
+            item: item.to_string(),
+            since: self.words.time(since),
+            age: self.words.age(self.now - since),
+            owner: owner.map(ToString::to_string),
+            is_mine: owner == Some(&self.staff.user),
+        }
     }
 
     async fn reply(&self, reply: ReplyRecord) -> Result<ReplyItem, Refusal> {
@@ -159,7 +180,7 @@ impl Reader<'_> {
             Some(id) => self.reminder(id).await?.map(|view| view.reminder.plan.key.borrower),
             None => None,
         };
-        let (since, age) = self.age(reply.at);
+        let waits = self.wait(&WorkItem::Reply(reply.id), reply.at);
         let from = reply.from.address().map(|address| masked_address(address.as_address()));
         Ok(ReplyItem {
             id: reply.id,
@@ -168,8 +189,7 @@ impl Reader<'_> {
             merchant: reply.merchant.map(|merchant| merchant.to_string()).unwrap_or_default(),
             path: borrower.as_ref().map(borrower_path),
             borrower: borrower.map(|key| key.id.to_string()),
-            since,
-            age,
+            waits,
         })
     }
 
@@ -205,7 +225,7 @@ impl Reader<'_> {
 
     fn notice(&self, view: &NoticeView) -> NoticeItem {
         let notice = &view.notice;
-        let (since, age) = self.age(notice.at);
+        let waits = self.wait(&WorkItem::Notice(notice.name.clone()), notice.at);
         NoticeItem {
             name: notice.name.to_string(),
             template: notice.template.to_string(),
@@ -214,8 +234,7 @@ impl Reader<'_> {
             actor: notice.actor.clone(),
             reason: notice.reason.clone(),
             is_own: notice.actor == self.staff.user.as_str(),
-            since,
-            age,
+            waits,
         }
     }
 }
@@ -224,7 +243,8 @@ impl UnknownItem {
     fn of(view: ReminderView, reader: &Reader<'_>) -> Self {
         let key = &view.reminder.plan.key;
         let last = view.last.as_ref();
-        let (since, age) = reader.age(last.map_or(view.reminder.plan.not_before, |event| event.at));
+        let since = last.map_or(view.reminder.plan.not_before, |event| event.at);
+        let waits = reader.wait(&WorkItem::Unknown(view.reminder.id), since);
         Self {
             id: view.reminder.id.0,
             borrower: key.borrower.id.to_string(),
@@ -234,15 +254,14 @@ impl UnknownItem {
             step: reader.words.step(&key.step),
             due_date: reader.words.date(key.due_date),
             gateway: last.and_then(|event| event.gateway.as_ref()).map(ToString::to_string).unwrap_or_default(),
-            since,
-            age,
+            waits,
         }
     }
 }
 
 impl RejectItem {
     fn of(kept: KeptRecord, reader: &Reader<'_>) -> Self {
-        let (since, age) = reader.age(kept.at);
+        let waits = reader.wait(&WorkItem::Reject(kept.id), kept.at);
         let record = kept.record;
         Self {
             id: kept.id,
@@ -250,8 +269,7 @@ impl RejectItem {
             installment: record.installment.map(|id| id.to_string()),
             source: record.source.map(|source| source.to_string()),
             reason: record.reason,
-            since,
-            age,
+            waits,
         }
     }
 }

@@ -7,12 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::MemoryStore;
 use crate::domain::{
-    Credential, CsrfSecret, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName,
+    Credential, CsrfSecret, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName, WorkItem,
 };
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::audit_entries;
 use crate::store::{
-    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore,
+    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore, WORK_KEPT,
 };
 
 /// The tables of the staff.
@@ -20,6 +20,7 @@ use crate::store::{
 pub(super) struct UserTables {
     users: BTreeMap<UserName, UserRecord>,
     sessions: BTreeMap<SessionDigest, SessionEntry>,
+    work: BTreeMap<WorkItem, (UserName, DateTime<Utc>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -199,5 +200,26 @@ impl UserStore for MemoryStore {
 
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
         Ok(self.tables().staff.sessions.remove(digest).is_some())
+    }
+
+    async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let work = &mut self.tables().staff.work;
+        work.retain(|_, (_, taken)| *taken > at - WORK_KEPT);
+        work.insert(item.clone(), (user.clone(), at));
+        Ok(())
+    }
+
+    async fn leave_work(&self, item: &WorkItem, user: &UserName) -> Result<bool, StoreError> {
+        let work = &mut self.tables().staff.work;
+        let is_theirs = work.get(item).is_some_and(|(owner, _)| owner == user);
+        if is_theirs {
+            work.remove(item);
+        }
+        Ok(is_theirs)
+    }
+
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.staff.work.iter().map(|(item, (user, _))| (item.clone(), user.clone())).collect())
     }
 }

@@ -1,20 +1,25 @@
 //! The people of the staff, their sessions, and their tries to log in.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Db, SqlStore, Tx, audit, digits};
-use crate::domain::{Credential, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName};
+use crate::domain::{
+    Credential, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName, WorkItem,
+};
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::audit_entries;
+use crate::store::sql::borrower::read;
 use crate::store::sql::user::{
     ADD, BEGIN_SESSION, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION, END_SESSIONS,
-    FORGET_ENDED, LOCK_ADMINS, LOG_IN, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION, SessionRow, USER, USERS, UserRow,
-    stored_credential, stored_merchants,
+    FORGET_ENDED, FORGET_WORK, LEAVE_WORK, LOCK_ADMINS, LOG_IN, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION, SessionRow,
+    TAKE_WORK, USER, USERS, UserRow, WORK, stored_credential, stored_merchants,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{
-    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore,
+    NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, StoreError, UserChange, UserRecord, UserStore, WORK_KEPT,
 };
 
 #[async_trait]
@@ -219,6 +224,37 @@ impl UserStore for SqlStore {
         let ended = sqlx::query::<Db>(END_SESSION).bind(&digest.0[..]).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(ended.rows_affected() > 0)
+    }
+
+    async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        sqlx::query::<Db>(FORGET_WORK).bind(Moment(at - WORK_KEPT)).execute(&mut *tx).await?;
+        sqlx::query::<Db>(TAKE_WORK)
+            .bind(item.to_string())
+            .bind(user.as_str())
+            .bind(Moment(at))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn leave_work(&self, item: &WorkItem, user: &UserName) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let left = sqlx::query::<Db>(LEAVE_WORK).bind(item.to_string()).bind(user.as_str()).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(left.rows_affected() > 0)
+    }
+
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<(String, String)> = sqlx::query_as::<Db, _>(WORK).fetch_all(&mut *tx).await?;
+        let read = |(item, user): (String, String)| {
+            Ok((
+                read(&item, "staff_work.item", str::parse)?,
+                read(&user, "staff_work.user_name", |text| UserName::new(text))?,
+            ))
+        };
+        tx.finish(rows).await.into_iter().map(read).collect()
     }
 }
 

@@ -89,6 +89,20 @@ pub(in crate::store) const END_SESSIONS: &str = "delete from staff_session where
 /// Forgets sessions that have ended. Binds: now.
 pub(in crate::store) const FORGET_ENDED: &str = "delete from staff_session where ends_at <= $1";
 
+/// Puts a name on work. Binds: item, user, time.
+pub(in crate::store) const TAKE_WORK: &str = "
+    insert into staff_work (item, user_name, taken_at) values ($1, $2, $3)
+    on conflict (item) do update set user_name = excluded.user_name, taken_at = excluded.taken_at";
+
+/// Forgets work that was taken long ago. Binds: before when.
+pub(in crate::store) const FORGET_WORK: &str = "delete from staff_work where taken_at <= $1";
+
+/// Takes a name off work. Binds: item, user.
+pub(in crate::store) const LEAVE_WORK: &str = "delete from staff_work where item = $1 and user_name = $2";
+
+/// All names on work.
+pub(in crate::store) const WORK: &str = "select item, user_name from staff_work";
+
 #[derive(FromRow)]
 pub(in crate::store) struct UserRow {
     name: String,

@@ -1,10 +1,12 @@
 //! The people of the staff, their sessions, and their tries to log in.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::TaskStore;
-use crate::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName};
+use crate::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -82,5 +84,19 @@ impl UserStore for TaskStore {
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
         let digest = *digest;
         self.run(|store| async move { store.end_session(&digest).await }).await
+    }
+
+    async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let (item, user) = (item.clone(), user.clone());
+        self.run(|store| async move { store.take_work(&item, &user, at).await }).await
+    }
+
+    async fn leave_work(&self, item: &WorkItem, user: &UserName) -> Result<bool, StoreError> {
+        let (item, user) = (item.clone(), user.clone());
+        self.run(|store| async move { store.leave_work(&item, &user).await }).await
+    }
+
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError> {
+        self.run(|store| async move { store.work_owners().await }).await
     }
 }

@@ -108,6 +108,7 @@ macro_rules! every_case_on {
             }
             users {
                 a_user_comes_back_as_added,
+                work_has_the_name_of_who_took_it,
                 the_last_admin_stays,
                 of_two_admins_who_disable_each_other_one_stays,
                 a_session_lasts_while_it_is_used,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Credential, CsrfSecret, DeviceKey, Locale, ManualChange, OidcSubject, PasswordHash, SessionDigest, StaffRole, User,
-    UserGrant, UserName,
+    Credential, CsrfSecret, DeviceKey, Locale, ManualChange, OidcSubject, PasswordHash, ReminderId, SessionDigest,
+    StaffRole, User, UserGrant, UserName, WorkItem,
 };
 use dueherald::plan::{LoginOrigin, LoginTry, TryDecision};
-use dueherald::store::{NewPassword, NewSession, Store, UserChange};
+use dueherald::store::{NewPassword, NewSession, Store, UserChange, WORK_KEPT};
 
 use super::sample::merchant;
 
@@ -225,4 +225,20 @@ pub(super) async fn wrong_passwords_lock_out_a_client_and_nobody_else(store: &dy
     store.begin_session(&session(1, "li", now)).await.expect("asked");
     assert_eq!(failed().await, 0);
     assert_eq!(tried(&client("a")).await, TryDecision::Counted { left: 4 });
+}
+
+pub(super) async fn work_has_the_name_of_who_took_it(store: &dyn Store, clock: &SimClock) {
+    let now = clock.now();
+    let (unknown, reply) = (WorkItem::Unknown(ReminderId(17)), WorkItem::Reply(17));
+    let take = async |item: &WorkItem, user: &str, at| store.take_work(item, &name(user), at).await.expect("taken");
+    let owners = async || store.work_owners().await.expect("listed").into_iter().collect::<Vec<_>>();
+    take(&unknown, "li", now).await;
+    take(&reply, "li", now).await;
+    take(&unknown, "wang", now).await;
+    assert_eq!(owners().await, [(unknown.clone(), name("wang")), (reply.clone(), name("li"))]);
+    assert!(!store.leave_work(&unknown, &name("li")).await.expect("asked"), "it is another's by now");
+    assert!(store.leave_work(&unknown, &name("wang")).await.expect("left"));
+    assert!(!store.leave_work(&unknown, &name("wang")).await.expect("asked"));
+    take(&unknown, "wang", now + WORK_KEPT).await;
+    assert_eq!(owners().await, [(unknown, name("wang"))], "what was taken long ago is forgotten");
 }

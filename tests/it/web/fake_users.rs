@@ -1,9 +1,11 @@
 //! Pages for borrowers know no staff.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName};
+use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
 use dueherald::plan::{LoginTry, TryDecision};
 use dueherald::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -65,6 +67,18 @@ impl UserStore for FakeStore {
     }
 
     async fn end_session(&self, _: &SessionDigest) -> Result<bool, StoreError> {
+        unreachable!("no page for borrowers knows the staff")
+    }
+
+    async fn take_work(&self, _: &WorkItem, _: &UserName, _: DateTime<Utc>) -> Result<(), StoreError> {
+        unreachable!("no page for borrowers knows the staff")
+    }
+
+    async fn leave_work(&self, _: &WorkItem, _: &UserName) -> Result<bool, StoreError> {
+        unreachable!("no page for borrowers knows the staff")
+    }
+
+    async fn work_owners(&self) -> Result<BTreeMap<WorkItem, UserName>, StoreError> {
         unreachable!("no page for borrowers knows the staff")
     }
 }

@@ -9,7 +9,7 @@ use dueherald::domain::{
     DisarmReason, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason, InstallmentStatus,
     Intent, LedgerRow, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
     OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route,
-    RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason,
+    RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason, WorkItem,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
@@ -364,6 +364,9 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         &staff::session(&m.name, "").digest, start() + TimeDelta::minutes(5), TimeDelta::hours(1),
     ),
     end_session: |store, m| store.end_session(&staff::session(&m.name, "").digest),
+    take_work: |store, m| store.take_work(&WorkItem::Unknown(m.id), &staff::name(&m.name), start()),
+    leave_work: |store, m| store.leave_work(&WorkItem::Unknown(m.id), &staff::name(&m.name)),
+    work_owners: |store, m| store.work_owners(),
     add_token: |store, m| store.add_token(&staff::token(&format!("{}-more", m.name))),
     tokens: |store, m| store.tokens(),
     revoke_token: |store, m| store.revoke_token(&m.name, start()),

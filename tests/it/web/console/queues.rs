@@ -231,3 +231,22 @@ async fn the_audit_log_is_narrowed_and_reasons_are_shown_on_record() {
     assert!(shown.body.contains("the amount"), "{}", shown.body);
     assert_eq!(audited(&bench, AuditAction::AuditReveal).await, 1);
 }
+
+#[tokio::test]
+async fn work_shows_who_has_taken_it() {
+    let bench = bench().await;
+    let id = unknown_one(&bench).await;
+    let (mut agent, mut supervisor) =
+        (logged_in(&bench, StaffRole::Agent).await, logged_in(&bench, StaffRole::Supervisor).await);
+    let (path, item) = (format!("{QUEUES}/take"), format!("unknown:{id}"));
+    assert_eq!(post(&mut agent, &path, &[("item", &item), ("act", "take")]).await.header("location"), QUEUES);
+    let seen = supervisor.get(QUEUES).await;
+    assert!(seen.body.contains("<span class=\"tag\">agent</span>") && seen.body.contains("I take it"), "{}", seen.body);
+    let own = agent.get(QUEUES).await;
+    assert!(own.body.contains("Leave it to others"), "{}", own.body);
+    post(&mut agent, &path, &[("item", &item), ("act", "leave")]).await;
+    assert!(!supervisor.get(QUEUES).await.body.contains("<span class=\"tag\">agent</span>"));
+    for wrong in [[("item", "fax:1"), ("act", "take")], [("item", &*item), ("act", "burn")]] {
+        assert_eq!(post(&mut agent, &path, &wrong).await.status, StatusCode::BAD_REQUEST, "{wrong:?}");
+    }
+}
