@@ -1,6 +1,7 @@
 //! Messages by hour, with their receipts and their cost.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -57,30 +58,70 @@ pub struct MessageCost {
     pub is_least: bool,
 }
 
-/// Counts events of the merchants that `is_wanted` picks, in the 24 hours up to the end of the present
-/// one.
-///
-/// # Errors
-/// When the store fails.
-pub async fn activity(
-    store: &(impl FunnelStore + ?Sized),
-    prices: &BTreeMap<GatewayName, Price>,
-    is_wanted: impl Fn(&MerchantId) -> bool,
-    now: DateTime<Utc>,
-) -> Result<Activity, StoreError> {
-    let hour = TimeDelta::hours(1);
-    let last = now.duration_trunc(hour).unwrap_or(now);
-    let mut activity = Activity::default();
-    for back in (0..HOURS).rev() {
-        let start = last - hour * back;
-        let mut counts = store.activity(&(start..start + hour)).await?;
-        counts.retain(|count| is_wanted(&count.merchant));
-        activity.add(start, &counts);
+/// Counts of past hours, kept so that a page does not read a day of events each time: with 110,000 messages a day that
+/// takes most of a second.
+#[derive(Debug, Default)]
+pub struct ActivityCounts(Mutex<BTreeMap<DateTime<Utc>, HourCounts>>);
+
+/// The counts of an hour, and the time at which they were read.
+#[derive(Debug)]
+struct HourCounts {
+    read_at: DateTime<Utc>,
+    counts: Vec<ActivityCount>,
+}
+
+/// Receipts come late: an hour is read each time until so long after its end.
+const RECEIPTS_COME_WITHIN: TimeDelta = TimeDelta::hours(2);
+
+/// After that it is read once in so long.
+const READ_AGAIN: TimeDelta = TimeDelta::minutes(15);
+
+impl ActivityCounts {
+    /// Counts events of the merchants that `is_wanted` picks, in the 24 hours up to the end of the present one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_day(
+        &self,
+        store: &(impl FunnelStore + ?Sized),
+        prices: &BTreeMap<GatewayName, Price>,
+        is_wanted: impl Fn(&MerchantId) -> bool,
+        now: DateTime<Utc>,
+    ) -> Result<Activity, StoreError> {
+        let hour = TimeDelta::hours(1);
+        let last = now.duration_trunc(hour).unwrap_or(now);
+        let mut activity = Activity::default();
+        for back in (0..HOURS).rev() {
+            let start = last - hour * back;
+            let mut counts = match self.kept(start, now) {
+                Some(counts) => counts,
+                None => {
+                    let counts = store.activity(&(start..start + hour)).await?;
+                    self.hours().insert(start, HourCounts { read_at: now, counts: counts.clone() });
+                    counts
+                }
+            };
+            counts.retain(|count| is_wanted(&count.merchant));
+            activity.add(start, &counts);
+        }
+        self.hours().retain(|start, _| *start > last - hour * HOURS);
+        for (name, gateway) in &mut activity.gateways {
+            gateway.cost = prices.get(name).map(|price| MessageCost::of(price, gateway.messages));
+        }
+        Ok(activity)
     }
-    for (name, gateway) in &mut activity.gateways {
-        gateway.cost = prices.get(name).map(|price| MessageCost::of(price, gateway.messages));
+
+    fn kept(&self, start: DateTime<Utc>, now: DateTime<Utc>) -> Option<Vec<ActivityCount>> {
+        let is_over = |known: &&HourCounts| {
+            known.read_at >= start + TimeDelta::hours(1) + RECEIPTS_COME_WITHIN && known.read_at > now - READ_AGAIN
+        };
+        self.hours().get(&start).filter(is_over).map(|known| known.counts.clone())
     }
-    Ok(activity)
+
+    fn hours(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, HourCounts>> {
+        // What is inside is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Activity {

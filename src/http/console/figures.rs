@@ -1,4 +1,4 @@
-//! `/console/figures`: what was sent in the last day and what came of it; and the funnel of the last week.
+//! `/console/figures`: what was sent in the last day and what came of it; and the funnel of a day.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,10 +13,13 @@ use super::refusal::Refusal;
 use super::staff::Staff;
 use super::words::DeskWords;
 use crate::domain::GatewayName;
-use crate::pipeline::{Activity, FunnelLine, GatewayActivity, HourActivity, activity, funnel};
+use crate::pipeline::{Activity, FunnelLine, GatewayActivity, HourActivity, funnel};
 
-/// The messages that the funnel counts are this old at most.
-const FUNNEL_SPAN: TimeDelta = TimeDelta::days(7);
+/// The age of the newest message that the funnel counts: most who pay have paid by then.
+const FUNNEL_AGE: TimeDelta = TimeDelta::days(3);
+
+/// It counts the messages of one day: those of a week are too many to be counted while somebody waits.
+const FUNNEL_SPAN: TimeDelta = TimeDelta::days(1);
 
 #[derive(Serialize)]
 struct FiguresPage {
@@ -72,16 +75,17 @@ struct FunnelView {
 pub(super) async fn show(State(console): State<Console>, staff: Staff) -> Result<Response, Refusal> {
     let (prices, now) = (&console.app.config.prices, console.app.clock.now());
     let wanted = |merchant: &_| staff.may_see(merchant);
-    let activity = console.patiently(activity(console.store(), prices, wanted, now)).await?;
+    let activity = console.patiently(console.activity.last_day(console.store(), prices, wanted, now)).await?;
     let view = FiguresPage::of(&activity, &staff.words(&console));
     Ok(page(StatusCode::OK, "figures.html", &staff.frame(), view))
 }
 
-/// Shows how far the messages of the last week brought borrowers.
+/// Shows how far the messages of a day brought borrowers.
 pub(super) async fn funnel_page(State(console): State<Console>, staff: Staff) -> Result<Response, Refusal> {
     let (app, now) = (&console.app, console.app.clock.now());
     let seen = console.patiently(app.composer.routes.now(console.store(), &*app.clock)).await?;
-    let mut lines = console.patiently(funnel(console.store(), &seen, now - FUNNEL_SPAN..now)).await?;
+    let end = now - FUNNEL_AGE;
+    let mut lines = console.patiently(funnel(console.store(), &seen, end - FUNNEL_SPAN..end)).await?;
     lines.retain(|line| staff.may_see(&line.merchant));
     let words = staff.words(&console);
     let lines = lines.into_iter().map(|line| FunnelView::of(line, &words)).collect();

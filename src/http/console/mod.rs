@@ -78,6 +78,7 @@ use crate::app::App;
 use crate::clock::entropy;
 use crate::config;
 use crate::domain::{Action, AuditAction, AuditSubject, AuditValues, NewAuditEntry};
+use crate::pipeline::ActivityCounts;
 use crate::store::{Store, StoreError};
 
 /// The dependencies of the console.
@@ -89,6 +90,7 @@ pub struct Console {
     hashing: Arc<Hashing>,
     oidc: Option<OidcLogin>,
     limit: Arc<Limit>,
+    activity: Arc<ActivityCounts>,
     /// The pages for borrowers, to be shown to staff.
     public: Public,
 }
@@ -106,6 +108,7 @@ impl Console {
             hashing: Arc::new(Hashing::new(Arc::clone(&app.clock))),
             oidc,
             limit: Arc::new(limit),
+            activity: Arc::default(),
             settings: Arc::new(settings),
             public: Public::of(app),
             app: Arc::new(app.for_visitors()),

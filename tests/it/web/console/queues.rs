@@ -250,3 +250,21 @@ async fn work_shows_who_has_taken_it() {
         assert_eq!(post(&mut agent, &path, &wrong).await.status, StatusCode::BAD_REQUEST, "{wrong:?}");
     }
 }
+
+#[tokio::test]
+async fn figures_follow_what_happens_in_this_hour_and_the_last() {
+    let bench = bench().await;
+    let mut viewer = logged_in(&bench, StaffRole::Viewer).await;
+    let count =
+        |body: &str| body.split("Unclear <b>").nth(1).and_then(|rest| rest.split('<').next()).map(str::to_owned);
+    for (date, expected) in [("2026-11-25", "1"), ("2026-11-26", "2"), ("2026-11-27", "3")] {
+        let planned = [reminder("b-1", date, "due/-3", NOW)];
+        bench.store.plan(&planned, bench.clock.now(), WriteMode::Commit).await.expect("planned");
+        for claimed in claim_all(&*bench.store).await.sending {
+            settle(&*bench.store, &unknown(claimed, &bench.clock)).await;
+        }
+        let page = viewer.get("/console/figures").await;
+        assert_eq!(count(&page.body).as_deref(), Some(expected), "{}", page.body);
+        bench.clock.advance(std::time::Duration::from_secs(25 * 60));
+    }
+}
