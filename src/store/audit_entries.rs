@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{DropOrder, KeptRecord, LedgerPart, NewToken, ReplyReading, ReplyRecord, RequestClaim, Stop};
+use super::{
+    Change, DropOrder, KeptRecord, LedgerPart, NewSession, NewToken, ReplyReading, ReplyRecord, RequestClaim, Stop,
+};
 use crate::domain::{
-    Action, AddressKey, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel, ContactPreferences,
-    FieldUpdate, ManualChange, ManualPreferences, MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange,
-    NoticeName, NoticeState, Origin, ReminderId, RouteVersion, Settlement, Suppression, User, UserGrant, UserName,
+    Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
+    ContactPreferences, Credential, FieldUpdate, LedgerRow, ManualChange, ManualPreferences, MerchantId, NewAuditEntry,
+    NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord, ReminderId, RouteVersion,
+    Settlement, Suppression, User, UserGrant, UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -202,6 +205,31 @@ pub(super) fn add_user(user: &User, by: &ManualChange) -> NewAuditEntry {
     signed(by, AuditAction::UserAdd, AuditSubject::object("user", &user.name), values)
 }
 
+/// A login, and the way in which the person proved who they are.
+pub(super) fn login(session: &NewSession, credential: &Credential) -> NewAuditEntry {
+    let way = match credential {
+        Credential::Password(_) => "by password",
+        Credential::Subject(_) => "by OIDC",
+    };
+    NewAuditEntry {
+        at: session.created_at,
+        actor: Some(session.user.to_string()),
+        action: AuditAction::Login,
+        subject: AuditSubject::object("user", &session.user),
+        values: AuditValues::default().from_to(None, Some(way.to_owned())),
+    }
+}
+
+pub(super) fn logout(user: &str, at: DateTime<Utc>) -> NewAuditEntry {
+    NewAuditEntry {
+        at,
+        actor: Some(user.to_owned()),
+        action: AuditAction::Logout,
+        subject: AuditSubject::object("user", user),
+        values: AuditValues::default(),
+    }
+}
+
 pub(super) fn disable_user(name: &UserName, by: &ManualChange) -> NewAuditEntry {
     signed(by, AuditAction::UserDisable, AuditSubject::object("user", name), AuditValues::default())
 }
@@ -235,15 +263,51 @@ pub(super) fn write_part(claim: &RequestClaim, part: &LedgerPart, at: DateTime<U
         (part.amendments.len(), "payments"),
         (part.rejected.len(), "rejected records"),
     ];
-    let words: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     let rows = part.rows.iter().map(|row| &row.borrower.merchant);
     let merchant = rows.chain(part.borrowers.iter().map(|row| &row.borrower.merchant)).next();
+    ledger_change(AuditSubject::object("request", &claim.key).at(merchant), &counts, at)
+}
+
+/// A part of an import that a person makes; `None` if it changes nothing.
+pub(super) fn import(
+    rows: &[LedgerRow],
+    changes: &[Change],
+    rejected: &[RejectedRecord],
+    at: DateTime<Utc>,
+) -> Option<NewAuditEntry> {
+    let count = |change| changes.iter().filter(|one| **one == change).count();
+    let counts = [
+        (count(Change::New), "new instalments"),
+        (count(Change::Changed), "changed instalments"),
+        (rejected.len(), "rejected records"),
+    ];
+    let subject = AuditSubject::object("records", rows.len() + rejected.len());
+    ledger_change(subject.at(only(rows.iter().map(|row| &row.borrower.merchant))), &counts, at)
+}
+
+/// Payments that a person reads in; `None` if they change nothing.
+pub(super) fn amend(amendments: &[Amendment], results: &[AmendmentResult], at: DateTime<Utc>) -> Option<NewAuditEntry> {
+    let changed = results.iter().filter(|one| **one == AmendmentResult::Changed).count();
+    let waiting = results.iter().filter(|one| one.problem().is_some()).count();
+    let subject = AuditSubject::object("records", amendments.len());
+    let subject = subject.at(only(amendments.iter().map(|one| &one.merchant)));
+    ledger_change(subject, &[(changed, "payments"), (waiting, "waiting payments")], at)
+}
+
+fn ledger_change(subject: AuditSubject, counts: &[(usize, &str)], at: DateTime<Utc>) -> Option<NewAuditEntry> {
+    let words: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     (!words.is_empty()).then(|| NewAuditEntry {
         at,
         actor: None,
         action: AuditAction::LedgerChange,
-        subject: AuditSubject::object("request", &claim.key).at(merchant),
+        subject,
         values: AuditValues::default().from_to(None, Some(words.join(", "))),
     })
+}
+
+/// The merchant of all of them, if it is one.
+fn only<'m>(mut merchants: impl Iterator<Item = &'m MerchantId>) -> Option<&'m MerchantId> {
+    let first = merchants.next()?;
+    merchants.all(|other| other == first).then_some(first)
 }

@@ -19,7 +19,7 @@ use super::path::PathIds;
 use super::preferences::HoldView;
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::{Api, PREFIX};
-use crate::domain::{Action, Address, Borrower, BorrowerKey, Channel, PersonName};
+use crate::domain::{Action, Address, AuditAction, AuditSubject, Borrower, BorrowerKey, Channel, PersonName};
 use crate::pipeline::{FindRequest, FoundBorrower, find, masked_address};
 use crate::store::InstallmentFilter;
 
@@ -149,6 +149,11 @@ pub(super) async fn search(State(api): State<Api>, caller: Caller, body: JsonBod
     let text = text.unwrap_or_default();
     let request = FindRequest { text: &text, merchants: &merchants, merchant, limit };
     let found = api.patiently(find(api.store(), &api.app.composer.links, &request)).await?;
+    if reveal {
+        let named = found.found.iter().filter(|one| one.name.is_some());
+        let about: Vec<_> = named.map(|one| AuditSubject::borrower(&one.key)).collect();
+        caller.record(&api, AuditAction::Reveal, &about).await?;
+    }
     let borrowers = found.found.iter().map(|one| FoundItem::of(one, reveal)).collect();
     Ok(Json(FoundPage { borrowers, has_more: found.is_cut }))
 }
@@ -232,6 +237,9 @@ pub(super) async fn show(
     // The borrower in an account is the same for every day and channel.
     let account = api.patiently(api.store().account(&key, NaiveDate::default(), Channel::Sms)).await?;
     let borrower = account.borrower.ok_or_else(|| Problem::not_found("borrower"))?;
+    if reveal {
+        caller.record(&api, AuditAction::Reveal, &[AuditSubject::borrower(&key)]).await?;
+    }
     let filter = InstallmentFilter { merchant: Some(key.merchant), borrower: Some(key.id), ..Default::default() };
     let (installments, next) = listed(&api, filter, 200).await?;
     Ok(Json(BorrowerView::of(borrower, installments, next.is_some(), reveal)))

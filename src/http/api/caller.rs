@@ -16,7 +16,10 @@ use super::problem::{Problem, ProblemKind};
 use super::request_id::RequestId;
 use super::{Api, OPEN_PATHS};
 use crate::config::ApiToken;
-use crate::domain::{Action, AuditOrigin, BorrowerId, BorrowerKey, Merchant, MerchantId, Token};
+use crate::domain::{
+    Action, AuditAction, AuditOrigin, AuditSubject, AuditValues, BorrowerId, BorrowerKey, Merchant, MerchantId,
+    NewAuditEntry, Token,
+};
 use crate::http::{Fingerprint, fingerprint};
 use crate::pipeline::AuditNote;
 use crate::store::{Store, TokenRecord};
@@ -58,8 +61,29 @@ impl Caller {
 
     /// The store for the changes of its request: each has an entry in the audit log.
     pub(super) fn store(&self, api: &Api) -> Arc<dyn Store> {
-        let request = self.1.as_ref().map_or("", RequestId::as_str);
-        api.store().signed(AuditOrigin::api(self.name(), request))
+        api.store().signed(self.origin())
+    }
+
+    /// Records what the caller sees whole, before it does. Nothing to see leaves no entry.
+    pub(super) async fn record(&self, api: &Api, action: AuditAction, about: &[AuditSubject]) -> Result<(), Problem> {
+        if about.is_empty() {
+            return Ok(());
+        }
+        let at = api.app.clock.now();
+        let entry = |subject: &AuditSubject| NewAuditEntry {
+            at,
+            actor: None,
+            action,
+            subject: subject.clone(),
+            values: AuditValues::default(),
+        };
+        let entries: Vec<_> = about.iter().map(entry).collect();
+        api.patiently(api.store().append(&self.origin(), &entries)).await?;
+        Ok(())
+    }
+
+    fn origin(&self) -> AuditOrigin {
+        AuditOrigin::api(self.name(), self.1.as_ref().map_or("", RequestId::as_str))
     }
 
     /// A key that only the token gives: not even its digest in the database does.

@@ -16,7 +16,8 @@ use super::path::PathIds;
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::{Api, PREFIX};
 use crate::domain::{
-    Action, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId, State as ReminderState,
+    Action, AuditAction, AuditSubject, BorrowerId, Channel, Event, InstallmentId, MerchantId, Origin, ReminderId,
+    State as ReminderState,
 };
 use crate::pipeline::{AuditNote, ResendError, ResendRequest, ResendTarget, prepare_resend, shown_messages};
 use crate::plan::ResendRefusal;
@@ -241,6 +242,10 @@ pub(super) async fn show(
         true => {
             let sent = api.patiently(api.store().messages(id)).await?;
             let shown = shown_messages(&sent, &api.app.composer.links, id);
+            if !shown.is_empty() {
+                let about = AuditSubject::borrower(&plan.key.borrower).of_reminder(id);
+                caller.record(&api, AuditAction::ReadMessages, &[about]).await?;
+            }
             Some(shown.into_iter().map(MessageAsSent::from).collect())
         }
         false => None,

@@ -17,7 +17,8 @@ use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use crate::domain::{
-    Action, Address, AddressKey, BorrowerKey, Channel, ManualChange, Merchant, Suppression, SuppressionReason,
+    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerKey, Channel, ManualChange, Merchant, Suppression,
+    SuppressionReason,
 };
 use crate::pipeline::{AuditNote, masked_address};
 use crate::plan::{end_to_come, local_date};
@@ -106,6 +107,7 @@ pub(super) async fn list(
         return Err(Problem::new(ProblemKind::Forbidden, text));
     }
     let limit = MAX_LISTED + 1;
+    let mut about = AuditSubject::default().at(Some(&merchant));
     let mut found = match borrower {
         None => {
             let filter = SuppressionFilter { merchant: Some(merchant), channel, limit, ..Default::default() };
@@ -113,11 +115,16 @@ pub(super) async fn list(
         }
         Some(borrower) => {
             let key = caller.borrower(&api, merchant.as_str(), &borrower)?;
+            about = AuditSubject::borrower(&key);
             of_borrower(&api, &key, channel).await?
         }
     };
     let has_more = found.len() > MAX_LISTED as usize;
     found.truncate(MAX_LISTED as usize);
+    if reveal && !found.is_empty() {
+        let about = AuditSubject { object: Some(format!("addresses {}", found.len())), ..about };
+        caller.record(&api, AuditAction::Reveal, &[about]).await?;
+    }
     let suppressions = found.iter().map(|one| SuppressionItem::of(one, reveal)).collect();
     Ok(Json(SuppressionList { suppressions, has_more }))
 }

@@ -137,8 +137,8 @@ pub(super) async fn log_in(
         return console.login_page(&headers, next, Some(LoginFault::Wrong));
     }
     let client = client.map(|Extension(client)| client);
-    match console.verify(&form, client, &headers).await {
-        Ok(Ok(known)) => console.let_in(&known, &headers, next).await,
+    match console.verify(&form, client.as_ref(), &headers).await {
+        Ok(Ok(known)) => console.let_in(&known, &headers, client.as_ref(), next).await,
         Ok(Err(fault)) => console.login_page(&headers, next, Some(fault)),
         Err(error) => console.unavailable(&error, &headers),
     }
@@ -146,7 +146,7 @@ pub(super) async fn log_in(
 
 /// `POST /console/logout`
 pub(super) async fn log_out(State(console): State<Console>, staff: Staff, headers: HeaderMap) -> Response {
-    match console.patiently(console.store().end_session(&staff.session)).await {
+    match console.patiently(staff.store(&console).end_session(&staff.session)).await {
         Ok(_) => {
             let mut response = redirect(None);
             Cookie::Session.clear(console.url(), response.headers_mut());
@@ -189,7 +189,7 @@ impl Console {
     async fn verify(
         &self,
         form: &LoginForm,
-        client: Option<Client>,
+        client: Option<&Client>,
         headers: &HeaderMap,
     ) -> Result<Result<UserRecord, LoginFault>, HttpError> {
         let name = UserName::new(form.name.trim()).ok();
@@ -199,11 +199,13 @@ impl Console {
         };
         let device = known.as_ref().and_then(|known| known_device(self, headers, &known.user.device_key));
         let is_known = device.is_some();
-        let client = client.map(|client| self.app.composer.links.pseudonym(client.to_string().as_bytes()));
-        let origin = device.map_or(LoginOrigin::Client(client), LoginOrigin::Device);
+        let pseudonym = client.map(|client| self.app.composer.links.pseudonym(client.to_string().as_bytes()));
+        let origin = device.map_or(LoginOrigin::Client(pseudonym), LoginOrigin::Device);
         let attempt = LoginTry { account: account(&form.name), origin };
         let decision = self.patiently(self.store().try_login(&attempt, name.as_ref())).await?;
+        let user = known.as_ref().map(|known| known.user.name.clone());
         if let TryDecision::Paused { until } = decision {
+            self.note_failure(user.as_ref(), client, "paused after too many tries").await?;
             return Ok(Err(LoginFault::Paused(minutes_until(until, self.app.clock.now()))));
         }
         let hash = known.as_ref().and_then(|known| match &known.user.credential {
@@ -211,6 +213,7 @@ impl Console {
             Credential::Subject(_) => None,
         });
         let Some(password) = Password::entered(form.password.expose_secret()) else {
+            self.note_failure(user.as_ref(), client, "wrong name or password").await?;
             return Ok(Err(LoginFault::Wrong));
         };
         let has_password = hash.is_some();
@@ -220,6 +223,7 @@ impl Console {
         };
         let Some(known) = known.filter(|known| matches && has_password && known.disabled_at.is_none()) else {
             metrics::counter!(crate::pipeline::figures::REQUESTS_REFUSED, "reason" => "login").increment(1);
+            self.note_failure(user.as_ref(), client, "wrong name or password").await?;
             return Ok(Err(LoginFault::Wrong));
         };
         self.patiently(self.store().forget_login_tries(&attempt)).await?;
@@ -227,8 +231,14 @@ impl Console {
     }
 
     /// Begins the session of a user, and leads to a page.
-    pub(super) async fn let_in(&self, known: &UserRecord, headers: &HeaderMap, next: &str) -> Response {
-        match self.begin_session(&known.user, headers).await {
+    pub(super) async fn let_in(
+        &self,
+        known: &UserRecord,
+        headers: &HeaderMap,
+        client: Option<&Client>,
+        next: &str,
+    ) -> Response {
+        match self.begin_session(&known.user, headers, client).await {
             Ok(Some(mut cookies)) => {
                 if matches!(known.user.credential, Credential::Password(_)) {
                     remember_device(self, headers, &known.user.device_key, &mut cookies);

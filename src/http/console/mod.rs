@@ -19,7 +19,7 @@
 //! | `login`, `oidc` | log in by a local account or by a provider, and log out |
 //! | `session`, `cookie` | sessions, and devices that are known from earlier logins |
 //! | `csrf` | POSTs come from the console's own forms |
-//! | `hashing` | how many passwords are compared at once |
+//! | `hashing`, `failures` | how many passwords are compared at once; failed logins on record |
 //!
 //! Pages are made on the server and work without the script, which only saves clicks. Every form is a POST.
 //!
@@ -34,6 +34,7 @@ mod chart;
 mod cookie;
 mod csrf;
 mod done;
+mod failures;
 mod figures;
 mod form;
 mod gateways;
@@ -66,6 +67,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use minijinja::context;
 
+use self::failures::LoginFailures;
 use self::hashing::Hashing;
 use self::oidc::OidcLogin;
 use self::page::{Frame, page};
@@ -88,6 +90,7 @@ pub struct Console {
     app: Arc<App>,
     settings: Arc<config::ConsoleSettings>,
     hashing: Arc<Hashing>,
+    failures: Arc<LoginFailures>,
     oidc: Option<OidcLogin>,
     limit: Arc<Limit>,
     activity: Arc<ActivityCounts>,
@@ -106,6 +109,7 @@ impl Console {
         let limit = Limit::new(settings.requests_per_minute, settings.client_header.clone(), &app.clock);
         Ok(Self {
             hashing: Arc::new(Hashing::new(Arc::clone(&app.clock))),
+            failures: Arc::default(),
             oidc,
             limit: Arc::new(limit),
             activity: Arc::default(),

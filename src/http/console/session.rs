@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::cookie::Cookie;
 use super::staff::Staff;
 use super::{Console, hex, random};
-use crate::domain::{CsrfSecret, DeviceKey, SESSION_BYTES, SessionId, User};
+use crate::domain::{AuditOrigin, CsrfSecret, DeviceKey, SESSION_BYTES, SessionId, User};
 use crate::http::HttpError;
 use crate::http::limit::Client;
 use crate::store::NewSession;
@@ -45,7 +45,12 @@ pub(super) async fn identified(State(console): State<Console>, mut request: Requ
 impl Console {
     /// Begins a session of a user, under a new id: one that the browser had before, whoever set it, ends. Gives the
     /// headers that set the cookies; `None` if the user may not log in any more.
-    pub(super) async fn begin_session(&self, user: &User, request: &HeaderMap) -> Result<Option<HeaderMap>, HttpError> {
+    pub(super) async fn begin_session(
+        &self,
+        user: &User,
+        request: &HeaderMap,
+        client: Option<&Client>,
+    ) -> Result<Option<HeaderMap>, HttpError> {
         let now = self.app.clock.now();
         let Ok(bytes) = random::<SESSION_BYTES>() else { return Ok(None) };
         let Ok(csrf) = random() else { return Ok(None) };
@@ -60,7 +65,9 @@ impl Console {
             ends_at: now + TimeDelta::from_std(self.settings.session_length).unwrap_or(TimeDelta::days(1)),
             replaces: before.map(|id| id.digest()),
         };
-        if !self.patiently(self.store().begin_session(&session)).await? {
+        let client = client.map(ToString::to_string);
+        let origin = AuditOrigin::desk(user.name.as_str(), &session.digest.tag(), client.as_deref());
+        if !self.patiently(self.store().signed(origin).begin_session(&session)).await? {
             return Ok(None);
         }
         let mut cookies = HeaderMap::new();

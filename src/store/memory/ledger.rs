@@ -13,6 +13,7 @@ use crate::domain::{
     KeyRing, ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason, merge_borrower,
 };
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
+use crate::store::audit_entries;
 use crate::store::{
     Change, Changes, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, Stop, StoreError, WriteMode,
     merge,
@@ -37,6 +38,9 @@ impl LedgerStore for MemoryStore {
         let mut tables = self.tables();
         let amended = tables.ledger.amend(amendments, source, mode, now);
         tables.release_not_rejected(now);
+        if mode == WriteMode::Commit {
+            tables.note(self.origin.as_ref(), audit_entries::amend(amendments, &amended, now).as_slice());
+        }
         Ok(amended)
     }
 

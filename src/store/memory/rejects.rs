@@ -152,9 +152,12 @@ impl RejectStore for MemoryStore {
                 &mut draft
             }
         };
-        let changes = rows.iter().cloned().map(|row| ledger.import(row, now)).collect();
+        let changes: Vec<_> = rows.iter().cloned().map(|row| ledger.import(row, now)).collect();
         rejected.iter().cloned().for_each(|record| ledger.rejects.keep(record, now));
         tables.release_not_rejected(now);
+        if mode == WriteMode::Commit {
+            tables.note(self.origin.as_ref(), audit_entries::import(rows, &changes, rejected, now).as_slice());
+        }
         Ok(changes)
     }
 

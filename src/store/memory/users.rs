@@ -161,11 +161,13 @@ impl UserStore for MemoryStore {
     }
 
     async fn begin_session(&self, session: &NewSession) -> Result<bool, StoreError> {
-        let staff = &mut self.tables().staff;
+        let mut tables = self.tables();
+        let staff = &mut tables.staff;
         let is_the_same =
             |known: &&mut UserRecord| known.disabled_at.is_none() && known.user.device_key == session.device_key;
         let Some(known) = staff.users.get_mut(&session.user).filter(is_the_same) else { return Ok(false) };
         (known.logged_in_at, known.failed_logins) = (Some(session.created_at), 0);
+        let logged_in = audit_entries::login(session, &known.user.credential);
         if let Some(replaced) = &session.replaces {
             staff.sessions.remove(replaced);
         }
@@ -177,6 +179,7 @@ impl UserStore for MemoryStore {
             ends_at: session.ends_at,
         };
         staff.sessions.insert(session.digest, entry);
+        tables.note(self.origin.as_ref(), &[logged_in]);
         Ok(true)
     }
 
@@ -199,7 +202,10 @@ impl UserStore for MemoryStore {
     }
 
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
-        Ok(self.tables().staff.sessions.remove(digest).is_some())
+        let mut tables = self.tables();
+        let Some(ended) = tables.staff.sessions.remove(digest) else { return Ok(false) };
+        tables.note(self.origin.as_ref(), &[audit_entries::logout(ended.user.as_str(), self.clock.now())]);
+        Ok(true)
     }
 
     async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, borrower, contacts, installment, rejects, scan, sources};
+use super::{Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources};
 use crate::domain::{
     Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId, KeyRing,
     MerchantId, SourceName, Suppression,
 };
 use crate::plan::{Account, Due, RecentContacts};
+use crate::store::audit_entries;
 use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
@@ -38,6 +39,10 @@ impl LedgerStore for SqlStore {
         let mut tx = self.write_ledger().await?;
         let (amended, ended) = sources::amend(&mut tx, amendments, source, self.given_now()).await?;
         rejects::release(self, &mut tx, ended).await?;
+        if tx.origin().is_some() {
+            let now = self.now(&mut tx).await?;
+            audit::note(&mut tx, audit_entries::amend(amendments, &amended, now.0).as_slice()).await?;
+        }
         end(tx, mode).await?;
         Ok(amended)
     }

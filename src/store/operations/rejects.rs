@@ -37,6 +37,10 @@ impl RejectStore for SqlStore {
         let (changes, ended) = ledger::import(&mut tx, rows, self.given_now()).await?;
         keep(&mut tx, rejected.iter().cloned(), self.given_now()).await?;
         release(self, &mut tx, ended).await?;
+        if tx.origin().is_some() {
+            let now = self.now(&mut tx).await?;
+            audit::note(&mut tx, audit_entries::import(rows, &changes, rejected, now.0).as_slice()).await?;
+        }
         end(tx, mode).await?;
         Ok(changes)
     }

@@ -14,8 +14,8 @@ use crate::store::audit_entries;
 use crate::store::sql::borrower::read;
 use crate::store::sql::user::{
     ADD, BEGIN_SESSION, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION, END_SESSIONS,
-    FORGET_ENDED, FORGET_WORK, LEAVE_WORK, LOCK_ADMINS, LOG_IN, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION, SessionRow,
-    TAKE_WORK, USER, USERS, UserRow, WORK, stored_credential, stored_merchants,
+    FORGET_ENDED, FORGET_WORK, LEAVE_WORK, LOCK_ADMINS, LOG_IN, LOG_OUT, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION,
+    SessionRow, TAKE_WORK, USER, USERS, UserRow, WORK, stored_credential, stored_merchants,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{
@@ -187,6 +187,9 @@ impl UserStore for SqlStore {
             .bind(Moment(session.ends_at))
             .execute(&mut *tx)
             .await?;
+        if let Some(known) = user(&mut tx, &session.user).await? {
+            audit::note(&mut tx, &[audit_entries::login(session, &known.user.credential)]).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -221,9 +224,14 @@ impl UserStore for SqlStore {
 
     async fn end_session(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let ended = sqlx::query::<Db>(END_SESSION).bind(&digest.0[..]).execute(&mut *tx).await?;
+        let ended: Option<(String,)> =
+            sqlx::query_as::<Db, _>(LOG_OUT).bind(&digest.0[..]).fetch_optional(&mut *tx).await?;
+        if let Some((user,)) = &ended {
+            let now = self.now(&mut tx).await?;
+            audit::note(&mut tx, &[audit_entries::logout(user, now.0)]).await?;
+        }
         tx.commit().await?;
-        Ok(ended.rows_affected() > 0)
+        Ok(ended.is_some())
     }
 
     async fn take_work(&self, item: &WorkItem, user: &UserName, at: DateTime<Utc>) -> Result<(), StoreError> {

@@ -83,6 +83,9 @@ pub(in crate::store) const NOTE_USE: &str = "update staff_session set used_at = 
 /// Ends a session. Binds: digest.
 pub(in crate::store) const END_SESSION: &str = "delete from staff_session where digest = $1";
 
+/// Ends a session, and gives its user. Binds: digest.
+pub(in crate::store) const LOG_OUT: &str = "delete from staff_session where digest = $1 returning user_name";
+
 /// Ends the sessions of a user. Binds: name.
 pub(in crate::store) const END_SESSIONS: &str = "delete from staff_session where user_name = $1";
 

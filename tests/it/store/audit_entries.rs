@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Action, Address, AddressKey, AuditEntry, AuditOrigin, ContactPreferences, DeviceKey, FieldUpdate, Hold, Intent,
     ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash, Phone, RecordCells,
-    RecordKind, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion, SoundRecord, StaffRole, Suppression,
-    SuppressionReason, TokenDigest, UserGrant,
+    RecordKind, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion, SessionDigest, SoundRecord, StaffRole,
+    Suppression, SuppressionReason, TokenDigest, UserGrant,
 };
 use dueherald::pipeline::{AuditNote, Finding, resolve};
 use dueherald::store::{
@@ -19,14 +20,15 @@ use dueherald::store::{
 use super::audit::chain;
 use super::bench::START;
 use super::outcomes::{settle, unknown};
+use super::rejects::payment;
 use super::sample::{
     DUE, PHONE, claim_all, date, import, instant, key, merchant, plan_due, row_with_phone, sms, suppression,
 };
-use super::users::person;
+use super::users::{person, session};
 use crate::fixtures::by_hand;
 
 /// The types by which a person signs an operation of the store.
-const SIGNATURES: [&str; 11] = [
+const SIGNATURES: [&str; 15] = [
     "ManualChange",
     "ManualPreferences",
     "&Stop",
@@ -38,6 +40,10 @@ const SIGNATURES: [&str; 11] = [
     "ReplyReading",
     "NewToken",
     "revoke_token",
+    "&NewSession",
+    "end_session",
+    "&[LedgerRow]",
+    "&[Amendment]",
 ];
 
 /// The operations of a signed store that were tried, each with the entries that it left.
@@ -251,6 +257,8 @@ async fn of_the_installation(store: &dyn Store, signed: &dyn Store, tried: &mut 
     signed.arm(&by_hand(), 2).await.expect("ordered");
     tried.left("arm", &["database_arm"]).await;
     of_users(signed, tried).await;
+    of_sessions(store, signed, tried, now).await;
+    of_imports(signed, tried).await;
     of_requests(signed, tried, clock).await;
 }
 
@@ -281,6 +289,48 @@ async fn of_users(signed: &dyn Store, tried: &mut Tried<'_>) {
     for expected in [&["user_change"][..], &[]] {
         signed.enable_user(&agent.name, &by).await.expect("asked");
         tried.left("enable_user", expected).await;
+    }
+}
+
+async fn of_sessions(store: &dyn Store, signed: &dyn Store, tried: &mut Tried<'_>, now: DateTime<Utc>) {
+    let user = person("wang", StaffRole::Agent);
+    store.add_user(&user, &by_hand()).await.expect("added by nobody who signed");
+    let first = session(1, "wang", now);
+    for (session, expected) in [(first, &["login"][..]), (session(2, "nobody", now), &[])] {
+        signed.begin_session(&session).await.expect("asked");
+        tried.left("begin_session", expected).await;
+    }
+    let entry = chain(store).await.pop().expect("it is there");
+    let after = entry.personal.values().and_then(|values| values.after);
+    let told = (entry.record.actor.as_str(), entry.record.object.as_deref(), after.as_deref());
+    assert_eq!(told, ("wang", Some("user wang"), Some("by password")));
+    for expected in [&["logout"][..], &[]] {
+        signed.end_session(&SessionDigest([1; 32])).await.expect("asked");
+        tried.left("end_session", expected).await;
+    }
+    assert_eq!(chain(store).await.pop().expect("it is there").record.actor, "wang");
+}
+
+async fn of_imports(signed: &dyn Store, tried: &mut Tried<'_>) {
+    let rows = [row_with_phone("b8", "i8"), row_with_phone("b9", "i9")];
+    signed.import(&rows, WriteMode::DryRun).await.expect("a dry run");
+    tried.left("import", &[]).await;
+    for expected in [&["ledger_change"][..], &[]] {
+        signed.import(&rows, WriteMode::Commit).await.expect("imported");
+        tried.left("import", expected).await;
+    }
+    signed.import_batch(&[row_with_phone("b8", "i10")], &[], WriteMode::Commit).await.expect("imported");
+    tried.left("import_batch", &["ledger_change"]).await;
+    let shown = chain(tried.store).await.pop().expect("it is there");
+    let after = shown.personal.values().and_then(|values| values.after);
+    let told = (shown.record.merchant.as_deref(), shown.record.object.as_deref(), after.as_deref());
+    assert_eq!(told, (Some("mall"), Some("records 1"), Some("1 new instalments")));
+    let paid = payment("i8");
+    for (mode, expected) in
+        [(WriteMode::DryRun, &[][..]), (WriteMode::Commit, &["ledger_change"]), (WriteMode::Commit, &[])]
+    {
+        signed.amend(std::slice::from_ref(&paid), None, mode).await.expect("amended");
+        tried.left("amend", expected).await;
     }
 }
 

@@ -42,7 +42,7 @@ fn paid(id: &str) -> LedgerRow {
     LedgerRow { status: FieldUpdate::Set(Some(InstallmentStatus::Paid)), ..row("b00", id) }
 }
 
-fn payment(id: &str) -> Amendment {
+pub(super) fn payment(id: &str) -> Amendment {
     Amendment {
         merchant: merchant("mall"),
         installment: id.parse().expect("a number"),

@@ -43,7 +43,7 @@ async fn add(store: &dyn Store, user: &User, at: DateTime<Utc>) {
     assert!(store.add_user(user, &by(at)).await.expect("asked"), "{} is added", user.name);
 }
 
-fn session(digest: u8, user: &str, at: DateTime<Utc>) -> NewSession {
+pub(super) fn session(digest: u8, user: &str, at: DateTime<Utc>) -> NewSession {
     NewSession {
         digest: SessionDigest([digest; 32]),
         user: name(user),

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine;
@@ -34,9 +34,10 @@ use super::{Console, hex, random};
 use crate::clock::Clock;
 use crate::config::{Oidc, OidcGrants, OidcMerchants};
 use crate::domain::{
-    Credential, DeviceKey, ManualChange, MerchantId, OidcSubject, StaffRole, User, UserGrant, UserName,
+    AuditOrigin, Credential, DeviceKey, ManualChange, MerchantId, OidcSubject, StaffRole, User, UserGrant, UserName,
 };
 use crate::http::HttpError;
+use crate::http::limit::Client;
 use crate::store::{UserChange, UserRecord};
 
 /// How long a person may take to log in at the provider, in seconds.
@@ -150,16 +151,23 @@ pub(super) struct CallbackQuery {
 /// `GET /console/oidc/callback`
 pub(super) async fn callback(
     State(console): State<Console>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Response {
-    let mut response = answer(&console, &headers, query.ok().map(|Query(query)| query)).await;
+    let client = client.as_ref().map(|Extension(client)| client);
+    let mut response = answer(&console, client, &headers, query.ok().map(|Query(query)| query)).await;
     // One login, one answer.
     Cookie::Flow.clear(console.url(), response.headers_mut());
     response
 }
 
-async fn answer(console: &Console, headers: &HeaderMap, query: Option<CallbackQuery>) -> Response {
+async fn answer(
+    console: &Console,
+    client: Option<&Client>,
+    headers: &HeaderMap,
+    query: Option<CallbackQuery>,
+) -> Response {
     let flow = Cookie::Flow.read(console.url(), headers).and_then(LoginFlow::read);
     let (Some(oidc), Some(flow), Some(query)) = (&console.oidc, flow, query) else {
         return console.login_page(headers, own_path(None), Some(LoginFault::Broken));
@@ -175,11 +183,22 @@ async fn answer(console: &Console, headers: &HeaderMap, query: Option<CallbackQu
     let claims = oidc.0.redeem(&code, &flow.derive("verifier"), &redirect, &flow.derive("nonce")).await;
     let claims = match claims {
         Ok(claims) => claims,
+        Err(error @ ProviderError::Token(_)) => {
+            return match console.note_failure(None, client, "the token of the provider was refused").await {
+                Ok(()) => console.provider_failed(&error, headers, next),
+                Err(error) => console.unavailable(&error, headers),
+            };
+        }
         Err(error) => return console.provider_failed(&error, headers, next),
     };
-    match console.user_of(oidc.settings(), &claims).await {
-        Ok(Some(known)) => console.let_in(&known, headers, next).await,
-        Ok(None) => console.login_page(headers, next, Some(LoginFault::Stranger)),
+    match console.user_of(oidc.settings(), &claims, client).await {
+        Ok(Ok(known)) => console.let_in(&known, headers, client, next).await,
+        Ok(Err(user)) => {
+            match console.note_failure(user.as_ref(), client, "the provider's user may not log in").await {
+                Ok(()) => console.login_page(headers, next, Some(LoginFault::Stranger)),
+                Err(error) => console.unavailable(&error, headers),
+            }
+        }
         Err(error) => console.unavailable(&error, headers),
     }
 }
@@ -190,39 +209,45 @@ impl Console {
         self.login_page(headers, next, Some(LoginFault::Provider))
     }
 
-    /// The user of these claims: one that somebody added, or, where the provider decides about roles, a new one. `None`
-    /// if there is none who may log in.
-    async fn user_of(&self, settings: &Oidc, claims: &Claims) -> Result<Option<UserRecord>, HttpError> {
+    /// The user of these claims: one that somebody added, or, where the provider decides about roles, a new one.
+    /// Otherwise the name of a user who may not log in, if it is one.
+    async fn user_of(
+        &self,
+        settings: &Oidc,
+        claims: &Claims,
+        client: Option<&Client>,
+    ) -> Result<Result<UserRecord, Option<UserName>>, HttpError> {
         let subject = claims.text("sub").and_then(|subject| OidcSubject::new(subject).ok());
-        let Some(subject) = subject else { return Ok(None) };
+        let Some(subject) = subject else { return Ok(Err(None)) };
+        let known = self.patiently(self.store().user_of_subject(&subject)).await?;
         let grant = match &settings.grants {
             Some(grants) => match grant_of(grants, claims, &self.merchants()) {
                 Some(grant) => Some(grant),
-                None => return Ok(None),
+                None => return Ok(Err(known.map(|known| known.user.name))),
             },
             None => None,
         };
-        let known = self.patiently(self.store().user_of_subject(&subject)).await?;
         let by = ManualChange { actor: ACTOR.to_owned(), reason: "login".to_owned(), at: self.app.clock.now() };
+        let client = client.map(ToString::to_string);
+        let store = self.store().signed(AuditOrigin::desk(ACTOR, "login", client.as_deref()));
         match (known, grant) {
-            (Some(known), _) if known.disabled_at.is_some() => Ok(None),
+            (Some(known), _) if known.disabled_at.is_some() => Ok(Err(Some(known.user.name))),
             (Some(mut known), Some(grant)) => {
                 // The last admin stays one, whatever the provider says: nobody could give the role back.
                 if known.user.grant != grant
-                    && self.patiently(self.store().change_grant(&known.user.name, &grant, &by)).await?
-                        == UserChange::Made
+                    && self.patiently(store.change_grant(&known.user.name, &grant, &by)).await? == UserChange::Made
                 {
                     known.user.grant = grant;
                 }
-                Ok(Some(known))
+                Ok(Ok(known))
             }
-            (Some(known), None) => Ok(Some(known)),
-            (None, None) => Ok(None),
+            (Some(known), None) => Ok(Ok(known)),
+            (None, None) => Ok(Err(None)),
             (None, Some(grant)) => {
-                let Some(user) = new_user(settings, claims, subject.clone(), grant) else { return Ok(None) };
+                let Some(user) = new_user(settings, claims, subject.clone(), grant) else { return Ok(Err(None)) };
                 // A name that somebody else has is never theirs, whatever the provider says.
-                self.patiently(self.store().add_user(&user, &by)).await?;
-                self.patiently(self.store().user_of_subject(&subject)).await
+                self.patiently(store.add_user(&user, &by)).await?;
+                Ok(self.patiently(store.user_of_subject(&subject)).await?.ok_or(None))
             }
         }
     }

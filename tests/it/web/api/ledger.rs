@@ -4,7 +4,7 @@ use std::io::Write;
 
 use axum::http::{Method, StatusCode};
 use dueherald::http::api::{MAX_API_BODY, MAX_BATCH_BODY, MAX_BATCH_ITEMS};
-use dueherald::store::{InstallmentFilter, LedgerStore, MemoryStore, RejectFilter, RejectStore};
+use dueherald::store::{AuditStore, InstallmentFilter, LedgerStore, MemoryStore, RejectFilter, RejectStore};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rstest::rstest;
@@ -202,7 +202,7 @@ async fn a_batch_is_bounded_in_items_and_in_bytes() {
 
 #[tokio::test]
 async fn borrowers_come_without_instalments_as_well() {
-    let (bench, _) = bench().await;
+    let (bench, store) = bench().await;
     let body = json!({ "merchant": "mall", "borrowers": [
         { "borrower_id": "b-9", "name": "韩梅梅", "phone": "+8613800138009", "locale": "en" },
         { "borrower_id": "b-1", "hold": "dispute" },
@@ -215,7 +215,10 @@ async fn borrowers_come_without_instalments_as_well() {
     let (_, shown) = bench.get("/api/v1/borrowers/mall/b-9").told().await;
     let masked = (&shown["name"], &shown["phone"], &shown["language"], &shown["installments"]);
     assert_eq!(masked, (&json!("韩…"), &json!("…8009"), &json!("en"), &json!([])));
+    assert_eq!(store.audit_head().await.expect("read").number, 1, "the batch");
     let (_, whole) = bench.get("/api/v1/borrowers/mall/b-9?reveal=true").told().await;
+    let record = store.audit_chain(1, 9).await.expect("read").remove(0).record;
+    assert_eq!((&*record.action, &*record.signer, record.borrower.as_deref()), ("reveal", "crm", Some("b-9")));
     assert_eq!((&whole["name"], &whole["phone"]), (&json!("韩梅梅"), &json!("+8613800138009")));
     let (_, held) = bench.get("/api/v1/borrowers/mall/b-1").told().await;
     assert_eq!((&held["hold"]["reason"], &held["installments"][0]["installment"]), (&json!("dispute"), &json!("i-1")));

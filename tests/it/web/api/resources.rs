@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use dueherald::clock::Clock;
 use dueherald::domain::{Action, Token};
-use dueherald::store::{ApiStore, LedgerStore, NewToken, OutboxStore, WriteMode};
+use dueherald::store::{ApiStore, AuditStore, LedgerStore, NewToken, OutboxStore, WriteMode};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ async fn a_resend_of_what_is_open_twice_names_its_due_date() {
 
 #[tokio::test]
 async fn an_address_is_suppressed_listed_and_taken_off_again() {
-    let (bench, _) = bench().await;
+    let (bench, store) = bench().await;
     let list = |query: &'static str| bench.get(query).told();
     let post = |path: &'static str, key: &'static str, body: Value| {
         bench.ask(Method::POST, path).header("idempotency-key", key).json(&body).answer()
@@ -120,7 +120,10 @@ async fn an_address_is_suppressed_listed_and_taken_off_again() {
     let shown = &masked["suppressions"][0];
     let told = (&shown["address"], &shown["reason"], &shown["source"]);
     assert_eq!(told, (&json!("…8000"), &json!("opted_out"), &json!("wang by crm")));
+    assert_eq!(store.audit_head().await.expect("read").number, 1);
     let (_, whole) = list("/api/v1/suppressions?reveal=true").await;
+    let record = store.audit_chain(1, 9).await.expect("read").remove(0).record;
+    assert_eq!((&*record.action, record.object.as_deref()), ("reveal", Some("addresses 1")));
     assert_eq!(whole["suppressions"][0]["address"], "+8613800138000");
     let (_, of_borrower) = list("/api/v1/suppressions?borrower=b-1").await;
     assert_eq!(of_borrower["suppressions"], masked["suppressions"]);

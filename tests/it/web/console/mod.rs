@@ -3,6 +3,7 @@
 mod borrowers;
 mod login;
 mod queues;
+mod records;
 mod roles;
 
 use std::collections::BTreeMap;
