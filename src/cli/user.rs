@@ -63,8 +63,11 @@ struct AddUserArgs {
     #[arg(long, value_parser = read_time_zone)]
     time_zone: Option<Tz>,
     /// Subject at the OIDC provider: the user logs in there, and has no password
-    #[arg(long, value_name = "SUBJECT")]
-    oidc: Option<OidcSubject>,
+    #[arg(long, value_name = "SUBJECT", requires = "issuer")]
+    oidc: Option<String>,
+    /// Provider of the subject, exactly as [console.oidc] issuer writes it
+    #[arg(long, value_name = "URL", requires = "oidc")]
+    issuer: Option<String>,
     #[command(flatten)]
     actor: ActorArgs,
 }
@@ -153,8 +156,11 @@ async fn add(
     if store.user(&args.name).await?.is_some() {
         return Err(taken(&args.name));
     }
-    let credential = match args.oidc {
-        Some(subject) => Credential::Subject(subject),
+    let credential = match args.oidc.zip(args.issuer) {
+        Some((subject, issuer)) => {
+            let subject = OidcSubject::new(&issuer, &subject);
+            Credential::Subject(subject.map_err(|error| CliError::Use(format!("--oidc {error}")))?)
+        }
         None => Credential::Password(new_password(input).await?),
     };
     let user = User {
@@ -214,6 +220,8 @@ struct ListedUser {
     role: &'static str,
     state: &'static str,
     login: &'static str,
+    /// The OIDC provider where the user logs in.
+    issuer: Option<String>,
     merchants: BTreeSet<MerchantId>,
     locale: Option<String>,
     time_zone: Option<&'static str>,
@@ -233,6 +241,10 @@ impl ListedUser {
             login: match user.credential {
                 Credential::Password(_) => "password",
                 Credential::Subject(_) => "oidc",
+            },
+            issuer: match &user.credential {
+                Credential::Password(_) => None,
+                Credential::Subject(subject) => Some(subject.issuer().to_owned()),
             },
             merchants: user.grant.merchants.clone(),
             locale: user.locale.as_ref().map(ToString::to_string),
@@ -341,10 +353,21 @@ mod tests {
         let changed = bench.run("passwd li.na --actor root", &[SECOND]).await;
         assert_eq!(changed.as_deref(), Ok("the password of li.na is set; the user is logged out everywhere\n"));
         assert!(bench.password_matches("li.na", SECOND).await && !bench.password_matches("li.na", FIRST).await);
-        bench.run("add wang --role agent --merchant MERCHANT --oidc 00u1 --actor root", &[]).await.expect("added");
+        bench
+            .run(
+                "add wang --role agent --merchant MERCHANT --oidc 00u1 --issuer https://login.example --actor root",
+                &[],
+            )
+            .await
+            .expect("added");
         bench.run("disable wang --actor root", &[]).await.expect("disabled");
         let listed = bench.run("list --format json", &[]).await.expect("listed");
-        for part in ["\"time_zone\": \"Asia/Shanghai\"", "\"locale\": \"zh-CN\"", "\"state\": \"disabled\""] {
+        for part in [
+            "\"issuer\": \"https://login.example\"",
+            "\"time_zone\": \"Asia/Shanghai\"",
+            "\"locale\": \"zh-CN\"",
+            "\"state\": \"disabled\"",
+        ] {
             assert!(listed.contains(part), "{part}: {listed}");
         }
         assert!(!listed.contains("argon2") && !listed.contains("00u1"), "{listed}");
@@ -360,7 +383,9 @@ mod tests {
     #[case::of_an_unknown_role("add wang --role boss --merchant MERCHANT", &[], "is not one of viewer agent")]
     #[case::of_an_odd_name("add wa/ng --role agent --merchant MERCHANT", &[], "is no name of 1 to 50 letters")]
     #[case::in_an_odd_zone("add wang --role agent --merchant MERCHANT --time-zone Mars", &[], "Mars")]
-    #[case::by_nobody("add wang --role agent --merchant MERCHANT --oidc 1 --actor \u{7}", &[], "write --actor NAME")]
+    #[case::by_nobody("add wang --role agent --merchant MERCHANT --oidc 1 --issuer i --actor \u{7}", &[],
+        "write --actor NAME")]
+    #[case::of_no_provider("add wang --role agent --merchant MERCHANT --oidc 1 --actor root", &[], "--issuer <URL>")]
     #[case::the_last_admin("disable li.na --actor root", &[], "li.na is the last admin who may log in")]
     #[case::not_there("disable wang --actor root", &[], "there is no user wang; `dueherald user list` lists them")]
     #[case::a_password_of_nobody("passwd wang --actor root", &[], "there is no user wang")]

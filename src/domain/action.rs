@@ -96,6 +96,7 @@ impl Action {
         Self::ReadSuppressions,
         Self::RevealAddresses,
         Self::ChangeSuppressions,
+        Self::EndOptOuts,
         Self::ReadRejects,
         Self::ChangeRejects,
         Self::ReadRoutes,

@@ -77,39 +77,42 @@ impl FromStr for UserName {
 #[error("is no subject of 1 to {MAX_SUBJECT_CHARS} characters in one line")]
 pub struct OidcSubjectError;
 
-/// The identifier of a person at the OIDC provider: the claim `sub`. It never changes hands there.
+/// The identifier of a person at an OIDC provider: the claims `iss` and `sub`. Only both together never change hands:
+/// another provider may give the same `sub` to somebody else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OidcSubject(Arc<str>);
+pub struct OidcSubject {
+    issuer: Arc<str>,
+    subject: Arc<str>,
+}
 
 impl OidcSubject {
-    /// Takes the subject as it is: the provider compares exactly.
+    /// Takes both as they are: they are compared exactly.
     ///
     /// # Errors
-    /// [`OidcSubjectError`] when it is empty, too long, or has a control character.
-    pub fn new(text: &str) -> Result<Self, OidcSubjectError> {
-        let is_sound =
-            !text.is_empty() && text.chars().count() <= MAX_SUBJECT_CHARS && !text.chars().any(char::is_control);
-        is_sound.then(|| Self(text.into())).ok_or(OidcSubjectError)
+    /// [`OidcSubjectError`] when the subject is empty, too long, or has a control character.
+    pub fn new(issuer: &str, subject: &str) -> Result<Self, OidcSubjectError> {
+        let is_sound = !subject.is_empty()
+            && subject.chars().count() <= MAX_SUBJECT_CHARS
+            && !subject.chars().any(char::is_control);
+        is_sound.then(|| Self { issuer: issuer.into(), subject: subject.into() }).ok_or(OidcSubjectError)
     }
 
-    /// The subject as text.
+    /// The address of the provider.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The subject there.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.subject
     }
 }
 
 impl fmt::Debug for OidcSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OidcSubject(…)")
-    }
-}
-
-impl FromStr for OidcSubject {
-    type Err = OidcSubjectError;
-
-    fn from_str(text: &str) -> Result<Self, OidcSubjectError> {
-        Self::new(text)
     }
 }
 
@@ -277,7 +280,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret_of_a_user() {
         let id = SessionId::new([0x5a; SESSION_BYTES]);
-        let subject = OidcSubject::new("5a5a").expect("a subject");
+        let subject = OidcSubject::new("5a5a", "5a5a").expect("a subject");
         let shown = format!("{id:?}{:?}{:?}{:?}{subject:?}", id.digest(), CsrfSecret([0x5a; 32]), DeviceKey([90; 32]));
         assert!(!shown.contains("5a5a") && !shown.contains("90"), "{shown}");
     }

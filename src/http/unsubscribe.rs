@@ -25,8 +25,8 @@ use super::preferences::Preferences;
 use super::public::{NO_REMINDER, Public, not_found, token_of, unavailable};
 use super::{HttpError, within_patience};
 use crate::domain::{
-    Address, BorrowerKey, ContactPreferences, ManualChange, ManualPreferences, MerchantId, ReminderId, Suppression,
-    SuppressionReason,
+    Address, BorrowerKey, ContactPreferences, Lifter, ManualChange, ManualPreferences, MerchantId, ReminderId,
+    Suppression, SuppressionReason,
 };
 use crate::plan::local_date;
 use crate::store::{ReminderFilter, StoreError, SuppressionFilter};
@@ -270,7 +270,7 @@ impl Public {
     async fn lift(&self, merchant: &MerchantId, address: &Address) -> Result<(), HttpError> {
         let by = ManualChange { actor: ACTOR.to_owned(), reason: UNDONE.to_owned(), at: self.clock.now() };
         let address = address.into();
-        let lifted = self.store.lift_suppression(Some(merchant), &address, &by);
+        let lifted = self.store.lift_suppression(Some(merchant), &address, Lifter::Borrower, &by);
         within_patience(&*self.clock, lifted).await.map(drop)
     }
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::AuditNote;
 use super::queue_growth::QueueGrowth;
-use crate::domain::{Notice, NoticeChange, NoticeName, NoticeState, Recipient, State, TemplateName};
+use crate::domain::{Notice, NoticeChange, NoticeName, NoticeState, Recipient, State, TemplateName, is_same_person};
 use crate::plan::Policy;
 use crate::store::{LedgerStore, NoticeCount, NoticeStore, ScanStore, StoreError};
 
@@ -212,7 +212,7 @@ pub fn approval(notice: &Notice, audit_note: &AuditNote, at: DateTime<Utc>) -> R
     if notice.state != NoticeState::AwaitingApproval {
         return Err(NoticeError::WrongState(notice.name.clone(), notice.state, "nothing is to be approved"));
     }
-    if notice.actor.to_lowercase() == audit_note.actor.to_lowercase() {
+    if is_same_person(&notice.actor, &audit_note.actor) {
         return Err(NoticeError::SamePerson(notice.actor.clone()));
     }
     let AuditNote { actor, reason } = audit_note.clone();

@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{DropOrder, LedgerPart, LedgerPartResult, StoreError};
 use crate::domain::{
-    Action, AddressKey, ManualChange, MerchantId, NewReminder, NoticeChange, NoticeName, NoticeState, Receipt,
-    ReminderId, Settlement, Suppression, TokenDigest,
+    Action, AddressKey, LiftResult, Lifter, ManualChange, MerchantId, NewReminder, NoticeChange, NoticeName,
+    NoticeState, Receipt, ReminderId, Settlement, Suppression, TokenDigest,
 };
 
 /// How long the first answer to a request is kept, from its arrival.
@@ -199,12 +199,14 @@ pub enum ApiEffect {
         /// The change.
         change: NoticeChange,
     },
-    /// Takes a suppression out.
+    /// Takes a suppression out, or asks for it.
     LiftSuppression {
         /// Of this merchant.
         merchant: MerchantId,
         /// The address.
         address: AddressKey,
+        /// The rights of the caller.
+        lifter: Lifter,
         /// The person who takes it out, and why.
         by: ManualChange,
     },
@@ -219,6 +221,8 @@ pub enum EffectResult {
     Dropped(Vec<i64>),
     /// The reminder is in the outbox.
     Planned(ReminderId),
+    /// The order to take a suppression out had this result.
+    Lifted(LiftResult),
     /// The change was made.
     Done,
     /// There was nothing to change, or another one came first.

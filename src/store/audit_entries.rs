@@ -7,9 +7,9 @@ use super::{
 };
 use crate::domain::{
     Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
-    ContactPreferences, Credential, FieldUpdate, LedgerRow, ManualChange, ManualPreferences, MerchantId, NewAuditEntry,
-    NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord, ReminderId, RouteVersion,
-    Settlement, Suppression, User, UserGrant, UserName,
+    ContactPreferences, Credential, FieldUpdate, LedgerRow, LiftDecision, ManualChange, ManualPreferences, MerchantId,
+    NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord, ReminderId,
+    RouteVersion, Settlement, Suppression, User, UserGrant, UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -51,10 +51,17 @@ pub(super) fn suppress(suppressions: &[Suppression], by: &ManualChange) -> Vec<N
 pub(super) fn lift_suppression(
     merchant: Option<&MerchantId>,
     address: &AddressKey,
+    decision: LiftDecision,
     by: &ManualChange,
 ) -> NewAuditEntry {
     let subject = AuditSubject::object("channel", address.channel()).at(merchant);
-    signed(by, AuditAction::LiftSuppression, subject, AuditValues::default().of_address(address.reveal()))
+    let after = match decision {
+        LiftDecision::Lift => "lifted",
+        LiftDecision::Ask => "asked for, one person more has to confirm it",
+        LiftDecision::Wait => "asked for again, one person more has to confirm it",
+    };
+    let values = AuditValues::default().of_address(address.reveal()).from_to(None, Some(after.to_owned()));
+    signed(by, AuditAction::LiftSuppression, subject, values)
 }
 
 pub(super) fn stop(stop: &Stop) -> NewAuditEntry {

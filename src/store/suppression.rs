@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::{StoreError, SuppressionChangeFilter, SuppressionFilter};
-use crate::domain::{AddressKey, ManualChange, MerchantId, Suppression, SuppressionChange};
+use crate::domain::{AddressKey, LiftResult, Lifter, ManualChange, MerchantId, Suppression, SuppressionChange};
 
 /// Addresses that get no message.
 #[async_trait]
@@ -17,14 +17,15 @@ pub trait SuppressionStore: Debug + Send + Sync {
     /// Suppressions that match, also those that have ended, ordered by channel, address and merchant.
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError>;
 
-    /// Takes a suppression out, on record. `false`, and nothing is recorded, if there was none of that address for that
-    /// merchant, or for all with `None`.
+    /// Takes the suppression of that address for that merchant, or for all with `None`, out, on record. An opt-out ends
+    /// when a second person orders it as well, by [`Lifter::decide`].
     async fn lift_suppression(
         &self,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<LiftResult, StoreError>;
 
     /// The changes that people made to stops and suppressions, newest first.
     async fn suppression_changes(&self, filter: &SuppressionChangeFilter)

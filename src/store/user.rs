@@ -21,7 +21,7 @@ pub const WORK_KEPT: TimeDelta = TimeDelta::days(7);
 /// Users, their sessions, and the work that they have taken.
 #[async_trait]
 pub trait UserStore: Debug + Send + Sync {
-    /// Adds a user. `false`, and nothing is added, if another one has the name or the subject.
+    /// Adds a user. `false`, and nothing is added, if another one has the name, or the subject at whatever issuer.
     async fn add_user(&self, user: &User, by: &ManualChange) -> Result<bool, StoreError>;
 
     /// All users by name, those that are disabled included.

@@ -90,6 +90,18 @@ fn tell(desk: &Desk) {
     let of: Vec<_> = of.as_array().expect("a list").iter().map(|one| (&one["action"], &one["scope"])).collect();
     assert_eq!(of, [(&"remove".into(), &"…9000 for mall".into()), (&"add".into(), &"…9000 for mall".into())]);
 
+    let opted_out =
+        ["suppress", "add", "13900139000", "--merchant", "mall", "--actor", "wang", "--reason", "opted_out"];
+    desk.run(&opted_out).went_well();
+    let remove = |actor: &'static str| {
+        desk.run(&["suppress", "remove", "13900139000", "--merchant", "mall", "--reason", "asked", "--actor", actor])
+    };
+    for actor in ["wang", "WANG"] {
+        let noted = remove(actor).went_well();
+        assert!(noted.starts_with("noted: …9000 opted out, so a second person has to order it as well"), "{noted}");
+    }
+    assert_eq!(remove("li").went_well(), "…9000 is no longer suppressed for mall\n");
+
     std::fs::write(desk.path("slip.csv"), "merchnt,address\nmall,+8613900139000\n").expect("written");
     let slip = desk.run(&import("slip.csv"));
     assert_eq!(slip.code, 2, "{}", slip.out);

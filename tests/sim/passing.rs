@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::domain::{
     ActivityCount, AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState,
-    Installment, LedgerRow, ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId, RouteHealth, RouteKey,
-    RouteVersion, SentCount, SourceName, SourceState, Suppression, SuppressionChange,
+    Installment, LedgerRow, LiftResult, Lifter, ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId,
+    RouteHealth, RouteKey, RouteVersion, SentCount, SourceName, SourceState, Suppression, SuppressionChange,
 };
 use dueherald::plan::{Account, AnswerTry, Due, RecentContacts, TryDecision};
 use dueherald::store::{
@@ -178,9 +178,10 @@ impl SuppressionStore for FaultyStore {
         &self,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError> {
-        self.inner().lift_suppression(merchant, address, by).await
+    ) -> Result<LiftResult, StoreError> {
+        self.inner().lift_suppression(merchant, address, lifter, by).await
     }
 
     async fn suppression_changes(

@@ -11,7 +11,7 @@ use super::super::CliError;
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
 use super::{SignedArgs, known, signed};
-use crate::domain::{AddressKey, Channel, Merchant, MerchantId, Suppression, SuppressionReason};
+use crate::domain::{AddressKey, Channel, LiftResult, Lifter, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::pipeline::masked_address;
 use crate::plan::end_to_come;
 use crate::source::read_address;
@@ -165,13 +165,21 @@ pub(super) async fn remove(
     let merchant = one.merchant.as_ref().map(|name| known(merchants, name)).transpose()?;
     let address = address(&one.address, merchant)?;
     let whose = whose(one.merchant.as_ref());
-    if !store.lift_suppression(one.merchant.as_ref(), &address, &signed.change(now)?).await? {
-        return Err(CliError::Failed(format!(
-            "{} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is",
-            masked_address(address.as_address())
-        )));
+    let masked = masked_address(address.as_address());
+    let by = signed.change(now)?;
+    match store.lift_suppression(one.merchant.as_ref(), &address, Lifter::Confirms, &by).await? {
+        LiftResult::NotSuppressed => {
+            return Err(CliError::Failed(format!(
+                "{masked} is not suppressed for {whose}; `dueherald suppress list --address …` says for whom it is"
+            )));
+        }
+        LiftResult::Lifted => writeln!(out, "{masked} is no longer suppressed for {whose}")?,
+        LiftResult::OnePersonMore => writeln!(
+            out,
+            "noted: {masked} opted out, so a second person has to order it as well, within 7 days; until then it stays \
+             suppressed for {whose}"
+        )?,
     }
-    writeln!(out, "{} is no longer suppressed for {whose}", masked_address(address.as_address()))?;
     let filter = SuppressionFilter { address: Some(address), limit: 10, ..SuppressionFilter::default() };
     for other in store.suppressions(&filter).await? {
         writeln!(out, "still suppressed for {}", self::whose(other.merchant.as_ref()))?;

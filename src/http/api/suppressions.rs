@@ -17,8 +17,8 @@ use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use crate::domain::{
-    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerKey, Channel, ManualChange, Merchant, Suppression,
-    SuppressionReason,
+    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerKey, Channel, LiftResult, Lifter, ManualChange,
+    Merchant, Suppression, SuppressionReason,
 };
 use crate::pipeline::{AuditNote, masked_address};
 use crate::plan::{end_to_come, local_date};
@@ -222,7 +222,7 @@ pub(super) struct LiftBody {
     by: Option<String>,
 }
 
-/// A suppression that is no more.
+/// A suppression that is no more, or that another person has to take out as well.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LiftedSuppression {
     merchant: String,
@@ -230,17 +230,22 @@ pub(super) struct LiftedSuppression {
     channel: &'static str,
     /// Masked.
     address: String,
+    /// Whether it is out. `false` where another person has to confirm it.
+    lifted: bool,
 }
 
 /// Take an address off the list
 ///
-/// Messages of the merchant may go to it again, unless it is suppressed for every merchant.
+/// Messages of the merchant may go to it again, unless it is suppressed for every merchant. Where the recipient opted
+/// out or complained, the first request is answered with 202 and changes nothing: within 7 days another person, named
+/// in `by`, makes it as well, with a token that allows `end_opt_outs`.
 #[utoipa::path(
     post, path = "/api/v1/suppressions/lift", tag = "suppressions", security(("token" = [])),
     params(("Idempotency-Key" = String, Header, description = "A text that no other request has, in quotes")),
     request_body = LiftBody,
     responses(
         (status = 200, body = LiftedSuppression),
+        (status = 202, body = LiftedSuppression),
         (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -255,15 +260,21 @@ pub(super) async fn lift(State(api): State<Api>, caller: Caller, body: KeyedBody
     let by = signed(&caller, &mut fields, "reason", &reason.unwrap_or_default(), api.app.clock.now());
     fields.finish()?;
     let (Some(merchant), Some(address), Some(by)) = (merchant, address, by) else { return Err(incomplete()) };
-    let effect = ApiEffect::LiftSuppression { merchant: merchant.id.clone(), address, by };
+    let lifter = if caller.allows(Action::EndOptOuts) { Lifter::Confirms } else { Lifter::Asks };
+    let effect = ApiEffect::LiftSuppression { merchant: merchant.id.clone(), address, lifter, by };
     once(&api, &caller, &body, async { Ok(RequestEnd::Effect { effect, answer: lifted }) }).await
 }
 
 fn lifted(effect: &ApiEffect, result: EffectResult) -> KeptAnswer {
-    if let (ApiEffect::LiftSuppression { merchant, address, .. }, EffectResult::Done) = (effect, result) {
+    let status = match result {
+        EffectResult::Lifted(LiftResult::Lifted) => StatusCode::OK,
+        EffectResult::Lifted(LiftResult::OnePersonMore) => StatusCode::ACCEPTED,
+        _ => StatusCode::NOT_FOUND,
+    };
+    if let (ApiEffect::LiftSuppression { merchant, address, .. }, true) = (effect, status != StatusCode::NOT_FOUND) {
         let (channel, address) = (address.channel().as_str(), masked_address(address.as_address()));
-        let lifted = LiftedSuppression { merchant: merchant.to_string(), channel, address };
-        return kept(StatusCode::OK, &lifted);
+        let lifted = status == StatusCode::OK;
+        return kept(status, &LiftedSuppression { merchant: merchant.to_string(), channel, address, lifted });
     }
     let problem = Problem::new(ProblemKind::NotFound, "this address is not suppressed for this merchant");
     problem.kept().unwrap_or_else(|| kept(StatusCode::NOT_FOUND, &()))

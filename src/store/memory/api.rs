@@ -184,8 +184,8 @@ impl Tables {
                 self.suppress(origin, std::slice::from_ref(suppression), Some(by));
                 true
             }
-            ApiEffect::LiftSuppression { merchant, address, by } => {
-                self.lift_suppression(origin, Some(merchant), address, by)
+            ApiEffect::LiftSuppression { merchant, address, lifter, by } => {
+                return EffectResult::Lifted(self.lift_suppression(origin, Some(merchant), address, *lifter, by));
             }
         };
         if is_done { EffectResult::Done } else { EffectResult::Unchanged }

@@ -1,6 +1,6 @@
 //! The ledger of the memory store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
@@ -94,6 +94,10 @@ pub(super) struct Ledger {
     /// Which instalments a borrower has, by number.
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
     pub(super) suppressions: Vec<Suppression>,
+    /// The suppressions that took the place of an opt-out.
+    pub(super) covered_opt_outs: HashSet<(Option<MerchantId>, AddressKey)>,
+    /// The requests to end a suppression: actor and time.
+    pub(super) lifts: HashMap<(Option<MerchantId>, AddressKey), (String, DateTime<Utc>)>,
     /// Answers that wait to be read, with their addresses.
     pub(super) unread: BTreeMap<i64, AddressKey>,
     pub(super) stops: Vec<Stop>,
@@ -373,6 +377,9 @@ impl Ledger {
             if one.until.is_some() && self.suppressions.iter().find(is_same).is_some_and(|known| known.until.is_none())
             {
                 continue;
+            }
+            if self.suppressions.iter().find(is_same).is_some_and(|known| known.reason.is_opt_out()) {
+                self.covered_opt_outs.insert((one.merchant.clone(), one.address.clone()));
             }
             self.suppressions.retain(|known| known.merchant != one.merchant || known.address != one.address);
             self.suppressions.push(one.clone());

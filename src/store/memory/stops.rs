@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables, reports};
 use crate::domain::{
-    AddressKey, AuditOrigin, Channel, HoldReason, ManualChange, MerchantId, Suppression, SuppressionAction,
-    SuppressionChange, SuppressionScope,
+    AddressKey, AuditOrigin, Channel, HoldReason, LiftDecision, LiftResult, Lifter, ManualChange, MerchantId,
+    Suppression, SuppressionAction, SuppressionChange, SuppressionScope,
 };
 use crate::store::audit_entries;
 use crate::store::{
@@ -59,9 +59,10 @@ impl SuppressionStore for MemoryStore {
         &self,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError> {
-        Ok(self.tables().lift_suppression(self.origin.as_ref(), merchant, address, by))
+    ) -> Result<LiftResult, StoreError> {
+        Ok(self.tables().lift_suppression(self.origin.as_ref(), merchant, address, lifter, by))
     }
 
     async fn suppression_changes(
@@ -102,18 +103,30 @@ impl Tables {
         origin: Option<&AuditOrigin>,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> bool {
-        let known = &mut self.ledger.suppressions;
-        let before = known.len();
-        known.retain(|one| (one.merchant.as_ref(), &one.address) != (merchant, address));
-        let lifted = known.len() < before;
-        if lifted {
-            let scope = SuppressionScope::Address { merchant: merchant.cloned(), address: address.clone() };
-            self.record(SuppressionAction::Remove, scope, vec![address.clone()], by);
-            self.note(origin, &[audit_entries::lift_suppression(merchant, address, by)]);
+    ) -> LiftResult {
+        let is_it = |one: &Suppression| (one.merchant.as_ref(), &one.address) == (merchant, address);
+        let Some(known) = self.ledger.suppressions.iter().find(|one| is_it(one)) else {
+            return LiftResult::NotSuppressed;
+        };
+        let key = (known.merchant.clone(), known.address.clone());
+        let is_opt_out = known.reason.is_opt_out() || self.ledger.covered_opt_outs.contains(&key);
+        let asked = self.ledger.lifts.get(&key).map(|(actor, at)| (actor.as_str(), *at));
+        let decision = lifter.decide(by, is_opt_out, known.since, asked);
+        match decision {
+            LiftDecision::Lift => {
+                self.ledger.suppressions.retain(|one| !is_it(one));
+                self.ledger.lifts.remove(&key);
+                self.ledger.covered_opt_outs.remove(&key);
+                let scope = SuppressionScope::Address { merchant: merchant.cloned(), address: address.clone() };
+                self.record(SuppressionAction::Remove, scope, vec![address.clone()], by);
+            }
+            LiftDecision::Ask => drop(self.ledger.lifts.insert(key, (by.actor.clone(), by.at))),
+            LiftDecision::Wait => {}
         }
-        lifted
+        self.note(origin, &[audit_entries::lift_suppression(merchant, address, decision, by)]);
+        if decision == LiftDecision::Lift { LiftResult::Lifted } else { LiftResult::OnePersonMore }
     }
 
     pub(super) fn stop(&mut self, stop: &Stop) {

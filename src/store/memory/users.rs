@@ -50,7 +50,7 @@ impl UserStore for MemoryStore {
         let mut tables = self.tables();
         let users = &mut tables.staff.users;
         let has_subject = |known: &UserRecord| match (&known.user.credential, &user.credential) {
-            (Credential::Subject(known), Credential::Subject(new)) => known == new,
+            (Credential::Subject(known), Credential::Subject(new)) => known.as_str() == new.as_str(),
             _ => false,
         };
         if users.contains_key(&user.name) || users.values().any(has_subject) {

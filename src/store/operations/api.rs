@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Db, SqlStore, Tx, audit, ledger, notices, outbox, receipts, rejects, reports, sources, suppression,
-    suppression_changes,
+    Db, SqlStore, Tx, audit, ledger, notices, outbox, receipts, rejects, sources, suppression, suppression_changes,
 };
 use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
@@ -229,14 +228,9 @@ async fn carry_out(store: &SqlStore, tx: &mut Tx, effect: &ApiEffect) -> Result<
             audit::note(tx, &audit_entries::suppress(std::slice::from_ref(one), by)).await?;
             Ok(EffectResult::Done)
         }
-        ApiEffect::LiftSuppression { merchant, address, by } => {
-            if !reports::lift_suppression(tx, Some(merchant), address).await? {
-                return Ok(EffectResult::Unchanged);
-            }
-            let removed = [(Some(merchant), address)];
-            suppression_changes::record_addresses(tx, SuppressionAction::Remove, &removed, by).await?;
-            audit::note(tx, &[audit_entries::lift_suppression(Some(merchant), address, by)]).await?;
-            Ok(EffectResult::Done)
+        ApiEffect::LiftSuppression { merchant, address, lifter, by } => {
+            let lifted = suppression_changes::lift(tx, Some(merchant), address, *lifter, by).await?;
+            Ok(EffectResult::Lifted(lifted))
         }
     }
 }

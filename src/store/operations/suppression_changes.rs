@@ -3,9 +3,13 @@
 use async_trait::async_trait;
 
 use super::{Batch, Db, SqlStore, Tx, audit, ledger, reports, suppression};
-use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, Suppression, SuppressionAction, SuppressionChange};
+use crate::domain::{
+    AddressKey, Channel, LiftDecision, LiftResult, Lifter, ManualChange, MerchantId, Suppression, SuppressionAction,
+    SuppressionChange,
+};
 use crate::store::audit_entries;
 use crate::store::sql::clauses::narrowed;
+use crate::store::sql::report::{ASK_LIFT, HOLD_SUPPRESSION, LiftRow};
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
 use crate::store::sql::value::Moment;
@@ -34,16 +38,13 @@ impl SuppressionStore for SqlStore {
         &self,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LiftResult, StoreError> {
         let mut tx = self.write().await?;
-        let lifted = reports::lift_suppression(&mut tx, merchant, address).await?;
-        if lifted {
-            record_addresses(&mut tx, SuppressionAction::Remove, &[(merchant, address)], by).await?;
-            audit::note(&mut tx, &[audit_entries::lift_suppression(merchant, address, by)]).await?;
-        }
+        let result = lift(&mut tx, merchant, address, lifter, by).await?;
         tx.commit().await?;
-        Ok(lifted)
+        Ok(result)
     }
 
     async fn suppression_changes(
@@ -54,6 +55,44 @@ impl SuppressionStore for SqlStore {
         let read = listed(&mut tx, filter).await?;
         Ok(tx.finish(read).await)
     }
+}
+
+/// Takes a suppression out, or records that a person asks for it.
+pub(super) async fn lift(
+    tx: &mut Tx,
+    merchant: Option<&MerchantId>,
+    address: &AddressKey,
+    lifter: Lifter,
+    by: &ManualChange,
+) -> Result<LiftResult, StoreError> {
+    let key = compared(tx.ring().as_deref(), address.reveal());
+    let held: Option<LiftRow> = sqlx::query_as::<Db, _>(HOLD_SUPPRESSION)
+        .bind(address.channel().as_str())
+        .bind(key.clone())
+        .bind(merchant.map(MerchantId::as_str))
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(held) = held else { return Ok(LiftResult::NotSuppressed) };
+    let decision = lifter.decide(by, held.is_opt_out()?, held.since.0, held.asked());
+    match decision {
+        LiftDecision::Lift => {
+            reports::lift_suppression(tx, merchant, address).await?;
+            record_addresses(tx, SuppressionAction::Remove, &[(merchant, address)], by).await?;
+        }
+        LiftDecision::Ask => {
+            sqlx::query::<Db>(ASK_LIFT)
+                .bind(address.channel().as_str())
+                .bind(key)
+                .bind(merchant.map(MerchantId::as_str))
+                .bind(by.actor.as_str())
+                .bind(Moment(by.at))
+                .execute(&mut **tx)
+                .await?;
+        }
+        LiftDecision::Wait => {}
+    }
+    audit::note(tx, &[audit_entries::lift_suppression(merchant, address, decision, by)]).await?;
+    Ok(if decision == LiftDecision::Lift { LiftResult::Lifted } else { LiftResult::OnePersonMore })
 }
 
 /// An address, for a merchant or for all.

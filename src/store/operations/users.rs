@@ -25,7 +25,7 @@ use crate::store::{
 #[async_trait]
 impl UserStore for SqlStore {
     async fn add_user(&self, user: &User, by: &ManualChange) -> Result<bool, StoreError> {
-        let (password, subject) = stored_credential(&user.credential);
+        let (password, subject, issuer) = stored_credential(&user.credential);
         let mut tx = self.write().await?;
         let added = sqlx::query::<Db>(ADD)
             .bind(user.name.as_str())
@@ -35,6 +35,7 @@ impl UserStore for SqlStore {
             .bind(user.time_zone.map(|zone| zone.name()))
             .bind(password)
             .bind(subject)
+            .bind(issuer)
             .bind(&user.device_key.0[..])
             .bind(Moment(by.at))
             .execute(&mut *tx)
@@ -61,8 +62,11 @@ impl UserStore for SqlStore {
 
     async fn user_of_subject(&self, subject: &OidcSubject) -> Result<Option<UserRecord>, StoreError> {
         let mut tx = self.read().await?;
-        let row: Option<UserRow> =
-            sqlx::query_as::<Db, _>(OF_SUBJECT).bind(subject.as_str()).fetch_optional(&mut *tx).await?;
+        let row: Option<UserRow> = sqlx::query_as::<Db, _>(OF_SUBJECT)
+            .bind(subject.as_str())
+            .bind(subject.issuer())
+            .fetch_optional(&mut *tx)
+            .await?;
         tx.finish(row).await.map(UserRow::record).transpose()
     }
 

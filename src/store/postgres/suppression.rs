@@ -1,7 +1,7 @@
 //! Statements on `suppression` that take a batch: PostgreSQL takes it as one array for each column.
 
 /// Adds suppressions, or gives those that are there their new reason and time; an end does not take the
-/// place of none. Binds: the columns in the order of the insert.
+/// place of none, and an opt-out is remembered behind another reason. Binds: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
     insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select * from unnest(
@@ -9,7 +9,8 @@ pub(super) const UPSERT: &str = r#"
     )
     on conflict (channel, address, coalesce(merchant, '')) do update set
         sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
-            until = excluded.until
+            until = excluded.until,
+        covers_opt_out = suppression.covers_opt_out or suppression.reason in ('opted_out', 'complained')
     where suppression.until is not null or excluded.until is null"#;
 
 /// Records the addresses of a change. Binds: merchant, channel, address, the address encrypted; and the change's

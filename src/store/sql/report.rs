@@ -1,6 +1,6 @@
 //! The tables `kept_report` and `reply`, and what is asked of others when a gateway tells something.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known, read_key};
@@ -135,6 +135,40 @@ pub(in crate::store) const OPT_IN: &str = r#"
     delete from suppression
     where channel = $1 and address = $2 and reason = 'opted_out' and source like 'reply:%'
       and merchant = $3"#;
+
+/// Locks one suppression until the transaction ends, and gives it. Binds: channel, address, merchant.
+pub(in crate::store) const HOLD_SUPPRESSION: &str = r#"
+    update suppression set lift_at = lift_at
+    where channel = $1 and address = $2 and coalesce(merchant, '') = coalesce($3, '')
+    returning reason, since, covers_opt_out, lift_actor, lift_at"#;
+
+/// Records that a person asks for the end of one. Binds: channel, address, merchant, actor, at.
+pub(in crate::store) const ASK_LIFT: &str = r#"
+    update suppression set lift_actor = $4, lift_at = $5
+    where channel = $1 and address = $2 and coalesce(merchant, '') = coalesce($3, '')"#;
+
+/// A row of [`HOLD_SUPPRESSION`].
+#[derive(FromRow)]
+pub(in crate::store) struct LiftRow {
+    reason: String,
+    pub(in crate::store) since: Moment,
+    covers_opt_out: bool,
+    lift_actor: Option<String>,
+    lift_at: Option<Moment>,
+}
+
+impl LiftRow {
+    /// Whether it is an opt-out, or took the place of one.
+    pub(in crate::store) fn is_opt_out(&self) -> Result<bool, StoreError> {
+        let reason: SuppressionReason = read(&self.reason, "suppression.reason", str::parse)?;
+        Ok(reason.is_opt_out() || self.covers_opt_out)
+    }
+
+    /// The person who asked for its end, and when.
+    pub(in crate::store) fn asked(&self) -> Option<(&str, DateTime<Utc>)> {
+        Some((self.lift_actor.as_deref()?, self.lift_at.as_ref()?.0))
+    }
+}
 
 /// Lifts one suppression. Binds: channel, address, merchant.
 pub(in crate::store) const LIFT_SUPPRESSION: &str = r#"

@@ -12,16 +12,16 @@ use crate::store::{StaffSession, StoreError, UserRecord};
 /// The columns of [`UserRow`].
 macro_rules! columns {
     () => {
-        "u.name, u.role, u.merchants, u.locale, u.time_zone, u.password, u.subject, u.device_key, u.created_at, \
-         u.disabled_at, u.logged_in_at, u.failed_logins"
+        "u.name, u.role, u.merchants, u.locale, u.time_zone, u.password, u.subject, u.issuer, u.device_key, \
+         u.created_at, u.disabled_at, u.logged_in_at, u.failed_logins"
     };
 }
 
 /// Adds a user, unless the name or the subject is taken. Binds: name, role, merchants, locale, time zone, password,
-/// subject, device key, created at.
+/// subject, issuer, device key, created at.
 pub(in crate::store) const ADD: &str = "
-    insert into staff_user (name, role, merchants, locale, time_zone, password, subject, device_key, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing";
+    insert into staff_user (name, role, merchants, locale, time_zone, password, subject, issuer, device_key, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
 
 /// All users.
 pub(in crate::store) const USERS: &str = concat!("select ", columns!(), " from staff_user u order by u.name");
@@ -29,8 +29,9 @@ pub(in crate::store) const USERS: &str = concat!("select ", columns!(), " from s
 /// The user of a name. Binds: name.
 pub(in crate::store) const USER: &str = concat!("select ", columns!(), " from staff_user u where u.name = $1");
 
-/// The user of a subject. Binds: subject.
-pub(in crate::store) const OF_SUBJECT: &str = concat!("select ", columns!(), " from staff_user u where u.subject = $1");
+/// The user of a subject. Binds: subject, issuer.
+pub(in crate::store) const OF_SUBJECT: &str =
+    concat!("select ", columns!(), " from staff_user u where u.subject = $1 and u.issuer = $2");
 
 /// Sets a password. Binds: name, password, device key.
 pub(in crate::store) const CHANGE_PASSWORD: &str =
@@ -115,6 +116,7 @@ pub(in crate::store) struct UserRow {
     time_zone: Option<String>,
     password: Option<String>,
     subject: Option<String>,
+    issuer: Option<String>,
     device_key: Vec<u8>,
     created_at: Moment,
     disabled_at: Option<Moment>,
@@ -129,7 +131,10 @@ impl UserRow {
         let merchants = merchants.iter().map(|id| read(id, MERCHANTS, str::parse)).collect::<Result<_, _>>()?;
         let credential = match (self.password, self.subject) {
             (Some(hash), None) => PasswordHash::read(&hash).map(Credential::Password),
-            (None, Some(subject)) => OidcSubject::new(&subject).ok().map(Credential::Subject),
+            (None, Some(subject)) => {
+                let issuer = self.issuer.unwrap_or_default();
+                OidcSubject::new(&issuer, &subject).ok().map(Credential::Subject)
+            }
             _ => None,
         };
         let user = User {
@@ -174,11 +179,11 @@ fn secret(bytes: Vec<u8>, column: &'static str) -> Result<[u8; 32], StoreError> 
     bytes.try_into().map_err(|_| StoreError::Corrupt { column })
 }
 
-/// The columns of a credential: password, subject.
-pub(in crate::store) fn stored_credential(credential: &Credential) -> (Option<&str>, Option<&str>) {
+/// The columns of a credential: password, subject, issuer.
+pub(in crate::store) fn stored_credential(credential: &Credential) -> (Option<&str>, Option<&str>, Option<&str>) {
     match credential {
-        Credential::Password(hash) => (Some(hash.reveal()), None),
-        Credential::Subject(subject) => (None, Some(subject.as_str())),
+        Credential::Password(hash) => (Some(hash.reveal()), None, None),
+        Credential::Subject(subject) => (None, Some(subject.as_str()), Some(subject.issuer())),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Statements on `suppression` that take a batch: SQLite takes it as JSON.
 
 /// Adds suppressions, or gives those that are there their new reason and time; an end does not take the
-/// place of none. Rows: the columns in the order of the insert.
+/// place of none, and an opt-out is remembered behind another reason. Rows: the columns in the order of the insert.
 pub(super) const UPSERT: &str = r#"
     insert into suppression (merchant, channel, address, sealed, reason, source, since, until)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
     from json_each($1) where true
     on conflict (channel, address, coalesce(merchant, '')) do update set
         sealed = excluded.sealed, reason = excluded.reason, source = excluded.source, since = excluded.since,
-            until = excluded.until
+            until = excluded.until,
+        covers_opt_out = suppression.covers_opt_out or suppression.reason in ('opted_out', 'complained')
     where suppression.until is not null or excluded.until is null"#;
 
 /// Records the addresses of a change. Rows: merchant, channel, address, the address encrypted; binds besides: the

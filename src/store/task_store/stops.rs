@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::TaskStore;
-use crate::domain::{AddressKey, Channel, ManualChange, MerchantId, Suppression, SuppressionChange};
+use crate::domain::{
+    AddressKey, Channel, LiftResult, Lifter, ManualChange, MerchantId, Suppression, SuppressionChange,
+};
 use crate::store::{Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore};
 
 #[async_trait]
@@ -52,9 +54,10 @@ impl SuppressionStore for TaskStore {
         &self,
         merchant: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LiftResult, StoreError> {
         let (merchant, address, by) = (merchant.cloned(), address.clone(), by.clone());
-        self.run(|store| async move { store.lift_suppression(merchant.as_ref(), &address, &by).await }).await
+        self.run(|store| async move { store.lift_suppression(merchant.as_ref(), &address, lifter, &by).await }).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Action, Address, AddressKey, ManualChange, NewReminder, Phone, ReminderId, SuppressionReason, TokenDigest,
+    Action, Address, AddressKey, Lifter, ManualChange, NewReminder, Phone, ReminderId, SuppressionReason, TokenDigest,
 };
 use dueherald::store::{
     ApiEffect, EffectResult, KeptAnswer, KeyedRequest, NewToken, REQUEST_KEPT, ReminderFilter, RequestClaim,
@@ -146,13 +146,13 @@ pub(super) async fn an_effect_and_its_answer_are_there_together(store: &dyn Stor
     let address = AddressKey::from(Address::Phone(Phone::new(PHONE).expect("a number")));
     let by = ManualChange { actor: "crm".to_owned(), reason: "test".to_owned(), at: now };
     let one = suppression(Some("mall"), address.clone(), SuppressionReason::Manual);
-    let lift = ApiEffect::LiftSuppression { merchant: merchant("mall"), address, by: by.clone() };
+    let lift = ApiEffect::LiftSuppression { merchant: merchant("mall"), address, lifter: Lifter::Asks, by: by.clone() };
     let effects = [
         (ApiEffect::Plan { reminder: planned(now), at: now }, "planned"),
         (ApiEffect::Plan { reminder: planned(now), at: now }, "Unchanged"),
         (ApiEffect::Suppress { suppression: one, by }, "Done"),
-        (lift.clone(), "Done"),
-        (lift, "Unchanged"),
+        (lift.clone(), "Lifted(Lifted)"),
+        (lift, "Lifted(NotSuppressed)"),
     ];
     let mut suppressed = Vec::new();
     for (number, (what, expected)) in effects.into_iter().enumerate() {

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Action, Address, AddressKey, AuditEntry, AuditOrigin, ContactPreferences, DeviceKey, FieldUpdate, Hold, Intent,
-    ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash, Phone, RecordCells,
-    RecordKind, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion, SessionDigest, SoundRecord, StaffRole,
-    Suppression, SuppressionReason, TokenDigest, UserGrant,
+    Lifter, ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash, Phone,
+    RecordCells, RecordKind, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion, SessionDigest, SoundRecord,
+    StaffRole, Suppression, SuppressionReason, TokenDigest, UserGrant,
 };
 use dueherald::pipeline::{AuditNote, Finding, resolve};
 use dueherald::store::{
@@ -106,7 +106,7 @@ async fn of_stops_and_addresses(signed: &dyn Store, tried: &mut Tried<'_>) {
     tried.left("suppress", &["suppress"]).await;
     let mall = merchant("mall");
     for expected in [&["lift_suppression"][..], &[]] {
-        signed.lift_suppression(Some(&mall), &address(), &by_hand()).await.expect("asked");
+        signed.lift_suppression(Some(&mall), &address(), Lifter::Asks, &by_hand()).await.expect("asked");
         tried.left("lift_suppression", expected).await;
     }
 }
@@ -341,7 +341,12 @@ async fn of_requests(signed: &dyn Store, tried: &mut Tried<'_>, clock: &SimClock
     let key = ReminderKey { step: "manual/9".parse().expect("a step"), ..sms("b1", START).key };
     let waiting = signed.plan(&[sms("b7", START)], now, WriteMode::Commit).await.expect("planned")[0];
     let cancel = ApiEffect::Cancel { reminder: waiting, by: by_hand() };
-    let lift = ApiEffect::LiftSuppression { merchant: merchant("mall"), address: address(), by: by_hand() };
+    let lift = ApiEffect::LiftSuppression {
+        merchant: merchant("mall"),
+        address: address(),
+        lifter: Lifter::Asks,
+        by: by_hand(),
+    };
     let effects = [
         (ApiEffect::Plan { reminder: NewReminder { key, origin, ..sms("b1", START) }, at: now }, &["resend"][..]),
         (

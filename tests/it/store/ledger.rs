@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dueherald::clock::SimClock;
-use dueherald::domain::{Address, Channel, EmailAddress, InstallmentStatus, Phone, SuppressionReason};
+use dueherald::domain::{
+    Address, Channel, EmailAddress, InstallmentStatus, LiftResult, Lifter, Phone, SuppressionReason,
+};
 use dueherald::plan::{Account, Due};
 use dueherald::store::{DueCursor, FieldUpdate, InstallmentFilter, LedgerRow, Store};
 
@@ -162,7 +164,8 @@ pub(super) async fn a_suppression_holds_for_its_merchant_or_for_all(store: &dyn 
     assert_eq!(account(store, "b1", Channel::Email).await.suppressed, None, "another channel's");
     store.suppress(&[suppression(Some("mall"), sms_to(PHONE), OptedOut)], None).await.expect("it is written");
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(Complained), "an opt-out is told last");
-    assert!(store.lift_suppression(None, &sms_to(PHONE).into(), &by_hand()).await.expect("it is lifted"));
+    let lifted = store.lift_suppression(None, &sms_to(PHONE).into(), Lifter::Borrower, &by_hand()).await;
+    assert_eq!(lifted.expect("it is lifted"), LiftResult::Lifted);
     assert_eq!(account(store, "b1", Channel::Sms).await.suppressed, Some(OptedOut));
     store.suppress(&[], None).await.expect("nothing is nothing");
 }

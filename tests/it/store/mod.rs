@@ -39,7 +39,7 @@ mod rejects;
 mod replies;
 mod reports;
 mod resends;
-mod roles;
+pub(crate) mod roles;
 mod routes;
 pub(crate) mod sample;
 mod scans;
@@ -163,6 +163,7 @@ macro_rules! every_case_on {
             suppression_changes {
                 what_people_do_to_stops_is_on_record,
                 what_people_do_to_addresses_is_on_record,
+                an_opt_out_ends_by_two_persons,
             }
             resends {
                 a_second_is_refused_while_the_first_is_on_its_way,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, AddressKey, Channel, Code, EmailAddress, EventKind, FieldUpdate, GatewayName, Intent, LedgerRow, Next,
-    Origin, Outcome, Phone, ReminderId, ReportedState, State, Suppression, SuppressionReason,
+    Address, AddressKey, Channel, Code, EmailAddress, EventKind, FieldUpdate, GatewayName, Intent, LedgerRow,
+    LiftResult, Lifter, Next, Origin, Outcome, Phone, ReminderId, ReportedState, State, Suppression, SuppressionReason,
 };
 use dueherald::store::{
     IncomingReply, ReminderFilter, ReplyFilter, ReportAction, ReportBatch, ReportCounts, StatusReport, Store, Subject,
@@ -154,7 +154,7 @@ pub(super) async fn what_is_gone_or_complained_about_is_suppressed(store: &dyn S
     tell(store, vec![fate(Subject::Reminder(id), gone())]).await;
     assert_eq!(reasons(store).await, [complained], "what is known stays");
     assert_eq!(listed(store).await[0].address, phone());
-    assert!(store.lift_suppression(Some(&merchant("mall")), &phone(), &by_hand()).await.expect("lifted"));
+    assert_eq!(lift(store, Some("mall")).await, LiftResult::Lifted);
     let until = Some(clock.now() + TimeDelta::days(1));
     let for_a_day = Suppression { until, ..suppression(Some("mall"), phone(), SuppressionReason::Manual) };
     store.suppress(&[for_a_day], None).await.expect("suppressed");
@@ -379,8 +379,13 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
     assert_eq!(only(SuppressionFilter { address: Some(mail.clone()), ..Default::default() }).await, [ended]);
     let channel = Some(Channel::Sms);
     assert_eq!(only(SuppressionFilter { channel, ..Default::default() }).await, [all, ours]);
-    assert!(store.lift_suppression(None, &phone(), &by_hand()).await.expect("lifted"));
-    assert!(!store.lift_suppression(None, &phone(), &by_hand()).await.expect("it was lifted"));
-    assert!(store.lift_suppression(Some(&merchant("mall")), &phone(), &by_hand()).await.expect("lifted"));
+    assert_eq!(lift(store, None).await, LiftResult::Lifted);
+    assert_eq!(lift(store, None).await, LiftResult::NotSuppressed, "it was lifted");
+    assert_eq!(lift(store, Some("mall")).await, LiftResult::Lifted);
     assert_eq!(listed(store).await.len(), 1);
+}
+
+async fn lift(store: &dyn Store, of: Option<&str>) -> LiftResult {
+    let of = of.map(merchant);
+    store.lift_suppression(of.as_ref(), &phone(), Lifter::Borrower, &by_hand()).await.expect("asked")
 }

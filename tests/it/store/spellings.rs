@@ -2,8 +2,8 @@
 
 use dueherald::clock::SimClock;
 use dueherald::domain::{
-    Address, AddressKey, Channel, EmailAddress, FieldUpdate, GatewayName, LedgerRow, ReportedState, Suppression,
-    SuppressionReason,
+    Address, AddressKey, Channel, EmailAddress, FieldUpdate, GatewayName, LedgerRow, LiftResult, Lifter, ReportedState,
+    Suppression, SuppressionReason,
 };
 use dueherald::plan::RecentContacts;
 use dueherald::store::{ReportBatch, StatusReport, Store, Subject, SuppressionFilter};
@@ -55,7 +55,8 @@ pub(super) async fn an_address_is_suppressed_in_any_spelling(store: &dyn Store, 
     import(store, &[owed_by("b0", elsewhere)]).await;
     let known = store.account(&key("b0"), date(DUE), Channel::Email).await.expect("the account is read");
     assert_eq!(known.borrower.and_then(|known| known.email), Some(email(elsewhere)), "the books may spell it anew");
-    assert!(store.lift_suppression(None, &mail_to(in_books).into(), &by_hand()).await.expect("lifted"));
+    let lifted = store.lift_suppression(None, &mail_to(in_books).into(), Lifter::Borrower, &by_hand()).await;
+    assert_eq!(lifted.expect("asked"), LiftResult::Lifted);
     assert_eq!(suppressed(store, "b0").await, None);
 }
 

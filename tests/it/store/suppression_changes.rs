@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Address, AddressKey, Channel, EmailAddress, ManualChange, Phone, SuppressionAction, SuppressionReason,
-    SuppressionScope,
+    Address, AddressKey, Channel, EmailAddress, LiftResult, Lifter, ManualChange, Phone, Suppression,
+    SuppressionAction, SuppressionReason, SuppressionScope,
 };
-use dueherald::store::{Stop, Store, SuppressionChangeFilter};
+use dueherald::store::{Stop, Store, SuppressionChangeFilter, SuppressionFilter};
 
 use super::sample::{PHONE, merchant, suppression};
 
@@ -70,8 +70,9 @@ pub(super) async fn what_people_do_to_addresses_is_on_record(store: &dyn Store, 
     store.suppress(&[theirs, ours], Some(&import)).await.expect("suppressed");
     store.suppress(&[], Some(&import)).await.expect("nothing is nothing");
     let remove = next(clock, "cy", "asked for messages");
-    assert!(!store.lift_suppression(None, &phone(), &remove).await.expect("asked"), "it is not for all");
-    assert!(store.lift_suppression(None, &mail(), &remove).await.expect("lifted"));
+    let lift = async |address| store.lift_suppression(None, &address, Lifter::Borrower, &remove).await.expect("asked");
+    assert_eq!(lift(phone()).await, LiftResult::NotSuppressed, "it is not for all");
+    assert_eq!(lift(mail()).await, LiftResult::Lifted);
 
     let (whose, address) = (Some(merchant("mall")), phone());
     let expected = [
@@ -87,4 +88,44 @@ pub(super) async fn what_people_do_to_addresses_is_on_record(store: &dyn Store, 
     let first = store.suppression_changes(&SuppressionChangeFilter { limit: 1, ..all() }).await.expect("listed");
     let rest = SuppressionChangeFilter { before: Some(first[0].id), ..all() };
     assert_eq!(listed(store, rest).await, expected[1..], "the next page");
+}
+
+pub(super) async fn an_opt_out_ends_by_two_persons(store: &dyn Store, clock: &SimClock) {
+    let lift = async |lifter, actor: &str| {
+        let by = next(clock, actor, "asked for messages");
+        store.lift_suppression(Some(&merchant("mall")), &phone(), lifter, &by).await.expect("asked")
+    };
+    let suppress = async |reason| {
+        let since = next(clock, "x", "").at;
+        let one = Suppression { since, ..suppression(Some("mall"), phone(), reason) };
+        store.suppress(&[one], None).await.expect("suppressed");
+    };
+    let is_there = async || {
+        let filter = SuppressionFilter { address: Some(phone()), limit: 9, ..SuppressionFilter::default() };
+        !store.suppressions(&filter).await.expect("listed").is_empty()
+    };
+    suppress(SuppressionReason::Manual).await;
+    assert_eq!(lift(Lifter::Asks, "ana").await, LiftResult::Lifted, "what the staff entered, one person takes out");
+    suppress(SuppressionReason::OptedOut).await;
+    for (lifter, actor) in
+        [(Lifter::Asks, "ana"), (Lifter::Confirms, "Ana"), (Lifter::Confirms, "ana by crm"), (Lifter::Asks, "bo")]
+    {
+        assert_eq!(lift(lifter, actor).await, LiftResult::OnePersonMore, "{actor}");
+        assert!(is_there().await);
+    }
+    // Whoever opts out again meant it: what was asked for before does not count.
+    suppress(SuppressionReason::OptedOut).await;
+    assert_eq!(lift(Lifter::Confirms, "bo").await, LiftResult::OnePersonMore);
+    // Another reason in its place hides no opt-out.
+    suppress(SuppressionReason::Manual).await;
+    assert_eq!(lift(Lifter::Confirms, "bo").await, LiftResult::OnePersonMore);
+    clock.advance(Duration::from_secs(7 * 24 * 3_600));
+    assert_eq!(lift(Lifter::Confirms, "ana").await, LiftResult::OnePersonMore, "the request was too old");
+    assert_eq!(lift(Lifter::Confirms, "bo").await, LiftResult::Lifted);
+    assert!(!is_there().await);
+    assert_eq!(lift(Lifter::Confirms, "bo").await, LiftResult::NotSuppressed);
+    suppress(SuppressionReason::Manual).await;
+    assert_eq!(lift(Lifter::Asks, "bo").await, LiftResult::Lifted, "the opt-out is history");
+    let lifts = listed(store, all()).await;
+    assert_eq!(lifts.iter().filter(|(action, ..)| *action == SuppressionAction::Remove).count(), 3);
 }

@@ -13,6 +13,8 @@ use dueherald::store::{NewPassword, NewSession, Store, UserChange, WORK_KEPT};
 
 use super::sample::merchant;
 
+const ISSUER: &str = "https://login.example";
+
 const IDLE: TimeDelta = TimeDelta::minutes(30);
 
 fn name(text: &str) -> UserName {
@@ -35,7 +37,7 @@ pub(super) fn person(text: &str, role: StaffRole) -> User {
 }
 
 fn by_subject(text: &str, subject: &str) -> User {
-    let credential = Credential::Subject(OidcSubject::new(subject).expect("a subject"));
+    let credential = Credential::Subject(OidcSubject::new(ISSUER, subject).expect("a subject"));
     User { credential, ..person(text, StaffRole::Agent) }
 }
 
@@ -71,10 +73,12 @@ pub(super) async fn a_user_comes_back_as_added(store: &dyn Store, clock: &SimClo
     assert!(!store.add_user(&by_subject("zhao", "00u1"), &by(now)).await.expect("asked"), "the subject is taken");
     let known = store.user(&wang.name).await.expect("asked").expect("it is there");
     assert_eq!((known.user, known.created_at, known.disabled_at), (wang, now, None));
-    let subject = |text: &str| OidcSubject::new(text).expect("a subject");
+    let subject = |text: &str| OidcSubject::new(ISSUER, text).expect("a subject");
     let found = store.user_of_subject(&subject("00u1")).await.expect("asked");
     assert_eq!(found.map(|known| known.user), Some(li));
     assert_eq!(store.user_of_subject(&subject("00U1")).await.expect("asked"), None);
+    let elsewhere = OidcSubject::new("https://login.other.example", "00u1").expect("a subject");
+    assert_eq!(store.user_of_subject(&elsewhere).await.expect("asked"), None, "of another issuer");
     assert_eq!(store.user(&name("zhao")).await.expect("asked"), None);
     let listed: Vec<_> = store.users().await.expect("listed").into_iter().map(|known| known.user.name).collect();
     assert_eq!(listed, [name("li"), name("王芳")]);

@@ -12,10 +12,10 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
     ActivityCount, AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click,
-    EmailAddress, Event, EventKind, Installment, InstallmentStatus, KeyRing, ManualChange, ManualPreferences, Merchant,
-    MerchantId, NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey, Route, RouteHealth,
-    RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step, Suppression,
-    SuppressionChange,
+    EmailAddress, Event, EventKind, Installment, InstallmentStatus, KeyRing, LiftResult, Lifter, ManualChange,
+    ManualPreferences, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey,
+    Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step,
+    Suppression, SuppressionChange,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
@@ -163,11 +163,13 @@ impl SuppressionStore for FakeStore {
         &self,
         _: Option<&MerchantId>,
         address: &AddressKey,
+        lifter: Lifter,
         by: &ManualChange,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LiftResult, StoreError> {
+        assert_eq!(lifter, Lifter::Borrower);
         assert_eq!(by.actor, "borrower", "only borrowers undo on a page");
         self.suppressed.lock().expect("nobody panics with it").retain(|one| one.address != *address);
-        self.answer(true).await
+        self.answer(LiftResult::Lifted).await
     }
 
     async fn suppression_changes(&self, _: &SuppressionChangeFilter) -> Result<Vec<SuppressionChange>, StoreError> {

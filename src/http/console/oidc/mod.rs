@@ -217,7 +217,7 @@ impl Console {
         claims: &Claims,
         client: Option<&Client>,
     ) -> Result<Result<UserRecord, Option<UserName>>, HttpError> {
-        let subject = claims.text("sub").and_then(|subject| OidcSubject::new(subject).ok());
+        let subject = claims.text("sub").and_then(|subject| OidcSubject::new(&settings.issuer, subject).ok());
         let Some(subject) = subject else { return Ok(Err(None)) };
         let known = self.patiently(self.store().user_of_subject(&subject)).await?;
         let grant = match &settings.grants {

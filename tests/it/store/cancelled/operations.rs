@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
     Address, AddressKey, Amendment, AmendmentResult, Beat, BorrowerKey, Channel, Click, ContactPreferences,
     DisarmReason, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason, InstallmentStatus,
-    Intent, LedgerRow, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName, NoticeState,
-    OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState, Route,
-    RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason, WorkItem,
+    Intent, LedgerRow, Lifter, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName,
+    NoticeState, OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState,
+    Route, RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason, WorkItem,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
@@ -226,7 +226,9 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     ),
     suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)], Some(&by_hand())),
     suppressions: |store, m| store.suppressions(&SuppressionFilter { limit: 10, ..SuppressionFilter::default() }),
-    lift_suppression: |store, m| store.lift_suppression(None, &AddressKey::from(phone()), &by_hand()),
+    lift_suppression: |store, m| store.lift_suppression(
+        None, &AddressKey::from(phone()), Lifter::Confirms, &by_hand()
+    ),
     suppression_changes: |store, m| store.suppression_changes(&SuppressionChangeFilter {
         address: Some(phone().into()), limit: 10, ..SuppressionChangeFilter::default()
     }),
@@ -352,7 +354,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     add_user: |store, m| store.add_user(&staff::user(&format!("{}-more", m.name)), &by_hand()),
     users: |store, m| store.users(),
     user: |store, m| store.user(&staff::name(&m.name)),
-    user_of_subject: |store, m| store.user_of_subject(&OidcSubject::new(&m.name).expect("a subject")),
+    user_of_subject: |store, m| store.user_of_subject(&OidcSubject::new("login", &m.name).expect("a subject")),
     change_password: |store, m| store.change_password(&staff::password(&m.name), &by_hand()),
     disable_user: |store, m| store.disable_user(&staff::name(&m.name), &by_hand()),
     enable_user: |store, m| store.enable_user(&staff::name(&m.name), &by_hand()),

@@ -36,7 +36,7 @@ const FOREIGN_TOKEN: &str = "another-token-of-another-system-1";
 
 const ACTIONS: &str = r#"["read_ledger", "change_ledger", "end_strict_holds", "cancel", "resolve",
     "read_rejects", "change_rejects", "read_notices", "approve_notices", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend", "override_limits",
-    "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "read_routes"]"#;
+    "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "end_opt_outs", "read_routes"]"#;
 
 /// An API over a store.
 struct Bench {
