@@ -2,9 +2,12 @@
 
 mod borrowers;
 mod login;
+mod oidc;
+mod provider;
 mod queues;
 mod records;
 mod roles;
+mod session;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
