@@ -9,6 +9,9 @@
 --   dueherald_web runs daemons with the role `web` alone. It reads what pages show, and writes clicks, tries,
 --   preferences, opt-outs
 --                     and receipts.
+--   dueherald_api runs daemons with the role `web` that serve the API too: what dueherald_web may, and the ledger.
+--   dueherald_console runs daemons with the role `console` alone. It reads all but tokens, and writes what people do at
+--   the desk.
 --   dueherald_reader  reads, for reports and support. It sees personal data.
 --
 -- None of them logs in. Give them to the users that do: grant dueherald_worker to dueherald_app;
@@ -16,7 +19,8 @@
 do $$
 declare wanted text;
 begin
-    foreach wanted in array array['dueherald_owner', 'dueherald_worker', 'dueherald_web', 'dueherald_reader'] loop
+    foreach wanted in array array['dueherald_owner', 'dueherald_worker', 'dueherald_web', 'dueherald_api',
+        'dueherald_console', 'dueherald_reader'] loop
         begin
             execute format('create role %I nologin', wanted);
         exception when duplicate_object or unique_violation then null;
@@ -36,11 +40,14 @@ alter function audit_stays() owner to dueherald_owner;
 alter statistics reminder_listing owner to dueherald_owner;
 
 -- Whatever was granted before, to anybody.
-revoke all on all tables in schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
-revoke all on function analyse_queue() from public, dueherald_worker, dueherald_web, dueherald_reader;
+revoke all on all tables in schema public
+    from public, dueherald_worker, dueherald_web, dueherald_api, dueherald_console, dueherald_reader;
+revoke all on function analyse_queue()
+    from public, dueherald_worker, dueherald_web, dueherald_api, dueherald_console, dueherald_reader;
 grant create, usage on schema public to dueherald_owner;
-revoke create on schema public from public, dueherald_worker, dueherald_web, dueherald_reader;
-grant usage on schema public to dueherald_worker, dueherald_web, dueherald_reader;
+revoke create on schema public
+    from public, dueherald_worker, dueherald_web, dueherald_api, dueherald_console, dueherald_reader;
+grant usage on schema public to dueherald_worker, dueherald_web, dueherald_api, dueherald_console, dueherald_reader;
 
 grant select on all tables in schema public to dueherald_worker, dueherald_reader;
 
@@ -105,3 +112,23 @@ grant select on api_token to dueherald_web;
 grant update (used_at) on api_token to dueherald_web;
 grant select, insert, update, delete on api_request to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;
+
+-- The API beside the pages: batches of the ledger, resends, cancellations, settlements, rejected records, approvals.
+grant dueherald_web to dueherald_api;
+grant select on dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient, rate, scan, volume
+    to dueherald_api;
+grant insert on dropped_reject, event, notice_change to dueherald_api;
+grant insert, update on borrower, installment, reminder to dueherald_api;
+grant update on notice, notice_recipient to dueherald_api;
+grant insert, update, delete on ledger_change, reject to dueherald_api;
+
+-- The console. A daemon that serves it alone neither sends nor imports; it applies rejected records again.
+grant select on all tables in schema public to dueherald_console;
+revoke select on api_token, api_request from dueherald_console;
+grant select on sequence event_id_seq, reminder_id_seq to dueherald_console;
+grant insert on audit_entry, audit_personal, dropped_reject, event, ledger_change, notice_change, preference,
+    reply_reading, suppression_change, suppression_change_address to dueherald_console;
+grant update on audit_head, notice, notice_recipient to dueherald_console;
+grant insert, update on borrower, installment, reminder, staff_user to dueherald_console;
+grant insert, update, delete on answer_try, kept_report, queue, reject, reply_to_read, staff_session, staff_work,
+    suppression to dueherald_console;

@@ -11,14 +11,14 @@ use crate::postgres::TestDatabase;
 const DENIED: &str = "42501";
 
 /// The URL of a database with the rights of a role.
-pub(super) fn url_as(database: &TestDatabase, role: &str) -> String {
+pub(crate) fn url_as(database: &TestDatabase, role: &str) -> String {
     let url = database.url();
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}options[role]={role}")
 }
 
 /// Makes the roles, as operators do, for the tables that are there by now.
-pub(super) async fn make_roles(database: &TestDatabase) {
+pub(crate) async fn make_roles(database: &TestDatabase) {
     let mut connection = PgConnection::connect(&database.url()).await.expect("the database is there");
     connection.execute(raw_sql(include_str!("../../../deploy/postgres/roles.sql"))).await.expect("the roles are made");
     connection.close().await.expect("the connection closes");
@@ -75,6 +75,12 @@ async fn what_is_on_record_stays_as_it_is() {
 #[case::web("dueherald_web", &["select message from event", "select * from event", "select text from message_form",
     "insert into event (reminder_id, at, attempt, kind, message) \
     values (1, now(), 1, 'accepted', null)"])]
+#[case::api("dueherald_api", &["delete from event", "update event set at = now()", "delete from borrower",
+    "select password from staff_user", "insert into stop values (default)", "update api_token set revoked_at = null"])]
+#[case::console("dueherald_console", &["delete from event", "update event set at = now()", "delete from borrower",
+    "select digest from api_token", "insert into stop values (default)", "delete from staff_user",
+    "update audit_entry set at = now()", "delete from audit_personal", "insert into arming values (default)",
+    "insert into route_version values (default)", "update incarnation set database = database"])]
 #[case::reader("dueherald_reader", &["insert into stop values \
     (default)", "update borrower set phone = null", "delete from queue"])]
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `/console/…`, as a browser of the staff meets it.
 
 mod borrowers;
+mod database_role;
 mod login;
 mod oidc;
 mod provider;

@@ -199,7 +199,7 @@ async fn the_pages_of_routes_gateways_figures_and_the_audit_log_show_what_is_the
         ("/console/gateways", &["SMS", "in use"]),
         ("/console/figures", &["<svg", "Unclear <b>1</b>", "Asia/Shanghai", "11-22 10:00"]),
         ("/console/funnel", &["No message was sent."]),
-        ("/console/audit", &["No entry matches."]),
+        ("/console/audit", &["Logged in</td>"]),
     ] {
         let page = admin.get(path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}");
@@ -267,4 +267,38 @@ async fn figures_follow_what_happens_in_this_hour_and_the_last() {
         assert_eq!(count(&page.body).as_deref(), Some(expected), "{}", page.body);
         bench.clock.advance(std::time::Duration::from_secs(25 * 60));
     }
+}
+
+/// The numbers of what waits for a person.
+pub(super) struct QueueIds {
+    pub(super) unknown: String,
+    pub(super) reply: String,
+    pub(super) rejects: [String; 2],
+}
+
+/// Fills each queue: an unknown reminder of `b-1`, a reply, a record that is sound by now and one that is not, and the
+/// notice `moved`.
+pub(super) async fn fill(bench: &Bench) -> QueueIds {
+    let unknown = unknown_one(bench).await.to_string();
+    reply(bench, "+8613800138000", "who is this").await;
+    notice(bench, "moved", "wang", &["mall"]).await;
+    let cells = [
+        ("merchant", "mall"),
+        ("installment_id", "i-9"),
+        ("borrower_id", "b-1"),
+        ("amount", "1.00"),
+        ("currency", "CNY"),
+        ("due_date", "2026-12-25"),
+    ];
+    let cells = RecordCells(cells.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    let records = [RejectedRecord { cells, ..faulty("mall", "i-9") }, faulty("mall", "i-8")];
+    bench.store.import_batch(&[], &records, WriteMode::Commit).await.expect("kept");
+    let kept = bench.store.rejects(&RejectFilter { limit: 9, ..Default::default() }).await.expect("listed");
+    let id = |number: &str| {
+        let number = Some(number.parse().expect("a number"));
+        kept.iter().find(|one| one.record.installment == number).expect("it is kept").id.to_string()
+    };
+    let filter = dueherald::store::ReplyFilter { limit: 9, ..Default::default() };
+    let replies = bench.store.replies(&filter).await.expect("listed");
+    QueueIds { unknown, reply: replies[0].id.to_string(), rejects: [id("i-9"), id("i-8")] }
 }
