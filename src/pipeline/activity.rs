@@ -119,7 +119,7 @@ impl ActivityCounts {
     }
 
     fn hours(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, HourCounts>> {
-        // What is inside is whole between any two statements.
+        // The map is whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
