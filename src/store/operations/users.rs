@@ -261,10 +261,7 @@ impl UserStore for SqlStore {
         let mut tx = self.read().await?;
         let rows: Vec<(String, String)> = sqlx::query_as::<Db, _>(WORK).fetch_all(&mut *tx).await?;
         let read = |(item, user): (String, String)| {
-            Ok((
-                read(&item, "staff_work.item", str::parse)?,
-                read(&user, "staff_work.user_name", |text| UserName::new(text))?,
-            ))
+            Ok((read(&item, "staff_work.item", str::parse)?, read(&user, "staff_work.user_name", UserName::new)?))
         };
         tx.finish(rows).await.into_iter().map(read).collect()
     }

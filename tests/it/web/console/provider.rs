@@ -25,7 +25,7 @@ pub(crate) const CLIENT: &str = "desk";
 pub(crate) const SECRET: &str = "s3cret of/the+desk";
 
 /// An RSA key for tests: ring makes none.
-const RSA_KEY: &str = include_str!("../../../vectors/oidc_rsa.b64");
+const RSA_KEY: &str = include_str!("provider_rsa.b64");
 
 /// How a token is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
