@@ -9,10 +9,10 @@ use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 
+use super::borrower::{BorrowerSearchPlace, BorrowerSelector, NamedBorrower};
 use super::table::Format;
 use super::{CliError, Exit, dispatch};
 use crate::app::App;
-use crate::domain::{BorrowerId, MerchantId};
 use crate::pipeline::{
     DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, RejectView, RuleExplanation, ScanScope,
     StepExplanation, Timeline, explain, plan_start,
@@ -22,12 +22,8 @@ use crate::plan::Span;
 /// Say why a borrower was, is and will be reminded, or not, rule by rule.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The borrower's number
-    #[arg(long)]
-    borrower: BorrowerId,
-    /// The merchant, where the number is not unique
-    #[arg(long)]
-    merchant: Option<MerchantId>,
+    #[command(flatten)]
+    whom: BorrowerSelector,
     /// A day (YYYY-MM-DD): only the due dates that rules may remind of on it [default: what is open within 90 days]
     #[arg(long)]
     date: Option<NaiveDate>,
@@ -52,7 +48,8 @@ struct ExplanationJson<'a> {
 
 /// Runs it as of the app's time.
 pub(super) async fn run(args: ExplainArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let ExplainArgs { borrower, merchant, date, at, format } = args;
+    let ExplainArgs { whom, date, at, format } = args;
+    let NamedBorrower { id: borrower, merchant } = whom.named(&BorrowerSearchPlace::of(app)).await?;
     let now = app.clock.now();
     let request = ExplainRequest { borrower, merchant, date };
     let order = app.scan_order(now, ScanScope::Aside);

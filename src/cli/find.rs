@@ -70,8 +70,9 @@ impl Row for FoundRow {
 pub(super) async fn run(args: FindArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let merchants = &app.policy.merchants;
     args.merchant.iter().try_for_each(|name| merchant::find(merchants, name).map(drop))?;
-    let request = FindRequest { text: &args.text, merchants, merchant: args.merchant.as_ref(), limit: args.limit };
-    let found = find(&*app.store, &app.composer.links, &request).await?;
+    let merchant = args.merchant.as_ref();
+    let request = FindRequest { text: &args.text, merchants, merchant, only: &[], limit: args.limit };
+    let found = find(&*app.store, Some(&app.composer.links), &request).await?;
     let rows: Vec<_> = found.found.iter().map(FoundRow::of).collect();
     if rows.is_empty() && args.format == Format::Table {
         writeln!(

@@ -3,11 +3,13 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong use or wrong config, 3 done in part (the rest is reported).
 
 mod audit;
+mod borrower;
 pub mod check;
 mod core_dump;
 mod database;
 mod demo;
 mod dispatch;
+mod evidence;
 mod explain;
 mod find;
 mod forecast;
@@ -47,6 +49,7 @@ use chrono::{DateTime, Utc};
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use self::borrower::BorrowerSearchPlace;
 use crate::app::{self, App, AppError, AppParts, Time};
 use crate::clock::{Clock, SimClock, SystemClock};
 use crate::config::{Config, ConfigError, FILE_VARIABLE, GatewayConfig, StoreConfig, locate};
@@ -120,6 +123,8 @@ enum Command {
     User(user::UserArgs),
     /// Look at the audit log: who did what to whom; verify it, and write it into a file
     Audit(audit::AuditLogArgs),
+    /// Write down all contact with a borrower for a court or a regulator, or verify such a document
+    Evidence(evidence::EvidenceArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -213,6 +218,7 @@ fn perform(cli: Cli, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Demo(args) => block_on(demo::run(args, out)),
+        Command::Evidence(args) if args.needs_no_config() => evidence::verify_alone(&args, out),
         command if command.needs_only_the_store() => {
             let config = StoreConfig::load_file(&find_config(config.as_deref())?)?;
             log::start(&config.log, false);
@@ -255,9 +261,10 @@ impl Command {
             | Self::Database(_)
             | Self::Rejects(_)
             | Self::Replies(_)
-            | Self::Suppress(_)
             | Self::Token(_)
             | Self::User(_) => true,
+            // The kill switch above all.
+            Self::Suppress(args) => !args.needs_links(),
             Self::Import(args) => args.source.is_none(),
             _ => false,
         }
@@ -345,8 +352,10 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &app, out).await,
         Command::Find(args) => find::run(args, &app, out).await,
+        Command::Suppress(args) => suppress::run(args, BorrowerSearchPlace::of(&app), &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Audit(args) => audit::run(args, &app, out).await,
+        Command::Evidence(args) => evidence::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,
@@ -362,7 +371,6 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Rejects(_)
         | Command::Replies(_)
         | Command::Run(_)
-        | Command::Suppress(_)
         | Command::Template { .. }
         | Command::Token(_)
         | Command::User(_)

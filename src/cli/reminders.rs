@@ -10,12 +10,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::borrower::{BorrowerNames, BorrowerSearchPlace};
 use super::merchant::refuse_typo;
 use super::suppress::StopScope;
 use super::table::{self, Format, Row};
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{BorrowerId, Channel, Event, HoldCause, HoldReason, MerchantId, Origin, ReminderId, State};
+use crate::domain::{Channel, Event, HoldCause, HoldReason, Origin, ReminderId, State};
 use crate::store::{ReminderFilter, ReminderView, Stop, Store};
 
 /// Look at reminders.
@@ -60,12 +61,8 @@ struct ListArgs {
     /// Only those in this state: planned, held, sending, unknown, accepted, delivered, undelivered, failed or skipped
     #[arg(long)]
     state: Option<State>,
-    /// Only those of this merchant
-    #[arg(long)]
-    merchant: Option<MerchantId>,
-    /// Only those to this borrower
-    #[arg(long)]
-    borrower: Option<BorrowerId>,
+    #[command(flatten)]
+    whose: BorrowerNames,
     /// Only those about this due date (YYYY-MM-DD)
     #[arg(long)]
     due_date: Option<NaiveDate>,
@@ -96,10 +93,11 @@ pub(super) async fn run(args: RemindersArgs, app: &App, out: &mut dyn Write) -> 
                 Some(code) => links.open_check_code(code).into_iter().map(Some).collect(),
                 None => vec![None],
             };
+            let (borrower, merchant) = list.whose.filter(&BorrowerSearchPlace::of(app)).await?;
             let filter = ReminderFilter {
                 state: list.state,
-                merchant: list.merchant,
-                borrower: list.borrower,
+                merchant,
+                borrower,
                 due_date: list.due_date,
                 channel: list.channel,
                 before: list.before,

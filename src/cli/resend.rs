@@ -5,25 +5,22 @@ use std::io::Write;
 use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
+use super::borrower::{BorrowerNames, BorrowerSearchPlace};
 use super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{BorrowerId, Channel, InstallmentId, MerchantId};
+use crate::domain::{Channel, InstallmentId, MerchantId};
 use crate::pipeline::{AuditNote, ResendError, ResendRequest, ResendTarget, resend};
 use crate::plan::ResendRefusal;
 
 /// Send a reminder once more, by hand.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["borrower", "installment"])))]
+#[command(group(ArgGroup::new("whom").required(true).args(["borrower", "phone", "order", "email", "link", "installment"])))]
 pub(super) struct ResendArgs {
-    /// The borrower's number
-    #[arg(long)]
-    borrower: Option<BorrowerId>,
+    #[command(flatten)]
+    names: BorrowerNames,
     /// The instalment's number
     #[arg(long)]
     installment: Option<InstallmentId>,
-    /// The merchant, where the number is not unique
-    #[arg(long)]
-    merchant: Option<MerchantId>,
     /// The due date (YYYY-MM-DD), where several are open
     #[arg(long)]
     due_date: Option<NaiveDate>,
@@ -43,14 +40,14 @@ pub(super) struct ResendArgs {
 
 /// Runs it.
 pub(super) async fn run(args: ResendArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let whom = match (args.borrower, args.installment) {
-        (Some(borrower), _) => ResendTarget::Borrower(borrower),
-        (None, Some(installment)) => ResendTarget::Installment(installment),
-        (None, None) => return Err(CliError::Use("name --borrower or --installment".into())),
+    let (whom, merchant) = match (args.installment, args.names.filter(&BorrowerSearchPlace::of(app)).await?) {
+        (Some(installment), (_, merchant)) => (ResendTarget::Installment(installment), merchant),
+        (None, (Some(borrower), merchant)) => (ResendTarget::Borrower(borrower), merchant),
+        (None, (None, _)) => return Err(CliError::Use("name a borrower or an --installment".into())),
     };
     let request = ResendRequest {
         whom,
-        merchant: args.merchant,
+        merchant,
         due_date: args.due_date,
         channel: args.channel,
         audit_note: AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::borrower::BorrowerSearchPlace;
 use super::secret_input::Stdin;
 use super::{
     CliError, Command, Exit, blame_schema, check, database, import, origin, rejects, replies, suppress, token, user,
@@ -72,7 +73,9 @@ async fn on_store(
         }
         Command::Rejects(args) => rejects::run(args, store, merchants, out).await,
         Command::Replies(args) => replies::run(args, store, merchants, SystemClock.now(), out).await,
-        Command::Suppress(args) => suppress::run(args, store, merchants, &SystemClock, out).await,
+        Command::Suppress(args) => {
+            suppress::run(args, BorrowerSearchPlace { store, links: None, merchants }, &SystemClock, out).await
+        }
         Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
         Command::User(args) => user::run(args, store, merchants, &SystemClock, &mut Stdin, out).await,
         // No other command is handed here.

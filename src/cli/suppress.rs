@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
+use super::borrower::BorrowerSearchPlace;
 pub(in crate::cli) use super::merchant::find as known;
 use super::reminders::moment;
 use super::table::{self, Format, Row};
@@ -136,18 +137,29 @@ impl fmt::Display for StopScope {
     }
 }
 
+impl SuppressArgs {
+    /// Whether a borrower is named by a link, for which the config's link keys are needed.
+    pub(super) fn needs_links(&self) -> bool {
+        match &self.command {
+            SuppressCommand::Hold(args) => args.needs_links(),
+            SuppressCommand::Release(who) => who.needs_links(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs it.
 pub(super) async fn run(
     args: SuppressArgs,
-    store: &dyn Store,
-    merchants: &BTreeMap<MerchantId, Merchant>,
+    at: BorrowerSearchPlace<'_>,
     clock: &dyn Clock,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
+    let BorrowerSearchPlace { store, merchants, .. } = at;
     match args.command {
         SuppressCommand::Stop(args) => stop(args, store, merchants, clock.now(), out).await?,
-        SuppressCommand::Hold(args) => hold::hold(args, store, merchants, clock.now(), out).await?,
-        SuppressCommand::Release(who) => hold::release(who, store, merchants, clock.now(), out).await?,
+        SuppressCommand::Hold(args) => hold::hold(args, &at, clock.now(), out).await?,
+        SuppressCommand::Release(who) => hold::release(who, &at, clock.now(), out).await?,
         SuppressCommand::List(args) => list::list(args, store, merchants, out).await?,
         SuppressCommand::Add(args) => list::add(args, store, merchants, clock.now(), out).await?,
         SuppressCommand::Remove(args) => list::remove(args, store, merchants, clock.now(), out).await?,
@@ -262,7 +274,8 @@ mod tests {
         let mut out = Vec::new();
         for line in lines {
             let args = parse(line).expect("sound arguments");
-            if let Err(error) = run(args, &store, &merchants, &clock, &mut out).await {
+            let place = super::BorrowerSearchPlace { store: &store, links: None, merchants: &merchants };
+            if let Err(error) = run(args, place, &clock, &mut out).await {
                 let code = if matches!(error, CliError::Use(_)) { 2 } else { 1 };
                 out.extend(format!("({code}) {error}\n").bytes());
             }

@@ -1,10 +1,19 @@
 //! Lists: a table for people, JSON for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+
+use super::local_zone::local_zone;
+use crate::domain::{Merchant, MerchantId};
+
+/// The width of a table, in characters.
+const WIDTH: u16 = 80;
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -16,26 +25,88 @@ pub enum Format {
     Json,
 }
 
+/// The options of every list.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListFormat {
+    /// Print a table or JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    /// Show all columns, and times to the second, in lines as long as they get [default: 80 characters]
+    #[arg(long)]
+    pub(super) wide: bool,
+}
+
+impl ListFormat {
+    /// A table of 80 characters.
+    pub(super) const TABLE: Self = Self { format: Format::Table, wide: false };
+
+    /// Whether JSON is asked for.
+    pub(super) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// The times of a list, each in its merchant's zone.
+    pub(super) fn times(self, merchants: &BTreeMap<MerchantId, Merchant>) -> LocalTimes {
+        let zones = merchants.iter().map(|(id, merchant)| (id.to_string(), merchant.time_zone)).collect();
+        LocalTimes { zones, operator: local_zone(), is_wide: self.wide }
+    }
+}
+
+/// Times as people read them: in the zone of their merchant, or else of this machine, which is always named.
+#[derive(Debug)]
+pub(super) struct LocalTimes {
+    zones: BTreeMap<String, Tz>,
+    operator: Tz,
+    is_wide: bool,
+}
+
+impl LocalTimes {
+    /// Of a merchant, or of none.
+    pub(super) fn at(&self, merchant: Option<&str>, at: DateTime<Utc>) -> String {
+        let zone = merchant.and_then(|merchant| self.zones.get(merchant)).unwrap_or(&self.operator);
+        let form = if self.is_wide { "%F %T %:z" } else { "%F %R %:z" };
+        at.with_timezone(zone).format(form).to_string()
+    }
+
+    /// A time that a row may have.
+    pub(super) fn maybe(&self, merchant: Option<&str>, at: Option<DateTime<Utc>>) -> String {
+        at.map(|at| self.at(merchant, at)).unwrap_or_default()
+    }
+}
+
 /// A row of a list: its cells for the table, itself for JSON.
 pub(super) trait Row: Serialize {
     /// The column titles.
     const TITLES: &'static [&'static str];
 
+    /// The titles of columns that only a wide table has.
+    const WIDE_ONLY: &'static [&'static str] = &[];
+
     /// The cells, in the order of the titles.
-    fn cells(&self) -> Vec<String>;
+    fn cells(&self, times: &LocalTimes) -> Vec<String>;
 }
 
 /// Prints rows.
-pub(super) fn print<R: Row>(out: &mut dyn Write, format: Format, rows: &[R]) -> io::Result<()> {
-    match format {
+pub(super) fn print<R: Row>(out: &mut dyn Write, format: ListFormat, times: &LocalTimes, rows: &[R]) -> io::Result<()> {
+    match format.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, rows)?;
             writeln!(out)
         }
         Format::Table if rows.is_empty() => writeln!(out, "nothing to show"),
         Format::Table => {
-            let mut table = table(R::TITLES);
-            table.add_rows(rows.iter().map(Row::cells));
+            let is_shown = |title: &&str| format.wide || !R::WIDE_ONLY.contains(title);
+            let shown: Vec<_> = R::TITLES.iter().map(|title| is_shown(&title)).collect();
+            let titles: Vec<_> = R::TITLES.iter().copied().filter(|title| is_shown(&title)).collect();
+            let mut table = table(&titles);
+            if !format.wide {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+            }
+            let cells = |row: &R| {
+                let cells = row.cells(times).into_iter().zip(&shown);
+                cells.filter(|(_, is_shown)| **is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
+            };
+            table.add_rows(rows.iter().map(cells));
             writeln!(out, "{table}")
         }
     }

@@ -95,6 +95,8 @@ pub enum AuditAction {
     AuditReveal,
     /// Writes the audit log into a file.
     AuditExport,
+    /// Makes the evidence about a borrower, with messages and addresses.
+    Evidence,
 }
 words!(AuditAction {
     Login => "login", LoginFailed => "login_failed", Logout => "logout",
@@ -109,6 +111,7 @@ words!(AuditAction {
     TokenCreate => "token_create", TokenRevoke => "token_revoke",
     UserAdd => "user_add", UserChange => "user_change", UserDisable => "user_disable",
     AuditReveal => "audit_reveal", AuditExport => "audit_export",
+    Evidence => "evidence",
 });
 
 /// The door through which an action came.

@@ -65,11 +65,7 @@ where
     let installments = store.installments(&filter).await?;
     let account = store.account(key, scans.horizon.now.date_naive(), Channel::Sms).await?;
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));
-    let addresses: HashSet<_> = Channel::ALL
-        .iter()
-        .filter_map(|channel| borrower.address(*channel))
-        .map(|address| AddressKey::from(&address))
-        .collect();
+    let addresses = addresses_of(&borrower);
     let mut replies = Vec::new();
     for address in &addresses {
         let filter = ReplyFilter { from: Some(address.clone()), limit: LOOK_AT, ..ReplyFilter::default() };
@@ -81,6 +77,12 @@ where
     let suppressions = suppressions(store, key, &addresses).await?;
     let preferences = store.preferences(key).await?;
     Ok(BorrowerRecord { borrower, installments, explanation, suppressions, replies, clicks, preferences })
+}
+
+/// The addresses that the ledger knows, in the form that is compared.
+pub(super) fn addresses_of(borrower: &Borrower) -> HashSet<AddressKey> {
+    let addresses = Channel::ALL.iter().filter_map(|channel| borrower.address(*channel));
+    addresses.map(|address| AddressKey::from(&address)).collect()
 }
 
 async fn suppressions(

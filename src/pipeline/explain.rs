@@ -25,6 +25,7 @@ pub use outlook::DecisionForecast;
 use outlook::answers;
 pub use telling::StepExplanation;
 use telling::{about, waiting};
+pub(super) use timeline::why as reason_of;
 pub use timeline::{ResendRequester, Timeline, TimelineEvent};
 
 /// The most instalments or reminders that are read for one borrower.

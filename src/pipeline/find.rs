@@ -91,6 +91,8 @@ pub struct FindRequest<'a> {
     pub merchants: &'a BTreeMap<MerchantId, Merchant>,
     /// Only this one of them.
     pub merchant: Option<&'a MerchantId>,
+    /// Only these meanings of the text; all of them if it is empty.
+    pub only: &'a [MatchKind],
     /// The most that are given.
     pub limit: u32,
 }
@@ -110,13 +112,14 @@ impl FindRequest<'_> {
     }
 }
 
-/// Finds the borrowers of some merchants by a text, whatever it means: all meanings are tried.
+/// Finds the borrowers of some merchants by a text, whatever it means: all meanings are tried. Without link keys, no link
+/// and no check code is known.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn find(
     store: &(impl LedgerStore + ReminderStore + SearchStore + ?Sized),
-    links: &LinkKeys,
+    links: Option<&LinkKeys>,
     request: &FindRequest<'_>,
 ) -> Result<FoundBorrowers, StoreError> {
     let mut matches = of_reminders(store, links, request).await?;
@@ -124,6 +127,7 @@ pub async fn find(
         matches.extend(of_numbers(store, merchant, request).await?);
         matches.extend(of_contacts(store, merchant, request).await?);
     }
+    matches.retain(|one| request.only.is_empty() || request.only.contains(&one.kind));
     matches.sort_by_key(|one| one.kind);
     let mut known = BTreeSet::new();
     matches.retain(|one| known.insert(one.key.clone()));
@@ -143,15 +147,16 @@ pub async fn find(
 /// The recipients of the reminders that the text may name.
 async fn of_reminders(
     store: &(impl ReminderStore + ?Sized),
-    links: &LinkKeys,
+    links: Option<&LinkKeys>,
     request: &FindRequest<'_>,
 ) -> Result<Vec<FoundBorrower>, StoreError> {
     let token = token(request.text);
     let of_token = [Purpose::Landing, Purpose::Unsubscribe, Purpose::Reference]
         .into_iter()
-        .filter_map(|purpose| links.open(purpose, token))
+        .filter_map(|purpose| links?.open(purpose, token))
         .map(|id| (MatchKind::Link, id));
-    let of_code = links.open_check_code(request.text).into_iter().map(|id| (MatchKind::CheckCode, id));
+    let of_code =
+        links.into_iter().flat_map(|links| links.open_check_code(request.text)).map(|id| (MatchKind::CheckCode, id));
     // Four digits with a zero in front are the end of a phone number.
     let number = Some(request.text.trim()).filter(|text| text.starts_with(|first| matches!(first, '1'..='9')));
     let of_number = number.and_then(|text| text.parse().ok()).map(|number| (MatchKind::Reminder, ReminderId(number)));

@@ -9,6 +9,7 @@ mod breaker;
 mod compose;
 mod dispatch;
 mod dispatcher;
+mod evidence;
 mod explain;
 pub mod figures;
 mod find;
@@ -56,6 +57,7 @@ pub use breaker::{Admission, Breaker};
 pub use compose::{ComposedMessage, Composer};
 pub use dispatch::{LaneEnd, SendLane, drain};
 pub use dispatcher::{DispatchSettings, Dispatcher};
+pub use evidence::{EvidenceRequest, evidence, evidence_object, evidence_record};
 pub use explain::{
     DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, Reason, RejectView, ResendRequester,
     RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
@@ -76,7 +78,7 @@ pub use hold::{HoldError, hold};
 pub use import::{Import, ImportError, Ledger, Progress, StopCause, Summary, import};
 pub use ingest::{IngestError, IngestJob, IngestReport, ItemOutcome, ItemResult, PartWriter, ingest};
 pub use mailbox::{MailboxError, MailboxSummary, empty};
-pub use masked_address::masked_address;
+pub use masked_address::{masked_address, masked_address_text};
 pub use notice::{
     NoticeError, NoticeOrder, NoticeView, Preview, PreviewCount, Selection, approval, approve, cancel, create, go_on,
     look, pause, preview, resume,

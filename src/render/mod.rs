@@ -49,6 +49,7 @@ mod check_code;
 mod checkpoint;
 mod context;
 mod engine;
+mod evidence;
 mod format;
 mod inline_css;
 mod limits;
@@ -75,6 +76,7 @@ use crate::domain::{Borrower, Channel, Installment, Locale, Merchant, RequiredTe
 pub use builtin::builtin_templates;
 pub use catalog::is_template_path;
 pub use checkpoint::CheckpointTrust;
+pub use evidence::{EvidenceLanguage, evidence_html, read_evidence_html};
 pub use format::{date_text, money_text, total_text};
 pub use limits::MessageLimits;
 pub use link::{LinkKeys, LinkKeysError, MIN_SECRET_BYTES, Purpose};

@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 69] = [
+const COMMANDS: [(&str, i32); 71] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -80,6 +80,8 @@ const COMMANDS: [(&str, i32); 69] = [
     ("audit list --reveal --by wang --reason trial", 0),
     ("audit verify", 0),
     ("audit export --to audit.jsonl --actor wang --reason trial", 0),
+    ("evidence --borrower B1002 --out evidence --actor wang --reason trial", 0),
+    ("evidence verify evidence/evidence-mall-B1002.html", 0),
     ("gateway list", 0),
     ("gateway test capture-sms --to +8613800138000", 0),
     ("completions bash", 0),

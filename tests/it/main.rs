@@ -12,6 +12,7 @@ mod deploy;
 mod digest;
 mod dispatch;
 mod encodings;
+mod evidence;
 mod explain;
 mod find;
 mod fixtures;

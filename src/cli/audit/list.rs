@@ -6,15 +6,13 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
+use super::super::borrower::{BorrowerNames, BorrowerSearchPlace};
 use super::super::reminders::moment;
 use super::super::table::{self, Format, Row};
 use super::super::{CliError, Exit};
 use crate::app::App;
-use crate::domain::{
-    Address, AuditAction, AuditEntry, AuditPersonal, AuditSubject, AuditValues, BorrowerId, EmailAddress, MerchantId,
-    NewAuditEntry, Phone,
-};
-use crate::pipeline::{AuditNote, masked_address};
+use crate::domain::{AuditAction, AuditEntry, AuditPersonal, AuditSubject, AuditValues, NewAuditEntry};
+use crate::pipeline::{AuditNote, masked_address_text};
 use crate::store::AuditFilter;
 
 /// A personal value that is not shown.
@@ -22,12 +20,8 @@ const MASK: &str = "…";
 
 #[derive(Debug, Args)]
 pub(super) struct AuditListArgs {
-    /// Only entries about this merchant
-    #[arg(long)]
-    merchant: Option<MerchantId>,
-    /// Only entries about this borrower
-    #[arg(long)]
-    borrower: Option<BorrowerId>,
+    #[command(flatten)]
+    whom: BorrowerNames,
     /// Only entries by this person or system
     #[arg(long)]
     actor: Option<String>,
@@ -73,9 +67,10 @@ pub(super) async fn run(args: AuditListArgs, app: &App, out: &mut dyn Write) -> 
         let looked = entry(AuditAction::AuditReveal, AuditSubject::default(), note, app.clock.now());
         app.store.append(&super::super::origin::command(), &[looked]).await?;
     }
+    let (borrower, merchant) = args.whom.filter(&BorrowerSearchPlace::of(app)).await?;
     let filter = AuditFilter {
-        merchant: args.merchant,
-        borrower: args.borrower,
+        merchant,
+        borrower,
         actor: args.actor,
         action: args.action,
         since: args.since,
@@ -144,14 +139,9 @@ impl EntryRow {
 
 fn masked(values: &AuditValues) -> AuditValues {
     let mask = |value: &Option<String>| value.as_ref().map(|_| MASK.to_owned());
-    let address = values.address.as_ref().map(|text| {
-        let phone = || Phone::new(text).ok().map(Address::Phone);
-        let email = || EmailAddress::stored(text).ok().map(Address::Email);
-        phone().or_else(email).map_or_else(|| MASK.to_owned(), |address| masked_address(&address))
-    });
     AuditValues {
         reason: mask(&values.reason),
-        address,
+        address: values.address.as_deref().map(masked_address_text),
         client: mask(&values.client),
         before: mask(&values.before),
         after: mask(&values.after),

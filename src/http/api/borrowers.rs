@@ -147,8 +147,8 @@ pub(super) async fn search(State(api): State<Api>, caller: Caller, body: JsonBod
     let of_caller = api.app.policy.merchants.iter().filter(|(id, _)| caller.merchants().contains(*id));
     let merchants: BTreeMap<_, _> = of_caller.map(|(id, merchant)| (id.clone(), merchant.clone())).collect();
     let text = text.unwrap_or_default();
-    let request = FindRequest { text: &text, merchants: &merchants, merchant, limit };
-    let found = api.patiently(find(api.store(), &api.app.composer.links, &request)).await?;
+    let request = FindRequest { text: &text, merchants: &merchants, merchant, only: &[], limit };
+    let found = api.patiently(find(api.store(), Some(&api.app.composer.links), &request)).await?;
     if reveal {
         let named = found.found.iter().filter(|one| one.name.is_some());
         let about: Vec<_> = named.map(|one| AuditSubject::borrower(&one.key)).collect();

@@ -8,6 +8,7 @@
 //! | `borrowers` | the page of a borrower, and what its forms ask for |
 //! | `borrower`, `acts`, `timeline` | the content of that page, made from the facts; pure |
 //! | `messages` | the messages as they were sent, and the landing page as the borrower sees it |
+//! | `evidence` | all contact with the borrower as one file |
 //! | `resends` | the message that would go out now, and the button that sends it |
 //! | `queues`, `queue_acts` | the queues of work for a person, and their forms |
 //! | `routes`, `gateways` | merchants with their ways to repay; the accounts at providers |
@@ -34,6 +35,7 @@ mod chart;
 mod cookie;
 mod csrf;
 mod done;
+mod evidence;
 mod failures;
 mod figures;
 mod form;
@@ -228,6 +230,7 @@ pub fn pages() -> Vec<Page> {
         ),
         Page::new(get.clone(), "/console/borrowers/{merchant}/{borrower}/preview", Resend, resends::preview),
         Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/resend", Resend, resends::send),
+        Page::new(post.clone(), "/console/borrowers/{merchant}/{borrower}/evidence", ReadMessages, evidence::download),
         Page::new(
             post.clone(),
             "/console/borrowers/{merchant}/{borrower}/suppress",

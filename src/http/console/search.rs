@@ -47,11 +47,11 @@ pub(super) async fn search(
 ) -> Result<Response, Refusal> {
     let text = form.text("text").unwrap_or_default().trim().to_owned();
     let merchants = staff.merchants_of(&console.app);
-    let request = FindRequest { text: &text, merchants: &merchants, merchant: None, limit: MOST };
+    let request = FindRequest { text: &text, merchants: &merchants, merchant: None, only: &[], limit: MOST };
     let found = if text.is_empty() {
         None
     } else {
-        Some(console.patiently(find(console.store(), &console.app.composer.links, &request)).await?)
+        Some(console.patiently(find(console.store(), Some(&console.app.composer.links), &request)).await?)
     };
     let is_cut = found.as_ref().is_some_and(|found| found.is_cut);
     let found = found.map(|found| found.found);

@@ -95,6 +95,11 @@ impl Staff {
         &self.csrf
     }
 
+    /// The locale of the person.
+    pub(super) fn locale(&self) -> &Locale {
+        &self.locale
+    }
+
     /// The language of the texts.
     pub(super) fn language(&self) -> ConsoleLanguage {
         ConsoleLanguage::of(&self.locale)

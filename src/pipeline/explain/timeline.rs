@@ -96,7 +96,7 @@ impl TimelineEvent {
 }
 
 /// The reason behind an event's detail: a word of ours, or else what the gateway or a person said.
-pub(super) fn why(detail: &str) -> Reason {
+pub(in crate::pipeline) fn why(detail: &str) -> Reason {
     let skipped = detail.parse().ok().map(SkipReason::explained);
     let deferred = || DeferReason::ALL.into_iter().find(|reason| reason.as_str() == detail).map(DeferReason::explained);
     if let Ok(HoldCause { reason, .. }) = detail.parse() {

@@ -276,3 +276,27 @@ async fn the_html_of_an_email_is_shown_in_a_frame_in_which_nothing_works() {
         assert_eq!(agent.get(&format!("{PAGE}/{path}")).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_evidence_is_a_file_and_on_record_with_its_head() {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let page = agent.get(PAGE).await;
+    assert!(page.body.contains("/evidence\""), "{}", page.body);
+    let path = format!("{PAGE}/evidence");
+    assert_eq!(post(&mut agent, &path, &[("reason", " ")]).await.status, StatusCode::CONFLICT);
+    let foreign = post(&mut agent, "/console/borrowers/other/b%2D1/evidence", &[("reason", "court")]).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+    assert_eq!(audited(&bench, AuditAction::Evidence).await, 0);
+    let file = post(&mut agent, &path, &[("reason", "court")]).await;
+    assert_eq!(file.status, StatusCode::OK, "{}", file.body);
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"evidence.html\"");
+    let (document, is_own) = dueherald::render::read_evidence_html(&file.body).expect("it is whole");
+    assert!(is_own && document.about("made_by") == Some("agent") && document.about("phone") == Some("+8613800138000"));
+    let filter = AuditFilter { action: Some(AuditAction::Evidence), limit: 100, ..AuditFilter::default() };
+    let entry = bench.store.audit_entries(&filter).await.expect("listed").remove(0);
+    assert_eq!(entry.record.object, Some(format!("head {}", document.head())));
+    let mut viewer = logged_in(&bench, StaffRole::Viewer).await;
+    assert_eq!(post(&mut viewer, &path, &[("reason", "court")]).await.status, StatusCode::FORBIDDEN);
+    assert!(!viewer.get(PAGE).await.body.contains("/evidence\""));
+}
